@@ -1,0 +1,1 @@
+"""OctoMed: reasoning traces in, packed MDS shards out."""

@@ -1,0 +1,54 @@
+"""Errors that say what, where and why, and what to do next.
+
+Every error that reaches a user is one of these classes; the command line prints its message, then its
+hint on a line of its own, and ends with its exit code.
+"""
+
+from __future__ import annotations
+
+
+class OctomedError(Exception):
+    """Base of all errors raised on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What went wrong, where, and why.
+    hint : str, optional
+        What to do about it.
+    """
+
+    exit_code = 70
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[OctomedError], tuple[str, str | None]]:
+        """Pickle with the hint, so that an error crosses process borders whole."""
+        return type(self), (self.message, self.hint)
+
+
+class RecipeError(OctomedError):
+    """The recipe, or an option of the command line, asks for something impossible."""
+
+    exit_code = 2
+
+
+class DataError(OctomedError):
+    """The rows are not what the recipe says they are."""
+
+    exit_code = 3
+
+
+class StorageError(OctomedError):
+    """A file could not be read or written."""
+
+    exit_code = 4
+
+
+class InternalError(OctomedError):
+    """A fault of this program."""
+
+    exit_code = 70

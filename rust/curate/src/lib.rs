@@ -1,0 +1,1 @@
+//! Which traces stay: duplicates and the order of decisions.

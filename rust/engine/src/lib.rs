@@ -1,0 +1,1 @@
+//! Scan, select, write: the three passes over a recipe's rows.

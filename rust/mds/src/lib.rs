@@ -1,0 +1,1 @@
+//! Rows to MosaicML MDS shards, and back: write, read, verify.

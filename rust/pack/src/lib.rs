@@ -1,0 +1,1 @@
+//! Lengths to packs: buckets and best fit.

@@ -1,0 +1,24 @@
+//! The Python extension: arguments in, errors out.
+
+mod engine;
+mod error;
+mod leave;
+mod mds;
+mod pack;
+mod template;
+mod tokenizer;
+mod trace;
+
+use pyo3::prelude::*;
+
+/// The compiled half of `octomed`; users import the Python classes that wrap it.
+#[pymodule]
+fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    engine::register(module)?;
+    mds::register(module)?;
+    pack::register(module)?;
+    template::register(module)?;
+    tokenizer::register(module)?;
+    trace::register(module)?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}

@@ -1,0 +1,1 @@
+//! Source rows to traces: records, row formats, readers.
