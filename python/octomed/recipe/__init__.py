@@ -1,0 +1,25 @@
+"""The typed recipe: its schema, its loader, and the files that it names."""
+
+from __future__ import annotations
+
+from octomed.recipe.inputs import InputFile, resolve_inputs
+from octomed.recipe.loader import load_recipe
+from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work, schema_json
+
+__all__ = [
+    "Curate",
+    "Duplicates",
+    "InputFile",
+    "Output",
+    "Pack",
+    "Place",
+    "Problem",
+    "Recipe",
+    "RecipeProblems",
+    "Source",
+    "Work",
+    "load_recipe",
+    "resolve_inputs",
+    "schema_json",
+]

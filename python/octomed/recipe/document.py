@@ -1,0 +1,210 @@
+"""A YAML 1.2 file as plain values, each with its place.
+
+ruamel.yaml composes the tree of nodes, which carries line and column; values are built from the nodes here,
+so that a key given twice or of a strange type is one more problem in the list instead of the only one.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from octomed.recipe.problems import Place, Problem, RecipeProblems
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Keys = tuple["str | int", ...]
+"""The way from the top of a document to a value: names of mappings and indices of lists."""
+
+_DEEPEST = 32
+_MOST_VALUES = 100_000
+
+
+@dataclass(slots=True)
+class Document:
+    """Values of a YAML file and where each was written.
+
+    Attributes
+    ----------
+    origin : str
+        The file as the user typed it.
+    values : Any
+        dict, list, str, int, float, bool or None.
+    keys, places : dict of Keys to Place
+        Where the key of a value, and the value itself, stand.
+    problems : list of Problem
+        What was found wrong while reading.
+    """
+
+    origin: str
+    values: Any = None
+    keys: dict[Keys, Place] = field(default_factory=dict)
+    places: dict[Keys, Place] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def place(self, way: Keys, *, key: bool = False) -> Place:
+        """Return where the value at `way` stands, or the nearest value around it that is written.
+
+        Parameters
+        ----------
+        way : Keys
+            Names and indices from the top.
+        key : bool
+            Return the place of the value's key instead.
+        """
+        if key and way in self.keys:
+            return self.keys[way]
+        while way and way not in self.places:
+            way = way[:-1]
+        return self.keys.get(way) or self.places.get(way) or Place(self.origin, 1, 1)
+
+
+def read_document(path: Path, origin: str) -> Document:
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    origin : str
+        How messages call it.
+
+    Raises
+    ------
+    RecipeProblems
+        If the file cannot be read, is no UTF-8, or no YAML.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise _fail(Place(origin), "this recipe does not exist", "give the path of a YAML file") from None
+    except OSError as error:
+        raise _fail(Place(origin), f"this recipe cannot be read: {error.strerror}") from None
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = _place_of_byte(origin, raw, error.start)
+        raise _fail(place, "this byte is not UTF-8", "save the recipe as UTF-8") from None
+    return parse_document(text, origin)
+
+
+def parse_document(text: str, origin: str, option: Place | None = None) -> Document:
+    """Parse YAML text; with `option`, every place is that option of the command line.
+
+    Raises
+    ------
+    RecipeProblems
+        If the text is no YAML.
+    """
+    document = Document(origin)
+    loader = YAML(typ="safe", pure=True)
+    try:
+        node = loader.compose(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        place = option or Place(origin, line, column)
+        raise _fail(place, f"the character U+{ord(text[error.position]):04X} may not stand in YAML") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = option or (Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin, 1, 1))
+        raise _fail(place, f"this is not YAML: {_reason(error)}", _yaml_hint(error)) from None
+    except YAMLError as error:
+        raise _fail(option or Place(origin, 1, 1), f"this is not YAML: {error}") from None
+    if node is not None:
+        document.values = _Builder(document, loader, option).build(node, ())
+    return document
+
+
+class _Builder:
+    """Builds plain values out of YAML nodes."""
+
+    def __init__(self, document: Document, loader: YAML, option: Place | None) -> None:
+        self.document = document
+        self.loader = loader
+        self.option = option
+
+    def build(self, node: Node, way: Keys) -> Any:  # noqa: ANN401 a YAML value is of any type
+        place = self.place(node)
+        self.document.places[way] = place
+        if len(self.document.places) == _MOST_VALUES:
+            too_many = "this holds too many values"
+            raise _fail(place, too_many, "aliases (`*name`) multiply what they repeat")
+        if len(way) > _DEEPEST:
+            self.problem(
+                place, "this is nested too deeply", "a recipe's values are at most a few levels deep"
+            )
+            return None
+        if isinstance(node, MappingNode):
+            return self.mapping(node, way)
+        if isinstance(node, SequenceNode):
+            return [self.build(item, (*way, index)) for index, item in enumerate(node.value)]
+        return self.scalar(node, place)
+
+    def mapping(self, node: MappingNode, way: Keys) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = self.place(key_node)
+            if not isinstance(key_node, ScalarNode) or key_node.tag == "tag:yaml.org,2002:null":
+                hint = "put the value in quotes" if isinstance(key_node, MappingNode) else None
+                self.problem(place, "a key must be a word", hint)
+                continue
+            name = str(key_node.value)
+            if name in built:
+                first = self.document.keys[(*way, name)]
+                self.problem(
+                    place, f"the key `{name}` is given twice", f"it stands first in line {first.line}"
+                )
+                continue
+            self.document.keys[(*way, name)] = place
+            built[name] = self.build(value_node, (*way, name))
+        return built
+
+    def scalar(self, node: Node, place: Place) -> Any:  # noqa: ANN401 a YAML value is of any type
+        try:
+            value = self.loader.constructor.construct_object(node)
+        except (YAMLError, ValueError) as error:
+            reason = getattr(error, "problem", None) or str(error)
+            self.problem(place, f"this value cannot be read: {reason}", None)
+            return None
+        if isinstance(value, datetime.date):
+            return str(node.value)
+        return value
+
+    def place(self, node: Node) -> Place:
+        mark = node.start_mark
+        return self.option or Place(self.document.origin, mark.line + 1, mark.column + 1)
+
+    def problem(self, place: Place, message: str, hint: str | None) -> None:
+        self.document.problems.append(Problem(place, message, hint))
+
+
+def _fail(place: Place, message: str, hint: str | None = None) -> RecipeProblems:
+    return RecipeProblems([Problem(place, message, hint)])
+
+
+def _place_of_byte(origin: str, raw: bytes, position: int) -> Place:
+    return Place(origin, raw.count(b"\n", 0, position) + 1, position - raw.rfind(b"\n", 0, position))
+
+
+def _reason(error: MarkedYAMLError) -> str:
+    both = error.problem and error.problem.startswith("but ")
+    return f"{error.context}, {error.problem}" if both else str(error.problem or error.context)
+
+
+def _yaml_hint(error: MarkedYAMLError) -> str | None:
+    problem = _reason(error)
+    if "'\\t'" in problem or "\\t" in problem:
+        return "YAML is indented with spaces, not tabs"
+    if "mapping values are not allowed" in problem:
+        return "put the value in quotes if it holds `: `, and check the indentation"
+    if "expected a single document" in problem:
+        return "a recipe is one document: remove the line `---`"
+    return None

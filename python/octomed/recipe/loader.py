@@ -1,0 +1,123 @@
+"""From a YAML file to a typed recipe, or to the list of all that is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from octomed.recipe.document import Document, Keys, read_document
+from octomed.recipe.explain import problems_of
+from octomed.recipe.inputs import missing_inputs
+from octomed.recipe.overrides import apply_overrides
+from octomed.recipe.paths import expanded
+from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.schema import VERSION, Recipe
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+
+def load_recipe(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, check_files: bool = True
+) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    path : path
+        A YAML 1.2 file.
+    overrides : sequence of str
+        `pack.capacity=8192` and the like, put over the file's values in their order. Their relative paths
+        start at the recipe's folder, as those of the file do.
+    check_files : bool
+        Whether a source's path that matches no file is a problem; a template that does not exist always is.
+
+    Raises
+    ------
+    RecipeProblems
+        With everything that is wrong, each with file, line and column, and a hint.
+    """
+    file = Path(path)
+    document = read_document(file, str(path))
+    apply_overrides(document, overrides)
+    _check_shape(document)
+    folder = file.absolute().parent
+    values, problems = expanded(document, folder)
+    problems = [*document.problems, *problems, *_repeated_names(document)]
+    written = _validate(document.values, document, problems)
+    ready = _validate(values, document, problems)
+    problems += _missing_template(values, document)
+    if check_files:
+        problems += _missing_inputs(values, document)
+    if problems or written is None or ready is None:
+        raise RecipeProblems(problems)
+    ready.adopt(file.absolute(), document, written.model_dump(mode="json"))
+    return ready
+
+
+def _check_shape(document: Document) -> None:
+    """Refuse what is no recipe at all, or one of a newer version, before other messages drown that."""
+    if document.values is None:
+        raise _fail(
+            Place(document.origin, 1, 1),
+            "the recipe is empty",
+            "it begins with `name:`, `model:` and `sources:`",
+        )
+    if not isinstance(document.values, dict):
+        raise _fail(
+            document.place(()), "a recipe is a mapping of keys to values", "write `name: …` at the left edge"
+        )
+    version = document.values.get("version")
+    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+        message = f"this recipe is from a newer version ({version}); this octomed reads version {VERSION}"
+        raise _fail(document.place(("version",)), message, "upgrade with `pip install --upgrade octomed`")
+
+
+def _validate(values: Any, document: Document, problems: list[Problem]) -> Recipe | None:  # noqa: ANN401 any YAML value
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems += problems_of(error, document)
+        return None
+
+
+def _repeated_names(document: Document) -> list[Problem]:
+    sources = document.values.get("sources")
+    first: dict[str, int] = {}
+    problems = []
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
+        name = source.get("name") if isinstance(source, dict) else None
+        if isinstance(name, str) and first.setdefault(name, index) != index:
+            place = document.place(("sources", index, "name"))
+            other = document.place(("sources", first[name], "name"))
+            problems.append(Problem(place, f"two sources are named `{name}`", f"the first is at {other}"))
+    return problems
+
+
+def _missing_template(values: Any, document: Document) -> list[Problem]:  # noqa: ANN401 any YAML value
+    template = values.get("template")
+    if (
+        not isinstance(template, str)
+        or not template.endswith((".jinja", ".jinja2", ".j2"))
+        or Path(template).is_file()
+    ):
+        return []
+    return [Problem(document.place(("template",)), f"the template `{template}` does not exist")]
+
+
+def _missing_inputs(values: Any, document: Document) -> list[Problem]:  # noqa: ANN401 any YAML value
+    paths: dict[Keys, str] = {}
+    sources = values.get("sources")
+    for index, source in enumerate(sources if isinstance(sources, list) else []):
+        path = source.get("path") if isinstance(source, dict) else None
+        for entry, text in enumerate(path if isinstance(path, list) else [path]):
+            if isinstance(text, str) and text and "://" not in text and "$" not in text and "\0" not in text:
+                paths["sources", index, "path", entry] = text
+    return missing_inputs(paths, {way: document.place(way) for way in paths})
+
+
+def _fail(place: Place, message: str, hint: str | None = None) -> RecipeProblems:
+    return RecipeProblems([Problem(place, message, hint)])

@@ -1,0 +1,112 @@
+"""What is wrong with a recipe, and where: every problem of a file is reported at once."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from octomed.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a key or a value was written: in a file, or on the command line.
+
+    Attributes
+    ----------
+    origin : str
+        The recipe's path as the user typed it, or the whole option, `--set pack.capacity=8192`.
+    line, column : int
+        Counted from 1; both 0 for an option, and for a file that cannot be read.
+    """
+
+    origin: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.origin}:{self.line}:{self.column}" if self.line else f"`{self.origin}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a recipe.
+
+    Attributes
+    ----------
+    place : Place
+        Where it is.
+    message : str
+        What it is.
+    hint : str or None
+        What to do about it.
+    """
+
+    place: Place
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+class RecipeProblems(RecipeError):
+    """All problems of a recipe together.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        At least one; they are put in the order of the file.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(dict.fromkeys(problems), key=_order))
+        if len(self.problems) == 1:
+            super().__init__(str(self.problems[0]), self.problems[0].hint)
+            return
+        lines = [f"{len(self.problems)} problems in the recipe"]
+        for problem in self.problems:
+            lines.append(str(problem))
+            if problem.hint:
+                lines.append(f"  hint: {problem.hint}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
+        """Pickle by the problems, from which message and hint follow."""
+        return type(self), (self.problems,)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word most like `word`, or None when none is close.
+
+    The likeness is `difflib.SequenceMatcher.ratio`, at least one half.
+    """
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.5)
+    return found[0] if found else None
+
+
+def suggest(word: str, known: Iterable[str], *, kind: str) -> str:
+    """Return the text of a hint: the nearest known word, then all of them.
+
+    Parameters
+    ----------
+    word : str
+        What the user wrote.
+    known : iterable of str
+        What could be written there.
+    kind : str
+        What the words are, in the plural: `keys`, `presets`.
+    """
+    known = list(known)
+    everything = f"{kind} here: " + ", ".join(f"`{name}`" for name in known)
+    near = nearest(word, known)
+    return f"did you mean `{near}`? {everything}" if near else everything
+
+
+def _order(problem: Problem) -> tuple[bool, int, int, str]:
+    place = problem.place
+    return place.line == 0, place.line, place.column, problem.message

@@ -1,0 +1,230 @@
+"""The recipe: what goes in, what becomes of it, and where it goes. Every key, its type and its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+from octomed.recipe.document import Document
+from octomed.recipe.formats import Format, mapping_of
+from octomed.recipe.values import Compression, HashName, Name, NotBuilt, ShardSize, fault, not_built
+
+if TYPE_CHECKING:
+    from octomed.recipe.problems import Place
+
+VERSION = 1
+"""Version of the recipe's language that this package reads."""
+
+_URL_SCHEMES = (
+    "s3://",
+    "gs://",
+    "gcs://",
+    "az://",
+    "azure://",
+    "abfs://",
+    "abfss://",
+    "hf://",
+    "http://",
+    "https://",
+)
+SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
+
+
+def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    if isinstance(value, str) and value.lower().startswith(_URL_SCHEMES):
+        scheme = value.split("://", 1)[0]
+        raise fault(f"paths of `{scheme}://` are not built yet", "copy the files to a local folder")
+    if isinstance(value, str) and not value:
+        raise fault("a path may not be empty", "write `.` for the recipe's own folder")
+    if isinstance(value, str) and "\0" in value:
+        raise fault("a path may not hold a NUL character")
+    return value
+
+
+def _as_list(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    return [value] if isinstance(value, str) else value
+
+
+LocalPath = Annotated[str, BeforeValidator(_local)]
+Paths = Annotated[
+    tuple[LocalPath, ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+]
+
+
+class Part(BaseModel):
+    """A piece of a recipe: it cannot be changed, and keys it does not know are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Source(Part):
+    """A named dataset."""
+
+    name: Name
+    """Name of the source; part of every trace's identity, so that renaming it scans again."""
+    path: Paths
+    """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
+    format: Format
+    """Name of a row format, or a mapping of columns."""
+    group: Name | None = None
+    """Group that the mix counts the source in; changing it scans nothing."""
+    teacher: str | None = None
+    """Who wrote the responses; a note for the provenance."""
+    on_bad_file: Literal["error", "skip"] = "error"
+    """What becomes of a file that cannot be read at all."""
+    max_unreadable: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
+    """Share of unreadable rows that is tolerated, and at least one row."""
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """The row mapping as plain values, for Rust."""
+        return mapping_of(self.format)
+
+
+class Duplicates(Part):
+    """Which copies are dropped."""
+
+    exact: bool = True
+    """Drop a trace that equals an earlier one in all its text."""
+    near: NotBuilt = not_built()
+
+
+class Curate(Part):
+    """Which traces stay."""
+
+    duplicates: Duplicates = Duplicates()
+    """Which copies are dropped."""
+    over_long: Literal["reject", "error"] = "reject"
+    """What becomes of a trace longer than the capacity; it is never cut."""
+    accept: NotBuilt = not_built()
+    length: NotBuilt = not_built()
+    repetition: NotBuilt = not_built()
+    decontaminate: NotBuilt = not_built()
+    traces_per_question: NotBuilt = not_built()
+    stratify: NotBuilt = not_built()
+
+
+class Pack(Part):
+    """How traces become packs."""
+
+    capacity: Annotated[int, Field(ge=SMALLEST_CAPACITY, le=LARGEST_CAPACITY)] = 16384
+    """Tokens that a pack holds at most."""
+    buckets: Annotated[tuple[Annotated[int, Field(ge=1, le=LARGEST_CAPACITY)], ...], Field(strict=False)] = (
+        1024,
+        4096,
+    )
+    """Inner upper edges of the length buckets, each a stream of its own; the last edge is the capacity."""
+    seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 17
+    """Seed of the order of ranges, and of traces inside one."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Pack:
+        if any(low >= high for low, high in zip(self.buckets, self.buckets[1:], strict=False)):
+            raise fault("`buckets` must rise", f"write {sorted(set(self.buckets))}")
+        return self
+
+    @property
+    def edges(self) -> tuple[int, ...]:
+        """Upper edges of all buckets, rising; the last is the capacity."""
+        return (*(edge for edge in self.buckets if edge < self.capacity), self.capacity)
+
+
+class Output(Part):
+    """Where the shards go, and in what form."""
+
+    path: LocalPath
+    """Folder of the run."""
+    compression: Compression = "zstd:1"
+    """`zstd`, `br`, `gz`, `bz2` (with a level: `zstd:1`), `snappy`, or null for none."""
+    hashes: Annotated[tuple[HashName, ...], Field(strict=False)] = ("xxh3_64",)
+    """Digests of each shard that `index.json` records."""
+    shard_size: ShardSize = 2**27
+    """Largest size of a raw shard: bytes, or `128MiB`."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Output:
+        if len(set(self.hashes)) != len(self.hashes):
+            raise fault("`hashes` names a digest twice", "name each once")
+        return self
+
+
+class Work(Part):
+    """The working store: tokenized blocks and their index, which later runs use again."""
+
+    path: LocalPath = ".octomed"
+    """Folder of the store; several recipes may share it."""
+    keep: bool = True
+    """Keep the store after a run."""
+
+
+class Recipe(Part):
+    """A whole recipe, its paths ready to use.
+
+    `load_recipe` makes it: `$VAR` in paths is expanded, and relative paths start at the recipe's folder.
+    """
+
+    version: Annotated[int, Field(ge=1)] = VERSION
+    """Version of the recipe's language."""
+    name: Name
+    """Name of the run."""
+    model: Annotated[str, Field(min_length=1)]
+    """Model whose tokenizer and chat template are used: a built-in one, a local folder, or a hub id."""
+    template: Annotated[str, Field(min_length=1)] | None = None
+    """Chat template: a built-in one's name, or a `.jinja` file; the model's own if left out."""
+    system: str | None = None
+    """System message of every trace whose row has none."""
+    prompt: Annotated[str, Field(min_length=1)] | None = None
+    """Layout of the user's turn, a minijinja template over `question` and `options`."""
+    supervise: Literal["all", "last"] = "all"
+    """Which assistant turns are learned."""
+    sources: Annotated[tuple[Source, ...], Field(strict=False, min_length=1)]
+    """Datasets, in the order that decides which duplicate stays."""
+    curate: Curate = Curate()
+    """Which traces stay."""
+    pack: Pack = Pack()
+    """How traces become packs."""
+    output: Output
+    """Where the shards go."""
+    work: Work = Work()
+    """Where tokenized blocks are kept between runs."""
+    mix: NotBuilt = not_built()
+    validation: NotBuilt = not_built()
+    images: NotBuilt = not_built()
+
+    _file: Path = PrivateAttr(default=Path("recipe.yaml"))
+    _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
+    _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        """The recipe's own path."""
+        return self._file
+
+    def written_at(self, *way: str | int) -> Place:
+        """Return where the value at `way` was written, or the nearest one around it: `file:line:column`."""
+        return self._document.place(way)
+
+    def adopt(self, file: Path, document: Document, written: dict[str, Any]) -> None:
+        """Remember the file that this recipe was read from; the loader's last step."""
+        self._file, self._document, self._written = file, document, written
+
+    def canonical(self) -> dict[str, Any]:
+        """Return the recipe as plain values, with its defaults, and with paths as they were written."""
+        return self._written or self.model_dump(mode="json")
+
+    def notes(self) -> list[str]:
+        """Return what the recipe says to no effect."""
+        idle = [edge for edge in self.pack.buckets if edge >= self.pack.capacity]
+        return [
+            f"bucket edge {edge} is not below the capacity {self.pack.capacity}: left out" for edge in idle
+        ]
+
+
+def schema_json() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe, keys that are not built yet marked `x-status`."""
+    schema = Recipe.model_json_schema(mode="validation")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "OctoMed recipe", **schema}

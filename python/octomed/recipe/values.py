@@ -1,0 +1,143 @@
+"""Values with a form of their own: names, sizes, compressions, digests, and keys that are not built yet."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from octomed.recipe.problems import suggest
+
+LEVELS: dict[str, range | None] = {
+    "zstd": range(1, 23),
+    "br": range(12),
+    "gz": range(10),
+    "bz2": range(1, 10),
+    "snappy": None,
+}
+"""Compressions of MDS shards and their levels, as mosaicml-streaming 0.13 names them."""
+
+HASHES = (
+    "blake2b", "blake2s", "md5", "sha1", "sha224", "sha256", "sha384", "sha3_224", "sha3_256", "sha3_384",
+    "sha3_512", "sha512", "xxh128", "xxh32", "xxh3_128", "xxh3_64", "xxh64",
+)  # fmt: skip
+"""Digests that mosaicml-streaming 0.13 can check in a shard."""
+
+UNITS = {
+    "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
+}  # fmt: skip
+
+SMALLEST_SHARD = 2**12
+LARGEST_SHARD = 2**32 - 1
+
+
+def fault(message: str, hint: str | None = None) -> PydanticCustomError:
+    """Return an error that a validator raises: what is wrong, and what to do."""
+    return PydanticCustomError("octomed", "{message}", {"message": message, "hint": hint})
+
+
+def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not built yet may hold anything
+    raise PydanticCustomError("not_built", "not built yet")
+
+
+NotBuilt = Annotated[
+    None,
+    BeforeValidator(_refuse),
+    WithJsonSchema({"not": {}, "description": "Not built yet: refused.", "x-status": "not built yet"}),
+]
+"""A key whose place is kept: any value is refused by the key's name."""
+
+
+def not_built() -> Any:  # noqa: ANN401 pydantic's field specifier
+    """Return the default of a field of type `NotBuilt`, which is never dumped."""
+    return Field(default=None, exclude=True)
+
+
+def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
+    """Return a number of bytes from 134217728, `128MiB` or `128 MB`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    matched = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value) if isinstance(value, str) else None
+    if matched is None or matched[2].upper() not in UNITS:
+        raise fault(
+            f"`{value}` is not a size", "write bytes, or a number with a unit: `128MiB`, `64MB`, `1GiB`"
+        )
+    return round(float(matched[1]) * UNITS[matched[2].upper()])
+
+
+def _shard_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
+    size = parse_size(value)
+    if not SMALLEST_SHARD <= size <= LARGEST_SHARD:
+        raise fault(
+            f"a shard of {size} bytes is not possible",
+            "between 4KiB and 4GiB less one byte; 64 to 256MiB is usual",
+        )
+    return size
+
+
+def parse_compression(value: Any) -> str | None:  # noqa: ANN401 what YAML gave
+    """Return `zstd:1` and the like as written, or None for `none` and null."""
+    if value is None or value == "none":
+        return None
+    if not isinstance(value, str):
+        raise fault(f"`{value}` is not a compression", "write `zstd:1`, or null for none")
+    codec, colon, level = value.partition(":")
+    if codec not in LEVELS:
+        raise fault(f"`{codec}` is not a compression", suggest(codec, [*LEVELS, "none"], kind="compressions"))
+    levels = LEVELS[codec]
+    if not colon:
+        return value
+    if levels is None:
+        raise fault(f"`{codec}` has no levels", f"write `{codec}`")
+    if not level.isascii() or not level.isdecimal() or int(level) not in levels:
+        raise fault(f"`{level}` is not a level of `{codec}`", f"levels are {levels[0]} to {levels[-1]}")
+    return f"{codec}:{int(level)}"
+
+
+def _hash_name(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    if not isinstance(value, str) or value not in HASHES:
+        raise fault(f"`{value}` is not a digest", suggest(str(value), HASHES, kind="digests"))
+    return value
+
+
+def _name(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    if not isinstance(value, str):
+        raise fault(f"a name must be text, not `{value}`", "put it in quotes")
+    if not re.fullmatch(r"[^\W_][\w.-]{0,99}", value):
+        raise fault(
+            f"`{value}` is not a name",
+            "letters, digits, `.`, `_` and `-`; a letter or digit first; at most 100",
+        )
+    return value
+
+
+Name = Annotated[
+    str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": r"^\w[\w.-]{0,99}$"})
+]
+ShardSize = Annotated[
+    int,
+    BeforeValidator(_shard_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer"},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KMGkmg][iI]?)?[bB]?$"},
+            ]
+        }
+    ),
+]
+Compression = Annotated[
+    "str | None",
+    BeforeValidator(parse_compression),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^(none|snappy|(zstd|br|gz|bz2)(:\d+)?)$"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+HashName = Annotated[str, BeforeValidator(_hash_name), WithJsonSchema({"enum": list(HASHES)})]
