@@ -59,11 +59,12 @@ class Document:
         key : bool
             Return the place of the value's key instead.
         """
-        if key and way in self.keys:
-            return self.keys[way]
+        first, second = (self.keys, self.places) if key else (self.places, self.keys)
+        if way in first:
+            return first[way]
         while way and way not in self.places:
             way = way[:-1]
-        return self.keys.get(way) or self.places.get(way) or Place(self.origin, 1, 1)
+        return second.get(way) or first.get(way) or Place(self.origin, 1, 1)
 
 
 def read_document(path: Path, origin: str) -> Document:

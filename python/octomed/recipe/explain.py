@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.formats import Mapping, Messages
+from octomed.recipe.formats import AnyOf, Mapping, Messages
 from octomed.recipe.problems import Problem, suggest
 from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work
 
@@ -62,7 +62,9 @@ def _about_bad_items(detail: ErrorDetails) -> bool:
 
 def keys_at(way: Keys) -> list[str]:
     """Return the keys that may be used in the mapping at `way`, those not built yet left out."""
-    model = _MODELS.get(tuple(part for part in way if isinstance(part, str)))
+    words = tuple(part for part in way if isinstance(part, str))
+    inside_column = words[:2] == ("sources", "format") and words not in _MODELS
+    model = AnyOf if inside_column else _MODELS.get(words)
     if model is None:
         return []
     return [name for name, field in model.model_fields.items() if not field.exclude]
@@ -89,7 +91,7 @@ def _step(values: Any, part: str | int) -> Any:  # noqa: ANN401 any YAML value
 def _problem(detail: ErrorDetails, document: Document) -> Problem:
     context = detail.get("ctx") or {}
     found = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
-    way: Keys = (*found, *context.get("way", ()))
+    way: Keys = (*found, *context.get("at", ()))
     name = dotted(way, document.values) or "the recipe"
     kind = detail["type"]
     if kind == "extra_forbidden":

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 from ruamel.yaml import YAML
 
 from octomed.recipe.problems import suggest
@@ -20,80 +29,137 @@ def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
     )
 
 
-Images = Annotated[None, BeforeValidator(_no_images)]
-Column = Annotated[str, Field(min_length=1)]
-Columns = Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
+Images = Annotated[
+    None,
+    BeforeValidator(_no_images),
+    WithJsonSchema(
+        {"not": {}, "description": "Images are not supported yet: refused.", "x-status": "not built yet"}
+    ),
+]
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+
+
+class Piece(BaseModel):
+    """A piece of a mapping."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class AnyOf(Piece):
+    """A column that files name differently."""
+
+    any_of: Texts
+    """Names, of which the first that a row has counts."""
+    optional: bool = False
+    """Whether a file without any of them is no error."""
 
 
 def _shape(value: Any) -> str:  # noqa: ANN401 what YAML gave
     if isinstance(value, list | tuple):
         return "<list>"
+    if isinstance(value, AnyOf) or (isinstance(value, dict) and "any_of" in value):
+        return "<any_of>"
     return "<mapping>" if isinstance(value, dict | BaseModel) else "<text>"
 
 
-class Messages(BaseModel):
+def _shape_of_column(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    return (
+        "<any_of>"
+        if _shape(value) == "<mapping>"
+        else "<text>"
+        if _shape(value) == "<list>"
+        else _shape(value)
+    )
+
+
+def _shape_of_columns(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    return "<any_of>" if _shape(value) == "<mapping>" else _shape(value)
+
+
+def _shape_of_messages(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    return "<text>" if _shape(value) == "<list>" else _shape(value)
+
+
+_Named = Annotated[Text, Tag("<text>")]
+_AnyOf = Annotated[AnyOf, Tag("<any_of>")]
+Column = Annotated[_Named | _AnyOf, Discriminator(_shape_of_column)]
+_List = Annotated[
+    Annotated[tuple[Column, ...], Field(strict=False, min_length=1)],
+    Tag("<list>"),
+]
+Columns = Annotated[_Named | _AnyOf | _List, Discriminator(_shape_of_columns)]
+
+
+class Messages(Piece):
     """A column of chat messages whose keys or roles have names of their own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    column: Column
+    """Column with the list of messages."""
+    role: Column = "role"
+    """Key of a message that says who speaks."""
+    content: Column = "content"
+    """Key of a message with its text."""
+    roles: dict[str, Literal["system", "user", "assistant", "tool"]] = {}
+    """What other names of roles mean: `{human: user, gpt: assistant}`."""
 
-    column: Column = Field(description="Column with the list of messages.")
-    role: Column = Field(default="role", description="Key of a message that says who speaks.")
-    content: Column = Field(default="content", description="Key of a message with its text.")
-    roles: dict[str, str] = Field(
-        default_factory=dict, description="What other names of roles mean: `{human: user, gpt: assistant}`."
-    )
 
-
-OneOrMany = Annotated[
-    Annotated[Column, Tag("<text>")] | Annotated[Columns, Tag("<list>")],
-    Discriminator(_shape),
-]
-ChatColumn = Annotated[
-    Annotated[Column, Tag("<text>")] | Annotated[Messages, Tag("<mapping>")],
-    Discriminator(_shape),
+Conversation = Annotated[
+    _Named | _AnyOf | Annotated[Messages, Tag("<mapping>")], Discriminator(_shape_of_messages)
 ]
 
 
-class Mapping(BaseModel):
-    """Which column of a row holds which part of a trace."""
+class Mapping(Piece):
+    """Which column of a row holds which part of a trace; dots lead into structs."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    id: Column | None = Field(default=None, description="Column with the row's own id.")
-    question: Column | None = Field(default=None, description="Column with the question.")
-    options: OneOrMany | None = Field(
-        default=None, description="Column with the list of options, or one column an option."
-    )
-    answer: Column | None = Field(default=None, description="Column with the right answer.")
-    response: Column | None = Field(default=None, description="Column with one response.")
-    responses: Column | None = Field(
-        default=None, description="Column with a list of responses: a trace each."
-    )
-    reasoning: Column | None = Field(
-        default=None, description="Column with the reasoning before the response."
-    )
-    messages: ChatColumn | None = Field(default=None, description="Column with a list of chat messages.")
-    system: Column | None = Field(
-        default=None, description="Column with the system message; wins over the recipe's."
-    )
-    prompt: str | None = Field(default=None, description="Layout of the prompt, unless the recipe has one.")
-    images: Images = Field(default=None, exclude=True, description="Not built yet: refused.")
-    image_root: Images = Field(default=None, exclude=True, description="Not built yet: refused.")
+    id: Column | None = None
+    """Column with the row's own id."""
+    question: Columns | None = None
+    """Column with the question; several are joined by a line break."""
+    options: Columns | None = None
+    """Column with the list of options, or a list of columns, one an option."""
+    answer: Column | None = None
+    """Column with the right answer."""
+    response: Column | None = None
+    """Column with one response."""
+    responses: Column | None = None
+    """Column with a list of responses, each of which is a trace."""
+    reasoning: Column | None = None
+    """Column with the reasoning before the response."""
+    messages: Conversation | None = None
+    """Column with a list of chat messages."""
+    system: Column | None = None
+    """Column with the system message, which wins over the recipe's."""
+    image_columns: Annotated[tuple[Text, ...], Field(strict=False)] | None = None
+    """Columns that must be empty, because images are not supported yet; the usual names if left out."""
+    images: Images = Field(default=None, exclude=True)
+    image_root: Images = Field(default=None, exclude=True)
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
-        responses = [key for key in ("response", "responses", "messages") if getattr(self, key) is not None]
-        if not responses:
+        if self.messages is not None:
+            self._stands_alone()
+            return self
+        if self.question is None:
             raise fault(
-                "no column of this mapping gives a response",
-                "name one of `response`, `responses` or `messages`",
+                "this mapping has neither `messages` nor `question`", "name the column with the prompt"
             )
-        if len(responses) > 1:
-            raise fault(
-                f"`{responses[0]}` and `{responses[1]}` exclude each other",
-                "keep the one that holds what the model is to learn",
-            )
+        if self.response is None and self.responses is None:
+            hint = "name the column that holds what the model is to learn"
+            raise fault("this mapping has neither `response` nor `responses`", hint)
+        if self.response is not None and self.responses is not None:
+            hint = "`response` is one column of text, `responses` a list: keep one of them"
+            raise fault("`response` and `responses` exclude each other", hint, at=("responses",))
+        if self.responses is not None and self.reasoning is not None:
+            hint = "a list of responses holds its own reasoning: leave `reasoning` out"
+            raise fault("`responses` and `reasoning` exclude each other", hint, at=("reasoning",))
         return self
+
+    def _stands_alone(self) -> None:
+        for key in ("question", "options", "answer", "response", "responses", "reasoning"):
+            if getattr(self, key) is not None:
+                hint = f"`messages` holds whole conversations: leave `{key}` out"
+                raise fault(f"`messages` and `{key}` exclude each other", hint, at=(key,))
 
 
 @functools.cache

@@ -124,7 +124,7 @@ class Pack(Part):
     @model_validator(mode="after")
     def _ascending(self) -> Pack:
         if any(low >= high for low, high in zip(self.buckets, self.buckets[1:], strict=False)):
-            raise fault("`buckets` must rise", f"write {sorted(set(self.buckets))}")
+            raise fault("the edges must rise", f"write {sorted(set(self.buckets))}", at=("buckets",))
         return self
 
     @property
@@ -148,7 +148,7 @@ class Output(Part):
     @model_validator(mode="after")
     def _each_once(self) -> Output:
         if len(set(self.hashes)) != len(self.hashes):
-            raise fault("`hashes` names a digest twice", "name each once")
+            raise fault("a digest is named twice", "name each once", at=("hashes",))
         return self
 
 

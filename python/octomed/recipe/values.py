@@ -33,9 +33,9 @@ SMALLEST_SHARD = 2**12
 LARGEST_SHARD = 2**32 - 1
 
 
-def fault(message: str, hint: str | None = None) -> PydanticCustomError:
-    """Return an error that a validator raises: what is wrong, and what to do."""
-    return PydanticCustomError("octomed", "{message}", {"message": message, "hint": hint})
+def fault(message: str, hint: str | None = None, *, at: tuple[str, ...] = ()) -> PydanticCustomError:
+    """Return an error that a validator raises: what is wrong, what to do, and below which key it is."""
+    return PydanticCustomError("octomed", "{message}", {"message": message, "hint": hint, "at": at})
 
 
 def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not built yet may hold anything
