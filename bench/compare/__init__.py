@@ -1,0 +1,1 @@
+"""Octomed beside its peers: one corpus, one run, every contestant in a process of its own."""
