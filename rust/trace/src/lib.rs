@@ -1,1 +1,36 @@
-//! Source rows to traces: records, row formats, readers.
+//! Source rows to traces' parts: cutters turn a task's bytes or record batches into blocks, a mapping
+//! turns a block's rows into questions, responses and conversations.
+//!
+//! ```
+//! use octomed_trace::{Body, Finding, JsonLinesCutter, Mapping, Numbering, TraceError};
+//!
+//! let mapping = Mapping::from_json(r#"{"question": "q", "response": "r"}"#)?;
+//! let mut cutter = JsonLinesCutter::new(0, None, Numbering::ByteOffset, 64 << 20);
+//! let mut blocks = cutter.feed(b"{\"q\": \"Why?\", \"r\": \"Because.\"}\n")?;
+//! blocks.extend(cutter.finish()?);
+//! blocks[0].for_each(&mapping, |finding| {
+//!     let Finding::Row(row) = finding else { panic!("refused") };
+//!     assert!(matches!(row.body, Body::Question { ref question, .. } if question == "Why?"));
+//!     Ok::<(), TraceError>(())
+//! })?;
+//! # Ok::<(), TraceError>(())
+//! ```
+
+mod block;
+mod cut;
+mod error;
+mod identity;
+mod json;
+mod mapping;
+mod read;
+mod row;
+mod value;
+
+pub use block::Block;
+pub use cut::{
+    ArrowCutter, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter, JsonLinesCutter, Numbering,
+};
+pub use error::TraceError;
+pub use identity::{Identity, IdentityHasher, question_id};
+pub use mapping::Mapping;
+pub use row::{Body, Finding, Reason, Refusal, Response, Row, Turn};

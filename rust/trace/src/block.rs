@@ -1,0 +1,238 @@
+//! A block: a run of rows of one task, still as they were read, to be turned into traces by a worker.
+
+use arrow_array::{Array, RecordBatch};
+
+use crate::cut::Numbering;
+use crate::error::TraceError;
+use crate::json::{self, Shape};
+use crate::mapping::Mapping;
+use crate::read::arrow::{is_present, value_at};
+use crate::row::{Finding, Reason, Refusal, Row};
+use crate::value::{Fault, Value};
+
+/// Consecutive rows of a task, cut by one of the cutters.
+#[derive(Debug)]
+pub struct Block {
+    pub(crate) content: Content,
+    pub(crate) numbering: Numbering,
+    pub(crate) rows: u64,
+    pub(crate) source_bytes: u64,
+    pub(crate) first_ordinal: u64,
+    pub(crate) end_position: u64,
+}
+
+/// The rows of a block as their file has them.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// Texts of rows, one behind the other.
+    Json { bytes: Vec<u8>, rows: Vec<JsonRow> },
+    /// Record batches of the mapped columns, and rows that their reader could not read.
+    Arrow(Vec<Piece>),
+}
+
+/// Where the text of a row stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JsonRow {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) position: u64,
+    pub(crate) ordinal: u64,
+    /// The length of a row that is too large to be kept.
+    pub(crate) too_large: Option<u64>,
+}
+
+/// Rows that follow one another.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Rows {
+        batch: RecordBatch,
+        position: u64,
+        ordinal: u64,
+    },
+    Refused(Refusal),
+}
+
+impl Block {
+    /// Rows in the block, unreadable ones included, blank lines not.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow.
+    pub fn source_bytes(&self) -> u64 {
+        self.source_bytes
+    }
+
+    /// The number of the block's first row from the start of the task.
+    pub fn first_ordinal(&self) -> u64 {
+        self.first_ordinal
+    }
+
+    /// The position just after the last row: its line's end in bytes, or the next row's number.
+    pub fn end_position(&self) -> u64 {
+        self.end_position
+    }
+
+    /// Reads the rows in order and calls `found` for each.
+    ///
+    /// # Errors
+    /// [`TraceError::Images`] when a row carries images; whatever `found` returns.
+    pub fn for_each<E: From<TraceError>>(
+        &self,
+        mapping: &Mapping,
+        mut found: impl FnMut(Finding<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.content {
+            Content::Json { bytes, rows } => {
+                let mut slots = Vec::new();
+                for row in rows {
+                    clear(&mut slots, mapping);
+                    let filled = fill_from_json(mapping, bytes, *row, &mut slots);
+                    let place = (row.position, row.ordinal);
+                    found(self.finding(mapping, place, filled, &mut slots)?)?;
+                }
+                Ok(())
+            }
+            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| match piece {
+                Piece::Refused(refusal) => found(Finding::Refused(refusal.clone())),
+                Piece::Rows {
+                    batch,
+                    position,
+                    ordinal,
+                } => self.for_each_of_batch(mapping, batch, (*position, *ordinal), &mut found),
+            }),
+        }
+    }
+
+    fn for_each_of_batch<E: From<TraceError>>(
+        &self,
+        mapping: &Mapping,
+        batch: &RecordBatch,
+        (position, ordinal): (u64, u64),
+        found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let columns: Vec<Option<&dyn Array>> = mapping
+            .keys
+            .iter()
+            .map(|key| batch.column_by_name(key).map(AsRef::as_ref))
+            .collect();
+        let mut slots = Vec::new();
+        for row in 0..batch.num_rows() {
+            clear(&mut slots, mapping);
+            let filled = fill_from_arrow(mapping, &columns, row, &mut slots);
+            let place = (position + row as u64, ordinal + row as u64);
+            found(self.finding(mapping, place, filled, &mut slots)?)?;
+        }
+        Ok(())
+    }
+
+    /// What the row whose values were put into `slots` gives.
+    fn finding<'r>(
+        &self,
+        mapping: &Mapping,
+        (position, ordinal): (u64, u64),
+        filled: Result<(), Fault>,
+        slots: &'r mut [Option<Value<'_>>],
+    ) -> Result<Finding<'r>, TraceError> {
+        match filled.and_then(|()| mapping.read(slots)) {
+            Ok(parts) => Ok(Finding::Row(Row {
+                position,
+                ordinal,
+                id: parts.id,
+                system: parts.system,
+                body: parts.body,
+            })),
+            Err(Fault::Row(reason, detail)) => Ok(Finding::Refused(Refusal {
+                position,
+                ordinal,
+                reason,
+                detail,
+            })),
+            Err(Fault::Fatal(TraceError::Images { place })) => Err(TraceError::Images {
+                place: format!(
+                    "{place}, at {} {position} of the file",
+                    self.numbering.unit()
+                ),
+            }),
+            Err(Fault::Fatal(error)) => Err(error),
+        }
+    }
+}
+
+fn clear(slots: &mut Vec<Option<Value<'_>>>, mapping: &Mapping) {
+    slots.clear();
+    slots.resize(mapping.keys.len(), None);
+}
+
+fn fill_from_json<'a>(
+    mapping: &Mapping,
+    bytes: &'a [u8],
+    row: JsonRow,
+    slots: &mut [Option<Value<'a>>],
+) -> Result<(), Fault> {
+    if let Some(length) = row.too_large {
+        return Err(Fault::Row(
+            Reason::RowTooLarge,
+            format!("the row has {length} bytes"),
+        ));
+    }
+    let text = std::str::from_utf8(&bytes[row.start..row.end]).map_err(|error| {
+        Fault::Row(
+            Reason::InvalidUtf8,
+            format!("byte {} of the row", error.valid_up_to()),
+        )
+    })?;
+    match json::read_row(text, &mapping.keys, slots) {
+        Ok(Shape::Object) => Ok(()),
+        Ok(Shape::DuplicateKey(key)) => {
+            let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
+            Err(Fault::Row(Reason::DuplicateKey, detail))
+        }
+        Ok(Shape::NotAnObject) => Err(Fault::Row(
+            Reason::NotAnObject,
+            "the row is JSON but no object".into(),
+        )),
+        Err(broken) => {
+            let detail = format!("byte {} of the row: {}", broken.at, broken.what);
+            Err(Fault::Row(Reason::InvalidJson, detail))
+        }
+    }
+}
+
+fn fill_from_arrow<'a>(
+    mapping: &Mapping,
+    columns: &[Option<&'a dyn Array>],
+    row: usize,
+    slots: &mut [Option<Value<'a>>],
+) -> Result<(), Fault> {
+    for (index, column) in columns.iter().enumerate() {
+        let Some(column) = *column else { continue };
+        slots[index] = Some(if index < mapping.mapped {
+            value_at(column, row).map_err(|fault| in_column(fault, &mapping.keys[index]))?
+        } else {
+            // An image's bytes are no text: only whether there are any matters.
+            Value::Bool(is_present(column, row))
+        });
+    }
+    Ok(())
+}
+
+fn in_column(fault: Fault, key: &str) -> Fault {
+    match fault {
+        Fault::Row(reason, detail) => Fault::Row(reason, format!("{detail} in `{key}`")),
+        fatal @ Fault::Fatal(_) => fatal,
+    }
+}
+
+impl Refusal {
+    /// A CSV row with the wrong number of fields.
+    pub(crate) fn of_csv_row(position: u64, ordinal: u64, expected: u32, actual: u32) -> Self {
+        let detail = format!("the row has {actual} fields, the header {expected}");
+        Self {
+            position,
+            ordinal,
+            reason: Reason::WrongColumnCount,
+            detail,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Cutters: a task's stream becomes blocks, cut by what the rows are and never by how they arrived.
+
+mod arrow;
+mod json_array;
+mod json_lines;
+mod pending;
+
+pub use arrow::ArrowCutter;
+pub use json_array::JsonArrayCutter;
+pub use json_lines::JsonLinesCutter;
+
+/// Source bytes at which a block is cut.
+pub const DEFAULT_TARGET: u64 = 64 << 20;
+
+/// The largest row that is read; a larger one is refused without being kept.
+pub const DEFAULT_MAX_ROW_BYTES: u64 = 256 << 20;
+
+/// What the position of a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// Bytes from the start of the file to the start of the row.
+    ByteOffset,
+    /// Rows from the start of the file.
+    RowNumber,
+}
+
+impl Numbering {
+    /// What is counted, for messages.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::ByteOffset => "byte",
+            Self::RowNumber => "row",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,172 @@
+//! Record batches of Parquet row groups and CSV files.
+
+mod size;
+
+use std::collections::VecDeque;
+
+use arrow_array::RecordBatch;
+
+use crate::block::{Block, Content, Piece};
+use crate::error::TraceError;
+use crate::mapping::Mapping;
+use crate::row::Refusal;
+
+use super::Numbering;
+
+/// Cuts one task of record batches into blocks of their mapped columns.
+#[derive(Debug)]
+pub struct ArrowCutter {
+    mapping: Mapping,
+    target: u64,
+    first_row: u64,
+    /// Number in the file of the next row.
+    row: u64,
+    /// Rows that the reader could not read and left out of its batches: number, fields wanted and found.
+    refused: VecDeque<(u64, u32, u32)>,
+    pieces: Vec<Piece>,
+    rows: u64,
+    source_bytes: u64,
+}
+
+impl ArrowCutter {
+    /// A cutter for a task whose first row has number `first_row` in its file. A block is cut when the
+    /// values of its mapped columns reach `target` bytes.
+    pub fn new(mapping: &Mapping, first_row: u64, target: u64) -> Self {
+        Self {
+            mapping: mapping.clone(),
+            target,
+            first_row,
+            row: first_row,
+            refused: VecDeque::new(),
+            pieces: Vec::new(),
+            rows: 0,
+            source_bytes: 0,
+        }
+    }
+
+    /// Records a CSV row that its reader left out because it has `actual` fields and not `expected`.
+    ///
+    /// `row` is its 0-based number among the rows of the file, this one included. Rows must be recorded
+    /// in order, and before the batch is fed that holds the row behind them.
+    pub fn refuse(&mut self, row: u64, expected: u32, actual: u32) {
+        self.refused.push_back((row, expected, actual));
+    }
+
+    /// Takes the next batch and gives the blocks that it completes.
+    ///
+    /// # Errors
+    /// [`TraceError::DuplicateColumns`], [`TraceError::MissingColumn`].
+    pub fn feed(&mut self, batch: RecordBatch) -> Result<Vec<Block>, TraceError> {
+        let schema = batch.schema();
+        let names: Vec<&str> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
+        self.mapping.check_columns(&names)?;
+        let batch = self.project(&batch, &names);
+        let sizes = self.sizes(&batch);
+        let mut blocks = Vec::new();
+        let mut from = 0;
+        for (index, size) in sizes.iter().enumerate() {
+            if self
+                .refused
+                .front()
+                .is_some_and(|(row, _, _)| *row <= self.row)
+            {
+                self.push_rows(&batch, from, index);
+                from = index;
+                self.push_refused();
+            }
+            self.row += 1;
+            self.rows += 1;
+            self.source_bytes += size;
+            if self.source_bytes >= self.target {
+                self.push_rows(&batch, from, index + 1);
+                from = index + 1;
+                blocks.extend(self.cut());
+            }
+        }
+        self.push_rows(&batch, from, sizes.len());
+        Ok(blocks)
+    }
+
+    /// Ends the task and gives the last block.
+    ///
+    /// # Errors
+    /// None.
+    pub fn finish(&mut self) -> Result<Option<Block>, TraceError> {
+        while let Some((row, expected, actual)) = self.refused.pop_front() {
+            self.row = self.row.max(row);
+            self.push_refusal(expected, actual);
+        }
+        Ok(self.cut())
+    }
+
+    /// The columns that the mapping reads; others are let go, so that a block holds no more than it needs.
+    fn project(&self, batch: &RecordBatch, names: &[&str]) -> RecordBatch {
+        let wanted = self.mapping.columns_of(names);
+        let indices: Vec<usize> = (0..names.len())
+            .filter(|&index| wanted.iter().any(|name| name == names[index]))
+            .collect();
+        batch.project(&indices).unwrap_or_else(|_| batch.clone())
+    }
+
+    /// The bytes of each row's mapped values.
+    fn sizes(&self, batch: &RecordBatch) -> Vec<u64> {
+        let mut sizes = vec![0; batch.num_rows()];
+        let mapped = &self.mapping.keys[..self.mapping.mapped];
+        for column in mapped.iter().filter_map(|key| batch.column_by_name(key)) {
+            size::add(column.as_ref(), &mut sizes);
+        }
+        sizes
+    }
+
+    /// Puts rows `from..to` of `batch`, the last of which has just been counted, behind the others.
+    fn push_rows(&mut self, batch: &RecordBatch, from: usize, to: usize) {
+        if to > from {
+            let position = self.row - (to - from) as u64;
+            let batch = batch.slice(from, to - from);
+            self.pieces.push(Piece::Rows {
+                batch,
+                position,
+                ordinal: position - self.first_row,
+            });
+        }
+    }
+
+    /// Puts the refused rows here that stand before the next row.
+    fn push_refused(&mut self) {
+        while let Some(&(row, expected, actual)) = self.refused.front() {
+            if row > self.row {
+                break;
+            }
+            self.refused.pop_front();
+            self.push_refusal(expected, actual);
+        }
+    }
+
+    fn push_refusal(&mut self, expected: u32, actual: u32) {
+        let refusal = Refusal::of_csv_row(self.row, self.row - self.first_row, expected, actual);
+        self.pieces.push(Piece::Refused(refusal));
+        self.row += 1;
+        self.rows += 1;
+    }
+
+    fn cut(&mut self) -> Option<Block> {
+        let rows = std::mem::take(&mut self.rows);
+        let source_bytes = std::mem::take(&mut self.source_bytes);
+        let first_ordinal = match self.pieces.first()? {
+            Piece::Rows { ordinal, .. } => *ordinal,
+            Piece::Refused(refusal) => refusal.ordinal,
+        };
+        Some(Block {
+            content: Content::Arrow(std::mem::take(&mut self.pieces)),
+            numbering: Numbering::RowNumber,
+            rows,
+            source_bytes,
+            first_ordinal,
+            end_position: self.row,
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The block that JSON rows are being gathered into.
+
+use crate::block::{Block, Content, JsonRow};
+
+use super::{DEFAULT_MAX_ROW_BYTES, Numbering};
+
+/// Rows gathered since the last cut, and the row that is being read.
+#[derive(Debug)]
+pub(super) struct Pending {
+    numbering: Numbering,
+    target: u64,
+    pub(super) max_row_bytes: u64,
+    bytes: Vec<u8>,
+    rows: Vec<JsonRow>,
+    source_bytes: u64,
+    /// Where the open row starts in `bytes`.
+    open: usize,
+    /// Bytes of the open row so far, kept or not.
+    open_length: u64,
+    /// Whether the open row has anything but white space.
+    has_text: bool,
+}
+
+impl Pending {
+    pub(super) fn new(numbering: Numbering, target: u64) -> Self {
+        Self {
+            numbering,
+            target,
+            max_row_bytes: DEFAULT_MAX_ROW_BYTES,
+            bytes: Vec::new(),
+            rows: Vec::new(),
+            source_bytes: 0,
+            open: 0,
+            open_length: 0,
+            has_text: false,
+        }
+    }
+
+    /// Adds bytes to the open row; of a row that is too large nothing is kept.
+    pub(super) fn extend(&mut self, part: &[u8]) {
+        self.open_length += part.len() as u64;
+        self.has_text |= part
+            .iter()
+            .any(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+        if self.open_length > self.max_row_bytes {
+            self.bytes.truncate(self.open);
+        } else {
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    /// Whether the open row is blank so far.
+    pub(super) fn is_blank(&self) -> bool {
+        !self.has_text
+    }
+
+    /// Forgets the open row.
+    pub(super) fn drop_open(&mut self) {
+        self.bytes.truncate(self.open);
+        self.open_length = 0;
+        self.has_text = false;
+    }
+
+    /// Takes `prefix` from the start of the open row.
+    pub(super) fn strip_prefix(&mut self, prefix: &[u8]) {
+        if self.bytes[self.open..].starts_with(prefix) {
+            self.bytes.drain(self.open..self.open + prefix.len());
+            self.has_text = self.bytes[self.open..]
+                .iter()
+                .any(|byte| !byte.is_ascii_whitespace());
+        }
+    }
+
+    /// Ends the open row, which takes `source_bytes` in the file, and cuts a block if it is full.
+    pub(super) fn close(
+        &mut self,
+        position: u64,
+        ordinal: u64,
+        source_bytes: u64,
+        end: u64,
+    ) -> Option<Block> {
+        let too_large = (self.open_length > self.max_row_bytes).then_some(self.open_length);
+        self.rows.push(JsonRow {
+            start: self.open,
+            end: self.bytes.len(),
+            position,
+            ordinal,
+            too_large,
+        });
+        self.open = self.bytes.len();
+        self.open_length = 0;
+        self.has_text = false;
+        self.source_bytes += source_bytes;
+        if self.source_bytes >= self.target {
+            self.cut(end)
+        } else {
+            None
+        }
+    }
+
+    /// The rows gathered so far as a block that ends at position `end`.
+    pub(super) fn cut(&mut self, end: u64) -> Option<Block> {
+        let first_ordinal = self.rows.first()?.ordinal;
+        let rows = std::mem::take(&mut self.rows);
+        let block = Block {
+            numbering: self.numbering,
+            rows: rows.len() as u64,
+            source_bytes: std::mem::take(&mut self.source_bytes),
+            first_ordinal,
+            end_position: end,
+            content: Content::Json {
+                bytes: std::mem::take(&mut self.bytes),
+                rows,
+            },
+        };
+        self.open = 0;
+        Some(block)
+    }
+}

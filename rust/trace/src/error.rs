@@ -1,0 +1,130 @@
+//! What can be wrong with a source as a whole; what is wrong with one row is a [`crate::Refusal`].
+
+use thiserror::Error;
+
+/// An error that stops the reading of a file, and, for images, the run.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TraceError {
+    /// The source carries images; packing it as text would quietly lose them.
+    #[error("images are not supported yet: {place}")]
+    Images {
+        /// Where they were met: a mapping key, or a column and row.
+        place: String,
+    },
+    /// The mapping contradicts itself or cannot be read.
+    #[error("the row mapping is wrong: {message}")]
+    Mapping {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A mapped column is not in the file.
+    #[error("the file has no column `{column}`")]
+    MissingColumn {
+        /// The name in the mapping.
+        column: String,
+        /// The most similar name in the file.
+        nearest: Option<String>,
+        /// All names in the file.
+        present: Vec<String>,
+    },
+    /// Several columns have one name, so a mapping cannot say which is meant.
+    #[error("the file has several columns of one name: {}", quoted(.columns))]
+    DuplicateColumns {
+        /// The names that occur more than once.
+        columns: Vec<String>,
+    },
+    /// A file read as a JSON array does not begin with `[`.
+    #[error("byte {at}: the file is not a JSON array (it does not begin with `[`)")]
+    NotAnArray {
+        /// Offset of the offending byte in the file.
+        at: u64,
+    },
+    /// A JSON array ends before its closing `]`.
+    #[error("byte {at}: the JSON array ends before its closing `]`; the file is cut off")]
+    ArrayTruncated {
+        /// Length of the file.
+        at: u64,
+    },
+    /// Something stands behind the closing `]` of a JSON array.
+    #[error("byte {at}: something stands behind the closing `]` of the JSON array")]
+    ArrayTrailing {
+        /// Offset of the offending byte in the file.
+        at: u64,
+    },
+}
+
+impl TraceError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Images { .. } => Some("leave this source out of the recipe for now".to_owned()),
+            Self::MissingColumn {
+                nearest: Some(nearest),
+                ..
+            } => Some(format!("did you mean `{nearest}`?")),
+            Self::MissingColumn { present, .. } => {
+                Some(format!("its columns are {}", quoted(present)))
+            }
+            Self::DuplicateColumns { .. } => Some("rename one of them in the file".to_owned()),
+            Self::NotAnArray { .. } => {
+                Some("a file with one object a line is JSON Lines; name it `.jsonl`".to_owned())
+            }
+            Self::Mapping { .. } | Self::ArrayTruncated { .. } | Self::ArrayTrailing { .. } => None,
+        }
+    }
+}
+
+/// `` `a`, `b` `` for a message.
+pub(crate) fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// The candidate most similar to `name`, if one is similar enough to be meant.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let lowered = name.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (distance(&lowered, &candidate.to_lowercase()), candidate))
+        .filter(|&(distance, candidate)| distance * 2 <= name.len().min(candidate.len()).max(2))
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein distance in characters.
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, here) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = above + 1;
+        for (column, &there) in right.iter().enumerate() {
+            let substituted = diagonal + usize::from(here != there);
+            diagonal = row[column + 1];
+            row[column + 1] = substituted.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{distance, nearest};
+
+    #[test]
+    fn distances_are_levenshtein() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("é", "e"), 1);
+    }
+
+    #[test]
+    fn the_nearest_name_ignores_case_and_unlike_names() {
+        assert_eq!(nearest("answer", ["Anwser", "Question"]), Some("Anwser"));
+        assert_eq!(nearest("Complex_COT", ["Complex_CoT"]), Some("Complex_CoT"));
+        assert_eq!(nearest("responses", ["id", "image"]), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! Who a trace is, and which question it answers: hashes that depend on nothing but the data's place.
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+/// Separates shuffle keys from trace ids, which hash the same bytes.
+const SHUFFLE_SALT: u64 = 0x6f63_746f_6d65_6431;
+
+/// Bytes of position and sample at the end of a serialised identity.
+const PLACE_BYTES: usize = 12;
+
+/// The identity of a trace: equal on every machine and for every copy of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// Name of the source in the recipe.
+    pub source: &'a str,
+    /// Path of the file relative to the source's root.
+    pub file: &'a str,
+    /// Byte offset in plain JSON Lines, else 0-based row number in the file.
+    pub position: u64,
+    /// Index of the response in its row.
+    pub sample: u32,
+}
+
+impl Identity<'_> {
+    /// The trace's id.
+    pub fn trace_id(&self) -> u64 {
+        IdentityHasher::new(self.source, self.file).trace_id(self.position, self.sample)
+    }
+
+    /// The key by which blocks are sorted and ranges are cut.
+    pub fn shuffle_key(&self) -> u64 {
+        IdentityHasher::new(self.source, self.file).shuffle_key(self.position, self.sample)
+    }
+}
+
+/// Hashes the identities of one file's traces without allocating for each.
+#[derive(Clone, Debug)]
+pub struct IdentityHasher {
+    /// Both names, each behind its length so that no two pairs share bytes, then room for the place.
+    bytes: Vec<u8>,
+}
+
+impl IdentityHasher {
+    /// Prepares for the traces of `file` in `source`.
+    pub fn new(source: &str, file: &str) -> Self {
+        let mut bytes = Vec::with_capacity(source.len() + file.len() + 16 + PLACE_BYTES);
+        for name in [source, file] {
+            bytes.extend_from_slice(&(name.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(name.as_bytes());
+        }
+        bytes.resize(bytes.len() + PLACE_BYTES, 0);
+        Self { bytes }
+    }
+
+    /// Equal to [`Identity::trace_id`].
+    pub fn trace_id(&mut self, position: u64, sample: u32) -> u64 {
+        xxh3_64(self.at(position, sample))
+    }
+
+    /// Equal to [`Identity::shuffle_key`].
+    pub fn shuffle_key(&mut self, position: u64, sample: u32) -> u64 {
+        xxh3_64_with_seed(self.at(position, sample), SHUFFLE_SALT)
+    }
+
+    fn at(&mut self, position: u64, sample: u32) -> &[u8] {
+        let place = self.bytes.len() - PLACE_BYTES;
+        self.bytes[place..place + 8].copy_from_slice(&position.to_le_bytes());
+        self.bytes[place + 8..].copy_from_slice(&sample.to_le_bytes());
+        &self.bytes
+    }
+}
+
+/// The id of a question: its text and the set of its options, lower-cased, white space collapsed.
+///
+/// The order of the options does not matter, nor do letters before them (`A: …`, `B. …`) when these
+/// merely count: the same question with its options shuffled is the same question.
+pub fn question_id<T: AsRef<str>>(question: &str, options: &[T]) -> u64 {
+    let labelled = options
+        .iter()
+        .enumerate()
+        .all(|(index, option)| unlabelled(option.as_ref(), index).is_some());
+    let mut hashes: Vec<u64> = options
+        .iter()
+        .enumerate()
+        .map(|(index, option)| {
+            let option = option.as_ref();
+            let text = if labelled {
+                unlabelled(option, index).unwrap_or(option)
+            } else {
+                option
+            };
+            xxh3_64(normalised(text).as_bytes())
+        })
+        .collect();
+    hashes.sort_unstable();
+    hashes.dedup();
+    let mut bytes = normalised(question).into_bytes();
+    bytes.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    for hash in hashes {
+        bytes.extend_from_slice(&hash.to_le_bytes());
+    }
+    xxh3_64(&bytes)
+}
+
+/// `option` without its letter, when that is the letter of its `index`.
+fn unlabelled(option: &str, index: usize) -> Option<&str> {
+    let option = option.trim_start();
+    let option = option.strip_prefix('(').unwrap_or(option);
+    let letter = *option.as_bytes().first()?;
+    let counts =
+        usize::from(letter.to_ascii_uppercase()).checked_sub(usize::from(b'A')) == Some(index);
+    if !counts {
+        return None;
+    }
+    option[1..].strip_prefix([':', '.', ')'])
+}
+
+/// Lower-cased, with each run of white space made one space and none at the ends.
+fn normalised(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !result.is_empty() {
+            result.push(' ');
+        }
+        if word.is_ascii() {
+            let start = result.len();
+            result.push_str(word);
+            result[start..].make_ascii_lowercase();
+        } else {
+            result.push_str(&word.to_lowercase());
+        }
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, IdentityHasher, normalised, question_id};
+
+    const HERE: Identity<'_> = Identity {
+        source: "medqa",
+        file: "a/b.parquet",
+        position: 7,
+        sample: 3,
+    };
+
+    #[test]
+    fn ids_are_stable_across_versions() {
+        // A changed value re-shuffles everybody's data: bump the scan stage's version with it.
+        assert_eq!(HERE.trace_id(), 0);
+        assert_eq!(HERE.shuffle_key(), 0);
+        assert_eq!(question_id("What now?", &["a", "b"]), 0);
+    }
+
+    #[test]
+    fn every_part_changes_both_hashes() {
+        let others = [
+            Identity {
+                source: "medq",
+                file: "aa/b.parquet",
+                ..HERE
+            },
+            Identity {
+                file: "a/b.parque",
+                ..HERE
+            },
+            Identity {
+                position: 8,
+                ..HERE
+            },
+            Identity { sample: 4, ..HERE },
+        ];
+        for other in others {
+            assert_ne!(HERE.trace_id(), other.trace_id(), "{other:?}");
+            assert_ne!(HERE.shuffle_key(), other.shuffle_key(), "{other:?}");
+        }
+        assert_ne!(HERE.trace_id(), HERE.shuffle_key());
+    }
+
+    #[test]
+    fn the_prepared_hasher_agrees() {
+        let mut hasher = IdentityHasher::new(HERE.source, HERE.file);
+        hasher.trace_id(1 << 40, 9);
+        assert_eq!(hasher.trace_id(7, 3), HERE.trace_id());
+        assert_eq!(hasher.shuffle_key(7, 3), HERE.shuffle_key());
+    }
+
+    #[test]
+    fn a_question_is_its_words_and_the_set_of_its_options() {
+        let plain = question_id("What is it?", &["flu", "a cold"]);
+        assert_eq!(
+            plain,
+            question_id("  WHAT is\n it? ", &["A  Cold", "Flu", "flu"])
+        );
+        assert_eq!(plain, question_id("What is it?", &["A: flu", "B: a cold"]));
+        assert_eq!(
+            plain,
+            question_id("What is it?", &["(A) a cold", "(b) flu"])
+        );
+        assert_ne!(plain, question_id("What is it?", &["flu"]));
+        assert_ne!(plain, question_id("What is it? flu", &["a cold"]));
+        assert_ne!(
+            question_id::<&str>("ab", &[]),
+            question_id::<&str>("a b", &[])
+        );
+        assert_ne!(
+            question_id("q", &["E. coli", "x"]),
+            question_id("q", &["coli", "x"])
+        );
+    }
+
+    #[test]
+    fn normalising_keeps_words_of_every_script() {
+        assert_eq!(normalised("\u{3000}ÉCOLE \t 问题\u{a0}X"), "école 问题 x");
+        assert_eq!(normalised(""), "");
+    }
+}

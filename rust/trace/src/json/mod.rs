@@ -1,0 +1,278 @@
+//! JSON of one row, read in one pass over borrowed text without a schema.
+//!
+//! Written here because a row needs what general readers do not give together: keys outside the mapping
+//! are checked but never built, strings without escapes stay borrowed, numbers keep their digits, nesting
+//! is bounded, and every fault has its byte.
+
+mod string;
+
+use std::borrow::Cow;
+
+use crate::value::Value;
+
+/// Deeper nesting is refused: the reader recurses, and no row format nests more than a few levels.
+const MAX_DEPTH: u32 = 128;
+
+/// What is wrong with a text that should be JSON, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// Byte offset in the text.
+    pub(crate) at: usize,
+    /// What is wrong there.
+    pub(crate) what: &'static str,
+}
+
+/// What a row's text turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// An object; its wanted keys are in the slots.
+    Object,
+    /// An object in which the wanted key of this index occurs twice.
+    DuplicateKey(usize),
+    /// JSON of another kind.
+    NotAnObject,
+}
+
+/// The value that `text` as a whole says.
+pub(crate) fn parse(text: &str) -> Result<Value<'_>, Broken> {
+    let mut reader = Reader::new(text);
+    let value = reader.value(0)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Reads the object `text` and puts the values of `keys` into `slots`, one for each key.
+///
+/// The rest of the text is checked to be JSON all the same.
+pub(crate) fn read_row<'a>(
+    text: &'a str,
+    keys: &[String],
+    slots: &mut [Option<Value<'a>>],
+) -> Result<Shape, Broken> {
+    let mut reader = Reader::new(text);
+    reader.space();
+    if reader.peek() != Some(b'{') {
+        reader.skip(0)?;
+        reader.end()?;
+        return Ok(Shape::NotAnObject);
+    }
+    let mut shape = Shape::Object;
+    reader.at += 1;
+    reader.members(|reader, key| {
+        let Some(index) = keys.iter().position(|wanted| *wanted == key) else {
+            return reader.skip(1);
+        };
+        if slots[index].replace(reader.value(1)?).is_some() {
+            shape = Shape::DuplicateKey(index);
+        }
+        Ok(())
+    })?;
+    reader.end()?;
+    Ok(shape)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+        }
+    }
+
+    fn broken<T>(&self, what: &'static str) -> Result<T, Broken> {
+        Err(Broken { at: self.at, what })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn end(&mut self) -> Result<(), Broken> {
+        self.space();
+        if self.at < self.bytes.len() {
+            self.broken("something stands behind the value")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn value(&mut self, depth: u32) -> Result<Value<'a>, Broken> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => self.string().map(Value::Text),
+            Some(b'[') => {
+                let mut values = Vec::new();
+                self.open(depth)?;
+                self.elements(|reader| {
+                    values.push(reader.value(depth + 1)?);
+                    Ok(())
+                })?;
+                Ok(Value::List(values))
+            }
+            Some(b'{') => {
+                let mut fields = Vec::new();
+                self.open(depth)?;
+                self.members(|reader, key| {
+                    let value = reader.value(depth + 1)?;
+                    fields.push((key, value));
+                    Ok(())
+                })?;
+                Ok(Value::Struct(fields))
+            }
+            _ => self.scalar(),
+        }
+    }
+
+    fn skip(&mut self, depth: u32) -> Result<(), Broken> {
+        self.space();
+        match self.peek() {
+            Some(b'"') => self.skip_string(),
+            Some(b'[') => {
+                self.open(depth)?;
+                self.elements(|reader| reader.skip(depth + 1))
+            }
+            Some(b'{') => {
+                self.open(depth)?;
+                self.members(|reader, _| reader.skip(depth + 1))
+            }
+            _ => self.scalar().map(|_| ()),
+        }
+    }
+
+    /// Steps over an opening bracket.
+    fn open(&mut self, depth: u32) -> Result<(), Broken> {
+        if depth >= MAX_DEPTH {
+            return self.broken("the value is nested deeper than 128 levels");
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Reads the rest of an array, behind its `[`.
+    fn elements(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        self.space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if self.closes(b']', "`,` or `]` is wanted")? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads the rest of an object, behind its `{`.
+    fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        self.space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.space();
+            if self.peek() != Some(b'"') {
+                return self.broken("a key in quotes is wanted");
+            }
+            let key = self.string()?;
+            self.space();
+            if self.peek() != Some(b':') {
+                return self.broken("`:` is wanted");
+            }
+            self.at += 1;
+            member(self, key)?;
+            if self.closes(b'}', "`,` or `}` is wanted")? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Steps over the closing bracket (true) or the comma (false) behind a value.
+    fn closes(&mut self, bracket: u8, wanted: &'static str) -> Result<bool, Broken> {
+        self.space();
+        let closes = match self.peek() {
+            Some(byte) if byte == bracket => true,
+            Some(b',') => false,
+            None => return self.broken("the row ends inside a value"),
+            Some(_) => return self.broken(wanted),
+        };
+        self.at += 1;
+        Ok(closes)
+    }
+
+    fn scalar(&mut self) -> Result<Value<'a>, Broken> {
+        let words = [
+            ("null", Value::Null),
+            ("true", Value::Bool(true)),
+            ("false", Value::Bool(false)),
+        ];
+        for (word, value) in words {
+            if self.bytes[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(value);
+            }
+        }
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            None => self.broken("the row ends where a value is wanted"),
+            Some(_) => self.broken("a value is wanted"),
+        }
+    }
+
+    /// A number by JSON's grammar; its size does not matter, since only its digits are kept.
+    fn number(&mut self) -> Result<Value<'a>, Broken> {
+        let start = self.at;
+        self.at += usize::from(self.peek() == Some(b'-'));
+        if self.peek() == Some(b'0') {
+            self.at += 1;
+        } else {
+            self.digits()?;
+        }
+        let whole = self.at;
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+            self.digits()?;
+        }
+        if self.at > whole {
+            return Ok(Value::Float);
+        }
+        Ok(Value::Integer(Cow::Borrowed(&self.text[start..whole])))
+    }
+
+    fn digits(&mut self) -> Result<(), Broken> {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        if self.at == start {
+            self.broken("a digit is wanted")
+        } else {
+            Ok(())
+        }
+    }
+}

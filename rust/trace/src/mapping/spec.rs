@@ -1,0 +1,169 @@
+//! The mapping as it is written, before it is checked.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// Columns that hold images in the formats met in the wild; one that is not empty ends the run.
+const IMAGE_COLUMNS: [&str; 22] = [
+    "image",
+    "images",
+    "image_path",
+    "image_paths",
+    "image_file",
+    "image_files",
+    "image_url",
+    "image_urls",
+    "img",
+    "imgs",
+    "img_path",
+    "img_name",
+    "Figure_path",
+    "figure_path",
+    "image_1",
+    "decoded_image",
+    "video",
+    "videos",
+    "video_path",
+    "audio",
+    "audios",
+    "audio_path",
+];
+
+/// The written mapping.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    pub(super) id: Option<Column>,
+    pub(super) question: Option<Columns>,
+    pub(super) options: Option<Columns>,
+    pub(super) answer: Option<Column>,
+    pub(super) response: Option<Column>,
+    pub(super) responses: Option<Column>,
+    pub(super) reasoning: Option<Column>,
+    pub(super) messages: Option<Messages>,
+    pub(super) system: Option<Column>,
+    pub(super) images: Option<serde_json::Value>,
+    pub(super) image_root: Option<serde_json::Value>,
+    image_columns: Option<Vec<String>>,
+}
+
+impl Spec {
+    /// The columns that must be empty.
+    pub(super) fn image_columns(&self) -> Vec<String> {
+        match &self.image_columns {
+            Some(columns) => columns.clone(),
+            None => IMAGE_COLUMNS.map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// One column, under one or several names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a column is a name, or an object with `any_of` and `optional`"
+)]
+pub(super) enum Column {
+    Name(String),
+    AnyOf(AnyOf),
+}
+
+/// Names of a column, of which the first that a row has counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnyOf {
+    any_of: Vec<String>,
+    #[serde(default)]
+    optional: bool,
+}
+
+impl Column {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::Name(name) => std::slice::from_ref(name),
+            Self::AnyOf(names) => &names.any_of,
+        }
+        .iter()
+        .map(String::as_str)
+    }
+
+    pub(super) fn is_optional(&self) -> bool {
+        matches!(self, Self::AnyOf(AnyOf { optional: true, .. }))
+    }
+
+    fn any_of(names: &[&str]) -> Self {
+        let any_of = names.iter().map(ToString::to_string).collect();
+        Self::AnyOf(AnyOf {
+            any_of,
+            optional: false,
+        })
+    }
+}
+
+/// One column or a list of them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a column is a name, a list of columns, or an object with `any_of` and `optional`"
+)]
+pub(super) enum Columns {
+    One(Column),
+    Several(Vec<Column>),
+}
+
+impl Columns {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Column> {
+        match self {
+            Self::One(column) => std::slice::from_ref(column),
+            Self::Several(columns) => columns,
+        }
+        .iter()
+    }
+}
+
+/// The column of conversations.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`messages` is a column, or an object with `column`, `role`, `content` and `roles`"
+)]
+pub(super) enum Messages {
+    Column(Column),
+    Detailed(Detailed),
+}
+
+/// A column of conversations, its keys and its roles.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Detailed {
+    pub(super) column: Column,
+    #[serde(default = "default_role")]
+    pub(super) role: Column,
+    #[serde(default = "default_content")]
+    pub(super) content: Column,
+    #[serde(default)]
+    pub(super) roles: BTreeMap<String, String>,
+}
+
+impl Messages {
+    pub(super) fn detailed(&self) -> Detailed {
+        match self {
+            Self::Detailed(detailed) => detailed.clone(),
+            Self::Column(column) => Detailed {
+                column: column.clone(),
+                role: default_role(),
+                content: default_content(),
+                roles: BTreeMap::new(),
+            },
+        }
+    }
+}
+
+fn default_role() -> Column {
+    Column::any_of(&["role"])
+}
+
+fn default_content() -> Column {
+    Column::any_of(&["content"])
+}

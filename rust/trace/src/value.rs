@@ -1,0 +1,116 @@
+//! A value of a row, whichever file it came from, borrowed from it wherever its text stands as it is.
+
+use std::borrow::Cow;
+
+use crate::error::TraceError;
+use crate::json;
+use crate::row::Reason;
+
+/// A value as both JSON and Arrow have it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// Null.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer, in decimal digits.
+    Integer(Cow<'a, str>),
+    /// A number with a fraction or an exponent; no mapping key takes one.
+    Float,
+    /// Text.
+    Text(Cow<'a, str>),
+    /// A list.
+    List(Vec<Value<'a>>),
+    /// An object or struct, in its own order.
+    Struct(Vec<(Cow<'a, str>, Value<'a>)>),
+    /// A kind that no mapping key takes, such as a date.
+    Other,
+}
+
+/// Why a row cannot be read: a refusal, or an error that ends the run.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The row is refused.
+    Row(Reason, String),
+    /// The run ends.
+    Fatal(TraceError),
+}
+
+impl<'a> Value<'a> {
+    /// The kind of the value, for messages.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a truth value",
+            Self::Integer(_) => "an integer",
+            Self::Float => "a number that is not an integer",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Struct(_) => "an object",
+            Self::Other => "a value of a kind that is neither text, number, list nor struct",
+        }
+    }
+
+    /// Whether anything is there: not null, empty text, or a list or struct of nothing.
+    pub(crate) fn is_present(&self) -> bool {
+        match self {
+            Self::Null | Self::Bool(false) => false,
+            Self::Text(text) => !text.is_empty(),
+            Self::List(values) => values.iter().any(Self::is_present),
+            Self::Struct(fields) => fields.iter().any(|(_, value)| value.is_present()),
+            Self::Bool(true) | Self::Integer(_) | Self::Float | Self::Other => true,
+        }
+    }
+
+    /// The field `name` of a struct; a name that occurs twice is refused.
+    pub(crate) fn field(&self, name: &str) -> Result<Option<&Self>, Fault> {
+        let Self::Struct(fields) = self else {
+            return Ok(None);
+        };
+        let mut found = fields
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value);
+        let first = found.next();
+        if found.next().is_some() {
+            return Err(Fault::Row(
+                Reason::DuplicateKey,
+                format!("`{name}` occurs twice in an object"),
+            ));
+        }
+        Ok(first)
+    }
+
+    /// Replaces text that is JSON by what it says: CSV has no other way to hold a list.
+    pub(crate) fn expand(&mut self) {
+        let Self::Text(text) = self else { return };
+        if !text.trim_start().starts_with(['[', '{']) {
+            return;
+        }
+        let parsed = match text {
+            Cow::Borrowed(text) => json::parse(text),
+            Cow::Owned(text) => json::parse(text).map(Value::into_owned),
+        };
+        if let Ok(parsed) = parsed {
+            *self = parsed;
+        }
+    }
+
+    fn into_owned<'b>(self) -> Value<'b> {
+        match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Integer(digits) => Value::Integer(Cow::Owned(digits.into_owned())),
+            Self::Float => Value::Float,
+            Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::List(values) => Value::List(values.into_iter().map(Self::into_owned).collect()),
+            Self::Struct(fields) => Value::Struct(
+                fields
+                    .into_iter()
+                    .map(|(key, value)| (Cow::Owned(key.into_owned()), value.into_owned()))
+                    .collect(),
+            ),
+            Self::Other => Value::Other,
+        }
+    }
+}
