@@ -1,1 +1,24 @@
 //! Scan, select, write: the three passes over a recipe's rows.
+
+mod block;
+mod error;
+mod ids;
+mod index;
+mod layout;
+mod ranges;
+mod row;
+mod runs;
+mod scan;
+mod select;
+mod tables;
+mod write;
+
+pub use error::EngineError;
+pub use index::{
+    Header, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, read_header, read_index,
+};
+pub use row::COLUMNS;
+pub use scan::{BlockPlace, Scanner};
+pub use select::{BlockRef, SelectSettings, Selection};
+pub use tables::rejects;
+pub use write::{Layout, OpenRange, ShardSettings, StreamPart, WRITE_VERSION};

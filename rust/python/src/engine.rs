@@ -1,8 +1,173 @@
-//! Bindings of `octomed-engine`.
+//! Bindings of `octomed-engine`: the passes.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use octomed_engine::{BlockPlace, EngineError, Header, SCAN_VERSION, WRITE_VERSION, first_refusal, read_index};
+use octomed_text::Supervise;
 use pyo3::prelude::*;
 
+use crate::error::{Kind, raise};
+use crate::leave::leave;
+use crate::template::{ChatTemplate, Prompt};
+use crate::tokenizer::Tokenizer;
+use crate::trace::{Block, Mapping};
+
 /// Adds this file's classes and functions to the extension module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Cancel>()?;
+    module.add_class::<Scanner>()?;
+    module.add_function(wrap_pyfunction!(read_header, module)?)?;
+    module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
+    module.add("SCAN_VERSION", SCAN_VERSION)?;
+    module.add("WRITE_VERSION", WRITE_VERSION)
+}
+
+/// The Python error of an engine error.
+pub fn engine_error(error: EngineError) -> PyErr {
+    let kind = match &error {
+        EngineError::Cancelled => return cancelled(),
+        EngineError::File { .. } | EngineError::DamagedBlock { .. } | EngineError::Mds(_) => Kind::Storage,
+        EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
+        EngineError::OverLong { .. } | EngineError::Trace(_) | EngineError::Text(_) => Kind::Data,
+    };
+    let hint = error.hint();
+    raise(kind, error, hint)
+}
+
+fn cancelled() -> PyErr {
+    Python::attach(|py| {
+        let class = py.import("octomed.pipeline.executor").and_then(|module| module.getattr("CancelledRun"));
+        class.and_then(|class| class.call0()).map_or_else(|error| error, PyErr::from_value)
+    })
+}
+
+/// A flag that ends running calls early.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+}
+
+#[pymethods]
+impl Cancel {
+    /// A flag that is not set.
+    #[new]
+    #[pyo3(signature = ())]
+    fn new() -> Self {
+        Self { flag: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Ends calls that were given this flag, soon.
+    #[pyo3(signature = ())]
+    fn set(&self) {
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was set.
+    #[pyo3(signature = ())]
+    fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+}
+
+impl Cancel {
+    /// The flag itself.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+}
+
+/// Turns blocks of source rows into blocks of the working store.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Scanner {
+    scanner: octomed_engine::Scanner,
+    mapping: Py<Mapping>,
+}
+
+#[pymethods]
+impl Scanner {
+    /// A scanner for one source; `supervise` is `all` or `last`.
+    #[new]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all"))]
+    fn new(
+        py: Python<'_>,
+        mapping: Py<Mapping>,
+        template: &ChatTemplate,
+        prompt: &Prompt,
+        tokenizer: &Tokenizer,
+        system: Option<String>,
+        supervise: &str,
+    ) -> PyResult<Self> {
+        let supervise = match supervise {
+            "all" => Supervise::All,
+            "last" => Supervise::Last,
+            other => return Err(raise(Kind::Recipe, format!("`supervise` is `all` or `last`, not `{other}`"), None)),
+        };
+        let scanner = octomed_engine::Scanner::new(
+            mapping.borrow(py).inner().clone(),
+            template.inner(),
+            prompt.inner(),
+            tokenizer.inner(),
+            system,
+            supervise,
+        )
+        .map_err(engine_error)?;
+        Ok(Self { scanner, mapping })
+    }
+
+    /// The row format.
+    #[getter]
+    fn mapping(&self, py: Python<'_>) -> Py<Mapping> {
+        self.mapping.clone_ref(py)
+    }
+
+    /// Scans a block into `<folder>/<number>.ids` and `.index`; returns its header.
+    #[pyo3(signature = (block, source, file, number, folder, cancel))]
+    #[expect(clippy::too_many_arguments, reason = "the place of a block has three parts")]
+    fn scan<'py>(
+        &self,
+        py: Python<'py>,
+        block: &Block,
+        source: &str,
+        file: &str,
+        number: u32,
+        folder: PathBuf,
+        cancel: &Cancel,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let place = BlockPlace { source, file, number };
+        let header = leave(py, || {
+            self.scanner.scan(block.inner(), place, &folder, cancel.flag()).map_err(engine_error)
+        })?;
+        header_to_python(py, &header)
+    }
+
+    /// Traces, tokens and stored bytes that a block would give, nothing written.
+    #[pyo3(signature = (block))]
+    fn measure<'py>(&self, py: Python<'py>, block: &Block) -> PyResult<Bound<'py, PyAny>> {
+        let header = leave(py, || self.scanner.measure(block.inner()).map_err(engine_error))?;
+        header_to_python(py, &header)
+    }
+}
+
+/// The header of a block's index.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    let header = leave(py, || octomed_engine::read_header(&path).map_err(engine_error))?;
+    header_to_python(py, &header)
+}
+
+/// Row number in the task, reason and detail of a block's first unreadable row.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
+    leave(py, || first_refusal(&path).map_err(engine_error))
+}
+
+/// Headers cross as dictionaries: they end up in JSON files.
+fn header_to_python<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyAny>> {
+    let json = serde_json::to_string(header)
+        .map_err(|error| raise(Kind::Internal, format!("header: {error}"), None))?;
+    py.import("json")?.call_method1("loads", (json,))
 }

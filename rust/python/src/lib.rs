@@ -2,6 +2,7 @@
 
 mod engine;
 mod error;
+mod layout;
 mod leave;
 mod mds;
 mod pack;
@@ -15,6 +16,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
+    layout::register(module)?;
     mds::register(module)?;
     pack::register(module)?;
     template::register(module)?;

@@ -1,0 +1,124 @@
+"""What a run has finished in its output folder: the shards that stand, under the key they were written for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from octomed.errors import RecipeError
+from octomed.pipeline.storage import read_json, storage_error, write_json
+
+NAME = ".octomed-run.json"
+_SECONDS_BETWEEN_WRITES = 1.0
+
+
+@dataclass
+class Manifest:
+    """Finished files of an output folder.
+
+    Attributes
+    ----------
+    folder
+        The output folder.
+    key
+        Content key of everything that decides the bytes below the folder.
+    shards
+        Entry of each finished shard as ``index.json`` holds it, by path relative to the folder.
+    files
+        Size in bytes of each other finished file, by path relative to the folder.
+    """
+
+    folder: Path
+    key: str
+    shards: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _written: float = 0.0
+
+    @classmethod
+    def open(cls, folder: Path, key: str, *, replace: bool) -> Manifest:
+        """Read the folder's manifest, or begin one.
+
+        Raises
+        ------
+        RecipeError
+            When the folder holds another run and ``replace`` is off, or files that no run wrote.
+        """
+        found = read_json(folder / NAME)
+        if found is None:
+            _refuse_foreign_files(folder)
+            return cls(folder, key)
+        manifest = cls(folder, found["key"], found["shards"], found["files"])
+        if manifest.key == key:
+            manifest._forget_missing()
+            return manifest
+        if not replace:
+            raise RecipeError(
+                f"`{folder}` holds a run of another recipe, or of other inputs",
+                "`--replace` deletes that run's files first; or choose another `output.path`",
+            )
+        manifest.delete_files()
+        return cls(folder, key)
+
+    def _forget_missing(self) -> None:
+        def stands(name: str, size: int) -> bool:
+            with contextlib.suppress(OSError):
+                return (self.folder / name).stat().st_size == size
+            return False
+
+        self.shards = {name: info for name, info in self.shards.items() if stands(name, shard_size(info))}
+        self.files = {name: size for name, size in self.files.items() if stands(name, size)}
+
+    def delete_files(self) -> None:
+        """Delete the files that this manifest names, and only those; the manifest goes last."""
+        for name in [*self.shards, *self.files, NAME]:
+            path = self.folder / name
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise storage_error("delete", path, error) from error
+            with contextlib.suppress(OSError):
+                if path.parent != self.folder:
+                    path.parent.rmdir()
+
+    def add_shard(self, name: str, info: dict[str, Any]) -> None:
+        """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
+        with self._lock:
+            self.shards[name] = info
+            if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+                self._write()
+
+    def add_file(self, name: str) -> None:
+        """Note another finished file."""
+        with self._lock:
+            self.files[name] = (self.folder / name).stat().st_size
+
+    def write(self) -> None:
+        """Write the manifest now."""
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        value = {"key": self.key, "shards": self.shards, "files": self.files}
+        write_json(self.folder / NAME, value)
+        self._written = time.monotonic()
+
+
+def shard_size(info: dict[str, Any]) -> int:
+    """Size in bytes of a shard's file, from its entry in ``index.json``."""
+    part = info["zip_data"] or info["raw_data"]
+    return int(part["bytes"])
+
+
+def _refuse_foreign_files(folder: Path) -> None:
+    ours = ["octomed.json", "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
+    for name in ours:
+        if (folder / name).exists():
+            raise RecipeError(
+                f"`{folder}` already holds `{name}`, and no manifest says which run wrote it",
+                "choose an empty folder for `output.path`, or delete what is there",
+            )

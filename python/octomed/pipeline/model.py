@@ -1,0 +1,337 @@
+"""What `model:` and `template:` of a recipe stand for: a vocabulary and a chat template.
+
+The models that most recipes name are inside the package and need no network; anything else is read from a
+folder as `transformers` saves it, or fetched from the Hugging Face hub.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from octomed import _octomed
+
+QWEN_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+
+BUILTIN_TEMPLATES = ("qwen2.5", "qwen2.5-vl", "qwen3-vl", "llama-3")
+
+# Name of a built-in model: its vocabulary and its template.
+BUILTIN_MODELS = {
+    "qwen2.5": ("qwen2.5", "qwen2.5"),
+    "qwen2.5-vl": ("qwen2.5", "qwen2.5-vl"),
+    "qwen3-vl": ("qwen3", "qwen3-vl"),
+}
+
+# Hub ids whose published vocabulary and template are those of a built-in model. Base, Math and Thinking
+# models of the same families have other templates: those are fetched like any other.
+HUB_MODELS = (
+    (re.compile(r"Qwen/Qwen2\.5-(0\.5|1\.5|3|7|14|32|72)B-Instruct"), "qwen2.5"),
+    (re.compile(r"Qwen/Qwen2\.5-VL-(3|7|72)B-Instruct"), "qwen2.5-vl"),
+    (re.compile(r"Qwen/Qwen3-VL-(2|4|8|32)B-Instruct"), "qwen3-vl"),
+)
+
+# SHA-256 of published chat templates that a built-in one equals, a last line break apart, which Jinja drops.
+PUBLISHED_TEMPLATES = {
+    "55b2f4a26ac9ee719330a61a0c39d9e538b0e9322212f048326318cff4f8674a": "qwen2.5",
+    "a0bc6f6fc7a29a80017a433e8f03a1cc1236e838a944a2d034295a60c4f2fddb": "qwen2.5-vl",
+    "9d879ef91075acbfb2df7e441fd79d60bacfca989cf6d511d2af45c681e94f10": "qwen3-vl",
+    "ba03a121d097859c7b5b9cd03af99aafe95275210d2876f642ad9929a150f122": "llama-3",
+}
+
+LLAMA3_BOS = "<|begin_of_text|>"
+
+TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+OPTIONAL_FILES = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+@dataclass(frozen=True)
+class ResolvedModel:
+    """A vocabulary and a chat template, not yet loaded.
+
+    Attributes
+    ----------
+    name
+        `model:` as the recipe writes it.
+    vocabulary
+        Name of a built-in vocabulary, or the bytes of a `tokenizer.json`.
+    vocabulary_name
+        What to call the vocabulary in messages.
+    template
+        Name of a built-in template, or a Jinja source.
+    template_name
+        What to call the template in messages.
+    builtin_template
+        Whether `template` is a name.
+    variables
+        What a Jinja source may name beside the messages: `bos_token`, `eos_token` and their like.
+    """
+
+    name: str
+    vocabulary: str | bytes = field(repr=False)
+    vocabulary_name: str
+    template: str = field(repr=False)
+    template_name: str
+    builtin_template: bool
+    variables: Mapping[str, str]
+
+    def tokenizer(self) -> _octomed.Tokenizer:
+        """Load the tokenizer.
+
+        Raises
+        ------
+        RecipeError
+            When the bytes are not a `tokenizer.json`.
+        """
+        from octomed import _octomed  # noqa: PLC0415 the types of this module need no extension
+
+        if isinstance(self.vocabulary, str):
+            return _octomed.Tokenizer.builtin(self.vocabulary)
+        return _octomed.Tokenizer.from_json(self.vocabulary)
+
+    def chat_template(self, tokenizer: _octomed.Tokenizer) -> _octomed.ChatTemplate:
+        """Compile the chat template for a tokenizer, and see that it can be trained on.
+
+        Raises
+        ------
+        RecipeError
+            When the source is not Jinja, writes no end of turn, depends on the date, or needs a control
+            token that the vocabulary lacks.
+        """
+        from octomed import _octomed  # noqa: PLC0415 the types of this module need no extension
+
+        controls = tokenizer.special_tokens()
+        try:
+            template = _octomed.ChatTemplate(
+                self.template, controls, dict(self.variables), builtin=self.builtin_template
+            )
+            template.probe()
+        except RecipeError as error:
+            raise RecipeError(f"chat template {self.template_name}: {error.message}", error.hint) from error
+        return template
+
+    def describe(self) -> dict[str, str]:
+        """Return the names, for summaries and manifests."""
+        return {"name": self.name, "vocabulary": self.vocabulary_name, "template": self.template_name}
+
+
+def resolve_model(model: str, template: str | None, *, base: Path) -> ResolvedModel:
+    """Find the vocabulary and the chat template that a recipe names.
+
+    Parameters
+    ----------
+    model : str
+        A built-in model, a folder as `transformers` saves it, a `tokenizer.json`, or a hub id.
+    template : str, optional
+        A built-in template, a `.jinja` file or a Jinja source; the model's own if left out.
+    base : Path
+        Folder that relative paths start from.
+
+    Raises
+    ------
+    RecipeError
+        When one of them cannot be found or read, or the model has no chat template.
+    """
+    chosen = _written_template(template, base) if template is not None else None
+    if model in BUILTIN_MODELS:
+        return _builtin(model, model, chosen)
+    path = base / Path(model).expanduser()
+    if path.exists():
+        return _local(model, path, chosen)
+    if model.startswith((".", "/", "~")) or model.endswith(".json"):
+        raise RecipeError(f"`model: {model}` does not exist", "name a folder that holds a `tokenizer.json`")
+    for pattern, name in HUB_MODELS:
+        if pattern.fullmatch(model):
+            return _builtin(model, name, chosen)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+        return _local(model, _fetch(model), chosen)
+    names = ", ".join(f"`{name}`" for name in BUILTIN_MODELS)
+    raise RecipeError(
+        f"`model: {model}` is no built-in model, folder or hub id", f"built-in models are {names}"
+    )
+
+
+@dataclass(frozen=True)
+class _Template:
+    """A chat template before its variables are known: the name of a built-in one, or a source."""
+
+    text: str
+    name: str
+    builtin: bool = False
+
+
+def _builtin(model: str, name: str, chosen: _Template | None) -> ResolvedModel:
+    vocabulary, own = BUILTIN_MODELS[name]
+    return _resolved(
+        model,
+        vocabulary,
+        f"built-in {vocabulary}",
+        chosen or _Template(own, f"built-in {own}", builtin=True),
+        QWEN_TOKENS,
+    )
+
+
+def _local(model: str, path: Path, chosen: _Template | None) -> ResolvedModel:
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if not file.is_file():
+        hint = "save the tokenizer there with `AutoTokenizer.from_pretrained(…).save_pretrained(…)`"
+        raise RecipeError(f"`model: {model}` has no `tokenizer.json`", hint)
+    config = _json_object(file.parent / "tokenizer_config.json")
+    template = chosen or _own_template(model, file.parent, config)
+    variables = _special_tokens(config, _json_object(file.parent / "special_tokens_map.json"))
+    return _resolved(model, _bytes(file), str(file), template, variables)
+
+
+def _resolved(
+    model: str,
+    vocabulary: str | bytes,
+    vocabulary_name: str,
+    template: _Template,
+    variables: Mapping[str, str],
+) -> ResolvedModel:
+    if not template.builtin and (known := _published(template.text, variables)) is not None:
+        template = _Template(known, f"built-in {known}", builtin=True)
+    return ResolvedModel(
+        name=model,
+        vocabulary=vocabulary,
+        vocabulary_name=vocabulary_name,
+        template=template.text,
+        template_name=template.name,
+        builtin_template=template.builtin,
+        variables=dict(variables),
+    )
+
+
+def _published(source: str, variables: Mapping[str, str]) -> str | None:
+    """Name the built-in template that a source is known to equal."""
+    digest = hashlib.sha256(source.removesuffix("\n").encode()).hexdigest()
+    name = PUBLISHED_TEMPLATES.get(digest)
+    return None if name == "llama-3" and variables.get("bos_token") != LLAMA3_BOS else name
+
+
+def _written_template(template: str, base: Path) -> _Template:
+    """Read what `template:` says."""
+    if template in BUILTIN_TEMPLATES:
+        return _Template(template, f"built-in {template}", builtin=True)
+    if "{%" in template or "{{" in template:
+        return _Template(template, "of the recipe")
+    path = base / Path(template).expanduser()
+    if path.is_file():
+        return _Template(_text(path), str(path))
+    names = ", ".join(f"`{name}`" for name in BUILTIN_TEMPLATES)
+    hint = f"built-in templates are {names}; any other one is a `.jinja` file"
+    raise RecipeError(f"`template: {template}` is no built-in template, and no file", hint)
+
+
+def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> _Template:
+    """Read a folder's chat template, in the order of `transformers`."""
+    if (file := folder / "chat_template.jinja").is_file():
+        return _Template(_text(file), str(file))
+    for file, value in (
+        (folder / "chat_template.json", _json_object(folder / "chat_template.json").get("chat_template")),
+        (folder / "tokenizer_config.json", config.get("chat_template")),
+    ):
+        if isinstance(value, str):
+            return _Template(value, str(file))
+        if isinstance(value, list):
+            return _Template(_default_of(value, file), str(file))
+    hint = "name one under `template:`: a built-in one, or a `.jinja` file"
+    raise RecipeError(f"`model: {model}` has no chat template", hint)
+
+
+def _default_of(named: list[Any], file: Path) -> str:
+    """Choose from a list of named templates: `default`, or the only one."""
+    sources = {
+        entry["name"]: entry["template"]
+        for entry in named
+        if isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and isinstance(entry.get("template"), str)
+    }
+    if "default" in sources:
+        return sources["default"]
+    if len(sources) == 1:
+        return next(iter(sources.values()))
+    names = ", ".join(f"`{name}`" for name in sources) or "none that can be read"
+    hint = "save the one you want as a `.jinja` file, and name it under `template:`"
+    raise RecipeError(f"{file}: no chat template is called `default`; there are {names}", hint)
+
+
+def _special_tokens(*files: Mapping[str, Any]) -> dict[str, str]:
+    """Collect the special tokens that a template may name; the first file that has one says which."""
+    tokens: dict[str, str] = {}
+    for values in files:
+        extra = values.get("extra_special_tokens")
+        named = {name: values.get(name) for name in TOKEN_NAMES} | (extra if isinstance(extra, dict) else {})
+        for name, value in named.items():
+            text = value.get("content") if isinstance(value, dict) else value
+            if isinstance(text, str):
+                tokens.setdefault(name, text)
+    return tokens
+
+
+def _fetch(model: str) -> Path:
+    """Fetch a model's tokenizer files from the hub, and return the folder they lie in."""
+    hint = "fetch the model's tokenizer files into a folder, and name that folder under `model:`"
+    try:
+        from huggingface_hub import hf_hub_download  # noqa: PLC0415 an extra
+        from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
+    except ImportError as error:
+        hint = f'`pip install "octomed[hub]"`, or {hint}'
+        raise RecipeError(
+            f"`model: {model}` is not built in, and the hub's client is missing", hint
+        ) from error
+    try:
+        file = Path(hf_hub_download(model, "tokenizer.json"))
+        for name in OPTIONAL_FILES:
+            try:
+                hf_hub_download(model, name)
+            except LocalEntryNotFoundError:
+                raise
+            except EntryNotFoundError:
+                continue
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise RecipeError(f"`model: {model}` cannot be fetched from the hub: {reason}", hint) from error
+    return file.parent
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return _bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path} is not UTF-8 (byte {error.start})") from error
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is not there is an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        value = json.loads(_text(path))
+    except ValueError as error:
+        raise RecipeError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RecipeError(f"{path} holds no JSON object")
+    return value

@@ -1,0 +1,128 @@
+"""Readers: a task's bytes, in order and in bounded memory, cut into blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from pyarrow import csv
+
+from octomed import _octomed
+from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from octomed.pipeline.tasks import Task
+    from octomed.recipe import InputFile
+
+BLOCK_BYTES = 64 * 2**20
+"""A block is cut at the row where the mapped columns' bytes pass this."""
+
+_CHUNK_BYTES = 4 * 2**20
+_BATCH_BYTES = 8 * 2**20
+_LARGEST_BATCH = 8192
+_CSV_BLOCK_BYTES = 64 * 2**20
+"""A CSV row is at most this long: pyarrow reads no row across two of its blocks."""
+
+
+def blocks_of(task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTES) -> Iterator[_octomed.Block]:
+    """Read a task and cut it into blocks.
+
+    Parameters
+    ----------
+    task
+        What to read.
+    mapping
+        The source's row format.
+    target
+        Bytes of mapped columns after which a block ends. Where blocks end depends on the rows alone, so a
+        task that is read again gives the same blocks.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read as a whole; rows that are merely wrong are refusals of their block.
+    """
+    with naming(task.file):
+        if task.file.kind == "parquet":
+            yield from _parquet(task, mapping, target)
+        elif task.file.kind == "jsonl":
+            yield from _json_lines(task, target)
+        elif task.file.kind == "json":
+            yield from _json_array(task, target)
+        else:
+            yield from _csv(task, mapping, target)
+
+
+def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Iterator[_octomed.Block]:
+    cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
+    rows = max(1, task.rows or 1)
+    batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES * rows // max(1, task.source_bytes)))
+    with open_parquet(task.file) as parquet:
+        columns = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
+        groups = range(task.begin, task.end or 0)
+        batches = parquet.iter_batches(batch_rows, row_groups=list(groups), columns=columns, use_threads=False)
+        for batch in batches:
+            yield from cutter.feed(batch)
+    yield from cutter.finish()
+
+
+def _json_lines(task: Task, target: int) -> Iterator[_octomed.Block]:
+    plain = task.file.compression is None
+    cutter = _octomed.JsonLinesCutter(task.begin, task.end, by_offset=plain, target=target)
+    with _open(task.file) as stream:
+        if plain:
+            stream.seek(cutter.read_from)
+        while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
+            yield from cutter.feed(chunk)
+    yield from cutter.finish()
+
+
+def _json_array(task: Task, target: int) -> Iterator[_octomed.Block]:
+    cutter = _octomed.JsonArrayCutter(target)
+    with _open(task.file) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield from cutter.feed(chunk)
+    yield from cutter.finish()
+
+
+def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
+    if file.compression is None:
+        return open(file.path, "rb", buffering=0)  # noqa: PTH123, SIM115 the path is text, the caller closes it
+    return pa.CompressedInputStream(pa.OSFile(file.path), file.compression)
+
+
+def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Iterator[_octomed.Block]:
+    """Read every column as bytes: types are not guessed, and UTF-8 is checked row by row in Rust."""
+    cutter = _octomed.ArrowCutter(mapping, 0, target)
+    names = _csv_names(task.file)
+    columns = columns_to_read(mapping, names, task.file)
+    skipped: list[int] = []
+
+    def note(row: csv.InvalidRow) -> str:
+        skipped.append(row.number)
+        return "skip"
+
+    parse = csv.ParseOptions(
+        delimiter=_delimiter(task.file), newlines_in_values=True, invalid_row_handler=note, ignore_empty_lines=True
+    )
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.binary()), include_columns=columns, strings_can_be_null=True, null_values=[""]
+    )
+    read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
+    with _open(task.file) as stream, csv.open_csv(stream, read, parse, convert) as reader:
+        for batch in reader:
+            yield from cutter.feed(batch)
+    yield from cutter.finish()
+
+
+def _csv_names(file: InputFile) -> list[str]:
+    parse = csv.ParseOptions(delimiter=_delimiter(file), newlines_in_values=True)
+    read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
+    with _open(file) as stream, csv.open_csv(stream, read, parse) as reader:
+        return list(reader.schema.names)
+
+
+def _delimiter(file: InputFile) -> str:
+    return "\t" if file.kind == "tsv" else ","

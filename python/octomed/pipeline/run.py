@@ -1,0 +1,233 @@
+"""A run from recipe to shards: plan, scan, select, write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.pipeline.executor import CancelledRun, Executor, executor
+from octomed.pipeline.manifest import NAME as MANIFEST_NAME
+from octomed.pipeline.manifest import Manifest
+from octomed.pipeline.plan import Plan, plan, refuse_full_disk
+from octomed.pipeline.registry import register_run
+from octomed.pipeline.scan import ScannedTask, scan, task_rows
+from octomed.pipeline.storage import locked, make_folder, read_json
+from octomed.pipeline.write import (
+    RUN_FILE,
+    seconds_since,
+    write_indexes,
+    write_rejects,
+    write_run_file,
+    write_shards,
+)
+from octomed.report.progress import Progress, SilentProgress
+from octomed.report.summary import Summary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.recipe import Recipe
+
+LOCK_NAME = ".octomed.lock"
+
+
+def pack(
+    recipe: Recipe,
+    *,
+    workers: int | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Pack a recipe's traces into MDS shards.
+
+    What an earlier run, whole or killed, has finished is used again; the bytes of the output depend on
+    recipe and inputs alone.
+
+    Parameters
+    ----------
+    recipe
+        The recipe (:func:`octomed.recipe.load_recipe`).
+    workers
+        Threads; by default one a core.
+    replace
+        Delete the files of another run in the output folder first.
+    progress
+        Told how the run goes on.
+
+    Returns
+    -------
+    Summary
+        Counts whose sums agree, and where the time went.
+
+    Raises
+    ------
+    RecipeError, DataError, StorageError
+        As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+    """
+    progress = progress or SilentProgress()
+    begin = time.perf_counter()
+    planned = plan(recipe)
+    make_folder(planned.output)
+    make_folder(planned.store)
+    busy = f"another run is writing to `{planned.output}`"
+    cleaning = f"`octomed clean` is at work in `{planned.store}`"
+    with (
+        locked(planned.output / LOCK_NAME, exclusive=True, busy=busy),
+        locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning),
+    ):
+        done = _standing(planned)
+        if done is not None:
+            return done
+        manifest = Manifest.open(planned.output, planned.write_key, replace=replace)
+        refuse_full_disk(planned.estimate(), planned.store)
+        manifest.write()
+        register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
+        try:
+            with executor(workers or os.cpu_count() or 1) as threads:
+                summary = _run(planned, manifest, threads, progress, begin)
+        except CancelledRun:  # the reason is on its way from another thread
+            raise KeyboardInterrupt from None
+        finally:
+            progress.close()
+        if not recipe.work.keep:
+            for _, task in planned.tasks():
+                shutil.rmtree(planned.folder(task), ignore_errors=True)
+        return summary
+
+
+def _standing(planned: Plan) -> Summary | None:
+    """Return the summary of a finished run whose files all stand."""
+    found = read_json(planned.output / RUN_FILE)
+    if found is None or found["run"]["write_key"] != planned.write_key:
+        return None
+    if (read_json(planned.output / MANIFEST_NAME) or {}).get("key") != planned.write_key:
+        return None
+    manifest = Manifest.open(planned.output, planned.write_key, replace=False)
+    expected = sum(stream["shards"] for stream in found["streams"].values())
+    if len(manifest.shards) != expected or set(found["run"]["files"]) - set(manifest.files):
+        return None
+    return Summary.from_run_file(found, output=str(planned.output), already_done=True)
+
+
+def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progress, begin: float) -> Summary:
+    seconds = {"plan": seconds_since(begin)}
+    begin = time.perf_counter()
+    scanned = scan(planned, threads, progress)
+    seconds["scan"] = seconds_since(begin)
+
+    begin = time.perf_counter()
+    progress.stage("select", None, None)
+    layout = _lay_out(planned, scanned, threads)
+    if layout.packs == 0:
+        raise DataError(*_nothing_left(planned, scanned, layout))
+    seconds["select"] = seconds_since(begin)
+
+    begin = time.perf_counter()
+    written = write_shards(layout, manifest, threads, progress)
+    write_rejects(layout, planned, manifest)
+    write_indexes(manifest)
+    seconds["write"] = seconds_since(begin)
+
+    counts = _counts(planned, scanned, layout, manifest)
+    run = {
+        "seconds": seconds,
+        "workers": threads.workers,
+        "blocks_scanned": sum(done.blocks_scanned for done in scanned),
+        "blocks_reused": sum(len(done.headers) - done.blocks_scanned for done in scanned),
+        "shards_written": written,
+        "shards_reused": len(manifest.shards) - written,
+        "bytes_in": sum(os.stat(done.file.path).st_size for done in _files(planned)),
+        "bytes_store": sum(header["stored_bytes"] + 73 * header["traces"] for done in scanned for header in done.headers),
+        "files": sorted(manifest.files),
+    }
+    write_run_file(planned, layout, manifest, {"data": counts, "run": run})
+    found = read_json(planned.output / RUN_FILE)
+    assert found is not None
+    return Summary.from_run_file(found, output=str(planned.output), already_done=False)
+
+
+def _files(planned: Plan) -> list[Any]:
+    seen: dict[str, Any] = {task.file.path: task for _, task in planned.tasks()}
+    return list(seen.values())
+
+
+def _lay_out(planned: Plan, scanned: list[ScannedTask], threads: Executor) -> _octomed.Layout:
+    pack = planned.recipe.pack
+    output = planned.recipe.output
+    blocks = _blocks(planned, scanned)
+    call = threads.submit_aside(
+        lambda: _octomed.Layout(
+            blocks,
+            capacity=pack.capacity,
+            edges=list(pack.buckets),
+            exact_duplicates=planned.recipe.curate.duplicates.exact,
+            over_long_is_error=planned.recipe.curate.over_long == "error",
+            seed=pack.seed,
+            compression=output.compression,
+            hashes=list(output.hashes),
+            shard_size=output.shard_size,
+            threads=threads.workers,
+            cancel=threads.cancel,
+        )
+    )
+    return threads.wait(call)
+
+
+def _blocks(planned: Plan, scanned: list[ScannedTask]) -> list[tuple[str, int]]:
+    """Blocks in source order, with the row number of their task's first row; files read in part are out."""
+    bad = _bad_files(scanned)
+    blocks: list[tuple[str, int]] = []
+    rows_before: dict[tuple[str, str], int] = {}
+    for done in scanned:
+        file = done.task.file
+        name = (file.source, file.relative)
+        first_row = rows_before.get(name, 0) if done.task.first_row is None else done.task.first_row
+        if name not in bad:
+            folder: Path = planned.folder(done.task)
+            blocks += [(str(folder / str(number)), first_row) for number in range(len(done.headers))]
+        rows_before[name] = first_row + task_rows(done)
+    return blocks
+
+
+def _bad_files(scanned: list[ScannedTask]) -> dict[tuple[str, str], str]:
+    return {(done.task.file.source, done.task.file.relative): done.bad for done in scanned if done.bad}
+
+
+def _counts(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest) -> dict[str, Any]:
+    """Everything that the closing summary counts and that no machine or time changes."""
+    bad = _bad_files(scanned)
+    headers = [
+        header
+        for done in scanned
+        if (done.task.file.source, done.task.file.relative) not in bad
+        for header in done.headers
+    ]
+    skipped = {f"{source}/{file}": reason for (source, file), reason in bad.items()}
+    for source in planned.sources:
+        skipped |= {f"{source.source.name}/{file}": reason for file, reason in source.bad_files.items()}
+    counts: dict[str, Any] = dict(layout.counts())
+    rows, unreadable, without = (
+        sum(header[name] for header in headers) for name in ("rows", "rows_unreadable", "rows_without_trace")
+    )
+    return {
+        "rows": rows,
+        "rows_unreadable": unreadable,
+        "rows_without_trace": without,
+        "rows_with_traces": rows - unreadable - without,
+        "bytes_text": sum(header["text_bytes"] for header in headers),
+        "bytes_out": sum((info["zip_data"] or info["raw_data"])["bytes"] for info in manifest.shards.values()),
+        "straddling": sum(header["straddling"] for header in headers),
+        "files_skipped": skipped,
+        **counts,
+    }
+
+
+def _nothing_left(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout) -> tuple[str, str]:
+    rows = sum(header["rows"] for done in scanned for header in done.headers)
+    reasons = ", ".join(f"{name} {count:,}" for name, count in sorted(layout.counts()["rejected"].items()) if count)
+    message = f"no trace is left to pack: {rows:,} rows read" + (f", rejected: {reasons}" if reasons else "")
+    return message, "`octomed inspect RECIPE --source NAME --row 0` shows what becomes of a row"

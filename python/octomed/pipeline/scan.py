@@ -1,0 +1,172 @@
+"""SCAN: tasks become blocks of the working store; tasks that stand are not read again."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.pipeline.executor import results
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.storage import make_folder, write_json
+from octomed.pipeline.tasks import Task, unchanged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.pipeline.executor import Executor
+    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.report.progress import Progress
+
+_WORKERS_A_READER = 4
+"""A reader decodes about as fast as this many workers tokenize."""
+
+
+@dataclass(frozen=True)
+class ScannedTask:
+    """A task whose blocks stand.
+
+    Attributes
+    ----------
+    task
+        The task.
+    headers
+        What each block says of itself, in order.
+    blocks_scanned
+        Blocks that this run scanned; the others stood.
+    bad
+        Why the file cannot be read to its end, when its source skips such files.
+    """
+
+    task: Task
+    headers: tuple[dict[str, Any], ...]
+    blocks_scanned: int
+    bad: str | None = None
+
+
+def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]:
+    """Scan all tasks that do not stand, and return all tasks in source order.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read, changes under the run, or a source has too many unreadable rows.
+    StorageError
+        When the working store cannot be written.
+    """
+    standing: dict[str, ScannedTask] = {}
+    missing: list[tuple[SourcePlan, Task]] = []
+    for source, task in plan.tasks():
+        found = plan.finished(task)
+        if found is None:
+            missing.append((source, task))
+        else:
+            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), 0, found["bad"])
+    if missing:
+        progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
+        for done in _scan_missing(plan, missing, threads, progress):
+            standing[done.task.key] = done
+    scanned = [standing[task.key] for _, task in plan.tasks()]
+    _refuse_too_many_unreadable(plan, scanned)
+    return scanned
+
+
+def _scan_missing(
+    plan: Plan, missing: list[tuple[SourcePlan, Task]], threads: Executor, progress: Progress
+) -> list[ScannedTask]:
+    readers = max(1, threads.workers // _WORKERS_A_READER)
+    with ThreadPoolExecutor(readers, thread_name_prefix="octomed-reader") as pool:
+        futures = [pool.submit(_scan_task, plan, source, task, threads, progress) for source, task in missing]
+        try:
+            return list(results(futures, threads))
+        except BaseException:
+            threads.cancel.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _scan_task(plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress) -> ScannedTask:
+    folder = plan.folder(task)
+    make_folder(folder)
+    futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    bad = None
+    try:
+        for number, block in enumerate(blocks_of(task, source.scanner.mapping)):
+            futures.append(threads.submit(_scan_block, source, task, number, block, folder, threads.cancel, progress))
+            _raise_failures(futures)
+    except DataError as error:
+        if source.source.on_bad_file != "skip":
+            raise
+        bad = error.message
+    blocks = [future.result() for future in futures]
+    unchanged([task.file])
+    headers = [] if bad else [header for header, _ in blocks]
+    write_json(folder / "task.json", {"blocks": headers, "bad": bad})
+    return ScannedTask(task, tuple(headers), sum(scanned for _, scanned in blocks), bad)
+
+
+def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
+    """End the reading when a block failed, instead of reading a large file to its end first."""
+    for future in futures:
+        if future.done():
+            future.result()
+
+
+def _scan_block(
+    source: SourcePlan,
+    task: Task,
+    number: int,
+    block: _octomed.Block,
+    folder: Path,
+    cancel: _octomed.Cancel,
+    progress: Progress,
+) -> tuple[dict[str, Any], bool]:
+    """Scan a block unless it stands; its cuts are the same whenever the task is read."""
+    stands = (folder / f"{number}.index").exists()
+    if stands:
+        header = _octomed.read_header(str(folder / f"{number}.index"))
+    else:
+        header = source.scanner.scan(block, task.file.source, task.file.relative, number, str(folder), cancel)
+    rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
+    progress.advance(rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects)
+    return header, not stands
+
+
+def _refuse_too_many_unreadable(plan: Plan, scanned: list[ScannedTask]) -> None:
+    for source in plan.sources:
+        mine = [done for done in scanned if done.task.file.source == source.source.name]
+        rows = sum(header["rows"] for done in mine for header in done.headers)
+        unreadable = sum(header["rows_unreadable"] for done in mine for header in done.headers)
+        tolerated = max(1, int(rows * source.source.max_unreadable))
+        if unreadable <= tolerated:
+            continue
+        raise DataError(
+            f"source `{source.source.name}`: {unreadable:,} of {rows:,} rows cannot be read, "
+            f"{tolerated:,} are tolerated; the first is {_first_unreadable(plan, mine)}",
+            "mend the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
+        )
+
+
+def _first_unreadable(plan: Plan, scanned: list[ScannedTask]) -> str:
+    before: dict[str, int] = {}
+    for done in scanned:
+        file = done.task.file
+        first_row = before.get(file.relative, 0)
+        for number, header in enumerate(done.headers):
+            if header["rows_unreadable"]:
+                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{number}.index"))
+                if found is not None:
+                    ordinal, reason, detail = found
+                    return f"`{file.path}` row {first_row + ordinal}: {reason} ({detail})"
+        before[file.relative] = first_row + task_rows(done)
+    return "unknown"
+
+
+def task_rows(done: ScannedTask) -> int:
+    """Rows of a task, blank lines counted: what the row numbers of the next task start from."""
+    if not done.headers:
+        return 0
+    last = done.headers[-1]
+    return int(last["end_ordinal"])

@@ -1,0 +1,206 @@
+"""Tasks: sequential reads of inputs, each with a key that names its content."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from octomed.errors import DataError, OctomedError
+from octomed.pipeline.storage import content_key, storage_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from octomed import _octomed
+    from octomed.recipe import InputFile
+
+JSON_TASK_BYTES = 256 * 2**20
+PARQUET_TASK_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Task:
+    """One sequential read of one file.
+
+    Attributes
+    ----------
+    file
+        The input.
+    begin, end
+        Row groups of a Parquet file, bytes of plain JSON Lines; ``0, None`` for a whole file.
+    first_row
+        Row number in the file of the first row; ``None`` where only reading earlier tasks tells.
+    rows
+        Rows, where the file says so.
+    source_bytes
+        Bytes of the mapped columns before compression, as near as the file tells: for estimates.
+    key
+        Content key: names the task's folder in the working store.
+    """
+
+    file: InputFile
+    begin: int
+    end: int | None
+    first_row: int | None
+    rows: int | None
+    source_bytes: int
+    key: str
+
+    @property
+    def place(self) -> str:
+        """Source and file, for messages."""
+        return f"{self.file.source}/{self.file.relative}"
+
+
+def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[Task]:
+    """Cut a file into tasks.
+
+    Parameters
+    ----------
+    file
+        The input.
+    mapping
+        Its row format: says which columns are read.
+    scan_key
+        Content key of all that decides what a scan makes of a row.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read at all, or lacks a mapped column.
+    """
+    if file.kind == "parquet":
+        spans = _parquet_spans(file, mapping)
+    elif file.kind == "jsonl" and file.compression is None:
+        spans = _json_spans(file.size)
+    else:
+        spans = [_Span(0, None, 0, None, file.size * (4 if file.compression else 1))] if file.size else []
+
+    def task(span: _Span) -> Task:
+        identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
+        return Task(file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity))
+
+    return [task(span) for span in spans]
+
+
+@dataclass(frozen=True)
+class _Span:
+    begin: int
+    end: int | None
+    first_row: int | None
+    rows: int | None
+    source_bytes: int
+
+
+def _json_spans(size: int) -> list[_Span]:
+    starts = range(0, size, JSON_TASK_BYTES)
+    return [
+        _Span(start, min(size, start + JSON_TASK_BYTES), 0 if start == 0 else None, None, min(size - start, JSON_TASK_BYTES))
+        for start in starts
+    ]
+
+
+def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
+    """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
+    with open_parquet(file) as parquet:
+        metadata = parquet.metadata
+        columns = set(columns_to_read(mapping, parquet.schema_arrow.names, file))
+        leaves = [
+            index
+            for index in range(metadata.num_columns)
+            if metadata.schema.column(index).path.split(".")[0] in {name.split(".")[0] for name in columns}
+        ]
+        spans: list[_Span] = []
+        begin = first_row = rows = size = 0
+        for group in range(metadata.num_row_groups):
+            row_group = metadata.row_group(group)
+            rows += row_group.num_rows
+            size += sum(row_group.column(leaf).total_uncompressed_size for leaf in leaves)
+            if size >= PARQUET_TASK_BYTES or group + 1 == metadata.num_row_groups:
+                spans.append(_Span(begin, group + 1, first_row, rows, size))
+                begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
+        return spans
+
+
+def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> list[str]:
+    """Columns of a Parquet or CSV file that a scan needs.
+
+    Raises
+    ------
+    DataError
+        When a mapped column is missing, or several columns have one name.
+    """
+    with naming(file):
+        return mapping.columns_to_read(names)
+
+
+class naming:  # noqa: N801 reads as the statement it is
+    """Adds the file's name to errors that do not know it, and turns pyarrow's into ours."""
+
+    def __init__(self, file: InputFile) -> None:
+        self.file = file
+
+    def __enter__(self) -> None:
+        """Nothing to set up."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Re-raise ``error`` with the file's name."""
+        place = f"`{self.file.path}` (source `{self.file.source}`)"
+        hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
+        if isinstance(error, DataError):
+            raise DataError(f"{place}: {error.message}", error.hint) from error
+        if isinstance(error, OctomedError) or error is None:
+            return
+        if isinstance(error, pa.ArrowInvalid | pa.ArrowNotImplementedError | EOFError | UnicodeError):
+            raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
+        if isinstance(error, OSError):
+            if error.errno is None:
+                raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
+            raise storage_error("read", self.file.path, error) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+class open_parquet:  # noqa: N801 used as a statement
+    """Opens a Parquet file in bounded memory: streamed column chunks, no read-ahead of whole row groups."""
+
+    def __init__(self, file: InputFile) -> None:
+        self._naming = naming(file)
+        self._path = file.path
+
+    def __enter__(self) -> pq.ParquetFile:
+        """Open."""
+        try:
+            self._file = pq.ParquetFile(self._path, pre_buffer=False, buffer_size=2**20)
+        except (pa.ArrowException, OSError) as error:
+            self._naming.__exit__(type(error), error, None)
+            raise
+        return self._file
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Close, and name the file in any error."""
+        self._file.close()
+        self._naming.__exit__(kind, error, trace)
+
+
+def unchanged(files: Iterable[InputFile]) -> None:
+    """Check that inputs are what they were when the plan was made.
+
+    Raises
+    ------
+    DataError
+        When one has another size or time.
+    """
+    for file in files:
+        try:
+            found = os.stat(file.path)
+        except OSError as error:
+            raise storage_error("read", file.path, error) from error
+        if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+            raise DataError(f"`{file.path}` changed while the run read it", "run the same command again once it is complete")
+

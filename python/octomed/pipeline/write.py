@@ -1,0 +1,186 @@
+"""WRITE: the layout's shards, range by range, then the tables and the files that close a run."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import octomed
+from octomed import _octomed
+from octomed.pipeline.executor import results
+from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.pipeline.executor import Executor
+    from octomed.pipeline.manifest import Manifest
+    from octomed.pipeline.plan import Plan
+    from octomed.report.progress import Progress
+
+RUN_FILE = "octomed.json"
+"""Written last: an output with this file is complete."""
+
+
+def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor, progress: Progress) -> int:
+    """Write the shards that do not stand, and each range's provenance; return how many shards were written.
+
+    At most two ranges are in memory: the one whose shards are encoded, and the next one being read.
+    """
+    folder = manifest.folder
+    for name in layout.streams:
+        make_folder(folder / name)
+    make_folder(folder / "provenance")
+    missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
+    todo = [number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)]
+    progress.stage("write", layout.bytes_of(todo), None)
+    written = 0
+    opening = threads.submit_aside(layout.open_range, todo[0], threads.cancel) if todo else None
+    for position, number in enumerate(todo):
+        current = threads.wait(opening)
+        following = todo[position + 1 : position + 2]
+        opening = threads.submit_aside(layout.open_range, following[0], threads.cancel) if following else None
+        futures = [
+            threads.submit(_write_shard, current, stream, shard, manifest, threads.cancel, progress)
+            for stream, shard in missing[number]
+        ]
+        written += sum(results(futures, threads))
+        _write_provenance(layout, current, number, manifest)
+        manifest.write()
+    return written
+
+
+def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
+    shards = layout.shards(number)
+    extension = layout.extension
+    return [(stream, shard) for stream, shard in shards if f"{stream}/{shard_name(shard, extension)}" not in manifest.shards]
+
+
+def shard_name(number: int, extension: str) -> str:
+    """Name of a shard's file, as MDS numbers them."""
+    return f"shard.{number:05}.mds{extension}"
+
+
+def _tables_stand(layout: _octomed.Layout, number: int, manifest: Manifest) -> bool:
+    streams = {stream for stream, _ in layout.shards(number)}
+    return all(_provenance_name(stream, number) in manifest.files for stream in streams)
+
+
+def _provenance_name(stream: str, number: int) -> str:
+    return f"provenance/{stream}-{number:05}.parquet"
+
+
+def _write_shard(
+    current: _octomed.Range,
+    stream: str,
+    shard: int,
+    manifest: Manifest,
+    cancel: _octomed.Cancel,
+    progress: Progress,
+) -> int:
+    info = current.write_shard(stream, shard, str(manifest.folder / stream), cancel)
+    part = info["zip_data"] or info["raw_data"]
+    manifest.add_shard(f"{stream}/{part['basename']}", info)
+    progress.advance(rows=info["samples"], bytes=info["raw_data"]["bytes"], tokens=0, rejects=0)
+    return 1
+
+
+def _write_provenance(layout: _octomed.Layout, current: _octomed.Range, number: int, manifest: Manifest) -> None:
+    for stream in sorted({stream for stream, _ in layout.shards(number)}):
+        name = _provenance_name(stream, number)
+        write_parquet(manifest.folder / name, [current.provenance(stream)])
+        manifest.add_file(name)
+
+
+def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
+    """Write a table under a temporary name and rename it.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be written; no half file is left.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        with pq.ParquetWriter(temporary, batches[0].schema, compression="zstd") as writer:
+            for batch in batches:
+                if batch.num_rows:
+                    writer.write_batch(batch)
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise storage_error("write", path, error) from error
+
+
+def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> None:
+    """Write one table a source that has rejects, in source order."""
+    folder = manifest.folder / "rejects"
+    make_folder(folder)
+    by_source: dict[str, list[int]] = {source.source.name: [] for source in plan.sources}
+    for number, source in enumerate(layout.block_sources):
+        by_source[source].append(number)
+    for source, numbers in by_source.items():
+        name = f"rejects/{source}.parquet"
+        if name in manifest.files or not numbers:
+            continue
+        batches = [batch for number in numbers if (batch := layout.rejects(number)).num_rows]
+        if batches:
+            write_parquet(manifest.folder / name, batches)
+            manifest.add_file(name)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def write_indexes(manifest: Manifest) -> None:
+    """Write each stream's ``index.json`` from the manifest's shards, as MDS writes it."""
+    streams: dict[str, list[dict[str, Any]]] = {}
+    for name in sorted(manifest.shards):
+        streams.setdefault(name.split("/")[0], []).append(manifest.shards[name])
+    for stream, shards in streams.items():
+        name = f"{stream}/index.json"
+        write_atomically(manifest.folder / name, _octomed.index_json(shards))
+        manifest.add_file(name)
+
+
+def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: dict[str, Any]) -> None:
+    """Write ``octomed.json``: what the run is, and apart from it what depends on machine and time."""
+    recipe = plan.recipe
+    value = {
+        "format": 1,
+        "name": recipe.name,
+        "recipe": recipe.canonical(),
+        "model": plan.model.describe(),
+        "tokenizer": {
+            "content_hash": plan.tokenizer.content_hash,
+            "path": plan.tokenizer.path,
+            "vocabulary_size": plan.tokenizer.vocabulary_size,
+        },
+        "capacity": recipe.pack.capacity,
+        "columns": dict(_octomed.COLUMNS),
+        "streams": layout.stream_summaries(),
+        "counts": counts["data"],
+        "versions": {"octomed": octomed.__version__, "scan": _octomed.SCAN_VERSION, "write": _octomed.WRITE_VERSION},
+        "run": {
+            "write_key": manifest.key,
+            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "machine": f"{platform.machine()} {platform.system()}",
+            "python": platform.python_version(),
+            "pyarrow": pa.__version__,
+            **counts["run"],
+        },
+    }
+    write_json(manifest.folder / RUN_FILE, value)
+    manifest.files[RUN_FILE] = (manifest.folder / RUN_FILE).stat().st_size
+    manifest.write()
+
+
+def seconds_since(begin: float) -> float:
+    """Seconds since ``begin`` (``time.perf_counter``), to the millisecond."""
+    return round(time.perf_counter() - begin, 3)

@@ -1,0 +1,63 @@
+//! What became of a trace.
+
+/// Why a trace is in or out; the numbers are stored in the index, so they never change meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// The trace is in.
+    Kept = 0,
+    /// A supervised response has no text.
+    EmptyResponse = 1,
+    /// The chat template raised an error for this conversation.
+    TemplateRefused = 2,
+    /// No token lies wholly inside a supervised span.
+    NoSupervisedTokens = 3,
+    /// More tokens than a pack holds. Decided in SELECT, so that another capacity re-scans nothing.
+    OverLong = 64,
+    /// The same trace stands earlier in source order.
+    Duplicate = 65,
+}
+
+impl Verdict {
+    /// Every verdict, in the order in which they are decided.
+    pub const ALL: [Self; 6] = [
+        Self::Kept,
+        Self::EmptyResponse,
+        Self::TemplateRefused,
+        Self::NoSupervisedTokens,
+        Self::OverLong,
+        Self::Duplicate,
+    ];
+
+    /// The name used in rejects and summaries.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::EmptyResponse => "empty_response",
+            Self::TemplateRefused => "template_refused",
+            Self::NoSupervisedTokens => "no_supervised_tokens",
+            Self::OverLong => "over_long",
+            Self::Duplicate => "duplicate",
+        }
+    }
+
+    /// The verdict stored as `code`, if that is one.
+    #[must_use]
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| *verdict as u8 == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_read_back() {
+        for verdict in Verdict::ALL {
+            assert_eq!(Verdict::from_code(verdict as u8), Some(verdict));
+        }
+        assert_eq!(Verdict::from_code(200), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! One block of the working store while it is made: traces in reading order, sorted when written.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use octomed_curate::Verdict;
+use octomed_trace::{Block, Reason};
+
+use crate::error::EngineError;
+use crate::ids::pack_ids;
+use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, write_index};
+use crate::scan::BlockPlace;
+
+/// What the scan knows of a trace besides its ids.
+#[derive(Clone, Copy, Debug)]
+pub struct ScannedTrace {
+    /// Hash of the identity.
+    pub trace_id: u64,
+    /// What the block is sorted by.
+    pub shuffle_key: u64,
+    /// Hash of the whole trace.
+    pub hash: u128,
+    /// Hash of the question.
+    pub question_id: u64,
+    /// Position in the file.
+    pub position: u64,
+    /// Row number in the task.
+    pub ordinal: u64,
+    /// Index of the response in its row.
+    pub sample: u32,
+    /// What the scan decided.
+    pub verdict: Verdict,
+    /// Tokens that carry loss.
+    pub supervised: u32,
+    /// Tokens across the edge of a supervised span.
+    pub straddling: u32,
+    /// Length of the rendered text.
+    pub text_bytes: usize,
+}
+
+/// Collects a block and writes it.
+pub struct BlockWriter<'a> {
+    place: BlockPlace<'a>,
+    header: Header,
+    traces: TraceColumns,
+    refusals: RefusalColumns,
+    /// Spans and packed ids, in reading order.
+    arena: Vec<u8>,
+    /// Where each trace begins in the arena.
+    starts: Vec<usize>,
+}
+
+impl<'a> BlockWriter<'a> {
+    /// An empty block for the rows of `block`.
+    pub fn new(block: &Block, place: BlockPlace<'a>) -> Self {
+        let header = Header {
+            version: SCAN_VERSION,
+            source: place.source.to_owned(),
+            file: place.file.to_owned(),
+            number: place.number,
+            first_ordinal: block.first_ordinal(),
+            rows: block.rows(),
+            source_bytes: block.source_bytes(),
+            ..Header::default()
+        };
+        // Half the source's bytes: two for a token of about four.
+        let arena = Vec::with_capacity(usize::try_from(block.source_bytes() / 2).unwrap_or(0));
+        Self {
+            place,
+            header,
+            arena,
+            traces: TraceColumns::default(),
+            refusals: RefusalColumns::default(),
+            starts: Vec::new(),
+        }
+    }
+
+    /// Notes a source row that gave no trace.
+    pub fn refuse(&mut self, position: u64, ordinal: u64, reason: Reason, detail: &str) {
+        if reason.is_unreadable() {
+            self.header.rows_unreadable += 1;
+        } else {
+            self.header.rows_without_trace += 1;
+        }
+        self.refusals.position.push(position);
+        self.refusals
+            .ordinal
+            .push(u32::try_from(ordinal).unwrap_or(u32::MAX));
+        self.refusals.reason.push(reason.as_str().to_owned());
+        self.refusals.detail.push(detail.to_owned());
+    }
+
+    /// Adds a trace; one without ids is a rejected one.
+    ///
+    /// # Errors
+    /// When a trace's ids pass 4 GiB, or a task has more rows than 32 bits count.
+    pub fn trace(
+        &mut self,
+        trace: &ScannedTrace,
+        ids: &[u32],
+        spans: &[[u32; 2]],
+    ) -> Result<(), EngineError> {
+        let start = self.arena.len();
+        for edge in spans.iter().flatten() {
+            self.arena.extend_from_slice(&edge.to_le_bytes());
+        }
+        pack_ids(ids, &mut self.arena);
+        let narrow = |value: usize, what: &str| {
+            u32::try_from(value)
+                .map_err(|_| EngineError::Settings(format!("{what} of a trace pass 32 bits")))
+        };
+        let stored = narrow(self.arena.len() - start, "stored bytes")?;
+        let ordinal = u32::try_from(trace.ordinal)
+            .map_err(|_| EngineError::Settings("a task has more than 4,294,967,295 rows".into()))?;
+        self.starts.push(start);
+        let columns = &mut self.traces;
+        columns.trace_id.push(trace.trace_id);
+        columns.shuffle_key.push(trace.shuffle_key);
+        columns.hash_high.push((trace.hash >> 64) as u64);
+        columns.hash_low.push(trace.hash as u64);
+        columns.question_id.push(trace.question_id);
+        columns.position.push(trace.position);
+        columns.ordinal.push(ordinal);
+        columns.sample.push(trace.sample);
+        columns.tokens.push(narrow(ids.len(), "tokens")?);
+        columns.supervised.push(trace.supervised);
+        columns.spans.push(narrow(spans.len(), "spans")?);
+        columns.stored.push(stored);
+        columns.verdict.push(trace.verdict as u8);
+        self.header.traces += 1;
+        self.header.traces_rejected += u64::from(trace.verdict != Verdict::Kept);
+        self.header.text_bytes += trace.text_bytes as u64;
+        self.header.tokens += ids.len() as u64;
+        self.header.stored_bytes += u64::from(stored);
+        self.header.straddling += u64::from(trace.straddling);
+        Ok(())
+    }
+
+    /// The header alone.
+    pub fn into_header(self) -> Header {
+        self.header
+    }
+
+    /// Sorts the block by shuffle key and writes it: the ids first, the index last.
+    ///
+    /// # Errors
+    /// When a file cannot be written; no half file is left.
+    pub fn finish(self, directory: &Path) -> Result<Header, EngineError> {
+        let order = self.order();
+        let stem = directory.join(self.place.number.to_string());
+        let ids = Temporary::beside(&stem.with_extension("ids"));
+        self.write_ids(&ids.path, &order)?;
+        let index = Temporary::beside(&stem.with_extension("index"));
+        let Self {
+            header,
+            traces,
+            refusals,
+            ..
+        } = self;
+        write_index(&index.path, &header, reorder(traces, &order), refusals)?;
+        ids.rename()?;
+        index.rename()?;
+        Ok(header)
+    }
+
+    fn order(&self) -> Vec<u32> {
+        let traces = &self.traces;
+        let mut order: Vec<u32> = (0..).take(traces.shuffle_key.len()).collect();
+        order.sort_unstable_by_key(|&row| {
+            let row = row as usize;
+            (
+                traces.shuffle_key[row],
+                traces.position[row],
+                traces.sample[row],
+            )
+        });
+        order
+    }
+
+    fn write_ids(&self, path: &Path, order: &[u32]) -> Result<(), EngineError> {
+        let file = File::create(path).map_err(EngineError::file("write", path))?;
+        let mut file = BufWriter::with_capacity(1 << 20, file);
+        for &row in order {
+            let start = self.starts[row as usize];
+            let bytes = &self.arena[start..start + self.traces.stored[row as usize] as usize];
+            file.write_all(bytes)
+                .map_err(EngineError::file("write", path))?;
+        }
+        file.flush().map_err(EngineError::file("write", path))
+    }
+}
+
+fn reorder(columns: TraceColumns, order: &[u32]) -> TraceColumns {
+    fn pick<T: Copy>(column: &[T], order: &[u32]) -> Vec<T> {
+        order.iter().map(|&row| column[row as usize]).collect()
+    }
+    TraceColumns {
+        trace_id: pick(&columns.trace_id, order),
+        shuffle_key: pick(&columns.shuffle_key, order),
+        hash_high: pick(&columns.hash_high, order),
+        hash_low: pick(&columns.hash_low, order),
+        question_id: pick(&columns.question_id, order),
+        position: pick(&columns.position, order),
+        ordinal: pick(&columns.ordinal, order),
+        sample: pick(&columns.sample, order),
+        tokens: pick(&columns.tokens, order),
+        supervised: pick(&columns.supervised, order),
+        spans: pick(&columns.spans, order),
+        stored: pick(&columns.stored, order),
+        verdict: pick(&columns.verdict, order),
+    }
+}
+
+/// A file under a temporary name: it is removed unless it is renamed into place.
+struct Temporary {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+impl Temporary {
+    fn beside(target: &Path) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".tmp-{}-{count}", std::process::id()));
+        Self {
+            path: PathBuf::from(name),
+            target: target.to_owned(),
+        }
+    }
+
+    fn rename(self) -> Result<(), EngineError> {
+        std::fs::rename(&self.path, &self.target).map_err(EngineError::file("write", &self.target))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After a rename there is nothing left to remove.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,389 @@
+//! The index of a block: one row a trace, rejected ones too, and one a refused source row.
+//!
+//! A file is two Arrow IPC streams on end: traces, whose schema metadata carries the header as
+//! JSON, then refusals. It is renamed into place after the ids, so a block stands when it exists.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{UInt8Type, UInt32Type, UInt64Type};
+use arrow_array::{ArrayRef, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::StreamWriter;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use octomed_trace::Reason;
+use serde::{Deserialize, Serialize};
+
+use crate::error::EngineError;
+
+/// Version of the block format and of what SCAN puts into it; part of every scan key.
+pub const SCAN_VERSION: u32 = 1;
+
+/// What a block says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCAN_VERSION`] of the writer.
+    pub version: u32,
+    /// Name of the source.
+    pub source: String,
+    /// Path of the file, relative to the source's root.
+    pub file: String,
+    /// Number of the block in its task.
+    pub number: u32,
+    /// Row number, in the task, of the block's first row.
+    pub first_ordinal: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that could not be read.
+    pub rows_unreadable: u64,
+    /// Rows that hold no trace.
+    pub rows_without_trace: u64,
+    /// Bytes of the mapped columns.
+    pub source_bytes: u64,
+    /// Bytes of rendered text.
+    pub text_bytes: u64,
+    /// Tokens of traces with ids.
+    pub tokens: u64,
+    /// Bytes of the `.ids` file.
+    pub stored_bytes: u64,
+    /// Traces made.
+    pub traces: u64,
+    /// Traces that the scan rejected.
+    pub traces_rejected: u64,
+    /// Tokens that straddle the edge of a supervised span, and so carry no loss.
+    pub straddling: u64,
+}
+
+/// The traces of a block, a vector a column, in the block's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TraceColumns {
+    /// Hash of the identity.
+    pub trace_id: Vec<u64>,
+    /// What the block is sorted by.
+    pub shuffle_key: Vec<u64>,
+    /// High half of the hash of the whole trace.
+    pub hash_high: Vec<u64>,
+    /// Low half of the hash of the whole trace.
+    pub hash_low: Vec<u64>,
+    /// Hash of the question.
+    pub question_id: Vec<u64>,
+    /// Position in the file: byte offset in plain JSON Lines, row number elsewhere.
+    pub position: Vec<u64>,
+    /// Row number in the task.
+    pub ordinal: Vec<u32>,
+    /// Index of the response in its row.
+    pub sample: Vec<u32>,
+    /// Length in tokens; 0 where no ids are stored.
+    pub tokens: Vec<u32>,
+    /// Tokens that carry loss.
+    pub supervised: Vec<u32>,
+    /// Supervised spans.
+    pub spans: Vec<u32>,
+    /// Bytes in the `.ids` file, spans and ids together.
+    pub stored: Vec<u32>,
+    /// [`octomed_curate::Verdict`] of the scan.
+    pub verdict: Vec<u8>,
+}
+
+/// The source rows of a block that gave no trace, in source order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefusalColumns {
+    /// Position in the file.
+    pub position: Vec<u64>,
+    /// Row number in the task.
+    pub ordinal: Vec<u32>,
+    /// Name of the reason.
+    pub reason: Vec<String>,
+    /// Kind and place of the fault, never the value.
+    pub detail: Vec<String>,
+}
+
+const LONG_COLUMNS: [&str; 6] = [
+    "trace_id",
+    "shuffle_key",
+    "hash_high",
+    "hash_low",
+    "question_id",
+    "position",
+];
+const SHORT_COLUMNS: [&str; 6] = [
+    "ordinal",
+    "sample",
+    "tokens",
+    "supervised",
+    "spans",
+    "stored",
+];
+
+impl TraceColumns {
+    fn long(&mut self) -> [&mut Vec<u64>; 6] {
+        [
+            &mut self.trace_id,
+            &mut self.shuffle_key,
+            &mut self.hash_high,
+            &mut self.hash_low,
+            &mut self.question_id,
+            &mut self.position,
+        ]
+    }
+
+    fn short(&mut self) -> [&mut Vec<u32>; 6] {
+        [
+            &mut self.ordinal,
+            &mut self.sample,
+            &mut self.tokens,
+            &mut self.supervised,
+            &mut self.spans,
+            &mut self.stored,
+        ]
+    }
+
+    fn into_batch(mut self, header: &Header) -> Result<RecordBatch, ArrowError> {
+        let mut fields = Vec::new();
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        for (name, column) in LONG_COLUMNS.into_iter().zip(self.long()) {
+            fields.push(Field::new(name, DataType::UInt64, false));
+            arrays.push(Arc::new(UInt64Array::from(std::mem::take(column))));
+        }
+        for (name, column) in SHORT_COLUMNS.into_iter().zip(self.short()) {
+            fields.push(Field::new(name, DataType::UInt32, false));
+            arrays.push(Arc::new(UInt32Array::from(std::mem::take(column))));
+        }
+        fields.push(Field::new("verdict", DataType::UInt8, false));
+        arrays.push(Arc::new(UInt8Array::from(self.verdict)));
+        let json = serde_json::to_string(header)
+            .map_err(|error| ArrowError::ExternalError(error.into()))?;
+        let metadata = HashMap::from([("octomed".to_owned(), json)]);
+        RecordBatch::try_new(
+            Arc::new(Schema::new_with_metadata(fields, metadata)),
+            arrays,
+        )
+    }
+
+    fn append(&mut self, batch: &RecordBatch) -> Option<()> {
+        for (name, column) in LONG_COLUMNS.into_iter().zip(self.long()) {
+            let array = batch
+                .column_by_name(name)?
+                .as_primitive_opt::<UInt64Type>()?;
+            column.extend_from_slice(array.values());
+        }
+        for (name, column) in SHORT_COLUMNS.into_iter().zip(self.short()) {
+            let array = batch
+                .column_by_name(name)?
+                .as_primitive_opt::<UInt32Type>()?;
+            column.extend_from_slice(array.values());
+        }
+        let verdict = batch
+            .column_by_name("verdict")?
+            .as_primitive_opt::<UInt8Type>()?;
+        self.verdict.extend_from_slice(verdict.values());
+        Some(())
+    }
+}
+
+impl RefusalColumns {
+    fn into_batch(self) -> Result<RecordBatch, ArrowError> {
+        let text = |values: Vec<String>| -> ArrayRef {
+            let mut builder = StringBuilder::new();
+            values.iter().for_each(|value| builder.append_value(value));
+            Arc::new(builder.finish())
+        };
+        let schema = Schema::new(vec![
+            Field::new("position", DataType::UInt64, false),
+            Field::new("ordinal", DataType::UInt32, false),
+            Field::new("reason", DataType::Utf8, false),
+            Field::new("detail", DataType::Utf8, false),
+        ]);
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from(self.position)),
+            Arc::new(UInt32Array::from(self.ordinal)),
+            text(self.reason),
+            text(self.detail),
+        ];
+        RecordBatch::try_new(Arc::new(schema), arrays)
+    }
+
+    fn append(&mut self, batch: &RecordBatch) -> Option<()> {
+        let position = batch
+            .column_by_name("position")?
+            .as_primitive_opt::<UInt64Type>()?;
+        self.position.extend_from_slice(position.values());
+        let ordinal = batch
+            .column_by_name("ordinal")?
+            .as_primitive_opt::<UInt32Type>()?;
+        self.ordinal.extend_from_slice(ordinal.values());
+        for (name, column) in [("reason", &mut self.reason), ("detail", &mut self.detail)] {
+            let array = batch.column_by_name(name)?.as_string_opt::<i32>()?;
+            column.extend(
+                array
+                    .iter()
+                    .map(|value| value.unwrap_or_default().to_owned()),
+            );
+        }
+        Some(())
+    }
+}
+
+/// Writes an index to `path`, which is a temporary name: the caller renames it.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_index(
+    path: &Path,
+    header: &Header,
+    traces: TraceColumns,
+    refusals: RefusalColumns,
+) -> Result<(), EngineError> {
+    let file = File::create(path).map_err(EngineError::file("write", path))?;
+    let mut file = BufWriter::new(file);
+    let write = || -> Result<(), ArrowError> {
+        for batch in [traces.into_batch(header)?, refusals.into_batch()?] {
+            let mut writer = StreamWriter::try_new(&mut file, batch.schema_ref())?;
+            writer.write(&batch)?;
+            writer.finish()?;
+        }
+        Ok(())
+    };
+    write().map_err(|error| EngineError::file("write", path)(io_error(error)))?;
+    file.flush().map_err(EngineError::file("write", path))
+}
+
+/// Reads a whole index.
+///
+/// # Errors
+/// When the file cannot be read, or is not an index of this version.
+pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns), EngineError> {
+    let file = File::open(path).map_err(EngineError::file("read", path))?;
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let damaged = |error: ArrowError| EngineError::damaged(path, error);
+    let missing = || EngineError::damaged(path, "a column is missing");
+    let reader = StreamReader::try_new(&mut file, None).map_err(damaged)?;
+    let header =
+        header_of(&reader.schema()).ok_or_else(|| EngineError::damaged(path, "no header"))?;
+    let mut traces = TraceColumns::default();
+    for batch in reader {
+        traces
+            .append(&batch.map_err(damaged)?)
+            .ok_or_else(missing)?;
+    }
+    let mut refusals = RefusalColumns::default();
+    for batch in StreamReader::try_new(&mut file, None).map_err(damaged)? {
+        refusals
+            .append(&batch.map_err(damaged)?)
+            .ok_or_else(missing)?;
+    }
+    Ok((header, traces, refusals))
+}
+
+/// Reads the header alone.
+///
+/// # Errors
+/// As [`read_index`].
+pub fn read_header(path: &Path) -> Result<Header, EngineError> {
+    let file = File::open(path).map_err(EngineError::file("read", path))?;
+    let reader = StreamReader::try_new(BufReader::new(file), None)
+        .map_err(|error| EngineError::damaged(path, error))?;
+    header_of(&reader.schema()).ok_or_else(|| EngineError::damaged(path, "no header"))
+}
+
+/// Row number in the task, reason and detail of the first unreadable row.
+///
+/// # Errors
+/// As [`read_index`].
+pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, EngineError> {
+    let (_, _, refusals) = read_index(path)?;
+    let unreadable = |name: &String| {
+        Reason::ALL
+            .into_iter()
+            .any(|reason| reason.is_unreadable() && reason.as_str() == name)
+    };
+    let first = refusals.reason.iter().position(unreadable);
+    Ok(first.map(|row| {
+        (
+            refusals.ordinal[row],
+            refusals.reason[row].clone(),
+            refusals.detail[row].clone(),
+        )
+    }))
+}
+
+fn header_of(schema: &Schema) -> Option<Header> {
+    let header: Header = serde_json::from_str(schema.metadata().get("octomed")?).ok()?;
+    (header.version == SCAN_VERSION).then_some(header)
+}
+
+/// The I/O error inside an Arrow error keeps its kind (a full disk stays a full disk).
+fn io_error(error: ArrowError) -> std::io::Error {
+    match error {
+        ArrowError::IoError(_, source) => source,
+        other => std::io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_index_comes_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.index");
+        let header = Header {
+            version: SCAN_VERSION,
+            rows: 3,
+            source: "a".into(),
+            ..Header::default()
+        };
+        let mut traces = TraceColumns {
+            verdict: vec![0, 1],
+            ..TraceColumns::default()
+        };
+        for (value, column) in (1u64..).zip(traces.long()) {
+            column.extend([value, u64::MAX - value]);
+        }
+        for (value, column) in (1u32..).zip(traces.short()) {
+            column.extend([value, u32::MAX - value]);
+        }
+        let refusals = RefusalColumns {
+            position: vec![9],
+            ordinal: vec![2],
+            reason: vec!["invalid_json".into()],
+            detail: vec!["byte 9".into()],
+        };
+        write_index(&path, &header, traces.clone(), refusals.clone()).unwrap();
+        assert_eq!(read_header(&path).unwrap(), header);
+        assert_eq!(read_index(&path).unwrap(), (header, traces, refusals));
+    }
+
+    #[test]
+    fn a_cut_index_is_damaged_not_short() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.index");
+        let header = Header {
+            version: SCAN_VERSION,
+            ..Header::default()
+        };
+        write_index(
+            &path,
+            &header,
+            TraceColumns::default(),
+            RefusalColumns::default(),
+        )
+        .unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() - 8 {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            assert!(
+                read_index(&path).is_err(),
+                "{length} of {} bytes",
+                whole.len()
+            );
+        }
+    }
+}

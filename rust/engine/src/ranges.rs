@@ -1,0 +1,118 @@
+//! Ranges: intervals of shuffle keys of about equal tokens, the unit of writing.
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::select::Loaded;
+
+/// Tokens of the smallest and the largest range. A range's runs are held in memory while it is
+/// written, at about two bytes a token.
+const SMALLEST: u64 = 75_000_000;
+const LARGEST: u64 = 150_000_000;
+/// With more blocks ranges grow, so that a run in one block stays a long read.
+const TOKENS_A_BLOCK: u64 = 64_000;
+/// Keys are hashes, so cutting at multiples of 2⁴⁸ is exact to a few hundred traces of eight million.
+const BINS: usize = 1 << 16;
+
+/// The key space, cut: range `r` holds the keys in `starts[r]..starts[r + 1]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySpace {
+    starts: Vec<u64>,
+}
+
+impl KeySpace {
+    /// Cuts by quantiles of the kept traces' tokens.
+    #[must_use]
+    pub fn cut(blocks: &[Loaded]) -> Self {
+        let mut tokens = vec![0_u64; BINS];
+        for block in blocks {
+            for row in (0..block.tokens.len()).filter(|&row| block.is_kept(row)) {
+                tokens[(block.shuffle_key[row] >> 48) as usize] += u64::from(block.tokens[row]);
+            }
+        }
+        let size = LARGEST.min(SMALLEST.max(TOKENS_A_BLOCK * blocks.len() as u64));
+        Self::from_bins(&tokens, size)
+    }
+
+    fn from_bins(tokens: &[u64], size: u64) -> Self {
+        let total: u64 = tokens.iter().sum();
+        let count = (total / size).max(1);
+        let mut starts = vec![0];
+        let mut before = 0;
+        for (bin, here) in (0_u64..).zip(tokens) {
+            let wanted = total * starts.len() as u64 / count;
+            if before >= wanted && before > 0 && (starts.len() as u64) < count {
+                starts.push(bin << 48);
+            }
+            before += here;
+        }
+        Self { starts }
+    }
+
+    /// Number of ranges, at least 1.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Whether nothing was cut yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// The rows of sorted `keys` that lie in range `range`.
+    #[must_use]
+    pub fn rows(&self, keys: &[u64], range: usize) -> std::ops::Range<usize> {
+        let from = keys.partition_point(|&key| key < self.starts[range]);
+        let to = match self.starts.get(range + 1) {
+            Some(&end) => keys.partition_point(|&key| key < end),
+            None => keys.len(),
+        };
+        from..to
+    }
+
+    /// The ranges in the order in which they are written.
+    #[must_use]
+    pub fn permuted(&self, seed: u64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_unstable_by_key(|&range| (xxh3_64_with_seed(&range.to_le_bytes(), seed), range));
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ranges_cover_every_key_once_and_are_about_equal(
+            tokens in prop::collection::vec(0u64..1000, 400), size in 1u64..100_000,
+        ) {
+            let space = KeySpace::from_bins(&tokens, size);
+            let total: u64 = tokens.iter().sum();
+            prop_assert_eq!(space.len() as u64 <= (total / size).max(1), true);
+            let keys: Vec<u64> = (0..400u64).map(|bin| bin << 48).collect();
+            let mut next = 0;
+            for range in 0..space.len() {
+                let rows = space.rows(&keys, range);
+                prop_assert_eq!(rows.start, next);
+                next = rows.end;
+                let here: u64 = tokens[rows].iter().sum();
+                prop_assert!(here <= total / space.len() as u64 + 2_000);
+            }
+            prop_assert_eq!(next, keys.len());
+        }
+
+        #[test]
+        fn a_permutation_is_one(count in 1usize..50, seed: u64) {
+            let space = KeySpace { starts: (0..count as u64).collect() };
+            let mut order = space.permuted(seed);
+            order.sort_unstable();
+            prop_assert_eq!(order, (0..count).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! SCAN: a block of source rows becomes a block of the working store.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use octomed_curate::Verdict;
+use octomed_text::{
+    Encoder, Message, Prompt, Rendered, Supervise, Template, Tokenizer, join_reasoning,
+};
+use octomed_trace::{
+    Block, Body, Finding, IdentityHasher, Mapping, Response, Row, Turn, question_id,
+};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+
+use crate::block::{BlockWriter, ScannedTrace};
+use crate::error::EngineError;
+use crate::ids::ID_LIMIT;
+use crate::index::Header;
+
+/// What turns rows into traces: one value serves all workers.
+pub struct Scanner {
+    /// Which columns hold what.
+    pub mapping: Mapping,
+    /// The chat template.
+    pub template: Arc<Template>,
+    /// How question and options become the user's turn.
+    pub prompt: Arc<Prompt>,
+    tokenizer: Arc<Tokenizer>,
+    system: Option<String>,
+    supervise: Supervise,
+    /// Scratch of workers at rest: their word caches stay warm from block to block.
+    idle: Mutex<Vec<Scratch>>,
+}
+
+/// Where a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockPlace<'a> {
+    /// Name of the source.
+    pub source: &'a str,
+    /// Path of the file, relative to the source's root.
+    pub file: &'a str,
+    /// Number of the block in its task.
+    pub number: u32,
+}
+
+struct Scratch {
+    encoder: Encoder,
+    rendered: Rendered,
+    prompt: String,
+    response: String,
+    ids: Vec<u32>,
+    spans: Vec<[u32; 2]>,
+    edges: Vec<u8>,
+}
+
+impl Scanner {
+    /// A scanner for one source.
+    ///
+    /// # Errors
+    /// When the vocabulary has ids too large for the working store.
+    pub fn new(
+        mapping: Mapping,
+        template: Arc<Template>,
+        prompt: Arc<Prompt>,
+        tokenizer: Arc<Tokenizer>,
+        system: Option<String>,
+        supervise: Supervise,
+    ) -> Result<Self, EngineError> {
+        if tokenizer.vocabulary_size() as u64 > u64::from(ID_LIMIT) {
+            return Err(EngineError::Settings(format!(
+                "a vocabulary has at most {ID_LIMIT} ids"
+            )));
+        }
+        let idle = Mutex::new(Vec::new());
+        Ok(Self {
+            mapping,
+            template,
+            prompt,
+            tokenizer,
+            system,
+            supervise,
+            idle,
+        })
+    }
+
+    /// Scans one block into `<directory>/<number>.ids` and `.index`.
+    ///
+    /// # Errors
+    /// When files cannot be written, the template cannot be used at all, or `cancel` is set.
+    pub fn scan(
+        &self,
+        block: &Block,
+        place: BlockPlace<'_>,
+        directory: &Path,
+        cancel: &AtomicBool,
+    ) -> Result<Header, EngineError> {
+        self.collect(block, place, cancel)?.finish(directory)
+    }
+
+    /// The header that a scan of the block would write, nothing written.
+    ///
+    /// # Errors
+    /// As [`Self::scan`].
+    pub fn measure(&self, block: &Block) -> Result<Header, EngineError> {
+        let place = BlockPlace {
+            source: "",
+            file: "",
+            number: 0,
+        };
+        Ok(self
+            .collect(block, place, &AtomicBool::new(false))?
+            .into_header())
+    }
+
+    fn collect<'a>(
+        &self,
+        block: &Block,
+        place: BlockPlace<'a>,
+        cancel: &AtomicBool,
+    ) -> Result<BlockWriter<'a>, EngineError> {
+        let mut scratch = self.borrow_scratch();
+        let mut pass = Pass {
+            scanner: self,
+            hasher: IdentityHasher::new(place.source, place.file),
+            scratch: &mut scratch,
+            writer: BlockWriter::new(block, place),
+        };
+        block.for_each(&self.mapping, |finding| {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(EngineError::Cancelled);
+            }
+            match finding {
+                Finding::Row(row) => pass.row(&row),
+                Finding::Refused(refusal) => {
+                    pass.writer.refuse(
+                        refusal.position,
+                        refusal.ordinal,
+                        refusal.reason,
+                        &refusal.detail,
+                    );
+                    Ok(())
+                }
+            }
+        })?;
+        let writer = pass.writer;
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scratch);
+        Ok(writer)
+    }
+
+    /// Renders and encodes one row's traces without storing them, for `inspect` and `plan`.
+    ///
+    /// # Errors
+    /// When the template cannot be used.
+    pub fn preview(
+        &self,
+        row: &Row<'_>,
+        mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
+    ) -> Result<(), EngineError> {
+        let mut scratch = self.borrow_scratch();
+        self.traces(row, &mut scratch, |sample, seen, scratch| {
+            see(
+                sample,
+                seen.verdict,
+                &scratch.rendered,
+                &scratch.ids,
+                &scratch.spans,
+            );
+            Ok(())
+        })?;
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scratch);
+        Ok(())
+    }
+
+    fn borrow_scratch(&self) -> Scratch {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        idle.unwrap_or_else(|| Scratch {
+            encoder: Encoder::new(Arc::clone(&self.tokenizer)),
+            rendered: Rendered::default(),
+            prompt: String::new(),
+            response: String::new(),
+            ids: Vec::new(),
+            spans: Vec::new(),
+            edges: Vec::new(),
+        })
+    }
+
+    /// Every trace of a row, left in `scratch` while `each` looks at it.
+    fn traces(
+        &self,
+        row: &Row<'_>,
+        scratch: &mut Scratch,
+        mut each: impl FnMut(u32, Seen, &Scratch) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let system = row.system.as_deref().or(self.system.as_deref());
+        match &row.body {
+            Body::Conversation(turns) => {
+                let seen = self.conversation(system, turns, scratch)?;
+                each(0, seen, scratch)
+            }
+            Body::Question {
+                question,
+                options,
+                responses,
+                ..
+            } => {
+                scratch.prompt.clear();
+                let names: Vec<&str> = options.iter().map(AsRef::as_ref).collect();
+                let laid_out = self
+                    .prompt
+                    .render(question, &names, system, &mut scratch.prompt);
+                if let Err(error) = &laid_out
+                    && !error.blames_row()
+                {
+                    return Err(error.clone().into());
+                }
+                for (sample, response) in (0..).zip(responses) {
+                    let seen = match laid_out {
+                        Ok(()) => self.answered(system, response, scratch)?,
+                        Err(_) => scratch.without_tokens(Verdict::TemplateRefused),
+                    };
+                    each(sample, seen, scratch)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn conversation(
+        &self,
+        system: Option<&str>,
+        turns: &[Turn<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<Seen, EngineError> {
+        let mut messages = Vec::with_capacity(turns.len() + 1);
+        messages.extend(system.map(|content| Message {
+            role: "system",
+            content,
+        }));
+        messages.extend(turns.iter().map(|turn| Message {
+            role: &turn.role,
+            content: &turn.content,
+        }));
+        self.render_and_encode(&messages, scratch)
+    }
+
+    fn answered(
+        &self,
+        system: Option<&str>,
+        response: &Response<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<Seen, EngineError> {
+        if response.response.trim().is_empty() {
+            return Ok(scratch.without_tokens(Verdict::EmptyResponse));
+        }
+        let mut text = std::mem::take(&mut scratch.response);
+        let prompt = std::mem::take(&mut scratch.prompt);
+        text.clear();
+        join_reasoning(response.reasoning.as_deref(), &response.response, &mut text);
+        let asked = [
+            Message {
+                role: "user",
+                content: &prompt,
+            },
+            Message {
+                role: "assistant",
+                content: &text,
+            },
+        ];
+        let seen = match system {
+            None => self.render_and_encode(&asked, scratch),
+            Some(content) => {
+                let [user, assistant] = asked;
+                self.render_and_encode(
+                    &[
+                        Message {
+                            role: "system",
+                            content,
+                        },
+                        user,
+                        assistant,
+                    ],
+                    scratch,
+                )
+            }
+        };
+        (scratch.response, scratch.prompt) = (text, prompt);
+        seen
+    }
+
+    fn render_and_encode(
+        &self,
+        messages: &[Message<'_>],
+        scratch: &mut Scratch,
+    ) -> Result<Seen, EngineError> {
+        if self.has_blank_response(messages) {
+            return Ok(scratch.without_tokens(Verdict::EmptyResponse));
+        }
+        scratch.rendered.clear();
+        match self
+            .template
+            .render(messages, self.supervise, &mut scratch.rendered)
+        {
+            Ok(()) => {}
+            Err(error) if error.blames_row() => {
+                return Ok(scratch.without_tokens(Verdict::TemplateRefused));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        scratch.ids.clear();
+        scratch.spans.clear();
+        let encoded =
+            scratch
+                .encoder
+                .encode(&scratch.rendered, &mut scratch.ids, &mut scratch.spans)?;
+        let verdict = if encoded.supervised == 0 {
+            Verdict::NoSupervisedTokens
+        } else {
+            Verdict::Kept
+        };
+        if verdict != Verdict::Kept {
+            scratch.ids.clear();
+            scratch.spans.clear();
+        }
+        let hash = scratch.hash();
+        Ok(Seen {
+            verdict,
+            supervised: encoded.supervised,
+            straddling: encoded.straddling,
+            hash,
+        })
+    }
+
+    fn has_blank_response(&self, messages: &[Message<'_>]) -> bool {
+        let mut answers = messages
+            .iter()
+            .rev()
+            .filter(|message| message.role == "assistant");
+        let blank = |message: &Message<'_>| message.content.trim().is_empty();
+        match self.supervise {
+            Supervise::All => answers.any(blank),
+            Supervise::Last => answers.next().is_none_or(blank),
+        }
+    }
+}
+
+/// What came of one trace; its text and ids are in the scratch.
+#[derive(Clone, Copy)]
+struct Seen {
+    verdict: Verdict,
+    supervised: u32,
+    straddling: u32,
+    hash: u128,
+}
+
+impl Scratch {
+    fn without_tokens(&mut self, verdict: Verdict) -> Seen {
+        self.rendered.clear();
+        self.ids.clear();
+        self.spans.clear();
+        Seen {
+            verdict,
+            supervised: 0,
+            straddling: 0,
+            hash: 0,
+        }
+    }
+
+    /// Hash of the whole trace: its text, which of it is control, and which of it is supervised. A
+    /// user who types a control token makes another trace than the template that writes one.
+    fn hash(&mut self) -> u128 {
+        self.edges.clear();
+        for control in &self.rendered.controls {
+            self.edges
+                .extend_from_slice(&(control.bytes.start as u64).to_le_bytes());
+        }
+        for span in &self.rendered.supervised {
+            self.edges
+                .extend_from_slice(&(span.start as u64).to_le_bytes());
+            self.edges
+                .extend_from_slice(&(span.end as u64).to_le_bytes());
+        }
+        xxh3_128_with_seed(self.rendered.text.as_bytes(), xxh3_64(&self.edges))
+    }
+}
+
+struct Pass<'a, 'place> {
+    scanner: &'a Scanner,
+    hasher: IdentityHasher,
+    scratch: &'a mut Scratch,
+    writer: BlockWriter<'place>,
+}
+
+impl Pass<'_, '_> {
+    fn row(&mut self, row: &Row<'_>) -> Result<(), EngineError> {
+        let question_id = match &row.body {
+            Body::Question {
+                question, options, ..
+            } => question_id(question, options),
+            Body::Conversation(turns) => {
+                let asked = turns.iter().find(|turn| turn.role == "user");
+                question_id::<&str>(asked.map_or("", |turn| &turn.content), &[])
+            }
+        };
+        let Self {
+            scanner,
+            hasher,
+            scratch,
+            writer,
+        } = self;
+        scanner.traces(row, scratch, |sample, seen, scratch| {
+            let trace = ScannedTrace {
+                trace_id: hasher.trace_id(row.position, sample),
+                shuffle_key: hasher.shuffle_key(row.position, sample),
+                hash: seen.hash,
+                question_id,
+                position: row.position,
+                ordinal: row.ordinal,
+                sample,
+                verdict: seen.verdict,
+                supervised: seen.supervised,
+                straddling: seen.straddling,
+                text_bytes: scratch.rendered.text.len(),
+            };
+            writer.trace(&trace, &scratch.ids, &scratch.spans)
+        })
+    }
+}

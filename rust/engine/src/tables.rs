@@ -1,0 +1,249 @@
+//! The tables of a run: where each packed trace comes from, and what was left out and why.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{StringDictionaryBuilder, UInt32Builder};
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
+use octomed_curate::{Place, Verdict};
+
+use crate::error::EngineError;
+use crate::index::read_index;
+use crate::layout::RangePacks;
+use crate::select::Selection;
+
+/// Where a range's packs stand in a stream.
+#[derive(Clone, Debug)]
+pub struct StreamPlace<'a> {
+    /// Name of the stream.
+    pub name: &'a str,
+    /// Row of the stream of the range's first pack.
+    pub first_pack: u64,
+    /// Number of the range's first shard.
+    pub first_shard: u32,
+    /// Packs of each of the range's shards.
+    pub shards: &'a [u32],
+}
+
+/// Provenance of a range's packs in one stream: a row a trace, in the order of the shards.
+///
+/// # Errors
+/// Only when a column does not fit Arrow's limits.
+pub fn provenance(
+    selection: &Selection,
+    packs: &RangePacks,
+    stream: usize,
+    place: &StreamPlace<'_>,
+) -> Result<RecordBatch, EngineError> {
+    let mut table = Provenance::default();
+    let stream = &packs.streams[stream];
+    let mut pack = 0;
+    for (shard, &count) in (place.first_shard..).zip(place.shards) {
+        for _ in 0..count {
+            let mut offset = 0;
+            for (document, &entry) in (0..).zip(stream.pack(pack)) {
+                let from = packs.places[entry as usize];
+                let row = (shard, place.first_pack + pack as u64, document, offset);
+                offset += table.push(selection, from, row);
+            }
+            pack += 1;
+        }
+    }
+    table.finish(place.name).map_err(arrow)
+}
+
+#[derive(Default)]
+struct Provenance {
+    trace_id: Vec<u64>,
+    source: StringDictionaryBuilder<Int32Type>,
+    file: StringDictionaryBuilder<Int32Type>,
+    row: Vec<u64>,
+    sample: Vec<u32>,
+    shard: Vec<u32>,
+    pack: Vec<u64>,
+    document: Vec<u32>,
+    offset: Vec<u32>,
+    length: Vec<u32>,
+}
+
+impl Provenance {
+    fn push(&mut self, selection: &Selection, from: Place, at: (u32, u64, u32, u32)) -> u32 {
+        let block = &selection.blocks[from.block as usize];
+        let row = from.row as usize;
+        let (shard, pack, document, offset) = at;
+        self.trace_id.push(block.trace_id[row]);
+        self.source.append_value(&block.header.source);
+        self.file.append_value(&block.header.file);
+        self.row
+            .push(block.first_row + u64::from(block.ordinal[row]));
+        self.sample.push(block.sample[row]);
+        self.shard.push(shard);
+        self.pack.push(pack);
+        self.document.push(document);
+        self.offset.push(offset);
+        self.length.push(block.tokens[row]);
+        block.tokens[row]
+    }
+
+    fn finish(mut self, stream: &str) -> Result<RecordBatch, ArrowError> {
+        let count = self.trace_id.len();
+        let mut streams = StringDictionaryBuilder::<Int32Type>::new();
+        for _ in 0..count {
+            streams.append_value(stream);
+        }
+        let short = |values: Vec<u32>| -> ArrayRef { Arc::new(UInt32Array::from(values)) };
+        let long = |values: Vec<u64>| -> ArrayRef { Arc::new(UInt64Array::from(values)) };
+        batch(vec![
+            ("trace_id", long(self.trace_id), false),
+            ("copy", short(vec![0; count]), false),
+            ("source", Arc::new(self.source.finish()), false),
+            ("file", Arc::new(self.file.finish()), false),
+            ("row", long(self.row), false),
+            ("sample", short(self.sample), false),
+            ("stream", Arc::new(streams.finish()), false),
+            ("shard", short(self.shard), false),
+            ("pack", long(self.pack), false),
+            ("document", short(self.document), false),
+            ("offset", short(self.offset), false),
+            ("length", short(self.length), false),
+        ])
+    }
+}
+
+/// What block `number` left out, in source order: source, file, row, sample, reason, detail.
+///
+/// # Errors
+/// When the block's index cannot be read.
+pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
+    let block = &selection.blocks[number];
+    let (_, _, refusals) = read_index(&block.path.with_extension("index"))?;
+    let mut rows: Vec<Reject> = Vec::new();
+    for (ordinal, (reason, detail)) in refusals
+        .ordinal
+        .iter()
+        .zip(refusals.reason.into_iter().zip(refusals.detail))
+    {
+        rows.push(Reject {
+            ordinal: *ordinal,
+            sample: None,
+            reason,
+            detail,
+        });
+    }
+    for row in 0..block.verdict.len() {
+        if let Some(verdict) =
+            Verdict::from_code(block.verdict[row]).filter(|verdict| *verdict != Verdict::Kept)
+        {
+            let place = Place {
+                block: number as u32,
+                row: row as u32,
+            };
+            rows.push(Reject {
+                ordinal: block.ordinal[row],
+                sample: Some(block.sample[row]),
+                reason: verdict.as_str().to_owned(),
+                detail: detail(selection, place, verdict),
+            });
+        }
+    }
+    rows.sort_by_key(|reject| (reject.ordinal, reject.sample));
+    rejects_batch(
+        block.first_row,
+        &block.header.source,
+        &block.header.file,
+        &rows,
+    )
+    .map_err(arrow)
+}
+
+struct Reject {
+    ordinal: u32,
+    sample: Option<u32>,
+    reason: String,
+    detail: String,
+}
+
+/// Kind and place, never a value.
+fn detail(selection: &Selection, place: Place, verdict: Verdict) -> String {
+    let block = &selection.blocks[place.block as usize];
+    match verdict {
+        Verdict::OverLong => {
+            let tokens = block.tokens[place.row as usize];
+            format!(
+                "{tokens} tokens, a pack holds {}",
+                selection.settings.capacity
+            )
+        }
+        Verdict::Duplicate => {
+            let found = selection
+                .duplicates
+                .binary_search_by_key(&place, |duplicate| duplicate.place);
+            let kept = found.ok().map(|index| selection.duplicates[index].kept);
+            kept.map_or_else(String::new, |kept| {
+                format!(
+                    "equals {}",
+                    selection.blocks[kept.block as usize].place(kept.row as usize)
+                )
+            })
+        }
+        _ => String::new(),
+    }
+}
+
+fn rejects_batch(
+    first_row: u64,
+    source: &str,
+    file: &str,
+    rows: &[Reject],
+) -> Result<RecordBatch, ArrowError> {
+    let mut samples = UInt32Builder::with_capacity(rows.len());
+    rows.iter()
+        .for_each(|reject| samples.append_option(reject.sample));
+    let same = |value: &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|_| value)))
+    };
+    let numbers = rows
+        .iter()
+        .map(|reject| first_row + u64::from(reject.ordinal));
+    batch(vec![
+        ("source", same(source), false),
+        ("file", same(file), false),
+        (
+            "row",
+            Arc::new(UInt64Array::from_iter_values(numbers)),
+            false,
+        ),
+        ("sample", Arc::new(samples.finish()), true),
+        (
+            "reason",
+            Arc::new(StringArray::from_iter_values(
+                rows.iter().map(|reject| &reject.reason),
+            )),
+            false,
+        ),
+        (
+            "detail",
+            Arc::new(StringArray::from_iter_values(
+                rows.iter().map(|reject| &reject.detail),
+            )),
+            false,
+        ),
+    ])
+}
+
+fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError> {
+    let field = |(name, array, nullable): &(&str, ArrayRef, bool)| {
+        let kind: &DataType = array.data_type();
+        Field::new(*name, kind.clone(), *nullable)
+    };
+    let schema = Schema::new(columns.iter().map(field).collect::<Vec<_>>());
+    RecordBatch::try_new(
+        Arc::new(schema),
+        columns.into_iter().map(|(_, array, _)| array).collect(),
+    )
+}
+
+fn arrow(error: ArrowError) -> EngineError {
+    EngineError::Settings(format!("table: {error}"))
+}

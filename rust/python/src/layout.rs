@@ -1,0 +1,218 @@
+//! Bindings of `octomed-engine`: selection, layout, and the writing of ranges.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::PyArrowType;
+use octomed_curate::Verdict;
+use octomed_engine::{BlockRef, OpenRange, SelectSettings, Selection, ShardSettings, rejects};
+use octomed_pack::Packing;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::engine::{Cancel, engine_error};
+use crate::error::{Kind, raise};
+use crate::leave::leave;
+
+/// Adds this file's classes and functions to the extension module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Layout>()?;
+    module.add_class::<Range>()?;
+    module.add("COLUMNS", octomed_engine::COLUMNS.to_vec())
+}
+
+/// Which traces stay, which share a pack, and which packs a shard.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Layout {
+    layout: Arc<octomed_engine::Layout>,
+    lower_bound: u64,
+}
+
+#[pymethods]
+impl Layout {
+    /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
+    /// in its file of its task's first row.
+    #[new]
+    #[pyo3(signature = (
+        blocks, *, capacity, edges, exact_duplicates, over_long_is_error, seed, compression, hashes,
+        shard_size, threads, cancel
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keyword-only settings of a recipe")]
+    fn new(
+        py: Python<'_>,
+        blocks: Vec<(PathBuf, u64)>,
+        capacity: u32,
+        edges: Vec<u32>,
+        exact_duplicates: bool,
+        over_long_is_error: bool,
+        seed: u64,
+        compression: Option<String>,
+        hashes: Vec<String>,
+        shard_size: u64,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> PyResult<Self> {
+        let blocks: Vec<_> =
+            blocks.into_iter().map(|(path, first_row)| BlockRef { path, first_row }).collect();
+        let settings =
+            SelectSettings { capacity, edges, exact_duplicates, over_long_is_error, seed, threads };
+        let shards = ShardSettings { compression, hashes, shard_size };
+        leave(py, || {
+            let selection = Selection::new(&blocks, settings, cancel.flag()).map_err(engine_error)?;
+            let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
+            let layout =
+                octomed_engine::Layout::new(selection, &shards, cancel.flag()).map_err(engine_error)?;
+            Ok(Self { layout: Arc::new(layout), lower_bound })
+        })
+    }
+
+    /// Ranges, in the order in which they are written.
+    #[getter]
+    fn ranges(&self) -> usize {
+        self.layout.order.len()
+    }
+
+    /// Names of the streams that hold packs.
+    #[getter]
+    fn streams(&self) -> Vec<String> {
+        let names = self.layout.streams().into_iter().enumerate();
+        names.filter(|(stream, _)| self.layout.total(*stream).1 > 0).map(|(_, name)| name).collect()
+    }
+
+    /// Packs in all streams.
+    #[getter]
+    fn packs(&self) -> u64 {
+        (0..self.layout.streams().len()).map(|stream| self.layout.total(stream).1).sum()
+    }
+
+    /// What shard names end with after `.mds`.
+    #[getter]
+    fn extension(&self) -> String {
+        self.layout.extension()
+    }
+
+    /// The source of each block.
+    #[getter]
+    fn block_sources(&self) -> Vec<String> {
+        self.layout.selection.blocks.iter().map(|block| block.header.source.clone()).collect()
+    }
+
+    /// Stream and number of every shard of range `number`.
+    #[pyo3(signature = (number))]
+    fn shards(&self, number: usize) -> Vec<(String, u32)> {
+        let mut shards = Vec::new();
+        for (name, part) in self.layout.streams().into_iter().zip(&self.layout.parts[number]) {
+            let numbers = (part.first_shard..).take(part.shards.len());
+            shards.extend(numbers.map(|shard| (name.clone(), shard)));
+        }
+        shards
+    }
+
+    /// Raw bytes of some ranges' rows.
+    #[pyo3(signature = (numbers))]
+    fn bytes_of(&self, numbers: Vec<usize>) -> u64 {
+        let bytes = |number: &usize| self.layout.parts[*number].iter().map(|part| part.bytes).sum::<u64>();
+        numbers.iter().map(bytes).sum()
+    }
+
+    /// Reads range `number` into memory.
+    #[pyo3(signature = (number, cancel))]
+    fn open_range(&self, py: Python<'_>, number: usize, cancel: &Cancel) -> PyResult<Range> {
+        let layout = &self.layout;
+        let range = leave(py, || OpenRange::open(layout, number, cancel.flag()).map_err(engine_error))?;
+        Ok(Range { range, streams: self.layout.streams() })
+    }
+
+    /// What block `number` left out: source, file, row, sample, reason, detail.
+    #[pyo3(signature = (number))]
+    fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
+        leave(py, || rejects(&self.layout.selection, number).map_err(engine_error)).map(PyArrowType)
+    }
+
+    /// Traces by what became of them, tokens, and packs beside their lower bound.
+    #[pyo3(signature = ())]
+    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let selection = &self.layout.selection;
+        let counts = selection.counts();
+        let rejected = PyDict::new(py);
+        for (verdict, count) in Verdict::ALL.into_iter().zip(counts).skip(1).filter(|(_, count)| *count > 0) {
+            rejected.set_item(verdict.as_str(), count)?;
+        }
+        let (tokens, supervised) = selection.kept_tokens();
+        let result = PyDict::new(py);
+        result.set_item("traces", counts.iter().sum::<u64>())?;
+        result.set_item("train", counts[0])?;
+        result.set_item("rejected", rejected)?;
+        result.set_item("renamed_trace_ids", selection.renamed.len())?;
+        result.set_item("tokens", tokens)?;
+        result.set_item("supervised_tokens", supervised)?;
+        result.set_item("packs", self.packs())?;
+        result.set_item("packs_lower_bound", self.lower_bound)?;
+        result.set_item("capacity", selection.settings.capacity)?;
+        Ok(result)
+    }
+
+    /// Packs, traces, tokens, raw bytes and shards of each stream that holds packs.
+    #[pyo3(signature = ())]
+    fn stream_summaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let result = PyDict::new(py);
+        for (stream, name) in self.layout.streams().into_iter().enumerate() {
+            let (total, packs) = self.layout.total(stream);
+            if packs == 0 {
+                continue;
+            }
+            let entry = PyDict::new(py);
+            entry.set_item("packs", packs)?;
+            entry.set_item("traces", total.traces)?;
+            entry.set_item("tokens", total.tokens)?;
+            entry.set_item("raw_bytes", total.bytes)?;
+            entry.set_item("shards", total.shards.len())?;
+            entry.set_item("longest_trace", self.layout.selection.buckets.uppers()[stream])?;
+            result.set_item(name, entry)?;
+        }
+        Ok(result)
+    }
+}
+
+/// A range in memory.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Range {
+    range: OpenRange,
+    streams: Vec<String>,
+}
+
+#[pymethods]
+impl Range {
+    /// Writes a shard into `folder` and returns its entry of `index.json`.
+    #[pyo3(signature = (stream, shard, folder, cancel))]
+    fn write_shard<'py>(
+        &self,
+        py: Python<'py>,
+        stream: &str,
+        shard: u32,
+        folder: PathBuf,
+        cancel: &Cancel,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let stream = self.number(stream)?;
+        let json = leave(py, || {
+            let info = self.range.write_shard(stream, shard, &folder, cancel.flag()).map_err(engine_error)?;
+            serde_json::to_string(&info).map_err(|error| raise(Kind::Internal, error, None))
+        })?;
+        py.import("json")?.call_method1("loads", (json,))
+    }
+
+    /// Where the range's traces in a stream come from, a row a trace.
+    #[pyo3(signature = (stream))]
+    fn provenance(&self, py: Python<'_>, stream: &str) -> PyResult<PyArrowType<RecordBatch>> {
+        let stream = self.number(stream)?;
+        leave(py, || self.range.provenance(stream).map_err(engine_error)).map(PyArrowType)
+    }
+}
+
+impl Range {
+    fn number(&self, stream: &str) -> PyResult<usize> {
+        let found = self.streams.iter().position(|name| name == stream);
+        found.ok_or_else(|| raise(Kind::Internal, format!("no stream `{stream}`"), None))
+    }
+}
