@@ -1,0 +1,25 @@
+//! The characters that byte-level vocabularies write bytes with (the GPT-2 table).
+
+/// The character that stands for a byte.
+pub(crate) fn byte_to_char(byte: u8) -> char {
+    let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
+    if printable(byte) {
+        return char::from(byte);
+    }
+    let earlier = (0..byte).filter(|other| !printable(*other)).count();
+    char::from_u32(256 + u32::try_from(earlier).unwrap_or(0)).unwrap_or(' ')
+}
+
+/// The byte that each character below U+0144 stands for; `None` where no byte does.
+pub(crate) fn char_to_byte_table() -> [Option<u8>; 0x144] {
+    let mut table = [None; 0x144];
+    for byte in 0..=u8::MAX {
+        table[byte_to_char(byte) as usize] = Some(byte);
+    }
+    table
+}
+
+/// The vocabulary entry that stands for `bytes`.
+pub(crate) fn written(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| byte_to_char(*byte)).collect()
+}

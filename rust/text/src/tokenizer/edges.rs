@@ -1,0 +1,86 @@
+//! Where the edges of supervised spans fall between tokens.
+
+use std::ops::Range;
+
+use crate::TextError;
+
+/// The edges of supervised spans, resolved in ascending order while the text is encoded.
+#[derive(Debug, Default)]
+pub(crate) struct Edges {
+    positions: Vec<usize>,
+    resolved: Vec<Edge>,
+}
+
+/// How many tokens end at or before an edge, and how many begin before it; the difference straddles it.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    ended: u32,
+    begun: u32,
+}
+
+impl Edges {
+    /// Starts over with the edges of `spans`, which must ascend, be disjoint and cut no character of `text`.
+    pub fn start(&mut self, text: &str, spans: &[Range<usize>]) -> Result<(), TextError> {
+        self.positions.clear();
+        self.resolved.clear();
+        let mut previous = 0;
+        for span in spans {
+            let fits = previous <= span.start && span.start <= span.end;
+            if !fits || !text.is_char_boundary(span.start) || !text.is_char_boundary(span.end) {
+                return Err(TextError::BadRange { start: span.start, end: span.end });
+            }
+            previous = span.end;
+            if !span.is_empty() {
+                self.positions.extend([span.start, span.end]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next edge that is not resolved.
+    #[inline]
+    pub fn next(&self) -> Option<usize> {
+        self.positions.get(self.resolved.len()).copied()
+    }
+
+    /// Resolves the next edge.
+    pub fn resolve(&mut self, ended: usize, begun: usize) {
+        #[allow(clippy::cast_possible_truncation, reason = "a trace has under 4 Gi bytes, so under 4 Gi tokens")]
+        self.resolved.push(Edge { ended: ended as u32, begun: begun as u32 });
+    }
+
+    /// Resolves every edge up to and including `position`, between two tokens.
+    pub fn resolve_between(&mut self, position: usize, tokens: usize) {
+        while self.next().is_some_and(|edge| edge <= position) {
+            self.resolve(tokens, tokens);
+        }
+    }
+
+    /// Resolves every edge up to `end` by the byte offsets of the tokens, of which `before` came earlier.
+    pub fn resolve_by_offsets(&mut self, end: usize, before: usize, offsets: &[(usize, usize)]) {
+        while let Some(edge) = self.next().filter(|edge| *edge <= end) {
+            let ended = offsets.iter().filter(|(_, end)| *end <= edge).count();
+            let begun = offsets.iter().filter(|(start, _)| *start < edge).count();
+            self.resolve(before + ended, before + begun.max(ended));
+        }
+    }
+
+    /// Appends the token ranges of the spans; gives the tokens inside them, and the tokens on an edge.
+    pub fn finish(&self, spans: &mut Vec<[u32; 2]>) -> (u32, u32) {
+        let mut supervised = 0;
+        let mut straddling = 0;
+        let mut counted = 0;
+        for pair in self.resolved.chunks_exact(2) {
+            let (first, last) = (pair[0].begun, pair[1].ended);
+            if first < last {
+                spans.push([first, last]);
+                supervised += last - first;
+            }
+            for edge in pair {
+                straddling += edge.begun.saturating_sub(edge.ended.max(counted));
+                counted = counted.max(edge.begun);
+            }
+        }
+        (supervised, straddling)
+    }
+}

@@ -1,0 +1,106 @@
+//! One worker's encoder: rendered traces in, ids and supervised token ranges out.
+
+use std::sync::Arc;
+
+use super::Tokenizer;
+use super::edges::Edges;
+use crate::{Rendered, TextError};
+
+/// What became of one trace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// Tokens of the trace.
+    pub tokens: u32,
+    /// Tokens inside the supervised ranges.
+    pub supervised: u32,
+    /// Tokens that lie partly inside a supervised span, and so are not supervised.
+    pub straddling: u32,
+}
+
+/// Encodes traces for one worker; holds the caches and scratch memory, so each worker has its own.
+#[derive(Debug)]
+pub struct Encoder {
+    tokenizer: Arc<Tokenizer>,
+    edges: Edges,
+}
+
+impl Encoder {
+    /// An encoder with empty caches.
+    #[must_use]
+    pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
+        Self { tokenizer, edges: Edges::default() }
+    }
+
+    /// The tokenizer whose ids it gives.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// Appends the ids of a rendered trace, and the token ranges of its supervised spans.
+    ///
+    /// Ranges are half-open and count from this trace's first token. A token is inside a span when its
+    /// bytes lie wholly inside it. Spans without a whole token are left out; adjacent spans stay apart.
+    ///
+    /// # Errors
+    /// [`TextError::BadRange`] when controls or spans do not ascend or cut a character; after any error
+    /// what was appended to `ids` is to be thrown away.
+    pub fn encode(
+        &mut self,
+        rendered: &Rendered,
+        ids: &mut Vec<u32>,
+        spans: &mut Vec<[u32; 2]>,
+    ) -> Result<Encoded, TextError> {
+        let text = rendered.text.as_str();
+        if u32::try_from(text.len()).is_err() {
+            return Err(TextError::TooLong(text.len()));
+        }
+        self.edges.start(text, &rendered.supervised)?;
+        let first = ids.len();
+        let mut at = 0;
+        for control in &rendered.controls {
+            let range = control.bytes.clone();
+            let outside = || TextError::BadRange { start: range.start, end: range.end };
+            if range.is_empty() || text.get(range.clone()).is_none() {
+                return Err(outside());
+            }
+            self.stretch(text.get(at..range.start).ok_or_else(outside)?, at, first, ids)?;
+            self.control(range.start, range.end, control.id, first, ids);
+            at = range.end;
+        }
+        self.stretch(&text[at..], at, first, ids)?;
+        self.edges.resolve_between(text.len(), ids.len() - first);
+        let (supervised, straddling) = self.edges.finish(spans);
+        #[allow(clippy::cast_possible_truncation, reason = "a text under 4 GiB has fewer tokens than bytes")]
+        let tokens = (ids.len() - first) as u32;
+        Ok(Encoded { tokens, supervised, straddling })
+    }
+
+    /// Appends the ids of a plain text.
+    ///
+    /// # Errors
+    /// [`TextError::Encode`] when the fallback refuses the text.
+    pub fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        self.edges.start("", &[])?;
+        let first = ids.len();
+        self.stretch(text, 0, first, ids)
+    }
+
+    /// Appends the ids of a stretch of ordinary text at byte `base`.
+    fn stretch(&mut self, text: &str, base: usize, first: usize, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.tokenizer.reference.encode(text, base, first, ids, &mut self.edges)
+    }
+
+    /// Appends a control token and resolves the edges up to its end.
+    fn control(&mut self, start: usize, end: usize, id: u32, first: usize, ids: &mut Vec<u32>) {
+        let before = ids.len() - first;
+        self.edges.resolve_between(start, before);
+        ids.push(id);
+        while self.edges.next().is_some_and(|edge| edge < end) {
+            self.edges.resolve(before, before + 1);
+        }
+    }
+}
