@@ -1,0 +1,221 @@
+"""Globs, folders and lists become files."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from octomed.errors import StorageError
+from octomed.recipe import RecipeProblems, load_recipe, resolve_inputs
+from octomed.recipe.glob import expand_entry
+
+from tests.unit import recipes
+
+
+def make(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{"q": 1}\n')
+
+
+def resolve(folder: Path, *entries: str):
+    path = recipes.write(folder, recipes.values())
+    text = "[" + ", ".join(f"'{entry}'" for entry in entries) + "]"
+    return resolve_inputs(
+        load_recipe(path, [f"sources.0.path={text}", "sources.1.path=data/a.jsonl"], check_files=False)
+    )
+
+
+def relative(folder: Path, *entries: str) -> list[str]:
+    return [file.relative for file in resolve(folder, *entries) if file.source == "medqa"]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    make(tmp_path, "t/b.jsonl", "t/a.jsonl", "t/B.jsonl", "t/x/c.jsonl", "t/x/y/d.jsonl.gz", "t/x/README.md")
+    make(tmp_path, "t/.hidden.jsonl", "t/.git/z.jsonl", "t/x/p.parquet", "t/é.jsonl", "t/a-b.jsonl")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        (
+            "t",
+            [
+                "B.jsonl",
+                "a-b.jsonl",
+                "a.jsonl",
+                "b.jsonl",
+                "x/c.jsonl",
+                "x/p.parquet",
+                "x/y/d.jsonl.gz",
+                "é.jsonl",
+            ],
+        ),
+        (
+            "t/",
+            [
+                "B.jsonl",
+                "a-b.jsonl",
+                "a.jsonl",
+                "b.jsonl",
+                "x/c.jsonl",
+                "x/p.parquet",
+                "x/y/d.jsonl.gz",
+                "é.jsonl",
+            ],
+        ),
+        ("t/*.jsonl", ["B.jsonl", "a-b.jsonl", "a.jsonl", "b.jsonl", "é.jsonl"]),
+        ("t/**/*.jsonl", ["B.jsonl", "a-b.jsonl", "a.jsonl", "b.jsonl", "x/c.jsonl", "é.jsonl"]),
+        ("t/**/*.gz", ["x/y/d.jsonl.gz"]),
+        ("t/?.jsonl", ["B.jsonl", "a.jsonl", "b.jsonl", "é.jsonl"]),
+        ("t/[ab].jsonl", ["a.jsonl", "b.jsonl"]),
+        ("t/[!ab].jsonl", ["B.jsonl", "é.jsonl"]),
+        ("t/*/c.jsonl", ["x/c.jsonl"]),
+        ("*/x/c.jsonl", ["t/x/c.jsonl"]),
+        ("t/x/c.jsonl", ["c.jsonl"]),
+        ("t/.hid*.jsonl", [".hidden.jsonl"]),
+    ],
+)
+def test_what_an_entry_matches(tree, entry, found):
+    assert relative(tree, entry) == found
+
+
+def test_entries_have_roots_of_their_own(tree):
+    assert relative(tree, "t/x/*.jsonl", "t/a.jsonl", "t/x/y") == ["a.jsonl", "c.jsonl", "d.jsonl.gz"]
+
+
+def test_a_file_whose_name_looks_like_a_glob(tmp_path):
+    make(tmp_path, "t/a[1].jsonl", "t/a1.jsonl")
+    assert relative(tmp_path, "t/a[1].jsonl") == ["a[1].jsonl"]
+
+
+def test_files_are_described(tree):
+    file = next(file for file in resolve(tree, "t") if file.relative == "x/c.jsonl")
+    status = os.stat(file.path)
+    assert (file.source, file.source_index, file.kind, file.compression) == ("medqa", 0, "jsonl", None)
+    assert (file.size, file.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def test_sources_keep_the_recipes_order(tree):
+    assert [file.source_index for file in resolve(tree, "t/*.jsonl")] == [0, 0, 0, 0, 0, 1]
+
+
+def write_json(path: Path, text: bytes) -> None:
+    raw = {".gz": gzip.compress, ".zst": zstandard.compress}.get(path.suffix, bytes)(text)
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("end", ["", ".gz", ".zst"])
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (b" [\n{}]", "json"),
+        (b'\xef\xbb\xbf \n{"a": 1}\n{"a": 2}', "jsonl"),
+        (b"", "json"),
+        (b"nonsense", "json"),
+    ],
+)
+def test_json_is_lines_when_it_begins_with_an_object(tmp_path, text, kind, end):
+    write_json(tmp_path / f"t.json{end}", text)
+    (file,) = [file for file in resolve(tmp_path, f"t.json{end}") if file.source == "medqa"]
+    assert file.kind == kind
+    assert file.compression == {"": None, ".gz": "gzip", ".zst": "zstd"}[end]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "compression"),
+    [
+        ("a.PARQUET", "parquet", None),
+        ("a.ndjson.zstd", "jsonl", "zstd"),
+        ("a.csv", "csv", None),
+        ("a.tsv.gz", "tsv", "gzip"),
+    ],
+)
+def test_kinds_by_extension(tmp_path, name, kind, compression):
+    make(tmp_path, name)
+    file = resolve(tmp_path, name)[0]
+    assert (file.kind, file.compression) == (kind, compression)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (["t/*.nothing"], "matches no file"),
+        (["none.jsonl"], "does not exist"),
+        (["t/x/README.md"], "is of no known kind"),
+        (["t/a.jsonl", "t/*.jsonl"], "reads"),
+        (["t/a.jsonl", "u/*.jsonl"], "has two files `a.jsonl`"),
+        (["empty"], "no file in"),
+        (["pipe.jsonl"], "is no regular file"),
+    ],
+)
+def test_what_is_said_about_an_entry(tree, entries, said):
+    make(tree, "u/a.jsonl")
+    (tree / "empty").mkdir()
+    os.mkfifo(tree / "pipe.jsonl")
+    with pytest.raises(RecipeProblems) as caught:
+        resolve(tree, *entries)
+    assert said in str(caught.value)
+    assert "sources.0.path" in str(caught.value.problems[0].place)
+
+
+def test_every_empty_glob_is_named_with_its_line(tmp_path):
+    values = recipes.values()
+    values["sources"][0]["path"] = ["data/*.jsonl", "data/*.csv"]
+    values["sources"][1]["path"] = "other"
+    recipe = load_recipe(recipes.write(tmp_path, values), check_files=False)
+    with pytest.raises(RecipeProblems) as caught:
+        resolve_inputs(recipe)
+    text = recipes.to_yaml(values).splitlines()
+    lines = [text[problem.place.line - 1] for problem in caught.value.problems]
+    assert "data/*.csv" in lines[0]
+    assert "path: other" in lines[1]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_problem(tree):
+    (tree / "t/x").chmod(0)
+    try:
+        with pytest.raises(RecipeProblems, match="cannot be read"):
+            resolve(tree, "t/**/*.jsonl")
+    finally:
+        (tree / "t/x").chmod(0o755)
+
+
+def test_a_broken_compressed_file_says_so(tmp_path):
+    (tmp_path / "t.json.gz").write_bytes(b"no gzip")
+    with pytest.raises(StorageError, match=r"t\.json\.gz"):
+        resolve(tmp_path, "t.json.gz")
+
+
+def test_folders_that_link_in_a_circle(tree):
+    (tree / "t/x/loop").symlink_to(tree / "t", target_is_directory=True)
+    assert "x/c.jsonl" in relative(tree, "t")
+    assert relative(tree, "t/**/c.jsonl") == ["x/c.jsonl"]
+
+
+PARTS = st.sampled_from(["a", "b", "ab", "*", "?", "a*", "[ab]", "**", "*b"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(pattern=st.lists(PARTS, min_size=1, max_size=4))
+def test_globs_match_what_the_standard_library_matches(tmp_path_factory, pattern):
+    root = tmp_path_factory.getbasetemp() / "globs"
+    if not root.exists():
+        for name in ["a", "b", "ab", "sa/a", "sa/b", "ab.d/a", "ab.d/ab/a", "ab.d/ab/b", "b.d/x/ab"]:
+            make(root, name)
+    joined = "/".join(pattern)
+    if "**" in pattern and pattern[-1] == "**":
+        joined += "/*"
+    expected = {path for path in root.glob(joined) if path.is_file()}
+    found = expand_entry(f"{root}/{joined}", lambda _: True)
+    if not (root / joined).is_dir():
+        assert {Path(match.path) for match in found} == expected

@@ -1,0 +1,286 @@
+"""What is said about a bad recipe: where, what, and a hint; everything at once."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from octomed.recipe import Problem, RecipeProblems, load_recipe
+from octomed.recipe.explain import keys_at
+from octomed.recipe.problems import nearest
+
+from tests.unit import recipes
+
+
+def problems_of(folder: Path, recipe: object, *options: str) -> list[Problem]:
+    with pytest.raises(RecipeProblems) as caught:
+        load_recipe(recipes.write(folder, recipe), options)
+    return list(caught.value.problems)
+
+
+def all_ways(values: object, way: tuple = ()) -> list[tuple]:
+    if isinstance(values, dict):
+        return [found for key in values for found in [(*way, key), *all_ways(values[key], (*way, key))]]
+    if isinstance(values, list):
+        return [found for index, item in enumerate(values) for found in all_ways(item, (*way, index))]
+    return []
+
+
+WAYS = all_ways(recipes.VALUES)
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12)
+
+
+@st.composite
+def misspelt(draw: st.DrawFn, word: str) -> str:
+    """One slip of the finger: a letter left out, doubled, changed, or swapped with the next."""
+    at = draw(st.integers(0, len(word) - 1))
+    letter = draw(st.sampled_from("abcdefghijklmnopqrstuvwxyz"))
+    slips = [
+        word[:at] + word[at + 1 :],
+        word[:at] + letter + word[at:],
+        word[:at] + letter + word[at + 1 :],
+        word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :],
+    ]
+    return draw(st.sampled_from(slips))
+
+
+def renamed(values: dict, way: tuple, name: str) -> dict:
+    """Rename the key at `way`, keeping the order."""
+    parent = values
+    for part in way[:-1]:
+        parent = parent[part]
+    items = [(name if key == way[-1] else key, value) for key, value in parent.items()]
+    parent.clear()
+    parent.update(items)
+    return values
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), way=st.sampled_from(WAYS))
+def test_any_misspelt_key_is_found_in_its_line(data, way):
+    word = data.draw(misspelt(way[-1]))
+    siblings = keys_at(way[:-1])
+    assume(word and word not in siblings and word not in {key for found in WAYS for key in found})
+    text = recipes.to_yaml(renamed(recipes.values(), way, word))
+    with tempfile.TemporaryDirectory() as folder:
+        problems = problems_of(Path(folder), text)
+    found = [problem for problem in problems if problem.message.startswith(f"unknown key `{word}`")]
+    assert len(found) == 1
+    line = text.splitlines()[found[0].place.line - 1]
+    assert line[found[0].place.column - 1 :].startswith((f"{word}:", f"'{word}':"))
+    closest = nearest(word, siblings)
+    assert closest is None or found[0].hint.startswith(f"did you mean `{closest}`?")
+    assert f"`{way[-1]}`" in found[0].hint
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_letter_too_many_suggests_the_key(tmp_path, way):
+    problems = problems_of(tmp_path, renamed(recipes.values(), way, way[-1] + "x"))
+    assert any(str(problem.hint).startswith(f"did you mean `{way[-1]}`?") for problem in problems)
+
+
+LEAVES = [way for way in WAYS if way[0] not in ("name", "model", "version")]
+
+
+@settings(max_examples=100, deadline=None)
+@given(way=st.sampled_from(LEAVES), junk=st.sampled_from([{"a": 1}, -5, "££", [], [{}], 1.5, {}, True]))
+def test_a_bad_value_never_escapes_as_another_error(way, junk):
+    values = recipes.values()
+    parent = values
+    for part in way[:-1]:
+        parent = parent[part]
+    parent[way[-1]] = junk
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            load_recipe(recipes.write(Path(folder), values))
+        except RecipeProblems as error:
+            assert all(problem.place.line >= 1 for problem in error.problems)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.one_of(st.text(max_size=200), st.text(" \t\n:-[]{}&*!|>'\"%@`#,?ab1", max_size=60)))
+def test_any_text_is_a_recipe_or_a_problem(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.yaml"
+        path.write_bytes(text.encode("utf-8", "surrogatepass"))
+        with pytest.raises(RecipeProblems):
+            load_recipe(path)
+
+
+@settings(max_examples=100, deadline=None)
+@given(raw=st.binary(max_size=60))
+def test_any_bytes_are_a_problem(raw):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.yaml"
+        path.write_bytes(raw)
+        with pytest.raises(RecipeProblems):
+            load_recipe(path)
+
+
+def test_all_problems_come_at_once(tmp_path):
+    values = recipes.values()
+    values["pack"]["capacity"] = "big"
+    values["sources"][1]["pth"] = values["sources"][1].pop("path")
+    values["mix"] = {"text": 1.0}
+    problems = problems_of(tmp_path, values)
+    assert [problem.message for problem in problems] == [
+        "`sources.second` has no key `path`",
+        "unknown key `pth` in `sources.second`",
+        "`pack.capacity` must be a whole number, not the text 'big'",
+        "`mix` is not built yet",
+    ]
+    lines = [problem.place.line for problem in problems]
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "curate.accept",
+        "curate.length",
+        "curate.repetition",
+        "curate.duplicates.near",
+        "curate.decontaminate",
+        "curate.traces_per_question",
+        "curate.stratify",
+        "mix",
+        "validation",
+        "images",
+    ],
+)
+@pytest.mark.parametrize("value", ["{a: 1}", "3", "null"])
+def test_what_is_not_built_is_refused_by_name(tmp_path, key, value):
+    (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={value}")
+    assert problem.message == f"`{key}` is not built yet"
+    assert str(problem.place) == f"`--set {key}={value}`"
+
+
+@pytest.mark.parametrize("key", ["images", "image_root"])
+def test_images_are_refused(tmp_path, key):
+    (problem,) = problems_of(tmp_path, recipes.values(), f"sources.medqa.format.{key}=x")
+    assert "images are not supported yet" in problem.message
+
+
+@pytest.mark.parametrize("url", ["s3://b/x", "gs://b/x", "az://b/x", "hf://datasets/x", "S3://b/x"])
+@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path"])
+def test_object_stores_are_refused(tmp_path, key, url):
+    (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={url}")
+    assert "not built yet" in problem.message
+    assert f"{url.split(':')[0].lower()}://" in problem.message.lower()
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("pack.capacity=true", "must be a whole number, not `true`"),
+        ("pack.capacity=8", "must be at least 16, not `8`"),
+        ("pack.capacity=1e9", "must be a whole number"),
+        ("pack.capacity=99999999", "must be at most 16777216"),
+        ("pack.buckets=[4096, 1024]", "the edges must rise"),
+        ("pack.buckets=1024", "must be a list, not `1024`"),
+        ("output.compression=lz4", "`lz4` is not a compression"),
+        ("output.compression=zstd:23", "`23` is not a level of `zstd`"),
+        ("output.compression=snappy:1", "`snappy` has no levels"),
+        ("output.hashes=[xxh3]", "`xxh3` is not a digest"),
+        ("output.hashes=[sha1, sha1]", "a digest is named twice"),
+        ("output.shard_size=12 parsecs", "`12 parsecs` is not a size"),
+        ("output.shard_size=5GiB", "is not possible"),
+        ("sources=[]", "`sources` must not be empty"),
+        ("sources.second.name=medqa", "two sources are named `medqa`"),
+        ("sources.medqa.name=../x", "is not a name"),
+        ("sources.medqa.path=[]", "must not be empty"),
+        ("sources.medqa.path=", "must be a list, not nothing"),
+        ("sources.medqa.path=''", "a path may not be empty"),
+        ("sources.medqa.max_unreadable=2", "must be at most 1"),
+        ("sources.medqa.on_bad_file=ignore", "may not be the text 'ignore'"),
+        ("sources.medqa.format={question: q}", "has neither `response` nor `responses`"),
+        ("sources.medqa.format={response: r}", "has neither `messages` nor `question`"),
+        ("sources.medqa.format={}", "has neither `messages` nor `question`"),
+        ("sources.medqa.format.responses=r", "`response` and `responses` exclude each other"),
+        ("sources.second.format.reasoning=r", "`messages` and `reasoning` exclude each other"),
+        (
+            "sources.medqa.format={question: q, responses: r, reasoning: x}",
+            "`responses` and `reasoning` exclude",
+        ),
+        ("sources.medqa.format.answer={any_of: []}", "must not be empty"),
+        ("sources.medqa.format.answer={any_off: [x]}", "has no key `any_of`"),
+        ("sources.medqa.format.answer=[x]", "must be text, not a list"),
+        ("sources.medqa.format.options=3", "must be text, not `3`"),
+        ("sources.second.format.messages={column: c, roles: {gpt: bot}}", "may not be the text 'bot'"),
+        ("sources.medqa.format=huatuo", "there is no row format `huatuo`"),
+        ("sources.medqa.path=nowhere/*.jsonl", "matches no file"),
+        ("sources.medqa.path=nowhere.jsonl", "does not exist"),
+        (
+            "sources.medqa.path=$NO_SUCH_VARIABLE/x",
+            "the variable `$NO_SUCH_VARIABLE` in this path is not set",
+        ),
+        ("supervise=first", "may not be the text 'first'"),
+        ("system=3", "must be text, not `3`"),
+        ("version=2", "this recipe is from a newer version (2); this octomed reads version 1"),
+        ("version=0", "must be at least 1"),
+        ("capacity=3", "unknown key `capacity`"),
+    ],
+)
+def test_what_is_said_about_a_value(tmp_path, option, said):
+    problems = problems_of(tmp_path, recipes.values(), option)
+    assert said in problems[0].message, problems
+    assert str(problems[0].place) == f"`--set {option}`"
+    assert (
+        len({problem.message for problem in problems if not problem.message.startswith("unknown key")}) <= 1
+    )
+
+
+def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path):
+    (problem,) = problems_of(tmp_path, recipes.values(), "capacity=3")
+    assert problem.hint == "`capacity` belongs in `pack`"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("name: a\n\tmodel: b\n", (2, 1), "this is not YAML"),
+        ("name: a: b\n", (1, 8), "this is not YAML"),
+        ("name: 'a\n", (2, 1), "this is not YAML"),
+        ("", (1, 1), "the recipe is empty"),
+        ("# only a comment\n", (1, 1), "the recipe is empty"),
+        ("- a\n- b\n", (1, 1), "a recipe is a mapping"),
+        ("a: 1\n---\nb: 2\n", (2, 1), "expected a single document"),
+        ("name: a\x00b\n", (1, 8), "may not stand in YAML"),
+        ("a: &a [*a]\n", (1, 4), "nested too deeply"),
+        ("a: *b\n", (1, 4), "undefined alias"),
+    ],
+)
+def test_what_is_said_about_bad_yaml(tmp_path, text, place, said):
+    problems = problems_of(tmp_path, text)
+    (found,) = [problem for problem in problems if said in problem.message]
+    assert (found.place.line, found.place.column) == place
+
+
+def test_a_key_given_twice_is_found(tmp_path):
+    text = recipes.to_yaml(recipes.values()) + "name: again\n"
+    (problem,) = problems_of(tmp_path, text)
+    assert problem.message == "the key `name` is given twice"
+    assert problem.place.line == len(text.splitlines())
+    assert problem.hint == "it stands first in line 2"
+
+
+def test_aliases_cannot_multiply_without_end(tmp_path):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (problem,) = problems_of(tmp_path, "\n".join(lines))
+    assert "too many values" in problem.message
+
+
+def test_a_missing_recipe(tmp_path):
+    with pytest.raises(RecipeProblems, match="this recipe does not exist"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+def test_text_that_is_not_utf8(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(b"name: a\nmodel: caf\xe9\n")
+    with pytest.raises(RecipeProblems, match=r"recipe.yaml:2:11: this byte is not UTF-8"):
+        load_recipe(path)
