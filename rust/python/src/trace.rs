@@ -1,8 +1,300 @@
-//! Bindings of `octomed-trace`.
+//! Bindings of `octomed-trace`: a mapping, cutters that make blocks, and a look into a block.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::PyArrowType;
+use octomed_trace::{
+    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, DEFAULT_TARGET, Finding,
+    JsonArrayCutter as RustJsonArrayCutter, JsonLinesCutter as RustJsonLinesCutter,
+    Mapping as RustMapping, Numbering, Refusal, Row, TraceError,
+};
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::{PyDict, PyString};
+
+use crate::error::{Kind, raise};
+use crate::leave::leave;
+
+/// Which columns of a row hold which part of a trace.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Mapping(pub(crate) Arc<RustMapping>);
+
+#[pymethods]
+impl Mapping {
+    /// Check a mapping, given as a dict or as its JSON.
+    #[new]
+    #[pyo3(signature = (mapping))]
+    fn new(mapping: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let json: String = if mapping.is_instance_of::<PyString>() {
+            mapping.extract()?
+        } else {
+            mapping.py().import("json")?.call_method1("dumps", (mapping,))?.extract()?
+        };
+        let mapping = RustMapping::from_json(&json).map_err(refuse)?;
+        Ok(Self(Arc::new(mapping)))
+    }
+
+    /// The columns to read of a file with columns `names`, in the file's order.
+    ///
+    /// Raises `DataError` when a mapped column is missing or several columns have one name.
+    #[pyo3(signature = (names))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn columns_to_read(&self, names: Vec<String>) -> PyResult<Vec<String>> {
+        self.0.check_columns(&names).map_err(refuse)?;
+        Ok(self.0.columns_of(&names))
+    }
+}
+
+/// Consecutive rows of a task, as they were read.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Block(pub(crate) Arc<RustBlock>);
+
+#[pymethods]
+impl Block {
+    /// Rows, unreadable ones included, blank lines not.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows()
+    }
+
+    /// Bytes that the rows take in their source.
+    #[getter]
+    fn source_bytes(&self) -> u64 {
+        self.0.source_bytes()
+    }
+
+    /// Number of the first row from the start of the task.
+    #[getter]
+    fn first_ordinal(&self) -> u64 {
+        self.0.first_ordinal()
+    }
+
+    /// Position just after the last row: a byte offset in plain JSON Lines, else a row number.
+    #[getter]
+    fn end_position(&self) -> u64 {
+        self.0.end_position()
+    }
+}
+
+/// Cuts a task of a JSON Lines file: the lines that start at bytes `start` to `end`.
+#[pyclass(module = "octomed._octomed")]
+pub struct JsonLinesCutter(RustJsonLinesCutter);
+
+#[pymethods]
+impl JsonLinesCutter {
+    /// Positions are byte offsets, or row numbers for a file that cannot be entered in its middle.
+    #[new]
+    #[pyo3(signature = (start = 0, end = None, *, by_offset = true, target = DEFAULT_TARGET))]
+    fn new(start: u64, end: Option<u64>, by_offset: bool, target: u64) -> Self {
+        let numbering = if by_offset { Numbering::ByteOffset } else { Numbering::RowNumber };
+        Self(RustJsonLinesCutter::new(start, end, numbering, target))
+    }
+
+    /// The offset in the file from which the cutter must be fed.
+    #[getter]
+    fn read_from(&self) -> u64 {
+        self.0.read_from()
+    }
+
+    /// Whether what follows belongs to another task.
+    #[getter]
+    fn done(&self) -> bool {
+        self.0.done()
+    }
+
+    /// Take the next bytes of the file; returns the blocks that they complete.
+    #[pyo3(signature = (chunk))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
+    }
+
+    /// End the task; returns the last block, if there is one.
+    #[pyo3(signature = ())]
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
+    }
+}
+
+/// Cuts a file that is one JSON array.
+#[pyclass(module = "octomed._octomed")]
+pub struct JsonArrayCutter(RustJsonArrayCutter);
+
+#[pymethods]
+impl JsonArrayCutter {
+    /// A cutter for a whole file.
+    #[new]
+    #[pyo3(signature = (target = DEFAULT_TARGET))]
+    fn new(target: u64) -> Self {
+        Self(RustJsonArrayCutter::new(target))
+    }
+
+    /// Take the next bytes of the file; returns the blocks that they complete.
+    #[pyo3(signature = (chunk))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
+    }
+
+    /// End the file; returns the last block, if there is one. Raises `DataError` when it is cut off.
+    #[pyo3(signature = ())]
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
+    }
+}
+
+/// Cuts record batches of Parquet row groups or of a CSV file.
+#[pyclass(module = "octomed._octomed")]
+pub struct ArrowCutter(RustArrowCutter);
+
+#[pymethods]
+impl ArrowCutter {
+    /// A cutter for a task whose first row has number `first_row` in its file.
+    #[new]
+    #[pyo3(signature = (mapping, first_row = 0, target = DEFAULT_TARGET))]
+    fn new(mapping: &Mapping, first_row: u64, target: u64) -> Self {
+        Self(RustArrowCutter::new(&mapping.0, first_row, target))
+    }
+
+    /// Record a CSV row that its reader left out: its 0-based number among the file's rows, the fields
+    /// expected and found. Rows come in order, and before the batch that holds the row behind them.
+    #[pyo3(signature = (row, expected, actual))]
+    fn refuse(&mut self, row: u64, expected: u32, actual: u32) {
+        self.0.refuse(row, expected, actual);
+    }
+
+    /// Take the next `pyarrow.RecordBatch`; returns the blocks that it completes.
+    #[pyo3(signature = (batch))]
+    fn feed(&mut self, py: Python<'_>, batch: PyArrowType<RecordBatch>) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.feed(batch.0).map(wrapped).map_err(refuse))
+    }
+
+    /// End the task; returns the last block, if there is one.
+    #[pyo3(signature = ())]
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
+    }
+}
+
+/// The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
+///
+/// A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
+/// `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+#[pyfunction]
+#[pyo3(signature = (block, mapping, count, *, skip = 0))]
+fn preview<'py>(
+    py: Python<'py>,
+    block: &Block,
+    mapping: &Mapping,
+    count: usize,
+    skip: usize,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let mut rows = Vec::new();
+    let mut seen = 0;
+    let read = block.0.for_each(&mapping.0, |finding| {
+        if rows.len() == count {
+            return Err(Stop::Enough);
+        }
+        seen += 1;
+        if seen > skip {
+            rows.push(shown(py, finding).map_err(Stop::Python)?);
+        }
+        Ok(())
+    });
+    match read {
+        Ok(()) | Err(Stop::Enough) => Ok(rows),
+        Err(Stop::Python(error)) => Err(error),
+        Err(Stop::Trace(error)) => Err(refuse(error)),
+    }
+}
+
+/// Why a preview ends.
+enum Stop {
+    Enough,
+    Python(PyErr),
+    Trace(TraceError),
+}
+
+impl From<TraceError> for Stop {
+    fn from(error: TraceError) -> Self {
+        Self::Trace(error)
+    }
+}
+
+fn shown<'py>(py: Python<'py>, finding: Finding<'_>) -> PyResult<Bound<'py, PyDict>> {
+    match finding {
+        Finding::Row(row) => shown_row(py, &row),
+        Finding::Refused(refusal) => shown_refusal(py, &refusal),
+    }
+}
+
+fn shown_refusal<'py>(py: Python<'py>, refusal: &Refusal) -> PyResult<Bound<'py, PyDict>> {
+    let shown = PyDict::new(py);
+    shown.set_item("position", refusal.position)?;
+    shown.set_item("ordinal", refusal.ordinal)?;
+    shown.set_item("reason", refusal.reason.as_str())?;
+    shown.set_item("detail", &refusal.detail)?;
+    Ok(shown)
+}
+
+fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>> {
+    let shown = PyDict::new(py);
+    shown.set_item("position", row.position)?;
+    shown.set_item("ordinal", row.ordinal)?;
+    shown.set_item("id", row.id.as_deref())?;
+    shown.set_item("system", row.system.as_deref())?;
+    match &row.body {
+        Body::Conversation(turns) => {
+            let pair = |role: &str, content: &str| pairs(py, [("role", Some(role)), ("content", Some(content))]);
+            let turns: PyResult<Vec<_>> = turns.iter().map(|turn| pair(&turn.role, &turn.content)).collect();
+            shown.set_item("messages", turns?)?;
+        }
+        Body::Question { question, options, answer, responses } => {
+            shown.set_item("question", &**question)?;
+            shown.set_item("options", options.iter().map(|option| &**option).collect::<Vec<&str>>())?;
+            shown.set_item("answer", answer.as_deref())?;
+            let responses: PyResult<Vec<_>> = responses
+                .iter()
+                .map(|response| {
+                    let parts = [("reasoning", response.reasoning.as_deref()), ("response", Some(&*response.response))];
+                    pairs(py, parts)
+                })
+                .collect();
+            shown.set_item("responses", responses?)?;
+        }
+    }
+    Ok(shown)
+}
+
+fn pairs<'py>(py: Python<'py>, pairs: [(&str, Option<&str>); 2]) -> PyResult<Bound<'py, PyDict>> {
+    let shown = PyDict::new(py);
+    for (key, value) in pairs {
+        shown.set_item(key, value)?;
+    }
+    Ok(shown)
+}
+
+fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block> {
+    blocks.into_iter().map(|block| Block(Arc::new(block))).collect()
+}
+
+/// The Python error for `error`.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+pub(crate) fn refuse(error: TraceError) -> PyErr {
+    let kind = match error {
+        TraceError::Images { .. } | TraceError::Mapping { .. } => Kind::Recipe,
+        _ => Kind::Data,
+    };
+    raise(kind, &error, error.hint())
+}
 
 /// Adds this file's classes and functions to the extension module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Mapping>()?;
+    module.add_class::<Block>()?;
+    module.add_class::<JsonLinesCutter>()?;
+    module.add_class::<JsonArrayCutter>()?;
+    module.add_class::<ArrowCutter>()?;
+    module.add_function(wrap_pyfunction!(preview, module)?)
 }
