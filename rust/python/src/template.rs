@@ -1,8 +1,176 @@
-//! Bindings of `octomed-text`.
+//! Bindings of `octomed-text`: chat templates and prompts.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use octomed_text::{Message, Rendered, Supervise, Template, TemplateError};
 use pyo3::prelude::*;
 
+use crate::error::{Kind, raise};
+use crate::leave::leave;
+
+/// A rendered conversation: text, controls as (start, end, id), supervised spans as (start, end).
+type Parts = (String, Vec<(usize, usize, u32)>, Vec<(usize, usize)>);
+
+/// A chat template, compiled once.
+///
+/// `template` is the name of a built-in (`builtin=True`) or a Jinja source; `controls` are the
+/// tokenizer's special tokens with their ids; `variables` are what a source may name beside the
+/// messages, such as `bos_token`.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct ChatTemplate(Arc<Template>);
+
+impl ChatTemplate {
+    /// The template itself, shared.
+    pub fn inner(&self) -> Arc<Template> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[pymethods]
+impl ChatTemplate {
+    #[new]
+    #[pyo3(signature = (template, controls, variables=None, *, builtin=false))]
+    fn new(
+        py: Python<'_>,
+        template: String,
+        controls: Vec<(String, u32)>,
+        variables: Option<BTreeMap<String, String>>,
+        builtin: bool,
+    ) -> PyResult<Self> {
+        leave(py, move || {
+            let compiled = if builtin {
+                Template::builtin(&template, &controls)
+            } else {
+                Template::compile(&template, &variables.unwrap_or_default(), &controls)
+            };
+            compiled
+                .map(|template| Self(Arc::new(template)))
+                .map_err(|error| refuse(&error))
+        })
+    }
+
+    /// The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
+    ///
+    /// `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
+    #[pyo3(signature = (messages, supervise="all"))]
+    fn render(
+        &self,
+        py: Python<'_>,
+        messages: Vec<(String, String)>,
+        supervise: &str,
+    ) -> PyResult<Parts> {
+        let supervise = match supervise {
+            "all" => Supervise::All,
+            "last" => Supervise::Last,
+            other => {
+                let message = format!("supervise is `{other}`");
+                return Err(raise(
+                    Kind::Recipe,
+                    message,
+                    Some("write all or last".to_owned()),
+                ));
+            }
+        };
+        leave(py, || {
+            let turns = messages
+                .iter()
+                .map(|(role, content)| Message { role, content });
+            let mut rendered = Rendered::default();
+            self.0
+                .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)
+                .map_err(|error| refuse(&error))?;
+            let controls = rendered
+                .controls
+                .iter()
+                .map(|one| (one.bytes.start, one.bytes.end, one.id));
+            let spans = rendered
+                .supervised
+                .iter()
+                .map(|span| (span.start, span.end));
+            Ok((rendered.text.clone(), controls.collect(), spans.collect()))
+        })
+    }
+
+    /// Raises `RecipeError` when the template can never work for training.
+    #[pyo3(signature = ())]
+    fn probe(&self, py: Python<'_>) -> PyResult<()> {
+        leave(py, || self.0.probe().map_err(|error| refuse(&error)))
+    }
+
+    /// 128-bit hash of all that decides what the template writes, in hexadecimal.
+    #[getter]
+    fn content_hash(&self) -> String {
+        format!("{:032x}", self.0.content_hash())
+    }
+}
+
+/// The layout of the user's turn, compiled once.
+///
+/// `source` is Jinja over `question`, `options`, `labelled_options` and `system`; without one, the
+/// question is followed by its lettered options.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct Prompt(Arc<octomed_text::Prompt>);
+
+impl Prompt {
+    /// The layout itself, shared.
+    pub fn inner(&self) -> Arc<octomed_text::Prompt> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[pymethods]
+impl Prompt {
+    #[new]
+    #[pyo3(signature = (source=None))]
+    fn new(source: Option<&str>) -> PyResult<Self> {
+        let prompt = source.map_or_else(
+            || Ok(octomed_text::Prompt::default()),
+            octomed_text::Prompt::compile,
+        );
+        prompt
+            .map(|prompt| Self(Arc::new(prompt)))
+            .map_err(|error| refuse(&error))
+    }
+
+    /// The user's turn for one question.
+    #[pyo3(signature = (question, options, system=None))]
+    fn render(
+        &self,
+        py: Python<'_>,
+        question: &str,
+        options: Vec<String>,
+        system: Option<&str>,
+    ) -> PyResult<String> {
+        leave(py, || {
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            let mut turn = String::new();
+            self.0
+                .render(question, &options, system, &mut turn)
+                .map_err(|error| refuse(&error))?;
+            Ok(turn)
+        })
+    }
+
+    /// 128-bit hash of all that decides what the layout writes, in hexadecimal.
+    #[getter]
+    fn content_hash(&self) -> String {
+        format!("{:032x}", self.0.content_hash())
+    }
+}
+
+/// A template's error as `DataError` where the row is at fault, else as `RecipeError`.
+fn refuse(error: &TemplateError) -> PyErr {
+    let kind = if error.blames_row() {
+        Kind::Data
+    } else {
+        Kind::Recipe
+    };
+    raise(kind, error, error.hint().map(ToOwned::to_owned))
+}
+
 /// Adds this file's classes and functions to the extension module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<ChatTemplate>()?;
+    module.add_class::<Prompt>()
 }

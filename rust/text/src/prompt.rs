@@ -1,0 +1,209 @@
+//! The user's turn, laid out from a question and its options.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, Value};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::options::{option_label, strip_labels};
+use crate::template::{TemplateError, compiling, environment, rendering};
+
+/// Raised when the same question is laid out otherwise than before.
+const VERSION: u32 = 1;
+const NAME: &str = "prompt";
+const VARIABLES: [&str; 4] = ["question", "options", "labelled_options", "system"];
+const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "debug"];
+
+/// How a question and its options become the user's turn; compiled once and shared by all workers.
+///
+/// The default writes the question, then each option on a line of its own as `A. text`. Labels that
+/// the source wrote are cut first, see [`strip_labels`].
+#[derive(Debug, Default)]
+pub struct Prompt {
+    compiled: Option<(Environment<'static>, String)>,
+}
+
+impl Prompt {
+    /// A layout in Jinja with the variables `question`, `options` (as the source writes them),
+    /// `labelled_options` (`A. text`) and `system`. The answer is not among them.
+    ///
+    /// # Errors
+    /// A source that is no Jinja template, or that names another variable.
+    pub fn compile(source: &str) -> Result<Self, TemplateError> {
+        let mut environment = environment().map_err(|error| compiling(&error))?;
+        environment
+            .add_template_owned(NAME, source.to_owned())
+            .map_err(|error| compiling(&error))?;
+        let template = environment
+            .get_template(NAME)
+            .map_err(|error| compiling(&error))?;
+        let unknown = |name: &String| {
+            ![&VARIABLES[..], &FUNCTIONS[..]]
+                .concat()
+                .contains(&name.as_str())
+        };
+        if let Some(name) = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(unknown)
+            .min()
+        {
+            return Err(TemplateError::UnknownVariable { name });
+        }
+        Ok(Self {
+            compiled: Some((environment, source.to_owned())),
+        })
+    }
+
+    /// Appends the user's turn to `out`.
+    ///
+    /// # Errors
+    /// An expression of a compiled layout that fails on this row.
+    pub fn render(
+        &self,
+        question: &str,
+        options: &[&str],
+        system: Option<&str>,
+        out: &mut String,
+    ) -> Result<(), TemplateError> {
+        match &self.compiled {
+            None => {
+                out.push_str(question);
+                write_options(options, out);
+                Ok(())
+            }
+            Some((environment, _)) => out_of_engine(environment, question, options, system, out),
+        }
+    }
+
+    /// A hash of all that decides what this layout writes, for content keys.
+    #[must_use]
+    pub fn content_hash(&self) -> u128 {
+        let mut key = VERSION.to_le_bytes().to_vec();
+        if let Some((_, source)) = &self.compiled {
+            key.push(1);
+            key.extend(source.as_bytes());
+        }
+        xxh3_128(&key)
+    }
+}
+
+fn write_options(options: &[&str], out: &mut String) {
+    for (place, option) in strip_labels(options).into_iter().enumerate() {
+        out.push('\n');
+        out.push_str(&option_label(place));
+        out.push_str(". ");
+        out.push_str(option);
+    }
+}
+
+fn out_of_engine(
+    environment: &Environment<'_>,
+    question: &str,
+    options: &[&str],
+    system: Option<&str>,
+    out: &mut String,
+) -> Result<(), TemplateError> {
+    let stripped = strip_labels(options).into_iter().enumerate();
+    let labelled = stripped.map(|(place, option)| format!("{}. {option}", option_label(place)));
+    let context = BTreeMap::from([
+        ("question", Value::from(question)),
+        (
+            "options",
+            options.iter().map(|option| Value::from(*option)).collect(),
+        ),
+        (
+            "labelled_options",
+            Value::from(labelled.collect::<Vec<_>>()),
+        ),
+        ("system", Value::from(system)),
+    ]);
+    let template = environment
+        .get_template(NAME)
+        .map_err(|error| rendering(&error))?;
+    out.push_str(
+        &template
+            .render(Value::from(context))
+            .map_err(|error| rendering(&error))?,
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rendered(prompt: &Prompt, question: &str, options: &[&str]) -> String {
+        let mut out = String::new();
+        prompt
+            .render(question, options, Some("be brief"), &mut out)
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn the_default_writes_the_question_and_lettered_options() {
+        let prompt = Prompt::default();
+        assert_eq!(rendered(&prompt, "q?", &[]), "q?");
+        assert_eq!(rendered(&prompt, "q?", &["A: x", "B: y"]), "q?\nA. x\nB. y");
+        assert_eq!(rendered(&prompt, "q?", &["x", "B: y"]), "q?\nA. x\nB. B: y");
+    }
+
+    #[test]
+    fn a_layout_sees_options_as_they_are_and_labelled() {
+        let source = "{{ system }}\n{{ question }}\n{% for o in options %}\n{{ o }};\n{% endfor %}\n\
+                      {{ labelled_options | join(',') }}";
+        let prompt = Prompt::compile(source).unwrap();
+        assert_eq!(
+            rendered(&prompt, "q?", &["(A) x", "(B) y"]),
+            "be brief\nq?\n(A) x;\n(B) y;\nA. x,B. y"
+        );
+    }
+
+    #[test]
+    fn a_layout_is_told_of_a_misspelt_variable_and_never_of_the_answer() {
+        for (source, name) in [
+            ("{{ answer }}", "answer"),
+            ("{{ question }}{{ option }}", "option"),
+        ] {
+            let error = Prompt::compile(source).unwrap_err();
+            assert_eq!(
+                error,
+                TemplateError::UnknownVariable {
+                    name: name.to_owned()
+                }
+            );
+        }
+        assert!(matches!(
+            Prompt::compile("a\n{% if %}"),
+            Err(TemplateError::Syntax { line: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn the_hash_follows_the_source() {
+        let hashes = [
+            Prompt::default().content_hash(),
+            Prompt::compile("").unwrap().content_hash(),
+            Prompt::compile("a").unwrap().content_hash(),
+        ];
+        assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
+    }
+
+    proptest! {
+        /// The layout written by hand against the same layout run by the engine.
+        #[test]
+        fn the_default_equals_its_template(
+            question in "\\PC{0,20}",
+            options in prop::collection::vec("(\\([AB]\\)|[AB][:.)])? ?\\PC{0,6}", 0..30),
+        ) {
+            let source = "{{ question }}{% for option in labelled_options %}{{ '\n' + option }}{% endfor %}";
+            let options: Vec<_> = options.iter().map(String::as_str).collect();
+            let compiled = Prompt::compile(source).unwrap();
+            prop_assert_eq!(rendered(&Prompt::default(), &question, &options), rendered(&compiled, &question, &options));
+        }
+    }
+}

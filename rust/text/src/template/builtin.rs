@@ -1,0 +1,264 @@
+//! The chat templates that most recipes use, written by hand: no engine and no second rendering.
+
+use super::controls::ControlTable;
+use super::{Message, Supervise, TemplateError};
+use crate::python_text::strip;
+use crate::{Control, Rendered};
+
+/// A control token and its id.
+#[derive(Debug)]
+struct Token {
+    text: &'static str,
+    id: u32,
+}
+
+/// Qwen's layout: `<|im_start|>role\ncontent<|im_end|>\n`.
+#[derive(Debug)]
+pub(super) struct ChatMl {
+    start: Token,
+    end: Token,
+    variant: Variant,
+}
+
+/// What tells the templates of Qwen's family apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Variant {
+    /// A default system turn; tool turns become user turns.
+    Qwen25,
+    /// Another default system turn; every role is written as it is.
+    Qwen25Vl,
+    /// No default system turn; tool turns become user turns.
+    Qwen3Vl,
+}
+
+/// Llama-3's layout: `<|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>`, trimmed.
+#[derive(Debug)]
+pub(super) struct Llama3 {
+    begin: Token,
+    start_header: Token,
+    end_header: Token,
+    end: Token,
+}
+
+/// A template written in Rust.
+#[derive(Debug)]
+pub(super) enum Builtin {
+    ChatMl(ChatMl),
+    Llama3(Llama3),
+}
+
+impl Builtin {
+    pub(super) fn new(name: &str, controls: &[(String, u32)]) -> Result<Self, TemplateError> {
+        let table = ControlTable::new(controls);
+        Ok(match name {
+            "qwen2.5" => Self::ChatMl(ChatMl::new("qwen2.5", Variant::Qwen25, &table)?),
+            "qwen2.5-vl" => Self::ChatMl(ChatMl::new("qwen2.5-vl", Variant::Qwen25Vl, &table)?),
+            "qwen3-vl" => Self::ChatMl(ChatMl::new("qwen3-vl", Variant::Qwen3Vl, &table)?),
+            "llama-3" => Self::Llama3(Llama3::new(&table)?),
+            _ => {
+                return Err(TemplateError::UnknownBuiltin {
+                    name: name.to_owned(),
+                });
+            }
+        })
+    }
+
+    pub(super) fn render(
+        &self,
+        messages: &[Message<'_>],
+        supervise: Supervise,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
+        match self {
+            Self::ChatMl(template) => template.render(messages, supervise, out),
+            Self::Llama3(template) => template.render(messages, supervise, out),
+        }
+    }
+}
+
+impl Token {
+    fn new(
+        template: &'static str,
+        text: &'static str,
+        table: &ControlTable,
+    ) -> Result<Self, TemplateError> {
+        let id = table.id(text).ok_or(TemplateError::MissingControl {
+            template,
+            token: text,
+        })?;
+        Ok(Self { text, id })
+    }
+
+    fn write(&self, out: &mut Rendered) {
+        let start = out.text.len();
+        out.text.push_str(self.text);
+        out.controls.push(Control {
+            bytes: start..out.text.len(),
+            id: self.id,
+        });
+    }
+}
+
+impl ChatMl {
+    fn new(
+        name: &'static str,
+        variant: Variant,
+        table: &ControlTable,
+    ) -> Result<Self, TemplateError> {
+        Ok(Self {
+            start: Token::new(name, "<|im_start|>", table)?,
+            end: Token::new(name, "<|im_end|>", table)?,
+            variant,
+        })
+    }
+
+    fn render(
+        &self,
+        messages: &[Message<'_>],
+        supervise: Supervise,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
+        let supervised = supervise.turns(messages)?;
+        if messages[0].role != "system" {
+            self.write_default_system(out);
+        }
+        for (turn, message) in messages.iter().enumerate() {
+            self.check_role(turn, message.role)?;
+            if message.role == "tool" && self.variant != Variant::Qwen25Vl {
+                let is_tool = |turn: Option<usize>| {
+                    turn.and_then(|turn| messages.get(turn))
+                        .is_some_and(|near| near.role == "tool")
+                };
+                self.write_tool(
+                    message,
+                    is_tool(turn.checked_sub(1)),
+                    is_tool(Some(turn + 1)),
+                    out,
+                );
+            } else {
+                self.write_turn(message, supervised(turn), out);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_default_system(&self, out: &mut Rendered) {
+        let content = match self.variant {
+            Variant::Qwen25 => {
+                "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+            }
+            Variant::Qwen25Vl => "You are a helpful assistant.",
+            Variant::Qwen3Vl => return,
+        };
+        self.write_turn(
+            &Message {
+                role: "system",
+                content,
+            },
+            false,
+            out,
+        );
+    }
+
+    /// The published templates skip turns of other roles without a word; we do not.
+    fn check_role(&self, turn: usize, role: &str) -> Result<(), TemplateError> {
+        let written = match self.variant {
+            Variant::Qwen25Vl => is_name(role),
+            Variant::Qwen25 => matches!(role, "system" | "user" | "assistant" | "tool"),
+            Variant::Qwen3Vl => {
+                matches!(role, "user" | "assistant" | "tool") || (role == "system" && turn == 0)
+            }
+        };
+        if written {
+            Ok(())
+        } else {
+            Err(unwritten(turn, role))
+        }
+    }
+
+    fn write_turn(&self, message: &Message<'_>, supervised: bool, out: &mut Rendered) {
+        self.start.write(out);
+        out.text.push_str(message.role);
+        out.text.push('\n');
+        let content = out.text.len();
+        out.text.push_str(message.content);
+        self.end.write(out);
+        if supervised {
+            out.supervised.push(content..out.text.len());
+        }
+        out.text.push('\n');
+    }
+
+    /// Neighbouring tool turns share one user turn.
+    fn write_tool(
+        &self,
+        message: &Message<'_>,
+        after_tool: bool,
+        before_tool: bool,
+        out: &mut Rendered,
+    ) {
+        if !after_tool {
+            self.start.write(out);
+            out.text.push_str("user");
+        }
+        out.text.push_str("\n<tool_response>\n");
+        out.text.push_str(message.content);
+        out.text.push_str("\n</tool_response>");
+        if !before_tool {
+            self.end.write(out);
+            out.text.push('\n');
+        }
+    }
+}
+
+impl Llama3 {
+    fn new(table: &ControlTable) -> Result<Self, TemplateError> {
+        let token = |text| Token::new("llama-3", text, table);
+        Ok(Self {
+            begin: token("<|begin_of_text|>")?,
+            start_header: token("<|start_header_id|>")?,
+            end_header: token("<|end_header_id|>")?,
+            end: token("<|eot_id|>")?,
+        })
+    }
+
+    fn render(
+        &self,
+        messages: &[Message<'_>],
+        supervise: Supervise,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
+        let supervised = supervise.turns(messages)?;
+        self.begin.write(out);
+        for (turn, message) in messages.iter().enumerate() {
+            if !is_name(message.role) {
+                return Err(unwritten(turn, message.role));
+            }
+            self.start_header.write(out);
+            out.text.push_str(message.role);
+            self.end_header.write(out);
+            out.text.push_str("\n\n");
+            let content = out.text.len();
+            out.text.push_str(strip(message.content));
+            self.end.write(out);
+            if supervised(turn) {
+                out.supervised.push(content..out.text.len());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a role is a plain name: anything else could write what looks like a control token.
+pub(super) fn is_name(role: &str) -> bool {
+    !role.is_empty()
+        && role
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
+/// The error for a role that a template does not write.
+pub(super) fn unwritten(turn: usize, role: &str) -> TemplateError {
+    let role = role.chars().take(32).collect();
+    TemplateError::Role { turn, role }
+}

@@ -1,0 +1,144 @@
+//! Any chat template, through minijinja: rendered once as it is and once with its contents marked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object};
+use minijinja::{Environment, Value};
+
+use super::builtin::{is_name, unwritten};
+use super::controls::ControlTable;
+use super::generation::{CLOSE, OPEN, rewrite};
+use super::locate::locate;
+use super::spans::Spans;
+use super::{Message, Supervise, TemplateError, compiling, environment, rendering};
+use crate::Rendered;
+
+const NAME: &str = "chat template";
+
+/// A template compiled once.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    environment: Environment<'static>,
+    variables: Vec<(String, Value)>,
+    pub(super) controls: ControlTable,
+    pub(super) eos: Option<String>,
+    pub(super) has_blocks: bool,
+}
+
+/// A turn as the template sees it: a mapping of two keys, in this order.
+#[derive(Debug)]
+struct Turn {
+    role: Value,
+    content: Value,
+}
+
+impl Object for Turn {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        match key {
+            "role" => Some(self.role.clone()),
+            "content" => Some(self.content.clone()),
+            _ => None,
+        }
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["role", "content"])
+    }
+}
+
+impl Compiled {
+    pub(super) fn new(
+        source: &str,
+        variables: &BTreeMap<String, String>,
+        controls: &[(String, u32)],
+    ) -> Result<Self, TemplateError> {
+        let rewritten = rewrite(source);
+        let mut environment = environment().map_err(|error| compiling(&error))?;
+        environment
+            .add_template_owned(NAME, rewritten.source)
+            .map_err(|error| compiling(&error))?;
+        let variables_given = variables
+            .iter()
+            .map(|(name, text)| (name.clone(), Value::from(text)));
+        Ok(Self {
+            environment,
+            variables: variables_given.collect(),
+            controls: ControlTable::new(controls),
+            eos: variables
+                .get("eos_token")
+                .filter(|text| !text.is_empty())
+                .cloned(),
+            has_blocks: rewritten.blocks,
+        })
+    }
+
+    pub(super) fn render(
+        &self,
+        messages: &[Message<'_>],
+        supervise: Supervise,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
+        if let Some(turn) = messages.iter().position(|message| !is_name(message.role)) {
+            return Err(unwritten(turn, messages[turn].role));
+        }
+        let supervised = supervise.turns(messages)?;
+        let plain = self.run(
+            messages
+                .iter()
+                .map(|message| (message.role, message.content.into())),
+            None,
+        )?;
+        let located = locate(self, messages, &supervised, &plain)?;
+        let spans = Spans::new(self, &plain, &located);
+        for turn in (0..messages.len()).filter(|turn| supervised(*turn)) {
+            out.supervised.push(spans.of_turn(turn)?);
+        }
+        spans.put_in_order(&mut out.supervised)?;
+        out.controls = spans.controls;
+        out.text = plain;
+        Ok(())
+    }
+
+    /// One rendering; `marks` are written at both ends of each `{% generation %}` block.
+    pub(super) fn run<'a>(
+        &self,
+        turns: impl Iterator<Item = (&'a str, Value)>,
+        marks: Option<&[String; 2]>,
+    ) -> Result<String, TemplateError> {
+        let turns = turns.map(|(role, content)| {
+            Value::from_object(Turn {
+                role: Value::from(role),
+                content,
+            })
+        });
+        let mut context: BTreeMap<&str, Value> = BTreeMap::from([
+            ("messages", Value::from(turns.collect::<Vec<_>>())),
+            ("tools", Value::from(())),
+            ("documents", Value::from(())),
+            ("add_generation_prompt", Value::from(false)),
+        ]);
+        context.extend(
+            self.variables
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.clone())),
+        );
+        if self.has_blocks {
+            let [open, close] = marks.map_or([Value::from(""), Value::from("")], |marks| {
+                marks.each_ref().map(Value::from)
+            });
+            context.extend([(OPEN, open), (CLOSE, close)]);
+        }
+        let template = self
+            .environment
+            .get_template(NAME)
+            .map_err(|error| rendering(&error))?;
+        template
+            .render(Value::from(context))
+            .map_err(|error| rendering(&error))
+    }
+}

@@ -1,0 +1,259 @@
+//! Where each turn's content lies in a rendered text.
+
+use std::ops::Range;
+
+use minijinja::Value;
+
+use super::compiled::Compiled;
+use super::marks::{Mark, Marks, Placement, parts};
+use super::{Message, TemplateError};
+
+/// Places in the rendered text.
+#[derive(Debug, Default)]
+pub(super) struct Located {
+    /// The content of each supervised turn, by turn.
+    pub(super) contents: Vec<Option<Range<usize>>>,
+    /// Every stretch that came from a content, ascending: no control token is looked for in it.
+    pub(super) typed: Vec<Range<usize>>,
+    /// The `{% generation %}` blocks.
+    pub(super) blocks: Vec<Range<usize>>,
+}
+
+/// One way of marking the contents.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    placement: Placement,
+    /// Whether the turns without loss are marked as well.
+    all_turns: bool,
+    /// Whether contents of nothing but white space are marked: templates ask whether there is any.
+    blank: bool,
+}
+
+/// A conversation under search.
+struct Search<'a> {
+    template: &'a Compiled,
+    messages: &'a [Message<'a>],
+    supervised: &'a dyn Fn(usize) -> bool,
+    plain: &'a str,
+    marks: Marks,
+}
+
+/// Finds the contents in `plain`, what the template writes for `messages`.
+///
+/// The turns are rendered a second time with marks round their contents. The places are believed
+/// only if the text without the marks is `plain`: a template that looks into a content, trims it or
+/// measures it then falls to the next way of marking, and in the end to an error.
+pub(super) fn locate(
+    template: &Compiled,
+    messages: &[Message<'_>],
+    supervised: &dyn Fn(usize) -> bool,
+    plain: &str,
+) -> Result<Located, TemplateError> {
+    let marks = Marks::choose(plain, messages)?;
+    let search = Search {
+        template,
+        messages,
+        supervised,
+        plain,
+        marks,
+    };
+    let mut refusal = None;
+    for attempt in attempts(messages) {
+        match search.try_with(attempt) {
+            Some(Ok(located)) => return Ok(located),
+            Some(Err(error)) => {
+                refusal.get_or_insert(error);
+            }
+            None => {}
+        }
+    }
+    Err(refusal.unwrap_or_else(|| search.blame()))
+}
+
+fn attempts(messages: &[Message<'_>]) -> impl Iterator<Item = Attempt> {
+    let any = |test: fn(&str) -> bool| messages.iter().any(|message| test(message.content));
+    let trimmable = any(|content| parts(content).1.len() != content.len());
+    let has_blank = any(|content| parts(content).1.is_empty());
+    let placements = [Placement::Whole, Placement::Core];
+    let both = [true, false];
+    both.into_iter().flat_map(move |all_turns| {
+        placements
+            .into_iter()
+            .take(1 + usize::from(trimmable))
+            .flat_map(move |placement| {
+                let blanks = both.into_iter().take(1 + usize::from(has_blank));
+                blanks.map(move |blank| Attempt {
+                    placement,
+                    all_turns,
+                    blank,
+                })
+            })
+    })
+}
+
+impl Search<'_> {
+    /// `None` when the marks changed what the template writes.
+    fn try_with(&self, attempt: Attempt) -> Option<Result<Located, TemplateError>> {
+        let turns = self.messages.iter().enumerate().map(|(turn, message)| {
+            let placement = self.placement(turn, attempt);
+            (
+                message.role,
+                Value::from(self.marks.enclose(turn, message.content, placement)),
+            )
+        });
+        let marked = self
+            .template
+            .run(turns, Some(&self.marks.of_blocks()))
+            .ok()?;
+        let (text, found) = self.marks.strip(&marked);
+        (text == self.plain).then(|| self.read(attempt, &found))
+    }
+
+    fn placement(&self, turn: usize, attempt: Attempt) -> Placement {
+        let blank = parts(self.messages[turn].content).1.is_empty();
+        if (blank && !attempt.blank) || !(attempt.all_turns || (self.supervised)(turn)) {
+            Placement::Nowhere
+        } else {
+            attempt.placement
+        }
+    }
+
+    fn read(&self, attempt: Attempt, found: &[(Mark, usize)]) -> Result<Located, TemplateError> {
+        let mut located = Located {
+            blocks: blocks(found),
+            ..Located::default()
+        };
+        for (turn, message) in self.messages.iter().enumerate() {
+            let placement = self.placement(turn, attempt);
+            let expected = if placement == Placement::Core {
+                parts(message.content).1
+            } else {
+                message.content
+            };
+            let regions = self.regions(turn, expected, found);
+            let supervised = (self.supervised)(turn);
+            located.contents.push(if supervised {
+                Some(self.content(turn, placement, expected, &regions)?)
+            } else {
+                None
+            });
+            let whole = regions.complete && !regions.places.is_empty();
+            if !whole && self.template.controls.any_in(message.content) {
+                return Err(TemplateError::LookAlike { turn });
+            }
+            located.typed.extend(regions.places);
+        }
+        located.typed.sort_by_key(|place| (place.start, place.end));
+        Ok(located)
+    }
+
+    /// The one place of a supervised turn's content, unaltered.
+    fn content(
+        &self,
+        turn: usize,
+        placement: Placement,
+        expected: &str,
+        regions: &Regions,
+    ) -> Result<Range<usize>, TemplateError> {
+        match regions.places.as_slice() {
+            [place] if regions.complete && &self.plain[place.clone()] == expected => {
+                Ok(place.start - self.kept_lead(turn, placement, place.start)..place.end)
+            }
+            [_, _, ..] => Err(TemplateError::NotLocated { turn }),
+            [] if expected.is_empty() => Err(TemplateError::NotLocated { turn }),
+            _ => Err(TemplateError::DropsText { turn }),
+        }
+    }
+
+    /// Bytes of leading white space that a template which trims other turns kept of this one.
+    ///
+    /// The header may end in the same characters, so they are told apart by a rendering without them.
+    fn kept_lead(&self, turn: usize, placement: Placement, core_start: usize) -> usize {
+        let (lead, ..) = parts(self.messages[turn].content);
+        if placement != Placement::Core || lead.is_empty() {
+            return 0;
+        }
+        let turns = self.messages.iter().enumerate().map(|(other, message)| {
+            let content = if other == turn {
+                &message.content[lead.len()..]
+            } else {
+                message.content
+            };
+            (message.role, Value::from(content))
+        });
+        let without = self
+            .template
+            .run(turns, None)
+            .map_or(self.plain.len(), |text| text.len());
+        let kept = self.plain.len().saturating_sub(without);
+        let is_kept = lead.len().checked_sub(kept).and_then(|cut| lead.get(cut..));
+        if is_kept.is_some_and(|kept| self.plain[..core_start].ends_with(kept)) {
+            kept
+        } else {
+            0
+        }
+    }
+
+    fn regions(&self, turn: usize, expected: &str, found: &[(Mark, usize)]) -> Regions {
+        let mut regions = Regions {
+            places: Vec::new(),
+            complete: true,
+        };
+        let mut open = None;
+        for (mark, at) in found {
+            if *mark == Mark::Open(turn) {
+                regions.complete &= open.replace(*at).is_none();
+            } else if *mark == Mark::Close(turn) {
+                let start = open.take().or_else(|| self.start_before(*at, expected));
+                regions.complete &= start.is_some();
+                regions.places.extend(start.map(|start| start..*at));
+            }
+        }
+        if let Some(start) = open {
+            let kept = self.plain[start..].starts_with(expected);
+            regions.complete &= kept;
+            regions
+                .places
+                .extend(kept.then_some(start..start + expected.len()));
+        }
+        regions
+    }
+
+    /// Where a content begins whose first mark the template cut away, if it stands there unaltered:
+    /// Qwen3 takes `<think>` apart and writes it anew.
+    fn start_before(&self, end: usize, expected: &str) -> Option<usize> {
+        self.plain[..end]
+            .ends_with(expected)
+            .then(|| end - expected.len())
+    }
+
+    /// What to say when no way of marking left the text alone.
+    fn blame(&self) -> TemplateError {
+        let mut turns = (0..self.messages.len()).filter(|turn| (self.supervised)(*turn));
+        let first = turns.clone().next().unwrap_or_default();
+        match turns.find(|turn| !self.plain.contains(parts(self.messages[*turn].content).1)) {
+            Some(turn) => TemplateError::DropsText { turn },
+            None => TemplateError::NotLocated { turn: first },
+        }
+    }
+}
+
+/// Where one turn's content stands.
+struct Regions {
+    places: Vec<Range<usize>>,
+    /// Whether every mark had its partner.
+    complete: bool,
+}
+
+fn blocks(found: &[(Mark, usize)]) -> Vec<Range<usize>> {
+    let mut blocks = Vec::new();
+    let mut open = None;
+    for (mark, at) in found {
+        match mark {
+            Mark::BlockOpen => open = Some(*at),
+            Mark::BlockClose => blocks.extend(open.take().map(|start| start..*at)),
+            _ => {}
+        }
+    }
+    blocks
+}

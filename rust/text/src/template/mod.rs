@@ -1,0 +1,188 @@
+//! Chat templates: turns in, the whole string with its control tokens and supervised bytes out.
+
+mod builtin;
+mod compiled;
+mod controls;
+mod dialect;
+mod error;
+mod generation;
+mod json;
+mod locate;
+mod marks;
+mod methods;
+mod spans;
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::Rendered;
+use builtin::Builtin;
+use compiled::Compiled;
+pub use error::TemplateError;
+
+pub(crate) use dialect::environment;
+pub(crate) use error_of_engine::{compiling, rendering};
+
+mod error_of_engine;
+
+/// Raised when the same turns render to another text, other controls or other spans than before.
+const VERSION: u32 = 1;
+
+/// One turn of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// `system`, `user`, `assistant`, `tool`, or what else the template writes.
+    pub role: &'a str,
+    /// What was said.
+    pub content: &'a str,
+}
+
+/// Which assistant turns carry loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Supervise {
+    /// Every assistant turn.
+    #[default]
+    All,
+    /// The last assistant turn.
+    Last,
+}
+
+impl Supervise {
+    /// Which turns carry loss, as a test over 0-based turns.
+    fn turns<'m>(
+        self,
+        messages: &'m [Message<'m>],
+    ) -> Result<impl Fn(usize) -> bool + 'm, TemplateError> {
+        let last = messages
+            .iter()
+            .rposition(|message| message.role == "assistant");
+        let last = last.ok_or(TemplateError::NoAssistant)?;
+        let first = if self == Self::Last { last } else { 0 };
+        Ok(move |turn: usize| turn >= first && messages[turn].role == "assistant")
+    }
+}
+
+/// A chat template, compiled once and shared by all workers.
+#[derive(Debug)]
+pub struct Template {
+    form: Form,
+    hash: u128,
+}
+
+#[derive(Debug)]
+enum Form {
+    Builtin(Builtin),
+    Compiled(Box<Compiled>),
+}
+
+impl Template {
+    /// A template written in Rust: `qwen2.5`, `qwen2.5-vl`, `qwen3-vl` or `llama-3`.
+    ///
+    /// `controls` are the tokenizer's special tokens with their ids.
+    ///
+    /// # Errors
+    /// An unknown name, or a vocabulary without the template's control tokens.
+    pub fn builtin(name: &str, controls: &[(String, u32)]) -> Result<Self, TemplateError> {
+        let builtin = Builtin::new(name, controls)?;
+        let hash = content_hash(&["builtin", name], &BTreeMap::new(), controls);
+        Ok(Self {
+            form: Form::Builtin(builtin),
+            hash,
+        })
+    }
+
+    /// Any other chat template, in the Jinja dialect of `transformers`.
+    ///
+    /// `variables` are what `apply_chat_template` passes beside the messages: `bos_token`,
+    /// `eos_token` and their like. `controls` are the tokenizer's special tokens with their ids.
+    ///
+    /// # Errors
+    /// A source that is no Jinja template.
+    pub fn compile(
+        source: &str,
+        variables: &BTreeMap<String, String>,
+        controls: &[(String, u32)],
+    ) -> Result<Self, TemplateError> {
+        let compiled = Compiled::new(source, variables, controls)?;
+        let hash = content_hash(&["source", source], variables, controls);
+        Ok(Self {
+            form: Form::Compiled(Box::new(compiled)),
+            hash,
+        })
+    }
+
+    /// Writes `messages` to `out`, whose former content is lost.
+    ///
+    /// `out.text` equals `apply_chat_template(messages, tokenize=False)`. Only tokens that the
+    /// template writes are controls; their look-alikes inside a content are text. Each supervised
+    /// turn reaches from the first byte of its content (or of its `{% generation %}` block) to the
+    /// end of its end-of-turn token.
+    ///
+    /// # Errors
+    /// Turns that the template refuses or rewrites, so that what is learnt would not be what the
+    /// source says; see [`TemplateError::blames_row`].
+    pub fn render(
+        &self,
+        messages: &[Message<'_>],
+        supervise: Supervise,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
+        out.clear();
+        match &self.form {
+            Form::Builtin(builtin) => builtin.render(messages, supervise, out),
+            Form::Compiled(compiled) => compiled.render(messages, supervise, out),
+        }
+    }
+
+    /// Renders a question and an answer of our own, so that a template which can never work is
+    /// refused before the first row is read.
+    ///
+    /// # Errors
+    /// Whatever [`Template::render`] says of the two turns, but for a template's own refusal.
+    pub fn probe(&self) -> Result<(), TemplateError> {
+        let turns = [("user", "question"), ("assistant", "answer")];
+        let messages = turns.map(|(role, content)| Message { role, content });
+        match self.render(&messages, Supervise::All, &mut Rendered::default()) {
+            Err(TemplateError::Refused { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Whether the template is one of those written in Rust.
+    #[must_use]
+    pub fn is_builtin(&self) -> bool {
+        matches!(self.form, Form::Builtin(_))
+    }
+
+    /// A hash of all that decides what this template writes, for content keys.
+    #[must_use]
+    pub fn content_hash(&self) -> u128 {
+        self.hash
+    }
+}
+
+fn content_hash(
+    form: &[&str],
+    variables: &BTreeMap<String, String>,
+    controls: &[(String, u32)],
+) -> u128 {
+    let mut key = VERSION.to_le_bytes().to_vec();
+    let mut part = |text: &str| {
+        key.extend((text.len() as u64).to_le_bytes());
+        key.extend(text.as_bytes());
+    };
+    form.iter().for_each(|text| part(text));
+    for (name, value) in variables {
+        part(name);
+        part(value);
+    }
+    let mut controls: Vec<_> = controls.iter().collect();
+    controls.sort();
+    part("controls");
+    for (token, id) in controls {
+        part(token);
+        part(&id.to_string());
+    }
+    xxh3_128(&key)
+}

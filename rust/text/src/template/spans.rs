@@ -1,0 +1,141 @@
+//! Control tokens and supervised bytes of a text whose contents are known.
+
+use std::ops::Range;
+
+use super::TemplateError;
+use super::compiled::Compiled;
+use super::locate::Located;
+use crate::Control;
+
+/// What a rendered text says about its parts.
+pub(super) struct Spans<'a> {
+    template: &'a Compiled,
+    plain: &'a str,
+    located: &'a Located,
+    /// The control tokens that the template wrote.
+    pub(super) controls: Vec<Control>,
+}
+
+impl<'a> Spans<'a> {
+    pub(super) fn new(template: &'a Compiled, plain: &'a str, located: &'a Located) -> Self {
+        let mut controls = Vec::new();
+        let mut written = 0;
+        for typed in &located.typed {
+            template
+                .controls
+                .find(plain, written..typed.start.max(written), &mut controls);
+            written = written.max(typed.end);
+        }
+        template
+            .controls
+            .find(plain, written..plain.len(), &mut controls);
+        Self {
+            template,
+            plain,
+            located,
+            controls,
+        }
+    }
+
+    /// From the first byte of a turn's content, or of its block, to the end of its end-of-turn token.
+    pub(super) fn of_turn(&self, turn: usize) -> Result<Range<usize>, TemplateError> {
+        let content = self.located.contents[turn]
+            .clone()
+            .ok_or(TemplateError::NotLocated { turn })?;
+        let none = TemplateError::NoEndOfTurn { turn };
+        let next = self.next_content(&content);
+        if !self.template.has_blocks {
+            return Ok(content.start..self.end_of_turn(content.end, next).ok_or(none)?);
+        }
+        let holds =
+            |block: &&Range<usize>| block.start <= content.start && content.end <= block.end;
+        let block = self.located.blocks.iter().find(holds);
+        let block = block.ok_or(TemplateError::OutsideGeneration { turn })?;
+        if let Some(end) = self.last_control(content.end..block.end) {
+            return Ok(block.start..end);
+        }
+        let end = self.end_of_turn(block.end, next).ok_or(none.clone())?;
+        let between = self.plain[block.end..end].trim_start();
+        if self
+            .controls
+            .iter()
+            .any(|control| control.bytes.start == end - between.len())
+        {
+            return Ok(block.start..end);
+        }
+        Err(none)
+    }
+
+    /// Where the content that follows begins; the next turn's header is before it.
+    fn next_content(&self, content: &Range<usize>) -> usize {
+        let after = |typed: &&Range<usize>| typed.start >= content.end && *typed != content;
+        self.located
+            .typed
+            .iter()
+            .find(after)
+            .map_or(self.plain.len(), |typed| typed.start)
+    }
+
+    /// The end of the first control token at or after `from`; of the end-of-sequence token, when that
+    /// one follows it without a gap (`<|END_RESPONSE|><|END_OF_TURN_TOKEN|>`).
+    fn end_of_turn(&self, from: usize, next: usize) -> Option<usize> {
+        let first = self
+            .controls
+            .partition_point(|control| control.bytes.start < from);
+        let mut end = None;
+        for control in self.controls[first..]
+            .iter()
+            .take_while(|control| control.bytes.end <= next)
+        {
+            if end.is_some_and(|end| end != control.bytes.start) {
+                break;
+            }
+            end = Some(control.bytes.end);
+            if self.template.eos.as_deref() == Some(&self.plain[control.bytes.clone()]) {
+                return end;
+            }
+        }
+        let found = self
+            .controls
+            .get(first)
+            .filter(|control| control.bytes.end <= next);
+        found.map(|control| control.bytes.end).or_else(|| {
+            let eos = self.template.eos.as_deref()?;
+            self.plain[from..next]
+                .find(eos)
+                .map(|at| from + at + eos.len())
+        })
+    }
+
+    /// The end of the control token that closes a block, white space apart.
+    ///
+    /// Published training templates put the line break after the end-of-turn token into the block;
+    /// a model stops at the token, so the line break carries no loss here.
+    fn last_control(&self, part: Range<usize>) -> Option<usize> {
+        let end = part.start + self.plain[part.clone()].trim_end().len();
+        let last = self
+            .controls
+            .iter()
+            .rev()
+            .find(|control| control.bytes.end <= part.end)?;
+        (last.bytes.start >= part.start && last.bytes.end == end).then_some(end)
+    }
+
+    /// Sorts the spans, and joins the copies of one block that holds several turns.
+    pub(super) fn put_in_order(&self, spans: &mut Vec<Range<usize>>) -> Result<(), TemplateError> {
+        spans.sort_by_key(|span| (span.start, span.end));
+        spans.dedup_by(|later, earlier| {
+            later.start == earlier.start && self.template.has_blocks && {
+                earlier.end = earlier.end.max(later.end);
+                true
+            }
+        });
+        match spans
+            .windows(2)
+            .position(|pair| pair[0].end > pair[1].start)
+        {
+            Some(turn) => Err(TemplateError::NotLocated { turn }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,523 @@
+//! Chat templates: those written by hand against an engine, and the masks of both against a slow reading.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+
+use octomed_text::{Message, Rendered, Supervise, Template, TemplateError, join_reasoning};
+use proptest::prelude::*;
+
+const CONTROLS: [(&str, u32); 7] = [
+    ("<|im_start|>", 1),
+    ("<|im_end|>", 2),
+    ("<|begin_of_text|>", 3),
+    ("<|start_header_id|>", 4),
+    ("<|end_header_id|>", 5),
+    ("<|eot_id|>", 6),
+    ("</s>", 7),
+];
+
+const TOOLS: &str = "{%- elif message.role == 'tool' -%}
+    {{- '' if not loop.first and messages[loop.index0 - 1].role == 'tool' else '<|im_start|>user' -}}
+    {{- '\\n<tool_response>\\n' ~ message.content ~ '\\n</tool_response>' -}}
+    {{- '' if not loop.last and messages[loop.index0 + 1].role == 'tool' else '<|im_end|>\\n' -}}";
+
+fn controls() -> Vec<(String, u32)> {
+    CONTROLS
+        .iter()
+        .map(|(token, id)| ((*token).to_owned(), *id))
+        .collect()
+}
+
+/// A template of our own that writes what the built-in one of this name writes.
+fn equivalent(name: &str) -> String {
+    let turn = "{{- '<|im_start|>' ~ message.role ~ '\\n' ~ message.content ~ '<|im_end|>\\n' -}}";
+    let default = |text: &str| {
+        format!(
+            "{{%- if messages[0].role != 'system' -%}}{{{{- '<|im_start|>system\\n{text}<|im_end|>\\n' -}}}}{{%- endif -%}}"
+        )
+    };
+    let each = |body: &str| format!("{{%- for message in messages -%}}{body}{{%- endfor -%}}");
+    let with_tools = each(&format!(
+        "{{%- if message.role != 'tool' -%}}{turn}{TOOLS}{{%- endif -%}}"
+    ));
+    match name {
+        "qwen2.5" => {
+            default("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
+                + &with_tools
+        }
+        "qwen2.5-vl" => default("You are a helpful assistant.") + &each(turn),
+        "qwen3-vl" => with_tools,
+        _ => {
+            "{{- bos_token -}}".to_owned()
+                + &each(
+                    "{{- '<|start_header_id|>' ~ message.role ~ '<|end_header_id|>\\n\\n' -}}
+                     {{- message.content | trim ~ '<|eot_id|>' -}}",
+                )
+        }
+    }
+}
+
+fn compiled(source: &str) -> Template {
+    let variables = [("bos_token", "<|begin_of_text|>"), ("eos_token", "</s>")];
+    let variables: BTreeMap<String, String> = variables
+        .iter()
+        .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+        .collect();
+    Template::compile(source, &variables, &controls()).unwrap()
+}
+
+fn render(
+    template: &Template,
+    turns: &[(&str, &str)],
+    supervise: Supervise,
+) -> Result<Rendered, TemplateError> {
+    let messages: Vec<_> = turns
+        .iter()
+        .map(|(role, content)| Message { role, content })
+        .collect();
+    let mut out = Rendered::default();
+    template.render(&messages, supervise, &mut out)?;
+    Ok(out)
+}
+
+fn supervised<'r>(rendered: &'r Rendered) -> Vec<&'r str> {
+    rendered
+        .supervised
+        .iter()
+        .map(|span| &rendered.text[span.clone()])
+        .collect()
+}
+
+/// Contents that hold what templates and marks trip over.
+fn content() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => "\\PC{0,8}",
+        2 => prop::sample::select(CONTROLS.map(|(token, _)| token.to_owned()).to_vec()),
+        2 => prop::sample::select(
+            ["\n", " ", "\r\n", "\u{1c}", "\0", "{{ x }}", "{% if %}", "assistant\n", "<tool_response>",
+             "<think>", "</think>", "\u{F0000}", "\u{F0003}", "\u{10FFFD}", "\u{E000}", "医学", "\u{a0}"]
+                .map(ToOwned::to_owned).to_vec()
+        ),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+fn conversation(with_tools: bool) -> impl Strategy<Value = Vec<(&'static str, String)>> {
+    let roles = if with_tools {
+        vec!["user", "assistant", "tool"]
+    } else {
+        vec!["user", "assistant"]
+    };
+    let turn = (prop::sample::select(roles), content());
+    let system = prop::option::of(content().prop_map(|content| ("system", content)));
+    (system, prop::collection::vec(turn, 0..5), content()).prop_map(|(system, turns, last)| {
+        system
+            .into_iter()
+            .chain(turns)
+            .chain([("assistant", last)])
+            .collect()
+    })
+}
+
+fn borrowed<'c>(turns: &'c [(&'static str, String)]) -> Vec<(&'static str, &'c str)> {
+    turns
+        .iter()
+        .map(|(role, content)| (*role, content.as_str()))
+        .collect()
+}
+
+/// The mask read off slowly: the text of each turn is written down again, turn by turn.
+fn slow_spans(name: &str, turns: &[(&str, &str)], supervise: Supervise, text: &str) -> Vec<String> {
+    let last = turns
+        .iter()
+        .rposition(|(role, _)| *role == "assistant")
+        .unwrap();
+    let learnt = turns.iter().enumerate().filter(|(turn, (role, _))| {
+        *role == "assistant" && (supervise == Supervise::All || *turn == last)
+    });
+    let spans: Vec<_> = learnt
+        .map(|(_, (_, content))| match name {
+            "llama-3" => {
+                let space = |character: char| {
+                    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
+                };
+                format!("{}<|eot_id|>", content.trim_matches(space))
+            }
+            _ => format!("{content}<|im_end|>"),
+        })
+        .collect();
+    assert!(spans.iter().all(|span| text.contains(span.as_str())));
+    spans
+}
+
+fn check(name: &str, turns: &[(&str, &str)], supervise: Supervise) {
+    let builtin = render(
+        &Template::builtin(name, &controls()).unwrap(),
+        turns,
+        supervise,
+    )
+    .unwrap();
+    let engine = compiled(&equivalent(name));
+    match render(&engine, turns, supervise) {
+        Ok(rendered) => assert_eq!(builtin, rendered),
+        Err(error) => panic!("{name}: {error} for {turns:?}"),
+    }
+    assert_eq!(
+        supervised(&builtin),
+        slow_spans(name, turns, supervise, &builtin.text)
+    );
+    for control in &builtin.controls {
+        let token = &builtin.text[control.bytes.clone()];
+        assert!(CONTROLS.contains(&(token, control.id)));
+    }
+    for span in &builtin.supervised {
+        assert!(
+            builtin
+                .controls
+                .iter()
+                .any(|control| control.bytes.end == span.end && control.bytes.start >= span.start)
+        );
+    }
+    let written: usize = turns.iter().filter(|(role, _)| *role != "tool").count();
+    let opened = builtin
+        .controls
+        .iter()
+        .filter(|control| matches!(control.id, 1 | 4))
+        .count();
+    let defaulted = usize::from(name.starts_with("qwen2.5") && turns[0].0 != "system");
+    let tool_groups = turns.iter().enumerate().filter(|(turn, (role, _))| {
+        *role == "tool" && (name == "qwen2.5-vl" || *turn == 0 || turns[turn - 1].0 != "tool")
+    });
+    assert_eq!(
+        opened,
+        written + defaulted + tool_groups.count(),
+        "look-alikes are not controls"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn templates_written_by_hand_equal_the_engine(
+        turns in conversation(true),
+        name in prop::sample::select(vec!["qwen2.5", "qwen2.5-vl", "qwen3-vl"]),
+        last in any::<bool>(),
+    ) {
+        check(name, &borrowed(&turns), if last { Supervise::Last } else { Supervise::All });
+    }
+
+    #[test]
+    fn llama_3_equals_the_engine(turns in conversation(false), last in any::<bool>()) {
+        check("llama-3", &borrowed(&turns), if last { Supervise::Last } else { Supervise::All });
+    }
+
+    #[test]
+    fn a_generation_block_gives_the_spans_of_the_contents(turns in conversation(false), last in any::<bool>()) {
+        let open = "{{- '<|im_start|>' ~ message.role ~ '\\n' -}}";
+        let inside = "{% if message.role == 'assistant' %}{% generation %}{{- message.content -}}{{- '<|im_end|>\\n' -}}{% endgeneration %}";
+        let outside = "{% if message.role == 'assistant' %}{% generation %}{{- message.content -}}{% endgeneration %}{{- '<|im_end|>\\n' -}}";
+        let rest = "{% else %}{{- message.content ~ '<|im_end|>\\n' -}}{% endif %}";
+        let supervise = if last { Supervise::Last } else { Supervise::All };
+        let expected = render(&compiled(&equivalent("qwen3-vl")), &borrowed(&turns), supervise).unwrap();
+        for block in [inside, outside] {
+            let source = format!("{{% for message in messages %}}{open}{block}{rest}{{% endfor %}}");
+            prop_assert_eq!(&render(&compiled(&source), &borrowed(&turns), supervise).unwrap(), &expected);
+        }
+    }
+
+    #[test]
+    fn joined_reasoning_passes_through_a_template_that_rewrites_it(reasoning in content(), response in content()) {
+        prop_assume!(!reasoning.contains("think>") && !response.contains("think>"));
+        prop_assume!(!reasoning.trim().is_empty());
+        let mut turn = String::new();
+        join_reasoning(Some(&reasoning), &response, &mut turn);
+        let turns = [("user", "q"), ("assistant", turn.as_str())];
+        let rendered = render(&compiled(REWRITES), &turns, Supervise::All).unwrap();
+        prop_assert_eq!(supervised(&rendered), [format!("{turn}<|im_end|>")]);
+    }
+}
+
+/// Takes `<think>` apart and writes it anew in the last turn, as Qwen3's template does.
+const REWRITES: &str = "{% for message in messages %}
+    {%- set answer = message.content.split('</think>')[-1].lstrip('\n') %}
+    {%- set thought = message.content.split('</think>')[0].rstrip('\n').split('<think>')[-1].lstrip('\n') %}
+    {{- '<|im_start|>' + message.role + '\n' }}
+    {%- if '</think>' in message.content and loop.last %}
+    {{- '<think>\n' + thought.strip('\n') + '\n</think>\n\n' + answer }}
+    {%- else %}
+    {{- answer }}
+    {%- endif %}
+    {{- '<|im_end|>\n' }}
+{%- endfor %}";
+
+#[test]
+fn a_template_that_drops_reasoning_is_refused() {
+    let cuts = compiled(
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content.split('</think>')[-1] + '<|im_end|>\n' }}{% endfor %}",
+    );
+    let turns = [("user", "q"), ("assistant", "<think>\nr\n</think>\n\na")];
+    let error = render(&cuts, &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::DropsText { turn: 1 });
+    assert!(!error.blames_row() && error.hint().unwrap().contains("<think>"));
+
+    let turns = [
+        ("user", "q"),
+        ("assistant", "<think>\nr\n</think>\n\na"),
+        ("user", "q"),
+        ("assistant", "b"),
+    ];
+    let error = render(&compiled(REWRITES), &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::DropsText { turn: 1 });
+    let last = render(&compiled(REWRITES), &turns, Supervise::Last).unwrap();
+    assert_eq!(supervised(&last), ["b<|im_end|>"]);
+}
+
+#[test]
+fn a_template_that_changes_words_is_refused() {
+    for change in [
+        "m.content | upper",
+        "m.content[1:]",
+        "m.content | replace('a', 'b')",
+        "'same for all'",
+    ] {
+        let source = format!("{{% for m in messages %}}{{{{ {change} }}}}<|im_end|>{{% endfor %}}");
+        let error = render(
+            &compiled(&source),
+            &[("user", "q"), ("assistant", "cat")],
+            Supervise::All,
+        )
+        .unwrap_err();
+        assert_eq!(error, TemplateError::DropsText { turn: 1 }, "{change}");
+    }
+    let twice = "{% for m in messages %}{{ m.content }}{{ m.content }}<|im_end|>{% endfor %}";
+    let error = render(&compiled(twice), &[("assistant", "cat")], Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::NotLocated { turn: 0 });
+}
+
+#[test]
+fn trimmed_contents_are_found() {
+    let source = |content: &str| {
+        format!(
+            "{{% for m in messages %}}{{{{ '<|im_start|>' + m.role + '\n' + ({content}) + '<|im_end|>\n' }}}}{{% endfor %}}"
+        )
+    };
+    let turns = [("user", " q "), ("assistant", "\n\n a \n")];
+    for (content, expected) in [
+        ("m.content | trim", "a<|im_end|>"),
+        ("m.content.lstrip()", "a \n<|im_end|>"),
+        ("m.content.strip('\n')", " a <|im_end|>"),
+        ("m.content.rstrip()", "\n\n a<|im_end|>"),
+        (
+            "m.content if m.role == 'assistant' else m.content | trim",
+            "\n\n a \n<|im_end|>",
+        ),
+    ] {
+        let rendered = render(&compiled(&source(content)), &turns, Supervise::All).unwrap();
+        assert_eq!(supervised(&rendered), [expected], "{content}");
+    }
+}
+
+#[test]
+fn a_turn_ends_at_its_end_of_turn_token() {
+    let source = "{% for m in messages %}{{ m.content }}{{ end[m.role] }}{% endfor %}";
+    let with_end = |end: &str| source.replace("end[m.role]", end);
+    let turns = [
+        ("user", "q"),
+        ("assistant", "a"),
+        ("user", "q"),
+        ("assistant", "b"),
+    ];
+    for (end, expected) in [
+        ("'<|im_end|>\n</s>'", &["a<|im_end|>", "b<|im_end|>"][..]),
+        (
+            "'<|eot_id|></s><|im_start|>'",
+            &["a<|eot_id|></s>", "b<|eot_id|></s>"],
+        ),
+        ("'<|eot_id|><|im_start|>'", &["a<|eot_id|>", "b<|eot_id|>"]),
+        ("' </s>'", &["a </s>", "b </s>"]),
+    ] {
+        let rendered = render(&compiled(&with_end(end)), &turns, Supervise::All).unwrap();
+        assert_eq!(supervised(&rendered), expected, "{end}");
+    }
+    let error = render(&compiled(&with_end("'\n'")), &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::NoEndOfTurn { turn: 1 });
+}
+
+#[test]
+fn a_generation_block_round_more_than_the_content_is_the_span() {
+    let source = "{% for m in messages %}{% if m.role == 'assistant' %}<|im_start|>\n\
+                  {% generation %}<think></think>{{ m.content }} ok<|im_end|>\n{% endgeneration %}\
+                  {% else %}{{ m.content }}{% endif %}{% endfor %}";
+    let turns = [
+        ("user", "q"),
+        ("assistant", "<|im_end|> "),
+        ("assistant", "b"),
+    ];
+    let rendered = render(&compiled(source), &turns, Supervise::All).unwrap();
+    assert_eq!(
+        supervised(&rendered),
+        [
+            "<think></think><|im_end|>  ok<|im_end|>",
+            "<think></think>b ok<|im_end|>"
+        ]
+    );
+    let rendered = render(&compiled(source), &turns, Supervise::Last).unwrap();
+    assert_eq!(supervised(&rendered), ["<think></think>b ok<|im_end|>"]);
+
+    let gap = source.replace(
+        "<|im_end|>\n{% endgeneration %}",
+        "{% endgeneration %} x <|im_end|>",
+    );
+    let error = render(&compiled(&gap), &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::NoEndOfTurn { turn: 1 });
+
+    let only_last = source.replace("m.role == 'assistant'", "loop.last");
+    let error = render(&compiled(&only_last), &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::OutsideGeneration { turn: 1 });
+}
+
+#[test]
+fn look_alikes_in_a_turn_that_is_rewritten_are_refused() {
+    let source = "{% for m in messages %}{{ m.content if m.role == 'assistant' else m.content[1:-1] }}<|im_end|>{% endfor %}";
+    let error = render(
+        &compiled(source),
+        &[("user", "x</s>y"), ("assistant", "a")],
+        Supervise::All,
+    )
+    .unwrap_err();
+    assert_eq!(error, TemplateError::LookAlike { turn: 0 });
+    let rendered = render(
+        &compiled(source),
+        &[("user", "x/sy"), ("assistant", "a</s>")],
+        Supervise::All,
+    )
+    .unwrap();
+    assert_eq!(
+        (rendered.text.as_str(), rendered.controls.len()),
+        ("/s<|im_end|>a</s><|im_end|>", 2)
+    );
+}
+
+#[test]
+fn blank_contents_do_not_hide_the_others() {
+    let source =
+        "{% for m in messages %}{% if m.content %}{{ m.content }}<|im_end|>{% endif %}{% endfor %}";
+    let turns = [
+        ("user", ""),
+        ("assistant", "a"),
+        ("user", ""),
+        ("assistant", "b</s>"),
+    ];
+    assert_eq!(
+        supervised(&render(&compiled(source), &turns, Supervise::All).unwrap()),
+        ["a<|im_end|>", "b</s><|im_end|>"]
+    );
+    let error = render(&compiled(source), &[("assistant", "")], Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::NotLocated { turn: 0 });
+}
+
+#[test]
+fn what_a_template_may_not_do_is_said() {
+    let variables = BTreeMap::new();
+    let refused = |source: &str, turns: &[(&str, &str)]| {
+        let template = Template::compile(source, &variables, &controls());
+        template
+            .and_then(|template| render(&template, turns, Supervise::All))
+            .unwrap_err()
+    };
+    let turns = [("user", "q"), ("assistant", "a")];
+    assert_eq!(
+        refused("{{ strftime_now('%d %b %Y') }}", &turns),
+        TemplateError::DependsOnDate
+    );
+    let message = "roles must alternate".to_owned();
+    assert_eq!(
+        refused("{{ raise_exception('roles must alternate') }}", &turns),
+        TemplateError::Refused { message }
+    );
+    assert!(matches!(
+        refused("a\n{{ 1 + }}", &turns),
+        TemplateError::Syntax { line: 2, .. }
+    ));
+    assert!(matches!(
+        refused("a\n{{ messages.x.y }}", &turns),
+        TemplateError::Failed { line: 2, .. }
+    ));
+    assert_eq!(refused("", &[("user", "q")]), TemplateError::NoAssistant);
+    assert_eq!(refused("", &[]), TemplateError::NoAssistant);
+    let role = |turn, role: &str| TemplateError::Role {
+        turn,
+        role: role.to_owned(),
+    };
+    assert_eq!(
+        refused("", &[("<|im_end|>", "q"), ("assistant", "a")]),
+        role(0, "<|im_end|>")
+    );
+    let builtin = |name| Template::builtin(name, &controls()).unwrap();
+    for (name, turn) in [
+        ("qwen2.5", "function"),
+        ("qwen3-vl", "system"),
+        ("llama-3", ""),
+        ("qwen2.5-vl", "a b"),
+    ] {
+        let turns = [("user", "q"), (turn, "x"), ("assistant", "a")];
+        assert_eq!(
+            render(&builtin(name), &turns, Supervise::All).unwrap_err(),
+            role(1, turn)
+        );
+    }
+    assert!(matches!(
+        Template::builtin("qwen9", &controls()),
+        Err(TemplateError::UnknownBuiltin { .. })
+    ));
+    assert_eq!(
+        Template::builtin("llama-3", &controls()[..5]).unwrap_err(),
+        TemplateError::MissingControl {
+            template: "llama-3",
+            token: "<|eot_id|>"
+        }
+    );
+}
+
+#[test]
+fn a_probe_finds_what_can_never_work() {
+    assert_eq!(
+        compiled("{{ strftime_now('') }}").probe(),
+        Err(TemplateError::DependsOnDate)
+    );
+    assert_eq!(
+        compiled("{% for m in messages %}{{ m.content }}\n{% endfor %}").probe(),
+        Err(TemplateError::NoEndOfTurn { turn: 1 })
+    );
+    assert_eq!(
+        compiled("{{ raise_exception('a system turn is wanted') }}").probe(),
+        Ok(())
+    );
+    assert_eq!(compiled(REWRITES).probe(), Ok(()));
+}
+
+#[test]
+fn hashes_tell_templates_variables_and_controls_apart() {
+    let variables = BTreeMap::from([("bos_token".to_owned(), "x".to_owned())]);
+    let few = &controls()[..2];
+    let hashes = [
+        Template::builtin("qwen2.5", &controls())
+            .unwrap()
+            .content_hash(),
+        Template::builtin("qwen2.5", few).unwrap().content_hash(),
+        Template::builtin("qwen3-vl", few).unwrap().content_hash(),
+        Template::compile("qwen3-vl", &BTreeMap::new(), few)
+            .unwrap()
+            .content_hash(),
+        Template::compile("qwen3-vl", &variables, few)
+            .unwrap()
+            .content_hash(),
+    ];
+    let different: std::collections::HashSet<_> = hashes.iter().collect();
+    assert_eq!(different.len(), hashes.len());
+    let again = Template::builtin("qwen2.5", &controls())
+        .unwrap()
+        .content_hash();
+    assert_eq!(again, hashes[0]);
+}
