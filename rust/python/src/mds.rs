@@ -1,8 +1,267 @@
 //! Bindings of `octomed-mds`.
 
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use octomed_mds::{Dtype, Kind as Stored, MdsError, Reader, Schema, Shard, Value, Writer};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::error::{Kind, raise};
+use crate::leave::leave;
+
+/// A value of a row: encoded bytes, or data type, shape and bytes of an array.
+#[derive(FromPyObject)]
+enum Given {
+    #[pyo3(transparent)]
+    Bytes(PyBackedBytes),
+    Array(String, Vec<u64>, PyBackedBytes),
+}
+
+/// A value that was read, as [`Given`].
+#[derive(IntoPyObject)]
+enum Found<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    Array((&'static str, Vec<u64>, Bound<'py, PyBytes>)),
+}
+
+/// Writes rows into a folder as MDS shards.
+#[pyclass(frozen, module = "octomed._octomed")]
+struct MdsWriter {
+    writer: Mutex<Option<Writer>>,
+    columns: Vec<(String, String)>,
+}
+
+#[pymethods]
+impl MdsWriter {
+    /// Open an empty or missing folder; `threads` compress and write.
+    #[new]
+    #[pyo3(signature = (directory, columns, compression, hashes, size_limit, threads))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn new(
+        directory: PathBuf,
+        columns: Vec<(String, String)>,
+        compression: Option<String>,
+        hashes: Vec<String>,
+        size_limit: Option<u64>,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let mut builder = Schema::of(&columns).hashes(&hashes).size_limit(size_limit);
+        if let Some(compression) = compression {
+            builder = builder.compression(&compression);
+        }
+        let schema = builder.build().map_err(refuse)?;
+        let encodings = schema
+            .encodings()
+            .iter()
+            .map(|encoding| encoding.name().to_owned());
+        let columns = schema.names().iter().cloned().zip(encodings).collect();
+        let writer = Writer::create(&directory, schema, threads).map_err(refuse)?;
+        Ok(Self {
+            writer: Mutex::new(Some(writer)),
+            columns,
+        })
+    }
+
+    /// Names and encodings of the columns, in the order in which `write` wants values.
+    #[getter]
+    fn columns(&self) -> Vec<(String, String)> {
+        self.columns.clone()
+    }
+
+    /// Write a row: for each column bytes, or data type, shape and bytes of an array.
+    #[pyo3(signature = (values))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn write(&self, py: Python<'_>, values: Vec<Given>) -> PyResult<()> {
+        let values = values.iter().map(value).collect::<PyResult<Vec<_>>>()?;
+        leave(py, || {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let writer = writer.as_mut().ok_or_else(closed)?;
+            writer.push(&values).map_err(refuse)
+        })
+    }
+
+    /// Write the last shard and the index; the number of shards.
+    #[pyo3(signature = ())]
+    fn finish(&self, py: Python<'_>) -> PyResult<usize> {
+        leave(py, || {
+            let writer = self.take().ok_or_else(closed)?;
+            writer.finish().map(|shards| shards.len()).map_err(refuse)
+        })
+    }
+
+    /// Give up: shards that are written stay, and there is no index.
+    #[pyo3(signature = ())]
+    fn abandon(&self, py: Python<'_>) -> PyResult<()> {
+        leave(py, || {
+            drop(self.take());
+            Ok(())
+        })
+    }
+}
+
+impl MdsWriter {
+    fn take(&self) -> Option<Writer> {
+        self.writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// Reads rows of MDS shards in a folder.
+#[pyclass(frozen, module = "octomed._octomed")]
+struct MdsReader {
+    reader: Reader,
+    latest: Mutex<Option<(usize, Arc<Shard>)>>,
+}
+
+#[pymethods]
+impl MdsReader {
+    /// Read the index of the dataset in a folder.
+    #[new]
+    #[pyo3(signature = (directory))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn new(directory: PathBuf) -> PyResult<Self> {
+        let reader = Reader::open(&directory).map_err(refuse)?;
+        Ok(Self {
+            reader,
+            latest: Mutex::new(None),
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        self.reader.len()
+    }
+
+    /// Name, encoding and value of each column of row `row`.
+    #[pyo3(signature = (row))]
+    fn read<'py>(
+        &self,
+        py: Python<'py>,
+        row: usize,
+    ) -> PyResult<Vec<(String, String, Found<'py>)>> {
+        let (number, row) = self.reader.locate(row).map_err(refuse)?;
+        let shard = leave(py, || self.shard(number))?;
+        let row = shard.row(row).map_err(refuse)?;
+        let schema = shard.schema();
+        let columns = row.columns().map_err(refuse)?;
+        let named = schema.names().iter().zip(schema.encodings()).zip(columns);
+        named
+            .map(|((name, encoding), bytes)| {
+                let found = match encoding.kind() {
+                    Stored::Array(_) => {
+                        let array = row.array(name).map_err(refuse)?;
+                        let data = PyBytes::new(py, array.data);
+                        Found::Array((array.dtype.name(), array.shape, data))
+                    }
+                    _ => Found::Bytes(PyBytes::new(py, bytes)),
+                };
+                Ok((name.clone(), encoding.name().to_owned(), found))
+            })
+            .collect()
+    }
+
+    /// Shard and row in the shard of row `row`.
+    #[pyo3(signature = (row))]
+    fn locate(&self, row: usize) -> PyResult<(usize, usize)> {
+        self.reader.locate(row).map_err(refuse)
+    }
+
+    /// File and number of rows of each shard.
+    #[getter]
+    fn shards(&self) -> Vec<(String, u64)> {
+        let shards = self.reader.shards().iter();
+        shards
+            .map(|shard| (shard.file().basename.clone(), shard.samples))
+            .collect()
+    }
+}
+
+impl MdsReader {
+    /// Shard `number`; the one used last stays open.
+    fn shard(&self, number: usize) -> PyResult<Arc<Shard>> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((open, shard)) if *open == number => Ok(Arc::clone(shard)),
+            _ => {
+                // The old one is let go first, so that one decompressed shard is in memory, not two.
+                *latest = None;
+                let shard = Arc::new(self.reader.shard(number).map_err(refuse)?);
+                *latest = Some((number, Arc::clone(&shard)));
+                Ok(shard)
+            }
+        }
+    }
+}
+
+/// All that is wrong with the dataset in a folder: shard (or none), file, and what.
+#[pyfunction]
+#[pyo3(signature = (directory, threads))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn mds_verify(
+    py: Python<'_>,
+    directory: PathBuf,
+    threads: usize,
+) -> PyResult<Vec<(Option<usize>, String, String)>> {
+    leave(py, || {
+        let found = octomed_mds::verify(Path::new(&directory), threads).map_err(refuse)?;
+        Ok(found
+            .into_iter()
+            .map(|finding| (finding.shard, finding.file, finding.what))
+            .collect())
+    })
+}
+
+/// The value as the writer takes it.
+fn value(given: &Given) -> PyResult<Value<'_>> {
+    match given {
+        Given::Bytes(bytes) => Ok(Value::Bytes(bytes)),
+        Given::Array(name, shape, bytes) => match Dtype::from_name(name) {
+            Some(dtype) => Ok(Value::Array(dtype, shape, bytes)),
+            None => Err(raise(
+                Kind::Data,
+                format!("MDS stores no arrays of {name}"),
+                None,
+            )),
+        },
+    }
+}
+
+fn closed() -> PyErr {
+    raise(Kind::Internal, "the writer is closed", None)
+}
+
+/// The Python error for `error`.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn refuse(error: MdsError) -> PyErr {
+    let hint = |text: &str| Some(text.to_owned());
+    match &error {
+        MdsError::NoRow { .. } => PyIndexError::new_err(error.to_string()),
+        MdsError::NotEmpty { .. } => raise(Kind::Storage, error, hint("choose another folder")),
+        MdsError::Io { .. } | MdsError::Codec { .. } => raise(Kind::Storage, error, None),
+        MdsError::Worker => raise(Kind::Internal, error, None),
+        MdsError::TooLarge { .. } => raise(Kind::Data, error, hint("set a size limit")),
+        MdsError::Columns { .. }
+        | MdsError::ValueSize { .. }
+        | MdsError::Array { .. }
+        | MdsError::Index { .. }
+        | MdsError::Damaged { .. } => raise(Kind::Data, error, None),
+        MdsError::Encoding { .. }
+        | MdsError::NoColumns
+        | MdsError::TwoColumns { .. }
+        | MdsError::Compression { .. }
+        | MdsError::Digest { .. }
+        | MdsError::DigestOrder { .. }
+        | MdsError::SizeLimit { .. } => raise(Kind::Recipe, error, None),
+    }
+}
 
 /// Adds this file's classes and functions to the extension module.
-pub fn register(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-    Ok(())
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<MdsWriter>()?;
+    module.add_class::<MdsReader>()?;
+    module.add_function(wrap_pyfunction!(mds_verify, module)?)
 }

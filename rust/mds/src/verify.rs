@@ -1,0 +1,274 @@
+//! Looks for damage: every file, digest, offset and row against the index.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::encoding::{Encoding, Kind};
+use crate::layout::{split_row, word};
+use crate::reader::decompress_file;
+use crate::{Digest, FileInfo, Index, MdsError, Schema, ShardInfo};
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Number of the shard; `None` for a file that belongs to no shard.
+    pub shard: Option<usize>,
+    /// The file.
+    pub file: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Findings in the rows of one shard that are listed one by one; the rest is counted.
+const MOST_ROWS: usize = 20;
+
+/// Checks the dataset in `directory` with `threads` threads and lists all that is wrong, in shard order.
+///
+/// Sizes and digests of files, decompression, the configuration in each shard, offsets, and the sizes,
+/// text and array headers of every row. A changed byte inside a value shows only in a digest, so a
+/// dataset written without any is checked less.
+///
+/// # Errors
+/// Only if there is no index that can be read: [`MdsError::Io`], [`MdsError::Index`].
+pub fn verify(directory: &Path, threads: usize) -> Result<Vec<Finding>, MdsError> {
+    let index = Index::read(directory)?;
+    let shards: Vec<(usize, &ShardInfo)> = index.shards.iter().enumerate().collect();
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some((shard, info)) = shards.get(at) else {
+                return found;
+            };
+            found.extend(check_shard(directory, *shard, info));
+        }
+    };
+    let mut found = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads.min(shards.len()))
+            .map(|_| scope.spawn(work))
+            .collect();
+        let mut found = work();
+        for worker in workers {
+            found.extend(worker.join().map_err(|_| MdsError::Worker)?);
+        }
+        Ok::<_, MdsError>(found)
+    })?;
+    found.sort_by_key(|finding| finding.shard);
+    found.extend(find_strays(directory, &index));
+    Ok(found)
+}
+
+/// Files that look like shards and are in no index.
+fn find_strays(directory: &Path, index: &Index) -> Vec<Finding> {
+    let files =
+        |info: &ShardInfo| [Some(&info.raw_data), info.zip_data.as_ref()].map(|file| file.cloned());
+    let known = index
+        .shards
+        .iter()
+        .flat_map(files)
+        .flatten()
+        .map(|file| file.basename);
+    let known: BTreeSet<String> = known.collect();
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names: BTreeSet<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    let strays = names
+        .difference(&known)
+        .filter(|name| name.starts_with("shard."));
+    let what = "the index does not list it";
+    strays
+        .map(|file| Finding {
+            shard: None,
+            file: file.clone(),
+            what: what.to_owned(),
+        })
+        .collect()
+}
+
+/// Findings of one shard.
+struct Findings {
+    shard: usize,
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, file: &FileInfo, what: impl Into<String>) {
+        let (file, what) = (file.basename.clone(), what.into());
+        self.found.push(Finding {
+            shard: Some(self.shard),
+            file,
+            what,
+        });
+    }
+
+    /// Reads a file and compares its size and digests.
+    fn read(&mut self, directory: &Path, file: &FileInfo) -> Option<Vec<u8>> {
+        match fs::read(directory.join(&file.basename)) {
+            Ok(bytes) => {
+                self.compare(file, &bytes);
+                Some(bytes)
+            }
+            Err(error) => {
+                self.add(file, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn compare(&mut self, file: &FileInfo, bytes: &[u8]) {
+        if bytes.len() as u64 != file.bytes {
+            self.add(
+                file,
+                format!(
+                    "it has {} bytes, and the index says {}",
+                    bytes.len(),
+                    file.bytes
+                ),
+            );
+        }
+        for (name, expected) in &file.hashes {
+            match Digest::parse(name) {
+                Ok(digest) if digest.hex(bytes) == *expected => {}
+                Ok(_) => self.add(file, format!("its {name} is not the one in the index")),
+                Err(error) => self.add(file, error.to_string()),
+            }
+        }
+    }
+}
+
+fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Finding> {
+    let mut findings = Findings {
+        shard,
+        found: Vec::new(),
+    };
+    if let Some(raw) = raw_shard(&mut findings, directory, info) {
+        match info.schema() {
+            Ok(schema) => check_raw(&mut findings, info, &schema, &raw),
+            Err(error) => findings.add(&info.raw_data, error.to_string()),
+        }
+    }
+    findings.found
+}
+
+/// The raw shard, from its own file or from the compressed one; both are checked where both are there.
+fn raw_shard(findings: &mut Findings, directory: &Path, info: &ShardInfo) -> Option<Vec<u8>> {
+    let (Some(zip), Some(compression)) = (&info.zip_data, &info.compression) else {
+        return findings.read(directory, &info.raw_data);
+    };
+    let path = directory.join(&zip.basename);
+    let plain = directory.join(&info.raw_data.basename).exists();
+    if plain && !path.exists() {
+        return findings.read(directory, &info.raw_data);
+    }
+    findings.read(directory, zip)?;
+    if plain {
+        return findings.read(directory, &info.raw_data);
+    }
+    match decompress_file(&path, compression, info.raw_data.bytes) {
+        Ok(raw) => {
+            findings.compare(&info.raw_data, &raw);
+            Some(raw)
+        }
+        Err(MdsError::Damaged { what, .. }) => {
+            findings.add(zip, what);
+            None
+        }
+        Err(error) => {
+            findings.add(zip, error.to_string());
+            None
+        }
+    }
+}
+
+/// Head, offsets and rows of a raw shard.
+fn check_raw(findings: &mut Findings, info: &ShardInfo, schema: &Schema, raw: &[u8]) {
+    let file = &info.raw_data;
+    let rows = word(raw, 0).map_or(0, u64::from);
+    if rows != info.samples {
+        findings.add(
+            file,
+            format!("it has {rows} rows, and the index says {}", info.samples),
+        );
+    }
+    let offsets: Option<Vec<u64>> = (0..=rows)
+        .map(|row| Some(u64::from(word(raw, usize::try_from(row).ok()? + 1)?)))
+        .collect();
+    let Some(offsets) = offsets else {
+        return findings.add(file, "its offsets are cut off");
+    };
+    check_head(findings, file, schema, raw, &offsets);
+    let broken = |row: usize| {
+        Some(format!(
+            "row {row}: {}",
+            row_fault(schema, raw, &offsets, row)?
+        ))
+    };
+    let mut faults = (0..offsets.len() - 1).filter_map(broken);
+    for fault in faults.by_ref().take(MOST_ROWS) {
+        findings.add(file, fault);
+    }
+    match faults.count() {
+        0 => {}
+        more => findings.add(file, format!("and {more} more broken rows")),
+    }
+}
+
+fn check_head(
+    findings: &mut Findings,
+    file: &FileInfo,
+    schema: &Schema,
+    raw: &[u8],
+    offsets: &[u64],
+) {
+    let rows = offsets.len() - 1;
+    let head = schema.head_size(rows);
+    let config = usize::try_from(head)
+        .ok()
+        .and_then(|head| raw.get(8 + 4 * rows..head));
+    if config != Some(schema.config()) {
+        findings.add(file, "its configuration is not the one in the index");
+    }
+    if offsets.first() != Some(&head) {
+        findings.add(file, "its first row does not follow its head");
+    }
+    if offsets.last() != Some(&(raw.len() as u64)) {
+        findings.add(file, "its last row does not end where the file ends");
+    }
+}
+
+/// What is wrong with a row.
+fn row_fault(schema: &Schema, raw: &[u8], offsets: &[u64], row: usize) -> Option<String> {
+    let start = usize::try_from(offsets[row]).ok()?;
+    let end = usize::try_from(offsets[row + 1]).ok()?;
+    let Some(bytes) = raw.get(start..end) else {
+        return Some(format!(
+            "it goes from byte {start} to byte {end} of {}",
+            raw.len()
+        ));
+    };
+    let columns = match split_row(schema, bytes) {
+        Ok(columns) => columns,
+        Err(what) => return Some(what),
+    };
+    let named = schema.names().iter().zip(schema.encodings()).zip(columns);
+    named.into_iter().find_map(|((name, encoding), bytes)| {
+        Some(format!(
+            "column `{name}`: {}",
+            value_fault(encoding, bytes)?
+        ))
+    })
+}
+
+/// What is wrong with a value.
+fn value_fault(encoding: &Encoding, bytes: &[u8]) -> Option<String> {
+    match encoding.kind() {
+        Kind::Bytes | Kind::Scalar(_) => None,
+        Kind::Text => std::str::from_utf8(bytes)
+            .err()
+            .map(|error| error.to_string()),
+        Kind::Array(array) => array.decode(bytes).err(),
+    }
+}
