@@ -1,0 +1,125 @@
+"""The program `octomed`: its verbs, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from octomed.cli import check, clean, inspect, pack, plan, schema, verify
+from octomed.cli.terminal import Interrupted, log, out, show_error
+from octomed.errors import InternalError, OctomedError, RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HELP = """Reasoning traces in, packed MDS shards out.
+
+\b
+A first run:
+  octomed check recipes/quickstart.yaml     is the recipe right, and are its files there?
+  octomed plan recipes/quickstart.yaml      what will it cost?
+  octomed pack recipes/quickstart.yaml      do it; stopped runs go on where they were
+  octomed verify runs/quickstart            is every byte of the run as it should be?
+
+\b
+Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C.
+"""
+
+app = typer.Typer(
+    name="octomed",
+    help=_HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for verb in (check, plan, pack, inspect, verify, schema, clean):
+    app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
+
+
+def _version(value: bool) -> None:
+    if value:
+        out(f"octomed {metadata.version('octomed')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process by default.
+    """
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    code = run(arguments)
+    _leave_quietly()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return the exit code."""
+    json_lines = "--json" in arguments
+    command: Any = typer.main.get_command(app)
+    try:
+        code = command.main(list(arguments), prog_name="octomed", standalone_mode=False)
+    except BrokenPipeError:
+        return 0  # the reader, `head` say, had enough
+    except KeyboardInterrupt:
+        show_error(Interrupted(), json_lines=json_lines)
+        return Interrupted.exit_code
+    except OctomedError as error:
+        show_error(error, json_lines=json_lines)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 whatever it is, the user gets a code and a place to report it
+        return _unexpected(error, json_lines=json_lines)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception, *, json_lines: bool) -> int:
+    """Tell a wrong use of the command line, which typer raises, from a fault of ours."""
+    if hasattr(error, "format_message"):
+        usage = RecipeError(_sentence(error.format_message()), _usage_hint(error))
+        show_error(usage, json_lines=json_lines)
+        return usage.exit_code
+    log("".join(traceback.format_exception(error)).rstrip())
+    fault = InternalError(
+        f"unexpected {type(error).__name__}: {error}",
+        "this is a fault of octomed: please report it with the lines above",
+    )
+    show_error(fault, json_lines=json_lines)
+    return fault.exit_code
+
+
+def _sentence(text: str) -> str:
+    return (text[:1].lower() + text[1:]).rstrip(".")
+
+
+def _usage_hint(error: Any) -> str:  # noqa: ANN401 an error of typer's, whichever version
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", None) or "octomed"
+    return f"`{path} --help` shows how it is used"
+
+
+def _leave_quietly() -> None:
+    """Flush, so that a reader that closed early does not make Python complain at exit."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

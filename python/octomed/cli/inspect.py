@@ -1,0 +1,79 @@
+"""`octomed inspect`: a look at a source's row, a trace, or a packed row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from octomed.cli.options import AsJson, Overrides
+from octomed.cli.terminal import console, out
+from octomed.errors import RecipeError
+
+
+def command(
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RECIPE|OUTPUT", help="Recipe, or output folder of a run.", show_default=False
+        ),
+    ],
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With a recipe: the source to read.")
+    ] = None,
+    row: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="With a recipe: the row in its file, from 0.")
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option(metavar="FILE", help="With a recipe: which file.  [default: the first]")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With a run: the stream, `len-01024`.")
+    ] = None,
+    pack: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="With a run: the packed row, from 0.")
+    ] = None,
+    trace: Annotated[str | None, typer.Option(metavar="ID", help="With a run: a trace by its id.")] = None,
+    overrides: Overrides = None,
+    json_output: AsJson = False,
+) -> None:
+    """Show tokens with the supervised ones marked, lengths, and where they are from.
+
+    Prints the text of the data: mind who looks over your shoulder.
+
+    \b
+    Examples:
+      octomed inspect recipes/quickstart.yaml --source clinic --row 3
+      octomed inspect runs/quickstart --stream len-01024 --pack 0
+      octomed inspect runs/quickstart --trace 17293822569102704640
+    """
+    from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
+    from octomed.recipe import load_recipe
+
+    if target.is_dir():
+        if trace is not None:
+            found = [inspect_trace(target, _trace_id(trace))]
+        elif pack is not None and stream is not None:
+            found = inspect_pack(target, stream=stream, pack=pack)
+        else:
+            raise RecipeError("what to show of this run?", "give `--stream NAME --pack N`, or `--trace ID`")
+    elif source is not None and row is not None:
+        found = inspect_row(load_recipe(target, overrides or ()), source=source, row=row, file=file)
+    else:
+        raise RecipeError("what to show of this recipe?", "give `--source NAME --row N`")
+    screen = console()
+    for inspection in found:
+        if json_output:
+            out(inspection.to_json())
+        else:
+            inspection.show(screen)
+
+
+def _trace_id(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise RecipeError(
+            f"`{text}` is no trace id", "it is a number: see `provenance/*.parquet` of the run"
+        ) from None

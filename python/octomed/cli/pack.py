@@ -1,0 +1,55 @@
+"""`octomed pack`: a recipe's rows become shards."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from octomed.cli.options import AsJson, Overrides, RecipePath, Workers
+from octomed.cli.terminal import console, log, out, resumable
+
+
+def command(
+    recipe: RecipePath,
+    workers: Workers = None,
+    overrides: Overrides = None,
+    json_output: AsJson = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete another recipe's run in the output folder first.")
+    ] = False,
+) -> None:
+    """Pack a recipe's traces into MDS shards. What an earlier run finished is used again.
+
+    With --json, progress goes to standard error as one object a line, and the summary to standard output.
+
+    \b
+    Examples:
+      octomed pack recipes/quickstart.yaml
+      octomed pack recipes/quickstart.yaml --workers 2 --set pack.capacity=8192 --set output.path=runs/8k
+      octomed pack recipes/quickstart.yaml --json 2>progress.jsonl >summary.json
+    """
+    from octomed.pipeline.run import pack
+    from octomed.recipe import load_recipe
+    from octomed.report.progress import progress_for
+
+    loaded = load_recipe(recipe, overrides or ())
+    if not json_output:
+        for note in loaded.notes():
+            log(f"note: {note}")
+    progress = progress_for(sys.stderr, json_lines=json_output)
+    try:
+        with resumable(_again(recipe, overrides, workers)):
+            summary = pack(loaded, workers=workers, replace=replace, progress=progress)
+    finally:
+        progress.close()
+    if json_output:
+        out(summary.to_json())
+    else:
+        summary.show(console())
+
+
+def _again(recipe: RecipePath, overrides: Overrides, workers: Workers) -> list[str]:
+    options = [word for override in overrides or () for word in ("--set", override)]
+    return ["octomed", "pack", str(recipe), *(["--workers", str(workers)] if workers else []), *options]

@@ -1,0 +1,19 @@
+"""`octomed schema`: the recipe's JSON Schema."""
+
+from __future__ import annotations
+
+import json
+
+from octomed.cli.terminal import out
+
+
+def command() -> None:
+    """Print the JSON Schema of a recipe; keys that are not built yet carry `x-status`.
+
+    \b
+    Example, for an editor that completes keys:
+      octomed schema > octomed.schema.json
+    """
+    from octomed.recipe import schema_json
+
+    out(json.dumps(schema_json(), indent=2, ensure_ascii=False))

@@ -1,0 +1,93 @@
+"""What goes where: data to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from octomed.errors import OctomedError
+from octomed.recipe.problems import RecipeProblems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class Interrupted(OctomedError):
+    """Ctrl-C."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("interrupted: what is finished stands")
+
+
+def out(text: str) -> None:
+    """Print data."""
+    sys.stdout.write(f"{text}\n")
+
+
+def log(text: str) -> None:
+    """Print a note."""
+    sys.stderr.write(f"{text}\n")
+
+
+def console() -> Console:
+    """Return standard output as rich sees it; NO_COLOR is honoured."""
+    return Console(file=sys.stdout, highlight=False, markup=False)
+
+
+@contextlib.contextmanager
+def resumable(command: Sequence[str]) -> Iterator[None]:
+    """Give every error inside the command that goes on where it stopped."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise _with_resume(Interrupted(), command) from None
+    except OctomedError as error:
+        raise _with_resume(error, command) from error.__cause__
+    except Exception as error:
+        _with_resume(error, command)
+        raise
+
+
+def _with_resume(error: Exception, command: Sequence[str]) -> Exception:
+    error.resume = shlex.join(command)  # type: ignore[attr-defined]
+    return error
+
+
+def show_error(error: Exception, *, json_lines: bool) -> None:
+    """Print an error, its hint, and the command that resumes the run."""
+    resume = getattr(error, "resume", None)
+    if json_lines:
+        event = {
+            "event": "error",
+            "message": str(error),
+            "hint": getattr(error, "hint", None),
+            "resume": resume,
+        }
+        log(json.dumps(event, ensure_ascii=False))
+        return
+    parts = list(error.problems) if isinstance(error, RecipeProblems) else [error]
+    screen = Console(stderr=True, highlight=False, markup=False)
+    for part in parts:
+        _say(screen, "error", "bold red", str(part))
+        hint = getattr(part, "hint", None)
+        if hint:
+            _say(screen, "hint", "bold cyan", hint)
+    if resume and getattr(error, "exit_code", 70) != OctomedError.exit_code and not _about_recipe(error):
+        _say(screen, "resume", "bold", f"`{resume}`")
+
+
+def _about_recipe(error: Exception) -> bool:
+    """Tell whether the command would only fail again: the recipe must be mended first."""
+    return isinstance(error, RecipeProblems)
+
+
+def _say(screen: Console, label: str, style: str, text: str) -> None:
+    screen.print(Text.assemble((f"{label}:", style), f" {text}"), soft_wrap=True)

@@ -1,0 +1,241 @@
+"""The closing summary of a run: counts whose sums agree, and where the time went."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+from rich.text import Text
+
+from octomed.report import units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Attributes
+    ----------
+    output : str
+        The output folder.
+    rows, rows_unreadable, rows_without_trace, rows_with_traces : int
+        Rows read, and what became of them.
+    traces, train : int
+        Traces made of the rows, and those packed.
+    rejected : dict of str to int
+        Traces left out, by reason.
+    tokens, supervised_tokens : int
+        In the packs.
+    straddling_tokens : int
+        Tokens that lie partly inside a supervised span, and so are not supervised.
+    packs, lower_bound_packs, capacity : int
+        Packs written, the fewest that the lengths allow, and the tokens a pack holds.
+    bytes_in, bytes_text, bytes_store, bytes_out : int
+        Of the input files, of the rendered text, in the working store, and of the shards.
+    shards, shards_written : int
+        Shards of the run, and those that this call wrote.
+    streams : dict
+        Packs, traces, tokens and shards of each MDS stream.
+    blocks_scanned, blocks_reused : int
+        Blocks that this call scanned, and those that stood.
+    files_skipped : dict of str to str
+        Files left out by `on_bad_file: skip`, with the reason.
+    seconds : dict of str to float
+        By stage.
+    workers : int
+        Threads.
+    tokenizer : str
+        Which path made the token ids.
+    already_done : bool
+        Whether nothing had to be done.
+    next_command : str
+        What to type next.
+    """
+
+    output: str
+    rows: int
+    rows_unreadable: int
+    rows_without_trace: int
+    rows_with_traces: int
+    traces: int
+    train: int
+    rejected: dict[str, int]
+    tokens: int
+    supervised_tokens: int
+    straddling_tokens: int
+    packs: int
+    lower_bound_packs: int
+    capacity: int
+    bytes_in: int
+    bytes_text: int
+    bytes_store: int
+    bytes_out: int
+    shards: int
+    shards_written: int
+    streams: dict[str, dict[str, Any]]
+    blocks_scanned: int
+    blocks_reused: int
+    seconds: dict[str, float]
+    workers: int
+    tokenizer: str
+    already_done: bool
+    files_skipped: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
+        """Read the summary out of a run's `octomed.json`.
+
+        Parameters
+        ----------
+        found : mapping
+            The file's value.
+        output : str
+            The folder, as the user calls it.
+        already_done : bool
+            Whether this call found the run finished.
+        """
+        counts, run = found["counts"], found["run"]
+        shards = sum(stream["shards"] for stream in found["streams"].values())
+        return cls(
+            output=output,
+            **{name: counts[name] for name in ("rows", "rows_unreadable", "rows_without_trace")},
+            rows_with_traces=counts["rows_with_traces"],
+            **{name: counts[name] for name in ("traces", "train", "tokens", "supervised_tokens")},
+            rejected={reason: number for reason, number in counts["rejected"].items() if number},
+            straddling_tokens=counts["straddling"],
+            packs=counts["packs"],
+            lower_bound_packs=counts["packs_lower_bound"],
+            capacity=counts["capacity"],
+            bytes_in=run["bytes_in"],
+            bytes_text=counts["bytes_text"],
+            bytes_store=run["bytes_store"],
+            bytes_out=counts["bytes_out"],
+            shards=shards,
+            shards_written=0 if already_done else run["shards_written"],
+            streams=found["streams"],
+            blocks_scanned=0 if already_done else run["blocks_scanned"],
+            blocks_reused=run["blocks_reused"] + (run["blocks_scanned"] if already_done else 0),
+            seconds={} if already_done else run["seconds"],
+            workers=run["workers"],
+            tokenizer=found["tokenizer"]["path"],
+            already_done=already_done,
+            files_skipped=counts["files_skipped"],
+        )
+
+    @property
+    def sums_agree(self) -> bool:
+        """Whether every row and every trace is accounted for."""
+        rows = self.rows_unreadable + self.rows_without_trace + self.rows_with_traces
+        return rows == self.rows and self.train + sum(self.rejected.values()) == self.traces
+
+    @property
+    def fill(self) -> float:
+        """Share of the packs' capacity that holds tokens."""
+        return self.tokens / (self.packs * self.capacity) if self.packs else 0.0
+
+    @property
+    def gap(self) -> int:
+        """Packs above the lower bound."""
+        return self.packs - self.lower_bound_packs
+
+    @property
+    def total_seconds(self) -> float:
+        """All stages together."""
+        return sum(self.seconds.values())
+
+    @property
+    def next_command(self) -> str:
+        """What to type next."""
+        return f"octomed verify {self.output}"
+
+    def values(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        derived = {name: getattr(self, name) for name in ("sums_agree", "fill", "gap", "next_command")}
+        return asdict(self) | derived
+
+    def to_json(self) -> str:
+        """Return one JSON object on one line."""
+        return json.dumps(self.values(), ensure_ascii=False)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Return what is shown: a label and a value each."""
+        return [*self._lines_in(), *self._lines_out(), *self._lines_work()]
+
+    def plain(self) -> str:
+        """Return the summary as text."""
+        width = max(len(label) for label, _ in self.lines())
+        rows = [f"  {label.ljust(width)}  {value}" for label, value in self.lines()]
+        return "\n".join([self._title(), *rows, f"next: {self.next_command}"])
+
+    def show(self, console: Console) -> None:
+        """Print the summary: a table on a terminal, text elsewhere."""
+        if not console.is_terminal:
+            console.print(Text(self.plain()), soft_wrap=True)
+            return
+        table = Table(title=self._title(), title_justify="left", show_header=False, box=None, padding=(0, 2))
+        table.add_column(style="dim")
+        table.add_column()
+        for label, value in self.lines():
+            table.add_row(label, Text(value))
+        console.print(table)
+        console.print(Text(f"next: `{self.next_command}`"))
+
+    def _title(self) -> str:
+        if self.already_done:
+            return f"nothing to do: the run in `{self.output}` is complete"
+        return f"packed {units.count(self.train)} traces into `{self.output}`"
+
+    def _lines_in(self) -> list[tuple[str, str]]:
+        lines = [("rows read", units.count(self.rows))]
+        for label, number in (
+            ("  with traces", self.rows_with_traces),
+            ("  without a trace", self.rows_without_trace),
+            ("  unreadable", self.rows_unreadable),
+        ):
+            lines += [(label, units.count(number))] if number else []
+        lines += [(f"file skipped: {file}", reason) for file, reason in self.files_skipped.items()]
+        lines.append(("traces made", units.count(self.traces)))
+        lines.append(("  packed", units.count(self.train)))
+        lines += [
+            (f"  rejected: {reason}", units.count(number)) for reason, number in sorted(self.rejected.items())
+        ]
+        return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
+
+    def _lines_out(self) -> list[tuple[str, str]]:
+        supervised = self.supervised_tokens / self.tokens if self.tokens else 0.0
+        tokens = f"{units.count(self.tokens)}, {units.percent(supervised)} supervised"
+        bound = "the lower bound" if self.gap == 0 else f"{units.count(self.gap)} above the lower bound"
+        size = f"{units.count(self.packs)} of {units.count(self.capacity)} tokens"
+        packs = f"{size}, fill {units.percent(self.fill)}, {bound}"
+        streams = ", ".join(
+            f"`{name}` {units.count(stream['packs'])}" for name, stream in self.streams.items()
+        )
+        sizes = f"{units.bytes_of(self.bytes_in)} in, {units.bytes_of(self.bytes_store)} store"
+        return [
+            ("tokens", tokens),
+            ("  straddling", f"{units.count(self.straddling_tokens)} on the edge of a span, not supervised"),
+            ("packs", packs),
+            ("streams", streams),
+            ("shards", f"{units.count(self.shards)}, {units.count(self.shards_written)} written now"),
+            ("bytes", f"{sizes}, {units.bytes_of(self.bytes_out)} out"),
+            ("tokenizer", self.tokenizer),
+        ]
+
+    def _lines_work(self) -> list[tuple[str, str]]:
+        blocks = f"{units.count(self.blocks_scanned)} scanned, {units.count(self.blocks_reused)} reused"
+        if not self.seconds:
+            return [("blocks", blocks)]
+        stages = ", ".join(f"{name} {units.seconds(spent)}" for name, spent in self.seconds.items())
+        speed = units.rate(self.traces / self.total_seconds) if self.total_seconds else "0"
+        workers = f"{self.workers} worker" + ("" if self.workers == 1 else "s")
+        return [
+            ("blocks", blocks),
+            ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
+        ]
