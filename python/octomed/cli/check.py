@@ -1,4 +1,4 @@
-"""`octomed check`: is the recipe right, and are its files there?"""
+"""`octomed check`: the recipe is right and its files are there, or what is not is named."""
 
 from __future__ import annotations
 

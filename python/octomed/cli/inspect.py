@@ -12,7 +12,7 @@ from octomed.cli.terminal import console, out
 from octomed.errors import RecipeError
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     target: Annotated[
         Path,
         typer.Argument(
@@ -50,6 +50,7 @@ def command(
     """
     from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
     from octomed.recipe import load_recipe
+    from octomed.report.inspection import show_view, view_json
 
     if target.is_dir():
         if trace is not None:
@@ -63,11 +64,11 @@ def command(
     else:
         raise RecipeError("what to show of this recipe?", "give `--source NAME --row N`")
     screen = console()
-    for inspection in found:
+    for view in found:
         if json_output:
-            out(inspection.to_json())
+            out(view_json(view))
         else:
-            inspection.show(screen)
+            show_view(view, screen)
 
 
 def _trace_id(text: str) -> int:

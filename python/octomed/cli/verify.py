@@ -1,26 +1,27 @@
-"""`octomed verify`: is every byte of a finished run as it should be?"""
+"""`octomed verify`: every byte of a finished run is as it should be, or is named."""
 
 from __future__ import annotations
 
-from octomed.cli.options import AsJson, RunPath
+import os
+
+from octomed.cli.options import AsJson, RunPath, Workers
 from octomed.cli.terminal import out
 from octomed.errors import DataError
 
 
-def command(output: RunPath, json_output: AsJson = False) -> None:
+def command(output: RunPath, workers: Workers = None, json_output: AsJson = False) -> None:
     """Check a run: hashes, offsets, token range, loss spans, counts. Exit code 3 when something is wrong.
 
     \b
     Examples:
       octomed verify runs/quickstart
-      octomed verify runs/quickstart --json | jq .problems
+      octomed verify runs/quickstart --json | jq .findings
     """
     from octomed.pipeline.verify import verify
+    from octomed.report.findings import findings_json, findings_text
 
-    findings = verify(output)
-    out(findings.to_json() if json_output else findings.plain())
-    if not findings.ok:
-        message = f"{len(findings.problems)} things are wrong with `{output}`"
-        raise DataError(
-            message, "pack it again: only shards that are gone or changed in size are written anew"
-        )
+    verified = verify(output, workers=workers or os.cpu_count() or 1)
+    out(findings_json(output, verified) if json_output else findings_text(output, verified))
+    if verified.findings:
+        message = f"`{output}` is not as it should be: {len(verified.findings)} findings"
+        raise DataError(message, "pack it again with `--replace`; the blocks that stand are used again")

@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from octomed.report.findings import Finding, Findings
-from octomed.report.inspection import Inspection, Piece
 from octomed.report.progress import JsonProgress, LineProgress, LiveProgress, Progress, SilentProgress
 from octomed.report.summary import Summary
 
-__all__ = [
-    "Finding",
-    "Findings",
-    "Inspection",
-    "JsonProgress",
-    "LineProgress",
-    "LiveProgress",
-    "Piece",
-    "Progress",
-    "SilentProgress",
-    "Summary",
-]
+__all__ = ["JsonProgress", "LineProgress", "LiveProgress", "Progress", "SilentProgress", "Summary"]

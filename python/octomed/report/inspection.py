@@ -1,85 +1,88 @@
-"""A trace or a pack to look at: its text with the supervised tokens marked, its lengths, where it is from."""
+"""A trace to look at: its text with the supervised tokens marked, its lengths, where it is from."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+from octomed.report import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
+    from octomed.pipeline.inspect import TraceView
+
 OPEN, CLOSE = "⟦", "⟧"
 """Marks round supervised text, because colour alone says nothing on paper or to a screen reader."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of tokens that are all supervised, or all not.
-
-    Attributes
-    ----------
-    text : str
-        The decoded tokens.
-    tokens : int
-        How many.
-    supervised : bool
-        Whether the model learns them.
-    """
-
-    text: str
-    tokens: int
-    supervised: bool
+def show_view(view: TraceView, console: Console) -> None:
+    """Print where a trace is from, its lengths, and its text: supervised text in brackets, and in green."""
+    console.print(Text(view.place, style="bold"), soft_wrap=True)
+    for name, value in _facts(view):
+        console.print(Text(f"  {name.ljust(8)}  {value}"), soft_wrap=True)
+    if view.token_ids:
+        console.print(Text.assemble(*_styled(view)), soft_wrap=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """One thing to look at.
+def view_json(view: TraceView) -> str:
+    """Return one JSON object on one line."""
+    values = {
+        "place": view.place,
+        "verdict": view.verdict,
+        "trace_id": view.trace_id,
+        "at": view.at,
+        "tokens": len(view.token_ids),
+        "supervised": view.supervised,
+        "loss_spans": view.loss_spans,
+        "token_ids": view.token_ids,
+        "pieces": [{"text": text, "supervised": supervised} for text, supervised in pieces(view)],
+    }
+    return json.dumps(values, ensure_ascii=False)
 
-    Attributes
-    ----------
-    title : str
-        What it is: `row 12 of source medqa, response 3`.
-    facts : dict
-        Lengths, verdict, provenance: shown as a list, in this order.
-    pieces : tuple of Piece
-        The text in order; empty where there is none.
-    """
 
-    title: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    pieces: tuple[Piece, ...] = ()
-
-    def to_json(self) -> str:
-        """Return one JSON object on one line."""
-        return json.dumps(asdict(self), ensure_ascii=False)
-
-    def show(self, console: Console) -> None:
-        """Print title, facts and text; supervised text stands in brackets, and in green on a terminal."""
-        console.print(Text(self.title, style="bold"), soft_wrap=True)
-        width = max((len(name) for name in self.facts), default=0)
-        for name, value in self.facts.items():
-            console.print(Text(f"  {name.ljust(width)}  {value}"), soft_wrap=True)
-        if self.pieces:
-            console.print(Text.assemble(*self._styled()), soft_wrap=True)
-
-    def _styled(self) -> Iterator[str | tuple[str, str]]:
-        for piece in self.pieces:
-            shown = printable(piece.text)
-            yield (f"{OPEN}{shown}{CLOSE}", "green") if piece.supervised else shown
+def pieces(view: TraceView) -> Iterator[tuple[str, bool]]:
+    """Yield the text in stretches that are all supervised, or all not."""
+    end = 0
+    for begin, stop in view.loss_spans:
+        if begin > end:
+            yield _decoded(view, end, begin), False
+        yield _decoded(view, begin, stop), True
+        end = stop
+    if end < len(view.token_texts):
+        yield _decoded(view, end, len(view.token_texts)), False
 
 
 def printable(text: str) -> str:
-    """Return text whose control characters cannot steer a terminal: `\\x1b` for escape."""
-    return "".join(
-        character if character in "\n\t" or character.isprintable() else _escaped(character)
-        for character in text
-    )
+    r"""Return text whose control characters cannot steer a terminal: `\x1b` for escape."""
+    return "".join(_shown(character) for character in text)
 
 
-def _escaped(character: str) -> str:
-    return character if character == "\u3000" else character.encode("unicode_escape").decode("ascii")
+def _shown(character: str) -> str:
+    if character in "\n\t" or character.isprintable() or (character.isspace() and character > "\x7f"):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _decoded(view: TraceView, begin: int, end: int) -> str:
+    return b"".join(view.token_texts[begin:end]).decode("utf-8", "replace")
+
+
+def _facts(view: TraceView) -> Iterator[tuple[str, str]]:
+    yield "verdict", view.verdict
+    if view.trace_id is not None:
+        yield "trace id", str(view.trace_id)
+    if view.at is not None:
+        yield "packed", view.at
+    if view.token_ids:
+        supervised = f"{units.count(view.supervised)} supervised in {len(view.loss_spans)} spans"
+        yield "tokens", f"{units.count(len(view.token_ids))}, {supervised}"
+
+
+def _styled(view: TraceView) -> Iterator[str | tuple[str, str]]:
+    for text, supervised in pieces(view):
+        yield (f"{OPEN}{printable(text)}{CLOSE}", "green") if supervised else printable(text)

@@ -27,5 +27,6 @@ def plan_lines(plan: Plan, estimate: Estimate) -> Iterator[str]:
     yield f"tokens    about {units.count(estimate.tokens)}"
     yield f"tasks     {units.count(estimate.tasks)}, of which {units.count(estimate.tasks_standing)} stand"
     store, output = units.bytes_of(estimate.store_bytes), units.bytes_of(estimate.output_bytes)
-    yield f"disk      about {store} for the store, {output} for the output; {units.bytes_of(estimate.free_bytes)} free"
+    free = units.bytes_of(estimate.free_bytes)
+    yield f"disk      about {store} for the store, {output} for the output; {free} free"
     yield f"time      about {units.seconds(estimate.seconds)}"
