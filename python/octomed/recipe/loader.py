@@ -44,7 +44,7 @@ def load_recipe(
     document = read_document(file, str(path))
     apply_overrides(document, overrides)
     _check_shape(document)
-    folder = file.absolute().parent
+    folder = file.resolve().parent
     values, problems = expanded(document, folder)
     problems = [*document.problems, *problems, *_repeated_names(document)]
     written = _validate(document.values, document, problems)

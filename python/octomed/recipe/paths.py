@@ -66,8 +66,14 @@ def expand(text: str) -> tuple[str, list[str]]:
 
 
 def absolute(path: str, folder: Path) -> str:
-    """Return the path from `/`, `~` expanded; `..` stays, because a link may stand before it."""
-    return os.path.join(folder, os.path.expanduser(path))
+    """Return the path from `/`, `~` expanded.
+
+    A `..` at its front climbs from the folder; a later one stays, because a link may stand before it.
+    """
+    path = os.path.expanduser(path)
+    while path.startswith("../"):
+        folder, path = folder.parent, path[3:].lstrip("/")
+    return os.path.join(folder, path)
 
 
 def _names_a_file(path: str, way: Keys, folder: Path) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -55,8 +57,6 @@ class Summary:
         Which path made the token ids.
     already_done : bool
         Whether nothing had to be done.
-    next_command : str
-        What to type next.
     """
 
     output: str
@@ -153,7 +153,13 @@ class Summary:
     @property
     def next_command(self) -> str:
         """What to type next."""
-        return f"octomed verify {self.output}"
+        return shlex.join(["octomed", "verify", self.folder])
+
+    @property
+    def folder(self) -> str:
+        """The output folder, from the working directory where it lies below that."""
+        inside = Path(self.output).is_relative_to(Path.cwd())
+        return str(Path(self.output).relative_to(Path.cwd())) if inside else self.output
 
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -189,8 +195,8 @@ class Summary:
 
     def _title(self) -> str:
         if self.already_done:
-            return f"nothing to do: the run in `{self.output}` is complete"
-        return f"packed {units.count(self.train)} traces into `{self.output}`"
+            return f"nothing to do: the run in `{self.folder}` is complete"
+        return f"packed {units.count(self.train)} traces into `{self.folder}`"
 
     def _lines_in(self) -> list[tuple[str, str]]:
         lines = [("rows read", units.count(self.rows))]
