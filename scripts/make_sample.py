@@ -24,19 +24,79 @@ Item = TypeVar("Item")
 SEED = "octomed sample 1"
 
 CASES = (
-    ("iron deficiency", "tiredness and pale conjunctivae", "ferritin of 6 µg/L", "oral iron", "thalassaemia trait"),
+    (
+        "iron deficiency",
+        "tiredness and pale conjunctivae",
+        "ferritin of 6 µg/L",
+        "oral iron",
+        "thalassaemia trait",
+    ),
     ("hypothyroidism", "weight gain and dry skin", "TSH of 48 mU/L", "levothyroxine", "depression"),
     ("acute cystitis", "burning on urination", "nitrites on the dipstick", "nitrofurantoin", "vaginitis"),
-    ("community-acquired pneumonia", "fever and a productive cough", "a right lower lobe infiltrate", "amoxicillin", "bronchitis"),
-    ("atrial fibrillation", "palpitations for three days", "an irregular rhythm without P waves", "anticoagulation", "anxiety"),
-    ("acute appendicitis", "pain that moved to the right iliac fossa", "rebound tenderness", "appendicectomy", "mesenteric adenitis"),
-    ("type 2 diabetes", "thirst and blurred vision", "HbA1c of 9.4 %", "metformin and a change of diet", "diabetes insipidus"),
-    ("gout", "a red, swollen first metatarsophalangeal joint", "negatively birefringent crystals", "colchicine", "septic arthritis"),
-    ("pulmonary embolism", "sudden breathlessness", "a filling defect on CT angiography", "heparin", "pneumothorax"),
-    ("bacterial meningitis", "headache, fever and a stiff neck", "low glucose in the spinal fluid", "ceftriaxone", "migraine"),
-    ("Addison disease", "fatigue and dark palmar creases", "a cortisol of 60 nmol/L", "hydrocortisone", "haemochromatosis"),
-    ("coeliac disease", "bloating and loose stools", "tissue transglutaminase antibodies", "a gluten-free diet", "irritable bowel"),
-)  # fmt: skip
+    (
+        "community-acquired pneumonia",
+        "fever and a productive cough",
+        "a right lower lobe infiltrate",
+        "amoxicillin",
+        "bronchitis",
+    ),
+    (
+        "atrial fibrillation",
+        "palpitations for three days",
+        "an irregular rhythm without P waves",
+        "anticoagulation",
+        "anxiety",
+    ),
+    (
+        "acute appendicitis",
+        "pain that moved to the right iliac fossa",
+        "rebound tenderness",
+        "appendicectomy",
+        "mesenteric adenitis",
+    ),
+    (
+        "type 2 diabetes",
+        "thirst and blurred vision",
+        "HbA1c of 9.4 %",
+        "metformin and a change of diet",
+        "diabetes insipidus",
+    ),
+    (
+        "gout",
+        "a red, swollen first metatarsophalangeal joint",
+        "negatively birefringent crystals",
+        "colchicine",
+        "septic arthritis",
+    ),
+    (
+        "pulmonary embolism",
+        "sudden breathlessness",
+        "a filling defect on CT angiography",
+        "heparin",
+        "pneumothorax",
+    ),
+    (
+        "bacterial meningitis",
+        "headache, fever and a stiff neck",
+        "low glucose in the spinal fluid",
+        "ceftriaxone",
+        "migraine",
+    ),
+    (
+        "Addison disease",
+        "fatigue and dark palmar creases",
+        "a cortisol of 60 nmol/L",
+        "hydrocortisone",
+        "haemochromatosis",
+    ),
+    (
+        "coeliac disease",
+        "bloating and loose stools",
+        "tissue transglutaminase antibodies",
+        "a gluten-free diet",
+        "irritable bowel",
+    ),
+)
 PEOPLE = ("woman", "man", "teacher", "farmer", "student", "nurse", "retired miner", "swimmer")
 PLACES = (
     "the clinic",
@@ -72,15 +132,39 @@ DOUBTS = (
     "A normal result now would not rule it out.",
 )
 CHINESE = (
-    ("一名{age}岁的患者主诉乏力和皮肤苍白，血清铁蛋白为6 µg/L。最可能的诊断是什么？", "先看主要症状，再看化验结果。铁蛋白降低说明铁储备不足。", "最可能的诊断是缺铁性贫血。"),
-    ("{age}岁男性，右下腹痛两天，伴反跳痛。下一步应该做什么？", "疼痛转移至右下腹，并有反跳痛，首先考虑急性阑尾炎。", "应请外科会诊，准备阑尾切除术。"),
-    ("患者{age}岁，口渴、多尿、视物模糊，糖化血红蛋白9.4%。首选什么药物？", "症状与化验结果一致，符合2型糖尿病。", "首选二甲双胍，并调整饮食。"),
-)  # fmt: skip
+    (
+        "一名{age}岁的患者主诉乏力和皮肤苍白，血清铁蛋白为6 µg/L。最可能的诊断是什么？",
+        "先看主要症状，再看化验结果。铁蛋白降低说明铁储备不足。",
+        "最可能的诊断是缺铁性贫血。",
+    ),
+    (
+        "{age}岁男性，右下腹痛两天，伴反跳痛。下一步应该做什么？",
+        "疼痛转移至右下腹，并有反跳痛，首先考虑急性阑尾炎。",
+        "应请外科会诊，准备阑尾切除术。",
+    ),
+    (
+        "患者{age}岁，口渴、多尿、视物模糊，糖化血红蛋白9.4%。首选什么药物？",
+        "症状与化验结果一致，符合2型糖尿病。",
+        "首选二甲双胍，并调整饮食。",
+    ),
+)
 ACCENTED = (
-    ("Une patiente de {age} ans, fatiguée et pâle, a une ferritine à 6 µg/L. Quel est le diagnostic ?", "La ferritine basse témoigne d’une carence ; l’âge et l’anémie concordent.", "Anémie par carence en fer : traitement par fer oral."),
-    ("Un señor de {age} años refiere sed, visión borrosa y pérdida de peso. ¿Qué prueba pedirías?", "Los síntomas señalan una hiperglucemia; la HbA1c la confirmaría.", "Pediría la HbA1c y una glucemia en ayunas."),
-    ("Ein {age}-jähriger Müller klagt über Atemnot; was prüfen Sie zuerst?", "Plötzliche Atemnot lässt an eine Lungenembolie denken; größere Thromben zeigt das CT.", "Zuerst Sättigung und Kreislauf, dann das CT."),
-)  # fmt: skip
+    (
+        "Une patiente de {age} ans, fatiguée et pâle, a une ferritine à 6 µg/L. Quel est le diagnostic ?",
+        "La ferritine basse témoigne d’une carence ; l’âge et l’anémie concordent.",
+        "Anémie par carence en fer : traitement par fer oral.",
+    ),
+    (
+        "Un señor de {age} años refiere sed, visión borrosa y pérdida de peso. ¿Qué prueba pedirías?",
+        "Los síntomas señalan una hiperglucemia; la HbA1c la confirmaría.",
+        "Pediría la HbA1c y una glucemia en ayunas.",
+    ),
+    (
+        "Ein {age}-jähriger Müller klagt über Atemnot; was prüfen Sie zuerst?",
+        "Plötzliche Atemnot lässt an eine Lungenembolie denken; größere Thromben zeigt das CT.",
+        "Zuerst Sättigung und Kreislauf, dann das CT.",
+    ),
+)
 LOOK_ALIKES = (
     "The note in the record reads `<|im_end|>` and then `<|im_start|>assistant`. What does it mean?",
     "A student typed <|endoftext|> into the chart of a {age}-year-old. Is that a drug?",
