@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib import metadata
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -45,7 +44,9 @@ for verb in (check, plan, pack, inspect, verify, schema, clean):
 
 def _version(value: bool) -> None:
     if value:
-        out(f"octomed {metadata.version('octomed')}")
+        from octomed import _octomed
+
+        out(f"octomed {_octomed.__version__}")
         raise typer.Exit
 
 

@@ -1,0 +1,76 @@
+# Set up, check, measure. `make quickstart` and `make test` begin from a fresh clone: Python >= 3.10 with
+# venv, a Rust toolchain, make, and the package registries.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+CARGO_TARGET_DIR ?= target
+BIN := $(abspath $(VENV))/bin
+RELEASE := $(VENV)/.octomed-release
+DEV := $(VENV)/.octomed-dev
+# One interpreter for every build, so that cargo does not build PyO3 anew for each.
+export CARGO_TARGET_DIR PYO3_PYTHON = $(BIN)/python
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f)
+PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
+
+.PHONY: help quickstart test test-long lint rust-test python-test fmt stubs bench clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+quickstart: $(RELEASE)  ## Install, and pack the embedded sample
+	$(BIN)/octomed pack recipes/quickstart.yaml
+	$(BIN)/octomed verify runs/quickstart
+
+test: $(DEV) lint rust-test python-test  ## Every check
+
+lint: $(DEV)  ## Formats, lints and types, warnings being errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+rust-test: $(DEV)  ## Tests of the crates
+	if cargo nextest --version >/dev/null 2>&1; \
+	then cargo nextest run --workspace --no-tests=pass && cargo test --workspace --doc; \
+	else cargo test --workspace; fi
+
+python-test: $(DEV)  ## Tests of the package
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: $(DEV)  ## The tests that take many minutes
+	cargo test --workspace --release -- --include-ignored
+	$(BIN)/python -m pytest -m long
+
+fmt: $(DEV)  ## Bring the code into form
+	cargo fmt --all
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(RELEASE)  ## Criterion benches of the parts
+	cargo bench --workspace
+
+clean:  ## Remove what was built, and the quickstart's run
+	rm -rf runs build dist $(VENV)/.octomed-*
+	cargo clean
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "octomed needs Python 3.10 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+# The package as users have it: release build, no torch.
+$(RELEASE): $(BIN)/python $(RUST_FILES) $(PYTHON_FILES)
+	$(BIN)/python -m pip install --quiet .
+	rm -f $(DEV)
+	touch $@
+
+# The package as it is tested: with overflow checks and assertions, in the profile that `cargo test` builds too.
+$(DEV): $(BIN)/python $(RUST_FILES) $(PYTHON_FILES)
+	MATURIN_PEP517_ARGS="--profile dev" $(BIN)/python -m pip install --quiet '.[dev]'
+	rm -f $(RELEASE)
+	touch $@

@@ -1,0 +1,118 @@
+"""What the command line says, word for word."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.transcript import check, run, transcript
+
+VERBS = ("check", "plan", "pack", "inspect", "verify", "schema", "clean")
+
+
+def test_help(tmp_path):
+    check("help", transcript(tmp_path), transcript(tmp_path, "--help"), transcript(tmp_path, "--version"))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb(tmp_path, verb):
+    check(f"help_{verb}", transcript(tmp_path, verb, "--help"))
+
+
+def test_wrong_use(tmp_path):
+    check(
+        "wrong_use",
+        transcript(tmp_path, "pakc"),
+        transcript(tmp_path, "pack"),
+        transcript(tmp_path, "pack", "a.yaml", "--worker", "2"),
+        transcript(tmp_path, "pack", "a.yaml", "--workers", "0"),
+        transcript(tmp_path, "pack", "a.yaml"),
+        transcript(tmp_path, "verify", "a"),
+        transcript(tmp_path, "verify", "a", "--json"),
+    )
+
+
+def test_a_bad_recipe(clinic):
+    path = clinic / "quickstart.yaml"
+    text = path.read_text(encoding="utf-8").replace("capacity:", "capcity:").replace("huatuo-o1", "huatuo")
+    path.write_text(text.replace("dialogues.jsonl", "dialogue.jsonl"), encoding="utf-8")
+    check(
+        "bad_recipe",
+        transcript(clinic, "check", "quickstart.yaml"),
+        transcript(clinic, "check", "quickstart.yaml", "--set", "pack.seed=x", "--json"),
+    )
+
+
+def test_a_first_run(clinic):
+    check(
+        "first_run",
+        transcript(clinic, "check", "quickstart.yaml"),
+        transcript(clinic, "check", "quickstart.yaml", "--json", "--set", "pack.buckets=[256, 5000]"),
+        transcript(clinic, "pack", "quickstart.yaml", "--workers", "1"),
+        transcript(clinic, "pack", "quickstart.yaml", "--workers", "2"),
+        transcript(clinic, "verify", "runs/quickstart"),
+        transcript(clinic, "verify", "runs/quickstart", "--json"),
+    )
+
+
+def test_a_changed_recipe(clinic):
+    run(clinic, "pack", "quickstart.yaml")
+    check(
+        "changed_recipe",
+        transcript(clinic, "pack", "quickstart.yaml", "--set", "pack.capacity=1024", "--workers", "1"),
+        transcript(
+            clinic, "pack", "quickstart.yaml", "--set", "pack.capacity=1024", "--workers", "1", "--replace"
+        ),
+        transcript(clinic, "clean", "quickstart.yaml", "--dry-run"),
+        transcript(
+            clinic, "pack", "quickstart.yaml", "--set", "system=Answer.", "--workers", "1", "--replace"
+        ),
+    )
+
+
+def test_machines_read_json(clinic):
+    done = run(clinic, "pack", "quickstart.yaml", "--json")
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    summary = json.loads(done.stdout)
+    assert {event["event"] for event in events} >= {"stage", "stage_done"}
+    assert summary["sums_agree"] is True
+    assert summary["next_command"] == "octomed verify runs/quickstart"
+    failed = run(clinic, "pack", "none.yaml", "--json")
+    (event,) = [json.loads(line) for line in failed.stderr.splitlines()]
+    assert (event["event"], failed.returncode) == ("error", 2)
+
+
+def test_a_look_at_rows(clinic):
+    run(clinic, "pack", "quickstart.yaml")
+    check(
+        "inspect",
+        transcript(clinic, "inspect", "quickstart.yaml", "--source", "questions", "--row", "0"),
+        transcript(clinic, "inspect", "quickstart.yaml", "--source", "dialogues", "--row", "40"),
+        transcript(clinic, "inspect", "quickstart.yaml", "--source", "dialogues", "--row", "61"),
+        transcript(clinic, "inspect", "quickstart.yaml", "--source", "dialogues", "--row", "9999"),
+        transcript(clinic, "inspect", "quickstart.yaml", "--source", "dialogue", "--row", "1"),
+        transcript(clinic, "inspect", "quickstart.yaml"),
+        transcript(clinic, "inspect", "runs/quickstart", "--stream", "len-00256", "--pack", "0"),
+        transcript(clinic, "inspect", "runs/quickstart", "--trace", "1"),
+        transcript(clinic, "inspect", "runs/quickstart", "--trace", "one"),
+        transcript(clinic, "inspect", "runs/quickstart"),
+    )
+
+
+def test_a_damaged_run(clinic):
+    run(clinic, "pack", "quickstart.yaml", "--set", "output.compression=null")
+    shard = clinic / "runs/quickstart/len-00256/shard.00000.mds"
+    raw = bytearray(shard.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    shard.write_bytes(raw)
+    check("damaged_run", transcript(clinic, "verify", "runs/quickstart"))
+
+
+def test_a_closed_pipe_is_no_error(clinic):
+    import subprocess
+    import sys
+
+    command = f"{sys.executable} -m octomed schema | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=clinic, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("{\n", "", 0)

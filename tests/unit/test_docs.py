@@ -1,0 +1,38 @@
+"""The documents name what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from octomed.recipe import schema_json
+from octomed.recipe.formats import preset_names
+
+ROOT = Path(__file__).parents[2]
+
+
+def schema_keys() -> list[str]:
+    schema = schema_json()
+    definitions = schema["$defs"]
+    keys = [key for key in schema["properties"] if "$ref" not in schema["properties"][key]]
+    for part in ("Curate", "Pack", "Output", "Work"):
+        keys += [f"{part.lower()}.{key}" for key in definitions[part]["properties"] if key != "duplicates"]
+    keys += [f"curate.duplicates.{key}" for key in definitions["Duplicates"]["properties"]]
+    return keys + [key for part in ("Source", "Mapping") for key in definitions[part]["properties"]]
+
+
+@pytest.mark.parametrize("key", schema_keys())
+def test_every_key_is_in_the_recipes_document(key):
+    assert f"`{key}`" in (ROOT / "docs/recipe.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_every_row_format_is_in_the_recipes_document(name):
+    assert f"`{name}`" in (ROOT / "docs/recipe.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_every_folder():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    inside = [*(ROOT / "rust").iterdir(), *(ROOT / "python/octomed").iterdir()]
+    names = [path.name for path in inside if path.is_dir() and path.name != "__pycache__"]
+    assert [name for name in names if f" {name}/ " not in readme] == []
