@@ -33,6 +33,3 @@ impl Numbering {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -29,6 +29,11 @@ pub struct ArrowCutter {
 }
 
 impl ArrowCutter {
+    /// Rows of the task so far, refused ones counted: the next task's row numbers go on there.
+    pub fn rows(&self) -> u64 {
+        self.row - self.first_row
+    }
+
     /// A cutter for a task whose first row has number `first_row` in its file. A block is cut when the
     /// values of its mapped columns reach `target` bytes.
     pub fn new(mapping: &Mapping, first_row: u64, target: u64) -> Self {

@@ -39,6 +39,11 @@ enum State {
 }
 
 impl JsonArrayCutter {
+    /// Rows of the task so far, refused ones counted: the next task's row numbers go on there.
+    pub fn rows(&self) -> u64 {
+        self.row
+    }
+
     /// A cutter for a whole file. A block is cut when its rows reach `target` bytes.
     pub fn new(target: u64) -> Self {
         Self {

@@ -107,6 +107,11 @@ impl JsonLinesCutter {
         Ok(last.or_else(|| self.pending.cut(self.last_end)))
     }
 
+    /// Rows of the task so far, blank lines counted: the next task's row numbers go on there.
+    pub fn rows(&self) -> u64 {
+        self.ordinal
+    }
+
     fn end_line(&mut self) -> Option<Block> {
         if self.skipping {
             self.skipping = false;

@@ -5,6 +5,8 @@
 //! is bounded, and every fault has its byte.
 
 mod string;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 

@@ -1,1 +1,121 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::error::TraceError;
+
+use super::Mapping;
+
+fn message(json: &str) -> String {
+    Mapping::from_json(json)
+        .expect_err("the mapping is wrong")
+        .to_string()
+}
+
+#[test]
+fn wrong_mappings_are_refused_with_a_reason() {
+    let cases = [
+        (r#"{"quesion": "q"}"#, "unknown field `quesion`"),
+        (r#"{"response": "r"}"#, "neither `messages` nor `question`"),
+        (r#"{"question": "q"}"#, "neither `response` nor `responses`"),
+        (
+            r#"{"question": "q", "response": "r", "responses": "r"}"#,
+            "name one of them",
+        ),
+        (
+            r#"{"question": "q", "responses": "r", "reasoning": "t"}"#,
+            "`reasoning` goes with `response`",
+        ),
+        (
+            r#"{"messages": "m", "answer": "a"}"#,
+            "`answer` has no place",
+        ),
+        (
+            r#"{"messages": {"column": "m", "roles": {"bot": "robot"}}}"#,
+            "role `bot` becomes `robot`",
+        ),
+        (
+            r#"{"messages": {"column": "m", "rolle": "x"}}"#,
+            "`column`, `role`, `content` and `roles`",
+        ),
+        (r#"{"question": 3, "response": "r"}"#, "a column is a name"),
+        (r#"{"question": [], "response": "r"}"#, "an empty list"),
+        (r#"{"question": "", "response": "r"}"#, "name is empty"),
+        (
+            r#"{"question": {"any_of": []}, "response": "r"}"#,
+            "name is empty",
+        ),
+        ("[]", "the row mapping is wrong"),
+    ];
+    for (json, reason) in cases {
+        assert!(message(json).contains(reason), "{json}: {}", message(json));
+    }
+}
+
+#[test]
+fn mapped_images_are_refused() {
+    for key in ["images", "image_root"] {
+        let json = format!(r#"{{"question": "q", "response": "r", "{key}": "x"}}"#);
+        let error = Mapping::from_json(&json).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("images are not supported yet: the mapping has `{key}`")
+        );
+        assert!(error.hint().is_some());
+    }
+}
+
+#[test]
+fn the_columns_to_read_are_the_mapped_ones_and_images() {
+    let mapping = Mapping::from_json(
+        r#"{"question": ["q.a", "meta.text"], "options": ["A", "B"], "response": "r (x)", "id": {"any_of": ["no", "n"]}}"#,
+    )
+    .unwrap();
+    let names = [
+        "junk", "r (x)", "image", "meta", "q.a", "q", "A", "B", "n", "text",
+    ];
+    assert_eq!(
+        mapping.columns_of(&names),
+        ["r (x)", "image", "meta", "q.a", "A", "B", "n"]
+    );
+    assert_eq!(mapping.check_columns(&names), Ok(()));
+    let own = Mapping::from_json(r#"{"question": "q", "response": "r", "image_columns": ["pic"]}"#)
+        .unwrap();
+    assert_eq!(own.columns_of(&["image", "pic", "q"]), ["pic", "q"]);
+}
+
+#[test]
+fn a_missing_column_is_named_with_the_nearest() {
+    let mapping =
+        Mapping::from_json(r#"{"question": "Question", "answer": {"any_of": ["a"], "optional": true}, "response": "Respnse"}"#)
+            .unwrap();
+    let error = mapping
+        .check_columns(&["Question", "Complex_CoT", "Response"])
+        .unwrap_err();
+    let TraceError::MissingColumn {
+        column, nearest, ..
+    } = &error
+    else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        (column.as_str(), nearest.as_deref()),
+        ("Respnse", Some("Response"))
+    );
+    assert_eq!(error.hint().unwrap(), "did you mean `Response`?");
+    let error = mapping.check_columns(&["Question", "x", "yy"]).unwrap_err();
+    assert_eq!(
+        error.hint().unwrap(),
+        "its columns are `Question`, `x`, `yy`"
+    );
+}
+
+#[test]
+fn columns_of_one_name_are_named() {
+    let mapping = Mapping::from_json(r#"{"question": "q", "response": "r"}"#).unwrap();
+    let error = mapping
+        .check_columns(&["q", "r", "b", "q", "b", "q"])
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the file has several columns of one name: `b`, `q`"
+    );
+}

@@ -1,0 +1,416 @@
+//! Bad rows, each with its stated result.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use common::{OCTOMED, SHAREGPT, TWO_PARTS, findings, lines, mapping};
+use octomed_trace::{Finding, Numbering, Reason, Refusal, TraceError};
+
+fn refusal(json: &str, line: &[u8]) -> Refusal {
+    let blocks = lines(line, Numbering::ByteOffset, 1 << 30);
+    let mut refusals = Vec::new();
+    blocks[0]
+        .for_each(&mapping(json), |finding| {
+            let Finding::Refused(refusal) = finding else {
+                panic!("{finding:?}")
+            };
+            refusals.push(refusal);
+            Ok::<(), TraceError>(())
+        })
+        .unwrap();
+    assert_eq!(refusals.len(), 1);
+    refusals.remove(0)
+}
+
+#[test]
+fn every_bad_row_has_its_reason_and_place() {
+    const OPTIONS: &str = r#"{"question": "q", "options": ["A", "B"], "response": "r"}"#;
+    let deep = format!("{{\"x\": {}", "[".repeat(100_000));
+    let cases: &[(&str, &[u8], Reason, &str)] = &[
+        (
+            TWO_PARTS,
+            b"{\"q\": \"half a li",
+            Reason::InvalidJson,
+            "byte 16 of the row: the row ends inside a string",
+        ),
+        (
+            TWO_PARTS,
+            b"{\"q\": \"a\x00b\"}",
+            Reason::InvalidJson,
+            "byte 8 of the row: a control character",
+        ),
+        (
+            TWO_PARTS,
+            b"{\"q\": \"\\ud800\"}",
+            Reason::InvalidJson,
+            "lone surrogate",
+        ),
+        (
+            TWO_PARTS,
+            b"{\"x\": \"\\ud800\"}",
+            Reason::InvalidJson,
+            "lone surrogate",
+        ),
+        (
+            TWO_PARTS,
+            deep.as_bytes(),
+            Reason::InvalidJson,
+            "deeper than 128",
+        ),
+        (
+            TWO_PARTS,
+            b"{} {}",
+            Reason::InvalidJson,
+            "something stands behind",
+        ),
+        (
+            TWO_PARTS,
+            b"{\"q\": \"\xc3\x28\"}",
+            Reason::InvalidUtf8,
+            "byte 7 of the row",
+        ),
+        (
+            TWO_PARTS,
+            b"\xff\xfe{\x00}\x00",
+            Reason::InvalidUtf8,
+            "byte 0",
+        ),
+        (TWO_PARTS, b"[]", Reason::NotAnObject, "no object"),
+        (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "no object"),
+        (
+            TWO_PARTS,
+            br#"{"q": "1", "t": "2", "r": "3", "q": "4"}"#,
+            Reason::DuplicateKey,
+            "`q` occurs twice",
+        ),
+        (
+            TWO_PARTS,
+            br#"{"q": "1", "r": "3"}"#,
+            Reason::MissingField,
+            "no `t`",
+        ),
+        (
+            TWO_PARTS,
+            br#"{"q": "1", "t": null, "r": "3"}"#,
+            Reason::NullField,
+            "`t` is null",
+        ),
+        (
+            TWO_PARTS,
+            br#"{"q": "1", "t": "2", "r": 3}"#,
+            Reason::WrongType,
+            "`r` is an integer, text is wanted",
+        ),
+        (
+            TWO_PARTS,
+            br#"{"q": "1", "t": 1e999, "r": ""}"#,
+            Reason::WrongType,
+            "`t` is a number that is not an integer",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "responses": []}"#,
+            Reason::NoResponse,
+            "`responses` is an empty list",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "responses": null}"#,
+            Reason::NoResponse,
+            "or null",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "responses": "one"}"#,
+            Reason::WrongType,
+            "a list of texts is wanted",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "responses": [1]}"#,
+            Reason::WrongType,
+            "`responses` is an integer",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "options": "A. x\nB. y", "responses": ["r"]}"#,
+            Reason::WrongType,
+            "JSON",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "options": {"A": "x", "A": "y"}, "responses": ["r"]}"#,
+            Reason::DuplicateKey,
+            "twice",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "options": [{"letter": "A"}], "responses": ["r"]}"#,
+            Reason::MissingField,
+            "content",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "options": ["a", null, "c"], "responses": ["r"]}"#,
+            Reason::NullField,
+            "letter",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "answer": ["a"], "responses": ["r"]}"#,
+            Reason::WrongType,
+            "`answer` is a list",
+        ),
+        (
+            OPTIONS,
+            br#"{"q": "q", "A": "a", "r": "r"}"#,
+            Reason::MissingField,
+            "no `B`",
+        ),
+        (
+            OPTIONS,
+            br#"{"q": "q", "A": "", "B": "b", "r": "r"}"#,
+            Reason::NullField,
+            "letter",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": []}"#,
+            Reason::NoAssistantTurn,
+            "none of the 0 turns",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "human", "value": "q"}]}"#,
+            Reason::NoAssistantTurn,
+            "none of the 1 turns",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": null}"#,
+            Reason::NullField,
+            "`conversations` is null",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": "hello"}"#,
+            Reason::WrongType,
+            "is text, a list of turns is wanted",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": ["hello"]}"#,
+            Reason::WrongType,
+            "turn 0 of `conversations` is text",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "alien", "value": "q"}]}"#,
+            Reason::WrongType,
+            "turn 0 of `conversations` has a role",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt"}]}"#,
+            Reason::MissingField,
+            "turn 0 of `conversations` has no `value` or `content`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": null}]}"#,
+            Reason::NullField,
+            "turn 0",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "from": "gpt", "value": ""}]}"#,
+            Reason::DuplicateKey,
+            "`from`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": [{"type": "text"}]}]}"#,
+            Reason::MissingField,
+            "no `text`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": [{"type": "tool_use", "text": ""}]}]}"#,
+            Reason::WrongType,
+            "a type",
+        ),
+    ];
+    for (json, line, reason, detail) in cases {
+        let refusal = refusal(json, line);
+        let shown = String::from_utf8_lossy(&line[..line.len().min(90)]).into_owned();
+        assert_eq!(refusal.reason, *reason, "{shown}: {}", refusal.detail);
+        assert!(
+            refusal.detail.contains(detail),
+            "{shown}: {}",
+            refusal.detail
+        );
+    }
+    let met: BTreeSet<&str> = cases
+        .iter()
+        .map(|(_, _, reason, _)| reason.as_str())
+        .collect();
+    let elsewhere = [Reason::RowTooLarge, Reason::WrongColumnCount].map(Reason::as_str);
+    assert_eq!(met.len() + elsewhere.len(), Reason::ALL.len());
+}
+
+#[test]
+fn details_hold_no_values() {
+    let line = br#"{"question": "Jane Roe, born 1950", "answer": {"x": "Jane Roe"}, "responses": ["Jane Roe"]}"#;
+    assert!(!refusal(OCTOMED, line).detail.contains("Jane"));
+    let line = br#"{"conversations": [{"from": "Jane Roe", "value": "q"}]}"#;
+    assert!(!refusal(SHAREGPT, line).detail.contains("Jane"));
+}
+
+#[test]
+fn images_end_the_run_wherever_they_stand() {
+    let cases = [
+        (
+            TWO_PARTS,
+            r#"{"q": "", "t": "", "r": "", "images": ["a.png"]}"#,
+            "column `images` is not empty, at byte 0",
+        ),
+        (
+            TWO_PARTS,
+            r#"{"q": "", "t": "", "r": "", "image": {"bytes": null, "path": "a"}}"#,
+            "column `image`",
+        ),
+        (
+            TWO_PARTS,
+            r#"{"q": "", "t": "", "r": "", "Figure_path": "a"}"#,
+            "column `Figure_path`",
+        ),
+        (
+            SHAREGPT,
+            r#"{"conversations": [{"from": "human", "value": [{"type": "image_url", "image_url": "a"}]}]}"#,
+            "turn 0",
+        ),
+        (
+            SHAREGPT,
+            r#"{"conversations": [{"from": "human", "value": [{"type": null, "image": "a"}]}]}"#,
+            "turn 0",
+        ),
+        (
+            SHAREGPT,
+            r#"{"conversations": [{"from": "human", "value": [{"type": "video"}]}]}"#,
+            "turn 0",
+        ),
+    ];
+    for (json, line, place) in cases {
+        let blocks = lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20);
+        let error = findings(&blocks[0], &mapping(json)).unwrap_err();
+        assert!(matches!(error, TraceError::Images { .. }));
+        assert!(error.to_string().contains(place), "{error}");
+    }
+}
+
+#[test]
+fn empty_image_columns_are_fine() {
+    for empty in [
+        "null",
+        "\"\"",
+        "[]",
+        "[null]",
+        "{\"bytes\": null, \"path\": null}",
+        "[\"\"]",
+        "false",
+    ] {
+        let line = format!(r#"{{"q": "", "t": "", "r": "", "images": {empty}, "image": {empty}}}"#);
+        let blocks = lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20);
+        let found = findings(&blocks[0], &mapping(TWO_PARTS)).unwrap();
+        assert!(found[0].starts_with("Row"), "{empty}: {found:?}");
+    }
+}
+
+fn row(json: &str, line: &str) -> String {
+    let found = findings(
+        &lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20)[0],
+        &mapping(json),
+    )
+    .unwrap();
+    assert_eq!(found.len(), 1);
+    found[0].replace("Row { position: 0, ordinal: 0, ", "")
+}
+
+#[test]
+fn names_may_have_dots_and_several_spellings() {
+    let json = r#"{"question": "a.b", "response": {"any_of": ["r1", "m.deep.r"]}, "answer": "Ground-True Answer"}"#;
+    let nested = r#"{"a": {"b": "q"}, "m": {"deep": {"r": "x"}}, "Ground-True Answer": 7}"#;
+    let literal = r#"{"a.b": "q", "a": {"b": "no"}, "r1": null, "m": {"deep.r": "x"}, "Ground-True Answer": "7"}"#;
+    let encoded = r#"{"a": "{\"b\": \"q\"}", "r1": "x", "Ground-True Answer": "7"}"#;
+    let wanted = "id: None, system: None, body: Question { question: \"q\", options: [], answer: Some(\"7\"), \
+                  responses: [Response { reasoning: None, response: \"x\" }] } }";
+    for line in [nested, literal, encoded] {
+        assert_eq!(row(json, line), wanted, "{line}");
+    }
+}
+
+#[test]
+fn parts_of_a_question_are_joined_and_empty_ones_left_out() {
+    let json = r#"{"question": ["instruction", {"any_of": ["input"], "optional": true}], "response": "output"}"#;
+    let cases = [
+        (
+            r#"{"instruction": "do", "input": "this", "output": ""}"#,
+            r#"question: "do\nthis""#,
+        ),
+        (
+            r#"{"instruction": "do", "input": "", "output": ""}"#,
+            r#"question: "do""#,
+        ),
+        (
+            r#"{"instruction": "do", "input": null, "output": ""}"#,
+            r#"question: "do""#,
+        ),
+        (
+            r#"{"instruction": "", "input": "this", "output": ""}"#,
+            r#"question: "this""#,
+        ),
+        (
+            r#"{"instruction": "do", "output": ""}"#,
+            r#"question: "do""#,
+        ),
+    ];
+    for (line, wanted) in cases {
+        assert!(row(json, line).contains(wanted), "{line}");
+    }
+}
+
+#[test]
+fn the_conversations_system_turn_wins_and_trailing_turns_stay() {
+    let line = r#"{"system": "column", "conversations": [{"from": "system", "value": "turn"},
+        {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+        {"from": "gpt", "value": ""}, {"from": "human", "value": "and?"}]}"#
+        .replace('\n', "");
+    let turn =
+        |role: &str, content: &str| format!("Turn {{ role: \"{role}\", content: \"{content}\" }}");
+    let turns = [
+        turn("user", "ab"),
+        turn("assistant", ""),
+        turn("user", "and?"),
+    ]
+    .join(", ");
+    assert_eq!(
+        row(SHAREGPT, &line),
+        format!("id: None, system: Some(\"turn\"), body: Conversation([{turns}]) }}")
+    );
+}
+
+#[test]
+fn a_null_response_keeps_its_place() {
+    let found = row(
+        OCTOMED,
+        r#"{"question": "q", "responses": ["a", null, ""], "system": ""}"#,
+    );
+    let response = |text: &str| format!("Response {{ reasoning: None, response: \"{text}\" }}");
+    assert!(
+        found.contains(&[response("a"), response(""), response("")].join(", ")),
+        "{found}"
+    );
+    assert!(found.contains("system: None"));
+}

@@ -1,0 +1,385 @@
+//! The fast reader against a slow one: split at line breaks, `serde_json` values, look-ups by name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use std::borrow::Cow;
+
+use common::{OCTOMED, SHAREGPT, all, cases, lines, mapping, refused, shown, text};
+use octomed_trace::{Body, Finding, Numbering, Response, Row, Turn};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// The slow reader's fault only: ours keeps digits, whatever number they make.
+const OUT_OF_RANGE: &str = "number out of range";
+
+/// What the slow reader says of a row: its system message and body, or a reason.
+type Slow = Result<(Option<String>, Body<'static>), &'static str>;
+
+fn text_of(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::Null => Err("null_field"),
+        Value::String(text) => Ok(text.clone()),
+        _ => Err("wrong_type"),
+    }
+}
+
+fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+        Some(Value::Bool(value)) => Ok(Some(value.to_string())),
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        // `serde_json` takes it for a float; it has the digits of an integer.
+        Some(Value::Number(number)) if number.to_string() == "-0.0" => Ok(Some("-0".to_owned())),
+        Some(_) => Err("wrong_type"),
+    }
+}
+
+/// A column that may be JSON in text.
+fn expanded(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.trim_start().starts_with(['[', '{']) => {
+            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+        }
+        _ => value.clone(),
+    }
+}
+
+fn slow_options(value: Option<&Value>) -> Result<Vec<Cow<'static, str>>, &'static str> {
+    let value = value.map(expanded);
+    let is_list = value.as_ref().is_some_and(Value::is_array);
+    let listed = match value {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(Value::String(text)) if text.is_empty() => return Ok(Vec::new()),
+        Some(Value::Array(values)) => values,
+        Some(Value::Object(fields)) => {
+            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
+            if fields.iter().all(|(key, _)| key.len() == 1) {
+                fields.sort_by(|left, right| left.0.cmp(&right.0));
+            }
+            fields.into_iter().map(|(_, value)| value).collect()
+        }
+        Some(_) => return Err("wrong_type"),
+    };
+    let mut options = Vec::new();
+    for option in &listed {
+        options.push(match option {
+            Value::Object(fields) if is_list => {
+                let keys = ["content", "text", "value", "option"];
+                let key = keys
+                    .iter()
+                    .find(|key| fields.contains_key(**key))
+                    .ok_or("missing_field")?;
+                short(fields.get(*key))?
+            }
+            option => short(Some(option))?,
+        });
+    }
+    while options.last() == Some(&None) {
+        options.pop();
+    }
+    options
+        .into_iter()
+        .map(|option| option.map(Cow::Owned))
+        .collect::<Option<_>>()
+        .ok_or("null_field")
+}
+
+fn slow_question(row: &Value) -> Slow {
+    let system = short(row.get("system"))?;
+    let options = slow_options(row.get("options"))?;
+    let question = text_of(row.get("question").ok_or("missing_field")?)?;
+    let answer = short(row.get("answer"))?;
+    let responses = match expanded(row.get("responses").ok_or("missing_field")?) {
+        Value::Null => return Err("no_response"),
+        Value::Array(values) if values.is_empty() => return Err("no_response"),
+        Value::Array(values) => values,
+        _ => return Err("wrong_type"),
+    };
+    let mut read = Vec::new();
+    for response in &responses {
+        let response = if response.is_null() {
+            String::new()
+        } else {
+            text_of(response)?
+        };
+        read.push(Response {
+            reasoning: None,
+            response: response.into(),
+        });
+    }
+    let body = Body::Question {
+        question: question.into(),
+        options,
+        answer: answer.map(Into::into),
+        responses: read,
+    };
+    Ok((system, body))
+}
+
+fn slow_conversation(row: &Value) -> Slow {
+    let mut system = short(row.get("system"))?;
+    let values = match expanded(row.get("conversations").ok_or("missing_field")?) {
+        Value::Null => return Err("null_field"),
+        Value::Array(values) => values,
+        _ => return Err("wrong_type"),
+    };
+    let mut turns = Vec::new();
+    for (index, turn) in values.iter().enumerate() {
+        let Value::Object(turn) = turn else {
+            return Err("wrong_type");
+        };
+        let first = |keys: [&str; 2]| {
+            let present: Vec<&Value> = keys.iter().filter_map(|key| turn.get(*key)).collect();
+            let filled = present
+                .iter()
+                .find(|value| !value.is_null())
+                .or(present.first());
+            filled.copied().cloned().ok_or("missing_field")
+        };
+        let role = match text_of(&first(["from", "role"])?)?.as_str() {
+            "human" | "user" => "user",
+            "gpt" | "assistant" => "assistant",
+            "system" => "system",
+            "tool" => "tool",
+            _ => return Err("wrong_type"),
+        };
+        let content = match first(["value", "content"])? {
+            Value::Array(parts) => {
+                let texts: Result<Vec<String>, _> = parts
+                    .iter()
+                    .map(|part| {
+                        text_of(if part.is_object() {
+                            part.get("text").ok_or("missing_field")?
+                        } else {
+                            part
+                        })
+                    })
+                    .collect();
+                texts?.concat()
+            }
+            content => text_of(&content)?,
+        };
+        if index == 0 && role == "system" {
+            system = Some(content);
+        } else {
+            turns.push(Turn {
+                role: role.into(),
+                content: content.into(),
+            });
+        }
+    }
+    if turns.iter().any(|turn| turn.role == "assistant") {
+        Ok((system, Body::Conversation(turns)))
+    } else {
+        Err("no_assistant_turn")
+    }
+}
+
+/// All lines of a file by the slow reader.
+fn slow(file: &[u8], read: fn(&Value) -> Slow) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut position = 0;
+    for (ordinal, line) in file.split(|byte| *byte == b'\n').enumerate() {
+        let (here, ordinal) = (position, ordinal as u64);
+        position += line.len() as u64 + 1;
+        if line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')) {
+            continue;
+        }
+        let row = match std::str::from_utf8(line).map(serde_json::from_str::<Value>) {
+            Err(_) => Err("invalid_utf8"),
+            Ok(Err(error)) if error.to_string().contains("out of range") => Err(OUT_OF_RANGE),
+            Ok(Err(_)) => Err("invalid_json"),
+            Ok(Ok(value)) if !value.is_object() => Err("not_an_object"),
+            Ok(Ok(value)) => read(&value),
+        };
+        found.push(match row {
+            Err(reason) => refused(here, ordinal, reason),
+            Ok((system, body)) => shown(&Finding::Row(Row {
+                position: here,
+                ordinal,
+                id: None,
+                system: system.map(Into::into),
+                body,
+            })),
+        });
+    }
+    found
+}
+
+fn leaf() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        10 => text().prop_map(Value::from),
+        2 => Just(Value::Null),
+        1 => any::<i32>().prop_map(Value::from),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(json!(0.5)),
+        1 => Just(json!([])),
+        1 => Just(json!({})),
+    ]
+}
+
+fn options() -> impl Strategy<Value = Value> {
+    let list = prop::collection::vec(leaf(), 0..5).prop_map(Value::from);
+    let lettered = prop::collection::vec(
+        (prop::sample::select(vec!["A", "B", "C", "DD"]), leaf()),
+        0..4,
+    )
+    .prop_map(|fields| {
+        Value::Object(
+            fields
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    });
+    let objects = prop::collection::vec(
+        (leaf(), prop::sample::select(vec!["content", "text", "t"])),
+        0..4,
+    )
+    .prop_map(|options| {
+        Value::from(
+            options
+                .into_iter()
+                .map(|(text, key)| json!({"letter": "A", key: text}))
+                .collect::<Vec<_>>(),
+        )
+    });
+    let shape = prop_oneof![4 => list, 2 => lettered, 2 => objects, 1 => leaf()];
+    (shape, any::<bool>()).prop_map(|(shape, encoded)| {
+        if encoded {
+            Value::from(shape.to_string())
+        } else {
+            shape
+        }
+    })
+}
+
+fn question_row() -> impl Strategy<Value = Value> {
+    let responses = prop_oneof![
+        6 => prop::collection::vec(leaf(), 0..5).prop_map(Value::from),
+        1 => prop::collection::vec(text(), 0..3).prop_map(|texts| Value::from(json!(texts).to_string())),
+        1 => leaf(),
+    ];
+    let keys = [
+        "question",
+        "options",
+        "answer",
+        "responses",
+        "system",
+        "other",
+    ];
+    (
+        leaf(),
+        options(),
+        leaf(),
+        responses,
+        leaf(),
+        leaf(),
+        0..12_usize,
+    )
+        .prop_map(move |(q, o, a, r, s, x, gap)| {
+            let fields = keys
+                .iter()
+                .zip([q, o, a, r, s, x])
+                .enumerate()
+                .filter(|(index, _)| *index != gap);
+            Value::Object(
+                fields
+                    .map(|(_, (key, value))| ((*key).to_owned(), value))
+                    .collect(),
+            )
+        })
+}
+
+fn conversation_row() -> impl Strategy<Value = Value> {
+    let role = prop::sample::select(vec![
+        "human",
+        "gpt",
+        "user",
+        "assistant",
+        "system",
+        "tool",
+        "robot",
+    ]);
+    let parts = prop::collection::vec(text(), 0..3).prop_map(|texts| {
+        Value::from(
+            texts
+                .into_iter()
+                .map(|text| json!({"type": "text", "text": text}))
+                .collect::<Vec<_>>(),
+        )
+    });
+    let content = prop_oneof![8 => text().prop_map(Value::from), 2 => parts, 1 => leaf()];
+    let turn = (role, content, any::<bool>()).prop_map(|(role, content, ours)| {
+        if ours {
+            json!({"role": role, "content": content})
+        } else {
+            json!({"from": role, "value": content, "x": 1})
+        }
+    });
+    let turns =
+        prop_oneof![10 => prop::collection::vec(turn, 0..5).prop_map(Value::from), 1 => leaf()];
+    (turns, leaf(), 0..8).prop_map(|(turns, system, shape)| match shape {
+        0 => json!({"system": system}),
+        1 => json!({"system": system, "conversations": turns.to_string()}),
+        2 => turns,
+        _ => json!({"conversations": turns, "system": system}),
+    })
+}
+
+/// A file of rows, damaged at places by bytes that matter.
+fn file(rows: &[Value], ending: &str, damage: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    const BYTES: &[u8] = b"\"\\{}[],:\n\r \t0\x00\xff\xc3u1e";
+    let mut file: Vec<u8> = rows
+        .iter()
+        .flat_map(|row| format!("{row}{ending}").into_bytes())
+        .collect();
+    for (place, byte) in damage {
+        let at = place.index(file.len() + 1);
+        let removed = usize::from(at < file.len() && byte % 2 == 0);
+        file.splice(
+            at..at + removed,
+            [BYTES[usize::from(byte / 2) % BYTES.len()]],
+        );
+    }
+    file
+}
+
+/// Damage may double a key; the slow reader then takes the last, ours refuses.
+fn without_duplicates(found: Vec<String>, slow: Vec<String>) -> (Vec<String>, Vec<String>) {
+    assert_eq!(found.len(), slow.len(), "{found:#?}\n{slow:#?}");
+    found
+        .into_iter()
+        .zip(slow)
+        .filter(|(found, slow)| !found.ends_with("duplicate_key") && !slow.ends_with(OUT_OF_RANGE))
+        .unzip()
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    #[test]
+    fn questions_read_as_the_slow_reader_reads_them(
+        rows in prop::collection::vec(question_row(), 1..6),
+        ending in prop::sample::select(vec!["\n", "\r\n", "\n\n", " \n \t\n"]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let file = file(&rows, ending, &damage);
+        let found = all(&lines(&file, Numbering::ByteOffset, 1 << 20), &mapping(OCTOMED));
+        let (found, slow) = without_duplicates(found, slow(&file, slow_question));
+        prop_assert_eq!(found, slow);
+    }
+
+    #[test]
+    fn conversations_read_as_the_slow_reader_reads_them(
+        rows in prop::collection::vec(conversation_row(), 1..6),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let file = file(&rows, "\n", &damage);
+        let found = all(&lines(&file, Numbering::ByteOffset, 1 << 20), &mapping(SHAREGPT));
+        let (found, slow) = without_duplicates(found, slow(&file, slow_conversation));
+        prop_assert_eq!(found, slow);
+    }
+}
