@@ -94,19 +94,24 @@ fn attempts(messages: &[Message<'_>]) -> impl Iterator<Item = Attempt> {
 impl Search<'_> {
     /// `None` when the marks changed what the template writes.
     fn try_with(&self, attempt: Attempt) -> Option<Result<Located, TemplateError>> {
+        let (text, found) = self.rendered(|turn| self.placement(turn, attempt))?;
+        (text == self.plain).then(|| self.read(attempt, &found))
+    }
+
+    /// The text with marks taken out again, and where they stood.
+    fn rendered(
+        &self,
+        placement: impl Fn(usize) -> Placement,
+    ) -> Option<(String, Vec<(Mark, usize)>)> {
         let turns = self.messages.iter().enumerate().map(|(turn, message)| {
-            let placement = self.placement(turn, attempt);
-            (
-                message.role,
-                Value::from(self.marks.enclose(turn, message.content, placement)),
-            )
+            let content = self.marks.enclose(turn, message.content, placement(turn));
+            (message.role, Value::from(content))
         });
         let marked = self
             .template
             .run(turns, Some(&self.marks.of_blocks()))
             .ok()?;
-        let (text, found) = self.marks.strip(&marked);
-        (text == self.plain).then(|| self.read(attempt, &found))
+        Some(self.marks.strip(&marked))
     }
 
     fn placement(&self, turn: usize, attempt: Attempt) -> Placement {
@@ -157,41 +162,39 @@ impl Search<'_> {
     ) -> Result<Range<usize>, TemplateError> {
         match regions.places.as_slice() {
             [place] if regions.complete && &self.plain[place.clone()] == expected => {
-                Ok(place.start - self.kept_lead(turn, placement, place.start)..place.end)
+                let kept = self.kept_lead(turn, placement, place.start);
+                let kept = kept.ok_or(TemplateError::NotLocated { turn })?;
+                Ok(place.start - kept..place.end)
             }
             [_, _, ..] => Err(TemplateError::NotLocated { turn }),
-            [] if expected.is_empty() => Err(TemplateError::NotLocated { turn }),
+            [] if expected.is_empty() || placement == Placement::Nowhere => {
+                Err(TemplateError::NotLocated { turn })
+            }
             _ => Err(TemplateError::DropsText { turn }),
         }
     }
 
-    /// Bytes of leading white space that a template which trims other turns kept of this one.
+    /// Bytes of leading white space that a template which trims other turns, or other ends, kept.
     ///
-    /// The header may end in the same characters, so they are told apart by a rendering without them.
-    fn kept_lead(&self, turn: usize, placement: Placement, core_start: usize) -> usize {
+    /// The header may end in the same characters, so looking at the text does not tell: the turn is
+    /// rendered without its white space, and what was kept is what is then missing before the core.
+    fn kept_lead(&self, turn: usize, placement: Placement, core_start: usize) -> Option<usize> {
         let (lead, ..) = parts(self.messages[turn].content);
         if placement != Placement::Core || lead.is_empty() {
-            return 0;
+            return Some(0);
         }
         let turns = self.messages.iter().enumerate().map(|(other, message)| {
-            let content = if other == turn {
-                &message.content[lead.len()..]
-            } else {
-                message.content
-            };
-            (message.role, Value::from(content))
+            let cut = if other == turn { lead.len() } else { 0 };
+            (message.role, Value::from(&message.content[cut..]))
         });
-        let without = self
-            .template
-            .run(turns, None)
-            .map_or(self.plain.len(), |text| text.len());
-        let kept = self.plain.len().saturating_sub(without);
-        let is_kept = lead.len().checked_sub(kept).and_then(|cut| lead.get(cut..));
-        if is_kept.is_some_and(|kept| self.plain[..core_start].ends_with(kept)) {
-            kept
-        } else {
-            0
-        }
+        let without = self.template.run(turns, None).ok()?;
+        let kept = lead.get(
+            lead.len()
+                .checked_sub(self.plain.len().checked_sub(without.len())?)?..,
+        )?;
+        let header = self.plain[..core_start].strip_suffix(kept)?;
+        let rest = without.strip_prefix(header)?;
+        (rest == &self.plain[core_start..]).then_some(kept.len())
     }
 
     fn regions(&self, turn: usize, expected: &str, found: &[(Mark, usize)]) -> Regions {

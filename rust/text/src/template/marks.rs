@@ -82,9 +82,10 @@ impl Marks {
 
     /// A turn's content with its marks.
     pub(super) fn enclose(self, turn: usize, content: &str, placement: Placement) -> String {
+        let (lead, core, trail) = parts(content);
         let (lead, marked, trail) = match placement {
             Placement::Whole => ("", content, ""),
-            Placement::Core => parts(content),
+            Placement::Core => (lead, core, trail),
             Placement::Nowhere => return content.to_owned(),
         };
         let (open, close) = (self.character(2 * turn + 2), self.character(2 * turn + 3));
