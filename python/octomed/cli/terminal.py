@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from octomed.errors import OctomedError
+from octomed.errors import OctomedError, RecipeError
 from octomed.recipe.problems import RecipeProblems
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
 
 
 def _about_recipe(error: Exception) -> bool:
-    """Tell whether the command would only fail again: the recipe must be mended first."""
-    return isinstance(error, RecipeProblems)
+    """Tell whether the command would only fail again: recipe or options must be mended first."""
+    return isinstance(error, RecipeError)
 
 
 def _say(screen: Console, label: str, style: str, text: str) -> None:
