@@ -7,11 +7,10 @@ import re
 from functools import cache
 from pathlib import Path
 
+import tokenizers
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerFast
 from transformers.utils.chat_template_utils import render_jinja_template
-
-import tokenizers
 
 VARIABLES = {"bos_token": "<|begin_of_text|>", "eos_token": "</s>", "pad_token": "<pad>"}
 CONTROLS = [

@@ -42,7 +42,8 @@ OWN = {
     {{- '<|im_start|>' ~ m.role ~ loop.index0 ~ loop.revindex ~ loop.last ~ (ns.last is string) ~ '\\n' }}
     {%- set ns.last = m.content %}
     {{- m.content }}<|im_end|>
-{% endfor %}{{ ns.count }}{{ messages[::-1][0].role }}{{ messages[1:] | length }}{{ tools }}{{ documents is none }}""",
+{% endfor %}{{ ns.count }}{{ messages[::-1][0].role }}{{ messages[1:] | length }}
+{{- tools }}{{ documents is none }}""",
     "tests and macros": """
 {%- macro turn(role, content, end='<|im_end|>') %}<|im_start|>{{ role }}
 {{ content }}{{ end }}
@@ -53,7 +54,8 @@ OWN = {
     {%- endif %}
     {%- for key, value in m | items %}{{ key }}{{ value is sequence }}{% endfor %}
     {%- for key in m %}{{ key if key in m else '' }}{{ m.get('nothing', 3) }}{% endfor %}
-{% endfor %}{{ bos_token if bos_token is defined else 'none' }}{{ eos_token | default('x') }}{{ nothing | default('y') }}
+{% endfor %}{{ bos_token if bos_token is defined else 'none' }}{{ eos_token | default('x') }}
+{{- nothing | default('y') }}
 {%- raw %}{% generation %}{{ x }}{% endraw %}{# {% generation %} #}""",
     "white space": """\r
   {% for m in messages %}\r
@@ -179,8 +181,8 @@ def test_published_templates_equal_transformers_or_are_refused(name, data):
     assert all(start < end and end in ends for start, end in spans)
 
 
-# What a conversation with reasoning in every answer meets: templates that cut it, want another form, or never end.
 def outcome(name, messages):
+    """Count the spans, or give the error: templates cut reasoning, ask for the date, or never end a turn."""
     try:
         _, _, spans = ours(compiled(oracle.published(name)), messages)
     except (DataError, RecipeError) as error:
