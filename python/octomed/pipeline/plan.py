@@ -163,7 +163,9 @@ def plan(recipe: Recipe) -> Plan:
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     for file in resolve_inputs(recipe):
         files[file.source].append(file)
-    sources = tuple(_source_plan(recipe, source, tokenizer, template, files[source.name]) for source in recipe.sources)
+    sources = tuple(
+        _source_plan(recipe, source, tokenizer, template, files[source.name]) for source in recipe.sources
+    )
     return Plan(recipe, model, tokenizer, sources)
 
 
@@ -178,7 +180,9 @@ def _source_plan(
     layout = recipe.prompt or mapping_value.pop("prompt", None)
     mapping = _octomed.Mapping(mapping_value)
     prompt = _octomed.Prompt(layout)
-    scanner = _octomed.Scanner(mapping, template, prompt, tokenizer, system=recipe.system, supervise=recipe.supervise)
+    scanner = _octomed.Scanner(
+        mapping, template, prompt, tokenizer, system=recipe.system, supervise=recipe.supervise
+    )
     scan_key = content_key(
         {
             "version": _octomed.SCAN_VERSION,

@@ -11,10 +11,14 @@ from octomed import _octomed
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from collections.abc import Generator
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe import InputFile
+
+    Reading = Generator[_octomed.Block, None, int]
 
 BLOCK_BYTES = 64 * 2**20
 """A block is cut at the row where the mapped columns' bytes pass this."""
@@ -26,7 +30,9 @@ _CSV_BLOCK_BYTES = 64 * 2**20
 """A CSV row is at most this long: pyarrow reads no row across two of its blocks."""
 
 
-def blocks_of(task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTES) -> Iterator[_octomed.Block]:
+def blocks_of(
+    task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTES, count: Callable[[int], object] = id
+) -> Iterator[_octomed.Block]:
     """Read a task and cut it into blocks.
 
     Parameters
@@ -38,6 +44,8 @@ def blocks_of(task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTE
     target
         Bytes of mapped columns after which a block ends. Where blocks end depends on the rows alone, so a
         task that is read again gives the same blocks.
+    count
+        Called at the end with the rows read, blank lines counted: row numbers of the next task go on there.
 
     Raises
     ------
@@ -46,26 +54,30 @@ def blocks_of(task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTE
     """
     with naming(task.file):
         if task.file.kind == "parquet":
-            yield from _parquet(task, mapping, target)
+            rows = yield from _parquet(task, mapping, target)
         elif task.file.kind == "jsonl":
-            yield from _json_lines(task, target)
+            rows = yield from _json_lines(task, target)
         elif task.file.kind == "json":
-            yield from _json_array(task, target)
+            rows = yield from _json_array(task, target)
         else:
-            yield from _csv(task, mapping, target)
+            rows = yield from _csv(task, mapping, target)
+        count(rows)
 
 
-def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Iterator[_octomed.Block]:
+def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
     rows = max(1, task.rows or 1)
     batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES * rows // max(1, task.source_bytes)))
     with open_parquet(task.file) as parquet:
         columns = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
         groups = range(task.begin, task.end or 0)
-        batches = parquet.iter_batches(batch_rows, row_groups=list(groups), columns=columns, use_threads=False)
+        batches = parquet.iter_batches(
+            batch_rows, row_groups=list(groups), columns=columns, use_threads=False
+        )
         for batch in batches:
             yield from cutter.feed(batch)
     yield from cutter.finish()
+    return cutter.rows
 
 
 def _json_lines(task: Task, target: int) -> Iterator[_octomed.Block]:
@@ -77,14 +89,16 @@ def _json_lines(task: Task, target: int) -> Iterator[_octomed.Block]:
         while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
             yield from cutter.feed(chunk)
     yield from cutter.finish()
+    return cutter.rows
 
 
-def _json_array(task: Task, target: int) -> Iterator[_octomed.Block]:
+def _json_array(task: Task, target: int) -> Reading:
     cutter = _octomed.JsonArrayCutter(target)
     with _open(task.file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield from cutter.feed(chunk)
     yield from cutter.finish()
+    return cutter.rows
 
 
 def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
@@ -93,7 +107,7 @@ def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or o
     return pa.CompressedInputStream(pa.OSFile(file.path), file.compression)
 
 
-def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Iterator[_octomed.Block]:
+def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     """Read every column as bytes: types are not guessed, and UTF-8 is checked row by row in Rust."""
     cutter = _octomed.ArrowCutter(mapping, 0, target)
     names = _csv_names(task.file)
@@ -105,16 +119,23 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Iterator[_octome
         return "skip"
 
     parse = csv.ParseOptions(
-        delimiter=_delimiter(task.file), newlines_in_values=True, invalid_row_handler=note, ignore_empty_lines=True
+        delimiter=_delimiter(task.file),
+        newlines_in_values=True,
+        invalid_row_handler=note,
+        ignore_empty_lines=True,
     )
     convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.binary()), include_columns=columns, strings_can_be_null=True, null_values=[""]
+        column_types=dict.fromkeys(names, pa.binary()),
+        include_columns=columns,
+        strings_can_be_null=True,
+        null_values=[""],
     )
     read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
     with _open(task.file) as stream, csv.open_csv(stream, read, parse, convert) as reader:
         for batch in reader:
             yield from cutter.feed(batch)
     yield from cutter.finish()
+    return cutter.rows
 
 
 def _csv_names(file: InputFile) -> list[str]:

@@ -14,7 +14,7 @@ from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.manifest import Manifest
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
-from octomed.pipeline.scan import ScannedTask, scan, task_rows
+from octomed.pipeline.scan import ScannedTask, scan
 from octomed.pipeline.storage import locked, make_folder, read_json
 from octomed.pipeline.write import (
     RUN_FILE,
@@ -141,7 +141,9 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
         "shards_written": written,
         "shards_reused": len(manifest.shards) - written,
         "bytes_in": sum(os.stat(done.file.path).st_size for done in _files(planned)),
-        "bytes_store": sum(header["stored_bytes"] + 73 * header["traces"] for done in scanned for header in done.headers),
+        "bytes_store": sum(
+            header["stored_bytes"] + 73 * header["traces"] for done in scanned for header in done.headers
+        ),
         "files": sorted(manifest.files),
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
@@ -189,7 +191,7 @@ def _blocks(planned: Plan, scanned: list[ScannedTask]) -> list[tuple[str, int]]:
         if name not in bad:
             folder: Path = planned.folder(done.task)
             blocks += [(str(folder / str(number)), first_row) for number in range(len(done.headers))]
-        rows_before[name] = first_row + task_rows(done)
+        rows_before[name] = first_row + done.rows
     return blocks
 
 
@@ -197,7 +199,9 @@ def _bad_files(scanned: list[ScannedTask]) -> dict[tuple[str, str], str]:
     return {(done.task.file.source, done.task.file.relative): done.bad for done in scanned if done.bad}
 
 
-def _counts(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest) -> dict[str, Any]:
+def _counts(
+    planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest
+) -> dict[str, Any]:
     """Everything that the closing summary counts and that no machine or time changes."""
     bad = _bad_files(scanned)
     headers = [
@@ -219,7 +223,9 @@ def _counts(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, 
         "rows_without_trace": without,
         "rows_with_traces": rows - unreadable - without,
         "bytes_text": sum(header["text_bytes"] for header in headers),
-        "bytes_out": sum((info["zip_data"] or info["raw_data"])["bytes"] for info in manifest.shards.values()),
+        "bytes_out": sum(
+            (info["zip_data"] or info["raw_data"])["bytes"] for info in manifest.shards.values()
+        ),
         "straddling": sum(header["straddling"] for header in headers),
         "files_skipped": skipped,
         **counts,
@@ -228,6 +234,8 @@ def _counts(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, 
 
 def _nothing_left(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout) -> tuple[str, str]:
     rows = sum(header["rows"] for done in scanned for header in done.headers)
-    reasons = ", ".join(f"{name} {count:,}" for name, count in sorted(layout.counts()["rejected"].items()) if count)
+    reasons = ", ".join(
+        f"{name} {count:,}" for name, count in sorted(layout.counts()["rejected"].items()) if count
+    )
     message = f"no trace is left to pack: {rows:,} rows read" + (f", rejected: {reasons}" if reasons else "")
     return message, "`octomed inspect RECIPE --source NAME --row 0` shows what becomes of a row"

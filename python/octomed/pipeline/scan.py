@@ -34,6 +34,8 @@ class ScannedTask:
         The task.
     headers
         What each block says of itself, in order.
+    rows
+        Rows read, blank lines counted: what the row numbers of the file's next task start from.
     blocks_scanned
         Blocks that this run scanned; the others stood.
     bad
@@ -42,6 +44,7 @@ class ScannedTask:
 
     task: Task
     headers: tuple[dict[str, Any], ...]
+    rows: int
     blocks_scanned: int
     bad: str | None = None
 
@@ -63,7 +66,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
         if found is None:
             missing.append((source, task))
         else:
-            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), 0, found["bad"])
+            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0, found["bad"])
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress):
@@ -87,24 +90,31 @@ def _scan_missing(
             raise
 
 
-def _scan_task(plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress) -> ScannedTask:
+def _scan_task(
+    plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress
+) -> ScannedTask:
     folder = plan.folder(task)
     make_folder(folder)
     futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    counted: list[int] = []
     bad = None
     try:
-        for number, block in enumerate(blocks_of(task, source.scanner.mapping)):
-            futures.append(threads.submit(_scan_block, source, task, number, block, folder, threads.cancel, progress))
+        blocks = blocks_of(task, source.scanner.mapping, count=counted.append)
+        for number, block in enumerate(blocks):
+            futures.append(
+                threads.submit(_scan_block, source, task, number, block, folder, threads.cancel, progress)
+            )
             _raise_failures(futures)
     except DataError as error:
         if source.source.on_bad_file != "skip":
             raise
         bad = error.message
-    blocks = [future.result() for future in futures]
+    done = [future.result() for future in futures]
     unchanged([task.file])
-    headers = [] if bad else [header for header, _ in blocks]
-    write_json(folder / "task.json", {"blocks": headers, "bad": bad})
-    return ScannedTask(task, tuple(headers), sum(scanned for _, scanned in blocks), bad)
+    headers = [] if bad else [header for header, _ in done]
+    rows = counted[0] if counted else 0
+    write_json(folder / "task.json", {"blocks": headers, "rows": rows, "bad": bad})
+    return ScannedTask(task, tuple(headers), rows, sum(scanned for _, scanned in done), bad)
 
 
 def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
@@ -130,7 +140,9 @@ def _scan_block(
     else:
         header = source.scanner.scan(block, task.file.source, task.file.relative, number, str(folder), cancel)
     rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
-    progress.advance(rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects)
+    progress.advance(
+        rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
+    )
     return header, not stands
 
 
@@ -160,13 +172,5 @@ def _first_unreadable(plan: Plan, scanned: list[ScannedTask]) -> str:
                 if found is not None:
                     ordinal, reason, detail = found
                     return f"`{file.path}` row {first_row + ordinal}: {reason} ({detail})"
-        before[file.relative] = first_row + task_rows(done)
+        before[file.relative] = first_row + done.rows
     return "unknown"
-
-
-def task_rows(done: ScannedTask) -> int:
-    """Rows of a task, blank lines counted: what the row numbers of the next task start from."""
-    if not done.headers:
-        return 0
-    last = done.headers[-1]
-    return int(last["end_ordinal"])

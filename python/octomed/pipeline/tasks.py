@@ -81,7 +81,9 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
 
     def task(span: _Span) -> Task:
         identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
-        return Task(file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity))
+        return Task(
+            file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
+        )
 
     return [task(span) for span in spans]
 
@@ -98,7 +100,13 @@ class _Span:
 def _json_spans(size: int) -> list[_Span]:
     starts = range(0, size, JSON_TASK_BYTES)
     return [
-        _Span(start, min(size, start + JSON_TASK_BYTES), 0 if start == 0 else None, None, min(size - start, JSON_TASK_BYTES))
+        _Span(
+            start,
+            min(size, start + JSON_TASK_BYTES),
+            0 if start == 0 else None,
+            None,
+            min(size - start, JSON_TASK_BYTES),
+        )
         for start in starts
     ]
 
@@ -202,5 +210,7 @@ def unchanged(files: Iterable[InputFile]) -> None:
         except OSError as error:
             raise storage_error("read", file.path, error) from error
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-            raise DataError(f"`{file.path}` changed while the run read it", "run the same command again once it is complete")
-
+            raise DataError(
+                f"`{file.path}` changed while the run read it",
+                "run the same command again once it is complete",
+            )

@@ -38,7 +38,9 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
         make_folder(folder / name)
     make_folder(folder / "provenance")
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
-    todo = [number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)]
+    todo = [
+        number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)
+    ]
     progress.stage("write", layout.bytes_of(todo), None)
     written = 0
     opening = threads.submit_aside(layout.open_range, todo[0], threads.cancel) if todo else None
@@ -59,7 +61,11 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
 def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
     shards = layout.shards(number)
     extension = layout.extension
-    return [(stream, shard) for stream, shard in shards if f"{stream}/{shard_name(shard, extension)}" not in manifest.shards]
+    return [
+        (stream, shard)
+        for stream, shard in shards
+        if f"{stream}/{shard_name(shard, extension)}" not in manifest.shards
+    ]
 
 
 def shard_name(number: int, extension: str) -> str:
@@ -91,7 +97,9 @@ def _write_shard(
     return 1
 
 
-def _write_provenance(layout: _octomed.Layout, current: _octomed.Range, number: int, manifest: Manifest) -> None:
+def _write_provenance(
+    layout: _octomed.Layout, current: _octomed.Range, number: int, manifest: Manifest
+) -> None:
     for stream in sorted({stream for stream, _ in layout.shards(number)}):
         name = _provenance_name(stream, number)
         write_parquet(manifest.folder / name, [current.provenance(stream)])
@@ -166,7 +174,11 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "columns": dict(_octomed.COLUMNS),
         "streams": layout.stream_summaries(),
         "counts": counts["data"],
-        "versions": {"octomed": octomed.__version__, "scan": _octomed.SCAN_VERSION, "write": _octomed.WRITE_VERSION},
+        "versions": {
+            "octomed": octomed.__version__,
+            "scan": _octomed.SCAN_VERSION,
+            "write": _octomed.WRITE_VERSION,
+        },
         "run": {
             "write_key": manifest.key,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -1,6 +1,7 @@
 //! Scan, select, write: the three passes over a recipe's rows.
 
 mod block;
+mod check;
 mod error;
 mod ids;
 mod index;
@@ -13,6 +14,7 @@ mod select;
 mod tables;
 mod write;
 
+pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use index::{
     Header, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, read_header, read_index,

@@ -20,12 +20,9 @@ use crate::index::Header;
 
 /// What turns rows into traces: one value serves all workers.
 pub struct Scanner {
-    /// Which columns hold what.
-    pub mapping: Mapping,
-    /// The chat template.
-    pub template: Arc<Template>,
-    /// How question and options become the user's turn.
-    pub prompt: Arc<Prompt>,
+    mapping: Mapping,
+    template: Arc<Template>,
+    prompt: Arc<Prompt>,
     tokenizer: Arc<Tokenizer>,
     system: Option<String>,
     supervise: Supervise,
@@ -82,6 +79,12 @@ impl Scanner {
             supervise,
             idle,
         })
+    }
+
+    /// Which columns hold what.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
     }
 
     /// Scans one block into `<directory>/<number>.ids` and `.index`.

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{BlockPlace, EngineError, Header, SCAN_VERSION, WRITE_VERSION, first_refusal, read_index};
+use octomed_engine::{BlockPlace, EngineError, Header, SCAN_VERSION, WRITE_VERSION, first_refusal};
 use octomed_text::Supervise;
+use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
@@ -91,7 +92,6 @@ impl Scanner {
     #[new]
     #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all"))]
     fn new(
-        py: Python<'_>,
         mapping: Py<Mapping>,
         template: &ChatTemplate,
         prompt: &Prompt,
@@ -105,10 +105,10 @@ impl Scanner {
             other => return Err(raise(Kind::Recipe, format!("`supervise` is `all` or `last`, not `{other}`"), None)),
         };
         let scanner = octomed_engine::Scanner::new(
-            mapping.borrow(py).inner().clone(),
+            RustMapping::clone(&mapping.get().0),
             template.inner(),
             prompt.inner(),
-            tokenizer.inner(),
+            Arc::clone(&tokenizer.0),
             system,
             supervise,
         )
@@ -137,7 +137,7 @@ impl Scanner {
     ) -> PyResult<Bound<'py, PyAny>> {
         let place = BlockPlace { source, file, number };
         let header = leave(py, || {
-            self.scanner.scan(block.inner(), place, &folder, cancel.flag()).map_err(engine_error)
+            self.scanner.scan(&block.0, place, &folder, cancel.flag()).map_err(engine_error)
         })?;
         header_to_python(py, &header)
     }
@@ -145,9 +145,53 @@ impl Scanner {
     /// Traces, tokens and stored bytes that a block would give, nothing written.
     #[pyo3(signature = (block))]
     fn measure<'py>(&self, py: Python<'py>, block: &Block) -> PyResult<Bound<'py, PyAny>> {
-        let header = leave(py, || self.scanner.measure(block.inner()).map_err(engine_error))?;
+        let header = leave(py, || self.scanner.measure(&block.0).map_err(engine_error))?;
         header_to_python(py, &header)
     }
+
+    /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
+    /// `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
+    /// block has no such row.
+    #[pyo3(signature = (block, ordinal))]
+    fn look(&self, py: Python<'_>, block: &Block, ordinal: u64) -> PyResult<Option<Looked>> {
+        leave(py, || {
+            let mut looked = None;
+            let block = &block.0;
+            block
+                .for_each(self.scanner.mapping(), |finding| {
+                    match finding {
+                        Finding::Refused(refusal) if refusal.ordinal == ordinal => {
+                            looked = Some(Looked::Refused(refusal.reason.as_str(), refusal.detail));
+                        }
+                        Finding::Row(row) if row.ordinal == ordinal => {
+                            let mut traces = Vec::new();
+                            self.scanner.preview(&row, |sample, verdict, rendered, ids, spans| {
+                                let spans = spans.iter().map(|[begin, end]| (*begin, *end)).collect();
+                                let text = rendered.text.clone();
+                                traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
+                            })?;
+                            looked = Some(Looked::Traces(traces));
+                        }
+                        _ => {}
+                    }
+                    Ok::<(), EngineError>(())
+                })
+                .map_err(engine_error)?;
+            Ok(looked)
+        })
+    }
+}
+
+/// Sample, verdict, text, ids and supervised spans of a trace.
+type LookedTrace = (u32, &'static str, String, Vec<u32>, Vec<(u32, u32)>);
+
+/// What becomes of a row.
+#[derive(IntoPyObject)]
+enum Looked {
+    /// It gives traces.
+    Traces(Vec<LookedTrace>),
+    /// It gives none: reason and detail.
+    Refused(&'static str, String),
 }
 
 /// The header of a block's index.

@@ -1,5 +1,6 @@
 //! The Python extension: arguments in, errors out.
 
+mod check;
 mod engine;
 mod error;
 mod layout;
@@ -15,6 +16,7 @@ use pyo3::prelude::*;
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
 #[pymodule]
 fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    check::register(module)?;
     engine::register(module)?;
     layout::register(module)?;
     mds::register(module)?;

@@ -103,6 +103,12 @@ impl JsonLinesCutter {
         self.0.done()
     }
 
+    /// Rows of the task so far, blank lines counted.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows()
+    }
+
     /// Take the next bytes of the file; returns the blocks that they complete.
     #[pyo3(signature = (chunk))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
@@ -128,6 +134,12 @@ impl JsonArrayCutter {
     #[pyo3(signature = (target = DEFAULT_TARGET))]
     fn new(target: u64) -> Self {
         Self(RustJsonArrayCutter::new(target))
+    }
+
+    /// Rows of the task so far, blank lines counted.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows()
     }
 
     /// Take the next bytes of the file; returns the blocks that they complete.
@@ -162,6 +174,12 @@ impl ArrowCutter {
     #[pyo3(signature = (row, expected, actual))]
     fn refuse(&mut self, row: u64, expected: u32, actual: u32) {
         self.0.refuse(row, expected, actual);
+    }
+
+    /// Rows of the task so far, blank lines counted.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows()
     }
 
     /// Take the next `pyarrow.RecordBatch`; returns the blocks that it completes.

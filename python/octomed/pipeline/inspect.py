@@ -1,0 +1,206 @@
+"""Inspect: what becomes of a source row, and what lies in a pack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from octomed import _octomed
+from octomed.errors import RecipeError
+from octomed.pipeline.model import resolve_model
+from octomed.pipeline.plan import Plan, SourcePlan, plan
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.verify import read_run
+
+if TYPE_CHECKING:
+    from octomed.pipeline.tasks import Task
+    from octomed.recipe import Recipe
+
+_SMALL_BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True)
+class TraceView:
+    """A trace to look at.
+
+    Attributes
+    ----------
+    place
+        Source, file, row and sample it comes from.
+    verdict
+        ``kept``, or why it is rejected.
+    token_ids
+        Its ids.
+    token_texts
+        The bytes of each token; a character may be cut between two.
+    loss_spans
+        Supervised tokens, half-open, counted from the trace's first token.
+    trace_id
+        Its id, where a run gave it one.
+    at
+        Where it lies in the output: stream, pack, document and offset.
+    """
+
+    place: str
+    verdict: str
+    token_ids: tuple[int, ...]
+    token_texts: tuple[bytes, ...]
+    loss_spans: tuple[tuple[int, int], ...]
+    trace_id: int | None = None
+    at: str | None = None
+
+    @property
+    def supervised(self) -> int:
+        """Tokens that carry loss."""
+        return sum(end - begin for begin, end in self.loss_spans)
+
+
+def inspect_row(recipe: Recipe, source: str, row: int, *, file: str | None = None) -> list[TraceView]:
+    """Show what a recipe makes of one source row.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    source
+        Name of the source.
+    row
+        Number of the row in its file, from 0.
+    file
+        Path of the file relative to the source's root; the source's first by default.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such source, file or row.
+    """
+    planned = plan(recipe)
+    chosen = next((one for one in planned.sources if one.source.name == source), None)
+    if chosen is None:
+        names = ", ".join(f"`{one.source.name}`" for one in planned.sources)
+        raise RecipeError(f"no source `{source}`", f"the recipe has {names}")
+    tasks = [task for task in chosen.tasks if file in (None, task.file.relative)]
+    if not tasks:
+        files = ", ".join(f"`{name}`" for name in sorted({task.file.relative for task in chosen.tasks})[:5])
+        raise RecipeError(f"source `{source}` has no file `{file}`", f"it has {files}")
+    tasks = [task for task in tasks if task.file == tasks[0].file]
+    return _views(planned, chosen, tasks, row)
+
+
+def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> list[TraceView]:
+    first_row = 0
+    for task in tasks:
+        first_row = first_row if task.first_row is None else task.first_row
+        if task.rows is not None and row >= first_row + task.rows:
+            continue
+        counted: list[int] = []
+        for block in blocks_of(task, source.scanner.mapping, target=_SMALL_BLOCK_BYTES, count=counted.append):
+            looked = source.scanner.look(block, row - first_row)
+            if looked is not None:
+                return _looked_views(planned, f"{task.place} row {row}", looked)
+        first_row += counted[0]
+    raise RecipeError(f"`{tasks[0].file.path}` has no row {row}", f"its rows are 0 to {first_row - 1}")
+
+
+def _looked_views(planned: Plan, place: str, looked: Any) -> list[TraceView]:  # noqa: ANN401 as Rust gives it
+    if isinstance(looked, tuple):
+        reason, detail = looked
+        return [TraceView(f"{place} ({detail})", reason, (), (), ())]
+    return [
+        TraceView(
+            f"{place} sample {sample}", verdict, tuple(ids), _texts(planned.tokenizer, ids), tuple(spans)
+        )
+        for sample, verdict, _, ids, spans in looked
+    ]
+
+
+def _texts(tokenizer: _octomed.Tokenizer, ids: list[int]) -> tuple[bytes, ...]:
+    return tuple(tokenizer.decode_bytes([token]) for token in ids)
+
+
+def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
+    """Show the traces of one pack of a finished run.
+
+    Parameters
+    ----------
+    folder
+        The output of ``octomed pack``.
+    stream
+        Name of the stream.
+    pack
+        Number of the pack in it, from 0.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such run, stream or pack.
+    """
+    run = read_run(folder)
+    if stream not in run["streams"]:
+        names = ", ".join(f"`{name}`" for name in run["streams"])
+        raise RecipeError(f"no stream `{stream}`", f"the run has {names}")
+    packs = run["streams"][stream]["packs"]
+    if not 0 <= pack < packs:
+        raise RecipeError(f"stream `{stream}` has no pack {pack}", f"its packs are 0 to {packs - 1}")
+    content = _octomed.read_pack(str(folder / stream), pack)
+    tokenizer = _tokenizer(run)
+    places = _places(folder, stream, pack)
+    views = []
+    offset = 0
+    for document, (length, trace_id) in enumerate(zip(content["lengths"], content["trace_ids"], strict=True)):
+        ids = content["input_ids"][offset : offset + length]
+        spans = tuple(
+            (begin - offset, end - offset)
+            for begin, end in content["loss_spans"]
+            if offset <= begin < offset + length
+        )
+        at = f"{stream} pack {pack} document {document} offset {offset}"
+        views.append(
+            TraceView(places[document], "kept", tuple(ids), _texts(tokenizer, ids), spans, trace_id, at)
+        )
+        offset += length
+    return views
+
+
+def inspect_trace(folder: Path, trace_id: int) -> TraceView:
+    """Show one trace of a finished run by its id.
+
+    Raises
+    ------
+    RecipeError
+        When the run has no such trace.
+    """
+    read_run(folder)
+    for path in sorted((folder / "provenance").glob("*.parquet")):
+        table = pq.read_table(path)
+        found = table.filter(pc.equal(table["trace_id"], pc.scalar(trace_id).cast("uint64"))).to_pylist()
+        if found:
+            return inspect_pack(folder, found[0]["stream"], found[0]["pack"])[found[0]["document"]]
+    raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
+
+
+def _tokenizer(run: dict[str, Any]) -> _octomed.Tokenizer:
+    """Load the run's tokenizer again, to turn ids into text."""
+    model = run["model"]
+    tokenizer = resolve_model(model["name"], None, base=Path(model["base"])).tokenizer()
+    if tokenizer.content_hash != run["tokenizer"]["content_hash"]:
+        raise RecipeError(
+            f"the tokenizer of `{model['name']}` is not the one that this run was packed with",
+            "its ids cannot be shown as text; put the old tokenizer back",
+        )
+    return tokenizer
+
+
+def _places(folder: Path, stream: str, pack: int) -> list[str]:
+    for path in sorted((folder / "provenance").glob(f"{stream}-*.parquet")):
+        table = pq.read_table(path, filters=[("pack", "==", pack)])
+        if table.num_rows:
+            rows = table.sort_by("document").to_pylist()
+            return [f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}" for row in rows]
+    raise RecipeError(
+        f"the provenance of `{stream}` pack {pack} is missing", f"`octomed verify {folder}` says what is"
+    )

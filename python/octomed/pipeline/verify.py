@@ -1,0 +1,156 @@
+"""Verify: a finished run is what its files say it is."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from octomed import _octomed
+from octomed.errors import OctomedError, RecipeError
+from octomed.pipeline.storage import read_json
+from octomed.pipeline.write import RUN_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it should be.
+
+    Attributes
+    ----------
+    file
+        Path relative to the run's folder.
+    what
+        What is wrong with it.
+    """
+
+    file: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was checked, and what was found.
+
+    Attributes
+    ----------
+    shards, packs, traces, tokens
+        Read and checked.
+    findings
+        Empty when all is well.
+    """
+
+    shards: int
+    packs: int
+    traces: int
+    tokens: int
+    findings: tuple[Finding, ...]
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Read a finished run's ``octomed.json``.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run.
+    """
+    run = read_json(folder / RUN_FILE)
+    if not isinstance(run, dict):
+        raise RecipeError(f"`{folder}` holds no finished run", "`octomed pack RECIPE` makes or resumes one")
+    return run
+
+
+def verify(folder: Path, *, workers: int = 2) -> Verified:
+    """Check every byte of a finished run.
+
+    Sizes, digests and offsets of shards; ids against the vocabulary; lengths, spans and capacity of packs;
+    the counts of ``octomed.json``; and that provenance names every trace, once, where it lies.
+
+    Parameters
+    ----------
+    folder
+        The output of ``octomed pack``.
+    workers
+        Threads.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run.
+    """
+    run = read_run(folder)
+    findings: list[Finding] = []
+    totals = {"shards": 0, "packs": 0, "traces": 0, "tokens": 0}
+    for name, expected in run["streams"].items():
+        checks = _check_stream(folder, name, run, workers, findings)
+        found = {
+            "shards": len(checks),
+            "packs": sum(check["packs"] for check in checks),
+            "traces": sum(len(check["trace_ids"]) for check in checks),
+            "tokens": sum(check["tokens"] for check in checks),
+        }
+        for key, value in found.items():
+            totals[key] += value
+            if value != expected[key]:
+                findings.append(Finding(RUN_FILE, f"stream `{name}` has {value} {key}, not {expected[key]}"))
+        findings += _check_provenance(folder, name, checks)
+    return Verified(**totals, findings=tuple(findings))
+
+
+def _check_stream(
+    folder: Path, name: str, run: dict[str, Any], workers: int, findings: list[Finding]
+) -> list[dict[str, Any]]:
+    try:
+        damage = _octomed.verify_mds(str(folder / name), workers)
+    except OctomedError as error:
+        findings.append(Finding(f"{name}/index.json", error.message))
+        return []
+    findings += [Finding(f"{name}/{file}", what) for _, file, what in damage]
+    broken = {shard for shard, _, _ in damage if shard is not None}
+    vocabulary, capacity = run["tokenizer"]["vocabulary_size"], run["capacity"]
+    numbers = [number for number in range(run["streams"][name]["shards"]) if number not in broken]
+
+    def check(number: int) -> dict[str, Any] | None:
+        try:
+            return _octomed.check_shard(str(folder / name), number, vocabulary, capacity)
+        except OctomedError as error:
+            findings.append(Finding(f"{name} shard {number}", error.message))
+            return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        checks = [
+            (number, result)
+            for number, result in zip(numbers, pool.map(check, numbers), strict=True)
+            if result
+        ]
+    for number, result in checks:
+        findings += [
+            Finding(f"{name} shard {number}", f"pack {row}: {what}") for row, what in result["faults"]
+        ]
+    return [result for _, result in checks]
+
+
+def _check_provenance(folder: Path, name: str, checks: list[dict[str, Any]]) -> list[Finding]:
+    files = sorted((folder / "provenance").glob(f"{name}-*.parquet"))
+    try:
+        tables = [pq.read_table(file, columns=["trace_id", "length", "pack", "document"]) for file in files]
+    except (OSError, pa.ArrowException) as error:
+        return [Finding("provenance", f"stream `{name}`: {error}")]
+    if not checks:
+        return []
+    if not tables:
+        return [Finding("provenance", f"stream `{name}` has none")]
+    table = pa.concat_tables(tables).sort_by([("pack", "ascending"), ("document", "ascending")])
+    for column, key in (("trace_id", "trace_ids"), ("length", "lengths")):
+        packed = pa.chunked_array([check[key] for check in checks])
+        if len(packed) != table.num_rows or not pc.all(pc.equal(packed, table[column])).as_py():
+            return [Finding("provenance", f"stream `{name}`: column `{column}` is not what the shards hold")]
+    return []
