@@ -34,6 +34,7 @@ lint: $(DEV)  ## Formats, lints and types, warnings being errors
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python scripts/make_stubs.py --check python/octomed/_octomed.pyi
 
 rust-test: $(DEV)  ## Tests of the crates
 	if cargo nextest --version >/dev/null 2>&1; \
@@ -51,6 +52,9 @@ fmt: $(DEV)  ## Bring the code into form
 	cargo fmt --all
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+stubs: $(DEV)  ## Write the type stubs of the extension anew
+	$(BIN)/python scripts/make_stubs.py python/octomed/_octomed.pyi
 
 bench: $(RELEASE)  ## Criterion benches of the parts
 	cargo bench --workspace
