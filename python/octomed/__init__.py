@@ -1,1 +1,53 @@
-"""OctoMed: reasoning traces in, packed MDS shards out."""
+"""OctoMed: reasoning traces in, packed MDS shards out.
+
+The whole of ``octomed pack`` is here as functions and classes; each part also works alone.
+
+>>> import octomed
+>>> packs = octomed.pack_lengths([700, 300, 600, 400], capacity=1000)
+>>> len(packs)
+2
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from octomed.mds import MDSReader, MDSWriter
+    from octomed.packing import pack_lengths
+    from octomed.pipeline.api import pack, plan, verify
+    from octomed.recipe import load_recipe
+    from octomed.tokenizer import Tokenizer
+
+_HOMES = {
+    "MDSReader": "octomed.mds",
+    "MDSWriter": "octomed.mds",
+    "Tokenizer": "octomed.tokenizer",
+    "load_recipe": "octomed.recipe",
+    "pack": "octomed.pipeline.api",
+    "pack_lengths": "octomed.packing",
+    "plan": "octomed.pipeline.api",
+    "verify": "octomed.pipeline.api",
+}
+
+__all__ = [
+    "MDSReader",
+    "MDSWriter",
+    "Tokenizer",
+    "__version__",
+    "load_recipe",
+    "pack",
+    "pack_lengths",
+    "plan",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name
+    """Import a public name when it is first used: a tool that only reads recipes loads no Arrow."""
+    if name == "__version__":
+        return importlib.import_module("octomed._octomed").__version__
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module `octomed` has no attribute `{name}`")

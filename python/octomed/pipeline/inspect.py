@@ -186,7 +186,8 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
 def _tokenizer(run: dict[str, Any]) -> _octomed.Tokenizer:
     """Load the run's tokenizer again, to turn ids into text."""
     model = run["model"]
-    tokenizer = resolve_model(model["name"], None, base=Path(model["base"])).tokenizer()
+    base = Path(run["run"]["recipe_folder"])
+    tokenizer = resolve_model(model["name"], None, base=base).tokenizer()
     if tokenizer.content_hash != run["tokenizer"]["content_hash"]:
         raise RecipeError(
             f"the tokenizer of `{model['name']}` is not the one that this run was packed with",

@@ -255,7 +255,7 @@ def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> _Templ
 
 def _default_of(named: list[Any], file: Path) -> str:
     """Choose from a list of named templates: `default`, or the only one."""
-    sources = {
+    sources: dict[str, str] = {
         entry["name"]: entry["template"]
         for entry in named
         if isinstance(entry, dict)

@@ -109,7 +109,7 @@ def _check_stream(
     folder: Path, name: str, run: dict[str, Any], workers: int, findings: list[Finding]
 ) -> list[dict[str, Any]]:
     try:
-        damage = _octomed.verify_mds(str(folder / name), workers)
+        damage = _octomed.mds_verify(str(folder / name), workers)
     except OctomedError as error:
         findings.append(Finding(f"{name}/index.json", error.message))
         return []

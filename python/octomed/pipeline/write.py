@@ -181,6 +181,7 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         },
         "run": {
             "write_key": manifest.key,
+            "recipe_folder": str(recipe.file.parent.resolve()),
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",
             "python": platform.python_version(),

@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_curate::Verdict;
 use octomed_engine::{BlockRef, OpenRange, SelectSettings, Selection, ShardSettings, rejects};
+use octomed_mds::ShardInfo;
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -19,6 +20,7 @@ use crate::leave::leave;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Layout>()?;
     module.add_class::<Range>()?;
+    module.add_function(wrap_pyfunction!(index_json, module)?)?;
     module.add("COLUMNS", octomed_engine::COLUMNS.to_vec())
 }
 
@@ -215,4 +217,14 @@ impl Range {
         let found = self.streams.iter().position(|name| name == stream);
         found.ok_or_else(|| raise(Kind::Internal, format!("no stream `{stream}`"), None))
     }
+}
+
+/// The bytes of a stream's `index.json`, from its shards' entries in order.
+#[pyfunction]
+#[pyo3(signature = (shards))]
+fn index_json(py: Python<'_>, shards: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let json: String = py.import("json")?.call_method1("dumps", (shards,))?.extract()?;
+    let shards: Vec<ShardInfo> =
+        serde_json::from_str(&json).map_err(|error| raise(Kind::Internal, error, None))?;
+    Ok(octomed_mds::index_json(&shards))
 }

@@ -1,69 +1,169 @@
-//! Bindings of `octomed-text`: tokenizers.
+//! Bindings of the tokenizer of `octomed-text`.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use octomed_text::TextError;
+use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, LargeBinaryArray, LargeStringArray};
+use arrow_array::{StringArray, StringViewArray, UInt32Array, make_array};
+use arrow_data::ArrayData;
+use arrow_pyarrow::PyArrowType;
+use octomed_text::{Batch, Encoders, TextError, Tokenizer};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Tokenizer>()
+/// A tokenizer and the encoders that rest between its batches.
+#[pyclass(name = "Tokenizer", frozen)]
+struct PyTokenizer {
+    encoders: Encoders,
 }
 
-fn refuse(error: TextError) -> PyErr {
-    raise(Kind::Recipe, error, None)
-}
-
-/// A tokenizer, ready to encode.
-#[pyclass(frozen, module = "octomed._octomed")]
-pub struct Tokenizer(pub Arc<octomed_text::Tokenizer>);
+/// Ids and offsets as Arrow arrays.
+type Encoded = (PyArrowType<ArrayData>, PyArrowType<ArrayData>);
 
 #[pymethods]
-impl Tokenizer {
-    /// From the bytes of a `tokenizer.json`.
+impl PyTokenizer {
+    /// The tokenizer that a `tokenizer.json` describes.
     #[staticmethod]
-    #[pyo3(signature = (json))]
-    fn from_json(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
-        leave(py, || octomed_text::Tokenizer::from_json(json).map_err(refuse)).map(|one| Self(Arc::new(one)))
+    #[pyo3(signature = (content))]
+    fn from_json(py: Python<'_>, content: &[u8]) -> PyResult<Self> {
+        leave(py, || Tokenizer::from_json(content).map(Self::new).map_err(refuse))
     }
 
     /// A vocabulary that the package carries.
     #[staticmethod]
     #[pyo3(signature = (name))]
     fn builtin(py: Python<'_>, name: &str) -> PyResult<Self> {
-        leave(py, || octomed_text::Tokenizer::builtin(name).map_err(refuse)).map(|one| Self(Arc::new(one)))
+        leave(py, || Tokenizer::builtin(name).map(Self::new).map_err(refuse))
     }
 
-    /// 128-bit hash of all that decides ids, in hexadecimal.
+    /// Which way text takes through the engine.
     #[getter]
-    fn content_hash(&self) -> String {
-        format!("{:032x}", self.0.content_hash())
+    fn path(&self) -> &str {
+        self.encoders.tokenizer().path()
     }
 
-    /// Which code path encodes.
-    #[getter]
-    fn path(&self) -> String {
-        self.0.path().to_owned()
-    }
-
-    /// Number of ids.
+    /// One more than the largest id.
     #[getter]
     fn vocabulary_size(&self) -> usize {
-        self.0.vocabulary_size()
+        self.encoders.tokenizer().vocabulary_size()
     }
 
-    /// Special tokens with their ids.
-    #[pyo3(signature = ())]
+    /// A hash of everything that decides the ids, in hexadecimal.
+    #[getter]
+    fn content_hash(&self) -> String {
+        format!("{:032x}", self.encoders.tokenizer().content_hash())
+    }
+
+    /// The id of a token as the vocabulary writes it.
+    #[pyo3(signature = (token))]
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.encoders.tokenizer().token_to_id(token)
+    }
+
+    /// Special added tokens and their ids.
+    #[getter]
     fn special_tokens(&self) -> Vec<(String, u32)> {
-        self.0.special_tokens()
+        self.encoders.tokenizer().special_tokens()
     }
 
-    /// The bytes that some ids stand for.
-    #[pyo3(signature = (ids))]
-    fn decode_bytes(&self, ids: Vec<u32>) -> PyResult<Vec<u8>> {
-        self.0.decode_bytes(&ids).map_err(refuse)
+    /// Encode Arrow arrays of strings, one after the other.
+    #[pyo3(signature = (arrays, threads=None))]
+    fn encode_arrays(
+        &self,
+        py: Python<'_>,
+        arrays: Vec<PyArrowType<ArrayData>>,
+        threads: Option<NonZeroUsize>,
+    ) -> PyResult<Encoded> {
+        let arrays: Vec<ArrayRef> = arrays.into_iter().map(|array| make_array(array.0)).collect();
+        let mut rows = Vec::with_capacity(arrays.iter().map(|array| array.len()).sum());
+        for array in &arrays {
+            if let Some(row) = (0..array.len()).find(|row| array.is_null(*row)) {
+                let row = rows.len() + row;
+                return Err(raise(Kind::Data, format!("row {row} is null"), None));
+            }
+            push_rows(array.as_ref(), &mut rows)?;
+        }
+        leave(py, || self.encode(&rows, threads))
     }
+
+    /// Encode a list of strings.
+    #[pyo3(signature = (strings, threads=None))]
+    fn encode_list(
+        &self,
+        py: Python<'_>,
+        strings: Vec<Bound<'_, PyAny>>,
+        threads: Option<NonZeroUsize>,
+    ) -> PyResult<Encoded> {
+        let texts = strings.iter().enumerate().map(|(row, text)| {
+            let refuse = |error: PyErr| raise(Kind::Data, format!("row {row} is no text: {error}"), None);
+            text.extract::<PyBackedStr>().map_err(|error| refuse(error.into()))
+        });
+        let texts = texts.collect::<PyResult<Vec<_>>>()?;
+        let rows: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+        leave(py, || self.encode(&rows, threads))
+    }
+
+    /// The bytes that ids stand for.
+    #[pyo3(signature = (ids))]
+    fn decode(&self, ids: PyArrowType<ArrayData>) -> PyResult<Vec<u8>> {
+        let array = make_array(ids.0);
+        let ids = array.as_any().downcast_ref::<UInt32Array>();
+        let ids = ids.ok_or_else(|| PyTypeError::new_err("ids must be uint32"))?;
+        self.encoders.tokenizer().decode_bytes(ids.values()).map_err(refuse)
+    }
+}
+
+impl PyTokenizer {
+    fn new(tokenizer: Tokenizer) -> Self {
+        Self { encoders: Encoders::new(Arc::new(tokenizer)) }
+    }
+
+    fn encode(&self, rows: &[&[u8]], threads: Option<NonZeroUsize>) -> PyResult<Encoded> {
+        let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let threads = threads.unwrap_or_else(cores);
+        let Batch { ids, offsets } = self.encoders.encode_batch(rows, threads.get()).map_err(refuse)?;
+        let ids = UInt32Array::from(ids).into_data();
+        Ok((PyArrowType(ids), PyArrowType(Int64Array::from(offsets).into_data())))
+    }
+}
+
+/// Appends the bytes of every string; pyarrow does not promise that they are UTF-8.
+fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()> {
+    let any = array.as_any();
+    if let Some(array) = any.downcast_ref::<StringArray>() {
+        let bytes = array.value_data();
+        rows.extend(array.value_offsets().windows(2).map(|ends| &bytes[ends[0] as usize..ends[1] as usize]));
+    } else if let Some(array) = any.downcast_ref::<LargeStringArray>() {
+        let bytes = array.value_data();
+        rows.extend(array.value_offsets().windows(2).map(|ends| &bytes[ends[0] as usize..ends[1] as usize]));
+    } else if let Some(array) = any.downcast_ref::<StringViewArray>() {
+        rows.extend(array.bytes_iter());
+    } else if let Some(array) = any.downcast_ref::<BinaryArray>() {
+        rows.extend(array.iter().flatten());
+    } else if let Some(array) = any.downcast_ref::<LargeBinaryArray>() {
+        rows.extend(array.iter().flatten());
+    } else {
+        return Err(PyTypeError::new_err(format!("strings are wanted, not {}", array.data_type())));
+    }
+    Ok(())
+}
+
+/// The Python error for `error`.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn refuse(error: TextError) -> PyErr {
+    let kind = match error {
+        TextError::TokenizerFile(_) | TextError::UnknownVocabulary { .. } => Kind::Recipe,
+        TextError::BadRange { .. } => Kind::Internal,
+        _ => Kind::Data,
+    };
+    raise(kind, error, None)
+}
+
+/// Adds this file's classes and functions to the extension module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<PyTokenizer>()
 }
