@@ -32,7 +32,6 @@ Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-
 app = typer.Typer(
     name="octomed",
     help=_HELP,
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -78,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     json_lines = "--json" in arguments
     command: Any = typer.main.get_command(app)
     try:
-        code = command.main(list(arguments), prog_name="octomed", standalone_mode=False)
+        code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
     except BrokenPipeError:
         return 0  # the reader, `head` say, had enough
     except KeyboardInterrupt:

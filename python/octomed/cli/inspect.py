@@ -29,7 +29,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         str | None, typer.Option(metavar="FILE", help="With a recipe: which file.  [default: the first]")
     ] = None,
     stream: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With a run: the stream, `len-01024`.")
+        str | None, typer.Option(metavar="NAME", help="With a run: the stream, `len-00512`.")
     ] = None,
     pack: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="With a run: the packed row, from 0.")
@@ -44,8 +44,8 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
     \b
     Examples:
-      octomed inspect recipes/quickstart.yaml --source clinic --row 3
-      octomed inspect runs/quickstart --stream len-01024 --pack 0
+      octomed inspect recipes/quickstart.yaml --source questions --row 3
+      octomed inspect runs/quickstart --stream len-00512 --pack 0
       octomed inspect runs/quickstart --trace 17293822569102704640
     """
     from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace

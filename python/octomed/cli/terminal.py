@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from octomed.errors import OctomedError, RecipeError
-from octomed.recipe.problems import RecipeProblems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from octomed.recipe import Problem
 
 
 class Interrupted(OctomedError):
@@ -65,15 +66,9 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
     """Print an error, its hint, and the command that resumes the run."""
     resume = getattr(error, "resume", None)
     if json_lines:
-        event = {
-            "event": "error",
-            "message": str(error),
-            "hint": getattr(error, "hint", None),
-            "resume": resume,
-        }
-        log(json.dumps(event, ensure_ascii=False))
+        log(json.dumps(_event(error, resume), ensure_ascii=False))
         return
-    parts = list(error.problems) if isinstance(error, RecipeProblems) else [error]
+    parts = _problems(error) or [error]
     screen = Console(stderr=True, highlight=False, markup=False)
     for part in parts:
         _say(screen, "error", "bold red", str(part))
@@ -82,6 +77,20 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
             _say(screen, "hint", "bold cyan", hint)
     if resume and getattr(error, "exit_code", 70) != OctomedError.exit_code and not _about_recipe(error):
         _say(screen, "resume", "bold", f"`{resume}`")
+
+
+def _problems(error: Exception) -> Sequence[Problem]:
+    """Return what a recipe's error is made of; the class itself would load the recipe's libraries."""
+    return getattr(error, "problems", ())
+
+
+def _event(error: Exception, resume: str | None) -> dict[str, object]:
+    hint = getattr(error, "hint", None)
+    event = {"event": "error", "message": str(error), "hint": hint, "resume": resume}
+    if not _problems(error):
+        return event
+    parts = [{"place": str(one.place), "message": one.message, "hint": one.hint} for one in _problems(error)]
+    return {**event, "problems": parts}
 
 
 def _about_recipe(error: Exception) -> bool:
