@@ -1,0 +1,199 @@
+"""Rows of real files, through the extension: every format and preset gives the same parts of traces."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from octomed import _octomed
+from octomed.errors import DataError, RecipeError
+from octomed.recipe.formats import load_preset, preset_names
+
+TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
+CHAT = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
+ROWS = {
+    "octomed": {"question": "Why?", "options": ["A: x", "B: y"], "answer": "A", "responses": ["one", "two"]},
+    "messages": {"messages": [{"role": "system", "content": "Be brief."}, *CHAT]},
+    "sharegpt": {"system": "Be brief.", "conversations": TURNS},
+    "alpaca": {"instruction": "Why?", "input": "", "output": "Because.", "system": ""},
+    "huatuo-o1": {"Question": "Why?", "Complex_CoT": "Hm.", "Response": "Because."},
+    "medical-r1-distill": {
+        "question": "Why?",
+        "reasoning (reasoning_content)": "Hm.",
+        "response (content)": "Because.",
+    },
+}
+QUESTION = {"id": None, "system": None, "question": "Why?", "options": [], "answer": None}
+BECAUSE = {"reasoning": None, "response": "Because."}
+PARTS = {
+    "octomed": QUESTION
+    | {
+        "options": ["A: x", "B: y"],
+        "answer": "A",
+        "responses": [{"reasoning": None, "response": "one"}, {"reasoning": None, "response": "two"}],
+    },
+    "messages": {"id": None, "system": "Be brief.", "messages": CHAT},
+    "sharegpt": {"id": None, "system": "Be brief.", "messages": CHAT},
+    "alpaca": QUESTION | {"responses": [BECAUSE]},
+    "huatuo-o1": QUESTION | {"responses": [BECAUSE | {"reasoning": "Hm."}]},
+    "medical-r1-distill": QUESTION | {"responses": [BECAUSE | {"reasoning": "Hm."}]},
+}
+
+
+def from_bytes(cutter, mapping, file, size=7):
+    blocks = [block for at in range(0, len(file), size) for block in cutter.feed(file[at : at + size])]
+    return [row for block in [*blocks, *cutter.finish()] for row in _octomed.preview(block, mapping, 1000)]
+
+
+def from_lines(mapping, rows):
+    file = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    return from_bytes(_octomed.JsonLinesCutter(by_offset=False, target=100), mapping, file)
+
+
+def from_array(mapping, rows):
+    return from_bytes(_octomed.JsonArrayCutter(100), mapping, json.dumps(rows, indent=1).encode())
+
+
+def from_batches(mapping, batches):
+    cutter = _octomed.ArrowCutter(mapping, 0, 100)
+    blocks = [block for batch in batches for block in cutter.feed(batch)]
+    return [row for block in [*blocks, *cutter.finish()] for row in _octomed.preview(block, mapping, 1000)]
+
+
+def from_parquet(mapping, rows):
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), file)
+    read = pyarrow.parquet.ParquetFile(file)
+    names = mapping.columns_to_read(read.schema_arrow.names)
+    return from_batches(mapping, read.iter_batches(2, columns=names))
+
+
+def from_csv(mapping, rows):
+    columns = {key: [cell(row[key]) for row in rows] for key in rows[0]}
+    file = io.BytesIO()
+    pyarrow.csv.write_csv(pa.table(columns), file)
+    types = dict.fromkeys(columns, pa.binary())
+    return from_batches(mapping, read_csv(file.getvalue(), types, lambda _: "error"))
+
+
+def cell(value):
+    return value if isinstance(value, str) or value is None else json.dumps(value)
+
+
+def read_csv(file, types, handler):
+    return pyarrow.csv.open_csv(
+        io.BytesIO(file),
+        pyarrow.csv.ReadOptions(use_threads=False),
+        pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=handler),
+        pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+    )
+
+
+def test_every_preset_has_a_row_here():
+    assert sorted(ROWS) == list(preset_names())
+
+
+@pytest.mark.parametrize("read", [from_lines, from_array, from_parquet, from_csv])
+@pytest.mark.parametrize("preset", sorted(ROWS))
+def test_a_preset_reads_its_rows_from_every_format(preset, read):
+    found = read(_octomed.Mapping(load_preset(preset)), [ROWS[preset]] * 3)
+    assert found == [{"position": row, "ordinal": row, **PARTS[preset]} for row in range(3)]
+
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=12)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "question": TEXT.filter(bool),
+                "options": st.lists(TEXT.filter(bool), max_size=4),
+                "answer": TEXT | st.none(),
+                "responses": st.lists(TEXT, max_size=3),
+            }
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_any_rows_are_the_same_from_every_format(rows):
+    mapping = _octomed.Mapping(load_preset("octomed"))
+    wanted = from_lines(mapping, rows)
+    assert len(wanted) == len(rows)
+    assert from_array(mapping, rows) == wanted
+    assert from_parquet(mapping, rows) == wanted
+    assert from_csv(mapping, rows) == wanted
+
+
+def test_rows_left_out_by_the_csv_reader_have_the_number_that_it_says():
+    """The row numbers of pyarrow: the header is 1, skipped rows count, blank lines do not."""
+    mapping = _octomed.Mapping({"question": "q", "response": "r"})
+    cutter = _octomed.ArrowCutter(mapping, 0, 100)
+
+    def note(row):
+        cutter.refuse(row.number - 2, row.expected_columns, row.actual_columns)
+        return "skip"
+
+    file = b'q,r\na,b\n\n"a\nb",c\n1,2,3\na,b\nx\na,b\n1,2,3\n'
+    batches = read_csv(file, {"q": pa.binary(), "r": pa.binary()}, note)
+    blocks = [block for batch in batches for block in cutter.feed(batch)] + cutter.finish()
+    rows = [row for block in blocks for row in _octomed.preview(block, mapping, 100)]
+    assert [row["ordinal"] for row in rows] == list(range(7))
+    refused = {row["ordinal"]: row["detail"] for row in rows if "reason" in row}
+    assert refused == {
+        2: "the row has 3 fields, the header 2",
+        4: "the row has 1 fields, the header 2",
+        6: "the row has 3 fields, the header 2",
+    }
+
+
+def test_a_block_tells_its_measure_and_its_rows_can_be_skipped():
+    mapping = _octomed.Mapping(json.dumps({"question": "q", "response": "r"}))
+    cutter = _octomed.JsonLinesCutter(8, 24, target=1000)
+    file = b'{"x":1}\n{"q":"a"}\n[]\n{}\n{}\n'
+    assert (cutter.read_from, cutter.done) == (7, False)
+    assert cutter.feed(file[7:]) == []
+    assert cutter.done
+    (block,) = cutter.finish()
+    measure = (block.rows, block.source_bytes, block.first_ordinal, block.end_position)
+    assert measure == (3, 16, 0, 24)
+    assert _octomed.preview(block, mapping, 1, skip=1) == [
+        {"position": 18, "ordinal": 1, "reason": "not_an_object", "detail": "the row is JSON but no object"}
+    ]
+    assert len(_octomed.preview(block, mapping, 9, skip=2)) == 1
+
+
+def test_what_is_wrong_with_a_mapping_or_a_file_is_an_error_with_a_hint():
+    with pytest.raises(RecipeError, match="unknown field `quesion`"):
+        _octomed.Mapping({"quesion": "q"})
+    with pytest.raises(RecipeError, match="images are not supported yet"):
+        _octomed.Mapping({"question": "q", "response": "r", "images": "i"})
+    mapping = _octomed.Mapping({"question": "Question", "response": "r"})
+    with pytest.raises(DataError, match="no column `Question`") as error:
+        mapping.columns_to_read(["question", "r"])
+    assert error.value.hint == "did you mean `question`?"
+    with pytest.raises(DataError, match="several columns of one name: `r`"):
+        mapping.columns_to_read(["Question", "r", "r"])
+    with pytest.raises(DataError, match="byte 3: the JSON array ends"):
+        from_array_bytes(mapping, b"[{}")
+    with pytest.raises(DataError, match="byte 0: the file is not a JSON array"):
+        from_array_bytes(mapping, b"{}")
+
+
+def from_array_bytes(mapping, file):
+    return from_bytes(_octomed.JsonArrayCutter(), mapping, file)
+
+
+def test_images_stop_the_run():
+    mapping = _octomed.Mapping({"question": "q", "response": "r"})
+    rows = [{"q": "", "r": "", "image": None}, {"q": "", "r": "", "image": {"bytes": b"\xff", "path": None}}]
+    with pytest.raises(RecipeError, match=r"not supported yet: column `image` .* row 1 of the file"):
+        from_parquet(mapping, rows)
