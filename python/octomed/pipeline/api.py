@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from octomed.pipeline import verify as verifying
 from octomed.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from octomed.report.progress import Progress

@@ -68,7 +68,7 @@ class Executor:
         self._aside.shutdown(wait=True, cancel_futures=True)
 
 
-class CancelledRun(Exception):  # noqa: N818 it is no error of its own
+class CancelledRun(Exception):
     """The run ended early for a reason that is raised elsewhere."""
 
 

@@ -1,4 +1,4 @@
-"""What a run has finished in its output folder: the shards that stand, under the key they were written for."""
+"""What a run has finished in its output folder, under the key it was written for."""
 
 from __future__ import annotations
 

@@ -278,6 +278,7 @@ def refuse_full_disk(estimate: Estimate, store: Path) -> None:
     wanted = estimate.store_bytes + estimate.output_bytes
     if wanted > estimate.free_bytes:
         raise StorageError(
-            f"the run wants about {wanted / 1e9:.1f} GB of disk, {estimate.free_bytes / 1e9:.1f} GB are free at `{store}`",
+            f"the run wants about {wanted / 1e9:.1f} GB of disk, "
+            f"{estimate.free_bytes / 1e9:.1f} GB are free at `{store}`",
             "free some space, or put `work.path` and `output.path` on another disk",
         )

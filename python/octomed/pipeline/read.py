@@ -11,9 +11,7 @@ from octomed import _octomed
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe import InputFile
@@ -103,7 +101,7 @@ def _json_array(task: Task, target: int) -> Reading:
 
 def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
     if file.compression is None:
-        return open(file.path, "rb", buffering=0)  # noqa: PTH123, SIM115 the path is text, the caller closes it
+        return open(file.path, "rb", buffering=0)  # noqa: PTH123 the path is text, the caller closes it
     return pa.CompressedInputStream(pa.OSFile(file.path), file.compression)
 
 

@@ -30,7 +30,7 @@ from octomed.report.summary import Summary
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from octomed.recipe import Recipe
+    from octomed.recipe import InputFile, Recipe
 
 LOCK_NAME = ".octomed.lock"
 
@@ -123,7 +123,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     progress.stage("select", None, None)
     layout = _lay_out(planned, scanned, threads)
     if layout.packs == 0:
-        raise DataError(*_nothing_left(planned, scanned, layout))
+        raise DataError(*_nothing_left(scanned, layout))
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -140,7 +140,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
         "blocks_reused": sum(len(done.headers) - done.blocks_scanned for done in scanned),
         "shards_written": written,
         "shards_reused": len(manifest.shards) - written,
-        "bytes_in": sum(os.stat(done.file.path).st_size for done in _files(planned)),
+        "bytes_in": sum(file.size for file in _files(planned)),
         "bytes_store": sum(
             header["stored_bytes"] + 73 * header["traces"] for done in scanned for header in done.headers
         ),
@@ -152,9 +152,8 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     return Summary.from_run_file(found, output=str(planned.output), already_done=False)
 
 
-def _files(planned: Plan) -> list[Any]:
-    seen: dict[str, Any] = {task.file.path: task for _, task in planned.tasks()}
-    return list(seen.values())
+def _files(planned: Plan) -> list[InputFile]:
+    return list({task.file.path: task.file for _, task in planned.tasks()}.values())
 
 
 def _lay_out(planned: Plan, scanned: list[ScannedTask], threads: Executor) -> _octomed.Layout:
@@ -232,7 +231,7 @@ def _counts(
     }
 
 
-def _nothing_left(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout) -> tuple[str, str]:
+def _nothing_left(scanned: list[ScannedTask], layout: _octomed.Layout) -> tuple[str, str]:
     rows = sum(header["rows"] for done in scanned for header in done.headers)
     reasons = ", ".join(
         f"{name} {count:,}" for name, count in sorted(layout.counts()["rejected"].items()) if count

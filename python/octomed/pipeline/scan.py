@@ -93,17 +93,15 @@ def _scan_missing(
 def _scan_task(
     plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress
 ) -> ScannedTask:
-    folder = plan.folder(task)
-    make_folder(folder)
+    scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
+    make_folder(scan_block.folder)
     futures: list[Future[tuple[dict[str, Any], bool]]] = []
     counted: list[int] = []
     bad = None
     try:
         blocks = blocks_of(task, source.scanner.mapping, count=counted.append)
         for number, block in enumerate(blocks):
-            futures.append(
-                threads.submit(_scan_block, source, task, number, block, folder, threads.cancel, progress)
-            )
+            futures.append(threads.submit(scan_block, number, block))
             _raise_failures(futures)
     except DataError as error:
         if source.source.on_bad_file != "skip":
@@ -113,7 +111,7 @@ def _scan_task(
     unchanged([task.file])
     headers = [] if bad else [header for header, _ in done]
     rows = counted[0] if counted else 0
-    write_json(folder / "task.json", {"blocks": headers, "rows": rows, "bad": bad})
+    write_json(scan_block.folder / "task.json", {"blocks": headers, "rows": rows, "bad": bad})
     return ScannedTask(task, tuple(headers), rows, sum(scanned for _, scanned in done), bad)
 
 
@@ -124,26 +122,32 @@ def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
             future.result()
 
 
-def _scan_block(
-    source: SourcePlan,
-    task: Task,
-    number: int,
-    block: _octomed.Block,
-    folder: Path,
-    cancel: _octomed.Cancel,
-    progress: Progress,
-) -> tuple[dict[str, Any], bool]:
-    """Scan a block unless it stands; its cuts are the same whenever the task is read."""
-    stands = (folder / f"{number}.index").exists()
-    if stands:
-        header = _octomed.read_header(str(folder / f"{number}.index"))
-    else:
-        header = source.scanner.scan(block, task.file.source, task.file.relative, number, str(folder), cancel)
-    rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
-    progress.advance(
-        rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
-    )
-    return header, not stands
+@dataclass(frozen=True)
+class _BlockScan:
+    """Scans blocks of one task; a block that stands is not scanned again, for a task's cuts never change."""
+
+    source: SourcePlan
+    task: Task
+    folder: Path
+    cancel: _octomed.Cancel
+    progress: Progress
+
+    def __call__(self, number: int, block: _octomed.Block) -> tuple[dict[str, Any], bool]:
+        """Return the block's header, and whether it was scanned now."""
+        index = self.folder / f"{number}.index"
+        stands = index.exists()
+        if stands:
+            header = _octomed.read_header(str(index))
+        else:
+            file = self.task.file
+            header = self.source.scanner.scan(
+                block, file.source, file.relative, number, str(self.folder), self.cancel
+            )
+        rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
+        self.progress.advance(
+            rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
+        )
+        return header, not stands
 
 
 def _refuse_too_many_unreadable(plan: Plan, scanned: list[ScannedTask]) -> None:

@@ -33,7 +33,8 @@ def storage_error(action: str, path: Path | str, error: OSError) -> StorageError
     """Put an operating system's error into words that name the file and the way out."""
     reason = error.strerror or str(error)
     hints = {
-        errno.ENOSPC: "free some space or choose another disk, then run the same command again: finished work stands",
+        errno.ENOSPC: "free some space or choose another disk, then run the same command again: "
+        "finished work stands",
         errno.EACCES: "check the permissions of the folder",
         errno.EROFS: "the disk is mounted read-only; choose another folder",
     }

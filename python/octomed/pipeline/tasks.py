@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from octomed.pipeline.storage import content_key, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
     from octomed import _octomed
     from octomed.recipe import InputFile
 
@@ -206,7 +207,7 @@ def unchanged(files: Iterable[InputFile]) -> None:
     """
     for file in files:
         try:
-            found = os.stat(file.path)
+            found = Path(file.path).stat()
         except OSError as error:
             raise storage_error("read", file.path, error) from error
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +49,9 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
         current = threads.wait(opening)
         following = todo[position + 1 : position + 2]
         opening = threads.submit_aside(layout.open_range, following[0], threads.cancel) if following else None
-        futures = [
-            threads.submit(_write_shard, current, stream, shard, manifest, threads.cancel, progress)
-            for stream, shard in missing[number]
-        ]
-        written += sum(results(futures, threads))
+        write_shard = _ShardWrite(current, manifest, threads.cancel, progress)
+        futures = [threads.submit(write_shard, stream, shard) for stream, shard in missing[number]]
+        written += sum(1 for _ in results(futures, threads))
         _write_provenance(layout, current, number, manifest)
         manifest.write()
     return written
@@ -82,19 +81,21 @@ def _provenance_name(stream: str, number: int) -> str:
     return f"provenance/{stream}-{number:05}.parquet"
 
 
-def _write_shard(
-    current: _octomed.Range,
-    stream: str,
-    shard: int,
-    manifest: Manifest,
-    cancel: _octomed.Cancel,
-    progress: Progress,
-) -> int:
-    info = current.write_shard(stream, shard, str(manifest.folder / stream), cancel)
-    part = info["zip_data"] or info["raw_data"]
-    manifest.add_shard(f"{stream}/{part['basename']}", info)
-    progress.advance(rows=info["samples"], bytes=info["raw_data"]["bytes"], tokens=0, rejects=0)
-    return 1
+@dataclass(frozen=True)
+class _ShardWrite:
+    """Writes shards of the range in memory and notes them in the manifest."""
+
+    range: _octomed.Range
+    manifest: Manifest
+    cancel: _octomed.Cancel
+    progress: Progress
+
+    def __call__(self, stream: str, shard: int) -> None:
+        folder = self.manifest.folder / stream
+        info = self.range.write_shard(stream, shard, str(folder), self.cancel)
+        part = info["zip_data"] or info["raw_data"]
+        self.manifest.add_shard(f"{stream}/{part['basename']}", info)
+        self.progress.advance(rows=info["samples"], bytes=info["raw_data"]["bytes"], tokens=0, rejects=0)
 
 
 def _write_provenance(
