@@ -36,16 +36,26 @@ impl PackContent {
         let mut faults = Vec::new();
         let total: u64 = self.lengths.iter().map(|&length| u64::from(length)).sum();
         if total != self.input_ids.len() as u64 {
-            faults.push(format!("lengths sum to {total}, there are {} ids", self.input_ids.len()));
+            faults.push(format!(
+                "lengths sum to {total}, there are {} ids",
+                self.input_ids.len()
+            ));
         }
         if self.input_ids.len() > capacity as usize {
-            faults.push(format!("{} ids, a pack holds {capacity}", self.input_ids.len()));
+            faults.push(format!(
+                "{} ids, a pack holds {capacity}",
+                self.input_ids.len()
+            ));
         }
         if let Some(id) = self.input_ids.iter().find(|&&id| id >= vocabulary) {
             faults.push(format!("id {id} is outside the vocabulary of {vocabulary}"));
         }
         if self.trace_ids.len() != self.lengths.len() {
-            faults.push(format!("{} trace ids for {} traces", self.trace_ids.len(), self.lengths.len()));
+            faults.push(format!(
+                "{} trace ids for {} traces",
+                self.trace_ids.len(),
+                self.lengths.len()
+            ));
         }
         faults.extend(self.span_fault());
         faults
@@ -59,17 +69,24 @@ impl PackContent {
         for (document, length) in self.lengths.iter().enumerate() {
             let end = begin.saturating_add(*length);
             if spans.peek().is_none_or(|span| span[0] >= end) {
-                return Some(format!("trace {document} of the pack has no supervised token"));
+                return Some(format!(
+                    "trace {document} of the pack has no supervised token"
+                ));
             }
             while let Some(span) = spans.next_if(|span| span[0] < end) {
                 if span[0] < begin.max(last) || span[1] <= span[0] || span[1] > end {
-                    return Some(format!("span {}..{} does not fit trace {document}", span[0], span[1]));
+                    return Some(format!(
+                        "span {}..{} does not fit trace {document}",
+                        span[0], span[1]
+                    ));
                 }
                 last = span[1];
             }
             begin = end;
         }
-        spans.next().map(|span| format!("span {}..{} lies outside the pack", span[0], span[1]))
+        spans
+            .next()
+            .map(|span| format!("span {}..{} lies outside the pack", span[0], span[1]))
     }
 }
 
@@ -100,11 +117,16 @@ pub fn check_shard(
 ) -> Result<ShardCheck, EngineError> {
     let reader = Reader::open(directory)?;
     let shard = reader.shard(shard)?;
-    let mut check = ShardCheck { packs: shard.len() as u64, ..ShardCheck::default() };
+    let mut check = ShardCheck {
+        packs: shard.len() as u64,
+        ..ShardCheck::default()
+    };
     for row in 0..shard.len() {
         let pack = PackContent::read(&shard.row(row)?)?;
         let faults = pack.faults(vocabulary, capacity);
-        check.faults.extend(faults.into_iter().map(|fault| (row as u64, fault)));
+        check
+            .faults
+            .extend(faults.into_iter().map(|fault| (row as u64, fault)));
         check.tokens += pack.input_ids.len() as u64;
         check.trace_ids.extend(pack.trace_ids);
         check.lengths.extend(pack.lengths);
@@ -144,18 +166,33 @@ mod tests {
     fn every_fault_is_seen() {
         assert_eq!(pack().faults(5, 5), ["id 5 is outside the vocabulary of 5"]);
         assert_eq!(pack().faults(6, 4), ["5 ids, a pack holds 4"]);
-        let short = PackContent { lengths: vec![2, 2], ..pack() };
+        let short = PackContent {
+            lengths: vec![2, 2],
+            ..pack()
+        };
         assert!(short.faults(6, 5)[0].starts_with("lengths sum to 4"));
-        let ids = PackContent { trace_ids: vec![7], ..pack() };
+        let ids = PackContent {
+            trace_ids: vec![7],
+            ..pack()
+        };
         assert_eq!(ids.faults(6, 5), ["1 trace ids for 2 traces"]);
         for (spans, fault) in [
             (vec![[1, 2]], "trace 1 of the pack has no supervised token"),
             (vec![[1, 3], [4, 5]], "span 1..3 does not fit trace 0"),
             (vec![[1, 1], [4, 5]], "span 1..1 does not fit trace 0"),
-            (vec![[1, 2], [2, 4], [3, 5]], "span 3..5 does not fit trace 1"),
-            (vec![[1, 2], [2, 4], [5, 6]], "span 5..6 lies outside the pack"),
+            (
+                vec![[1, 2], [2, 4], [3, 5]],
+                "span 3..5 does not fit trace 1",
+            ),
+            (
+                vec![[1, 2], [2, 4], [5, 6]],
+                "span 5..6 lies outside the pack",
+            ),
         ] {
-            let wrong = PackContent { loss_spans: spans, ..pack() };
+            let wrong = PackContent {
+                loss_spans: spans,
+                ..pack()
+            };
             assert_eq!(wrong.faults(6, 5), [fault]);
         }
     }

@@ -67,7 +67,8 @@ impl EngineError {
                     .to_owned(),
             ),
             Self::DamagedBlock { path, .. } => {
-                Some(format!("delete `{}` and run again: it is scanned anew", path.display()))
+                let folder = path.parent().unwrap_or(path).display();
+                Some(format!("delete the folder `{folder}` and run again: it is scanned anew"))
             }
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())

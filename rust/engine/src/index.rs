@@ -277,6 +277,14 @@ pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns),
             .append(&batch.map_err(damaged)?)
             .ok_or_else(missing)?;
     }
+    // A stream that ends between two messages reads as a whole one: the counts tell.
+    let refused = header.rows_unreadable + header.rows_without_trace;
+    if (traces.verdict.len() as u64, refusals.position.len() as u64) != (header.traces, refused) {
+        return Err(EngineError::damaged(
+            path,
+            "it has fewer rows than its header counts",
+        ));
+    }
     Ok((header, traces, refusals))
 }
 
@@ -330,16 +338,48 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    fn header() -> Header {
+        let source = "a".to_owned();
+        Header {
+            version: SCAN_VERSION,
+            rows: 3,
+            rows_unreadable: 1,
+            traces: 2,
+            source,
+            ..Header::default()
+        }
+    }
+
+    fn refusal() -> RefusalColumns {
+        RefusalColumns {
+            position: vec![9],
+            ordinal: vec![2],
+            reason: vec!["invalid_json".into()],
+            detail: vec!["byte 9".into()],
+        }
+    }
+
+    fn traces() -> TraceColumns {
+        let mut traces = TraceColumns {
+            verdict: vec![0, 1],
+            ..TraceColumns::default()
+        };
+        traces
+            .long()
+            .into_iter()
+            .for_each(|column| column.extend([1, 2]));
+        traces
+            .short()
+            .into_iter()
+            .for_each(|column| column.extend([3, 4]));
+        traces
+    }
+
     #[test]
     fn an_index_comes_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let header = Header {
-            version: SCAN_VERSION,
-            rows: 3,
-            source: "a".into(),
-            ..Header::default()
-        };
+        let header = header();
         let mut traces = TraceColumns {
             verdict: vec![0, 1],
             ..TraceColumns::default()
@@ -350,32 +390,16 @@ mod tests {
         for (value, column) in (1u32..).zip(traces.short()) {
             column.extend([value, u32::MAX - value]);
         }
-        let refusals = RefusalColumns {
-            position: vec![9],
-            ordinal: vec![2],
-            reason: vec!["invalid_json".into()],
-            detail: vec!["byte 9".into()],
-        };
-        write_index(&path, &header, traces.clone(), refusals.clone()).unwrap();
+        write_index(&path, &header, traces.clone(), refusal()).unwrap();
         assert_eq!(read_header(&path).unwrap(), header);
-        assert_eq!(read_index(&path).unwrap(), (header, traces, refusals));
+        assert_eq!(read_index(&path).unwrap(), (header, traces, refusal()));
     }
 
     #[test]
     fn a_cut_index_is_damaged_not_short() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let header = Header {
-            version: SCAN_VERSION,
-            ..Header::default()
-        };
-        write_index(
-            &path,
-            &header,
-            TraceColumns::default(),
-            RefusalColumns::default(),
-        )
-        .unwrap();
+        write_index(&path, &header(), traces(), refusal()).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for length in 0..whole.len() - 8 {
             std::fs::write(&path, &whole[..length]).unwrap();

@@ -24,3 +24,6 @@ pub use scan::{BlockPlace, Scanner};
 pub use select::{BlockRef, SelectSettings, Selection};
 pub use tables::rejects;
 pub use write::{Layout, OpenRange, ShardSettings, StreamPart, WRITE_VERSION};
+
+#[cfg(test)]
+mod tests;
