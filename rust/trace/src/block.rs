@@ -8,7 +8,7 @@ use crate::json::{self, Shape};
 use crate::mapping::Mapping;
 use crate::read::arrow::{is_present, value_at};
 use crate::row::{Finding, Reason, Refusal, Row};
-use crate::value::{Fault, Value};
+use crate::value::{Fault, Value, utf8};
 
 /// Consecutive rows of a task, cut by one of the cutters.
 #[derive(Debug)]
@@ -176,12 +176,8 @@ fn fill_from_json<'a>(
             format!("the row has {length} bytes"),
         ));
     }
-    let text = std::str::from_utf8(&bytes[row.start..row.end]).map_err(|error| {
-        Fault::Row(
-            Reason::InvalidUtf8,
-            format!("byte {} of the row", error.valid_up_to()),
-        )
-    })?;
+    let text = utf8(&bytes[row.start..row.end])
+        .map_err(|at| Fault::Row(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
     match json::read_row(text, &mapping.keys, slots) {
         Ok(Shape::Object) => Ok(()),
         Ok(Shape::DuplicateKey(key)) => {

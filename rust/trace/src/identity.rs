@@ -119,25 +119,48 @@ fn unlabelled(option: &str, index: usize) -> Option<&str> {
 
 /// Lower-cased, with each run of white space made one space and none at the ends.
 fn normalised(text: &str) -> String {
+    if text.is_ascii() {
+        normalised_ascii(text)
+    } else {
+        normalised_unicode(text)
+    }
+}
+
+/// The same of ASCII text, which most questions are, without a look at Unicode's tables.
+fn normalised_ascii(text: &str) -> String {
+    let mut result = String::with_capacity(text.len());
+    let is_space = |byte: u8| byte == b' ' || (b'\t'..=b'\r').contains(&byte);
+    for word in text
+        .as_bytes()
+        .split(|byte| is_space(*byte))
+        .filter(|word| !word.is_empty())
+    {
+        if !result.is_empty() {
+            result.push(' ');
+        }
+        result.extend(
+            word.iter()
+                .map(|byte| char::from(byte.to_ascii_lowercase())),
+        );
+    }
+    result
+}
+
+fn normalised_unicode(text: &str) -> String {
     let mut result = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !result.is_empty() {
             result.push(' ');
         }
-        if word.is_ascii() {
-            let start = result.len();
-            result.push_str(word);
-            result[start..].make_ascii_lowercase();
-        } else {
-            result.push_str(&word.to_lowercase());
-        }
+        result.push_str(&word.to_lowercase());
     }
     result
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, IdentityHasher, normalised, question_id};
+    use super::{Identity, IdentityHasher, normalised, normalised_unicode, question_id};
+    use proptest::prelude::*;
 
     const HERE: Identity<'_> = Identity {
         source: "medqa",
@@ -218,5 +241,14 @@ mod tests {
     fn normalising_keeps_words_of_every_script() {
         assert_eq!(normalised("\u{3000}ÉCOLE \t 问题\u{a0}X"), "école 问题 x");
         assert_eq!(normalised(""), "");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn ascii_is_normalised_as_any_text_is(text in "[\\x00-\\x7f]{0,40}") {
+            prop_assert_eq!(normalised(&text), normalised_unicode(&text));
+        }
     }
 }

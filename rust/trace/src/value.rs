@@ -114,3 +114,11 @@ impl<'a> Value<'a> {
         }
     }
 }
+
+/// `bytes` as text, or the offset of the first byte that is none.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, usize> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| match std::str::from_utf8(bytes) {
+        Ok(_) => bytes.len(),
+        Err(error) => error.valid_up_to(),
+    })
+}

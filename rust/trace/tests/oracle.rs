@@ -118,6 +118,20 @@ fn slow_question(row: &Value) -> Slow {
     Ok((system, body))
 }
 
+fn slow_part(part: &Value) -> Result<String, &'static str> {
+    match part {
+        Value::Object(fields)
+            if fields
+                .get("type")
+                .is_some_and(|kind| kind.is_string() && kind != "text") =>
+        {
+            Err("wrong_type")
+        }
+        Value::Object(fields) => text_of(fields.get("text").ok_or("missing_field")?),
+        part => text_of(part),
+    }
+}
+
 fn slow_conversation(row: &Value) -> Slow {
     let mut system = short(row.get("system"))?;
     let values = match expanded(row.get("conversations").ok_or("missing_field")?) {
@@ -147,16 +161,7 @@ fn slow_conversation(row: &Value) -> Slow {
         };
         let content = match first(["value", "content"])? {
             Value::Array(parts) => {
-                let texts: Result<Vec<String>, _> = parts
-                    .iter()
-                    .map(|part| {
-                        text_of(if part.is_object() {
-                            part.get("text").ok_or("missing_field")?
-                        } else {
-                            part
-                        })
-                    })
-                    .collect();
+                let texts: Result<Vec<String>, _> = parts.iter().map(slow_part).collect();
                 texts?.concat()
             }
             content => text_of(&content)?,

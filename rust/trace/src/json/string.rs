@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use super::{Broken, Reader};
 
+/// Room for a text with escapes: most reasoning fits after a doubling or two.
+const FIRST_CAPACITY: usize = 2048;
+
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGHS: u64 = 0x8080_8080_8080_8080;
 
@@ -16,7 +19,8 @@ impl<'a> Reader<'a> {
             self.at += 1;
             return Ok(Cow::Borrowed(&self.text[start..self.at - 1]));
         }
-        let mut text = String::with_capacity(2 * (self.at - start) + 64);
+        let rest = self.bytes.len() - start;
+        let mut text = String::with_capacity(rest.min(FIRST_CAPACITY.max(2 * (self.at - start))));
         text.push_str(&self.text[start..self.at]);
         while !self.closes_string()? {
             text.push(self.escape()?);

@@ -12,7 +12,7 @@ use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 use crate::row::Reason;
-use crate::value::{Fault, Value};
+use crate::value::{Fault, Value, utf8};
 
 /// The value of `array` at `row`.
 ///
@@ -48,7 +48,7 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
             None => Value::Other,
         },
         _ => match bytes_at(array, row) {
-            Some(bytes) => utf8(bytes)?,
+            Some(bytes) => text(bytes)?,
             None => integer_at(array, row).map_or(Value::Other, |value| {
                 Value::Integer(value.to_string().into())
             }),
@@ -86,13 +86,13 @@ fn any_present(array: &dyn Array) -> bool {
     (0..array.len()).any(|row| is_present(array, row))
 }
 
-fn utf8(bytes: &[u8]) -> Result<Value<'_>, Fault> {
-    match std::str::from_utf8(bytes) {
+fn text(bytes: &[u8]) -> Result<Value<'_>, Fault> {
+    match utf8(bytes) {
         Ok(text) => Ok(Value::Text(Cow::Borrowed(text))),
-        Err(error) => {
-            let detail = format!("byte {} of the value", error.valid_up_to());
-            Err(Fault::Row(Reason::InvalidUtf8, detail))
-        }
+        Err(at) => Err(Fault::Row(
+            Reason::InvalidUtf8,
+            format!("byte {at} of the value"),
+        )),
     }
 }
 
