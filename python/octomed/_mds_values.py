@@ -56,7 +56,7 @@ def encoder_of(column: str, encoding: str) -> Callable[[Any], Stored]:
     encode = _encoder(encoding)
 
     def checked(value: Any) -> Stored:  # noqa: ANN401
-        if type(value) is bytes:
+        if isinstance(value, bytes):
             return value
         try:
             return encode(value)

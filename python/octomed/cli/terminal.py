@@ -68,7 +68,7 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
     if json_lines:
         log(json.dumps(_event(error, resume), ensure_ascii=False))
         return
-    parts = _problems(error) or [error]
+    parts: Sequence[Exception | Problem] = _problems(error) or [error]
     screen = Console(stderr=True, highlight=False, markup=False)
     for part in parts:
         _say(screen, "error", "bold red", str(part))

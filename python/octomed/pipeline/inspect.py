@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -119,7 +120,7 @@ def _looked_views(planned: Plan, place: str, looked: Any) -> list[TraceView]:  #
 
 
 def _texts(tokenizer: _octomed.Tokenizer, ids: list[int]) -> tuple[bytes, ...]:
-    return tuple(tokenizer.decode_bytes([token]) for token in ids)
+    return tuple(tokenizer.decode(pa.array([token], pa.uint32())) for token in ids)
 
 
 def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:

@@ -125,8 +125,9 @@ class ResolvedModel:
         return template
 
     def describe(self) -> dict[str, str]:
-        """Return the names, for summaries and manifests."""
-        return {"name": self.name, "vocabulary": self.vocabulary_name, "template": self.template_name}
+        """Return the names, for summaries and manifests; of a file without its folder, which no output names."""
+        vocabulary, template = Path(self.vocabulary_name).name, Path(self.template_name).name
+        return {"name": self.name, "vocabulary": vocabulary, "template": template}
 
 
 def resolve_model(model: str, template: str | None, *, base: Path) -> ResolvedModel:

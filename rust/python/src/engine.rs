@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 use crate::template::{ChatTemplate, Prompt};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
 
 /// Adds this file's classes and functions to the extension module.
@@ -95,7 +95,7 @@ impl Scanner {
         mapping: Py<Mapping>,
         template: &ChatTemplate,
         prompt: &Prompt,
-        tokenizer: &Tokenizer,
+        tokenizer: &PyTokenizer,
         system: Option<String>,
         supervise: &str,
     ) -> PyResult<Self> {
@@ -108,7 +108,7 @@ impl Scanner {
             RustMapping::clone(&mapping.get().0),
             template.inner(),
             prompt.inner(),
-            Arc::clone(&tokenizer.0),
+            tokenizer.inner(),
             system,
             supervise,
         )

@@ -16,13 +16,20 @@ use crate::error::{Kind, raise};
 use crate::leave::leave;
 
 /// A tokenizer and the encoders that rest between its batches.
-#[pyclass(name = "Tokenizer", frozen)]
-struct PyTokenizer {
+#[pyclass(name = "Tokenizer", frozen, module = "octomed._octomed")]
+pub struct PyTokenizer {
     encoders: Encoders,
 }
 
 /// Ids and offsets as Arrow arrays.
 type Encoded = (PyArrowType<ArrayData>, PyArrowType<ArrayData>);
+
+impl PyTokenizer {
+    /// The tokenizer itself.
+    pub fn inner(&self) -> Arc<Tokenizer> {
+        Arc::clone(self.encoders.tokenizer())
+    }
+}
 
 #[pymethods]
 impl PyTokenizer {
@@ -65,7 +72,7 @@ impl PyTokenizer {
     }
 
     /// Special added tokens and their ids.
-    #[getter]
+    #[pyo3(signature = ())]
     fn special_tokens(&self) -> Vec<(String, u32)> {
         self.encoders.tokenizer().special_tokens()
     }
