@@ -37,14 +37,18 @@ impl PyTokenizer {
     #[staticmethod]
     #[pyo3(signature = (content))]
     fn from_json(py: Python<'_>, content: &[u8]) -> PyResult<Self> {
-        leave(py, || Tokenizer::from_json(content).map(Self::new).map_err(refuse))
+        leave(py, || {
+            Tokenizer::from_json(content).map(Self::new).map_err(refuse)
+        })
     }
 
     /// A vocabulary that the package carries.
     #[staticmethod]
     #[pyo3(signature = (name))]
     fn builtin(py: Python<'_>, name: &str) -> PyResult<Self> {
-        leave(py, || Tokenizer::builtin(name).map(Self::new).map_err(refuse))
+        leave(py, || {
+            Tokenizer::builtin(name).map(Self::new).map_err(refuse)
+        })
     }
 
     /// Which way text takes through the engine.
@@ -85,7 +89,10 @@ impl PyTokenizer {
         arrays: Vec<PyArrowType<ArrayData>>,
         threads: Option<NonZeroUsize>,
     ) -> PyResult<Encoded> {
-        let arrays: Vec<ArrayRef> = arrays.into_iter().map(|array| make_array(array.0)).collect();
+        let arrays: Vec<ArrayRef> = arrays
+            .into_iter()
+            .map(|array| make_array(array.0))
+            .collect();
         let mut rows = Vec::with_capacity(arrays.iter().map(|array| array.len()).sum());
         for array in &arrays {
             if let Some(row) = (0..array.len()).find(|row| array.is_null(*row)) {
@@ -106,8 +113,10 @@ impl PyTokenizer {
         threads: Option<NonZeroUsize>,
     ) -> PyResult<Encoded> {
         let texts = strings.iter().enumerate().map(|(row, text)| {
-            let refuse = |error: PyErr| raise(Kind::Data, format!("row {row} is no text: {error}"), None);
-            text.extract::<PyBackedStr>().map_err(|error| refuse(error.into()))
+            let refuse =
+                |error: PyErr| raise(Kind::Data, format!("row {row} is no text: {error}"), None);
+            text.extract::<PyBackedStr>()
+                .map_err(|error| refuse(error.into()))
         });
         let texts = texts.collect::<PyResult<Vec<_>>>()?;
         let rows: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
@@ -120,21 +129,32 @@ impl PyTokenizer {
         let array = make_array(ids.0);
         let ids = array.as_any().downcast_ref::<UInt32Array>();
         let ids = ids.ok_or_else(|| PyTypeError::new_err("ids must be uint32"))?;
-        self.encoders.tokenizer().decode_bytes(ids.values()).map_err(refuse)
+        self.encoders
+            .tokenizer()
+            .decode_bytes(ids.values())
+            .map_err(refuse)
     }
 }
 
 impl PyTokenizer {
     fn new(tokenizer: Tokenizer) -> Self {
-        Self { encoders: Encoders::new(Arc::new(tokenizer)) }
+        Self {
+            encoders: Encoders::new(Arc::new(tokenizer)),
+        }
     }
 
     fn encode(&self, rows: &[&[u8]], threads: Option<NonZeroUsize>) -> PyResult<Encoded> {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = threads.unwrap_or_else(cores);
-        let Batch { ids, offsets } = self.encoders.encode_batch(rows, threads.get()).map_err(refuse)?;
+        let Batch { ids, offsets } = self
+            .encoders
+            .encode_batch(rows, threads.get())
+            .map_err(refuse)?;
         let ids = UInt32Array::from(ids).into_data();
-        Ok((PyArrowType(ids), PyArrowType(Int64Array::from(offsets).into_data())))
+        Ok((
+            PyArrowType(ids),
+            PyArrowType(Int64Array::from(offsets).into_data()),
+        ))
     }
 }
 
@@ -143,10 +163,20 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
     let any = array.as_any();
     if let Some(array) = any.downcast_ref::<StringArray>() {
         let bytes = array.value_data();
-        rows.extend(array.value_offsets().windows(2).map(|ends| &bytes[ends[0] as usize..ends[1] as usize]));
+        rows.extend(
+            array
+                .value_offsets()
+                .windows(2)
+                .map(|ends| &bytes[ends[0] as usize..ends[1] as usize]),
+        );
     } else if let Some(array) = any.downcast_ref::<LargeStringArray>() {
         let bytes = array.value_data();
-        rows.extend(array.value_offsets().windows(2).map(|ends| &bytes[ends[0] as usize..ends[1] as usize]));
+        rows.extend(
+            array
+                .value_offsets()
+                .windows(2)
+                .map(|ends| &bytes[ends[0] as usize..ends[1] as usize]),
+        );
     } else if let Some(array) = any.downcast_ref::<StringViewArray>() {
         rows.extend(array.bytes_iter());
     } else if let Some(array) = any.downcast_ref::<BinaryArray>() {
@@ -154,7 +184,10 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
     } else if let Some(array) = any.downcast_ref::<LargeBinaryArray>() {
         rows.extend(array.iter().flatten());
     } else {
-        return Err(PyTypeError::new_err(format!("strings are wanted, not {}", array.data_type())));
+        return Err(PyTypeError::new_err(format!(
+            "strings are wanted, not {}",
+            array.data_type()
+        )));
     }
     Ok(())
 }

@@ -13,7 +13,9 @@ pub enum TextError {
         name: String,
     },
     /// A control token or a supervised span does not lie in the rendered text as promised.
-    #[error("bytes {start}..{end} of the rendered text are out of order, out of range, or cut a character")]
+    #[error(
+        "bytes {start}..{end} of the rendered text are out of order, out of range, or cut a character"
+    )]
     BadRange {
         /// First byte.
         start: usize,
@@ -23,6 +25,14 @@ pub enum TextError {
     /// The `tokenizers` crate refused a text.
     #[error("the text cannot be encoded: {0}")]
     Encode(String),
+    /// One text of a batch cannot be encoded.
+    #[error("row {row} {reason}")]
+    Row {
+        /// Its number, from 0.
+        row: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An id is outside the vocabulary.
     #[error("token id {0} is not in the vocabulary")]
     UnknownId(u32),

@@ -23,3 +23,12 @@ pub(crate) fn char_to_byte_table() -> [Option<u8>; 0x144] {
 pub(crate) fn written(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| byte_to_char(*byte)).collect()
 }
+
+/// The bytes that a vocabulary entry stands for; `None` when it has another character.
+pub(crate) fn read(entry: &str) -> Option<Vec<u8>> {
+    let table = char_to_byte_table();
+    entry
+        .chars()
+        .map(|character| table.get(character as usize).copied().flatten())
+        .collect()
+}

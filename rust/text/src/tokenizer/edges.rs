@@ -27,7 +27,10 @@ impl Edges {
         for span in spans {
             let fits = previous <= span.start && span.start <= span.end;
             if !fits || !text.is_char_boundary(span.start) || !text.is_char_boundary(span.end) {
-                return Err(TextError::BadRange { start: span.start, end: span.end });
+                return Err(TextError::BadRange {
+                    start: span.start,
+                    end: span.end,
+                });
             }
             previous = span.end;
             if !span.is_empty() {
@@ -35,6 +38,41 @@ impl Edges {
             }
         }
         Ok(())
+    }
+
+    /// Edges at positions that ascend.
+    pub fn at(positions: Vec<usize>) -> Self {
+        Self {
+            positions,
+            resolved: Vec::new(),
+        }
+    }
+
+    /// The edges not resolved yet, up to and including `end`.
+    pub fn up_to(&self, end: usize) -> Vec<usize> {
+        self.positions[self.resolved.len()..]
+            .iter()
+            .copied()
+            .take_while(|edge| *edge <= end)
+            .collect()
+    }
+
+    /// Resolves the next edges from what was found with other positions: what ended, and what had begun.
+    pub fn resolve_from(&mut self, ended: &Self, begun: &Self) {
+        let pairs = ended.resolved.iter().zip(&begun.resolved);
+        self.resolved.extend(pairs.map(|(ended, begun)| Edge {
+            ended: ended.ended,
+            begun: begun.begun.max(ended.ended),
+        }));
+    }
+
+    /// Resolves the edges up to the end of a token at bytes `start..end` that comes after `before` others;
+    /// one at `end` waits for what follows.
+    pub fn control(&mut self, start: usize, end: usize, before: usize) {
+        self.resolve_between(start, before);
+        while self.next().is_some_and(|edge| edge < end) {
+            self.resolve(before, before + 1);
+        }
     }
 
     /// The next edge that is not resolved.
@@ -45,8 +83,14 @@ impl Edges {
 
     /// Resolves the next edge.
     pub fn resolve(&mut self, ended: usize, begun: usize) {
-        #[allow(clippy::cast_possible_truncation, reason = "a trace has under 4 Gi bytes, so under 4 Gi tokens")]
-        self.resolved.push(Edge { ended: ended as u32, begun: begun as u32 });
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a trace has under 4 Gi bytes, so under 4 Gi tokens"
+        )]
+        self.resolved.push(Edge {
+            ended: ended as u32,
+            begun: begun as u32,
+        });
     }
 
     /// Resolves every edge up to and including `position`, between two tokens.

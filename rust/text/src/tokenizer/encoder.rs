@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Tokenizer;
 use super::edges::Edges;
+use super::words::{Memory, Place};
+use super::{Engine, Tokenizer, plain};
 use crate::{Rendered, TextError};
 
 /// What became of one trace.
@@ -21,6 +22,7 @@ pub struct Encoded {
 #[derive(Debug)]
 pub struct Encoder {
     tokenizer: Arc<Tokenizer>,
+    memory: Option<Box<Memory>>,
     edges: Edges,
 }
 
@@ -28,7 +30,12 @@ impl Encoder {
     /// An encoder with empty caches.
     #[must_use]
     pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
-        Self { tokenizer, edges: Edges::default() }
+        let memory = matches!(tokenizer.engine, Engine::Fast(_)).then(|| Box::new(Memory::new()));
+        Self {
+            tokenizer,
+            memory,
+            edges: Edges::default(),
+        }
     }
 
     /// The tokenizer whose ids it gives.
@@ -60,47 +67,73 @@ impl Encoder {
         let mut at = 0;
         for control in &rendered.controls {
             let range = control.bytes.clone();
-            let outside = || TextError::BadRange { start: range.start, end: range.end };
+            let outside = || TextError::BadRange {
+                start: range.start,
+                end: range.end,
+            };
             if range.is_empty() || text.get(range.clone()).is_none() {
                 return Err(outside());
             }
-            self.stretch(text.get(at..range.start).ok_or_else(outside)?, at, first, ids)?;
-            self.control(range.start, range.end, control.id, first, ids);
+            self.stretch(
+                text.get(at..range.start).ok_or_else(outside)?,
+                at,
+                first,
+                ids,
+            )?;
+            self.edges
+                .control(range.start, range.end, ids.len() - first);
+            ids.push(control.id);
             at = range.end;
         }
         self.stretch(&text[at..], at, first, ids)?;
         self.edges.resolve_between(text.len(), ids.len() - first);
         let (supervised, straddling) = self.edges.finish(spans);
-        #[allow(clippy::cast_possible_truncation, reason = "a text under 4 GiB has fewer tokens than bytes")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a text under 4 GiB has fewer tokens than bytes"
+        )]
         let tokens = (ids.len() - first) as u32;
-        Ok(Encoded { tokens, supervised, straddling })
+        Ok(Encoded {
+            tokens,
+            supervised,
+            straddling,
+        })
     }
 
     /// Appends the ids of a plain text.
     ///
     /// # Errors
-    /// [`TextError::Encode`] when the fallback refuses the text.
+    /// [`TextError::TooLong`] from 4 GiB on, [`TextError::Encode`] when the fallback refuses the text.
     pub fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        if u32::try_from(text.len()).is_err() {
+            return Err(TextError::TooLong(text.len()));
+        }
         self.edges.start("", &[])?;
         let first = ids.len();
         self.stretch(text, 0, first, ids)
     }
 
     /// Appends the ids of a stretch of ordinary text at byte `base`.
-    fn stretch(&mut self, text: &str, base: usize, first: usize, ids: &mut Vec<u32>) -> Result<(), TextError> {
+    fn stretch(
+        &mut self,
+        text: &str,
+        base: usize,
+        first: usize,
+        ids: &mut Vec<u32>,
+    ) -> Result<(), TextError> {
         if text.is_empty() {
             return Ok(());
         }
-        self.tokenizer.reference.encode(text, base, first, ids, &mut self.edges)
-    }
-
-    /// Appends a control token and resolves the edges up to its end.
-    fn control(&mut self, start: usize, end: usize, id: u32, first: usize, ids: &mut Vec<u32>) {
-        let before = ids.len() - first;
-        self.edges.resolve_between(start, before);
-        ids.push(id);
-        while self.edges.next().is_some_and(|edge| edge < end) {
-            self.edges.resolve(before, before + 1);
+        let place = Place { text, base, first };
+        match (&self.tokenizer.engine, &mut self.memory) {
+            (Engine::Fast(fast), Some(memory)) => {
+                plain::encode(fast, memory, place, ids, &mut self.edges)
+            }
+            (Engine::Reference(reference), _) => {
+                reference.encode(text, base, first, ids, &mut self.edges)?
+            }
+            (Engine::Fast(_), None) => {}
         }
+        Ok(())
     }
 }

@@ -1,42 +1,65 @@
 //! Text to token ids, equal to the pinned `tokenizers` in every id.
 
+mod added;
 mod alphabet;
+mod batch;
+mod block;
 mod builtin;
+mod cache;
+mod classes;
 mod edges;
 mod encoder;
+mod fast;
+mod file;
+mod json;
+mod merge;
+mod normalise;
+mod pairs;
+mod parts;
+mod plain;
 mod reference;
+mod split;
 #[cfg(test)]
 mod tests;
-
-use std::sync::Arc;
+mod words;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use batch::{Batch, Encoders};
 pub use encoder::{Encoded, Encoder};
 
 use crate::TextError;
+use fast::Fast;
 use reference::Reference;
 
 /// A vocabulary and the rules that cut text into its tokens; shared by all workers.
 #[derive(Debug)]
 pub struct Tokenizer {
-    reference: Arc<Reference>,
+    engine: Engine,
     content_hash: u128,
     path: String,
+}
+
+/// Who does the work.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Fast(Box<Fast>),
+    Reference(Box<Reference>),
 }
 
 impl Tokenizer {
     /// Reads a `tokenizer.json`.
     ///
+    /// Byte-level BPE with a pattern that we know by heart takes the fast path; anything else takes the
+    /// `tokenizers` crate, and [`Tokenizer::path`] says why.
+    ///
     /// # Errors
     /// [`TextError::TokenizerFile`] when the bytes are not one.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
-        let reference = Reference::from_json(bytes)?;
-        Ok(Self {
-            reference: Arc::new(reference),
-            content_hash: xxh3_128(bytes),
-            path: "tokenizers crate: the fast path is not built in yet".to_owned(),
-        })
+        match file::read(bytes) {
+            Ok(parts) => Fast::new(parts).map(Self::from_fast),
+            Err(reason) => Self::from_reference(bytes, &reason),
+        }
     }
 
     /// A vocabulary that the package carries: `qwen2.5` (Qwen2.5 and Qwen2.5-VL) or `qwen3` (Qwen3 and Qwen3-VL).
@@ -44,7 +67,32 @@ impl Tokenizer {
     /// # Errors
     /// [`TextError::UnknownVocabulary`] for any other name.
     pub fn builtin(name: &str) -> Result<Self, TextError> {
-        Self::from_json(builtin::tokenizer_json(name)?.as_bytes())
+        Fast::new(builtin::parts(name)?).map(Self::from_fast)
+    }
+
+    /// The `tokenizer.json` of a built-in vocabulary, for other tools and for tests.
+    ///
+    /// # Errors
+    /// [`TextError::UnknownVocabulary`] for a name that there is not.
+    pub fn builtin_json(name: &str) -> Result<String, TextError> {
+        builtin::tokenizer_json(name)
+    }
+
+    fn from_fast(fast: Fast) -> Self {
+        Self {
+            content_hash: fast.content_hash(),
+            path: "byte-level BPE".to_owned(),
+            engine: Engine::Fast(Box::new(fast)),
+        }
+    }
+
+    /// The tokenizer of the crate itself, whatever the file is: slower, and the measure of the fast path.
+    pub(crate) fn from_reference(bytes: &[u8], reason: &str) -> Result<Self, TextError> {
+        Ok(Self {
+            engine: Engine::Reference(Box::new(Reference::from_json(bytes)?)),
+            content_hash: xxh3_128(bytes),
+            path: format!("tokenizers crate: {reason}"),
+        })
     }
 
     /// A hash of everything that decides the ids, for content keys.
@@ -62,19 +110,28 @@ impl Tokenizer {
     /// Number of ids, added tokens included: one more than the largest id.
     #[must_use]
     pub fn vocabulary_size(&self) -> usize {
-        self.reference.vocabulary_size()
+        match &self.engine {
+            Engine::Fast(fast) => fast.vocabulary_size(),
+            Engine::Reference(reference) => reference.vocabulary_size(),
+        }
     }
 
     /// The id of a token written as its text: an added token's content, or a vocabulary entry's.
     #[must_use]
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
-        self.reference.token_to_id(token)
+        match &self.engine {
+            Engine::Fast(fast) => fast.token_to_id(token),
+            Engine::Reference(reference) => reference.token_to_id(token),
+        }
     }
 
     /// Added tokens marked special, with their ids, ascending by id.
     #[must_use]
     pub fn special_tokens(&self) -> Vec<(String, u32)> {
-        self.reference.special_tokens()
+        match &self.engine {
+            Engine::Fast(fast) => fast.special_tokens(),
+            Engine::Reference(reference) => reference.special_tokens(),
+        }
     }
 
     /// The bytes that `ids` stand for, special tokens written out.
@@ -82,6 +139,9 @@ impl Tokenizer {
     /// # Errors
     /// [`TextError::UnknownId`] for an id outside the vocabulary.
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
-        self.reference.decode_bytes(ids)
+        match &self.engine {
+            Engine::Fast(fast) => fast.decode_bytes(ids),
+            Engine::Reference(reference) => reference.decode_bytes(ids),
+        }
     }
 }

@@ -37,18 +37,31 @@ impl Reference {
         let end = base + text.len();
         let before = ids.len() - first;
         if edges.next().is_none_or(|edge| edge > end) {
-            ids.extend_from_slice(self.tokenizer.encode_fast(text, false).map_err(fail)?.get_ids());
+            ids.extend_from_slice(
+                self.tokenizer
+                    .encode_fast(text, false)
+                    .map_err(fail)?
+                    .get_ids(),
+            );
             return Ok(());
         }
         let encoding = self.tokenizer.encode(text, false).map_err(fail)?;
         ids.extend_from_slice(encoding.get_ids());
-        let offsets: Vec<_> = encoding.get_offsets().iter().map(|(start, end)| (base + start, base + end)).collect();
+        let offsets: Vec<_> = encoding
+            .get_offsets()
+            .iter()
+            .map(|(start, end)| (base + start, base + end))
+            .collect();
         edges.resolve_by_offsets(end, before, &offsets);
         Ok(())
     }
 
     pub fn vocabulary_size(&self) -> usize {
-        self.tokenizer.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
+        self.tokenizer
+            .get_vocab(true)
+            .into_values()
+            .max()
+            .map_or(0, |id| id as usize + 1)
     }
 
     pub fn token_to_id(&self, token: &str) -> Option<u32> {
@@ -56,15 +69,27 @@ impl Reference {
     }
 
     pub fn special_tokens(&self) -> Vec<(String, u32)> {
-        let by_id: BTreeMap<_, _> = self.tokenizer.get_added_tokens_decoder().into_iter().collect();
-        by_id.into_iter().filter(|(_, token)| token.special).map(|(id, token)| (token.content, id)).collect()
+        let by_id: BTreeMap<_, _> = self
+            .tokenizer
+            .get_added_tokens_decoder()
+            .into_iter()
+            .collect();
+        by_id
+            .into_iter()
+            .filter(|(_, token)| token.special)
+            .map(|(id, token)| (token.content, id))
+            .collect()
     }
 
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
-        if let Some(id) = ids.iter().find(|id| self.tokenizer.id_to_token(**id).is_none()) {
+        if let Some(id) = ids
+            .iter()
+            .find(|id| self.tokenizer.id_to_token(**id).is_none())
+        {
             return Err(TextError::UnknownId(*id));
         }
         let text = self.tokenizer.decode(ids, false);
-        text.map(String::into_bytes).map_err(|error| TextError::Encode(error.to_string()))
+        text.map(String::into_bytes)
+            .map_err(|error| TextError::Encode(error.to_string()))
     }
 }

@@ -1,0 +1,181 @@
+//! Many texts at once over all cores, into one buffer.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Encoder, Tokenizer};
+use crate::TextError;
+
+/// Bytes of text that a worker takes at a time; its ids stay in the caches of its core.
+const TASK: usize = 256 << 10;
+
+/// The ids of many texts, one after the other.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// All ids.
+    pub ids: Vec<u32>,
+    /// The ids of text `n` are `ids[offsets[n]..offsets[n + 1]]`.
+    pub offsets: Vec<i64>,
+}
+
+/// Encoders that rest between batches and keep what they have learnt.
+#[derive(Debug)]
+pub struct Encoders {
+    tokenizer: Arc<Tokenizer>,
+    resting: Mutex<Vec<Encoder>>,
+}
+
+/// What a worker made of a task: ids, and how many each row has.
+#[derive(Debug, Default)]
+struct Piece {
+    ids: Vec<u32>,
+    lengths: Vec<u32>,
+}
+
+/// Pieces in the order of their rows; those that came early wait.
+#[derive(Debug, Default)]
+struct Assembly {
+    batch: Batch,
+    next: usize,
+    early: BTreeMap<usize, Piece>,
+    spare: Vec<Piece>,
+}
+
+impl Encoders {
+    /// No encoders yet; they are made as batches need them.
+    #[must_use]
+    pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
+        Self {
+            tokenizer,
+            resting: Mutex::default(),
+        }
+    }
+
+    /// The tokenizer that the encoders share.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// Encodes `rows`, which must be UTF-8, with up to `threads` threads.
+    ///
+    /// # Errors
+    /// [`TextError::Row`] names the first row that cannot be encoded.
+    pub fn encode_batch(&self, rows: &[&[u8]], threads: usize) -> Result<Batch, TextError> {
+        let tasks = tasks(rows);
+        let next = AtomicUsize::new(0);
+        let assembly = Mutex::new(Assembly::default());
+        let failure = Mutex::new(None);
+        let work = || {
+            let mut encoder = self.take();
+            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).cloned() {
+                let (number, task) = task;
+                // Bound, so that the lock is open again before `put` takes it.
+                let piece = locked(&assembly).spare.pop().unwrap_or_default();
+                match encode_rows(&mut encoder, rows, task, piece) {
+                    Ok(piece) => locked(&assembly).put(number, piece),
+                    Err((row, error)) => {
+                        next.store(tasks.len(), Ordering::Relaxed);
+                        keep_first(&mut locked(&failure), row, error);
+                    }
+                }
+            }
+            locked(&self.resting).push(encoder);
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(tasks.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let failed = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some((row, reason)) = failed {
+            return Err(TextError::Row { row, reason });
+        }
+        Ok(assembly
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish())
+    }
+
+    fn take(&self) -> Encoder {
+        locked(&self.resting)
+            .pop()
+            .unwrap_or_else(|| Encoder::new(self.tokenizer.clone()))
+    }
+}
+
+/// Keeps the error of the earliest row.
+fn keep_first(kept: &mut Option<(usize, String)>, row: usize, reason: String) {
+    if kept.as_ref().is_none_or(|(earlier, _)| row < *earlier) {
+        *kept = Some((row, reason));
+    }
+}
+
+fn encode_rows(
+    encoder: &mut Encoder,
+    rows: &[&[u8]],
+    task: Range<usize>,
+    mut piece: Piece,
+) -> Result<Piece, (usize, String)> {
+    piece.ids.clear();
+    piece.lengths.clear();
+    for row in task {
+        let text = std::str::from_utf8(rows[row])
+            .map_err(|error| (row, format!("is not UTF-8: {error}")))?;
+        let before = piece.ids.len();
+        encoder
+            .encode_text(text, &mut piece.ids)
+            .map_err(|error| (row, error.to_string()))?;
+        #[allow(clippy::cast_possible_truncation, reason = "checked by `encode_text`")]
+        piece.lengths.push((piece.ids.len() - before) as u32);
+    }
+    Ok(piece)
+}
+
+impl Assembly {
+    /// Appends a piece when its turn has come, and those that waited for it.
+    fn put(&mut self, number: usize, piece: Piece) {
+        self.early.insert(number, piece);
+        while let Some(piece) = self.early.remove(&self.next) {
+            self.next += 1;
+            let mut end = i64::try_from(self.batch.ids.len()).unwrap_or(i64::MAX);
+            self.batch
+                .offsets
+                .extend(piece.lengths.iter().map(|length| {
+                    let start = end;
+                    end += i64::from(*length);
+                    start
+                }));
+            self.batch.ids.extend_from_slice(&piece.ids);
+            self.spare.push(piece);
+        }
+    }
+
+    fn finish(mut self) -> Batch {
+        self.batch
+            .offsets
+            .push(i64::try_from(self.batch.ids.len()).unwrap_or(i64::MAX));
+        self.batch
+    }
+}
+
+/// Consecutive rows of about [`TASK`] bytes, numbered.
+fn tasks(rows: &[&[u8]]) -> Vec<(usize, Range<usize>)> {
+    let mut tasks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (row, text) in rows.iter().enumerate() {
+        bytes += text.len() + 1;
+        if bytes >= TASK || row + 1 == rows.len() {
+            tasks.push((tasks.len(), start..row + 1));
+            (start, bytes) = (row + 1, 0);
+        }
+    }
+    tasks
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

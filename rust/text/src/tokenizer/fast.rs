@@ -1,0 +1,116 @@
+//! The fast tokenizer: added tokens, NFC where it matters, words by hand, ids by cache and merges.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::added::{AddedToken, Finder};
+use super::merge::Merger;
+use super::normalise::nfc;
+use super::parts::{Parts, Vocabulary};
+use super::split::Scheme;
+use crate::TextError;
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Fast {
+    pub scheme: Scheme,
+    pub nfc: bool,
+    pub merger: Merger,
+    /// The bytes of every token of the model.
+    pub vocabulary: Vocabulary,
+    /// Words that become a token at once, where the model ignores merges.
+    pub whole: HashMap<Box<[u8]>, u32>,
+    /// Added tokens that are looked for before normalising, and after.
+    pub raw: Finder,
+    pub normalised: Finder,
+    added: BTreeMap<u32, AddedToken>,
+    content_hash: u128,
+}
+
+impl Fast {
+    pub fn new(parts: Parts) -> Result<Self, TextError> {
+        let content_hash = parts.content_hash();
+        let texts = |normalized: bool| -> Vec<_> {
+            // Special tokens come first, as in the crate: of equal texts the first pattern is found.
+            let (special, other): (Vec<_>, Vec<_>) = parts
+                .added
+                .iter()
+                .filter(|token| token.normalized == normalized)
+                .partition(|token| token.special);
+            let text = |token: &AddedToken| match parts.nfc && normalized {
+                true => nfc(&token.content).text,
+                false => token.content.clone(),
+            };
+            special
+                .into_iter()
+                .chain(other)
+                .map(|token| (token, text(token)))
+                .collect()
+        };
+        let (raw, normalised) = (Finder::new(&texts(false))?, Finder::new(&texts(true))?);
+        let whole = if parts.ignore_merges {
+            parts.vocabulary.by_bytes()
+        } else {
+            HashMap::new()
+        };
+        Ok(Self {
+            scheme: parts.scheme,
+            nfc: parts.nfc,
+            merger: Merger::new(parts.byte_ids, &parts.pairs, parts.joined),
+            vocabulary: parts.vocabulary,
+            whole,
+            raw,
+            normalised,
+            added: parts
+                .added
+                .into_iter()
+                .map(|token| (token.id, token))
+                .collect(),
+            content_hash,
+        })
+    }
+
+    pub fn content_hash(&self) -> u128 {
+        self.content_hash
+    }
+
+    pub fn vocabulary_size(&self) -> usize {
+        let added = self
+            .added
+            .last_key_value()
+            .map_or(0, |(id, _)| *id as usize + 1);
+        self.vocabulary.len().max(added)
+    }
+
+    pub fn special_tokens(&self) -> Vec<(String, u32)> {
+        let special = self.added.values().filter(|token| token.special);
+        special
+            .map(|token| (token.content.clone(), token.id))
+            .collect()
+    }
+
+    /// The bytes of any token, added ones included.
+    pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
+        let added = self.added.get(&id).map(|token| token.content.as_bytes());
+        added.or_else(|| self.vocabulary.get(id).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// The id of an added token by its content, or of a vocabulary entry by how the file writes it.
+    pub fn token_to_id(&self, token: &str) -> Option<u32> {
+        if let Some(added) = self.added.values().find(|added| added.content == token) {
+            return Some(added.id);
+        }
+        let bytes = super::alphabet::read(token);
+        self.vocabulary.find(
+            bytes.as_deref().unwrap_or(token.as_bytes()),
+            bytes.is_none(),
+        )
+    }
+
+    pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
+        let mut bytes = Vec::new();
+        for id in ids {
+            bytes.extend_from_slice(self.bytes_of(*id).ok_or(TextError::UnknownId(*id))?);
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,75 @@
+//! The merges of a vocabulary as one hash table: a pair of ids to its rank.
+
+/// Bits of an id, and of a rank: a slot holds two ids and a rank in 64 bits.
+const ID_BITS: u32 = 21;
+const RANK_BITS: u32 = 22;
+/// The rank of a pair that does not merge.
+pub(crate) const NO_RANK: u32 = u32::MAX;
+/// The largest id that fits.
+pub(crate) const MAX_ID: u32 = (1 << ID_BITS) - 2;
+/// The most merges that fit.
+pub(crate) const MAX_MERGES: usize = (1 << RANK_BITS) - 1;
+
+const EMPTY: u64 = u64::MAX;
+
+/// Open addressing, half full at most, eight slots a cache line.
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    slots: Box<[u64]>,
+    shift: u32,
+}
+
+impl Pairs {
+    /// A table of `pairs`, whose ranks are their positions; of equal pairs the last counts.
+    pub fn new(pairs: &[(u32, u32)]) -> Self {
+        let capacity = (pairs.len() * 2).next_power_of_two().max(16);
+        let mut table = Self {
+            slots: vec![EMPTY; capacity].into_boxed_slice(),
+            shift: 64 - capacity.ilog2(),
+        };
+        for (rank, (left, right)) in pairs.iter().enumerate() {
+            table.insert(key(*left, *right), rank as u64);
+        }
+        table
+    }
+
+    fn insert(&mut self, key: u64, rank: u64) {
+        let mut at = self.place(key);
+        while self.slots[at] != EMPTY && self.slots[at] >> RANK_BITS != key {
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        self.slots[at] = key << RANK_BITS | rank;
+    }
+
+    /// The rank of the pair, or [`NO_RANK`].
+    #[inline]
+    pub fn rank(&self, left: u32, right: u32) -> u32 {
+        let key = key(left, right);
+        let mut at = self.place(key);
+        loop {
+            let slot = self.slots[at & (self.slots.len() - 1)];
+            if slot >> RANK_BITS == key {
+                #[allow(clippy::cast_possible_truncation, reason = "masked to 22 bits")]
+                return (slot & ((1 << RANK_BITS) - 1)) as u32;
+            }
+            if slot == EMPTY {
+                return NO_RANK;
+            }
+            at += 1;
+        }
+    }
+
+    #[inline]
+    fn place(&self, key: u64) -> usize {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "shifted to the bits of an index"
+        )]
+        return (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize;
+    }
+}
+
+#[inline]
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << ID_BITS | u64::from(right)
+}

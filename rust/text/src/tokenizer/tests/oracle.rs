@@ -1,0 +1,320 @@
+//! The fast path against the pinned crate, and masks against a slow rule over its offsets.
+
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::Value;
+
+use super::{hostile, variants};
+use crate::tokenizer::{Encoded, Encoder, Encoders, Tokenizer};
+use crate::{Control, Rendered};
+
+/// A tokenizer of ours and the crate's for the same file.
+struct Pair {
+    name: &'static str,
+    ours: Arc<Tokenizer>,
+    theirs: tokenizers::Tokenizer,
+}
+
+fn pair(name: &'static str, file: &Value) -> Pair {
+    let bytes = file.to_string().into_bytes();
+    let ours = Arc::new(Tokenizer::from_json(&bytes).unwrap());
+    let mut theirs = tokenizers::Tokenizer::from_bytes(&bytes).unwrap();
+    theirs.set_encode_special_tokens(true);
+    Pair { name, ours, theirs }
+}
+
+static PAIRS: LazyLock<Vec<Pair>> = LazyLock::new(|| {
+    variants::fast()
+        .iter()
+        .map(|(name, file)| pair(name, file))
+        .collect()
+});
+
+/// Cases of a property: `OCTOMED_CASES` or a number that keeps the ordinary run short.
+fn cases(ordinary: u32) -> TestRunner {
+    let cases = std::env::var("OCTOMED_CASES")
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(ordinary);
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        ..Config::default()
+    })
+}
+
+#[test]
+fn every_known_pattern_takes_the_fast_path() {
+    for pair in PAIRS.iter() {
+        assert_eq!(pair.ours.path(), "byte-level BPE", "{}", pair.name);
+    }
+}
+
+#[test]
+fn ids_equal_the_crate() {
+    let mut encoders: Vec<_> = PAIRS
+        .iter()
+        .map(|pair| Encoder::new(pair.ours.clone()))
+        .collect();
+    let encoders = std::sync::Mutex::new(&mut encoders);
+    cases(400)
+        .run(&hostile::text(), |text| {
+            for (pair, encoder) in PAIRS.iter().zip(encoders.lock().unwrap().iter_mut()) {
+                let theirs = pair.theirs.encode_fast(text.as_str(), false).unwrap();
+                let mut ours = Vec::new();
+                encoder.encode_text(&text, &mut ours).unwrap();
+                prop_assert_eq!(ours, theirs.get_ids(), "{}", pair.name);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// A rendered trace with controls and supervised spans at random places.
+fn rendered() -> impl Strategy<Value = Rendered> {
+    let cuts = vec(any::<prop::sample::Index>(), 0..16);
+    (hostile::text(), cuts.clone(), cuts).prop_map(|(text, controls, spans)| {
+        let controls = ranges(&text, &controls, false);
+        let controls = controls
+            .into_iter()
+            .map(|bytes| Control { bytes, id: 151_645 })
+            .collect();
+        let supervised = ranges(&text, &spans, true);
+        Rendered {
+            text,
+            controls,
+            supervised,
+        }
+    })
+}
+
+/// Disjoint ranges between characters; adjacent and empty ones only where asked for.
+fn ranges(text: &str, cuts: &[prop::sample::Index], touching: bool) -> Vec<Range<usize>> {
+    let between: Vec<usize> = (0..=text.len())
+        .filter(|at| text.is_char_boundary(*at))
+        .collect();
+    let mut at: Vec<usize> = cuts
+        .iter()
+        .map(|cut| between[cut.index(between.len())])
+        .collect();
+    at.sort_unstable();
+    let step = if touching && at.len() % 3 == 0 { 1 } else { 2 };
+    let pairs = at.windows(2).step_by(step).map(|pair| pair[0]..pair[1]);
+    pairs
+        .filter(|range| touching || !range.is_empty())
+        .collect()
+}
+
+/// Every token with its bytes: each stretch by the crate, with its offsets.
+fn slow_tokens(theirs: &tokenizers::Tokenizer, rendered: &Rendered) -> Vec<(u32, Range<usize>)> {
+    let mut tokens = Vec::new();
+    let mut at = 0;
+    let stretch = |range: Range<usize>, tokens: &mut Vec<_>| {
+        let encoding = theirs.encode(&rendered.text[range.clone()], false).unwrap();
+        let offsets = encoding
+            .get_offsets()
+            .iter()
+            .map(|(start, end)| range.start + start..range.start + end);
+        tokens.extend(encoding.get_ids().iter().copied().zip(offsets));
+    };
+    for control in &rendered.controls {
+        stretch(at..control.bytes.start, &mut tokens);
+        tokens.push((control.id, control.bytes.clone()));
+        at = control.bytes.end;
+    }
+    stretch(at..rendered.text.len(), &mut tokens);
+    tokens
+}
+
+/// The mask by its definition, token by token and span by span.
+fn slow_mask(tokens: &[(u32, Range<usize>)], spans: &[Range<usize>]) -> (Vec<[u32; 2]>, Encoded) {
+    let mut ranges = Vec::new();
+    let mut encoded = Encoded {
+        tokens: tokens.len() as u32,
+        ..Encoded::default()
+    };
+    for span in spans.iter().filter(|span| !span.is_empty()) {
+        let inside =
+            |(_, bytes): &&(u32, Range<usize>)| span.start <= bytes.start && bytes.end <= span.end;
+        let first = tokens.iter().position(|token| inside(&token));
+        let count = tokens.iter().filter(inside).count() as u32;
+        if let Some(first) = first {
+            ranges.push([first as u32, first as u32 + count]);
+        }
+        encoded.supervised += count;
+    }
+    for (_, bytes) in tokens {
+        let touches = |span: &&Range<usize>| span.start.max(bytes.start) < span.end.min(bytes.end);
+        let holds = |span: &Range<usize>| span.start <= bytes.start && bytes.end <= span.end;
+        encoded.straddling +=
+            u32::from(spans.iter().filter(touches).count() > 0 && !spans.iter().any(holds));
+    }
+    (ranges, encoded)
+}
+
+#[test]
+fn masks_equal_the_slow_rule() {
+    let mut encoders: Vec<_> = PAIRS
+        .iter()
+        .map(|pair| Encoder::new(pair.ours.clone()))
+        .collect();
+    let encoders = std::sync::Mutex::new(&mut encoders);
+    cases(300)
+        .run(&rendered(), |rendered| {
+            for (pair, encoder) in PAIRS.iter().zip(encoders.lock().unwrap().iter_mut()) {
+                let (mut ids, mut spans) = (vec![1, 2], Vec::new());
+                let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
+                let tokens = slow_tokens(&pair.theirs, &rendered);
+                let slow_ids: Vec<u32> = [1, 2]
+                    .into_iter()
+                    .chain(tokens.iter().map(|token| token.0))
+                    .collect();
+                prop_assert_eq!(ids, slow_ids, "{}", pair.name);
+                prop_assert_eq!(
+                    (spans, encoded),
+                    slow_mask(&tokens, &rendered.supervised),
+                    "{}",
+                    pair.name
+                );
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_the_fast_path_does_not_know_goes_to_the_crate() {
+    for (reason, file) in variants::left_to_the_crate() {
+        let pair = pair(reason, &file);
+        assert!(
+            pair.ours.path().starts_with("tokenizers crate: "),
+            "{reason}"
+        );
+        assert!(
+            pair.ours.path().contains(reason),
+            "{} lacks {reason}",
+            pair.ours.path()
+        );
+        let mut encoder = Encoder::new(pair.ours.clone());
+        let text = "a <tool_call> x </think>  <|im_end|>\u{fb01}\n\n1234";
+        let rendered = Rendered {
+            text: text.to_owned(),
+            supervised: vec![1..8, 8..20],
+            ..Rendered::default()
+        };
+        let (mut ids, mut spans) = (Vec::new(), Vec::new());
+        let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
+        let tokens = slow_tokens(&pair.theirs, &rendered);
+        assert_eq!(ids, tokens.iter().map(|token| token.0).collect::<Vec<_>>());
+        assert_eq!((spans, encoded), slow_mask(&tokens, &rendered.supervised));
+    }
+}
+
+#[test]
+fn long_runs_are_exact_and_not_quadratic() {
+    let text = |fragment: &str| fragment.repeat((1 << 20) / fragment.len());
+    let qwen = &PAIRS[0];
+    let mut encoder = Encoder::new(qwen.ours.clone());
+    for fragment in [
+        "a", "ab", " ", "\n", "x\r\n ", "中", "患者", "!", "9", "\0", "e\u{301}", "\u{301}", "'s",
+    ] {
+        let text = text(fragment);
+        let mut ids = Vec::new();
+        encoder.encode_text(&text, &mut ids).unwrap();
+        assert_eq!(
+            ids,
+            qwen.theirs
+                .encode_fast(text.as_str(), false)
+                .unwrap()
+                .get_ids(),
+            "{fragment:?}"
+        );
+    }
+}
+
+#[test]
+fn caches_stay_exact_when_they_overflow() {
+    let qwen = &PAIRS[0];
+    let mut encoder = Encoder::new(qwen.ours.clone());
+    let word = |n: u64| {
+        format!(
+            " {:x} {}",
+            n.wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            "é".repeat((n % 90) as usize)
+        )
+    };
+    for round in 0..40u64 {
+        let text: String = (0..10_000).map(|n| word(n + round * 7_000)).collect();
+        let mut ids = Vec::new();
+        encoder.encode_text(&text, &mut ids).unwrap();
+        if round % 13 == 0 {
+            assert_eq!(
+                ids,
+                qwen.theirs
+                    .encode_fast(text.as_str(), false)
+                    .unwrap()
+                    .get_ids()
+            );
+        }
+    }
+}
+
+#[test]
+fn contractions_fold_as_the_engine_folds() {
+    let case = |character: &char| {
+        character
+            .to_lowercase()
+            .chain(character.to_uppercase())
+            .any(|folded| folded != *character)
+    };
+    let every = (0..=0x10_FFFF).filter_map(char::from_u32);
+    let chosen = every.filter(|character| case(character) || u32::from(*character) % 509 == 0);
+    let lines: Vec<_> = chosen
+        .map(|x| format!("x'{x} y'{x}e z'r{x} u'l{x}l\n"))
+        .collect();
+    for pair in [&PAIRS[1], &PAIRS[4], &PAIRS[5]] {
+        let mut encoder = Encoder::new(pair.ours.clone());
+        for text in lines.chunks(100).map(<[String]>::concat) {
+            let mut ids = Vec::new();
+            encoder.encode_text(&text, &mut ids).unwrap();
+            assert!(
+                ids == pair
+                    .theirs
+                    .encode_fast(text.as_str(), false)
+                    .unwrap()
+                    .get_ids(),
+                "{}: {text}",
+                pair.name
+            );
+        }
+    }
+}
+
+#[test]
+fn batches_equal_single_texts() {
+    let encoders = Encoders::new(PAIRS[0].ours.clone());
+    let mut encoder = Encoder::new(PAIRS[0].ours.clone());
+    let rows: Vec<String> = (0..3_000)
+        .map(|n| format!("row {n} ").repeat(n % 300))
+        .collect();
+    let bytes: Vec<&[u8]> = rows.iter().map(String::as_bytes).collect();
+    for threads in [1, 2, 7] {
+        let batch = encoders.encode_batch(&bytes, threads).unwrap();
+        assert_eq!(batch.offsets.len(), rows.len() + 1);
+        for (row, ends) in rows.iter().zip(batch.offsets.windows(2)) {
+            let mut ids = Vec::new();
+            encoder.encode_text(row, &mut ids).unwrap();
+            assert_eq!(batch.ids[ends[0] as usize..ends[1] as usize], ids);
+        }
+    }
+    let broken = encoders.encode_batch(&[b"a", b"b\xff"], 2).unwrap_err();
+    assert!(
+        broken.to_string().starts_with("row 1 is not UTF-8"),
+        "{broken}"
+    );
+    assert!(encoders.encode_batch(&[], 2).unwrap().offsets == [0]);
+}
