@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import RecipeError
-from octomed.pipeline.model import resolve_model
+from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.verify import read_run
@@ -176,22 +176,23 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
         When the run has no such trace.
     """
     read_run(folder)
-    for path in sorted((folder / "provenance").glob("*.parquet")):
+    paths = sorted((folder / "provenance").glob("*.parquet")) if 0 <= trace_id < 2**64 else []
+    for path in paths:
         table = pq.read_table(path)
-        found = table.filter(pc.equal(table["trace_id"], pc.scalar(trace_id).cast("uint64"))).to_pylist()
+        found = table.filter(pc.equal(table["trace_id"], pa.scalar(trace_id, pa.uint64()))).to_pylist()
         if found:
             return inspect_pack(folder, found[0]["stream"], found[0]["pack"])[found[0]["document"]]
     raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
 
 
 def _tokenizer(run: dict[str, Any]) -> _octomed.Tokenizer:
-    """Load the run's tokenizer again, to turn ids into text."""
-    model = run["model"]
+    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here."""
+    name = run["run"]["model"]
     base = Path(run["run"]["recipe_folder"])
-    tokenizer = resolve_model(model["name"], None, base=base).tokenizer()
+    tokenizer = resolve_model(name, BUILTIN_TEMPLATES[0], base=base).tokenizer()
     if tokenizer.content_hash != run["tokenizer"]["content_hash"]:
         raise RecipeError(
-            f"the tokenizer of `{model['name']}` is not the one that this run was packed with",
+            f"the tokenizer of `{name}` is not the one that this run was packed with",
             "its ids cannot be shown as text; put the old tokenizer back",
         )
     return tokenizer

@@ -125,7 +125,7 @@ class ResolvedModel:
         return template
 
     def describe(self) -> dict[str, str]:
-        """Return the names, for summaries and manifests; of a file without its folder, which no output names."""
+        """Return the names, for summaries and manifests; a file without its folder."""
         vocabulary, template = Path(self.vocabulary_name).name, Path(self.template_name).name
         return {"name": self.name, "vocabulary": vocabulary, "template": template}
 

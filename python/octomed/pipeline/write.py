@@ -165,7 +165,7 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "format": 1,
         "name": recipe.name,
         "recipe": recipe.canonical(),
-        "model": plan.model.describe(),
+        "model": plan.model.describe() | {"name": recipe.canonical()["model"]},
         "tokenizer": {
             "content_hash": plan.tokenizer.content_hash,
             "path": plan.tokenizer.path,
@@ -183,6 +183,7 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "run": {
             "write_key": manifest.key,
             "recipe_folder": str(recipe.file.parent.resolve()),
+            "model": recipe.model,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",
             "python": platform.python_version(),
