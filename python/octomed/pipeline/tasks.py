@@ -159,7 +159,7 @@ class naming:  # noqa: N801 reads as the statement it is
         """Re-raise ``error`` with the file's name."""
         place = f"`{self.file.path}` (source `{self.file.source}`)"
         hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
-        if isinstance(error, DataError):
+        if isinstance(error, DataError) and not error.message.startswith(place):
             raise DataError(f"{place}: {error.message}", error.hint) from error
         if isinstance(error, OctomedError) or error is None:
             return

@@ -8,6 +8,7 @@
 mod bitset;
 mod buckets;
 mod error;
+mod fill;
 mod fit;
 mod order;
 mod packing;

@@ -1,6 +1,7 @@
 //! Lengths in, packs out.
 
 use crate::PackError;
+use crate::fill::exact_fill;
 use crate::fit::best_fit;
 use crate::order::{count_lengths, longest_first};
 
@@ -19,9 +20,10 @@ pub struct Packing {
     pub items: Vec<u32>,
 }
 
-/// Packs whole items by best fit decreasing.
+/// Packs whole items by best fit decreasing, or by exact fill where that needs fewer packs.
 ///
-/// Items of equal length are placed in input order, so equal inputs give equal packs.
+/// Best fit is kept where it reaches [`Packing::lower_bound`]. Items of equal length are placed in input
+/// order, so equal inputs give equal packs.
 ///
 /// # Errors
 /// An item of length 0 or longer than `capacity` is named, never dropped or cut; a capacity of 0 or
@@ -38,6 +40,12 @@ pub fn pack_lengths(lengths: &[u32], capacity: u32) -> Result<Packing, PackError
     let counts = count_lengths(lengths, capacity)?;
     let (places, packs) = best_fit(&counts, lengths.len(), capacity);
     let order = longest_first(lengths, &counts);
+    if packs as u64 > Packing::lower_bound(lengths, capacity) {
+        let (offsets, items) = exact_fill(&order, &counts);
+        if offsets.len() - 1 < packs {
+            return Ok(Packing { offsets, items });
+        }
+    }
     Ok(gather(&order, &places, packs))
 }
 

@@ -89,11 +89,12 @@ fn check(packing: &Packing, lengths: &[u32], capacity: u32) {
 
 proptest! {
     #[test]
-    fn equals_the_slow_best_fit((capacity, lengths) in problem(300)) {
+    fn equals_the_slow_best_fit_or_needs_fewer((capacity, lengths) in problem(300)) {
         let packing = pack_lengths(&lengths, capacity).unwrap();
         check(&packing, &lengths, capacity);
         let packs: Vec<Vec<u32>> = packing.packs().map(<[u32]>::to_vec).collect();
-        prop_assert_eq!(packs, slow_best_fit(&lengths, capacity));
+        let slow = slow_best_fit(&lengths, capacity);
+        prop_assert!(packs == slow || packs.len() < slow.len());
         prop_assert_eq!(&packing, &pack_lengths(&lengths, capacity).unwrap());
     }
 
@@ -162,8 +163,8 @@ fn the_bound_counts_items_over_half() {
     assert_eq!(Packing::lower_bound(&[10, 1], 10), 2);
 }
 
-/// Lengths as the paper's traces have: log-normal around 1,060 tokens, from 100 to 16,384.
-fn paper_lengths(count: usize) -> Vec<u32> {
+/// Lengths as the paper's traces have: log-normal around 1,060 tokens, from `shortest` to 16,384.
+fn paper_lengths(count: usize, shortest: f64) -> Vec<u32> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut uniform = move || {
         state ^= state << 13;
@@ -174,18 +175,36 @@ fn paper_lengths(count: usize) -> Vec<u32> {
     (0..count)
         .map(|_| {
             let normal: f64 = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
-            (700.0 * (0.9 * normal).exp()).clamp(100.0, 16_384.0) as u32
+            (700.0 * (0.9 * normal).exp()).clamp(shortest, 16_384.0) as u32
         })
         .collect()
 }
 
 #[test]
 fn fills_packs_of_the_papers_lengths() {
-    let lengths = paper_lengths(20_000);
+    let lengths = paper_lengths(20_000, 100.0);
     let mean = lengths.iter().map(|&length| f64::from(length)).sum::<f64>() / 20_000.0;
     assert!((1_000.0..1_120.0).contains(&mean), "mean {mean}");
     let packing = pack_lengths(&lengths, 16_384).unwrap();
     check(&packing, &lengths, 16_384);
     let fill = packing.fill(&lengths, 16_384);
     assert!(fill >= 0.999, "fill {fill}");
+}
+
+/// With a long prompt before every trace no item is short: best fit alone leaves a gap in each pack.
+#[test]
+fn fills_packs_when_no_trace_is_short() {
+    for shortest in [16.0, 250.0, 400.0] {
+        for count in [20_000, 70_000] {
+            let lengths = paper_lengths(count, shortest);
+            let packing = pack_lengths(&lengths, 16_384).unwrap();
+            check(&packing, &lengths, 16_384);
+            let bound = Packing::lower_bound(&lengths, 16_384);
+            let gap = packing.len() as u64 - bound;
+            assert!(
+                1000 * gap <= bound,
+                "{count} traces of at least {shortest}: {gap} packs above {bound}"
+            );
+        }
+    }
 }

@@ -1,0 +1,109 @@
+//! Exact fill: packs filled one by one, the last gap of each closed by items that fit it to the token.
+//!
+//! Best fit leaves in every pack a gap shorter than the shortest item; over a thousand packs these add
+//! up to a pack or two. Here a pack takes the longest item that fits until one item, or two, fill what
+//! is left exactly. It is tried where best fit misses the lower bound, and kept where it needs fewer.
+
+use crate::bitset::Bitset;
+
+/// Pairs that are looked at before the longest item that fits is taken instead.
+const MOST_PAIRS: usize = 128;
+
+/// The items that are left, by length.
+struct Pool<'a> {
+    /// Item numbers, longest first.
+    order: &'a [u32],
+    /// Where in `order` the next item of each length stands, and where that length ends.
+    next: Vec<u32>,
+    end: Vec<u32>,
+    /// Lengths that are left, mirrored: the longest at most `n` is a search from `capacity - n`.
+    mirrored: Bitset,
+    capacity: usize,
+}
+
+impl<'a> Pool<'a> {
+    fn new(order: &'a [u32], counts: &[u32]) -> Self {
+        let capacity = counts.len() - 1;
+        let mut pool = Self {
+            order,
+            next: vec![0; counts.len()],
+            end: vec![0; counts.len()],
+            mirrored: Bitset::new(capacity),
+            capacity,
+        };
+        let mut start = 0;
+        for (length, &count) in counts.iter().enumerate().rev() {
+            pool.next[length] = start;
+            start += count;
+            pool.end[length] = start;
+            if count > 0 {
+                pool.mirrored.insert(capacity - length);
+            }
+        }
+        pool
+    }
+
+    fn left(&self, length: usize) -> u32 {
+        self.end[length] - self.next[length]
+    }
+
+    /// The longest length left that is at most `limit`.
+    fn at_most(&self, limit: usize) -> Option<usize> {
+        let limit = limit.min(self.capacity);
+        let found = self.mirrored.at_least(self.capacity - limit)?;
+        Some(self.capacity - found)
+    }
+
+    fn take(&mut self, length: usize) -> u32 {
+        let item = self.order[self.next[length] as usize];
+        self.next[length] += 1;
+        if self.left(length) == 0 {
+            self.mirrored.remove(self.capacity - length);
+        }
+        item
+    }
+
+    /// The longer of two lengths that together are `room`.
+    fn pair(&self, room: usize) -> Option<usize> {
+        let mut longer = self.at_most(room.checked_sub(1)?)?;
+        for _ in 0..MOST_PAIRS {
+            let shorter = room - longer;
+            if shorter > longer {
+                return None;
+            }
+            if self.left(shorter) > u32::from(shorter == longer) {
+                return Some(longer);
+            }
+            longer = self.at_most(longer - 1)?;
+        }
+        None
+    }
+}
+
+/// Offsets and items of packs filled one by one; `order` are the items longest first.
+pub(crate) fn exact_fill(order: &[u32], counts: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let mut pool = Pool::new(order, counts);
+    let mut offsets = vec![0];
+    let mut items = Vec::with_capacity(order.len());
+    while items.len() < order.len() {
+        let mut room = pool.capacity;
+        while let Some(length) = next_length(&pool, room) {
+            items.push(pool.take(length));
+            room -= length;
+        }
+        // As many items as `order`, which 32 bits count.
+        #[expect(clippy::cast_possible_truncation, reason = "as many as items")]
+        offsets.push(items.len() as u32);
+    }
+    (offsets, items)
+}
+
+/// The length to put into `room`: one that fills it, the longer of two that do, or the longest.
+fn next_length(pool: &Pool<'_>, room: usize) -> Option<usize> {
+    let longest = pool.at_most(room)?;
+    // An empty pack takes the longest item of all: it decides the pack's bucket.
+    if longest == room || room == pool.capacity {
+        return Some(longest);
+    }
+    pool.pair(room).or(Some(longest))
+}
