@@ -110,13 +110,9 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, 0, target)
     names = _csv_names(task.file)
     columns = columns_to_read(mapping, names, task.file)
-    skipped = 0
-
     def note(row: csv.InvalidRow) -> str:
-        # The header is row 1, and rows skipped before are not counted in the number.
-        nonlocal skipped
-        cutter.refuse(row.number - 2 + skipped, row.expected_columns, row.actual_columns)
-        skipped += 1
+        # The header is row 1; the number counts rows skipped before.
+        cutter.refuse(row.number - 2, row.expected_columns, row.actual_columns)
         return "skip"
 
     parse = csv.ParseOptions(
