@@ -88,7 +88,7 @@ def peer(place: Place, name: str, module: str, given: dict[str, Any], out: Path 
     return Entry(name, run)
 
 
-def octomed_pack(place: Place, corpus: Path, traces: int) -> Entry:
+def octomed_pack(place: Place, corpus: Path) -> Entry:
     """`octomed pack` into an empty folder with an empty working store."""
     out, store = place.scratch / "out" / "octomed", place.scratch / "store"
 
@@ -98,8 +98,7 @@ def octomed_pack(place: Place, corpus: Path, traces: int) -> Entry:
         file = place.scratch / "recipe.yaml"
         file.write_text(octomed_path.recipe(str(corpus), out, store), encoding="utf-8")
         made = measure.run("octomed", octomed_path.command(file), place.scratch / "octomed.log")
-        summary = made.figures
-        made.figures = {"traces": traces, **octomed_path.figures(out), "summary": summary}
+        made.figures = octomed_path.figures(out)
         made.figures["store_mb"] = sum(f.stat().st_size for f in store.rglob("*") if f.is_file()) / 1e6
         fresh(out)
         fresh(store)
@@ -118,7 +117,7 @@ def path(place: Place) -> Iterator[tuple[str, list[Entry]]]:
             peer(place, "assembled", "assembled", {"corpus": str(corpus), "tokenizer": tokenizer}),
         ]
         if has("octomed.cli"):
-            entries.append(octomed_pack(place, corpus, traces))
+            entries.append(octomed_pack(place, corpus))
         yield name, entries
 
 
@@ -150,12 +149,19 @@ def has_tokenizer() -> bool:
 
 def pack(place: Place) -> Iterator[tuple[str, list[Entry]]]:
     """Lengths to packs."""
-    counts = {"seqpacker": place.sizes.lengths, "octomed": place.sizes.lengths, "trl": place.sizes.lengths // 80}
-    yield "pack", [
-        peer(place, name, "packing", {"contestant": name, "count": count})
-        for name, count in counts.items()
-        if name != "octomed" or has("octomed.packing")
-    ]
+    counts = {
+        "seqpacker": place.sizes.lengths,
+        "octomed": place.sizes.lengths,
+        "trl": place.sizes.lengths // 80,
+    }
+    yield (
+        "pack",
+        [
+            peer(place, name, "packing", {"contestant": name, "count": count})
+            for name, count in counts.items()
+            if name != "octomed" or has("octomed.packing")
+        ],
+    )
 
 
 def write(place: Place) -> Iterator[tuple[str, list[Entry]]]:
@@ -164,16 +170,24 @@ def write(place: Place) -> Iterator[tuple[str, list[Entry]]]:
     if not ids.exists():
         corpus = place.corpus(20_000)
         given = {"corpus": str(corpus), "tokenizer": str(place.tokenizer), "ids": str(ids)}
-        measure.run("ids", [sys.executable, "-m", f"{MODULES}.make_ids", json.dumps(given)], place.scratch / "ids.log")
+        measure.run(
+            "ids", [sys.executable, "-m", f"{MODULES}.make_ids", json.dumps(given)], place.scratch / "ids.log"
+        )
     repeats = max(1, round(place.sizes.write_mb * 1e6 / ids.stat().st_size))
     names = ["mdswriter"] + (["octomed"] if has("octomed.mds") else [])
-    for name, compression, folder in (("write-raw", None, place.memory), ("write-zstd", "zstd:1", place.scratch)):
+    for name, compression, folder in (
+        ("write-raw", None, place.memory),
+        ("write-zstd", "zstd:1", place.scratch),
+    ):
         given = {"ids": str(ids), "repeats": repeats, "compression": compression}
         contestants = names + (["codec"] if compression else [])
-        yield name, [
-            peer(place, one, "writing", {**given, "contestant": one}, folder / "octomed-bench-out" / one)
-            for one in contestants
-        ]
+        yield (
+            name,
+            [
+                peer(place, one, "writing", {**given, "contestant": one}, folder / "octomed-bench-out" / one)
+                for one in contestants
+            ],
+        )
 
 
 ALL = {"path": path, "tokenize": tokenize, "pack": pack, "write": write}

@@ -42,7 +42,9 @@ def memory_gb() -> float:
 def commit() -> str:
     """The commit that was measured, with a mark when the tree had changes."""
     folder = Path(__file__).parent
-    asked = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, check=False)
+    asked = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, check=False
+    )
     return asked.stdout.decode().strip() or "unknown"
 
 

@@ -1,4 +1,4 @@
-"""Runs a contestant in a process of its own: wall time from process start, peak memory of the process tree."""
+"""Runs a contestant in a process of its own: wall time from its start, peak memory of its process tree."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ def run(contestant: str, command: list[str], log: Path, extra: dict[str, str] | 
     watch.join()
     after = os.times()
     if process.returncode:
-        raise RuntimeError(f"{contestant} failed ({process.returncode}):\n{log.read_text(errors='replace')[-2_000:]}")
+        raise RuntimeError(
+            f"{contestant} failed ({process.returncode}):\n{log.read_text(errors='replace')[-2_000:]}"
+        )
     cpu = (after.children_user + after.children_system) - (used.children_user + used.children_system)
     return Run(contestant, wall, cpu, watch.rss / 1024, watch.anonymous / 1024, last_json(output))
 

@@ -19,10 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from bench.compare.contestants.common import CAPACITY, arguments, corpus_files, finish
 from seqpacker import Packer
 from streaming import MDSWriter
-
-from bench.compare.contestants.common import CAPACITY, arguments, corpus_files, finish
 
 CHUNK_TRACES = 20_000
 COLUMNS = {"input_ids": "ndarray:uint32", "lengths": "ndarray:uint32", "loss_spans": "ndarray:uint32"}
@@ -76,7 +75,9 @@ def render(table: pa.Table) -> tuple[pa.Array, pa.Array, npt.NDArray[np.int64]]:
         pa.scalar(BEFORE, large), question, pa.scalar("\n", large), options, pa.scalar(BETWEEN, large),
         pa.scalar("", large),
     )  # fmt: skip
-    endings = pc.binary_join_element_wise(responses.flatten().cast(large), pa.scalar(AFTER, large), pa.scalar("", large))
+    endings = pc.binary_join_element_wise(
+        responses.flatten().cast(large), pa.scalar(AFTER, large), pa.scalar("", large)
+    )
     return prompts, endings, np.repeat(np.arange(len(table)), pc.list_value_length(responses).to_numpy())
 
 

@@ -6,12 +6,11 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from bench.compare.contestants.common import CAPACITY, arguments, corpus_files, finish, timed
 from datasets import load_dataset
 from streaming import MDSWriter
 from transformers import AutoTokenizer
 from trl import pack_dataset
-
-from bench.compare.contestants.common import CAPACITY, arguments, corpus_files, finish, timed
 
 PROCESSES = 2
 COLUMNS = {"input_ids": "ndarray:uint32", "assistant_masks": "ndarray:uint8", "lengths": "ndarray:uint32"}
@@ -20,7 +19,9 @@ COLUMNS = {"input_ids": "ndarray:uint32", "assistant_masks": "ndarray:uint8", "l
 def conversations(rows: dict[str, list[Any]]) -> list[list[dict[str, str]]]:
     """One conversation a response."""
     made = []
-    for question, options, responses in zip(rows["question"], rows["options"], rows["responses"], strict=True):
+    for question, options, responses in zip(
+        rows["question"], rows["options"], rows["responses"], strict=True
+    ):
         prompt = "\n".join([question, *options])
         made += [
             [{"role": "user", "content": prompt}, {"role": "assistant", "content": response}]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
-
 from bench.compare.contestants.common import arguments, documents
+from tokenizers import Tokenizer
 
 
 def main() -> None:

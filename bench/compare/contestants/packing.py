@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from bench.compare.contestants.common import CAPACITY, arguments, finish, timed
 from bench.corpus import lengths as corpus_lengths
 

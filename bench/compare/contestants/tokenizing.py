@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-
 from bench.compare.contestants.common import arguments, documents, finish, timed
 
 CHECKED = 200  # documents whose ids go into the digest
@@ -43,13 +42,16 @@ def tokenizers(texts: pa.LargeStringArray, folder: str) -> tuple[Contestant, flo
 
     made, seconds = timed(lambda: Tokenizer.from_file(f"{folder}/tokenizer.json"))
     made.encode_special_tokens = True
-    return (made.encode_batch_fast, texts.to_pylist(), lambda out: [one.ids for one in out[:CHECKED]]), seconds
+    return (
+        made.encode_batch_fast,
+        texts.to_pylist(),
+        lambda out: [one.ids for one in out[:CHECKED]],
+    ), seconds
 
 
 def tiktoken(texts: pa.LargeStringArray, _folder: str) -> tuple[Contestant, float]:
     """`tiktoken` on all cores."""
     import tiktoken as library
-
     from bench.compare.vocabulary import PATTERN, ranks
 
     vocabulary = ranks()
@@ -80,7 +82,11 @@ def octomed(texts: pa.LargeStringArray, folder: str) -> tuple[Contestant, float]
     from octomed import Tokenizer
 
     made, seconds = timed(lambda: Tokenizer.from_file(f"{folder}/tokenizer.json"))
-    return (made.encode_batch, texts, lambda out: first_of_flat((np.asarray(out[0]), np.asarray(out[1])))), seconds
+    return (
+        made.encode_batch,
+        texts,
+        lambda out: first_of_flat((out.ids, out.offsets)),
+    ), seconds
 
 
 def first_of_flat(out: tuple[Any, Any]) -> list[Any]:
@@ -93,7 +99,7 @@ def main() -> None:
     """Runs one tokenizer."""
     given = arguments()
     texts = flat(documents(given["corpus"], int(given["bytes"])))
-    size = int(texts.nbytes - texts.offset) if len(texts) == 0 else int(len(texts.buffers()[2]))
+    size = len(texts.buffers()[2])
     imported = time.perf_counter()
     prepare = {"tokenizers": tokenizers, "tiktoken": tiktoken, "gigatoken": gigatoken, "octomed": octomed}
     (encode, form, first), set_up = prepare[given["contestant"]](texts, given["tokenizer"])

@@ -1,4 +1,4 @@
-"""Packs of token ids to shards by one writer, or to plain zstd frames, which is what the codec alone can do."""
+"""Packs of token ids to shards by one writer, or to plain zstd frames: what the codec alone can do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from bench.compare.contestants.common import CAPACITY, arguments, finish, timed
 
 COLUMNS = {"input_ids": "ndarray:uint32", "lengths": "ndarray:uint32", "loss_spans": "ndarray:uint32"}
@@ -77,7 +76,9 @@ def main() -> None:
     seconds = work(packs, given["out"], given["compression"])
     index = Path(given["out"]) / "index.json"
     shards = json.loads(index.read_text())["shards"] if index.exists() else []
-    finish(megabytes=size / 1e6, packs=len(packs), seconds=seconds, mb_s=size / 1e6 / seconds, shards=len(shards))
+    finish(
+        megabytes=size / 1e6, packs=len(packs), seconds=seconds, mb_s=size / 1e6 / seconds, shards=len(shards)
+    )
 
 
 if __name__ == "__main__":
