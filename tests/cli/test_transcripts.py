@@ -84,7 +84,7 @@ def test_machines_read_json(clinic):
 
 
 def test_a_look_at_rows(clinic):
-    run(clinic, "pack", "quickstart.yaml")
+    run(clinic, "pack", "quickstart.yaml", "--set", "pack.capacity=512")
     check(
         "inspect",
         transcript(clinic, "inspect", "quickstart.yaml", "--source", "questions", "--row", "0"),
@@ -94,6 +94,7 @@ def test_a_look_at_rows(clinic):
         transcript(clinic, "inspect", "quickstart.yaml", "--source", "dialogue", "--row", "1"),
         transcript(clinic, "inspect", "quickstart.yaml"),
         transcript(clinic, "inspect", "runs/quickstart", "--stream", "len-00256", "--pack", "0"),
+        transcript(clinic, "inspect", "runs/quickstart", "--trace", "10055235620149919244"),
         transcript(clinic, "inspect", "runs/quickstart", "--trace", "1"),
         transcript(clinic, "inspect", "runs/quickstart", "--trace", "one"),
         transcript(clinic, "inspect", "runs/quickstart"),
@@ -106,7 +107,11 @@ def test_a_damaged_run(clinic):
     raw = bytearray(shard.read_bytes())
     raw[len(raw) // 2] ^= 1
     shard.write_bytes(raw)
-    check("damaged_run", transcript(clinic, "verify", "runs/quickstart"))
+    damaged = transcript(clinic, "verify", "runs/quickstart")
+    shard.unlink()
+    mended = run(clinic, "pack", "quickstart.yaml", "--set", "output.compression=null", "--json")
+    assert json.loads(mended.stdout)["shards_written"] == 1
+    check("damaged_run", damaged, transcript(clinic, "verify", "runs/quickstart"))
 
 
 def test_a_closed_pipe_is_no_error(clinic):

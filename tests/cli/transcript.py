@@ -19,6 +19,7 @@ MOVING = (
     (re.compile(r"\b[\d,.]+ (rows|packs|traces)/s"), r"<rate> \1/s"),
     (re.compile(r"\b[\d,.]+ MB/s"), "<rate> MB/s"),
     (re.compile(r"[\d.]+ [kMGT]?B free"), "<disk> free"),
+    (re.compile(r"(tokenizer:? +)\S.*"), r"\1<path>"),
     (
         re.compile(r'("(?:seconds|seconds_left|rows_per_second|bytes_per_second|free_bytes)": )[\d.]+'),
         r"\1<moving>",

@@ -72,9 +72,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
 
 def _trace_id(text: str) -> int:
+    """Read a trace's id as the provenance has it, or as PyTorch does, which knows no unsigned 64 bits."""
     try:
-        return int(text, 0)
+        number = int(text, 0)
     except ValueError:
-        raise RecipeError(
-            f"`{text}` is no trace id", "it is a number: see `provenance/*.parquet` of the run"
-        ) from None
+        number = 2**64
+    if not -(2**63) <= number < 2**64:
+        raise RecipeError(f"`{text}` is no trace id", "it is a number: see `provenance/*.parquet` of the run")
+    return number % 2**64

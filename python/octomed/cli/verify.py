@@ -24,4 +24,6 @@ def command(output: RunPath, workers: Workers = None, json_output: AsJson = Fals
     out(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{output}` is not as it should be: {len(verified.findings)} findings"
-        raise DataError(message, "pack it again with `--replace`; the blocks that stand are used again")
+        raise DataError(
+            message, "delete the shards named above and pack the recipe again: only those are written"
+        )
