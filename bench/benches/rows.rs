@@ -12,7 +12,9 @@ fn lines() -> Vec<u8> {
     let texts = english(1, 8 << 20, 700);
     let rows = texts.chunks(4).map(|responses| {
         let options = ["A. one", "B. another"];
-        json!({"question": "Which of these is it?", "options": options, "responses": responses}).to_string() + "\n"
+        json!({"question": "Which of these is it?", "options": options, "responses": responses})
+            .to_string()
+            + "\n"
     });
     rows.collect::<String>().into_bytes()
 }
@@ -21,7 +23,9 @@ fn rows(criterion: &mut Criterion) {
     let lines = lines();
     let mapping = Mapping::from_json(MAPPING).unwrap();
     let mut group = criterion.benchmark_group("rows");
-    group.throughput(Throughput::Bytes(lines.len() as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Bytes(lines.len() as u64))
+        .sample_size(10);
     group.bench_function("json lines", |bencher| {
         bencher.iter(|| {
             let mut cutter = JsonLinesCutter::new(0, None, Numbering::RowNumber, DEFAULT_TARGET);

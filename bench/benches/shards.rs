@@ -11,7 +11,10 @@ const PACKS: usize = 256;
 const TOKENS: u64 = 16_384;
 
 fn schema(compression: Option<&str>) -> Arc<Schema> {
-    let columns = [("input_ids", "ndarray:uint32"), ("lengths", "ndarray:uint32")];
+    let columns = [
+        ("input_ids", "ndarray:uint32"),
+        ("lengths", "ndarray:uint32"),
+    ];
     let builder = Schema::of(&columns).hashes(&["xxh3_64"]).size_limit(None);
     let builder = match compression {
         Some(name) => builder.compression(name),
@@ -28,10 +31,16 @@ fn ids() -> Vec<u8> {
 }
 
 fn raw(schema: &Arc<Schema>, ids: &[u8]) -> Vec<u8> {
-    let lengths: Vec<u8> = [512_u32; 32].iter().flat_map(|length| length.to_le_bytes()).collect();
+    let lengths: Vec<u8> = [512_u32; 32]
+        .iter()
+        .flat_map(|length| length.to_le_bytes())
+        .collect();
     let mut builder = ShardBuilder::new(schema, PACKS);
     for _ in 0..PACKS {
-        let row = [Value::Array(Dtype::U32, &[TOKENS], ids), Value::Array(Dtype::U32, &[32], &lengths)];
+        let row = [
+            Value::Array(Dtype::Uint32, &[TOKENS], ids),
+            Value::Array(Dtype::Uint32, &[32], &lengths),
+        ];
         builder.push(&row).unwrap();
     }
     builder.finish()
@@ -40,7 +49,9 @@ fn raw(schema: &Arc<Schema>, ids: &[u8]) -> Vec<u8> {
 fn shards(criterion: &mut Criterion) {
     let ids = ids();
     let mut group = criterion.benchmark_group("shards");
-    group.throughput(Throughput::Bytes(PACKS as u64 * TOKENS * 4)).sample_size(10);
+    group
+        .throughput(Throughput::Bytes(PACKS as u64 * TOKENS * 4))
+        .sample_size(10);
     let plain = schema(None);
     group.bench_function("encode", |bencher| bencher.iter(|| raw(&plain, &ids)));
     for compression in [None, Some("zstd:1")] {
@@ -48,9 +59,16 @@ fn shards(criterion: &mut Criterion) {
         let shard = raw(&schema, &ids);
         let folder = tempfile::tempdir().unwrap();
         let mut finisher = Finisher::new(&schema).unwrap();
-        group.bench_function(format!("finish {}", compression.unwrap_or("raw")), |bencher| {
-            bencher.iter(|| finisher.finish(&shard, folder.path(), "shard.00000.mds").unwrap());
-        });
+        group.bench_function(
+            format!("finish {}", compression.unwrap_or("raw")),
+            |bencher| {
+                bencher.iter(|| {
+                    finisher
+                        .finish(&shard, folder.path(), "shard.00000.mds")
+                        .unwrap()
+                });
+            },
+        );
     }
     group.finish();
 }

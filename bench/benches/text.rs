@@ -12,10 +12,15 @@ const BYTES: usize = 4 << 20;
 
 fn encode(criterion: &mut Criterion) {
     let tokenizer = Arc::new(Tokenizer::builtin(MODEL).unwrap());
-    for (language, texts) in [("english", english(1, BYTES, 700)), ("chinese", chinese(1, BYTES, 400))] {
+    for (language, texts) in [
+        ("english", english(1, BYTES, 700)),
+        ("chinese", chinese(1, BYTES, 400)),
+    ] {
         let mut group = criterion.benchmark_group(format!("encode/{language}"));
         let bytes: usize = texts.iter().map(String::len).sum();
-        group.throughput(Throughput::Bytes(bytes as u64)).sample_size(10);
+        group
+            .throughput(Throughput::Bytes(bytes as u64))
+            .sample_size(10);
         let mut ids: Vec<u32> = Vec::with_capacity(bytes);
         let mut pass = |encoder: &mut Encoder| {
             ids.clear();
@@ -25,7 +30,11 @@ fn encode(criterion: &mut Criterion) {
             ids.len()
         };
         group.bench_function("first pass", |bencher| {
-            bencher.iter_batched_ref(|| Encoder::new(Arc::clone(&tokenizer)), &mut pass, BatchSize::PerIteration);
+            bencher.iter_batched_ref(
+                || Encoder::new(Arc::clone(&tokenizer)),
+                &mut pass,
+                BatchSize::PerIteration,
+            );
         });
         let mut warm = Encoder::new(Arc::clone(&tokenizer));
         pass(&mut warm);
@@ -46,10 +55,18 @@ fn render(criterion: &mut Criterion) {
         bencher.iter(|| {
             for text in &texts {
                 let turns = [
-                    Message { role: "user", content: "Which of these is it?\nA. one\nB. another" },
-                    Message { role: "assistant", content: text },
+                    Message {
+                        role: "user",
+                        content: "Which of these is it?\nA. one\nB. another",
+                    },
+                    Message {
+                        role: "assistant",
+                        content: text,
+                    },
                 ];
-                template.render(&turns, Supervise::All, &mut rendered).unwrap();
+                template
+                    .render(&turns, Supervise::All, &mut rendered)
+                    .unwrap();
             }
         });
     });

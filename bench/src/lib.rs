@@ -39,7 +39,10 @@ impl Numbers {
 /// Texts of about `words` words each, `bytes` bytes in all: English words, medical words, numbers, sentences.
 #[must_use]
 pub fn english(seed: u64, bytes: usize, words: usize) -> Vec<String> {
-    let vocabulary: Vec<&str> = ENGLISH.split_whitespace().chain(MEDICAL.split_whitespace()).collect();
+    let vocabulary: Vec<&str> = ENGLISH
+        .split_whitespace()
+        .chain(MEDICAL.split_whitespace())
+        .collect();
     let mut numbers = Numbers::new(seed);
     texts(bytes, || {
         let mut text = String::from("<think>\n");
@@ -112,7 +115,13 @@ mod tests {
     fn inputs_are_the_same_every_time_and_as_large_as_asked() {
         assert_eq!(english(1, 10_000, 50), english(1, 10_000, 50));
         assert_ne!(english(1, 10_000, 50), english(2, 10_000, 50));
-        assert!(english(1, 10_000, 50).iter().map(String::len).sum::<usize>() >= 10_000);
+        assert!(
+            english(1, 10_000, 50)
+                .iter()
+                .map(String::len)
+                .sum::<usize>()
+                >= 10_000
+        );
         assert!(chinese(1, 10_000, 50).concat().contains('，'));
     }
 

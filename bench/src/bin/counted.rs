@@ -16,7 +16,9 @@ const CAPACITY: u32 = 16_384;
 
 #[inline(never)]
 fn counted_tokenizer(encoder: &mut Encoder, texts: &[String], ids: &mut Vec<u32>) -> bool {
-    texts.iter().all(|text| encoder.encode_text(text, ids).is_ok())
+    texts
+        .iter()
+        .all(|text| encoder.encode_text(text, ids).is_ok())
 }
 
 #[inline(never)]
@@ -40,5 +42,9 @@ fn main() -> ExitCode {
         Some("packer") => counted_packer(&lengths(1, ITEMS, CAPACITY)),
         _ => false,
     };
-    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
