@@ -36,3 +36,19 @@ def test_the_readme_names_every_folder():
     inside = [*(ROOT / "rust").iterdir(), *(ROOT / "python/octomed").iterdir()]
     names = [path.name for path in inside if path.is_dir() and path.name != "__pycache__"]
     assert [name for name in names if f" {name}/ " not in readme] == []
+
+
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = [
+        part.split("```")[0] for part in readme.split("```python\n")[1:] if part.startswith("import octomed")
+    ]
+    monkeypatch.chdir(tmp_path)
+    recipe = (ROOT / "recipes/quickstart.yaml").read_text(encoding="utf-8")
+    recipe = recipe.replace("../python", str(ROOT / "python"))
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/quickstart.yaml").write_text(recipe, encoding="utf-8")
+    found: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert len(found["packs"]) == 2
+    assert (tmp_path / "runs/quickstart/octomed.json").exists()
