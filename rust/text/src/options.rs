@@ -3,14 +3,34 @@
 /// The label of the option at a 0-based place: `A` to `Z`, then `AA`, `AB` and so on.
 #[must_use]
 pub fn option_label(place: usize) -> String {
-    let mut letters = Vec::new();
-    let mut rest = place + 1;
-    while rest > 0 {
-        rest -= 1;
-        letters.push(char::from(b'A' + u8::try_from(rest % 26).unwrap_or(0)));
-        rest /= 26;
+    Label::new(place).as_str().to_owned()
+}
+
+/// A label without an allocation: every row writes a handful of them.
+pub(crate) struct Label {
+    letters: [u8; 16],
+    start: usize,
+}
+
+impl Label {
+    pub(crate) fn new(place: usize) -> Self {
+        let mut label = Self {
+            letters: [b'A'; 16],
+            start: 16,
+        };
+        let mut rest = place + 1;
+        while rest > 0 {
+            rest -= 1;
+            label.start -= 1;
+            label.letters[label.start] += u8::try_from(rest % 26).unwrap_or(0);
+            rest /= 26;
+        }
+        label
     }
-    letters.iter().rev().collect()
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.letters[self.start..]).unwrap_or_default()
+    }
 }
 
 /// The options without labels of their own: `A: x`, `A) x`, `(A) x`, `A. x`.
@@ -29,11 +49,12 @@ pub fn strip_labels<'o>(options: &[&'o str]) -> Vec<&'o str> {
 }
 
 fn without_label(option: &str, place: usize) -> Option<&str> {
-    let label = option_label(place);
+    let label = Label::new(place);
+    let label = label.as_str();
     let option = option.trim();
     let after_label = |text: &'_ str| {
         let head = text.get(..label.len())?;
-        head.eq_ignore_ascii_case(&label).then_some(label.len())
+        head.eq_ignore_ascii_case(label).then_some(label.len())
     };
     if let Some(inner) = option.strip_prefix(['(', '（']) {
         let rest = &inner[after_label(inner)?..];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Value};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::options::{option_label, strip_labels};
+use crate::options::{Label, strip_labels};
 use crate::template::{TemplateError, compiling, environment, rendering};
 
 /// Raised when the same question is laid out otherwise than before.
@@ -91,7 +91,7 @@ impl Prompt {
 fn write_options(options: &[&str], out: &mut String) {
     for (place, option) in strip_labels(options).into_iter().enumerate() {
         out.push('\n');
-        out.push_str(&option_label(place));
+        out.push_str(Label::new(place).as_str());
         out.push_str(". ");
         out.push_str(option);
     }
@@ -105,7 +105,8 @@ fn out_of_engine(
     out: &mut String,
 ) -> Result<(), TemplateError> {
     let stripped = strip_labels(options).into_iter().enumerate();
-    let labelled = stripped.map(|(place, option)| format!("{}. {option}", option_label(place)));
+    let labelled =
+        stripped.map(|(place, option)| format!("{}. {option}", Label::new(place).as_str()));
     let context = BTreeMap::from([
         ("question", Value::from(question)),
         (

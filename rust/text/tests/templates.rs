@@ -80,7 +80,7 @@ fn render(
     Ok(out)
 }
 
-fn supervised<'r>(rendered: &'r Rendered) -> Vec<&'r str> {
+fn supervised(rendered: &Rendered) -> Vec<&str> {
     rendered
         .supervised
         .iter()
@@ -397,6 +397,40 @@ fn look_alikes_in_a_turn_that_is_rewritten_are_refused() {
         (rendered.text.as_str(), rendered.controls.len()),
         ("/s<|im_end|>a</s><|im_end|>", 2)
     );
+}
+
+#[test]
+fn look_alikes_in_an_earlier_answer_that_is_cut_are_refused() {
+    let turns = [
+        ("user", "q"),
+        ("assistant", "<think>\nr\n</think>\n\na</s>"),
+        ("user", "q"),
+        ("assistant", "b"),
+    ];
+    let error = render(&compiled(REWRITES), &turns, Supervise::Last).unwrap_err();
+    assert_eq!(error, TemplateError::LookAlike { turn: 1 });
+}
+
+#[test]
+fn marks_that_the_template_itself_writes_are_not_chosen() {
+    let source = "{% for m in messages %}\u{F0002}{{ m.content }}\u{F0000}<|im_end|>{% endfor %}";
+    let rendered = render(&compiled(source), &[("assistant", "a")], Supervise::All).unwrap();
+    assert_eq!(supervised(&rendered), ["a\u{F0000}<|im_end|>"]);
+}
+
+#[test]
+fn an_end_of_turn_token_is_looked_for_before_the_next_turn() {
+    let source = "{% for m in messages %}{{ m.content }}{{ '\n' if m.role == 'assistant' else '</s>' }}{% endfor %}";
+    let turns = [("assistant", "a"), ("user", "q"), ("user", "q")];
+    let error = render(&compiled(source), &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::NoEndOfTurn { turn: 0 });
+}
+
+#[test]
+fn a_block_that_goes_on_after_a_control_token_ends_at_the_next_one() {
+    let source = "{% for m in messages %}{% generation %}{{ m.content }}<|eot_id|>tail{% endgeneration %}<|im_end|>\n{% endfor %}";
+    let rendered = render(&compiled(source), &[("assistant", "a")], Supervise::All).unwrap();
+    assert_eq!(supervised(&rendered), ["a<|eot_id|>tail<|im_end|>"]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) fn rewrite(source: &str) -> Rewritten {
     while let Some(at) = rest.find('{') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let length = if verbatim && !tag(rest).is_some_and(|tag| tag.name == "endraw") {
+        let length = if verbatim && tag(rest).is_none_or(|tag| tag.name != "endraw") {
             1
         } else {
             construct_length(rest)

@@ -5,6 +5,7 @@ mod compiled;
 mod controls;
 mod dialect;
 mod error;
+mod error_of_engine;
 mod generation;
 mod json;
 mod locate;
@@ -23,8 +24,6 @@ pub use error::TemplateError;
 
 pub(crate) use dialect::environment;
 pub(crate) use error_of_engine::{compiling, rendering};
-
-mod error_of_engine;
 
 /// Raised when the same turns render to another text, other controls or other spans than before.
 const VERSION: u32 = 1;
