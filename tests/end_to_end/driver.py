@@ -1,16 +1,35 @@
-"""The command line with small blocks and tasks: `driver.py BLOCK_BYTES TASK_BYTES arguments…`."""
+"""The command line with small blocks and tasks, slow enough to be caught at work.
+
+`driver.py BLOCK_BYTES TASK_BYTES PAUSE arguments…`: workers pause so many seconds after each block and shard.
+"""
 
 from __future__ import annotations
 
 import sys
+import time
 
 from octomed.cli import main
 from octomed.pipeline import tasks
 from octomed.pipeline.read import blocks_of
+from octomed.report import progress
+from octomed.report.progress import LineProgress
 
 assert blocks_of.__kwdefaults__ is not None
 blocks_of.__kwdefaults__["target"] = int(sys.argv[1])
 tasks.JSON_TASK_BYTES = tasks.PARQUET_TASK_BYTES = int(sys.argv[2])
+PAUSE = float(sys.argv[3])
+
+
+class SlowProgress(LineProgress):
+    """Holds up the worker that tells what it finished."""
+
+    def advance(self, **counts: int) -> None:
+        """Count, and wait."""
+        time.sleep(PAUSE)
+        super().advance(**counts)
+
+
+progress.progress_for = lambda *_, **__: SlowProgress()
 
 if __name__ == "__main__":
-    main(sys.argv[3:])
+    main(sys.argv[4:])

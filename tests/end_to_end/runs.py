@@ -20,6 +20,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 BLOCK_BYTES = 16_000
 TASK_BYTES = 50_000
+PAUSE = 0.005
 WORDS = [
     "fever",
     "cough",
@@ -163,12 +164,13 @@ def fails(capsys: Any, *arguments: str | Path) -> tuple[int, str]:
 
 
 def start(path: Path, *options: str, **settings: Any) -> subprocess.Popen[str]:
-    """Start `octomed pack` in a process of its own, with small blocks."""
+    """Start `octomed pack` in a process of its own, with small blocks and slow workers."""
     driver = Path(__file__).with_name("driver.py")
     folders = [str(Path(octomed.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | settings.pop("env", {})
+    sizes = [str(BLOCK_BYTES), str(TASK_BYTES), str(PAUSE)]
     return subprocess.Popen(
-        [sys.executable, str(driver), str(BLOCK_BYTES), str(TASK_BYTES), "pack", str(path), *options],
+        [sys.executable, str(driver), *sizes, "pack", str(path), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
