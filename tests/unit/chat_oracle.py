@@ -102,13 +102,7 @@ PIECES = st.one_of(
         ["医学", "\ue000", "\U000f0000", "\U000f0003", "\U0010fffd", "<tool_response>", "</tool_response>"]
     ),
 )
-CONTENTS = st.lists(PIECES.filter(lambda text: text.isascii() or not has_surrogate(text)), max_size=5).map(
-    "".join
-)
-
-
-def has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+CONTENTS = st.lists(PIECES, max_size=5).map("".join)
 
 
 @st.composite

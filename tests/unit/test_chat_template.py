@@ -102,6 +102,7 @@ def prefix_spans(source, messages, supervise):
 
 
 @pytest.mark.parametrize("name", BUILTINS)
+@settings(deadline=None)  # the first example compiles the template
 @given(data=st.data(), supervise=st.sampled_from(["all", "last"]))
 def test_builtin_templates_equal_transformers(name, data, supervise):
     source = oracle.published(BUILTINS[name])
@@ -121,6 +122,7 @@ def test_builtin_templates_equal_transformers(name, data, supervise):
 
 
 @pytest.mark.parametrize("name", OWN)
+@settings(deadline=None)
 @given(messages=oracle.exchanges(), supervise=st.sampled_from(["all", "last"]))
 @example(
     messages=[{"role": "user", "content": "az z\n b"}, {"role": "assistant", "content": " \x1ca\x85b "}],
@@ -234,6 +236,7 @@ def test_published_templates_that_can_be_learnt_from(name, plain, several):
         "deepseek_r1_distill_training",
     ],
 )
+@settings(deadline=None)
 @given(messages=oracle.exchanges())
 def test_generation_blocks_are_those_of_transformers(name, messages):
     source = oracle.published(name)
