@@ -31,6 +31,9 @@ SCALARS = {
     "float64": np.float64,
 }
 
+#: Types of the arrays that MDS stores, by a key that is found faster than NumPy builds the name.
+ARRAYS = {np.dtype(name): name for name in SCALARS if name != "int"}
+
 #: Encodings that store a value as text, with its Python type.
 TEXTS: dict[str, type] = {"str": str, "str_int": int, "str_float": float, "str_decimal": Decimal}
 
@@ -98,10 +101,13 @@ def _only_bytes(value: Any) -> bytes:  # noqa: ANN401
 
 def _array(value: Any) -> Stored:  # noqa: ANN401
     array = _typed(value, np.ndarray)
-    if array.dtype.kind not in "iuf":
+    name = ARRAYS.get(array.dtype)
+    if name is not None:
+        return name, array.shape, array.tobytes()
+    native = array.dtype.newbyteorder("=")
+    if native not in ARRAYS:
         raise TypeError(f"MDS stores no arrays of {array.dtype}")
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    return array.dtype.name, array.shape, little.tobytes()
+    return _array(array.astype(native))
 
 
 def decode(encoding: str, stored: Stored) -> Any:  # noqa: ANN401

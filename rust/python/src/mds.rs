@@ -6,18 +6,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 use octomed_mds::{Dtype, Kind as Stored, MdsError, Reader, Schema, Shard, Value, Writer};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
+use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use pyo3::types::PyBytes;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 
 /// A value of a row: encoded bytes, or data type, shape and bytes of an array.
-#[derive(FromPyObject)]
 enum Given {
-    #[pyo3(transparent)]
     Bytes(PyBackedBytes),
-    Array(String, Vec<u64>, PyBackedBytes),
+    Array(PyBackedStr, Vec<u64>, PyBackedBytes),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Given {
+    type Error = PyErr;
+
+    /// Looks at the type first: trying one and then the other builds an error for every array.
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if value.is_instance_of::<PyBytes>() {
+            return Ok(Self::Bytes(value.extract()?));
+        }
+        let (dtype, shape, data) = value.extract()?;
+        Ok(Self::Array(dtype, shape, data))
+    }
 }
 
 /// A value that was read, as [`Given`].
