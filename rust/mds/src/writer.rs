@@ -9,6 +9,9 @@ use crate::cell::Value;
 use crate::pool::{Done, Pool};
 use crate::{Index, MdsError, Schema, ShardBuilder, ShardCutter, ShardInfo};
 
+/// Memory that a shard asks for before it has a row.
+const MOST_ROOM: u64 = 1 << 28;
+
 /// Writes rows to a new folder.
 ///
 /// Rows are laid out by the caller's thread; digests, compression and files are the work of others.
@@ -38,7 +41,7 @@ impl Writer {
         let pool = Pool::start(&schema, directory, threads.max(1), &report)?;
         Ok(Self {
             cutter: ShardCutter::new(&schema),
-            builder: ShardBuilder::new(&schema, 0),
+            builder: open_shard(&schema, 0, Vec::new()),
             closed: 0,
             shards: BTreeMap::new(),
             pool,
@@ -93,7 +96,7 @@ impl Writer {
         while let Ok(done) = self.done.try_recv() {
             spare = self.take(done)?;
         }
-        let next = ShardBuilder::reuse(&self.schema, rows, spare);
+        let next = open_shard(&self.schema, rows, spare);
         let raw = std::mem::replace(&mut self.builder, next).finish();
         self.pool.send(self.closed, raw)?;
         self.closed += 1;
@@ -105,6 +108,15 @@ impl Writer {
         self.shards.insert(done.shard, done.info?);
         Ok(done.raw)
     }
+}
+
+/// A shard with room for all that its limit lets in: address space, which costs nothing until it is
+/// written to, where growing would map every page anew.
+fn open_shard(schema: &Arc<Schema>, rows: usize, buffer: Vec<u8>) -> ShardBuilder {
+    let mut builder = ShardBuilder::reuse(schema, rows, buffer);
+    let room = schema.size_limit().unwrap_or(0).min(MOST_ROOM);
+    builder.reserve(usize::try_from(room).unwrap_or(0));
+    builder
 }
 
 fn make_empty_directory(directory: &Path) -> Result<(), MdsError> {
