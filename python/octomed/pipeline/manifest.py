@@ -46,7 +46,8 @@ class Manifest:
         Raises
         ------
         RecipeError
-            When the folder holds another run and ``replace`` is off, or files that no run wrote.
+            When the folder holds another run and ``replace`` is off, or files that no run wrote. A run that
+        ended before it wrote anything stands in nobody's way: its recipe may be mended and run again.
         """
         found = read_json(folder / NAME)
         if found is None:
@@ -56,6 +57,8 @@ class Manifest:
         if manifest.key == key:
             manifest._forget_missing()
             return manifest
+        if not manifest.shards and not manifest.files and not _ours(folder):
+            return cls(folder, key)
         if not replace:
             raise RecipeError(
                 f"`{folder}` holds a run of another recipe, or of other inputs",
@@ -114,11 +117,15 @@ def shard_size(info: dict[str, Any]) -> int:
     return int(part["bytes"])
 
 
+def _ours(folder: Path) -> list[str]:
+    """Names in the folder that only a run gives."""
+    names = ["octomed.json", "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
+    return [name for name in names if (folder / name).exists()]
+
+
 def _refuse_foreign_files(folder: Path) -> None:
-    ours = ["octomed.json", "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
-    for name in ours:
-        if (folder / name).exists():
-            raise RecipeError(
-                f"`{folder}` already holds `{name}`, and no manifest says which run wrote it",
-                "choose an empty folder for `output.path`, or delete what is there",
-            )
+    for name in _ours(folder):
+        raise RecipeError(
+            f"`{folder}` already holds `{name}`, and no manifest says which run wrote it",
+            "choose an empty folder for `output.path`, or delete what is there",
+        )

@@ -17,6 +17,7 @@ from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Recipe, Source, resolve_inputs
+from octomed.report.units import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +133,8 @@ class Estimate:
         For what is left to scan and for all that is to be written, on this machine with this many workers.
     store_bytes, output_bytes, free_bytes
         Disk wanted by the working store and the output, and free where the store lies.
+    store_bytes_left
+        Disk wanted by what is not in the working store yet.
     """
 
     tasks: int
@@ -144,6 +147,7 @@ class Estimate:
     store_bytes: int
     output_bytes: int
     free_bytes: int
+    store_bytes_left: int = 0
 
 
 def plan(recipe: Recipe) -> Plan:
@@ -220,7 +224,7 @@ class _Sample:
 def _estimate(plan: Plan) -> Estimate:
     rows = traces = tokens = source_bytes = left_bytes = standing = count = 0
     seconds = 0.0
-    stored = 0
+    stored = stored_left = 0
     for source in plan.sources:
         sample = _sample(source)
         total = sum(task.source_bytes for task in source.tasks)
@@ -232,6 +236,7 @@ def _estimate(plan: Plan) -> Estimate:
         traces += round(sample.traces * ratio)
         tokens += round(sample.tokens * ratio)
         stored += round(sample.stored * ratio)
+        stored_left += round(sample.stored * left / max(1, sample.source_bytes))
         seconds += sample.seconds * left / max(1, sample.source_bytes)
         source_bytes += total
         left_bytes += left
@@ -241,15 +246,30 @@ def _estimate(plan: Plan) -> Estimate:
     seconds = (seconds + 4 * tokens / 150e6) / workers
     ratio = 0.45 if plan.recipe.output.compression else 1.0
     return Estimate(
-        count, standing, rows, traces, tokens, source_bytes, seconds, stored, round(4 * tokens * ratio), free
+        tasks=count,
+        tasks_standing=standing,
+        rows=rows,
+        traces=traces,
+        tokens=tokens,
+        source_bytes=source_bytes,
+        seconds=seconds,
+        store_bytes=stored,
+        output_bytes=round(4 * tokens * ratio),
+        free_bytes=free,
+        store_bytes_left=stored_left,
     )
 
 
 def _sample(source: SourcePlan) -> _Sample:
     """Tokenize the first rows of a source."""
     sample = _Sample()
-    for task in source.tasks[:1]:
-        block = next(iter(blocks_of(task, source.scanner.mapping, target=_SAMPLE_BYTES)), None)
+    for task in source.tasks:
+        try:
+            block = next(iter(blocks_of(task, source.scanner.mapping, target=_SAMPLE_BYTES)), None)
+        except DataError:
+            if source.source.on_bad_file != "skip":
+                raise
+            continue
         if block is None:
             continue
         begin = time.perf_counter()
@@ -258,6 +278,7 @@ def _sample(source: SourcePlan) -> _Sample:
         sample.source_bytes = block.source_bytes
         sample.rows, sample.traces, sample.tokens = block.rows, seen["traces"], seen["tokens"]
         sample.stored = seen["stored_bytes"] + 73 * seen["traces"]
+        break
     return sample
 
 
@@ -267,18 +288,29 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def refuse_full_disk(estimate: Estimate, store: Path) -> None:
-    """Refuse a run whose working store and output will not fit.
+def refuse_full_disk(plan: Plan, *, standing: int) -> None:
+    """Refuse a run of which what is left to write will not fit.
+
+    Parameters
+    ----------
+    plan
+        The plan; its folders exist.
+    standing
+        Bytes of the output's shards that stand.
 
     Raises
     ------
     StorageError
-        When less is free than the estimate wants.
+        When a disk has less free than the estimate wants of it.
     """
-    wanted = estimate.store_bytes + estimate.output_bytes
-    if wanted > estimate.free_bytes:
-        raise StorageError(
-            f"the run wants about {wanted / 1e9:.1f} GB of disk, "
-            f"{estimate.free_bytes / 1e9:.1f} GB are free at `{store}`",
-            "free some space, or put `work.path` and `output.path` on another disk",
-        )
+    estimate = plan.estimate()
+    wanted = {plan.store: estimate.store_bytes_left, plan.output: max(0, estimate.output_bytes - standing)}
+    if plan.store.stat().st_dev == plan.output.stat().st_dev:
+        wanted = {plan.output: sum(wanted.values())}
+    for folder, size in wanted.items():
+        free = shutil.disk_usage(folder).free
+        if size > free:
+            raise StorageError(
+                f"the run wants about {bytes_of(size)} more disk at `{folder}`, {bytes_of(free)} are free",
+                "free some space, or put `work.path` and `output.path` on other disks",
+            )

@@ -73,12 +73,31 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
             batch_rows, row_groups=list(groups), columns=columns, use_threads=False
         )
         for batch in batches:
-            yield from cutter.feed(batch)
+            yield from cutter.feed(batch.cast(_as_bytes(batch.schema)))
     yield from cutter.finish()
     return cutter.rows
 
 
-def _json_lines(task: Task, target: int) -> Iterator[_octomed.Block]:
+def _as_bytes(schema: pa.Schema) -> pa.Schema:
+    """Texts as bytes, which costs no copy: Rust checks them row by row, one bad byte fails no file."""
+    return pa.schema([field.with_type(_bytes_type(field.type)) for field in schema])
+
+
+def _bytes_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string(kind):
+        return pa.binary()
+    if pa.types.is_large_string(kind):
+        return pa.large_binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_bytes_type(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_bytes_type(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_bytes_type(field.type)) for field in kind])
+    return kind
+
+
+def _json_lines(task: Task, target: int) -> Reading:
     plain = task.file.compression is None
     cutter = _octomed.JsonLinesCutter(task.begin, task.end, by_offset=plain, target=target)
     with _open(task.file) as stream:
@@ -110,6 +129,7 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, 0, target)
     names = _csv_names(task.file)
     columns = columns_to_read(mapping, names, task.file)
+
     def note(row: csv.InvalidRow) -> str:
         # The header is row 1; the number counts rows skipped before.
         cutter.refuse(row.number - 2, row.expected_columns, row.actual_columns)
@@ -136,7 +156,9 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
 
 
 def _csv_names(file: InputFile) -> list[str]:
-    parse = csv.ParseOptions(delimiter=_delimiter(file), newlines_in_values=True)
+    parse = csv.ParseOptions(
+        delimiter=_delimiter(file), newlines_in_values=True, invalid_row_handler=lambda _: "skip"
+    )
     read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
     with _open(file) as stream, csv.open_csv(stream, read, parse) as reader:
         return list(reader.schema.names)

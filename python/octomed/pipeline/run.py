@@ -8,14 +8,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DataError
+from octomed.errors import DataError, StorageError
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.pipeline.manifest import Manifest
+from octomed.pipeline.manifest import Manifest, shard_size
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
-from octomed.pipeline.storage import locked, make_folder, read_json
+from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     RUN_FILE,
     seconds_since,
@@ -83,12 +83,14 @@ def pack(
         if done is not None:
             return done
         manifest = Manifest.open(planned.output, planned.write_key, replace=replace)
-        refuse_full_disk(planned.estimate(), planned.store)
+        refuse_full_disk(planned, standing=sum(map(shard_size, manifest.shards.values())))
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
             with executor(workers or os.cpu_count() or 1) as threads:
                 summary = _run(planned, manifest, threads, progress, begin)
+        except StorageError as error:
+            raise with_hint(error) from error.__cause__
         except CancelledRun:  # the reason is on its way from another thread
             raise KeyboardInterrupt from None
         finally:

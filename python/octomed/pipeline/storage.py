@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +33,26 @@ def content_key(value: object) -> str:
 def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
     """Put an operating system's error into words that name the file and the way out."""
     reason = error.strerror or str(error)
-    hints = {
-        errno.ENOSPC: "free some space or choose another disk, then run the same command again: "
-        "finished work stands",
-        errno.EACCES: "check the permissions of the folder",
-        errno.EROFS: "the disk is mounted read-only; choose another folder",
-    }
-    return StorageError(f"cannot {action} `{path}`: {reason}", hints.get(error.errno or 0))
+    return StorageError(f"cannot {action} `{path}`: {reason}", _HINTS.get(error.errno or 0, _MEND))
+
+
+_FULL = "free some space or choose another disk, then run the same command again: finished work stands"
+_MEND = "once that is mended, run the same command again: finished work stands"
+_HINTS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EACCES: "check the permissions of the folder",
+    errno.EROFS: "the disk is mounted read-only; choose another folder",
+    errno.ENOTDIR: "a file stands where the path wants a folder; choose another path",
+}
+
+
+def with_hint(error: StorageError) -> StorageError:
+    """Give the engine's error a hint where it has none; its message ends with the system's error number."""
+    if error.hint is None:
+        number = re.search(r"\(os error (\d+)\)", error.message)
+        error.hint = _HINTS.get(int(number[1]) if number else 0, _MEND)
+    return error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -160,7 +160,7 @@ class naming:  # noqa: N801 reads as the statement it is
         place = f"`{self.file.path}` (source `{self.file.source}`)"
         hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
         if isinstance(error, DataError) and not error.message.startswith(place):
-            raise DataError(f"{place}: {error.message}", error.hint) from error
+            raise DataError(f"{place}: {error.message}", error.hint or hint) from error
         if isinstance(error, OctomedError) or error is None:
             return
         if isinstance(error, pa.ArrowInvalid | pa.ArrowNotImplementedError | EOFError | UnicodeError):

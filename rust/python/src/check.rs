@@ -47,11 +47,20 @@ fn check_shard<'py>(
 #[pyfunction]
 #[pyo3(signature = (folder, pack))]
 fn read_pack<'py>(py: Python<'py>, folder: PathBuf, pack: usize) -> PyResult<Bound<'py, PyDict>> {
-    let content = leave(py, || octomed_engine::read_pack(&folder, pack).map_err(engine_error))?;
+    let content = leave(py, || {
+        octomed_engine::read_pack(&folder, pack).map_err(engine_error)
+    })?;
     let result = PyDict::new(py);
     result.set_item("input_ids", content.input_ids)?;
     result.set_item("lengths", content.lengths)?;
-    result.set_item("loss_spans", content.loss_spans.into_iter().map(|[begin, end]| (begin, end)).collect::<Vec<_>>())?;
+    result.set_item(
+        "loss_spans",
+        content
+            .loss_spans
+            .into_iter()
+            .map(|[begin, end]| (begin, end))
+            .collect::<Vec<_>>(),
+    )?;
     result.set_item("trace_ids", content.trace_ids)?;
     Ok(result)
 }

@@ -29,7 +29,9 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub fn engine_error(error: EngineError) -> PyErr {
     let kind = match &error {
         EngineError::Cancelled => return cancelled(),
-        EngineError::File { .. } | EngineError::DamagedBlock { .. } | EngineError::Mds(_) => Kind::Storage,
+        EngineError::File { .. } | EngineError::DamagedBlock { .. } | EngineError::Mds(_) => {
+            Kind::Storage
+        }
         EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
         EngineError::OverLong { .. } | EngineError::Trace(_) | EngineError::Text(_) => Kind::Data,
     };
@@ -39,8 +41,12 @@ pub fn engine_error(error: EngineError) -> PyErr {
 
 fn cancelled() -> PyErr {
     Python::attach(|py| {
-        let class = py.import("octomed.pipeline.executor").and_then(|module| module.getattr("CancelledRun"));
-        class.and_then(|class| class.call0()).map_or_else(|error| error, PyErr::from_value)
+        let class = py
+            .import("octomed.pipeline.executor")
+            .and_then(|module| module.getattr("CancelledRun"));
+        class
+            .and_then(|class| class.call0())
+            .map_or_else(|error| error, PyErr::from_value)
     })
 }
 
@@ -56,7 +62,9 @@ impl Cancel {
     #[new]
     #[pyo3(signature = ())]
     fn new() -> Self {
-        Self { flag: Arc::new(AtomicBool::new(false)) }
+        Self {
+            flag: Arc::new(AtomicBool::new(false)),
+        }
     }
 
     /// Ends calls that were given this flag, soon.
@@ -102,7 +110,13 @@ impl Scanner {
         let supervise = match supervise {
             "all" => Supervise::All,
             "last" => Supervise::Last,
-            other => return Err(raise(Kind::Recipe, format!("`supervise` is `all` or `last`, not `{other}`"), None)),
+            other => {
+                return Err(raise(
+                    Kind::Recipe,
+                    format!("`supervise` is `all` or `last`, not `{other}`"),
+                    None,
+                ));
+            }
         };
         let scanner = octomed_engine::Scanner::new(
             RustMapping::clone(&mapping.get().0),
@@ -124,7 +138,10 @@ impl Scanner {
 
     /// Scans a block into `<folder>/<number>.ids` and `.index`; returns its header.
     #[pyo3(signature = (block, source, file, number, folder, cancel))]
-    #[expect(clippy::too_many_arguments, reason = "the place of a block has three parts")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the place of a block has three parts"
+    )]
     fn scan<'py>(
         &self,
         py: Python<'py>,
@@ -135,9 +152,15 @@ impl Scanner {
         folder: PathBuf,
         cancel: &Cancel,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let place = BlockPlace { source, file, number };
+        let place = BlockPlace {
+            source,
+            file,
+            number,
+        };
         let header = leave(py, || {
-            self.scanner.scan(&block.0, place, &folder, cancel.flag()).map_err(engine_error)
+            self.scanner
+                .scan(&block.0, place, &folder, cancel.flag())
+                .map_err(engine_error)
         })?;
         header_to_python(py, &header)
     }
@@ -165,11 +188,21 @@ impl Scanner {
                         }
                         Finding::Row(row) if row.ordinal == ordinal => {
                             let mut traces = Vec::new();
-                            self.scanner.preview(&row, |sample, verdict, rendered, ids, spans| {
-                                let spans = spans.iter().map(|[begin, end]| (*begin, *end)).collect();
-                                let text = rendered.text.clone();
-                                traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
-                            })?;
+                            self.scanner.preview(
+                                &row,
+                                |sample, verdict, rendered, ids, spans| {
+                                    let spans =
+                                        spans.iter().map(|[begin, end]| (*begin, *end)).collect();
+                                    let text = rendered.text.clone();
+                                    traces.push((
+                                        sample,
+                                        verdict.as_str(),
+                                        text,
+                                        ids.to_vec(),
+                                        spans,
+                                    ));
+                                },
+                            )?;
                             looked = Some(Looked::Traces(traces));
                         }
                         _ => {}
@@ -198,7 +231,9 @@ enum Looked {
 #[pyfunction]
 #[pyo3(signature = (path))]
 fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
-    let header = leave(py, || octomed_engine::read_header(&path).map_err(engine_error))?;
+    let header = leave(py, || {
+        octomed_engine::read_header(&path).map_err(engine_error)
+    })?;
     header_to_python(py, &header)
 }
 

@@ -40,7 +40,10 @@ impl Layout {
         blocks, *, capacity, edges, exact_duplicates, over_long_is_error, seed, compression, hashes,
         shard_size, threads, cancel
     ))]
-    #[expect(clippy::too_many_arguments, reason = "keyword-only settings of a recipe")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "keyword-only settings of a recipe"
+    )]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
@@ -55,17 +58,33 @@ impl Layout {
         threads: usize,
         cancel: &Cancel,
     ) -> PyResult<Self> {
-        let blocks: Vec<_> =
-            blocks.into_iter().map(|(path, first_row)| BlockRef { path, first_row }).collect();
-        let settings =
-            SelectSettings { capacity, edges, exact_duplicates, over_long_is_error, seed, threads };
-        let shards = ShardSettings { compression, hashes, shard_size };
+        let blocks: Vec<_> = blocks
+            .into_iter()
+            .map(|(path, first_row)| BlockRef { path, first_row })
+            .collect();
+        let settings = SelectSettings {
+            capacity,
+            edges,
+            exact_duplicates,
+            over_long_is_error,
+            seed,
+            threads,
+        };
+        let shards = ShardSettings {
+            compression,
+            hashes,
+            shard_size,
+        };
         leave(py, || {
-            let selection = Selection::new(&blocks, settings, cancel.flag()).map_err(engine_error)?;
+            let selection =
+                Selection::new(&blocks, settings, cancel.flag()).map_err(engine_error)?;
             let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
-            let layout =
-                octomed_engine::Layout::new(selection, &shards, cancel.flag()).map_err(engine_error)?;
-            Ok(Self { layout: Arc::new(layout), lower_bound })
+            let layout = octomed_engine::Layout::new(selection, &shards, cancel.flag())
+                .map_err(engine_error)?;
+            Ok(Self {
+                layout: Arc::new(layout),
+                lower_bound,
+            })
         })
     }
 
@@ -79,13 +98,18 @@ impl Layout {
     #[getter]
     fn streams(&self) -> Vec<String> {
         let names = self.layout.streams().into_iter().enumerate();
-        names.filter(|(stream, _)| self.layout.total(*stream).1 > 0).map(|(_, name)| name).collect()
+        names
+            .filter(|(stream, _)| self.layout.total(*stream).1 > 0)
+            .map(|(_, name)| name)
+            .collect()
     }
 
     /// Packs in all streams.
     #[getter]
     fn packs(&self) -> u64 {
-        (0..self.layout.streams().len()).map(|stream| self.layout.total(stream).1).sum()
+        (0..self.layout.streams().len())
+            .map(|stream| self.layout.total(stream).1)
+            .sum()
     }
 
     /// What shard names end with after `.mds`.
@@ -97,14 +121,24 @@ impl Layout {
     /// The source of each block.
     #[getter]
     fn block_sources(&self) -> Vec<String> {
-        self.layout.selection.blocks.iter().map(|block| block.header.source.clone()).collect()
+        self.layout
+            .selection
+            .blocks
+            .iter()
+            .map(|block| block.header.source.clone())
+            .collect()
     }
 
     /// Stream and number of every shard of range `number`.
     #[pyo3(signature = (number))]
     fn shards(&self, number: usize) -> Vec<(String, u32)> {
         let mut shards = Vec::new();
-        for (name, part) in self.layout.streams().into_iter().zip(&self.layout.parts[number]) {
+        for (name, part) in self
+            .layout
+            .streams()
+            .into_iter()
+            .zip(&self.layout.parts[number])
+        {
             let numbers = (part.first_shard..).take(part.shards.len());
             shards.extend(numbers.map(|shard| (name.clone(), shard)));
         }
@@ -114,7 +148,12 @@ impl Layout {
     /// Raw bytes of some ranges' rows.
     #[pyo3(signature = (numbers))]
     fn bytes_of(&self, numbers: Vec<usize>) -> u64 {
-        let bytes = |number: &usize| self.layout.parts[*number].iter().map(|part| part.bytes).sum::<u64>();
+        let bytes = |number: &usize| {
+            self.layout.parts[*number]
+                .iter()
+                .map(|part| part.bytes)
+                .sum::<u64>()
+        };
         numbers.iter().map(bytes).sum()
     }
 
@@ -122,14 +161,22 @@ impl Layout {
     #[pyo3(signature = (number, cancel))]
     fn open_range(&self, py: Python<'_>, number: usize, cancel: &Cancel) -> PyResult<Range> {
         let layout = &self.layout;
-        let range = leave(py, || OpenRange::open(layout, number, cancel.flag()).map_err(engine_error))?;
-        Ok(Range { range, streams: self.layout.streams() })
+        let range = leave(py, || {
+            OpenRange::open(layout, number, cancel.flag()).map_err(engine_error)
+        })?;
+        Ok(Range {
+            range,
+            streams: self.layout.streams(),
+        })
     }
 
     /// What block `number` left out: source, file, row, sample, reason, detail.
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
-        leave(py, || rejects(&self.layout.selection, number).map_err(engine_error)).map(PyArrowType)
+        leave(py, || {
+            rejects(&self.layout.selection, number).map_err(engine_error)
+        })
+        .map(PyArrowType)
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.
@@ -138,7 +185,12 @@ impl Layout {
         let selection = &self.layout.selection;
         let counts = selection.counts();
         let rejected = PyDict::new(py);
-        for (verdict, count) in Verdict::ALL.into_iter().zip(counts).skip(1).filter(|(_, count)| *count > 0) {
+        for (verdict, count) in Verdict::ALL
+            .into_iter()
+            .zip(counts)
+            .skip(1)
+            .filter(|(_, count)| *count > 0)
+        {
             rejected.set_item(verdict.as_str(), count)?;
         }
         let (tokens, supervised) = selection.kept_tokens();
@@ -170,7 +222,10 @@ impl Layout {
             entry.set_item("tokens", total.tokens)?;
             entry.set_item("raw_bytes", total.bytes)?;
             entry.set_item("shards", total.shards.len())?;
-            entry.set_item("longest_trace", self.layout.selection.buckets.uppers()[stream])?;
+            entry.set_item(
+                "longest_trace",
+                self.layout.selection.buckets.uppers()[stream],
+            )?;
             result.set_item(name, entry)?;
         }
         Ok(result)
@@ -198,7 +253,10 @@ impl Range {
     ) -> PyResult<Bound<'py, PyAny>> {
         let stream = self.number(stream)?;
         let json = leave(py, || {
-            let info = self.range.write_shard(stream, shard, &folder, cancel.flag()).map_err(engine_error)?;
+            let info = self
+                .range
+                .write_shard(stream, shard, &folder, cancel.flag())
+                .map_err(engine_error)?;
             serde_json::to_string(&info).map_err(|error| raise(Kind::Internal, error, None))
         })?;
         py.import("json")?.call_method1("loads", (json,))
@@ -223,7 +281,10 @@ impl Range {
 #[pyfunction]
 #[pyo3(signature = (shards))]
 fn index_json(py: Python<'_>, shards: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let json: String = py.import("json")?.call_method1("dumps", (shards,))?.extract()?;
+    let json: String = py
+        .import("json")?
+        .call_method1("dumps", (shards,))?
+        .extract()?;
     let shards: Vec<ShardInfo> =
         serde_json::from_str(&json).map_err(|error| raise(Kind::Internal, error, None))?;
     Ok(octomed_mds::index_json(&shards))

@@ -15,7 +15,11 @@ pub fn leave<T: Send>(py: Python<'_>, work: impl FnOnce() -> PyResult<T> + Send)
                 .cloned()
                 .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
                 .unwrap_or_else(|| "unknown panic".to_owned());
-            Err(raise(Kind::Internal, format!("the engine failed: {message}"), None))
+            Err(raise(
+                Kind::Internal,
+                format!("the engine failed: {message}"),
+                None,
+            ))
         })
     })
 }

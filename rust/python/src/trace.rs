@@ -29,7 +29,11 @@ impl Mapping {
         let json: String = if mapping.is_instance_of::<PyString>() {
             mapping.extract()?
         } else {
-            mapping.py().import("json")?.call_method1("dumps", (mapping,))?.extract()?
+            mapping
+                .py()
+                .import("json")?
+                .call_method1("dumps", (mapping,))?
+                .extract()?
         };
         let mapping = RustMapping::from_json(&json).map_err(refuse)?;
         Ok(Self(Arc::new(mapping)))
@@ -87,7 +91,11 @@ impl JsonLinesCutter {
     #[new]
     #[pyo3(signature = (start = 0, end = None, *, by_offset = true, target = DEFAULT_TARGET))]
     fn new(start: u64, end: Option<u64>, by_offset: bool, target: u64) -> Self {
-        let numbering = if by_offset { Numbering::ByteOffset } else { Numbering::RowNumber };
+        let numbering = if by_offset {
+            Numbering::ByteOffset
+        } else {
+            Numbering::RowNumber
+        };
         Self(RustJsonLinesCutter::new(start, end, numbering, target))
     }
 
@@ -264,18 +272,37 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
     shown.set_item("system", row.system.as_deref())?;
     match &row.body {
         Body::Conversation(turns) => {
-            let pair = |role: &str, content: &str| pairs(py, [("role", Some(role)), ("content", Some(content))]);
-            let turns: PyResult<Vec<_>> = turns.iter().map(|turn| pair(&turn.role, &turn.content)).collect();
+            let pair = |role: &str, content: &str| {
+                pairs(py, [("role", Some(role)), ("content", Some(content))])
+            };
+            let turns: PyResult<Vec<_>> = turns
+                .iter()
+                .map(|turn| pair(&turn.role, &turn.content))
+                .collect();
             shown.set_item("messages", turns?)?;
         }
-        Body::Question { question, options, answer, responses } => {
+        Body::Question {
+            question,
+            options,
+            answer,
+            responses,
+        } => {
             shown.set_item("question", &**question)?;
-            shown.set_item("options", options.iter().map(|option| &**option).collect::<Vec<&str>>())?;
+            shown.set_item(
+                "options",
+                options
+                    .iter()
+                    .map(|option| &**option)
+                    .collect::<Vec<&str>>(),
+            )?;
             shown.set_item("answer", answer.as_deref())?;
             let responses: PyResult<Vec<_>> = responses
                 .iter()
                 .map(|response| {
-                    let parts = [("reasoning", response.reasoning.as_deref()), ("response", Some(&*response.response))];
+                    let parts = [
+                        ("reasoning", response.reasoning.as_deref()),
+                        ("response", Some(&*response.response)),
+                    ];
                     pairs(py, parts)
                 })
                 .collect();
@@ -294,7 +321,10 @@ fn pairs<'py>(py: Python<'py>, pairs: [(&str, Option<&str>); 2]) -> PyResult<Bou
 }
 
 fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block> {
-    blocks.into_iter().map(|block| Block(Arc::new(block))).collect()
+    blocks
+        .into_iter()
+        .map(|block| Block(Arc::new(block)))
+        .collect()
 }
 
 /// The Python error for `error`.

@@ -1,0 +1,307 @@
+"""The compiled half of `octomed`; users import the Python classes that wrap it.
+
+Written by `make stubs`; not by hand.
+"""
+
+from typing import Any, final
+
+@final
+class ArrowCutter:
+    """Cuts record batches of Parquet row groups or of a CSV file."""
+    def __init__(self, mapping: Any, first_row: Any = 0, target: Any = ...) -> None: ...
+    def feed(self, batch: Any) -> Any:
+        """Take the next `pyarrow.RecordBatch`; returns the blocks that it completes."""
+    def finish(self) -> Any:
+        """End the task; returns the last block, if there is one."""
+    def refuse(self, row: Any, expected: Any, actual: Any) -> Any:
+        """Record a CSV row that its reader left out: its 0-based number among the file's rows, the fields
+        expected and found. Rows come in order, and before the batch that holds the row behind them.
+        """
+    @property
+    def rows(self) -> Any:
+        """Rows of the task so far, blank lines counted."""
+
+@final
+class Block:
+    """Consecutive rows of a task, as they were read."""
+    @property
+    def end_position(self) -> Any:
+        """Position just after the last row: a byte offset in plain JSON Lines, else a row number."""
+    @property
+    def first_ordinal(self) -> Any:
+        """Number of the first row from the start of the task."""
+    @property
+    def rows(self) -> Any:
+        """Rows, unreadable ones included, blank lines not."""
+    @property
+    def source_bytes(self) -> Any:
+        """Bytes that the rows take in their source."""
+
+COLUMNS: list[Any]
+
+@final
+class Cancel:
+    """A flag that ends running calls early."""
+    def __init__(self) -> None: ...
+    def is_set(self) -> Any:
+        """Whether it was set."""
+    def set(self) -> Any:
+        """Ends calls that were given this flag, soon."""
+
+@final
+class ChatTemplate:
+    """A chat template, compiled once.
+
+    `template` is the name of a built-in (`builtin=True`) or a Jinja source; `controls` are the
+    tokenizer's special tokens with their ids; `variables` are what a source may name beside the
+    messages, such as `bos_token`.
+    """
+    def __init__(
+        self, template: Any, controls: Any, variables: Any = None, *, builtin: Any = False
+    ) -> None: ...
+    @property
+    def content_hash(self) -> Any:
+        """128-bit hash of all that decides what the template writes, in hexadecimal."""
+    def probe(self) -> Any:
+        """Raises `RecipeError` when the template can never work for training."""
+    def render(self, messages: Any, supervise: Any = "all") -> Any:
+        """The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
+
+        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
+        """
+
+@final
+class JsonArrayCutter:
+    """Cuts a file that is one JSON array."""
+    def __init__(self, target: Any = ...) -> None: ...
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file; returns the blocks that they complete."""
+    def finish(self) -> Any:
+        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+    @property
+    def rows(self) -> Any:
+        """Rows of the task so far, blank lines counted."""
+
+@final
+class JsonLinesCutter:
+    """Cuts a task of a JSON Lines file: the lines that start at bytes `start` to `end`."""
+    def __init__(
+        self, start: Any = 0, end: Any = None, *, by_offset: Any = True, target: Any = ...
+    ) -> None: ...
+    @property
+    def done(self) -> Any:
+        """Whether what follows belongs to another task."""
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file; returns the blocks that they complete."""
+    def finish(self) -> Any:
+        """End the task; returns the last block, if there is one."""
+    @property
+    def read_from(self) -> Any:
+        """The offset in the file from which the cutter must be fed."""
+    @property
+    def rows(self) -> Any:
+        """Rows of the task so far, blank lines counted."""
+
+@final
+class Layout:
+    """Which traces stay, which share a pack, and which packs a shard."""
+    def __init__(
+        self,
+        blocks: Any,
+        *,
+        capacity: Any,
+        edges: Any,
+        exact_duplicates: Any,
+        over_long_is_error: Any,
+        seed: Any,
+        compression: Any,
+        hashes: Any,
+        shard_size: Any,
+        threads: Any,
+        cancel: Any,
+    ) -> None: ...
+    @property
+    def block_sources(self) -> Any:
+        """The source of each block."""
+    def bytes_of(self, numbers: Any) -> Any:
+        """Raw bytes of some ranges' rows."""
+    def counts(self) -> Any:
+        """Traces by what became of them, tokens, and packs beside their lower bound."""
+    @property
+    def extension(self) -> Any:
+        """What shard names end with after `.mds`."""
+    def open_range(self, number: Any, cancel: Any) -> Any:
+        """Reads range `number` into memory."""
+    @property
+    def packs(self) -> Any:
+        """Packs in all streams."""
+    @property
+    def ranges(self) -> Any:
+        """Ranges, in the order in which they are written."""
+    def rejects(self, number: Any) -> Any:
+        """What block `number` left out: source, file, row, sample, reason, detail."""
+    def shards(self, number: Any) -> Any:
+        """Stream and number of every shard of range `number`."""
+    def stream_summaries(self) -> Any:
+        """Packs, traces, tokens, raw bytes and shards of each stream that holds packs."""
+    @property
+    def streams(self) -> Any:
+        """Names of the streams that hold packs."""
+
+@final
+class Mapping:
+    """Which columns of a row hold which part of a trace."""
+    def __init__(self, mapping: Any) -> None: ...
+    def columns_to_read(self, names: Any) -> Any:
+        """The columns to read of a file with columns `names`, in the file's order.
+
+        Raises `DataError` when a mapped column is missing or several columns have one name.
+        """
+
+@final
+class MdsReader:
+    """Reads rows of MDS shards in a folder."""
+    def __init__(self, directory: Any) -> None: ...
+    def __len__(self, /) -> Any:
+        """Return len(self)."""
+    def locate(self, row: Any) -> Any:
+        """Shard and row in the shard of row `row`."""
+    def read(self, row: Any) -> Any:
+        """Name, encoding and value of each column of row `row`."""
+    @property
+    def shards(self) -> Any:
+        """File and number of rows of each shard."""
+
+@final
+class MdsWriter:
+    """Writes rows into a folder as MDS shards."""
+    def __init__(
+        self, directory: Any, columns: Any, compression: Any, hashes: Any, size_limit: Any, threads: Any
+    ) -> None: ...
+    def abandon(self) -> Any:
+        """Give up: shards that are written stay, and there is no index."""
+    @property
+    def columns(self) -> Any:
+        """Names and encodings of the columns, in the order in which `write` wants values."""
+    def finish(self) -> Any:
+        """Write the last shard and the index; the number of shards."""
+    def write(self, values: Any) -> Any:
+        """Write a row: for each column bytes, or data type, shape and bytes of an array."""
+
+@final
+class Prompt:
+    """The layout of the user's turn, compiled once.
+
+    `source` is Jinja over `question`, `options`, `labelled_options` and `system`; without one, the
+    question is followed by its lettered options.
+    """
+    def __init__(self, source: Any = None) -> None: ...
+    @property
+    def content_hash(self) -> Any:
+        """128-bit hash of all that decides what the layout writes, in hexadecimal."""
+    def render(self, question: Any, options: Any, system: Any = None) -> Any:
+        """The user's turn for one question."""
+
+@final
+class Range:
+    """A range in memory."""
+    def provenance(self, stream: Any) -> Any:
+        """Where the range's traces in a stream come from, a row a trace."""
+    def write_shard(self, stream: Any, shard: Any, folder: Any, cancel: Any) -> Any:
+        """Writes a shard into `folder` and returns its entry of `index.json`."""
+
+SCAN_VERSION: int
+
+@final
+class Scanner:
+    """Turns blocks of source rows into blocks of the working store."""
+    def __init__(
+        self,
+        mapping: Any,
+        template: Any,
+        prompt: Any,
+        tokenizer: Any,
+        *,
+        system: Any = None,
+        supervise: Any = "all",
+    ) -> None: ...
+    def look(self, block: Any, ordinal: Any) -> Any:
+        """What becomes of the row with number `ordinal` in the block's task: a list of traces as
+        `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
+        block has no such row.
+        """
+    @property
+    def mapping(self) -> Any:
+        """The row format."""
+    def measure(self, block: Any) -> Any:
+        """Traces, tokens and stored bytes that a block would give, nothing written."""
+    def scan(self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any) -> Any:
+        """Scans a block into `<folder>/<number>.ids` and `.index`; returns its header."""
+
+@final
+class Tokenizer:
+    """A tokenizer and the encoders that rest between its batches."""
+    @staticmethod
+    def builtin(name: Any) -> Any:
+        """A vocabulary that the package carries."""
+    @property
+    def content_hash(self) -> Any:
+        """A hash of everything that decides the ids, in hexadecimal."""
+    def decode(self, ids: Any) -> Any:
+        """The bytes that ids stand for."""
+    def encode_arrays(self, arrays: Any, threads: Any = None) -> Any:
+        """Encode Arrow arrays of strings, one after the other."""
+    def encode_list(self, strings: Any, threads: Any = None) -> Any:
+        """Encode a list of strings."""
+    @staticmethod
+    def from_json(content: Any) -> Any:
+        """The tokenizer that a `tokenizer.json` describes."""
+    @property
+    def path(self) -> Any:
+        """Which way text takes through the engine."""
+    def special_tokens(self) -> Any:
+        """Special added tokens and their ids."""
+    def token_to_id(self, token: Any) -> Any:
+        """The id of a token as the vocabulary writes it."""
+    @property
+    def vocabulary_size(self) -> Any:
+        """One more than the largest id."""
+
+WRITE_VERSION: int
+
+__version__: str
+
+def buckets(edges: Any, capacity: Any) -> Any:
+    """Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle."""
+
+def check_shard(folder: Any, shard: Any, vocabulary_size: Any, capacity: Any) -> Any:
+    """Checks every pack of a shard: faults, packs, tokens, and ids and lengths of its traces."""
+
+def first_unreadable(path: Any) -> Any:
+    """Row number in the task, reason and detail of a block's first unreadable row."""
+
+def index_json(shards: Any) -> Any:
+    """The bytes of a stream's `index.json`, from its shards' entries in order."""
+
+def mds_verify(directory: Any, threads: Any) -> Any:
+    """All that is wrong with the dataset in a folder: shard (or none), file, and what."""
+
+def pack_lengths(lengths: Any, capacity: Any) -> Any:
+    """Pack `lengths`, an Arrow array of uint32, by best fit decreasing.
+
+    Returns offsets (one more than packs), items (pack after pack), the filled share of the packs and
+    the lower bound on their number.
+    """
+
+def preview(block: Any, mapping: Any, count: Any, *, skip: Any = 0) -> Any:
+    """The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
+
+    A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
+    `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+    """
+
+def read_header(path: Any) -> Any:
+    """The header of a block's index."""
+
+def read_pack(folder: Any, pack: Any) -> Any:
+    """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
