@@ -1,0 +1,441 @@
+"""Bad input: a counted reject, or an error with place and hint; never a crash, a hang or a quiet loss."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+import resource
+import subprocess
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from octomed.pipeline import scan
+
+from . import runs
+
+GOOD = {"question": "q?", "responses": ["first answer", "second answer"]}
+CHAT = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
+
+
+def good_rows(count=3):
+    return [{"question": f"q{number}?", "responses": [f"answer {number}"]} for number in range(count)]
+
+
+def lines(*rows):
+    return b"".join(row if isinstance(row, bytes) else json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def prepared(folder, name, data, format_="octomed", **keys):
+    """A recipe over one file with this content."""
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / name).write_bytes(data)
+    return runs.write_recipe(folder, runs.one_source(f"data/{name}", format_, **keys))
+
+
+def reasons(recipe, *overrides):
+    """Pack, and return the rejects as (row, sample, reason)."""
+    runs.pack(recipe, *overrides)
+    return [(row["row"], row["sample"], row["reason"]) for row in runs.rejects(recipe.parent / "out")]
+
+
+def assert_refused(capsys, recipe, code, *parts, options=()):
+    """The run ends with this code; its error has these parts and a hint."""
+    found, said = runs.fails(capsys, "pack", recipe, *options)
+    assert found == code, said
+    assert "error: " in said
+    assert "hint: " in said
+    assert "Traceback" not in said
+    for part in parts:
+        assert part in said, said
+    if code in {3, 4}:
+        assert "resume: `octomed pack " in said
+
+
+@pytest.mark.parametrize("name", ["e.jsonl", "e.csv", "e.json", "e.parquet"])
+def test_an_empty_file(tmp_path, capsys, name):
+    recipe = prepared(tmp_path, name, b"")
+    if name == "e.parquet":
+        assert_refused(capsys, recipe, 3, f"{name}` (source `only`) cannot be read")
+    else:
+        assert_refused(capsys, recipe, 3, "no trace is left to pack: 0 rows read")
+    runs.write_lines(tmp_path / "data/good.jsonl", good_rows())
+    summary = runs.pack(
+        recipe, f"sources.only.path=[data/{name}, data/good.jsonl]", "sources.only.on_bad_file=skip"
+    )
+    assert (summary.rows, summary.train) == (3, 3)
+    assert len(summary.files_skipped) == (name == "e.parquet")
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
+def test_a_truncated_parquet_file(tmp_path, capsys, keep):
+    whole = runs.write_parquet(tmp_path / "whole.parquet", runs.question_rows(1, 200)).read_bytes()
+    recipe = prepared(tmp_path, "t.parquet", whole[: int(len(whole) * keep)])
+    assert_refused(capsys, recipe, 3, "data/t.parquet` (source `only`) cannot be read", "on_bad_file: skip")
+    (tmp_path / "data/t.parquet").write_bytes(whole)
+    assert runs.pack(recipe).rows == 200
+
+
+def test_a_parquet_file_with_damaged_pages(tmp_path, capsys):
+    path = runs.write_parquet(tmp_path / "data/t.parquet", runs.question_rows(1, 200))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + b"\xff" * (len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/t.parquet"))
+    assert_refused(capsys, recipe, 3, "data/t.parquet` (source `only`) cannot be read")
+    path.write_bytes(whole)
+    assert runs.pack(recipe).rows == 200
+
+
+def test_a_json_line_cut_in_half(tmp_path):
+    cut = json.dumps(GOOD).encode()[:25]
+    recipe = prepared(tmp_path, "c.jsonl", lines(GOOD, cut + b"\n", GOOD | {"question": "other"}))
+    assert reasons(recipe, "curate.duplicates.exact=false") == [(1, None, "invalid_json")]
+    recipe = prepared(tmp_path, "c.jsonl", lines(GOOD) + cut)
+    summary = runs.pack(recipe, replace=True)
+    assert (summary.rows, summary.rows_unreadable, summary.train) == (2, 1, 2)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl.gz", "a.csv.gz"])
+def test_a_file_cut_off(tmp_path, capsys, name):
+    whole = json.dumps(good_rows(50)).encode() if name == "a.json" else gzip.compress(lines(*good_rows(50)))
+    mapping = {"question": "question", "response": "responses"} if name == "a.csv.gz" else "octomed"
+    recipe = prepared(tmp_path, name, whole[:-12], mapping)
+    if name == "a.json":
+        parts = ("data/a.json` (source `only`): byte ", "cut off")
+    else:
+        parts = (f"data/{name}` (source `only`) cannot be read",)
+    assert_refused(capsys, recipe, 3, *parts)
+
+
+INVALID = b'{"question": "q\xff\xfe", "responses": ["a"]}\n'
+
+
+def test_invalid_utf8_in_json(tmp_path):
+    recipe = prepared(tmp_path, "u.jsonl", lines(GOOD, INVALID))
+    assert reasons(recipe) == [(1, None, "invalid_utf8")]
+
+
+def test_invalid_utf8_in_csv(tmp_path):
+    data = b"question,response\nq,a\nq\xff,b\nr,c\n"
+    recipe = prepared(tmp_path, "u.csv", data, {"question": "question", "response": "response"})
+    assert reasons(recipe) == [(1, None, "invalid_utf8")]
+
+
+def test_invalid_utf8_in_parquet(tmp_path):
+    column = pa.array([b"q", b"q\xff", b"r"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 3, column.buffers())
+    (tmp_path / "data").mkdir()
+    pq.write_table(pa.table({"question": text, "response": ["a", "b", "c"]}), tmp_path / "data/u.parquet")
+    mapping = {"question": "question", "response": "response"}
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/u.parquet", mapping))
+    assert reasons(recipe) == [(1, None, "invalid_utf8")]
+
+
+def test_nul_bytes(tmp_path):
+    """Escaped they are text like any other; as bytes they are no JSON."""
+    rows = lines(GOOD, GOOD | {"question": "nul \0 inside"}, b"\0" * 40 + b"\n")
+    recipe = prepared(tmp_path, "n.jsonl", rows)
+    assert reasons(recipe) == [(2, None, "invalid_json")]
+    assert len(runs.provenance(tmp_path / "out")) == 4
+    csv = b"question,response\nq\0,a\0\n"
+    recipe = prepared(tmp_path, "n.csv", csv, {"question": "question", "response": "response"})
+    assert reasons(recipe, "output.path=csv") is not None
+    assert len(runs.provenance(tmp_path / "csv")) == 1
+
+
+@pytest.mark.parametrize("name", ["big.jsonl", "big.json", "big.csv"])
+def test_a_row_of_50_mb(tmp_path, name):
+    text = "fever and cough. " * (50_000_000 // 17)
+    rows = [{"question": "q", "responses": ["a"]}, {"question": "big", "responses": [text]}, GOOD]
+    if name == "big.csv":
+        data = f"question,response\nq,a\nbig,{text}\nr,c\n".encode()
+    else:
+        data = lines(*rows) if name == "big.jsonl" else json.dumps(rows).encode()
+    mapping = {"question": "question", "response": "response"} if name == "big.csv" else "octomed"
+    recipe = prepared(tmp_path, name, data, mapping)
+    assert reasons(recipe) == [(1, 0, "over_long")]
+    assert "50" in runs.rejects(tmp_path / "out")[0]["detail"]
+
+
+def test_a_column_missing(tmp_path, capsys):
+    path = runs.write_parquet(tmp_path / "data/p.parquet", [{"question": "q", "response": ["a"]}])
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/p.parquet"))
+    assert_refused(
+        capsys, recipe, 3, f"`{path}` (source `only`): the file has no column `responses`", "`response`"
+    )
+    recipe = prepared(
+        tmp_path, "p.csv", b"question,other\nq,a\n", {"question": "question", "response": "answer"}
+    )
+    assert_refused(capsys, recipe, 3, "the file has no column `answer`")
+    recipe = prepared(tmp_path, "p.jsonl", lines(GOOD, {"question": "q"}))
+    assert reasons(recipe) == [(1, None, "missing_field")]
+
+
+def test_a_column_of_another_type(tmp_path, capsys):
+    recipe = prepared(tmp_path, "t.jsonl", lines(GOOD, {"question": {"a": 1}, "responses": ["a"]}))
+    assert reasons(recipe) == [(1, None, "wrong_type")]
+    runs.write_parquet(tmp_path / "data/t.parquet", [{"question": [["q"]], "responses": ["a"]}] * 3)
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/t.parquet"))
+    assert_refused(capsys, recipe, 3, "3 of 3 rows", "row 0: wrong_type", options=["--replace"])
+
+
+def test_a_column_that_is_null(tmp_path):
+    recipe = prepared(tmp_path, "n.jsonl", lines(GOOD, {"question": None, "responses": ["a"]}))
+    assert reasons(recipe) == [(1, None, "null_field")]
+    rows = [GOOD, {"question": "q", "responses": None}, {"question": "r", "responses": []}]
+    runs.write_parquet(tmp_path / "data/n.parquet", rows)
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/n.parquet"))
+    assert reasons(recipe, "output.path=out2") is not None
+    found = [(row["row"], row["reason"]) for row in runs.rejects(tmp_path / "out2")]
+    assert found == [(1, "no_response"), (2, "no_response")]
+
+
+def test_a_row_with_no_assistant_turn(tmp_path):
+    recipe = prepared(
+        tmp_path, "m.jsonl", lines(CHAT, {"messages": CHAT["messages"][:1]}, {"messages": []}), "messages"
+    )
+    found = reasons(recipe)
+    assert found == [(1, None, "no_assistant_turn"), (2, None, "no_assistant_turn")]
+
+
+def test_an_empty_response(tmp_path):
+    rows = lines({"question": "q", "responses": ["", "a", " \n", None]})
+    recipe = prepared(tmp_path, "e.jsonl", rows)
+    assert reasons(recipe) == [(0, sample, "empty_response") for sample in (0, 2, 3)]
+    blank = {"messages": [*CHAT["messages"][:1], {"role": "assistant", "content": ""}]}
+    recipe = prepared(tmp_path, "e2.jsonl", lines(CHAT, blank), "messages")
+    runs.pack(recipe, "output.path=out2")
+    assert [row["reason"] for row in runs.rejects(tmp_path / "out2")] == ["empty_response"]
+
+
+def test_duplicate_column_names(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    table = pa.table([["q"], ["r"], [["a"]]], names=["question", "question", "responses"])
+    pq.write_table(table, tmp_path / "data/d.parquet")
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/d.parquet"))
+    assert_refused(
+        capsys, recipe, 3, "data/d.parquet` (source `only`)", "several columns of one name: `question`"
+    )
+    mapping = {"question": "question", "response": "response"}
+    recipe = prepared(tmp_path, "d.csv", b"question,question,response\nq,r,a\n", mapping)
+    assert_refused(
+        capsys, recipe, 3, "data/d.csv` (source `only`)", "several columns of one name: `question`"
+    )
+    double = b'{"question": "q", "question": "r", "responses": ["a"]}\n'
+    recipe = prepared(tmp_path, "d.jsonl", lines(GOOD, double))
+    assert reasons(recipe) == [(1, None, "duplicate_key")]
+
+
+def test_a_csv_row_with_other_fields_than_the_header(tmp_path):
+    data = b'question,response\nq,a\nq,b,c\nr,"d\ne"\n'
+    recipe = prepared(tmp_path, "f.csv", data, {"question": "question", "response": "response"})
+    assert reasons(recipe) == [(1, None, "wrong_column_count")]
+
+
+def test_a_glob_that_matches_nothing(tmp_path, capsys):
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/*.jsonl"))
+    assert_refused(capsys, recipe, 2, "data/*.jsonl", "recipe.yaml:")
+    runs.write_lines(tmp_path / "data/a.jsonl", good_rows())
+    assert runs.pack(recipe).train == 3
+
+
+def test_two_sources_of_one_name(small, capsys):
+    recipe = runs.values()
+    recipe["sources"][1]["name"] = "questions"
+    runs.write_recipe(small.parent, recipe)
+    assert_refused(capsys, small, 2, "recipe.yaml:", "two sources are named `questions`", "the first is at")
+
+
+def test_a_recipe_from_a_newer_version(small, capsys):
+    runs.write_recipe(small.parent, runs.values() | {"version": 2, "unheard": "of"})
+    assert_refused(capsys, small, 2, "recipe.yaml:", "newer version (2); this octomed reads version 1")
+
+
+def test_an_output_folder_that_cannot_be_made(small, capsys):
+    (small.parent / "file").write_text("in the way")
+    assert_refused(capsys, small, 4, "file/out", options=["--set", "output.path=file/out"])
+    assert_refused(capsys, small, 4, "file` is a file, not a folder", options=["--set", "work.path=file"])
+    assert (small.parent / "file").read_text() == "in the way"
+
+
+@contextlib.contextmanager
+def small_disk(folder, size, *options):
+    """A file system of this size, or none where that is not allowed."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    allowed = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    if allowed and options:
+        subprocess.run(["mount", "-o", ",".join(["remount", *options]), str(folder)], check=True)
+    try:
+        yield allowed
+    finally:
+        if allowed:
+            subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_an_output_folder_that_is_read_only(small, capsys):
+    with small_disk(small.parent / "disk", "1m", "ro") as mounted:
+        if not mounted:
+            (small.parent / "disk").chmod(0o500)
+        hint = "read-only" if mounted else "permissions"
+        assert_refused(capsys, small, 4, "disk/out", hint, options=["--set", "output.path=disk/out"])
+    (small.parent / "disk").chmod(0o700)
+    assert runs.pack(small, "output.path=disk2/out").train > 0
+
+
+@pytest.mark.parametrize("which", ["output", "work"])
+def test_a_disk_that_is_too_small_is_seen_before(small, capsys, which):
+    options = ["--set", f"{which}.path=disk/{which}", "--set", "output.compression=null"]
+    with small_disk(small.parent / "disk", "200k") as mounted:
+        if mounted:
+            place = f"more disk at `{small.parent / 'disk' / which}`"
+            assert_refused(capsys, small, 4, "the run wants about", place, options=options)
+            subprocess.run(["mount", "-o", "remount,size=50m", str(small.parent / "disk")], check=True)
+        assert runs.pack(small, *options[1::2]).train > 0
+
+
+@pytest.mark.parametrize("which", ["output", "work"])
+def test_a_full_disk_while_writing(small, capsys, which):
+    """The driver lets the estimate pass, so that the disk fills under the run."""
+    options = ["--set", f"{which}.path=disk/{which}", "--set", "output.compression=null"]
+    expected = runs.pack(small, "output.compression=null", "output.path=whole", "work.path=other")
+    with small_disk(small.parent / "disk", "200k") as mounted:
+        if not mounted:
+            limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8_000, 8_000))}
+        process = runs.start(small, *options, **({} if mounted else limit))
+        _, said = process.communicate(timeout=600)
+        assert process.returncode == 4, said
+        assert "error: " in said
+        assert "resume: `octomed pack " in said
+        assert "Traceback" not in said
+        if mounted:
+            assert "No space left on device" in said
+            assert "hint: free some space" in said
+            subprocess.run(["mount", "-o", "remount,size=50m", str(small.parent / "disk")], check=True)
+        again = runs.pack(small, *options[1::2])
+        assert again.train == expected.train
+        out = small.parent / ("disk/output" if which == "output" else "out")
+        whole = runs.contents(small.parent / "whole")
+        assert {name: digest for name, digest in runs.contents(out).items() if name != "octomed.json"} == {
+            name: digest for name, digest in whole.items() if name != "octomed.json"
+        }
+    capsys.readouterr()
+
+
+def test_an_output_folder_with_a_run_of_another_recipe(small, capsys):
+    runs.pack(small)
+    out = small.parent / "out"
+    foreign = [out / "notes.txt", out / "len-00256/mine.bin", out / "provenance/mine.parquet"]
+    for path in foreign:
+        path.write_text("mine")
+    before = runs.contents(out)
+    other = ["--set", "pack.capacity=512", "--set", "pack.buckets=[128]"]
+    assert_refused(capsys, small, 2, "holds a run of another recipe", "--replace", options=other)
+    assert runs.contents(out) == before
+    summary = runs.pack(small, *other[1::2], replace=True)
+    assert set(summary.streams) == {"len-00128", "len-00512"}
+    assert [path.read_text() for path in foreign] == ["mine"] * 3
+    left = {path.name for path in (out / "len-00256").iterdir()}
+    assert left == {"mine.bin"}
+    runs.pack(small, *other[1::2], "output.path=fresh")
+    ours = {
+        name: digest
+        for name, digest in runs.contents(out).items()
+        if "mine" not in name and name != "notes.txt"
+    }
+    fresh = runs.contents(small.parent / "fresh")
+    assert ours.keys() == fresh.keys()
+    assert {name for name in ours if ours[name] != fresh[name]} == {"octomed.json"}
+
+
+def test_an_output_folder_with_files_that_no_run_wrote(small, capsys):
+    (small.parent / "out/len-00256").mkdir(parents=True)
+    for options in ([], ["--replace"]):
+        assert_refused(capsys, small, 2, "already holds `len-00256`", options=options)
+
+
+@pytest.mark.parametrize("name", ["g.jsonl", "g.parquet", "g.json"])
+def test_a_file_that_changes_between_plan_and_scan(tmp_path, capsys, monkeypatch, name):
+    path = tmp_path / "data" / name
+    rows = runs.question_rows(5, 40)
+
+    def write(rows):
+        if name == "g.parquet":
+            runs.write_parquet(path, rows)
+        elif name == "g.jsonl":
+            runs.write_lines(path, rows)
+        else:
+            path.write_text(json.dumps(rows))
+
+    path.parent.mkdir()
+    write(rows)
+    recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}"))
+    original = scan.scan
+
+    def changed(*arguments):
+        write(runs.question_rows(6, 60))
+        return original(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("octomed.pipeline.run.scan", changed)
+        assert_refused(
+            capsys, recipe, 3, f"`{path}` changed while the run read it", "run the same command again"
+        )
+    assert runs.pack(recipe).rows == 60
+
+
+@pytest.mark.parametrize("name", ["s.jsonl", "s.csv"])
+def test_too_many_unreadable_rows(tmp_path, capsys, name):
+    if name == "s.csv":
+        rows = [b"question,response\n", *[b"q%d,a\n" % number for number in range(50)]]
+        rows[31] = rows[41] = b"one,two,three\n"
+        mapping, reason = {"question": "question", "response": "response"}, "wrong_column_count"
+    else:
+        rows = [json.dumps(row).encode() + b"\n" for row in good_rows(50)]
+        rows[30] = rows[40] = b"{broken\n"
+        mapping, reason = "octomed", "invalid_json"
+    recipe = prepared(tmp_path, name, b"".join(rows), mapping)
+    place = f"`{tmp_path / 'data' / name}` row 30: {reason}"
+    assert_refused(capsys, recipe, 3, "source `only`: 2 of 50 rows cannot be read, 1 are tolerated", place)
+    summary = runs.pack(recipe, "sources.only.max_unreadable=0.04")
+    assert (summary.blocks_scanned, summary.rows_unreadable) == (0, 2)
+    assert [row["row"] for row in runs.rejects(tmp_path / "out")] == [30, 40]
+
+
+def test_one_unreadable_row_of_few_is_tolerated_and_of_many_one_in_a_hundred(tmp_path, capsys):
+    rows = [json.dumps(row).encode() + b"\n" for row in good_rows(300)]
+    rows[7] = rows[70] = rows[170] = b"]\n"
+    recipe = prepared(tmp_path, "s.jsonl", b"".join(rows))
+    assert runs.pack(recipe).rows_unreadable == 3
+    rows[171] = b"[\n"
+    recipe = prepared(tmp_path, "s.jsonl", b"".join(rows))
+    assert_refused(capsys, recipe, 3, "4 of 300 rows cannot be read, 3 are tolerated", options=["--replace"])
+
+
+@pytest.mark.parametrize("name", ["bad.parquet", "bad.json", "bad.jsonl.gz"])
+def test_a_bad_file_that_is_skipped(tmp_path, name):
+    array = json.dumps(runs.question_rows(1, 200)).encode()
+    whole = {
+        "bad.parquet": b"PAR1 no more",
+        "bad.json": array[: len(array) - 100],
+        "bad.jsonl.gz": gzip.compress(lines(*runs.question_rows(1, 200)))[:-50],
+    }[name]
+    runs.write_lines(tmp_path / "data/good.jsonl", good_rows())
+    recipe = prepared(tmp_path, name, whole)
+    runs.write_recipe(tmp_path, runs.one_source("data/*", on_bad_file="skip"))
+    summary = runs.pack(recipe)
+    assert (summary.rows, summary.train) == (3, 3)
+    assert list(summary.files_skipped) == [f"only/{name}"]
+    assert {row["file"] for row in runs.provenance(tmp_path / "out")} == {"good.jsonl"}
+    assert name in summary.plain()
+    assert runs.pack(recipe).already_done
+
+
+def test_an_over_long_trace_is_an_error_where_the_recipe_says_so(tmp_path, capsys):
+    long = {"question": "long", "responses": ["word " * 500]}
+    recipe = prepared(tmp_path, "l.jsonl", lines(GOOD, long))
+    options = ["--set", "curate.over_long=error"]
+    assert_refused(capsys, recipe, 3, "only/l.jsonl row 1 sample 0", options=options)
+    assert reasons(recipe, "curate.over_long=reject", "output.path=out")[0] == (1, 0, "over_long")
