@@ -1,0 +1,134 @@
+"""What a run should hold, worked out slowly: ChatML by hand, ids and offsets of the `tokenizers` package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokenizers import Tokenizer
+
+DEFAULT_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
+START, END = "<|im_start|>", "<|im_end|>"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text of a rendering: `control` is a token of the template's, `learned` is supervised."""
+
+    text: str
+    control: bool = False
+    learned: bool = False
+
+
+def render(messages: list[dict[str, str]], system: str | None) -> tuple[Piece, ...]:
+    """Qwen2.5's template without tools; every assistant turn is learned, its end included."""
+    messages = list(messages)
+    if messages[0]["role"] != "system":
+        content = DEFAULT_SYSTEM if system is None else system
+        messages = [{"role": "system", "content": content}, *messages]
+    pieces = []
+    for message in messages:
+        learned = message["role"] == "assistant"
+        pieces += [
+            Piece(START, control=True),
+            Piece(message["role"] + "\n"),
+            Piece(message["content"], learned=learned),
+            Piece(END, control=True, learned=learned),
+            Piece("\n"),
+        ]
+    return tuple(pieces)
+
+
+def encode(tokenizer: Tokenizer, pieces: tuple[Piece, ...]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Ids of the whole rendering, and its supervised tokens as half-open spans."""
+    ids: list[int] = []
+    learned: list[bool] = []
+    stretch: list[Piece] = []
+
+    def close() -> None:
+        encoded = tokenizer.encode("".join(piece.text for piece in stretch), add_special_tokens=False)
+        inside = [piece.learned for piece in stretch for _ in piece.text]
+        ids.extend(encoded.ids)
+        learned.extend(all(inside[begin:end]) for begin, end in encoded.offsets)
+        stretch.clear()
+
+    for piece in pieces:
+        if piece.control:
+            close()
+            ids.append(tokenizer.token_to_id(piece.text))
+            learned.append(piece.learned)
+        else:
+            stretch.append(piece)
+    close()
+    edges = [number for number in range(len(ids) + 1) if _at(learned, number - 1) != _at(learned, number)]
+    return ids, list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _at(values: list[bool], number: int) -> bool:
+    return 0 <= number < len(values) and values[number]
+
+
+def asked(row: dict[str, Any]) -> str:
+    """The user's turn of a question with options; own labels of all options are cut."""
+    options = row.get("options") or []
+    letters = "ABCDEFGH"[: len(options)]
+    if all(option.startswith(f"{letter}) ") for letter, option in zip(letters, options, strict=True)):
+        options = [option[3:] for option in options]
+    return "".join(
+        [row["question"], *(f"\n{letter}. {text}" for letter, text in zip(letters, options, strict=True))]
+    )
+
+
+def conversations(row: dict[str, Any]) -> Iterator[list[dict[str, str]] | None]:
+    """The messages of each trace of a row; `None` where the response is empty."""
+    if "messages" in row:
+        answers = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
+        yield None if any(not answer.strip() for answer in answers) else row["messages"]
+        return
+    for response in row["responses"]:
+        thought = (row.get("reasoning") or "").strip("\n")
+        text = response
+        if thought.strip() and not ("<think>" in response and "</think>" in response.split("<think>", 1)[1]):
+            text = f"<think>\n{thought}\n</think>\n\n{response.lstrip(chr(10))}"
+        turns = [{"role": "user", "content": asked(row)}, {"role": "assistant", "content": text}]
+        yield turns if response.strip() else None
+
+
+@dataclass
+class Expected:
+    """Kept traces (ids, spans) and rejects (reason) by (source, file, row, sample)."""
+
+    kept: dict[tuple[str, str, int, int], tuple[list[int], list[tuple[int, int]]]]
+    rejected: dict[tuple[str, str, int, int | None], str]
+
+
+def expect(
+    tokenizer: Tokenizer, files: list[tuple[str, str, list[Any]]], *, capacity: int, system: str | None
+) -> Expected:
+    """Work out a run over (source, file, rows) in source order; a text for a row is its refusal's reason."""
+    found = Expected({}, {})
+    seen: set[Any] = set()
+    for source, file, rows in files:
+        for number, row in enumerate(rows):
+            if isinstance(row, str):
+                found.rejected[source, file, number, None] = row
+                continue
+            for sample, turns in enumerate(conversations(row)):
+                place = (source, file, number, sample)
+                if turns is None:
+                    found.rejected[place] = "empty_response"
+                    continue
+                pieces = render(turns, row.get("system") or system)
+                ids, spans = encode(tokenizer, pieces)
+                joined = tuple((piece.control, piece.learned, piece.text) for piece in pieces if piece.text)
+                if len(ids) > capacity:
+                    found.rejected[place] = "over_long"
+                elif joined in seen:
+                    found.rejected[place] = "duplicate"
+                else:
+                    seen.add(joined)
+                    found.kept[place] = (ids, spans)
+    return found
