@@ -27,6 +27,7 @@ if [[ "${1:-}" == --store ]]; then
   cat "$stored"
   exit 0
 fi
+[[ -f "$stored" ]] || { cat "$work/counts"; echo "nothing stored yet: bench/callgrind.sh --store" >&2; exit 2; }
 judged=yes
 [[ "$(head -n 1 "$stored")" == "# $compiler" ]] || { judged=no; echo "stored with another compiler: not judged"; }
 while read -r part now; do

@@ -69,7 +69,7 @@ def ratios(contest: Contest) -> str:
         return ""
     own = rate(contest["octomed"])
     told = [
-        f"{own / rate(entry):.1f} x {name(peer).split(':')[0]}"
+        f"{own / rate(entry):.1f} × {name(peer).split(':')[0]}"
         for peer, entry in contest.items()
         if peer != "octomed"
     ]
