@@ -35,6 +35,13 @@ def contend(name: str, entries: list[Entry], rounds: int) -> dict[str, list[Run]
     return made
 
 
+def agree(made: dict[str, list[Run]]) -> None:
+    """Refuses to go on when contestants made different numbers of tokens of one corpus without duplicates."""
+    tokens = {name: runs[0].figures["tokens"] for name, runs in made.items() if runs}
+    if len(set(tokens.values())) > 1:
+        raise SystemExit(f"not the same work: tokens {tokens}")
+
+
 def medians(runs: list[Run]) -> dict[str, Any]:
     """Median of everything that is a number in all runs, stages included."""
     return median_of([run.plain() for run in runs if run])
@@ -72,9 +79,13 @@ def main() -> None:
             taking_part = [entry for entry in entries if entry.name not in given.without]
             rounds = 1 if name == "warm-up" else given.rounds
             runs = contend(name, taking_part, rounds)
-            if name != "warm-up":
-                found[name] = {one: {"median": medians(made), "runs": [run.plain() for run in made]}
-                               for one, made in runs.items()}  # fmt: skip
+            if name == "warm-up":
+                agree(runs)
+                continue
+            found[name] = {
+                one: {"median": medians(made), "runs": [run.plain() for run in made]}
+                for one, made in runs.items()
+            }
     out = given.out or RESULTS / f"{given.size}.json"
     out.parent.mkdir(parents=True, exist_ok=True)
     result = {"machine": about, "size": given.size, "rounds": given.rounds, "contests": found}

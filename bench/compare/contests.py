@@ -34,10 +34,10 @@ class Place:
         """Folder of the vocabulary."""
         return vocabulary.write(self.scratch / "vocabulary").parent
 
-    def corpus(self, traces: int, mixed: float = 0.0) -> Path:
+    def corpus(self, traces: int, mixed: float = 0.0, duplicates: float = 0.01) -> Path:
         """A corpus of this size, made when it does not stand."""
-        plan = Plan(traces, mixed=mixed)
-        folder = self.scratch / f"corpus-{traces}-{round(mixed * 100)}"
+        plan = Plan(traces, mixed=mixed, duplicates=duplicates)
+        folder = self.scratch / f"corpus-{traces}-{round(mixed * 100)}-{round(duplicates * 100)}"
         described = folder / "corpus.json"
         if not described.exists() or json.loads(described.read_text())["traces"] != traces:
             shutil.rmtree(folder, ignore_errors=True)
@@ -110,8 +110,9 @@ def octomed_pack(place: Place, corpus: Path) -> Entry:
 def path(place: Place) -> Iterator[tuple[str, list[Entry]]]:
     """Rows to packs: the HF path, the assembled parts, `octomed pack`."""
     sizes, tokenizer = place.sizes, str(place.tokenizer)
-    for name, hf, traces in (("warm-up", WARM_TRACES, WARM_TRACES), ("path", sizes.hf_traces, sizes.traces)):
-        corpus, small = place.corpus(traces), place.corpus(hf)
+    rounds = (("warm-up", WARM_TRACES, WARM_TRACES, 0.0), ("path", sizes.hf_traces, sizes.traces, 0.01))
+    for name, hf, traces, duplicates in rounds:
+        corpus, small = place.corpus(traces, 0.0, duplicates), place.corpus(hf, 0.0, duplicates)
         entries = [
             peer(place, "hf_path", "hf_path", {"corpus": str(small), "tokenizer": tokenizer}),
             peer(place, "assembled", "assembled", {"corpus": str(corpus), "tokenizer": tokenizer}),

@@ -6,9 +6,11 @@ import json
 import sys
 
 import pytest
+import tokenizers
+from octomed import Tokenizer
 
 from bench.compare import __main__ as compare
-from bench.compare import measure, report
+from bench.compare import measure, report, vocabulary
 from bench.compare.contests import Entry
 
 
@@ -63,6 +65,12 @@ def test_medians_reach_the_stages_and_leave_words_out():
     assert median["wall_seconds"] == 10.0
 
 
+def test_contestants_that_did_different_work_end_the_comparison():
+    compare.agree({"a": [run_of("a", tokens=5)], "b": [run_of("b", tokens=5)]})
+    with pytest.raises(SystemExit, match="not the same work"):
+        compare.agree({"a": [run_of("a", tokens=5)], "b": [run_of("b", tokens=6)]})
+
+
 def result():
     machine = {"cpu": "a CPU", "cores": 2, "memory_gb": 8.0, "date": "2025-01-01T00:00:00", "commit": "abc"}
     path = {
@@ -99,3 +107,13 @@ def test_the_plot_is_the_same_every_time(tmp_path):
     for name in ("one.svg", "two.svg"):
         report.plot(result(), tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+@pytest.mark.long
+def test_the_peers_vocabulary_is_ours(tmp_path):
+    path = vocabulary.write(tmp_path)
+    texts = ["Hello", "naïve café 你好。\n\n", "3.2 mg/dL don't <|im_start|>", "hepatosplenomegaly's"]
+    theirs = tokenizers.Tokenizer.from_file(str(path))
+    theirs.encode_special_tokens = True
+    ours = Tokenizer.builtin("qwen2.5").encode_batch(texts)
+    assert [one.tolist() for one in ours] == [one.ids for one in theirs.encode_batch_fast(texts)]
