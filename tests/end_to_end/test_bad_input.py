@@ -133,6 +133,34 @@ def test_invalid_utf8_in_parquet(tmp_path):
     assert reasons(recipe) == [(1, None, "invalid_utf8")]
 
 
+def test_invalid_utf8_inside_the_messages_of_parquet(tmp_path):
+    """A file's own type says text, whatever bytes are in it."""
+    turns = [{"role": "assistant", "content": f"answer {number} QQ"} for number in range(3)]
+    table = pa.Table.from_pylist([{"messages": [CHAT["messages"][0], turn]} for turn in turns])
+    path = tmp_path / "data/u.parquet"
+    path.parent.mkdir()
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_statistics=False)
+    data = path.read_bytes()
+    assert data.count(b"answer 1 QQ") == 1
+    path.write_bytes(data.replace(b"answer 1 QQ", b"answer 1 \xff\xff"))
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data/u.parquet", "messages"))
+    assert reasons(recipe) == [(1, None, "invalid_utf8")]
+
+
+@pytest.mark.parametrize("name", ["i.jsonl", "i.parquet"])
+def test_rows_with_images(tmp_path, capsys, monkeypatch, name):
+    rows = [GOOD | {"image": None}, GOOD | {"image": "scan.png"}]
+    write = runs.write_lines if name == "i.jsonl" else runs.write_parquet
+    write(tmp_path / "data" / name, rows)
+    for skip in ("error", "skip"):
+        recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}", on_bad_file=skip))
+        parts = ("images are not supported yet", f"data/{name}", "`image`")
+        assert_refused(capsys, recipe, 3, *parts)
+        # The estimate looks at the first rows only; the scan sees them all.
+        monkeypatch.setattr("octomed.pipeline.run.refuse_full_disk", lambda *_, **__: None)
+        assert_refused(capsys, recipe, 3, *parts)
+
+
 def test_nul_bytes(tmp_path):
     """Escaped they are text like any other; as bytes they are no JSON."""
     rows = lines(GOOD, GOOD | {"question": "nul \0 inside"}, b"\0" * 40 + b"\n")
@@ -310,6 +338,7 @@ def test_a_full_disk_while_writing(small, capsys, which):
         assert "error: " in said
         assert "resume: `octomed pack " in said
         assert "Traceback" not in said
+        assert [path.name for path in small.parent.rglob("*.tmp*")] == []
         if mounted:
             assert "No space left on device" in said
             assert "hint: free some space" in said

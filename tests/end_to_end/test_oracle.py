@@ -28,7 +28,7 @@ PARTS = [
     " cough", "'ll", "I'M", "ſ", "12345", "\u0663", "½", ".\n/", "!!!\n",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "\ufeff",
     "\u200b", "\u0627\u0644\u064e\u0633\u0644\u0627\u0645",
-    "\u0939\u093f\u0928\u094d\u0926\u0940", "\u0e44\u0e17\u0e22", "\"", "\\", "{{ x }}",
+    "\u0939\u093f\u0928\u094d\u0926\u0940", "\u0e44\u0e17\u0e22", '"', "\\", "{{ x }}",
     "{% raw %}", "A) ", "B. x", "</s>", "\ue000", "\uffff",
 ]  # fmt: skip
 

@@ -15,7 +15,7 @@ from octomed.errors import DataError, StorageError
 from octomed.pipeline.model import ResolvedModel, resolve_model
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
-from octomed.pipeline.tasks import Task, tasks_of
+from octomed.pipeline.tasks import Task, naming, tasks_of
 from octomed.recipe import InputFile, Recipe, Source, resolve_inputs
 from octomed.report.units import bytes_of
 
@@ -273,7 +273,8 @@ def _sample(source: SourcePlan) -> _Sample:
         if block is None:
             continue
         begin = time.perf_counter()
-        seen = source.scanner.measure(block)
+        with naming(task.file):
+            seen = source.scanner.measure(block)
         sample.seconds = time.perf_counter() - begin
         sample.source_bytes = block.source_bytes
         sample.rows, sample.traces, sample.tokens = block.rows, seen["traces"], seen["tokens"]

@@ -11,7 +11,7 @@ from octomed.errors import DataError
 from octomed.pipeline.executor import results
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import make_folder, write_json
-from octomed.pipeline.tasks import Task, unchanged
+from octomed.pipeline.tasks import Task, naming, unchanged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,8 +104,9 @@ def _scan_task(
             futures.append(threads.submit(scan_block, number, block))
             _raise_failures(futures)
     except DataError as error:
-        if source.source.on_bad_file != "skip":
-            raise
+        failed = [future.exception() for future in futures if future.done()]
+        if source.source.on_bad_file != "skip" or error in failed:
+            raise  # what fails in a block is no fault of the file's form: images, say
         bad = error.message
     done = [future.result() for future in futures]
     unchanged([task.file])
@@ -140,9 +141,10 @@ class _BlockScan:
             header = _octomed.read_header(str(index))
         else:
             file = self.task.file
-            header = self.source.scanner.scan(
-                block, file.source, file.relative, number, str(self.folder), self.cancel
-            )
+            with naming(file):
+                header = self.source.scanner.scan(
+                    block, file.source, file.relative, number, str(self.folder), self.cancel
+                )
         rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
         self.progress.advance(
             rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
