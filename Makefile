@@ -76,7 +76,7 @@ $(RELEASE): $(BIN)/python $(RUST_FILES) $(PYTHON_FILES)
 # The package as it is tested: with overflow checks and assertions, in the profile that `cargo test` builds too.
 $(DEV): $(BIN)/python $(RUST_FILES) $(PYTHON_FILES)
 	MATURIN_PEP517_ARGS="--profile dev" $(BIN)/python -m pip install --quiet '.[dev]'
-	# The published chat templates, an oracle; without what it depends on, which nothing here uses.
-	$(BIN)/python -m pip install --quiet --no-deps 'trl==1.16.0'
+	# Oracles: the published chat templates, and real vocabularies; without what these depend on, which nothing here uses.
+	$(BIN)/python -m pip install --quiet --no-deps 'trl==1.16.0' 'litellm==1.109.1' 'mistral-common==1.13.1'
 	rm -f $(RELEASE)
 	touch $@

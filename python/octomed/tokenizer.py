@@ -167,7 +167,7 @@ class Tokenizer:
             raise DataError(f"threads is {threads}", hint="give at least 1")
         if isinstance(strings, (pa.Array, pa.ChunkedArray)):
             chunks = strings.chunks if isinstance(strings, pa.ChunkedArray) else [strings]
-            ids, offsets = self._native.encode_arrays(chunks, threads)
+            ids, offsets = self._native.encode_arrays([_as_bytes(chunk) for chunk in chunks], threads)
         else:
             ids, offsets = self._native.encode_list(list(strings), threads)
         return TokenBatch(ids.to_numpy(zero_copy_only=True), offsets.to_numpy(zero_copy_only=True))
@@ -182,3 +182,12 @@ class Tokenizer:
         """
         array = pa.array(np.ascontiguousarray(ids, dtype=np.uint32))
         return bytes(self._native.decode(array)).decode("utf-8", errors="replace")
+
+
+def _as_bytes(strings: pa.Array) -> pa.Array:
+    """Return the strings' bytes, not copied: Arrow vouches for no UTF-8, and the engine names a bad row."""
+    if pa.types.is_string(strings.type):
+        return strings.cast(pa.binary())
+    if pa.types.is_large_string(strings.type):
+        return strings.cast(pa.large_binary())
+    return strings
