@@ -67,7 +67,7 @@ def main() -> None:
     raw += planes([ranks[left] for left, _ in merges]) + planes([ranks[right] for _, right in merges])
     target = HERE / "qwen.merges.zst"
     target.write_bytes(zstandard.ZstdCompressor(level=19).compress(raw))
-    print(f"{len(ordered)} tokens, {len(raw)} bytes, {target.stat().st_size} compressed")  # noqa: T201
+    print(f"{len(ordered)} tokens, {len(raw)} bytes, {target.stat().st_size} compressed")
 
 
 if __name__ == "__main__":
