@@ -246,7 +246,6 @@ fn closed() -> PyErr {
 }
 
 /// The Python error for `error`.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn refuse(error: MdsError) -> PyErr {
     let hint = |text: &str| Some(text.to_owned());
     match &error {

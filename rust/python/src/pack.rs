@@ -55,7 +55,6 @@ fn arrow(values: Vec<u32>) -> PyArrowType<ArrayData> {
 }
 
 /// The Python error for `error`.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn refuse(error: PackError) -> PyErr {
     let (kind, hint) = match error {
         PackError::TooLong { .. } => (Kind::Data, Some("raise the capacity or leave the item out")),

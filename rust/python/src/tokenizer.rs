@@ -115,8 +115,7 @@ impl PyTokenizer {
         let texts = strings.iter().enumerate().map(|(row, text)| {
             let refuse =
                 |error: PyErr| raise(Kind::Data, format!("row {row} is no text: {error}"), None);
-            text.extract::<PyBackedStr>()
-                .map_err(|error| refuse(error.into()))
+            text.extract::<PyBackedStr>().map_err(refuse)
         });
         let texts = texts.collect::<PyResult<Vec<_>>>()?;
         let rows: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
@@ -193,7 +192,6 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
 }
 
 /// The Python error for `error`.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 fn refuse(error: TextError) -> PyErr {
     let kind = match error {
         TextError::TokenizerFile(_) | TextError::UnknownVocabulary { .. } => Kind::Recipe,

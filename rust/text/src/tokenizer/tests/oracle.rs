@@ -102,7 +102,11 @@ fn ranges(text: &str, cuts: &[prop::sample::Index], touching: bool) -> Vec<Range
         .map(|cut| between[cut.index(between.len())])
         .collect();
     at.sort_unstable();
-    let step = if touching && at.len() % 3 == 0 { 1 } else { 2 };
+    let step = if touching && at.len().is_multiple_of(3) {
+        1
+    } else {
+        2
+    };
     let pairs = at.windows(2).step_by(step).map(|pair| pair[0]..pair[1]);
     pairs
         .filter(|range| touching || !range.is_empty())
