@@ -57,7 +57,7 @@ stubs: $(DEV)  ## Write the type stubs of the extension anew
 	$(BIN)/python scripts/make_stubs.py python/octomed/_octomed.pyi
 
 bench: $(RELEASE)  ## Criterion benches of the parts
-	cargo bench --workspace
+	cargo bench -p octomed-bench
 
 clean:  ## Remove what was built, and the quickstart's run
 	rm -rf runs build dist $(VENV)/.octomed-*
