@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Stored = bytes | tuple[str, tuple[int, ...], bytes]
 
 #: Encodings of one number, with the NumPy type that stores it.
-SCALARS = {
+SCALARS: dict[str, Any] = {
     "int": np.int64,
     "uint8": np.uint8,
     "uint16": np.uint16,
