@@ -222,14 +222,15 @@ class _Sample:
 
 
 def _estimate(plan: Plan) -> Estimate:
-    rows = traces = tokens = source_bytes = left_bytes = standing = count = 0
+    rows = traces = tokens = source_bytes = standing = count = 0
     seconds = 0.0
     stored = stored_left = 0
     for source in plan.sources:
         sample = _sample(source)
         total = sum(task.source_bytes for task in source.tasks)
-        left = sum(task.source_bytes for task in source.tasks if plan.finished(task) is None)
-        standing += sum(plan.finished(task) is not None for task in source.tasks)
+        missing = [task for task in source.tasks if plan.finished(task) is None]
+        left = sum(task.source_bytes for task in missing)
+        standing += len(source.tasks) - len(missing)
         count += len(source.tasks)
         ratio = total / max(1, sample.source_bytes)
         rows += round(sample.rows * ratio)
@@ -239,7 +240,6 @@ def _estimate(plan: Plan) -> Estimate:
         stored_left += round(sample.stored * left / max(1, sample.source_bytes))
         seconds += sample.seconds * left / max(1, sample.source_bytes)
         source_bytes += total
-        left_bytes += left
     workers = os.cpu_count() or 1
     free = shutil.disk_usage(_existing(plan.store)).free
     # The write pass reads, compresses and writes four bytes a token at about 150 MB/s a core.
