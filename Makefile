@@ -11,7 +11,8 @@ BIN := $(abspath $(VENV))/bin
 RELEASE := $(VENV)/.octomed-release
 DEV := $(VENV)/.octomed-dev
 # One interpreter for every build, so that cargo does not build PyO3 anew for each.
-export CARGO_TARGET_DIR PYO3_PYTHON = $(BIN)/python
+export CARGO_TARGET_DIR
+export PYO3_PYTHON = $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f)
