@@ -99,7 +99,7 @@ fn texts(bytes: usize, mut make: impl FnMut() -> String) -> Vec<String> {
 pub fn lengths(seed: u64, count: usize, capacity: u32) -> Vec<u32> {
     let mut numbers = Numbers::new(seed);
     let mut one = || {
-        let doublings = numbers.below(8).min(numbers.below(8));
+        let doublings = numbers.below(8).min(numbers.below(8)).min(numbers.below(8));
         let base = 128_usize << doublings;
         let length = u32::try_from(base + numbers.below(base)).unwrap_or(capacity);
         length.min(capacity)
