@@ -353,6 +353,30 @@ def test_a_full_disk_while_writing(small, capsys, which):
     capsys.readouterr()
 
 
+def test_a_replacement_that_fails_before_it_writes_replaces_nothing(small, capsys):
+    runs.pack(small)
+    before = runs.contents(small.parent / "out")
+    (small.parent / "data/chains.json").write_text("[{]")
+    assert_refused(capsys, small, 3, "chains.json", options=["--replace"])
+    assert runs.contents(small.parent / "out") == before
+
+
+def test_a_replacement_deletes_shards_that_a_killed_run_did_not_note(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    manifest = json.loads((out / ".octomed-run.json").read_text())
+    unnoted = sorted(manifest["shards"])[-1]
+    del manifest["shards"][unnoted]
+    (out / ".octomed-run.json").write_text(json.dumps(manifest))
+    other = ["output.compression=null"]
+    runs.pack(small, *other, replace=True)
+    assert not (out / unnoted).exists()
+    found = runs.contents(out)
+    runs.pack(small, *other, "output.path=fresh")
+    expected = runs.contents(small.parent / "fresh")
+    assert found.keys() == expected.keys()
+
+
 def test_an_output_folder_with_a_run_of_another_recipe(small, capsys):
     runs.pack(small)
     out = small.parent / "out"

@@ -89,7 +89,6 @@ def test_a_second_run_with_a_built_in_model_takes_under_two_seconds(small):
         "output.compression=null",
         "output.shard_size=40000",
         "curate.duplicates.exact=false",
-        "name=other",
     ],
 )
 def test_what_a_scan_does_not_see_scans_nothing(packed, change):
@@ -99,6 +98,19 @@ def test_what_a_scan_does_not_see_scans_nothing(packed, change):
     assert again.blocks_scanned == 0
     assert again.blocks_reused == first.blocks_scanned
     assert again.shards_written == again.shards
+
+
+@pytest.mark.parametrize("change", ["name=other", "sources.0.group=text", "sources.0.max_unreadable=0.5"])
+def test_what_no_byte_depends_on_is_only_written_down(packed, change):
+    small, first = packed
+    again = runs.pack(small, change)
+    assert (again.blocks_scanned, again.shards_written, again.shards) == (0, 0, first.shards)
+    path, value = change.split("=")
+    key = path.split(".")[-1]
+    written = json.loads((small.parent / "out/octomed.json").read_text())["recipe"]
+    holder = written if key in written else written["sources"][0]
+    assert str(holder[key]) == value
+    assert runs.pack(small, change).already_done
 
 
 @pytest.mark.parametrize("change", ["system=Other.", "prompt='{{ question }}!'", "supervise=last"])

@@ -30,12 +30,19 @@ class Manifest:
         Entry of each finished shard as ``index.json`` holds it, by path relative to the folder.
     files
         Size in bytes of each other finished file, by path relative to the folder.
+    begun
+        Paths, relative to the folder, of shards that were missing when writing began: a killed run may
+        have finished some of them and not said so.
+    replaces
+        The other run in the folder, whose files go when this one begins to write.
     """
 
     folder: Path
     key: str
     shards: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    begun: list[str] = field(default_factory=list)
+    replaces: Manifest | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _written: float = 0.0
 
@@ -53,19 +60,26 @@ class Manifest:
         if found is None:
             _refuse_foreign_files(folder)
             return cls(folder, key)
-        manifest = cls(folder, found["key"], found["shards"], found["files"])
+        manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
         if manifest.key == key:
             manifest._forget_missing()
             return manifest
-        if not manifest.shards and not manifest.files and not _ours(folder):
+        if not (manifest.shards or manifest.files or manifest.begun or _ours(folder)):
             return cls(folder, key)
         if not replace:
             raise RecipeError(
                 f"`{folder}` holds a run of another recipe, or of other inputs",
                 "`--replace` deletes that run's files first; or choose another `output.path`",
             )
-        manifest.delete_files()
-        return cls(folder, key)
+        return cls(folder, key, replaces=manifest)
+
+    def begin(self, shards: list[str]) -> None:
+        """Delete what this run replaces, and note the shards that it is about to write."""
+        if self.replaces is not None:
+            self.replaces.delete_files()
+            self.replaces = None
+        self.begun = shards
+        self.write()
 
     def _forget_missing(self) -> None:
         def stands(name: str, size: int) -> bool:
@@ -78,7 +92,7 @@ class Manifest:
 
     def delete_files(self) -> None:
         """Delete the files that this manifest names, and only those; the manifest goes last."""
-        for name in [*self.shards, *self.files, NAME]:
+        for name in [*self.shards, *self.begun, *self.files, NAME]:
             path = self.folder / name
             try:
                 path.unlink(missing_ok=True)
@@ -101,12 +115,13 @@ class Manifest:
             self.files[name] = (self.folder / name).stat().st_size
 
     def write(self) -> None:
-        """Write the manifest now."""
+        """Write the manifest now; not over that of a run whose files are still there."""
         with self._lock:
-            self._write()
+            if self.replaces is None:
+                self._write()
 
     def _write(self) -> None:
-        value = {"key": self.key, "shards": self.shards, "files": self.files}
+        value = {"key": self.key, "shards": self.shards, "files": self.files, "begun": self.begun}
         write_json(self.folder / NAME, value)
         self._written = time.monotonic()
 

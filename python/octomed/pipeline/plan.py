@@ -99,16 +99,16 @@ class Plan:
 
     @cached_property
     def write_key(self) -> str:
-        """Content key of everything that decides the output's bytes."""
+        """Content key of everything that decides the bytes of shards, provenance and rejects."""
         recipe = self.recipe
         return content_key(
             {
                 "version": _octomed.WRITE_VERSION,
                 "tasks": [task.key for _, task in self.tasks()],
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
-                "recipe": recipe.canonical(),
+                "curate": recipe.curate.model_dump(mode="json"),
                 "pack": recipe.pack.model_dump(mode="json"),
-                "output": recipe.output.model_dump(mode="json"),
+                "output": recipe.output.model_dump(mode="json", exclude={"path"}),
             }
         )
 

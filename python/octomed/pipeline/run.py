@@ -54,7 +54,7 @@ def pack(
     workers
         Threads; by default one a core.
     replace
-        Delete the files of another run in the output folder first.
+        Delete the files of another run in the output folder, once there is something to put in their place.
     progress
         Told how the run goes on.
 
@@ -83,7 +83,8 @@ def pack(
         if done is not None:
             return done
         manifest = Manifest.open(planned.output, planned.write_key, replace=replace)
-        refuse_full_disk(planned, standing=sum(map(shard_size, manifest.shards.values())))
+        standing = manifest.replaces or manifest
+        refuse_full_disk(planned, standing=sum(map(shard_size, standing.shards.values())))
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
@@ -105,6 +106,8 @@ def _standing(planned: Plan) -> Summary | None:
     """Return the summary of a finished run whose files all stand."""
     found = read_json(planned.output / RUN_FILE)
     if found is None or found["run"]["write_key"] != planned.write_key:
+        return None
+    if found["recipe"] != planned.recipe.canonical():  # its shards stand; what `octomed.json` says does not
         return None
     if (read_json(planned.output / MANIFEST_NAME) or {}).get("key") != planned.write_key:
         return None

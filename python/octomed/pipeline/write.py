@@ -34,11 +34,10 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
 
     At most two ranges are in memory: the one whose shards are encoded, and the next one being read.
     """
-    folder = manifest.folder
-    for name in layout.streams:
-        make_folder(folder / name)
-    make_folder(folder / "provenance")
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
+    manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
+    for name in (*layout.streams, "provenance"):
+        make_folder(manifest.folder / name)
     todo = [
         number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)
     ]
@@ -58,13 +57,11 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
 
 
 def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
-    shards = layout.shards(number)
-    extension = layout.extension
-    return [
-        (stream, shard)
-        for stream, shard in shards
-        if f"{stream}/{shard_name(shard, extension)}" not in manifest.shards
-    ]
+    return [shard for shard in layout.shards(number) if _shard_path(layout, *shard) not in manifest.shards]
+
+
+def _shard_path(layout: _octomed.Layout, stream: str, shard: int) -> str:
+    return f"{stream}/{shard_name(shard, layout.extension)}"
 
 
 def shard_name(number: int, extension: str) -> str:
