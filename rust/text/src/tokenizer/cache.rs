@@ -6,6 +6,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::huge::HugeTable;
+
 /// Sets of the short words, two slots each.
 const SETS: usize = 1 << 16;
 /// Slots of the long words.
@@ -47,21 +49,23 @@ pub(crate) enum Found<'a> {
 /// The ids of short words.
 #[derive(Debug)]
 pub(crate) struct ShortWords {
-    sets: Box<[Set]>,
+    sets: HugeTable<Set>,
     spilled: Vec<u32>,
 }
 
 impl ShortWords {
     pub fn new() -> Self {
         Self {
-            sets: vec![Set::default(); SETS].into_boxed_slice(),
+            sets: HugeTable::new(Set::default(), SETS),
             spilled: Vec::new(),
         }
     }
 
+    /// What is known about the word with this key, which lies at [`place`] of it.
     #[inline]
-    pub fn find(&self, key: u128) -> Found<'_> {
-        let set = &self.sets[place(key)];
+    pub fn find(&self, key: u128, place: u32) -> Found<'_> {
+        // SAFETY: a place is below the number of sets, which `new` makes; see `place`.
+        let set = unsafe { self.sets.get_unchecked(place as usize & (SETS - 1)) };
         let slot = if set.0[0].key == key {
             &set.0[0]
         } else if set.0[1].key == key {
@@ -76,6 +80,20 @@ impl ShortWords {
         Found::Inline(slot.value)
     }
 
+    /// Asks the processor to fetch the set at a place that will be looked at soon.
+    #[inline]
+    pub fn expect(&self, place: u32) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let set = self.sets.as_ptr().wrapping_add(place as usize);
+            // SAFETY: a prefetch reads nothing, wherever it points.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(set.cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = place;
+    }
+
     /// Keeps the ids of a word: in a free slot, or in place of the second.
     pub fn keep(&mut self, key: u128, ids: &[u32]) {
         if self.spilled.len() + ids.len() > SPILLED {
@@ -83,7 +101,7 @@ impl ShortWords {
             self.spilled.clear();
         }
         let value = value_of(ids, &mut self.spilled);
-        let set = &mut self.sets[place(key)];
+        let set = &mut self.sets[place(key) as usize];
         let slot = usize::from(set.0[0].key != 0);
         set.0[slot] = Slot { key, value };
     }
@@ -91,7 +109,7 @@ impl ShortWords {
 
 /// The set of a key.
 #[inline]
-fn place(key: u128) -> usize {
+pub(crate) fn place(key: u128) -> u32 {
     #[allow(clippy::cast_possible_truncation, reason = "the two halves")]
     let (low, high) = (key as u64, (key >> 64) as u64);
     let product =
@@ -102,7 +120,7 @@ fn place(key: u128) -> usize {
         clippy::cast_possible_truncation,
         reason = "masked to the number of sets"
     )]
-    return mixed as usize & (SETS - 1);
+    return mixed as u32 & (SETS as u32 - 1);
 }
 
 /// How a slot writes `ids`.

@@ -95,7 +95,20 @@ pub(crate) fn is_stable(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        if bytes[at].is_ascii() {
+        if bytes[at..]
+            .first_chunk::<64>()
+            .is_some_and(|chunk| chunk.is_ascii())
+        {
+            at += 64;
+            continue;
+        }
+        if let Some(eight) = bytes[at..].first_chunk() {
+            let beyond = u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
+            at += (beyond.trailing_zeros() / 8) as usize;
+            if beyond == 0 {
+                continue;
+            }
+        } else if bytes[at].is_ascii() {
             at += 1;
             continue;
         }

@@ -11,6 +11,7 @@ mod edges;
 mod encoder;
 mod fast;
 mod file;
+mod huge;
 mod json;
 mod merge;
 mod normalise;

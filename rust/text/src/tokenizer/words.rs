@@ -1,7 +1,9 @@
 //! The inner loop: a word at a time off the text, its ids from the cache or by merging.
 
+use std::ops::Range;
+
 use super::block::{BLOCK, Block, LONGEST_SHORT};
-use super::cache::{Found, INLINE, LONGEST, LongWords, ShortWords};
+use super::cache::{Found, INLINE, LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
 use super::fast::Fast;
 use super::merge::Scratch;
@@ -13,6 +15,19 @@ pub(crate) struct Memory {
     short: ShortWords,
     long: LongWords,
     scratch: Scratch,
+}
+
+/// How many words are cut before the first of them is looked up.
+const AHEAD: usize = 64;
+/// In place of the key of a word that is too long to have one; no set holds it.
+const LONG: u128 = u128::MAX;
+
+/// A word that is cut and not looked up yet.
+#[derive(Clone, Copy, Default)]
+struct Cut {
+    key: u128,
+    length: u32,
+    place: u32,
 }
 
 /// Where the last word of a run begins, in bytes and in ids, and where it ends.
@@ -95,12 +110,14 @@ impl Memory {
     }
 
     /// Encodes words from the first byte of `bytes` until one ends at or after its last.
+    ///
+    /// Words are cut some way ahead of being looked up, so that the cache lines of their sets have arrived.
     fn run<S: Splitter>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
         text: &[u8],
-        bytes: std::ops::Range<usize>,
+        bytes: Range<usize>,
         ids: &mut Vec<u32>,
     ) -> Last {
         // A word has at most as many ids as bytes; an inline value is written whole.
@@ -110,41 +127,76 @@ impl Memory {
             ids_before: ids.len(),
             end: bytes.start,
         };
+        let mut ahead = [Cut::default(); AHEAD];
         while last.end < bytes.end {
-            last.start = last.end;
-            last.ids_before = ids.len();
-            let block = Block::load(text, last.start);
-            let certain = certain_word::<S>(block);
-            let length = if certain > 0 {
-                certain
-            } else {
-                splitter.end(text, last.start) - last.start
-            };
-            last.end = last.start + length;
-            if length > LONGEST_SHORT {
-                self.long_word(fast, &text[last.start..last.end], ids);
-                continue;
-            }
-            let key = block.key(length);
-            match self.short.find(key) {
-                // SAFETY: `reserve` left room for an id for each byte not yet encoded, and four more.
-                Found::Inline(value) => unsafe { push_inline(ids, value) },
-                Found::Spilled(known) => ids.extend_from_slice(known),
-                Found::Nothing => self.new_word(fast, key, &text[last.start..last.end], ids),
+            let count = self.cut(splitter, text, last.end..bytes.end, &mut ahead);
+            for word in &ahead[..count] {
+                last.start = last.end;
+                last.end += word.length as usize;
+                last.ids_before = ids.len();
+                match self.short.find(word.key, word.place) {
+                    // SAFETY: `reserve` left room for an id for each byte not yet encoded, and four more.
+                    Found::Inline(value) => unsafe { push_inline(ids, value) },
+                    Found::Spilled(known) => ids.extend_from_slice(known),
+                    Found::Nothing => self.other(fast, word.key, &text[last.start..last.end], ids),
+                }
             }
         }
         last
     }
 
-    #[cold]
+    /// Cuts words until `ahead` is full or one ends at or after the last byte of `bytes`; gives how many.
+    #[inline]
+    fn cut<S: Splitter>(
+        &self,
+        splitter: &mut S,
+        text: &[u8],
+        bytes: Range<usize>,
+        ahead: &mut [Cut; AHEAD],
+    ) -> usize {
+        let mut at = bytes.start;
+        for (count, word) in ahead.iter_mut().enumerate() {
+            if at >= bytes.end {
+                return count;
+            }
+            let block = Block::load(text, at);
+            let certain = certain_word::<S>(block, text[at]);
+            let length = if certain > 0 {
+                certain
+            } else {
+                splitter.end(text, at) - at
+            };
+            at += length;
+            let key = if length <= LONGEST_SHORT {
+                block.key(length)
+            } else {
+                LONG
+            };
+            let place = place(key);
+            self.short.expect(place);
+            #[allow(clippy::cast_possible_truncation, reason = "a text has under 4 GiB")]
+            let length = length as u32;
+            *word = Cut { key, length, place };
+        }
+        AHEAD
+    }
+
+    /// A word that is not among the short ones: it is long, or it is new.
     #[inline(never)]
+    fn other(&mut self, fast: &Fast, key: u128, word: &[u8], ids: &mut Vec<u32>) {
+        if key == LONG {
+            self.long_word(fast, word, ids);
+        } else {
+            self.new_word(fast, key, word, ids);
+        }
+    }
+
     fn new_word(&mut self, fast: &Fast, key: u128, word: &[u8], ids: &mut Vec<u32>) {
         let found = merged(fast, word, &mut self.scratch);
         self.short.keep(key, found);
         ids.extend_from_slice(found);
     }
 
-    #[inline(never)]
     fn long_word(&mut self, fast: &Fast, word: &[u8], ids: &mut Vec<u32>) {
         if word.len() > LONGEST {
             ids.extend_from_slice(merged(fast, word, &mut self.scratch));
@@ -187,24 +239,25 @@ unsafe fn push_inline(ids: &mut Vec<u32>, value: [u32; INLINE + 1]) {
     }
 }
 
-/// The length of the word at the start of the block, where letters alone decide it; else 0.
+/// The length of the word at the start of the block, where a glance decides it; else 0.
 #[inline]
-fn certain_word<S: Splitter>(block: Block) -> usize {
+fn certain_word<S: Splitter>(block: Block, first: u8) -> usize {
     let letters = block.letters();
     let length = if S::CASED {
         cased_length(letters, block.capitals())
     } else {
         (letters | 1).trailing_ones()
     } as usize;
+    let lead = S::LEADS[usize::from(first)];
     let ascii_after = (block.beyond_ascii() >> length) & 1 == 0;
-    let certain = length >= usize::from(S::LEADS[usize::from(block.byte(0))])
-        && length < BLOCK
-        && ascii_after;
-    if certain && (!S::CASED || block.byte(length) != b'\'') {
-        length
-    } else {
-        0
+    if length >= usize::from(lead) && length < BLOCK && ascii_after {
+        let quoted = S::CASED && block.byte(length) == b'\'';
+        return if quoted { 0 } else { length };
     }
+    // A lone mark before a space is a word, and so is a digit where digits are not joined.
+    let mark = lead == 2 && first > b' ' && block.byte(1) == b' ';
+    let digit = S::LONE_DIGITS && first.is_ascii_digit();
+    usize::from(mark || digit)
 }
 
 /// The length of one leading byte of any kind, capitals, then small letters.

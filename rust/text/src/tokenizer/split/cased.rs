@@ -13,6 +13,7 @@ pub(crate) struct Cased<const DIGITS: usize, const CONTRACTIONS: bool>;
 impl<const DIGITS: usize, const CONTRACTIONS: bool> Splitter for Cased<DIGITS, CONTRACTIONS> {
     const LEADS: [u8; 256] = leads(joining(super::NEVER));
     const CASED: bool = true;
+    const LONE_DIGITS: bool = DIGITS == 1;
 
     #[inline]
     fn end(&mut self, text: &[u8], start: usize) -> usize {

@@ -22,10 +22,12 @@ pub(crate) use words::Words;
 pub(crate) trait Splitter: Default {
     /// For the first byte of a word made of it and ASCII letters: the fewest bytes that make such a word
     /// certain, given that the byte after it is ASCII and no letter; [`NEVER`] when that byte needs a look
-    /// at the general rule.
+    /// at the general rule. A mark with 2 here is a word by itself when a space follows.
     const LEADS: [u8; 256];
     /// Whether an upper-case letter after a lower-case one begins a word, and a quote may prolong one.
     const CASED: bool = false;
+    /// Whether every digit is a word.
+    const LONE_DIGITS: bool = false;
 
     /// The end of the word that begins at `start`, which is before the end of `text`.
     fn end(&mut self, text: &[u8], start: usize) -> usize;

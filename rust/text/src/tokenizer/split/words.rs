@@ -10,6 +10,7 @@ pub(crate) struct Words<const DIGITS: usize>;
 
 impl<const DIGITS: usize> Splitter for Words<DIGITS> {
     const LEADS: [u8; 256] = leads(joining(b'\''));
+    const LONE_DIGITS: bool = DIGITS == 1;
 
     #[inline]
     fn end(&mut self, text: &[u8], start: usize) -> usize {

@@ -1,0 +1,81 @@
+//! A table in huge pages, where the system gives them: its places are random, and address translation counts.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+/// The size of a huge page, and the alignment of the table.
+const HUGE: usize = 2 << 20;
+
+/// A fixed number of plain values at a multiple of 2 MiB.
+pub(crate) struct HugeTable<T: Copy + Send + Sync> {
+    values: NonNull<T>,
+    length: usize,
+}
+
+// SAFETY: the table owns its values alone, as a box does.
+unsafe impl<T: Copy + Send + Sync> Send for HugeTable<T> {}
+// SAFETY: shared access only reads.
+unsafe impl<T: Copy + Send + Sync> Sync for HugeTable<T> {}
+
+impl<T: Copy + Send + Sync> HugeTable<T> {
+    /// `length` copies of `value`; at least one, and of a type that has a size.
+    pub fn new(value: T, length: usize) -> Self {
+        let layout = Self::layout(length);
+        // SAFETY: the layout has a size, as the caller promises and `layout` checks.
+        let memory = unsafe { alloc(layout) };
+        let Some(values) = NonNull::new(memory.cast::<T>()) else {
+            handle_alloc_error(layout)
+        };
+        #[cfg(target_os = "linux")]
+        // SAFETY: the range is ours; the advice changes no content, and its failure does not matter.
+        unsafe {
+            libc::madvise(memory.cast(), layout.size(), libc::MADV_HUGEPAGE);
+        }
+        for at in 0..length {
+            // SAFETY: `at` is inside the allocation.
+            unsafe { values.add(at).write(value) };
+        }
+        Self { values, length }
+    }
+
+    fn layout(length: usize) -> Layout {
+        assert!(length > 0 && size_of::<T>() > 0, "an empty table");
+        match Layout::array::<T>(length).and_then(|layout| layout.align_to(HUGE)) {
+            Ok(layout) => layout,
+            Err(_) => handle_alloc_error(Layout::new::<T>()),
+        }
+    }
+}
+
+impl<T: Copy + Send + Sync> Drop for HugeTable<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated in `new` with the same layout; plain values need no drop.
+        unsafe { dealloc(self.values.as_ptr().cast(), Self::layout(self.length)) };
+    }
+}
+
+impl<T: Copy + Send + Sync> Deref for HugeTable<T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: `new` has written all `length` values.
+        unsafe { std::slice::from_raw_parts(self.values.as_ptr(), self.length) }
+    }
+}
+
+impl<T: Copy + Send + Sync> DerefMut for HugeTable<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and `self` is borrowed alone.
+        unsafe { std::slice::from_raw_parts_mut(self.values.as_ptr(), self.length) }
+    }
+}
+
+impl<T: Copy + Send + Sync> fmt::Debug for HugeTable<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a table of {}", self.length)
+    }
+}
