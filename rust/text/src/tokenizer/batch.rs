@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::huge::advise;
 use super::{Encoder, Tokenizer};
 use crate::TextError;
 
@@ -30,6 +31,7 @@ pub struct Encoders {
 /// What a worker made of a task: ids, and how many each row has.
 #[derive(Debug, Default)]
 struct Piece {
+    bytes: usize,
     ids: Vec<u32>,
     lengths: Vec<u32>,
 }
@@ -39,6 +41,9 @@ struct Piece {
 struct Assembly {
     batch: Batch,
     next: usize,
+    /// Bytes of text in all, and in the pieces appended.
+    bytes: usize,
+    appended: usize,
     early: BTreeMap<usize, Piece>,
     spare: Vec<Piece>,
 }
@@ -66,7 +71,10 @@ impl Encoders {
     pub fn encode_batch(&self, rows: &[&[u8]], threads: usize) -> Result<Batch, TextError> {
         let tasks = tasks(rows);
         let next = AtomicUsize::new(0);
-        let assembly = Mutex::new(Assembly::default());
+        let assembly = Mutex::new(Assembly {
+            bytes: rows.iter().map(|row| row.len()).sum(),
+            ..Assembly::default()
+        });
         let failure = Mutex::new(None);
         let work = || {
             let mut encoder = self.take();
@@ -120,6 +128,7 @@ fn encode_rows(
     task: Range<usize>,
     mut piece: Piece,
 ) -> Result<Piece, (usize, String)> {
+    piece.bytes = rows[task.clone()].iter().map(|row| row.len()).sum();
     piece.ids.clear();
     piece.lengths.clear();
     for row in task {
@@ -149,8 +158,24 @@ impl Assembly {
                     end += i64::from(*length);
                     start
                 }));
+            self.make_room(&piece);
             self.batch.ids.extend_from_slice(&piece.ids);
             self.spare.push(piece);
+        }
+    }
+
+    /// Makes room for a piece, and for all that is expected to come: one piece of memory, in large pages.
+    fn make_room(&mut self, piece: &Piece) {
+        self.appended += piece.bytes;
+        let ids = &mut self.batch.ids;
+        let wanted = ids.len() + piece.ids.len();
+        if wanted > ids.capacity() {
+            // Three per cent more than the texts so far need for their bytes.
+            let left = (self.bytes - self.appended) as u128 * wanted as u128;
+            let left = left / self.appended.max(1) as u128 * 33 / 32;
+            let left = usize::try_from(left).unwrap_or(0).max(ids.len() / 8);
+            ids.reserve_exact(piece.ids.len() + left);
+            advise(ids.as_mut_ptr().cast(), ids.capacity() * size_of::<u32>());
         }
     }
 

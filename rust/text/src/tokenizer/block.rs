@@ -32,6 +32,12 @@ impl Block {
         self.0[at & LONGEST_SHORT]
     }
 
+    /// The first half of the bytes.
+    #[inline]
+    pub fn first_eight(self) -> [u8; 8] {
+        self.0.first_chunk().copied().unwrap_or_default()
+    }
+
     /// A bit for each ASCII letter.
     #[inline]
     pub fn letters(self) -> u32 {

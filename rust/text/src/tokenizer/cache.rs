@@ -1,50 +1,36 @@
 //! Words seen before and their ids, in bounded memory.
 //!
 //! Short words (up to 15 bytes) are found by their own bytes in a table of two-slot sets, one set a cache
-//! line; longer ones by hash and comparison. What does not fit replaces something: 4 MiB for short words,
-//! 3.5 MiB for long ones, 1 MiB of ids for words of more than three tokens, an encoder, whatever the input.
+//! line; longer ones by hash and comparison. What does not fit replaces something: 16 MiB for short words,
+//! 3.5 MiB for long ones, 4 MiB of ids for words of more than two tokens, an encoder, whatever the input.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::huge::HugeTable;
+use super::value::Value;
 
 /// Sets of the short words, two slots each.
-const SETS: usize = 1 << 16;
+const SETS: usize = 1 << 18;
 /// Slots of the long words.
 const LONG_SLOTS: usize = 1 << 15;
 /// The longest word kept, in bytes.
 pub(crate) const LONGEST: usize = 255;
 /// Bytes of long words kept.
 const LONG_BYTES: usize = 1 << 21;
-/// Ids of words with more than three tokens, in each of the two tables.
-const SPILLED: usize = 1 << 18;
-/// Ids that a slot holds itself.
-pub(crate) const INLINE: usize = 3;
-/// In place of a count: the ids lie in the spilled part.
-const ELSEWHERE: u32 = u32::MAX;
-
-/// A short word's key and its ids: three and their number, or where they are, how many, 0, [`ELSEWHERE`].
+/// Ids of words with more than two tokens, in each of the two tables.
+const SPILLED: usize = 1 << 19;
+/// A short word's key and its value.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]
 struct Slot {
     key: u128,
-    value: [u32; 4],
+    value: Value,
 }
 
 /// Two slots, one cache line; key 0 is no word.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 struct Set([Slot; 2]);
-
-/// What the cache knows about a word.
-pub(crate) enum Found<'a> {
-    /// At most three ids; the fourth number is how many.
-    Inline([u32; 4]),
-    /// More than three ids.
-    Spilled(&'a [u32]),
-    /// Nothing.
-    Nothing,
-}
 
 /// The ids of short words.
 #[derive(Debug)]
@@ -61,23 +47,19 @@ impl ShortWords {
         }
     }
 
-    /// What is known about the word with this key, which lies at [`place`] of it.
+    /// What the word with this key is, which lies at [`place`] of it, if that is known; only this branches.
     #[inline]
-    pub fn find(&self, key: u128, place: u32) -> Found<'_> {
+    pub fn find(&self, key: u128, place: u32) -> Option<Value> {
         // SAFETY: a place is below the number of sets, which `new` makes; see `place`.
         let set = unsafe { self.sets.get_unchecked(place as usize & (SETS - 1)) };
-        let slot = if set.0[0].key == key {
-            &set.0[0]
-        } else if set.0[1].key == key {
-            &set.0[1]
-        } else {
-            return Found::Nothing;
-        };
-        if slot.value[3] == ELSEWHERE {
-            let first = slot.value[0] as usize;
-            return Found::Spilled(&self.spilled[first..first + slot.value[1] as usize]);
-        }
-        Found::Inline(slot.value)
+        let second = set.0[1].key == key;
+        let known = second | (set.0[0].key == key);
+        known.then_some(set.0[usize::from(second)].value)
+    }
+
+    /// The ids of a value that has them apart.
+    pub fn apart(&self, value: Value) -> &[u32] {
+        value.within(&self.spilled)
     }
 
     /// Asks the processor to fetch the set at a place that will be looked at soon.
@@ -100,7 +82,7 @@ impl ShortWords {
             self.sets.fill(Set::default());
             self.spilled.clear();
         }
-        let value = value_of(ids, &mut self.spilled);
+        let value = Value::keep(ids, &mut self.spilled);
         let set = &mut self.sets[place(key) as usize];
         let slot = usize::from(set.0[0].key != 0);
         set.0[slot] = Slot { key, value };
@@ -123,29 +105,13 @@ pub(crate) fn place(key: u128) -> u32 {
     return mixed as u32 & (SETS as u32 - 1);
 }
 
-/// How a slot writes `ids`.
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "the spilled part and words are small"
-)]
-fn value_of(ids: &[u32], spilled: &mut Vec<u32>) -> [u32; 4] {
-    let mut value = [0, 0, 0, ids.len() as u32];
-    if ids.len() <= INLINE {
-        value[..ids.len()].copy_from_slice(ids);
-        return value;
-    }
-    value = [spilled.len() as u32, ids.len() as u32, 0, ELSEWHERE];
-    spilled.extend_from_slice(ids);
-    value
-}
-
 /// Where a long word lies, and its ids.
 #[derive(Clone, Copy, Debug, Default)]
 struct LongSlot {
     hash: u64,
     at: u32,
     length: u32,
-    value: [u32; 4],
+    value: Value,
 }
 
 /// The ids of long words.
@@ -165,17 +131,19 @@ impl LongWords {
         }
     }
 
-    pub fn find(&self, word: &[u8]) -> Found<'_> {
+    /// What a word is, if that is known.
+    pub fn find(&self, word: &[u8]) -> Option<Value> {
         let hash = xxh3_64(word);
         let slot = &self.slots[long_place(hash)];
         if slot.hash != hash || self.bytes[slot.at as usize..][..slot.length as usize] != *word {
-            return Found::Nothing;
+            return None;
         }
-        if slot.value[3] == ELSEWHERE {
-            let first = slot.value[0] as usize;
-            return Found::Spilled(&self.spilled[first..first + slot.value[1] as usize]);
-        }
-        Found::Inline(slot.value)
+        Some(slot.value)
+    }
+
+    /// The ids of a value that has them apart.
+    pub fn apart(&self, value: Value) -> &[u32] {
+        value.within(&self.spilled)
     }
 
     /// Keeps the ids of a word in place of what stood there; starts over when its memory is full.
@@ -190,7 +158,7 @@ impl LongWords {
             self.spilled.clear();
         }
         let hash = xxh3_64(word);
-        let value = value_of(ids, &mut self.spilled);
+        let value = Value::keep(ids, &mut self.spilled);
         let (at, length) = (self.bytes.len() as u32, word.len() as u32);
         self.bytes.extend_from_slice(word);
         self.slots[long_place(hash)] = LongSlot {

@@ -28,11 +28,7 @@ impl<T: Copy + Send + Sync> HugeTable<T> {
         let Some(values) = NonNull::new(memory.cast::<T>()) else {
             handle_alloc_error(layout)
         };
-        #[cfg(target_os = "linux")]
-        // SAFETY: the range is ours; the advice changes no content, and its failure does not matter.
-        unsafe {
-            libc::madvise(memory.cast(), layout.size(), libc::MADV_HUGEPAGE);
-        }
+        advise(memory, layout.size());
         for at in 0..length {
             // SAFETY: `at` is inside the allocation.
             unsafe { values.add(at).write(value) };
@@ -77,5 +73,27 @@ impl<T: Copy + Send + Sync> DerefMut for HugeTable<T> {
 impl<T: Copy + Send + Sync> fmt::Debug for HugeTable<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "a table of {}", self.length)
+    }
+}
+
+/// Asks the system for huge pages under memory that is about to be written.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_variables, reason = "no such advice")
+)]
+pub(crate) fn advise(memory: *mut u8, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        let inside = memory.align_offset(HUGE);
+        if bytes > inside {
+            // SAFETY: advice changes no content, whatever the range, and its failure does not matter.
+            unsafe {
+                libc::madvise(
+                    memory.wrapping_add(inside).cast(),
+                    bytes - inside,
+                    libc::MADV_HUGEPAGE,
+                );
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Text to token ids, equal to the pinned `tokenizers` in every id.
 
 mod added;
+mod ahead;
 mod alphabet;
 mod batch;
 mod block;
@@ -14,6 +15,7 @@ mod file;
 mod huge;
 mod json;
 mod merge;
+mod near;
 mod normalise;
 mod pairs;
 mod parts;
@@ -22,6 +24,8 @@ mod reference;
 mod split;
 #[cfg(test)]
 mod tests;
+mod value;
+mod window;
 mod words;
 
 use xxhash_rust::xxh3::xxh3_128;

@@ -1,33 +1,34 @@
-//! The inner loop: a word at a time off the text, its ids from the cache or by merging.
+//! The inner loop: words off the text, some dozens at a time, their ids from the caches or by merging.
 
 use std::ops::Range;
 
+use super::ahead::{Ahead, FULL};
 use super::block::{BLOCK, Block, LONGEST_SHORT};
-use super::cache::{Found, INLINE, LONGEST, LongWords, ShortWords, place};
+use super::cache::{LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
 use super::fast::Fast;
 use super::merge::Scratch;
+use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
+use super::value::Value;
+use super::window::{WINDOW, starts};
 
 /// One worker's memory of words.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    near: NearWords,
+    other: OtherWords,
+    ahead: Ahead,
+}
+
+/// Words that are not near: longer, of more tokens, met seldom, or new.
+#[derive(Debug)]
+struct OtherWords {
     short: ShortWords,
     long: LongWords,
     scratch: Scratch,
-}
-
-/// How many words are cut before the first of them is looked up.
-const AHEAD: usize = 64;
-/// In place of the key of a word that is too long to have one; no set holds it.
-const LONG: u128 = u128::MAX;
-
-/// A word that is cut and not looked up yet.
-#[derive(Clone, Copy, Default)]
-struct Cut {
-    key: u128,
-    length: u32,
-    place: u32,
+    /// Keys of the words that are being looked up.
+    keys: Vec<u128>,
 }
 
 /// Where the last word of a run begins, in bytes and in ids, and where it ends.
@@ -61,9 +62,14 @@ impl Place<'_> {
 impl Memory {
     pub fn new() -> Self {
         Self {
-            short: ShortWords::new(),
-            long: LongWords::new(),
-            scratch: Scratch::default(),
+            near: NearWords::new(),
+            other: OtherWords {
+                short: ShortWords::new(),
+                long: LongWords::new(),
+                scratch: Scratch::default(),
+                keys: Vec::new(),
+            },
+            ahead: Ahead::new(),
         }
     }
 
@@ -111,7 +117,8 @@ impl Memory {
 
     /// Encodes words from the first byte of `bytes` until one ends at or after its last.
     ///
-    /// Words are cut some way ahead of being looked up, so that the cache lines of their sets have arrived.
+    /// Some dozens of words are cut, then looked up, then written: each step is a loop with few branches, and
+    /// what one word waits for does not hold up the next.
     fn run<S: Splitter>(
         &mut self,
         fast: &Fast,
@@ -120,96 +127,150 @@ impl Memory {
         bytes: Range<usize>,
         ids: &mut Vec<u32>,
     ) -> Last {
-        // A word has at most as many ids as bytes; an inline value is written whole.
-        ids.reserve(text.len() - bytes.start + INLINE + 1);
+        // A word has at most as many ids as bytes; two ids are written at once.
+        ids.reserve(text.len() - bytes.start + 2);
         let mut last = Last {
             start: bytes.start,
             ids_before: ids.len(),
             end: bytes.start,
         };
-        let mut ahead = [Cut::default(); AHEAD];
         while last.end < bytes.end {
-            let count = self.cut(splitter, text, last.end..bytes.end, &mut ahead);
-            for word in &ahead[..count] {
-                last.start = last.end;
-                last.end += word.length as usize;
-                last.ids_before = ids.len();
-                match self.short.find(word.key, word.place) {
-                    // SAFETY: `reserve` left room for an id for each byte not yet encoded, and four more.
-                    Found::Inline(value) => unsafe { push_inline(ids, value) },
-                    Found::Spilled(known) => ids.extend_from_slice(known),
-                    Found::Nothing => self.other(fast, word.key, &text[last.start..last.end], ids),
-                }
-            }
+            self.ahead.clear();
+            let end = cut(splitter, text, last.end..bytes.end, &mut self.ahead);
+            self.ahead.find(&self.near);
+            self.find_others(fast, text);
+            // SAFETY: as many bytes have room for as many ids, and two more.
+            let last_count = unsafe { self.ahead.write(ids) };
+            last = Last {
+                start: self.ahead.last_start(),
+                ids_before: ids.len() - last_count,
+                end,
+            };
         }
         last
     }
 
-    /// Cuts words until `ahead` is full or one ends at or after the last byte of `bytes`; gives how many.
-    #[inline]
-    fn cut<S: Splitter>(
-        &self,
-        splitter: &mut S,
-        text: &[u8],
-        bytes: Range<usize>,
-        ahead: &mut [Cut; AHEAD],
-    ) -> usize {
-        let mut at = bytes.start;
-        for (count, word) in ahead.iter_mut().enumerate() {
-            if at >= bytes.end {
-                return count;
+    /// Finds the ids of the words that are not near, asking for the memory of all before looking at any.
+    fn find_others(&mut self, fast: &Fast, text: &[u8]) {
+        let Self { near, other, ahead } = self;
+        other.keys.clear();
+        for number in 0..ahead.missing() {
+            let word = ahead.missing_word(number);
+            let mut key = ABSENT.into();
+            if word.len() <= LONGEST_SHORT {
+                key = Block::load(text, word.start).key(word.len());
+                other.short.expect(place(key));
             }
-            let block = Block::load(text, at);
-            let certain = certain_word::<S>(block, text[at]);
-            let length = if certain > 0 {
-                certain
-            } else {
-                splitter.end(text, at) - at
-            };
-            at += length;
-            let key = if length <= LONGEST_SHORT {
-                block.key(length)
-            } else {
-                LONG
-            };
-            let place = place(key);
-            self.short.expect(place);
-            #[allow(clippy::cast_possible_truncation, reason = "a text has under 4 GiB")]
-            let length = length as u32;
-            *word = Cut { key, length, place };
+            other.keys.push(key);
         }
-        AHEAD
+        for number in 0..ahead.missing() {
+            let key = other.keys[number];
+            if let Some(value) = other.short.find(key, place(key)).filter(|_| key != 0) {
+                match value.apart() {
+                    None => ahead.set(number, value),
+                    Some(_) => ahead.set_many(number, other.short.apart(value)),
+                }
+            } else {
+                let word = &text[ahead.missing_word(number)];
+                other.seldom(fast, key, word, number, ahead);
+            }
+            ahead.bring_near(number, near);
+        }
     }
+}
 
-    /// A word that is not among the short ones: it is long, or it is new.
+/// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
+#[inline]
+fn cut<S: Splitter>(
+    splitter: &mut S,
+    text: &[u8],
+    bytes: Range<usize>,
+    ahead: &mut Ahead,
+) -> usize {
+    let mut at = bytes.start;
+    while at < bytes.end && ahead.len() < FULL {
+        // A window's words begin before `bytes.end`, and eight bytes can be read from each.
+        let window = text[at..].first_chunk::<{ WINDOW + LONGEST_NEAR }>();
+        let Some(window) = window.filter(|_| at + WINDOW <= bytes.end) else {
+            at = cut_one(splitter, text, at, ahead);
+            continue;
+        };
+        let (end, hard) = cut_window::<S>(window, at, ahead);
+        at = end;
+        if hard {
+            at = cut_one(splitter, text, at, ahead);
+        }
+    }
+    at
+}
+
+/// Cuts the plain words of a window that begins at byte `at`; gives where they end, and whether the word
+/// there is the splitter's.
+#[inline]
+fn cut_window<S: Splitter>(
+    window: &[u8; WINDOW + LONGEST_NEAR],
+    at: usize,
+    ahead: &mut Ahead,
+) -> (usize, bool) {
+    let Some(plain) = window.first_chunk() else {
+        return (at, true);
+    };
+    let found = starts::<S>(plain);
+    let mut bits = found.bits;
+    let mut start = 0;
+    let mut push = |start: usize, end: usize| {
+        let first = window[start..].first_chunk().copied().unwrap_or_default();
+        ahead.push(at + start, end - start, near_key(first, end - start));
+    };
+    while bits != 0 {
+        let end = bits.trailing_zeros() as usize;
+        bits &= bits - 1;
+        push(start, end);
+        start = end;
+    }
+    if found.closed {
+        push(start, found.end as usize);
+        return (at + found.end as usize, found.hard);
+    }
+    (at + start, found.hard || start == 0)
+}
+
+/// Cuts the word at byte `at` by a glance or by the splitter; gives its end.
+fn cut_one<S: Splitter>(splitter: &mut S, text: &[u8], at: usize, ahead: &mut Ahead) -> usize {
+    let block = Block::load(text, at);
+    let length = match certain_word::<S>(block, text[at]) {
+        0 => splitter.end(text, at) - at,
+        certain => certain,
+    };
+    // Zeros at its end would be taken for the padding of a shorter word.
+    let key = match text[at + length - 1] {
+        0 => ABSENT,
+        _ => near_key(block.first_eight(), length),
+    };
+    ahead.push(at, length, key);
+    at + length
+}
+
+impl OtherWords {
+    /// Finds the ids of a word that is long or new; its key is 0 where it is too long for one.
     #[inline(never)]
-    fn other(&mut self, fast: &Fast, key: u128, word: &[u8], ids: &mut Vec<u32>) {
-        if key == LONG {
-            self.long_word(fast, word, ids);
-        } else {
-            self.new_word(fast, key, word, ids);
+    fn seldom(&mut self, fast: &Fast, key: u128, word: &[u8], number: usize, ahead: &mut Ahead) {
+        let known = if key == 0 { self.long.find(word) } else { None };
+        if let Some(value) = known {
+            return match value.apart() {
+                None => ahead.set(number, value),
+                Some(_) => ahead.set_many(number, self.long.apart(value)),
+            };
         }
-    }
-
-    fn new_word(&mut self, fast: &Fast, key: u128, word: &[u8], ids: &mut Vec<u32>) {
         let found = merged(fast, word, &mut self.scratch);
-        self.short.keep(key, found);
-        ids.extend_from_slice(found);
-    }
-
-    fn long_word(&mut self, fast: &Fast, word: &[u8], ids: &mut Vec<u32>) {
-        if word.len() > LONGEST {
-            ids.extend_from_slice(merged(fast, word, &mut self.scratch));
-            return;
+        match key {
+            0 if word.len() > LONGEST => {}
+            0 => self.long.keep(word, found),
+            key => self.short.keep(key, found),
         }
-        match self.long.find(word) {
-            Found::Inline(value) => ids.extend_from_slice(&value[..value[INLINE] as usize]),
-            Found::Spilled(known) => ids.extend_from_slice(known),
-            Found::Nothing => {
-                let found = merged(fast, word, &mut self.scratch);
-                self.long.keep(word, found);
-                ids.extend_from_slice(found);
-            }
+        match Value::of(found) {
+            Some(value) => ahead.set(number, value),
+            None => ahead.set_many(number, found),
         }
     }
 }
@@ -219,23 +280,6 @@ fn merged<'a>(fast: &Fast, word: &[u8], scratch: &'a mut Scratch) -> &'a [u32] {
     match fast.whole.get(word) {
         Some(id) => scratch.one(*id),
         None => fast.merger.merge(word, scratch),
-    }
-}
-
-/// Writes a value's four numbers, of which the first `value[3]` are ids.
-///
-/// # Safety
-/// `ids` has room for four more, and the last number is at most three.
-#[inline]
-unsafe fn push_inline(ids: &mut Vec<u32>, value: [u32; INLINE + 1]) {
-    let length = ids.len();
-    // SAFETY: the caller has made room.
-    unsafe {
-        ids.as_mut_ptr()
-            .add(length)
-            .cast::<[u32; INLINE + 1]>()
-            .write_unaligned(value);
-        ids.set_len(length + value[INLINE] as usize);
     }
 }
 

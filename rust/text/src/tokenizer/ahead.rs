@@ -1,0 +1,140 @@
+//! Words that are cut, on their way to being ids.
+
+use std::ops::Range;
+
+use super::near::{ABSENT, NearWords};
+use super::value::Value;
+
+/// With this many words it is time to look them up.
+pub(crate) const FULL: usize = 64;
+/// Room for them and for those of one window and one word more.
+const ROOM: usize = 256;
+/// Some dozens of words, column by column.
+#[derive(Debug)]
+pub(crate) struct Ahead {
+    count: usize,
+    starts: [usize; ROOM],
+    lengths: [usize; ROOM],
+    keys: [u64; ROOM],
+    values: [Value; ROOM],
+    /// Numbers of the words that are not near, and how many.
+    missing: [usize; ROOM],
+    missing_count: usize,
+    /// The ids of words of more than two.
+    many: Vec<u32>,
+}
+
+impl Ahead {
+    pub fn new() -> Self {
+        Self {
+            count: 0,
+            starts: [0; ROOM],
+            lengths: [0; ROOM],
+            keys: [0; ROOM],
+            values: [Value::default(); ROOM],
+            missing: [0; ROOM],
+            missing_count: 0,
+            many: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn clear(&mut self) {
+        self.count = 0;
+        self.many.clear();
+    }
+
+    /// Appends a word; its key is that of [`super::near::near_key`].
+    #[inline]
+    pub fn push(&mut self, start: usize, length: usize, key: u64) {
+        let at = self.count % ROOM;
+        self.starts[at] = start;
+        self.lengths[at] = length;
+        self.keys[at] = key;
+        self.count = at + 1;
+    }
+
+    /// Looks every word up among the near ones, and lists those that are not there.
+    #[inline]
+    pub fn find(&mut self, near: &NearWords) {
+        let keys = &self.keys[..self.count];
+        let mut missing = 0;
+        for (word, (key, value)) in keys.iter().zip(&mut self.values).enumerate() {
+            let found;
+            (found, *value) = near.find(*key);
+            self.missing[missing % ROOM] = word;
+            missing += usize::from(!found);
+        }
+        self.missing_count = missing;
+    }
+
+    /// How many words are not near.
+    pub fn missing(&self) -> usize {
+        self.missing_count
+    }
+
+    /// The bytes of the word that is the `number`th not near.
+    pub fn missing_word(&self, number: usize) -> Range<usize> {
+        let word = self.missing[number];
+        self.starts[word]..self.starts[word] + self.lengths[word]
+    }
+
+    /// Keeps the `number`th word that was not near among those that are, if it is short enough.
+    #[inline]
+    pub fn bring_near(&self, number: usize, near: &mut NearWords) {
+        let word = self.missing[number];
+        if self.keys[word] != ABSENT && self.values[word].apart().is_none() {
+            near.keep(self.keys[word], self.values[word]);
+        }
+    }
+
+    /// Says what the `number`th word that is not near is.
+    #[inline]
+    pub fn set(&mut self, number: usize, value: Value) {
+        self.values[self.missing[number]] = value;
+    }
+
+    /// Says what the `number`th word that is not near is, whose ids are more than two.
+    pub fn set_many(&mut self, number: usize, ids: &[u32]) {
+        let value = Value::keep(ids, &mut self.many);
+        self.values[self.missing[number]] = value;
+    }
+
+    /// Where the last word begins.
+    pub fn last_start(&self) -> usize {
+        self.starts[(self.count + ROOM - 1) % ROOM]
+    }
+
+    /// Appends the ids of all words; gives how many the last one has.
+    ///
+    /// # Safety
+    /// `ids` has room for them and for one more.
+    #[inline]
+    pub unsafe fn write(&self, ids: &mut Vec<u32>) -> usize {
+        let mut length = ids.len();
+        let mut count = 0;
+        for value in &self.values[..self.count] {
+            // SAFETY: the caller has made room.
+            let out = unsafe { ids.as_mut_ptr().add(length) };
+            if let Some(many) = value.apart() {
+                count = many;
+                let known = value.within(&self.many).as_ptr();
+                // SAFETY: as above, for `count` ids; the two do not overlap.
+                unsafe { out.copy_from_nonoverlapping(known, count) };
+            } else {
+                let pair;
+                (pair, count) = value.ids();
+                // SAFETY: as above, for two ids.
+                unsafe { out.cast::<[u32; 2]>().write_unaligned(pair) };
+            }
+            length += count;
+        }
+        // SAFETY: that many are written.
+        unsafe { ids.set_len(length) };
+        count
+    }
+}
