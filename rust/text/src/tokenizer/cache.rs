@@ -2,7 +2,7 @@
 //!
 //! Short words (up to 15 bytes) are found by their own bytes in a table of two-slot sets, one set a cache
 //! line; longer ones by hash and comparison. What does not fit replaces something: 16 MiB for short words,
-//! 3.5 MiB for long ones, 4 MiB of ids for words of more than two tokens, an encoder, whatever the input.
+//! 3 MiB for long ones, 4 MiB of ids for words of more than two tokens, an encoder, whatever the input.
 
 use xxhash_rust::xxh3::xxh3_64;
 
