@@ -1,0 +1,104 @@
+"""Cross entropy on hidden states, a stretch of tokens at a time, so that all logits never exist at once.
+
+Logits of a vocabulary of 152k over 32k tokens take 10 to 20 GB. Here a stretch's logits become its loss and its
+gradients at once and are forgotten, as in Liger's fused kernel (arXiv 2410.10989), in plain torch; unlike
+there, each token has a weight of its own. Unsupervised tokens get no logits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+IGNORED = -100
+"""Label of a token that is not learned."""
+
+
+def weighted_cross_entropy(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    token_weights: torch.Tensor,
+    *,
+    tokens_at_once: int = 1024,
+) -> torch.Tensor:
+    """Return the sum of each token's cross entropy times its weight.
+
+    Parameters
+    ----------
+    hidden
+        [N, width], any floating type.
+    weight
+        [vocabulary, width]: the output layer.
+    targets
+        [N], int64.
+    token_weights
+        [N], the type that the loss is summed in.
+    tokens_at_once
+        Length of a stretch; its logits, ``tokens_at_once`` × vocabulary in float32, are the most that exists.
+
+    Returns
+    -------
+    Tensor
+        A number, float32 or, for float64 inputs, float64.
+    """
+    kind = _matmul_type(hidden)
+    return _WeightedCrossEntropy.apply(hidden, weight, targets, token_weights, tokens_at_once, kind)
+
+
+def _matmul_type(hidden: torch.Tensor) -> torch.dtype:
+    device = hidden.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+
+
+class _WeightedCrossEntropy(torch.autograd.Function):
+    """Gradients are made in the forward pass; the backward pass scales them."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0913, PLR0917 the arguments of `weighted_cross_entropy`
+        ctx: Any,  # noqa: ANN401 as torch gives it
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        token_weights: torch.Tensor,
+        tokens_at_once: int,
+        kind: torch.dtype,
+    ) -> torch.Tensor:
+        exact = torch.float64 if hidden.dtype == torch.float64 else torch.float32
+        to_hidden = torch.empty_like(hidden) if ctx.needs_input_grad[0] else None
+        to_weight = torch.zeros_like(weight, dtype=exact) if ctx.needs_input_grad[1] else None
+        total = torch.zeros((), dtype=exact, device=hidden.device)
+        with torch.autocast(hidden.device.type, enabled=False):
+            matrix = weight.to(kind)
+            for begin in range(0, len(hidden), tokens_at_once):
+                part = slice(begin, begin + tokens_at_once)
+                rows = hidden[part].to(kind)
+                loss, gradient = _stretch((rows @ matrix.T).to(exact), targets[part], token_weights[part])
+                total += loss
+                if to_hidden is not None:
+                    to_hidden[part] = gradient.to(kind) @ matrix
+                if to_weight is not None:
+                    to_weight += gradient.to(kind).T @ rows
+        ctx.save_for_backward(to_hidden, to_weight.to(weight.dtype) if to_weight is not None else None)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, factor: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # noqa: ANN401 as torch gives it
+        gradients = (
+            saved * factor.to(saved.dtype) if saved is not None else None for saved in ctx.saved_tensors
+        )
+        return (*gradients, None, None, None, None)
+
+
+def _stretch(
+    logits: torch.Tensor, targets: torch.Tensor, token_weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the weighted loss of a stretch and its gradient to the logits, in the logits' memory."""
+    rows = torch.arange(len(targets), device=targets.device)
+    token_weights = token_weights.to(logits.dtype)
+    normalizer = torch.logsumexp(logits, dim=-1)
+    loss = ((normalizer - logits[rows, targets]) * token_weights).sum()
+    gradient = logits.sub_(normalizer[:, None]).exp_()
+    gradient[rows, targets] -= 1
+    return loss, gradient.mul_(token_weights[:, None])
