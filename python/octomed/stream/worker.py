@@ -1,0 +1,91 @@
+"""How a data set's threads fail, and how it moves into another process."""
+
+from __future__ import annotations
+
+import os
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from streaming import StreamingDataset
+from streaming.base.constant import TICK
+from streaming.base.dataset import _ShardState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+#: What belongs to the process that made it: threads and locks do not survive a fork.
+_OF_A_PROCESS = ("_iterator", "_executor", "_event", "_failure", "_cache_filelock")
+
+
+class FailingDataset(StreamingDataset):  # type: ignore[misc]  # Streaming has no types
+    """A `StreamingDataset` whose end of an epoch is the end, and whose failures are told.
+
+    Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,
+    leaves the other workers waiting for that shard for ever, and cannot be forked once it was iterated.
+    """
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Iterate over this worker's packs.
+
+        Raises
+        ------
+        OctomedError
+            When a shard is missing, damaged, or out of reach.
+        """
+        self._settle()
+        if self._failure is not None:
+            raise self._failure
+        try:
+            yield from super().__iter__()
+        except Exception as error:  # noqa: BLE001 whatever it is, the cause is ours
+            raise self._failure or error from None
+        if self._failure is not None:
+            raise self._failure
+
+    def _settle(self) -> None:
+        """Leave behind what another process began."""
+        if getattr(self, "_process", None) != os.getpid():
+            for name in _OF_A_PROCESS:
+                self.__dict__.pop(name, None)
+            self._shared_barrier.__dict__.pop("lock", None)
+            self._process = os.getpid()
+            self._failure: BaseException | None = None
+
+    def on_exception(self, future: Future[None]) -> None:
+        """Keep a background thread's error for the one who iterates."""
+        error = future.exception()
+        if error is not None:
+            self._failure = self._failure or error
+            self._event.set()
+
+    def prepare_shard(self, shard_id: int, blocking: bool = True) -> None:
+        """Bring a shard into the cache; when that fails, others may try."""
+        try:
+            super().prepare_shard(shard_id, blocking)
+        except BaseException:
+            self._shard_states[shard_id] = _ShardState.REMOTE
+            raise
+
+    def _ready_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
+        """Follow the shards that stand, sample by sample."""
+        while not it.should_exit() and not self._event.is_set() and it.ready_index < it.total:
+            if self.predownload is not None and it.ready_index - it.yield_index > self.predownload:
+                sleep(TICK)
+                continue
+            sample = it.sample_ids[it.ready_index]
+            if sample != -1:
+                self._wait_for(self.spanner[sample][0])
+            it.ready_index += 1
+        it.on_exit()
+
+    def _wait_for(self, shard_id: int) -> None:
+        """Wait until a shard stands; bring it when the worker that was at it failed, or it was evicted."""
+        while not self._event.is_set():
+            state = self._shard_states[shard_id]
+            if state == _ShardState.LOCAL:
+                return
+            if state == _ShardState.REMOTE:
+                self.prepare_shard(shard_id, blocking=False)
+            else:
+                sleep(TICK)
