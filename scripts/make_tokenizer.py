@@ -100,7 +100,9 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
 
 def main() -> None:
     """Write the files."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     sample = Path(__file__).resolve().parent.parent / "python" / "octomed" / "sample"
     parser.add_argument("--sample", type=Path, default=sample)
     parser.add_argument("--out", type=Path, default=sample / "tokenizer")

@@ -6,14 +6,13 @@ import copy
 
 import pytest
 import torch
-
 from octomed.errors import RecipeError
 
 from . import tiny
 
 pytest.importorskip("composer")
 
-from octomed.train.batches import number_of_packs, numbers_of_tokens, split_batch  # noqa: E402
+from octomed.train.batches import number_of_packs, numbers_of_tokens, split_batch
 
 
 def packs_of(sizes):
@@ -30,7 +29,7 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
     assert len(parts) == len(expected)
     for part, some in zip(parts, expected, strict=True):
         whole = tiny.batch_of(some, rows)
-        assert list(part)[0] == "packs"
+        assert next(iter(part)) == "packs"
         assert part.keys() == whole.keys()
         for name, value in whole.items():
             assert torch.equal(torch.as_tensor(part[name]), torch.as_tensor(value)), name

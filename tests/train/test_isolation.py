@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from octomed.errors import InternalError
 
 from . import tiny
 
 pytest.importorskip("composer")
 
-from octomed.train import attention  # noqa: E402
-from octomed.train.isolation import LENGTHS, check_isolation, text_batch  # noqa: E402
-from octomed.train.network import PackedNetwork  # noqa: E402
+from octomed.train import attention
+from octomed.train.isolation import LENGTHS, check_isolation, text_batch
+from octomed.train.network import PackedNetwork
 
 VOCABULARY = tiny.VOCABULARY
 

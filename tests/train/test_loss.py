@@ -11,8 +11,8 @@ from . import tiny
 
 pytest.importorskip("composer")
 
-from octomed.train.loss import weighted_cross_entropy  # noqa: E402
-from octomed.train.network import PackedNetwork, loss_units  # noqa: E402
+from octomed.train.loss import weighted_cross_entropy
+from octomed.train.network import PackedNetwork, loss_units
 
 EXACT = {torch.float64: 1e-12, torch.float32: 1e-6}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ class Documents:
         return tuple(self.cu_seqlens.tolist())
 
 
-def attention(
+def attention(  # noqa: PLR0913 the signature that `transformers` calls
     module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
@@ -129,7 +130,7 @@ def _document_by_document(
         torch.nn.functional.scaled_dot_product_attention(
             *(part[begin:end].transpose(0, 1) for part in (query, key, value)), is_causal=True, scale=scaling
         ).transpose(0, 1)
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in itertools.pairwise(edges)
     ]
     return torch.cat(parts)
 

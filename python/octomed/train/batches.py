@@ -69,7 +69,8 @@ def split_batch(batch: Batch, packs: float) -> list[Batch]:
     """
     if packs < 1 or int(packs) != packs:
         raise RecipeError(
-            f"a microbatch of {packs} packs is not possible", "set `device_train_microbatch_size` to 1 or more"
+            f"a microbatch of {packs} packs is not possible",
+            "set `device_train_microbatch_size` to 1 or more",
         )
     if number_of_packs(batch) <= packs:
         return [batch]

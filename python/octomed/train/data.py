@@ -113,11 +113,15 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     packed = run.content["tokenizer"]["vocabulary_size"]
     if packed > text.vocab_size:
         raise DataError(
-            f"`{run.location}` was packed with a tokenizer of {packed:,} entries; the model knows {text.vocab_size:,}",
+            f"`{run.location}` was packed with a tokenizer of {packed:,} entries; "
+            f"the model knows {text.vocab_size:,}",
             "pack with the model's own tokenizer, or train the model that the run was packed for",
         )
     capacity = run.content["capacity"]
-    for limit, what in ((text.max_position_embeddings, "the model's positions"), (recipe.max_seq_len, "`max_seq_len`")):
+    for limit, what in (
+        (text.max_position_embeddings, "the model's positions"),
+        (recipe.max_seq_len, "`max_seq_len`"),
+    ):
         if limit is not None and capacity > limit:
             raise DataError(
                 f"packs of `{run.location}` hold up to {capacity:,} tokens; {what} end at {limit:,}",
@@ -133,6 +137,7 @@ def _check_tokenizer(recipe: TrainRecipe, run: Run) -> None:
     found = resolve_model(name, BUILTIN_TEMPLATES[0], base=Path.cwd()).tokenizer().content_hash
     if found != run.content["tokenizer"]["content_hash"]:
         raise DataError(
-            f"`{run.location}` was packed with the tokenizer of `{run.content['model']['name']}`, not `{name}`",
-            "its ids mean other text to this model: pack again with `model:` set to the model that is trained",
+            f"`{run.location}` was packed with another tokenizer than `{name}`: "
+            f"that of `{run.content['model']['name']}`",
+            "its ids mean other text to this model: pack again with `model:` set to what is trained",
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from composer.algorithms import GradientClipping
 from composer.callbacks import LRMonitor, MemoryMonitor, OptimizerMonitor, RuntimeEstimator, SpeedMonitor
+from composer.core import Algorithm
 
 from octomed.errors import RecipeError
 from octomed.train.build import VISION_LANGUAGE, text_configuration
@@ -16,8 +17,8 @@ from octomed.train.unigrams import UnigramMonitor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from composer.core import Algorithm, Callback
-    from composer.loggers import LoggerDestination
+    from composer.core import Callback, Event, State
+    from composer.loggers import Logger, LoggerDestination
     from transformers import PretrainedConfig
 
     from octomed.train.schema import TrainRecipe
@@ -84,7 +85,24 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
 def make_algorithms(recipe: TrainRecipe) -> list[Algorithm]:
     """Return the algorithms of a recipe."""
     clipping = recipe.algorithms.gradient_clipping
-    return [GradientClipping(**clipping.model_dump())] if clipping else []
+    made: list[Algorithm] = [GradientClipping(**clipping.model_dump())] if clipping else []
+    if recipe.model.freeze_vision is False and recipe.fsdp_config is None:
+        made.append(UnusedParameters())
+    return made
+
+
+class UnusedParameters(Algorithm):
+    """Tell Composer that DDP has to expect parameters without a gradient: a vision tower and no images."""
+
+    find_unused_parameters = True
+
+    def match(self, event: Event, state: State) -> bool:
+        """Never run: the property is all that counts."""
+        del event, state
+        return False
+
+    def apply(self, event: Event, state: State, logger: Logger) -> None:
+        """Do nothing."""
 
 
 def _foreign(name: str, package: str, settings: dict[str, Any]) -> Any:  # noqa: ANN401 one of Composer's loggers
@@ -94,10 +112,13 @@ def _foreign(name: str, package: str, settings: dict[str, Any]) -> Any:  # noqa:
         return getattr(composer.loggers, name)(**settings)
     except ImportError as error:
         raise RecipeError(
-            f"`loggers.{package}` needs the package `{package}`, which is not installed", f"pip install {package}"
+            f"`loggers.{package}` needs the package `{package}`, which is not installed",
+            f"pip install {package}",
         ) from error
     except TypeError as error:
-        raise RecipeError(f"`loggers.{package}`: {error}", f"its keys are those of Composer's `{name}`") from error
+        raise RecipeError(
+            f"`loggers.{package}`: {error}", f"its keys are those of Composer's `{name}`"
+        ) from error
 
 
 def _steps(interval: str) -> int:

@@ -6,6 +6,7 @@ trained, on its device and as it is sharded, is fed a pack twice, one document c
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -62,7 +63,7 @@ def check_isolation(
     ids = torch.randint(0, vocabulary, (sum(LENGTHS),), generator=torch.Generator().manual_seed(17))
     edges = torch.tensor([0, *LENGTHS]).cumsum(0).tolist()
     packed = forward(text_batch(ids, LENGTHS, rows=rows, device=device))
-    for document, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for document, (begin, end) in enumerate(itertools.pairwise(edges)):
         changed = ids.clone()
         changed[begin:end] = (changed[begin:end] + 1) % vocabulary
         other = forward(text_batch(changed, LENGTHS, rows=rows, device=device))
@@ -73,7 +74,7 @@ def check_isolation(
             raise _leak(f"changing document {document} of a pack did not change its own states")
     alone = [
         forward(text_batch(ids[begin:end], (end - begin,), rows=rows, device=device))
-        for begin, end in zip(edges, edges[1:], strict=False)
+        for begin, end in itertools.pairwise(edges)
     ]
     return _closeness(packed, torch.cat(alone))
 
@@ -129,8 +130,8 @@ class IsolationTest(Callback):
 
     def fit_start(self, state: State, logger: Logger) -> None:
         """Run the test on the model as it will be trained."""
-        from composer.utils import get_device, model_eval_mode  # noqa: PLC0415 only where Composer runs it
         from composer.core import get_precision_context  # noqa: PLC0415
+        from composer.utils import get_device, model_eval_mode  # noqa: PLC0415 only where Composer runs it
 
         model: Any = getattr(state.model, "module", state.model)
         device = get_device(None).name

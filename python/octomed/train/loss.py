@@ -1,8 +1,8 @@
 """Cross entropy on hidden states, a stretch of tokens at a time, so that all logits never exist at once.
 
 Logits of a vocabulary of 152k over 32k tokens take 10 to 20 GB. Here a stretch's logits become its loss and its
-gradients at once and are forgotten, as in Liger's fused kernel (arXiv 2410.10989), in plain torch; unlike
-there, each token has a weight of its own. Unsupervised tokens get no logits.
+gradients at once and are forgotten, as in Liger's fused kernel (arXiv 2410.10989), in plain torch; and each
+token has a weight of its own. Unsupervised tokens get no logits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def weighted_cross_entropy(
     token_weights
         [N], the type that the loss is summed in.
     tokens_at_once
-        Length of a stretch; its logits, ``tokens_at_once`` × vocabulary in float32, are the most that exists.
+        Length of a stretch; its logits, one a token and entry of the vocabulary, are the most that exists.
 
     Returns
     -------

@@ -56,14 +56,16 @@ class DataMonitor(Callback):
         dist.all_reduce(both, reduce_operation="SUM")
         count, traces, tokens, waited, seconds = both.tolist()
         self.waited, self.began = 0.0, now
-        logger.log_metrics({
-            "data/packs": count,
-            "data/traces": traces,
-            "data/tokens": tokens,
-            "data/padding_share": 1 - tokens / (count * self.capacity),
-            "data/wait_share": waited / max(seconds, 1e-9),
-            "data/tokens_per_second": tokens * dist.get_world_size() / max(seconds, 1e-9),
-        })
+        logger.log_metrics(
+            {
+                "data/packs": count,
+                "data/traces": traces,
+                "data/tokens": tokens,
+                "data/padding_share": 1 - tokens / (count * self.capacity),
+                "data/wait_share": waited / max(seconds, 1e-9),
+                "data/tokens_per_second": tokens * dist.get_world_size() / max(seconds, 1e-9),
+            }
+        )
 
 
 class TraceLog(Callback):
@@ -91,7 +93,11 @@ class TraceLog(Callback):
         """Write the step's trace ids, unsigned as the provenance has them."""
         del logger
         ids = [number % 2**64 for number in state.batch["trace_ids"].tolist()]
-        entry = {"step": state.timestamp.batch.value + 1, "epoch": state.timestamp.epoch.value, "trace_ids": ids}
+        entry = {
+            "step": state.timestamp.batch.value + 1,
+            "epoch": state.timestamp.epoch.value,
+            "trace_ids": ids,
+        }
         self.journal.write(entry)
 
     def close(self, state: State, logger: Logger) -> None:

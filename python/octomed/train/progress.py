@@ -9,7 +9,7 @@ from octomed.report import units
 WIDTH = 79
 
 
-def progress_line(
+def progress_line(  # noqa: PLR0913 each is a figure of the line
     *,
     step: int,
     share: float,

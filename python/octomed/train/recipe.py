@@ -63,7 +63,11 @@ _FOLDERS: tuple[Keys, ...] = (
     ("load_path",),
     ("export_folder",),
     ("callbacks", "trace_log", "folder"),
-    *((loader, "dataset", place) for loader in ("train_loader", "eval_loader") for place in ("remote", "local")),
+    *(
+        (loader, "dataset", place)
+        for loader in ("train_loader", "eval_loader")
+        for place in ("remote", "local")
+    ),
 )
 _MODEL_NAMES: tuple[Keys, ...] = (("model", "pretrained_model_name_or_path"), ("tokenizer", "name"))
 

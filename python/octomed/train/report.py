@@ -26,8 +26,8 @@ CURVES = (
 """Titles, the measurements that may hold the curve, and units."""
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 820px; margin: 2rem auto; padding: 0 1rem; color: #1d2733;
-  background: #fff }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 820px; margin: 2rem auto; padding: 0 1rem;
+  color: #1d2733; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .2rem }
 .unit { color: #5b6876; font-weight: normal } svg { width: 100%; height: auto }
 text { font: 11px system-ui, sans-serif; fill: #5b6876 } .axis { stroke: #c4ccd4 }
@@ -53,7 +53,10 @@ def write_report(folder: Path, name: str) -> Path:
     """
     entries = list(read_journal(folder / METRICS))
     parts = [_curve(entries, title, keys, unit) for title, keys, unit in CURVES]
-    body = "\n".join(part for part in parts if part) or "<p>No measurements: <code>loggers.jsonl</code> is off.</p>"
+    body = (
+        "\n".join(part for part in parts if part)
+        or "<p>No measurements: <code>loggers.jsonl</code> is off.</p>"
+    )
     title = html.escape(name)
     page = (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
@@ -81,7 +84,9 @@ def _svg(points: Sequence[tuple[float, float]], label: str) -> str:
     across = (_WIDTH - _LEFT - 8) / max(last - first, 1)
     up = (_HEIGHT - _BOTTOM - 12) / ((high - low) or 1)
     floor = _HEIGHT - _BOTTOM
-    line = " ".join(f"{_LEFT + (step - first) * across:.1f},{floor - (value - low) * up:.1f}" for step, value in points)
+    line = " ".join(
+        f"{_LEFT + (step - first) * across:.1f},{floor - (value - low) * up:.1f}" for step, value in points
+    )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label)}">'
         f'<path class="axis" d="M{_LEFT} 8V{floor}H{_WIDTH - 8}" fill="none"/>'

@@ -122,7 +122,6 @@ def make_trainer(prepared: Prepared) -> Trainer:
         precision=_precision(recipe),
         device_train_microbatch_size=recipe.device_train_microbatch_size,
         accumulate_train_batch_on_tokens=True,
-        find_unused_parameters=recipe.model.freeze_vision is False,
         parallelism_config=_parallelism(recipe),
         seed=recipe.seed,
         progress_bar=recipe.progress_bar,
@@ -152,7 +151,8 @@ def make_model(prepared: Prepared) -> OctomedModel:
         _checkpoint_activations(model)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     kernel = attention.kernel_name(_device(), _matrix_type(recipe))
-    say(f"model: {prepared.configuration.model_type}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
+    kind = prepared.configuration.model_type
+    say(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
     say(f"attention: {kernel}, documents apart")
     return model
 
@@ -259,7 +259,7 @@ def _parallelism(recipe: TrainRecipe) -> dict[str, Any] | None:
 def _checkpoint_activations(model: OctomedModel) -> None:
     from composer.distributed.activation_checkpointing import apply_ac  # noqa: PLC0415 loads much
 
-    apply_ac(model, True, False, model.network.activation_checkpointing_fn)  # noqa: FBT003 Composer's signature
+    apply_ac(model, True, False, model.network.activation_checkpointing_fn)
 
 
 def _precision(recipe: TrainRecipe) -> str:
@@ -275,5 +275,3 @@ def _matrix_type(recipe: TrainRecipe) -> torch.dtype:
 
 def _device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-

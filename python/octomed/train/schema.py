@@ -25,7 +25,7 @@ class Model(Part):
     """Read the weights; `false` takes the configuration alone, and draws random weights."""
     config: dict[str, Any] | None = None
     """A whole configuration, `model_type` included, for random weights of a given size."""
-    config_overrides: dict[str, Any] = {}
+    config_overrides: dict[str, Any] = Field(default={})
     """Values put over the configuration."""
     dtype: Literal["float32", "bfloat16", "float64"] = "float32"
     """Type of weights and optimizer state."""
@@ -38,7 +38,8 @@ class Model(Part):
     def _one_source(self) -> Model:
         if (self.pretrained_model_name_or_path is None) == (self.config is None):
             raise fault(
-                "give either `pretrained_model_name_or_path` or `config`", "a whole `config` draws random weights"
+                "give either `pretrained_model_name_or_path` or `config`",
+                "a whole `config` draws random weights",
             )
         return self
 
@@ -117,7 +118,9 @@ class Optimizer(Part):
 class Scheduler(Part):
     """The learning rate over the run."""
 
-    name: Literal["cosine_with_warmup", "linear_decay_with_warmup", "constant_with_warmup"] = "cosine_with_warmup"
+    name: Literal["cosine_with_warmup", "linear_decay_with_warmup", "constant_with_warmup"] = (
+        "cosine_with_warmup"
+    )
     """Its shape."""
     t_warmup: Duration = "0.1dur"
     """How long it rises; `0.1dur` is a tenth of the run."""

@@ -71,8 +71,8 @@ class UnigramMonitor(Callback):
         bound, mean = entropy(self._everywhere()), sum(self.losses) / max(1, len(self.losses))
         logger.log_metrics({"unigrams/entropy": bound, "unigrams/last_losses": mean})
         if dist.get_global_rank() == 0:
-            text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}, entropy of supervised tokens {bound:.4f}"
-            print(text, file=sys.stderr)  # noqa: T201 a result
+            text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}"
+            print(f"{text}, entropy of supervised tokens {bound:.4f}", file=sys.stderr)  # noqa: T201 a result
 
     def _everywhere(self) -> torch.Tensor:
         total = self.counts.clone()

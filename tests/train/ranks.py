@@ -1,0 +1,105 @@
+"""Ranks as processes forked from one warm process: Composer is imported once, not once a rank."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PRELOADED = ["composer", "octomed.train.run", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl"]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+LONGEST = 240.0
+
+
+def warm() -> Any:
+    """The server that forks; its imports are those of every rank."""
+    os.environ.update(ENVIRONMENT)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class Ranks:
+    """A running group of ranks."""
+
+    def __init__(self, number: int, function: Callable[..., Any], *arguments: Any, environment=None) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="octomed-ranks-")
+        port = free_port()
+        context = warm()
+        self.processes = [
+            context.Process(
+                target=_run,
+                args=(rank, number, port, self.folder.name, dict(environment or {}), function, arguments),
+                daemon=True,
+            )
+            for rank in range(number)
+        ]
+        for process in self.processes:
+            process.start()
+
+    def results(self) -> list[Any]:
+        """Wait for all ranks; what a rank raises is raised here."""
+        import torch
+
+        for process in self.processes:
+            process.join(LONGEST)
+        codes = [process.exitcode for process in self.processes]
+        texts = [path.read_text() for path in sorted(Path(self.folder.name).glob("error-*"))]
+        if texts or any(codes):
+            self.kill()
+            raise AssertionError(f"ranks ended with {codes}\n" + "\n".join(texts))
+        return [
+            torch.load(Path(self.folder.name, f"result-{rank}"), weights_only=False)
+            for rank in range(len(self.processes))
+        ]
+
+    def kill(self) -> None:
+        for process in self.processes:
+            if process.is_alive():
+                process.kill()
+            process.join()
+
+
+def run_ranks(number: int, function: Callable[..., Any], *arguments: Any, environment=None) -> list[Any]:
+    """Run a function of a test module on some ranks, and return what each returns."""
+    return Ranks(number, function, *arguments, environment=environment).results()
+
+
+def _run(  # noqa: PLR0913, PLR0917 of a process
+    rank, number, port, folder, environment, function, arguments
+) -> None:
+    os.environ.update(environment)
+    os.environ.update(
+        RANK=str(rank),
+        WORLD_SIZE=str(number),
+        LOCAL_RANK=str(rank),
+        LOCAL_WORLD_SIZE=str(number),
+        NODE_RANK="0",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+    )
+    import torch
+
+    torch.set_num_threads(1)
+    try:
+        torch.save(function(*arguments), Path(folder, f"result-{rank}"))
+    except BaseException:  # noqa: BLE001 the parent raises it
+        Path(folder, f"error-{rank}").write_text(traceback.format_exc())
+        sys.stderr.flush()
+        os._exit(1)
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
