@@ -25,6 +25,7 @@ def gradients(  # noqa: PLR0913 what is compared
     from composer.utils import dist
     from composer.utils.parallelism import FSDP2Config
     from octomed.train.batches import data_spec
+    from octomed.train.reduction import MeanGradients
     from torch.distributed.tensor import DTensor
 
     kept: dict[str, Any] = {}
@@ -57,6 +58,7 @@ def gradients(  # noqa: PLR0913 what is compared
         train_dataloader=data_spec([tiny.batch_of(mine, tiny.rows_of(family))], weighting=weighting),
         optimizers=torch.optim.SGD([one for one in model.parameters() if one.requires_grad], lr=0.1),
         max_duration="1ba",
+        algorithms=[MeanGradients()] if fsdp else None,
         callbacks=[Keep()],
         precision=precision,
         device_train_microbatch_size=microbatch,

@@ -106,8 +106,8 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     Raises
     ------
     DataError
-        When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`, or
-        the run's tokenizer is not the model's.
+        When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
+        or the run's tokenizer is not the model's.
     """
     text = text_configuration(configuration)
     packed = run.content["tokenizer"]["vocabulary_size"]

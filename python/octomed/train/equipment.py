@@ -12,6 +12,7 @@ from octomed.errors import RecipeError
 from octomed.train.build import VISION_LANGUAGE, text_configuration
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, MetricsLog, ProgressLine, TraceLog
+from octomed.train.reduction import MeanGradients
 from octomed.train.unigrams import UnigramMonitor
 
 if TYPE_CHECKING:
@@ -84,8 +85,9 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
 
 def make_algorithms(recipe: TrainRecipe) -> list[Algorithm]:
     """Return the algorithms of a recipe."""
-    clipping = recipe.algorithms.gradient_clipping
-    made: list[Algorithm] = [GradientClipping(**clipping.model_dump())] if clipping else []
+    made: list[Algorithm] = [MeanGradients()] if recipe.fsdp_config is not None else []
+    if recipe.algorithms.gradient_clipping is not None:
+        made.append(GradientClipping(**recipe.algorithms.gradient_clipping.model_dump()))
     if recipe.model.freeze_vision is False and recipe.fsdp_config is None:
         made.append(UnusedParameters())
     return made

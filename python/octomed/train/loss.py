@@ -1,8 +1,8 @@
 """Cross entropy on hidden states, a stretch of tokens at a time, so that all logits never exist at once.
 
-Logits of a vocabulary of 152k over 32k tokens take 10 to 20 GB. Here a stretch's logits become its loss and its
-gradients at once and are forgotten, as in Liger's fused kernel (arXiv 2410.10989), in plain torch; and each
-token has a weight of its own. Unsupervised tokens get no logits.
+Logits of a vocabulary of 152k over 32k tokens take 10 to 20 GB. Here a stretch's logits become its loss and
+its gradients at once and are forgotten, as in Liger's fused kernel (arXiv 2410.10989), in plain torch; and
+each token has a weight of its own. Unsupervised tokens get no logits.
 """
 
 from __future__ import annotations

@@ -88,8 +88,8 @@ class OctomedModel(ComposerModel):
     def flops_per_batch(self, batch: Mapping[str, Any]) -> float:
         """Return the floating-point operations of a training step on a batch, recomputation not counted.
 
-        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), and the causal attention that
-        documents really have: the sum of their squared lengths, halved.
+        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), and the causal attention
+        that documents really have: the sum of their squared lengths, halved.
         """
         return self._work.operations(batch)
 
