@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f)
 PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
 
-.PHONY: help quickstart test test-long lint rust-test python-test fmt stubs bench clean
+.PHONY: help quickstart test test-long test-next lint rust-test python-test fmt stubs bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,16 @@ rust-test: $(DEV)  ## Tests of the crates
 
 python-test: $(DEV)  ## Tests of the package
 	$(BIN)/python -m pytest -m 'not long'
+
+test-next: $(DEV)  ## The tests of training with newer torch and transformers, in an environment of its own
+	$(PYTHON) -m venv $(VENV)-next
+	$(VENV)-next/bin/python -m pip install --quiet 'torch>=2.11' 'torchvision' 'transformers>=5,<6' 'tensorboard' 'moto[s3,server]' \
+	  'pytest' 'hypothesis' 'numpy' 'pyarrow' 'pydantic>=2.7,<3' 'rich' 'ruamel.yaml' 'typer' 'torchmetrics' 'boto3' 'brotli' \
+	  'python-snappy' 'xxhash' 'zstd' 'zstandard' 'lz4' 'azure-storage-blob' 'tqdm' 'tabulate' 'psutil' 'py-cpuinfo' 'coolname' \
+	  'importlib-metadata' 'requests' 'catalogue' 'paramiko' 'google-cloud-storage' 'oci' 'torch_optimizer' 'pytorch_ranger'
+	$(VENV)-next/bin/python -m pip install --quiet --no-deps 'mosaicml==0.32.1' 'mosaicml-streaming==0.13.0' 'mosaicml-cli'
+	$(VENV)-next/bin/python -m pip install --quiet --no-deps .
+	$(VENV)-next/bin/python -m pytest -m 'not long' tests/train tests/stream
 
 test-long: $(DEV)  ## The tests that take many minutes
 	cargo test --workspace --release -- --include-ignored

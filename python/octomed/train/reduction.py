@@ -1,7 +1,7 @@
 """Gradients as means over ranks, also where the backend adds them up.
 
-FSDP2 asks for the mean of all ranks' gradients. Gloo, which runs on CPUs, takes the word and returns the sum (seen
-with torch 2.7): gradients are too large by the number of ranks, which Adam hides and clipping does not.
+FSDP2 asks for the mean of all ranks' gradients. Gloo, which runs on CPUs, takes the word and returns the sum
+(seen with torch 2.7): gradients are too large by the number of ranks, which Adam hides and clipping does not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class MeanGradients(Algorithm):
-    """Divide FSDP2's gradients by what its backend makes of a mean of ones. It has to come before clipping."""
+    """Divide FSDP2's gradients by what its backend makes of a mean of ones; before clipping."""
 
     def __init__(self) -> None:
         self.excess: float | None = None
@@ -37,12 +37,13 @@ class MeanGradients(Algorithm):
             return
         for parameter in state.model.parameters():
             if parameter.grad is not None:
-                local = parameter.grad.to_local() if isinstance(parameter.grad, DTensor) else parameter.grad
+                gradient = parameter.grad
+                local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
                 local.div_(self.excess)
 
 
 def mean_of_ones(device: torch.device) -> float:
-    """Return what the default group's backend makes of the mean of ones over ranks: 1 where it knows means."""
+    """Return what the backend makes of the mean of ones over ranks: 1 where it knows means."""
     ranks = torch.distributed.get_world_size()
     ones, result = torch.ones(ranks, device=device), torch.empty(1, device=device)
     torch.distributed.reduce_scatter_tensor(result, ones, op=torch.distributed.ReduceOp.AVG)
