@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import socket
@@ -44,12 +45,12 @@ class Ranks:
             context.Process(
                 target=_run,
                 args=(rank, number, port, self.folder.name, dict(environment or {}), function, arguments),
-                daemon=True,
             )
             for rank in range(number)
         ]
         for process in self.processes:
             process.start()
+        atexit.register(self.kill)
 
     def results(self) -> list[Any]:
         """Wait for all ranks; what a rank raises is raised here."""

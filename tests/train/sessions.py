@@ -44,6 +44,7 @@ def write_recipe(folder: Path, packed: Path | str, **changes: Any) -> Path:
             "num_workers": 1,
         },
         "optimizer": {"lr": 1e-2},
+        "scheduler": {"name": "constant_with_warmup", "t_warmup": "2ba"},
         "max_duration": f"{STEPS}ba",
         "global_train_batch_size": 4,
         "precision": "fp32",

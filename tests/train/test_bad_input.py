@@ -101,7 +101,7 @@ def test_checkpoints_of_another_recipe(packed, tmp_path):
         ranks.results()
 
 
-def test_another_run_under_the_same_address(recipe, packed, tmp_path):
+def test_another_run_under_the_same_address(recipe, tmp_path):
     """The packed run's key is part of what a checkpoint is, its address is not."""
     settings, folder = recipe(), str(tmp_path / "checkpoints")
     checkpoints.write_meaning(folder, checkpoints.meaning_of(settings, "one", 4))
@@ -120,7 +120,7 @@ def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_
     assert "octomed pack" in str(found.value)
 
 
-def test_a_store_that_goes_away(packed, store, tmp_path, monkeypatch):
+def test_a_store_that_goes_away(packed, store):
     """After the attempts that the recipe gives it, the error names the address, and how to go on."""
     remote = store.upload(packed, "octomed", "run")
     store.gone = True

@@ -21,7 +21,7 @@ from octomed.train.report import write_report
     speed=st.floats(0, 1e9),
     left=st.floats(0, 1e8) | st.just(math.inf),
 )
-def test_the_line_fits_a_terminal(step, share, loss, rate, speed, left):
+def test_the_line_fits_a_terminal(step, share, loss, rate, speed, left):  # noqa: PLR0913, PLR0917
     line = progress_line(
         step=step, share=share, loss=loss, learning_rate=rate, tokens_per_second=speed, seconds_left=left
     )
@@ -37,7 +37,9 @@ def test_the_line_says_what_it_should():
     assert line == "step 1,234   50%  loss 1.2346  lr 5.00e-05  41,234 tokens/s  1:02:03 left"
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (math.inf, "-")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (math.inf, "-")]
+)
 def test_clock(seconds, text):
     assert clock(seconds) == text
 

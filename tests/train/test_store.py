@@ -16,7 +16,9 @@ def test_training_over_s3_ends_where_a_local_run_does(packed, store, tmp_path):
     steps = {"max_duration": "4ba", "save_interval": "1ba"}
     local = run_ranks(2, train, write_recipe(tmp_path / "local", packed, **steps))[0]
     remote = store.upload(packed, "octomed", "run")
-    recipe = write_recipe(tmp_path / "store", remote, **steps, save_folder="s3://octomed/checkpoints/{run_name}")
+    recipe = write_recipe(
+        tmp_path / "store", remote, **steps, save_folder="s3://octomed/checkpoints/{run_name}"
+    )
     store.failing = 0.1
     ranks = Ranks(2, train, recipe, [], {"rank": None, "step": 2, "event": "after_forward"})
     for process in ranks.processes:

@@ -125,13 +125,11 @@ def _document_by_document(
 ) -> torch.Tensor:
     """Call scaled dot-product attention once a document: exact everywhere, and slow for many documents."""
     key, value = _as_many_heads(query, key, value)
-    edges = documents.edges
-    parts = [
-        torch.nn.functional.scaled_dot_product_attention(
-            *(part[begin:end].transpose(0, 1) for part in (query, key, value)), is_causal=True, scale=scaling
-        ).transpose(0, 1)
-        for begin, end in itertools.pairwise(edges)
-    ]
+    attend: Any = torch.nn.functional.scaled_dot_product_attention
+    parts = []
+    for begin, end in itertools.pairwise(documents.edges):
+        inside = (part[begin:end].transpose(0, 1) for part in (query, key, value))
+        parts.append(attend(*inside, is_causal=True, scale=scaling).transpose(0, 1))
     return torch.cat(parts)
 
 

@@ -105,7 +105,7 @@ def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
 
 
 def _newest(folder: str) -> tuple[str | None, list[str]]:
-    broken = []
+    broken: list[str] = []
     for name in _names(folder):
         if "://" in folder:
             return f"{folder.rstrip('/')}/{name}", broken

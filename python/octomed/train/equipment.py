@@ -71,7 +71,8 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
     RecipeError
         When one needs a package that is not installed.
     """
-    wanted, made = recipe.loggers, []
+    wanted = recipe.loggers
+    made: list[LoggerDestination] = []
     if wanted.jsonl is not None:
         made.append(MetricsLog(folder))
     if wanted.tensorboard is not None:
@@ -97,6 +98,9 @@ class UnusedParameters(Algorithm):
     """Tell Composer that DDP has to expect parameters without a gradient: a vision tower and no images."""
 
     find_unused_parameters = True
+
+    def __init__(self) -> None:
+        pass
 
     def match(self, event: Event, state: State) -> bool:
         """Never run: the property is all that counts."""

@@ -44,7 +44,8 @@ def weighted_cross_entropy(
         A number, float32 or, for float64 inputs, float64.
     """
     kind = _matmul_type(hidden)
-    return _WeightedCrossEntropy.apply(hidden, weight, targets, token_weights, tokens_at_once, kind)
+    apply: Any = _WeightedCrossEntropy.apply
+    return apply(hidden, weight, targets, token_weights, tokens_at_once, kind)
 
 
 def _matmul_type(hidden: torch.Tensor) -> torch.dtype:

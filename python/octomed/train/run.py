@@ -107,11 +107,12 @@ def make_trainer(prepared: Prepared) -> Trainer:
     reproducibility.seed_all(recipe.seed)
     load_path = _load_path(prepared)
     model = make_model(prepared)
+    evaluator = _evaluator(prepared)
     return Trainer(
         model=model,
         train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
-        eval_dataloader=_evaluator(prepared),
-        eval_interval=recipe.eval_interval,
+        eval_dataloader=evaluator,
+        eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
         schedulers=make_scheduler(recipe.scheduler),
         algorithms=equipment.make_algorithms(recipe),
@@ -160,7 +161,8 @@ def make_model(prepared: Prepared) -> OctomedModel:
 def finish(prepared: Prepared, trainer: Trainer) -> None:
     """Export the model and write the report."""
     recipe = prepared.recipe
-    trainer.close()
+    close: Any = trainer.close
+    close()
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
