@@ -128,3 +128,25 @@ def test_a_store_that_goes_away(packed, store):
         open_run(remote, attempts=1, timeout=2)
     assert remote in found.value.message
     assert "same command again" in found.value.hint
+
+
+@pytest.mark.parametrize("package", ["wandb", "mlflow"])
+def test_a_logger_whose_package_is_missing(recipe, tmp_path, package):
+    import importlib.util
+
+    from octomed.train.equipment import make_loggers
+
+    if importlib.util.find_spec(package) is not None:
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(RecipeError, match=f"needs the package `{package}`") as found:
+        make_loggers(recipe(loggers={package: {}}), tmp_path)
+    assert found.value.hint == f"pip install {package}"
+
+
+def test_a_progress_interval_that_counts_no_steps(recipe, packed, tmp_path):
+    from octomed.train.equipment import make_callbacks
+
+    settings = recipe(console_log_interval="1ep")
+    model = read_configuration(None, settings.model.config)
+    with pytest.raises(RecipeError, match="counts steps, not `1ep`"):
+        make_callbacks(settings, model, folder=tmp_path, capacity=open_run(packed).content["capacity"])

@@ -133,3 +133,17 @@ def test_attention_refuses_a_mask_and_rows():
 
 def test_the_self_test_looks_at_documents_of_different_lengths():
     assert len(set(LENGTHS)) == len(LENGTHS) >= 3
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_gpu_s_kernel_keeps_documents_apart(family):
+    network = PackedNetwork(tiny.fresh_model(family).language_model).eval().cuda()
+
+    @torch.no_grad()
+    def forward(batch):
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            return network(batch, want="logits")
+
+    rows = tiny.rows_of(family)
+    assert check_isolation(forward, vocabulary=VOCABULARY, rows=rows, device="cuda") <= 2e-2

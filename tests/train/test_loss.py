@@ -11,7 +11,8 @@ from . import tiny
 
 pytest.importorskip("composer")
 
-from octomed.train.loss import weighted_cross_entropy
+from octomed.errors import RecipeError
+from octomed.train.loss import choose_implementation, liger_cross_entropy, weighted_cross_entropy
 from octomed.train.network import PackedNetwork, loss_units
 
 EXACT = {torch.float64: 1e-12, torch.float32: 1e-6}
@@ -110,3 +111,24 @@ def test_a_batch_with_nothing_to_learn_has_loss_zero_and_gradients_zero():
     gradients_of = [parameter.grad for parameter in network.parameters() if parameter.requires_grad]
     assert all(gradient is not None and not gradient.any() for gradient in gradients_of)
     network.zero_grad()
+
+
+@pytest.mark.parametrize(
+    ("device", "weighting", "lack"),
+    [("cpu", "token", "a GPU"), ("cuda", "trace", "`loss.weight: token`")],
+)
+def test_liger_is_refused_where_it_cannot_run(device, weighting, lack):
+    assert choose_implementation("auto", device, weighting) == "torch"
+    assert choose_implementation("torch", device, weighting) == "torch"
+    with pytest.raises(RecipeError, match=lack):
+        choose_implementation("liger", device, weighting)
+
+
+@pytest.mark.gpu
+def test_liger_equals_torch():
+    pytest.importorskip("liger_kernel")
+    hidden, weight, targets, _ = (part.cuda() for part in inputs(64, 300, torch.float32, 8))
+    ours = gradients(weighted_cross_entropy, hidden, weight, targets, torch.ones(64, device="cuda"))
+    theirs = gradients(liger_cross_entropy, hidden, weight, targets)
+    for one, other in zip(ours, theirs, strict=True):
+        assert (one - other).norm() <= 1e-3 * other.norm()

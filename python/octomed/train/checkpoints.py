@@ -122,7 +122,8 @@ def _names(folder: str) -> list[str]:
         names = [path.name for path in Path(folder).iterdir()] if Path(folder).is_dir() else []
     else:
         prefix = parse_uri(folder)[2].rstrip("/") + "/"
-        names = [key.removeprefix(prefix).split("/")[0] for key in store.list_objects(prefix)]
+        keys = [key.removeprefix(prefix) for key in store.list_objects(prefix)]
+        names = [key.removesuffix("/.metadata") for key in keys]
     numbered = {}
     for name in names:
         matched = _WHOLE.fullmatch(name) or _SHARDED.fullmatch(name)

@@ -7,9 +7,14 @@ each token has a weight of its own. Unsupervised tokens get no logits.
 
 from __future__ import annotations
 
-from typing import Any
+import importlib.util
+from typing import Any, Literal
 
 import torch
+
+from octomed.errors import RecipeError
+
+Implementation = Literal["auto", "torch", "liger"]
 
 IGNORED = -100
 """Label of a token that is not learned."""
@@ -46,6 +51,51 @@ def weighted_cross_entropy(
     kind = _matmul_type(hidden)
     apply: Any = _WeightedCrossEntropy.apply
     return apply(hidden, weight, targets, token_weights, tokens_at_once, kind)
+
+
+def choose_implementation(wanted: Implementation, device: str, weighting: str) -> Literal["torch", "liger"]:
+    """Return what computes the loss.
+
+    Parameters
+    ----------
+    wanted
+        Of the recipe.
+    device
+        `cpu` or `cuda`.
+    weighting
+        `token` or `trace`; Liger's kernel knows no weights of tokens.
+
+    Raises
+    ------
+    RecipeError
+        When Liger is asked for where it cannot run.
+    """
+    lacks = []
+    if device != "cuda":
+        lacks.append("a GPU")
+    if importlib.util.find_spec("liger_kernel") is None:
+        lacks.append("the package `liger-kernel`")
+    if weighting != "token":
+        lacks.append("`loss.weight: token`")
+    if wanted == "liger" and lacks:
+        raise RecipeError(
+            f"`loss.implementation: liger` needs {' and '.join(lacks)}", "write `auto`, or `torch`"
+        )
+    return "torch" if wanted == "torch" or lacks else "liger"
+
+
+def liger_cross_entropy(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Return the sum of each token's cross entropy by Liger's fused kernel.
+
+    Parameters
+    ----------
+    hidden, weight, targets
+        As for `weighted_cross_entropy`, on a GPU.
+    """
+    from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss  # noqa: PLC0415 an extra of GPU machines
+
+    kind = _matmul_type(hidden)
+    return LigerFusedLinearCrossEntropyLoss(reduction="sum")(weight.to(kind), hidden.to(kind), targets)
 
 
 def _matmul_type(hidden: torch.Tensor) -> torch.dtype:

@@ -50,15 +50,19 @@ class OctomedModel(ComposerModel):
         Made by `octomed.train.build.build_model`.
     weighting
         What the loss is a mean over: ``token`` or ``trace``.
-    tokens_at_once
-        Tokens whose logits exist at the same time.
+    **loss
+        Further settings of `PackedNetwork`.
     """
 
     def __init__(
-        self, language_model: PreTrainedModel, *, weighting: Weighting = "token", tokens_at_once: int = 1024
+        self,
+        language_model: PreTrainedModel,
+        *,
+        weighting: Weighting = "token",
+        **loss: Any,  # noqa: ANN401 those of the network
     ) -> None:
         super().__init__()
-        self.network = PackedNetwork(language_model, weighting=weighting, tokens_at_once=tokens_at_once)
+        self.network = PackedNetwork(language_model, weighting=weighting, **loss)
         self._work = _Work(language_model)
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from octomed.train import attention
-from octomed.train.loss import IGNORED, weighted_cross_entropy
+from octomed.train.loss import IGNORED, liger_cross_entropy, weighted_cross_entropy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,16 +32,24 @@ class PackedNetwork(torch.nn.Module):
         What the loss is a mean over.
     tokens_at_once
         Tokens whose logits exist at the same time.
+    implementation
+        Of the loss: ``torch``, or ``liger``, which takes neither weights nor a CPU.
     """
 
     def __init__(
-        self, language_model: PreTrainedModel, *, weighting: Weighting = "token", tokens_at_once: int = 1024
+        self,
+        language_model: PreTrainedModel,
+        *,
+        weighting: Weighting = "token",
+        tokens_at_once: int = 1024,
+        implementation: Literal["torch", "liger"] = "torch",
     ) -> None:
         super().__init__()
         attention.register()
         self.language_model = language_model
         self.weighting: Weighting = weighting
         self.tokens_at_once = tokens_at_once
+        self.implementation = implementation
         self.layer_type = type(decoder(language_model).layers[0])
 
     def forward(self, batch: Mapping[str, Any], *, want: str = "loss") -> torch.Tensor:
@@ -86,9 +94,12 @@ class PackedNetwork(torch.nn.Module):
     def _total_loss(self, hidden: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         targets = batch["labels"][0, 1:]
         learned = torch.nonzero(targets != IGNORED)[:, 0]
+        matrix = self.language_model.lm_head.weight
+        if self.implementation == "liger":
+            return liger_cross_entropy(hidden[learned], matrix, targets[learned])
         return weighted_cross_entropy(
             hidden[learned],
-            self.language_model.lm_head.weight,
+            matrix,
             targets[learned],
             self._token_weights(batch, hidden)[learned + 1],
             tokens_at_once=self.tokens_at_once,

@@ -15,21 +15,18 @@ from octomed.recipe.paths import absolute, expand
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.train.schema import (
     Algorithms,
-    Callbacks,
     Dataset,
     Fsdp,
     GradientClipping,
     Loader,
-    Loggers,
     Loss,
     Model,
     Optimizer,
     Scheduler,
-    SpeedMonitor,
     Tokenizer,
-    TraceLog,
     TrainRecipe,
 )
+from octomed.train.schema_watch import Callbacks, Loggers, SpeedMonitor, TraceLog
 
 if TYPE_CHECKING:
     import os

@@ -2,62 +2,32 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from composer import Evaluator, Trainer
-from composer.utils import dist, get_device, reproducibility
+from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
 from octomed.errors import RecipeError
 from octomed.pipeline.storage import write_json
-from octomed.stream import open_run
-from octomed.train import attention, checkpoints, equipment, steps
+from octomed.train import attention, checkpoints, equipment
 from octomed.train.batches import data_spec
-from octomed.train.build import build_model, freeze_vision, read_configuration
-from octomed.train.data import Batching, batching_of, check_run, make_loader
+from octomed.train.build import build_model, freeze_vision
+from octomed.train.data import make_loader
 from octomed.train.export import export_model
+from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer, make_scheduler
+from octomed.train.prepare import Prepared, prepare, say
 from octomed.train.report import write_report
-from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
-
-    from octomed.stream import Run
     from octomed.train.schema import TrainRecipe
 
 RUN_FILE = "train.json"
 """What a run's folder says of itself: its recipe, and the packed run it read."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """What a recipe stands for, before anything large is made.
-
-    Attributes
-    ----------
-    recipe
-        The recipe, folders filled in.
-    packed
-        The packed run.
-    configuration
-        Of the model.
-    batching
-        Packs a step.
-    folder
-        Of logs, trace ids and report.
-    """
-
-    recipe: TrainRecipe
-    packed: Run
-    configuration: PretrainedConfig
-    batching: Batching
-    folder: Path
 
 
 def train(recipe: TrainRecipe) -> Trainer:
@@ -80,25 +50,12 @@ def train(recipe: TrainRecipe) -> Trainer:
     """
     prepared = prepare(recipe)
     trainer = make_trainer(prepared)
+    if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
+        trainer.eval()
     if trainer.state.timestamp < trainer.state.max_duration:
         trainer.fit()
     finish(prepared, trainer)
     return trainer
-
-
-def prepare(recipe: TrainRecipe) -> Prepared:
-    """Check a recipe against the packed run and the model, and work out the packs a step."""
-    recipe = _filled_in(recipe)
-    share_endpoint()
-    device = get_device(None)
-    dist.initialize_dist(device)
-    chosen = recipe.train_loader.dataset
-    packed = open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
-    source = recipe.model.pretrained_model_name_or_path
-    configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    check_run(recipe, packed, configuration)
-    batching = _batching(recipe, packed)
-    return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
 
 
 def make_trainer(prepared: Prepared) -> Trainer:
@@ -145,8 +102,12 @@ def make_model(prepared: Prepared) -> OctomedModel:
     source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
     language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
     frozen = 0 if recipe.model.freeze_vision is False else freeze_vision(language_model)
+    loss = recipe.loss
     model = OctomedModel(
-        language_model, weighting=recipe.loss.weight, tokens_at_once=recipe.loss.tokens_at_once
+        language_model,
+        weighting=loss.weight,
+        tokens_at_once=loss.tokens_at_once,
+        implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
     if recipe.model.activation_checkpointing:
         _checkpoint_activations(model)
@@ -170,32 +131,6 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
         say(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         say(f"report: {write_report(prepared.folder, recipe.run_name)}")
-
-
-def say(text: str) -> None:
-    """Print a line to standard error, on the first rank."""
-    if dist.get_global_rank() == 0:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 what a user watches
-
-
-def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
-    names = ("run_folder", "save_folder", "export_folder")
-    given = {name: getattr(recipe, name) for name in names}
-    filled = {name: text.replace("{run_name}", recipe.run_name) for name, text in given.items() if text}
-    return recipe.model_copy(update=filled)
-
-
-def _batching(recipe: TrainRecipe, packed: Run) -> Batching:
-    names = packed.choose(recipe.train_loader.dataset.streams, recipe.train_loader.dataset.split)
-    ranks = dist.get_world_size()
-    counts = steps.traces_of_packs(packed, names)
-    if recipe.global_train_batch_samples is not None:
-        size = steps.step_size(counts, recipe.global_train_batch_samples, ranks)
-    else:
-        assert recipe.global_train_batch_size is not None
-        size = steps.spread(counts, recipe.global_train_batch_size)
-    say(str(size))
-    return batching_of(size.packs, ranks)
 
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
