@@ -89,6 +89,11 @@ class Store:
 
         return boto3.client("s3", endpoint_url=self.address, region_name="us-east-1")
 
+    def keys(self, bucket: str, ending: str) -> list[str]:
+        """Names of a bucket's objects that end so."""
+        listed = self.client().list_objects_v2(Bucket=bucket).get("Contents", [])
+        return [entry["Key"] for entry in listed if entry["Key"].endswith(ending)]
+
     def upload(self, folder: Path, bucket: str, prefix: str) -> str:
         client = self.client()
         client.create_bucket(Bucket=bucket)

@@ -76,6 +76,13 @@ def train(path: Path, overrides: list[str] = (), kill: dict[str, Any] | None = N
     return {"weights": {name: value.clone() for name, value in weights.items()}}
 
 
+def command(arguments: list[str]) -> int:
+    """What `train.py` does, in a rank: the exit code."""
+    from octomed.train.main import main
+
+    return main(arguments)
+
+
 def _killer(kill: dict[str, Any]) -> Any:
     from composer.core import Callback
 

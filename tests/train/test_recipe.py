@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,24 @@ def test_the_engine_imports_nothing_of_training():
         "assert not {'torch', 'composer', 'streaming', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def keys_of(model) -> set[str]:
+    from pydantic import BaseModel
+
+    keys = set()
+    for name, field in model.model_fields.items():
+        keys.add(name)
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                keys |= keys_of(kind)
+    return keys
+
+
+def test_every_key_is_documented():
+    from octomed.train.schema import TrainRecipe
+
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    pattern = r"`([a-z_]+\.)*{}(\.[a-z_.]+)?`"
+    missing = [key for key in sorted(keys_of(TrainRecipe)) if not re.search(pattern.format(key), text)]
+    assert missing == []

@@ -20,7 +20,8 @@ def test_an_unfrozen_tower_without_images_keeps_its_weights(packed, tmp_path, sh
     path = write_recipe(
         tmp_path,
         packed,
-        max_duration="2ba",
+        max_duration="3ba",
+        scheduler={"name": "constant_with_warmup", "t_warmup": "0ba"},
         fsdp_config=sharding,
         optimizer={"lr": 1e-2, "weight_decay": 0.5},
         save_folder=None,

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streaming import StreamingDataLoader
-
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
-from octomed.stream import Collator, PackedDataset
+from octomed.stream import Collator
 from octomed.train.build import VISION_LANGUAGE, text_configuration
+from octomed.train.failures import TellingDataset, TellingLoader
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -55,7 +54,7 @@ def batching_of(packs: int, ranks: int) -> Batching:
 
 def make_loader(
     settings: Loader, packs: int, configuration: PretrainedConfig, *, quiet: bool = False
-) -> StreamingDataLoader:
+) -> TellingLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
 
     Parameters
@@ -70,7 +69,7 @@ def make_loader(
         Print nothing about repeated packs.
     """
     chosen = settings.dataset
-    dataset = PackedDataset(
+    dataset = TellingDataset(
         chosen.remote,
         batch_size=packs,
         streams=chosen.streams,
@@ -88,7 +87,7 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
-    return StreamingDataLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
+    return TellingLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
 
 
 def collator_of(configuration: PretrainedConfig) -> Collator:

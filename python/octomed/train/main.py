@@ -44,9 +44,18 @@ def _train(arguments: Sequence[str]) -> None:
     from octomed.train.recipe import load_train_recipe  # noqa: PLC0415 a wrong recipe is told without torch
 
     recipe = load_train_recipe(arguments[0], arguments[1:])
-    from octomed.train.run import train  # noqa: PLC0415 takes ten seconds
+    from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
+    from octomed.train.run import train  # noqa: PLC0415 as above
 
-    train(recipe)
+    try:
+        train(recipe)
+    except OctomedError:
+        raise
+    except Exception as error:
+        failure = storage_failure(error)
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def _show(error: OctomedError, arguments: Sequence[str]) -> None:

@@ -164,12 +164,18 @@ class ProgressLine(Callback):
         self.every = every
         self.began = time.perf_counter()
         self.first = self.tokens = 0
+        self.learning_rate = 0.0
 
     def fit_start(self, state: State, logger: Logger) -> None:
         """Start the clock."""
         del logger
         self.began = time.perf_counter()
         self.first, self.tokens = state.timestamp.batch.value, state.timestamp.token.value
+
+    def batch_start(self, state: State, logger: Logger) -> None:
+        """Keep the step's learning rate: at its end the optimizer holds the next one's."""
+        del logger
+        self.learning_rate = state.optimizers[0].param_groups[0]["lr"]
 
     def batch_end(self, state: State, logger: Logger) -> None:
         """Print the line."""
@@ -182,7 +188,7 @@ class ProgressLine(Callback):
                 step=step,
                 share=float(elapsed.value) if elapsed else 0.0,
                 loss=_loss(state),
-                learning_rate=state.schedulers[0].get_last_lr()[0],
+                learning_rate=self.learning_rate,
                 tokens_per_second=(state.timestamp.token.value - self.tokens) / seconds,
                 seconds_left=_left(elapsed.value if elapsed else 0.0, step, self.first, seconds),
             )
