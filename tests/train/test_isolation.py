@@ -7,6 +7,8 @@ import torch
 from octomed.errors import InternalError
 
 from . import tiny
+from .ranks import Ranks
+from .sessions import leaking_command, write_recipe
 
 pytest.importorskip("composer")
 
@@ -133,6 +135,17 @@ def test_attention_refuses_a_mask_and_rows():
 
 def test_the_self_test_looks_at_documents_of_different_lengths():
     assert len(set(LENGTHS)) == len(LENGTHS) >= 3
+
+
+@pytest.mark.parametrize("sharding", [None, {}], ids=["ddp", "fsdp"])
+def test_a_model_that_leaks_is_not_trained(packed, tmp_path, sharding):
+    """Not one step: the run ends with exit code 70 and says why."""
+    recipe = write_recipe(tmp_path, packed, fsdp_config=sharding)
+    ranks = Ranks(2, leaking_command, [str(recipe)])
+    assert ranks.results() == [70, 70]
+    assert "error: the start-up self-test of packing failed: changing document 0" in ranks.said()
+    assert not list((tmp_path / "run").glob("traces-rank*"))
+    assert not list(tmp_path.glob("checkpoints/ep*"))
 
 
 @pytest.mark.gpu
