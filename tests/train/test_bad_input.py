@@ -120,7 +120,7 @@ def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_
     said = ranks.said()
     assert "error: shard `" in said
     assert "shard.00001.mds.zstd` is missing" in said
-    assert "hint: `octomed pack" in said
+    assert "hint: delete it and run `octomed pack" in said
     assert f"resume: composer -n 1 train.py {path} autoresume=true" in said
 
 
@@ -154,3 +154,14 @@ def test_a_progress_interval_that_counts_no_steps(recipe, packed, tmp_path):
     model = read_configuration(None, settings.model.config)
     with pytest.raises(RecipeError, match="counts steps, not `1ep`"):
         make_callbacks(settings, model, folder=tmp_path, capacity=open_run(packed).content["capacity"])
+
+
+def test_mixed_precision_without_a_gpu(recipe):
+    import torch
+    from octomed.train.prepare import prepare
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(RecipeError, match="`precision: amp_bf16` needs a GPU") as found:
+        prepare(recipe(precision="amp_bf16"))
+    assert "fp32" in found.value.hint

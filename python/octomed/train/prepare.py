@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from composer.utils import dist, get_device
 
+from octomed.errors import RecipeError
 from octomed.stream import open_run
 from octomed.train import steps
 from octomed.train.build import read_configuration
@@ -52,6 +53,9 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     recipe = _filled_in(recipe)
     share_endpoint()
     device = get_device(None)
+    if recipe.precision == "amp_bf16" and device.name == "cpu":
+        hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
+        raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
     chosen = recipe.train_loader.dataset
     packed = open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
