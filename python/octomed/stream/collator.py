@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Pack = Mapping[str, Any]
 
 _COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
-_POSITION_ROWS = {"text": 1, "mrope": 4}
+_POSITIONS = ("text", "mrope")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Collator:
 
     def __post_init__(self) -> None:
         """Refuse what no model has."""
-        if self.positions not in _POSITION_ROWS:
+        if self.positions not in _POSITIONS:
             raise RecipeError(f"positions `{self.positions}` are none", "choose `text` or `mrope`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
@@ -82,25 +82,21 @@ class Collator:
             "packs": torch.empty((len(rows), 2), dtype=torch.int64),
             "input_ids": torch.empty((1, tokens), dtype=torch.int64),
             "labels": torch.empty((1, tokens), dtype=torch.int64),
-            "position_ids": torch.empty((1, tokens), dtype=torch.int64),
+            "position_ids": torch.empty(self._position_shape(tokens), dtype=torch.int64),
             "cu_seqlens": torch.empty(documents + 1, dtype=torch.int32),
             "trace_ids": torch.empty(documents, dtype=torch.int64),
             "supervised_tokens": torch.empty(documents, dtype=torch.int64),
         }
-        buffers = [tensor.numpy() for tensor in batch.values()]
-        batch["max_length"] = _octomed.fill_batch(rows, _flat(buffers), self.vocabulary_size)
-        if self.positions == "mrope":
-            batch["position_ids"] = batch["position_ids"].expand(_POSITION_ROWS["mrope"], 1, tokens)
+        packs_buffer, *others = (tensor.numpy() for tensor in batch.values())
+        buffers = (packs_buffer, *(buffer.reshape(-1) for buffer in others))
+        batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)
         if self.transformers_lengths:
             batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
             batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
         return batch
 
-
-def _flat(buffers: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """Drop the batch dimension of what the engine sees as one row of tokens."""
-    packs, input_ids, labels, position_ids, *others = buffers
-    return packs, input_ids[0], labels[0], position_ids, *others
+    def _position_shape(self, tokens: int) -> tuple[int, ...]:
+        return (1, tokens) if self.positions == "text" else (4, 1, tokens)
 
 
 def _columns(number: int, pack: Pack) -> tuple[NDArray[Any], ...]:
@@ -112,7 +108,7 @@ def _columns(number: int, pack: Pack) -> tuple[NDArray[Any], ...]:
             raise DataError(
                 f"`{name}` of sample {number} of the batch is no array of {np.dtype(dtype)}", _HINT
             )
-    return tuple(np.require(pack[name], requirements="CA") for name in _COLUMNS)
+    return tuple(np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
 
 
 _HINT = "batches are made of the samples of a `PackedDataset`"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OF_A_PROCESS = ("_iterator", "_executor", "_event", "_failure", "_cache_filelock")
 
 
-class FailingDataset(StreamingDataset):  # type: ignore[misc]  # Streaming has no types
+class FailingDataset(StreamingDataset):
     """A `StreamingDataset` whose end of an epoch is the end, and whose failures are told.
 
     Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,

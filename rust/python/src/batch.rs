@@ -21,7 +21,7 @@ type Buffers<'py> = (
     PyReadwriteArray2<'py, i64>,
     PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i64>,
-    PyReadwriteArray2<'py, i64>,
+    PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i32>,
     PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i64>,
