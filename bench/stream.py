@@ -1,8 +1,8 @@
 """Tokens a second of a loader process: our data set and collator beside Streaming's with a NumPy collator.
 
 One run on one machine over the same warm local shards: `PackedDataset` with `Collator`, and a stock
-`StreamingDataset` over one stream with the collator that one would write in NumPy. Both read in this process, and in
-one loader worker.
+`StreamingDataset` over one stream with the collator that one would write in NumPy. Both read in this process,
+and in one loader worker.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from bench.compare.machine import describe
 from octomed.mds import MDSWriter
 from octomed.stream import Collator, PackedDataset
 from streaming import StreamingDataset
 from torch.utils.data import DataLoader
-
-from bench.compare.machine import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,14 +111,18 @@ def tokens_a_second(loader: DataLoader[Any]) -> float:
 
 
 def contestants(run: Path, cache: Path, batch: int) -> dict[str, Callable[[int], DataLoader[Any]]]:
-    """Loaders with a number of workers, by name."""
-    ours = PackedDataset(run, batch_size=batch, cache=cache, quiet=True)
-    stock = StreamingDataset(
-        local=str(run / STREAM), batch_size=batch, shuffle=True, num_canonical_nodes=24, shuffle_seed=9176
-    )
+    """Loaders with a number of workers, by name, each new: stock data sets fork only before use."""
 
-    def loader(dataset: Any, collate: Any) -> Callable[[int], DataLoader[Any]]:
-        return lambda workers: DataLoader(dataset, batch, num_workers=workers, collate_fn=collate)
+    def ours() -> Any:
+        return PackedDataset(run, batch_size=batch, cache=cache, quiet=True)
+
+    def stock() -> Any:
+        return StreamingDataset(
+            local=str(run / STREAM), batch_size=batch, shuffle=True, num_canonical_nodes=24, shuffle_seed=9176
+        )
+
+    def loader(dataset: Callable[[], Any], collate: Any) -> Callable[[int], DataLoader[Any]]:
+        return lambda workers: DataLoader(dataset(), batch, num_workers=workers, collate_fn=collate)
 
     return {
         "octomed": loader(ours, Collator()),

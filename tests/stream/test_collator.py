@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed.errors import DataError, RecipeError
 from octomed.stream import Collator, PackedDataset
@@ -75,6 +75,7 @@ def slow_batch(rows: list[Pack]) -> dict[str, Any]:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(packs(), min_size=1, max_size=3))
 def test_a_batch_is_what_the_slow_collator_makes(rows):
     slow = slow_batch(rows)
@@ -117,6 +118,7 @@ def test_types_shapes_and_order_are_those_of_the_contract(packed):
 
 
 @pytest.mark.parametrize("version", ["qwen2_5_vl", "qwen3_vl"])
+@settings(deadline=None)
 @given(rows=st.lists(packs(), min_size=1, max_size=2))
 def test_positions_are_those_of_transformers_for_each_document(version, rows):
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel, Qwen3VLConfig, Qwen3VLModel
@@ -172,14 +174,31 @@ SPOILED = {
 }
 
 
+@pytest.fixture(scope="module")
+def two_packs(packed, tmp_path_factory) -> list[Pack]:
+    dataset = PackedDataset(packed, batch_size=1, quiet=True, cache=tmp_path_factory.mktemp("cache"))
+    return [dataset[0], dataset[1]]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("case", SPOILED)
-def test_what_is_no_pack_is_refused(packed, case):
+def test_what_is_no_pack_is_refused(two_packs, case, workers):
     spoil, words = SPOILED[case]
-    rows = list(PackedDataset(packed, batch_size=1, quiet=True))[:2]
-    rows = [{name: np.array(value) for name, value in row.items()} for row in rows]
+    rows = [{name: np.array(value) for name, value in row.items()} for row in two_packs]
     spoil(rows[1])
+    collator = Collator(vocabulary_size=259)
     with pytest.raises(DataError, match=words):
-        Collator(vocabulary_size=259)(rows)
+        list(DataLoader(rows, batch_size=2, num_workers=workers, collate_fn=collator))
+
+
+def test_a_batch_of_a_worker_is_the_plain_dict(two_packs):
+    here, there = (
+        next(iter(DataLoader(two_packs, batch_size=2, num_workers=workers, collate_fn=Collator())))
+        for workers in (0, 1)
+    )
+    assert type(there) is dict
+    assert list(there) == list(here)
+    assert all(np.array_equal(there[name], here[name]) for name in here)
 
 
 def test_scattered_arrays_are_taken_too(packed):

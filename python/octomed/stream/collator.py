@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
+from octomed.stream.parcel import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pack = Mapping[str, Any]
+    Columns = tuple[NDArray[Any], ...]
 
 _COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
-_POSITIONS = ("text", "mrope")
+_POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
 
 
 @dataclass(frozen=True)
@@ -70,36 +72,40 @@ class Collator:
 
     def __post_init__(self) -> None:
         """Refuse what no model has."""
-        if self.positions not in _POSITIONS:
+        if self.positions not in _POSITION_ROWS:
             raise RecipeError(f"positions `{self.positions}` are none", "choose `text` or `mrope`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
-        """Make the batch of some packs."""
+        """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
         rows = [_columns(number, pack) for number, pack in enumerate(packs)]
-        tokens = sum(len(row[0]) for row in rows)
-        documents = sum(len(row[1]) for row in rows)
+        if torch.utils.data.get_worker_info() is None:
+            return self.batch(rows)
+        _octomed.check_packs(rows, self.vocabulary_size)
+        return cast("dict[str, Any]", Parcel(self, rows))
+
+    def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
+        """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
+        tokens = sum(len(ids) for ids, *_ in rows)
+        documents = sum(len(lengths) for _, lengths, *_ in rows)
         batch: dict[str, Any] = {
             "packs": torch.empty((len(rows), 2), dtype=torch.int64),
             "input_ids": torch.empty((1, tokens), dtype=torch.int64),
             "labels": torch.empty((1, tokens), dtype=torch.int64),
-            "position_ids": torch.empty(self._position_shape(tokens), dtype=torch.int64),
+            "position_ids": torch.empty((*_POSITION_ROWS[self.positions], 1, tokens), dtype=torch.int64),
             "cu_seqlens": torch.empty(documents + 1, dtype=torch.int32),
             "trace_ids": torch.empty(documents, dtype=torch.int64),
             "supervised_tokens": torch.empty(documents, dtype=torch.int64),
         }
-        packs_buffer, *others = (tensor.numpy() for tensor in batch.values())
-        buffers = (packs_buffer, *(buffer.reshape(-1) for buffer in others))
+        packs, *others = (tensor.numpy() for tensor in batch.values())
+        buffers = (packs, *(buffer.reshape(-1) for buffer in others))
         batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)
         if self.transformers_lengths:
             batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
             batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
         return batch
 
-    def _position_shape(self, tokens: int) -> tuple[int, ...]:
-        return (1, tokens) if self.positions == "text" else (4, 1, tokens)
 
-
-def _columns(number: int, pack: Pack) -> tuple[NDArray[Any], ...]:
+def _columns(number: int, pack: Pack) -> Columns:
     """Return the columns that a batch is made of, as aligned arrays."""
     if not isinstance(pack, dict) or not _COLUMNS.keys() <= pack.keys():
         raise DataError(f"sample {number} of the batch is not a pack: it has no {_missing(pack)}", _HINT)
