@@ -274,6 +274,9 @@ __version__: str
 def buckets(edges: Any, capacity: Any) -> Any:
     """Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle."""
 
+def check_packs(rows: Any, vocabulary: Any) -> Any:
+    """Checks what `fill_batch` would refuse of `rows`."""
+
 def check_shard(folder: Any, shard: Any, vocabulary_size: Any, capacity: Any) -> Any:
     """Checks every pack of a shard: faults, packs, tokens, and ids and lengths of its traces."""
 

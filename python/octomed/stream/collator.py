@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
+from octomed.stream.parcel import Parcel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pack = Mapping[str, Any]
+    Columns = tuple[NDArray[Any], ...]
 
 _COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
-_POSITION_ROWS = {"text": 1, "mrope": 4}
+_POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
 
 
 @dataclass(frozen=True)
@@ -74,36 +76,36 @@ class Collator:
             raise RecipeError(f"positions `{self.positions}` are none", "choose `text` or `mrope`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
-        """Make the batch of some packs."""
+        """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
         rows = [_columns(number, pack) for number, pack in enumerate(packs)]
-        tokens = sum(len(row[0]) for row in rows)
-        documents = sum(len(row[1]) for row in rows)
+        if torch.utils.data.get_worker_info() is None:
+            return self.batch(rows)
+        _octomed.check_packs(rows, self.vocabulary_size)
+        return cast("dict[str, Any]", Parcel(self, rows))
+
+    def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
+        """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
+        tokens = sum(len(ids) for ids, *_ in rows)
+        documents = sum(len(lengths) for _, lengths, *_ in rows)
         batch: dict[str, Any] = {
             "packs": torch.empty((len(rows), 2), dtype=torch.int64),
             "input_ids": torch.empty((1, tokens), dtype=torch.int64),
             "labels": torch.empty((1, tokens), dtype=torch.int64),
-            "position_ids": torch.empty((1, tokens), dtype=torch.int64),
+            "position_ids": torch.empty((*_POSITION_ROWS[self.positions], 1, tokens), dtype=torch.int64),
             "cu_seqlens": torch.empty(documents + 1, dtype=torch.int32),
             "trace_ids": torch.empty(documents, dtype=torch.int64),
             "supervised_tokens": torch.empty(documents, dtype=torch.int64),
         }
-        buffers = [tensor.numpy() for tensor in batch.values()]
-        batch["max_length"] = _octomed.fill_batch(rows, _flat(buffers), self.vocabulary_size)
-        if self.positions == "mrope":
-            batch["position_ids"] = batch["position_ids"].expand(_POSITION_ROWS["mrope"], 1, tokens)
+        packs, *others = (tensor.numpy() for tensor in batch.values())
+        buffers = (packs, *(buffer.reshape(-1) for buffer in others))
+        batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)
         if self.transformers_lengths:
             batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
             batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
         return batch
 
 
-def _flat(buffers: list[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-    """Drop the batch dimension of what the engine sees as one row of tokens."""
-    packs, input_ids, labels, position_ids, *others = buffers
-    return packs, input_ids[0], labels[0], position_ids, *others
-
-
-def _columns(number: int, pack: Pack) -> tuple[NDArray[Any], ...]:
+def _columns(number: int, pack: Pack) -> Columns:
     """Return the columns that a batch is made of, as aligned arrays."""
     if not isinstance(pack, dict) or not _COLUMNS.keys() <= pack.keys():
         raise DataError(f"sample {number} of the batch is not a pack: it has no {_missing(pack)}", _HINT)
@@ -112,7 +114,7 @@ def _columns(number: int, pack: Pack) -> tuple[NDArray[Any], ...]:
             raise DataError(
                 f"`{name}` of sample {number} of the batch is no array of {np.dtype(dtype)}", _HINT
             )
-    return tuple(np.require(pack[name], requirements="CA") for name in _COLUMNS)
+    return tuple(np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
 
 
 _HINT = "batches are made of the samples of a `PackedDataset`"

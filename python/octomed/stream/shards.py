@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 
 
-class CachedStream(Stream):  # type: ignore[misc]  # Streaming has no types
+class CachedStream(Stream):
     """A stream whose shards are checked, unpacked, and kept in a cache folder.
 
     Files appear in the cache under their final name when they are whole, so several runs on one machine may

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 _OF_A_PROCESS = ("_iterator", "_executor", "_event", "_failure", "_cache_filelock")
 
 
-class FailingDataset(StreamingDataset):  # type: ignore[misc]  # Streaming has no types
+_AHEAD = 512
+
+
+class FailingDataset(StreamingDataset):
     """A `StreamingDataset` whose end of an epoch is the end, and whose failures are told.
 
     Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,
@@ -61,6 +64,8 @@ class FailingDataset(StreamingDataset):  # type: ignore[misc]  # Streaming has n
 
     def prepare_shard(self, shard_id: int, blocking: bool = True) -> None:
         """Bring a shard into the cache; when that fails, others may try."""
+        if not blocking and self._shard_states[shard_id] == _ShardState.LOCAL:
+            return  # were it gone, whoever reads a pack of it would bring it again
         try:
             super().prepare_shard(shard_id, blocking)
         except BaseException:
@@ -68,24 +73,19 @@ class FailingDataset(StreamingDataset):  # type: ignore[misc]  # Streaming has n
             raise
 
     def _ready_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
-        """Follow the shards that stand, sample by sample."""
-        while not it.should_exit() and not self._event.is_set() and it.ready_index < it.total:
-            if self.predownload is not None and it.ready_index - it.yield_index > self.predownload:
-                sleep(TICK)
-                continue
-            sample = it.sample_ids[it.ready_index]
-            if sample != -1:
-                self._wait_for(self.spanner[sample][0])
-            it.ready_index += 1
-        it.on_exit()
+        """Follow the shards that stand, sample by sample.
 
-    def _wait_for(self, shard_id: int) -> None:
-        """Wait until a shard stands; bring it when the worker that was at it failed, or it was evicted."""
-        while not self._event.is_set():
-            state = self._shard_states[shard_id]
-            if state == _ShardState.LOCAL:
-                return
-            if state == _ShardState.REMOTE:
-                self.prepare_shard(shard_id, blocking=False)
+        Over shards that stand it runs further ahead than shards are fetched: a reader that has caught up
+        sleeps for a tick, in which it could read hundreds of packs.
+        """
+        while not it.should_exit() and not self._event.is_set() and it.ready_index < it.total:
+            sample = it.sample_ids[it.ready_index]
+            ahead = it.ready_index - it.yield_index
+            state = _ShardState.LOCAL if sample == -1 else self._shard_states[self.spanner[sample][0]]
+            if state == _ShardState.LOCAL and ahead < max(_AHEAD, self.predownload or 0):
+                it.ready_index += 1
+            elif state == _ShardState.REMOTE and ahead <= (self.predownload or ahead):
+                self.prepare_shard(self.spanner[sample][0], blocking=False)
             else:
                 sleep(TICK)
+        it.on_exit()

@@ -21,7 +21,7 @@ type Buffers<'py> = (
     PyReadwriteArray2<'py, i64>,
     PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i64>,
-    PyReadwriteArray2<'py, i64>,
+    PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i32>,
     PyReadwriteArray1<'py, i64>,
     PyReadwriteArray1<'py, i64>,
@@ -62,6 +62,21 @@ fn fill_batch<'py>(
     leave(py, || batch.fill(&rows, vocabulary).map_err(refuse))
 }
 
+/// Checks what `fill_batch` would refuse of `rows`.
+#[pyfunction]
+#[pyo3(signature = (rows, vocabulary))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn check_packs<'py>(
+    py: Python<'py>,
+    rows: Vec<Columns<'py>>,
+    vocabulary: Option<u32>,
+) -> PyResult<()> {
+    let rows = rows.iter().map(row).collect::<PyResult<Vec<_>>>()?;
+    leave(py, || {
+        octomed_pack::check_packs(&rows, vocabulary).map_err(refuse)
+    })
+}
+
 /// The columns as slices.
 fn row<'a>(columns: &'a Columns<'_>) -> PyResult<PackRow<'a>> {
     let (input_ids, lengths, loss_spans, trace_ids) = columns;
@@ -96,5 +111,6 @@ fn refuse(error: BatchError) -> PyErr {
 
 /// Adds this file's functions to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(check_packs, module)?)?;
     module.add_function(wrap_pyfunction!(fill_batch, module)?)
 }

@@ -36,6 +36,21 @@ impl BatchSize {
     }
 }
 
+/// Checks that every one of `rows` is a pack, whose ids lie below `vocabulary` where it is given.
+///
+/// # Errors
+/// [`BatchError::Row`] for the first that is not.
+pub fn check_packs(rows: &[PackRow<'_>], vocabulary: Option<u32>) -> Result<(), BatchError> {
+    for (pack, row) in rows.iter().enumerate() {
+        row.check(vocabulary).map_err(|fault| BatchError::Row {
+            pack,
+            first_trace: row.trace_ids.first().copied(),
+            fault,
+        })?;
+    }
+    Ok(())
+}
+
 /// Where a batch is written; every element of every buffer is.
 #[derive(Debug)]
 pub struct Batch<'a> {
@@ -68,13 +83,7 @@ impl Batch<'_> {
         rows: &[PackRow<'_>],
         vocabulary: Option<u32>,
     ) -> Result<u32, BatchError> {
-        for (pack, row) in rows.iter().enumerate() {
-            row.check(vocabulary).map_err(|fault| BatchError::Row {
-                pack,
-                first_trace: row.trace_ids.first().copied(),
-                fault,
-            })?;
-        }
+        check_packs(rows, vocabulary)?;
         let size = BatchSize::of(rows);
         self.check(size)?;
         let (mut token, mut document, mut longest) = (0, 0, 0);
