@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
-from octomed.stream import Collator
+from octomed.stream import Collator, PackedDataset
 from octomed.train.build import VISION_LANGUAGE, text_configuration
-from octomed.train.failures import TellingDataset, TellingLoader
+from octomed.train.failures import TellingLoader
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -69,7 +69,7 @@ def make_loader(
         Print nothing about repeated packs.
     """
     chosen = settings.dataset
-    dataset = TellingDataset(
+    dataset = PackedDataset(
         chosen.remote,
         batch_size=packs,
         streams=chosen.streams,

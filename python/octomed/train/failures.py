@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streaming import StreamingDataLoader
-from torch.utils.data import get_worker_info
 
 from octomed.errors import OctomedError, StorageError
-from octomed.stream import PackedDataset
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _HINT = "\nhint: "
 _OF_STORES = ("boto", "s3transfer", "google.", "azure.", "composer.utils.object_store", "urllib3")
-
-
-class TellingDataset(PackedDataset):
-    """A data set whose errors take their hints with them.
-
-    torch makes an error of a worker anew in the parent, out of its class and its traceback's text: the hint
-    has to be in that text.
-    """
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Iterate over this worker's packs."""
-        try:
-            yield from super().__iter__()
-        except OctomedError as error:
-            if get_worker_info() is None or error.hint is None:
-                raise
-            raise type(error)(f"{error.message}{_HINT}{error.hint}") from error
 
 
 class TellingLoader(StreamingDataLoader):
@@ -46,7 +24,7 @@ class TellingLoader(StreamingDataLoader):
 
 
 def unwrapped(error: OctomedError) -> OctomedError:
-    """Return the error that a worker raised, out of the text that torch made of it."""
+    """Return the error that a worker raised, out of the text that torch made of its traceback, hint included."""
     kind = type(error)
     mark = f"{kind.__module__}.{kind.__qualname__}: "
     if not error.message.startswith("Caught ") or mark not in error.message:
