@@ -12,7 +12,9 @@ import yaml
 STEPS = 8
 
 
-def write_recipe(folder: Path, packed: Path | str, **changes: Any) -> Path:
+def write_recipe(
+    folder: Path, packed: Path | str, *, streams: list[str] | None = None, **changes: Any
+) -> Path:
     """A recipe for a tiny model over a packed run; `changes` go over its top keys."""
     values: dict[str, Any] = {
         "run_name": "tiny",
@@ -40,7 +42,7 @@ def write_recipe(folder: Path, packed: Path | str, **changes: Any) -> Path:
             }
         },
         "train_loader": {
-            "dataset": {"remote": str(packed), "local": str(folder / "cache")},
+            "dataset": {"remote": str(packed), "local": str(folder / "cache"), "streams": streams},
             "num_workers": 1,
         },
         "optimizer": {"lr": 1e-2},

@@ -16,6 +16,7 @@ WAYS = {
     "ddp": {},
     "fsdp": {"fsdp_config": {}},
     "fsdp-sharded": {"fsdp_config": {"state_dict_type": "sharded"}},
+    "two-epochs": {"streams": ["len-00512"], "max_duration": "2ep", "save_interval": "3ba"},
 }
 EVENTS = ("after_forward", "after_train_batch", "batch_end", "batch_start")
 
@@ -47,13 +48,15 @@ def killed(recipe: Path, *, rank: int | None, step: int, event: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "rank"), [("ddp", 1), ("ddp", None), ("fsdp", None), ("fsdp-sharded", 0)], ids=str
+    ("way", "rank"),
+    [("ddp", 1), ("ddp", None), ("fsdp", None), ("fsdp-sharded", 0), ("two-epochs", None)],
+    ids=str,
 )
 def test_a_killed_run_ends_bit_equal(whole, packed, tmp_path, way, rank):
     draw = random.Random(f"{way} {rank}")
     weights, steps, _ = whole(way)
     recipe = write_recipe(tmp_path, packed, **WAYS[way])
-    killed(recipe, rank=rank, step=draw.randrange(1, STEPS), event=draw.choice(EVENTS))
+    killed(recipe, rank=rank, step=draw.randrange(len(steps) * 5 // 8, len(steps)), event=draw.choice(EVENTS))
     found = run_ranks(2, train, recipe)
     assert all(equal(one, weights) for one in found)
     assert traces_of_steps(tmp_path / "run") == steps

@@ -24,7 +24,7 @@ class TellingLoader(StreamingDataLoader):
 
 
 def unwrapped(error: OctomedError) -> OctomedError:
-    """Return the error that a worker raised, out of the text that torch made of its traceback, hint included."""
+    """Return the error that a worker raised, out of the text that torch made of its traceback."""
     kind = type(error)
     mark = f"{kind.__module__}.{kind.__qualname__}: "
     if not error.message.startswith("Caught ") or mark not in error.message:
