@@ -136,4 +136,4 @@ def _steps(interval: str) -> int:
 def _path(text: str | None, recipe: TrainRecipe) -> Path | None:
     from pathlib import Path  # noqa: PLC0415 the only use
 
-    return Path(text.format(run_name=recipe.run_name)) if text else None
+    return Path(text.replace("{run_name}", recipe.run_name)) if text else None

@@ -96,13 +96,20 @@ def look_at_step(folder: Path, step: int) -> StepView:
             f"`{folder}` is the folder of no training run",
             f"it has no `{RUN_FILE}`; see `run_folder` of the recipe",
         )
-    ranks = dict(_ids_of(folder, step))
+    logs = _folder_of_traces(folder, facts)
+    ranks = dict(_ids_of(logs, step))
     if not ranks:
-        raise RecipeError(f"`{folder}` has no step {step}", _known_steps(folder))
+        raise RecipeError(f"`{folder}` has no step {step}", _known_steps(logs))
     run = open_run(facts["data"])
     places = _places(run, sorted({one for ids in ranks.values() for one in ids}))
     traces = [StepTrace(rank=rank, **places[one]) for rank, ids in sorted(ranks.items()) for one in ids]
     return StepView(step, _loss(folder, step), facts["data"], tuple(traces))
+
+
+def _folder_of_traces(folder: Path, facts: dict[str, Any]) -> Path:
+    recipe = facts["recipe"]
+    chosen = (recipe["callbacks"]["trace_log"] or {}).get("folder")
+    return Path(chosen.replace("{run_name}", recipe["run_name"])) if chosen else folder
 
 
 def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, list[int]]]:

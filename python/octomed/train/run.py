@@ -176,7 +176,7 @@ def _load_path(prepared: Prepared) -> str | None:
             "`autoresume=true` goes on from the newest; or choose another `save_folder`",
         )
     meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
-    if recipe.autoresume:
+    if recipe.autoresume and newest:
         checkpoints.check_meaning(folder, meaning)
     dist.barrier()
     checkpoints.write_meaning(folder, meaning)
