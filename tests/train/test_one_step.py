@@ -22,7 +22,7 @@ def by_hand():
     import torch
 
     made = {}
-    for dtype in LIMITS:
+    for dtype in ("float64", "float32", "bfloat16"):
         for weighting in ("token", "trace"):
             model = tiny.fresh_model("qwen2_5_vl", dtype)
             losses, weights = [], []
@@ -69,7 +69,7 @@ def test_activations_computed_again_change_nothing(by_hand):
 def test_bfloat16_is_near(by_hand, fsdp):
     """Weights of bfloat16; mixed precision is Composer's for GPUs alone."""
     found = run_ranks(2, _step, PACKED, {"dtype": "bfloat16", "fsdp": fsdp})[0]
-    assert 1e-6 < difference(found, by_hand["float32", "token"]) <= 5e-2
+    assert 0 < difference(found, by_hand["bfloat16", "token"]) <= 5e-2
 
 
 def test_composer_s_own_weighting_would_be_wrong(by_hand):

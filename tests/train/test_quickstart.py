@@ -30,7 +30,7 @@ def trained(tmp_path_factory):
     places = [f"output.path={folder}/packed", f"work.path={folder}/work"]
     octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=places, workers=2)
     words = [
-        f"train_loader.dataset={{remote: {folder}/packed, local: {folder}/cache, shuffle_seed: 17}}",
+        f"train_loader.dataset={{remote: {folder}/packed, local: {folder}/cache, num_canonical_nodes: 2}}",
         f"run_folder={folder}/run",
         f"save_folder={folder}/checkpoints",
         f"export_folder={folder}/model",

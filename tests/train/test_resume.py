@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import octomed
 import pytest
 
 pytest.importorskip("composer")
@@ -88,6 +89,16 @@ def test_ranks_may_change_from_two_to_one_to_two(whole, packed, tmp_path):
 def test_ddp_and_fsdp_learn_the_same(whole):
     assert farthest(whole("fsdp")[0], whole("ddp")[0]) <= 1e-4
     assert whole("fsdp")[1] == whole("ddp")[1]
+
+
+def test_an_epoch_has_every_trace(whole, packed):
+    """Streaming repeats packs of so small a stream; Composer must not end the epoch without them."""
+    steps = whole("two-epochs")[1]
+    half = len(steps) // 2
+    stream = octomed.MDSReader(packed / "len-00512")
+    traces = {int(one) for row in stream for one in row["trace_ids"]}
+    for first in (1, half + 1):
+        assert {one for step in range(first, first + half) for one in steps[step]} == traces
 
 
 def test_every_step_has_other_traces(whole):

@@ -10,7 +10,7 @@ from octomed.errors import DataError, RecipeError
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
 from octomed.train.build import VISION_LANGUAGE, text_configuration
-from octomed.train.failures import TellingLoader
+from octomed.train.loader import PackLoader
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -54,7 +54,7 @@ def batching_of(packs: int, ranks: int) -> Batching:
 
 def make_loader(
     settings: Loader, packs: int, configuration: PretrainedConfig, *, quiet: bool = False
-) -> TellingLoader:
+) -> PackLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
 
     Parameters
@@ -87,7 +87,7 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
-    return TellingLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
+    return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
 
 
 def collator_of(configuration: PretrainedConfig) -> Collator:

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from streaming import StreamingDataLoader
-
 from octomed.errors import OctomedError, StorageError
 
 _HINT = "\nhint: "
 _OF_STORES = ("boto", "s3transfer", "google.", "azure.", "composer.utils.object_store", "urllib3")
-
-
-class TellingLoader(StreamingDataLoader):
-    """A loader that raises what went wrong in its workers as it was."""
-
-    def __iter__(self) -> Any:  # noqa: ANN401 an iterator of batches; torch types it narrower than Streaming
-        """Iterate over batches."""
-        try:
-            yield from super().__iter__()
-        except OctomedError as error:
-            raise unwrapped(error) from None
 
 
 def unwrapped(error: OctomedError) -> OctomedError:

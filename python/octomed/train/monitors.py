@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from composer.core import Callback
+from composer.core import Callback, TimeUnit
 from composer.loggers import LoggerDestination
 from composer.utils import dist
 
@@ -181,18 +181,28 @@ class ProgressLine(Callback):
         """Print the line."""
         del logger
         step = state.timestamp.batch.value
-        elapsed = state.get_elapsed_duration()
-        if dist.get_global_rank() == 0 and (step % self.every == 0 or (elapsed and elapsed.value >= 1)):
+        share = _share(state)
+        if dist.get_global_rank() == 0 and (step % self.every == 0 or share >= 1):
             seconds = time.perf_counter() - self.began
             line = progress_line(
                 step=step,
-                share=float(elapsed.value) if elapsed else 0.0,
+                share=share,
                 loss=_loss(state),
                 learning_rate=self.learning_rate,
                 tokens_per_second=(state.timestamp.token.value - self.tokens) / seconds,
-                seconds_left=_left(elapsed.value if elapsed else 0.0, step, self.first, seconds),
+                seconds_left=_left(share, step, self.first, seconds),
             )
             print(line, file=sys.stderr, flush=True)  # noqa: T201 this is what a user watches
+
+
+def _share(state: State) -> float:
+    """Return which part of the run is done; Composer counts whole epochs only."""
+    last, length = state.max_duration, state.dataloader_len
+    if last is not None and last.unit == TimeUnit.EPOCH and length is not None:
+        epochs = state.timestamp.epoch.value + state.timestamp.batch_in_epoch.value / length.value
+        return float(epochs / last.value)
+    elapsed = state.get_elapsed_duration()
+    return float(elapsed.value) if elapsed is not None else 0.0
 
 
 def _loss(state: State) -> float:
