@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import multiprocessing.connection
 import os
 import socket
 import sys
 import tempfile
+import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,8 +65,7 @@ class Ranks:
         """Wait for all ranks; what a rank raises is raised here."""
         import torch
 
-        for process in self.processes:
-            process.join(LONGEST)
+        self.wait()
         codes = [process.exitcode for process in self.processes]
         texts = [path.read_text() for path in sorted(Path(self.folder.name).glob("[es]*-*"))]
         if any(codes):
@@ -74,6 +75,18 @@ class Ranks:
             torch.load(Path(self.folder.name, f"result-{rank}"), weights_only=False)
             for rank in range(len(self.processes))
         ]
+
+    def wait(self) -> None:
+        """Wait until all have ended, or one has failed, which leaves the others waiting for it."""
+        until = time.monotonic() + LONGEST
+        running = list(self.processes)
+        while running and time.monotonic() < until:
+            multiprocessing.connection.wait([process.sentinel for process in running], timeout=1)
+            if any(process.exitcode for process in self.processes):
+                for process in self.processes:
+                    process.join(2)
+                return
+            running = [process for process in running if process.is_alive()]
 
     def said(self, rank: int = 0) -> str:
         """What a rank wrote to standard error."""

@@ -1,28 +1,38 @@
-"""A loader whose length is the number of batches that it yields, and whose errors are those of its workers."""
+"""A loader whose length is the number of batches that it yields, and whose errors are its workers'."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from composer.utils import dist
 from streaming import StreamingDataLoader
+from streaming.base.batching import per_stream, random
+from streaming.base.partition.orig import get_partitions_orig
 
 from octomed.errors import OctomedError
 from octomed.train.failures import unwrapped
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class PackLoader(StreamingDataLoader):
     """Batches of a `PackedDataset` for Composer.
 
-    Composer ends an epoch at the loader's length, and turns epochs into steps by it for schedules. Streaming's is
-    that of an epoch without the packs that it repeats, so that a run would leave some packs out, and others when
-    it is resumed.
+    Composer ends an epoch at the loader's length, and turns epochs into steps by it for schedules. Streaming's
+    length is that of an epoch without the packs that it repeats, so that a run would leave some packs out, and
+    others once it is resumed.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 those of torch
+        super().__init__(*given, **named)
+        resume_up_to_the_end()
 
     def __len__(self) -> int:
         """Return the batches of an epoch, on this rank."""
-        a_rank = self.dataset.counts.slots // dist.get_world_size()
-        return -(-a_rank // self.batch_size)
+        a_rank = int(self.dataset.counts.slots) // dist.get_world_size()
+        return (a_rank + int(self.batch_size or 1) - 1) // int(self.batch_size or 1)
 
     def __iter__(self) -> Any:  # noqa: ANN401 an iterator of batches; torch types it narrower than Streaming
         """Iterate over batches."""
@@ -30,3 +40,17 @@ class PackLoader(StreamingDataLoader):
             yield from super().__iter__()
         except OctomedError as error:
             raise unwrapped(error) from None
+
+
+def resume_up_to_the_end() -> None:
+    """Let Streaming resume among the packs that it repeats at an epoch's end.
+
+    Its check takes a position there for one beyond the data; the partition itself knows better.
+    """
+    random.get_partitions = per_stream.get_partitions = _partitions
+
+
+def _partitions(algorithm: str, *given: Any, **named: Any) -> NDArray[np.int64]:  # noqa: ANN401 those of Streaming
+    assert algorithm == "orig", "what `PackedDataset` uses, and what its counts are of"
+    partitions: NDArray[np.int64] = get_partitions_orig(*given, **named)
+    return partitions
