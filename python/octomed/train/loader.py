@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from composer.utils import dist
 from streaming import StreamingDataLoader
 from streaming.base.batching import per_stream, random
-from streaming.base.partition.orig import get_partitions_orig
+from streaming.base.partition import algos
 
 from octomed.errors import OctomedError
 from octomed.train.failures import unwrapped
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class PackLoader(StreamingDataLoader):
     """Batches of a `PackedDataset` for Composer.
 
-    Composer ends an epoch at the loader's length, and turns epochs into steps by it for schedules. Streaming's
-    length is that of an epoch without the packs that it repeats, so that a run would leave some packs out, and
-    others once it is resumed.
+    Composer ends an epoch at the loader's length, and turns epochs into steps by it for schedules.
+    Streaming's length is that of an epoch without the packs that it repeats, so that a run would leave some
+    packs out, and others once it is resumed.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 those of torch
@@ -51,6 +51,5 @@ def resume_up_to_the_end() -> None:
 
 
 def _partitions(algorithm: str, *given: Any, **named: Any) -> NDArray[np.int64]:  # noqa: ANN401 those of Streaming
-    assert algorithm == "orig", "what `PackedDataset` uses, and what its counts are of"
-    partitions: NDArray[np.int64] = get_partitions_orig(*given, **named)
+    partitions: NDArray[np.int64] = algos[algorithm](*given, **named)
     return partitions
