@@ -1,8 +1,8 @@
 """A batch on its way out of a loader worker: the packs that it is made of, and how.
 
-A finished batch has 52 bytes a token, and to share them with the training process costs more than to make them.
-So a worker reads, unpacks and checks the packs, and sends their 4 bytes a token; they become tensors where they
-arrive: in the loader's pinning thread, where there is one.
+A finished batch has 52 bytes a token, and to share them with the training process costs more than to make
+them. So a worker reads, unpacks and checks the packs, and sends their 4 bytes a token; they become tensors
+where they arrive: in the loader's pinning thread, where there is one.
 """
 
 from __future__ import annotations
