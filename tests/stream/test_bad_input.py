@@ -15,7 +15,7 @@ from tests.end_to_end import runs
 
 from .conftest import change_run_file
 from .ranks import in_ranks
-from .reading import all_packs, epoch
+from .reading import all_packs, drain, epoch
 
 STREAM = "len-00330"
 
@@ -23,7 +23,7 @@ STREAM = "len-00330"
 def read(path: Path, workers: int = 0, **options: object) -> list[object]:
     """All batches of an epoch."""
     dataset = PackedDataset(path, batch_size=4, quiet=True, **options)
-    return list(DataLoader(dataset, batch_size=4, num_workers=workers, collate_fn=Collator()))
+    return drain(DataLoader(dataset, batch_size=4, num_workers=workers, collate_fn=Collator()))
 
 
 def damage(path: Path) -> None:
