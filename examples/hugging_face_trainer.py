@@ -3,8 +3,9 @@
     torchrun --nproc-per-node 2 examples/hugging_face_trainer.py runs/quickstart
 
 Two things differ from a plain data set. `PackedDataset` is sharded over ranks already, so the loader is not
-wrapped by the trainer, which would shard it once more: each of N ranks would see 1/N of its share. And documents
-are kept apart by position ids that begin anew with each of them, without an attention mask and without a cache.
+wrapped by the trainer, which would shard it once more: each of N ranks would see 1/N of its share. And
+documents are kept apart by position ids that begin anew with each of them, without an attention mask and
+without a cache.
 """
 
 from __future__ import annotations

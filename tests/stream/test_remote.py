@@ -39,11 +39,11 @@ def store(_credentials, monkeypatch):
 
 
 @pytest.mark.parametrize("failing", [0.0, 0.1])
-def test_a_run_in_a_store_is_the_run_on_the_disk(packed, store, failing):
+def test_a_run_in_a_store_is_the_run_on_the_disk(packed, store, failing, tmp_path):
     address = store.upload(packed, f"whole-{failing}")
-    local = global_batches(in_ranks(1, epoch, packed, 8, 0, {}))
+    local = global_batches(in_ranks(1, epoch, packed, 8, 0, {"cache": tmp_path / "local"}))
     store.failing = failing
-    remote = global_batches(in_ranks(2, epoch, address, 8, 1, {}))
+    remote = global_batches(in_ranks(2, epoch, address, 8, 1, {"cache": tmp_path / "remote"}))
     assert remote == local
     assert (store.failed > 5) == (failing > 0)
 

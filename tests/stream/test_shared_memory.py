@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def _read_and_wait(path: Path, told: Path, go: Path, workers: int) -> int:
     packs = len(packs_of(next(iterator)))
     children = [str(child.pid) for child in multiprocessing.active_children()]
     part = told.with_suffix(".part")
-    part.write_text(" ".join([str(batches.dataset._shm_prefix_int), str(os.getpid()), *children]))
+    tracker = str(resource_tracker._resource_tracker._pid)  # it would clean up after us
+    number = str(batches.dataset._shm_prefix_int)
+    part.write_text(" ".join([number, tracker, str(os.getpid()), *children]))
     part.rename(told)
     _wait_for(go)
     return packs + sum(len(packs_of(batch)) for batch in iterator)
@@ -65,7 +68,7 @@ def test_the_next_start_removes_what_kill_9_left_and_leaves_living_runs_alone(pa
     go = tmp_path / "go"
     dead, dead_number, processes = _begin(packed, tmp_path, "dead", workers, go)
     living, living_number, _ = _begin(packed, tmp_path, "living", workers, go)
-    assert len(processes) == 1 + workers
+    assert len(processes) == 2 + workers
     kept = files_of(living_number)
     _kill(dead, processes)
     assert len(files_of(dead_number)) >= 6
