@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import traceback
+from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 from octomed.stream.shared_memory import remove_stale
@@ -35,6 +36,8 @@ def environment(rank: int, ranks: int, port: int) -> dict[str, str]:
 
 def _run(variables: dict[str, str], pipe: Any, function: Callable[..., Any], arguments: Any) -> None:
     os.environ.update(variables)
+    tracker = resource_tracker._resource_tracker
+    tracker._fd = tracker._pid = None  # as a rank of its own has
     try:
         pipe.send((True, function(*arguments)))
     except BaseException as error:  # noqa: BLE001 whatever it is, the test is told

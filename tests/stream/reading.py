@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 from octomed.stream import Collator, PackedDataset
 from streaming import StreamingDataLoader
+
+if TYPE_CHECKING:
+    from torch.utils.data import DataLoader
 
 Batch = list[int]
 """Its packs, each named by its first trace."""
@@ -18,6 +21,16 @@ def loader(path: Path, batch: int, workers: int, **options: Any) -> StreamingDat
     return StreamingDataLoader(
         dataset, batch_size=dataset.batch_size, num_workers=workers, collate_fn=Collator("text")
     )
+
+
+def drain(batches: DataLoader[Any]) -> list[Any]:
+    """All batches; workers end at once when one fails, instead of in PyTorch's five seconds each."""
+    iterator = iter(batches)
+    try:
+        return list(iterator)
+    finally:
+        if batches.num_workers:
+            iterator._shutdown_workers()
 
 
 def packs_of(batch: dict[str, Any]) -> Batch:

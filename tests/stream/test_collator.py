@@ -15,6 +15,8 @@ from octomed.errors import DataError, RecipeError
 from octomed.stream import Collator, PackedDataset
 from torch.utils.data import DataLoader
 
+from .reading import drain
+
 Pack = dict[str, Any]
 
 
@@ -188,7 +190,13 @@ def test_what_is_no_pack_is_refused(two_packs, case, workers):
     spoil(rows[1])
     collator = Collator(vocabulary_size=259)
     with pytest.raises(DataError, match=words):
-        list(DataLoader(rows, batch_size=2, num_workers=workers, collate_fn=collator))
+        drain(DataLoader(rows, batch_size=2, num_workers=workers, collate_fn=collator))
+
+
+def _some_of_it(packs: list[Pack]) -> dict[str, Any]:
+    """What users put around a collator."""
+    batch = Collator()(packs)
+    return {name: batch[name] for name in ("input_ids", "labels")}
 
 
 def test_a_batch_of_a_worker_is_the_plain_dict(two_packs):
@@ -196,6 +204,8 @@ def test_a_batch_of_a_worker_is_the_plain_dict(two_packs):
         next(iter(DataLoader(two_packs, batch_size=2, num_workers=workers, collate_fn=Collator())))
         for workers in (0, 1)
     )
+    wrapped = DataLoader(two_packs, batch_size=2, num_workers=1, collate_fn=_some_of_it)
+    assert torch.equal(next(iter(wrapped))["labels"], here["labels"])
     assert type(there) is dict
     assert list(there) == list(here)
     assert all(np.array_equal(there[name], here[name]) for name in here)

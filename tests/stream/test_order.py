@@ -50,6 +50,7 @@ def test_no_pack_is_missing_and_repeats_are_those_counted(packed, run, reference
         assert (len(seen), seen.total(), seen.total() - len(seen)) == (packs, counts.slots, counts.repeats)
     assert counts.packs == packs
     assert counts.slots == -(-packs // 24) * 24
+    assert len(PackedDataset(packed, batch_size=1, quiet=True)) == counts.slots
     assert epochs[0] != epochs[1]
 
 

@@ -151,6 +151,10 @@ class PackedDataset(FailingDataset):
         if ranks.is_leader and not quiet:
             self._print(names, canonical, world)
 
+    def __len__(self) -> int:
+        """Return the packs that this rank is given an epoch, with the repeats: trainers count steps by it."""
+        return self.counts.slots // self._parallel_rank_world.num_ranks
+
     def count_epoch(self, epoch: int) -> EpochCounts:
         """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""
         return count_epoch(self, epoch, self._parallel_rank_world)

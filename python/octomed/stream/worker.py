@@ -72,11 +72,26 @@ class FailingDataset(StreamingDataset):
             self._shard_states[shard_id] = _ShardState.REMOTE
             raise
 
-    def _ready_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
-        """Follow the shards that stand, sample by sample.
+    def _prepare_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
+        """Fetch shards ahead; say so when that fails, because the end of an epoch waits for its threads."""
+        try:
+            super()._prepare_thread(it)
+        except BaseException:
+            it.on_exit()
+            raise
 
-        Over shards that stand it runs further ahead than shards are fetched: a reader that has caught up
-        sleeps for a tick, in which it could read hundreds of packs.
+    def _ready_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
+        """Follow the shards that stand, sample by sample."""
+        try:
+            self._follow(it)
+        finally:
+            it.on_exit()
+
+    def _follow(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
+        """Step over the samples whose shards stand.
+
+        It may run further ahead than shards are fetched: a reader that has caught up sleeps for a tick, in
+        which it could read hundreds of packs.
         """
         while not it.should_exit() and not self._event.is_set() and it.ready_index < it.total:
             sample = it.sample_ids[it.ready_index]
@@ -88,4 +103,3 @@ class FailingDataset(StreamingDataset):
                 self.prepare_shard(self.spanner[sample][0], blocking=False)
             else:
                 sleep(TICK)
-        it.on_exit()

@@ -1,10 +1,9 @@
-"""A loader whose length is the number of batches that it yields, and whose errors are its workers'."""
+"""A loader that resumes anywhere in an epoch, and whose errors are its workers'."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from composer.utils import dist
 from streaming import StreamingDataLoader
 from streaming.base.batching import per_stream, random
 from streaming.base.partition import algos
@@ -18,21 +17,11 @@ if TYPE_CHECKING:
 
 
 class PackLoader(StreamingDataLoader):
-    """Batches of a `PackedDataset` for Composer.
-
-    Composer ends an epoch at the loader's length, and turns epochs into steps by it for schedules.
-    Streaming's length is that of an epoch without the packs that it repeats, so that a run would leave some
-    packs out, and others once it is resumed.
-    """
+    """Batches of a `PackedDataset` for Composer."""
 
     def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 those of torch
         super().__init__(*given, **named)
         resume_up_to_the_end()
-
-    def __len__(self) -> int:
-        """Return the batches of an epoch, on this rank."""
-        a_rank = int(self.dataset.counts.slots) // dist.get_world_size()
-        return (a_rank + int(self.batch_size or 1) - 1) // int(self.batch_size or 1)
 
     def __iter__(self) -> Any:  # noqa: ANN401 an iterator of batches; torch types it narrower than Streaming
         """Iterate over batches."""
