@@ -80,7 +80,9 @@ def test_every_step_is_measured(trained):
     assert [entry["step"] for entry in entries] == list(range(1, STEPS + 1))
     last = entries[-1]
     assert last["data/packs"] == PACKS_A_STEP
-    assert 0 <= last["data/padding_share"] < 0.1
+    padding = [entry["data/padding_share"] for entry in entries]
+    assert min(padding) >= 0
+    assert sum(padding) / len(padding) < 0.1
     assert 0 <= last["data/wait_share"] <= 1
     assert last["data/tokens_per_second"] > 0
     assert last["throughput/flops_per_sec"] > 0
