@@ -107,7 +107,7 @@ def test_a_batch_with_nothing_to_learn_has_loss_zero_and_gradients_zero():
     network = PackedNetwork(tiny.language_model("qwen2"))
     batch = tiny.batch_of([[tiny.traces(2)[1]]], 1)
     network(batch).backward()
-    assert float(network(batch)) == 0.0
+    assert network(batch).item() == 0.0
     gradients_of = [parameter.grad for parameter in network.parameters() if parameter.requires_grad]
     assert all(gradient is not None and not gradient.any() for gradient in gradients_of)
     network.zero_grad()

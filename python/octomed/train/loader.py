@@ -36,7 +36,9 @@ def resume_up_to_the_end() -> None:
 
     Its check takes a position there for one beyond the data; the partition itself knows better.
     """
-    random.get_partitions = per_stream.get_partitions = _partitions
+    methods: tuple[Any, ...] = (random, per_stream)
+    for method in methods:
+        method.get_partitions = _partitions
 
 
 def _partitions(algorithm: str, *given: Any, **named: Any) -> NDArray[np.int64]:  # noqa: ANN401 those of Streaming
