@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -59,6 +61,7 @@ class Ranks:
         ]
         for process in self.processes:
             process.start()
+        self.groups = [process.pid for process in self.processes]
         atexit.register(self.kill)
 
     def results(self) -> list[Any]:
@@ -68,8 +71,8 @@ class Ranks:
         self.wait()
         codes = [process.exitcode for process in self.processes]
         texts = [path.read_text() for path in sorted(Path(self.folder.name).glob("[es]*-*"))]
+        self.kill()
         if any(codes):
-            self.kill()
             raise AssertionError(f"ranks ended with {codes}\n" + "\n".join(texts))
         return [
             torch.load(Path(self.folder.name, f"result-{rank}"), weights_only=False)
@@ -93,9 +96,15 @@ class Ranks:
         return Path(self.folder.name, f"said-{rank}").read_text()
 
     def kill(self) -> None:
+        """End the ranks, and what they started: each leads a group of processes."""
+        groups, self.groups = self.groups, []  # once: a number may be another process's later
         for process in self.processes:
             if process.is_alive():
                 process.kill()
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        for process in self.processes:
             process.join()
 
 
@@ -107,6 +116,7 @@ def run_ranks(number: int, function: Callable[..., Any], *arguments: Any, enviro
 def _run(  # noqa: PLR0913, PLR0917 of a process
     rank, number, port, folder, environment, function, arguments
 ) -> None:
+    os.setsid()
     # Workers of loaders see a killed rank by their parent, so a rank is that: nothing outlives a test.
     multiprocessing.set_start_method("fork", force=True)
     os.environ.update(environment)
