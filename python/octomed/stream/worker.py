@@ -10,6 +10,8 @@ from streaming import StreamingDataset
 from streaming.base.constant import TICK
 from streaming.base.dataset import _ShardState
 
+from octomed.errors import StorageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
@@ -45,6 +47,23 @@ class FailingDataset(StreamingDataset):
             raise self._failure or error from None
         if self._failure is not None:
             raise self._failure
+
+    def get_item(self, sample_id: int, retry: int = 7) -> Any:  # noqa: ANN401 a row of any columns
+        """Return a pack by its number in all streams.
+
+        Raises
+        ------
+        StorageError
+            When what the cache holds of it is no row.
+        """
+        try:
+            return super().get_item(sample_id, retry)
+        except (ValueError, KeyError, IndexError) as error:
+            shard, row = self.spanner[sample_id]
+            folder = self.streams[self.stream_per_shard[shard]].local
+            path = f"{folder}/{self.shards[shard].file_pairs[0][0].basename}"
+            message = f"row {row} of `{path}` is damaged: {error}"
+            raise StorageError(message, "delete that file: it is fetched again") from error
 
     def _settle(self) -> None:
         """Leave behind what another process began."""
