@@ -165,3 +165,22 @@ def test_mixed_precision_without_a_gpu(recipe):
     with pytest.raises(RecipeError, match="`precision: amp_bf16` needs a GPU") as found:
         prepare(recipe(precision="amp_bf16"))
     assert "fp32" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "rank", "told"),
+    [(RecipeError, "0", True), (RecipeError, "1", False), (StorageError, "1", True), (DataError, "1", True)],
+)
+def test_a_rank_tells_what_only_it_may_have_seen(monkeypatch, capsys, error, rank, told):
+    from octomed.train import main
+
+    def fail(_):
+        raise error("what", "do that")
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(main, "_train", fail)
+    assert main.main(["a recipe.yaml", "seed=1"]) == error.exit_code
+    said = capsys.readouterr().err
+    assert ("error: what\nhint: do that\n" in said) == told
+    resumes = "resume: composer -n 1 train.py 'a recipe.yaml' seed=1 autoresume=true" in said
+    assert resumes == (told and error is StorageError)

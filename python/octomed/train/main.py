@@ -8,7 +8,7 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from octomed.errors import OctomedError, StorageError
+from octomed.errors import OctomedError, RecipeError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,8 +59,8 @@ def _train(arguments: Sequence[str]) -> None:
 
 
 def _show(error: OctomedError, arguments: Sequence[str]) -> None:
-    """Say what went wrong; every rank would, so the first speaks for all."""
-    if os.environ.get("RANK", "0") != "0":
+    """Say what went wrong. All ranks find the same fault in a recipe, so there the first speaks for all."""
+    if isinstance(error, RecipeError) and os.environ.get("RANK", "0") != "0":
         return
     print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 a message
     if error.hint:
