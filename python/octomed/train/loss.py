@@ -41,7 +41,8 @@ def weighted_cross_entropy(
     token_weights
         [N], the type that the loss is summed in.
     tokens_at_once
-        Length of a stretch; its logits, one a token and entry of the vocabulary, are the most that exists.
+        Length of a stretch; its logits, one a token and entry of the vocabulary, and a copy of them are the most
+        that exists at a time.
 
     Returns
     -------
@@ -148,7 +149,8 @@ def _stretch(
     """Return the weighted loss of a stretch and its gradient to the logits, in the logits' memory."""
     rows = torch.arange(len(targets), device=targets.device)
     token_weights = token_weights.to(logits.dtype)
-    normalizer = torch.logsumexp(logits, dim=-1)
+    logits.sub_(logits.amax(dim=-1, keepdim=True))  # the difference below keeps its digits for large logits
+    normalizer = logits.exp().sum(dim=-1).log()
     loss = ((normalizer - logits[rows, targets]) * token_weights).sum()
     gradient = logits.sub_(normalizer[:, None]).exp_()
     gradient[rows, targets] -= 1
