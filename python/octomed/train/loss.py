@@ -41,8 +41,8 @@ def weighted_cross_entropy(
     token_weights
         [N], the type that the loss is summed in.
     tokens_at_once
-        Length of a stretch; its logits, one a token and entry of the vocabulary, and a copy of them are the most
-        that exists at a time.
+        Length of a stretch; its logits, one a token and entry of the vocabulary, and a copy of them are the
+        most that exists at a time.
 
     Returns
     -------
