@@ -71,8 +71,12 @@ def test_the_command_of_the_hint_mends_the_run(tmp_path):
     assert read(run)
 
 
-def test_a_failure_does_not_end_the_epoch_early_nor_hang_other_ranks(copied):
-    """Stock Streaming ends the epoch without a word, and leaves the other ranks waiting."""
+def test_a_failure_does_not_end_the_epoch_early_nor_hang_other_ranks(copied, monkeypatch):
+    """Stock Streaming ends the epoch without a word, and leaves the other ranks waiting.
+
+    For a shard, too, that a worker was fetching when its own rank failed and ended it.
+    """
+    monkeypatch.setattr(PackedDataset, "patience", 1.0)
     (copied / STREAM / SHARD).unlink()
     with pytest.raises(StorageError, match=SHARD):
         in_ranks(2, epoch, copied, 8, 2, {})

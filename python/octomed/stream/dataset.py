@@ -130,6 +130,8 @@ class PackedDataset(FailingDataset):
         check_world(canonical, smallest, world)
         check_method(batching_method, packs, canonical, batch * world.ranks, world)
         folder = Path(cache or default_cache(), self.run.key)
+        if self.run.source.remote:
+            self.patience = self.run.source.longest
         with _process_group():
             if ranks.is_local_leader:
                 remove_stale()

@@ -51,6 +51,11 @@ class Source:
         """Whether the files are in an object store."""
         return is_url(self.location)
 
+    @property
+    def longest(self) -> float:
+        """Seconds after which a file of an object store has come, or will not come."""
+        return self.attempts * self.timeout + 2.0**self.attempts
+
     def address(self, name: str) -> str:
         """Return where a file is, as users write it."""
         return join(self.location, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from streaming import StreamingDataset
@@ -28,7 +28,14 @@ class FailingDataset(StreamingDataset):
 
     Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,
     leaves the other workers waiting for that shard for ever, and cannot be forked once it was iterated.
+
+    Attributes
+    ----------
+    patience
+        Seconds after which a shard that another process fetches is fetched once more: that one may have died.
     """
+
+    patience: float = 10.0
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over this worker's packs.
@@ -112,13 +119,19 @@ class FailingDataset(StreamingDataset):
         It may run further ahead than shards are fetched: a reader that has caught up sleeps for a tick, in
         which it could read hundreds of packs.
         """
+        waiting_since = monotonic()
         while not it.should_exit() and not self._event.is_set() and it.ready_index < it.total:
             sample = it.sample_ids[it.ready_index]
             ahead = it.ready_index - it.yield_index
-            state = _ShardState.LOCAL if sample == -1 else self._shard_states[self.spanner[sample][0]]
+            shard = -1 if sample == -1 else int(self.spanner[sample][0])
+            state = _ShardState.LOCAL if shard == -1 else self._shard_states[shard]
+            if state != _ShardState.PREPARING:
+                waiting_since = monotonic()
             if state == _ShardState.LOCAL and ahead < max(_AHEAD, self.predownload or 0):
                 it.ready_index += 1
             elif state == _ShardState.REMOTE and ahead <= (self.predownload or ahead):
-                self.prepare_shard(self.spanner[sample][0], blocking=False)
+                self.prepare_shard(shard, blocking=False)
+            elif monotonic() - waiting_since > self.patience:
+                self._shard_states[shard] = _ShardState.REMOTE  # whoever was at it has died
             else:
                 sleep(TICK)

@@ -183,7 +183,8 @@ fn the_first_token_of_a_document_is_never_a_label() {
 
 #[test]
 fn every_fault_has_its_words() {
-    let cases: [(fn(&mut Columns), RowFault); 11] = [
+    type Spoil = fn(&mut Columns);
+    let cases: [(Spoil, RowFault); 11] = [
         (|pack| pack.lengths.clear(), RowFault::NoDocuments),
         (|pack| pack.lengths[1] = 0, RowFault::Empty { document: 1 }),
         (
