@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f)
 PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
 
-.PHONY: help quickstart test test-long lint rust-test python-test fmt stubs bench clean
+.PHONY: help quickstart test test-long test-next lint rust-test python-test fmt stubs bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,14 @@ rust-test: $(DEV)  ## Tests of the crates
 
 python-test: $(DEV)  ## Tests of the package
 	$(BIN)/python -m pytest -m 'not long'
+
+# Newer torch and transformers, which mosaicml's pins refuse, over everything else as it is installed for tests.
+test-next: $(DEV)  ## The tests of streaming and training with newer torch and transformers
+	$(BIN)/python -m venv $(VENV)-next
+	$(VENV)-next/bin/python -m pip install --quiet 'torch>=2.11,<2.12' torchvision 'transformers>=5,<6'
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(VENV)-next/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/everything-else.pth"
+	$(VENV)-next/bin/python -m pytest -m 'not long' tests/stream tests/train
 
 test-long: $(DEV)  ## The tests that take many minutes
 	cargo test --workspace --release -- --include-ignored

@@ -274,8 +274,18 @@ __version__: str
 def buckets(edges: Any, capacity: Any) -> Any:
     """Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle."""
 
+def check_packs(rows: Any, vocabulary: Any) -> Any:
+    """Checks what `fill_batch` would refuse of `rows`."""
+
 def check_shard(folder: Any, shard: Any, vocabulary_size: Any, capacity: Any) -> Any:
     """Checks every pack of a shard: faults, packs, tokens, and ids and lengths of its traces."""
+
+def fill_batch(rows: Any, buffers: Any, vocabulary: Any) -> Any:
+    """Writes the batch of `rows` into `buffers`, and returns the length of its longest document.
+
+    A row is (input_ids, lengths, loss_spans, trace_ids); buffers are (packs, input_ids, labels,
+    position_ids, cu_seqlens, trace_ids, supervised_tokens), contiguous and of the batch's size.
+    """
 
 def first_unreadable(path: Any) -> Any:
     """Row number in the task, reason and detail of a block's first unreadable row."""

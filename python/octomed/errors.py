@@ -24,6 +24,8 @@ class OctomedError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint is not None:
+            self.__notes__ = [f"hint: {hint}"]  # part of every traceback, that of a loader's worker too
 
     def __reduce__(self) -> tuple[type[OctomedError], tuple[str, str | None]]:
         """Pickle with the hint, so that an error crosses process borders whole."""

@@ -1,4 +1,4 @@
-"""`octomed inspect`: a look at a source's row, a trace, or a packed row."""
+"""`octomed inspect`: a look at a source's row, a trace, a packed row, or a training step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     target: Annotated[
         Path,
         typer.Argument(
-            metavar="RECIPE|OUTPUT", help="Recipe, or output folder of a run.", show_default=False
+            metavar="RECIPE|OUTPUT",
+            help="Recipe, or folder of a packed or a training run.",
+            show_default=False,
         ),
     ],
     source: Annotated[
@@ -35,6 +37,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         int | None, typer.Option(metavar="N", min=0, help="With a run: the packed row, from 0.")
     ] = None,
     trace: Annotated[str | None, typer.Option(metavar="ID", help="With a run: a trace by its id.")] = None,
+    step: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="With a training run: the step, from 1.")
+    ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
@@ -47,7 +52,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed inspect recipes/quickstart.yaml --source questions --row 3
       octomed inspect runs/quickstart --stream len-00512 --pack 0
       octomed inspect runs/quickstart --trace 17293822569102704640
+      octomed inspect runs/train/quickstart --step 12
     """
+    if step is not None:
+        _show_step(target, step, as_json=json_output)
+        return
     from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
@@ -69,6 +78,17 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             out(view_json(view))
         else:
             show_view(view, screen)
+
+
+def _show_step(folder: Path, step: int, *, as_json: bool) -> None:
+    from octomed.report.inspection import show_step, step_json
+    from octomed.train.lookup import look_at_step
+
+    view = look_at_step(folder, step)
+    if as_json:
+        out(step_json(view))
+    else:
+        show_step(view, console())
 
 
 def _trace_id(text: str) -> int:

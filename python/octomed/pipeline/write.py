@@ -179,6 +179,7 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         },
         "run": {
             "write_key": manifest.key,
+            "recipe_file": recipe.file.name,
             "recipe_folder": str(recipe.file.parent.resolve()),
             "model": recipe.model,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.formats import AnyOf, Mapping, Messages
+from octomed.recipe.formats import AnyOf, Messages
+from octomed.recipe.formats import Mapping as RowMapping
 from octomed.recipe.problems import Problem, suggest
 from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work
 
@@ -15,10 +17,13 @@ if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys
     from octomed.recipe.problems import Place
 
-_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+Models = Mapping["tuple[str, ...]", "type[BaseModel]"]
+"""The typed models of a file's mappings, by the names that lead to them."""
+
+_MODELS: Models = {
     (): Recipe,
     ("sources",): Source,
-    ("sources", "format"): Mapping,
+    ("sources", "format"): RowMapping,
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,
     ("curate", "duplicates"): Duplicates,
@@ -49,10 +54,20 @@ _LIMITS = {
 }
 
 
-def problems_of(error: ValidationError, document: Document) -> list[Problem]:
-    """Return what pydantic found, each with its place in the file and a hint."""
+def problems_of(error: ValidationError, document: Document, models: Models = _MODELS) -> list[Problem]:
+    """Return what pydantic found, each with its place in the file and a hint.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What was found.
+    document : Document
+        The file, with its places.
+    models : mapping
+        Which keys there are; those of a recipe by default.
+    """
     details = error.errors(include_url=False)
-    return [_problem(detail, document) for detail in details if not _about_bad_items(detail)]
+    return [_problem(detail, document, models) for detail in details if not _about_bad_items(detail)]
 
 
 def _about_bad_items(detail: ErrorDetails) -> bool:
@@ -60,11 +75,11 @@ def _about_bad_items(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
-def keys_at(way: Keys) -> list[str]:
+def keys_at(way: Keys, models: Models = _MODELS) -> list[str]:
     """Return the keys that may be used in the mapping at `way`, those not built yet left out."""
     words = tuple(part for part in way if isinstance(part, str))
-    inside_column = words[:2] == ("sources", "format") and words not in _MODELS
-    model = AnyOf if inside_column else _MODELS.get(words)
+    inside_column = words[:2] == ("sources", "format") and words not in models
+    model = AnyOf if inside_column else models.get(words)
     if model is None:
         return []
     return [name for name, field in model.model_fields.items() if not field.exclude]
@@ -88,14 +103,14 @@ def _step(values: Any, part: str | int) -> Any:  # noqa: ANN401 any YAML value
     return None
 
 
-def _problem(detail: ErrorDetails, document: Document) -> Problem:
+def _problem(detail: ErrorDetails, document: Document, models: Models) -> Problem:
     context = detail.get("ctx") or {}
     found = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
     way: Keys = (*found, *context.get("at", ()))
     name = dotted(way, document.values) or "the recipe"
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return _unknown_key(way, document)
+        return _unknown_key(way, document, models)
     if kind == "missing":
         return _missing_key(way, document)
     if kind == "not_built":
@@ -120,16 +135,16 @@ def _wrong_value(name: str, detail: ErrorDetails, place: Place) -> Problem:
     )
 
 
-def _unknown_key(way: Keys, document: Document) -> Problem:
+def _unknown_key(way: Keys, document: Document, models: Models) -> Problem:
     key, around = str(way[-1]), way[:-1]
     where = f" in `{dotted(around, document.values)}`" if around else ""
-    home = _home(key)
-    hint = f"`{key}` belongs in `{home}`" if home else suggest(key, keys_at(around), kind="keys")
+    home = _home(key, models)
+    hint = f"`{key}` belongs in `{home}`" if home else suggest(key, keys_at(around, models), kind="keys")
     return Problem(document.place(way, key=True), f"unknown key `{key}`{where}", hint)
 
 
-def _home(key: str) -> str | None:
-    homes = [".".join(way) for way, model in _MODELS.items() if way and key in model.model_fields]
+def _home(key: str, models: Models) -> str | None:
+    homes = [".".join(way) for way, model in models.items() if way and key in model.model_fields]
     return homes[0] if homes else None
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys
 
 
-def apply_overrides(document: Document, options: Sequence[str]) -> None:
+def apply_overrides(document: Document, options: Sequence[str], *, option_name: str = "--set ") -> None:
     """Put each option's value into the document, in their order.
 
     Parameters
@@ -22,9 +22,11 @@ def apply_overrides(document: Document, options: Sequence[str]) -> None:
         The recipe as read; changed in place.
     options : sequence of str
         `pack.capacity=8192`; lists by index, sources by index or name; values are YAML.
+    option_name : str
+        What stands before each on the command line, for messages.
     """
     for option in options:
-        place = Place(f"--set {option}")
+        place = Place(f"{option_name}{option}")
         try:
             _apply(document, option, place)
         except RecipeProblems as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from octomed.pipeline.inspect import TraceView
+    from octomed.train.lookup import StepView
 
 OPEN, CLOSE = "⟦", "⟧"
 """Marks round supervised text, because colour alone says nothing on paper or to a screen reader."""
@@ -43,6 +46,27 @@ def view_json(view: TraceView) -> str:
         "pieces": [{"text": text, "supervised": supervised} for text, supervised in pieces(view)],
     }
     return json.dumps(values, ensure_ascii=False)
+
+
+def show_step(view: StepView, console: Console) -> None:
+    """Print what a training step learned from, one trace a line: no text of the data."""
+    tokens = sum(trace.length for trace in view.traces)
+    loss = "" if view.loss is None else f", loss {view.loss:.4f}"
+    title = f"step {view.step}{loss}: {units.count(len(view.traces))} traces, {units.count(tokens)} tokens"
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    for trace in view.traces:
+        origin = f"{trace.source}/{trace.file} row {trace.row} sample {trace.sample}"
+        packed = f"{trace.stream} pack {trace.pack} document {trace.document}"
+        line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
+        console.print(Text(line), soft_wrap=True)
+    if view.traces:
+        hint = f"octomed inspect {shlex.quote(view.data)} --trace {view.traces[0].trace_id}"
+        console.print(Text(f"next: {hint}"), soft_wrap=True)
+
+
+def step_json(view: StepView) -> str:
+    """Return one JSON object on one line."""
+    return json.dumps(asdict(view), ensure_ascii=False)
 
 
 def pieces(view: TraceView) -> Iterator[tuple[str, bool]]:

@@ -1,10 +1,11 @@
-//! Lengths to packs: buckets and best fit.
+//! Lengths to packs: buckets and best fit; and packs to the tensors of a batch.
 //!
 //! A pack is a sequence of whole items (traces) whose lengths sum to at most a capacity. Items are
 //! placed longest first, each into the fullest open pack that still has room for it (*best fit
 //! decreasing*). Lengths are small integers, so sorting is counting, and the fullest pack with room is
 //! the next set bit in a bitset of remaining capacities.
 
+mod batch;
 mod bitset;
 mod buckets;
 mod error;
@@ -13,6 +14,7 @@ mod fit;
 mod order;
 mod packing;
 
+pub use batch::{Batch, BatchError, BatchSize, IGNORED, PackRow, RowFault, check_packs};
 pub use buckets::Buckets;
 pub use error::PackError;
 pub use packing::{MAX_CAPACITY, Packing, pack_lengths};

@@ -1,5 +1,6 @@
 //! The Python extension: arguments in, errors out.
 
+mod batch;
 mod check;
 mod engine;
 mod error;
@@ -16,6 +17,7 @@ use pyo3::prelude::*;
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
 #[pymodule]
 fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    batch::register(module)?;
     check::register(module)?;
     engine::register(module)?;
     layout::register(module)?;

@@ -1,0 +1,88 @@
+"""Train with the Hugging Face `Trainer` on a packed run.
+
+    torchrun --nproc-per-node 2 examples/hugging_face_trainer.py runs/quickstart
+
+Two things differ from a plain data set. `PackedDataset` is sharded over ranks already, so the loader is not
+wrapped by the trainer, which would shard it once more: each of N ranks would see 1/N of its share. And
+documents are kept apart by position ids that begin anew with each of them, without an attention mask and
+without a cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from octomed.stream import Collator, PackedDataset
+from torch.utils.data import DataLoader
+from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM, Trainer, TrainingArguments
+
+TAKEN = ("input_ids", "labels", "position_ids")
+"""What the model's `forward` takes."""
+
+
+def collate(packs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make a batch of whole packs, one after another."""
+    batch = Collator(positions="text")(packs)
+    return {name: batch[name] for name in TAKEN}
+
+
+class PackedTrainer(Trainer):
+    """A `Trainer` that leaves the data set to shard itself."""
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return a plain loader, not prepared by accelerate."""
+        return DataLoader(
+            self.train_dataset,
+            batch_size=self.args.per_device_train_batch_size,
+            num_workers=self.args.dataloader_num_workers,
+            collate_fn=self.data_collator,
+        )
+
+
+def tiny_model(vocabulary_size: int) -> PreTrainedModel:
+    """Return a model that a CPU trains; take `AutoModelForCausalLM.from_pretrained` instead."""
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=vocabulary_size,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            use_cache=False,
+        )
+    )
+
+
+def train(run: str, output: str, *, batch_size: int = 2, collator: Any = collate) -> PackedTrainer:  # noqa: ANN401
+    """Train an epoch and return the trainer."""
+    dataset = PackedDataset(run, batch_size=batch_size)
+    arguments = TrainingArguments(
+        output_dir=output,
+        per_device_train_batch_size=batch_size,
+        num_train_epochs=1,
+        use_cpu=True,
+        ddp_backend="gloo",
+        remove_unused_columns=False,
+        report_to=[],
+        save_strategy="no",
+        disable_tqdm=True,
+    )
+    model = tiny_model(dataset.run.content["tokenizer"]["vocabulary_size"])
+    trainer = PackedTrainer(model=model, args=arguments, train_dataset=dataset, data_collator=collator)
+    trainer.train()
+    return trainer
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", help="the output of `octomed pack`")
+    parser.add_argument("--output", default="runs/trainer")
+    options = parser.parse_args()
+    train(options.run, options.output)
+
+
+if __name__ == "__main__":
+    main()

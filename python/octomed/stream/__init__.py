@@ -1,0 +1,43 @@
+"""A finished run as batches: streamed shards, packs to tensors.
+
+>>> from torch.utils.data import DataLoader
+>>> from octomed.stream import Collator, PackedDataset
+>>> dataset = PackedDataset("runs/quickstart", batch_size=2)        # doctest: +SKIP
+>>> loader = DataLoader(dataset, batch_size=2, collate_fn=Collator())  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import RecipeError
+
+if TYPE_CHECKING:
+    from octomed.stream.collator import Collator
+    from octomed.stream.counts import EpochCounts
+    from octomed.stream.dataset import PackedDataset
+    from octomed.stream.run import Run, open_run
+
+_HOMES = {
+    "Collator": "octomed.stream.collator",
+    "EpochCounts": "octomed.stream.counts",
+    "PackedDataset": "octomed.stream.dataset",
+    "Run": "octomed.stream.run",
+    "open_run": "octomed.stream.run",
+}
+
+__all__ = ["Collator", "EpochCounts", "PackedDataset", "Run", "open_run"]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name
+    """Import a name when it is first used: reading what a run holds needs no PyTorch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module `octomed.stream` has no attribute `{name}`")
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name in {"torch", "streaming"}:
+            message = f"`octomed.stream.{name}` needs the package `{error.name}`, which is not installed"
+            raise RecipeError(message, "pip install 'octomed[train]'") from error
+        raise

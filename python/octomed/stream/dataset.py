@@ -1,0 +1,182 @@
+"""A finished run as a data set that streams, shuffles and resumes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streaming.base.distributed import barrier, maybe_init_dist
+from streaming.base.world import World as Ranks
+from torch import distributed
+
+from octomed.stream.batching import (
+    canonical_nodes_for,
+    check_left_out,
+    check_method,
+    check_world,
+    count_epoch,
+    ranks_batch,
+)
+from octomed.stream.counts import EpochCounts, World
+from octomed.stream.run import VALIDATION, open_run
+from octomed.stream.shards import CachedStream
+from octomed.stream.shared_memory import hold, remove_stale
+from octomed.stream.worker import FailingDataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def default_cache() -> Path:
+    """Return the folder of cached shards: ``$OCTOMED_CACHE``, or one in the user's cache."""
+    chosen = os.environ.get("OCTOMED_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "octomed", "streams")
+
+
+class PackedDataset(FailingDataset):
+    """The packs of a finished run, in an order that depends on the seed alone.
+
+    A mosaicml-streaming ``StreamingDataset``: it shards itself over ranks (``RANK``, ``WORLD_SIZE``,
+    ``LOCAL_RANK``, ``LOCAL_WORLD_SIZE``) and loader workers, and resumes in the middle of an epoch. Global
+    batches are the same for every number of ranks that divides ``num_canonical_nodes`` and for every number
+    of workers, as long as the global batch has the same size. To make all canonical nodes equally large,
+    Streaming repeats up to 23 packs an epoch (and stream, with ``per_stream``); `counts` says how many.
+
+    Parameters
+    ----------
+    location
+        The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``.
+    batch_size
+        Packs that one rank takes a batch; the same as the loader's.
+    global_batch_size
+        Packs that all ranks together take a batch, instead of ``batch_size``.
+    streams
+        Names of the streams to read; all of the split by default.
+    split
+        ``train``, or ``validation`` for the stream of that name.
+    shuffle
+        By default training is shuffled, validation is not.
+    shuffle_seed
+        Decides the order.
+    batching_method
+        ``random``; ``per_stream`` for global batches of one stream each, which leaves out what does not fill
+        the last batch of each stream; ``stratified`` for streams of equal size.
+    num_canonical_nodes
+        Parts into which an epoch is cut; 24 by default (fewer for fewer packs), and the number of machines
+        for validation, where as little as possible is to be repeated.
+    cache
+        Folder for raw shards; ``$OCTOMED_CACHE`` or ``~/.cache/octomed/streams`` by default. It may be
+        shared by runs, and deleted when none is reading.
+    cache_limit
+        Bytes, or text as ``100gb``; the shards that were used longest ago go first.
+    predownload
+        Packs that a worker fetches ahead.
+    download_retry
+        How often a file of an object store is asked for, with doubling pauses from one second.
+    download_timeout
+        Seconds that one answer may take.
+    quiet
+        Print no line about the epoch.
+
+    Attributes
+    ----------
+    run : Run
+        What the run holds.
+    counts : EpochCounts
+        Packs of an epoch, and how many are repeated or left out.
+
+    Raises
+    ------
+    octomed.errors.RecipeError
+        When there is no such run or stream, or the batches cannot be made.
+    octomed.errors.StorageError
+        When a shard is missing, damaged or out of reach; while iterating, too.
+    """
+
+    def __init__(  # noqa: PLR0913 keyword-only settings
+        self,
+        location: str | os.PathLike[str],
+        *,
+        batch_size: int | None = None,
+        global_batch_size: int | None = None,
+        streams: Sequence[str] | None = None,
+        split: str = "train",
+        shuffle: bool | None = None,
+        shuffle_seed: int = 9176,
+        batching_method: str = "random",
+        num_canonical_nodes: int | None = None,
+        cache: str | os.PathLike[str] | None = None,
+        cache_limit: int | str | None = None,
+        predownload: int | None = None,
+        download_retry: int = 5,
+        download_timeout: float = 60.0,
+        quiet: bool = False,
+    ) -> None:
+        ranks = Ranks.detect()
+        world = World(ranks.num_nodes, ranks.ranks_per_node)
+        batch = ranks_batch(batch_size, global_batch_size, world.ranks)
+        self.run = open_run(location, attempts=download_retry, timeout=download_timeout)
+        names = self.run.choose(streams, split)
+        packs = {name: int(self.run.streams[name]["packs"]) for name in names}
+        training = split != VALIDATION
+        smallest = min(packs.values()) if batching_method == "per_stream" else sum(packs.values())
+        canonical = num_canonical_nodes or (canonical_nodes_for(smallest) if training else world.nodes)
+        check_world(canonical, smallest, world)
+        check_method(batching_method, packs, canonical, batch * world.ranks, world)
+        folder = Path(cache or default_cache(), self.run.key)
+        if self.run.source.remote:
+            self.patience = self.run.source.longest
+        with _process_group():
+            if ranks.is_local_leader:
+                remove_stale()
+            barrier()
+            super().__init__(
+                streams=[CachedStream(self.run, name, folder) for name in names],
+                download_timeout=download_timeout,
+                predownload=predownload,
+                cache_limit=cache_limit,
+                num_canonical_nodes=canonical,
+                batch_size=batch,
+                shuffle=training if shuffle is None else shuffle,
+                shuffle_seed=shuffle_seed,
+                batching_method=batching_method,
+            )
+            hold(self._shm_prefix_int)
+        self.counts = self.count_epoch(0)
+        check_left_out(self.counts, batching_method)
+        if ranks.is_leader and not quiet:
+            self._print(names, canonical, world)
+
+    def __len__(self) -> int:
+        """Return the packs that this rank is given an epoch, with the repeats: trainers count steps by it."""
+        return self.counts.slots // self._parallel_rank_world.num_ranks
+
+    def count_epoch(self, epoch: int) -> EpochCounts:
+        """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""
+        return count_epoch(self, epoch, self._parallel_rank_world)
+
+    def _print(self, names: Sequence[str], canonical: int, world: World) -> None:
+        lines = [f"{self.run.location}: {len(names)} streams, {self.counts}"]
+        if canonical % world.ranks:
+            lines.append(
+                f"note: {world.ranks} ranks do not divide num_canonical_nodes, {canonical}: "
+                "another number of ranks will see other batches"
+            )
+        print("\n".join(lines), file=sys.stderr)  # noqa: T201
+
+
+@contextlib.contextmanager
+def _process_group() -> Iterator[None]:
+    """Hold a process group while a data set is made: Streaming would make and unmake one more often."""
+    ours = maybe_init_dist()
+    try:
+        yield
+    finally:
+        if ours:
+            distributed.destroy_process_group()

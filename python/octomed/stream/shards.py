@@ -1,0 +1,152 @@
+"""A stream of a run, read through a cache of raw shards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streaming import Stream
+from streaming.base.compression import decompress
+from streaming.base.hashing import get_hash
+
+from octomed.errors import StorageError
+from octomed.pipeline.storage import make_folder, write_atomically
+from octomed.stream.run import empty_stream
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from streaming.base.format.base.reader import FileInfo, Reader
+    from streaming.base.world import World
+
+    from octomed.stream.run import Run
+
+INDEX = "index.json"
+
+
+class CachedStream(Stream):
+    """A stream whose shards are checked, unpacked, and kept in a cache folder.
+
+    Files appear in the cache under their final name when they are whole, so several runs on one machine may
+    share it; nothing is ever written beside the shards that were packed. Streaming sees a local folder: the
+    shards come from the run's source, by our own attempts and with our own errors.
+
+    Parameters
+    ----------
+    run
+        The finished run.
+    name
+        Name of the stream.
+    cache
+        Folder of the run's cached streams.
+    """
+
+    def __init__(self, run: Run, name: str, cache: Path) -> None:
+        super().__init__(local=str(cache / name), keep_zip=False)
+        self.run = run
+        self.name = name
+
+    def apply_default(self, default: dict[str, Any]) -> None:
+        """Take the data set's defaults, save that packed shards never stay in the cache."""
+        super().apply_default(default)
+        self.safe_keep_zip = False
+
+    def get_shards(self, world: World, allow_unsafe_types: bool) -> list[Reader]:
+        """Return readers of the shards; the first rank of a machine brings the index.
+
+        Raises
+        ------
+        RecipeError
+            When the stream is empty.
+        StorageError
+            When its index is missing, damaged or of another run.
+        """
+        if world.is_local_leader:
+            self._bring_index()
+        shards: list[Reader] = super().get_shards(world, allow_unsafe_types)
+        return shards
+
+    def _bring_index(self) -> None:
+        address = self.run.source.address(f"{self.name}/{INDEX}")
+        hint = f"`{self.run.rebuild}` writes it again"
+        try:
+            data = self.run.source.read(f"{self.name}/{INDEX}")
+            packs = sum(shard["samples"] for shard in json.loads(data)["shards"])
+        except FileNotFoundError as error:
+            raise StorageError(f"`{address}` is missing", hint) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise StorageError(f"`{address}` is damaged: {error!r}", hint) from error
+        if not packs:
+            raise empty_stream(self.name, self.run.location)
+        expected = self.run.streams[self.name]["packs"]
+        if packs != expected:
+            raise StorageError(f"`{address}` has {packs} packs, and `octomed.json` says {expected}", hint)
+        make_folder(Path(self.local))
+        write_atomically(Path(self.local, INDEX), data)
+
+    def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
+        """Find the shards that stand in the cache, and delete those of a wrong size."""
+        for number, shard in enumerate(shards):
+            raw, _ = shard.file_pairs[0]
+            stands = self._stands(raw)
+            cache_usage_per_shard[number] = raw.bytes if stands else 0
+            if not stands:
+                Path(self.local, raw.basename).unlink(missing_ok=True)
+
+    def _stands(self, raw: FileInfo) -> bool:
+        with contextlib.suppress(OSError):
+            return Path(self.local, raw.basename).stat().st_size == raw.bytes
+        return False
+
+    def prepare_shard(self, shard: Reader) -> int:
+        """Bring a shard into the cache, and return by how many bytes that grew.
+
+        Raises
+        ------
+        StorageError
+            When the shard is missing, damaged, or out of reach.
+        """
+        raw, packed = shard.file_pairs[0]
+        if self._stands(raw):
+            return 0
+        name = f"{self.name}/{(packed or raw).basename}"
+        part = Path(self.local, f"{raw.basename}.part-{os.getpid()}")
+        part.unlink(missing_ok=True)
+        try:
+            self.run.source.fetch(name, part)
+            data = self._checked(part, name, packed or raw)
+            if packed is not None:
+                part.unlink()
+                self._unpack(data, name, raw, shard.compression, part)
+            part.replace(Path(self.local, raw.basename))
+        except FileNotFoundError as error:
+            raise self._lost(name, "missing") from error
+        finally:
+            part.unlink(missing_ok=True)
+        return int(raw.bytes)
+
+    def _checked(self, part: Path, name: str, info: FileInfo) -> bytes:
+        data = part.read_bytes()
+        if len(data) != info.bytes:
+            raise self._lost(name, f"damaged: it has {len(data)} bytes, not {info.bytes}")
+        for algorithm, expected in info.hashes.items():
+            if get_hash(algorithm, data) != expected:
+                raise self._lost(name, f"damaged: its {algorithm} is not {expected}")
+        return data
+
+    def _unpack(self, data: bytes, name: str, raw: FileInfo, compression: str | None, target: Path) -> None:
+        try:
+            unpacked = decompress(compression, data)
+        except Exception as error:
+            raise self._lost(name, f"damaged: {error}") from error
+        if len(unpacked) != raw.bytes:
+            raise self._lost(name, f"damaged: it unpacks to {len(unpacked)} bytes, not {raw.bytes}")
+        write_atomically(target, unpacked)
+
+    def _lost(self, name: str, what: str) -> StorageError:
+        address = self.run.source.address(name)
+        hint = f"delete it and run `{self.run.rebuild}`: only what is missing is written again"
+        return StorageError(f"shard `{address}` is {what}", hint)

@@ -1,0 +1,164 @@
+"""Models out of a local folder, the hub, or a configuration with random weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+from octomed.errors import RecipeError
+from octomed.recipe.problems import suggest
+from octomed.train import attention
+from octomed.train.network import vision_tower
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel
+
+VISION_LANGUAGE = ("qwen2_5_vl", "qwen3_vl")
+TEXT = ("qwen2", "qwen3", "llama")
+FAMILIES = (*VISION_LANGUAGE, *TEXT)
+"""`model_type` of the models whose packing is tested."""
+
+
+def read_configuration(
+    source: str | None, config: dict[str, Any] | None = None, overrides: dict[str, Any] | None = None
+) -> PretrainedConfig:
+    """Return a model's configuration.
+
+    Parameters
+    ----------
+    source
+        Folder or hub id; None when `config` is whole.
+    config
+        All of a configuration, `model_type` included.
+    overrides
+        Values put over it; a mapping goes into the nested configuration of its name.
+
+    Raises
+    ------
+    RecipeError
+        When there is none, or its family is not supported.
+    """
+    found = _from_values(dict(config)) if config is not None else _from_source(str(source))
+    _check_family(found.model_type)
+    for name, value in (overrides or {}).items():
+        _override(found, name, value)
+    return found
+
+
+def build_model(
+    configuration: PretrainedConfig, source: str | None = None, *, seed: int = 17, dtype: str = "float32"
+) -> PreTrainedModel:
+    """Return a model whose attention keeps documents apart.
+
+    Parameters
+    ----------
+    configuration
+        From `read_configuration`; changed in place.
+    source
+        Folder or hub id of the weights; None draws random ones.
+    seed
+        Of random weights.
+    dtype
+        Type of the weights: ``float32``, ``bfloat16``, ``float64``.
+
+    Raises
+    ------
+    RecipeError
+        When the weights cannot be read.
+    """
+    attention.register()
+    text = text_configuration(configuration)
+    kind = getattr(torch, dtype)
+    names = {"": "sdpa", "text_config": attention.NAME} if text is not configuration else attention.NAME
+    family: Any = (
+        AutoModelForImageTextToText if configuration.model_type in VISION_LANGUAGE else AutoModelForCausalLM
+    )
+    if source is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = family.from_config(configuration, attn_implementation=names, dtype=kind)
+    else:
+        model = _pretrained(family, source, configuration, names, kind)
+    model.config.use_cache = text_configuration(model.config).use_cache = False
+    return model
+
+
+def freeze_vision(model: PreTrainedModel) -> int:
+    """Freeze the vision tower, and return how many parameters that leaves out of training."""
+    tower = vision_tower(model)
+    if tower is None:
+        return 0
+    tower.requires_grad_(requires_grad=False)
+    return sum(parameter.numel() for parameter in tower.parameters())
+
+
+def text_configuration(configuration: PretrainedConfig) -> Any:  # noqa: ANN401 a class of each family
+    """Return the decoder's own configuration; a text model's is the whole."""
+    return configuration.get_text_config()
+
+
+def _from_values(values: dict[str, Any]) -> PretrainedConfig:
+    kind = values.pop("model_type", None)
+    if kind is None:
+        raise RecipeError("`model.config` has no `model_type`", f"write one of {', '.join(FAMILIES)}")
+    _check_family(kind)
+    return AutoConfig.for_model(kind, **values)
+
+
+def _from_source(source: str) -> PretrainedConfig:
+    folder = Path(source).expanduser()
+    if source.startswith((".", "/", "~")) and not (folder / "config.json").is_file():
+        raise RecipeError(f"`{source}` has no `config.json`", "name a folder that `save_pretrained` wrote")
+    try:
+        return AutoConfig.from_pretrained(str(folder) if folder.is_dir() else source)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        hint = "name a folder that `save_pretrained` wrote, or a hub id that this machine can reach"
+        raise RecipeError(f"the configuration of `{source}` cannot be read: {reason}", hint) from error
+
+
+def _pretrained(
+    family: Any,  # noqa: ANN401 an auto class
+    source: str,
+    configuration: PretrainedConfig,
+    names: Any,  # noqa: ANN401 a name, or one a nested configuration
+    kind: torch.dtype,
+) -> PreTrainedModel:
+    folder = Path(source).expanduser()
+    try:
+        return family.from_pretrained(
+            str(folder) if folder.is_dir() else source,
+            config=configuration,
+            attn_implementation=names,
+            dtype=kind,
+        )
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise RecipeError(
+            f"the weights of `{source}` cannot be read: {reason}", "check the folder or the hub id"
+        ) from error
+
+
+def _check_family(kind: str) -> None:
+    if kind not in FAMILIES:
+        raise RecipeError(
+            f"models of type `{kind}` are not supported", suggest(kind, FAMILIES, kind="model types")
+        )
+
+
+def _override(configuration: PretrainedConfig, name: str, value: Any) -> None:  # noqa: ANN401 any YAML value
+    if not hasattr(configuration, name):
+        known = [key for key in configuration.to_dict() if not key.startswith("_")]
+        raise RecipeError(
+            f"`model.config_overrides`: a {configuration.model_type} configuration has no `{name}`",
+            suggest(name, known, kind="keys"),
+        )
+    inner = getattr(configuration, name)
+    if isinstance(value, dict) and hasattr(inner, "to_dict"):
+        for key, one in value.items():
+            _override(inner, key, one)
+        return
+    setattr(configuration, name, value)

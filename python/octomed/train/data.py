@@ -1,0 +1,142 @@
+"""Loaders of packed batches out of a recipe, and what they have to agree with before anything is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import DataError, RecipeError
+from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
+from octomed.stream import Collator, PackedDataset
+from octomed.train.build import VISION_LANGUAGE, text_configuration
+from octomed.train.loader import PackLoader
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+    from octomed.stream import Run
+    from octomed.train.schema import Loader, TrainRecipe
+
+
+@dataclass(frozen=True)
+class Batching:
+    """Packs a step.
+
+    Attributes
+    ----------
+    everywhere
+        Over all ranks.
+    a_rank
+        On each.
+    """
+
+    everywhere: int
+    a_rank: int
+
+
+def batching_of(packs: int, ranks: int) -> Batching:
+    """Share a step's packs out over ranks.
+
+    Raises
+    ------
+    RecipeError
+        When they cannot be shared out evenly.
+    """
+    if packs % ranks:
+        near = max(1, round(packs / ranks)) * ranks
+        raise RecipeError(
+            f"a step of {packs} packs cannot be shared out over {ranks} ranks",
+            f"set `global_train_batch_size={near}`, or use a number of ranks that divides {packs}",
+        )
+    return Batching(packs, packs // ranks)
+
+
+def make_loader(
+    settings: Loader, packs: int, configuration: PretrainedConfig, *, quiet: bool = False
+) -> PackLoader:
+    """Return a loader that yields the batch contract of `octomed.stream`.
+
+    Parameters
+    ----------
+    settings
+        Of the recipe.
+    packs
+        Packs a batch, on each rank.
+    configuration
+        Of the model: which positions it takes, and how many tokens it knows.
+    quiet
+        Print nothing about repeated packs.
+    """
+    chosen = settings.dataset
+    dataset = PackedDataset(
+        chosen.remote,
+        batch_size=packs,
+        streams=chosen.streams,
+        split=chosen.split,
+        shuffle=chosen.shuffle if chosen.split == "train" else False,
+        shuffle_seed=chosen.shuffle_seed,
+        batching_method=chosen.batching_method,
+        num_canonical_nodes=chosen.num_canonical_nodes,
+        cache=chosen.local,
+        cache_limit=chosen.cache_limit,
+        download_retry=chosen.download_retry,
+        download_timeout=chosen.download_timeout,
+        quiet=quiet,
+    )
+    workers: dict[str, Any] = {"num_workers": settings.num_workers}
+    if settings.num_workers:
+        workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
+    return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
+
+
+def collator_of(configuration: PretrainedConfig) -> Collator:
+    """Return the collator for a model: its positions, and its vocabulary to check ids against."""
+    vision = configuration.model_type in VISION_LANGUAGE
+    return Collator(
+        positions="mrope" if vision else "text",
+        vocabulary_size=text_configuration(configuration).vocab_size,
+    )
+
+
+def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) -> None:
+    """Refuse a run that was packed for another model.
+
+    Raises
+    ------
+    DataError
+        When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
+        or the run's tokenizer is not the model's.
+    """
+    text = text_configuration(configuration)
+    packed = run.content["tokenizer"]["vocabulary_size"]
+    if packed > text.vocab_size:
+        raise DataError(
+            f"`{run.location}` was packed with a tokenizer of {packed:,} entries; "
+            f"the model knows {text.vocab_size:,}",
+            "pack with the model's own tokenizer, or train the model that the run was packed for",
+        )
+    capacity = run.content["capacity"]
+    for limit, what in (
+        (text.max_position_embeddings, "the model's positions"),
+        (recipe.max_seq_len, "`max_seq_len`"),
+    ):
+        if limit is not None and capacity > limit:
+            raise DataError(
+                f"packs of `{run.location}` hold up to {capacity:,} tokens; {what} end at {limit:,}",
+                f"pack again with `--set pack.capacity={limit}`, or raise the limit",
+            )
+    _check_tokenizer(recipe, run)
+
+
+def _check_tokenizer(recipe: TrainRecipe, run: Run) -> None:
+    name = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
+    if name is None or (recipe.tokenizer is None and not (Path(name) / "tokenizer.json").is_file()):
+        return
+    found = resolve_model(name, BUILTIN_TEMPLATES[0], base=Path.cwd()).tokenizer().content_hash
+    if found != run.content["tokenizer"]["content_hash"]:
+        raise DataError(
+            f"`{run.location}` was packed with another tokenizer than `{name}`: "
+            f"that of `{run.content['model']['name']}`",
+            "its ids mean other text to this model: pack again with `model:` set to what is trained",
+        )

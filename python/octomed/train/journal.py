@@ -1,0 +1,59 @@
+"""Files of JSON lines that a resumed run goes on with: what a crash left beyond the checkpoint is cut off."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Journal:
+    """A file of one JSON object a line, each with its `step`.
+
+    Parameters
+    ----------
+    path
+        The file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIO | None = None
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Append a line, and hand it to the operating system: a killed process loses none."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8")
+        self._file.write(json.dumps(entry, separators=(",", ":")) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file; writing opens it again."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries; a last line that a crash cut in half is none."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def rewind(path: Path, step: int) -> None:
+    """Keep the entries up to a step, because the run goes on from there."""
+    if not path.exists():
+        return
+    kept = [entry for entry in read_journal(path) if entry["step"] <= step]
+    text = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in kept)
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

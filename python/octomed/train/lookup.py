@@ -1,0 +1,147 @@
+"""From a training step back to source rows: what lies behind a spike of the loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from octomed.errors import RecipeError
+from octomed.pipeline.storage import read_json
+from octomed.stream import open_run
+from octomed.train.journal import read_journal
+from octomed.train.steps import provenance_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from octomed.stream import Run
+
+RUN_FILE, TRACES, METRICS = "train.json", "traces-rank*.jsonl", "metrics.jsonl"
+_COLUMNS = ("trace_id", "source", "file", "row", "sample", "stream", "pack", "document", "length")
+
+
+@dataclass(frozen=True)
+class StepTrace:
+    """A trace that a step learned from.
+
+    Attributes
+    ----------
+    rank
+        Which rank had it.
+    trace_id
+        Its id.
+    source, file, row, sample
+        Where it is from.
+    stream, pack, document, length
+        Where it lies in the packed run, and its tokens.
+    """
+
+    rank: int
+    trace_id: int
+    source: str
+    file: str
+    row: int
+    sample: int
+    stream: str
+    pack: int
+    document: int
+    length: int
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step to look at.
+
+    Attributes
+    ----------
+    step
+        Its number, from 1.
+    loss
+        Its mean loss, where it was logged.
+    data
+        Folder or address of the packed run.
+    traces
+        What it learned from, rank by rank.
+    """
+
+    step: int
+    loss: float | None
+    data: str
+    traces: tuple[StepTrace, ...]
+
+
+def look_at_step(folder: Path, step: int) -> StepView:
+    """Find the source rows of a training step.
+
+    Parameters
+    ----------
+    folder
+        The training run's folder.
+    step
+        Number of the step, from 1.
+
+    Raises
+    ------
+    RecipeError
+        When the folder is of no training run, or the run has no such step.
+    """
+    facts = read_json(folder / RUN_FILE)
+    if not isinstance(facts, dict):
+        raise RecipeError(
+            f"`{folder}` is the folder of no training run",
+            f"it has no `{RUN_FILE}`; see `run_folder` of the recipe",
+        )
+    logs = _folder_of_traces(folder, facts)
+    ranks = dict(_ids_of(logs, step))
+    if not ranks:
+        raise RecipeError(f"`{folder}` has no step {step}", _known_steps(logs))
+    run = open_run(facts["data"])
+    places = _places(run, sorted({one for ids in ranks.values() for one in ids}))
+    traces = [StepTrace(rank=rank, **places[one]) for rank, ids in sorted(ranks.items()) for one in ids]
+    return StepView(step, _loss(folder, step), facts["data"], tuple(traces))
+
+
+def _folder_of_traces(folder: Path, facts: dict[str, Any]) -> Path:
+    recipe = facts["recipe"]
+    chosen = (recipe["callbacks"]["trace_log"] or {}).get("folder")
+    return Path(chosen.replace("{run_name}", recipe["run_name"])) if chosen else folder
+
+
+def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, list[int]]]:
+    for path in folder.glob(TRACES):
+        for entry in read_journal(path):
+            if entry["step"] == step:
+                yield int(path.stem.removeprefix("traces-rank")), entry["trace_ids"]
+
+
+def _known_steps(folder: Path) -> str:
+    steps = [entry["step"] for path in folder.glob(TRACES) for entry in read_journal(path)]
+    if not steps:
+        return "it has no `traces-rank*.jsonl`: `callbacks.trace_log` was off, or nothing was trained"
+    return f"its steps are {min(steps)} to {max(steps)}"
+
+
+def _places(run: Run, ids: list[int]) -> dict[int, dict[str, Any]]:
+    wanted = pa.array(ids, pa.uint64())
+    places: dict[int, dict[str, Any]] = {}
+    for name in provenance_files(run):
+        table = pq.read_table(pa.BufferReader(run.source.read(name)), columns=list(_COLUMNS))
+        found = table.filter(pc.is_in(table["trace_id"], value_set=wanted))
+        places |= {row["trace_id"]: row for row in found.to_pylist()}
+    lost = [one for one in ids if one not in places]
+    if lost:
+        raise RecipeError(
+            f"`{run.location}` has no trace {lost[0]}", "it was packed anew after this training run began"
+        )
+    return places
+
+
+def _loss(folder: Path, step: int) -> float | None:
+    found = [entry for entry in read_journal(Path(folder, METRICS)) if entry["step"] == step]
+    losses = [entry["loss/train/total"] for entry in found if "loss/train/total" in entry]
+    return losses[-1] if losses else None

@@ -1,0 +1,71 @@
+"""What `train.py` runs: words of the command line in, an exit code out."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from octomed.errors import OctomedError, RecipeError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USAGE = """usage: composer [-n RANKS] train.py RECIPE [KEY=VALUE ...]
+
+Trains as a recipe says. KEY=VALUE overrides any of its keys: optimizer.lr=1e-4 max_duration=10ba
+  composer -n 2 train.py recipes/train/quickstart.yaml
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Train, and return the exit code of `octomed`'s commands: 2 recipe, 3 data, 4 storage, 70 internal.
+
+    Parameters
+    ----------
+    arguments
+        A recipe, and overrides.
+    """
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(USAGE, end="")  # noqa: T201 the answer to a question
+        return 0 if arguments else 2
+    warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
+    try:
+        _train(arguments)
+    except OctomedError as error:
+        _show(error, arguments)
+        return error.exit_code
+    return 0
+
+
+def _train(arguments: Sequence[str]) -> None:
+    from octomed.train.recipe import load_train_recipe  # noqa: PLC0415 a wrong recipe is told without torch
+
+    recipe = load_train_recipe(arguments[0], arguments[1:])
+    from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
+    from octomed.train.run import train  # noqa: PLC0415 as above
+
+    try:
+        train(recipe)
+    except OctomedError:
+        raise
+    except Exception as error:
+        failure = storage_failure(error)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _show(error: OctomedError, arguments: Sequence[str]) -> None:
+    """Say what went wrong. All ranks find the same fault in a recipe, so there the first speaks for all."""
+    if isinstance(error, RecipeError) and os.environ.get("RANK", "0") != "0":
+        return
+    print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 a message
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201 a message
+    if isinstance(error, StorageError):
+        words = [*dict.fromkeys([*arguments, "autoresume=true"])]
+        ranks = os.environ.get("WORLD_SIZE", "1")
+        print(f"resume: composer -n {ranks} train.py {shlex.join(words)}", file=sys.stderr)  # noqa: T201 a message

@@ -1,0 +1,119 @@
+"""The ComposerModel: loss, evaluation metric and floating-point operations of a batch of packs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from composer.models import ComposerModel
+from torchmetrics import Metric
+
+from octomed.train.build import text_configuration
+from octomed.train.network import PackedNetwork, decoder, loss_units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from transformers import PreTrainedModel
+
+    from octomed.train.network import Weighting
+
+
+class MeanLoss(Metric):
+    """Mean evaluation loss over all ranks' supervised tokens, or traces."""
+
+    full_state_update = False
+    total: torch.Tensor
+    units: torch.Tensor
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 those of torchmetrics
+        super().__init__(**settings)
+        self.add_state("total", default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("units", default=torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, mean: torch.Tensor, units: int) -> None:
+        """Count a microbatch's mean loss over so many tokens or traces."""
+        self.total += mean.to(self.total) * units
+        self.units += units
+
+    def compute(self) -> torch.Tensor:
+        """Return the mean."""
+        return self.total / self.units.clamp(min=1)
+
+
+class OctomedModel(ComposerModel):
+    """A packed network for Composer's `Trainer`.
+
+    Parameters
+    ----------
+    language_model
+        Made by `octomed.train.build.build_model`.
+    weighting
+        What the loss is a mean over: ``token`` or ``trace``.
+    **loss
+        Further settings of `PackedNetwork`.
+    """
+
+    def __init__(
+        self,
+        language_model: PreTrainedModel,
+        *,
+        weighting: Weighting = "token",
+        **loss: Any,  # noqa: ANN401 those of the network
+    ) -> None:
+        super().__init__()
+        self.network = PackedNetwork(language_model, weighting=weighting, **loss)
+        self._work = _Work(language_model)
+
+    @property
+    def language_model(self) -> PreTrainedModel:
+        """The model of `transformers` inside."""
+        return self.network.language_model
+
+    def forward(self, batch: Mapping[str, Any]) -> torch.Tensor:
+        """Return the microbatch's mean loss."""
+        return self.network(batch)
+
+    def loss(self, outputs: torch.Tensor, batch: Mapping[str, Any], *_: object, **__: object) -> Any:  # noqa: ANN401 Composer takes a mapping too
+        """Pass the loss on under a name with which Composer does not turn it into float32."""
+        del batch
+        return {"total": outputs}
+
+    def eval_forward(self, batch: Mapping[str, Any], outputs: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the evaluation loss of a batch."""
+        return self.forward(batch) if outputs is None else outputs
+
+    def update_metric(self, batch: Mapping[str, Any], outputs: torch.Tensor, metric: Metric) -> None:
+        """Add a batch's evaluation loss to the mean."""
+        metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
+
+    def get_metrics(self, is_train: bool) -> dict[str, Metric]:
+        """Return the metrics of evaluation; the training loss is logged by Composer itself."""
+        return {} if is_train else {"loss": MeanLoss()}
+
+    def flops_per_batch(self, batch: Mapping[str, Any]) -> float:
+        """Return the floating-point operations of a training step on a batch, recomputation not counted.
+
+        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), and the causal attention
+        that documents really have: the sum of their squared lengths, halved.
+        """
+        return self._work.operations(batch)
+
+
+class _Work:
+    """Counts of a model that its floating-point operations follow from, taken before it is sharded."""
+
+    def __init__(self, language_model: PreTrainedModel) -> None:
+        text = text_configuration(language_model.config)
+        heads = text.num_attention_heads
+        width = getattr(text, "head_dim", None) or text.hidden_size // heads
+        self.attention = text.num_hidden_layers * heads * width
+        layers = decoder(language_model).layers.parameters()
+        self.matrices = sum(parameter.numel() for parameter in layers if parameter.ndim > 1)
+        self.head = language_model.lm_head.weight.numel()
+
+    def operations(self, batch: Mapping[str, Any]) -> float:
+        tokens = batch["input_ids"].shape[1]
+        supervised = float(batch["supervised_tokens"].sum())
+        squared = float(torch.diff(batch["cu_seqlens"].double()).square().sum())
+        return 6.0 * (self.matrices * tokens + self.head * supervised + self.attention * squared)

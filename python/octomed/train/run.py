@@ -1,0 +1,214 @@
+"""A training run: from a recipe to Composer's `Trainer`, and what is written at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from composer import Evaluator, Trainer
+from composer.utils import dist, reproducibility
+from composer.utils.parallelism import FSDP2Config
+
+from octomed.errors import RecipeError
+from octomed.pipeline.storage import write_json
+from octomed.train import attention, checkpoints, equipment
+from octomed.train.batches import data_spec
+from octomed.train.build import build_model, freeze_vision
+from octomed.train.data import make_loader
+from octomed.train.export import export_model
+from octomed.train.loss import choose_implementation
+from octomed.train.model import OctomedModel
+from octomed.train.optim import make_optimizer, make_scheduler
+from octomed.train.prepare import Prepared, prepare, say
+from octomed.train.report import write_report
+
+if TYPE_CHECKING:
+    from octomed.train.schema import TrainRecipe
+
+RUN_FILE = "train.json"
+"""What a run's folder says of itself: its recipe, and the packed run it read."""
+
+
+def train(recipe: TrainRecipe) -> Trainer:
+    """Train as a recipe says.
+
+    Parameters
+    ----------
+    recipe
+        From `octomed.train.recipe.load_train_recipe`.
+
+    Returns
+    -------
+    Trainer
+        After its last step.
+
+    Raises
+    ------
+    RecipeError, DataError, StorageError
+        Before the first step where that is possible, with what to do.
+    """
+    prepared = prepare(recipe)
+    trainer = make_trainer(prepared)
+    if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
+        trainer.eval()
+    if trainer.state.timestamp < trainer.state.max_duration:
+        trainer.fit()
+    finish(prepared, trainer)
+    return trainer
+
+
+def make_trainer(prepared: Prepared) -> Trainer:
+    """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
+    recipe = prepared.recipe
+    reproducibility.seed_all(recipe.seed)
+    load_path = _load_path(prepared)
+    model = make_model(prepared)
+    evaluator = _evaluator(prepared)
+    return Trainer(
+        model=model,
+        train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
+        eval_dataloader=evaluator,
+        eval_interval=recipe.eval_interval if evaluator else 1,
+        optimizers=make_optimizer(model, recipe.optimizer),
+        schedulers=make_scheduler(recipe.scheduler),
+        algorithms=equipment.make_algorithms(recipe),
+        callbacks=_callbacks(prepared),
+        loggers=equipment.make_loggers(recipe, prepared.folder),
+        run_name=recipe.run_name,
+        max_duration=recipe.max_duration,
+        precision=_precision(recipe),
+        device_train_microbatch_size=recipe.device_train_microbatch_size,
+        accumulate_train_batch_on_tokens=True,
+        parallelism_config=_parallelism(recipe),
+        seed=recipe.seed,
+        progress_bar=recipe.progress_bar,
+        load_path=load_path,
+        load_weights_only=recipe.load_weights_only,
+        load_progress_bar=False,
+        save_folder=recipe.save_folder,
+        save_filename=checkpoints.FILENAME,
+        save_latest_filename=None,
+        save_overwrite=True,
+        save_interval=recipe.save_interval,
+        save_weights_only=recipe.save_weights_only,
+        save_num_checkpoints_to_keep=recipe.save_num_checkpoints_to_keep,
+    )
+
+
+def make_model(prepared: Prepared) -> OctomedModel:
+    """Return the model of a prepared recipe, and say what of it is trained."""
+    recipe = prepared.recipe
+    source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
+    language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
+    frozen = 0 if recipe.model.freeze_vision is False else freeze_vision(language_model)
+    loss = recipe.loss
+    model = OctomedModel(
+        language_model,
+        weighting=loss.weight,
+        tokens_at_once=loss.tokens_at_once,
+        implementation=choose_implementation(loss.implementation, _device(), loss.weight),
+    )
+    if recipe.model.activation_checkpointing:
+        _checkpoint_activations(model)
+    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    kernel = attention.kernel_name(_device(), _matrix_type(recipe))
+    kind = prepared.configuration.model_type
+    say(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
+    say(f"attention: {kernel}, documents apart")
+    return model
+
+
+def finish(prepared: Prepared, trainer: Trainer) -> None:
+    """Export the model and write the report."""
+    recipe = prepared.recipe
+    close: Any = trainer.close
+    close()
+    model: Any = getattr(trainer.state.model, "module", trainer.state.model)
+    if recipe.export_folder is not None:
+        tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
+        export_model(model, Path(recipe.export_folder), tokenizer)
+        say(f"exported to `{recipe.export_folder}`")
+    if recipe.callbacks.report and dist.get_global_rank() == 0:
+        say(f"report: {write_report(prepared.folder, recipe.run_name)}")
+
+
+def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
+    settings = prepared.recipe.train_loader
+    return make_loader(settings, prepared.batching.a_rank, prepared.configuration)
+
+
+def _evaluator(prepared: Prepared) -> Evaluator | None:
+    recipe = prepared.recipe
+    settings = recipe.eval_loader
+    if settings is None and "validation" in prepared.packed.streams:
+        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
+        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None:
+        return None
+    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    return Evaluator(
+        label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
+    )
+
+
+def _callbacks(prepared: Prepared) -> list[Any]:
+    if dist.get_global_rank() == 0:
+        prepared.folder.mkdir(parents=True, exist_ok=True)
+        facts = {"data": prepared.packed.location, "recipe": prepared.recipe.model_dump(mode="json")}
+        write_json(prepared.folder / RUN_FILE, facts)
+    return equipment.make_callbacks(
+        prepared.recipe,
+        prepared.configuration,
+        folder=prepared.folder,
+        capacity=prepared.packed.content["capacity"],
+    )
+
+
+def _load_path(prepared: Prepared) -> str | None:
+    recipe, folder = prepared.recipe, prepared.recipe.save_folder
+    if folder is None:
+        return recipe.load_path
+    newest, broken = checkpoints.newest_checkpoint(folder)
+    if (newest or broken) and not recipe.autoresume and recipe.load_path is None:
+        raise RecipeError(
+            f"`{folder}` already holds checkpoints",
+            "`autoresume=true` goes on from the newest; or choose another `save_folder`",
+        )
+    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
+    if recipe.autoresume and newest:
+        checkpoints.check_meaning(folder, meaning)
+    dist.barrier()
+    checkpoints.write_meaning(folder, meaning)
+    for name in broken:
+        say(f"warning: checkpoint `{name}` was not written to its end: left aside")
+    if recipe.autoresume and newest:
+        say(f"resuming from `{newest}`")
+        return newest
+    return recipe.load_path
+
+
+def _parallelism(recipe: TrainRecipe) -> dict[str, Any] | None:
+    """Return Composer's setting: under any other key than `fsdp` it would be ignored."""
+    return None if recipe.fsdp_config is None else {"fsdp": FSDP2Config(**recipe.fsdp_config.model_dump())}
+
+
+def _checkpoint_activations(model: OctomedModel) -> None:
+    from composer.distributed.activation_checkpointing import apply_ac  # noqa: PLC0415 loads much
+
+    apply_ac(model, True, False, model.network.activation_checkpointing_fn)
+
+
+def _precision(recipe: TrainRecipe) -> str:
+    return recipe.precision or ("amp_bf16" if torch.cuda.is_available() else "fp32")
+
+
+def _matrix_type(recipe: TrainRecipe) -> torch.dtype:
+    if _precision(recipe) == "amp_bf16":
+        return torch.bfloat16
+    kind: torch.dtype = getattr(torch, recipe.model.dtype)
+    return kind
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

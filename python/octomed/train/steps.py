@@ -1,0 +1,105 @@
+"""How many packs make a step of so many traces, and how much steps differ."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from octomed.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from octomed.stream import Run
+
+
+@dataclass(frozen=True)
+class StepSize:
+    """Packs a step, and the traces that this means.
+
+    Attributes
+    ----------
+    packs
+        Over all ranks.
+    mean
+        Traces a step over an epoch.
+    low, high
+        5th and 95th percentile of traces a step.
+    """
+
+    packs: int
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return (
+            f"{self.packs:,} packs a step: {self.mean:,.1f} traces on average, "
+            f"{self.low:,.0f} to {self.high:,.0f} in nine steps of ten"
+        )
+
+
+def traces_of_packs(run: Run, streams: Sequence[str]) -> list[int]:
+    """Count the traces of each pack of some streams.
+
+    Raises
+    ------
+    DataError
+        When the run's provenance is missing.
+    """
+    counts: dict[tuple[str, int], int] = {}
+    for name in provenance_files(run):
+        table = pq.read_table(pa.BufferReader(run.source.read(name)), columns=["stream", "pack"])
+        for batch in table.group_by(["stream", "pack"]).aggregate([([], "count_all")]).to_batches():
+            columns = (batch["stream"], batch["pack"], batch["count_all"])
+            for stream, pack, count in zip(*(column.to_pylist() for column in columns), strict=True):
+                counts[stream, pack] = counts.get((stream, pack), 0) + count
+    return [count for (stream, _), count in sorted(counts.items()) if stream in streams]
+
+
+def provenance_files(run: Run) -> list[str]:
+    """Name a run's tables of provenance.
+
+    Raises
+    ------
+    DataError
+        When it has none.
+    """
+    names = [name for name in run.content["run"].get("files", ()) if name.startswith("provenance/")]
+    if not names:
+        raise DataError(f"`{run.location}` names no provenance", "pack it with a newer octomed")
+    return names
+
+
+def step_size(traces: Sequence[int], samples: int, ranks: int, *, draws: int = 2000) -> StepSize:
+    """Return the packs of a step of so many traces.
+
+    Parameters
+    ----------
+    traces
+        Of each pack.
+    samples
+        Traces that a step should hold on average.
+    ranks
+        The packs are rounded to a multiple of it.
+    draws
+        Random steps that the percentiles are taken over.
+    """
+    mean = sum(traces) / len(traces)
+    packs = max(1, round(samples / mean / ranks)) * ranks
+    return spread(traces, packs, draws=draws)
+
+
+def spread(traces: Sequence[int], packs: int, *, draws: int = 2000) -> StepSize:
+    """Return what steps of so many packs hold, from random steps with a fixed seed."""
+    draw = random.Random(17)  # noqa: S311 no secret
+    size = min(packs, len(traces))
+    scale = packs / size
+    sums = sorted(sum(draw.sample(traces, size)) * scale for _ in range(draws))
+    mean = packs * sum(traces) / len(traces)
+    return StepSize(packs, mean, sums[round(0.05 * (draws - 1))], sums[round(0.95 * (draws - 1))])

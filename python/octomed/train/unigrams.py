@@ -1,0 +1,80 @@
+"""The loss that knowing token frequencies alone would reach, beside the loss that was reached."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import torch
+from composer.core import Callback
+from composer.utils import dist
+
+from octomed.train.loss import IGNORED
+
+if TYPE_CHECKING:
+    from composer.core import State
+    from composer.loggers import Logger
+
+LAST_STEPS = 10
+
+
+def entropy(counts: torch.Tensor) -> float:
+    """Return the entropy of a distribution, in nats.
+
+    Parameters
+    ----------
+    counts
+        How often each token occurs.
+    """
+    shares = counts[counts > 0].double() / counts.sum()
+    return float(-(shares * shares.log()).sum())
+
+
+class UnigramMonitor(Callback):
+    """Count the supervised tokens of all steps, and compare the last losses with their entropy.
+
+    Parameters
+    ----------
+    vocabulary
+        Number of token ids.
+    """
+
+    def __init__(self, vocabulary: int) -> None:
+        self.counts = torch.zeros(vocabulary, dtype=torch.int64)
+        self.losses: deque[float] = deque(maxlen=LAST_STEPS)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counts of all ranks."""
+        return {"counts": self._everywhere(), "losses": list(self.losses)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the counts; on the first rank, so that they are added up once."""
+        self.losses.extend(state["losses"])
+        if dist.get_global_rank() == 0:
+            self.counts = state["counts"].clone()
+
+    def batch_start(self, state: State, logger: Logger) -> None:
+        """Count a step's supervised tokens."""
+        del logger
+        labels = state.batch["labels"]
+        self.counts += torch.bincount(labels[labels != IGNORED], minlength=len(self.counts)).cpu()
+
+    def batch_end(self, state: State, logger: Logger) -> None:
+        """Keep the step's loss."""
+        del logger
+        self.losses.append(float(next(iter(state.total_loss_dict.values()))))
+
+    def fit_end(self, state: State, logger: Logger) -> None:
+        """Log and print both."""
+        del state
+        bound, mean = entropy(self._everywhere()), sum(self.losses) / max(1, len(self.losses))
+        logger.log_metrics({"unigrams/entropy": bound, "unigrams/last_losses": mean})
+        if dist.get_global_rank() == 0:
+            text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}"
+            print(f"{text}, entropy of supervised tokens {bound:.4f}", file=sys.stderr)  # noqa: T201 a result
+
+    def _everywhere(self) -> torch.Tensor:
+        total = self.counts.clone()
+        dist.all_reduce(total, reduce_operation="SUM")
+        return total

@@ -1,0 +1,67 @@
+"""Addresses of object stores: one spelling for users, and what each library calls it.
+
+Users write ``s3://bucket/path``, ``gs://bucket/path`` and ``az://account/container/path``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from octomed.errors import RecipeError
+
+__all__ = ["is_url", "join", "share_endpoint", "streaming_url"]
+
+_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
+_SERVED = ("s3", "gs", "az")
+
+
+def is_url(location: str) -> bool:
+    """Say whether a location is in an object store; what has no ``scheme://`` is a path.
+
+    Raises
+    ------
+    RecipeError
+        When the scheme is none of those that are served.
+    """
+    found = _SCHEME.fullmatch(location)
+    if found is None:
+        return False
+    if found[1].lower() not in _SERVED:
+        served = ", ".join(f"`{scheme}://`" for scheme in _SERVED)
+        raise RecipeError(f"`{location}` has the scheme `{found[1]}`", f"write a path, or one of {served}")
+    return True
+
+
+def join(location: str, *names: str) -> str:
+    """Put names below a path or an address."""
+    return "/".join([location.rstrip("/") or "/", *names])
+
+
+def streaming_url(location: str) -> str:
+    """Spell an address as mosaicml-streaming does.
+
+    Raises
+    ------
+    RecipeError
+        When an Azure address names no container.
+
+    Examples
+    --------
+    >>> streaming_url("az://account/container/run")
+    'azure://account.blob.core.windows.net/container/run'
+    """
+    scheme, _, rest = location.partition("://")
+    if scheme.lower() != "az":
+        return f"{scheme.lower()}://{rest}"
+    account, _, path = rest.partition("/")
+    if not account or not path.strip("/"):
+        raise RecipeError(f"`{location}` names no container", "write `az://account/container/path`")
+    return f"azure://{account}.blob.core.windows.net/{path}"
+
+
+def share_endpoint() -> None:
+    """Name the endpoint of ``AWS_ENDPOINT_URL`` in the variable that Streaming and Composer read."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        os.environ.setdefault("S3_ENDPOINT_URL", endpoint)

@@ -1,0 +1,89 @@
+//! What is wrong with a row, or with a batch.
+
+use thiserror::Error;
+
+/// Why a row is not a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RowFault {
+    /// A pack holds at least one document.
+    #[error("it holds no document")]
+    NoDocuments,
+    /// A document without tokens would have a place and nothing there.
+    #[error("document {document} has length 0")]
+    Empty {
+        /// Its number in the pack.
+        document: usize,
+    },
+    /// The documents do not fill the pack.
+    #[error("its lengths sum to {sum}, and it has {ids} ids")]
+    Lengths {
+        /// Sum of the lengths.
+        sum: u64,
+        /// Ids in the pack.
+        ids: usize,
+    },
+    /// Every document has an id.
+    #[error("it has {trace_ids} trace ids for {documents} documents")]
+    TraceIds {
+        /// Ids of traces.
+        trace_ids: usize,
+        /// Documents.
+        documents: usize,
+    },
+    /// A span has two edges.
+    #[error("its loss spans have {edges} edges, an odd number")]
+    HalfSpan {
+        /// Edges.
+        edges: usize,
+    },
+    /// A span lies outside the pack, across documents, before its predecessor, or is empty.
+    #[error("its loss span {from}..{to} does not follow the one before it inside one document")]
+    Span {
+        /// First token.
+        from: usize,
+        /// One past the last token.
+        to: usize,
+    },
+    /// The model has no such token.
+    #[error("its id {id} is outside a vocabulary of {vocabulary}")]
+    Id {
+        /// The largest id of the pack.
+        id: u32,
+        /// Entries of the vocabulary.
+        vocabulary: u32,
+    },
+}
+
+/// Why rows make no batch.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BatchError {
+    /// A batch of nothing has no tensors.
+    #[error("a batch needs at least one pack")]
+    NoPacks,
+    /// A row is wrong.
+    #[error("pack {pack} of the batch{} is damaged: {fault}", place(*.first_trace))]
+    Row {
+        /// Its number in the batch.
+        pack: usize,
+        /// Id of its first trace, by which it is found again.
+        first_trace: Option<u64>,
+        /// What is wrong.
+        fault: RowFault,
+    },
+    /// Document edges are 32 bits wide.
+    #[error("{tokens} tokens are more than the {} that one batch holds", i32::MAX)]
+    TooMany {
+        /// Tokens of the batch.
+        tokens: usize,
+    },
+    /// A buffer was made for another batch.
+    #[error("buffer `{buffer}` has another size than the batch")]
+    Buffer {
+        /// Its name.
+        buffer: &'static str,
+    },
+}
+
+fn place(first_trace: Option<u64>) -> String {
+    first_trace.map_or_else(String::new, |id| format!(" (first trace {id})"))
+}

@@ -1,0 +1,186 @@
+"""What goes wrong before or while training has a stated result: an exit code, where, why, and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+pytest.importorskip("composer")
+
+from octomed.errors import DataError, RecipeError, StorageError
+from octomed.stream import open_run
+from octomed.train import checkpoints
+from octomed.train.build import read_configuration
+from octomed.train.data import batching_of, check_run
+from octomed.train.recipe import load_train_recipe
+
+from .ranks import Ranks, run_ranks
+from .sessions import command, train, write_recipe
+
+
+@pytest.fixture
+def recipe(packed, tmp_path):
+    def make(*overrides, **changes):
+        return load_train_recipe(write_recipe(tmp_path, packed, **changes), list(overrides))
+
+    return make
+
+
+def check(recipe, run, **text):
+    values = recipe.model.config | {"text_config": recipe.model.config["text_config"] | text}
+    check_run(recipe, run, read_configuration(None, values))
+
+
+def test_a_right_recipe_passes(recipe, packed):
+    check(recipe(), open_run(packed))
+
+
+def test_a_smaller_vocabulary_than_the_run_s(recipe, packed):
+    with pytest.raises(DataError, match="tokenizer of 4,096 entries; the model knows 4,000") as found:
+        check(recipe(), open_run(packed), vocab_size=4000)
+    assert "the model's own tokenizer" in found.value.hint
+
+
+def test_packs_longer_than_the_model_s_positions(recipe, packed):
+    with pytest.raises(DataError, match="up to 512 tokens; the model's positions end at 511") as found:
+        check(recipe(), open_run(packed), max_position_embeddings=511)
+    assert "--set pack.capacity=511" in found.value.hint
+
+
+def test_packs_longer_than_the_recipe_says(recipe, packed):
+    with pytest.raises(DataError, match="`max_seq_len` end at 256"):
+        check(recipe(max_seq_len=256), open_run(packed))
+
+
+def test_another_tokenizer_of_the_same_size(recipe, packed, tmp_path):
+    folder = tmp_path / "other"
+    shutil.copytree("python/octomed/sample/tokenizer", folder)
+    values = json.loads((folder / "tokenizer.json").read_bytes())
+    vocabulary = values["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(DataError, match="was packed with another tokenizer") as found:
+        check(recipe(tokenizer={"name": str(folder)}), open_run(packed))
+    assert "ids mean other text" in found.value.hint
+
+
+def test_a_family_that_is_not_supported():
+    with pytest.raises(RecipeError, match="models of type `gpt2` are not supported") as found:
+        read_configuration(None, {"model_type": "gpt2"})
+    assert "qwen2_5_vl" in found.value.hint
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(RecipeError, match=r"has no `config\.json`"):
+        read_configuration(str(tmp_path))
+
+
+def test_an_override_of_a_key_that_the_configuration_lacks(recipe):
+    with pytest.raises(RecipeError, match="has no `hiden_size`") as found:
+        read_configuration(None, recipe().model.config, {"text_config": {"hiden_size": 3}})
+    assert "did you mean `hidden_size`" in found.value.hint
+
+
+@pytest.mark.parametrize(("packs", "ranks", "hint"), [(6, 4, "=8"), (1, 2, "=2"), (7, 2, "=8")])
+def test_a_batch_that_ranks_cannot_share(packs, ranks, hint):
+    with pytest.raises(RecipeError, match="cannot be shared out") as found:
+        batching_of(packs, ranks)
+    assert f"global_train_batch_size{hint}" in found.value.hint
+
+
+def test_checkpoints_of_another_recipe(packed, tmp_path):
+    path = write_recipe(tmp_path, packed, max_duration="2ba")
+    run_ranks(1, train, path)
+    ranks = Ranks(1, train, path, ["optimizer.lr=0.5", "loss.weight=trace"])
+    with pytest.raises(AssertionError, match=r"of another recipe: `loss\.weight`, `optimizer\.lr` differ"):
+        ranks.results()
+    ranks = Ranks(1, train, path, ["autoresume=false"])
+    with pytest.raises(AssertionError, match="already holds checkpoints"):
+        ranks.results()
+
+
+def test_another_run_under_the_same_address(recipe, tmp_path):
+    """The packed run's key is part of what a checkpoint is, its address is not."""
+    settings, folder = recipe(), str(tmp_path / "checkpoints")
+    checkpoints.write_meaning(folder, checkpoints.meaning_of(settings, "one", 4))
+    checkpoints.check_meaning(folder, checkpoints.meaning_of(settings, "one", 4))
+    with pytest.raises(RecipeError, match=r"`data\.run` differ"):
+        checkpoints.check_meaning(folder, checkpoints.meaning_of(settings, "other", 4))
+
+
+def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_path):
+    broken = tmp_path / "broken"
+    shutil.copytree(packed, broken)
+    next((broken / "len-00256").glob("shard.00001.*")).unlink()
+    path = write_recipe(tmp_path, broken)
+    ranks = Ranks(1, command, [str(path)])
+    assert ranks.results() == [4]
+    said = ranks.said()
+    assert "error: shard `" in said
+    assert "shard.00001.mds.zstd` is missing" in said
+    assert "hint: delete it and run `octomed pack" in said
+    assert f"resume: composer -n 1 train.py {path} autoresume=true" in said
+
+
+def test_a_store_that_goes_away(packed, store):
+    """After the attempts that the recipe gives it, the error names the address, and how to go on."""
+    remote = store.upload(packed, "octomed", "run")
+    store.gone = True
+    with pytest.raises(StorageError) as found:
+        open_run(remote, attempts=1, timeout=2)
+    assert remote in found.value.message
+    assert "same command again" in found.value.hint
+
+
+@pytest.mark.parametrize("package", ["wandb", "mlflow"])
+def test_a_logger_whose_package_is_missing(recipe, tmp_path, package):
+    import importlib.util
+
+    from octomed.train.equipment import make_loggers
+
+    if importlib.util.find_spec(package) is not None:
+        pytest.skip(f"{package} is installed")
+    with pytest.raises(RecipeError, match=f"needs the package `{package}`") as found:
+        make_loggers(recipe(loggers={package: {}}), tmp_path)
+    assert found.value.hint == f"pip install {package}"
+
+
+def test_a_progress_interval_that_counts_no_steps(recipe, packed, tmp_path):
+    from octomed.train.equipment import make_callbacks
+
+    settings = recipe(console_log_interval="1ep")
+    model = read_configuration(None, settings.model.config)
+    with pytest.raises(RecipeError, match="counts steps, not `1ep`"):
+        make_callbacks(settings, model, folder=tmp_path, capacity=open_run(packed).content["capacity"])
+
+
+def test_mixed_precision_without_a_gpu(recipe):
+    import torch
+    from octomed.train.prepare import prepare
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(RecipeError, match="`precision: amp_bf16` needs a GPU") as found:
+        prepare(recipe(precision="amp_bf16"))
+    assert "fp32" in found.value.hint
+
+
+@pytest.mark.parametrize(
+    ("error", "rank", "told"),
+    [(RecipeError, "0", True), (RecipeError, "1", False), (StorageError, "1", True), (DataError, "1", True)],
+)
+def test_a_rank_tells_what_only_it_may_have_seen(monkeypatch, capsys, error, rank, told):
+    from octomed.train import main
+
+    def fail(_):
+        raise error("what", "do that")
+
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr(main, "_train", fail)
+    assert main.main(["a recipe.yaml", "seed=1"]) == error.exit_code
+    said = capsys.readouterr().err
+    assert ("error: what\nhint: do that\n" in said) == told
+    resumes = "resume: composer -n 1 train.py 'a recipe.yaml' seed=1 autoresume=true" in said
+    assert resumes == (told and error is StorageError)

@@ -1,0 +1,162 @@
+"""Documents of a pack do not see each other, and the start-up self-test notices when they do."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from octomed.errors import InternalError
+
+from . import tiny
+from .ranks import Ranks
+from .sessions import leaking_command, write_recipe
+
+pytest.importorskip("composer")
+
+from octomed.train import attention
+from octomed.train.isolation import LENGTHS, check_isolation, text_batch
+from octomed.train.network import PackedNetwork
+
+VOCABULARY = tiny.VOCABULARY
+
+
+def logits_of(family: str, dtype: str = "float32"):
+    network = PackedNetwork(tiny.language_model(family, dtype)).eval()
+
+    @torch.no_grad()
+    def forward(batch):
+        return network(batch, want="logits")
+
+    return forward
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize("document", range(3))
+def test_changing_a_document_leaves_the_others_logits_bit_identical(family, document):
+    forward, rows = logits_of(family), tiny.rows_of(family)
+    lengths, edges = (31, 1, 64), (0, 31, 32, 96)
+    ids = torch.randint(0, VOCABULARY, (96,), generator=torch.Generator().manual_seed(1))
+    changed = ids.clone()
+    here = slice(edges[document], edges[document + 1])
+    changed[here] = (changed[here] + 211) % VOCABULARY
+    first = forward(text_batch(ids, lengths, rows=rows))
+    second = forward(text_batch(changed, lengths, rows=rows))
+    same = (first == second).all(dim=-1)
+    assert not same[here].any()
+    same[here] = True
+    assert same.all()
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+@pytest.mark.parametrize(("dtype", "limit"), [("float64", 1e-12), ("float32", 1e-4), ("bfloat16", 2e-2)])
+def test_logits_equal_those_of_separate_documents(family, dtype, limit):
+    difference = check_isolation(logits_of(family, dtype), vocabulary=VOCABULARY, rows=tiny.rows_of(family))
+    assert difference <= limit
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_logits_equal_the_library_s_own_attention_on_one_document(family):
+    """Against `transformers` with its mask and its positions, which our function replaces."""
+    ids = torch.randint(0, VOCABULARY, (40,), generator=torch.Generator().manual_seed(2))
+    ours = logits_of(family)(text_batch(ids, (40,), rows=tiny.rows_of(family)))
+    model = tiny.language_model(family)
+    text = model.config.get_text_config()
+    text._attn_implementation = "eager"
+    try:
+        theirs = model(input_ids=ids[None], use_cache=False).logits[0]
+    finally:
+        text._attn_implementation = attention.NAME
+    assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+def leaking_attention(_module, query, key, value, _mask, scaling=None, **_):
+    mixed = torch.nn.functional.scaled_dot_product_attention(
+        query, *attention_heads(query, key, value), is_causal=True, scale=scaling
+    )
+    return mixed.transpose(1, 2), None
+
+
+def attention_heads(query, key, value):
+    repeats = query.shape[1] // key.shape[1]
+    return key.repeat_interleave(repeats, 1), value.repeat_interleave(repeats, 1)
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """Put another function in the place of our attention."""
+
+    def put(function):
+        known = attention.ALL_ATTENTION_FUNCTIONS
+        monkeypatch.setitem(known._global_mapping, attention.NAME, function)
+        monkeypatch.setattr(attention, "register", lambda: None)
+
+    return put
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_leak_is_caught(family, replaced):
+    forward = logits_of(family)
+    replaced(leaking_attention)
+    with pytest.raises(InternalError, match="another document's states"):
+        check_isolation(forward, vocabulary=VOCABULARY, rows=tiny.rows_of(family))
+
+
+def test_positions_that_run_on_are_caught():
+    """Rotary positions are relative, so they cancel inside a document: only a lost restart of both shows."""
+    forward = logits_of("qwen2")
+
+    def wrong(batch):
+        positions = batch["position_ids"]
+        return forward(batch | {"position_ids": positions * (3 if positions.shape[-1] > 20 else 1)})
+
+    with pytest.raises(InternalError, match="differs from the same one alone"):
+        check_isolation(wrong, vocabulary=VOCABULARY, rows=1)
+
+
+def test_a_model_that_ignores_its_input_is_caught():
+    with pytest.raises(InternalError, match="did not change its own"):
+        check_isolation(lambda batch: torch.zeros(batch["input_ids"].shape[1], 4), vocabulary=9, rows=1)
+
+
+def test_attention_refuses_to_run_without_documents():
+    model = tiny.language_model("qwen2")
+    with pytest.raises(InternalError, match="without documents"):
+        model(input_ids=torch.zeros(1, 4, dtype=torch.int64))
+
+
+def test_attention_refuses_a_mask_and_rows():
+    query = torch.zeros(1, 2, 3, 4)
+    documents = attention.Documents(torch.tensor([0, 3]), 3)
+    module = torch.nn.Identity()
+    with pytest.raises(InternalError):
+        attention.attention(module, query, query, query, torch.ones(1, 1, 3, 3), documents=documents)
+    with pytest.raises(InternalError):
+        attention.attention(module, *[query.repeat(2, 1, 1, 1)] * 3, None, documents=documents)
+
+
+def test_the_self_test_looks_at_documents_of_different_lengths():
+    assert len(set(LENGTHS)) == len(LENGTHS) >= 3
+
+
+@pytest.mark.parametrize("sharding", [None, {}], ids=["ddp", "fsdp"])
+def test_a_model_that_leaks_is_not_trained(packed, tmp_path, sharding):
+    """Not one step: the run ends with exit code 70 and says why."""
+    recipe = write_recipe(tmp_path, packed, fsdp_config=sharding)
+    ranks = Ranks(2, leaking_command, [str(recipe)])
+    assert ranks.results() == [70, 70]
+    assert "error: the start-up self-test of packing failed: changing document 0" in ranks.said()
+    assert not list((tmp_path / "run").glob("traces-rank*"))
+    assert not list(tmp_path.glob("checkpoints/ep*"))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_the_gpu_s_kernel_keeps_documents_apart(family):
+    network = PackedNetwork(tiny.fresh_model(family).language_model).eval().cuda()
+
+    @torch.no_grad()
+    def forward(batch):
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            return network(batch, want="logits")
+
+    rows = tiny.rows_of(family)
+    assert check_isolation(forward, vocabulary=VOCABULARY, rows=rows, device="cuda") <= 2e-2

@@ -1,0 +1,84 @@
+"""The line that a user watches, and the report at the end."""
+
+from __future__ import annotations
+
+import math
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from octomed.train.journal import Journal
+from octomed.train.progress import WIDTH, clock, progress_line
+from octomed.train.report import write_report
+
+
+@given(
+    step=st.integers(0, 10**8),
+    share=st.floats(0, 1),
+    loss=st.floats(allow_nan=True, allow_infinity=True),
+    rate=st.floats(0, 1),
+    speed=st.floats(0, 1e9),
+    left=st.floats(0, 1e8) | st.just(math.inf),
+)
+def test_the_line_fits_a_terminal(step, share, loss, rate, speed, left):  # noqa: PLR0913, PLR0917
+    line = progress_line(
+        step=step, share=share, loss=loss, learning_rate=rate, tokens_per_second=speed, seconds_left=left
+    )
+    assert len(line) <= WIDTH < 80
+    assert "\n" not in line
+    assert line.startswith("step ")
+
+
+def test_the_line_says_what_it_should():
+    line = progress_line(
+        step=1234, share=0.5, loss=1.23456, learning_rate=5e-5, tokens_per_second=41_234.4, seconds_left=3723
+    )
+    assert line == "step 1,234   50%  loss 1.2346  lr 5.00e-05  41,234 tokens/s  1:02:03 left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (59.6, "1:00"), (3600, "1:00:00"), (math.inf, "-")]
+)
+def test_clock(seconds, text):
+    assert clock(seconds) == text
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags, self.lines, self.links = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.tags.append(tag)
+        self.links += [value for name, value in values.items() if name in {"src", "href"}]
+        if tag == "polyline":
+            self.lines.append([tuple(map(float, point.split(","))) for point in values["points"].split()])
+
+
+def read(path):
+    page = Page()
+    page.feed(path.read_text(encoding="utf-8"))
+    return page
+
+
+def test_the_report_draws_what_was_measured(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step in range(1, 11):
+        journal.write({"step": step, "loss/train/total": 10.0 - step, "data/tokens_per_second": 5.0})
+    page = read(write_report(tmp_path, "<run & co>"))
+    assert page.tags.count("svg") == 2
+    assert not page.links
+    loss = page.lines[0]
+    assert len(loss) == 10
+    across, down = zip(*loss, strict=True)
+    assert list(across) == sorted(across)
+    assert list(down) == sorted(down), "a falling loss goes down the page"
+    assert "&lt;run &amp; co&gt;" in (tmp_path / "train-report.html").read_text()
+
+
+def test_one_step_is_drawn_and_no_step_is_said(tmp_path):
+    assert "No measurements" in write_report(tmp_path, "x").read_text()
+    Journal(tmp_path / "metrics.jsonl").write({"step": 1, "loss/train/total": 2.0})
+    assert len(read(write_report(tmp_path, "x")).lines) == 1
