@@ -9,6 +9,7 @@ use super::value::Value;
 pub(crate) const FULL: usize = 64;
 /// Room for them and for those of one window and one word more.
 const ROOM: usize = 256;
+
 /// Some dozens of words, column by column.
 #[derive(Debug)]
 pub(crate) struct Ahead {

@@ -1,5 +1,6 @@
 //! A stretch of text through all the steps of the fast tokenizer.
 
+use super::added::Finder;
 use super::edges::Edges;
 use super::fast::Fast;
 use super::normalise::{Normalised, is_nfc, nfc};
@@ -13,9 +14,22 @@ pub(crate) fn encode(
     ids: &mut Vec<u32>,
     edges: &mut Edges,
 ) {
+    around(&fast.raw, place, ids, edges, |between, ids, edges| {
+        piece(fast, memory, between, ids, edges);
+    });
+}
+
+/// Appends the ids of the added tokens that `finder` finds, and in order those of what lies between them.
+fn around(
+    finder: &Finder,
+    place: Place,
+    ids: &mut Vec<u32>,
+    edges: &mut Edges,
+    mut between: impl FnMut(Place, &mut Vec<u32>, &mut Edges),
+) {
     let mut at = 0;
-    for (start, end, id) in fast.raw.find(place.text) {
-        piece(fast, memory, place.cut(at, start), ids, edges);
+    for (start, end, id) in finder.find(place.text) {
+        between(place.cut(at, start), ids, edges);
         edges.control(
             place.base + start,
             place.base + end,
@@ -24,7 +38,7 @@ pub(crate) fn encode(
         ids.push(id);
         at = end;
     }
-    piece(fast, memory, place.cut(at, place.text.len()), ids, edges);
+    between(place.cut(at, place.text.len()), ids, edges);
 }
 
 /// Appends the ids of a piece without added tokens that are looked for before normalising.
@@ -66,16 +80,13 @@ fn normal_edges(changed: &Normalised, inside: &[usize], base: usize) -> (Vec<usi
 
 /// Appends the ids of a normalised piece: first the added tokens that are looked for in it.
 fn normal(fast: &Fast, memory: &mut Memory, place: Place, ids: &mut Vec<u32>, edges: &mut Edges) {
-    let mut at = 0;
-    for (start, end, id) in fast.normalised.find(place.text) {
-        memory.encode(fast, place.cut(at, start), ids, edges);
-        edges.control(
-            place.base + start,
-            place.base + end,
-            ids.len() - place.first,
-        );
-        ids.push(id);
-        at = end;
-    }
-    memory.encode(fast, place.cut(at, place.text.len()), ids, edges);
+    around(
+        &fast.normalised,
+        place,
+        ids,
+        edges,
+        |between, ids, edges| {
+            memory.encode(fast, between, ids, edges);
+        },
+    );
 }
