@@ -13,7 +13,7 @@ from octomed.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Stored = bytes | tuple[str, tuple[int, ...], bytes]
+    Stored = bytes | tuple[str, tuple[int, ...], Any]
 
 #: Encodings of one number, with the NumPy type that stores it.
 SCALARS: dict[str, Any] = {
@@ -41,8 +41,8 @@ TEXTS: dict[str, type] = {"str": str, "str_int": int, "str_float": float, "str_d
 def encoder_of(column: str, encoding: str) -> Callable[[Any], Stored]:
     """Return the function that encodes values of a column.
 
-    Bytes pass through in every encoding. Arrays are given as data type, shape and values; their header
-    is written by the engine.
+    Bytes pass through in every encoding. Arrays are given as data type, shape and the bytes of their values, which
+    are not copied; their header is written by the engine.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def _array(value: Any) -> Stored:  # noqa: ANN401
     array = _typed(value, np.ndarray)
     name = ARRAYS.get(array.dtype)
     if name is not None:
-        return name, array.shape, array.tobytes()
+        return name, array.shape, array.reshape(-1).view(np.uint8)
     native = array.dtype.newbyteorder("=")
     if native not in ARRAYS:
         raise TypeError(f"MDS stores no arrays of {array.dtype}")

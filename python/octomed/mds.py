@@ -27,7 +27,7 @@ class MDSWriter:
     it there is no index, so that half a dataset is never read as a whole one.
 
     Rows are laid out by the calling thread; digests, compression and files are the work of others,
-    without the GIL. Memory holds at most ``workers + 2`` shards.
+    without the GIL. Memory holds at most ``workers + 2`` shards, three without compression.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ class MDSWriter:
         Parameters
         ----------
         row : mapping
-            A value for each column; bytes are taken as already encoded.
+            A value for each column; bytes are taken as already encoded. Arrays are read in place: no other thread
+            may write to them meanwhile.
 
         Raises
         ------

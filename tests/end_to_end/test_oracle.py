@@ -162,7 +162,8 @@ def check(folder, tokenizer, seed, count, read):
     draw = random.Random(seed)
     (folder / "data").mkdir()
     sources, files = write_sources(folder, draw, count)
-    system = draw.choice([None, "", text(draw, 5)])
+    spoken = text(draw, 5).translate({0xFFFE: None, 0xFFFF: None})  # a YAML file cannot hold them
+    system = draw.choice([None, "", spoken])
     recipe = runs.values() | {"model": "qwen2.5", "sources": sources, "system": system}
     recipe["pack"] = {"capacity": CAPACITY, "buckets": [100, 300], "seed": seed}
     summary = runs.pack(runs.write_recipe(folder, recipe))

@@ -167,7 +167,7 @@ def test_ids_equal_for_many_strings(pair) -> None:
     """`pytest -m long`: OCTOMED_TOKENIZER_STRINGS strings for each vocabulary, a million by default."""
     name, ours, theirs = pair
     random = np.random.default_rng(len(name))
-    pieces = HARD.elements + [chr(code) for code in random.integers(1, 0xD800, 600)]
+    pieces = [*HARD.elements] + [chr(code) for code in random.integers(1, 0xD800, 600)]
     pieces += [chr(code) for code in random.integers(0xE000, 0x110000, 400)]
     for _ in range(max(1, LONG // 1000)):
         lengths = random.integers(1, 16, 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -66,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         Those of the process by default.
     """
+    # What loads is kept; looking for garbage in it again and again takes longer than some verbs do.
+    gc.set_threshold(1 << 18)
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = run(arguments)
     _leave_quietly()

@@ -289,6 +289,11 @@ def _existing(path: Path) -> Path:
     return path
 
 
+_MOST_DISK = 32
+"""With so many times the inputs' text free there is no need to estimate: four bytes a token in the store and
+four in the output, a prompt again with each of its responses, do not come near it."""
+
+
 def refuse_full_disk(plan: Plan, *, standing: int) -> None:
     """Refuse a run of which what is left to write will not fit.
 
@@ -304,6 +309,9 @@ def refuse_full_disk(plan: Plan, *, standing: int) -> None:
     StorageError
         When a disk has less free than the estimate wants of it.
     """
+    text = sum(task.source_bytes for _, task in plan.tasks())
+    if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:
+        return
     estimate = plan.estimate()
     wanted = {plan.store: estimate.store_bytes_left, plan.output: max(0, estimate.output_bytes - standing)}
     if plan.store.stat().st_dev == plan.output.stat().st_dev:

@@ -79,20 +79,32 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
 def _scan_missing(
     plan: Plan, missing: list[tuple[SourcePlan, Task]], threads: Executor, progress: Progress
 ) -> list[ScannedTask]:
+    """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
     readers = max(1, threads.workers // _WORKERS_A_READER)
     with ThreadPoolExecutor(readers, thread_name_prefix="octomed-reader") as pool:
-        futures = [pool.submit(_scan_task, plan, source, task, threads, progress) for source, task in missing]
+        futures = [pool.submit(_read_task, plan, source, task, threads, progress) for source, task in missing]
         try:
-            return list(results(futures, threads))
+            return [_finish_task(read, threads) for read in results(futures, threads)]
         except BaseException:
             threads.cancel.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
-def _scan_task(
+@dataclass(frozen=True)
+class _ReadTask:
+    """A task that was read to its end, and its blocks, which workers may still be scanning."""
+
+    task: Task
+    folder: Path
+    blocks: list[Future[tuple[dict[str, Any], bool]]]
+    rows: int
+    bad: str | None
+
+
+def _read_task(
     plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress
-) -> ScannedTask:
+) -> _ReadTask:
     scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
     make_folder(scan_block.folder)
     futures: list[Future[tuple[dict[str, Any], bool]]] = []
@@ -108,12 +120,16 @@ def _scan_task(
         if source.source.on_bad_file != "skip" or error in failed:
             raise  # what fails in a block is no fault of the file's form: images, say
         bad = error.message
-    done = [future.result() for future in futures]
-    unchanged([task.file])
-    headers = [] if bad else [header for header, _ in done]
-    rows = counted[0] if counted else 0
-    write_json(scan_block.folder / "task.json", {"blocks": headers, "rows": rows, "bad": bad})
-    return ScannedTask(task, tuple(headers), rows, sum(scanned for _, scanned in done), bad)
+    return _ReadTask(task, scan_block.folder, futures, counted[0] if counted else 0, bad)
+
+
+def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
+    """Wait for a task's blocks, and note that it stands."""
+    done = [threads.wait(block) for block in read.blocks]
+    unchanged([read.task.file])
+    headers = [] if read.bad else [header for header, _ in done]
+    write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
+    return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
 
 
 def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:

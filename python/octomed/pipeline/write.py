@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import platform
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from octomed.pipeline.executor import results
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
@@ -32,7 +34,8 @@ RUN_FILE = "octomed.json"
 def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor, progress: Progress) -> int:
     """Write the shards that do not stand, and each range's provenance; return how many shards were written.
 
-    At most two ranges are in memory: the one whose shards are encoded, and the next one being read.
+    At most two ranges are in memory: the one whose shards are encoded, and beside it the next one being read
+    or the last shards of the one before.
     """
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
     manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
@@ -42,18 +45,61 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
         number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)
     ]
     progress.stage("write", layout.bytes_of(todo), None)
-    written = 0
-    opening = threads.submit_aside(layout.open_range, todo[0], threads.cancel) if todo else None
-    for position, number in enumerate(todo):
-        current = threads.wait(opening)
-        following = todo[position + 1 : position + 2]
-        opening = threads.submit_aside(layout.open_range, following[0], threads.cancel) if following else None
-        write_shard = _ShardWrite(current, manifest, threads.cancel, progress)
-        futures = [threads.submit(write_shard, stream, shard) for stream, shard in missing[number]]
-        written += sum(1 for _ in results(futures, threads))
-        _write_provenance(layout, current, number, manifest)
+    ranges = _OpenRanges(layout, todo, threads)
+    for number in todo:
+        write = _RangeWrite(layout, number, ranges.next(), manifest, threads.cancel, progress)
+        for stream, shard in missing[number]:
+            ranges.submit(write.shard, stream, shard)
+        for stream in sorted({stream for stream, _ in layout.shards(number)}):
+            ranges.submit(write.provenance, stream)
         manifest.write()
-    return written
+    ranges.finish()
+    return sum(map(len, missing.values()))
+
+
+class _OpenRanges:
+    """Ranges read ahead, while the work on the ones before keeps all workers busy."""
+
+    def __init__(self, layout: _octomed.Layout, numbers: list[int], threads: Executor) -> None:
+        self._layout = layout
+        self._threads = threads
+        self._to_open = iter(numbers)
+        self._opening = self._open()
+        self._before: list[Future[None]] = []
+        self._current: list[Future[None]] = []
+
+    def next(self) -> _octomed.Range:
+        """Wait for the next range; what is submitted from now on belongs to it."""
+        self._end_before()
+        self._before, self._current = self._current, []
+        opened, self._opening = self._threads.wait(self._opening), None
+        return opened
+
+    def submit(self, call: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 passed on
+        """Queue a call on the range; once all calls on the one before are done, the next is read."""
+        self._current.append(self._threads.submit(call, *arguments))
+        for future in filter(Future.done, self._current):
+            future.result()  # a failure ends the run now, not after a range of failures
+        if all(future.done() for future in self._before):
+            self._end_before()
+
+    def finish(self) -> None:
+        """Wait for all calls."""
+        self._end_before()
+        for _ in results(self._current, self._threads):
+            pass
+
+    def _end_before(self) -> None:
+        for _ in results(self._before, self._threads):
+            pass
+        self._before = []
+        self._opening = self._opening or self._open()
+
+    def _open(self) -> Future[_octomed.Range] | None:
+        number = next(self._to_open, None)
+        if number is None:
+            return None
+        return self._threads.submit_aside(self._layout.open_range, number, self._threads.cancel)
 
 
 def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
@@ -79,29 +125,27 @@ def _provenance_name(stream: str, number: int) -> str:
 
 
 @dataclass(frozen=True)
-class _ShardWrite:
-    """Writes shards of the range in memory and notes them in the manifest."""
+class _RangeWrite:
+    """Writes what a range in memory adds to the output, and notes it in the manifest."""
 
+    layout: _octomed.Layout
+    number: int
     range: _octomed.Range
     manifest: Manifest
     cancel: _octomed.Cancel
     progress: Progress
 
-    def __call__(self, stream: str, shard: int) -> None:
+    def shard(self, stream: str, shard: int) -> None:
         folder = self.manifest.folder / stream
         info = self.range.write_shard(stream, shard, str(folder), self.cancel)
         part = info["zip_data"] or info["raw_data"]
         self.manifest.add_shard(f"{stream}/{part['basename']}", info)
         self.progress.advance(rows=info["samples"], bytes=info["raw_data"]["bytes"], tokens=0, rejects=0)
 
-
-def _write_provenance(
-    layout: _octomed.Layout, current: _octomed.Range, number: int, manifest: Manifest
-) -> None:
-    for stream in sorted({stream for stream, _ in layout.shards(number)}):
-        name = _provenance_name(stream, number)
-        write_parquet(manifest.folder / name, [current.provenance(stream)])
-        manifest.add_file(name)
+    def provenance(self, stream: str) -> None:
+        name = _provenance_name(stream, self.number)
+        write_parquet(self.manifest.folder / name, [self.range.provenance(stream)])
+        self.manifest.add_file(name)
 
 
 def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:

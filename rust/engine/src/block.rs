@@ -66,7 +66,8 @@ impl<'a> BlockWriter<'a> {
             ..Header::default()
         };
         // Half the source's bytes: two for a token of about four.
-        let arena = Vec::with_capacity(usize::try_from(block.source_bytes() / 2).unwrap_or(0));
+        let mut arena = Vec::new();
+        octomed_memory::reserve(&mut arena, block.source_bytes() as usize / 2);
         Self {
             place,
             header,

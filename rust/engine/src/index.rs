@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::EngineError;
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
-pub const SCAN_VERSION: u32 = 1;
+pub const SCAN_VERSION: u32 = 2;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The runs of a range: what each block holds of it, read once into memory.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_curate::Place;
@@ -14,15 +14,15 @@ use crate::select::{Loaded, Selection};
 /// One block's part of a range.
 struct Run {
     rows: Range<usize>,
-    /// Where each row begins in `bytes`; one more than rows.
+    /// Where each row begins in the range's bytes; one more than rows.
     starts: Vec<usize>,
-    bytes: Vec<u8>,
 }
 
 /// The stored bytes of every trace of a range.
 pub struct Runs {
     /// A value a block.
     runs: Vec<Run>,
+    bytes: Vec<u8>,
 }
 
 impl Runs {
@@ -35,19 +35,26 @@ impl Runs {
         range: usize,
         cancel: &AtomicBool,
     ) -> Result<Self, EngineError> {
-        let read = |block: &Loaded| {
+        let mut end = 0;
+        let blocks = &selection.blocks;
+        let runs: Vec<Run> = blocks
+            .iter()
+            .map(|block| {
+                let rows = selection.key_space.rows(&block.shuffle_key, range);
+                let run = Run::new(block, rows, end);
+                end = run.bytes().end;
+                run
+            })
+            .collect();
+        let mut bytes = Vec::new();
+        octomed_memory::reserve(&mut bytes, end);
+        for (block, run) in blocks.iter().zip(&runs) {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            read_run(block, selection.key_space.rows(&block.shuffle_key, range))
-        };
-        Ok(Self {
-            runs: selection
-                .blocks
-                .iter()
-                .map(read)
-                .collect::<Result<_, _>>()?,
-        })
+            run.read(block, &mut bytes)?;
+        }
+        Ok(Self { runs, bytes })
     }
 
     /// Appends a trace's ids to `out` and returns its spans' bytes, pairs of little-endian `u32`.
@@ -64,7 +71,7 @@ impl Runs {
         let run = &self.runs[place.block as usize];
         let row = place.row as usize;
         let at = row - run.rows.start;
-        let stored = &run.bytes[run.starts[at]..run.starts[at + 1]];
+        let stored = &self.bytes[run.starts[at]..run.starts[at + 1]];
         let damaged = |what| EngineError::damaged(&block.path.with_extension("ids"), what);
         let spans = 8 * block.spans[row] as usize;
         let (spans, ids) = stored
@@ -77,31 +84,40 @@ impl Runs {
     }
 }
 
-fn read_run(block: &Loaded, rows: Range<usize>) -> Result<Run, EngineError> {
-    let bytes_of = |rows: Range<usize>| {
-        block.stored[rows]
-            .iter()
-            .map(|&bytes| u64::from(bytes))
-            .sum::<u64>()
-    };
-    let offset = bytes_of(0..rows.start);
-    let mut starts = Vec::with_capacity(rows.len() + 1);
-    let mut end = 0;
-    starts.push(end);
-    for row in rows.clone() {
-        end += block.stored[row] as usize;
-        starts.push(end);
+impl Run {
+    /// The rows of a block, whose bytes begin at `start` of the range's.
+    fn new(block: &Loaded, rows: Range<usize>, start: usize) -> Self {
+        let mut end = start;
+        let ends = block.stored[rows.clone()].iter().map(|&bytes| {
+            end += bytes as usize;
+            end
+        });
+        let starts = std::iter::once(start).chain(ends).collect();
+        Self { rows, starts }
     }
-    let mut bytes = vec![0; end];
-    if end > 0 {
+
+    /// Where its bytes lie among the range's.
+    fn bytes(&self) -> Range<usize> {
+        self.starts[0]..self.starts[self.rows.len()]
+    }
+
+    /// Appends its bytes, which one long read gives.
+    fn read(&self, block: &Loaded, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
+        let wanted = self.bytes().len() as u64;
+        if wanted == 0 {
+            return Ok(());
+        }
+        let before = block.stored[..self.rows.start].iter();
+        let offset = before.map(|&bytes| u64::from(bytes)).sum();
         let path = block.path.with_extension("ids");
-        let file = File::open(&path).map_err(EngineError::file("read", &path))?;
-        file.read_exact_at(&mut bytes, offset)
+        let mut file = File::open(&path).map_err(EngineError::file("read", &path))?;
+        let read = file
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| file.take(wanted).read_to_end(bytes))
             .map_err(EngineError::file("read", &path))?;
+        if read as u64 != wanted {
+            return Err(EngineError::damaged(&path, "its end is missing"));
+        }
+        Ok(())
     }
-    Ok(Run {
-        rows,
-        starts,
-        bytes,
-    })
 }

@@ -15,7 +15,7 @@ use crate::select::{Selection, in_parallel};
 use crate::tables::{StreamPlace, provenance};
 
 /// Version of the columns, of the layout, and of how both follow from a selection.
-pub const WRITE_VERSION: u32 = 1;
+pub const WRITE_VERSION: u32 = 2;
 
 /// How shards are written.
 #[derive(Clone, Debug)]
@@ -249,7 +249,11 @@ impl OpenRange {
         cancel: &AtomicBool,
     ) -> Result<Vec<u8>, EngineError> {
         let selection = &self.layout.selection;
-        let mut shard = ShardBuilder::reuse(&self.layout.schema, packs.len(), buffer);
+        let part = &self.layout.parts[self.number][stream];
+        let schema = &self.layout.schema;
+        let mut shard = ShardBuilder::reuse(schema, packs.len(), buffer);
+        let most = schema.size_limit().unwrap_or(u64::MAX);
+        shard.reserve(most.min(part.bytes) as usize);
         let mut row = PackRow::default();
         for pack in packs {
             if cancel.load(Ordering::Relaxed) {

@@ -50,13 +50,19 @@ impl ShardBuilder {
 
     /// Makes room for `bytes` of rows ([`Schema::row_size`]), so that the buffer never moves.
     pub fn reserve(&mut self, bytes: usize) {
-        self.buffer.reserve_exact(bytes);
+        octomed_memory::reserve(&mut self.buffer, bytes);
     }
 
     /// Rows so far.
     #[must_use]
     pub fn rows(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.buffer.len()
     }
 
     /// Begins a row with these cells, one a column in the order of [`Schema::names`].
@@ -159,11 +165,10 @@ impl Row<'_> {
             return Err(self.wrong_size(bytes as u64));
         }
         let buffer = &mut self.builder.buffer;
-        let start = buffer.len();
-        buffer.resize(start + bytes, 0);
-        let slots = buffer[start..].as_chunks_mut::<4>().0;
-        for (slot, number) in slots.iter_mut().zip(numbers) {
-            *slot = number.to_le_bytes();
+        if cfg!(target_endian = "little") {
+            buffer.extend_from_slice(bytemuck::cast_slice(numbers));
+        } else {
+            buffer.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         }
         self.advance(bytes as u64)
     }

@@ -7,17 +7,21 @@ use std::thread::JoinHandle;
 
 use crate::{Finisher, MdsError, Schema, ShardInfo, shard_basename};
 
-/// A raw shard with its number.
-type Job = (usize, Vec<u8>);
+/// What a worker does.
+enum Job {
+    /// Write a raw shard with its number.
+    Write(usize, Vec<u8>),
+    /// Make memory for a shard of so many bytes.
+    Prepare(usize),
+}
 
-/// What became of a raw shard.
+/// What a worker has done.
 #[derive(Debug)]
 pub(crate) struct Done {
-    /// Number of the shard.
-    pub(crate) shard: usize,
-    /// Its files, or what kept them from being written.
-    pub(crate) info: Result<ShardInfo, MdsError>,
-    /// Its memory, for another.
+    /// Number of the shard that was written, and its files or what kept them from being written; none where
+    /// memory was made.
+    pub(crate) shard: Option<(usize, Result<ShardInfo, MdsError>)>,
+    /// Memory for another shard.
     pub(crate) raw: Vec<u8>,
 }
 
@@ -57,7 +61,14 @@ impl Pool {
     /// Queues a raw shard; waits while the queue is full.
     pub(crate) fn send(&self, shard: usize, raw: Vec<u8>) -> Result<(), MdsError> {
         let jobs = self.jobs.as_ref().ok_or(MdsError::Worker)?;
-        jobs.send((shard, raw)).map_err(|_| MdsError::Worker)
+        jobs.send(Job::Write(shard, raw))
+            .map_err(|_| MdsError::Worker)
+    }
+
+    /// Lets a worker that is idle make memory for a shard of `bytes`; whether there is one.
+    pub(crate) fn prepare(&self, bytes: usize) -> bool {
+        let jobs = self.jobs.as_ref();
+        jobs.is_some_and(|jobs| jobs.try_send(Job::Prepare(bytes)).is_ok())
     }
 
     /// Waits until all that was sent is done.
@@ -85,16 +96,36 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
-        while let Some((shard, raw)) = self.next() {
-            let basename = shard_basename(shard);
-            let info = self.finisher.finish(&raw, &self.directory, &basename);
-            if self.report.send(Done { shard, info, raw }).is_err() {
+        while let Some(job) = self.next() {
+            let done = match job {
+                Job::Write(shard, raw) => self.write(shard, raw),
+                Job::Prepare(bytes) => prepare(bytes),
+            };
+            if self.report.send(done).is_err() {
                 return;
             }
+        }
+    }
+
+    fn write(&mut self, shard: usize, raw: Vec<u8>) -> Done {
+        let basename = shard_basename(shard);
+        let info = self.finisher.finish(&raw, &self.directory, &basename);
+        Done {
+            shard: Some((shard, info)),
+            raw,
         }
     }
 
     fn next(&self) -> Option<Job> {
         self.queue.lock().ok()?.recv().ok()
     }
+}
+
+/// Memory that is touched already: where the system is slow to give it, that is half the work on a raw shard.
+fn prepare(bytes: usize) -> Done {
+    let mut raw = Vec::new();
+    octomed_memory::reserve(&mut raw, bytes);
+    raw.resize(bytes, 0);
+    raw.clear();
+    Done { shard: None, raw }
 }

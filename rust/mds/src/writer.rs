@@ -11,11 +11,15 @@ use crate::{Index, MdsError, Schema, ShardBuilder, ShardCutter, ShardInfo};
 
 /// Memory that a shard asks for before it has a row.
 const MOST_ROOM: u64 = 1 << 28;
+/// Shards whose memory is made while the first one fills, that one included.
+const PREPARED: usize = 3;
 
 /// Writes rows to a new folder.
 ///
 /// Rows are laid out by the caller's thread; digests, compression and files are the work of others.
-/// Memory holds the shard that is open, one that waits, and one a thread. Without [`Writer::finish`]
+/// Memory holds the shard that is open, one that waits, and one a thread; three shards if nothing is compressed,
+/// because then two threads keep up with the caller's, and to wait for memory that was used before is quicker
+/// than to touch new memory. Without [`Writer::finish`]
 /// there is no index, so a dataset that was given up is never read as a whole one.
 #[derive(Debug)]
 pub struct Writer {
@@ -24,6 +28,11 @@ pub struct Writer {
     cutter: ShardCutter,
     builder: ShardBuilder,
     closed: usize,
+    /// Shards that may be in memory, the open one included, and for how many there is memory already.
+    most: usize,
+    made: usize,
+    /// Memory for the next shards.
+    spare: Vec<Vec<u8>>,
     shards: BTreeMap<usize, ShardInfo>,
     pool: Pool,
     done: Receiver<Done>,
@@ -38,11 +47,19 @@ impl Writer {
         make_empty_directory(directory)?;
         let schema = Arc::new(schema);
         let (report, done) = channel();
-        let pool = Pool::start(&schema, directory, threads.max(1), &report)?;
+        let threads = threads.max(1);
+        let pool = Pool::start(&schema, directory, threads, &report)?;
+        let most = match schema.compression() {
+            Some(_) => threads + 2,
+            None => threads.min(2) + 1,
+        };
         Ok(Self {
             cutter: ShardCutter::new(&schema),
             builder: open_shard(&schema, 0, Vec::new()),
             closed: 0,
+            most,
+            made: 1,
+            spare: Vec::new(),
             shards: BTreeMap::new(),
             pool,
             done,
@@ -65,9 +82,13 @@ impl Writer {
     pub fn push(&mut self, values: &[Value<'_>]) -> Result<(), MdsError> {
         let size = self.schema.values_size(values)?;
         if self.cutter.push(size)? {
-            self.close_shard(self.builder.rows())?;
+            let next = self.next_shard(self.builder.rows())?;
+            let full = std::mem::replace(&mut self.builder, next);
+            self.send(full)?;
         }
-        self.builder.push(values)
+        self.builder.push(values)?;
+        self.look_ahead();
+        Ok(())
     }
 
     /// Writes the last shard and the index; what each shard became, in order.
@@ -76,7 +97,8 @@ impl Writer {
     /// What kept a shard or the index from being written.
     pub fn finish(mut self) -> Result<Vec<ShardInfo>, MdsError> {
         if self.builder.rows() > 0 {
-            self.close_shard(0)?;
+            let last = std::mem::replace(&mut self.builder, ShardBuilder::new(&self.schema, 0));
+            self.send(last)?;
         }
         self.pool.finish();
         while let Ok(done) = self.done.recv() {
@@ -90,23 +112,44 @@ impl Writer {
         Ok(shards)
     }
 
-    /// Hands the open shard over and opens one for probably `rows` rows.
-    fn close_shard(&mut self, rows: usize) -> Result<(), MdsError> {
-        let mut spare = Vec::new();
+    /// Opens a shard for probably `rows` rows.
+    fn next_shard(&mut self, rows: usize) -> Result<ShardBuilder, MdsError> {
         while let Ok(done) = self.done.try_recv() {
-            spare = self.take(done)?;
+            self.take(done)?;
         }
-        let next = open_shard(&self.schema, rows, spare);
-        let raw = std::mem::replace(&mut self.builder, next).finish();
-        self.pool.send(self.closed, raw)?;
+        while self.spare.is_empty() && self.made >= self.most {
+            let done = self.done.recv().map_err(|_| MdsError::Worker)?;
+            self.take(done)?;
+        }
+        let memory = self.spare.pop().unwrap_or_else(|| {
+            self.made += 1;
+            Vec::new()
+        });
+        Ok(open_shard(&self.schema, rows, memory))
+    }
+
+    /// Hands a shard over.
+    fn send(&mut self, shard: ShardBuilder) -> Result<(), MdsError> {
+        self.pool.send(self.closed, shard.finish())?;
         self.closed += 1;
         Ok(())
     }
 
-    /// Notes a shard that was written; the memory it had.
-    fn take(&mut self, done: Done) -> Result<Vec<u8>, MdsError> {
-        self.shards.insert(done.shard, done.info?);
-        Ok(done.raw)
+    /// Has memory made for the next shards while the first one fills, once it is clear that there will be some.
+    fn look_ahead(&mut self) {
+        let bytes = room(&self.schema);
+        if self.made < self.most.min(PREPARED) && self.builder.bytes() > bytes / 4 {
+            self.made += usize::from(self.pool.prepare(bytes));
+        }
+    }
+
+    /// Keeps memory for another shard, and notes what was written.
+    fn take(&mut self, done: Done) -> Result<(), MdsError> {
+        self.spare.push(done.raw);
+        if let Some((shard, info)) = done.shard {
+            self.shards.insert(shard, info?);
+        }
+        Ok(())
     }
 }
 
@@ -114,9 +157,13 @@ impl Writer {
 /// written to, where growing would map every page anew.
 fn open_shard(schema: &Arc<Schema>, rows: usize, buffer: Vec<u8>) -> ShardBuilder {
     let mut builder = ShardBuilder::reuse(schema, rows, buffer);
-    let room = schema.size_limit().unwrap_or(0).min(MOST_ROOM);
-    builder.reserve(usize::try_from(room).unwrap_or(0));
+    builder.reserve(room(schema).saturating_sub(builder.bytes()));
     builder
+}
+
+/// Bytes that a shard asks for before it has a row.
+fn room(schema: &Schema) -> usize {
+    usize::try_from(schema.size_limit().unwrap_or(0).min(MOST_ROOM)).unwrap_or(0)
 }
 
 fn make_empty_directory(directory: &Path) -> Result<(), MdsError> {

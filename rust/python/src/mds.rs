@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use numpy::PyReadonlyArray1;
 use octomed_mds::{Dtype, Kind as Stored, MdsError, Reader, Schema, Shard, Value, Writer};
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -13,12 +14,12 @@ use crate::error::{Kind, raise};
 use crate::leave::leave;
 
 /// A value of a row: encoded bytes, or data type, shape and bytes of an array.
-enum Given {
+enum Given<'py> {
     Bytes(PyBackedBytes),
-    Array(PyBackedStr, Vec<u64>, PyBackedBytes),
+    Array(PyBackedStr, Vec<u64>, PyReadonlyArray1<'py, u8>),
 }
 
-impl<'py> FromPyObject<'_, 'py> for Given {
+impl<'py> FromPyObject<'_, 'py> for Given<'py> {
     type Error = PyErr;
 
     /// Looks at the type first: trying one and then the other builds an error for every array.
@@ -85,7 +86,7 @@ impl MdsWriter {
     /// Write a row: for each column bytes, or data type, shape and bytes of an array.
     #[pyo3(signature = (values))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn write(&self, py: Python<'_>, values: Vec<Given>) -> PyResult<()> {
+    fn write(&self, py: Python<'_>, values: Vec<Given<'_>>) -> PyResult<()> {
         let values = values.iter().map(value).collect::<PyResult<Vec<_>>>()?;
         leave(py, || {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,11 +228,11 @@ fn mds_verify(
 }
 
 /// The value as the writer takes it.
-fn value(given: &Given) -> PyResult<Value<'_>> {
+fn value<'a>(given: &'a Given<'_>) -> PyResult<Value<'a>> {
     match given {
         Given::Bytes(bytes) => Ok(Value::Bytes(bytes)),
         Given::Array(name, shape, bytes) => match Dtype::from_name(name) {
-            Some(dtype) => Ok(Value::Array(dtype, shape, bytes)),
+            Some(dtype) => Ok(Value::Array(dtype, shape, bytes.as_slice()?)),
             None => Err(raise(
                 Kind::Data,
                 format!("MDS stores no arrays of {name}"),

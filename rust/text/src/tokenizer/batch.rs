@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::huge::advise;
 use super::{Encoder, Tokenizer};
 use crate::TextError;
 
@@ -174,8 +173,7 @@ impl Assembly {
             let left = (self.bytes - self.appended) as u128 * wanted as u128;
             let left = left / self.appended.max(1) as u128 * 33 / 32;
             let left = usize::try_from(left).unwrap_or(0).max(ids.len() / 8);
-            ids.reserve_exact(piece.ids.len() + left);
-            advise(ids.as_mut_ptr().cast(), ids.capacity() * size_of::<u32>());
+            octomed_memory::reserve(ids, piece.ids.len() + left);
         }
     }
 

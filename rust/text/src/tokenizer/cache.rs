@@ -4,9 +4,9 @@
 //! line; longer ones by hash and comparison. What does not fit replaces something: 16 MiB for short words,
 //! 3 MiB for long ones, 4 MiB of ids for words of more than two tokens, an encoder, whatever the input.
 
+use octomed_memory::HugeTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::huge::HugeTable;
 use super::value::Value;
 
 /// Sets of the short words, two slots each.

@@ -12,7 +12,6 @@ mod edges;
 mod encoder;
 mod fast;
 mod file;
-mod huge;
 mod json;
 mod merge;
 mod near;

@@ -1,7 +1,8 @@
 //! The words met most often: at most eight bytes long and at most two tokens, in a table that stays in the
 //! second cache of its core.
 
-use super::huge::HugeTable;
+use octomed_memory::HugeTable;
+
 use super::value::Value;
 
 /// Places, of two words each: 256 KiB.

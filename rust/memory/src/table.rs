@@ -1,15 +1,14 @@
-//! A table in huge pages, where the system gives them: its places are random, and address translation counts.
+//! A table in huge pages: its places are random, and address translation counts.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// The size of a huge page, and the alignment of the table.
-const HUGE: usize = 2 << 20;
+use crate::{HUGE, advise};
 
 /// A fixed number of plain values at a multiple of 2 MiB.
-pub(crate) struct HugeTable<T: Copy + Send + Sync> {
+pub struct HugeTable<T: Copy + Send + Sync> {
     values: NonNull<T>,
     length: usize,
 }
@@ -20,7 +19,11 @@ unsafe impl<T: Copy + Send + Sync> Send for HugeTable<T> {}
 unsafe impl<T: Copy + Send + Sync> Sync for HugeTable<T> {}
 
 impl<T: Copy + Send + Sync> HugeTable<T> {
-    /// `length` copies of `value`; at least one, and of a type that has a size.
+    /// `length` copies of `value`.
+    ///
+    /// # Panics
+    /// When there are none, or of a type without a size.
+    #[must_use]
     pub fn new(value: T, length: usize) -> Self {
         let layout = Self::layout(length);
         // SAFETY: the layout has a size, as the caller promises and `layout` checks.
@@ -73,27 +76,5 @@ impl<T: Copy + Send + Sync> DerefMut for HugeTable<T> {
 impl<T: Copy + Send + Sync> fmt::Debug for HugeTable<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "a table of {}", self.length)
-    }
-}
-
-/// Asks the system for huge pages under memory that is about to be written.
-#[cfg_attr(
-    not(target_os = "linux"),
-    allow(unused_variables, reason = "no such advice")
-)]
-pub(crate) fn advise(memory: *mut u8, bytes: usize) {
-    #[cfg(target_os = "linux")]
-    {
-        let inside = memory.align_offset(HUGE);
-        if bytes > inside {
-            // SAFETY: advice changes no content, whatever the range, and its failure does not matter.
-            unsafe {
-                libc::madvise(
-                    memory.wrapping_add(inside).cast(),
-                    bytes - inside,
-                    libc::MADV_HUGEPAGE,
-                );
-            }
-        }
     }
 }

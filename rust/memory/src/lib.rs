@@ -1,0 +1,65 @@
+//! Large memory that is about to be written, in huge pages where the system gives them: a page of 4 KiB
+//! costs a fault when it is first touched, and filling one is often dearer than copying into it.
+
+mod table;
+
+pub use table::HugeTable;
+
+/// The size of a huge page, and the alignment of a table.
+const HUGE: usize = 2 << 20;
+
+/// Makes room for `more` values in a vector that is filled next.
+pub fn reserve<T>(values: &mut Vec<T>, more: usize) {
+    values.reserve_exact(more);
+    advise(
+        values.as_mut_ptr().cast(),
+        values.capacity() * size_of::<T>(),
+    );
+}
+
+/// Asks the system for huge pages under all that lies inside the memory; small memory stays as it is.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_variables, reason = "no such advice")
+)]
+fn advise(memory: *mut u8, bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        let inside = memory.align_offset(HUGE);
+        if bytes > inside {
+            // SAFETY: advice changes no content, whatever the range, and its failure does not matter.
+            unsafe {
+                libc::madvise(
+                    memory.wrapping_add(inside).cast(),
+                    bytes - inside,
+                    libc::MADV_HUGEPAGE,
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_holds_its_values_at_a_huge_page() {
+        let mut table = HugeTable::new([7_u64, 8], 300_000);
+        table[299_999] = [1, 2];
+        assert_eq!((table[0], table[299_999]), ([7, 8], [1, 2]));
+        assert_eq!(
+            (table.len(), table.as_ptr().align_offset(HUGE)),
+            (300_000, 0)
+        );
+    }
+
+    #[test]
+    fn room_is_made_and_nothing_is_lost() {
+        let mut values = vec![1_u32, 2, 3];
+        reserve(&mut values, 5 << 20);
+        assert!(values.capacity() >= 3 + (5 << 20));
+        values.resize(3 + (5 << 20), 9);
+        assert_eq!((&values[..3], values[5 << 20]), (&[1, 2, 3][..], 9));
+    }
+}
