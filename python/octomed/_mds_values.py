@@ -41,8 +41,8 @@ TEXTS: dict[str, type] = {"str": str, "str_int": int, "str_float": float, "str_d
 def encoder_of(column: str, encoding: str) -> Callable[[Any], Stored]:
     """Return the function that encodes values of a column.
 
-    Bytes pass through in every encoding. Arrays are given as data type, shape and the bytes of their values, which
-    are not copied; their header is written by the engine.
+    Bytes pass through in every encoding. Arrays are given as data type, shape and the bytes of their
+    values, which are not copied; their header is written by the engine.
 
     Parameters
     ----------

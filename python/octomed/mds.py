@@ -92,8 +92,8 @@ class MDSWriter:
         Parameters
         ----------
         row : mapping
-            A value for each column; bytes are taken as already encoded. Arrays are read in place: no other thread
-            may write to them meanwhile.
+            A value for each column; bytes are taken as already encoded. Arrays are read in place: no other
+            thread may write to them meanwhile.
 
         Raises
         ------
