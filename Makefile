@@ -24,7 +24,7 @@ help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 quickstart: $(RELEASE)  ## Install, and pack the embedded sample
-	$(BIN)/octomed pack recipes/quickstart.yaml
+	$(BIN)/octomed pack recipes/quickstart.yaml --replace
 	$(BIN)/octomed verify runs/quickstart
 
 test: $(DEV) lint rust-test python-test  ## Every check

@@ -68,7 +68,7 @@ class Manifest:
             return cls(folder, key)
         if not replace:
             raise RecipeError(
-                f"`{folder}` holds a run of another recipe, or of other inputs",
+                f"`{folder}` holds a run of another recipe, of other inputs, or of another octomed",
                 "`--replace` deletes that run's files first; or choose another `output.path`",
             )
         return cls(folder, key, replaces=manifest)

@@ -37,6 +37,6 @@ pub enum TextError {
     #[error("token id {0} is not in the vocabulary")]
     UnknownId(u32),
     /// A text is too long for 32-bit positions.
-    #[error("a text of {0} bytes is longer than the 4 GiB that one trace may have")]
+    #[error("a text of {0} bytes is longer than the 256 MiB that one trace may have")]
     TooLong(usize),
 }

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::near::{ABSENT, NearWords};
+use super::cache::ShortWords;
+use super::near::NearWords;
 use super::value::Value;
 
 /// With this many words it is time to look them up.
 pub(crate) const FULL: usize = 64;
 /// Room for them and for those of one window and one word more.
-const ROOM: usize = 256;
+pub(crate) const ROOM: usize = 256;
 
 /// Some dozens of words, column by column.
 #[derive(Debug)]
@@ -84,25 +85,18 @@ impl Ahead {
         self.starts[word]..self.starts[word] + self.lengths[word]
     }
 
-    /// Keeps the `number`th word that was not near among those that are, if it is short enough.
+    /// Says what the `number`th word that is not near is, and keeps it among those that are, if it may stand there.
     #[inline]
-    pub fn bring_near(&self, number: usize, near: &mut NearWords) {
-        let word = self.missing[number];
-        if self.keys[word] != ABSENT && self.values[word].apart().is_none() {
-            near.keep(self.keys[word], self.values[word]);
-        }
+    pub fn set(&mut self, number: usize, value: Value, near: &mut NearWords) {
+        let word = self.missing[number] % ROOM;
+        self.values[word] = value;
+        near.keep(self.keys[word], value);
     }
 
-    /// Says what the `number`th word that is not near is.
-    #[inline]
-    pub fn set(&mut self, number: usize, value: Value) {
-        self.values[self.missing[number]] = value;
-    }
-
-    /// Says what the `number`th word that is not near is, whose ids are more than two.
-    pub fn set_many(&mut self, number: usize, ids: &[u32]) {
-        let value = Value::keep(ids, &mut self.many);
-        self.values[self.missing[number]] = value;
+    /// Says what the `number`th word that is not near is, by ids that no cache keeps.
+    pub fn set_ids(&mut self, number: usize, ids: &[u32], near: &mut NearWords) {
+        let value = Value::pass(ids, &mut self.many);
+        self.set(number, value, near);
     }
 
     /// Where the last word begins.
@@ -115,7 +109,7 @@ impl Ahead {
     /// # Safety
     /// `ids` has room for them and for one more.
     #[inline]
-    pub unsafe fn write(&self, ids: &mut Vec<u32>) -> usize {
+    pub unsafe fn write(&self, short: &ShortWords, ids: &mut Vec<u32>) -> usize {
         let mut length = ids.len();
         let mut count = 0;
         for value in &self.values[..self.count] {
@@ -123,7 +117,12 @@ impl Ahead {
             let out = unsafe { ids.as_mut_ptr().add(length) };
             if let Some(many) = value.apart() {
                 count = many;
-                let known = value.within(&self.many).as_ptr();
+                let known = if value.is_passing() {
+                    value.within(&self.many)
+                } else {
+                    short.apart(*value)
+                };
+                let known = known.as_ptr();
                 // SAFETY: as above, for `count` ids; the two do not overlap.
                 unsafe { out.copy_from_nonoverlapping(known, count) };
             } else {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Encoder, Tokenizer};
@@ -24,7 +23,8 @@ pub struct Batch {
 #[derive(Debug)]
 pub struct Encoders {
     tokenizer: Arc<Tokenizer>,
-    resting: Mutex<Vec<Encoder>>,
+    /// Each with the number of its worker, who gets it again.
+    resting: Mutex<Vec<(usize, Encoder)>>,
 }
 
 /// What a worker made of a task: ids, and how many each row has.
@@ -69,33 +69,34 @@ impl Encoders {
     /// [`TextError::Row`] names the first row that cannot be encoded.
     pub fn encode_batch(&self, rows: &[&[u8]], threads: usize) -> Result<Batch, TextError> {
         let tasks = tasks(rows);
-        let next = AtomicUsize::new(0);
+        let threads = threads.clamp(1, tasks.len().max(1));
+        let queue = Mutex::new(Queue::new(tasks.len(), threads));
         let assembly = Mutex::new(Assembly {
             bytes: rows.iter().map(|row| row.len()).sum(),
             ..Assembly::default()
         });
         let failure = Mutex::new(None);
-        let work = || {
-            let mut encoder = self.take();
-            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)).cloned() {
-                let (number, task) = task;
-                // Bound, so that the lock is open again before `put` takes it.
-                let piece = locked(&assembly).spare.pop().unwrap_or_default();
-                match encode_rows(&mut encoder, rows, task, piece) {
+        let work = |worker: usize| {
+            let mut encoder = self.take(worker);
+            // Bound, so that the lock is open again before the work begins.
+            while let Some(number) = { locked(&queue).take(worker) } {
+                let piece = { locked(&assembly).spare.pop() }.unwrap_or_default();
+                match encode_rows(&mut encoder, rows, tasks[number].clone(), piece) {
                     Ok(piece) => locked(&assembly).put(number, piece),
                     Err((row, error)) => {
-                        next.store(tasks.len(), Ordering::Relaxed);
+                        locked(&queue).end();
                         keep_first(&mut locked(&failure), row, error);
                     }
                 }
             }
-            locked(&self.resting).push(encoder);
+            locked(&self.resting).push((worker, encoder));
         };
         std::thread::scope(|scope| {
-            for _ in 1..threads.min(tasks.len()) {
-                scope.spawn(work);
+            let work = &work;
+            for worker in 1..threads {
+                scope.spawn(move || work(worker));
             }
-            work();
+            work(0);
         });
         let failed = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some((row, reason)) = failed {
@@ -107,10 +108,54 @@ impl Encoders {
             .finish())
     }
 
-    fn take(&self) -> Encoder {
-        locked(&self.resting)
-            .pop()
-            .unwrap_or_else(|| Encoder::new(self.tokenizer.clone()))
+    /// The encoder that this worker had last time, or one without memories.
+    fn take(&self, worker: usize) -> Encoder {
+        let mut resting = locked(&self.resting);
+        match resting.iter().position(|(owner, _)| *owner == worker) {
+            Some(at) => resting.swap_remove(at).1,
+            None => Encoder::new(self.tokenizer.clone()),
+        }
+    }
+}
+
+/// Which task a worker takes next: of `n` workers each has every `n`th task, so that texts that come again, in
+/// another epoch say, mostly meet the encoder that knows their rare words.
+#[derive(Debug)]
+struct Queue {
+    tasks: usize,
+    /// How many of each worker's tasks are taken.
+    taken: Vec<usize>,
+}
+
+impl Queue {
+    /// How many tasks a worker may be ahead of the slowest before it takes that one's.
+    const AHEAD: usize = 8;
+
+    fn new(tasks: usize, workers: usize) -> Self {
+        Self {
+            tasks,
+            taken: vec![0; workers],
+        }
+    }
+
+    fn take(&mut self, worker: usize) -> Option<usize> {
+        let workers = self.taken.len();
+        let next = |owner: usize| owner + self.taken[owner] * workers;
+        let slowest = (0..workers).min_by_key(|owner| next(*owner))?;
+        let far = self.taken[worker] > self.taken[slowest] + Self::AHEAD;
+        let owner = if far || next(worker) >= self.tasks {
+            slowest
+        } else {
+            worker
+        };
+        let number = next(owner);
+        self.taken[owner] += 1;
+        (number < self.tasks).then_some(number)
+    }
+
+    /// Leaves nothing to take.
+    fn end(&mut self) {
+        self.tasks = 0;
     }
 }
 
@@ -185,14 +230,14 @@ impl Assembly {
     }
 }
 
-/// Consecutive rows of about [`TASK`] bytes, numbered.
-fn tasks(rows: &[&[u8]]) -> Vec<(usize, Range<usize>)> {
+/// Consecutive rows of about [`TASK`] bytes.
+fn tasks(rows: &[&[u8]]) -> Vec<Range<usize>> {
     let mut tasks = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for (row, text) in rows.iter().enumerate() {
         bytes += text.len() + 1;
         if bytes >= TASK || row + 1 == rows.len() {
-            tasks.push((tasks.len(), start..row + 1));
+            tasks.push(start..row + 1);
             (start, bytes) = (row + 1, 0);
         }
     }

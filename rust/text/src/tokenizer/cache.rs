@@ -7,6 +7,7 @@
 use octomed_memory::HugeTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::block::LONGEST_SHORT;
 use super::value::Value;
 
 /// Sets of the short words, two slots each.
@@ -47,14 +48,23 @@ impl ShortWords {
         }
     }
 
-    /// What the word with this key is, which lies at [`place`] of it, if that is known; only this branches.
+    /// Forgets everything when the ids of `words` more might not fit: what a lookup gives is valid until then.
+    pub fn make_room(&mut self, words: usize) {
+        if self.spilled.len() + words * LONGEST_SHORT > SPILLED {
+            self.sets.fill(Set::default());
+            self.spilled.clear();
+        }
+    }
+
+    /// Whether the word with this key is known, which lies at [`place`] of it, and what it is; no branch depends
+    /// on it. Key 0 is never known.
     #[inline]
-    pub fn find(&self, key: u128, place: u32) -> Option<Value> {
+    pub fn find(&self, key: u128, place: u32) -> (bool, Value) {
         // SAFETY: a place is below the number of sets, which `new` makes; see `place`.
         let set = unsafe { self.sets.get_unchecked(place as usize & (SETS - 1)) };
         let second = set.0[1].key == key;
-        let known = second | (set.0[0].key == key);
-        known.then_some(set.0[usize::from(second)].value)
+        let known = (second | (set.0[0].key == key)) & (key != 0);
+        (known, set.0[usize::from(second)].value)
     }
 
     /// The ids of a value that has them apart.
@@ -76,16 +86,13 @@ impl ShortWords {
         let _ = place;
     }
 
-    /// Keeps the ids of a word: in a free slot, or in place of the second.
-    pub fn keep(&mut self, key: u128, ids: &[u32]) {
-        if self.spilled.len() + ids.len() > SPILLED {
-            self.sets.fill(Set::default());
-            self.spilled.clear();
-        }
+    /// Keeps the ids of a word in a free slot, or in place of the second; gives what it is.
+    pub fn keep(&mut self, key: u128, ids: &[u32]) -> Value {
         let value = Value::keep(ids, &mut self.spilled);
         let set = &mut self.sets[place(key) as usize];
         let slot = usize::from(set.0[0].key != 0);
         set.0[slot] = Slot { key, value };
+        value
     }
 }
 
@@ -111,7 +118,8 @@ struct LongSlot {
     hash: u64,
     at: u32,
     length: u32,
-    value: Value,
+    first_id: u32,
+    ids: u32,
 }
 
 /// The ids of long words.
@@ -131,19 +139,14 @@ impl LongWords {
         }
     }
 
-    /// What a word is, if that is known.
-    pub fn find(&self, word: &[u8]) -> Option<Value> {
+    /// The ids of a word, if they are known.
+    pub fn find(&self, word: &[u8]) -> Option<&[u32]> {
         let hash = xxh3_64(word);
         let slot = &self.slots[long_place(hash)];
         if slot.hash != hash || self.bytes[slot.at as usize..][..slot.length as usize] != *word {
             return None;
         }
-        Some(slot.value)
-    }
-
-    /// The ids of a value that has them apart.
-    pub fn apart(&self, value: Value) -> &[u32] {
-        value.within(&self.spilled)
+        Some(&self.spilled[slot.first_id as usize..][..slot.ids as usize])
     }
 
     /// Keeps the ids of a word in place of what stood there; starts over when its memory is full.
@@ -158,15 +161,15 @@ impl LongWords {
             self.spilled.clear();
         }
         let hash = xxh3_64(word);
-        let value = Value::keep(ids, &mut self.spilled);
-        let (at, length) = (self.bytes.len() as u32, word.len() as u32);
-        self.bytes.extend_from_slice(word);
         self.slots[long_place(hash)] = LongSlot {
             hash,
-            at,
-            length,
-            value,
+            at: self.bytes.len() as u32,
+            length: word.len() as u32,
+            first_id: self.spilled.len() as u32,
+            ids: ids.len() as u32,
         };
+        self.bytes.extend_from_slice(word);
+        self.spilled.extend_from_slice(ids);
     }
 }
 

@@ -59,9 +59,7 @@ impl Encoder {
         spans: &mut Vec<[u32; 2]>,
     ) -> Result<Encoded, TextError> {
         let text = rendered.text.as_str();
-        if u32::try_from(text.len()).is_err() {
-            return Err(TextError::TooLong(text.len()));
-        }
+        refuse_longer(text)?;
         self.edges.start(text, &rendered.supervised)?;
         let first = ids.len();
         let mut at = 0;
@@ -90,7 +88,7 @@ impl Encoder {
         let (supervised, straddling) = self.edges.finish(spans);
         #[allow(
             clippy::cast_possible_truncation,
-            reason = "a text under 4 GiB has fewer tokens than bytes"
+            reason = "a text of at most 256 MiB has fewer tokens than bytes"
         )]
         let tokens = (ids.len() - first) as u32;
         Ok(Encoded {
@@ -103,11 +101,9 @@ impl Encoder {
     /// Appends the ids of a plain text.
     ///
     /// # Errors
-    /// [`TextError::TooLong`] from 4 GiB on, [`TextError::Encode`] when the fallback refuses the text.
+    /// [`TextError::TooLong`] beyond 256 MiB, [`TextError::Encode`] when the fallback refuses the text.
     pub fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
-        if u32::try_from(text.len()).is_err() {
-            return Err(TextError::TooLong(text.len()));
-        }
+        refuse_longer(text)?;
         self.edges.start("", &[])?;
         let first = ids.len();
         self.stretch(text, 0, first, ids)
@@ -136,4 +132,14 @@ impl Encoder {
         }
         Ok(())
     }
+}
+
+/// Positions and counts of ids take 30 bits, also when normalising makes a text three times as long.
+const LONGEST_TEXT: usize = 1 << 28;
+
+fn refuse_longer(text: &str) -> Result<(), TextError> {
+    if text.len() > LONGEST_TEXT {
+        return Err(TextError::TooLong(text.len()));
+    }
+    Ok(())
 }

@@ -35,7 +35,7 @@ impl NearWords {
             values: [Value::default(); 2],
         };
         Self {
-            places: HugeTable::new(free, PLACES),
+            places: HugeTable::new(free, PLACES + 1),
         }
     }
 
@@ -49,9 +49,12 @@ impl NearWords {
         (second | (pair.keys[0] == key), value)
     }
 
-    /// Keeps a word of one or two ids: in a free slot, or in place of the second.
+    /// Keeps a word in a free slot or in place of the second, if it may stand here; no branch depends on it.
+    #[inline]
     pub fn keep(&mut self, key: u64, value: Value) {
-        let pair = &mut self.places[place(key)];
+        // What may not stand here goes behind the last place, where nothing looks.
+        let allowed = (key != ABSENT) & value.apart().is_none();
+        let pair = &mut self.places[if allowed { place(key) } else { PLACES }];
         let slot = usize::from(pair.keys[0] != FREE);
         pair.keys[slot] = key;
         pair.values[slot] = value;

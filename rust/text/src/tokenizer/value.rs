@@ -4,6 +4,8 @@
 const NONE: u32 = u32::MAX;
 /// In the second number, above how many there are: the ids lie apart, from where the first number says.
 const APART: u32 = 1 << 31;
+/// Beside it: they lie with the words that are being looked up, not with a cache.
+const PASSING: u32 = 1 << 30;
 
 /// One id or two; or where more lie, and how many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +35,26 @@ impl Value {
         })
     }
 
+    /// As [`Self::keep`], in a list of ids that are needed once.
+    pub fn pass(ids: &[u32], apart: &mut Vec<u32>) -> Self {
+        let mut value = Self::keep(ids, apart);
+        if value.apart().is_some() {
+            value.0[1] |= PASSING;
+        }
+        value
+    }
+
+    /// Whether the ids lie apart, in the list that [`Self::pass`] appended them to.
+    #[inline]
+    pub fn is_passing(self) -> bool {
+        self.0[1] & PASSING != 0
+    }
+
     /// How many ids lie apart, if they do.
     #[inline]
     pub fn apart(self) -> Option<usize> {
         let apart = self.0[1] & APART != 0 && self.0[1] != NONE;
-        apart.then_some((self.0[1] & !APART) as usize)
+        apart.then_some((self.0[1] & !(APART | PASSING)) as usize)
     }
 
     /// The ids that lie apart, in the list that [`Self::keep`] appended them to.

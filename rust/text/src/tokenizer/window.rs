@@ -36,10 +36,18 @@ pub(crate) struct Starts {
 }
 
 /// The words of the window whose first byte begins one.
-#[inline]
-pub(crate) fn starts<S: Splitter>(window: &[u8; WINDOW]) -> Starts {
+///
+/// # Safety
+/// `WIDE` wants what [`wide`] asks for.
+#[inline(always)]
+pub(crate) unsafe fn starts<S: Splitter, const WIDE: bool>(window: &[u8; WINDOW]) -> Starts {
     const { assert!(S::LEADS[b' ' as usize] == 2) };
-    let kinds = Kinds::of(window);
+    let kinds = if WIDE {
+        // SAFETY: the caller has AVX2.
+        unsafe { Kinds::of_wide(window) }
+    } else {
+        Kinds::of(window)
+    };
     let letters = kinds.letters;
     let digits = if S::LONE_DIGITS { kinds.digits } else { 0 };
     let before = (letters | digits) << 1 | 1;
@@ -66,6 +74,19 @@ pub(crate) fn starts<S: Splitter>(window: &[u8; WINDOW]) -> Starts {
         closed: end > 0 && kinds.ascii & !prolongs & at != 0,
         hard,
     }
+}
+
+/// Whether the processor has what the wide inner loop is compiled for: that of x86-64-v3.
+#[inline]
+pub(crate) fn wide() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("bmi1")
+        && is_x86_feature_detected!("bmi2")
+        && is_x86_feature_detected!("lzcnt")
+        && is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 impl Kinds {
@@ -118,6 +139,55 @@ impl Kinds {
         self.marks |= bits.marks << shift;
         self.quotes |= bits.quotes << shift;
         self.ascii |= bits.ascii << shift;
+    }
+
+    /// As [`Self::of`] in half the instructions.
+    ///
+    /// # Safety
+    /// The processor must have AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn of_wide(window: &[u8; WINDOW]) -> Self {
+        use std::arch::x86_64::{
+            __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
+            _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8,
+        };
+        let mut kinds = Self::default();
+        for part in 0..2 {
+            // SAFETY: 32 of the 64 bytes, loaded unaligned.
+            let bytes = unsafe { _mm256_loadu_si256(window.as_ptr().add(32 * part).cast()) };
+            let bits = {
+                let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+                let mask = |found: __m256i| u64::from(_mm256_movemask_epi8(found).cast_unsigned());
+                let same = |bytes, byte| mask(_mm256_cmpeq_epi8(bytes, all(byte)));
+                let within = |bytes, first, count: u8| {
+                    let moved = _mm256_sub_epi8(bytes, all(first));
+                    mask(_mm256_cmpeq_epi8(
+                        _mm256_min_epu8(moved, all(count - 1)),
+                        moved,
+                    ))
+                };
+                Self {
+                    letters: within(_mm256_or_si256(bytes, all(0x20)), b'a', 26),
+                    capitals: within(bytes, b'A', 26),
+                    digits: within(bytes, b'0', 10),
+                    spaces: same(bytes, b' '),
+                    marks: within(bytes, b'!', b'~' - b' '),
+                    quotes: same(bytes, b'\''),
+                    ascii: mask(bytes),
+                }
+            };
+            kinds.join(bits, 32 * part);
+        }
+        kinds.ascii = !kinds.ascii;
+        kinds.marks &= !(kinds.letters | kinds.digits);
+        kinds
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    unsafe fn of_wide(window: &[u8; WINDOW]) -> Self {
+        Self::one_by_one(window)
     }
 
     #[cfg(any(test, not(target_arch = "x86_64")))]
@@ -175,7 +245,8 @@ mod tests {
             let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
                 break;
             };
-            let found = starts::<S>(window);
+            // SAFETY: not wide.
+            let found = unsafe { starts::<S, false>(window) };
             let mut ours: Vec<usize> = (0..64)
                 .filter(|bit| found.bits >> bit & 1 == 1)
                 .map(|bit| at + bit)
@@ -199,6 +270,11 @@ mod tests {
         fn vectors_equal_bytes(window in prop::array::uniform32(any::<[u8; 2]>())) {
             let window: [u8; WINDOW] = std::array::from_fn(|at| window[at / 2][at % 2]);
             prop_assert_eq!(Kinds::of(&window), Kinds::one_by_one(&window));
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: there is AVX2.
+                prop_assert_eq!(unsafe { Kinds::of_wide(&window) }, Kinds::one_by_one(&window));
+            }
         }
 
         #[test]

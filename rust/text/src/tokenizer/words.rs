@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::ahead::{Ahead, FULL};
+use super::ahead::{Ahead, FULL, ROOM};
 use super::block::{BLOCK, Block, LONGEST_SHORT};
 use super::cache::{LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
@@ -10,8 +10,7 @@ use super::fast::Fast;
 use super::merge::Scratch;
 use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
-use super::value::Value;
-use super::window::{WINDOW, starts};
+use super::window::{WINDOW, starts, wide};
 
 /// One worker's memory of words.
 #[derive(Debug)]
@@ -27,8 +26,10 @@ struct OtherWords {
     short: ShortWords,
     long: LongWords,
     scratch: Scratch,
-    /// Keys of the words that are being looked up.
-    keys: Vec<u128>,
+    /// Keys of the words that are being looked up, and their places among the short ones.
+    keys: [(u128, u32); ROOM],
+    /// Numbers of those that are long or new.
+    seldom: [usize; ROOM],
 }
 
 /// Where the last word of a run begins, in bytes and in ids, and where it ends.
@@ -67,7 +68,8 @@ impl Memory {
                 short: ShortWords::new(),
                 long: LongWords::new(),
                 scratch: Scratch::default(),
-                keys: Vec::new(),
+                keys: [(0, 0); ROOM],
+                seldom: [0; ROOM],
             },
             ahead: Ahead::new(),
         }
@@ -116,10 +118,48 @@ impl Memory {
     }
 
     /// Encodes words from the first byte of `bytes` until one ends at or after its last.
+    fn run<S: Splitter>(
+        &mut self,
+        fast: &Fast,
+        splitter: &mut S,
+        text: &[u8],
+        bytes: Range<usize>,
+        ids: &mut Vec<u32>,
+    ) -> Last {
+        #[cfg(target_arch = "x86_64")]
+        if wide() {
+            // SAFETY: the processor has what the function is compiled for.
+            return unsafe { self.run_wide(fast, splitter, text, bytes, ids) };
+        }
+        // SAFETY: not wide.
+        unsafe { self.run_with::<S, false>(fast, splitter, text, bytes, ids) }
+    }
+
+    /// [`Self::run_with`] for a newer processor.
     ///
+    /// # Safety
+    /// The processor must have what [`wide`] asks for.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    unsafe fn run_wide<S: Splitter>(
+        &mut self,
+        fast: &Fast,
+        splitter: &mut S,
+        text: &[u8],
+        bytes: Range<usize>,
+        ids: &mut Vec<u32>,
+    ) -> Last {
+        // SAFETY: as the caller says.
+        unsafe { self.run_with::<S, true>(fast, splitter, text, bytes, ids) }
+    }
+
     /// Some dozens of words are cut, then looked up, then written: each step is a loop with few branches, and
     /// what one word waits for does not hold up the next.
-    fn run<S: Splitter>(
+    ///
+    /// # Safety
+    /// `WIDE` wants what [`wide`] asks for.
+    #[inline(always)]
+    unsafe fn run_with<S: Splitter, const WIDE: bool>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
@@ -136,11 +176,13 @@ impl Memory {
         };
         while last.end < bytes.end {
             self.ahead.clear();
-            let end = cut(splitter, text, last.end..bytes.end, &mut self.ahead);
+            // SAFETY: as the caller says.
+            let end =
+                unsafe { cut::<S, WIDE>(splitter, text, last.end..bytes.end, &mut self.ahead) };
             self.ahead.find(&self.near);
             self.find_others(fast, text);
             // SAFETY: as many bytes have room for as many ids, and two more.
-            let last_count = unsafe { self.ahead.write(ids) };
+            let last_count = unsafe { self.ahead.write(&self.other.short, ids) };
             last = Last {
                 start: self.ahead.last_start(),
                 ids_before: ids.len() - last_count,
@@ -153,35 +195,42 @@ impl Memory {
     /// Finds the ids of the words that are not near, asking for the memory of all before looking at any.
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
         let Self { near, other, ahead } = self;
-        other.keys.clear();
-        for number in 0..ahead.missing() {
+        let missing = ahead.missing();
+        other.short.make_room(missing);
+        for number in 0..missing {
             let word = ahead.missing_word(number);
-            let mut key = ABSENT.into();
-            if word.len() <= LONGEST_SHORT {
-                key = Block::load(text, word.start).key(word.len());
-                other.short.expect(place(key));
-            }
-            other.keys.push(key);
+            let key = match word.len() {
+                ..=LONGEST_SHORT => Block::load(text, word.start).key(word.len()),
+                _ => 0,
+            };
+            let place = place(key);
+            other.short.expect(place);
+            other.keys[number % ROOM] = (key, place);
         }
-        for number in 0..ahead.missing() {
-            let key = other.keys[number];
-            if let Some(value) = other.short.find(key, place(key)).filter(|_| key != 0) {
-                match value.apart() {
-                    None => ahead.set(number, value),
-                    Some(_) => ahead.set_many(number, other.short.apart(value)),
-                }
-            } else {
-                let word = &text[ahead.missing_word(number)];
-                other.seldom(fast, key, word, number, ahead);
+        let mut seldom = 0;
+        for number in 0..missing {
+            let (key, place) = other.keys[number % ROOM];
+            let (known, value) = other.short.find(key, place);
+            if known {
+                ahead.set(number, value, near);
             }
-            ahead.bring_near(number, near);
+            other.seldom[seldom % ROOM] = number;
+            seldom += usize::from(!known);
+        }
+        for at in 0..seldom {
+            let number = other.seldom[at];
+            let word = &text[ahead.missing_word(number)];
+            other.look_up(fast, other.keys[number].0, word, number, ahead, near);
         }
     }
 }
 
 /// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
-#[inline]
-fn cut<S: Splitter>(
+///
+/// # Safety
+/// `WIDE` wants what [`wide`] asks for.
+#[inline(always)]
+unsafe fn cut<S: Splitter, const WIDE: bool>(
     splitter: &mut S,
     text: &[u8],
     bytes: Range<usize>,
@@ -195,7 +244,8 @@ fn cut<S: Splitter>(
             at = cut_one(splitter, text, at, ahead);
             continue;
         };
-        let (end, hard) = cut_window::<S>(window, at, ahead);
+        // SAFETY: as the caller says.
+        let (end, hard) = unsafe { cut_window::<S, WIDE>(window, at, ahead) };
         at = end;
         if hard {
             at = cut_one(splitter, text, at, ahead);
@@ -206,8 +256,11 @@ fn cut<S: Splitter>(
 
 /// Cuts the plain words of a window that begins at byte `at`; gives where they end, and whether the word
 /// there is the splitter's.
-#[inline]
-fn cut_window<S: Splitter>(
+///
+/// # Safety
+/// `WIDE` wants what [`wide`] asks for.
+#[inline(always)]
+unsafe fn cut_window<S: Splitter, const WIDE: bool>(
     window: &[u8; WINDOW + LONGEST_NEAR],
     at: usize,
     ahead: &mut Ahead,
@@ -215,7 +268,8 @@ fn cut_window<S: Splitter>(
     let Some(plain) = window.first_chunk() else {
         return (at, true);
     };
-    let found = starts::<S>(plain);
+    // SAFETY: as the caller says.
+    let found = unsafe { starts::<S, WIDE>(plain) };
     let mut bits = found.bits;
     let mut start = 0;
     let mut push = |start: usize, end: usize| {
@@ -254,23 +308,26 @@ fn cut_one<S: Splitter>(splitter: &mut S, text: &[u8], at: usize, ahead: &mut Ah
 impl OtherWords {
     /// Finds the ids of a word that is long or new; its key is 0 where it is too long for one.
     #[inline(never)]
-    fn seldom(&mut self, fast: &Fast, key: u128, word: &[u8], number: usize, ahead: &mut Ahead) {
-        let known = if key == 0 { self.long.find(word) } else { None };
-        if let Some(value) = known {
-            return match value.apart() {
-                None => ahead.set(number, value),
-                Some(_) => ahead.set_many(number, self.long.apart(value)),
-            };
+    fn look_up(
+        &mut self,
+        fast: &Fast,
+        key: u128,
+        word: &[u8],
+        number: usize,
+        ahead: &mut Ahead,
+        near: &mut NearWords,
+    ) {
+        if let Some(ids) = self.long.find(word).filter(|_| key == 0) {
+            return ahead.set_ids(number, ids, near);
         }
         let found = merged(fast, word, &mut self.scratch);
         match key {
-            0 if word.len() > LONGEST => {}
-            0 => self.long.keep(word, found),
-            key => self.short.keep(key, found),
-        }
-        match Value::of(found) {
-            Some(value) => ahead.set(number, value),
-            None => ahead.set_many(number, found),
+            0 if word.len() > LONGEST => ahead.set_ids(number, found, near),
+            0 => {
+                self.long.keep(word, found);
+                ahead.set_ids(number, found, near);
+            }
+            key => ahead.set(number, self.short.keep(key, found), near),
         }
     }
 }
