@@ -71,6 +71,18 @@ class ChatTemplate:
         """
 
 @final
+class CsvQuotes:
+    """Follows the quotes of a CSV file, to find one that never closes."""
+    def __init__(self, delimiter: Any) -> None: ...
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file."""
+    @property
+    def open_since(self) -> Any:
+        """The line, from 1, on which a quote opened that nothing has closed; `None` where all are closed."""
+
+INDEX_ROW_BYTES: int
+
+@final
 class JsonArrayCutter:
     """Cuts a file that is one JSON array."""
     def __init__(self, target: Any = ...) -> None: ...

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import octomed
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -203,6 +204,18 @@ def rejects(folder: Path) -> list[dict[str, Any]]:
         for path in sorted((folder / "rejects").glob("*.parquet"))
         for row in pq.ParquetFile(path).read().to_pylist()
     ]
+
+
+def texts(folder: Path) -> list[str]:
+    """The text of every trace of a run in ``out`` beside its model."""
+    tokenizer = Tokenizer.from_file(str(folder.parent / "model/tokenizer.json"))
+    found = []
+    for index in folder.glob("*/index.json"):
+        for row in octomed.MDSReader(index.parent):
+            ends = row["lengths"].cumsum()
+            pieces = np.split(row["input_ids"], ends[:-1])
+            found += [tokenizer.decode(ids.tolist(), skip_special_tokens=False) for ids in pieces]
+    return found
 
 
 def provenance(folder: Path) -> list[dict[str, Any]]:

@@ -69,6 +69,62 @@ def test_an_empty_file(tmp_path, capsys, name):
     assert len(summary.files_skipped) == (name == "e.parquet")
 
 
+def test_a_csv_quote_that_never_closes(tmp_path, capsys):
+    """A reader takes all that follows for one value, which would be trained on."""
+    rows = [f"Q {number},A {number}" for number in range(1_000)]
+    rows[3] = 'Q 3,"A 3'
+    data = "\n".join(["q,r", *rows]).encode()
+    mapping = {"question": "q", "response": "r"}
+    recipe = prepared(tmp_path, "a.csv", data, mapping)
+    assert_refused(
+        capsys, recipe, 3, "data/a.csv` (source `only`)", "the quote that opens on line 5 never closes"
+    )
+    (tmp_path / "data/a.csv").write_bytes(gzip.compress(data))
+    (tmp_path / "data/a.csv").rename(tmp_path / "data/a.csv.gz")
+    runs.write_recipe(tmp_path, runs.one_source("data/a.csv.gz", mapping))
+    assert_refused(capsys, recipe, 3, "the quote that opens on line 5 never closes")
+
+
+def test_reasoning_beside_the_content_is_not_lost(tmp_path):
+    """Chat interfaces give it under a key of its own; what calls tools is refused, not cut."""
+    user = {"role": "user", "content": "Why?"}
+    answers = [
+        {"role": "assistant", "content": "Because.", "reasoning_content": "Hm."},
+        {"role": "assistant", "content": "Because.", "reasoning_content": None, "thinking": "Hm, hm."},
+        {"role": "assistant", "content": " ", "reasoning_content": "Hm."},
+        {"role": "assistant", "content": "Because.", "tool_calls": [{"id": "1"}]},
+        {"role": "assistant", "content": "So.", "tool_calls": [], "function_call": None},
+    ]
+    data = lines(*({"messages": [user, answer]} for answer in answers))
+    recipe = prepared(tmp_path, "a.jsonl", data, "messages", max_unreadable=0.5)
+    assert reasons(recipe) == [(2, 0, "empty_response"), (3, None, "wrong_type")]
+    texts = sorted(runs.texts(tmp_path / "out"))
+    assert len(texts) == 3
+    for said in ("<think>\nHm.\n</think>\n\nBecause.", "<think>\nHm, hm.\n</think>\n\nBecause.", "So."):
+        assert any(text.endswith(f"assistant\n{said}<|im_end|>\n") for text in texts), texts
+
+
+def store_files(folder, kind):
+    return sorted((folder / "store").glob(f"blocks/*/*.{kind}"))
+
+
+@pytest.mark.parametrize("kind", ["ids", "index"])
+def test_a_changed_byte_in_the_working_store(tmp_path, capsys, kind):
+    recipe = prepared(tmp_path, "a.jsonl", lines(*good_rows(50)))
+    values = ["--set", "work.path=store"]
+    code, _ = runs.fails(capsys, "pack", recipe, *values)
+    assert code == 0
+    found = store_files(tmp_path, kind)
+    assert found
+    for path in found:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    other = [*values, "--set", "pack.seed=4", "--set", "output.path=other"]
+    assert_refused(capsys, recipe, 4, f".{kind}", "not those written", options=other)
+    assert not list((tmp_path / "other").glob("*/shard.*"))
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.7, 0.99])
 def test_a_truncated_parquet_file(tmp_path, capsys, keep):
     whole = runs.write_parquet(tmp_path / "whole.parquet", runs.question_rows(1, 200)).read_bytes()

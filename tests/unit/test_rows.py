@@ -133,6 +133,27 @@ def test_any_rows_are_the_same_from_every_format(rows):
     assert from_csv(mapping, rows) == wanted
 
 
+@settings(max_examples=400, deadline=None)
+@given(text=st.text(alphabet='",;x\n\r', max_size=30), piece=st.integers(1, 7))
+def test_open_quotes_are_those_of_the_csv_reader(text, piece):
+    """A mark on a line of its own behind the text is a value of its own unless a quote is open."""
+    data = text.encode()
+    quotes = _octomed.CsvQuotes(ord(";"))
+    for start in range(0, len(data), piece):
+        quotes.feed(data[start : start + piece])
+    file = io.BytesIO(b"name\n" + data + b"\nMARK\n")
+    table = pyarrow.csv.read_csv(
+        file,
+        pyarrow.csv.ReadOptions(use_threads=False),
+        pyarrow.csv.ParseOptions(
+            delimiter=";", newlines_in_values=True, invalid_row_handler=lambda _: "skip"
+        ),
+        pyarrow.csv.ConvertOptions(column_types={"name": pa.binary()}),
+    )
+    values = table["name"].to_pylist()
+    assert (bool(values) and values[-1] == b"MARK") == (quotes.open_since is None)
+
+
 def test_rows_left_out_by_the_csv_reader_have_the_number_that_it_says():
     """The row numbers of pyarrow: the header is 1, skipped rows count, blank lines do not."""
     mapping = _octomed.Mapping({"question": "q", "response": "r"})

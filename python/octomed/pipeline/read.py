@@ -8,6 +8,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from octomed import _octomed
+from octomed.errors import DataError
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
 if TYPE_CHECKING:
@@ -148,11 +149,39 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
         null_values=[""],
     )
     read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
-    with _open(task.file) as stream, csv.open_csv(stream, read, parse, convert) as reader:
+    quotes = _octomed.CsvQuotes(ord(_delimiter(task.file)))
+    with (
+        _open(task.file) as stream,
+        csv.open_csv(_Watched(stream, quotes.feed), read, parse, convert) as reader,
+    ):
         for batch in reader:
             yield from cutter.feed(batch)
+    if quotes.open_since is not None:
+        raise DataError(
+            f"the quote that opens on line {quotes.open_since:,} never closes: all behind it is one value",
+            "close or double it; a file that was cut off has to be copied again",
+        )
     yield from cutter.finish()
     return cutter.rows
+
+
+class _Watched:
+    """A stream whose bytes somebody else sees as they are read."""
+
+    def __init__(self, stream: Any, see: Callable[[bytes], object]) -> None:  # noqa: ANN401 as `_open` has it
+        self._stream, self._see = stream, see
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._stream.closed)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def read(self, size: int) -> bytes:
+        chunk: bytes = self._stream.read(size)
+        self._see(chunk)
+        return chunk
 
 
 def _csv_names(file: InputFile) -> list[str]:

@@ -147,7 +147,9 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
         "shards_reused": len(manifest.shards) - written,
         "bytes_in": sum(file.size for file in _files(planned)),
         "bytes_store": sum(
-            header["stored_bytes"] + 73 * header["traces"] for done in scanned for header in done.headers
+            header["stored_bytes"] + _octomed.INDEX_ROW_BYTES * header["traces"]
+            for done in scanned
+            for header in done.headers
         ),
         "files": sorted(manifest.files),
     }

@@ -10,7 +10,7 @@ use octomed_trace::{Block, Reason};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, write_index};
+use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, write_index};
 use crate::scan::BlockPlace;
 
 /// What the scan knows of a trace besides its ids.
@@ -129,6 +129,7 @@ impl<'a> BlockWriter<'a> {
         columns.supervised.push(trace.supervised);
         columns.spans.push(narrow(spans.len(), "spans")?);
         columns.stored.push(stored);
+        columns.checksum.push(checksum(&self.arena[start..]));
         columns.verdict.push(trace.verdict as u8);
         self.header.traces += 1;
         self.header.traces_rejected += u64::from(trace.verdict != Verdict::Kept);
@@ -210,6 +211,7 @@ fn reorder(columns: TraceColumns, order: &[u32]) -> TraceColumns {
         supervised: pick(&columns.supervised, order),
         spans: pick(&columns.spans, order),
         stored: pick(&columns.stored, order),
+        checksum: pick(&columns.checksum, order),
         verdict: pick(&columns.verdict, order),
     }
 }

@@ -1,11 +1,12 @@
 //! The index of a block: one row a trace, rejected ones too, and one a refused source row.
 //!
 //! A file is two Arrow IPC streams on end: traces, whose schema metadata carries the header as
-//! JSON, then refusals. It is renamed into place after the ids, so a block stands when it exists.
+//! JSON, then refusals; a hash of all that comes last. It is renamed into place after the ids, so a block
+//! stands when it exists.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use octomed_trace::Reason;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::EngineError;
 
@@ -86,6 +88,8 @@ pub struct TraceColumns {
     pub spans: Vec<u32>,
     /// Bytes in the `.ids` file, spans and ids together.
     pub stored: Vec<u32>,
+    /// [`checksum`] of these bytes.
+    pub checksum: Vec<u32>,
     /// [`octomed_curate::Verdict`] of the scan.
     pub verdict: Vec<u8>,
 }
@@ -111,14 +115,18 @@ const LONG_COLUMNS: [&str; 6] = [
     "question_id",
     "position",
 ];
-const SHORT_COLUMNS: [&str; 6] = [
+const SHORT_COLUMNS: [&str; 7] = [
     "ordinal",
     "sample",
     "tokens",
     "supervised",
     "spans",
     "stored",
+    "checksum",
 ];
+
+/// Bytes of a trace's row in the index.
+pub const INDEX_ROW_BYTES: u64 = (8 * LONG_COLUMNS.len() + 4 * SHORT_COLUMNS.len() + 1) as u64;
 
 impl TraceColumns {
     fn long(&mut self) -> [&mut Vec<u64>; 6] {
@@ -132,7 +140,7 @@ impl TraceColumns {
         ]
     }
 
-    fn short(&mut self) -> [&mut Vec<u32>; 6] {
+    fn short(&mut self) -> [&mut Vec<u32>; 7] {
         [
             &mut self.ordinal,
             &mut self.sample,
@@ -140,6 +148,7 @@ impl TraceColumns {
             &mut self.supervised,
             &mut self.spans,
             &mut self.stored,
+            &mut self.checksum,
         ]
     }
 
@@ -239,18 +248,24 @@ pub fn write_index(
     traces: TraceColumns,
     refusals: RefusalColumns,
 ) -> Result<(), EngineError> {
-    let file = File::create(path).map_err(EngineError::file("write", path))?;
-    let mut file = BufWriter::new(file);
-    let write = || -> Result<(), ArrowError> {
+    let mut bytes = Vec::new();
+    let encode = || -> Result<(), ArrowError> {
         for batch in [traces.into_batch(header)?, refusals.into_batch()?] {
-            let mut writer = StreamWriter::try_new(&mut file, batch.schema_ref())?;
+            let mut writer = StreamWriter::try_new(&mut bytes, batch.schema_ref())?;
             writer.write(&batch)?;
             writer.finish()?;
         }
         Ok(())
     };
-    write().map_err(|error| EngineError::file("write", path)(io_error(error)))?;
-    file.flush().map_err(EngineError::file("write", path))
+    encode().map_err(|error| EngineError::damaged(path, error))?;
+    let hash = xxh3_64(&bytes);
+    bytes.extend_from_slice(&hash.to_le_bytes());
+    std::fs::write(path, bytes).map_err(EngineError::file("write", path))
+}
+
+/// The checksum of a trace's stored bytes.
+pub fn checksum(stored: &[u8]) -> u32 {
+    xxh3_64(stored) as u32
 }
 
 /// Reads a whole index.
@@ -258,8 +273,16 @@ pub fn write_index(
 /// # Errors
 /// When the file cannot be read, or is not an index of this version.
 pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns), EngineError> {
-    let file = File::open(path).map_err(EngineError::file("read", path))?;
-    let mut file = BufReader::with_capacity(1 << 20, file);
+    let bytes = std::fs::read(path).map_err(EngineError::file("read", path))?;
+    let (mut file, hash) = bytes
+        .split_last_chunk()
+        .ok_or_else(|| EngineError::damaged(path, "it is cut"))?;
+    if xxh3_64(file) != u64::from_le_bytes(*hash) {
+        return Err(EngineError::damaged(
+            path,
+            "its bytes are not those written",
+        ));
+    }
     let damaged = |error: ArrowError| EngineError::damaged(path, error);
     let missing = || EngineError::damaged(path, "a column is missing");
     let reader = StreamReader::try_new(&mut file, None).map_err(damaged)?;
@@ -277,7 +300,6 @@ pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns),
             .append(&batch.map_err(damaged)?)
             .ok_or_else(missing)?;
     }
-    // A stream that ends between two messages reads as a whole one: the counts tell.
     let refused = header.rows_unreadable + header.rows_without_trace;
     if (traces.verdict.len() as u64, refusals.position.len() as u64) != (header.traces, refused) {
         return Err(EngineError::damaged(
@@ -323,14 +345,6 @@ pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, Engin
 fn header_of(schema: &Schema) -> Option<Header> {
     let header: Header = serde_json::from_str(schema.metadata().get("octomed")?).ok()?;
     (header.version == SCAN_VERSION).then_some(header)
-}
-
-/// The I/O error inside an Arrow error keeps its kind (a full disk stays a full disk).
-fn io_error(error: ArrowError) -> std::io::Error {
-    match error {
-        ArrowError::IoError(_, source) => source,
-        other => std::io::Error::other(other),
-    }
 }
 
 #[cfg(test)]
@@ -401,13 +415,27 @@ mod tests {
         let path = directory.path().join("0.index");
         write_index(&path, &header(), traces(), refusal()).unwrap();
         let whole = std::fs::read(&path).unwrap();
-        for length in 0..whole.len() - 8 {
+        for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             assert!(
                 read_index(&path).is_err(),
                 "{length} of {} bytes",
                 whole.len()
             );
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.index");
+        write_index(&path, &header(), traces(), refusal()).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 4;
+            std::fs::write(&path, changed).unwrap();
+            assert!(read_index(&path).is_err(), "byte {at}");
         }
     }
 }

@@ -17,7 +17,8 @@ mod write;
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use index::{
-    Header, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, read_header, read_index,
+    Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal,
+    read_header, read_index,
 };
 pub use row::COLUMNS;
 pub use scan::{BlockPlace, Scanner};

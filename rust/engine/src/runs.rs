@@ -9,6 +9,7 @@ use octomed_curate::Place;
 
 use crate::error::EngineError;
 use crate::ids::unpack_ids;
+use crate::index::checksum;
 use crate::select::{Loaded, Selection};
 
 /// One block's part of a range.
@@ -73,6 +74,9 @@ impl Runs {
         let at = row - run.rows.start;
         let stored = &self.bytes[run.starts[at]..run.starts[at + 1]];
         let damaged = |what| EngineError::damaged(&block.path.with_extension("ids"), what);
+        if checksum(stored) != block.checksum[row] {
+            return Err(damaged("a trace's bytes are not those written"));
+        }
         let spans = 8 * block.spans[row] as usize;
         let (spans, ids) = stored
             .split_at_checked(spans)

@@ -1,5 +1,6 @@
 //! SCAN: a block of source rows becomes a block of the working store.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -250,10 +251,13 @@ impl Scanner {
             role: "system",
             content,
         }));
-        messages.extend(turns.iter().map(|turn| Message {
-            role: &turn.role,
-            content: &turn.content,
-        }));
+        let spoken: Vec<Cow<'_, str>> = turns.iter().map(spoken).collect();
+        let roles = turns.iter().map(|turn| &*turn.role);
+        messages.extend(
+            roles
+                .zip(&spoken)
+                .map(|(role, content)| Message { role, content }),
+        );
         self.render_and_encode(&messages, scratch)
     }
 
@@ -354,6 +358,18 @@ impl Scanner {
             Supervise::All => answers.any(blank),
             Supervise::Last => answers.next().is_none_or(blank),
         }
+    }
+}
+
+/// The text of a turn: its reasoning goes before it, where it says something.
+fn spoken<'t>(turn: &'t Turn<'_>) -> Cow<'t, str> {
+    match &turn.reasoning {
+        Some(reasoning) if !turn.content.trim().is_empty() => {
+            let mut text = String::new();
+            join_reasoning(Some(reasoning), &turn.content, &mut text);
+            Cow::Owned(text)
+        }
+        _ => Cow::Borrowed(&turn.content),
     }
 }
 

@@ -39,7 +39,7 @@ pub struct SelectSettings {
     pub threads: usize,
 }
 
-/// A block's columns that the later passes need: 41 bytes a trace.
+/// A block's columns that the later passes need: 45 bytes a trace.
 pub struct Loaded {
     /// Path without extension.
     pub path: PathBuf,
@@ -54,6 +54,7 @@ pub struct Loaded {
     pub(crate) tokens: Vec<u32>,
     pub(crate) spans: Vec<u32>,
     pub(crate) stored: Vec<u32>,
+    pub(crate) checksum: Vec<u32>,
     pub(crate) verdict: Vec<u8>,
     supervised: Vec<u32>,
     fingerprints: Vec<[u64; 2]>,
@@ -271,6 +272,7 @@ fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError
         tokens: traces.tokens,
         spans: traces.spans,
         stored: traces.stored,
+        checksum: traces.checksum,
         verdict: traces.verdict,
         supervised: traces.supervised,
         fingerprints,

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use crate::check::{check_shard, read_pack};
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, write_index};
+use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, write_index};
 use crate::{BlockRef, Layout, OpenRange, SelectSettings, Selection, ShardSettings};
 
 const CAPACITY: u32 = 64;
@@ -64,6 +64,7 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
             columns.supervised.push(trace.tokens - 1);
             columns.spans.push(1);
             columns.stored.push((stored.len() - before) as u32);
+            columns.checksum.push(checksum(&stored[before..]));
             columns.verdict.push(0);
         }
         let path = folder.join(number.to_string());

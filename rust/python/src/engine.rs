@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{BlockPlace, EngineError, Header, SCAN_VERSION, WRITE_VERSION, first_refusal};
+use octomed_engine::{
+    BlockPlace, EngineError, Header, INDEX_ROW_BYTES, SCAN_VERSION, WRITE_VERSION, first_refusal,
+};
 use octomed_text::Supervise;
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
@@ -21,6 +23,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
+    module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
     module.add("WRITE_VERSION", WRITE_VERSION)
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_trace::{
-    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, DEFAULT_TARGET, Finding,
-    JsonArrayCutter as RustJsonArrayCutter, JsonLinesCutter as RustJsonLinesCutter,
-    Mapping as RustMapping, Numbering, Refusal, Row, TraceError,
+    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, CsvQuotes as RustCsvQuotes,
+    DEFAULT_TARGET, Finding, JsonArrayCutter as RustJsonArrayCutter,
+    JsonLinesCutter as RustJsonLinesCutter, Mapping as RustMapping, Numbering, Refusal, Row,
+    TraceError,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -203,6 +204,36 @@ impl ArrowCutter {
     }
 }
 
+/// Follows the quotes of a CSV file, to find one that never closes.
+#[pyclass(module = "octomed._octomed")]
+pub struct CsvQuotes(RustCsvQuotes);
+
+#[pymethods]
+impl CsvQuotes {
+    /// The quotes of a file whose values the byte `delimiter` separates.
+    #[new]
+    #[pyo3(signature = (delimiter))]
+    fn new(delimiter: u8) -> Self {
+        Self(RustCsvQuotes::new(delimiter))
+    }
+
+    /// Take the next bytes of the file.
+    #[pyo3(signature = (chunk))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<()> {
+        leave(py, || {
+            self.0.feed(&chunk);
+            Ok(())
+        })
+    }
+
+    /// The line, from 1, on which a quote opened that nothing has closed; `None` where all are closed.
+    #[getter]
+    fn open_since(&self) -> Option<u64> {
+        self.0.open_since()
+    }
+}
+
 /// The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 ///
 /// A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
@@ -344,5 +375,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JsonLinesCutter>()?;
     module.add_class::<JsonArrayCutter>()?;
     module.add_class::<ArrowCutter>()?;
+    module.add_class::<CsvQuotes>()?;
     module.add_function(wrap_pyfunction!(preview, module)?)
 }

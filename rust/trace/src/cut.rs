@@ -4,13 +4,15 @@ mod arrow;
 mod json_array;
 mod json_lines;
 mod pending;
+mod quotes;
 
 pub use arrow::ArrowCutter;
 pub use json_array::JsonArrayCutter;
 pub use json_lines::JsonLinesCutter;
+pub use quotes::CsvQuotes;
 
 /// Source bytes at which a block is cut.
-pub const DEFAULT_TARGET: u64 = 64 << 20;
+pub const DEFAULT_TARGET: u64 = 32 << 20;
 
 /// The largest row that is read; a larger one is refused without being kept.
 pub const DEFAULT_MAX_ROW_BYTES: u64 = 256 << 20;

@@ -28,7 +28,8 @@ mod value;
 
 pub use block::Block;
 pub use cut::{
-    ArrowCutter, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter, JsonLinesCutter, Numbering,
+    ArrowCutter, CsvQuotes, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter,
+    JsonLinesCutter, Numbering,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};

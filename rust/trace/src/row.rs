@@ -9,6 +9,8 @@ pub struct Turn<'a> {
     pub role: Cow<'a, str>,
     /// The text of the turn.
     pub content: Cow<'a, str>,
+    /// The assistant's chain of thought, when it has a key of its own.
+    pub reasoning: Option<Cow<'a, str>>,
 }
 
 /// One response to a question; a row with `n` of them gives `n` traces.

@@ -387,8 +387,9 @@ fn the_conversations_system_turn_wins_and_trailing_turns_stay() {
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
         {"from": "gpt", "value": ""}, {"from": "human", "value": "and?"}]}"#
         .replace('\n', "");
-    let turn =
-        |role: &str, content: &str| format!("Turn {{ role: \"{role}\", content: \"{content}\" }}");
+    let turn = |role: &str, content: &str| {
+        format!("Turn {{ role: \"{role}\", content: \"{content}\", reasoning: None }}")
+    };
     let turns = [
         turn("user", "ab"),
         turn("assistant", ""),

@@ -172,6 +172,7 @@ fn slow_conversation(row: &Value) -> Slow {
             turns.push(Turn {
                 role: role.into(),
                 content: content.into(),
+                reasoning: None,
             });
         }
     }

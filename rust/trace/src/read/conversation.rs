@@ -47,6 +47,13 @@ pub(crate) struct ConversationMapping {
     pub(crate) roles: Vec<(String, Role)>,
 }
 
+/// Keys under which chat interfaces give the chain of thought apart from the answer.
+const REASONING_KEYS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+/// Keys under which they give what the assistant wants done instead of an answer.
+const CALL_KEYS: [&str; 2] = ["tool_calls", "function_call"];
+
+/// Who speaks, what, and from what reasoning.
+type Spoken<'r> = (Role, Cow<'r, str>, Option<Cow<'r, str>>);
 /// The leading system message, and the turns behind it.
 type Read<'r> = (Option<Cow<'r, str>>, Vec<Turn<'r>>);
 
@@ -66,7 +73,7 @@ impl ConversationMapping {
         let mut turns = Vec::with_capacity(values.len());
         let mut speaks = false;
         for (index, value) in values.iter().enumerate() {
-            let (role, content) = self.turn(value, index)?;
+            let (role, content, reasoning) = self.turn(value, index)?;
             if index == 0 && role == Role::System {
                 leading = Some(content);
                 continue;
@@ -75,6 +82,7 @@ impl ConversationMapping {
             turns.push(Turn {
                 role: Cow::Borrowed(role.as_str()),
                 content,
+                reasoning,
             });
         }
         if !speaks {
@@ -88,7 +96,7 @@ impl ConversationMapping {
         Ok((leading, turns))
     }
 
-    fn turn<'r>(&self, value: &'r Value<'_>, index: usize) -> Result<(Role, Cow<'r, str>), Fault> {
+    fn turn<'r>(&self, value: &'r Value<'_>, index: usize) -> Result<Spoken<'r>, Fault> {
         let label = format!("turn {index} of {}", self.column.label);
         if !matches!(value, Value::Struct(_)) {
             return Err(wrong_type(&label, value, "an object"));
@@ -98,11 +106,36 @@ impl ConversationMapping {
             let detail = format!("{label} has a role that the mapping does not know");
             return Err(Fault::Row(Reason::WrongType, detail));
         };
-        Ok((
-            *role,
-            content(member(value, &self.content, &label)?, &label)?,
-        ))
+        let content = content(member(value, &self.content, &label)?, &label)?;
+        let mut reasoning = None;
+        if *role == Role::Assistant {
+            refuse_calls(value, &label)?;
+            reasoning = reasoning_of(value, &label)?;
+        }
+        Ok((*role, content, reasoning))
     }
+}
+
+/// The first of a turn's keys for reasoning that holds some.
+fn reasoning_of<'r>(turn: &'r Value<'_>, label: &str) -> Result<Option<Cow<'r, str>>, Fault> {
+    for key in REASONING_KEYS {
+        let Some(value) = turn.field(key)?.filter(|value| value.is_present()) else {
+            continue;
+        };
+        return text(value, &format!("`{key}` of {label}")).map(Some);
+    }
+    Ok(None)
+}
+
+/// Refuses a turn that calls tools: left out, the answers to them would follow nothing.
+fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
+    for key in CALL_KEYS {
+        if turn.field(key)?.is_some_and(Value::is_present) {
+            let detail = format!("{label} has `{key}`, which is not read");
+            return Err(Fault::Row(Reason::WrongType, detail));
+        }
+    }
+    Ok(())
 }
 
 /// The value of a turn under one of the `keys`; a null one gives way to a later key.
