@@ -1,7 +1,8 @@
 """`python -m bench.train`: octomed's packs beside padded rows and Hugging Face's `Trainer`, on one GPU.
 
 Models have the published shapes and random weights. Every way trains on the same traces in a process of its
-own; the learning rate is so small that all must find the same loss. Without `--run` a corpus is made and packed.
+own; the learning rate is so small that all must find the same loss. Without `--run` a corpus is made
+and packed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="loader processes")
     parser.add_argument("--device", choices=["cuda", "cpu"], help="a CPU trains `tiny` alone")
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], help="of weights and optimizer state")
-    parser.add_argument("--keep-activations", action="store_true", help="recompute none; on a GPU layers are")
+    parser.add_argument(
+        "--recompute",
+        action=argparse.BooleanOptionalAction,
+        help="compute layers again in the backward pass; on a GPU unless told",
+    )
     parser.add_argument("--without-liger", action="store_true", help="even where it is installed")
     parser.add_argument("--peak-tflops", type=float, help="what the device can do, for MFU")
     parser.add_argument("--out", type=Path, help=f"{RESULT.relative_to(ROOT)}; none for tiny or `--layers`")
@@ -94,7 +99,7 @@ def settings_of(given: argparse.Namespace, model: str, device: str, folder: Path
         steps=given.steps,
         device=device,
         dtype=given.dtype or ("bfloat16" if on_gpu else "float32"),
-        recompute=on_gpu and not given.keep_activations,
+        recompute=on_gpu if given.recompute is None else given.recompute,
         workers=given.workers,
         liger=not given.without_liger,
     )
@@ -131,13 +136,13 @@ def measure(way: str, settings: Settings, folder: Path) -> dict[str, Any]:
             command, env=environment(settings.device), stdout=said, stderr=said, check=False
         )
     if ended.returncode:
-        last = log.read_text(errors="replace")[-3_000:]
-        raise SystemExit(f"{way} failed ({ended.returncode}):\n{last}")
+        last = log.read_text(errors="replace").strip()[-3_000:]
+        return {"failed": f"ended with {ended.returncode}", "log": last}
     return dict(json.loads(answer.read_text(encoding="utf-8")))
 
 
 def contest(settings: Settings, ways: Sequence[str], peak: float | None, folder: Path) -> dict[str, Any]:
-    """All ways of one model, which must have seen the same traces and found the same loss."""
+    """All ways of one model, with their figures."""
     found: dict[str, Any] = {}
     for way in ways:
         print(f"{settings.model}: {way} ...", file=sys.stderr, flush=True)
@@ -145,10 +150,7 @@ def contest(settings: Settings, ways: Sequence[str], peak: float | None, folder:
         if "steps" in one:
             one["figures"] = report.figures(one, settings.capacity, peak)
         else:
-            print(f"{way} is skipped: {one['skipped']}", file=sys.stderr)
-    wrong = report.disagreement(found, settings.dtype)
-    if wrong:
-        raise SystemExit(wrong)
+            print(*(f"{way}: {name}: {text}" for name, text in one.items()), sep="\n", file=sys.stderr)
     return found
 
 
@@ -176,9 +178,22 @@ def main(words: Sequence[str] | None = None) -> None:
             ways = contest(settings, given.ways, peak, Path(name))
             kept = {key: value for key, value in vars(settings).items() if key not in {"cache", "run"}}
             run = {"traces": open_run(settings.run).content["streams"], "made_here": given.run is None}
-            result["models"][model] = {"settings": kept, "run": run, "ways": ways}
+            wrong = report.disagreement(ways, exact=device == "cpu" and settings.dtype == "float32")
+            result["models"][model] = {"settings": kept, "run": run, "disagreement": wrong, "ways": ways}
             print(report.table(model, ways))
     write(result, given)
+    end(result["models"])
+
+
+def end(models: dict[str, Any]) -> None:
+    """Ends with exit code 1 when a way failed, or when ways did not do the same work."""
+    wrong = [f"{model}: {one['disagreement']}" for model, one in models.items() if one["disagreement"]]
+    for model, one in models.items():
+        wrong += [
+            f"{model}: {way} {found['failed']}" for way, found in one["ways"].items() if "failed" in found
+        ]
+    if wrong:
+        raise SystemExit("error: " + "\n".join(wrong))
 
 
 def write(result: dict[str, Any], given: argparse.Namespace) -> None:
