@@ -136,8 +136,9 @@ def measure(way: str, settings: Settings, folder: Path) -> dict[str, Any]:
             command, env=environment(settings.device), stdout=said, stderr=said, check=False
         )
     if ended.returncode:
-        last = log.read_text(errors="replace").strip()[-3_000:]
-        return {"failed": f"ended with {ended.returncode}", "log": last}
+        lines = log.read_text(errors="replace").splitlines()
+        print(*lines[-40:], sep="\n", file=sys.stderr)
+        return {"failed": f"ended with {ended.returncode}: {lines[-1] if lines else 'no word'}"}
     return dict(json.loads(answer.read_text(encoding="utf-8")))
 
 

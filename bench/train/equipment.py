@@ -27,7 +27,7 @@ def model_of(settings: Settings) -> PreTrainedModel:
 
 
 def optimizer_of(model: torch.nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """AdamW, in one kernel on a GPU: elsewise it takes as much memory again as it has state."""
+    """AdamW, in one kernel on a GPU: a list of kernels would hold roots of all second moments at once."""
     trained = [one for one in model.parameters() if one.requires_grad]
     fused = settings.device == "cuda"
     return torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.0, fused=fused)

@@ -216,6 +216,17 @@ def test_a_run_with_too_few_packs_is_refused(tmp_path, capsys):
     assert "has 3 packs, and 7 are wanted" in capsys.readouterr().err
 
 
+def test_a_way_that_failed_is_told_at_the_end():
+    fine = {"disagreement": None, "ways": {"packed": {"figures": {}}, "trl": {"skipped": "no accelerate"}}}
+    command.end({"tiny": fine})
+    for wrong in (
+        {"disagreement": "not the same loss"},
+        {"ways": {"padded": {"failed": "ended with 1: Error"}}},
+    ):
+        with pytest.raises(SystemExit, match=r"not the same loss|padded ended with 1"):
+            command.end({"tiny": fine | wrong})
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 def test_a_slice_of_the_7b_model_trains_on_a_gpu(tmp_path):
