@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.pipeline import scan
+from octomed.pipeline.manifest import Manifest
 
 from . import runs
 
@@ -403,10 +404,57 @@ def test_an_output_folder_with_a_run_of_another_recipe(small, capsys):
     assert {name for name in ours if ours[name] != fresh[name]} == {"octomed.json"}
 
 
-def test_an_output_folder_with_files_that_no_run_wrote(small, capsys):
-    (small.parent / "out/len-00256").mkdir(parents=True)
+@pytest.mark.parametrize("name", ["thesis.txt", ".hidden", "len-00256/x.bin", "rejects/x", "other/deep/x"])
+def test_an_output_folder_with_files_that_no_run_wrote(small, capsys, name):
+    out = small.parent / "out"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("mine")
     for options in ([], ["--replace"]):
-        assert_refused(capsys, small, 2, "already holds `len-00256`", options=options)
+        assert_refused(capsys, small, 2, f"already holds `{name.split('/')[0]}`", options=options)
+    assert [path.name for path in out.iterdir()] == [name.split("/")[0]]
+    assert (out / name).read_text() == "mine"
+
+
+def test_an_output_folder_in_which_only_a_run_ever_began(small):
+    """Its lock, a manifest cut by a lost disk, and the working store are no foreign files."""
+    out = small.parent / "out"
+    (out / "deep/store").mkdir(parents=True)
+    (out / ".octomed.lock").touch()
+    (out / ".octomed-run.json").write_text("{")
+    (out / ".octomed-run.json.tmp-1").write_text("{")
+    assert runs.pack(small, "work.path=out/deep/store").train > 0
+
+
+def test_a_file_that_is_put_beside_a_run_stays(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    notes = out / "notes.txt"
+    notes.write_text("mine")
+    (out / "octomed.json").unlink()
+    again = runs.pack(small)
+    assert (again.already_done, again.shards_written) == (False, 0)
+    assert runs.pack(small).already_done
+    assert runs.pack(small, "pack.seed=5", replace=True).train > 0
+    assert notes.read_text() == "mine"
+
+
+def test_a_replacement_that_is_killed_while_it_deletes_can_be_run_again(small, monkeypatch):
+    """The old manifest stays until there is a new one, or a user's own file would stand in the way."""
+    runs.pack(small)
+    notes = small.parent / "out/notes.txt"
+    notes.write_text("mine")
+    write = Manifest.write
+
+    def killed(manifest):
+        if manifest.begun:
+            raise SystemExit
+        write(manifest)
+
+    with monkeypatch.context() as patched, pytest.raises(SystemExit):
+        patched.setattr(Manifest, "write", killed)
+        runs.pack(small, "pack.seed=5", replace=True)
+    assert runs.pack(small, "pack.seed=5", replace=True).train > 0
+    assert notes.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["g.jsonl", "g.parquet", "g.json"])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
 from octomed.pipeline.executor import CancelledRun, Executor, executor
+from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.pipeline.manifest import Manifest, shard_size
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.recipe import InputFile, Recipe
-
-LOCK_NAME = ".octomed.lock"
 
 
 def pack(
@@ -71,6 +69,7 @@ def pack(
     progress = progress or SilentProgress()
     begin = time.perf_counter()
     planned = plan(recipe)
+    refuse_foreign_files(planned.output, store=planned.store)
     make_folder(planned.output)
     make_folder(planned.store)
     busy = f"another run is writing to `{planned.output}`"
