@@ -54,8 +54,8 @@ class Manifest:
         Raises
         ------
         RecipeError
-            When the folder holds another run and ``replace`` is off. A run that ended before it wrote anything
-            stands in nobody's way: its recipe may be mended and run again.
+            When the folder holds another run and ``replace`` is off. A run that ended before it wrote
+            anything stands in nobody's way: its recipe may be mended and run again.
         """
         found = read_json(folder / NAME)
         if found is None:

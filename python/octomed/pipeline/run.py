@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -74,10 +75,9 @@ def pack(
     make_folder(planned.store)
     busy = f"another run is writing to `{planned.output}`"
     cleaning = f"`octomed clean` is at work in `{planned.store}`"
-    with (
-        locked(planned.output / LOCK_NAME, exclusive=True, busy=busy),
-        locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning),
-    ):
+    with contextlib.ExitStack() as locks:
+        locks.enter_context(locked(planned.output / LOCK_NAME, exclusive=True, busy=busy))
+        locks.enter_context(locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning))
         done = _standing(planned)
         if done is not None:
             return done
@@ -87,7 +87,7 @@ def pack(
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
-            with executor(workers or os.cpu_count() or 1) as threads:
+            with executor(workers or os.cpu_count() or 1, locks) as threads:
                 summary = _run(planned, manifest, threads, progress, begin)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
