@@ -282,6 +282,30 @@ def test_a_recipe_from_a_newer_version(small, capsys):
     assert_refused(capsys, small, 2, "recipe.yaml:", "newer version (2); this octomed reads version 1")
 
 
+BAD_NAMES = [
+    ("prompt", "{{ question", "`prompt`: line 1: unexpected end of input", "minijinja template"),
+    ("prompt", "{{ qestion }}", "`prompt`: `qestion` is not a variable", "a prompt has `question`"),
+    ("model", "/nope/model", "`model: /nope/model` does not exist", "tokenizer.json"),
+    ("model", "qwen9", "`model: qwen9` is no built-in model", "`qwen2.5`"),
+    ("template", "qwen9", "`template: qwen9` is no built-in template", "`llama-3`"),
+    ("template", "{{ messages", "chat template of the recipe: ", "leave `template` out"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_NAMES)
+@pytest.mark.parametrize("option", [False, True])
+def test_what_a_key_names_is_refused_at_its_place(small, capsys, bad, option):
+    key, value, message, hint = bad
+    options = ["--set", f"{key}='{value}'"] if option else []
+    if not option:
+        runs.write_recipe(small.parent, runs.values() | {key: value})
+    lines = small.read_text().splitlines()
+    line = next((number for number, text in enumerate(lines, 1) if text.startswith(f' "{key}"')), 0)
+    place = f"error: `{' '.join(options)}`: " if option else f"error: {small}:{line}:{len(key) + 6}: "
+    assert_refused(capsys, small, 2, f"{place}{message}", hint, options=options)
+    assert runs.fails(capsys, "check", small, *options)[0] == 2
+
+
 def test_an_output_folder_that_cannot_be_made(small, capsys):
     (small.parent / "file").write_text("in the way")
     assert_refused(capsys, small, 4, "file/out", options=["--set", "output.path=file/out"])
