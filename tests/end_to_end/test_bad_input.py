@@ -202,6 +202,24 @@ def test_a_column_missing(tmp_path, capsys):
     assert reasons(recipe) == [(1, None, "missing_field")]
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p.tsv", "p.csv.gz"])
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_a_column_missing_from_a_csv_header_is_seen_before_a_run(tmp_path, capsys, name, verb):
+    data = b"question,anwser\nq,a\n".replace(b",", b"\t" if name == "p.tsv" else b",")
+    recipe = prepared(
+        tmp_path,
+        name,
+        gzip.compress(data) if name.endswith(".gz") else data,
+        {"question": "question", "response": "answer"},
+    )
+    code, said = runs.fails(capsys, verb, recipe)
+    assert code == 3
+    assert f"`{tmp_path / 'data' / name}` (source `only`): the file has no column `answer`" in said
+    assert "did you mean `anwser`?" in said
+    skipped = ["--set", "sources.only.on_bad_file=skip"]
+    assert runs.fails(capsys, verb, recipe, *skipped) == (0, "")
+
+
 def test_a_column_of_another_type(tmp_path, capsys):
     recipe = prepared(tmp_path, "t.jsonl", lines(GOOD, {"question": {"a": 1}, "responses": ["a"]}))
     assert reasons(recipe) == [(1, None, "wrong_type")]
