@@ -105,6 +105,8 @@ def test_ctrl_c_ends_the_run_at_once_and_it_resumes(small, undisturbed, moment):
     assert "interrupted" in said
     assert f"resume: `octomed pack {small}`" in said
     assert "Traceback" not in said
+    assert f"\n{moment}: stopped after " in said
+    assert f"{moment}: done in " not in said
     stood = len(standing(small.parent)[0])
     assert stood < whole.blocks_scanned or moment == "write"
     again = runs.pack(small)

@@ -29,6 +29,7 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from octomed.recipe import InputFile, Recipe
@@ -87,7 +88,7 @@ def pack(
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
-            with executor(workers or os.cpu_count() or 1, locks) as threads:
+            with executor(workers or os.cpu_count() or 1, locks) as threads, _stopping(progress):
                 summary = _run(planned, manifest, threads, progress, begin)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
@@ -99,6 +100,16 @@ def pack(
             for _, task in planned.tasks():
                 shutil.rmtree(planned.folder(task), ignore_errors=True)
         return summary
+
+
+@contextlib.contextmanager
+def _stopping(progress: Progress) -> Iterator[None]:
+    """Say of a stage that fails or is interrupted that it stopped, not that it is done."""
+    try:
+        yield
+    except BaseException:
+        progress.stop()
+        raise
 
 
 def _standing(planned: Plan) -> Summary | None:
