@@ -14,7 +14,9 @@ from octomed.pipeline.storage import read_json, storage_error, write_json
 
 NAME = ".octomed-run.json"
 LOCK_NAME = ".octomed.lock"
-_SECONDS_BETWEEN_WRITES = 1.0
+_LEAST_SECONDS_BETWEEN_NOTES = 0.05
+_NOTES_SHARE = 20
+"""A note of many shards takes long: the next waits so many times as long, which bounds what notes cost."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Manifest:
     begun: list[str] = field(default_factory=list)
     replaces: Manifest | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _written: float = 0.0
+    _next_note: float = 0.0
 
     @classmethod
     def open(cls, folder: Path, key: str, *, replace: bool) -> Manifest:
@@ -110,7 +112,7 @@ class Manifest:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
         with self._lock:
             self.shards[name] = info
-            if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+            if time.monotonic() >= self._next_note:
                 self._write()
 
     def add_file(self, name: str) -> None:
@@ -126,8 +128,10 @@ class Manifest:
 
     def _write(self) -> None:
         value = {"key": self.key, "shards": self.shards, "files": self.files, "begun": self.begun}
+        begin = time.monotonic()
         write_json(self.folder / NAME, value)
-        self._written = time.monotonic()
+        end = time.monotonic()
+        self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
 def shard_size(info: dict[str, Any]) -> int:
