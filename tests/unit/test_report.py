@@ -199,6 +199,7 @@ def test_summary_as_text():
         "    packed               3,990",
         "    rejected: duplicate  8",
         "    rejected: over_long  2",
+        "    which, and why       `runs/x/rejects/*.parquet`",
         "  sums                   agree",
         "  tokens                 1,020,000, 78.43 % supervised",
         "    straddling           3 on the edge of a span, not supervised",
@@ -211,6 +212,13 @@ def test_summary_as_text():
         "  time                   2.0 s (plan 0.1 s, scan 1.5 s, select 0.1 s, write 0.3 s) with 2 workers: 2,000 traces/s",  # noqa: E501
         "next: octomed verify runs/x",
     ]
+
+
+def test_the_rejects_are_named_where_there_are_any():
+    none = dataclasses.replace(SUMMARY, rows_unreadable=0, rows_without_trace=0, rejected={})
+    assert "rejects" not in none.plain()
+    for some in ({"rows_unreadable": 1}, {"rows_without_trace": 1}, {"rejected": {"duplicate": 1}}):
+        assert "`runs/x/rejects/*.parquet`" in dataclasses.replace(none, **some).plain()
 
 
 def test_summary_on_a_terminal_says_the_same():
