@@ -317,7 +317,7 @@ def _fetch(model: str) -> Path:
         from huggingface_hub import hf_hub_download  # noqa: PLC0415 an extra
         from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
     except ImportError as error:
-        hint = f'`pip install "octomed[hub]"`, or {hint}'
+        hint = f"`pip install '.[hub]'` in OctoMed's folder, or {hint}"
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error

@@ -75,7 +75,9 @@ def _check_shape(document: Document) -> None:
     version = document.values.get("version")
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
         message = f"this recipe is from a newer version ({version}); this octomed reads version {VERSION}"
-        raise _fail(document.place(("version",)), message, "upgrade with `pip install --upgrade octomed`")
+        raise _fail(
+            document.place(("version",)), message, "`git pull`, then `pip install .`, in OctoMed's folder"
+        )
 
 
 def _validate(values: Any, document: Document, problems: list[Problem]) -> Recipe | None:  # noqa: ANN401 any YAML value
