@@ -44,6 +44,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """List the public names, those not imported yet too."""
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name
     """Import a public name when it is first used: a tool that only reads recipes loads no Arrow."""
     if name == "__version__":

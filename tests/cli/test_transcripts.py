@@ -81,6 +81,11 @@ def test_machines_read_json(clinic):
     failed = run(clinic, "pack", "none.yaml", "--json")
     (event,) = [json.loads(line) for line in failed.stderr.splitlines()]
     assert (event["event"], failed.returncode) == ("error", 2)
+    (clinic / "sample/chains.json").write_text("[{]")
+    failed = run(clinic, "pack", "quickstart.yaml", "--json", "--replace")
+    events = [json.loads(line)["event"] for line in failed.stderr.splitlines()]
+    assert (events[-2:], failed.returncode) == (["stage_stopped", "error"], 3)
+    assert "stage_done" not in events
 
 
 def test_a_look_at_rows(clinic):

@@ -165,11 +165,11 @@ def fails(capsys: Any, *arguments: str | Path) -> tuple[int, str]:
 
 
 def start(path: Path, *options: str, **settings: Any) -> subprocess.Popen[str]:
-    """Start `octomed pack` in a process of its own, with small blocks and slow workers."""
+    """Start `octomed pack` in a process of its own, with small blocks and workers that `pause` after each."""
     driver = Path(__file__).with_name("driver.py")
     folders = [str(Path(octomed.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | settings.pop("env", {})
-    sizes = [str(BLOCK_BYTES), str(TASK_BYTES), str(PAUSE)]
+    sizes = [str(BLOCK_BYTES), str(TASK_BYTES), str(settings.pop("pause", PAUSE))]
     return subprocess.Popen(
         [sys.executable, str(driver), *sizes, "pack", str(path), *options],
         stdout=subprocess.PIPE,

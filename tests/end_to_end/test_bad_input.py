@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.pipeline import scan
+from octomed.pipeline.manifest import Manifest
 
 from . import runs
 
@@ -257,6 +258,24 @@ def test_a_column_missing(tmp_path, capsys):
     assert reasons(recipe) == [(1, None, "missing_field")]
 
 
+@pytest.mark.parametrize("name", ["p.csv", "p.tsv", "p.csv.gz"])
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_a_column_missing_from_a_csv_header_is_seen_before_a_run(tmp_path, capsys, name, verb):
+    data = b"question,anwser\nq,a\n".replace(b",", b"\t" if name == "p.tsv" else b",")
+    recipe = prepared(
+        tmp_path,
+        name,
+        gzip.compress(data) if name.endswith(".gz") else data,
+        {"question": "question", "response": "answer"},
+    )
+    code, said = runs.fails(capsys, verb, recipe)
+    assert code == 3
+    assert f"`{tmp_path / 'data' / name}` (source `only`): the file has no column `answer`" in said
+    assert "did you mean `anwser`?" in said
+    skipped = ["--set", "sources.only.on_bad_file=skip"]
+    assert runs.fails(capsys, verb, recipe, *skipped) == (0, "")
+
+
 def test_a_column_of_another_type(tmp_path, capsys):
     recipe = prepared(tmp_path, "t.jsonl", lines(GOOD, {"question": {"a": 1}, "responses": ["a"]}))
     assert reasons(recipe) == [(1, None, "wrong_type")]
@@ -335,6 +354,30 @@ def test_two_sources_of_one_name(small, capsys):
 def test_a_recipe_from_a_newer_version(small, capsys):
     runs.write_recipe(small.parent, runs.values() | {"version": 2, "unheard": "of"})
     assert_refused(capsys, small, 2, "recipe.yaml:", "newer version (2); this octomed reads version 1")
+
+
+BAD_NAMES = [
+    ("prompt", "{{ question", "`prompt`: line 1: unexpected end of input", "minijinja template"),
+    ("prompt", "{{ qestion }}", "`prompt`: `qestion` is not a variable", "a prompt has `question`"),
+    ("model", "/nope/model", "`model: /nope/model` does not exist", "tokenizer.json"),
+    ("model", "qwen9", "`model: qwen9` is no built-in model", "`qwen2.5`"),
+    ("template", "qwen9", "`template: qwen9` is no built-in template", "`llama-3`"),
+    ("template", "{{ messages", "chat template of the recipe: ", "leave `template` out"),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_NAMES)
+@pytest.mark.parametrize("option", [False, True])
+def test_what_a_key_names_is_refused_at_its_place(small, capsys, bad, option):
+    key, value, message, hint = bad
+    options = ["--set", f"{key}='{value}'"] if option else []
+    if not option:
+        runs.write_recipe(small.parent, runs.values() | {key: value})
+    lines = small.read_text().splitlines()
+    line = next((number for number, text in enumerate(lines, 1) if text.startswith(f' "{key}"')), 0)
+    place = f"error: `{' '.join(options)}`: " if option else f"error: {small}:{line}:{len(key) + 6}: "
+    assert_refused(capsys, small, 2, f"{place}{message}", hint, options=options)
+    assert runs.fails(capsys, "check", small, *options)[0] == 2
 
 
 def test_an_output_folder_that_cannot_be_made(small, capsys):
@@ -459,10 +502,58 @@ def test_an_output_folder_with_a_run_of_another_recipe(small, capsys):
     assert {name for name in ours if ours[name] != fresh[name]} == {"octomed.json"}
 
 
-def test_an_output_folder_with_files_that_no_run_wrote(small, capsys):
-    (small.parent / "out/len-00256").mkdir(parents=True)
+@pytest.mark.parametrize("name", ["thesis.txt", ".hidden", "len-00256/x.bin", "rejects/x", "other/deep/x"])
+def test_an_output_folder_with_files_that_no_run_wrote(small, capsys, name):
+    out = small.parent / "out"
+    (out / name).parent.mkdir(parents=True, exist_ok=True)
+    (out / name).write_text("mine")
     for options in ([], ["--replace"]):
-        assert_refused(capsys, small, 2, "already holds `len-00256`", options=options)
+        assert_refused(capsys, small, 2, f"already holds `{name.split('/')[0]}`", options=options)
+    assert [path.name for path in out.iterdir()] == [name.split("/")[0]]
+    assert (out / name).read_text() == "mine"
+
+
+def test_an_output_folder_in_which_only_a_run_ever_began(small):
+    """Its lock, a manifest cut by a lost disk, and the working store are no foreign files."""
+    out = small.parent / "out"
+    (out / "deep/store").mkdir(parents=True)
+    (out / ".octomed.lock").touch()
+    (out / ".octomed-run.json").write_text("{")
+    (out / ".octomed-run.json.tmp-1").write_text("{")
+    assert runs.pack(small, "work.path=out/deep/store").train > 0
+
+
+def test_a_file_that_is_put_beside_a_run_stays(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    notes = out / "notes.txt"
+    notes.write_text("mine")
+    (out / "octomed.json").unlink()
+    again = runs.pack(small)
+    assert (again.already_done, again.shards_written) == (False, 0)
+    assert runs.pack(small).already_done
+    assert runs.pack(small, "pack.seed=5", replace=True).train > 0
+    assert notes.read_text() == "mine"
+
+
+def test_a_replacement_that_is_killed_while_it_deletes_can_be_run_again(small, monkeypatch):
+    """The old manifest stays until there is a new one, or a user's own file would stand in the way."""
+    runs.pack(small)
+    notes = small.parent / "out/notes.txt"
+    notes.write_text("mine")
+    write = Manifest.write
+
+    def killed(manifest):
+        if manifest.begun:
+            raise SystemExit
+        write(manifest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Manifest, "write", killed)
+        with pytest.raises(SystemExit):
+            runs.pack(small, "pack.seed=5", replace=True)
+    assert runs.pack(small, "pack.seed=5", replace=True).train > 0
+    assert notes.read_text() == "mine"
 
 
 @pytest.mark.parametrize("name", ["g.jsonl", "g.parquet", "g.json"])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from octomed.errors import RecipeError
 from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
 from octomed.recipe import load_recipe
+from octomed.report.inspection import show_view
+from rich.console import Console
 
 from . import runs
 
@@ -27,3 +31,24 @@ def test_an_id_that_no_trace_has_is_said_to_be_none(small):
     for wrong in (0, -1, 2**64 - 1, 2**64):
         with pytest.raises(RecipeError, match=f"no trace {wrong} in"):
             inspect_trace(small.parent / "out", wrong)
+
+
+def test_what_the_run_decides_later_is_said_of_a_row(small):
+    path = runs.write_lines(small.parent / "data/long.jsonl", [
+        {"question": "q", "responses": ["short", "long " * 2000, " "]},
+    ])  # fmt: skip
+    recipe = load_recipe(runs.write_recipe(small.parent, runs.one_source(str(path))))
+    views = inspect_row(recipe, "only", 0)
+    assert [view.verdict for view in views] == ["kept", "over_long", "empty_response"]
+    screen = Console(file=io.StringIO(), width=200)
+    for view in views:
+        show_view(view, screen)
+    said = screen.file.getvalue()
+    assert "verdict   kept, unless the run finds an earlier duplicate\n" in said
+    assert "verdict   over_long (a pack holds 1,024 tokens)\n" in said
+    assert "verdict   empty_response\n" in said
+    (view, *_) = inspect_row(load_recipe(small, ["curate.duplicates.exact=false"]), "only", 0)
+    assert not view.may_be_duplicate
+    runs.pack(small)
+    found = [(row["sample"], row["reason"]) for row in runs.rejects(small.parent / "out")]
+    assert found == [(1, "over_long"), (2, "empty_response")]

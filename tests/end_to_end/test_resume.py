@@ -105,10 +105,28 @@ def test_ctrl_c_ends_the_run_at_once_and_it_resumes(small, undisturbed, moment):
     assert "interrupted" in said
     assert f"resume: `octomed pack {small}`" in said
     assert "Traceback" not in said
+    assert f"\n{moment}: stopped after " in said
+    assert f"{moment}: done in " not in said
     stood = len(standing(small.parent)[0])
     assert stood < whole.blocks_scanned or moment == "write"
     again = runs.pack(small)
     assert again.blocks_reused >= stood
+    assert runs.contents(small.parent / "out") == expected
+
+
+def test_ctrl_c_does_not_wait_for_a_long_call(small, undisturbed):
+    """A worker that looks at nothing for half a minute, as one that compresses with zstd:16 does."""
+    expected, _ = undisturbed
+    process = runs.start(small, pause=30)
+    wait_until(process, lambda: len(standing(small.parent)[0]) > 1)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=600)
+    assert time.monotonic() - begin < 2
+    assert process.returncode == 130
+    assert "error: interrupted: what is finished stands" in said
+    assert f"resume: `octomed pack {small}`" in said
+    runs.pack(small)
     assert runs.contents(small.parent / "out") == expected
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
+import octomed
 import pytest
 from octomed.recipe import schema_json
 from octomed.recipe.formats import preset_names
@@ -52,3 +56,21 @@ def test_the_readmes_python_runs(tmp_path, monkeypatch):
     exec(compile(code, "README.md", "exec"), found)
     assert len(found["packs"]) == 2
     assert (tmp_path / "runs/quickstart/octomed.json").exists()
+
+
+def test_the_public_names_are_listed_before_they_are_imported():
+    listed = subprocess.run(
+        [sys.executable, "-c", "import octomed; print(*dir(octomed))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert set(octomed.__all__) <= set(listed)
+    assert "__name__" in listed
+
+
+def test_hints_install_from_the_folder_and_not_from_an_index():
+    """The project is in no package index: another's package of the name would be installed."""
+    sources = [*(ROOT / "python").rglob("*.py"), *(ROOT / "docs").glob("*.md"), ROOT / "README.md"]
+    index = re.compile(r"pip install[^\n`]*\boctomed\b")
+    assert [path for path in sources if index.search(path.read_text(encoding="utf-8"))] == []

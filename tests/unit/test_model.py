@@ -76,7 +76,7 @@ def test_other_hub_models_are_fetched(model, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(RecipeError, match="is not built in") as caught:
         resolve_model(model, None, base=tmp_path)
-    assert "octomed[hub]" in caught.value.hint
+    assert "`pip install '.[hub]'` in OctoMed's folder" in caught.value.hint
 
 
 def test_a_folder_gives_vocabulary_template_and_special_tokens(folder):

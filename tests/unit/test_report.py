@@ -89,6 +89,37 @@ def test_json_lines():
     assert events[3]["tokens"] == 100_000
 
 
+@pytest.mark.parametrize("progress_class", [LineProgress, JsonProgress])
+def test_a_stage_that_fails_is_not_done(progress_class):
+    clock, stream = Clock(), io.StringIO()
+    progress = progress_class(stream, clock=clock)
+    progress.stop()
+    progress.stage("scan", 10_000_000, None)
+    clock.now += 0.7
+    progress.stop()
+    clock.now += 60
+    progress.advance(rows=1, bytes=1, tokens=1, rejects=0)  # by a worker that is not waited for
+    progress.stop()
+    progress.close()
+    last = stream.getvalue().splitlines()[1:]
+    if progress_class is LineProgress:
+        assert last == ["scan: stopped after 0.7 s"]
+    else:
+        assert [json.loads(line)["event"] for line in last] == ["stage_stopped"]
+
+
+def test_a_stage_that_fails_on_a_terminal():
+    clock, stream = Clock(), io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, no_color=True)
+    progress = LiveProgress(console, clock=clock)
+    progress.stage("scan", 1_000_000, None)
+    clock.now += 2
+    progress.stop()
+    progress.close()
+    assert "stopped after 2.0 s" in stream.getvalue()
+    assert "done in" not in stream.getvalue()
+
+
 def test_live_on_a_terminal():
     clock, stream = Clock(), io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100, no_color=True)
@@ -124,6 +155,7 @@ def test_silence(capsys):
     progress.stage("scan", 1, 1)
     progress.advance(rows=1, bytes=1, tokens=1, rejects=1)
     progress.message("x")
+    progress.stop()
     progress.close()
     assert capsys.readouterr() == ("", "")
 
@@ -167,6 +199,7 @@ def test_summary_as_text():
         "    packed               3,990",
         "    rejected: duplicate  8",
         "    rejected: over_long  2",
+        "    which, and why       `runs/x/rejects/*.parquet`",
         "  sums                   agree",
         "  tokens                 1,020,000, 78.43 % supervised",
         "    straddling           3 on the edge of a span, not supervised",
@@ -179,6 +212,13 @@ def test_summary_as_text():
         "  time                   2.0 s (plan 0.1 s, scan 1.5 s, select 0.1 s, write 0.3 s) with 2 workers: 2,000 traces/s",  # noqa: E501
         "next: octomed verify runs/x",
     ]
+
+
+def test_the_rejects_are_named_where_there_are_any():
+    none = dataclasses.replace(SUMMARY, rows_unreadable=0, rows_without_trace=0, rejected={})
+    assert "rejects" not in none.plain()
+    for some in ({"rows_unreadable": 1}, {"rows_without_trace": 1}, {"rejected": {"duplicate": 1}}):
+        assert "`runs/x/rejects/*.parquet`" in dataclasses.replace(none, **some).plain()
 
 
 def test_summary_on_a_terminal_says_the_same():

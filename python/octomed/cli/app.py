@@ -72,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = run(arguments)
     _leave_quietly()
+    if code == Interrupted.exit_code:
+        # Python would wait for threads inside a long call. What they write appears by rename: this is no
+        # worse than `kill -9`, after which a run goes on as well.
+        os._exit(code)
     sys.exit(code)
 
 

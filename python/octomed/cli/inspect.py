@@ -45,6 +45,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 ) -> None:
     """Show tokens with the supervised ones marked, lengths, and where they are from.
 
+    Of a recipe's row this tells what the row and the capacity decide: duplicates are found by the run.
     Prints the text of the data: mind who looks over your shoulder.
 
     \b

@@ -23,11 +23,13 @@ def command(
     """Pack a recipe's traces into MDS shards. What an earlier run finished is used again.
 
     With --json, progress goes to standard error as one object a line, and the summary to standard output.
+    Events: `stage`, `progress`, `message`, `stage_done`, `stage_stopped` (the run failed in it), `error`.
+    Relative paths, those of --set too, start at the recipe's folder.
 
     \b
     Examples:
       octomed pack recipes/quickstart.yaml
-      octomed pack recipes/quickstart.yaml --workers 2 --set pack.capacity=8192 --set output.path=runs/8k
+      octomed pack recipes/quickstart.yaml --workers 2 --set pack.capacity=8192 --set output.path=../runs/8k
       octomed pack recipes/quickstart.yaml --json 2>progress.jsonl >summary.json
     """
     from octomed.pipeline.run import pack

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from octomed import _octomed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.1
 """How long the main thread waits before it looks whether Ctrl-C was pressed."""
+
+_PATIENCE_SECONDS = 1.0
+"""How long Ctrl-C waits for calls in progress: one that compresses at zstd:16 looks at nothing for longer."""
 
 
 class Executor:
@@ -34,6 +37,8 @@ class Executor:
         self.cancel = _octomed.Cancel()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="octomed")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="octomed-aside")
+        self._pools = [self._threads, self._aside]
+        self._unfinished: set[Future[Any]] = set()
         # As many again may wait, so that no worker idles while a reader cuts the next block.
         self._slots = threading.BoundedSemaphore(2 * workers)
 
@@ -42,13 +47,30 @@ class Executor:
         while not self._slots.acquire(timeout=_POLL_SECONDS):
             self.check()
         self.check()
-        future = self._threads.submit(call, *arguments)
+        future = self._submit_to(self._threads, call, *arguments)
         future.add_done_callback(lambda _: self._slots.release())
         return future
 
     def submit_aside(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:  # noqa: ANN401
         """Queue a call ahead of need, on a thread of its own."""
-        return self._aside.submit(call, *arguments)
+        return self._submit_to(self._aside, call, *arguments)
+
+    def submit_beside(self, threads: int, calls: Iterable[Callable[[], Result]]) -> list[Future[Result]]:
+        """Queue calls that submit others themselves, on so many threads of their own."""
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="octomed-beside")
+        self._pools.append(pool)
+        return [self._submit_to(pool, call) for call in calls]
+
+    def _submit_to(
+        self,
+        pool: ThreadPoolExecutor,
+        call: Callable[..., Result],
+        *arguments: Any,  # noqa: ANN401 passed on
+    ) -> Future[Result]:
+        future = pool.submit(call, *arguments)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
 
     def wait(self, future: Future[Result] | None) -> Result:
         """Wait for a call in short steps, so that Ctrl-C reaches the main thread."""
@@ -62,10 +84,22 @@ class Executor:
         if self.cancel.is_set():
             raise CancelledRun
 
-    def close(self) -> None:
-        """Wait for the threads, dropping what is queued."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        self._aside.shutdown(wait=True, cancel_futures=True)
+    def close(self, patience: float | None = None) -> set[Future[Any]]:
+        """Drop what is queued, and wait for what runs.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait at most; by default as long as it takes.
+
+        Returns
+        -------
+        set of Future
+            The calls that still run.
+        """
+        for pool in reversed(self._pools):  # those that submit to others come first
+            pool.shutdown(wait=patience is None, cancel_futures=True)
+        return wait(self._unfinished.copy(), timeout=patience).not_done
 
 
 class CancelledRun(Exception):
@@ -73,16 +107,37 @@ class CancelledRun(Exception):
 
 
 @contextmanager
-def executor(workers: int) -> Iterator[Executor]:
-    """Run threads for a block; an exception inside, Ctrl-C too, cancels them first."""
+def executor(workers: int, locks: ExitStack | None = None) -> Iterator[Executor]:
+    """Run threads for a block; an exception inside, Ctrl-C too, cancels them first.
+
+    Parameters
+    ----------
+    workers
+        Threads.
+    locks
+        What the calls must hold. Ctrl-C does not wait long for a call that looks at no cancel; the locks are
+        then taken out of the stack and released after the last such call, so that it meets no other run.
+    """
     threads = Executor(workers)
+    patience = None
     try:
         yield threads
-    except BaseException:
+    except BaseException as error:
         threads.cancel.set()
+        patience = _PATIENCE_SECONDS if isinstance(error, KeyboardInterrupt) else None
         raise
     finally:
-        threads.close()
+        running = threads.close(patience)
+        if running and locks is not None:
+            _release_after(running, locks.pop_all())
+
+
+def _release_after(calls: set[Future[Any]], locks: ExitStack) -> None:
+    def release() -> None:
+        wait(calls)
+        locks.close()
+
+    threading.Thread(target=release, name="octomed-release", daemon=True).start()
 
 
 def results(futures: list[Future[Result]], threads: Executor) -> Iterator[Result]:

@@ -33,7 +33,8 @@ class TraceView:
     place
         Source, file, row and sample it comes from.
     verdict
-        ``kept``, or why it is rejected.
+        ``kept``, or why it is rejected. Of a recipe's row this is what the row itself decides, and the
+        capacity: which of two duplicates stays is decided by the run.
     token_ids
         Its ids.
     token_texts
@@ -44,6 +45,10 @@ class TraceView:
         Its id, where a run gave it one.
     at
         Where it lies in the output: stream, pack, document and offset.
+    capacity
+        Tokens that a pack of the recipe holds; ``None`` for a trace of a run.
+    may_be_duplicate
+        Whether a run has yet to look for an earlier trace of the same text.
     """
 
     place: str
@@ -53,6 +58,8 @@ class TraceView:
     loss_spans: tuple[tuple[int, int], ...]
     trace_id: int | None = None
     at: str | None = None
+    capacity: int | None = None
+    may_be_duplicate: bool = False
 
     @property
     def supervised(self) -> int:
@@ -111,9 +118,16 @@ def _looked_views(planned: Plan, place: str, looked: Any) -> list[TraceView]:  #
     if isinstance(looked, tuple):
         reason, detail = looked
         return [TraceView(f"{place} ({detail})", reason, (), (), ())]
+    capacity = planned.recipe.pack.capacity
     return [
         TraceView(
-            f"{place} sample {sample}", verdict, tuple(ids), _texts(planned.tokenizer, ids), tuple(spans)
+            f"{place} sample {sample}",
+            "over_long" if verdict == "kept" and len(ids) > capacity else verdict,
+            tuple(ids),
+            _texts(planned.tokenizer, ids),
+            tuple(spans),
+            capacity=capacity,
+            may_be_duplicate=planned.recipe.curate.duplicates.exact,
         )
         for sample, verdict, _, ids, spans in looked
     ]

@@ -13,7 +13,10 @@ from octomed.errors import RecipeError
 from octomed.pipeline.storage import read_json, storage_error, write_json
 
 NAME = ".octomed-run.json"
-_SECONDS_BETWEEN_WRITES = 1.0
+LOCK_NAME = ".octomed.lock"
+_LEAST_SECONDS_BETWEEN_NOTES = 0.05
+_NOTES_SHARE = 20
+"""A note of many shards takes long: the next waits so many times as long, which bounds what notes cost."""
 
 
 @dataclass
@@ -44,21 +47,20 @@ class Manifest:
     begun: list[str] = field(default_factory=list)
     replaces: Manifest | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _written: float = 0.0
+    _next_note: float = 0.0
 
     @classmethod
     def open(cls, folder: Path, key: str, *, replace: bool) -> Manifest:
-        """Read the folder's manifest, or begin one.
+        """Read the folder's manifest, or begin one (after :func:`refuse_foreign_files`).
 
         Raises
         ------
         RecipeError
-            When the folder holds another run and ``replace`` is off, or files that no run wrote. A run that
-        ended before it wrote anything stands in nobody's way: its recipe may be mended and run again.
+            When the folder holds another run and ``replace`` is off. A run that ended before it wrote
+            anything stands in nobody's way: its recipe may be mended and run again.
         """
         found = read_json(folder / NAME)
         if found is None:
-            _refuse_foreign_files(folder)
             return cls(folder, key)
         manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
         if manifest.key == key:
@@ -91,8 +93,12 @@ class Manifest:
         self.files = {name: size for name, size in self.files.items() if stands(name, size)}
 
     def delete_files(self) -> None:
-        """Delete the files that this manifest names, and only those; the manifest goes last."""
-        for name in [*self.shards, *self.begun, *self.files, NAME]:
+        """Delete the files that this manifest names, and only those.
+
+        The manifest itself stays until the next one takes its place: without one, what a user put into the
+        folder would make it a folder that no run wrote.
+        """
+        for name in [*self.shards, *self.begun, *self.files]:
             path = self.folder / name
             try:
                 path.unlink(missing_ok=True)
@@ -106,7 +112,7 @@ class Manifest:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
         with self._lock:
             self.shards[name] = info
-            if time.monotonic() - self._written > _SECONDS_BETWEEN_WRITES:
+            if time.monotonic() >= self._next_note:
                 self._write()
 
     def add_file(self, name: str) -> None:
@@ -122,8 +128,10 @@ class Manifest:
 
     def _write(self) -> None:
         value = {"key": self.key, "shards": self.shards, "files": self.files, "begun": self.begun}
+        begin = time.monotonic()
         write_json(self.folder / NAME, value)
-        self._written = time.monotonic()
+        end = time.monotonic()
+        self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
 def shard_size(info: dict[str, Any]) -> int:
@@ -138,9 +146,43 @@ def _ours(folder: Path) -> list[str]:
     return [name for name in names if (folder / name).exists()]
 
 
-def _refuse_foreign_files(folder: Path) -> None:
-    for name in _ours(folder):
+def refuse_foreign_files(folder: Path, *, store: Path) -> None:
+    """Refuse a folder in which no run has begun and which is not empty; nothing is written to look.
+
+    Parameters
+    ----------
+    folder
+        The output folder; it need not exist.
+    store
+        The working store, which may lie in the output folder.
+
+    Raises
+    ------
+    RecipeError
+        When there is no manifest, and anything but the run's lock file and its working store.
+    StorageError
+        When the folder cannot be listed.
+    """
+    if read_json(folder / NAME) is not None:
+        return
+    try:
+        foreign = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
+    except (FileNotFoundError, NotADirectoryError):  # a file in its place is found when the folder is made
+        return
+    except OSError as error:
+        raise storage_error("read", folder, error) from error
+    if foreign:
         raise RecipeError(
-            f"`{folder}` already holds `{name}`, and no manifest says which run wrote it",
-            "choose an empty folder for `output.path`, or delete what is there",
+            f"the output folder `{folder}` already holds `{min(foreign).name}`, "
+            "and no manifest says that a run wrote there",
+            "choose a new or an empty folder for `output.path`",
         )
+
+
+def _own(name: str) -> bool:
+    """Tell the lock and the manifest, one that is not whole too, from files that are not the run's."""
+    return name == LOCK_NAME or name.startswith(NAME)
+
+
+def _leads_to(store: Path, path: Path) -> bool:
+    return store.resolve().is_relative_to(path.resolve())

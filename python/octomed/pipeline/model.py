@@ -147,7 +147,24 @@ def resolve_model(model: str, template: str | None, *, base: Path) -> ResolvedMo
     RecipeError
         When one of them cannot be found or read, or the model has no chat template.
     """
-    chosen = _written_template(template, base) if template is not None else None
+    return find_model(model, read_template(template, base=base), base=base)
+
+
+def find_model(model: str, chosen: Template | None, *, base: Path) -> ResolvedModel:
+    """Find the vocabulary that a recipe names, and its chat template where none is chosen.
+
+    Parameters
+    ----------
+    model, base
+        As for :func:`resolve_model`.
+    chosen : Template, optional
+        What :func:`read_template` returned.
+
+    Raises
+    ------
+    RecipeError
+        When the model cannot be found or read, or has no chat template.
+    """
     if model in BUILTIN_MODELS:
         return _builtin(model, model, chosen)
     path = base / Path(model).expanduser()
@@ -167,7 +184,7 @@ def resolve_model(model: str, template: str | None, *, base: Path) -> ResolvedMo
 
 
 @dataclass(frozen=True)
-class _Template:
+class Template:
     """A chat template before its variables are known: the name of a built-in one, or a source."""
 
     text: str
@@ -175,18 +192,18 @@ class _Template:
     builtin: bool = False
 
 
-def _builtin(model: str, name: str, chosen: _Template | None) -> ResolvedModel:
+def _builtin(model: str, name: str, chosen: Template | None) -> ResolvedModel:
     vocabulary, own = BUILTIN_MODELS[name]
     return _resolved(
         model,
         vocabulary,
         f"built-in {vocabulary}",
-        chosen or _Template(own, f"built-in {own}", builtin=True),
+        chosen or Template(own, f"built-in {own}", builtin=True),
         QWEN_TOKENS,
     )
 
 
-def _local(model: str, path: Path, chosen: _Template | None) -> ResolvedModel:
+def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
     file = path / "tokenizer.json" if path.is_dir() else path
     if not file.is_file():
         hint = "save the tokenizer there with `AutoTokenizer.from_pretrained(…).save_pretrained(…)`"
@@ -201,11 +218,11 @@ def _resolved(
     model: str,
     vocabulary: str | bytes,
     vocabulary_name: str,
-    template: _Template,
+    template: Template,
     variables: Mapping[str, str],
 ) -> ResolvedModel:
     if not template.builtin and (known := _published(template.text, variables)) is not None:
-        template = _Template(known, f"built-in {known}", builtin=True)
+        template = Template(known, f"built-in {known}", builtin=True)
     return ResolvedModel(
         name=model,
         vocabulary=vocabulary,
@@ -224,32 +241,40 @@ def _published(source: str, variables: Mapping[str, str]) -> str | None:
     return None if name == "llama-3" and variables.get("bos_token") != LLAMA3_BOS else name
 
 
-def _written_template(template: str, base: Path) -> _Template:
-    """Read what `template:` says."""
+def read_template(template: str | None, *, base: Path) -> Template | None:
+    """Read what `template:` says, if anything.
+
+    Raises
+    ------
+    RecipeError
+        When it is neither a built-in template nor a file that can be read.
+    """
+    if template is None:
+        return None
     if template in BUILTIN_TEMPLATES:
-        return _Template(template, f"built-in {template}", builtin=True)
+        return Template(template, f"built-in {template}", builtin=True)
     if "{%" in template or "{{" in template:
-        return _Template(template, "of the recipe")
+        return Template(template, "of the recipe")
     path = base / Path(template).expanduser()
     if path.is_file():
-        return _Template(_text(path), str(path))
+        return Template(_text(path), str(path))
     names = ", ".join(f"`{name}`" for name in BUILTIN_TEMPLATES)
     hint = f"built-in templates are {names}; any other one is a `.jinja` file"
     raise RecipeError(f"`template: {template}` is no built-in template, and no file", hint)
 
 
-def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> _Template:
+def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> Template:
     """Read a folder's chat template, in the order of `transformers`."""
     if (file := folder / "chat_template.jinja").is_file():
-        return _Template(_text(file), str(file))
+        return Template(_text(file), str(file))
     for file, value in (
         (folder / "chat_template.json", _json_object(folder / "chat_template.json").get("chat_template")),
         (folder / "tokenizer_config.json", config.get("chat_template")),
     ):
         if isinstance(value, str):
-            return _Template(value, str(file))
+            return Template(value, str(file))
         if isinstance(value, list):
-            return _Template(_default_of(value, file), str(file))
+            return Template(_default_of(value, file), str(file))
     hint = "name one under `template:`: a built-in one, or a `.jinja` file"
     raise RecipeError(f"`model: {model}` has no chat template", hint)
 
@@ -292,7 +317,7 @@ def _fetch(model: str) -> Path:
         from huggingface_hub import hf_hub_download  # noqa: PLC0415 an extra
         from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
     except ImportError as error:
-        hint = f'`pip install "octomed[hub]"`, or {hint}'
+        hint = f"`pip install '.[hub]'` in OctoMed's folder, or {hint}"
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error

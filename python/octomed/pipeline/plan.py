@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
-from octomed.pipeline.model import ResolvedModel, resolve_model
+from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, naming, tasks_of
 from octomed.recipe import InputFile, Recipe, Source, resolve_inputs
+from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PROMPT_HINT = (
+    "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
+)
+_TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in one: " + ", ".join(
+    f"`{name}`" for name in BUILTIN_TEMPLATES
+)
 
 _SAMPLE_BYTES = 2**20
 """Bytes of a source that the estimate tokenizes."""
@@ -161,29 +169,41 @@ def plan(recipe: Recipe) -> Plan:
         When an input cannot be read as a whole and its source does not skip such files.
     """
     base = recipe.file.parent
-    model = resolve_model(recipe.model, recipe.template, base=base)
-    tokenizer = model.tokenizer()
-    template = model.chat_template(tokenizer)
+    chosen_at = recipe.written_at("model" if recipe.template is None else "template")
+    with placed(chosen_at):
+        chosen = read_template(recipe.template, base=base)
+    with placed(recipe.written_at("model")):
+        model = find_model(recipe.model, chosen, base=base)
+    with placed(recipe.written_at("model"), key="model"):
+        tokenizer = model.tokenizer()
+    with placed(chosen_at, hint=_TEMPLATE_HINT):
+        template = model.chat_template(tokenizer)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     for file in resolve_inputs(recipe):
         files[file.source].append(file)
     sources = tuple(
-        _source_plan(recipe, source, tokenizer, template, files[source.name]) for source in recipe.sources
+        _source_plan(recipe, index, tokenizer, template, files[source.name])
+        for index, source in enumerate(recipe.sources)
     )
     return Plan(recipe, model, tokenizer, sources)
 
 
 def _source_plan(
     recipe: Recipe,
-    source: Source,
+    index: int,
     tokenizer: _octomed.Tokenizer,
     template: _octomed.ChatTemplate,
     files: list[InputFile],
 ) -> SourcePlan:
+    source = recipe.sources[index]
     mapping_value = source.mapping
+    format_at = recipe.written_at("sources", index, "format")
+    prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
-    mapping = _octomed.Mapping(mapping_value)
-    prompt = _octomed.Prompt(layout)
+    with placed(format_at, key=f"sources.{source.name}.format"):
+        mapping = _octomed.Mapping(mapping_value)
+    with placed(prompt_at, key="prompt", hint=_PROMPT_HINT):
+        prompt = _octomed.Prompt(layout)
     scanner = _octomed.Scanner(
         mapping, template, prompt, tokenizer, system=recipe.system, supervise=recipe.supervise
     )

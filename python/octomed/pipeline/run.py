@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import time
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
 from octomed.pipeline.executor import CancelledRun, Executor, executor
+from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.pipeline.manifest import Manifest, shard_size
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
@@ -28,11 +29,10 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from octomed.recipe import InputFile, Recipe
-
-LOCK_NAME = ".octomed.lock"
 
 
 def pack(
@@ -71,14 +71,14 @@ def pack(
     progress = progress or SilentProgress()
     begin = time.perf_counter()
     planned = plan(recipe)
+    refuse_foreign_files(planned.output, store=planned.store)
     make_folder(planned.output)
     make_folder(planned.store)
     busy = f"another run is writing to `{planned.output}`"
     cleaning = f"`octomed clean` is at work in `{planned.store}`"
-    with (
-        locked(planned.output / LOCK_NAME, exclusive=True, busy=busy),
-        locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning),
-    ):
+    with contextlib.ExitStack() as locks:
+        locks.enter_context(locked(planned.output / LOCK_NAME, exclusive=True, busy=busy))
+        locks.enter_context(locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning))
         done = _standing(planned)
         if done is not None:
             return done
@@ -88,7 +88,7 @@ def pack(
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
-            with executor(workers or os.cpu_count() or 1) as threads:
+            with executor(workers or os.cpu_count() or 1, locks) as threads, _stopping(progress):
                 summary = _run(planned, manifest, threads, progress, begin)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
@@ -100,6 +100,16 @@ def pack(
             for _, task in planned.tasks():
                 shutil.rmtree(planned.folder(task), ignore_errors=True)
         return summary
+
+
+@contextlib.contextmanager
+def _stopping(progress: Progress) -> Iterator[None]:
+    """Say of a stage that fails or is interrupted that it stopped, not that it is done."""
+    try:
+        yield
+    except BaseException:
+        progress.stop()
+        raise
 
 
 def _standing(planned: Plan) -> Summary | None:

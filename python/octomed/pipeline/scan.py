@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
@@ -14,6 +14,7 @@ from octomed.pipeline.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, naming, unchanged
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
@@ -81,14 +82,9 @@ def _scan_missing(
 ) -> list[ScannedTask]:
     """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
     readers = max(1, threads.workers // _WORKERS_A_READER)
-    with ThreadPoolExecutor(readers, thread_name_prefix="octomed-reader") as pool:
-        futures = [pool.submit(_read_task, plan, source, task, threads, progress) for source, task in missing]
-        try:
-            return [_finish_task(read, threads) for read in results(futures, threads)]
-        except BaseException:
-            threads.cancel.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    calls = [partial(_read_task, plan, source, task, threads, progress) for source, task in missing]
+    futures = threads.submit_beside(readers, calls)
+    return [_finish_task(read, threads) for read in results(futures, threads)]
 
 
 @dataclass(frozen=True)

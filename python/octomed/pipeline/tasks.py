@@ -79,6 +79,8 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         spans = _json_spans(file.size)
     else:
         spans = [_Span(0, None, 0, None, file.size * (4 if file.compression else 1))] if file.size else []
+        if spans and file.kind in {"csv", "tsv"}:
+            _refuse_csv_columns(file, mapping)
 
     def task(span: _Span) -> Task:
         identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
@@ -132,6 +134,15 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
                 spans.append(_Span(begin, group + 1, first_row, rows, size))
                 begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
         return spans
+
+
+def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
+    """See that the header has the mapped columns, before a run begins that only the scan would end."""
+    from octomed.pipeline.read import _csv_names  # noqa: PLC0415 the readers need this module
+
+    with naming(file):
+        names = _csv_names(file)
+    columns_to_read(mapping, names, file)
 
 
 def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> list[str]:

@@ -73,6 +73,51 @@ def first_of(path: str, wanted: Callable[[str], bool]) -> str | None:
     return next((os.path.join(root, name) for name in names), None)
 
 
+def would_name(entry: str, path: str, wanted: Callable[[str], bool]) -> bool:
+    """Tell whether an entry names the file at a path, once there is one.
+
+    Parameters
+    ----------
+    entry : str
+        A file, a folder or a glob, as for :func:`expand_entry`.
+    path : str
+        The file; nothing need be there.
+    wanted : callable
+        Which names of a folder count.
+    """
+    real = os.path.realpath(path)
+    folder = os.path.isdir(entry)
+    if folder:
+        root, parts = entry, ["**"]
+    elif os.path.lexists(entry) or not _WILD.intersection(entry):
+        return os.path.realpath(entry) == real
+    else:
+        root, parts = _cut(entry)
+    names = os.path.relpath(real, os.path.realpath(root)).split("/")
+    return names[0] != ".." and (not folder or wanted(path)) and _fits(names, parts)
+
+
+def _fits(names: list[str], parts: list[str]) -> bool:
+    """Match the names of a path with the parts of a glob, as `_matching` does with what is there."""
+    if not names or not parts:
+        return not names and not parts
+    part, rest = parts[0], parts[1:]
+    if part == "**" and _fits(names, rest or ["*"]):
+        return True
+    if names[0].startswith(".") and not part.startswith("."):
+        return False
+    if part == "**":
+        return _fits(names[1:], parts)
+    return fnmatch.fnmatchcase(names[0], part) and _fits(names[1:], rest)
+
+
+def _cut(path: str) -> tuple[str, list[str]]:
+    """Return a glob's root, and its parts from the first wildcard on."""
+    parts = path.split("/")
+    fixed = next(index for index, part in enumerate(parts) if _WILD.intersection(part))
+    return "/".join(parts[:fixed]) or ("/" if path.startswith("/") else "."), parts[fixed:]
+
+
 def _walk(path: str, wanted: Callable[[str], bool]) -> tuple[str, Iterator[str]]:
     """Return an entry's root, and the paths of its files from there."""
     try:
@@ -84,10 +129,8 @@ def _walk(path: str, wanted: Callable[[str], bool]) -> tuple[str, Iterator[str]]
     if mode_known or not _WILD.intersection(path):
         root, name = os.path.split(path)
         return root, iter([name] if mode_known else [])
-    parts = path.split("/")
-    fixed = next(index for index, part in enumerate(parts) if _WILD.intersection(part))
-    root = "/".join(parts[:fixed]) or ("/" if path.startswith("/") else ".")
-    return root, _matching(root, "", parts[fixed:])
+    root, parts = _cut(path)
+    return root, _matching(root, "", parts)
 
 
 def _below(root: str, folder: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from octomed.recipe.document import Document, Keys, read_document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.inputs import missing_inputs
+from octomed.recipe.overlap import own_files_read
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import expanded
 from octomed.recipe.problems import Place, Problem, RecipeProblems
@@ -50,6 +51,7 @@ def load_recipe(
     written = _validate(document.values, document, problems)
     ready = _validate(values, document, problems)
     problems += _missing_template(values, document)
+    problems += own_files_read(ready, document) if ready is not None else []
     if check_files:
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:
@@ -73,7 +75,9 @@ def _check_shape(document: Document) -> None:
     version = document.values.get("version")
     if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
         message = f"this recipe is from a newer version ({version}); this octomed reads version {VERSION}"
-        raise _fail(document.place(("version",)), message, "upgrade with `pip install --upgrade octomed`")
+        raise _fail(
+            document.place(("version",)), message, "`git pull`, then `pip install .`, in OctoMed's folder"
+        )
 
 
 def _validate(values: Any, document: Document, problems: list[Problem]) -> Recipe | None:  # noqa: ANN401 any YAML value

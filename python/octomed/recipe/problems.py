@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,28 @@ class RecipeProblems(RecipeError):
     def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
         """Pickle by the problems, from which message and hint follow."""
         return type(self), (self.problems,)
+
+
+@contextmanager
+def placed(place: Place, *, key: str = "", hint: str | None = None) -> Iterator[None]:
+    """Give errors of what a key names, found after loading, the place that the loader's problems have.
+
+    Parameters
+    ----------
+    place : Place
+        Where the key's value was written.
+    key : str
+        Put before the message, where that does not name the key itself.
+    hint : str or None
+        For errors without one.
+    """
+    try:
+        yield
+    except RecipeProblems:
+        raise
+    except RecipeError as error:
+        message = f"`{key}`: {error.message}" if key else error.message
+        raise RecipeProblems([Problem(place, message, error.hint or hint)]) from error
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

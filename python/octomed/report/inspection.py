@@ -97,7 +97,7 @@ def _decoded(view: TraceView, begin: int, end: int) -> str:
 
 
 def _facts(view: TraceView) -> Iterator[tuple[str, str]]:
-    yield "verdict", view.verdict
+    yield "verdict", _verdict(view)
     if view.trace_id is not None:
         yield "trace id", str(view.trace_id)
     if view.at is not None:
@@ -105,6 +105,15 @@ def _facts(view: TraceView) -> Iterator[tuple[str, str]]:
     if view.token_ids:
         supervised = f"{units.count(view.supervised)} supervised in {len(view.loss_spans)} spans"
         yield "tokens", f"{units.count(len(view.token_ids))}, {supervised}"
+
+
+def _verdict(view: TraceView) -> str:
+    """Say of a trace that no run has packed yet what its run decides, and what it has decided by."""
+    if view.verdict == "over_long" and view.capacity is not None:
+        return f"over_long (a pack holds {units.count(view.capacity)} tokens)"
+    if view.verdict == "kept" and view.may_be_duplicate:
+        return "kept, unless the run finds an earlier duplicate"
+    return view.verdict
 
 
 def _styled(view: TraceView) -> Iterator[str | tuple[str, str]]:

@@ -39,8 +39,11 @@ class Progress(Protocol):
     def message(self, text: str) -> None:
         """Say something that is no count."""
 
+    def stop(self) -> None:
+        """End the display in the middle of a stage, because the run failed or was interrupted."""
+
     def close(self) -> None:
-        """End the display; may be called twice."""
+        """End the display with its last stage finished; may be called twice, and after `stop`."""
 
 
 class SilentProgress:
@@ -54,6 +57,9 @@ class SilentProgress:
 
     def message(self, text: str) -> None:
         """Say something."""
+
+    def stop(self) -> None:
+        """End early."""
 
     def close(self) -> None:
         """End."""
@@ -98,7 +104,7 @@ class LineProgress:
         """Count, and write a line when it is time."""
         self._meter.add(rows, bytes, tokens, rejects)
         with self._lock:
-            if self._meter.clock() < self._next:
+            if self._meter.clock() < self._next or not self._running:
                 return
             self._next = self._meter.clock() + self._every
         self.write_reading(self._meter.read())
@@ -106,6 +112,10 @@ class LineProgress:
     def message(self, text: str) -> None:
         """Write a line."""
         self.write(text)
+
+    def stop(self) -> None:
+        """Write the last line of a stage that did not come to its end."""
+        self._finish(done=False)
 
     def close(self) -> None:
         """Write the last line of the stage."""
@@ -125,21 +135,28 @@ class LineProgress:
         """Write a line between."""
         self.write(f"{reading.stage}: {', '.join(word.strip() for word in reading.words())}")
 
-    def write_end(self, reading: Reading) -> None:
+    def write_end(self, reading: Reading, *, done: bool) -> None:
         """Write the line that ends a stage."""
-        parts = [f"{reading.stage}: done in {units.seconds(reading.seconds)}"]
-        if reading.rows:
-            parts += [word for word in reading.words()[:-1] if "%" not in word]
-        self.write(", ".join(parts))
+        self.write(f"{reading.stage}: {', '.join(_ending(reading, done=done))}")
 
-    def _finish(self) -> None:
+    def _finish(self, *, done: bool = True) -> None:
         if self._running:
             self._running = False
-            self.write_end(self._meter.read())
+            self.write_end(self._meter.read(), done=done)
+
+
+def _ending(reading: Reading, *, done: bool) -> list[str]:
+    """Return the words that end a stage: how long it took, and what it counted."""
+    words = [word for word in reading.words()[:-1] if "%" not in word] if reading.rows else []
+    return [f"{'done in' if done else 'stopped after'} {units.seconds(reading.seconds)}", *words]
 
 
 class JsonProgress(LineProgress):
-    """A JSON object a line: `{"event": "progress", "stage": "scan", "rows": …}`."""
+    """A JSON object a line: `{"event": "progress", "stage": "scan", "rows": …}`.
+
+    The events are `stage` (begins), `progress`, `message`, `stage_done`, and `stage_stopped` for a stage in
+    the middle of which the run failed or was interrupted; the command line adds `error`.
+    """
 
     def message(self, text: str) -> None:
         """Write the text as an event."""
@@ -153,9 +170,9 @@ class JsonProgress(LineProgress):
         """Write the counts and rates."""
         self.write_event("progress", reading.values())
 
-    def write_end(self, reading: Reading) -> None:
+    def write_end(self, reading: Reading, *, done: bool) -> None:
         """Write the counts at the end of a stage."""
-        self.write_event("stage_done", reading.values())
+        self.write_event("stage_done" if done else "stage_stopped", reading.values())
 
     def write_event(self, event: str, values: dict[str, Any]) -> None:
         """Write one object."""
@@ -198,6 +215,10 @@ class LiveProgress:
         """Print a line above the display."""
         self._console.print(Text(text))
 
+    def stop(self) -> None:
+        """Leave behind where the stage stopped."""
+        self._finish(done=False)
+
     def close(self) -> None:
         """Leave the last state of the display behind."""
         self._finish()
@@ -212,14 +233,13 @@ class LiveProgress:
         table.add_row(Text(reading.stage.ljust(6), style="bold"), bar, Text(" · ".join(reading.words()[:1])))
         return Group(table, Text("       " + " · ".join(reading.words()[1:])))
 
-    def _finish(self) -> None:
+    def _finish(self, *, done: bool = True) -> None:
         if self._live is None:
             return
         self._live.stop()
         self._live = None
         reading = self._meter.read()
-        words = [word for word in reading.words()[:-1] if "%" not in word] if reading.rows else []
-        line = " · ".join([f"done in {units.seconds(reading.seconds)}", *words])
+        line = " · ".join(_ending(reading, done=done))
         self._console.print(Text.assemble((reading.stage.ljust(7), "bold"), line))
 
 

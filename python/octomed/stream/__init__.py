@@ -39,5 +39,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name
     except ModuleNotFoundError as error:
         if error.name in {"torch", "streaming"}:
             message = f"`octomed.stream.{name}` needs the package `{error.name}`, which is not installed"
-            raise RecipeError(message, "pip install 'octomed[train]'") from error
+            raise RecipeError(message, "`pip install '.[train]'` in OctoMed's folder") from error
         raise
