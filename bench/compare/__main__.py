@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contestant; medians are reported")
     parser.add_argument("--only", nargs="+", choices=list(contests.ALL), default=list(contests.ALL))
     parser.add_argument("--without", nargs="+", default=[], help="contestants to leave out")
+    parser.add_argument(
+        "--skip", nargs="+", default=[], help="contests to leave out: `tokenize-chinese`, say"
+    )
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "octomed-bench")
     parser.add_argument("--memory", type=Path, default=Path("/dev/shm"), help="memory-backed folder")
     parser.add_argument("--out", type=Path, help="result file; bench/results/<size>.json unless told")
@@ -76,6 +79,8 @@ def main() -> None:
     found: dict[str, Any] = {}
     for kind in given.only:
         for name, entries in contests.ALL[kind](place):
+            if name in given.skip:
+                continue
             taking_part = [entry for entry in entries if entry.name not in given.without]
             rounds = 1 if name == "warm-up" else given.rounds
             runs = contend(name, taking_part, rounds)

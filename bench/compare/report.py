@@ -208,17 +208,19 @@ def plot(result: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Reads the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.compare.report", description=__doc__)
-    parser.add_argument("result", type=Path)
+    parser.add_argument("results", type=Path, nargs="+", metavar="RESULT")
     parser.add_argument("--document", type=Path, help="insert the table here instead of printing it")
     parser.add_argument("--plot", type=Path, help="SVG to write")
     given = parser.parse_args()
-    result = json.loads(given.result.read_text(encoding="utf-8"))
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in given.results]
+    text = "\n\n".join(map(table, results))
     if given.document:
-        insert(given.document, table(result))
+        insert(given.document, text)
     else:
-        print(table(result))
+        print(text)
     if given.plot:
-        plot(result, given.plot)
+        contests = {name: contest for result in results for name, contest in result["contests"].items()}
+        plot({"contests": contests}, given.plot)
 
 
 if __name__ == "__main__":
