@@ -27,7 +27,7 @@ class MDSWriter:
     it there is no index, so that half a dataset is never read as a whole one.
 
     Rows are laid out by the calling thread; digests, compression and files are the work of others,
-    without the GIL. Memory holds at most ``workers + 2`` shards, three without compression.
+    without the GIL. Memory holds at most ``workers + 1`` shards, three without compression.
 
     Parameters
     ----------

@@ -138,7 +138,7 @@ impl Codec {
             (Family::Zstd, Some(zstd)) => {
                 // One frame that tells its size: what a streaming encoder writes has none, and
                 // readers refuse it.
-                out.reserve(zstd::zstd_safe::compress_bound(data.len()));
+                octomed_memory::reserve(out, zstd::zstd_safe::compress_bound(data.len()));
                 zstd.compress_to_buffer(data, out).map(drop)
             }
             (Family::Zstd, None) => Err(std::io::ErrorKind::Unsupported.into()),

@@ -17,10 +17,9 @@ const PREPARED: usize = 3;
 /// Writes rows to a new folder.
 ///
 /// Rows are laid out by the caller's thread; digests, compression and files are the work of others.
-/// Memory holds the shard that is open, one that waits, and one a thread; three shards if nothing is compressed,
-/// because then two threads keep up with the caller's, and to wait for memory that was used before is quicker
-/// than to touch new memory. Without [`Writer::finish`]
-/// there is no index, so a dataset that was given up is never read as a whole one.
+/// Memory holds the shard that is open and one a thread, of two threads at most if nothing is compressed, for two
+/// keep up with the caller's then: to wait for memory that was used before is quicker than to touch new memory.
+/// Without [`Writer::finish`] there is no index, so a dataset that was given up is never read as a whole one.
 #[derive(Debug)]
 pub struct Writer {
     schema: Arc<Schema>,
@@ -50,7 +49,7 @@ impl Writer {
         let threads = threads.max(1);
         let pool = Pool::start(&schema, directory, threads, &report)?;
         let most = match schema.compression() {
-            Some(_) => threads + 2,
+            Some(_) => threads + 1,
             None => threads.min(2) + 1,
         };
         Ok(Self {
