@@ -25,7 +25,7 @@ BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
-_CSV_BLOCK_BYTES = 32 * 2**20
+_CSV_BLOCK_BYTES = 64 * 2**20
 """A CSV row is at most this long: pyarrow reads no row across two of its blocks."""
 
 
