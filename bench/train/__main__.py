@@ -47,8 +47,11 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--dtype", choices=["bfloat16", "float32"], help="of weights and optimizer state")
     parser.add_argument(
         "--recompute",
-        action=argparse.BooleanOptionalAction,
-        help="compute layers again in the backward pass; on a GPU unless told",
+        type=float,
+        help="share of the layers to compute again in the backward pass; 1 on a GPU",
+    )
+    parser.add_argument(
+        "--compile", action=argparse.BooleanOptionalAction, help="compile the layers; on a GPU unless told"
     )
     parser.add_argument("--without-liger", action="store_true", help="even where it is installed")
     parser.add_argument("--peak-tflops", type=float, help="what the device can do, for MFU")
@@ -56,6 +59,8 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(words)
     if given.warm_up < 1 or given.steps < 1:
         parser.error("--warm-up and --steps are 1 or more")
+    if not 0 <= (given.recompute or 0) <= 1:
+        parser.error("--recompute is a share, from 0 to 1")
     return given
 
 
@@ -99,7 +104,8 @@ def settings_of(given: argparse.Namespace, model: str, device: str, folder: Path
         steps=given.steps,
         device=device,
         dtype=given.dtype or ("bfloat16" if on_gpu else "float32"),
-        recompute=on_gpu if given.recompute is None else given.recompute,
+        recompute=float(on_gpu) if given.recompute is None else given.recompute,
+        compile=on_gpu if given.compile is None else given.compile,
         workers=given.workers,
         liger=not given.without_liger,
     )

@@ -23,7 +23,7 @@ def measure(way: str, settings: Settings) -> dict[str, Any]:
         return {"skipped": str(reason)}
     except torch.OutOfMemoryError as error:
         return {"skipped": "out of memory: " + str(error).split(". ")[0]}
-    return found | {"recompute": settings.recompute} | memory(settings.device)
+    return found | memory(settings.device)
 
 
 def memory(device: str) -> dict[str, float]:

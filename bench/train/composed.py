@@ -9,9 +9,9 @@ from bench.train.settings import Settings
 from bench.train.watch import Content, Stopwatch
 from composer import Trainer
 from composer.core import Callback, DataSpec, State
-from composer.distributed.activation_checkpointing import apply_ac
 from composer.loggers import Logger
 from composer.models import ComposerModel
+from octomed.train.layers import compile_layers, recompute_layers
 
 
 class ComposerWatch(Callback):
@@ -65,7 +65,7 @@ def fit(
     Parameters
     ----------
     model
-        With `language_model` and `activation_checkpointing_fn`.
+        With `language_model`.
     data
         The loader.
     settings
@@ -79,9 +79,10 @@ def fit(
     """
     inner: Any = model.language_model
     facts = facts_of(inner)
+    if settings.compile:
+        compile_layers(inner)
     if settings.recompute:
-        checkpointed: Any = getattr(model, "network", model)
-        apply_ac(model, True, False, checkpointed.activation_checkpointing_fn)
+        recompute_layers(model, inner, settings.recompute)
     optimizer = optimizer_of(model, settings)
     trainer = Trainer(
         model=model,
@@ -97,4 +98,5 @@ def fit(
         progress_bar=False,
     )
     trainer.fit()
-    return facts | {"trainer": "Composer", "optimizer": described(optimizer)}
+    layers = {"recompute": settings.recompute, "compile": settings.compile}
+    return facts | layers | {"trainer": "Composer", "optimizer": described(optimizer)}

@@ -128,6 +128,8 @@ def run(settings: Settings) -> dict[str, Any]:
         "attention": "transformers, " + ("flash_attention_2" if flash else "sdpa with a mask of documents"),
         "loss": "transformers, " + ("liger" if liger else "all logits"),
         "optimizer": described(optimizer),
+        "recompute": float(settings.recompute > 0),
+        "compile": False,
     }
     return facts | made_with | stopwatch.result()
 
@@ -154,7 +156,7 @@ def _arguments(settings: Settings, folder: str, steps: int, *, liger: bool) -> T
         max_steps=steps,
         bf16=settings.device == "cuda",
         use_cpu=settings.device == "cpu",
-        gradient_checkpointing=settings.recompute,
+        gradient_checkpointing=settings.recompute > 0,
         gradient_checkpointing_kwargs={"use_reentrant": False} if settings.recompute else None,
         use_liger_kernel=liger,
         max_grad_norm=0.0,

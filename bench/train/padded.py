@@ -15,7 +15,6 @@ from bench.train.watch import Stopwatch
 from composer.core import DataSpec
 from composer.models import ComposerModel
 from octomed.train.loss import liger_cross_entropy, weighted_cross_entropy
-from octomed.train.network import decoder
 from torch.utils.data import DataLoader
 from transformers import PreTrainedModel
 
@@ -36,7 +35,6 @@ class PaddedModel(ComposerModel):
         language_model.set_attn_implementation("sdpa")
         self.language_model = language_model
         self.implementation = implementation
-        self.layer_type = type(decoder(language_model).layers[0])
 
     def forward(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """The mean loss of the supervised tokens."""
@@ -61,10 +59,6 @@ class PaddedModel(ComposerModel):
         """The loss under the name that the packed way gives it."""
         del batch
         return {"total": outputs}
-
-    def activation_checkpointing_fn(self, module: torch.nn.Module) -> bool:
-        """The decoder's layers, as in the packed way."""
-        return isinstance(module, self.layer_type)
 
 
 def collate(traces: list[Trace]) -> dict[str, Any]:

@@ -81,12 +81,12 @@ def _line(name: str, one: dict[str, Any]) -> str:
         return f"{name:8}" + "; ".join(f"{why}: {one[why]}" for why in ("skipped", "failed") if why in one)
     found, optimizer = one["figures"], one["optimizer"]
     mfu = "-" if found["mfu"] is None else f"{found['mfu']:.1%}"
-    state = f"{optimizer['name']} {optimizer['state']}" + (", recomputed" if one["recompute"] else "")
+    layers = f"{one['recompute']:.0%} recomputed" + (", compiled" if one["compile"] else "")
     return (
         f"{name:8}{found['tokens_per_second']:>10,.0f}{found['supervised_tokens_per_second']:>11,.0f}{mfu:>7}"
         f"{found['padding_share']:>9.1%}{found['fill']:>7.1%}{found['wait_share']:>9.1%}"
         f"{found['step_seconds']:>7.2f} s{one['peak_memory_gb']:>6.1f} GB"
-        f"  {one['attention']}; loss {one['loss']}; {state}"
+        f"  {one['attention']}; loss {one['loss']}; {optimizer['name']} {optimizer['state']}; layers {layers}"
     )
 
 

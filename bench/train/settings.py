@@ -38,7 +38,10 @@ class Settings:
     dtype
         Of weights and optimizer state.
     recompute
-        Compute the decoder's layers again in the backward pass.
+        Share of the decoder's layers that are computed again in the backward pass; Hugging Face's `Trainer`
+        knows all or none.
+    compile
+        Compile the decoder's layers; Hugging Face's `Trainer` takes Liger's kernels instead.
     workers
         Processes of the loader.
     seed
@@ -56,7 +59,8 @@ class Settings:
     steps: int
     device: str
     dtype: str
-    recompute: bool
+    recompute: float
+    compile: bool
     workers: int = 2
     seed: int = 17
     liger: bool = True

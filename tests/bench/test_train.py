@@ -87,7 +87,15 @@ def test_the_result_is_whole(result):
     settings = result["models"]["tiny"]["settings"]
     assert (settings["capacity"], settings["warm_up"], settings["steps"]) == (2048, 1, 4)
     for one in ran(result).values():
-        assert {"attention", "loss", "trainer", "recompute", "peak_memory_gb", "parameters"} <= one.keys()
+        assert {
+            "attention",
+            "loss",
+            "trainer",
+            "recompute",
+            "compile",
+            "peak_memory_gb",
+            "parameters",
+        } <= one.keys()
         assert one["optimizer"] == {"name": "AdamW", "fused": False, "weights": "float32", "state": "float32"}
         assert one["work"] == vars(TINY_WORK)
         assert all(step.keys() == STEP.keys() and step["seconds"] > 0 for step in one["steps"])
@@ -237,6 +245,7 @@ def test_a_slice_of_the_7b_model_trains_on_a_gpu(tmp_path):
     packed = model["ways"]["packed"]
     assert model["disagreement"] is None
     assert packed["optimizer"] == {"name": "AdamW", "fused": True, "weights": "bfloat16", "state": "bfloat16"}
-    assert packed["recompute"]
+    assert packed["recompute"] == 1
+    assert packed["compile"]
     assert packed["attention"] != "octomed, document_by_document"
     assert packed["peak_memory_gb"] > 1

@@ -47,6 +47,7 @@ class Documents:
         return tuple(self.cu_seqlens.tolist())
 
 
+@torch.compiler.disable  # a compiled layer calls it as it is: documents come in any number and length
 def attention(  # noqa: PLR0913 the signature that `transformers` calls
     module: torch.nn.Module,
     query: torch.Tensor,

@@ -26,6 +26,9 @@ _SHARDED = re.compile(r"ep(\d+)-ba(\d+)")
 _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorithms", "seed", "precision")
 _OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
+_HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
+"""How it is computed, and not what."""
+
 
 def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     """Return what has to stay the same for a checkpoint to be resumed from.
@@ -43,7 +46,8 @@ def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     meaning = {name: values[name] for name in _MEANING if name != "train_loader"}
     data = values["train_loader"]["dataset"]
     meaning["data"] = {name: data[name] for name in _OF_DATA if name != "remote"} | {"run": run_key}
-    meaning["model"].pop("activation_checkpointing")
+    for part, name in _HOW:
+        meaning[part].pop(name)
     return meaning | {"packs_a_step": packs}
 
 

@@ -74,10 +74,6 @@ class PackedNetwork(torch.nn.Module):
         """Tell Composer which modules FSDP2 shards as units: the decoder's layers, and the vision tower's."""
         return self._is_layer(module)
 
-    def activation_checkpointing_fn(self, module: torch.nn.Module) -> bool:
-        """Tell Composer which modules are computed again in the backward pass."""
-        return isinstance(module, self.layer_type)
-
     def _is_layer(self, module: torch.nn.Module) -> bool:
         return isinstance(module, self.layer_type) or type(module).__name__.endswith("VisionBlock")
 

@@ -35,12 +35,15 @@ def make_optimizer(model: torch.nn.Module, settings: schema.Optimizer) -> torch.
         {"params": [one for one in trained if one.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [one for one in trained if one.ndim <= 1], "weight_decay": 0.0},
     ]
+    plain = settings.name == "adamw"
+    fused = (plain and torch.cuda.is_available()) if settings.fused is None else settings.fused
     return _OPTIMIZERS[settings.name](
         [group for group in groups if group["params"]],
         lr=settings.lr,
         betas=settings.betas,
         eps=settings.eps,
         weight_decay=settings.weight_decay,
+        **({"fused": fused} if plain else {}),
     )
 
 

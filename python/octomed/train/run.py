@@ -17,6 +17,7 @@ from octomed.train.batches import data_spec
 from octomed.train.build import build_model, freeze_vision
 from octomed.train.data import make_loader
 from octomed.train.export import export_model
+from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer, make_scheduler
@@ -109,8 +110,10 @@ def make_model(prepared: Prepared) -> OctomedModel:
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
+    if recipe.model.compile_layers:
+        compile_layers(language_model)
     if recipe.model.activation_checkpointing:
-        _checkpoint_activations(model)
+        recompute_layers(model, language_model, float(recipe.model.activation_checkpointing))
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     kernel = attention.kernel_name(_device(), _matrix_type(recipe))
     kind = prepared.configuration.model_type
@@ -191,12 +194,6 @@ def _load_path(prepared: Prepared) -> str | None:
 def _parallelism(recipe: TrainRecipe) -> dict[str, Any] | None:
     """Return Composer's setting: under any other key than `fsdp` it would be ignored."""
     return None if recipe.fsdp_config is None else {"fsdp": FSDP2Config(**recipe.fsdp_config.model_dump())}
-
-
-def _checkpoint_activations(model: OctomedModel) -> None:
-    from composer.distributed.activation_checkpointing import apply_ac  # noqa: PLC0415 loads much
-
-    apply_ac(model, True, False, model.network.activation_checkpointing_fn)
 
 
 def _precision(recipe: TrainRecipe) -> str:

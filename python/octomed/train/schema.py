@@ -32,8 +32,11 @@ class Model(Part):
     """Type of weights and optimizer state."""
     freeze_vision: bool | None = None
     """Leave the vision tower as it is; by default when the data has no images."""
-    activation_checkpointing: bool = False
-    """Compute the decoder's layers again in the backward pass, instead of keeping their activations."""
+    activation_checkpointing: bool | Annotated[float, Field(gt=0.0, lt=1.0)] = False
+    """Compute the decoder's layers again in the backward pass, instead of keeping their activations: all, or
+    a share of them."""
+    compile_layers: bool = False
+    """Fuse what lies between a layer's matrix products with `torch.compile`."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Model:
@@ -114,6 +117,14 @@ class Optimizer(Part):
     """Added to the root of the second moment."""
     weight_decay: Annotated[float, Field(ge=0, strict=False)] = 0.0
     """Of matrices; biases and norms are left alone."""
+    fused: bool | None = None
+    """Move all parameters in one kernel, which keeps no copies of them; by default `adamw` on a GPU does."""
+
+    @model_validator(mode="after")
+    def _has_a_kernel(self) -> Optimizer:
+        if self.fused and self.name != "adamw":
+            raise fault(f"`{self.name}` cannot be fused", "take `adamw`, or leave `fused` out", at=("fused",))
+        return self
 
 
 class Scheduler(Part):
