@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -21,7 +23,7 @@ def test_a_share_of_the_layers_is_spread_over_the_depth(layers, share):
     chosen = chosen_layers(layers, share)
     assert len(chosen) == int(layers * share + 1e-9)
     assert set(chosen) <= set(range(layers))
-    gaps = {after - before for before, after in zip(chosen, chosen[1:], strict=False)}
+    gaps = {after - before for before, after in itertools.pairwise(chosen)}
     assert max(gaps, default=0) - min(gaps, default=0) <= 1
 
 
@@ -71,11 +73,6 @@ def test_compiled_layers_give_the_same_gradients_for_packs_of_any_length(family)
 
 
 @pytest.mark.gpu
-def forget_compiled():
-    torch._dynamo.reset()
-    torch._dynamo.utils.counters.clear()
-
-
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_compiled_layers_keep_documents_apart_on_a_gpu(family):
     forget_compiled()

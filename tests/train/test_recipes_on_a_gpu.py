@@ -1,4 +1,4 @@
-"""The recipes of the paper on a GPU, with two of the decoder's layers: trained, saved, resumed and exported."""
+"""The recipes of the paper on a GPU, cut to two layers: trained, saved, resumed and exported."""
 
 from __future__ import annotations
 

@@ -47,7 +47,6 @@ class Documents:
         return tuple(self.cu_seqlens.tolist())
 
 
-@torch.compiler.disable  # a compiled layer calls it as it is: documents come in any number and length
 def attention(  # noqa: PLR0913 the signature that `transformers` calls
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -102,8 +101,12 @@ def attention(  # noqa: PLR0913 the signature that `transformers` calls
 
 
 def register() -> None:
-    """Make the attention known to `transformers`; doing so twice is harmless."""
-    ALL_ATTENTION_FUNCTIONS.register(NAME, attention)
+    """Make the attention known to `transformers`; doing so twice is harmless.
+
+    A compiled layer calls it as it is: documents come in any number and length.
+    """
+    as_it_is: Any = torch.compiler.disable
+    ALL_ATTENTION_FUNCTIONS.register(NAME, as_it_is(attention))
 
 
 def kernel_name(device: str, dtype: torch.dtype) -> str:
