@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from datetime import datetime, timezone
 from importlib import metadata
@@ -40,7 +41,13 @@ def memory_gb() -> float:
 
 
 def commit() -> str:
-    """The commit that was measured, with a mark when the tree had changes."""
+    """The commit that was measured, with a mark when the tree had changes.
+
+    Where the tree came without its history, `OCTOMED_COMMIT` says which.
+    """
+    given = os.environ.get("OCTOMED_COMMIT")
+    if given or shutil.which("git") is None:
+        return given or "unknown"
     folder = Path(__file__).parent
     asked = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=folder, capture_output=True, check=False
