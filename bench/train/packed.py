@@ -26,8 +26,8 @@ def run(settings: Settings) -> dict[str, Any]:
         schema.Loader(dataset=dataset, num_workers=settings.workers), 1, language_model.config, quiet=True
     )
     stopwatch = Stopwatch(settings.warm_up, settings.device)
-    vocabulary = language_model.config.get_text_config().vocab_size
-    isolation = IsolationTest(vocabulary=vocabulary, rows=4)
+    text = language_model.config.get_text_config()
+    isolation = IsolationTest(vocabulary=text.vocab_size, rows=4, layers=text.num_hidden_layers)
     steps = settings.warm_up + settings.steps
     facts = fit(model, data_spec(loader), settings, stopwatch, steps, isolation)
     kind = torch.bfloat16 if settings.device == "cuda" else getattr(torch, settings.dtype)

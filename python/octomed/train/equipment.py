@@ -42,9 +42,10 @@ def make_callbacks(
         Tokens that a pack holds at most.
     """
     wanted = recipe.callbacks
-    vocabulary = text_configuration(configuration).vocab_size
+    text = text_configuration(configuration)
+    vocabulary = text.vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
-    made: list[Callback] = [IsolationTest(vocabulary=vocabulary, rows=rows)]
+    made: list[Callback] = [IsolationTest(vocabulary=vocabulary, rows=rows, layers=text.num_hidden_layers)]
     if wanted.speed_monitor:
         made.append(SpeedMonitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
     if wanted.trace_log:
