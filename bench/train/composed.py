@@ -52,6 +52,14 @@ def content_of(batch: dict[str, Any]) -> Content:
     )
 
 
+def prepare_layers(model: ComposerModel, language_model: Any, settings: Settings) -> None:
+    """Compiles and wraps layers as the settings say."""
+    if settings.compile:
+        compile_layers(language_model)
+    if settings.recompute:
+        recompute_layers(model, language_model, settings.recompute)
+
+
 def fit(
     model: ComposerModel,
     data: DataSpec,
@@ -79,10 +87,7 @@ def fit(
     """
     inner: Any = model.language_model
     facts = facts_of(inner)
-    if settings.compile:
-        compile_layers(inner)
-    if settings.recompute:
-        recompute_layers(model, inner, settings.recompute)
+    prepare_layers(model, inner, settings)
     optimizer = optimizer_of(model, settings)
     trainer = Trainer(
         model=model,

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from bench.train import __main__ as command
-from bench.train import report
+from bench.train import report, steps
 from bench.train.settings import WAYS
 from bench.train.shapes import shape
 from bench.train.traces import Trace, flat_batches, padded_batches, shuffled, traces_of
@@ -102,6 +102,18 @@ def test_the_result_is_whole(result):
         assert all(0 <= step["waited"] <= step["seconds"] for step in one["steps"])
         assert 0 < one["figures"]["mfu"] < 1
     assert len(ran(result)["packed"]["steps"]) == 4
+
+
+def test_bare_steps_are_measured_for_each_share(tmp_path, capsys):
+    out = tmp_path / "steps.json"
+    words = ["--model", "tiny", "--device", "cpu", "--no-compile", "--recompute", "1", "0.5", "--steps", "2"]
+    steps.main([*words, "--peak-tflops", "1", "--out", str(out)])
+    shares = json.loads(out.read_text())["shares"]
+    assert [(one["recompute"], len(one["steps"])) for one in shares] == [(1.0, 2), (0.5, 2)]
+    assert shares[0]["traces_digest"] == shares[1]["traces_digest"]
+    losses = [[step["loss"] for step in one["steps"]] for one in shares]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6)
+    assert capsys.readouterr().out.count("tokens/s, MFU") == 2
 
 
 def test_operations_are_those_counted_by_hand_and_those_that_training_logs():

@@ -178,10 +178,8 @@ def _torch_varlen(
     function, options = _varlen(), _varlen_options()
     assert function is not None
     named: dict[str, Any] = {"is_causal": True} if "is_causal" in options else {"window_size": (-1, 0)}
-    if "enable_gqa" in options:
+    if "enable_gqa" in options:  # where it is missing, fewer key heads are taken without being asked for
         named["enable_gqa"] = key.shape[1] != query.shape[1]
-    else:
-        key, value = _as_many_heads(query, key, value)
     if scaling is not None and "scale" in options:
         named["scale"] = scaling
     elif scaling is not None:

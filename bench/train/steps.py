@@ -1,0 +1,147 @@
+"""`python -m bench.train.steps`: bare training steps on packs on the device, without trainer or loader.
+
+Tells what the model, its attention, its loss and the optimizer can do, for several shares of layers computed
+twice; with `--profile`, which kernels take the time. `python -m bench.train` measures whole trainers instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from bench.train.__main__ import about, device_of, settings_of
+from bench.train.composed import content_of, prepare_layers
+from bench.train.equipment import loss_of, model_of, optimizer_of
+from bench.train.settings import Settings
+from bench.train.shapes import SHAPES
+from bench.train.watch import Stopwatch
+from bench.train.work import Work, peak_of, work_of
+from octomed.train import schema
+from octomed.train.data import make_loader
+from octomed.train.model import OctomedModel
+
+Batch = dict[str, Any]
+
+
+def options(words: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.train.steps", description=__doc__)
+    parser.add_argument("--model", nargs=1, choices=list(SHAPES), default=["qwen2.5-vl-7b"])
+    parser.add_argument("--recompute", type=float, nargs="+", default=[1.0, 0.3])
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--without-liger", action="store_true", help="even where it is installed")
+    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--capacity", type=int)
+    parser.add_argument("--device", choices=["cuda", "cpu"])
+    parser.add_argument("--peak-tflops", type=float)
+    parser.add_argument("--profile", action="store_true", help="print the kernels of one more step")
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args(words)
+    vars(given).update(run=None, layers=None, dtype=None, workers=2)
+    return given
+
+
+def batches_of(settings: Settings, configuration: Any) -> list[Batch]:
+    """The first packs, on the device."""
+    dataset = schema.Dataset(remote=settings.run, local=settings.cache, shuffle_seed=settings.seed)
+    loader = make_loader(
+        schema.Loader(dataset=dataset, num_workers=settings.workers), 1, configuration, quiet=True
+    )
+    some = itertools.islice(loader, settings.warm_up + settings.steps)
+    return [
+        {
+            name: one.to(settings.device) if isinstance(one, torch.Tensor) else one
+            for name, one in batch.items()
+        }
+        for batch in some
+    ]
+
+
+def one_step(model: OctomedModel, optimizer: torch.optim.Optimizer, batch: Batch) -> torch.Tensor:
+    """Forward, backward, and the optimizer's step; gives the loss."""
+    device = batch["input_ids"].device.type
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+        loss = model(batch)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
+
+
+def measure(settings: Settings, *, profile: bool) -> dict[str, Any]:
+    """Seconds and operations of each timed step, with a model made anew."""
+    torch.compiler.reset()
+    gc.collect()
+    language_model = model_of(settings)
+    work = work_of(language_model)
+    model = OctomedModel(language_model, implementation=loss_of(settings))
+    batches = batches_of(settings, language_model.config)
+    prepare_layers(model, language_model, settings)
+    optimizer = optimizer_of(model, settings)
+    stopwatch = Stopwatch(settings.warm_up, settings.device)
+    stopwatch.begin()
+    for batch in batches:
+        loss = one_step(model, optimizer, batch)
+        stopwatch.end(content_of(batch), loss)
+    if profile:
+        print(_kernels(lambda: one_step(model, optimizer, batches[-1]), settings.device))
+    on_gpu = settings.device == "cuda"
+    memory = torch.cuda.max_memory_allocated() / 1e9 if on_gpu else None
+    return {"work": vars(work), "peak_memory_gb": memory, **stopwatch.result()}
+
+
+def _kernels(step: Any, device: str) -> str:
+    from torch.profiler import ProfilerActivity, profile
+
+    kinds = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if device == "cuda" else [])
+    with profile(activities=kinds) as found:
+        step()
+    key = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
+    return str(found.key_averages().table(sort_by=key, row_limit=25, max_name_column_width=80))
+
+
+def summary(found: dict[str, Any], peak: float | None) -> str:
+    """A line: median seconds, tokens a second, MFU."""
+    steps, work = found["steps"], Work(**found["work"])
+    seconds = statistics.median(step["seconds"] for step in steps)
+    tokens = statistics.median(step["tokens"] / step["seconds"] for step in steps)
+    rates = [
+        work.operations(step["tokens"], step["supervised"], step["squares"]) / step["seconds"]
+        for step in steps
+    ]
+    mfu = f", MFU {statistics.median(rates) / peak:.1%}" if peak else ""
+    return f"{seconds:.3f} s a step, {tokens:,.0f} tokens/s{mfu}"
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measures every share, and writes the result where one asks for it."""
+    given = options(words)
+    device = device_of(given)
+    known = peak_of(torch.cuda.get_device_name()) if device == "cuda" else None
+    peak = given.peak_tflops * 1e12 if given.peak_tflops else known
+    result = about(device, peak) | {"model": given.model[0], "shares": []}
+    shares = given.recompute
+    with tempfile.TemporaryDirectory(prefix="octomed-steps-") as name:
+        for share in shares:
+            given.recompute = share
+            settings = settings_of(given, given.model[0], device, Path(name))
+            began = time.perf_counter()
+            found = measure(settings, profile=given.profile) | {"recompute": share, "compile": given.compile}
+            print(f"{given.model[0]}, {share:.0%} recomputed: {summary(found, peak)}")
+            result["shares"].append(found | {"whole_seconds": time.perf_counter() - began})
+    if given.out is not None:
+        given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
