@@ -143,7 +143,7 @@ class Layout:
     def extension(self) -> Any:
         """What shard names end with after `.mds`."""
     def open_range(self, number: Any, cancel: Any) -> Any:
-        """Reads range `number` into memory."""
+        """Opens range `number`, and has it read ahead."""
     @property
     def packs(self) -> Any:
         """Packs in all streams."""
@@ -153,7 +153,9 @@ class Layout:
     def rejects(self, number: Any) -> Any:
         """What block `number` left out: source, file, row, sample, reason, detail."""
     def shards(self, number: Any) -> Any:
-        """Stream and number of every shard of range `number`."""
+        """Stream and number of every shard of range `number`, the largest first: written in this order they leave no
+        worker with a large one at the end.
+        """
     def stream_summaries(self) -> Any:
         """Packs, traces, tokens, raw bytes and shards of each stream that holds packs."""
     @property
@@ -216,7 +218,7 @@ class Prompt:
 
 @final
 class Range:
-    """A range in memory."""
+    """A range that is open."""
     def provenance(self, stream: Any) -> Any:
         """Where the range's traces in a stream come from, a row a trace."""
     def write_shard(self, stream: Any, shard: Any, folder: Any, cancel: Any) -> Any:
@@ -247,6 +249,8 @@ class Scanner:
         """The row format."""
     def measure(self, block: Any) -> Any:
         """Traces, tokens and stored bytes that a block would give, nothing written."""
+    def release_memory(self) -> Any:
+        """Drops caches and memory that only scanning needs."""
     def scan(self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any) -> Any:
         """Scans a block into `<folder>/<number>.ids` and `.index`; returns its header."""
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
+from octomed.pipeline.read import _as_bytes
 from octomed.recipe.formats import load_preset, preset_names
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
@@ -218,3 +219,33 @@ def test_images_stop_the_run():
     rows = [{"q": "", "r": "", "image": None}, {"q": "", "r": "", "image": {"bytes": b"\xff", "path": None}}]
     with pytest.raises(RecipeError, match=r"not supported yet: column `image` .* row 1 of the file"):
         from_parquet(mapping, rows)
+
+
+TEXTS = [
+    (pa.string(), ["a", None, "ü"]),
+    (pa.large_string(), ["a", None, ""]),
+    (pa.list_(pa.string()), [["a", None], None, []]),
+    (pa.large_list(pa.large_string()), [["a"], None, []]),
+    (pa.list_(pa.string(), 2), [["a", "b"], None, ["c", "d"]]),
+    (pa.struct({"x": pa.string(), "y": pa.list_(pa.string())}), [{"x": "a", "y": ["b"]}, None, {"x": None}]),
+    (pa.list_(pa.struct([pa.field("role", pa.string(), nullable=False)])), [[{"role": "u"}], [], None]),
+    (pa.dictionary(pa.int32(), pa.string()), ["a", "b", None]),
+    (pa.map_(pa.string(), pa.string()), [[("a", "b")], None, []]),
+    (pa.int64(), [1, None, 2]),
+    (pa.null(), [None] * 3),
+]
+
+
+@pytest.mark.parametrize(("kind", "values"), TEXTS, ids=[str(kind) for kind, _ in TEXTS])
+@pytest.mark.parametrize("begin", [0, 1])
+def test_texts_viewed_as_bytes_are_texts_cast_to_bytes(kind, values, begin):
+    column = pa.array(values, kind).slice(begin)
+    batch = pa.RecordBatch.from_arrays([column], schema=pa.schema([pa.field("column", kind)]))
+    viewed = _as_bytes(batch)
+    viewed.validate(full=True)
+    assert viewed.equals(batch.cast(viewed.schema))
+
+
+def test_a_text_that_is_not_utf8_is_viewed_all_the_same():
+    broken = pa.array([b"\xff"]).view(pa.string())
+    assert _as_bytes(pa.record_batch({"column": broken})).column(0).to_pylist() == [b"\xff"]

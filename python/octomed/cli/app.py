@@ -60,7 +60,7 @@ def _root(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit.
+    """Run the command line and end the process.
 
     Parameters
     ----------
@@ -69,14 +69,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # What loads is kept; looking for garbage in it again and again takes longer than some verbs do.
     gc.set_threshold(1 << 18)
+    # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = run(arguments)
     _leave_quietly()
-    if code == Interrupted.exit_code:
-        # Python would wait for threads inside a long call. What they write appears by rename: this is no
-        # worse than `kill -9`, after which a run goes on as well.
-        os._exit(code)
-    sys.exit(code)
+    # All files are closed and in their places. Python would take apart what the system frees at once, and
+    # after Ctrl-C wait for threads inside a long call: what they write appears by rename, so that this is no
+    # worse than `kill -9`, after which a run goes on as well.
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -59,7 +59,9 @@ class Executor:
         """Queue calls that submit others themselves, on so many threads of their own."""
         pool = ThreadPoolExecutor(threads, thread_name_prefix="octomed-beside")
         self._pools.append(pool)
-        return [self._submit_to(pool, call) for call in calls]
+        futures = [self._submit_to(pool, call) for call in calls]
+        pool.shutdown(wait=False)  # threads that end leave no memory that only they could give back
+        return futures
 
     def _submit_to(
         self,

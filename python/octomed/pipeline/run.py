@@ -20,10 +20,9 @@ from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     RUN_FILE,
     seconds_since,
+    write_all,
     write_indexes,
-    write_rejects,
     write_run_file,
-    write_shards,
 )
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -142,8 +141,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
-    written = write_shards(layout, manifest, threads, progress)
-    write_rejects(layout, planned, manifest)
+    written = write_all(layout, planned, manifest, threads, progress)
     write_indexes(manifest)
     seconds["write"] = seconds_since(begin)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.executor import results
@@ -72,9 +74,17 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress):
             standing[done.task.key] = done
+        _release_memory(plan)
     scanned = [standing[task.key] for _, task in plan.tasks()]
     _refuse_too_many_unreadable(plan, scanned)
     return scanned
+
+
+def _release_memory(plan: Plan) -> None:
+    """Give back what only a scan needs: the write pass then gets memory that was in use a moment ago."""
+    for source in plan.sources:
+        source.scanner.release_memory()
+    pa.default_memory_pool().release_unused()
 
 
 def _scan_missing(

@@ -31,11 +31,13 @@ RUN_FILE = "octomed.json"
 """Written last: an output with this file is complete."""
 
 
-def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor, progress: Progress) -> int:
-    """Write the shards that do not stand, and each range's provenance; return how many shards were written.
+def write_all(
+    layout: _octomed.Layout, plan: Plan, manifest: Manifest, threads: Executor, progress: Progress
+) -> int:
+    """Write the shards that do not stand and all tables; return how many shards were written.
 
-    At most two ranges are in memory: the one whose shards are encoded, and beside it the next one being read
-    or the last shards of the one before.
+    At most two ranges are open: the one whose shards are encoded, and beside it the next one, being read
+    ahead, or the last shards of the one before.
     """
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
     manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
@@ -46,6 +48,7 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
     ]
     progress.stage("write", layout.bytes_of(todo), None)
     ranges = _OpenRanges(layout, todo, threads)
+    rejects = threads.submit(write_rejects, layout, plan, manifest)
     for number in todo:
         write = _RangeWrite(layout, number, ranges.next(), manifest, threads.cancel, progress)
         for stream, shard in missing[number]:
@@ -54,6 +57,7 @@ def write_shards(layout: _octomed.Layout, manifest: Manifest, threads: Executor,
             ranges.submit(write.provenance, stream)
         manifest.write()
     ranges.finish()
+    threads.wait(rejects)
     return sum(map(len, missing.values()))
 
 

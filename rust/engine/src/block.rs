@@ -1,7 +1,7 @@
 //! One block of the working store while it is made: traces in reading order, sorted when written.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{ErrorKind, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,8 +53,8 @@ pub struct BlockWriter<'a> {
 }
 
 impl<'a> BlockWriter<'a> {
-    /// An empty block for the rows of `block`.
-    pub fn new(block: &Block, place: BlockPlace<'a>) -> Self {
+    /// An empty block for the rows of `block`, in the memory of one before.
+    pub fn new(block: &Block, place: BlockPlace<'a>, mut arena: Vec<u8>) -> Self {
         let header = Header {
             version: SCAN_VERSION,
             source: place.source.to_owned(),
@@ -65,9 +65,9 @@ impl<'a> BlockWriter<'a> {
             source_bytes: block.source_bytes(),
             ..Header::default()
         };
-        // Half the source's bytes: two for a token of about four.
-        let mut arena = Vec::new();
-        octomed_memory::reserve(&mut arena, block.source_bytes() as usize / 2);
+        // More than half the source's bytes: two for a token of about four, prompts again with each response.
+        arena.clear();
+        octomed_memory::reserve(&mut arena, block.source_bytes() as usize / 8 * 5);
         Self {
             place,
             header,
@@ -140,16 +140,17 @@ impl<'a> BlockWriter<'a> {
         Ok(())
     }
 
-    /// The header alone.
-    pub fn into_header(self) -> Header {
-        self.header
+    /// The header alone, and the memory for another block.
+    pub fn into_header(self) -> (Header, Vec<u8>) {
+        (self.header, self.arena)
     }
 
-    /// Sorts the block by shuffle key and writes it: the ids first, the index last.
+    /// Sorts the block by shuffle key and writes it: the ids first, the index last. Gives its memory back for
+    /// another block.
     ///
     /// # Errors
     /// When a file cannot be written; no half file is left.
-    pub fn finish(self, directory: &Path) -> Result<Header, EngineError> {
+    pub fn finish(self, directory: &Path) -> Result<(Header, Vec<u8>), EngineError> {
         let order = self.order();
         let stem = directory.join(self.place.number.to_string());
         let ids = Temporary::beside(&stem.with_extension("ids"));
@@ -159,12 +160,13 @@ impl<'a> BlockWriter<'a> {
             header,
             traces,
             refusals,
+            arena,
             ..
         } = self;
         write_index(&index.path, &header, reorder(traces, &order), refusals)?;
         ids.rename()?;
         index.rename()?;
-        Ok(header)
+        Ok((header, arena))
     }
 
     fn order(&self) -> Vec<u32> {
@@ -182,16 +184,38 @@ impl<'a> BlockWriter<'a> {
     }
 
     fn write_ids(&self, path: &Path, order: &[u32]) -> Result<(), EngineError> {
-        let file = File::create(path).map_err(EngineError::file("write", path))?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
-        for &row in order {
-            let start = self.starts[row as usize];
-            let bytes = &self.arena[start..start + self.traces.stored[row as usize] as usize];
-            file.write_all(bytes)
-                .map_err(EngineError::file("write", path))?;
-        }
-        file.flush().map_err(EngineError::file("write", path))
+        let write = || {
+            let mut file = File::create(path)?;
+            let stored = |&row: &u32| {
+                let start = self.starts[row as usize];
+                IoSlice::new(&self.arena[start..start + self.traces.stored[row as usize] as usize])
+            };
+            for rows in order.chunks(SLICES_A_WRITE) {
+                let mut slices: Vec<IoSlice<'_>> = rows.iter().map(stored).collect();
+                write_slices(&mut file, &mut slices)?;
+            }
+            Ok(())
+        };
+        write().map_err(EngineError::file("write", path))
     }
+}
+
+/// As many as the system takes at once.
+const SLICES_A_WRITE: usize = 1024;
+
+/// Writes all of the slices, from where they lie.
+fn write_slices(file: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> std::io::Result<()> {
+    // Empty slices alone would look like a file that takes no more.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn reorder(columns: TraceColumns, order: &[u32]) -> TraceColumns {
@@ -243,5 +267,61 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         // After a rename there is nothing left to remove.
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Takes a few bytes at a time, as a disk that fills up or a signal make a file do.
+    struct Reluctant {
+        taken: Vec<u8>,
+        room: usize,
+        interrupt: bool,
+    }
+
+    impl Write for Reluctant {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.interrupt = !self.interrupt;
+            if self.interrupt {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let taken = bytes.len().min(7).min(self.room - self.taken.len());
+            self.taken.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(parts: &[&[u8]], room: usize) -> std::io::Result<Vec<u8>> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let (taken, interrupt) = (Vec::new(), false);
+        let mut file = Reluctant {
+            taken,
+            room,
+            interrupt,
+        };
+        write_slices(&mut file, &mut slices)?;
+        Ok(file.taken)
+    }
+
+    #[test]
+    fn slices_are_written_whole_and_in_order() {
+        let long = [b'x'; 100];
+        let parts: [&[u8]; 6] = [b"", b"ab", b"", &long, b"c", b""];
+        assert_eq!(written(&parts, 1000).unwrap(), parts.concat());
+        assert_eq!(written(&[b"", b""], 0).unwrap(), b"");
+        assert_eq!(written(&[], 0).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_that_takes_no_more_is_an_error() {
+        let error = written(&[b"abc", b"def"], 4).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
     }
 }

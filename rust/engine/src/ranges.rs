@@ -4,8 +4,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::select::Loaded;
 
-/// Tokens of the smallest and the largest range. A range's runs are held in memory while it is
-/// written, at about two bytes a token.
+/// Tokens of the smallest and the largest range. A range's runs should stay in the page cache while it
+/// is written, at about two bytes a token.
 const SMALLEST: u64 = 75_000_000;
 const LARGEST: u64 = 150_000_000;
 /// With more blocks ranges grow, so that a run in one block stays a long read.

@@ -52,55 +52,59 @@ impl PackShape {
     }
 }
 
-/// The content of a pack while it is put together; one value serves every pack of a worker.
+/// The content of a pack while it is put together, but for ids and spans, which the working store holds; one
+/// value serves every pack of a worker.
 #[derive(Debug, Default)]
 pub struct PackRow {
-    /// Token ids of all traces, one after another.
-    pub ids: Vec<u32>,
     lengths: Vec<u32>,
-    spans: Vec<u32>,
     trace_ids: Vec<u8>,
+    tokens: u64,
+    spans: u64,
+}
+
+/// Where the ids and the spans of a pack's first trace begin in the raw shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RowPlace {
+    /// Byte of the first id.
+    pub ids: usize,
+    /// Byte of the first span.
+    pub spans: usize,
 }
 
 impl PackRow {
     /// Empties the value and keeps its memory.
     pub fn clear(&mut self) {
-        self.ids.clear();
         self.lengths.clear();
-        self.spans.clear();
         self.trace_ids.clear();
+        (self.tokens, self.spans) = (0, 0);
     }
 
-    /// Notes a trace whose ids begin at `start` of [`Self::ids`] and end at its end; `spans` are pairs
-    /// of little-endian `u32` from the trace's first token.
-    pub fn trace(&mut self, trace_id: u64, start: usize, spans: &[u8]) {
-        self.lengths.push((self.ids.len() - start) as u32);
+    /// Notes a trace.
+    pub fn trace(&mut self, trace_id: u64, tokens: u32, spans: u32) {
+        self.lengths.push(tokens);
         self.trace_ids.extend_from_slice(&trace_id.to_le_bytes());
-        let edges = spans
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|edge| u32::from_le_bytes(*edge));
-        self.spans.extend(edges.map(|edge| edge + start as u32));
+        self.tokens += u64::from(tokens);
+        self.spans += u64::from(spans);
     }
 
-    /// Appends the pack to a shard.
+    /// Appends the pack to a shard, with room for its ids and spans.
     ///
     /// # Errors
     /// When the shard passes 4 GiB.
-    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<(), MdsError> {
+    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<RowPlace, MdsError> {
         let shape = PackShape {
             traces: self.lengths.len() as u64,
-            tokens: self.ids.len() as u64,
-            spans: self.spans.len() as u64 / 2,
+            tokens: self.tokens,
+            spans: self.spans,
         };
         shape.with_cells(|cells| {
             let mut row = shard.row(cells)?;
-            row.append_u32(&self.ids)?;
+            let ids = row.leave(4 * self.tokens as usize)?;
             row.append_u32(&self.lengths)?;
-            row.append_u32(&self.spans)?;
+            let spans = row.leave(8 * self.spans as usize)?;
             row.append(&self.trace_ids)?;
-            row.finish()
+            row.finish()?;
+            Ok(RowPlace { ids, spans })
         })
     }
 }

@@ -1,8 +1,9 @@
-//! The runs of a range: what each block holds of it, read once into memory.
+//! The runs of a range: what each block holds of it, and how its traces get from there into a raw shard.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_curate::Place;
@@ -15,113 +16,162 @@ use crate::select::{Loaded, Selection};
 /// One block's part of a range.
 struct Run {
     rows: Range<usize>,
-    /// Where each row begins in the range's bytes; one more than rows.
-    starts: Vec<usize>,
+    /// Where its bytes begin in the block's ids.
+    start: u64,
 }
 
-/// The stored bytes of every trace of a range.
+/// Where every trace of a range lies in the working store.
 pub struct Runs {
     /// A value a block.
     runs: Vec<Run>,
-    bytes: Vec<u8>,
+}
+
+/// A trace that a raw shard has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    /// Where it is from.
+    pub place: Place,
+    /// Byte of the shard of its first id.
+    pub ids: usize,
+    /// Byte of the shard of its first span.
+    pub spans: usize,
+    /// Tokens of its pack before it, which its spans count.
+    pub offset: u32,
 }
 
 impl Runs {
-    /// Reads range `range` of every block, one long read each.
+    /// Finds range `range` in every block, and has the system read it ahead: one long read a block, whose bytes
+    /// wait in the page cache, where those of a store that was just written are anyhow.
     ///
     /// # Errors
     /// When a block cannot be read, or `cancel` is set.
-    pub fn read(
+    pub fn find(
         selection: &Selection,
         range: usize,
         cancel: &AtomicBool,
     ) -> Result<Self, EngineError> {
-        let mut end = 0;
-        let blocks = &selection.blocks;
-        let runs: Vec<Run> = blocks
-            .iter()
-            .map(|block| {
-                let rows = selection.key_space.rows(&block.shuffle_key, range);
-                let run = Run::new(block, rows, end);
-                end = run.bytes().end;
-                run
-            })
-            .collect();
-        let mut bytes = Vec::new();
-        octomed_memory::reserve(&mut bytes, end);
-        for (block, run) in blocks.iter().zip(&runs) {
+        let find = |block: &Loaded| {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            run.read(block, &mut bytes)?;
-        }
-        Ok(Self { runs, bytes })
+            let rows = selection.key_space.rows(&block.shuffle_key, range);
+            let run = Run {
+                start: bytes(&block.stored[..rows.start]),
+                rows,
+            };
+            run.read_ahead(block)?;
+            Ok(run)
+        };
+        let runs = selection.blocks.iter().map(find);
+        Ok(Self {
+            runs: runs.collect::<Result<_, _>>()?,
+        })
     }
 
-    /// Appends a trace's ids to `out` and returns its spans' bytes, pairs of little-endian `u32`.
+    /// Reads traces into a raw shard, block by block and forwards, straight to where they stay.
     ///
     /// # Errors
-    /// When the block is damaged.
-    pub fn unpack<'a>(
-        &'a self,
+    /// When a block cannot be read or is damaged, or `cancel` is set.
+    pub fn fill(
+        &self,
         selection: &Selection,
-        place: Place,
-        out: &mut Vec<u32>,
-    ) -> Result<&'a [u8], EngineError> {
-        let block = &selection.blocks[place.block as usize];
-        let run = &self.runs[place.block as usize];
-        let row = place.row as usize;
-        let at = row - run.rows.start;
-        let stored = &self.bytes[run.starts[at]..run.starts[at + 1]];
-        let damaged = |what| EngineError::damaged(&block.path.with_extension("ids"), what);
-        if checksum(stored) != block.checksum[row] {
-            return Err(damaged("a trace's bytes are not those written"));
+        mut wanted: Vec<Wanted>,
+        shard: &mut [u8],
+        cancel: &AtomicBool,
+    ) -> Result<(), EngineError> {
+        wanted.sort_unstable();
+        let mut stored = Vec::new();
+        for traces in wanted.chunk_by(|one, next| one.place.block == next.place.block) {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(EngineError::Cancelled);
+            }
+            let number = traces[0].place.block as usize;
+            let source = Source::open(&selection.blocks[number])?;
+            let run = &self.runs[number];
+            let (mut row, mut offset) = (run.rows.start, run.start);
+            for trace in traces {
+                let at = trace.place.row as usize;
+                offset += bytes(&source.block.stored[row..at]);
+                row = at;
+                source.read(at, offset, &mut stored)?;
+                source.place(at, &stored, trace, shard)?;
+            }
         }
-        let spans = 8 * block.spans[row] as usize;
-        let (spans, ids) = stored
-            .split_at_checked(spans)
-            .ok_or_else(|| damaged("a trace's spans are cut"))?;
-        if unpack_ids(ids, out) != Some(block.tokens[row] as usize) {
-            return Err(damaged("a trace has another length than its index says"));
-        }
-        Ok(spans)
+        Ok(())
     }
 }
 
 impl Run {
-    /// The rows of a block, whose bytes begin at `start` of the range's.
-    fn new(block: &Loaded, rows: Range<usize>, start: usize) -> Self {
-        let mut end = start;
-        let ends = block.stored[rows.clone()].iter().map(|&bytes| {
-            end += bytes as usize;
-            end
-        });
-        let starts = std::iter::once(start).chain(ends).collect();
-        Self { rows, starts }
-    }
-
-    /// Where its bytes lie among the range's.
-    fn bytes(&self) -> Range<usize> {
-        self.starts[0]..self.starts[self.rows.len()]
-    }
-
-    /// Appends its bytes, which one long read gives.
-    fn read(&self, block: &Loaded, bytes: &mut Vec<u8>) -> Result<(), EngineError> {
-        let wanted = self.bytes().len() as u64;
-        if wanted == 0 {
-            return Ok(());
-        }
-        let before = block.stored[..self.rows.start].iter();
-        let offset = before.map(|&bytes| u64::from(bytes)).sum();
-        let path = block.path.with_extension("ids");
-        let mut file = File::open(&path).map_err(EngineError::file("read", &path))?;
-        let read = file
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| file.take(wanted).read_to_end(bytes))
-            .map_err(EngineError::file("read", &path))?;
-        if read as u64 != wanted {
-            return Err(EngineError::damaged(&path, "its end is missing"));
+    fn read_ahead(&self, block: &Loaded) -> Result<(), EngineError> {
+        let length = bytes(&block.stored[self.rows.clone()]);
+        if length > 0 {
+            octomed_memory::read_ahead(&open(block)?.1, self.start, length);
         }
         Ok(())
     }
+}
+
+/// A block's ids, open.
+struct Source<'a> {
+    block: &'a Loaded,
+    path: PathBuf,
+    file: File,
+}
+
+impl<'a> Source<'a> {
+    fn open(block: &'a Loaded) -> Result<Self, EngineError> {
+        let (path, file) = open(block)?;
+        Ok(Self { block, path, file })
+    }
+
+    /// Reads the trace of row `row`, which begins at `offset`.
+    fn read(&self, row: usize, offset: u64, stored: &mut Vec<u8>) -> Result<(), EngineError> {
+        stored.resize(self.block.stored[row] as usize, 0);
+        let read = self.file.read_exact_at(stored, offset);
+        read.map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => self.damaged("its end is missing"),
+            _ => EngineError::file("read", &self.path)(error),
+        })
+    }
+
+    /// Writes a trace's ids and spans to the shard.
+    fn place(
+        &self,
+        row: usize,
+        stored: &[u8],
+        trace: &Wanted,
+        shard: &mut [u8],
+    ) -> Result<(), EngineError> {
+        if checksum(stored) != self.block.checksum[row] {
+            return Err(self.damaged("a trace's bytes are not those written"));
+        }
+        let spans = 8 * self.block.spans[row] as usize;
+        let (spans, ids) = stored
+            .split_at_checked(spans)
+            .ok_or_else(|| self.damaged("a trace's spans are cut"))?;
+        let edges = spans.as_chunks::<4>().0.iter();
+        let places = shard[trace.spans..].as_chunks_mut::<4>().0.iter_mut();
+        for (edge, place) in edges.zip(places) {
+            *place = (u32::from_le_bytes(*edge) + trace.offset).to_le_bytes();
+        }
+        let tokens = self.block.tokens[row] as usize;
+        if unpack_ids(ids, &mut shard[trace.ids..trace.ids + 4 * tokens]) {
+            return Ok(());
+        }
+        Err(self.damaged("a trace has another length than its index says"))
+    }
+
+    fn damaged(&self, what: &str) -> EngineError {
+        EngineError::damaged(&self.path, what)
+    }
+}
+
+fn open(block: &Loaded) -> Result<(PathBuf, File), EngineError> {
+    let path = block.path.with_extension("ids");
+    let file = File::open(&path).map_err(EngineError::file("read", &path))?;
+    Ok((path, file))
+}
+
+fn bytes(stored: &[u32]) -> u64 {
+    stored.iter().map(|&bytes| u64::from(bytes)).sum()
 }

@@ -27,7 +27,7 @@ pub struct Scanner {
     tokenizer: Arc<Tokenizer>,
     system: Option<String>,
     supervise: Supervise,
-    /// Scratch of workers at rest: their word caches stay warm from block to block.
+    /// Scratch of workers at rest: their word caches stay warm from block to block, their memory touched.
     idle: Mutex<Vec<Scratch>>,
 }
 
@@ -50,6 +50,8 @@ struct Scratch {
     ids: Vec<u32>,
     spans: Vec<[u32; 2]>,
     edges: Vec<u8>,
+    /// Memory of the last block that was written.
+    arena: Vec<u8>,
 }
 
 impl Scanner {
@@ -99,7 +101,12 @@ impl Scanner {
         directory: &Path,
         cancel: &AtomicBool,
     ) -> Result<Header, EngineError> {
-        self.collect(block, place, cancel)?.finish(directory)
+        let mut scratch = self.borrow_scratch();
+        let writer = self.collect(block, place, &mut scratch, cancel)?;
+        let (header, arena) = writer.finish(directory)?;
+        scratch.arena = arena;
+        self.give_back(scratch);
+        Ok(header)
     }
 
     /// The header that a scan of the block would write, nothing written.
@@ -112,23 +119,28 @@ impl Scanner {
             file: "",
             number: 0,
         };
-        Ok(self
-            .collect(block, place, &AtomicBool::new(false))?
-            .into_header())
+        let mut scratch = self.borrow_scratch();
+        let never = AtomicBool::new(false);
+        let writer = self.collect(block, place, &mut scratch, &never)?;
+        let (header, arena) = writer.into_header();
+        scratch.arena = arena;
+        self.give_back(scratch);
+        Ok(header)
     }
 
     fn collect<'a>(
         &self,
         block: &Block,
         place: BlockPlace<'a>,
+        scratch: &mut Scratch,
         cancel: &AtomicBool,
     ) -> Result<BlockWriter<'a>, EngineError> {
-        let mut scratch = self.borrow_scratch();
+        let arena = std::mem::take(&mut scratch.arena);
         let mut pass = Pass {
             scanner: self,
             hasher: IdentityHasher::new(place.source, place.file),
-            scratch: &mut scratch,
-            writer: BlockWriter::new(block, place),
+            scratch,
+            writer: BlockWriter::new(block, place, arena),
         };
         block.for_each(&self.mapping, |finding| {
             if cancel.load(Ordering::Relaxed) {
@@ -147,12 +159,7 @@ impl Scanner {
                 }
             }
         })?;
-        let writer = pass.writer;
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(scratch);
-        Ok(writer)
+        Ok(pass.writer)
     }
 
     /// Renders and encodes one row's traces without storing them, for `inspect` and `plan`.
@@ -175,11 +182,21 @@ impl Scanner {
             );
             Ok(())
         })?;
+        self.give_back(scratch);
+        Ok(())
+    }
+
+    /// Drops the scratch of workers at rest, once nothing is left to scan.
+    pub fn release_memory(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        *idle = Vec::new();
+    }
+
+    fn give_back(&self, scratch: Scratch) {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(scratch);
-        Ok(())
     }
 
     fn borrow_scratch(&self) -> Scratch {
@@ -196,6 +213,7 @@ impl Scanner {
             ids: Vec::new(),
             spans: Vec::new(),
             edges: Vec::new(),
+            arena: Vec::new(),
         })
     }
 
@@ -270,10 +288,16 @@ impl Scanner {
         if response.response.trim().is_empty() {
             return Ok(scratch.without_tokens(Verdict::EmptyResponse));
         }
-        let mut text = std::mem::take(&mut scratch.response);
+        let mut joined = std::mem::take(&mut scratch.response);
         let prompt = std::mem::take(&mut scratch.prompt);
-        text.clear();
-        join_reasoning(response.reasoning.as_deref(), &response.response, &mut text);
+        let text = match &response.reasoning {
+            None => &*response.response, // what there is nothing to join with needs no copy
+            Some(reasoning) => {
+                joined.clear();
+                join_reasoning(Some(reasoning), &response.response, &mut joined);
+                &joined
+            }
+        };
         let asked = [
             Message {
                 role: "user",
@@ -281,7 +305,7 @@ impl Scanner {
             },
             Message {
                 role: "assistant",
-                content: &text,
+                content: text,
             },
         ];
         let seen = match system {
@@ -301,7 +325,7 @@ impl Scanner {
                 )
             }
         };
-        (scratch.response, scratch.prompt) = (text, prompt);
+        (scratch.response, scratch.prompt) = (joined, prompt);
         seen
     }
 

@@ -140,6 +140,8 @@ fn write_all(layout: &Arc<Layout>, output: &Path) -> Vec<(String, u64, u64, u64,
         for number in 0..layout.order.len() {
             let range = OpenRange::open(layout, number, &never).unwrap();
             let part = &layout.parts[number][stream];
+            assert_eq!(part.shard_bytes.len(), part.shards.len());
+            assert_eq!(part.shard_bytes.iter().sum::<u64>(), part.bytes);
             let mut bytes = 0;
             for shard in (part.first_shard..).take(part.shards.len()) {
                 let info = range.write_shard(stream, shard, &folder, &never).unwrap();
@@ -312,6 +314,44 @@ fn a_damaged_block_is_named() {
         "{refused}"
     );
     assert!(refused.hint().unwrap().contains("scanned anew"));
+}
+
+#[test]
+fn what_is_damaged_after_selection_is_never_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |tokens, hash| Made {
+        tokens,
+        hash,
+        trace_id: hash,
+    };
+    let layout = lay_out(folder.path(), &[vec![made(9, 1), made(7, 2)]], 1);
+    let path = folder.path().join("0.ids");
+    let bytes = std::fs::read(&path).unwrap();
+    let never = AtomicBool::new(false);
+    let write = |name: &str| {
+        let output = folder.path().join(name);
+        std::fs::create_dir_all(&output).unwrap();
+        let range = OpenRange::open(&layout, 0, &never).unwrap();
+        range.write_shard(1, 0, &output, &never)
+    };
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 4;
+        std::fs::write(&path, changed).unwrap();
+        let refused = write("changed").unwrap_err().to_string();
+        assert!(
+            refused.contains("0.ids` is damaged: a trace's bytes are not those written"),
+            "byte {at}: {refused}"
+        );
+    }
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let refused = write("cut").unwrap_err().to_string();
+    assert!(
+        refused.contains("0.ids` is damaged: its end is missing"),
+        "{refused}"
+    );
+    std::fs::write(&path, &bytes).unwrap();
+    assert_eq!(write("whole").unwrap().samples, 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! WRITE: shards whose names, rows and sizes the layout has fixed, range by range.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -10,7 +10,7 @@ use octomed_mds::{Finisher, Schema, ShardBuilder, ShardInfo, cut, shard_basename
 use crate::error::EngineError;
 use crate::layout::{RangePacks, pack_range, shapes};
 use crate::row::{COLUMNS, PackRow};
-use crate::runs::Runs;
+use crate::runs::{Runs, Wanted};
 use crate::select::{Selection, in_parallel};
 use crate::tables::{StreamPlace, provenance};
 
@@ -37,6 +37,8 @@ pub struct StreamPart {
     pub first_shard: u32,
     /// Packs of each shard.
     pub shards: Vec<u32>,
+    /// Raw bytes of each shard's rows.
+    pub shard_bytes: Vec<u64>,
     /// Traces in the range's packs.
     pub traces: u64,
     /// Tokens in the range's packs.
@@ -154,9 +156,12 @@ fn part(
         .map(|shape| shape.row_bytes(schema))
         .collect::<Result<_, _>>()?;
     let shards = cut(schema, sizes.iter().copied())?;
+    let mut left = sizes.iter();
+    let bytes = |&packs: &usize| left.by_ref().take(packs).sum();
     Ok(StreamPart {
         first_pack: 0,
         first_shard: 0,
+        shard_bytes: shards.iter().map(bytes).collect(),
         shards: shards.into_iter().map(|packs| packs as u32).collect(),
         traces: shapes.iter().map(|shape| shape.traces).sum(),
         tokens: shapes.iter().map(|shape| shape.tokens).sum(),
@@ -180,7 +185,7 @@ fn number_shards(parts: &mut [Vec<StreamPart>]) {
     }
 }
 
-/// A range in memory, ready to be written.
+/// A range whose packs are known and whose runs are found, ready to be written.
 pub struct OpenRange {
     layout: Arc<Layout>,
     number: usize,
@@ -189,7 +194,7 @@ pub struct OpenRange {
 }
 
 impl OpenRange {
-    /// Reads the range that is written as number `number`.
+    /// Opens the range that is written as number `number`.
     ///
     /// # Errors
     /// When a block cannot be read, or `cancel` is set.
@@ -200,7 +205,7 @@ impl OpenRange {
     ) -> Result<Self, EngineError> {
         let range = layout.order[number];
         let packs = pack_range(&layout.selection, range)?;
-        let runs = Runs::read(&layout.selection, range, cancel)?;
+        let runs = Runs::find(&layout.selection, range, cancel)?;
         Ok(Self {
             layout: Arc::clone(layout),
             number,
@@ -254,22 +259,48 @@ impl OpenRange {
         let mut shard = ShardBuilder::reuse(schema, packs.len(), buffer);
         let most = schema.size_limit().unwrap_or(u64::MAX);
         shard.reserve(most.min(part.bytes) as usize);
+        let wanted = self.push_rows(stream, packs, &mut shard)?;
+        let mut raw = shard.finish();
+        self.runs.fill(selection, wanted, &mut raw, cancel)?;
+        Ok(raw)
+    }
+
+    /// Appends packs but for what the working store holds, and returns where that belongs.
+    fn push_rows(
+        &self,
+        stream: usize,
+        packs: std::ops::Range<usize>,
+        shard: &mut ShardBuilder,
+    ) -> Result<Vec<Wanted>, EngineError> {
+        let mut wanted = Vec::new();
         let mut row = PackRow::default();
         for pack in packs {
-            if cancel.load(Ordering::Relaxed) {
-                return Err(EngineError::Cancelled);
-            }
             row.clear();
+            let first = wanted.len();
+            let (mut tokens, mut spans) = (0, 0);
             for &entry in self.packs.streams[stream].pack(pack) {
                 let place = self.packs.places[entry as usize];
-                let start = row.ids.len();
-                let spans = self.runs.unpack(selection, place, &mut row.ids)?;
-                let trace_id = selection.blocks[place.block as usize].trace_id[place.row as usize];
-                row.trace(trace_id, start, spans);
+                let (block, at) = (
+                    &self.layout.selection.blocks[place.block as usize],
+                    place.row,
+                );
+                let at = at as usize;
+                wanted.push(Wanted {
+                    place,
+                    ids: 4 * tokens as usize,
+                    spans: 8 * spans as usize,
+                    offset: tokens,
+                });
+                row.trace(block.trace_id[at], block.tokens[at], block.spans[at]);
+                (tokens, spans) = (tokens + block.tokens[at], spans + block.spans[at]);
             }
-            row.push_to(&mut shard)?;
+            let place = row.push_to(shard)?;
+            for trace in &mut wanted[first..] {
+                trace.ids += place.ids;
+                trace.spans += place.spans;
+            }
         }
-        Ok(shard.finish())
+        Ok(wanted)
     }
 
     /// Where the range's traces in a stream come from.

@@ -131,6 +131,9 @@ impl ShardBuilder {
     /// Moves the rows to behind a head of the true number of rows.
     fn place_rows(&mut self) {
         let head = usize::try_from(self.schema.head_size(self.ends.len())).unwrap_or_default();
+        if head == self.head {
+            return;
+        }
         let end = self.buffer.len();
         let rows = end - self.head;
         if head > self.head {
@@ -171,6 +174,23 @@ impl Row<'_> {
             buffer.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
         }
         self.advance(bytes as u64)
+    }
+
+    /// Leaves room for `bytes` of the column that is not yet full, zeros until the caller fills them.
+    ///
+    /// Returns where they begin in the raw shard, which holds if the shard gets as many rows as it was made for.
+    ///
+    /// # Errors
+    /// [`MdsError::ValueSize`] if the column was announced smaller.
+    pub fn leave(&mut self, bytes: usize) -> Result<usize, MdsError> {
+        if bytes as u64 > self.missing {
+            return Err(self.wrong_size(bytes as u64));
+        }
+        let buffer = &mut self.builder.buffer;
+        let start = buffer.len();
+        buffer.resize(start + bytes, 0);
+        self.advance(bytes as u64)?;
+        Ok(start)
     }
 
     /// Ends the row.

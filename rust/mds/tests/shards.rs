@@ -173,6 +173,40 @@ proptest! {
     }
 
     #[test]
+    fn room_that_is_left_and_filled_later_makes_the_same_shard(
+        packs in prop::collection::vec(pack(), 1..5),
+    ) {
+        let schema = schema(None);
+        let mut builder = ShardBuilder::new(&schema, packs.len());
+        let mut rooms = Vec::new();
+        for pack in &packs {
+            let ids = [pack.ids.len() as u64];
+            let spans = [pack.spans.len() as u64, 2];
+            let cells = [
+                Cell::Array(Dtype::Uint32, &ids),
+                Cell::Bytes(pack.images.len() as u64),
+                Cell::Array(Dtype::Uint32, &spans),
+                Cell::Bytes(8),
+            ];
+            let mut row = builder.row(&cells).unwrap();
+            prop_assert!(row.leave(4 * pack.ids.len() + 1).is_err());
+            let room = row.leave(4 * pack.ids.len()).unwrap();
+            rooms.push((room, pack.ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>()));
+            row.append(&pack.images).unwrap();
+            let room = row.leave(8 * pack.spans.len()).unwrap();
+            rooms.push((room, pack.spans.iter().flatten().flat_map(|edge| edge.to_le_bytes()).collect()));
+            row.append(&pack.weight.to_le_bytes()).unwrap();
+            row.finish().unwrap();
+        }
+        let mut raw = builder.finish();
+        for (room, bytes) in rooms {
+            prop_assert!(raw[room..room + bytes.len()].iter().all(|byte| *byte == 0));
+            raw[room..room + bytes.len()].copy_from_slice(&bytes);
+        }
+        prop_assert_eq!(raw, slow_shard(&schema, &packs));
+    }
+
+    #[test]
     fn shards_are_cut_by_the_rule(
         sizes in prop::collection::vec(0_u64..400, 0..60),
         limit in prop::option::of(1_u64..1_500),

@@ -1,5 +1,6 @@
 //! Large memory that is about to be written, in huge pages where the system gives them: a page of 4 KiB
-//! costs a fault when it is first touched, and filling one is often dearer than copying into it.
+//! costs a fault when it is first touched, and filling one is often dearer than copying into it. And files that
+//! are about to be read.
 
 mod table;
 
@@ -36,6 +37,21 @@ fn advise(memory: *mut u8, bytes: usize) {
                 );
             }
         }
+    }
+}
+
+/// Asks the system to read a part of a file ahead, as one long read; it comes into the page cache, without waiting.
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(unused_variables, reason = "no such advice")
+)]
+pub fn read_ahead(file: &std::fs::File, start: u64, length: u64) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+        let [start, length] = [start, length].map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        // SAFETY: advice about a file that is open, which changes no content; its failure does not matter.
+        unsafe { libc::posix_fadvise(file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
     }
 }
 

@@ -168,6 +168,12 @@ impl Scanner {
         header_to_python(py, &header)
     }
 
+    /// Drops caches and memory that only scanning needs.
+    #[pyo3(signature = ())]
+    fn release_memory(&self, py: Python<'_>) {
+        py.detach(|| self.scanner.release_memory());
+    }
+
     /// Traces, tokens and stored bytes that a block would give, nothing written.
     #[pyo3(signature = (block))]
     fn measure<'py>(&self, py: Python<'py>, block: &Block) -> PyResult<Bound<'py, PyAny>> {

@@ -1,5 +1,6 @@
 //! Bindings of `octomed-engine`: selection, layout, and the writing of ranges.
 
+use std::cmp::Reverse;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -129,20 +130,19 @@ impl Layout {
             .collect()
     }
 
-    /// Stream and number of every shard of range `number`.
+    /// Stream and number of every shard of range `number`, the largest first: written in this order they leave no
+    /// worker with a large one at the end.
     #[pyo3(signature = (number))]
     fn shards(&self, number: usize) -> Vec<(String, u32)> {
         let mut shards = Vec::new();
-        for (name, part) in self
-            .layout
-            .streams()
-            .into_iter()
-            .zip(&self.layout.parts[number])
-        {
-            let numbers = (part.first_shard..).take(part.shards.len());
-            shards.extend(numbers.map(|shard| (name.clone(), shard)));
+        let parts = &self.layout.parts[number];
+        for (name, part) in self.layout.streams().into_iter().zip(parts) {
+            let sizes = (part.first_shard..).zip(&part.shard_bytes);
+            shards.extend(sizes.map(|(shard, &bytes)| (Reverse(bytes), name.clone(), shard)));
         }
-        shards
+        shards.sort();
+        let named = |(_, name, shard)| (name, shard);
+        shards.into_iter().map(named).collect()
     }
 
     /// Raw bytes of some ranges' rows.
@@ -157,7 +157,7 @@ impl Layout {
         numbers.iter().map(bytes).sum()
     }
 
-    /// Reads range `number` into memory.
+    /// Opens range `number`, and has it read ahead.
     #[pyo3(signature = (number, cancel))]
     fn open_range(&self, py: Python<'_>, number: usize, cancel: &Cancel) -> PyResult<Range> {
         let layout = &self.layout;
@@ -232,7 +232,7 @@ impl Layout {
     }
 }
 
-/// A range in memory.
+/// A range that is open.
 #[pyclass(frozen, module = "octomed._octomed")]
 pub struct Range {
     range: OpenRange,
