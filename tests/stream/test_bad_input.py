@@ -211,6 +211,11 @@ WRONG_CALLS = {
         lambda run: PackedDataset(run, batch_size=1, num_canonical_nodes=2000),
         "packs are fewer than `num_canonical_nodes`, 2000",
     ),
+    "a cache in the run": (
+        lambda run: PackedDataset(run, batch_size=1, cache=run / "a/b"),
+        "is inside the run",
+    ),
+    "the run as its cache": (lambda run: PackedDataset(run, batch_size=1, cache=run), "is inside the run"),
     "an unknown store": (lambda run: PackedDataset(f"ftp://{run}", batch_size=1), "has the scheme `ftp`"),
 }
 

@@ -94,7 +94,7 @@ def test_resume_repeats_and_skips_nothing(packed, reference, before, after, work
     assert global_batches(rest) == reference[stop:]
 
 
-def test_per_stream_batches_hold_one_stream_and_what_is_left_out_is_counted(packed, monkeypatch):
+def test_per_stream_batches_hold_one_stream_and_what_is_left_out_is_counted(packed, monkeypatch, capfd):
     streams = all_packs(packed)
     options = {"batching_method": "per_stream"}
     # How many packs there are, and so how many batches leave out, is the packer's affair.
@@ -106,8 +106,12 @@ def test_per_stream_batches_hold_one_stream_and_what_is_left_out_is_counted(pack
     for batches in runs.values():
         assert all(len({streams[pack] for pack in batch}) == 1 for batch in batches)
         seen = Counter(pack for batch in batches for pack in batch)
-        counts = PackedDataset(packed, batch_size=10, quiet=True, **options).counts
+        capfd.readouterr()
+        counts = PackedDataset(packed, batch_size=10, **options).counts
         assert counts.left_out == len(streams) - len(seen) > 0
+        assert (
+            f", {counts.left_out} left out ({counts.left_out / len(streams):.2%})\n" in capfd.readouterr().err
+        )
         assert counts.repeats == seen.total() - len(seen)
 
 

@@ -66,6 +66,18 @@ def test_another_tokenizer_of_the_same_size(recipe, packed, tmp_path):
     assert "ids mean other text" in found.value.hint
 
 
+def test_what_is_evaluated_on_is_checked_too(packed, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(packed, other)
+    run = json.loads((other / "octomed.json").read_text())
+    run["tokenizer"]["vocabulary_size"] = 5000
+    (other / "octomed.json").write_text(json.dumps(run))
+    path = write_recipe(tmp_path, packed, eval_loader={"dataset": {"remote": str(other)}})
+    ranks = Ranks(1, command, [str(path)])
+    assert ranks.results() == [3]
+    assert f"error: `{other}` was packed with a tokenizer of 5,000 entries" in ranks.said()
+
+
 def test_a_family_that_is_not_supported():
     with pytest.raises(RecipeError, match="models of type `gpt2` are not supported") as found:
         read_configuration(None, {"model_type": "gpt2"})
@@ -126,7 +138,7 @@ def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_
 
 def test_a_store_that_goes_away(packed, store):
     """After the attempts that the recipe gives it, the error names the address, and how to go on."""
-    remote = store.upload(packed, "octomed", "run")
+    remote = store.upload(packed, "run")
     store.gone = True
     with pytest.raises(StorageError) as found:
         open_run(remote, attempts=1, timeout=2)

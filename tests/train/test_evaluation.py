@@ -17,11 +17,11 @@ from .sessions import train, write_recipe
 
 @pytest.fixture
 def with_validation(packed, tmp_path):
-    """The packed run, and three of its packs as a validation stream."""
+    """The packed run, and four of its packs as a validation stream: as many a rank, none twice."""
     folder = tmp_path / "packed"
     shutil.copytree(packed, folder)
     run = json.loads((folder / "octomed.json").read_text())
-    some = [row for row, _ in zip(octomed.MDSReader(packed / "len-00256"), range(3), strict=False)]
+    some = [row for row, _ in zip(octomed.MDSReader(packed / "len-00256"), range(4), strict=False)]
     with MDSWriter(folder / "validation", run["columns"], hashes=["xxh3_64"]) as writer:
         for row in some:
             writer.write(row)
@@ -36,8 +36,8 @@ def with_validation(packed, tmp_path):
     return folder, some
 
 
-@pytest.mark.parametrize("weight", ["token", "trace"])
-def test_it_is_the_mean_over_the_stream(with_validation, tmp_path, weight):
+@pytest.mark.parametrize(("weight", "ranks"), [("token", 1), ("trace", 2), ("token", 2)])
+def test_it_is_the_mean_over_the_stream(with_validation, tmp_path, weight, ranks):
     """At learning rate zero the weights are those of the seed, so the loss can be computed by hand."""
     import torch
     from octomed.stream import Collator
@@ -56,7 +56,7 @@ def test_it_is_the_mean_over_the_stream(with_validation, tmp_path, weight):
         optimizer={"lr": 1e-30},
         loss={"weight": weight},
     )
-    run_ranks(1, train, path)
+    run_ranks(ranks, train, path)
     entries = [json.loads(line) for line in (tmp_path / "run/run/metrics.jsonl").read_text().splitlines()]
     found = [entry["metrics/validation/loss"] for entry in entries if "metrics/validation/loss" in entry]
     recipe = load_train_recipe(path)

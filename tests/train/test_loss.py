@@ -6,6 +6,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from . import tiny
 
@@ -60,6 +62,34 @@ def test_large_logits_do_not_overflow():
     theirs = gradients(plain, hidden * 1e4, weight, targets, weights)
     assert all(bool(part.isfinite().all()) for part in ours)
     assert torch.allclose(ours[0], theirs[0], rtol=1e-6)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Elements of the largest tensor that any operation returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        tensors = [one for one in tree_leaves(made) if isinstance(one, torch.Tensor)]
+        self.elements = max([self.elements, *(one.numel() for one in tensors)])
+        return made
+
+
+@pytest.mark.parametrize("at_once", [8, 32])
+def test_all_logits_never_exist_at_once(at_once):
+    """Forward and backward: nothing larger than the logits of a stretch, of 512 tokens' worth of them."""
+    rows, vocabulary = 512, 1000
+    hidden, weight, targets, weights = inputs(rows, vocabulary, torch.float32, 9)
+    hidden.requires_grad_(), weight.requires_grad_()
+    with LargestTensor() as ours:
+        weighted_cross_entropy(hidden, weight, targets, weights, tokens_at_once=at_once).backward()
+    with LargestTensor() as theirs:
+        plain(hidden, weight, targets, weights).backward()
+    assert ours.elements == max(at_once * vocabulary, weight.numel())
+    assert theirs.elements == rows * vocabulary
 
 
 def test_a_frozen_layer_gets_no_gradient():

@@ -84,6 +84,26 @@ CASES = {
     "a duration without a unit": ("eval_interval: '10'\n", "`eval_interval`", None),
     "both batch sizes": ("global_train_batch_samples: 512\n", "give either", "512 traces"),
     "resuming from nowhere": ("autoresume: true\n", "`autoresume` needs a `save_folder`", "save_folder"),
+    "weights alone to resume from": (
+        "autoresume: true\nsave_folder: x\nsave_weights_only: true\n",
+        "train.yaml:11:20: `save_weights_only`: `autoresume` cannot go on from weights alone",
+        "leave one of the two out",
+    ),
+    "a run in a store": (
+        "run_folder: s3://bucket/run\n",
+        "train.yaml:9:13: `run_folder`: this is a folder of this machine",
+        "write a path",
+    ),
+    "an export to a store": (
+        "export_folder: gs://bucket/model\n",
+        "train.yaml:9:16: `export_folder`: this is a folder of this machine",
+        "write a path",
+    ),
+    "checkpoints where Composer writes none": (
+        "save_folder: az://account/container/checkpoints\n",
+        "train.yaml:9:14: `save_folder`: Composer knows no checkpoints in `az://`",
+        "`s3://` or `gs://`",
+    ),
     "a key twice": ("run_name: again\n", "the key `run_name` is given twice", "line 1"),
     "a variable that is not set": ("save_folder: $NOWHERE_SET/x\n", "`$NOWHERE_SET` is not set", "export"),
     "no YAML": ("a: b: c\n", "this is not YAML", "quotes"),

@@ -47,6 +47,7 @@ def test_clock(seconds, text):
 class Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
+        self.text = ""
         self.tags, self.lines, self.links = [], [], []
 
     def handle_starttag(self, tag, attributes):
@@ -59,7 +60,8 @@ class Page(HTMLParser):
 
 def read(path):
     page = Page()
-    page.feed(path.read_text(encoding="utf-8"))
+    page.text = path.read_text(encoding="utf-8")
+    page.feed(page.text)
     return page
 
 
@@ -82,3 +84,14 @@ def test_one_step_is_drawn_and_no_step_is_said(tmp_path):
     assert "No measurements" in write_report(tmp_path, "x").read_text()
     Journal(tmp_path / "metrics.jsonl").write({"step": 1, "loss/train/total": 2.0})
     assert len(read(write_report(tmp_path, "x")).lines) == 1
+
+
+def test_a_loss_that_is_no_number_is_said_and_not_drawn(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step, loss in enumerate([3.0, 2.0, math.nan, math.inf], 1):
+        journal.write({"step": step, "loss/train/total": loss, "data/traces": math.nan})
+    page = read(write_report(tmp_path, "x"))
+    assert [len(line) for line in page.lines] == [2]
+    assert "2 of 4 steps are no number" in page.text
+    assert "4 of 4 steps are no number" in page.text
+    assert "nan" not in page.text

@@ -77,9 +77,10 @@ def test_a_half_written_checkpoint_is_left_aside(whole, packed, tmp_path):
     assert "resuming from" in ranks.said()
 
 
-def test_ranks_may_change_from_two_to_one_to_two(whole, packed, tmp_path):
-    weights, steps, _ = whole("ddp")
-    recipe = write_recipe(tmp_path, packed)
+@pytest.mark.parametrize("way", ["ddp", "fsdp-sharded"])
+def test_ranks_may_change_from_two_to_one_to_two(whole, packed, tmp_path, way):
+    weights, steps, _ = whole(way)
+    recipe = write_recipe(tmp_path, packed, **WAYS[way])
     for ranks, until in ((2, 2), (1, 6), (2, STEPS)):
         found = run_ranks(ranks, train, recipe, [f"max_duration={until}ba"])
     assert farthest(found[0], weights) <= 1e-4

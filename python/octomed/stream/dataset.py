@@ -12,6 +12,7 @@ from streaming.base.distributed import barrier, maybe_init_dist
 from streaming.base.world import World as Ranks
 from torch import distributed
 
+from octomed.errors import RecipeError
 from octomed.stream.batching import (
     canonical_nodes_for,
     check_left_out,
@@ -28,6 +29,8 @@ from octomed.stream.worker import FailingDataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from octomed.stream.run import Run
 
 
 def default_cache() -> Path:
@@ -129,7 +132,7 @@ class PackedDataset(FailingDataset):
         canonical = num_canonical_nodes or (canonical_nodes_for(smallest) if training else world.nodes)
         check_world(canonical, smallest, world)
         check_method(batching_method, packs, canonical, batch * world.ranks, world)
-        folder = Path(cache or default_cache(), self.run.key)
+        folder = _outside(Path(cache or default_cache()), self.run) / self.run.key
         if self.run.source.remote:
             self.patience = self.run.source.longest
         with _process_group():
@@ -169,6 +172,14 @@ class PackedDataset(FailingDataset):
                 "another number of ranks will see other batches"
             )
         print("\n".join(lines), file=sys.stderr)  # noqa: T201
+
+
+def _outside(cache: Path, run: Run) -> Path:
+    """Return a cache folder, unless it is in the run's own: a finished run stays as it was packed."""
+    if not run.source.remote and Path(run.location).resolve() in (cache.resolve(), *cache.resolve().parents):
+        message = f"the cache folder `{cache}` is inside the run `{run.location}`"
+        raise RecipeError(message, "choose a folder elsewhere: nothing is written into a finished run")
+    return cache
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from octomed.errors import RecipeError
@@ -14,6 +15,8 @@ from octomed.train import attention
 from octomed.train.network import vision_tower
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from transformers import PretrainedConfig, PreTrainedModel
 
 VISION_LANGUAGE = ("qwen2_5_vl", "qwen3_vl")
@@ -129,17 +132,30 @@ def _pretrained(
 ) -> PreTrainedModel:
     folder = Path(source).expanduser()
     try:
-        return family.from_pretrained(
+        model, report = family.from_pretrained(
             str(folder) if folder.is_dir() else source,
             config=configuration,
             attn_implementation=names,
             dtype=kind,
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]
         raise RecipeError(
             f"the weights of `{source}` cannot be read: {reason}", "check the folder or the hub id"
         ) from error
+    _refuse_random_parts(source, report["missing_keys"])
+    return model
+
+
+def _refuse_random_parts(source: str, missing: Iterable[str]) -> None:
+    """Refuse weights that lack some of the model's: they would be drawn at random, with a warning."""
+    names = sorted(missing)
+    if names:
+        raise RecipeError(
+            f"`{source}` lacks {len(names):,} of the model's weights, `{names[0]}` among them",
+            "check `model.config_overrides`; `model.pretrained: false` draws all weights at random",
+        )
 
 
 def _check_family(kind: str) -> None:

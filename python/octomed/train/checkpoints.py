@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer.utils import dist
-from composer.utils.file_helpers import maybe_create_object_store_from_uri, parse_uri
 
 from octomed.errors import RecipeError
+from octomed.train.checkpoint_folder import open_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from octomed.train.checkpoint_folder import CheckpointFolder
     from octomed.train.schema import TrainRecipe
 
 SIDECAR = "octomed-train.json"
@@ -22,6 +26,7 @@ SIDECAR = "octomed-train.json"
 FILENAME = "ep{epoch}-ba{batch}-rank{rank}.pt"
 _WHOLE = re.compile(r"ep(\d+)-ba(\d+)-rank0\.pt")
 _SHARDED = re.compile(r"ep(\d+)-ba(\d+)")
+_METADATA = ".metadata"
 
 _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorithms", "seed", "precision")
 _OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
@@ -59,10 +64,14 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
     RecipeError
         Naming the keys that differ.
     """
-    text = _read(folder, SIDECAR)
-    if text is None:
+    data = open_folder(folder).read(SIDECAR)
+    if data is None:
         return
-    found = json.loads(text)
+    try:
+        found = json.loads(data)
+    except ValueError as error:
+        message = f"`{SIDECAR}` in `{folder}` is damaged: {error}"
+        raise RecipeError(message, "delete it, if these checkpoints are of this recipe") from error
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -75,20 +84,9 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
 
 def write_meaning(folder: str, meaning: dict[str, Any]) -> None:
     """Put beside the checkpoints what they were trained as; the first rank does."""
-    if dist.get_global_rank() != 0:
-        return
-    text = json.dumps(meaning, indent=1, sort_keys=True) + "\n"
-    store = maybe_create_object_store_from_uri(folder)
-    if store is None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        Path(folder, SIDECAR).write_text(text, encoding="utf-8")
-        return
-    import tempfile  # noqa: PLC0415 only for a store
-
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary, SIDECAR)
-        file.write_text(text, encoding="utf-8")
-        store.upload_object(f"{parse_uri(folder)[2].rstrip('/')}/{SIDECAR}", file)
+    if dist.get_global_rank() == 0:
+        text = json.dumps(meaning, indent=1, sort_keys=True) + "\n"
+        open_folder(folder).write(SIDECAR, text.encode())
 
 
 def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
@@ -99,7 +97,7 @@ def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
     Parameters
     ----------
     folder
-        Local folder, or address in an object store, whose objects appear whole.
+        Local folder, or address in an object store.
     """
     found: list[Any] = [None, []]
     if dist.get_global_rank() == 0:
@@ -110,61 +108,59 @@ def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
 
 def _newest(folder: str) -> tuple[str | None, list[str]]:
     broken: list[str] = []
-    for name in _names(folder):
-        if "://" in folder:
+    opened = open_folder(folder)
+    for name in _checkpoints(opened.names()):
+        whole = _sharded_is_whole(opened, name) if _SHARDED.fullmatch(name) else _file_is_whole(folder, name)
+        if whole:
             return f"{folder.rstrip('/')}/{name}", broken
-        if _whole(Path(folder, name)):
-            return str(Path(folder, name)), broken
         broken.append(name)
     return None, broken
 
 
-def _names(folder: str) -> list[str]:
-    """List checkpoints, the newest first."""
-    store = maybe_create_object_store_from_uri(folder)
-    if store is None:
-        names = [path.name for path in Path(folder).iterdir()] if Path(folder).is_dir() else []
-    else:
-        prefix = parse_uri(folder)[2].rstrip("/") + "/"
-        keys = [key.removeprefix(prefix) for key in store.list_objects(prefix)]
-        names = [key.removesuffix("/.metadata") for key in keys]
+def _checkpoints(files: Iterable[str]) -> list[str]:
+    """Return the names of checkpoints, files or folders of shards, the newest first."""
     numbered = {}
-    for name in names:
+    for name in {file.split("/")[0] for file in files}:
         matched = _WHOLE.fullmatch(name) or _SHARDED.fullmatch(name)
         if matched:
             numbered[name] = (int(matched[2]), int(matched[1]))
     return sorted(numbered, key=lambda name: numbered[name], reverse=True)
 
 
-def _whole(path: Path) -> bool:
-    """Tell whether a checkpoint was written to its end.
+def _file_is_whole(folder: str, name: str) -> bool:
+    """Tell whether a checkpoint of one file was written to its end; an object appears whole.
 
-    torch's files are zip archives whose directory comes last, and each entry has a checksum; of a folder of
-    shards, `.metadata` is written last.
+    torch's files are zip archives whose directory comes last, and each entry has a checksum.
     """
-    if path.is_dir():
-        return (path / ".metadata").is_file()
+    if "://" in folder:
+        return True
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(Path(folder, name)) as archive:
             return archive.testzip() is None
     except (OSError, zipfile.BadZipFile):
         return False
 
 
-def _read(folder: str, name: str) -> str | None:
-    store = maybe_create_object_store_from_uri(folder)
-    if store is None:
-        path = Path(folder, name)
-        return path.read_text(encoding="utf-8") if path.is_file() else None
-    import tempfile  # noqa: PLC0415 only for a store
+def _sharded_is_whole(folder: CheckpointFolder, name: str) -> bool:
+    """Tell whether all files stand that a sharded checkpoint's `.metadata` names, each to its end.
 
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary, name)
-        try:
-            store.download_object(f"{parse_uri(folder)[2].rstrip('/')}/{name}", file)
-        except FileNotFoundError:
-            return None
-        return file.read_text(encoding="utf-8")
+    On a disk `.metadata` is written last, but Composer uploads it first, so it says nothing by being there.
+    """
+    data = folder.read(f"{name}/{_METADATA}")
+    ends = _ends_of_files(data) if data is not None else {}
+    return bool(ends) and all((folder.size(f"{name}/{file}") or 0) >= end for file, end in ends.items())
+
+
+def _ends_of_files(metadata: bytes) -> dict[str, int]:
+    """Return the files that a sharded checkpoint's metadata names, and where the last entry of each ends."""
+    ends: dict[str, int] = {}
+    try:
+        entries = pickle.loads(metadata).storage_data.values()  # noqa: S301 Composer loads the same file so
+        for entry in entries:
+            ends[entry.relative_path] = max(ends.get(entry.relative_path, 0), entry.offset + entry.length)
+    except Exception:  # noqa: BLE001 a damaged pickle raises anything
+        return {}
+    return ends
 
 
 def _differing(name: str, found: dict[str, Any], meaning: dict[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
     from octomed.stream import Run
-    from octomed.train.schema import TrainRecipe
+    from octomed.train.schema import Loader, TrainRecipe
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,12 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
         raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
-    chosen = recipe.train_loader.dataset
-    packed = open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
+    packed = _open(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
     check_run(recipe, packed, configuration)
+    if recipe.eval_loader is not None:
+        check_run(recipe, _open(recipe.eval_loader), configuration)
     batching = _batching(recipe, packed)
     return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
 
@@ -77,6 +78,11 @@ def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
     given = {name: getattr(recipe, name) for name in names}
     filled = {name: text.replace("{run_name}", recipe.run_name) for name, text in given.items() if text}
     return recipe.model_copy(update=filled)
+
+
+def _open(loader: Loader) -> Run:
+    chosen = loader.dataset
+    return open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
 
 
 def _batching(recipe: TrainRecipe, packed: Run) -> Batching:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from typing import TYPE_CHECKING
 
 from octomed.train.journal import read_journal
@@ -69,9 +70,14 @@ def write_report(folder: Path, name: str) -> Path:
 
 
 def _curve(entries: Sequence[dict[str, float]], title: str, keys: Sequence[str], unit: str) -> str:
-    points = [(entry["step"], entry[key]) for entry in entries for key in keys if key in entry]
-    if not points:
+    values = [(entry["step"], entry[key]) for entry in entries for key in keys if key in entry]
+    points = [(step, value) for step, value in values if math.isfinite(value)]
+    if not values:
         return ""
+    lost = len(values) - len(points)
+    unit = f"{unit}; {lost} of {len(values)} steps are no number" if lost else unit
+    if not points:
+        return f'<h2>{html.escape(title)} <span class="unit">{html.escape(unit)}</span></h2>'
     note = f' <span class="unit">{html.escape(unit)}</span>' if unit else ""
     last = f"last {points[-1][1]:.5g}"
     return f"<h2>{html.escape(title)}{note}</h2>\n{_svg(points, f'{title}: {last}')}"

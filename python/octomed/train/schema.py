@@ -252,4 +252,24 @@ class TrainRecipe(Part):
             raise fault("`autoresume` needs a `save_folder`", "add `save_folder: …`", at=("autoresume",))
         if self.autoresume and self.load_path is not None:
             raise fault("`autoresume` and `load_path` exclude each other", "leave one out", at=("load_path",))
+        if self.autoresume and self.save_weights_only:
+            raise fault(
+                "`autoresume` cannot go on from weights alone",
+                "leave one of the two out: to resume takes the optimizer and the place in the data",
+                at=("save_weights_only",),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_written(self) -> TrainRecipe:
+        for name in ("run_folder", "export_folder"):
+            if "://" in (getattr(self, name) or ""):
+                message = "this is a folder of this machine; only checkpoints go to an object store"
+                raise fault(message, "write a path, and copy the folder when the run has ended", at=(name,))
+        for name in ("save_folder", "load_path"):
+            if (getattr(self, name) or "").startswith("az://"):
+                message = "Composer knows no checkpoints in `az://`"
+                raise fault(
+                    message, "write a path, or `s3://` or `gs://`; shards may be in `az://`", at=(name,)
+                )
         return self

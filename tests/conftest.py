@@ -1,0 +1,45 @@
+"""What tests of several folders take."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.google_store import GoogleStore
+    from tests.store import Store
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A local S3, empty, whose address only `AWS_ENDPOINT_URL` names."""
+    pytest.importorskip("moto.server")
+    from tests.store import Store
+
+    made = Store()
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
+    monkeypatch.delenv("S3_ENDPOINT_URL", raising=False)
+    yield made
+    os.environ.pop("S3_ENDPOINT_URL", None)  # which opening a run sets
+    made.switch_off()
+
+
+@pytest.fixture
+def google_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[GoogleStore]:
+    """Google's store, where its client and an emulator are installed."""
+    for package in ("google.cloud.storage", "gcp_storage_emulator"):
+        pytest.importorskip(package, reason="`pip install google-cloud-storage gcp-storage-emulator`")
+    from tests.google_store import GoogleStore
+
+    made = GoogleStore(tmp_path)
+    for name, value in made.environment.items():
+        monkeypatch.setenv(name, value)
+    yield made
+    made.switch_off()
