@@ -55,7 +55,7 @@ impl Fast {
         Ok(Self {
             scheme: parts.scheme,
             nfc: parts.nfc,
-            merger: Merger::new(parts.byte_ids, &parts.pairs, parts.joined),
+            merger: Merger::new(&parts),
             vocabulary: parts.vocabulary,
             whole,
             raw,
