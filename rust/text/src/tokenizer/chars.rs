@@ -81,28 +81,44 @@ impl Chars {
     /// The token to begin with in place of the bytes of `word` at `at`, and how many they are.
     #[inline]
     pub fn at(&self, word: &[u8], at: usize) -> Option<(u32, usize)> {
-        let text = &word[at..];
-        let part = |at: usize| text.get(at).map(|byte| u32::from(*byte & 0x3F));
-        let (one, length) = match text.first()? {
-            lead @ 0xC2..=0xDF => (u32::from(lead & 0x1F) << 6 | part(1)?, 2),
-            lead @ 0xE0..=0xEF => (
-                u32::from(lead & 0x0F) << 12 | part(1)? << 6 | part(2)?,
-                3,
-            ),
-            _ => return None,
-        };
+        let (one, length) = code(word, at).filter(|(one, _)| *one >= 0x80)?;
+        Some((self.id(word, at, one)?, length))
+    }
+
+    #[inline]
+    fn id(&self, word: &[u8], at: usize, one: u32) -> Option<u32> {
+        let length = if one < 0x800 { 2 } else { 3 };
         let id = *self.ids.get(one as usize)?;
         let ascii = |at: usize| word.get(at).is_some_and(u8::is_ascii);
         let torn = id & NOT_AFTER_ASCII != 0 && ascii(at.wrapping_sub(1))
             || id & NOT_BEFORE_ASCII != 0 && ascii(at + length);
         // An id that is BYTES has both bits, and more above the largest id.
         let known = id & !(NOT_AFTER_ASCII | NOT_BEFORE_ASCII);
-        (!torn && known <= MAX_ID).then_some((known, length))
+        (!torn && known <= MAX_ID).then_some(known)
+    }
+}
+
+/// The character of up to three bytes that begins at `at`, and how many they are; none inside a character, and
+/// none for a longer one or a part of one.
+#[inline]
+pub(crate) fn code(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let part = |after: usize| {
+        let byte = text.get(at + after).filter(|byte| is_inside(**byte));
+        byte.map(|byte| u32::from(*byte & 0x3F))
+    };
+    match *text.get(at)? {
+        ascii @ ..=0x7F => Some((u32::from(ascii), 1)),
+        lead @ 0xC2..=0xDF => Some((u32::from(lead & 0x1F) << 6 | part(1)?, 2)),
+        lead @ 0xE0..=0xEF => {
+            let above = u32::from(lead & 0x0F) << 12;
+            Some((above | part(1)? << 6 | part(2)?, 3))
+        }
+        _ => None,
     }
 }
 
 /// Whether merges happen in the order of their ranks: whatever a pair consists of was made by lower ones.
-fn in_order(ids: usize, pairs: &[(u32, u32)], joined: &[u32]) -> bool {
+pub(crate) fn in_order(ids: usize, pairs: &[(u32, u32)], joined: &[u32]) -> bool {
     // The rank after the last merge that makes an id.
     let mut made = vec![0; ids];
     for (after, id) in (1_u32..).zip(joined) {
@@ -117,7 +133,7 @@ fn in_order(ids: usize, pairs: &[(u32, u32)], joined: &[u32]) -> bool {
 }
 
 /// The character that the bytes are, if they are one beyond ASCII.
-fn lone(bytes: &[u8]) -> Option<u32> {
+pub(crate) fn lone(bytes: &[u8]) -> Option<u32> {
     if !(2..=4).contains(&bytes.len()) {
         return None;
     }
@@ -167,7 +183,7 @@ fn lowest<'a>(ranks: &HashMap<Vec<u8>, u32>, parts: impl Iterator<Item = &'a [u8
 }
 
 /// Whether a byte continues a character.
-fn is_inside(byte: u8) -> bool {
+pub(crate) fn is_inside(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 

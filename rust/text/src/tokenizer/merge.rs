@@ -7,6 +7,7 @@ use super::chars::Chars;
 use super::lowest::{Entries, MOST};
 use super::pairs::{NO_RANK, Pairs};
 use super::parts::Parts;
+use super::seams::Seams;
 
 /// The merges of a vocabulary.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(crate) struct Merger {
     pairs: Pairs,
     joined: Joined,
     chars: Chars,
+    seams: Seams,
 }
 
 /// The id that each merge makes.
@@ -59,10 +61,14 @@ impl Merger {
             pairs,
             joined: Joined::new(&parts.joined),
             chars: Chars::none(),
+            seams: Seams::none(),
         };
         let mut scratch = Scratch::default();
         let alone = |bytes: &[u8]| merger.merge_to_one(bytes, &mut scratch);
-        merger.chars = Chars::new(&parts.vocabulary, &parts.pairs, &parts.joined, alone);
+        let chars = Chars::new(&parts.vocabulary, &parts.pairs, &parts.joined, alone);
+        let alone = |bytes: &[u8]| merger.merge_to_one(bytes, &mut scratch);
+        let seams = Seams::new(&parts.vocabulary, &parts.pairs, &parts.joined, alone);
+        (merger.chars, merger.seams) = (chars, seams);
         merger
     }
 
@@ -79,6 +85,11 @@ impl Merger {
             self.merge_many(scratch);
         }
         &scratch.pieces.ids
+    }
+
+    /// Where words can be cut before they are merged.
+    pub fn seams(&self) -> &Seams {
+        &self.seams
     }
 
     /// The one token that a character's bytes become, if they do, and the highest rank on the way.
@@ -184,7 +195,9 @@ impl Merger {
 impl Joined {
     fn new(ids: &[u32]) -> Self {
         let first = ids.first().copied().unwrap_or_default();
-        let follow = (0..).zip(ids).all(|(rank, id)| first.checked_add(rank) == Some(*id));
+        let follow = (0..)
+            .zip(ids)
+            .all(|(rank, id)| first.checked_add(rank) == Some(*id));
         if follow {
             return Self::From(first);
         }
@@ -317,6 +330,25 @@ mod tests {
         ids
     }
 
+    /// The parts of a word between its seams.
+    fn parts_of<'a>(merger: &Merger, word: &'a str) -> Vec<&'a str> {
+        let (mut parts, mut start, mut all) = (Vec::new(), 0, false);
+        while !all {
+            let begin = start;
+            let mut seams;
+            (seams, all) = merger.seams.within(word.as_bytes(), begin, word.len());
+            all |= seams == 0;
+            while seams != 0 {
+                let seam = begin + seams.trailing_zeros() as usize;
+                seams &= seams - 1;
+                parts.push(&word[start..seam]);
+                start = seam;
+            }
+        }
+        parts.push(&word[start..]);
+        parts
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -337,7 +369,13 @@ mod tests {
             let merger = Merger::new(&parts);
             let mut scratch = Scratch::default();
             for word in words.iter().chain([&trained, &long]) {
-                prop_assert_eq!(merger.merge(word.as_bytes(), &mut scratch), oracle(&parts, word));
+                let merged = oracle(&parts, word);
+                prop_assert_eq!(merger.merge(word.as_bytes(), &mut scratch), &merged);
+                let mut ids = Vec::new();
+                for part in parts_of(&merger, word) {
+                    ids.extend_from_slice(merger.merge(part.as_bytes(), &mut scratch));
+                }
+                prop_assert_eq!(ids, merged);
             }
         }
     }

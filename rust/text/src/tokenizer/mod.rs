@@ -22,6 +22,7 @@ mod pairs;
 mod parts;
 mod plain;
 mod reference;
+mod seams;
 mod split;
 #[cfg(test)]
 mod tests;
