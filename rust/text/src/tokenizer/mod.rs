@@ -20,6 +20,7 @@ mod near;
 mod normalise;
 mod pairs;
 mod parts;
+mod placed;
 mod plain;
 mod reference;
 mod seams;
@@ -34,6 +35,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub use batch::{Batch, Encoders};
 pub use encoder::{Encoded, Encoder};
+pub use placed::Spare;
 
 use crate::TextError;
 use fast::Fast;
