@@ -59,7 +59,7 @@ class Tokenizer:
     A file that the fast path does not know is left to the `tokenizers` crate; `path` says so.
 
     Threads may share one; the encoders that it keeps between batches remember words in bounded memory,
-    about 24 MB for each thread.
+    about 60 MB for each thread.
 
     Examples
     --------

@@ -18,6 +18,36 @@ pub fn reserve<T>(values: &mut Vec<T>, more: usize) {
     );
 }
 
+/// Empties a vector whose memory is to be filled again later; the system may take the memory until then. Gives
+/// whether that is worth it: not where the system cannot, and not for less than a huge page.
+pub fn rest<T: Copy>(values: &mut Vec<T>) -> bool {
+    values.clear();
+    let (memory, bytes) = (
+        values.as_mut_ptr().cast(),
+        values.capacity() * size_of::<T>(),
+    );
+    release(memory, bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn release(_memory: *mut u8, _bytes: usize) -> bool {
+    false
+}
+
+/// Tells the system that the content of the huge pages inside the memory is not needed.
+#[cfg(target_os = "linux")]
+fn release(memory: *mut u8, bytes: usize) -> bool {
+    let inside = memory.align_offset(HUGE);
+    let whole = bytes.saturating_sub(inside) / HUGE * HUGE;
+    if whole == 0 {
+        return false;
+    }
+    // SAFETY: inside the memory, whose content nobody reads before it is written again.
+    let freed =
+        unsafe { libc::madvise(memory.wrapping_add(inside).cast(), whole, libc::MADV_FREE) };
+    freed == 0
+}
+
 /// Asks the system for huge pages under all that lies inside the memory; small memory stays as it is.
 #[cfg_attr(
     not(target_os = "linux"),
@@ -68,6 +98,19 @@ mod tests {
             (table.len(), table.as_ptr().align_offset(HUGE)),
             (300_000, 0)
         );
+    }
+
+    #[test]
+    fn memory_that_rested_is_filled_again() {
+        let mut values = vec![5_u32; 3 << 20];
+        let capacity = values.capacity();
+        assert_eq!(rest(&mut values), cfg!(target_os = "linux"));
+        values.resize(capacity, 6);
+        assert_eq!(
+            (values.len(), values[0], values[capacity - 1]),
+            (3 << 20, 6, 6)
+        );
+        assert!(!rest(&mut vec![1_u8; 100]));
     }
 
     #[test]

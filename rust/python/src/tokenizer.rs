@@ -1,13 +1,15 @@
 //! Bindings of the tokenizer of `octomed-text`.
 
 use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, BinaryArray, Int64Array, LargeBinaryArray, LargeStringArray};
 use arrow_array::{StringArray, StringViewArray, UInt32Array, make_array};
+use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_pyarrow::PyArrowType;
-use octomed_text::{Batch, Encoders, TextError, Tokenizer};
+use octomed_text::{Batch, Encoders, Spare, TextError, Tokenizer};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -19,6 +21,18 @@ use crate::leave::leave;
 #[pyclass(name = "Tokenizer", frozen, module = "octomed._octomed")]
 pub struct PyTokenizer {
     encoders: Encoders,
+}
+
+/// The ids of a batch while Python has them.
+struct Lent {
+    ids: Vec<u32>,
+    spare: Spare,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.spare.give(std::mem::take(&mut self.ids));
+    }
 }
 
 /// Ids and offsets as Arrow arrays.
@@ -142,6 +156,22 @@ impl PyTokenizer {
         }
     }
 
+    /// Ids whose memory comes back when Python no longer needs them.
+    fn lend(&self, ids: Vec<u32>) -> UInt32Array {
+        let count = ids.len();
+        let Some(first) = NonNull::new(ids.as_ptr().cast_mut().cast()) else {
+            return UInt32Array::from(ids);
+        };
+        let owner = Arc::new(Lent {
+            ids,
+            spare: self.encoders.spare().clone(),
+        });
+        // SAFETY: the owner holds that many bytes of ids, where they are, and changes none.
+        let buffer =
+            unsafe { Buffer::from_custom_allocation(first, count * size_of::<u32>(), owner) };
+        UInt32Array::new(ScalarBuffer::new(buffer, 0, count), None)
+    }
+
     fn encode(&self, rows: &[&[u8]], threads: Option<NonZeroUsize>) -> PyResult<Encoded> {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = threads.unwrap_or_else(cores);
@@ -149,7 +179,7 @@ impl PyTokenizer {
             .encoders
             .encode_batch(rows, threads.get())
             .map_err(refuse)?;
-        let ids = UInt32Array::from(ids).into_data();
+        let ids = self.lend(ids).into_data();
         Ok((
             PyArrowType(ids),
             PyArrowType(Int64Array::from(offsets).into_data()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::placed::{Placed, Spare};
 use super::{Encoder, Tokenizer};
 use crate::TextError;
 
@@ -25,6 +26,7 @@ pub struct Encoders {
     tokenizer: Arc<Tokenizer>,
     /// Each with the number of its worker, who gets it again.
     resting: Mutex<Vec<(usize, Encoder)>>,
+    spare: Spare,
 }
 
 /// What a worker made of a task: ids, and how many each row has.
@@ -37,14 +39,17 @@ struct Piece {
 
 /// Pieces in the order of their rows; those that came early wait.
 #[derive(Debug, Default)]
-struct Assembly {
-    batch: Batch,
+struct Order {
     next: usize,
-    /// Bytes of text in all, and in the pieces appended.
+    /// Where the ids of the next piece begin.
+    end: usize,
+    offsets: Vec<i64>,
+    /// Bytes of text in all, and in the pieces that have their places.
     bytes: usize,
-    appended: usize,
+    placed: usize,
     early: BTreeMap<usize, Piece>,
-    spare: Vec<Piece>,
+    /// Pieces that are copied.
+    done: Vec<Piece>,
 }
 
 impl Encoders {
@@ -54,7 +59,14 @@ impl Encoders {
         Self {
             tokenizer,
             resting: Mutex::default(),
+            spare: Spare::default(),
         }
+    }
+
+    /// Where the memory of ids that are no longer needed waits for the next batch.
+    #[must_use]
+    pub fn spare(&self) -> &Spare {
+        &self.spare
     }
 
     /// The tokenizer that the encoders share.
@@ -71,18 +83,20 @@ impl Encoders {
         let tasks = tasks(rows);
         let threads = threads.clamp(1, tasks.len().max(1));
         let queue = Mutex::new(Queue::new(tasks.len(), threads));
-        let assembly = Mutex::new(Assembly {
-            bytes: rows.iter().map(|row| row.len()).sum(),
-            ..Assembly::default()
+        let bytes = rows.iter().map(|row| row.len()).sum();
+        let order = Mutex::new(Order {
+            bytes,
+            ..Order::default()
         });
+        let placed = Placed::new(self.spare.take(bytes));
         let failure = Mutex::new(None);
         let work = |worker: usize| {
             let mut encoder = self.take(worker);
             // Bound, so that the lock is open again before the work begins.
             while let Some(number) = { locked(&queue).take(worker) } {
-                let piece = { locked(&assembly).spare.pop() }.unwrap_or_default();
+                let piece = { locked(&order).done.pop() }.unwrap_or_default();
                 match encode_rows(&mut encoder, rows, tasks[number].clone(), piece) {
-                    Ok(piece) => locked(&assembly).put(number, piece),
+                    Ok(piece) => put(&order, &placed, number, piece),
                     Err((row, error)) => {
                         locked(&queue).end();
                         keep_first(&mut locked(&failure), row, error);
@@ -102,10 +116,13 @@ impl Encoders {
         if let Some((row, reason)) = failed {
             return Err(TextError::Row { row, reason });
         }
-        Ok(assembly
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-            .finish())
+        let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: there was no failure, so every piece was put at its place, and they end there.
+        let ids = unsafe { placed.finish(order.end) };
+        Ok(Batch {
+            ids,
+            offsets: order.ended(),
+        })
     }
 
     /// The encoder that this worker had last time, or one without memories.
@@ -176,7 +193,7 @@ fn encode_rows(
     piece.ids.clear();
     piece.lengths.clear();
     for row in task {
-        let text = std::str::from_utf8(rows[row])
+        let text = simdutf8::compat::from_utf8(rows[row])
             .map_err(|error| (row, format!("is not UTF-8: {error}")))?;
         let before = piece.ids.len();
         encoder
@@ -188,46 +205,52 @@ fn encode_rows(
     Ok(piece)
 }
 
-impl Assembly {
-    /// Appends a piece when its turn has come, and those that waited for it.
-    fn put(&mut self, number: usize, piece: Piece) {
+/// Gives a piece its place, and those that waited for it, and copies them there: memory that is touched for the
+/// first time is waited for, so nobody else waits meanwhile.
+fn put(order: &Mutex<Order>, placed: &Placed, number: usize, piece: Piece) {
+    let (ready, expected) = { locked(order).ready(number, piece) };
+    for (at, piece) in ready {
+        // SAFETY: places are given once, each behind the last.
+        unsafe { placed.put(at, &piece.ids, expected) };
+        locked(order).done.push(piece);
+    }
+}
+
+impl Order {
+    /// The pieces that have a place now that this one has come, if its turn has, each with where its ids begin;
+    /// and how many ids are expected in all.
+    fn ready(&mut self, number: usize, piece: Piece) -> (Vec<(usize, Piece)>, usize) {
+        let mut ready = Vec::new();
         self.early.insert(number, piece);
         while let Some(piece) = self.early.remove(&self.next) {
             self.next += 1;
-            let mut end = i64::try_from(self.batch.ids.len()).unwrap_or(i64::MAX);
-            self.batch
-                .offsets
-                .extend(piece.lengths.iter().map(|length| {
-                    let start = end;
-                    end += i64::from(*length);
-                    start
-                }));
-            self.make_room(&piece);
-            self.batch.ids.extend_from_slice(&piece.ids);
-            self.spare.push(piece);
+            self.placed += piece.bytes;
+            let at = self.end;
+            for length in &piece.lengths {
+                self.offsets.push(position(self.end));
+                self.end += *length as usize;
+            }
+            ready.push((at, piece));
         }
+        (ready, self.expected())
     }
 
-    /// Makes room for a piece, and for all that is expected to come: one piece of memory, in large pages.
-    fn make_room(&mut self, piece: &Piece) {
-        self.appended += piece.bytes;
-        let ids = &mut self.batch.ids;
-        let wanted = ids.len() + piece.ids.len();
-        if wanted > ids.capacity() {
-            // Three per cent more than the texts so far need for their bytes.
-            let left = (self.bytes - self.appended) as u128 * wanted as u128;
-            let left = left / self.appended.max(1) as u128 * 33 / 32;
-            let left = usize::try_from(left).unwrap_or(0).max(ids.len() / 8);
-            octomed_memory::reserve(ids, piece.ids.len() + left);
-        }
+    /// Three per cent more ids than the texts so far need for their bytes.
+    fn expected(&self) -> usize {
+        let left = (self.bytes - self.placed) as u128 * self.end as u128;
+        let left = left / self.placed.max(1) as u128 * 33 / 32;
+        self.end + usize::try_from(left).unwrap_or(0)
     }
 
-    fn finish(mut self) -> Batch {
-        self.batch
-            .offsets
-            .push(i64::try_from(self.batch.ids.len()).unwrap_or(i64::MAX));
-        self.batch
+    /// Where the texts begin, and where the last one ends.
+    fn ended(mut self) -> Vec<i64> {
+        self.offsets.push(position(self.end));
+        self.offsets
     }
+}
+
+fn position(at: usize) -> i64 {
+    i64::try_from(at).unwrap_or(i64::MAX)
 }
 
 /// Consecutive rows of about [`TASK`] bytes.
@@ -244,6 +267,6 @@ fn tasks(rows: &[&[u8]]) -> Vec<Range<usize>> {
     tasks
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,8 @@
 //! Words seen before and their ids, in bounded memory.
 //!
 //! Short words (up to 15 bytes) are found by their own bytes in a table of two-slot sets, one set a cache
-//! line; longer ones by hash and comparison. What does not fit replaces something: 16 MiB for short words,
-//! 3 MiB for long ones, 4 MiB of ids for words of more than two tokens, an encoder, whatever the input.
+//! line; longer ones by hash and comparison. What does not fit replaces something: 32 MiB for short words,
+//! 11 MiB for long ones, 16 MiB of ids for words of more than two tokens, an encoder, whatever the input.
 
 use octomed_memory::HugeTable;
 use xxhash_rust::xxh3::xxh3_64;
@@ -11,15 +11,15 @@ use super::block::LONGEST_SHORT;
 use super::value::Value;
 
 /// Sets of the short words, two slots each.
-const SETS: usize = 1 << 18;
+const SETS: usize = 1 << 19;
 /// Slots of the long words.
-const LONG_SLOTS: usize = 1 << 15;
+const LONG_SLOTS: usize = 1 << 17;
 /// The longest word kept, in bytes.
 pub(crate) const LONGEST: usize = 255;
 /// Bytes of long words kept.
-const LONG_BYTES: usize = 1 << 21;
+const LONG_BYTES: usize = 1 << 23;
 /// Ids of words with more than two tokens, in each of the two tables.
-const SPILLED: usize = 1 << 19;
+const SPILLED: usize = 1 << 21;
 /// A short word's key and its value.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(32))]

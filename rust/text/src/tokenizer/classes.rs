@@ -20,6 +20,9 @@ pub(crate) const SYMBOL: u8 = 64;
 /// NFC may change it, or move it.
 pub(crate) const UNSTABLE: u8 = 128;
 
+/// The classes of U+4E00 to U+9FFF, which are Chinese characters.
+pub(crate) const CHINESE: u8 = LETTER | UPPER | LOWER;
+
 /// Code points a page.
 const PAGE: usize = 256;
 /// Number of pages, each with one byte in the index.
@@ -67,12 +70,25 @@ pub(crate) fn decode(text: &[u8], at: usize) -> (u32, usize) {
 #[inline]
 pub(crate) fn run_end(text: &[u8], mut at: usize, classes: u8) -> usize {
     loop {
+        if classes & CHINESE != 0 {
+            at = chinese_end(text, at);
+        }
         let (class, length) = class_at(text, at);
         if class & classes == 0 {
             return at;
         }
         at += length;
     }
+}
+
+/// Where the run of [`CHINESE`] characters ends, without a look at the table.
+#[inline]
+fn chinese_end(text: &[u8], mut at: usize) -> usize {
+    let byte = |at: usize| text.get(at).copied().unwrap_or(0);
+    while matches!(byte(at), 0xE5..=0xE9) || byte(at) == 0xE4 && byte(at + 1) >= 0xB8 {
+        at += 3;
+    }
+    at
 }
 
 /// Where the run of characters with no class of `classes` ends that begins at `at`.
@@ -95,28 +111,86 @@ pub(crate) fn is_stable(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
-        if bytes[at..]
-            .first_chunk::<64>()
-            .is_some_and(|chunk| chunk.is_ascii())
-        {
-            at += 64;
+        let ahead = bytes[at..].first_chunk();
+        if ahead.is_some_and(begins_stable) {
+            at += STABLE;
+            at += bytes[at..]
+                .iter()
+                .take_while(|byte| **byte & 0xC0 == 0x80)
+                .count();
             continue;
         }
-        if let Some(eight) = bytes[at..].first_chunk() {
-            let beyond = u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
-            at += (beyond.trailing_zeros() / 8) as usize;
-            if beyond == 0 {
-                continue;
+        let stop = bytes.len().min(at + STABLE);
+        while at < stop {
+            let (code, length) = match bytes[at] {
+                ascii @ ..=0x7F => (u32::from(ascii), 1),
+                _ => decode(bytes, at),
+            };
+            if class_of(code) & UNSTABLE != 0 {
+                return false;
             }
-        } else if bytes[at].is_ascii() {
-            at += 1;
-            continue;
+            at += length;
         }
-        let (code, length) = decode(bytes, at);
-        if class_of(code) & UNSTABLE != 0 {
-            return false;
-        }
-        at += length;
     }
     true
+}
+
+/// Bytes that are looked at together.
+const STABLE: usize = 64;
+
+/// Whether the characters that begin in the first [`STABLE`] bytes are ASCII, U+3000 to U+3029, U+4000 to U+9FFF or
+/// U+FF00 to U+FF7F: Chinese text with its marks, all stable. No branch, so that the compiler makes vectors of it.
+fn begins_stable(bytes: &[u8; STABLE + 2]) -> bool {
+    let mut other = false;
+    for at in 0..STABLE {
+        let [first, second, third] = [bytes[at], bytes[at + 1], bytes[at + 2]];
+        let chinese = first.wrapping_sub(0xE4) < 6;
+        let mark = (first == 0xE3) & (second == 0x80) & (third < 0xAA);
+        let wide = (first == 0xEF) & (second & 0xFE == 0xBC);
+        other |= (first >= 0xC0) & !(chinese | mark | wide);
+    }
+    !other
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn character() -> impl Strategy<Value = char> {
+        prop_oneof![
+            4 => 0x4000_u32..0xA000,
+            2 => 0x3000_u32..0x3100,
+            2 => 0xFE00_u32..0xFFFF,
+            2 => 0x20_u32..0x7F,
+            1 => 0..0x11_0000_u32,
+        ]
+        .prop_filter_map("a surrogate", char::from_u32)
+    }
+
+    proptest! {
+        #[test]
+        fn stable_texts_have_stable_characters(
+            start in "[ a中，]{0,130}",
+            characters in prop::collection::vec(character(), 0..4),
+            end in "[ a中，]{0,130}",
+        ) {
+            let text = start + &characters.iter().collect::<String>() + &end;
+            let mut classes = text.chars().map(|one| class_of(u32::from(one)));
+            prop_assert_eq!(is_stable(&text), classes.all(|class| class & UNSTABLE == 0));
+        }
+
+        #[test]
+        fn runs_end_where_a_character_is_of_no_class(
+            characters in prop::collection::vec(character(), 0..40),
+            classes in 1_u8..128,
+        ) {
+            let text: String = characters.iter().collect();
+            let mut indices = text.char_indices();
+            let end = indices.find(|(_, one)| class_of(u32::from(*one)) & classes == 0);
+            let end = end.map_or(text.len(), |(at, _)| at);
+            prop_assert_eq!(run_end(text.as_bytes(), 0, classes), end);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::added::{AddedToken, Finder};
 use super::merge::Merger;
 use super::normalise::nfc;
 use super::parts::{Parts, Vocabulary};
+use super::seams::Seams;
 use super::split::Scheme;
 use crate::TextError;
 
@@ -55,7 +56,7 @@ impl Fast {
         Ok(Self {
             scheme: parts.scheme,
             nfc: parts.nfc,
-            merger: Merger::new(parts.byte_ids, &parts.pairs, parts.joined),
+            merger: Merger::new(&parts),
             vocabulary: parts.vocabulary,
             whole,
             raw,
@@ -67,6 +68,11 @@ impl Fast {
                 .collect(),
             content_hash,
         })
+    }
+
+    /// The seams at which words may be cut: not where a word may be a token without merging, as no part of it may.
+    pub fn seams(&self) -> Option<&Seams> {
+        self.whole.is_empty().then_some(self.merger.seams())
     }
 
     pub fn content_hash(&self) -> u128 {

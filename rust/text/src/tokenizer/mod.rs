@@ -7,19 +7,23 @@ mod batch;
 mod block;
 mod builtin;
 mod cache;
+mod chars;
 mod classes;
 mod edges;
 mod encoder;
 mod fast;
 mod file;
 mod json;
+mod lowest;
 mod merge;
 mod near;
 mod normalise;
 mod pairs;
 mod parts;
+mod placed;
 mod plain;
 mod reference;
+mod seams;
 mod split;
 #[cfg(test)]
 mod tests;
@@ -31,6 +35,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 pub use batch::{Batch, Encoders};
 pub use encoder::{Encoded, Encoder};
+pub use placed::Spare;
 
 use crate::TextError;
 use fast::Fast;

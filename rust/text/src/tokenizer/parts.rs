@@ -83,6 +83,11 @@ impl Vocabulary {
             .collect()
     }
 
+    /// The bytes of all ids, in their order.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.ids().filter_map(|id| self.get(id))
+    }
+
     fn ids(&self) -> std::ops::Range<u32> {
         0..u32::try_from(self.len()).unwrap_or(u32::MAX)
     }

@@ -9,6 +9,7 @@ use super::edges::Edges;
 use super::fast::Fast;
 use super::merge::Scratch;
 use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
+use super::seams::Seams;
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
 use super::window::{WINDOW, starts, wide};
 
@@ -174,11 +175,16 @@ impl Memory {
             ids_before: ids.len(),
             end: bytes.start,
         };
+        let mut cutter = Cutter {
+            splitter,
+            text,
+            seams: fast.seams(),
+            parts_end: bytes.start,
+        };
         while last.end < bytes.end {
             self.ahead.clear();
             // SAFETY: as the caller says.
-            let end =
-                unsafe { cut::<S, WIDE>(splitter, text, last.end..bytes.end, &mut self.ahead) };
+            let end = unsafe { cutter.cut::<WIDE>(last.end..bytes.end, &mut self.ahead) };
             self.ahead.find(&self.near);
             self.find_others(fast, text);
             // SAFETY: as many bytes have room for as many ids, and two more.
@@ -225,33 +231,100 @@ impl Memory {
     }
 }
 
-/// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
-///
-/// # Safety
-/// `WIDE` wants what [`wide`] asks for.
-#[inline(always)]
-unsafe fn cut<S: Splitter, const WIDE: bool>(
-    splitter: &mut S,
-    text: &[u8],
-    bytes: Range<usize>,
-    ahead: &mut Ahead,
-) -> usize {
-    let mut at = bytes.start;
-    while at < bytes.end && ahead.len() < FULL {
-        // A window's words begin before `bytes.end`, and eight bytes can be read from each.
-        let window = text[at..].first_chunk::<{ WINDOW + LONGEST_NEAR }>();
-        let Some(window) = window.filter(|_| at + WINDOW <= bytes.end) else {
-            at = cut_one(splitter, text, at, ahead);
-            continue;
-        };
-        // SAFETY: as the caller says.
-        let (end, hard) = unsafe { cut_window::<S, WIDE>(window, at, ahead) };
-        at = end;
-        if hard {
-            at = cut_one(splitter, text, at, ahead);
+/// Cuts a text into words, and some words into parts.
+struct Cutter<'a, S> {
+    splitter: &'a mut S,
+    text: &'a [u8],
+    /// The seams at which words may be cut, if they may.
+    seams: Option<&'a Seams>,
+    /// Where the word ends that is being cut into parts.
+    parts_end: usize,
+}
+
+impl<S: Splitter> Cutter<'_, S> {
+    /// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
+    ///
+    /// # Safety
+    /// `WIDE` wants what [`wide`] asks for.
+    #[inline(always)]
+    unsafe fn cut<const WIDE: bool>(&mut self, bytes: Range<usize>, ahead: &mut Ahead) -> usize {
+        let mut at = self.cut_parts(bytes.start, ahead);
+        while at < bytes.end && ahead.len() < FULL {
+            // A window's words begin before `bytes.end`, and eight bytes can be read from each.
+            let window = self.text[at..].first_chunk::<{ WINDOW + LONGEST_NEAR }>();
+            let Some(window) = window.filter(|_| at + WINDOW <= bytes.end) else {
+                at = self.cut_one(at, bytes.end, ahead);
+                continue;
+            };
+            // SAFETY: as the caller says.
+            let (end, hard) = unsafe { cut_window::<S, WIDE>(window, at, ahead) };
+            at = end;
+            if hard {
+                at = self.cut_one(at, bytes.end, ahead);
+            }
         }
+        at
     }
-    at
+
+    /// Cuts the word at byte `at` by a glance or by the splitter, or the first of its parts; gives where they end.
+    fn cut_one(&mut self, at: usize, stop: usize, ahead: &mut Ahead) -> usize {
+        let block = Block::load(self.text, at);
+        let length = match certain_word::<S>(block, self.text[at]) {
+            0 => self.splitter.end(self.text, at) - at,
+            certain => certain,
+        };
+        let end = at + length;
+        // The last word stays whole: an edge may fall inside it, and is resolved by its tokens.
+        if end < stop && length > LONGEST_NEAR && self.has_seams(at, end) {
+            self.parts_end = end;
+            return self.cut_parts(at, ahead);
+        }
+        self.push(at, end, block, ahead);
+        end
+    }
+
+    /// Whether a look for seams in the word may pay: it begins or ends with a character of three bytes, of those
+    /// that are written without spaces.
+    #[inline]
+    fn has_seams(&self, start: usize, end: usize) -> bool {
+        let wide = |at: usize| self.text[at] >= 0xE3;
+        self.seams.is_some() && (wide(start) || wide(start + 1) || wide(end - 3))
+    }
+
+    /// Cuts the word that is being cut into parts until there are enough, from the part at byte `at`; gives
+    /// where they end, which is `at` if there is no such word.
+    fn cut_parts(&mut self, mut at: usize, ahead: &mut Ahead) -> usize {
+        let end = self.parts_end;
+        while let Some(seams) = self.seams
+            && at < end
+            && ahead.len() < FULL
+        {
+            let (mut bits, all) = seams.within(self.text, at, end);
+            let last = all || bits == 0;
+            let first = at;
+            while bits != 0 {
+                let seam = first + bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                self.push(at, seam, Block::load(self.text, at), ahead);
+                at = seam;
+            }
+            if last {
+                self.push(at, end, Block::load(self.text, at), ahead);
+                at = end;
+            }
+        }
+        at
+    }
+
+    #[inline]
+    fn push(&self, start: usize, end: usize, block: Block, ahead: &mut Ahead) {
+        // Zeros at its end would be taken for the padding of a shorter word.
+        let key = match self.text[end - 1] {
+            0 => ABSENT,
+            _ => near_key(block.first_eight(), end - start),
+        };
+        ahead.push(start, end - start, key);
+    }
 }
 
 /// Cuts the plain words of a window that begins at byte `at`; gives where they end, and whether the word
@@ -289,22 +362,6 @@ unsafe fn cut_window<S: Splitter, const WIDE: bool>(
     (at + start, found.hard || start == 0)
 }
 
-/// Cuts the word at byte `at` by a glance or by the splitter; gives its end.
-fn cut_one<S: Splitter>(splitter: &mut S, text: &[u8], at: usize, ahead: &mut Ahead) -> usize {
-    let block = Block::load(text, at);
-    let length = match certain_word::<S>(block, text[at]) {
-        0 => splitter.end(text, at) - at,
-        certain => certain,
-    };
-    // Zeros at its end would be taken for the padding of a shorter word.
-    let key = match text[at + length - 1] {
-        0 => ABSENT,
-        _ => near_key(block.first_eight(), length),
-    };
-    ahead.push(at, length, key);
-    at + length
-}
-
 impl OtherWords {
     /// Finds the ids of a word that is long or new; its key is 0 where it is too long for one.
     #[inline(never)]
@@ -317,7 +374,9 @@ impl OtherWords {
         ahead: &mut Ahead,
         near: &mut NearWords,
     ) {
-        if let Some(ids) = self.long.find(word).filter(|_| key == 0) {
+        if key == 0
+            && let Some(ids) = self.long.find(word)
+        {
             return ahead.set_ids(number, ids, near);
         }
         let found = merged(fast, word, &mut self.scratch);

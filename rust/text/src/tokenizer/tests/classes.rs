@@ -67,3 +67,11 @@ fn classes_equal_the_pinned_engines() {
     let table = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/data/classes.bin")).unwrap();
     assert!(table == class_table(), "run make_classes");
 }
+
+#[test]
+fn chinese_characters_are_alike() {
+    let mut codes = 0x4E00..0xA000;
+    assert!(codes.all(|code| classes::class_of(code) == classes::CHINESE));
+    let mut codes = (0x3000..0x302A).chain(0x4000..0xA000).chain(0xFF00..0xFF80);
+    assert!(codes.all(|code| classes::class_of(code) & classes::UNSTABLE == 0));
+}
