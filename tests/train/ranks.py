@@ -132,7 +132,10 @@ def _run(  # noqa: PLR0913, PLR0917 of a process
     said = os.open(Path(folder, f"said-{rank}"), os.O_WRONLY | os.O_CREAT, 0o644)
     os.dup2(said, 2)
     import torch
+    from composer.utils import checkpoint
 
+    # Composer makes it of the rank when it is imported, which was before there were ranks.
+    checkpoint._TORCH_DISTRIBUTED_CHECKPOINTS_FILENAME = f"__{rank}_0.distcp"
     torch.set_num_threads(1)
     try:
         torch.save(function(*arguments), Path(folder, f"result-{rank}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,6 @@ def test_weights_and_biases(packed, tmp_path):
 
 
 def history_of(file: Path) -> list[float]:
-    """Losses in a file of records."""
-    from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
-
-    store, found = DataStore(), []
-    store.open_for_scan(str(file))
-    while (data := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
-        values = {(item.key or "/".join(item.nested_key)): item.value_json for item in record.history.item}
-        found += [float(values[name]) for name in ("loss/train/total",) if name in values]
-    return found
+    """Losses in a file of records: a key and a number in JSON, each twice, in the history and the summary."""
+    numbers = re.findall(rb"loss/train/total\x82\x01.([\d.e-]+)", file.read_bytes())
+    return list(dict.fromkeys(map(float, numbers)))

@@ -81,7 +81,26 @@ CASES = {
         "did you mean `amp_bf16`",
     ),
     "a wrong type": ("device_train_microbatch_size: two\n", "must be a whole number", None),
-    "a duration without a unit": ("eval_interval: '10'\n", "`eval_interval`", None),
+    "a duration without a unit": (
+        "eval_interval: 10\n",
+        "train.yaml:9:16: `eval_interval`: `10` is no duration",
+        "`100ba` (steps)",
+    ),
+    "a duration misspelt": (
+        "eval_interval: 3epochs\n",
+        "the text '3epochs' is no duration",
+        "`3ep` (epochs)",
+    ),
+    "no number": (
+        "scheduler: {alpha_f: low}\n",
+        "`scheduler.alpha_f` must be a number, not the text 'low'",
+        "without quotes",
+    ),
+    "nothing": (
+        "algorithms: {gradient_clipping: {clipping_threshold: 0}}\n",
+        "`algorithms.gradient_clipping.clipping_threshold` must be more than 0, not `0`",
+        None,
+    ),
     "both batch sizes": ("global_train_batch_samples: 512\n", "give either", "512 traces"),
     "resuming from nowhere": ("autoresume: true\n", "`autoresume` needs a `save_folder`", "save_folder"),
     "weights alone to resume from": (

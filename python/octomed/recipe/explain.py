@@ -36,6 +36,7 @@ _WANTED = {
     "bool_type": "true or false",
     "int_type": "a whole number",
     "float_type": "a number",
+    "float_parsing": "a number",
     "string_type": "text",
     "tuple_type": "a list",
     "list_type": "a list",
@@ -47,6 +48,7 @@ _WANTED = {
 _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "greater_than": "must be more than {gt:g}",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "finite_number": "must be a finite number",
@@ -186,6 +188,6 @@ def _cut(text: str) -> str:
 def _type_hint(kind: str, value: Any) -> str | None:  # noqa: ANN401 any YAML value
     if kind == "string_type" and value is not None and not isinstance(value, dict | list):
         return "put it in quotes"
-    if kind in ("int_type", "float_type", "bool_type") and isinstance(value, str):
+    if kind in ("int_type", "float_type", "float_parsing", "bool_type") and isinstance(value, str):
         return "write it without quotes or units"
     return None

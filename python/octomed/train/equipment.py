@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from composer.algorithms import GradientClipping
@@ -79,6 +81,7 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
     if wanted.tensorboard is not None:
         made.append(_foreign("TensorboardLogger", "tensorboard", {"log_dir": str(folder / "tensorboard")}))
     if wanted.wandb is not None:
+        _give_runs_their_url()
         made.append(_foreign("WandBLogger", "wandb", wanted.wandb))
     if wanted.mlflow is not None:
         made.append(_foreign("MLFlowLogger", "mlflow", wanted.mlflow))
@@ -126,6 +129,14 @@ def _foreign(name: str, package: str, settings: dict[str, Any]) -> Any:  # noqa:
         raise RecipeError(
             f"`loggers.{package}`: {error}", f"its keys are those of Composer's `{name}`"
         ) from error
+
+
+def _give_runs_their_url() -> None:
+    """Give W&B's runs back the method that Composer 0.32 calls; newer W&B has the property alone."""
+    with contextlib.suppress(ImportError):
+        run = importlib.import_module("wandb").sdk.wandb_run.Run
+        if not hasattr(run, "get_url"):
+            run.get_url = lambda self: self.url
 
 
 def _steps(interval: str) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from octomed.recipe.explain import show
 from octomed.recipe.schema import Part
 from octomed.recipe.values import fault
 from octomed.train.schema_watch import Callbacks, Loggers
@@ -13,7 +15,17 @@ from octomed.train.schema_watch import Callbacks, Loggers
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Duration = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(ep|ba|sp|tok|dur|sec)$")]
+_DURATION = re.compile(r"\d+(\.\d+)?(ep|ba|sp|tok|dur|sec)")
+
+
+def _duration(value: Any) -> Any:  # noqa: ANN401 what YAML gave
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        hint = "write `3ep` (epochs), `100ba` (steps), `2000000tok` (tokens) or `0.1dur` (a share of the run)"
+        raise fault(f"{show(value)} is no duration", hint)
+    return value
+
+
+Duration = Annotated[str, BeforeValidator(_duration)]
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 
