@@ -118,7 +118,7 @@ pub(crate) fn code(text: &[u8], at: usize) -> Option<(u32, usize)> {
 }
 
 /// Whether merges happen in the order of their ranks: whatever a pair consists of was made by lower ones.
-pub(crate) fn in_order(ids: usize, pairs: &[(u32, u32)], joined: &[u32]) -> bool {
+fn in_order(ids: usize, pairs: &[(u32, u32)], joined: &[u32]) -> bool {
     // The rank after the last merge that makes an id.
     let mut made = vec![0; ids];
     for (after, id) in (1_u32..).zip(joined) {

@@ -4,16 +4,16 @@
 //! and merging takes longer the longer it is. Its tokens are one to four characters long, and most neighbours
 //! stand side by side in no token. Parts between seams are short and come again, as the words of English do.
 //!
-//! A place between two characters is a seam when both are whole before a merge could take a part of either (see
-//! [`super::chars`], whose argument this is, with one difference: of the merges that hold a part of a character
-//! beside bytes outside it, only those count that fit the characters which stand beside it) and no merge makes a
-//! token that holds both side by side. From then on a token that reached across would hold both, so no merge
-//! takes anything from both sides, and each side's merges are those that it has alone: at a seam a part ends
-//! as a word does, where fewer merges could take a part of a character.
+//! A character on its own becomes one token by merges up to a rank R. Until it is whole, its bytes offer a merge of
+//! rank R at most, wherever it stands, unless another merge takes a part of it together with bytes outside it. If all of
+//! those that fit the characters beside it have ranks above R, none of them comes first, and the character becomes
+//! whole. A place between two such characters is a seam when no merge makes a token that holds both side by side: a
+//! token that reached across would have to. So no merge takes anything from both sides, and each side's merges are
+//! those that it has alone; at a seam a part ends as a word does, where fewer merges could take a part of a character.
 
 use std::collections::HashMap;
 
-use super::chars::{code, in_order, is_inside, lone};
+use super::chars::{code, is_inside, lone};
 use super::parts::Vocabulary;
 
 /// Characters of up to three bytes in UTF-8; others are never beside a seam.
@@ -82,14 +82,10 @@ impl Seams {
     /// one token, and the highest rank on the way.
     pub fn new(
         vocabulary: &Vocabulary,
-        pairs: &[(u32, u32)],
         joined: &[u32],
         mut merged: impl FnMut(&[u8]) -> Option<(u32, u32)>,
     ) -> Self {
         let mut seams = Self::none();
-        if !in_order(vocabulary.len(), pairs, joined) {
-            return seams;
-        }
         let common = |one| if is_common(one) { COMMON } else { 0 };
         seams.kinds = (0..CHARACTERS as u32).map(common).collect();
         seams.kinds[..0x80]
@@ -248,7 +244,7 @@ fn decode(text: &[u8], at: usize) -> (u32, usize) {
             (above | (second & 0x3F) << 6 | third & 0x3F, 3)
         }
         ..=0x7F => (first, 1),
-        ..=0xDF => ((first & 0x1F) << 6 | second & 0x3F, 2),
+        0x80..=0xDF => ((first & 0x1F) << 6 | second & 0x3F, 2),
         _ => (CHARACTERS as u32, 4),
     }
 }

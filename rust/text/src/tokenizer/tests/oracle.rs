@@ -6,9 +6,11 @@ use std::sync::{Arc, LazyLock};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{hostile, variants};
+use crate::tokenizer::alphabet::written;
+use crate::tokenizer::split::CL100K;
 use crate::tokenizer::{Encoded, Encoder, Encoders, Tokenizer};
 use crate::{Control, Rendered};
 
@@ -51,6 +53,27 @@ fn cases(ordinary: u32) -> TestRunner {
 fn every_known_pattern_takes_the_fast_path() {
     for pair in PAIRS.iter() {
         assert_eq!(pair.ours.path(), "byte-level BPE", "{}", pair.name);
+    }
+}
+
+/// No merge makes this token, so it has seams inside; where the model looks words up first, it stays whole.
+#[test]
+fn a_clause_that_is_a_token_stays_whole() {
+    const CLAUSE: &str = "患者的血中有此";
+    let mut file = variants::with_patterns(&[CL100K]);
+    let free = file["model"]["vocab"].as_object().unwrap().len();
+    file["model"]["vocab"][written(CLAUSE.as_bytes())] = json!(free);
+    file["added_tokens"] = json!([]);
+    let text = format!("{CLAUSE} {CLAUSE}者，{CLAUSE}，{CLAUSE}。");
+    for flag in [false, true] {
+        file["model"]["ignore_merges"] = json!(flag);
+        let pair = pair("a clause", &file);
+        let mut ids = Vec::new();
+        let mut encoder = Encoder::new(pair.ours.clone());
+        encoder.encode_text(&text, &mut ids).unwrap();
+        let theirs = pair.theirs.encode_fast(text.as_str(), false).unwrap();
+        assert_eq!(ids, theirs.get_ids());
+        assert_eq!(ids[0] == u32::try_from(free).unwrap(), flag, "{ids:?}");
     }
 }
 
