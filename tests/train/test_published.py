@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForImageTextToText
 
 pytest.importorskip("composer")
 
@@ -58,7 +60,7 @@ def test_all_that_they_say_runs(name, packed, tmp_path):
     ]
     places = {"OCTOMED_RUN": str(packed), "OCTOMED_CHECKPOINTS": f"{tmp_path}/checkpoints"}
     ranks = Ranks(2, train, ROOT / f"recipes/train/{name}.yaml", words, environment=places)
-    ranks.results()
+    weights = ranks.results()[0]["weights"]
     steps = traces_of_steps(tmp_path / "run")
     assert list(steps) == [1, 2, 3]
     assert 10 < sum(map(len, steps.values())) / 3 < 30
@@ -72,7 +74,9 @@ def test_all_that_they_say_runs(name, packed, tmp_path):
     assert "packs a step: " in said
     assert "in nine steps of ten" in said
     assert (tmp_path / "checkpoints/ep0-ba2/.metadata").is_file()
-    assert (tmp_path / "model/model.safetensors").is_file()
+    exported = AutoModelForImageTextToText.from_pretrained(tmp_path / "model").state_dict()
+    for key, value in weights.items():
+        assert torch.equal(exported[key.removeprefix("network.language_model.")], value), key
 
 
 @pytest.mark.gpu
