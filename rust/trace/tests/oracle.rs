@@ -37,17 +37,21 @@ fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
 }
 
 /// A column that may be JSON in text.
-fn expanded(value: &Value) -> Value {
+fn expanded(value: &Value) -> Result<Value, &'static str> {
     match value {
         Value::String(text) if text.trim_start().starts_with(['[', '{']) => {
-            serde_json::from_str(text).unwrap_or_else(|_| value.clone())
+            match serde_json::from_str(text) {
+                Err(error) if error.to_string().contains(OUT_OF_RANGE) => Err(OUT_OF_RANGE),
+                Err(_) => Ok(value.clone()),
+                Ok(inner) => Ok(inner),
+            }
         }
-        _ => value.clone(),
+        _ => Ok(value.clone()),
     }
 }
 
 fn slow_options(value: Option<&Value>) -> Result<Vec<Cow<'static, str>>, &'static str> {
-    let value = value.map(expanded);
+    let value = value.map(expanded).transpose()?;
     let is_list = value.as_ref().is_some_and(Value::is_array);
     let listed = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
@@ -91,7 +95,7 @@ fn slow_question(row: &Value) -> Slow {
     let options = slow_options(row.get("options"))?;
     let question = text_of(row.get("question").ok_or("missing_field")?)?;
     let answer = short(row.get("answer"))?;
-    let responses = match expanded(row.get("responses").ok_or("missing_field")?) {
+    let responses = match expanded(row.get("responses").ok_or("missing_field")?)? {
         Value::Null => return Err("no_response"),
         Value::Array(values) if values.is_empty() => return Err("no_response"),
         Value::Array(values) => values,
@@ -134,7 +138,7 @@ fn slow_part(part: &Value) -> Result<String, &'static str> {
 
 fn slow_conversation(row: &Value) -> Slow {
     let mut system = short(row.get("system"))?;
-    let values = match expanded(row.get("conversations").ok_or("missing_field")?) {
+    let values = match expanded(row.get("conversations").ok_or("missing_field")?)? {
         Value::Null => return Err("null_field"),
         Value::Array(values) => values,
         _ => return Err("wrong_type"),
@@ -195,7 +199,7 @@ fn slow(file: &[u8], read: fn(&Value) -> Slow) -> Vec<String> {
         }
         let row = match std::str::from_utf8(line).map(serde_json::from_str::<Value>) {
             Err(_) => Err("invalid_utf8"),
-            Ok(Err(error)) if error.to_string().contains("out of range") => Err(OUT_OF_RANGE),
+            Ok(Err(error)) if error.to_string().contains(OUT_OF_RANGE) => Err(OUT_OF_RANGE),
             Ok(Err(_)) => Err("invalid_json"),
             Ok(Ok(value)) if !value.is_object() => Err("not_an_object"),
             Ok(Ok(value)) => read(&value),
