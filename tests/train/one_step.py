@@ -50,9 +50,9 @@ def gradients(  # noqa: PLR0913 what is compared
     mine = packs[rank * share : (rank + 1) * share]
     model = tiny.fresh_model(family, dtype, weighting=weighting, tokens_at_once=16)
     if checkpointing:
-        from octomed.train.run import _checkpoint_activations
+        from octomed.train.layers import recompute_layers
 
-        _checkpoint_activations(model)
+        recompute_layers(model, model.language_model, 1.0)
     trainer = Trainer(
         model=model,
         train_dataloader=data_spec([tiny.batch_of(mine, tiny.rows_of(family))], weighting=weighting),
