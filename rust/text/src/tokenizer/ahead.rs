@@ -17,7 +17,7 @@ pub(crate) struct Ahead {
     count: usize,
     starts: [usize; ROOM],
     lengths: [usize; ROOM],
-    keys: [u64; ROOM],
+    keys: [u128; ROOM],
     values: [Value; ROOM],
     /// Numbers of the words that are not near, and how many.
     missing: [usize; ROOM],
@@ -52,7 +52,7 @@ impl Ahead {
 
     /// Appends a word; its key is that of [`super::near::near_key`].
     #[inline]
-    pub fn push(&mut self, start: usize, length: usize, key: u64) {
+    pub fn push(&mut self, start: usize, length: usize, key: u128) {
         let at = self.count % ROOM;
         self.starts[at] = start;
         self.lengths[at] = length;
@@ -83,6 +83,12 @@ impl Ahead {
     pub fn missing_word(&self, number: usize) -> Range<usize> {
         let word = self.missing[number];
         self.starts[word]..self.starts[word] + self.lengths[word]
+    }
+
+    /// The key of the word that is the `number`th not near.
+    #[inline]
+    pub fn missing_key(&self, number: usize) -> u128 {
+        self.keys[self.missing[number] % ROOM]
     }
 
     /// Says what the `number`th word that is not near is, and keeps it among those that are, if it may stand there.

@@ -12,6 +12,9 @@ const PASSING: u32 = 1 << 30;
 pub(crate) struct Value([u32; 2]);
 
 impl Value {
+    /// What stands where no word does.
+    pub const FREE: Self = Self([0; 2]);
+
     /// One id or two; more have to lie apart.
     #[inline]
     pub fn of(ids: &[u32]) -> Option<Self> {
@@ -47,7 +50,7 @@ impl Value {
     /// Whether the ids lie apart, in the list that [`Self::pass`] appended them to.
     #[inline]
     pub fn is_passing(self) -> bool {
-        self.0[1] & PASSING != 0
+        self.0[1] & (APART | PASSING) == APART | PASSING && self.0[1] != NONE
     }
 
     /// How many ids lie apart, if they do.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::ahead::{Ahead, FULL, ROOM};
-use super::block::{BLOCK, Block, LONGEST_SHORT};
+use super::block::{BLOCK, Block};
 use super::cache::{LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
 use super::fast::Fast;
@@ -12,6 +12,9 @@ use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::seams::Seams;
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
 use super::window::{WINDOW, starts, wide};
+
+/// Words of at most so many bytes are not cut into parts: they come again as they are.
+const UNCUT: usize = 8;
 
 /// One worker's memory of words.
 #[derive(Debug)]
@@ -185,6 +188,10 @@ impl Memory {
             self.ahead.clear();
             // SAFETY: as the caller says.
             let end = unsafe { cutter.cut::<WIDE>(last.end..bytes.end, &mut self.ahead) };
+            if self.other.short.make_room(self.ahead.len()) {
+                // Near words may have their ids apart as well.
+                self.near.clear();
+            }
             self.ahead.find(&self.near);
             self.find_others(fast, text);
             // SAFETY: as many bytes have room for as many ids, and two more.
@@ -202,13 +209,8 @@ impl Memory {
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
         let Self { near, other, ahead } = self;
         let missing = ahead.missing();
-        other.short.make_room(missing);
         for number in 0..missing {
-            let word = ahead.missing_word(number);
-            let key = match word.len() {
-                ..=LONGEST_SHORT => Block::load(text, word.start).key(word.len()),
-                _ => 0,
-            };
+            let key = ahead.missing_key(number);
             let place = place(key);
             other.short.expect(place);
             other.keys[number % ROOM] = (key, place);
@@ -275,7 +277,7 @@ impl<S: Splitter> Cutter<'_, S> {
         };
         let end = at + length;
         // The last word stays whole: an edge may fall inside it, and is resolved by its tokens.
-        if end < stop && length > LONGEST_NEAR && self.has_seams(at, end) {
+        if end < stop && length > UNCUT && self.has_seams(at, end) {
             self.parts_end = end;
             return self.cut_parts(at, ahead);
         }
@@ -321,7 +323,7 @@ impl<S: Splitter> Cutter<'_, S> {
         // Zeros at its end would be taken for the padding of a shorter word.
         let key = match self.text[end - 1] {
             0 => ABSENT,
-            _ => near_key(block.first_eight(), end - start),
+            _ => near_key(block.bytes(), end - start),
         };
         ahead.push(start, end - start, key);
     }
