@@ -6,6 +6,8 @@ use super::value::Value;
 
 /// Places, of two words each: 512 KiB.
 const PLACES: usize = 1 << 13;
+/// Places that there are: a huge page of them, because none is given for less.
+const MADE: usize = (2 << 20) / size_of::<Pair>();
 /// The longest word with a key, in bytes.
 pub(crate) const LONGEST_NEAR: usize = 16;
 /// The key of a free slot; no word is sixteen bytes of ones, which is no UTF-8.
@@ -37,7 +39,7 @@ pub(crate) struct NearWords {
 impl NearWords {
     pub fn new() -> Self {
         Self {
-            places: HugeTable::new(Pair::FREE, PLACES + 1),
+            places: HugeTable::new(Pair::FREE, MADE),
         }
     }
 
