@@ -1,9 +1,7 @@
-//! Sixteen bytes of text at once: where its letters are, and the cache key of a short word.
+//! Sixteen bytes of text at once: where its letters are.
 
 /// Bytes in a block.
 pub(crate) const BLOCK: usize = 16;
-/// The longest word with a key: its length takes the last byte.
-pub(crate) const LONGEST_SHORT: usize = BLOCK - 1;
 
 /// Sixteen bytes, the first in the lowest place.
 #[derive(Clone, Copy, Debug)]
@@ -29,13 +27,13 @@ impl Block {
     /// The byte at a place below [`BLOCK`].
     #[inline]
     pub fn byte(self, at: usize) -> u8 {
-        self.0[at & LONGEST_SHORT]
+        self.0[at % BLOCK]
     }
 
-    /// The first half of the bytes.
+    /// The bytes.
     #[inline]
-    pub fn first_eight(self) -> [u8; 8] {
-        self.0.first_chunk().copied().unwrap_or_default()
+    pub fn bytes(self) -> [u8; BLOCK] {
+        self.0
     }
 
     /// A bit for each ASCII letter.
@@ -61,13 +59,6 @@ impl Block {
         }
         #[cfg(not(target_arch = "x86_64"))]
         self.bits(|byte| !byte.is_ascii())
-    }
-
-    /// The key of the word made by the first `length` bytes, at most [`LONGEST_SHORT`].
-    #[inline]
-    pub fn key(self, length: usize) -> u128 {
-        let kept = u128::from_le_bytes(self.0) & MASKS[length & LONGEST_SHORT];
-        kept | (length as u128) << 120
     }
 
     /// A bit for each byte that, with the bits of `FOLD` set, is one of 26 from `FIRST`.
@@ -107,19 +98,6 @@ impl Block {
     }
 }
 
-/// The bits of the first `n` bytes.
-static MASKS: [u128; BLOCK] = masks();
-
-const fn masks() -> [u128; BLOCK] {
-    let mut masks = [0; BLOCK];
-    let mut length = 1;
-    while length < BLOCK {
-        masks[length] = u128::MAX >> (128 - 8 * length);
-        length += 1;
-    }
-    masks
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -128,12 +106,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn vectors_equal_bytes(bytes: [u8; BLOCK], length in 0..BLOCK) {
+        fn vectors_equal_bytes(bytes: [u8; BLOCK]) {
             let block = Block::load(&bytes, 0);
             prop_assert_eq!(block.letters(), block.bits(|byte| byte.is_ascii_alphabetic()));
             prop_assert_eq!(block.capitals(), block.bits(|byte| byte.is_ascii_uppercase()));
             prop_assert_eq!(block.beyond_ascii(), block.bits(|byte| !byte.is_ascii()));
-            prop_assert_eq!(block.key(length), Block::load(&bytes[..length], 0).key(length));
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Words seen before and their ids, in bounded memory.
 //!
-//! Short words (up to 15 bytes) are found by their own bytes in a table of two-slot sets, one set a cache
+//! Short words (up to 16 bytes) are found by their own bytes in a table of two-slot sets, one set a cache
 //! line; longer ones by hash and comparison. What does not fit replaces something: 32 MiB for short words,
 //! 11 MiB for long ones, 16 MiB of ids for words of more than two tokens, an encoder, whatever the input.
 
 use octomed_memory::HugeTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::block::LONGEST_SHORT;
+use super::near::LONGEST_NEAR;
 use super::value::Value;
 
 /// Sets of the short words, two slots each.
@@ -48,12 +48,15 @@ impl ShortWords {
         }
     }
 
-    /// Forgets everything when the ids of `words` more might not fit: what a lookup gives is valid until then.
-    pub fn make_room(&mut self, words: usize) {
-        if self.spilled.len() + words * LONGEST_SHORT > SPILLED {
+    /// Forgets everything when the ids of `words` more might not fit, and says so: what a lookup gives is valid
+    /// until then.
+    pub fn make_room(&mut self, words: usize) -> bool {
+        let full = self.spilled.len() + words * LONGEST_NEAR > SPILLED;
+        if full {
             self.sets.fill(Set::default());
             self.spilled.clear();
         }
+        full
     }
 
     /// Whether the word with this key is known, which lies at [`place`] of it, and what it is; no branch depends

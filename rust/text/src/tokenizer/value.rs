@@ -9,9 +9,16 @@ const PASSING: u32 = 1 << 30;
 
 /// One id or two; or where more lie, and how many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(transparent)]
 pub(crate) struct Value([u32; 2]);
 
 impl Value {
+    /// What stands where no word does.
+    pub const FREE: Self = Self([0; 2]);
+
+    /// In place of the second number where there is one id.
+    pub const NO_SECOND: u32 = NONE;
+
     /// One id or two; more have to lie apart.
     #[inline]
     pub fn of(ids: &[u32]) -> Option<Self> {
@@ -47,7 +54,7 @@ impl Value {
     /// Whether the ids lie apart, in the list that [`Self::pass`] appended them to.
     #[inline]
     pub fn is_passing(self) -> bool {
-        self.0[1] & PASSING != 0
+        self.0[1] & (APART | PASSING) == APART | PASSING && self.0[1] != NONE
     }
 
     /// How many ids lie apart, if they do.
@@ -55,6 +62,12 @@ impl Value {
     pub fn apart(self) -> Option<usize> {
         let apart = self.0[1] & APART != 0 && self.0[1] != NONE;
         apart.then_some((self.0[1] & !(APART | PASSING)) as usize)
+    }
+
+    /// How many ids there are.
+    #[inline]
+    pub fn count(self) -> usize {
+        self.apart().unwrap_or(self.ids().1)
     }
 
     /// The ids that lie apart, in the list that [`Self::keep`] appended them to.

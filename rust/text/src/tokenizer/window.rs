@@ -89,6 +89,20 @@ pub(crate) fn wide() -> bool {
     false
 }
 
+/// Whether the processor has what the words of a window are put side by side with as well: that of Ice Lake and Zen 4.
+#[inline]
+pub(crate) fn widest() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return wide()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vbmi2");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 impl Kinds {
     #[cfg(target_arch = "x86_64")]
     #[inline]

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::ahead::{Ahead, FULL, ROOM};
-use super::block::{BLOCK, Block, LONGEST_SHORT};
+use super::ahead::{Ahead, BEYOND, FULL, ROOM};
+use super::block::{BLOCK, Block};
 use super::cache::{LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
 use super::fast::Fast;
@@ -11,7 +11,10 @@ use super::merge::Scratch;
 use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::seams::Seams;
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
-use super::window::{WINDOW, starts, wide};
+use super::window::{WINDOW, starts, wide, widest};
+
+/// Words of at most so many bytes are not cut into parts: they come again as they are.
+const UNCUT: usize = 8;
 
 /// One worker's memory of words.
 #[derive(Debug)]
@@ -128,21 +131,26 @@ impl Memory {
         ids: &mut Vec<u32>,
     ) -> Last {
         #[cfg(target_arch = "x86_64")]
+        if widest() {
+            // SAFETY: the processor has what the function is compiled for, and what the widest one asks for.
+            return unsafe { self.run_wide::<S, true>(fast, splitter, text, bytes, ids) };
+        }
+        #[cfg(target_arch = "x86_64")]
         if wide() {
             // SAFETY: the processor has what the function is compiled for.
-            return unsafe { self.run_wide(fast, splitter, text, bytes, ids) };
+            return unsafe { self.run_wide::<S, false>(fast, splitter, text, bytes, ids) };
         }
         // SAFETY: not wide.
-        unsafe { self.run_with::<S, false>(fast, splitter, text, bytes, ids) }
+        unsafe { self.run_with::<S, false, false>(fast, splitter, text, bytes, ids) }
     }
 
     /// [`Self::run_with`] for a newer processor.
     ///
     /// # Safety
-    /// The processor must have what [`wide`] asks for.
+    /// The processor must have what [`wide`] asks for; `WIDEST` wants what [`widest`] asks for.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn run_wide<S: Splitter>(
+    unsafe fn run_wide<S: Splitter, const WIDEST: bool>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
@@ -151,16 +159,16 @@ impl Memory {
         ids: &mut Vec<u32>,
     ) -> Last {
         // SAFETY: as the caller says.
-        unsafe { self.run_with::<S, true>(fast, splitter, text, bytes, ids) }
+        unsafe { self.run_with::<S, true, WIDEST>(fast, splitter, text, bytes, ids) }
     }
 
     /// Some dozens of words are cut, then looked up, then written: each step is a loop with few branches, and
     /// what one word waits for does not hold up the next.
     ///
     /// # Safety
-    /// `WIDE` wants what [`wide`] asks for.
+    /// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
     #[inline(always)]
-    unsafe fn run_with<S: Splitter, const WIDE: bool>(
+    unsafe fn run_with<S: Splitter, const WIDE: bool, const WIDEST: bool>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
@@ -168,8 +176,8 @@ impl Memory {
         bytes: Range<usize>,
         ids: &mut Vec<u32>,
     ) -> Last {
-        // A word has at most as many ids as bytes; two ids are written at once.
-        ids.reserve(text.len() - bytes.start + 2);
+        // A word has at most as many ids as bytes; several ids are written at once.
+        ids.reserve(text.len() - bytes.start + BEYOND);
         let mut last = Last {
             start: bytes.start,
             ids_before: ids.len(),
@@ -182,13 +190,17 @@ impl Memory {
             parts_end: bytes.start,
         };
         while last.end < bytes.end {
-            self.ahead.clear();
+            self.ahead.restart(last.end);
             // SAFETY: as the caller says.
-            let end = unsafe { cutter.cut::<WIDE>(last.end..bytes.end, &mut self.ahead) };
+            let end = unsafe { cutter.cut::<WIDE, WIDEST>(last.end..bytes.end, &mut self.ahead) };
+            if self.other.short.make_room(self.ahead.len()) {
+                // Near words may have their ids apart as well.
+                self.near.clear();
+            }
             self.ahead.find(&self.near);
             self.find_others(fast, text);
-            // SAFETY: as many bytes have room for as many ids, and two more.
-            let last_count = unsafe { self.ahead.write(&self.other.short, ids) };
+            // SAFETY: as many bytes have room for as many ids, and some more; for `WIDE`, as the caller says.
+            let last_count = unsafe { self.ahead.write::<WIDE>(&self.other.short, ids) };
             last = Last {
                 start: self.ahead.last_start(),
                 ids_before: ids.len() - last_count,
@@ -202,13 +214,8 @@ impl Memory {
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
         let Self { near, other, ahead } = self;
         let missing = ahead.missing();
-        other.short.make_room(missing);
         for number in 0..missing {
-            let word = ahead.missing_word(number);
-            let key = match word.len() {
-                ..=LONGEST_SHORT => Block::load(text, word.start).key(word.len()),
-                _ => 0,
-            };
+            let key = ahead.missing_key(number);
             let place = place(key);
             other.short.expect(place);
             other.keys[number % ROOM] = (key, place);
@@ -245,19 +252,23 @@ impl<S: Splitter> Cutter<'_, S> {
     /// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
     ///
     /// # Safety
-    /// `WIDE` wants what [`wide`] asks for.
+    /// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
     #[inline(always)]
-    unsafe fn cut<const WIDE: bool>(&mut self, bytes: Range<usize>, ahead: &mut Ahead) -> usize {
+    unsafe fn cut<const WIDE: bool, const WIDEST: bool>(
+        &mut self,
+        bytes: Range<usize>,
+        ahead: &mut Ahead,
+    ) -> usize {
         let mut at = self.cut_parts(bytes.start, ahead);
         while at < bytes.end && ahead.len() < FULL {
-            // A window's words begin before `bytes.end`, and eight bytes can be read from each.
+            // A window's words begin before `bytes.end`, and sixteen bytes can be read from each.
             let window = self.text[at..].first_chunk::<{ WINDOW + LONGEST_NEAR }>();
             let Some(window) = window.filter(|_| at + WINDOW <= bytes.end) else {
                 at = self.cut_one(at, bytes.end, ahead);
                 continue;
             };
             // SAFETY: as the caller says.
-            let (end, hard) = unsafe { cut_window::<S, WIDE>(window, at, ahead) };
+            let (end, hard) = unsafe { cut_window::<S, WIDE, WIDEST>(window, at, ahead) };
             at = end;
             if hard {
                 at = self.cut_one(at, bytes.end, ahead);
@@ -275,7 +286,7 @@ impl<S: Splitter> Cutter<'_, S> {
         };
         let end = at + length;
         // The last word stays whole: an edge may fall inside it, and is resolved by its tokens.
-        if end < stop && length > LONGEST_NEAR && self.has_seams(at, end) {
+        if end < stop && length > UNCUT && self.has_seams(at, end) {
             self.parts_end = end;
             return self.cut_parts(at, ahead);
         }
@@ -321,9 +332,9 @@ impl<S: Splitter> Cutter<'_, S> {
         // Zeros at its end would be taken for the padding of a shorter word.
         let key = match self.text[end - 1] {
             0 => ABSENT,
-            _ => near_key(block.first_eight(), end - start),
+            _ => near_key(block.bytes(), end - start),
         };
-        ahead.push(start, end - start, key);
+        ahead.push(end, key);
     }
 }
 
@@ -331,9 +342,9 @@ impl<S: Splitter> Cutter<'_, S> {
 /// there is the splitter's.
 ///
 /// # Safety
-/// `WIDE` wants what [`wide`] asks for.
+/// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
 #[inline(always)]
-unsafe fn cut_window<S: Splitter, const WIDE: bool>(
+unsafe fn cut_window<S: Splitter, const WIDE: bool, const WIDEST: bool>(
     window: &[u8; WINDOW + LONGEST_NEAR],
     at: usize,
     ahead: &mut Ahead,
@@ -343,22 +354,37 @@ unsafe fn cut_window<S: Splitter, const WIDE: bool>(
     };
     // SAFETY: as the caller says.
     let found = unsafe { starts::<S, WIDE>(plain) };
+    #[cfg(target_arch = "x86_64")]
+    if WIDEST {
+        let last = u64::from(found.closed) << (found.end % 64);
+        // SAFETY: as the caller says; the ends ascend, and words begin at 0 and at each but the last.
+        unsafe { ahead.put_window(plain, at, found.bits | 1, found.bits | last) };
+        let start = (found.bits | 1).ilog2() as usize;
+        return match found.closed {
+            true => (at + found.end as usize, found.hard),
+            false => (at + start, found.hard || start == 0),
+        };
+    }
     let mut bits = found.bits;
     let mut start = 0;
-    let mut push = |start: usize, end: usize| {
+    let mut count = ahead.len();
+    let mut put = |count: usize, start: usize, end: usize| {
         let first = window[start..].first_chunk().copied().unwrap_or_default();
-        ahead.push(at + start, end - start, near_key(first, end - start));
+        ahead.put(count, at + end, near_key(first, end - start))
     };
     while bits != 0 {
         let end = bits.trailing_zeros() as usize;
         bits &= bits - 1;
-        push(start, end);
+        count = put(count, start, end);
         start = end;
     }
     if found.closed {
-        push(start, found.end as usize);
-        return (at + found.end as usize, found.hard);
+        let end = found.end as usize;
+        count = put(count, start, end);
+        ahead.grow(count);
+        return (at + end, found.hard);
     }
+    ahead.grow(count);
     (at + start, found.hard || start == 0)
 }
 
@@ -446,5 +472,48 @@ fn resolve_inside(
             ended += usize::from(at <= edge);
         }
         edges.resolve(ended, begun);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The words of a window, where they end, and whether the next one is the splitter's.
+    unsafe fn cut<S: Splitter, const WIDE: bool>(
+        window: &[u8; WINDOW + LONGEST_NEAR],
+        before: usize,
+    ) -> (Vec<(usize, u128)>, (usize, bool)) {
+        let mut ahead = Ahead::new();
+        ahead.restart(1000 - before);
+        (0..before).for_each(|word| ahead.push(1001 - before + word, 5));
+        // SAFETY: as the caller says.
+        let ended = unsafe { cut_window::<S, WIDE, WIDE>(window, 1000, &mut ahead) };
+        (ahead.words(), ended)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+        #[test]
+        fn words_of_a_window_are_the_same_however_wide(
+            pieces in prop::collection::vec(prop_oneof!["[a-zA-Z]{1,3}", "[a-zA-Z]{4,20}", "[ -~]", " ", "[0-9]", "é"], 80),
+            before in 0..FULL,
+        ) {
+            let text = pieces.concat().into_bytes();
+            let Some(window) = text.first_chunk() else {
+                return Ok(());
+            };
+            if widest() {
+                // SAFETY: the processor is as wide as it gets.
+                unsafe {
+                    prop_assert_eq!(cut::<Words<1>, true>(window, before), cut::<Words<1>, false>(window, before));
+                    prop_assert_eq!(cut::<Words<3>, true>(window, before), cut::<Words<3>, false>(window, before));
+                    prop_assert_eq!(cut::<Cased<3, true>, true>(window, before), cut::<Cased<3, true>, false>(window, before));
+                }
+            }
+        }
     }
 }

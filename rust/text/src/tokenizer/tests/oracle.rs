@@ -291,6 +291,33 @@ fn caches_stay_exact_when_they_overflow() {
 }
 
 #[test]
+fn words_of_many_tokens_stay_exact_when_their_ids_are_forgotten() {
+    let qwen = &PAIRS[0];
+    let mut encoder = Encoder::new(qwen.ours.clone());
+    let letters =
+        |mixed: u64| (0..15).map(move |at| char::from(b'a' + (mixed >> (4 * at) & 15) as u8));
+    let word = |n: u64| letters(n.wrapping_mul(0x9E37_79B9_7F4A_7C15)).collect::<String>();
+    for round in 0..36u64 {
+        // Every tenth word is one of a hundred that come again and again.
+        let number = |n: u64| {
+            if n.is_multiple_of(10) {
+                n % 1000
+            } else {
+                n + round * 10_000
+            }
+        };
+        let words: Vec<String> = (0..10_000).map(|n| word(number(n))).collect();
+        let text = words.join(" ");
+        let mut ids = Vec::new();
+        encoder.encode_text(&text, &mut ids).unwrap();
+        if round % 3 == 2 {
+            let theirs = qwen.theirs.encode_fast(text.as_str(), false).unwrap();
+            assert_eq!(ids, theirs.get_ids(), "round {round}");
+        }
+    }
+}
+
+#[test]
 fn contractions_fold_as_the_engine_folds() {
     let case = |character: &char| {
         character
