@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -135,7 +136,10 @@ def test_positions_are_those_of_transformers_for_each_document(version, rows):
     batch = Collator("mrope")(rows)
     for begin, end in zip(batch["cu_seqlens"][:-1], batch["cu_seqlens"][1:], strict=True):
         alone = torch.ones_like(batch["input_ids"][:, begin:end])
-        positions, _ = bare.get_rope_index(alone, attention_mask=torch.ones_like(alone))
+        named = {"attention_mask": torch.ones_like(alone)}
+        if "mm_token_type_ids" in inspect.signature(bare.get_rope_index).parameters:  # since transformers 5
+            named["mm_token_type_ids"] = torch.zeros_like(alone)
+        positions, _ = bare.get_rope_index(alone, **named)
         assert torch.equal(batch["position_ids"][1:, :, begin:end], positions)
         assert torch.equal(batch["position_ids"][0, 0, begin:end], torch.arange(end - begin))
 
