@@ -10,7 +10,6 @@ import argparse
 import gc
 import itertools
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,13 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench.train import report
 from bench.train.__main__ import about, device_of, settings_of
 from bench.train.composed import content_of, prepare_layers
 from bench.train.equipment import loss_of, model_of, optimizer_of
 from bench.train.settings import Settings
 from bench.train.shapes import SHAPES
 from bench.train.watch import Stopwatch
-from bench.train.work import Work, peak_of, work_of
+from bench.train.work import peak_of, work_of
 from octomed.train import schema
 from octomed.train.data import make_loader
 from octomed.train.model import OctomedModel
@@ -110,17 +110,11 @@ def _kernels(step: Any, device: str) -> str:
     return str(found.key_averages().table(sort_by=key, row_limit=25, max_name_column_width=80))
 
 
-def summary(found: dict[str, Any], peak: float | None) -> str:
+def summary(found: dict[str, Any], capacity: int, peak: float | None) -> str:
     """A line: median seconds, tokens a second, MFU."""
-    steps, work = found["steps"], Work(**found["work"])
-    seconds = statistics.median(step["seconds"] for step in steps)
-    tokens = statistics.median(step["tokens"] / step["seconds"] for step in steps)
-    rates = [
-        work.operations(step["tokens"], step["supervised"], step["squares"]) / step["seconds"]
-        for step in steps
-    ]
-    mfu = f", MFU {statistics.median(rates) / peak:.1%}" if peak else ""
-    return f"{seconds:.3f} s a step, {tokens:,.0f} tokens/s{mfu}"
+    figures = report.figures(found, capacity, peak)
+    mfu = f", MFU {figures['mfu']:.1%}" if peak else ""
+    return f"{figures['step_seconds']:.3f} s a step, {figures['tokens_per_second']:,.0f} tokens/s{mfu}"
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -137,7 +131,7 @@ def main(words: Sequence[str] | None = None) -> None:
             settings = settings_of(given, given.model[0], device, Path(name))
             began = time.perf_counter()
             found = measure(settings, profile=given.profile) | {"recompute": share, "compile": given.compile}
-            print(f"{given.model[0]}, {share:.0%} recomputed: {summary(found, peak)}")
+            print(f"{given.model[0]}, {share:.0%} recomputed: {summary(found, settings.capacity, peak)}")
             result["shares"].append(found | {"whole_seconds": time.perf_counter() - began})
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

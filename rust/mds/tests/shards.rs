@@ -118,6 +118,21 @@ fn slow_cut(head: u64, limit: Option<u64>, sizes: &[u64]) -> Vec<usize> {
     shards.into_iter().map(|shard| shard.len()).collect()
 }
 
+/// The shapes of a pack's ids and spans.
+fn shapes(pack: &Pack) -> ([u64; 1], [u64; 2]) {
+    ([pack.ids.len() as u64], [pack.spans.len() as u64, 2])
+}
+
+/// What a pack's row is announced to hold.
+fn cells<'a>(pack: &Pack, ids: &'a [u64], spans: &'a [u64]) -> [Cell<'a>; 4] {
+    [
+        Cell::Array(Dtype::Uint32, ids),
+        Cell::Bytes(pack.images.len() as u64),
+        Cell::Array(Dtype::Uint32, spans),
+        Cell::Bytes(8),
+    ]
+}
+
 proptest! {
     #[test]
     fn a_shard_is_what_the_format_says(
@@ -143,14 +158,8 @@ proptest! {
         let schema = schema(None);
         let mut builder = ShardBuilder::new(&schema, packs.len());
         for pack in &packs {
-            let ids = [pack.ids.len() as u64];
-            let spans = [pack.spans.len() as u64, 2];
-            let cells = [
-                Cell::Array(Dtype::Uint32, &ids),
-                Cell::Bytes(pack.images.len() as u64),
-                Cell::Array(Dtype::Uint32, &spans),
-                Cell::Bytes(8),
-            ];
+            let (ids, spans) = shapes(pack);
+            let cells = cells(pack, &ids, &spans);
             let mut abandoned = builder.row(&cells).unwrap();
             abandoned.append_u32(&pack.ids[..1]).unwrap();
             drop(abandoned);
@@ -180,14 +189,8 @@ proptest! {
         let mut builder = ShardBuilder::new(&schema, packs.len());
         let mut rooms = Vec::new();
         for pack in &packs {
-            let ids = [pack.ids.len() as u64];
-            let spans = [pack.spans.len() as u64, 2];
-            let cells = [
-                Cell::Array(Dtype::Uint32, &ids),
-                Cell::Bytes(pack.images.len() as u64),
-                Cell::Array(Dtype::Uint32, &spans),
-                Cell::Bytes(8),
-            ];
+            let (ids, spans) = shapes(pack);
+            let cells = cells(pack, &ids, &spans);
             let mut row = builder.row(&cells).unwrap();
             prop_assert!(row.leave(4 * pack.ids.len() + 1).is_err());
             let room = row.leave(4 * pack.ids.len()).unwrap();
