@@ -7,7 +7,7 @@ each token has a weight of its own. Unsupervised tokens get no logits.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,8 @@ Implementation = Literal["auto", "torch", "liger"]
 
 IGNORED = -100
 """Label of a token that is not learned."""
+LIGER = (0, 6, 2)
+"""The first version whose kernel adds gradients up in float32 where it is asked to."""
 
 
 def weighted_cross_entropy(
@@ -74,8 +76,8 @@ def choose_implementation(wanted: Implementation, device: str, weighting: str) -
     lacks = []
     if device != "cuda":
         lacks.append("a GPU")
-    if importlib.util.find_spec("liger_kernel") is None:
-        lacks.append("the package `liger-kernel`")
+    if not _liger_is_installed():
+        lacks.append(f"the package `liger-kernel` {'.'.join(map(str, LIGER))} or later")
     if weighting != "token":
         lacks.append("`loss.weight: token`")
     if wanted == "liger" and lacks:
@@ -88,6 +90,9 @@ def choose_implementation(wanted: Implementation, device: str, weighting: str) -
 def liger_cross_entropy(hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Return the sum of each token's cross entropy by Liger's fused kernel.
 
+    Liger goes through the tokens in dozens of stretches; left to itself it would add their gradients of the
+    output layer up in bfloat16, each sum rounded.
+
     Parameters
     ----------
     hidden, weight, targets
@@ -96,7 +101,16 @@ def liger_cross_entropy(hidden: torch.Tensor, weight: torch.Tensor, targets: tor
     from liger_kernel.transformers import LigerFusedLinearCrossEntropyLoss  # noqa: PLC0415 an extra of GPU machines
 
     kind = _matmul_type(hidden)
-    return LigerFusedLinearCrossEntropyLoss(reduction="sum")(weight.to(kind), hidden.to(kind), targets)
+    fused = LigerFusedLinearCrossEntropyLoss(reduction="sum", accum_dtype=torch.float32)
+    return fused(weight.to(kind), hidden.to(kind), targets)
+
+
+def _liger_is_installed() -> bool:
+    try:
+        installed = importlib.metadata.version("liger-kernel").split(".")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return tuple(int(part) for part in installed[:3] if part.isdigit()) >= LIGER
 
 
 def _matmul_type(hidden: torch.Tensor) -> torch.dtype:
