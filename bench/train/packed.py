@@ -16,15 +16,19 @@ from octomed.train.isolation import IsolationTest
 from octomed.train.model import OctomedModel
 
 
+def loader_of(settings: Settings, configuration: Any) -> Any:
+    """Octomed's loader as its trainer makes it, a pack a batch."""
+    dataset = schema.Dataset(remote=settings.run, local=settings.cache, shuffle_seed=settings.seed)
+    wanted = schema.Loader(dataset=dataset, num_workers=settings.workers)
+    return make_loader(wanted, 1, configuration, quiet=True)
+
+
 def run(settings: Settings) -> dict[str, Any]:
     """Trains, and returns steps and what they were made with."""
     language_model = model_of(settings)
     implementation = loss_of(settings)
     model = OctomedModel(language_model, implementation=implementation)
-    dataset = schema.Dataset(remote=settings.run, local=settings.cache, shuffle_seed=settings.seed)
-    loader = make_loader(
-        schema.Loader(dataset=dataset, num_workers=settings.workers), 1, language_model.config, quiet=True
-    )
+    loader = loader_of(settings, language_model.config)
     stopwatch = Stopwatch(settings.warm_up, settings.device)
     text = language_model.config.get_text_config()
     isolation = IsolationTest(vocabulary=text.vocab_size, rows=4, layers=text.num_hidden_layers)

@@ -5,12 +5,26 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from bench.train.work import Work
+import torch
+from bench.compare.machine import describe, version
+from bench.train.work import FORMULA, Work
 
 TOLERANCE, ROUNDED_TOLERANCE = 1e-5, 1e-3
 """Largest relative difference of the ways' mean losses: of float32, and where bfloat16 rounds.
 
 Traces that see each other move the loss of random weights by less than 1e-4: only the first finds them."""
+
+
+PACKAGES = ("torch", "mosaicml", "accelerate", "flash-attn", "liger-kernel")
+
+
+def about(device: str, peak: float | None) -> dict[str, Any]:
+    """What the result file begins with."""
+    found = describe()
+    found["versions"] |= {package: version(package) for package in PACKAGES}
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    gpu = {"device": name, "cuda": torch.version.cuda if device == "cuda" else None}
+    return found | gpu | {"peak_flops": peak, "flops": FORMULA}
 
 
 def figures(found: dict[str, Any], capacity: int, peak: float | None) -> dict[str, Any]:

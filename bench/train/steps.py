@@ -18,15 +18,14 @@ from typing import Any
 
 import torch
 from bench.train import report
-from bench.train.__main__ import about, device_of, settings_of
 from bench.train.composed import content_of, prepare_layers
 from bench.train.equipment import loss_of, model_of, optimizer_of
+from bench.train.options import add_options, check_options, device_of, peak_on, settings_of
+from bench.train.packed import loader_of
 from bench.train.settings import Settings
 from bench.train.shapes import SHAPES
 from bench.train.watch import Stopwatch
-from bench.train.work import peak_of, work_of
-from octomed.train import schema
-from octomed.train.data import make_loader
+from bench.train.work import work_of
 from octomed.train.model import OctomedModel
 
 Batch = dict[str, Any]
@@ -36,28 +35,20 @@ def options(words: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.train.steps", description=__doc__)
     parser.add_argument("--model", nargs=1, choices=list(SHAPES), default=["qwen2.5-vl-7b"])
-    parser.add_argument("--recompute", type=float, nargs="+", default=[1.0, 0.3])
-    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
-    parser.add_argument("--without-liger", action="store_true", help="even where it is installed")
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--warm-up", type=int, default=2)
-    parser.add_argument("--capacity", type=int)
-    parser.add_argument("--device", choices=["cuda", "cpu"])
-    parser.add_argument("--peak-tflops", type=float)
+    parser.add_argument(
+        "--recompute", type=float, nargs="+", default=[1.0, 0.3], help="shares of the layers to compute again"
+    )
+    add_options(parser, warm_up=2, steps=4)
     parser.add_argument("--profile", action="store_true", help="print the kernels of one more step")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args(words)
-    vars(given).update(run=None, layers=None, dtype=None, workers=2)
+    check_options(parser, given, given.recompute)
     return given
 
 
 def batches_of(settings: Settings, configuration: Any) -> list[Batch]:
     """The first packs, on the device."""
-    dataset = schema.Dataset(remote=settings.run, local=settings.cache, shuffle_seed=settings.seed)
-    loader = make_loader(
-        schema.Loader(dataset=dataset, num_workers=settings.workers), 1, configuration, quiet=True
-    )
-    some = itertools.islice(loader, settings.warm_up + settings.steps)
+    some = itertools.islice(loader_of(settings, configuration), settings.warm_up + settings.steps)
     return [
         {
             name: one.to(settings.device) if isinstance(one, torch.Tensor) else one
@@ -121,16 +112,14 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measures every share, and writes the result where one asks for it."""
     given = options(words)
     device = device_of(given)
-    known = peak_of(torch.cuda.get_device_name()) if device == "cuda" else None
-    peak = given.peak_tflops * 1e12 if given.peak_tflops else known
-    result = about(device, peak) | {"model": given.model[0], "shares": []}
-    shares = given.recompute
+    peak = peak_on(device, given)
+    result = report.about(device, peak) | {"model": given.model[0], "shares": []}
     with tempfile.TemporaryDirectory(prefix="octomed-steps-") as name:
-        for share in shares:
-            given.recompute = share
-            settings = settings_of(given, given.model[0], device, Path(name))
+        for share in given.recompute:
+            settings = settings_of(given, given.model[0], device, share, Path(name))
             began = time.perf_counter()
-            found = measure(settings, profile=given.profile) | {"recompute": share, "compile": given.compile}
+            layers = {"recompute": share, "compile": settings.compile}
+            found = measure(settings, profile=given.profile) | layers
             print(f"{given.model[0]}, {share:.0%} recomputed: {summary(found, settings.capacity, peak)}")
             result["shares"].append(found | {"whole_seconds": time.perf_counter() - began})
     if given.out is not None:

@@ -218,6 +218,28 @@ def test_without_a_gpu_nothing_is_written(words, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_what_was_measured_is_kept_when_a_later_way_is_cut_off(tmp_path, monkeypatch):
+    out = tmp_path / "train.json"
+
+    def measure(way, *_):
+        if way == "padded":
+            raise KeyboardInterrupt
+        return {"skipped": "for the test"}
+
+    monkeypatch.setattr(command, "measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        command.main(["--model", "tiny", "--device", "cpu", "--steps", "1", "--out", str(out)])
+    assert json.loads(out.read_text())["models"]["tiny"]["ways"] == {"packed": {"skipped": "for the test"}}
+
+
+def test_a_way_that_takes_too_long_is_left_out(tmp_path):
+    out = tmp_path / "train.json"
+    words = ["--model", "tiny", "--device", "cpu", "--steps", "1", "--ways", "packed", "--limit", "0.2"]
+    command.main([*words, "--out", str(out)])
+    ways = json.loads(out.read_text())["models"]["tiny"]["ways"]
+    assert ways == {"packed": {"skipped": "not done after 0.2 seconds"}}
+
+
 def test_figures_of_small_models_are_not_published(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "RESULT", tmp_path / "train.json")
     monkeypatch.setattr(command, "ROOT", tmp_path)
