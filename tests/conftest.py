@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.azure_store import AzureStore
     from tests.google_store import GoogleStore
     from tests.store import Store
 
@@ -43,3 +44,14 @@ def google_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Go
         monkeypatch.setenv(name, value)
     yield made
     made.switch_off()
+
+
+@pytest.fixture
+def azure_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureStore]:
+    """Azure's blobs, read by Azure's own client from a server in this process."""
+    pytest.importorskip("azure.storage.blob", reason="`pip install azure-storage-blob`")
+    from tests.azure_store import AzureStore
+
+    store = AzureStore(monkeypatch)
+    yield store
+    store.switch_off()
