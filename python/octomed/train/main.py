@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError, StorageError
+from octomed.train.ending import tell, together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,14 @@ Trains as a recipe says. KEY=VALUE overrides any of its keys: optimizer.lr=1e-4 
   composer -n 2 train.py recipes/train/quickstart.yaml
 """
 
+SECONDS_OF_ALL, SECONDS_OF_ONE = 20.0, 3.0
+"""How long a rank waits for the first one to end: with a fault that all find, and with one of its own."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Train, and return the exit code of `octomed`'s commands: 2 recipe, 3 data, 4 storage, 70 internal.
+
+    All ranks of a machine return the code of the one that failed.
 
     Parameters
     ----------
@@ -32,11 +38,19 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")  # noqa: T201 the answer to a question
         return 0 if arguments else 2
     warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
-    try:
-        _train(arguments)
-    except OctomedError as error:
-        _show(error, arguments)
-        return error.exit_code
+    with together() as others:
+        try:
+            _train(arguments)
+        except OctomedError as error:
+            _show(error, arguments)
+            tell(error.exit_code, SECONDS_OF_ALL if isinstance(error, RecipeError) else SECONDS_OF_ONE)
+            return error.exit_code
+        except (Exception, SystemExit):  # Composer makes the latter of a launcher's signal
+            code = others.code
+            if code is None:
+                tell(1, SECONDS_OF_ONE)
+                raise
+            return others.leave(code)  # the rank that failed has said why
     return 0
 
 
