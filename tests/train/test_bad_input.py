@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from octomed.stream import open_run
 from octomed.train import checkpoints
 from octomed.train.build import read_configuration
 from octomed.train.data import batching_of, check_run
+from octomed.train.prepare import Prepared
 from octomed.train.recipe import load_train_recipe
 
 from .ranks import Ranks, run_ranks
@@ -177,6 +179,25 @@ def test_checkpoints_of_another_run_under_the_same_address(packed, tmp_path):
     ranks = Ranks(1, train, path)
     with pytest.raises(AssertionError, match=r"of another recipe: `data\.run` differ"):
         ranks.results()
+
+
+def test_a_run_begun_from_a_checkpoint_does_not_sign_those_that_were_there(recipe, packed, tmp_path):
+    """Else the next start would go on from another recipe's checkpoint, the newest by its number."""
+    import torch
+    from octomed.train.run import _load_path
+
+    run, folder = open_run(packed), tmp_path / "checkpoints"
+    checkpoints.write_meaning(str(folder), checkpoints.meaning_of(recipe(), run.key, 4))
+    torch.save({"weight": torch.rand(4)}, folder / "ep0-ba6-rank0.pt")
+
+    def start(**changes):
+        other = recipe("optimizer.lr=0.5", **changes)
+        return _load_path(Prepared(other, run, None, batching_of(4, 1), tmp_path))
+
+    with contextlib.suppress(RecipeError):
+        start(autoresume=False, load_path=str(folder / "ep0-ba6-rank0.pt"))
+    with pytest.raises(RecipeError, match=r"of another recipe: `optimizer\.lr` differ"):
+        start()
 
 
 def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_path):
