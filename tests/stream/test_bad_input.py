@@ -134,6 +134,15 @@ def test_a_run_replaced_at_the_same_place_is_read_anew(tmp_path, cache):
     assert len(list(cache.iterdir())) == 2
 
 
+def test_a_run_s_key_is_of_what_was_written_and_not_of_its_address(copied, packed):
+    run = open_run(packed)
+    assert open_run(copied).key == run.key
+    written = run.content["run"] | {"write_key": "another"}
+    for other in ({"run": written}, {"versions": {"another": "version"}}, {"streams": {}}):
+        change_run_file(copied, **(run.content | other))
+        assert open_run(copied).key != run.key, other
+
+
 def test_a_cache_that_was_cut_or_deleted_is_made_whole_again(copied, cache):
     whole = len(read(copied))
     shards = sorted(cache.glob(f"*/{STREAM}/*.mds"))

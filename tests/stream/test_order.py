@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from octomed.errors import RecipeError
 from octomed.stream import PackedDataset
-from octomed.stream.counts import World, slots_of
+from octomed.stream.batching import canonical_nodes_for, check_left_out
+from octomed.stream.counts import EpochCounts, World, slots_of
 
 from .ranks import in_ranks
 from .reading import all_packs, epoch, global_batches, loader, packs_of
@@ -67,6 +69,13 @@ def test_the_rule_of_repeats_is_that_of_streaming(packs, canonical_nodes, nodes,
     assert set(given.tolist()) == set(range(packs))
 
 
+@pytest.mark.parametrize(
+    ("packs", "canonical_nodes"), [(1000, 24), (24, 24), (23, 12), (12, 12), (11, 8), (1, 1)]
+)
+def test_as_many_canonical_nodes_as_the_packs_fill(packs, canonical_nodes):
+    assert canonical_nodes_for(packs) == canonical_nodes
+
+
 def _until(path: Any, batch: int, workers: int, stop: int) -> tuple[list[list[int]], dict[str, Any] | None]:
     batches = loader(path, batch, workers)
     seen = []
@@ -123,6 +132,13 @@ def test_per_stream_refuses_to_leave_out_more_than_half_a_percent(packed, run):
     smallest = min(run.streams, key=lambda name: run.streams[name]["packs"])
     with pytest.raises(RecipeError, match=rf"stream `{smallest}` has \d+ packs, and .* batches of 10000"):
         PackedDataset(packed, batch_size=10_000, batching_method="per_stream")
+
+
+@pytest.mark.parametrize(("left_out", "refused"), [(0, False), (5, False), (6, True)])
+def test_half_a_percent_is_the_most_that_may_be_left_out(left_out, refused):
+    counts = EpochCounts(packs=1000, slots=2000, repeats=1000 + left_out, left_out=left_out)
+    with pytest.raises(RecipeError, match=r"6 of 1,000 packs \(0\.6%\)") if refused else nullcontext():
+        check_left_out(counts, "per_stream")
 
 
 def test_stratified_is_refused_for_unequal_streams(packed, run):

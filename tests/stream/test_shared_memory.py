@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -103,6 +105,40 @@ def test_segments_of_other_programs_go_only_where_every_process_is_seen(monkeypa
     removed = shared_memory.remove_stale()
     assert removed == ([f"{number:06}_locals"] if sees_every_process else [])
     (SEGMENTS / f"{number:06}_locals").unlink(missing_ok=True)
+
+
+def test_files_of_other_users_stay(monkeypatch):
+    number = 991_000 + os.getpid() % 1000
+    segment = SEGMENTS / f"{number:06}_locals"
+    segment.touch()
+    me = os.geteuid()
+    monkeypatch.setattr(shared_memory, "_sees_every_process", lambda: True)
+    monkeypatch.setattr(shared_memory.os, "geteuid", lambda: me + 1)
+    assert shared_memory.remove_stale() == []
+    monkeypatch.setattr(shared_memory.os, "geteuid", lambda: me)
+    assert shared_memory.remove_stale() == [segment.name]
+
+
+def test_lock_files_without_segments_go_too(tmp_path, monkeypatch):
+    """Nobody can use them, so it does not matter whose processes are seen."""
+    monkeypatch.setattr(shared_memory.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(shared_memory, "_sees_every_process", lambda: False)
+    number = 991_000 + os.getpid() % 1000
+    names = {f"{number:06}_{name}" for name in ("barrier_filelock", "cache_filelock")}
+    for name in (*names, f"{number:06}_notes"):
+        (tmp_path / name).touch()
+    assert set(shared_memory.remove_stale()) == names
+    assert [path.name for path in tmp_path.iterdir()] == [f"{number:06}_notes"]
+
+
+def test_a_process_that_ends_well_takes_its_mark_away():
+    number = 991_000 + os.getpid() % 1000
+    code = (
+        "from pathlib import Path\nfrom octomed.stream import shared_memory\n"
+        f"shared_memory.hold({number})\nassert list(Path('/dev/shm').glob('{number:06}_*'))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert files_of(number) == set()
 
 
 def test_other_files_stay():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 
@@ -14,6 +15,7 @@ from octomed.stream import open_run
 from octomed.train import checkpoints
 from octomed.train.build import read_configuration
 from octomed.train.data import batching_of, check_run
+from octomed.train.prepare import Prepared
 from octomed.train.recipe import load_train_recipe
 
 from .ranks import Ranks, run_ranks
@@ -64,15 +66,19 @@ def test_another_tokenizer_of_the_same_size(recipe, packed, tmp_path):
     with pytest.raises(DataError, match="was packed with another tokenizer") as found:
         check(recipe(tokenizer={"name": str(folder)}), open_run(packed))
     assert "ids mean other text" in found.value.hint
+    of_the_model = recipe(model={"pretrained_model_name_or_path": str(folder)})
+    with pytest.raises(DataError, match="was packed with another tokenizer"):
+        check_run(of_the_model, open_run(packed), read_configuration(None, recipe().model.config))
 
 
-def test_what_is_evaluated_on_is_checked_too(packed, tmp_path):
+@pytest.mark.parametrize("loader", ["train_loader", "eval_loader"])
+def test_what_is_trained_and_evaluated_on_is_checked_first(packed, tmp_path, loader):
     other = tmp_path / "other"
     shutil.copytree(packed, other)
     run = json.loads((other / "octomed.json").read_text())
     run["tokenizer"]["vocabulary_size"] = 5000
     (other / "octomed.json").write_text(json.dumps(run))
-    path = write_recipe(tmp_path, packed, eval_loader={"dataset": {"remote": str(other)}})
+    path = write_recipe(tmp_path, packed, **{loader: {"dataset": {"remote": str(other)}}})
     ranks = Ranks(1, command, [str(path)])
     assert ranks.results() == [3]
     assert f"error: `{other}` was packed with a tokenizer of 5,000 entries" in ranks.said()
@@ -120,6 +126,78 @@ def test_another_run_under_the_same_address(recipe, tmp_path):
     checkpoints.check_meaning(folder, checkpoints.meaning_of(settings, "one", 4))
     with pytest.raises(RecipeError, match=r"`data\.run` differ"):
         checkpoints.check_meaning(folder, checkpoints.meaning_of(settings, "other", 4))
+
+
+@pytest.mark.parametrize(
+    ("word", "key"),
+    [
+        ("seed=3", "seed"),
+        ("scheduler.t_warmup=1ba", r"scheduler\.t_warmup"),
+        ("algorithms.gradient_clipping={}", r"algorithms\.gradient_clipping"),
+        ("model.freeze_vision=false", r"model\.freeze_vision"),
+        ("train_loader.dataset.shuffle_seed=3", r"data\.shuffle_seed"),
+        ("precision=amp_bf16", "precision"),
+    ],
+)
+def test_what_is_trained_may_not_change(recipe, tmp_path, word, key):
+    before, after = (checkpoints.meaning_of(recipe(*words), "one", 4) for words in ([], [word]))
+    checkpoints.write_meaning(str(tmp_path), before)
+    with pytest.raises(RecipeError, match=rf"of another recipe: `{key}` differ"):
+        checkpoints.check_meaning(str(tmp_path), after)
+
+
+def test_packs_a_step_may_not_change(recipe, tmp_path):
+    checkpoints.write_meaning(str(tmp_path), checkpoints.meaning_of(recipe(), "one", 4))
+    with pytest.raises(RecipeError, match=r"`packs_a_step` differ"):
+        checkpoints.check_meaning(str(tmp_path), checkpoints.meaning_of(recipe(), "one", 8))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "model.activation_checkpointing=true",
+        "model.compile_layers=true",
+        "optimizer.fused=false",
+        "train_loader.num_workers=0",
+        "train_loader.dataset.remote=/elsewhere",
+        "max_duration=99ba",
+    ],
+)
+def test_how_and_where_it_is_trained_may_change(recipe, tmp_path, word):
+    checkpoints.write_meaning(str(tmp_path), checkpoints.meaning_of(recipe(), "one", 4))
+    checkpoints.check_meaning(str(tmp_path), checkpoints.meaning_of(recipe(word), "one", 4))
+
+
+def test_checkpoints_of_another_run_under_the_same_address(packed, tmp_path):
+    folder = tmp_path / "packed"
+    shutil.copytree(packed, folder)
+    path = write_recipe(tmp_path, folder, max_duration="2ba")
+    run_ranks(1, train, path)
+    run = json.loads((folder / "octomed.json").read_text())
+    run["run"]["write_key"] = "another"
+    (folder / "octomed.json").write_text(json.dumps(run))
+    ranks = Ranks(1, train, path)
+    with pytest.raises(AssertionError, match=r"of another recipe: `data\.run` differ"):
+        ranks.results()
+
+
+def test_a_run_begun_from_a_checkpoint_does_not_sign_those_that_were_there(recipe, packed, tmp_path):
+    """Else the next start would go on from another recipe's checkpoint, the newest by its number."""
+    import torch
+    from octomed.train.run import _load_path
+
+    run, folder = open_run(packed), tmp_path / "checkpoints"
+    checkpoints.write_meaning(str(folder), checkpoints.meaning_of(recipe(), run.key, 4))
+    torch.save({"weight": torch.rand(4)}, folder / "ep0-ba6-rank0.pt")
+
+    def start(**changes):
+        other = recipe("optimizer.lr=0.5", **changes)
+        return _load_path(Prepared(other, run, None, batching_of(4, 1), tmp_path))
+
+    with contextlib.suppress(RecipeError):
+        start(autoresume=False, load_path=str(folder / "ep0-ba6-rank0.pt"))
+    with pytest.raises(RecipeError, match=r"of another recipe: `optimizer\.lr` differ"):
+        start()
 
 
 def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_path):

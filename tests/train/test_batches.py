@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from . import tiny
 
 pytest.importorskip("composer")
 
+from octomed.train import monitors
 from octomed.train.batches import number_of_packs, numbers_of_tokens, split_batch
 
 
@@ -57,3 +59,27 @@ def test_a_batch_survives_a_deep_copy():
 def test_a_piece_of_a_pack_is_refused(packs):
     with pytest.raises(RecipeError, match="microbatch"):
         split_batch(tiny.batch_of(packs_of([1]), 1), packs)
+
+
+def test_padding_and_waiting_are_shares_over_all_ranks(monkeypatch):
+    """Two equal ranks of two packs: a step of 4 seconds, 1 of them waited, and one of 2 without waiting."""
+    times = iter([0.0, 1.0, 2.0, 4.0, 4.0, 4.0, 6.0])
+    monkeypatch.setattr(monitors.time, "perf_counter", lambda: next(times))
+    monkeypatch.setattr(monitors.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(monitors.dist, "all_reduce", lambda both, **_: both.mul_(2))
+    state = SimpleNamespace(
+        batch={"packs": torch.tensor([[60, 3], [90, 2]])},
+        device=SimpleNamespace(tensor_to_device=lambda one: one),
+    )
+    found = []
+    logger = SimpleNamespace(log_metrics=found.append)
+    monitor = monitors.DataMonitor(capacity=100)
+    for _ in range(2):
+        monitor.before_dataloader(state, logger)
+        monitor.after_dataloader(state, logger)
+        monitor.batch_end(state, logger)
+    counts = {"data/packs": 4, "data/traces": 10, "data/tokens": 300, "data/padding_share": 0.25}
+    assert found == [
+        counts | {"data/wait_share": 0.25, "data/tokens_per_second": 75.0},
+        counts | {"data/wait_share": 0.0, "data/tokens_per_second": 150.0},
+    ]

@@ -72,6 +72,23 @@ def test_one_that_lacks_a_part_is_left_aside(put, case):
     assert checkpoints.newest_checkpoint(address) == (f"{address}/{BEFORE}", [NEWEST])
 
 
+def test_steps_are_compared_as_numbers(made, tmp_path):
+    for name in ("ep0-ba9", "ep1-ba10"):
+        shutil.copytree(made / NEWEST, tmp_path / name)
+    assert checkpoints.newest_checkpoint(str(tmp_path)) == (f"{tmp_path}/ep1-ba10", [])
+
+
+def test_a_file_with_a_wrong_byte_is_left_aside(tmp_path):
+    names = ("ep0-ba1-rank0.pt", "ep0-ba2-rank0.pt")
+    for name in names:
+        torch.save({"weight": torch.rand(400)}, tmp_path / name)
+    assert checkpoints.newest_checkpoint(str(tmp_path)) == (f"{tmp_path}/{names[1]}", [])
+    data = bytearray((tmp_path / names[1]).read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / names[1]).write_bytes(data)
+    assert checkpoints.newest_checkpoint(str(tmp_path)) == (f"{tmp_path}/{names[0]}", [names[1]])
+
+
 def test_a_folder_that_is_not_there_has_none(tmp_path, store):
     for address in (str(tmp_path / "nowhere"), store.upload(tmp_path, "nowhere")):
         assert checkpoints.newest_checkpoint(address) == (None, [])

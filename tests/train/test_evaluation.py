@@ -12,7 +12,7 @@ from octomed.mds import MDSWriter
 pytest.importorskip("composer")
 
 from .ranks import run_ranks
-from .sessions import train, write_recipe
+from .sessions import traces_of_steps, train, write_recipe
 
 
 @pytest.fixture
@@ -68,3 +68,33 @@ def test_it_is_the_mean_over_the_stream(with_validation, tmp_path, weight, ranks
             total += float(network(batch)) * loss_units(batch, weight)
         units += loss_units(batch, weight)
     assert found == [pytest.approx(total / units, rel=1e-5)]
+
+
+@pytest.mark.parametrize("weight", ["token", "trace"])
+def test_the_first_step_s_loss_is_the_mean_over_all_ranks(packed, tmp_path, weight):
+    """Over all tokens, or traces, and not over ranks' or packs' means; by hand with the seed's weights."""
+    import torch
+    from octomed.stream import Collator
+    from octomed.train.build import build_model, read_configuration
+    from octomed.train.network import PackedNetwork, loss_units
+    from octomed.train.recipe import load_train_recipe
+
+    path = write_recipe(
+        tmp_path, packed, max_duration="1ba", save_folder=None, autoresume=False, loss={"weight": weight}
+    )
+    run_ranks(2, train, path)
+    found = json.loads((tmp_path / "run/metrics.jsonl").read_text())["loss/train/total"]
+    ids = set(traces_of_steps(tmp_path / "run")[1])
+    streams = (octomed.MDSReader(folder) for folder in packed.glob("len-*"))
+    some = [row for stream in streams for row in stream if int(row["trace_ids"][0]) in ids]
+    assert len(some) == 4
+    recipe = load_train_recipe(path)
+    network = PackedNetwork(
+        build_model(read_configuration(None, recipe.model.config), seed=recipe.seed), weighting=weight
+    )
+    batches = [Collator()([row]) for row in some]
+    units = [loss_units(batch, weight) for batch in batches]
+    assert len(set(units)) > 1
+    with torch.no_grad():
+        total = sum(float(network(batch)) * count for batch, count in zip(batches, units, strict=True))
+    assert found == pytest.approx(total / sum(units), rel=1e-5)

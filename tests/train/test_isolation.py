@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from octomed.errors import InternalError
@@ -97,6 +99,18 @@ def test_tolerances_are_those_of_two_layers_and_grow_with_the_root_of_their_numb
     assert tolerance_of(torch.bfloat16, 2, tf32=True) == 2e-2
 
 
+def test_a_document_alone_may_differ_up_to_the_limit_and_no_more():
+    forward = logits_of("qwen2", "float64")
+
+    def other_alone(batch):
+        return forward(batch) * (1.001 if len(batch["cu_seqlens"]) == 2 else 1.0)
+
+    settings = {"vocabulary": VOCABULARY, "rows": 1}
+    assert check_isolation(other_alone, **settings, limit=1.01e-3) == pytest.approx(1e-3, rel=5e-3)
+    with pytest.raises(InternalError, match=r"by 1\.0e-03, more than"):
+        check_isolation(other_alone, **settings, limit=0.98e-3)
+
+
 def leaking_attention(_module, query, key, value, _mask, scaling=None, **_):
     mixed = torch.nn.functional.scaled_dot_product_attention(
         query, *attention_heads(query, key, value), is_causal=True, scale=scaling
@@ -127,6 +141,22 @@ def test_a_leak_is_caught(family, replaced):
     replaced(leaking_attention)
     with pytest.raises(InternalError, match="another document's states"):
         check_isolation(forward, vocabulary=VOCABULARY, rows=tiny.rows_of(family))
+
+
+@pytest.mark.parametrize(("source", "reader"), itertools.permutations(range(len(LENGTHS)), 2))
+def test_a_small_leak_from_any_document_into_any_other_is_caught(source, reader):
+    """Too small for the comparison with documents alone: that of packs allows no difference at all."""
+    forward = logits_of("qwen2")
+
+    def leaking(batch):
+        states, edges = forward(batch).clone(), batch["cu_seqlens"].tolist()
+        if len(edges) > 2:
+            begin = edges[source]
+            states[edges[reader]] += 1e-5 * states[begin]
+        return states
+
+    with pytest.raises(InternalError, match=f"document {source} of a pack changed another document's"):
+        check_isolation(leaking, vocabulary=VOCABULARY, rows=1)
 
 
 def test_positions_that_run_on_are_caught():

@@ -12,9 +12,15 @@ from . import tiny
 pytest.importorskip("composer")
 
 import torch._dynamo.utils
+from octomed.train.build import read_configuration
 from octomed.train.isolation import check_isolation
 from octomed.train.layers import chosen_layers, compile_layers, recompute_layers
 from octomed.train.network import decoder
+from octomed.train.prepare import Prepared
+from octomed.train.recipe import load_train_recipe
+from octomed.train.run import make_model
+
+from .sessions import write_recipe
 
 
 @pytest.mark.parametrize("layers", [1, 2, 7, 28, 36])
@@ -45,6 +51,20 @@ def test_layers_computed_twice_give_the_same_gradients(share):
     twice = gradients_of(model, batch)
     assert torch.equal(once[0], twice[0])
     assert all(torch.equal(*pair) for pair in zip(once[1], twice[1], strict=True))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(("share", "twice"), [("false", []), ("0.5", [1]), ("true", [0, 1])])
+def test_a_recipe_s_layers_are_computed_twice_and_compiled(tmp_path, share, twice, compiled):
+    words = [f"model.activation_checkpointing={share}", f"model.compile_layers={str(compiled).lower()}"]
+    recipe = load_train_recipe(write_recipe(tmp_path, tmp_path), words)
+    configuration = read_configuration(None, recipe.model.config)
+    made = make_model(Prepared(recipe, None, configuration, None, tmp_path))
+    layers = list(decoder(made.language_model).layers)
+    wrapped = [getattr(layer, "_checkpoint_wrapped_module", None) for layer in layers]
+    assert [number for number, inner in enumerate(wrapped) if inner is not None] == twice
+    inside = [inner or layer for inner, layer in zip(wrapped, layers, strict=True)]
+    assert ["forward" in vars(layer) for layer in inside] == [compiled] * 2
 
 
 def forget_compiled():

@@ -64,17 +64,18 @@ def test_all_that_they_say_runs(name, packed, tmp_path):
     steps = traces_of_steps(tmp_path / "run")
     assert list(steps) == [1, 2, 3]
     assert 10 < sum(map(len, steps.values())) / 3 < 30
-    lines = (tmp_path / "run/metrics.jsonl").read_text().splitlines()
-    rates = [
-        (one["throughput/device/flops_per_sec"], one["throughput/device/mfu"])
-        for one in map(json.loads, lines[1:])
-    ]
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    learning_rates = [one["lr-AdamW/group0"] for one in lines]
+    assert learning_rates == pytest.approx([5e-5, 3.75e-5, 1.25e-5]), "a cosine over three steps"
+    rates = [(one["throughput/device/flops_per_sec"], one["throughput/device/mfu"]) for one in lines[1:]]
     assert rates == [(pytest.approx(1e12 * share), share) for _, share in rates]
     said = ranks.said()
     assert "packs a step: " in said
     assert "in nine steps of ten" in said
     assert (tmp_path / "checkpoints/ep0-ba2/.metadata").is_file()
-    exported = AutoModelForImageTextToText.from_pretrained(tmp_path / "model").state_dict()
+    exported = AutoModelForImageTextToText.from_pretrained(tmp_path / "model")
+    assert exported.config.get_text_config().use_cache, "generation wants the cache that training has not"
+    exported = exported.state_dict()
     for key, value in weights.items():
         assert torch.equal(exported[key.removeprefix("network.language_model.")], value), key
 

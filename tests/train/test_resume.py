@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("composer")
 
+from octomed.train.journal import read_journal
+
 from .ranks import Ranks, run_ranks
 from .sessions import STEPS, equal, farthest, traces_of_steps, train, write_recipe
 
@@ -61,6 +63,7 @@ def test_a_killed_run_ends_bit_equal(whole, packed, tmp_path, way, rank):
     found = run_ranks(2, train, recipe)
     assert all(equal(one, weights) for one in found)
     assert traces_of_steps(tmp_path / "run") == steps
+    assert [entry["step"] for entry in read_journal(tmp_path / "run/metrics.jsonl")] == list(steps)
 
 
 def test_a_half_written_checkpoint_is_left_aside(whole, packed, tmp_path):
