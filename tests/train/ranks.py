@@ -72,7 +72,7 @@ class Ranks:
         codes = [process.exitcode for process in self.processes]
         texts = [path.read_text() for path in sorted(Path(self.folder.name).glob("[es]*-*"))]
         self.kill()
-        if any(codes):
+        if any(code != 0 for code in codes):
             raise AssertionError(f"ranks ended with {codes}\n" + "\n".join(texts))
         return [
             torch.load(Path(self.folder.name, f"result-{rank}"), weights_only=False)

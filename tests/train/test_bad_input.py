@@ -184,7 +184,7 @@ def test_checkpoints_of_another_run_under_the_same_address(packed, tmp_path):
 def test_a_run_begun_from_a_checkpoint_does_not_sign_those_that_were_there(recipe, packed, tmp_path):
     """Else the next start would go on from another recipe's checkpoint, the newest by its number."""
     import torch
-    from octomed.train.run import _load_path
+    from octomed.train.resume import load_path_of
 
     run, folder = open_run(packed), tmp_path / "checkpoints"
     checkpoints.write_meaning(str(folder), checkpoints.meaning_of(recipe(), run.key, 4))
@@ -192,7 +192,7 @@ def test_a_run_begun_from_a_checkpoint_does_not_sign_those_that_were_there(recip
 
     def start(**changes):
         other = recipe("optimizer.lr=0.5", **changes)
-        return _load_path(Prepared(other, run, None, batching_of(4, 1), tmp_path))
+        return load_path_of(Prepared(other, run, None, batching_of(4, 1), tmp_path))
 
     with contextlib.suppress(RecipeError):
         start(autoresume=False, load_path=str(folder / "ep0-ba6-rank0.pt"))

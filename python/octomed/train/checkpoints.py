@@ -31,6 +31,9 @@ _METADATA = ".metadata"
 _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorithms", "seed", "precision")
 _OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
+_DURATION = "max_duration"
+"""May change: a training may go on for longer."""
+
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
 
@@ -64,14 +67,10 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
     RecipeError
         Naming the keys that differ.
     """
-    data = open_folder(folder).read(SIDECAR)
-    if data is None:
+    found = _sidecar(folder)
+    if found is None:
         return
-    try:
-        found = json.loads(data)
-    except ValueError as error:
-        message = f"`{SIDECAR}` in `{folder}` is damaged: {error}"
-        raise RecipeError(message, "delete it, if these checkpoints are of this recipe") from error
+    found.pop(_DURATION, None)
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -82,10 +81,15 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
         )
 
 
-def write_meaning(folder: str, meaning: dict[str, Any]) -> None:
-    """Put beside the checkpoints what they were trained as; the first rank does."""
+def duration_of(folder: str) -> str | None:
+    """Return how long the checkpoints of a folder were to be trained; None where nothing says so."""
+    return (_sidecar(folder) or {}).get(_DURATION)
+
+
+def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:
+    """Put beside the checkpoints what they are trained as, and how long; the first rank does."""
     if dist.get_global_rank() == 0:
-        text = json.dumps(meaning, indent=1, sort_keys=True) + "\n"
+        text = json.dumps(meaning | {_DURATION: duration}, indent=1, sort_keys=True) + "\n"
         open_folder(folder).write(SIDECAR, text.encode())
 
 
@@ -104,6 +108,17 @@ def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
         found = list(_newest(folder))
     dist.broadcast_object_list(found)
     return found[0], found[1]
+
+
+def _sidecar(folder: str) -> dict[str, Any] | None:
+    data = open_folder(folder).read(SIDECAR)
+    if data is None:
+        return None
+    try:
+        return dict(json.loads(data))
+    except (TypeError, ValueError) as error:
+        message = f"`{SIDECAR}` in `{folder}` is damaged: {error}"
+        raise RecipeError(message, "delete it, if these checkpoints are of this recipe") from error
 
 
 def _newest(folder: str) -> tuple[str | None, list[str]]:

@@ -7,13 +7,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from composer.algorithms import GradientClipping
-from composer.callbacks import LRMonitor, MemoryMonitor, OptimizerMonitor, RuntimeEstimator, SpeedMonitor
+from composer.callbacks import MemoryMonitor, OptimizerMonitor, RuntimeEstimator, SpeedMonitor
 from composer.core import Algorithm
 
 from octomed.errors import RecipeError
 from octomed.train.build import VISION_LANGUAGE, text_configuration
 from octomed.train.isolation import IsolationTest
-from octomed.train.monitors import DataMonitor, MetricsLog, ProgressLine, TraceLog
+from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
 from octomed.train.reduction import MeanGradients
 from octomed.train.unigrams import UnigramMonitor
 
@@ -54,7 +54,7 @@ def make_callbacks(
         made.append(TraceLog(_path(wanted.trace_log.folder, recipe) or folder))
     plain: dict[str, Any] = {
         "data_monitor": lambda: DataMonitor(capacity),
-        "lr_monitor": LRMonitor,
+        "lr_monitor": LearningRate,
         "memory_monitor": MemoryMonitor,
         "optimizer_monitor": OptimizerMonitor,
         "runtime_estimator": RuntimeEstimator,

@@ -37,6 +37,11 @@ class DataMonitor(Callback):
         self.waited = self.asked = 0.0
         self.began = time.perf_counter()
 
+    def fit_start(self, state: State, logger: Logger) -> None:
+        """Start the clock: making the model is no part of the first step."""
+        del state, logger
+        self.began = time.perf_counter()
+
     def before_dataloader(self, state: State, logger: Logger) -> None:
         """Begin to wait."""
         del state, logger
@@ -66,6 +71,30 @@ class DataMonitor(Callback):
                 "data/tokens_per_second": tokens * dist.get_world_size() / max(seconds, 1e-9),
             }
         )
+
+
+class LearningRate(Callback):
+    """Log the learning rates that a step was made with, under the names of Composer's `LRMonitor`.
+
+    That one logs at a step's end what the optimizer holds then: the next step's.
+    """
+
+    def __init__(self) -> None:
+        self.rates: dict[str, float] = {}
+
+    def batch_start(self, state: State, logger: Logger) -> None:
+        """Keep the rates."""
+        del logger
+        self.rates = {
+            f"lr-{type(optimizer).__name__}/group{number}": group["lr"]
+            for optimizer in state.optimizers
+            for number, group in enumerate(optimizer.param_groups)
+        }
+
+    def batch_end(self, state: State, logger: Logger) -> None:
+        """Log them."""
+        del state
+        logger.log_metrics(self.rates)
 
 
 class TraceLog(Callback):

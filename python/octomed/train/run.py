@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
-from octomed.errors import RecipeError
 from octomed.pipeline.storage import write_json
 from octomed.train import attention, checkpoints, equipment
 from octomed.train.batches import data_spec
@@ -18,13 +18,18 @@ from octomed.train.build import build_model, freeze_vision
 from octomed.train.data import make_loader
 from octomed.train.export import export_model
 from octomed.train.layers import compile_layers, recompute_layers
+from octomed.train.lock import alone
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer, make_scheduler
 from octomed.train.prepare import Prepared, prepare, say
 from octomed.train.report import write_report
+from octomed.train.resume import load_path_of
+from octomed.urls import is_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from octomed.train.schema import TrainRecipe
 
 RUN_FILE = "train.json"
@@ -50,12 +55,15 @@ def train(recipe: TrainRecipe) -> Trainer:
         Before the first step where that is possible, with what to do.
     """
     prepared = prepare(recipe)
-    trainer = make_trainer(prepared)
-    if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
-        trainer.eval()
-    if trainer.state.timestamp < trainer.state.max_duration:
-        trainer.fit()
-    finish(prepared, trainer)
+    with _folders_alone(prepared):
+        trainer = make_trainer(prepared)
+        if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
+            trainer.eval()
+        if trainer.state.timestamp < trainer.state.max_duration:
+            trainer.fit()
+        else:
+            say(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
+        finish(prepared, trainer)
     return trainer
 
 
@@ -63,7 +71,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
     """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
     recipe = prepared.recipe
     reproducibility.seed_all(recipe.seed)
-    load_path = _load_path(prepared)
+    load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
     return Trainer(
@@ -136,6 +144,17 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
         say(f"report: {write_report(prepared.folder, recipe.run_name)}")
 
 
+@contextlib.contextmanager
+def _folders_alone(prepared: Prepared) -> Iterator[None]:
+    """Hold the local folders that a training writes to; the first rank does."""
+    folders = {str(prepared.folder), prepared.recipe.save_folder or str(prepared.folder)}
+    with contextlib.ExitStack() as held:
+        if dist.get_global_rank() == 0:
+            for folder in sorted(folder for folder in folders if not is_url(folder)):
+                held.enter_context(alone(folder))
+        yield
+
+
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
     return make_loader(settings, prepared.batching.a_rank, prepared.configuration)
@@ -166,29 +185,6 @@ def _callbacks(prepared: Prepared) -> list[Any]:
         folder=prepared.folder,
         capacity=prepared.packed.content["capacity"],
     )
-
-
-def _load_path(prepared: Prepared) -> str | None:
-    recipe, folder = prepared.recipe, prepared.recipe.save_folder
-    if folder is None:
-        return recipe.load_path
-    newest, broken = checkpoints.newest_checkpoint(folder)
-    if (newest or broken) and not recipe.autoresume and recipe.load_path is None:
-        raise RecipeError(
-            f"`{folder}` already holds checkpoints",
-            "`autoresume=true` goes on from the newest; or choose another `save_folder`",
-        )
-    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
-    if recipe.autoresume and newest:
-        checkpoints.check_meaning(folder, meaning)
-    dist.barrier()
-    checkpoints.write_meaning(folder, meaning)
-    for name in broken:
-        say(f"warning: checkpoint `{name}` was not written to its end: left aside")
-    if recipe.autoresume and newest:
-        say(f"resuming from `{newest}`")
-        return newest
-    return recipe.load_path
 
 
 def _parallelism(recipe: TrainRecipe) -> dict[str, Any] | None:

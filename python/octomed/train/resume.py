@@ -1,0 +1,56 @@
+"""Where a training begins: anew, at a checkpoint that the recipe names, or where an earlier one ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from composer.utils import dist
+
+from octomed.errors import RecipeError
+from octomed.train import checkpoints
+from octomed.train.prepare import say
+
+if TYPE_CHECKING:
+    from octomed.train.prepare import Prepared
+
+
+def load_path_of(prepared: Prepared) -> str | None:
+    """Return the checkpoint to begin from, and sign the folder of checkpoints as this recipe's.
+
+    Parameters
+    ----------
+    prepared
+        From `octomed.train.prepare.prepare`.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds checkpoints that this training would go on from or overwrite, and must not.
+    """
+    recipe, folder = prepared.recipe, prepared.recipe.save_folder
+    if folder is None:
+        return recipe.load_path
+    newest, broken = checkpoints.newest_checkpoint(folder)
+    if (newest or broken) and not recipe.autoresume:
+        raise RecipeError(
+            f"`{folder}` already holds checkpoints",
+            "`autoresume=true` goes on from the newest; or choose another `save_folder`",
+        )
+    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
+    if newest or broken:
+        checkpoints.check_meaning(folder, meaning)
+        _note_duration(folder, recipe.max_duration)
+    dist.barrier()
+    checkpoints.write_meaning(folder, meaning, recipe.max_duration)
+    for name in broken:
+        say(f"warning: checkpoint `{name}` was not written to its end: left aside")
+    if recipe.autoresume and newest:
+        say(f"resuming from `{newest}`")
+        return newest
+    return recipe.load_path
+
+
+def _note_duration(folder: str, duration: str) -> None:
+    before = checkpoints.duration_of(folder)
+    if before not in {None, duration}:
+        say(f"note: `max_duration` was {before}: from here on the schedule is that of {duration}")
