@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.pipeline import scan
 from octomed.pipeline.manifest import Manifest
-from streaming.base.compression import decompress
 
 from . import runs
 
@@ -478,20 +477,11 @@ def test_a_replacement_deletes_shards_that_a_killed_run_did_not_note(small):
     assert found.keys() == expected.keys()
 
 
-def unpack(folder):
-    """Unpack every shard beside itself, as Streaming does, and return the raw files."""
-    raw = []
-    for shard in sorted(folder.glob("*/shard.*.mds.zstd")):
-        raw.append(shard.with_suffix(""))
-        raw[-1].write_bytes(decompress("zstd", shard.read_bytes()))
-    return raw
-
-
 def test_a_replacement_deletes_what_was_unpacked_of_the_old_shards(small):
     """Streaming reads the unpacked file where there is one, and would read the old run without a word."""
     runs.pack(small)
     out = small.parent / "out"
-    assert unpack(out)
+    assert runs.unpack(out)
     manifest = json.loads((out / ".octomed-run.json").read_text())
     unnoted = max(manifest["shards"])
     del manifest["shards"][unnoted]
@@ -506,7 +496,7 @@ def test_a_replacement_deletes_what_was_unpacked_of_the_old_shards(small):
 
 def test_a_shard_that_is_written_again_takes_its_unpacked_file_along(small):
     runs.pack(small)
-    first, *others = unpack(small.parent / "out")
+    first, *others = runs.unpack(small.parent / "out")
     first.write_bytes(b"old")
     first.with_suffix(".mds.zstd").unlink()
     assert runs.pack(small).shards_written == 1

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
+from octomed.pipeline.manifest import unpacked_name
 from octomed.pipeline.storage import read_json
 from octomed.pipeline.write import RUN_FILE
 
@@ -71,8 +72,9 @@ def read_run(folder: Path) -> dict[str, Any]:
 def verify(folder: Path, *, workers: int = 2) -> Verified:
     """Check every byte of a finished run.
 
-    Sizes, digests and offsets of shards; ids against the vocabulary; lengths, spans and capacity of packs;
-    the counts of ``octomed.json``; and that provenance names every trace, once, where it lies.
+    Sizes, digests and offsets of shards, those that the run wrote and what is unpacked beside them; ids
+    against the vocabulary; lengths, spans and capacity of packs; the counts of ``octomed.json``; and that
+    provenance names every trace, once, where it lies.
 
     Parameters
     ----------
@@ -108,21 +110,35 @@ def verify(folder: Path, *, workers: int = 2) -> Verified:
 def _check_stream(
     folder: Path, name: str, run: dict[str, Any], workers: int, findings: list[Finding]
 ) -> list[dict[str, Any]]:
+    stream = folder / name
     try:
-        damage = _octomed.mds_verify(str(folder / name), workers)
+        damage = _octomed.mds_verify(str(stream), workers)
+        written = [file for file, _ in _octomed.MdsReader(str(stream)).shards]
     except OctomedError as error:
         findings.append(Finding(f"{name}/index.json", error.message))
         return []
-    findings += [Finding(f"{name}/{file}", what) for _, file, what in damage]
+    # Content is checked unpacked: where no such file is, what is meant is the one that the run wrote.
+    findings += [
+        Finding(
+            f"{name}/{written[shard] if shard is not None and not (stream / file).exists() else file}", what
+        )
+        for shard, file, what in damage
+    ]
     broken = {shard for shard, _, _ in damage if shard is not None}
+    for number, file in enumerate(written):
+        unpacked = unpacked_name(file)
+        if unpacked and (stream / unpacked).exists() and not (stream / file).exists():
+            broken.add(number)
+            what = f"it is missing; what was unpacked of it, `{unpacked}`, is there, and Streaming reads that"
+            findings.append(Finding(f"{name}/{file}", what))
     vocabulary, capacity = run["tokenizer"]["vocabulary_size"], run["capacity"]
-    numbers = [number for number in range(run["streams"][name]["shards"]) if number not in broken]
+    numbers = [number for number in range(len(written)) if number not in broken]
 
     def check(number: int) -> dict[str, Any] | None:
         try:
-            return _octomed.check_shard(str(folder / name), number, vocabulary, capacity)
+            return _octomed.check_shard(str(stream), number, vocabulary, capacity)
         except OctomedError as error:
-            findings.append(Finding(f"{name} shard {number}", error.message))
+            findings.append(Finding(f"{name}/{written[number]}", error.message))
             return None
 
     with ThreadPoolExecutor(workers) as pool:
@@ -133,7 +149,7 @@ def _check_stream(
         ]
     for number, result in checks:
         findings += [
-            Finding(f"{name} shard {number}", f"pack {row}: {what}") for row, what in result["faults"]
+            Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result["faults"]
         ]
     return [result for _, result in checks]
 
