@@ -12,28 +12,14 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
+from octomed.pipeline.accounts import check_counts, check_rejects
+from octomed.pipeline.finding import Finding
 from octomed.pipeline.manifest import unpacked_name
 from octomed.pipeline.storage import read_json
 from octomed.pipeline.write import RUN_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is not as it should be.
-
-    Attributes
-    ----------
-    file
-        Path relative to the run's folder.
-    what
-        What is wrong with it.
-    """
-
-    file: str
-    what: str
 
 
 @dataclass(frozen=True)
@@ -73,8 +59,8 @@ def verify(folder: Path, *, workers: int = 2) -> Verified:
     """Check every byte of a finished run.
 
     Sizes, digests and offsets of shards, those that the run wrote and what is unpacked beside them; ids
-    against the vocabulary; lengths, spans and capacity of packs; the counts of ``octomed.json``; and that
-    provenance names every trace, once, where it lies.
+    against the vocabulary; lengths, spans and capacity of packs; the counts of ``octomed.json`` and
+    their sums; that provenance names every trace, once, where it lies; and that what was left out is listed.
 
     Parameters
     ----------
@@ -104,6 +90,11 @@ def verify(folder: Path, *, workers: int = 2) -> Verified:
             if value != expected[key]:
                 findings.append(Finding(RUN_FILE, f"stream `{name}` has {value} {key}, not {expected[key]}"))
         findings += _check_provenance(folder, name, checks)
+    strays = {path.parent.name for path in folder.glob("*/index.json")} - set(run["streams"])
+    findings += [
+        Finding(f"{name}/index.json", "`octomed.json` names no such stream") for name in sorted(strays)
+    ]
+    findings += check_counts(run) + check_rejects(folder, run)
     return Verified(**totals, findings=tuple(findings))
 
 
