@@ -42,20 +42,25 @@ def check_rejects(folder: Path, run: dict[str, Any]) -> list[Finding]:
     """Read the tables of rejects, and compare what they list with the counts of ``octomed.json``."""
     listed: Counter[str | None] = Counter()
     findings = []
-    for name in _tables(folder, run):
+    for name in table_names(folder, run, "rejects/"):
         try:
             listed += _reasons(folder / name)
-        except FileNotFoundError:
-            findings.append(Finding(name, "it is missing"))
         except (OSError, pa.ArrowException, KeyError) as error:
-            findings.append(Finding(name, f"it cannot be read: {error}"))
+            findings.append(unreadable(name, error))
     return findings or _differences(listed, run["counts"])
 
 
-def _tables(folder: Path, run: dict[str, Any]) -> list[str]:
-    """Names of the tables that the run wrote, or of those that there are, where it does not say."""
-    there = [f"rejects/{path.name}" for path in sorted((folder / "rejects").glob("*.parquet"))]
-    return [name for name in run["run"].get("files", there) if name.startswith("rejects/")]
+def table_names(folder: Path, run: dict[str, Any], prefix: str) -> list[str]:
+    """Return the names of tables that the run wrote, or of those that there are, where it does not say."""
+    there = [str(path.relative_to(folder)) for path in sorted(folder.glob(f"{prefix}*.parquet"))]
+    return [name for name in run["run"].get("files", there) if name.startswith(prefix)]
+
+
+def unreadable(name: str, error: Exception) -> Finding:
+    """Return the finding for a table that is missing or damaged."""
+    if isinstance(error, FileNotFoundError):
+        return Finding(name, "it is missing", missing=True)
+    return Finding(name, f"it cannot be read: {error}")
 
 
 def _reasons(path: Path) -> Counter[str | None]:

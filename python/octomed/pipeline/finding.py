@@ -15,7 +15,10 @@ class Finding:
         Path relative to the run's folder.
     what
         What is wrong with it.
+    missing
+        Whether it is not there, so that there is nothing to delete before it is written again.
     """
 
     file: str
     what: str
+    missing: bool = False
