@@ -71,6 +71,16 @@ def test_an_empty_file(tmp_path, capsys, name):
     assert len(summary.files_skipped) == (name == "e.parquet")
 
 
+def test_when_nothing_is_left_the_error_says_of_what_it_fell_out(tmp_path, capsys):
+    many = b" ".join(json.dumps(row).encode() for row in good_rows(100)) + b"\n"
+    recipe = prepared(tmp_path, "a.jsonl", many)
+    assert_refused(capsys, recipe, 3, "no trace is left to pack: 1 rows read, 1 unreadable: invalid_json\n")
+    empty, blank = {"question": "q", "responses": []}, {"question": "q", "responses": [" ", ""]}
+    recipe = prepared(tmp_path, "a.jsonl", lines(empty, many, blank, empty))
+    fates = "1 unreadable: invalid_json, 2 without a trace: no_response, 2 rejected: empty_response"
+    assert_refused(capsys, recipe, 3, f"no trace is left to pack: 4 rows read, {fates}\n")
+
+
 def test_a_csv_quote_that_never_closes(tmp_path, capsys):
     """A reader takes all that follows for one value, which would be trained on."""
     rows = [f"Q {number},A {number}" for number in range(1_000)]
