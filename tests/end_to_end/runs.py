@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from octomed.cli.app import run as command_line
 from octomed.recipe import load_recipe
+from streaming.base.compression import decompress
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 BLOCK_BYTES = 16_000
@@ -195,6 +196,22 @@ def contents(folder: Path) -> dict[str, str]:
         found[name] = hashlib.sha256(data).hexdigest()
     assert "octomed.json" in found
     return found
+
+
+def unpack(folder: Path) -> list[Path]:
+    """Unpack every shard of a run beside itself, as Streaming does, and return the raw files."""
+    raw = []
+    for shard in sorted(folder.glob("*/shard.*.mds.zstd")):
+        raw.append(shard.with_suffix(""))
+        raw[-1].write_bytes(decompress("zstd", shard.read_bytes()))
+    return raw
+
+
+def damage(path: Path) -> None:
+    """Flip a bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
 
 
 def rejects(folder: Path) -> list[dict[str, Any]]:

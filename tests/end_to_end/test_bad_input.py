@@ -9,6 +9,7 @@ import os
 import resource
 import subprocess
 
+import octomed
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -68,6 +69,16 @@ def test_an_empty_file(tmp_path, capsys, name):
     )
     assert (summary.rows, summary.train) == (3, 3)
     assert len(summary.files_skipped) == (name == "e.parquet")
+
+
+def test_when_nothing_is_left_the_error_says_of_what_it_fell_out(tmp_path, capsys):
+    many = b" ".join(json.dumps(row).encode() for row in good_rows(100)) + b"\n"
+    recipe = prepared(tmp_path, "a.jsonl", many)
+    assert_refused(capsys, recipe, 3, "no trace is left to pack: 1 rows read, 1 unreadable: invalid_json\n")
+    empty, blank = {"question": "q", "responses": []}, {"question": "q", "responses": [" ", ""]}
+    recipe = prepared(tmp_path, "a.jsonl", lines(empty, many, blank, empty))
+    fates = "1 unreadable: invalid_json, 2 without a trace: no_response, 2 rejected: empty_response"
+    assert_refused(capsys, recipe, 3, f"no trace is left to pack: 4 rows read, {fates}\n")
 
 
 def test_a_csv_quote_that_never_closes(tmp_path, capsys):
@@ -474,6 +485,33 @@ def test_a_replacement_deletes_shards_that_a_killed_run_did_not_note(small):
     runs.pack(small, *other, "output.path=fresh")
     expected = runs.contents(small.parent / "fresh")
     assert found.keys() == expected.keys()
+
+
+def test_a_replacement_deletes_what_was_unpacked_of_the_old_shards(small):
+    """Streaming reads the unpacked file where there is one, and would read the old run without a word."""
+    runs.pack(small)
+    out = small.parent / "out"
+    assert runs.unpack(out)
+    manifest = json.loads((out / ".octomed-run.json").read_text())
+    unnoted = max(manifest["shards"])
+    del manifest["shards"][unnoted]
+    manifest["begun"] = [unnoted]
+    (out / ".octomed-run.json").write_text(json.dumps(manifest))
+    mine = out / "len-00256/mine.mds"
+    mine.write_text("mine")
+    runs.pack(small, "pack.seed=99", "pack.buckets=[256]", replace=True)
+    assert list(out.glob("*/*.mds")) == [mine]
+    assert octomed.verify(out).findings == ()
+
+
+def test_a_shard_that_is_written_again_takes_its_unpacked_file_along(small):
+    runs.pack(small)
+    first, *others = runs.unpack(small.parent / "out")
+    first.write_bytes(b"old")
+    first.with_suffix(".mds.zstd").unlink()
+    assert runs.pack(small).shards_written == 1
+    assert not first.exists()
+    assert all(path.exists() for path in others)
 
 
 def test_an_output_folder_with_a_run_of_another_recipe(small, capsys):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 
+import octomed
+import pyarrow.parquet as pq
 import pytest
-from octomed.errors import RecipeError
+from octomed.errors import DataError, RecipeError
 from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
 from octomed.recipe import load_recipe
 from octomed.report.inspection import show_view
@@ -31,6 +33,53 @@ def test_an_id_that_no_trace_has_is_said_to_be_none(small):
     for wrong in (0, -1, 2**64 - 1, 2**64):
         with pytest.raises(RecipeError, match=f"no trace {wrong} in"):
             inspect_trace(small.parent / "out", wrong)
+
+
+SPOILED = {
+    "damaged": (runs.damage, 3, "is damaged: its xxh3_64 is not the one in the index"),
+    "cut": (lambda path: path.write_bytes(path.read_bytes()[:-7]), 3, "is damaged: it has"),
+    "missing": (lambda path: path.unlink(), 4, "No such file"),
+}
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+@pytest.mark.parametrize("case", SPOILED)
+def test_a_pack_of_a_spoiled_shard_is_an_error_whatever_is_unpacked_beside_it(small, capsys, case, unpacked):
+    spoil, expected, words = SPOILED[case]
+    runs.pack(small)
+    out = small.parent / "out"
+    shard = out / "len-00256/shard.00000.mds.zstd"
+    if unpacked:
+        runs.unpack(out)
+    spoil(shard)
+    code, said = runs.fails(capsys, "inspect", out, "--stream", "len-00256", "--pack", "0")
+    assert (code, f"`{shard}`" in said, words in said) == (expected, True, True), said
+    assert f"hint: `octomed verify {out}` says what is wrong" in said
+    found = [(finding.file, finding.what) for finding in octomed.verify(out).findings]
+    assert found[0][0] == "len-00256/shard.00000.mds.zstd"
+    if case == "missing" and unpacked:
+        assert "it is missing; what was unpacked of it, `shard.00000.mds`, is there" in found[0][1]
+
+
+def test_a_pack_is_read_from_its_shard_and_not_from_what_is_unpacked_beside_it(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    expected = inspect_pack(out, "len-00256", 0)
+    runs.unpack(out)[0].write_bytes(b"another run's")
+    assert inspect_pack(out, "len-00256", 0) == expected
+
+
+def test_provenance_that_does_not_fit_the_shard_is_an_error(small):
+    runs.pack(small)
+    out = small.parent / "out"
+    path = out / "provenance/len-00256-00000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(DataError, match=r"traces of pack 0, and its shard has \d+"):
+        inspect_pack(out, "len-00256", 0)
+    path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"00256-00000\.parquet` is damaged"):
+        inspect_trace(out, 1)
 
 
 def test_what_the_run_decides_later_is_said_of_a_row(small):

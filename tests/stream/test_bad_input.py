@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from octomed.cli.app import run as command_line
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.stream import Collator, PackedDataset, open_run
 from torch.utils.data import DataLoader
@@ -52,22 +54,26 @@ def test_a_spoiled_shard_is_named_with_the_command_that_writes_it_again(copied, 
         read(copied, workers)
     assert f"shard `{path}`" in str(caught.value)
     command = f"octomed pack {packed.parent / 'recipe.yaml'}"
-    hint = f"delete it and run `{command}`: only what is missing is written again"
-    assert hint in (caught.value.hint or str(caught.value))
+    hint = f"run `{command}`: only what is missing is written again"
+    said = caught.value.hint or str(caught.value)
+    assert hint in said
+    assert (f"delete it and {hint}" in said) == (case != "missing")
 
 
 def test_the_command_of_the_hint_mends_the_run(tmp_path):
     runs.make_inputs(tmp_path, rows=60)
     recipe = runs.write_recipe(tmp_path, runs.values())
-    runs.pack(recipe)
-    run = tmp_path / "out"
+    overrides = ["output.path=other", "pack.buckets=[256, 300]"]
+    runs.pack(recipe, *overrides)
+    run = tmp_path / "other"
     path = next(run.glob("len-*/shard.00001.mds.zstd"))
     damage(path)
     with pytest.raises(StorageError) as caught:
         read(run)
     path.unlink()
-    assert f"`octomed pack {recipe}`" in (caught.value.hint or "")
-    runs.pack(recipe)
+    command = f"octomed pack {recipe} --set output.path=other --set 'pack.buckets=[256, 300]'"
+    assert f"delete it and run `{command}`: " in (caught.value.hint or "")
+    assert command_line(shlex.split(command)[1:]) == 0
     assert read(run)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from octomed.cli import check, clean, inspect, pack, plan, schema, verify
+from octomed.cli.pipes import outlive_readers
 from octomed.cli.terminal import Interrupted, log, out, show_error
 from octomed.errors import InternalError, OctomedError, RecipeError
 
@@ -27,7 +28,8 @@ A first run:
   octomed verify runs/quickstart            is every byte of the run as it should be?
 
 \b
-Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C.
+Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C. A reader that leaves
+(`| head -1`) changes none of them: the work goes on, and what cannot be printed is not printed.
 """
 
 app = typer.Typer(
@@ -71,9 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(1 << 18)
     # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    outlive_readers()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = run(arguments)
-    _leave_quietly()
+    sys.stdout.flush()
+    sys.stderr.flush()
     # All files are closed and in their places. Python would take apart what the system frees at once, and
     # after Ctrl-C wait for threads inside a long call: what they write appears by rename, so that this is no
     # worse than `kill -9`, after which a run goes on as well.
@@ -86,8 +90,6 @@ def run(arguments: Sequence[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
-    except BrokenPipeError:
-        return 0  # the reader, `head` say, had enough
     except KeyboardInterrupt:
         show_error(Interrupted(), json_lines=json_lines)
         return Interrupted.exit_code
@@ -122,12 +124,3 @@ def _usage_hint(error: Any) -> str:  # noqa: ANN401 an error of typer's, whichev
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", None) or "octomed"
     return f"`{path} --help` shows how it is used"
-
-
-def _leave_quietly() -> None:
-    """Flush, so that a reader that closed early does not make Python complain at exit."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

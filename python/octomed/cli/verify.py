@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from octomed.cli.options import AsJson, RunPath, Workers
 from octomed.cli.terminal import out
 from octomed.errors import DataError
+
+if TYPE_CHECKING:
+    from octomed.pipeline.verify import Verified
 
 
 def command(output: RunPath, workers: Workers = None, json_output: AsJson = False) -> None:
@@ -24,6 +28,12 @@ def command(output: RunPath, workers: Workers = None, json_output: AsJson = Fals
     out(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{output}` is not as it should be: {len(verified.findings)} findings"
-        raise DataError(
-            message, "delete the shards named above and pack the recipe again: only those are written"
-        )
+        raise DataError(message, _hint(verified))
+
+
+def _hint(verified: Verified) -> str:
+    """Name the command that mends, and what stands in its way."""
+    spoiled = [finding for finding in verified.findings if not finding.missing]
+    kind = "shards" if all("/shard." in finding.file for finding in spoiled) else "files"
+    delete = f"delete the {kind} named above and " if spoiled else ""
+    return f"{delete}run `{verified.rebuild}`: only what is missing is written again"

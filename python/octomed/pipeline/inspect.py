@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
-from octomed.errors import RecipeError
+from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
@@ -153,6 +154,10 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     ------
     RecipeError
         When there is no such run, stream or pack.
+    DataError
+        When the pack's shard or its provenance is damaged.
+    StorageError
+        When the shard is missing.
     """
     run = read_run(folder)
     if stream not in run["streams"]:
@@ -161,9 +166,12 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     packs = run["streams"][stream]["packs"]
     if not 0 <= pack < packs:
         raise RecipeError(f"stream `{stream}` has no pack {pack}", f"its packs are 0 to {packs - 1}")
-    content = _octomed.read_pack(str(folder / stream), pack)
+    try:
+        content = _octomed.read_pack(str(folder / stream), pack)
+    except OctomedError as error:
+        raise type(error)(error.message, _verify_hint(folder)) from None
     tokenizer = _tokenizer(run)
-    places = _places(folder, stream, pack)
+    places = _places(folder, stream, pack, documents=len(content["lengths"]))
     views = []
     offset = 0
     for document, (length, trace_id) in enumerate(zip(content["lengths"], content["trace_ids"], strict=True)):
@@ -188,12 +196,13 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
     ------
     RecipeError
         When the run has no such trace.
+    DataError, StorageError
+        As for :func:`inspect_pack`.
     """
     read_run(folder)
     paths = sorted((folder / "provenance").glob("*.parquet")) if 0 <= trace_id < 2**64 else []
     for path in paths:
-        table = pq.read_table(path)
-        found = table.filter(pc.equal(table["trace_id"], pa.scalar(trace_id, pa.uint64()))).to_pylist()
+        found = _rows(folder, path, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
         if found:
             return inspect_pack(folder, found[0]["stream"], found[0]["pack"])[found[0]["document"]]
     raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
@@ -212,12 +221,28 @@ def _tokenizer(run: dict[str, Any]) -> _octomed.Tokenizer:
     return tokenizer
 
 
-def _places(folder: Path, stream: str, pack: int) -> list[str]:
+def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str]:
     for path in sorted((folder / "provenance").glob(f"{stream}-*.parquet")):
-        table = pq.read_table(path, filters=[("pack", "==", pack)])
-        if table.num_rows:
-            rows = table.sort_by("document").to_pylist()
-            return [f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}" for row in rows]
-    raise RecipeError(
-        f"the provenance of `{stream}` pack {pack} is missing", f"`octomed verify {folder}` says what is"
-    )
+        rows = _rows(folder, path, pc.field("pack") == pack)
+        if not rows:
+            continue
+        rows.sort(key=lambda row: row["document"])
+        if [row["document"] for row in rows] != list(range(documents)):
+            raise DataError(
+                f"`{path}` has {len(rows)} traces of pack {pack}, and its shard has {documents}",
+                _verify_hint(folder),
+            )
+        return [f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}" for row in rows]
+    raise RecipeError(f"the provenance of `{stream}` pack {pack} is missing", _verify_hint(folder))
+
+
+def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any]]:
+    """Read the rows of a provenance table that are asked for."""
+    try:
+        return pq.read_table(path, filters=wanted).to_pylist()
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"`{path}` is damaged: {error}", _verify_hint(folder)) from error
+
+
+def _verify_hint(folder: Path) -> str:
+    return f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"

@@ -76,10 +76,15 @@ class Manifest:
         return cls(folder, key, replaces=manifest)
 
     def begin(self, shards: list[str]) -> None:
-        """Delete what this run replaces, and note the shards that it is about to write."""
+        """Delete what this run replaces, and note the shards that it is about to write.
+
+        What a reader unpacked of an earlier file of theirs goes now: Streaming would read it for the new one.
+        """
         if self.replaces is not None:
             self.replaces.delete_files()
             self.replaces = None
+        for name in filter(None, map(unpacked_name, shards)):
+            _delete(self.folder / name)
         self.begun = shards
         self.write()
 
@@ -93,17 +98,15 @@ class Manifest:
         self.files = {name: size for name, size in self.files.items() if stands(name, size)}
 
     def delete_files(self) -> None:
-        """Delete the files that this manifest names, and only those.
+        """Delete the files that this manifest names and what was unpacked of its shards, and only those.
 
         The manifest itself stays until the next one takes its place: without one, what a user put into the
         folder would make it a folder that no run wrote.
         """
-        for name in [*self.shards, *self.begun, *self.files]:
+        shards = [*self.shards, *self.begun]
+        for name in [*shards, *filter(None, map(unpacked_name, shards)), *self.files]:
             path = self.folder / name
-            try:
-                path.unlink(missing_ok=True)
-            except OSError as error:
-                raise storage_error("delete", path, error) from error
+            _delete(path)
             with contextlib.suppress(OSError):
                 if path.parent != self.folder:
                     path.parent.rmdir()
@@ -138,6 +141,19 @@ def shard_size(info: dict[str, Any]) -> int:
     """Size in bytes of a shard's file, from its entry in ``index.json``."""
     part = info["zip_data"] or info["raw_data"]
     return int(part["bytes"])
+
+
+def unpacked_name(shard: str) -> str | None:
+    """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
+    raw, mds, extension = shard.rpartition(".mds")
+    return raw + mds if extension else None
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error("delete", path, error) from error
 
 
 def _ours(folder: Path) -> list[str]:

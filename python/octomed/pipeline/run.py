@@ -9,10 +9,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DataError, StorageError
+from octomed.errors import StorageError
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
+from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
@@ -137,7 +138,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     progress.stage("select", None, None)
     layout = _lay_out(planned, scanned, threads)
     if layout.packs == 0:
-        raise DataError(*_nothing_left(scanned, layout))
+        raise nothing_left(sum(header["rows"] for done in scanned for header in done.headers), layout)
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -244,12 +245,3 @@ def _counts(
         "files_skipped": skipped,
         **counts,
     }
-
-
-def _nothing_left(scanned: list[ScannedTask], layout: _octomed.Layout) -> tuple[str, str]:
-    rows = sum(header["rows"] for done in scanned for header in done.headers)
-    reasons = ", ".join(
-        f"{name} {count:,}" for name, count in sorted(layout.counts()["rejected"].items()) if count
-    )
-    message = f"no trace is left to pack: {rows:,} rows read" + (f", rejected: {reasons}" if reasons else "")
-    return message, "`octomed inspect RECIPE --source NAME --row 0` shows what becomes of a row"

@@ -229,6 +229,7 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
             "write_key": manifest.key,
             "recipe_file": recipe.file.name,
             "recipe_folder": str(recipe.file.parent.resolve()),
+            "overrides": list(recipe.overrides),
             "model": recipe.model,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",

@@ -56,7 +56,7 @@ def load_recipe(
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:
         raise RecipeProblems(problems)
-    ready.adopt(file.absolute(), document, written.model_dump(mode="json"))
+    ready.adopt(file.absolute(), document, written.model_dump(mode="json"), overrides)
     return ready
 
 

@@ -12,6 +12,8 @@ from octomed.recipe.formats import Format, mapping_of
 from octomed.recipe.values import Compression, HashName, Name, NotBuilt, ShardSize, fault, not_built
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed.recipe.problems import Place
 
 VERSION = 1
@@ -198,19 +200,28 @@ class Recipe(Part):
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _overrides: tuple[str, ...] = PrivateAttr(default=())
 
     @property
     def file(self) -> Path:
         """The recipe's own path."""
         return self._file
 
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """What `--set` put over the file's values."""
+        return self._overrides
+
     def written_at(self, *way: str | int) -> Place:
         """Return where the value at `way` was written, or the nearest one around it: `file:line:column`."""
         return self._document.place(way)
 
-    def adopt(self, file: Path, document: Document, written: dict[str, Any]) -> None:
-        """Remember the file that this recipe was read from; the loader's last step."""
+    def adopt(
+        self, file: Path, document: Document, written: dict[str, Any], overrides: Sequence[str]
+    ) -> None:
+        """Remember what this recipe was read from; the loader's last step."""
         self._file, self._document, self._written = file, document, written
+        self._overrides = tuple(overrides)
 
     def canonical(self) -> dict[str, Any]:
         """Return the recipe as plain values, with its defaults, and with paths as they were written."""

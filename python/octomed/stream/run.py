@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError, StorageError
+from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.storage import content_key
 from octomed.stream.source import Source
 
@@ -57,10 +57,7 @@ class Run:
     @property
     def rebuild(self) -> str:
         """The command that writes missing shards again."""
-        run = self.content["run"]
-        folder, file = run.get("recipe_folder"), run.get("recipe_file")
-        recipe = Path(folder, file) if folder and file else "RECIPE"
-        return f"octomed pack {recipe}"
+        return rebuild_command(self.content["run"])
 
     def choose(self, names: Sequence[str] | None, split: str) -> list[str]:
         """Return the names of a split's streams, or of those among them that are asked for.

@@ -123,7 +123,9 @@ class CachedStream(Stream):
                 self._unpack(data, name, raw, shard.compression, part)
             part.replace(Path(self.local, raw.basename))
         except FileNotFoundError as error:
-            raise self._lost(name, "missing") from error
+            message = f"shard `{self.run.source.address(name)}` is missing"
+            hint = f"run `{self.run.rebuild}`: only what is missing is written again"
+            raise StorageError(message, hint) from error
         finally:
             part.unlink(missing_ok=True)
         return int(raw.bytes)
@@ -131,22 +133,22 @@ class CachedStream(Stream):
     def _checked(self, part: Path, name: str, info: FileInfo) -> bytes:
         data = part.read_bytes()
         if len(data) != info.bytes:
-            raise self._lost(name, f"damaged: it has {len(data)} bytes, not {info.bytes}")
+            raise self._damaged(name, f"it has {len(data)} bytes, not {info.bytes}")
         for algorithm, expected in info.hashes.items():
             if get_hash(algorithm, data) != expected:
-                raise self._lost(name, f"damaged: its {algorithm} is not {expected}")
+                raise self._damaged(name, f"its {algorithm} is not {expected}")
         return data
 
     def _unpack(self, data: bytes, name: str, raw: FileInfo, compression: str | None, target: Path) -> None:
         try:
             unpacked = decompress(compression, data)
         except Exception as error:
-            raise self._lost(name, f"damaged: {error}") from error
+            raise self._damaged(name, f"{error}") from error
         if len(unpacked) != raw.bytes:
-            raise self._lost(name, f"damaged: it unpacks to {len(unpacked)} bytes, not {raw.bytes}")
+            raise self._damaged(name, f"it unpacks to {len(unpacked)} bytes, not {raw.bytes}")
         write_atomically(target, unpacked)
 
-    def _lost(self, name: str, what: str) -> StorageError:
+    def _damaged(self, name: str, what: str) -> StorageError:
         address = self.run.source.address(name)
         hint = f"delete it and run `{self.run.rebuild}`: only what is missing is written again"
-        return StorageError(f"shard `{address}` is {what}", hint)
+        return StorageError(f"shard `{address}` is damaged: {what}", hint)

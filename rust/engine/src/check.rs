@@ -105,7 +105,7 @@ pub struct ShardCheck {
     pub lengths: Vec<u32>,
 }
 
-/// Checks every pack of shard `shard` of the stream in `directory`.
+/// Checks every pack of shard `shard` of the stream in `directory`, as the run wrote it.
 ///
 /// # Errors
 /// When the shard cannot be read at all.
@@ -116,7 +116,7 @@ pub fn check_shard(
     capacity: u32,
 ) -> Result<ShardCheck, EngineError> {
     let reader = Reader::open(directory)?;
-    let shard = reader.shard(shard)?;
+    let shard = reader.written_shard(shard)?;
     let mut check = ShardCheck {
         packs: shard.len() as u64,
         ..ShardCheck::default()
@@ -134,14 +134,15 @@ pub fn check_shard(
     Ok(check)
 }
 
-/// Reads pack `pack` of the stream in `directory`.
+/// Reads pack `pack` of the stream in `directory` from the shard that the run wrote.
 ///
 /// # Errors
-/// When there is no such pack, or it cannot be read.
+/// When there is no such pack, or its shard is missing or not what the index says.
 pub fn read_pack(directory: &Path, pack: usize) -> Result<PackContent, EngineError> {
     let reader = Reader::open(directory)?;
     let (shard, row) = reader.locate(pack)?;
-    PackContent::read(&reader.shard(shard)?.row(row)?)
+    reader.check_written(shard)?;
+    PackContent::read(&reader.written_shard(shard)?.row(row)?)
 }
 
 #[cfg(test)]

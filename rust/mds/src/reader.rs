@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::encoding::Kind;
 use crate::layout::{split_row, word};
 use crate::ndarray::ArrayView;
+use crate::verify::differences;
 use crate::{Codec, Compression, Index, MdsError, Schema, ShardInfo};
 
 /// A dataset that lies in a folder.
@@ -93,26 +94,50 @@ impl Reader {
         Ok((shard, row - self.starts[shard]))
     }
 
-    /// Opens shard `shard`; a compressed one is decompressed into memory.
+    /// Opens shard `shard`; a compressed one is decompressed into memory, unless it lies there unpacked.
     ///
     /// # Errors
     /// [`MdsError::NoRow`] if there is no such shard, [`MdsError::Io`], [`MdsError::Damaged`].
     pub fn shard(&self, shard: usize) -> Result<Shard, MdsError> {
+        let info = self.info(shard)?;
+        let unpacked = self.directory.join(&info.raw_data.basename).exists();
+        Shard::open(&self.directory, info, unpacked)
+    }
+
+    /// Opens shard `shard` from the file that was written, whatever was unpacked beside it since.
+    ///
+    /// # Errors
+    /// As [`Self::shard`].
+    pub fn written_shard(&self, shard: usize) -> Result<Shard, MdsError> {
+        Shard::open(&self.directory, self.info(shard)?, false)
+    }
+
+    /// Compares size and digests of the file that was written with the index.
+    ///
+    /// # Errors
+    /// As [`Self::shard`].
+    pub fn check_written(&self, shard: usize) -> Result<(), MdsError> {
+        let file = self.info(shard)?.file();
+        let path = self.directory.join(&file.basename);
+        let bytes = fs::read(&path).map_err(|source| MdsError::io(&path, source))?;
+        match differences(file, &bytes).into_iter().next() {
+            Some(what) => Err(MdsError::Damaged { path, what }),
+            None => Ok(()),
+        }
+    }
+
+    fn info(&self, shard: usize) -> Result<&ShardInfo, MdsError> {
         let rows = self.index.shards.len();
-        let info = self
-            .index
-            .shards
-            .get(shard)
-            .ok_or(MdsError::NoRow { row: shard, rows })?;
-        Shard::open(&self.directory, info)
+        let info = self.index.shards.get(shard);
+        info.ok_or(MdsError::NoRow { row: shard, rows })
     }
 }
 
 impl Shard {
-    fn open(directory: &Path, info: &ShardInfo) -> Result<Self, MdsError> {
+    fn open(directory: &Path, info: &ShardInfo, unpacked: bool) -> Result<Self, MdsError> {
         let raw = directory.join(&info.raw_data.basename);
         let (path, bytes) = match (&info.zip_data, &info.compression) {
-            (Some(zip), Some(compression)) if !raw.exists() => {
+            (Some(zip), Some(compression)) if !unpacked => {
                 let path = directory.join(&zip.basename);
                 let bytes = decompress_file(&path, compression, info.raw_data.bytes)?;
                 (path, Bytes::Memory(bytes))

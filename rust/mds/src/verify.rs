@@ -119,24 +119,30 @@ impl Findings {
     }
 
     fn compare(&mut self, file: &FileInfo, bytes: &[u8]) {
-        if bytes.len() as u64 != file.bytes {
-            self.add(
-                file,
-                format!(
-                    "it has {} bytes, and the index says {}",
-                    bytes.len(),
-                    file.bytes
-                ),
-            );
-        }
-        for (name, expected) in &file.hashes {
-            match Digest::parse(name) {
-                Ok(digest) if digest.hex(bytes) == *expected => {}
-                Ok(_) => self.add(file, format!("its {name} is not the one in the index")),
-                Err(error) => self.add(file, error.to_string()),
-            }
+        for what in differences(file, bytes) {
+            self.add(file, what);
         }
     }
+}
+
+/// How size and digests of a file differ from what the index says of it.
+pub(crate) fn differences(file: &FileInfo, bytes: &[u8]) -> Vec<String> {
+    let mut found = Vec::new();
+    if bytes.len() as u64 != file.bytes {
+        found.push(format!(
+            "it has {} bytes, and the index says {}",
+            bytes.len(),
+            file.bytes
+        ));
+    }
+    for (name, expected) in &file.hashes {
+        match Digest::parse(name) {
+            Ok(digest) if digest.hex(bytes) == *expected => {}
+            Ok(_) => found.push(format!("its {name} is not the one in the index")),
+            Err(error) => found.push(error.to_string()),
+        }
+    }
+    found
 }
 
 fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Finding> {

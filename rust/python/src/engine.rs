@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
+use crate::mds::kind_of;
 use crate::template::{ChatTemplate, Prompt};
 use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
@@ -32,9 +33,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub fn engine_error(error: EngineError) -> PyErr {
     let kind = match &error {
         EngineError::Cancelled => return cancelled(),
-        EngineError::File { .. } | EngineError::DamagedBlock { .. } | EngineError::Mds(_) => {
-            Kind::Storage
-        }
+        EngineError::File { .. } | EngineError::DamagedBlock { .. } => Kind::Storage,
+        EngineError::Mds(error) => kind_of(error),
         EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
         EngineError::OverLong { .. } | EngineError::Trace(_) | EngineError::Text(_) => Kind::Data,
     };

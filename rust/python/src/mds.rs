@@ -248,25 +248,34 @@ fn closed() -> PyErr {
 
 /// The Python error for `error`.
 fn refuse(error: MdsError) -> PyErr {
-    let hint = |text: &str| Some(text.to_owned());
-    match &error {
-        MdsError::NoRow { .. } => PyIndexError::new_err(error.to_string()),
-        MdsError::NotEmpty { .. } => raise(Kind::Storage, error, hint("choose another folder")),
-        MdsError::Io { .. } | MdsError::Codec { .. } => raise(Kind::Storage, error, None),
-        MdsError::Worker => raise(Kind::Internal, error, None),
-        MdsError::TooLarge { .. } => raise(Kind::Data, error, hint("set a size limit")),
-        MdsError::Columns { .. }
+    let hint = match &error {
+        MdsError::NoRow { .. } => return PyIndexError::new_err(error.to_string()),
+        MdsError::NotEmpty { .. } => Some("choose another folder"),
+        MdsError::TooLarge { .. } => Some("set a size limit"),
+        _ => None,
+    };
+    raise(kind_of(&error), error, hint.map(str::to_owned))
+}
+
+/// Whose fault `error` is.
+pub fn kind_of(error: &MdsError) -> Kind {
+    match error {
+        MdsError::NotEmpty { .. } | MdsError::Io { .. } | MdsError::Codec { .. } => Kind::Storage,
+        MdsError::Worker => Kind::Internal,
+        MdsError::TooLarge { .. }
+        | MdsError::NoRow { .. }
+        | MdsError::Columns { .. }
         | MdsError::ValueSize { .. }
         | MdsError::Array { .. }
         | MdsError::Index { .. }
-        | MdsError::Damaged { .. } => raise(Kind::Data, error, None),
+        | MdsError::Damaged { .. } => Kind::Data,
         MdsError::Encoding { .. }
         | MdsError::NoColumns
         | MdsError::TwoColumns { .. }
         | MdsError::Compression { .. }
         | MdsError::Digest { .. }
         | MdsError::DigestOrder { .. }
-        | MdsError::SizeLimit { .. } => raise(Kind::Recipe, error, None),
+        | MdsError::SizeLimit { .. } => Kind::Recipe,
     }
 }
 

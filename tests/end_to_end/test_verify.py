@@ -1,0 +1,168 @@
+"""What `octomed verify` finds in runs that somebody changed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+
+import octomed
+import pyarrow.parquet as pq
+import pytest
+from octomed.cli.app import run as command_line
+
+from . import runs
+
+REJECTS = "rejects/questions.parquet"
+
+
+@pytest.fixture
+def out(small):
+    """A finished run with unreadable rows, a row without a trace, and rejected traces."""
+    bad = [b"{\n", b"]\n", b'{"question": "q", "responses": []}\n']
+    with (small.parent / "data/questions/a.jsonl").open("ab") as file:
+        file.writelines(bad)
+    runs.pack(small, "sources.questions.max_unreadable=0.5")
+    return small.parent / "out"
+
+
+def found(out):
+    return [(finding.file, finding.what) for finding in octomed.verify(out).findings]
+
+
+def count(out, **changed):
+    """Change counts of `octomed.json`."""
+    run = json.loads((out / "octomed.json").read_text())
+    run["counts"].update(changed)
+    (out / "octomed.json").write_text(json.dumps(run))
+
+
+def shorten(path):
+    pq.write_table(pq.read_table(path).slice(1), path)
+
+
+def append(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+SPOILED = {
+    "missing": (lambda path: path.unlink(), [(REJECTS, "it is missing")]),
+    "all missing": (
+        lambda path: shutil.rmtree(path.parent),
+        [("rejects/chains.parquet", "it is missing"), (REJECTS, "it is missing")],
+    ),
+    "emptied": (lambda path: path.write_bytes(b""), [(REJECTS, "it cannot be read: ")]),
+    "appended": (append, [(REJECTS, "it cannot be read: ")]),
+    "a row less": (shorten, [("rejects/*.parquet", "and `octomed.json` counts ")]),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_rejects_that_are_not_what_the_run_counted(out, case):
+    assert found(out) == []
+    spoil, expected = SPOILED[case]
+    spoil(out / REJECTS)
+    findings = found(out)
+    assert [file for file, _ in findings] == [file for file, _ in expected]
+    for (_, said), (_, words) in zip(findings, expected, strict=True):
+        assert words in said
+
+
+def test_counts_that_do_not_add_up(out):
+    counts = json.loads((out / "octomed.json").read_text())["counts"]
+    count(out, rows_unreadable=0)
+    said = f"{counts['rows']} rows read, and {counts['rows'] - 2} unreadable, without a trace and with traces"
+    assert found(out) == [
+        ("octomed.json", f"its counts do not agree: {said}"),
+        ("rejects/*.parquet", "3 rows, and `octomed.json` counts 1"),
+    ]
+    fewer = counts["rejected"]["duplicate"] - 1
+    count(out, rows_unreadable=2, rejected=counts["rejected"] | {"duplicate": fewer})
+    made = counts["traces"]
+    assert found(out) == [
+        ("octomed.json", f"its counts do not agree: {made} traces made, and {made - 1} packed and rejected"),
+        ("rejects/*.parquet", f"{fewer + 1} traces `duplicate`, and `octomed.json` counts {fewer}"),
+    ]
+    count(out, rejected=counts["rejected"], tokens=counts["tokens"] + 1)
+    assert [what.partition(":")[0] for _, what in found(out)] == ["its counts do not agree"]
+
+
+def test_a_run_that_does_not_name_its_files_is_verified_by_those_that_there_are(out):
+    run = json.loads((out / "octomed.json").read_text())
+    del run["run"]["files"]
+    (out / "octomed.json").write_text(json.dumps(run))
+    assert found(out) == []
+    (out / REJECTS).unlink()
+    assert {file for file, _ in found(out)} == {"rejects/*.parquet"}
+
+
+def test_a_stream_that_the_run_does_not_name(out):
+    shutil.copytree(out / "len-00256", out / "len-00128")
+    assert found(out) == [("len-00128/index.json", "`octomed.json` names no such stream")]
+
+
+@pytest.mark.parametrize("spoil", [runs.damage, lambda path: path.unlink()])
+def test_one_spoiled_shard_is_one_finding(out, spoil):
+    """Neither the stream's totals nor its provenance are wrong."""
+    spoil(out / "len-00256/shard.00000.mds.zstd")
+    assert [file for file, _ in found(out)] == ["len-00256/shard.00000.mds.zstd"]
+    (out / "provenance/len-00256-00000.parquet").write_bytes(b"")
+    assert [file for file, _ in found(out)][1:] == ["provenance/len-00256-00000.parquet"]
+
+
+def test_totals_of_a_whole_stream_are_findings(out):
+    run = json.loads((out / "octomed.json").read_text())
+    run["streams"]["len-00256"]["tokens"] += 1
+    (out / "octomed.json").write_text(json.dumps(run))
+    assert found(out)[0][1].startswith("stream `len-00256` has ")
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "hint"),
+    [
+        ("provenance/len-00256-00000.parquet", shorten, "delete the files named above and run"),
+        ("provenance/len-00256-00000.parquet", append, "delete the files named above and run"),
+        ("provenance/len-00256-00000.parquet", lambda path: path.unlink(), "run"),
+        (REJECTS, append, "delete the files named above and run"),
+        (REJECTS, lambda path: path.unlink(), "run"),
+        ("octomed.json", lambda path: count(path.parent, rows=1), "delete the files named above and run"),
+    ],
+)
+def test_the_hint_mends_what_is_no_shard(out, capsys, file, spoil, hint):
+    expected = runs.contents(out)
+    spoil(out / file)
+    code, said = runs.fails(capsys, "verify", out)
+    command = f"octomed pack {out.parent / 'recipe.yaml'} --set sources.questions.max_unreadable=0.5"
+    assert (code, f"hint: {hint} `{command}`: only" in said) == (3, True), said
+    (out / file).unlink(missing_ok=True)
+    assert command_line(shlex.split(command)[1:]) == 0
+    assert found(out) == []
+    assert runs.contents(out) == expected
+
+
+@pytest.mark.parametrize("case", ["damaged", "missing"])
+def test_the_command_of_the_hint_mends_the_run(small, capsys, case):
+    overrides = ["output.path=with spaces", "pack.seed=5"]
+    runs.pack(small, *overrides)
+    out = small.parent / "with spaces"
+    shard = out / "len-00256/shard.00000.mds.zstd"
+    whole = shard.read_bytes()
+    runs.damage(shard) if case == "damaged" else shard.unlink()
+    code, said = runs.fails(capsys, "verify", out)
+    command = f"octomed pack {small} --set 'output.path=with spaces' --set pack.seed=5"
+    delete = "delete the shards named above and " if case == "damaged" else ""
+    assert (code, f"hint: {delete}run `{command}`: only what is missing is written again" in said) == (
+        3,
+        True,
+    )
+    shard.unlink(missing_ok=True)
+    assert command_line(shlex.split(command)[1:]) == 0
+    assert shard.read_bytes() == whole
+    assert found(out) == []
+
+
+def test_an_old_run_names_no_overrides(out):
+    run = json.loads((out / "octomed.json").read_text())
+    del run["run"]["overrides"]
+    (out / "octomed.json").write_text(json.dumps(run))
+    assert octomed.verify(out).rebuild == f"octomed pack {out.parent / 'recipe.yaml'}"
