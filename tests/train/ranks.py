@@ -144,4 +144,7 @@ def _run(  # noqa: PLR0913, PLR0917 of a process
         sys.stderr.flush()
         os._exit(1)
     if torch.distributed.is_initialized():
+        # A thread of gloo may still be freeing the last collective's tensors: it holds the group's mutex and
+        # wants the interpreter's lock, which the group's destructor holds while it wants the mutex.
+        time.sleep(0.1)
         torch.distributed.destroy_process_group()

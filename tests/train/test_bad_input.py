@@ -210,7 +210,7 @@ def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_
     said = ranks.said()
     assert "error: shard `" in said
     assert "shard.00001.mds.zstd` is missing" in said
-    assert "hint: delete it and run `octomed pack" in said
+    assert "hint: run `octomed pack" in said
     assert f"resume: composer -n 1 train.py {path} autoresume=true" in said
 
 

@@ -143,7 +143,7 @@ def test_a_leak_is_caught(family, replaced):
         check_isolation(forward, vocabulary=VOCABULARY, rows=tiny.rows_of(family))
 
 
-@pytest.mark.parametrize(("source", "reader"), itertools.permutations(range(len(LENGTHS)), 2))
+@pytest.mark.parametrize(("source", "reader"), list(itertools.permutations(range(len(LENGTHS)), 2)))
 def test_a_small_leak_from_any_document_into_any_other_is_caught(source, reader):
     """Too small for the comparison with documents alone: that of packs allows no difference at all."""
     forward = logits_of("qwen2")
