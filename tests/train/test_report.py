@@ -95,3 +95,14 @@ def test_a_loss_that_is_no_number_is_said_and_not_drawn(tmp_path):
     assert "2 of 4 steps are no number" in page.text
     assert "4 of 4 steps are no number" in page.text
     assert "nan" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (0.00030514, "0.0003051"), (812.74, "812.7"), (12770.4, "12,770"), (3_210_000, "3.21 M")],
+)
+def test_an_axis_has_room_for_its_numbers(value, text, tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step, speed in enumerate([0, value]):
+        journal.write({"step": step, "data/tokens_per_second": speed})
+    assert f">{text}</text>" in write_report(tmp_path, "a run").read_text()

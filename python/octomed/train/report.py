@@ -79,7 +79,7 @@ def _curve(entries: Sequence[dict[str, float]], title: str, keys: Sequence[str],
     if not points:
         return f'<h2>{html.escape(title)} <span class="unit">{html.escape(unit)}</span></h2>'
     note = f' <span class="unit">{html.escape(unit)}</span>' if unit else ""
-    last = f"last {points[-1][1]:.5g}"
+    last = f"last {_short(points[-1][1])}"
     return f"<h2>{html.escape(title)}{note}</h2>\n{_svg(points, f'{title}: {last}')}"
 
 
@@ -96,9 +96,16 @@ def _svg(points: Sequence[tuple[float, float]], label: str) -> str:
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label)}">'
         f'<path class="axis" d="M{_LEFT} 8V{floor}H{_WIDTH - 8}" fill="none"/>'
-        f'<text x="{_LEFT - 6}" y="{floor}" text-anchor="end">{low:.4g}</text>'
-        f'<text x="{_LEFT - 6}" y="16" text-anchor="end">{high:.4g}</text>'
+        f'<text x="{_LEFT - 6}" y="{floor}" text-anchor="end">{_short(low)}</text>'
+        f'<text x="{_LEFT - 6}" y="16" text-anchor="end">{_short(high)}</text>'
         f'<text x="{_LEFT}" y="{_HEIGHT - 6}">step {first:.0f}</text>'
         f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 6}" text-anchor="end">step {last:.0f}</text>'
         f'<polyline class="curve" points="{line}"/></svg>'
     )
+
+
+def _short(value: float) -> str:
+    """Write a number as an axis has room for it: 812.7, 12,770 or 3.2 M."""
+    if abs(value) >= 1e6:  # noqa: PLR2004 as the units below
+        return f"{value / 1e6:.3g} M"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
