@@ -76,6 +76,7 @@ def test_all_that_they_say_runs(name, packed, tmp_path):
     assert "packs a step: " in said
     assert "in nine steps of ten" in said
     assert (tmp_path / "checkpoints/ep0-ba2/.metadata").is_file()
+    assert (tmp_path / "model/tokenizer.json").is_file()
     exported = AutoModelForImageTextToText.from_pretrained(tmp_path / "model")
     assert exported.config.get_text_config().use_cache, "generation wants the cache that training has not"
     exported = exported.state_dict()

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer.utils import dist
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import HfHubHTTPError
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from octomed.train.build import text_configuration
@@ -21,15 +23,18 @@ _OF_TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
-    "chat_template.jinja",
-    "preprocessor_config.json",
+    "added_tokens.json",
     "vocab.json",
     "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+    "preprocessor_config.json",
+    "video_preprocessor_config.json",
 )
 
 
 def export_model(model: OctomedModel, folder: Path, tokenizer: str | None = None) -> None:
-    """Write weights and configuration, and the tokenizer's files where they are in a folder.
+    """Write weights and configuration, and what the tokenizer and the image processor are read from.
 
     All ranks take part, and the first writes. The folder appears whole or not at all.
 
@@ -40,7 +45,7 @@ def export_model(model: OctomedModel, folder: Path, tokenizer: str | None = None
     folder
         Where to write.
     tokenizer
-        Folder of the tokenizer.
+        Folder or hub id of the tokenizer; files that it lacks, or that cannot be reached, are left out.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state: dict[str, Any] = get_model_state_dict(model, options=options)
@@ -71,6 +76,17 @@ def _stripped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def _copy_tokenizer(tokenizer: str | None, folder: Path) -> None:
     for name in _OF_TOKENIZER if tokenizer else ():
-        source = Path(str(tokenizer)).expanduser() / name
-        if source.is_file():
+        source = _file_of(str(tokenizer), name)
+        if source is not None:
             shutil.copyfile(source, folder / name)
+
+
+def _file_of(tokenizer: str, name: str) -> Path | None:
+    """Return a file of a folder, or of a hub id: out of the hub's cache where that has it."""
+    place = Path(tokenizer).expanduser()
+    if place.is_dir():
+        return place / name if (place / name).is_file() else None
+    try:
+        return Path(hf_hub_download(tokenizer, name))
+    except (HfHubHTTPError, OSError, ValueError):  # no such file, no hub, no hub id
+        return None
