@@ -92,6 +92,20 @@ def test_an_unexpected_error_is_the_first_rank_s_code_too(port):
     assert (code_of(first), code_of(second)) == (1, 1)
 
 
+def test_a_signal_to_all_is_told_once_with_the_way_on(port, capfd):
+    first, second = (start(rank, fails(SystemExit(143), after=1), port) for rank in (0, 1))
+    assert (code_of(first), code_of(second)) == (143, 143)
+    said = capfd.readouterr().err
+    assert said.count("stopped by signal 15\nresume: composer -n ") == 1
+    assert said.endswith("train.py recipe.yaml autoresume=true\n")
+
+
+def test_a_signal_to_another_rank_is_the_first_rank_s_code_too(port):
+    first = start(0, fails(RuntimeError("Connection closed by peer"), after=1), port)
+    second = start(1, fails(SystemExit(143)), port)
+    assert (code_of(first), code_of(second)) == (143, 143)
+
+
 def test_what_nobody_told_stays_as_it_is(port):
     assert code_of(start(0, fails(SystemExit(143)), port)) == 143
     assert code_of(start(0, fails(ValueError("a fault")), port)) == 1

@@ -22,6 +22,8 @@ Trains as a recipe says. KEY=VALUE overrides any of its keys: optimizer.lr=1e-4 
 
 SECONDS_OF_ALL, SECONDS_OF_ONE = 20.0, 3.0
 """How long a rank waits for the first one to end: with a fault that all find, and with one of its own."""
+SIGNALLED = 128
+"""Exit codes above it are 128 and a signal's number."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,12 +47,17 @@ def main(arguments: Sequence[str]) -> int:
             _show(error, arguments)
             tell(error.exit_code, SECONDS_OF_ALL if isinstance(error, RecipeError) else SECONDS_OF_ONE)
             return error.exit_code
-        except (Exception, SystemExit):  # Composer makes the latter of a launcher's signal
-            code = others.code
-            if code is None:
-                tell(1, SECONDS_OF_ONE)
-                raise
-            return others.leave(code)  # the rank that failed has said why
+        except SystemExit as stop:  # Composer makes it of a signal
+            code = others.code or int(stop.code or 0)
+            if code > SIGNALLED:
+                _show_stop(code - SIGNALLED, arguments)
+                tell(code, SECONDS_OF_ONE)
+            return others.leave(code)
+        except Exception:
+            if others.code is not None:
+                return others.leave(others.code)  # the rank that failed has said why
+            tell(1, SECONDS_OF_ONE)
+            raise
     return 0
 
 
@@ -80,6 +87,17 @@ def _show(error: OctomedError, arguments: Sequence[str]) -> None:
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201 a message
     if isinstance(error, StorageError):
-        words = [*dict.fromkeys([*arguments, "autoresume=true"])]
-        ranks = os.environ.get("WORLD_SIZE", "1")
-        print(f"resume: composer -n {ranks} train.py {shlex.join(words)}", file=sys.stderr)  # noqa: T201 a message
+        _show_resume(arguments)
+
+
+def _show_stop(number: int, arguments: Sequence[str]) -> None:
+    """Say which signal ended the training, and how it goes on; on the first rank."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"stopped by signal {number}", file=sys.stderr)  # noqa: T201 a message
+        _show_resume(arguments)
+
+
+def _show_resume(arguments: Sequence[str]) -> None:
+    words = [*dict.fromkeys([*arguments, "autoresume=true"])]
+    ranks = os.environ.get("WORLD_SIZE", "1")
+    print(f"resume: composer -n {ranks} train.py {shlex.join(words)}", file=sys.stderr)  # noqa: T201 a message
