@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import concurrent.futures.process
 import contextlib
 import multiprocessing
 import multiprocessing.connection
@@ -143,6 +144,7 @@ def _run(  # noqa: PLR0913, PLR0917 of a process
         Path(folder, f"error-{rank}").write_text(traceback.format_exc())
         sys.stderr.flush()
         os._exit(1)
+    concurrent.futures.process._python_exit()  # a forked process leaves it out, and waits for idle workers
     if torch.distributed.is_initialized():
         # A thread of gloo may still be freeing the last collective's tensors: it holds the group's mutex and
         # wants the interpreter's lock, which the group's destructor holds while it wants the mutex.
