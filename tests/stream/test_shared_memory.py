@@ -61,8 +61,17 @@ def _kill(started: Any, processes: list[int]) -> None:
         os.kill(process, signal.SIGKILL)
     started[0][0].join()
     for process in processes:
-        while Path(f"/proc/{process}/maps").exists() and Path(f"/proc/{process}/maps").read_bytes():
+        while not _has_ended(process):
             time.sleep(0.01)
+
+
+def _has_ended(process: int) -> bool:
+    """Gone or a zombie: before that a killed process has no memory any more, but still its files and locks."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in {"Z", "X"}
 
 
 @pytest.mark.parametrize("workers", [0, 2])
