@@ -66,7 +66,7 @@ def _kill(started: Any, processes: list[int]) -> None:
 
 
 def _has_ended(process: int) -> bool:
-    """Gone or a zombie: before that a killed process has no memory any more, but still its files and locks."""
+    """Gone or a zombie: before that a killed process has no memory any more, but still its locks."""
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
