@@ -113,6 +113,12 @@ def test_what_nobody_told_stays_as_it_is(port):
     assert code_of(start(0, fails(StorageError("alone")), port, ranks=1)) == 4
 
 
+def test_an_exit_with_a_message_stays_one(monkeypatch):
+    monkeypatch.setattr(main, "_train", fails(SystemExit("a message")))
+    with pytest.raises(SystemExit, match="a message"):
+        main.main(["recipe.yaml"])
+
+
 def test_ranks_of_another_launcher_are_not_heard(port):
     first = start(0, fails(RuntimeError("a fault"), after=1), port)
     second = start(1, fails(StorageError("gone")), port + 1)

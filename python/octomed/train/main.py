@@ -48,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
             tell(error.exit_code, SECONDS_OF_ALL if isinstance(error, RecipeError) else SECONDS_OF_ONE)
             return error.exit_code
         except SystemExit as stop:  # Composer makes it of a signal
+            if isinstance(stop.code, str):  # a message of somebody else's, which Python prints
+                raise
             code = others.code or int(stop.code or 0)
             if code > SIGNALLED:
                 _show_stop(code - SIGNALLED, arguments)
