@@ -59,8 +59,13 @@ def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     return meaning | {"packs_a_step": packs}
 
 
-def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
+def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
     """Refuse a folder whose checkpoints were trained by another recipe.
+
+    Returns
+    -------
+    str or None
+        How long they were to be trained; None where nothing says so.
 
     Raises
     ------
@@ -69,8 +74,8 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
     """
     found = _sidecar(folder)
     if found is None:
-        return
-    found.pop(_DURATION, None)
+        return None
+    duration: str | None = found.pop(_DURATION, None)
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -79,11 +84,7 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> None:
             f"the checkpoints in `{folder}` are of another recipe: {keys} differ",
             "choose another `save_folder`, or put these keys back as they were",
         )
-
-
-def duration_of(folder: str) -> str | None:
-    """Return how long the checkpoints of a folder were to be trained; None where nothing says so."""
-    return (_sidecar(folder) or {}).get(_DURATION)
+    return duration
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:

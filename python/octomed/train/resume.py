@@ -38,8 +38,8 @@ def load_path_of(prepared: Prepared) -> str | None:
         )
     meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
     if newest or broken:
-        checkpoints.check_meaning(folder, meaning)
-        _note_duration(folder, recipe.max_duration)
+        before = checkpoints.check_meaning(folder, meaning)
+        _note_duration(before, recipe.max_duration)
     dist.barrier()
     checkpoints.write_meaning(folder, meaning, recipe.max_duration)
     for name in broken:
@@ -50,7 +50,6 @@ def load_path_of(prepared: Prepared) -> str | None:
     return recipe.load_path
 
 
-def _note_duration(folder: str, duration: str) -> None:
-    before = checkpoints.duration_of(folder)
+def _note_duration(before: str | None, duration: str) -> None:
     if before not in {None, duration}:
         say(f"note: `max_duration` was {before}: from here on the schedule is that of {duration}")
