@@ -9,6 +9,7 @@ from pyarrow import csv
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.searched import bytes_a_row, columns_to_scan
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def blocks_of(
 
 def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
-    rows = max(1, task.rows or 1)
-    batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES * rows // max(1, task.source_bytes)))
     with open_parquet(task.file) as parquet:
-        columns = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
+        mapped = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
+        columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
         groups = range(task.begin, task.end or 0)
+        batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
         batches = parquet.iter_batches(
             batch_rows, row_groups=list(groups), columns=columns, use_threads=False
         )

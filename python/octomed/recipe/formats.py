@@ -95,7 +95,9 @@ class Messages(Piece):
     """A column of chat messages whose keys or roles have names of their own."""
 
     column: Column
-    """Column with the list of messages."""
+    """Column with the list of messages, or with the assistant's text after `context`."""
+    context: Column | None = None
+    """Column with what was said before and is not learned: a text of the user's, or a list of messages."""
     role: Column = "role"
     """Key of a message that says who speaks."""
     content: Column = "content"
@@ -120,8 +122,10 @@ class Mapping(Piece):
     """Column with the list of options, or a list of columns, one an option."""
     answer: Column | None = None
     """Column with the right answer."""
+    history: Column | None = None
+    """Column with earlier turns: a list of pairs of question and answer."""
     response: Column | None = None
-    """Column with one response."""
+    """Column with one response, or a minijinja template over columns."""
     responses: Column | None = None
     """Column with a list of responses, each of which is a trace."""
     reasoning: Column | None = None
@@ -131,7 +135,9 @@ class Mapping(Piece):
     system: Column | None = None
     """Column with the system message, which wins over the recipe's."""
     image_columns: Annotated[tuple[Text, ...], Field(strict=False)] | None = None
-    """Columns that must be empty, because images are not supported yet; the usual names if left out."""
+    """Columns in which pictures are looked for; all if left out. With `[]` rows are packed without theirs."""
+    unused: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    """Columns that change nothing: `check` does not name them as unread."""
     images: Images = Field(default=None, exclude=True)
     image_root: Images = Field(default=None, exclude=True)
 
@@ -156,7 +162,7 @@ class Mapping(Piece):
         return self
 
     def _stands_alone(self) -> None:
-        for key in ("question", "options", "answer", "response", "responses", "reasoning"):
+        for key in ("question", "options", "answer", "history", "response", "responses", "reasoning"):
             if getattr(self, key) is not None:
                 hint = f"`messages` holds whole conversations: leave `{key}` out"
                 raise fault(f"`messages` and `{key}` exclude each other", hint, at=(key,))

@@ -12,6 +12,8 @@ pub enum Verdict {
     TemplateRefused = 2,
     /// No token lies wholly inside a supervised span.
     NoSupervisedTokens = 3,
+    /// A response carries its own chain of thought and stands beside another.
+    TwoReasonings = 4,
     /// More tokens than a pack holds. Decided in SELECT, so that another capacity re-scans nothing.
     OverLong = 64,
     /// The same trace stands earlier in source order.
@@ -20,11 +22,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::TemplateRefused,
         Self::NoSupervisedTokens,
+        Self::TwoReasonings,
         Self::OverLong,
         Self::Duplicate,
     ];
@@ -37,6 +40,7 @@ impl Verdict {
             Self::EmptyResponse => "empty_response",
             Self::TemplateRefused => "template_refused",
             Self::NoSupervisedTokens => "no_supervised_tokens",
+            Self::TwoReasonings => "two_reasonings",
             Self::OverLong => "over_long",
             Self::Duplicate => "duplicate",
         }

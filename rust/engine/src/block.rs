@@ -93,6 +93,11 @@ impl<'a> BlockWriter<'a> {
         self.refusals.detail.push(detail.to_owned());
     }
 
+    /// Counts a row that is packed without its pictures.
+    pub fn count_pictures(&mut self, pictures: Option<u64>) {
+        self.header.rows_without_pictures += u64::from(pictures.is_some());
+    }
+
     /// Adds a trace; one without ids is a rejected one.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::EngineError;
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
-pub const SCAN_VERSION: u32 = 2;
+pub const SCAN_VERSION: u32 = 3;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Header {
     pub rows_unreadable: u64,
     /// Rows that hold no trace.
     pub rows_without_trace: u64,
+    /// Rows whose pictures are left out because the recipe asks for it.
+    #[serde(default)]
+    pub rows_without_pictures: u64,
     /// Bytes of the mapped columns.
     pub source_bytes: u64,
     /// Bytes of rendered text.

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use octomed_curate::Verdict;
 use octomed_text::{
-    Encoder, Message, Prompt, Rendered, Supervise, Template, Tokenizer, join_reasoning,
+    Encoder, Message, Prompt, PromptOption, Rendered, Supervise, Template, Tokenizer,
+    TwoReasonings, join_reasoning,
 };
 use octomed_trace::{
-    Block, Body, Finding, IdentityHasher, Mapping, Response, Row, Turn, question_id,
+    Block, Body, Choice, Finding, IdentityHasher, Mapping, Response, Row, Turn, question_id,
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
@@ -50,6 +51,8 @@ struct Scratch {
     ids: Vec<u32>,
     spans: Vec<[u32; 2]>,
     edges: Vec<u8>,
+    /// A hash of the pictures that the row is packed without.
+    pictures: Option<u64>,
     /// Memory of the last block that was written.
     arena: Vec<u8>,
 }
@@ -213,6 +216,7 @@ impl Scanner {
             ids: Vec::new(),
             spans: Vec::new(),
             edges: Vec::new(),
+            pictures: None,
             arena: Vec::new(),
         })
     }
@@ -225,6 +229,7 @@ impl Scanner {
         mut each: impl FnMut(u32, Seen, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let system = row.system.as_deref().or(self.system.as_deref());
+        scratch.pictures = row.pictures;
         match &row.body {
             Body::Conversation(turns) => {
                 let seen = self.conversation(system, turns, scratch)?;
@@ -233,28 +238,38 @@ impl Scanner {
             Body::Question {
                 question,
                 options,
+                history,
                 responses,
                 ..
             } => {
-                scratch.prompt.clear();
-                let names: Vec<&str> = options.iter().map(AsRef::as_ref).collect();
-                let laid_out = self
-                    .prompt
-                    .render(question, &names, system, &mut scratch.prompt);
-                if let Err(error) = &laid_out
-                    && !error.blames_row()
-                {
-                    return Err(error.clone().into());
-                }
+                let laid_out = self.lay_out(question, options, system, &mut scratch.prompt)?;
                 for (sample, response) in (0..).zip(responses) {
-                    let seen = match laid_out {
-                        Ok(()) => self.answered(system, response, scratch)?,
-                        Err(_) => scratch.without_tokens(Verdict::TemplateRefused),
+                    let seen = if laid_out {
+                        self.answered(system, history, response, scratch)?
+                    } else {
+                        scratch.without_tokens(Verdict::TemplateRefused)
                     };
                     each(sample, seen, scratch)?;
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Writes the user's turn into `prompt`; gives whether the layout takes the row.
+    fn lay_out(
+        &self,
+        question: &str,
+        options: &[Choice<'_>],
+        system: Option<&str>,
+        prompt: &mut String,
+    ) -> Result<bool, EngineError> {
+        let options: Vec<PromptOption<'_>> = options.iter().map(prompt_option).collect();
+        prompt.clear();
+        match self.prompt.render(question, &options, system, prompt) {
+            Ok(()) => Ok(true),
+            Err(error) if error.blames_row() => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -264,18 +279,16 @@ impl Scanner {
         turns: &[Turn<'_>],
         scratch: &mut Scratch,
     ) -> Result<Seen, EngineError> {
+        let spoken: Result<Vec<Cow<'_, str>>, _> = turns.iter().map(spoken).collect();
+        let Ok(spoken) = spoken else {
+            return Ok(scratch.without_tokens(Verdict::TwoReasonings));
+        };
         let mut messages = Vec::with_capacity(turns.len() + 1);
-        messages.extend(system.map(|content| Message {
-            role: "system",
+        messages.extend(system.map(|content| message("system", content)));
+        messages.extend(turns.iter().zip(&spoken).map(|(turn, content)| Message {
+            role: &turn.role,
             content,
-            learned: true,
-        }));
-        let spoken: Vec<Cow<'_, str>> = turns.iter().map(spoken).collect();
-        let roles = turns.iter().map(|turn| &*turn.role);
-        messages.extend(roles.zip(&spoken).map(|(role, content)| Message {
-            role,
-            content,
-            learned: true,
+            learned: turn.learned,
         }));
         self.render_and_encode(&messages, scratch)
     }
@@ -283,6 +296,7 @@ impl Scanner {
     fn answered(
         &self,
         system: Option<&str>,
+        history: &[[Cow<'_, str>; 2]],
         response: &Response<'_>,
         scratch: &mut Scratch,
     ) -> Result<Seen, EngineError> {
@@ -290,44 +304,24 @@ impl Scanner {
             return Ok(scratch.without_tokens(Verdict::EmptyResponse));
         }
         let mut joined = std::mem::take(&mut scratch.response);
-        let prompt = std::mem::take(&mut scratch.prompt);
+        joined.clear();
         let text = match &response.reasoning {
-            None => &*response.response, // what there is nothing to join with needs no copy
-            Some(reasoning) => {
-                joined.clear();
-                join_reasoning(Some(reasoning), &response.response, &mut joined);
-                &joined
-            }
+            None => Ok(&*response.response), // what there is nothing to join with needs no copy
+            Some(reasoning) => join_reasoning(Some(reasoning), &response.response, &mut joined)
+                .map(|()| joined.as_str()),
         };
-        let asked = [
-            Message {
-                role: "user",
-                content: &prompt,
-                learned: true,
-            },
-            Message {
-                role: "assistant",
-                content: text,
-                learned: true,
-            },
-        ];
-        let seen = match system {
-            None => self.render_and_encode(&asked, scratch),
-            Some(content) => {
-                let [user, assistant] = asked;
-                self.render_and_encode(
-                    &[
-                        Message {
-                            role: "system",
-                            content,
-                            learned: true,
-                        },
-                        user,
-                        assistant,
-                    ],
-                    scratch,
-                )
+        let prompt = std::mem::take(&mut scratch.prompt);
+        let seen = match text {
+            Ok(text) => {
+                let mut messages = Vec::with_capacity(3 + 2 * history.len());
+                messages.extend(system.map(|content| message("system", content)));
+                for [asked, answered] in history {
+                    messages.extend([message("user", asked), message("assistant", answered)]);
+                }
+                messages.extend([message("user", &prompt), message("assistant", text)]);
+                self.render_and_encode(&messages, scratch)
             }
+            Err(TwoReasonings) => Ok(scratch.without_tokens(Verdict::TwoReasonings)),
         };
         (scratch.response, scratch.prompt) = (joined, prompt);
         seen
@@ -381,7 +375,7 @@ impl Scanner {
             .iter()
             .rev()
             .filter(|message| message.role == "assistant");
-        let blank = |message: &Message<'_>| message.content.trim().is_empty();
+        let blank = |message: &Message<'_>| message.learned && message.content.trim().is_empty();
         match self.supervise {
             Supervise::All => answers.any(blank),
             Supervise::Last => answers.next().is_none_or(blank),
@@ -389,15 +383,32 @@ impl Scanner {
     }
 }
 
+/// A turn that may carry loss, if it is the assistant's.
+fn message<'m>(role: &'m str, content: &'m str) -> Message<'m> {
+    Message {
+        role,
+        content,
+        learned: true,
+    }
+}
+
+fn prompt_option<'o>(choice: &'o Choice<'_>) -> PromptOption<'o> {
+    PromptOption {
+        label: &choice.label,
+        text: choice.text,
+        written: choice.written,
+    }
+}
+
 /// The text of a turn: its reasoning goes before it, where it says something.
-fn spoken<'t>(turn: &'t Turn<'_>) -> Cow<'t, str> {
+fn spoken<'t>(turn: &'t Turn<'_>) -> Result<Cow<'t, str>, TwoReasonings> {
     match &turn.reasoning {
         Some(reasoning) if !turn.content.trim().is_empty() => {
             let mut text = String::new();
-            join_reasoning(Some(reasoning), &turn.content, &mut text);
-            Cow::Owned(text)
+            join_reasoning(Some(reasoning), &turn.content, &mut text)?;
+            Ok(Cow::Owned(text))
         }
-        _ => Cow::Borrowed(&turn.content),
+        _ => Ok(Cow::Borrowed(&turn.content)),
     }
 }
 
@@ -423,10 +434,14 @@ impl Scratch {
         }
     }
 
-    /// Hash of the whole trace: its text, which of it is control, and which of it is supervised. A
-    /// user who types a control token makes another trace than the template that writes one.
+    /// Hash of the whole trace: its text, which of it is control, which of it is supervised, and the pictures
+    /// that it is packed without. A user who types a control token makes another trace than the template that
+    /// writes one, and what is said of one picture is no duplicate of what is said of another.
     fn hash(&mut self) -> u128 {
         self.edges.clear();
+        if let Some(pictures) = self.pictures {
+            self.edges.extend_from_slice(&pictures.to_le_bytes());
+        }
         for control in &self.rendered.controls {
             self.edges
                 .extend_from_slice(&(control.bytes.start as u64).to_le_bytes());
@@ -453,12 +468,17 @@ impl Pass<'_, '_> {
         let question_id = match &row.body {
             Body::Question {
                 question, options, ..
-            } => question_id(question, options),
+            } => {
+                let options = options.iter().map(|option| option.text);
+                question_id(question, options, row.pictures)
+            }
             Body::Conversation(turns) => {
                 let asked = turns.iter().find(|turn| turn.role == "user");
-                question_id::<&str>(asked.map_or("", |turn| &turn.content), &[])
+                let asked = asked.map_or("", |turn| &turn.content);
+                question_id(asked, [], row.pictures)
             }
         };
+        self.writer.count_pictures(row.pictures);
         let Self {
             scanner,
             hasher,

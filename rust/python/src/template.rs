@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use octomed_text::{Message, Rendered, Supervise, Template, TemplateError};
+use octomed_text::{Message, PromptOption, Rendered, Supervise, Template, TemplateError};
+use octomed_trace::label_options;
 use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
@@ -146,6 +147,15 @@ impl Prompt {
     ) -> PyResult<String> {
         leave(py, || {
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            let choices = label_options(&options);
+            let options: Vec<PromptOption<'_>> = choices
+                .iter()
+                .map(|choice| PromptOption {
+                    label: &choice.label,
+                    text: choice.text,
+                    written: choice.written,
+                })
+                .collect();
             let mut turn = String::new();
             self.0
                 .render(question, &options, system, &mut turn)

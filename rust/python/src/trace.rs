@@ -8,7 +8,7 @@ use octomed_trace::{
     ArrowCutter as RustArrowCutter, Block as RustBlock, Body, CsvQuotes as RustCsvQuotes,
     DEFAULT_TARGET, Finding, JsonArrayCutter as RustJsonArrayCutter,
     JsonLinesCutter as RustJsonLinesCutter, Mapping as RustMapping, Numbering, Refusal, Row,
-    TraceError,
+    TraceError, Turn,
 };
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -48,6 +48,19 @@ impl Mapping {
     fn columns_to_read(&self, names: Vec<String>) -> PyResult<Vec<String>> {
         self.0.check_columns(&names).map_err(refuse)?;
         Ok(self.0.columns_of(&names))
+    }
+
+    /// Whether a picture is looked for in a column that the mapping does not name.
+    #[pyo3(signature = (column))]
+    fn searches_pictures_in(&self, column: &str) -> bool {
+        self.0.searches_pictures_in(column)
+    }
+
+    /// Whether a column's name alone says that pictures are in it.
+    #[staticmethod]
+    #[pyo3(signature = (column))]
+    fn is_picture_name(column: &str) -> bool {
+        RustMapping::is_picture_name(column)
     }
 }
 
@@ -262,7 +275,6 @@ fn preview<'py>(
     match read {
         Ok(()) | Err(Stop::Enough) => Ok(rows),
         Err(Stop::Python(error)) => Err(error),
-        Err(Stop::Trace(error)) => Err(refuse(error)),
     }
 }
 
@@ -270,13 +282,6 @@ fn preview<'py>(
 enum Stop {
     Enough,
     Python(PyErr),
-    Trace(TraceError),
-}
-
-impl From<TraceError> for Stop {
-    fn from(error: TraceError) -> Self {
-        Self::Trace(error)
-    }
 }
 
 fn shown<'py>(py: Python<'py>, finding: Finding<'_>) -> PyResult<Bound<'py, PyDict>> {
@@ -303,30 +308,33 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
     shown.set_item("system", row.system.as_deref())?;
     match &row.body {
         Body::Conversation(turns) => {
-            let pair = |role: &str, content: &str| {
-                pairs(py, [("role", Some(role)), ("content", Some(content))])
-            };
-            let turns: PyResult<Vec<_>> = turns
-                .iter()
-                .map(|turn| pair(&turn.role, &turn.content))
-                .collect();
+            let turns: PyResult<Vec<_>> = turns.iter().map(|turn| shown_turn(py, turn)).collect();
             shown.set_item("messages", turns?)?;
         }
         Body::Question {
             question,
             options,
             answer,
+            history,
             responses,
         } => {
             shown.set_item("question", &**question)?;
-            shown.set_item(
-                "options",
-                options
-                    .iter()
-                    .map(|option| &**option)
-                    .collect::<Vec<&str>>(),
-            )?;
+            let options: PyResult<Vec<_>> = options
+                .iter()
+                .map(|option| {
+                    let parts = [("label", Some(&*option.label)), ("text", Some(option.text))];
+                    pairs(py, parts)
+                })
+                .collect();
+            shown.set_item("options", options?)?;
             shown.set_item("answer", answer.as_deref())?;
+            if !history.is_empty() {
+                let history: Vec<(&str, &str)> = history
+                    .iter()
+                    .map(|[asked, said]| (&**asked, &**said))
+                    .collect();
+                shown.set_item("history", history)?;
+            }
             let responses: PyResult<Vec<_>> = responses
                 .iter()
                 .map(|response| {
@@ -339,6 +347,24 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
                 .collect();
             shown.set_item("responses", responses?)?;
         }
+    }
+    Ok(shown)
+}
+
+/// A turn; its reasoning and whether it is learned only where they say something.
+fn shown_turn<'py>(py: Python<'py>, turn: &Turn<'_>) -> PyResult<Bound<'py, PyDict>> {
+    let shown = pairs(
+        py,
+        [
+            ("role", Some(&*turn.role)),
+            ("content", Some(&*turn.content)),
+        ],
+    )?;
+    if let Some(reasoning) = &turn.reasoning {
+        shown.set_item("reasoning", &**reasoning)?;
+    }
+    if !turn.learned {
+        shown.set_item("learned", false)?;
     }
     Ok(shown)
 }

@@ -1,7 +1,6 @@
 //! A trace's turns to token ids and loss spans: chat templates, tokenizers, masks.
 
 mod error;
-mod options;
 mod prompt;
 mod python_text;
 mod rendered;
@@ -10,9 +9,8 @@ mod template;
 mod tokenizer;
 
 pub use error::TextError;
-pub use options::{option_label, strip_labels};
-pub use prompt::Prompt;
+pub use prompt::{Prompt, PromptOption};
 pub use rendered::{Control, Rendered};
-pub use response::{join_reasoning, marks_reasoning};
+pub use response::{TwoReasonings, join_reasoning};
 pub use template::{Message, Supervise, Template, TemplateError};
 pub use tokenizer::{Batch, Encoded, Encoder, Encoders, Spare, Tokenizer};

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Value};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::options::{Label, strip_labels};
 use crate::template::{TemplateError, compiling, environment, rendering};
 
 /// Raised when the same question is laid out otherwise than before.
@@ -14,10 +13,20 @@ const NAME: &str = "prompt";
 const VARIABLES: [&str; 4] = ["question", "options", "labelled_options", "system"];
 const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "debug"];
 
+/// An answer option of a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PromptOption<'a> {
+    /// The letter or number that names it.
+    pub label: &'a str,
+    /// Its text without the label.
+    pub text: &'a str,
+    /// Its text as the source writes it.
+    pub written: &'a str,
+}
+
 /// How a question and its options become the user's turn; compiled once and shared by all workers.
 ///
-/// The default writes the question, then each option on a line of its own as `A. text`. Labels that
-/// the source wrote are cut first, see [`strip_labels`].
+/// The default writes the question, then each option on a line of its own as `A. text`.
 #[derive(Debug, Default)]
 pub struct Prompt {
     compiled: Option<(Environment<'static>, String)>,
@@ -62,7 +71,7 @@ impl Prompt {
     pub fn render(
         &self,
         question: &str,
-        options: &[&str],
+        options: &[PromptOption<'_>],
         system: Option<&str>,
         out: &mut String,
     ) -> Result<(), TemplateError> {
@@ -88,35 +97,27 @@ impl Prompt {
     }
 }
 
-fn write_options(options: &[&str], out: &mut String) {
-    for (place, option) in strip_labels(options).into_iter().enumerate() {
-        out.push('\n');
-        out.push_str(Label::new(place).as_str());
-        out.push_str(". ");
-        out.push_str(option);
+fn write_options(options: &[PromptOption<'_>], out: &mut String) {
+    for option in options {
+        out.extend(["\n", option.label, ". ", option.text]);
     }
 }
 
 fn out_of_engine(
     environment: &Environment<'_>,
     question: &str,
-    options: &[&str],
+    options: &[PromptOption<'_>],
     system: Option<&str>,
     out: &mut String,
 ) -> Result<(), TemplateError> {
-    let stripped = strip_labels(options).into_iter().enumerate();
-    let labelled =
-        stripped.map(|(place, option)| format!("{}. {option}", Label::new(place).as_str()));
+    let written = options.iter().map(|option| Value::from(option.written));
+    let labelled = options
+        .iter()
+        .map(|option| Value::from(format!("{}. {}", option.label, option.text)));
     let context = BTreeMap::from([
         ("question", Value::from(question)),
-        (
-            "options",
-            options.iter().map(|option| Value::from(*option)).collect(),
-        ),
-        (
-            "labelled_options",
-            Value::from(labelled.collect::<Vec<_>>()),
-        ),
+        ("options", written.collect()),
+        ("labelled_options", labelled.collect()),
         ("system", Value::from(system)),
     ]);
     let template = environment
@@ -137,7 +138,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rendered(prompt: &Prompt, question: &str, options: &[&str]) -> String {
+    /// An option with the label `label`, written `(label) text`.
+    fn option(
+        label: &'static str,
+        text: &'static str,
+        written: &'static str,
+    ) -> PromptOption<'static> {
+        PromptOption {
+            label,
+            text,
+            written,
+        }
+    }
+
+    fn rendered(prompt: &Prompt, question: &str, options: &[PromptOption<'_>]) -> String {
         let mut out = String::new();
         prompt
             .render(question, options, Some("be brief"), &mut out)
@@ -149,8 +163,8 @@ mod tests {
     fn the_default_writes_the_question_and_lettered_options() {
         let prompt = Prompt::default();
         assert_eq!(rendered(&prompt, "q?", &[]), "q?");
-        assert_eq!(rendered(&prompt, "q?", &["A: x", "B: y"]), "q?\nA. x\nB. y");
-        assert_eq!(rendered(&prompt, "q?", &["x", "B: y"]), "q?\nA. x\nB. B: y");
+        let options = [option("A", "x", "A: x"), option("C", "y", "C: y")];
+        assert_eq!(rendered(&prompt, "q?", &options), "q?\nA. x\nC. y");
     }
 
     #[test]
@@ -158,8 +172,9 @@ mod tests {
         let source = "{{ system }}\n{{ question }}\n{% for o in options %}\n{{ o }};\n{% endfor %}\n\
                       {{ labelled_options | join(',') }}";
         let prompt = Prompt::compile(source).unwrap();
+        let options = [option("A", "x", "(A) x"), option("B", "y", "(B) y")];
         assert_eq!(
-            rendered(&prompt, "q?", &["(A) x", "(B) y"]),
+            rendered(&prompt, "q?", &options),
             "be brief\nq?\n(A) x;\n(B) y;\nA. x,B. y"
         );
     }
@@ -199,10 +214,11 @@ mod tests {
         #[test]
         fn the_default_equals_its_template(
             question in "\\PC{0,20}",
-            options in prop::collection::vec("(\\([AB]\\)|[AB][:.)])? ?\\PC{0,6}", 0..30),
+            options in prop::collection::vec(("[A-Z0-9]{1,2}", "\\PC{0,6}"), 0..30),
         ) {
             let source = "{{ question }}{% for option in labelled_options %}{{ '\n' + option }}{% endfor %}";
-            let options: Vec<_> = options.iter().map(String::as_str).collect();
+            let options: Vec<_> = options.iter()
+                .map(|(label, text)| PromptOption { label, text, written: text }).collect();
             let compiled = Prompt::compile(source).unwrap();
             prop_assert_eq!(rendered(&Prompt::default(), &question, &options), rendered(&compiled, &question, &options));
         }

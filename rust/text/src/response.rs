@@ -1,88 +1,155 @@
 //! The text of an assistant turn, from a response that may come in two parts.
 
-/// Marks of a response that already says where its reasoning begins.
-const OPENINGS: [(&str, &str); 2] = [
+/// Marks at the very beginning of a response that carries its reasoning inside, and what ends the reasoning.
+const OPENINGS: [(&str, &str); 3] = [
     ("<think>", "</think>"),
     ("## Thinking", "## Final Response"),
+    ("<|im_start|>think", "<|im_start|>answer"),
 ];
+
+/// A response carries one chain of thought and stands beside another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoReasonings;
 
 /// Appends the assistant's text: `<think>\n{reasoning}\n</think>\n\n{response}`.
 ///
-/// Without reasoning, or when the response already marks its own, the response is appended as it
-/// is. Line breaks at the edges of the parts are left out, as the chat templates of the Qwen3
-/// family do: a text in this form passes through them unchanged.
-pub fn join_reasoning(reasoning: Option<&str>, response: &str, out: &mut String) {
+/// Without reasoning the response is appended as it is, and so is one that begins with the same reasoning
+/// between marks of its own. Marks around nothing give way. Marks elsewhere in a response are prose. Line breaks
+/// at the edges of the parts are left out, as the chat templates of the Qwen3 family do: a text in this form
+/// passes through them unchanged.
+///
+/// # Errors
+/// [`TwoReasonings`] when the response begins with other reasoning than the one beside it: which of them leads
+/// to the answer is not known.
+pub fn join_reasoning(
+    reasoning: Option<&str>,
+    response: &str,
+    out: &mut String,
+) -> Result<(), TwoReasonings> {
     let reasoning = reasoning
         .map(|text| text.trim_matches('\n'))
         .filter(|text| !text.trim().is_empty());
-    match reasoning {
-        Some(reasoning) if !marks_reasoning(response) => {
-            let response = response.trim_start_matches('\n');
-            out.reserve(reasoning.len() + response.len() + 19);
-            out.push_str("<think>\n");
-            out.push_str(reasoning);
-            out.push_str("\n</think>\n\n");
+    let Some(reasoning) = reasoning else {
+        out.push_str(response);
+        return Ok(());
+    };
+    let response = match split_reasoning(response) {
+        Some((own, rest)) if own.trim().is_empty() => rest,
+        Some((own, _)) if own.trim() == reasoning.trim() => {
             out.push_str(response);
+            return Ok(());
         }
-        _ => out.push_str(response),
-    }
+        Some(_) => return Err(TwoReasonings),
+        None => response,
+    };
+    let response = response.trim_start_matches('\n');
+    out.reserve(reasoning.len() + response.len() + 19);
+    out.push_str("<think>\n");
+    out.push_str(reasoning);
+    out.push_str("\n</think>\n\n");
+    out.push_str(response);
+    Ok(())
 }
 
-/// Whether a response carries its reasoning inside, in one of the forms met in published data.
-#[must_use]
-pub fn marks_reasoning(response: &str) -> bool {
-    let both = |(open, close): &(&str, &str)| {
-        response
-            .find(open)
-            .is_some_and(|at| response[at..].contains(close))
-    };
-    response.contains("<|im_start|>think") || OPENINGS.iter().any(both)
+/// The reasoning between the marks that a response begins with, and the response after them.
+fn split_reasoning(response: &str) -> Option<(&str, &str)> {
+    let text = response.trim_start();
+    OPENINGS.iter().find_map(|(open, close)| {
+        let inner = text.strip_prefix(open)?;
+        // A response cut inside its reasoning has reasoning and nothing else.
+        Some(inner.split_once(close).unwrap_or((inner, "")))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn joined(reasoning: Option<&str>, response: &str) -> String {
+    fn joined(reasoning: Option<&str>, response: &str) -> Result<String, TwoReasonings> {
         let mut out = String::new();
-        join_reasoning(reasoning, response, &mut out);
-        out
+        join_reasoning(reasoning, response, &mut out)?;
+        Ok(out)
     }
 
     #[test]
     fn two_parts_become_one_text() {
-        assert_eq!(joined(Some("r"), "a"), "<think>\nr\n</think>\n\na");
         assert_eq!(
-            joined(Some("\n r\n\n"), "\n\na\n"),
-            "<think>\n r\n</think>\n\na\n"
+            joined(Some("r"), "a").as_deref(),
+            Ok("<think>\nr\n</think>\n\na")
+        );
+        assert_eq!(
+            joined(Some("\n r\n\n"), "\n\na\n").as_deref(),
+            Ok("<think>\n r\n</think>\n\na\n")
         );
     }
 
     #[test]
     fn without_reasoning_the_response_is_left_as_it_is() {
         for reasoning in [None, Some(""), Some(" \n ")] {
-            assert_eq!(joined(reasoning, "\na"), "\na");
+            for response in ["\na", "<think>x</think>a", "<think></think>a"] {
+                assert_eq!(joined(reasoning, response).as_deref(), Ok(response));
+            }
         }
     }
 
     #[test]
-    fn a_response_that_marks_its_reasoning_is_left_as_it_is() {
-        let marked = [
+    fn marks_around_nothing_give_way() {
+        for response in [
+            "<think>\n\n</think>\n\na",
+            "<think></think>a",
+            "\n <think> </think>\na",
+            "## Thinking\n\n## Final Response\na",
+            "<|im_start|>think\n<|im_start|>answer\na",
+        ] {
+            assert_eq!(
+                joined(Some("r"), response).as_deref(),
+                Ok("<think>\nr\n</think>\n\na"),
+                "{response}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_reasoning_twice_is_said_once() {
+        for response in [
+            "<think>\nr\n</think>\n\na",
+            "<think>r</think>a",
+            "## Thinking\nr\n\n## Final Response\na",
+            "<|im_start|>think\nr\n<|im_start|>answer\na",
+        ] {
+            assert_eq!(joined(Some("r\n"), response).as_deref(), Ok(response));
+        }
+    }
+
+    #[test]
+    fn different_reasoning_is_refused() {
+        for response in [
             "<think>x</think>a",
+            " \n<think>\nr, but not quite\n</think>a",
+            "<think> never closed",
             "## Thinking\nx\n## Final Response\na",
             "<|im_start|>think\nx",
-        ];
-        for response in marked {
-            assert_eq!(joined(Some("r"), response), response);
-        }
-        for response in [
-            "</think> a <think>",
-            "## Thinking only",
-            "<think> never closed",
         ] {
             assert_eq!(
                 joined(Some("r"), response),
-                format!("<think>\nr\n</think>\n\n{response}")
+                Err(TwoReasonings),
+                "{response}"
+            );
+        }
+    }
+
+    #[test]
+    fn marks_in_prose_are_prose() {
+        for response in [
+            "a: `<think>` opens and `</think>` closes",
+            "</think> a <think>",
+            "a\n## Thinking\nx\n## Final Response\na",
+            "the token <|im_start|>think",
+            "I <think>x</think>",
+        ] {
+            assert_eq!(
+                joined(Some("r"), response),
+                Ok(format!("<think>\nr\n</think>\n\n{response}"))
             );
         }
     }

@@ -266,7 +266,7 @@ proptest! {
         prop_assume!(!reasoning.contains("think>") && !response.contains("think>"));
         prop_assume!(!reasoning.trim().is_empty());
         let mut turn = String::new();
-        join_reasoning(Some(&reasoning), &response, &mut turn);
+        join_reasoning(Some(&reasoning), &response, &mut turn).unwrap();
         let turns = [("user", "q"), ("assistant", turn.as_str())];
         let rendered = render(&compiled(REWRITES), &turns, Supervise::All).unwrap();
         prop_assert_eq!(supervised(&rendered), [format!("{turn}<|im_end|>")]);

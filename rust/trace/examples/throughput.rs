@@ -169,7 +169,11 @@ fn read(blocks: &[Block], mapping: &Mapping) -> u64 {
                 else {
                     panic!("no question")
                 };
-                total ^= question_id(question, options) ^ hasher.trace_id(row.position, 0);
+                total ^= question_id(
+                    question,
+                    options.iter().map(|option| option.text),
+                    row.pictures,
+                ) ^ hasher.trace_id(row.position, 0);
                 total += responses[0].response.len() as u64;
                 Ok::<(), TraceError>(())
             })

@@ -2,11 +2,10 @@
 
 use arrow_array::{Array, RecordBatch};
 
-use crate::cut::Numbering;
-use crate::error::TraceError;
 use crate::json::{self, Shape};
 use crate::mapping::Mapping;
-use crate::read::arrow::{is_present, value_at};
+use crate::picture::Picture;
+use crate::read::arrow::{picture_at, value_at};
 use crate::row::{Finding, Reason, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
@@ -14,7 +13,6 @@ use crate::value::{Fault, Value, utf8};
 #[derive(Debug)]
 pub struct Block {
     pub(crate) content: Content,
-    pub(crate) numbering: Numbering,
     pub(crate) rows: u64,
     pub(crate) source_bytes: u64,
     pub(crate) first_ordinal: u64,
@@ -46,6 +44,8 @@ pub(crate) struct JsonRow {
 pub(crate) enum Piece {
     Rows {
         batch: RecordBatch,
+        /// The pictures of each row in columns that are not mapped; none where no row has any.
+        pictures: Vec<Option<Picture>>,
         position: u64,
         ordinal: u64,
     },
@@ -76,8 +76,8 @@ impl Block {
     /// Reads the rows in order and calls `found` for each.
     ///
     /// # Errors
-    /// [`TraceError::Images`] when a row carries images; whatever `found` returns.
-    pub fn for_each<E: From<TraceError>>(
+    /// Whatever `found` returns.
+    pub fn for_each<E>(
         &self,
         mapping: &Mapping,
         mut found: impl FnMut(Finding<'_>) -> Result<(), E>,
@@ -89,7 +89,7 @@ impl Block {
                     clear(&mut slots, mapping);
                     let filled = fill_from_json(mapping, bytes, *row, &mut slots);
                     let place = (row.position, row.ordinal);
-                    found(self.finding(mapping, place, filled, &mut slots)?)?;
+                    found(finding(mapping, place, filled, &mut slots))?;
                 }
                 Ok(())
             }
@@ -97,65 +97,60 @@ impl Block {
                 Piece::Refused(refusal) => found(Finding::Refused(refusal.clone())),
                 Piece::Rows {
                     batch,
+                    pictures,
                     position,
                     ordinal,
-                } => self.for_each_of_batch(mapping, batch, (*position, *ordinal), &mut found),
+                } => for_each_of_batch(mapping, batch, pictures, (*position, *ordinal), &mut found),
             }),
         }
     }
+}
 
-    fn for_each_of_batch<E: From<TraceError>>(
-        &self,
-        mapping: &Mapping,
-        batch: &RecordBatch,
-        (position, ordinal): (u64, u64),
-        found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let columns: Vec<Option<&dyn Array>> = mapping
-            .keys
-            .iter()
-            .map(|key| batch.column_by_name(key).map(AsRef::as_ref))
-            .collect();
-        let mut slots = Vec::new();
-        for row in 0..batch.num_rows() {
-            clear(&mut slots, mapping);
-            let filled = fill_from_arrow(mapping, &columns, row, &mut slots);
-            let place = (position + row as u64, ordinal + row as u64);
-            found(self.finding(mapping, place, filled, &mut slots)?)?;
-        }
-        Ok(())
+fn for_each_of_batch<E>(
+    mapping: &Mapping,
+    batch: &RecordBatch,
+    pictures: &[Option<Picture>],
+    (position, ordinal): (u64, u64),
+    found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let columns: Vec<Option<&dyn Array>> = mapping
+        .keys
+        .iter()
+        .map(|key| batch.column_by_name(key).map(AsRef::as_ref))
+        .collect();
+    let mut slots = Vec::new();
+    for row in 0..batch.num_rows() {
+        clear(&mut slots, mapping);
+        let picture = pictures.get(row).cloned().flatten();
+        let filled = fill_from_arrow(mapping, &columns, row, &mut slots).map(|()| picture);
+        let place = (position + row as u64, ordinal + row as u64);
+        found(finding(mapping, place, filled, &mut slots))?;
     }
+    Ok(())
+}
 
-    /// What the row whose values were put into `slots` gives.
-    fn finding<'r>(
-        &self,
-        mapping: &Mapping,
-        (position, ordinal): (u64, u64),
-        filled: Result<(), Fault>,
-        slots: &'r mut [Option<Value<'_>>],
-    ) -> Result<Finding<'r>, TraceError> {
-        match filled.and_then(|()| mapping.read(slots)) {
-            Ok(parts) => Ok(Finding::Row(Row {
-                position,
-                ordinal,
-                id: parts.id,
-                system: parts.system,
-                body: parts.body,
-            })),
-            Err(Fault::Row(reason, detail)) => Ok(Finding::Refused(Refusal {
-                position,
-                ordinal,
-                reason,
-                detail,
-            })),
-            Err(Fault::Fatal(TraceError::Images { place })) => Err(TraceError::Images {
-                place: format!(
-                    "{place}, at {} {position} of the file",
-                    self.numbering.unit()
-                ),
-            }),
-            Err(Fault::Fatal(error)) => Err(error),
-        }
+/// What the row whose values were put into `slots` gives.
+fn finding<'r>(
+    mapping: &Mapping,
+    (position, ordinal): (u64, u64),
+    filled: Result<Option<Picture>, Fault>,
+    slots: &'r mut [Option<Value<'_>>],
+) -> Finding<'r> {
+    match filled.and_then(|picture| mapping.read(slots, picture.as_ref())) {
+        Ok(parts) => Finding::Row(Row {
+            position,
+            ordinal,
+            id: parts.id,
+            system: parts.system,
+            pictures: parts.pictures,
+            body: parts.body,
+        }),
+        Err(Fault { reason, detail }) => Finding::Refused(Refusal {
+            position,
+            ordinal,
+            reason,
+            detail,
+        }),
     }
 }
 
@@ -169,28 +164,30 @@ fn fill_from_json<'a>(
     bytes: &'a [u8],
     row: JsonRow,
     slots: &mut [Option<Value<'a>>],
-) -> Result<(), Fault> {
+) -> Result<Option<Picture>, Fault> {
     if let Some(length) = row.too_large {
-        return Err(Fault::Row(
+        return Err(Fault::new(
             Reason::RowTooLarge,
             format!("the row has {length} bytes"),
         ));
     }
     let text = utf8(&bytes[row.start..row.end])
-        .map_err(|at| Fault::Row(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
-    match json::read_row(text, &mapping.keys, slots) {
-        Ok(Shape::Object) => Ok(()),
+        .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
+    let mut picture = None;
+    let searched = |key: &str| mapping.searches_pictures_in(key);
+    match json::read_row(text, &mapping.keys, slots, searched, &mut picture) {
+        Ok(Shape::Object) => Ok(picture),
         Ok(Shape::DuplicateKey(key)) => {
             let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
-            Err(Fault::Row(Reason::DuplicateKey, detail))
+            Err(Fault::new(Reason::DuplicateKey, detail))
         }
-        Ok(Shape::NotAnObject) => Err(Fault::Row(
+        Ok(Shape::NotAnObject) => Err(Fault::new(
             Reason::NotAnObject,
-            "the row is JSON but no object".into(),
+            "the row is JSON but no object",
         )),
         Err(broken) => {
             let detail = format!("byte {} of the row: {}", broken.at, broken.what);
-            Err(Fault::Row(Reason::InvalidJson, detail))
+            Err(Fault::new(Reason::InvalidJson, detail))
         }
     }
 }
@@ -204,20 +201,23 @@ fn fill_from_arrow<'a>(
     for (index, column) in columns.iter().enumerate() {
         let Some(column) = *column else { continue };
         slots[index] = Some(if index < mapping.mapped {
-            value_at(column, row).map_err(|fault| in_column(fault, &mapping.keys[index]))?
+            match value_at(column, row) {
+                // A picture's bytes are no text, and no damage.
+                Err(_) if picture_at(column, row, false).is_some() => {
+                    let detail = format!("column `{}` holds a picture", mapping.keys[index]);
+                    return Err(Fault::new(Reason::HasImage, detail));
+                }
+                value => value.map_err(|fault| in_column(fault, &mapping.keys[index]))?,
+            }
         } else {
-            // An image's bytes are no text: only whether there are any matters.
-            Value::Bool(is_present(column, row))
+            value_at(column, row).unwrap_or(Value::Other)
         });
     }
     Ok(())
 }
 
 fn in_column(fault: Fault, key: &str) -> Fault {
-    match fault {
-        Fault::Row(reason, detail) => Fault::Row(reason, format!("{detail} in `{key}`")),
-        fatal @ Fault::Fatal(_) => fatal,
-    }
+    Fault::new(fault.reason, format!("{} in `{key}`", fault.detail))
 }
 
 impl Refusal {

@@ -25,13 +25,3 @@ pub enum Numbering {
     /// Rows from the start of the file.
     RowNumber,
 }
-
-impl Numbering {
-    /// What is counted, for messages.
-    pub(crate) fn unit(self) -> &'static str {
-        match self {
-            Self::ByteOffset => "byte",
-            Self::RowNumber => "row",
-        }
-    }
-}

@@ -70,27 +70,19 @@ impl IdentityHasher {
     }
 }
 
-/// The id of a question: its text and the set of its options, lower-cased, white space collapsed.
+/// The id of a question: its text, the set of its options' texts and the pictures that it is about, lower-cased,
+/// white space collapsed.
 ///
-/// The order of the options does not matter, nor do letters before them (`A: …`, `B. …`) when these
-/// merely count: the same question with its options shuffled is the same question.
-pub fn question_id<T: AsRef<str>>(question: &str, options: &[T]) -> u64 {
-    let labelled = options
-        .iter()
-        .enumerate()
-        .all(|(index, option)| unlabelled(option.as_ref(), index).is_some());
+/// Neither the order nor the letters of the options matter: the same question with its options shuffled is the
+/// same question.
+pub fn question_id<'o>(
+    question: &str,
+    options: impl IntoIterator<Item = &'o str>,
+    pictures: Option<u64>,
+) -> u64 {
     let mut hashes: Vec<u64> = options
-        .iter()
-        .enumerate()
-        .map(|(index, option)| {
-            let option = option.as_ref();
-            let text = if labelled {
-                unlabelled(option, index).unwrap_or(option)
-            } else {
-                option
-            };
-            xxh3_64(normalised(text).as_bytes())
-        })
+        .into_iter()
+        .map(|option| xxh3_64(normalised(option).as_bytes()))
         .collect();
     hashes.sort_unstable();
     hashes.dedup();
@@ -98,23 +90,10 @@ pub fn question_id<T: AsRef<str>>(question: &str, options: &[T]) -> u64 {
     let mut bytes = Vec::with_capacity(8 + question.len() + 8 * hashes.len());
     bytes.extend_from_slice(&(question.len() as u64).to_le_bytes());
     bytes.extend_from_slice(question.as_bytes());
-    for hash in hashes {
+    for hash in hashes.into_iter().chain(pictures) {
         bytes.extend_from_slice(&hash.to_le_bytes());
     }
     xxh3_64(&bytes)
-}
-
-/// `option` without its letter, when that is the letter of its `index`.
-fn unlabelled(option: &str, index: usize) -> Option<&str> {
-    let option = option.trim_start();
-    let option = option.strip_prefix('(').unwrap_or(option);
-    let letter = *option.as_bytes().first()?;
-    let counts =
-        usize::from(letter.to_ascii_uppercase()).checked_sub(usize::from(b'A')) == Some(index);
-    if !counts {
-        return None;
-    }
-    option[1..].strip_prefix([':', '.', ')'])
 }
 
 /// Lower-cased, with each run of white space made one space and none at the ends.
@@ -175,7 +154,7 @@ mod tests {
         assert_eq!(HERE.trace_id(), 2_314_970_065_854_396_781);
         assert_eq!(HERE.shuffle_key(), 12_176_234_101_835_995_735);
         assert_eq!(
-            question_id("What now?", &["a", "b"]),
+            question_id("What now?", ["a", "b"], None),
             9_669_128_787_713_221_940
         );
     }
@@ -215,25 +194,17 @@ mod tests {
 
     #[test]
     fn a_question_is_its_words_and_the_set_of_its_options() {
-        let plain = question_id("What is it?", &["flu", "a cold"]);
-        assert_eq!(
-            plain,
-            question_id("  WHAT is\n it? ", &["A  Cold", "Flu", "flu"])
-        );
-        assert_eq!(plain, question_id("What is it?", &["A: flu", "B: a cold"]));
-        assert_eq!(
-            plain,
-            question_id("What is it?", &["(A) a cold", "(b) flu"])
-        );
-        assert_ne!(plain, question_id("What is it?", &["flu"]));
-        assert_ne!(plain, question_id("What is it? flu", &["a cold"]));
+        let id = |question: &str, options: &[&'static str]| {
+            question_id(question, options.iter().copied(), None)
+        };
+        let plain = id("What is it?", &["flu", "a cold"]);
+        assert_eq!(plain, id("  WHAT is\n it? ", &["A  Cold", "Flu", "flu"]));
+        assert_ne!(plain, id("What is it?", &["flu"]));
+        assert_ne!(plain, id("What is it? flu", &["a cold"]));
+        assert_ne!(id("ab", &[]), id("a b", &[]));
         assert_ne!(
-            question_id::<&str>("ab", &[]),
-            question_id::<&str>("a b", &[])
-        );
-        assert_ne!(
-            question_id("q", &["E. coli", "x"]),
-            question_id("q", &["coli", "x"])
+            plain,
+            question_id("What is it?", ["flu", "a cold"], Some(0))
         );
     }
 

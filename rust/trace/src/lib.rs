@@ -21,7 +21,10 @@ mod cut;
 mod error;
 mod identity;
 mod json;
+mod label;
 mod mapping;
+mod picture;
+mod python_literal;
 mod read;
 mod row;
 mod value;
@@ -33,5 +36,6 @@ pub use cut::{
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
+pub use label::{label_options, option_label};
 pub use mapping::Mapping;
-pub use row::{Body, Finding, Reason, Refusal, Response, Row, Turn};
+pub use row::{Body, Choice, Finding, Reason, Refusal, Response, Row, Turn};

@@ -3,26 +3,36 @@
 mod spec;
 
 use crate::error::{TraceError, nearest};
+use crate::picture;
 use crate::read::{
-    BodyMapping, ConversationMapping, Field, OptionsMapping, QuestionMapping, Responses, Role,
+    BodyMapping, ColumnTemplate, ConversationMapping, Field, OptionsMapping, QuestionMapping,
+    ResponseSource, Responses, Role,
 };
 
 use spec::{Column, Columns, Messages, Spec};
 
 /// Which columns hold what, checked and ready to read rows with.
 ///
-/// Read from JSON with the keys `id`, `question`, `options`, `answer`, `response`, `responses`,
-/// `reasoning`, `messages`, `system`, `images`, `image_root` and `image_columns`. A value is a column's
-/// name (dots lead into structs where no column has the literal name), a list of columns (`question`:
+/// Read from JSON with the keys `id`, `question`, `options`, `answer`, `history`, `response`, `responses`,
+/// `reasoning`, `messages`, `system`, `images`, `image_root`, `image_columns` and `unused`. A value is a column's
+/// name (dots lead into structs and lists where no column has the literal name), a list of columns (`question`:
 /// joined by a line break; `options`: one an option), or `{"any_of": [names], "optional": bool}` where
-/// files differ. `messages` may be `{"column", "role", "content", "roles"}`.
+/// files differ; `response` may be a template over columns. `messages` may be
+/// `{"column", "context", "role", "content", "roles"}`.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "Spec")]
 pub struct Mapping {
-    /// Distinct top-level names that rows are asked for: mapped columns, then image columns.
+    /// Distinct top-level names that rows are asked for: mapped columns, then those that must be empty, then
+    /// named columns of pictures.
     pub(crate) keys: Vec<String>,
-    /// How many of `keys` are mapped; the rest are image columns.
+    /// How many of `keys` are mapped.
     pub(crate) mapped: usize,
+    /// Where pictures are looked for, and what becomes of a row with one.
+    pub(crate) pictures: Pictures,
+    /// Indices of keys whose values may name a picture.
+    pub(crate) searched: Vec<usize>,
+    /// Names inside of these values that hold what the assistant says.
+    pub(crate) spoken_keys: Vec<String>,
     pub(crate) id: Option<Field>,
     pub(crate) system: Option<Field>,
     pub(crate) body: BodyMapping,
@@ -31,6 +41,28 @@ pub struct Mapping {
     /// Fields whose text may be JSON that says a list or object.
     pub(crate) structured: Vec<Field>,
 }
+
+/// Where pictures are looked for, and what becomes of a row that has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pictures {
+    /// In every column; the row is rejected.
+    Everywhere,
+    /// In these columns alone; the row is rejected.
+    In(Vec<String>),
+    /// In every column; the row is packed without them, and counted.
+    LeftOut,
+}
+
+/// Columns that say that a row is no example to learn from, or not alone.
+const GUARDS: [&str; 7] = [
+    "chosen",
+    "rejected",
+    "rejected_response",
+    "rejected_messages",
+    "kto_tag",
+    "tools",
+    "functions",
+];
 
 impl Mapping {
     /// Reads and checks a mapping.
@@ -44,7 +76,8 @@ impl Mapping {
 
     /// The columns of a file with columns `names` that must be read, in the file's order.
     ///
-    /// Image columns are among them: that they are empty is checked row by row.
+    /// Beside the mapped ones these are columns that would change what a row means; in all others only pictures
+    /// are looked for, see [`Self::searches_pictures_in`].
     pub fn columns_of<T: AsRef<str>>(&self, names: &[T]) -> Vec<String> {
         let wanted = |name: &&str| {
             self.keys[self.mapped..].iter().any(|key| key == name)
@@ -56,6 +89,29 @@ impl Mapping {
             .filter(wanted)
             .map(str::to_owned)
             .collect()
+    }
+
+    /// Whether a picture is looked for in a column that is not mapped.
+    pub fn searches_pictures_in(&self, column: &str) -> bool {
+        match &self.pictures {
+            Pictures::In(columns) => columns.iter().any(|name| name == column),
+            Pictures::Everywhere | Pictures::LeftOut => true,
+        }
+    }
+
+    /// Whether a column's name alone says that pictures are in it.
+    pub fn is_picture_name(column: &str) -> bool {
+        picture::is_column_name(column)
+    }
+
+    /// Whether the recipe names this column as one of pictures.
+    pub(crate) fn is_named_picture_column(&self, column: &str) -> bool {
+        matches!(&self.pictures, Pictures::In(columns) if columns.iter().any(|name| name == column))
+    }
+
+    /// Whether pictures are looked for in the named columns alone.
+    pub(crate) fn is_columns_only(&self) -> bool {
+        matches!(self.pictures, Pictures::In(_))
     }
 
     /// Checks that a file with columns `names` has what the mapping needs.
@@ -86,6 +142,21 @@ impl Mapping {
             present: names.iter().map(|name| name.as_ref().to_owned()).collect(),
             column,
         })
+    }
+
+    /// Finds the values in which a picture may be named: all but those that the assistant says, and structs
+    /// that hold such a value beside others.
+    fn find_searched(&mut self) {
+        let is_spoken = |key: &str| self.body.spoken().any(|field| field.is_named(key));
+        self.searched = (0..self.keys.len())
+            .filter(|&index| !is_spoken(&self.keys[index]))
+            .collect();
+        self.spoken_keys = self
+            .body
+            .spoken()
+            .flat_map(Field::last_names)
+            .map(str::to_owned)
+            .collect();
     }
 
     /// All mapped fields.
@@ -124,21 +195,26 @@ impl TryFrom<Spec> for Mapping {
             None => BodyMapping::Question(question(&spec, &mut keys)?),
         };
         let mapped = keys.len();
-        for name in spec.image_columns() {
-            if !keys.contains(&name) {
-                keys.push(name);
-            }
-        }
+        let pictures = match spec.image_columns {
+            None => Pictures::Everywhere,
+            Some(columns) if columns.is_empty() => Pictures::LeftOut,
+            Some(columns) => Pictures::In(columns),
+        };
+        add_guards(&body, &pictures, &mut keys);
         let structured = body.structured();
         let mut mapping = Self {
             keys,
             mapped,
+            searched: Vec::new(),
+            spoken_keys: Vec::new(),
+            pictures,
             id,
             system,
             body,
             dotted: Vec::new(),
             structured,
         };
+        mapping.find_searched();
         mapping.dotted = mapping
             .fields()
             .filter(|field| field.is_dotted())
@@ -159,6 +235,7 @@ fn refuse_with_messages(spec: &Spec) -> Result<(), TraceError> {
         ("question", spec.question.is_some()),
         ("options", spec.options.is_some()),
         ("answer", spec.answer.is_some()),
+        ("history", spec.history.is_some()),
         ("response", spec.response.is_some()),
         ("responses", spec.responses.is_some()),
         ("reasoning", spec.reasoning.is_some()),
@@ -195,11 +272,17 @@ fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, Trac
         .as_ref()
         .map(|column| field(column, keys))
         .transpose()?;
+    let history = spec
+        .history
+        .as_ref()
+        .map(|column| field(column, keys))
+        .transpose()?;
     let responses = responses(spec, keys)?;
     Ok(QuestionMapping {
         question,
         options,
         answer,
+        history,
         responses,
     })
 }
@@ -211,7 +294,7 @@ fn responses(spec: &Spec, keys: &mut Vec<String>) -> Result<Responses, TraceErro
                 .as_ref()
                 .map(|column| field(column, keys))
                 .transpose()?,
-            response: field(response, keys)?,
+            response: response_source(response, keys)?,
         }),
         (None, Some(responses), None) => Ok(Responses::Many(field(responses, keys)?)),
         (None, Some(_), Some(_)) => Err(wrong(
@@ -221,6 +304,39 @@ fn responses(spec: &Spec, keys: &mut Vec<String>) -> Result<Responses, TraceErro
             "`response` is one column, `responses` a list: name one of them",
         )),
         (None, None, _) => Err(wrong("it has neither `response` nor `responses`")),
+    }
+}
+
+fn response_source(column: &Column, keys: &mut Vec<String>) -> Result<ResponseSource, TraceError> {
+    match column {
+        Column::Name(source) if ColumnTemplate::is_one(source) => {
+            let template = ColumnTemplate::compile(source, keys)?;
+            Ok(ResponseSource::Template(Box::new(template)))
+        }
+        column => Ok(ResponseSource::Column(field(column, keys)?)),
+    }
+}
+
+/// Adds the columns that rows are asked for although the mapping does not name them.
+fn add_guards(body: &BodyMapping, pictures: &Pictures, keys: &mut Vec<String>) {
+    let mut add = |name: &str| {
+        if !keys.iter().any(|key| key == name) {
+            keys.push(name.to_owned());
+        }
+    };
+    GUARDS.into_iter().for_each(&mut add);
+    // Beside a conversation or a completion a truth value says whether it is a good one.
+    let rated = match body {
+        BodyMapping::Conversation(_) => true,
+        BodyMapping::Question(_) => body
+            .fields()
+            .any(|field| field.first_name() == "completion"),
+    };
+    if rated {
+        add("label");
+    }
+    if let Pictures::In(columns) = pictures {
+        columns.iter().for_each(|name| add(name));
     }
 }
 
@@ -240,8 +356,14 @@ fn conversation(
         roles.push((name.clone(), role));
     }
     let names = |column: &Column| column.names().map(str::to_owned).collect();
+    let context = detailed
+        .context
+        .as_ref()
+        .map(|column| field(column, keys))
+        .transpose()?;
     Ok(ConversationMapping {
         column: field(&detailed.column, keys)?,
+        context,
         role: names(&detailed.role),
         content: names(&detailed.content),
         roles,

@@ -4,17 +4,21 @@ pub(crate) mod arrow;
 mod conversation;
 mod field;
 mod options;
+mod template;
+mod turn;
 
 use std::borrow::Cow;
 
-use crate::error::TraceError;
-use crate::mapping::Mapping;
+use crate::mapping::{Mapping, Pictures};
+use crate::picture::{self, Picture};
 use crate::row::{Body, Reason, Response};
 use crate::value::{Fault, Value};
 
-pub(crate) use conversation::{ConversationMapping, Role};
+pub(crate) use conversation::ConversationMapping;
 pub(crate) use field::Field;
 pub(crate) use options::OptionsMapping;
+pub(crate) use template::{ColumnTemplate, ResponseSource};
+pub(crate) use turn::Role;
 
 /// The values of a row, one for each of the mapping's keys; `None` where the row has no such key.
 pub(crate) type Slots<'a> = [Option<Value<'a>>];
@@ -33,6 +37,8 @@ pub(crate) struct QuestionMapping {
     pub(crate) question: Vec<Field>,
     pub(crate) options: Option<OptionsMapping>,
     pub(crate) answer: Option<Field>,
+    /// Earlier questions and answers.
+    pub(crate) history: Option<Field>,
     pub(crate) responses: Responses,
 }
 
@@ -41,7 +47,7 @@ pub(crate) struct QuestionMapping {
 pub(crate) enum Responses {
     One {
         reasoning: Option<Field>,
-        response: Field,
+        response: ResponseSource,
     },
     Many(Field),
 }
@@ -50,25 +56,30 @@ impl BodyMapping {
     /// All fields.
     pub(crate) fn fields(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
         match self {
-            Self::Conversation(conversation) => Box::new(std::iter::once(&conversation.column)),
-            Self::Question(question) => Box::new(
-                question
-                    .question
-                    .iter()
-                    .chain(question.options.iter().flat_map(OptionsMapping::fields))
-                    .chain(&question.answer)
-                    .chain(question.responses.fields()),
-            ),
+            Self::Conversation(conversation) => Box::new(conversation.fields()),
+            Self::Question(question) => {
+                Box::new(question.asked().chain(question.responses.fields()))
+            }
+        }
+    }
+
+    /// Fields of what the assistant says, or of whole conversations: no picture is looked for in them.
+    pub(crate) fn spoken(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
+        match self {
+            Self::Conversation(conversation) => Box::new(conversation.fields()),
+            Self::Question(question) => {
+                Box::new(question.history.iter().chain(question.responses.fields()))
+            }
         }
     }
 
     /// Fields whose text may be JSON that says a list or object.
     pub(crate) fn structured(&self) -> Vec<Field> {
         let question = match self {
-            Self::Conversation(conversation) => return vec![conversation.column.clone()],
+            Self::Conversation(conversation) => return conversation.fields().cloned().collect(),
             Self::Question(question) => question,
         };
-        let mut fields = Vec::new();
+        let mut fields: Vec<Field> = question.history.iter().cloned().collect();
         if let Some(OptionsMapping::Column(field)) = &question.options {
             fields.push(field.clone());
         }
@@ -81,14 +92,14 @@ impl BodyMapping {
 
 impl Responses {
     fn fields(&self) -> impl Iterator<Item = &Field> {
-        let (first, second) = match self {
+        let (reasoning, responses) = match self {
             Self::One {
                 reasoning,
                 response,
-            } => (reasoning.as_ref(), response),
-            Self::Many(responses) => (None, responses),
+            } => (reasoning.as_ref(), response.fields()),
+            Self::Many(responses) => (None, std::slice::from_ref(responses)),
         };
-        first.into_iter().chain(std::iter::once(second))
+        reasoning.into_iter().chain(responses)
     }
 }
 
@@ -96,17 +107,20 @@ impl Responses {
 pub(crate) struct Parts<'r> {
     pub(crate) id: Option<Cow<'r, str>>,
     pub(crate) system: Option<Cow<'r, str>>,
+    /// A hash of the pictures that are left out as the mapping asks.
+    pub(crate) pictures: Option<u64>,
     pub(crate) body: Body<'r>,
 }
 
 impl Mapping {
-    /// The parts of the traces of a row with values `slots`.
-    pub(crate) fn read<'r>(&self, slots: &'r mut Slots<'_>) -> Result<Parts<'r>, Fault> {
-        for (key, slot) in self.keys.iter().zip(slots.iter()).skip(self.mapped) {
-            if slot.as_ref().is_some_and(Value::is_present) {
-                return Err(images(format!("column `{key}` is not empty")));
-            }
-        }
+    /// The parts of the traces of a row with values `slots`, of which `unmapped` columns hold a picture.
+    pub(crate) fn read<'r>(
+        &self,
+        slots: &'r mut Slots<'_>,
+        unmapped: Option<&Picture>,
+    ) -> Result<Parts<'r>, Fault> {
+        self.refuse_guarded(slots)?;
+        let mut pictures = self.pictures_of(slots, unmapped)?;
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
@@ -114,43 +128,128 @@ impl Mapping {
         let slots = &*slots;
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
-        match &self.body {
-            BodyMapping::Question(question) => Ok(Parts {
-                id,
-                system,
-                body: question.read(slots)?,
-            }),
-            BodyMapping::Conversation(conversation) => {
-                let (leading, turns) = conversation.read(slots)?;
-                Ok(Parts {
-                    id,
-                    system: leading.or(system),
-                    body: Body::Conversation(turns),
-                })
+        let (system, body, placed) = match &self.body {
+            BodyMapping::Question(question) => {
+                let (body, placed) = question.read(slots)?;
+                (system, body, placed)
             }
+            BodyMapping::Conversation(conversation) => {
+                let read = conversation.read(slots)?;
+                (
+                    read.system.or(system),
+                    Body::Conversation(read.turns),
+                    read.picture,
+                )
+            }
+        };
+        if let Some(placeholder) = placed {
+            if self.pictures != Pictures::LeftOut {
+                let detail = format!("a user's turn holds {placeholder}");
+                return Err(Fault::new(Reason::HasImage, detail));
+            }
+            pictures.get_or_insert(0);
+        }
+        Ok(Parts {
+            id,
+            system,
+            pictures,
+            body,
+        })
+    }
+
+    /// Refuses a row by what is in columns that change what it means and that the mapping does not name.
+    fn refuse_guarded(&self, slots: &Slots<'_>) -> Result<(), Fault> {
+        for (key, slot) in self.keys.iter().zip(slots).skip(self.mapped) {
+            let Some(value) = slot.as_ref().filter(|value| value.is_given()) else {
+                continue;
+            };
+            let reason = match key.as_str() {
+                "tools" | "functions" => Reason::ToolCalls,
+                "label" if !matches!(value, Value::Bool(_)) => continue,
+                _ if self.is_named_picture_column(key) => continue,
+                _ => Reason::PreferenceRow,
+            };
+            return Err(Fault::new(reason, format!("the row has `{key}`")));
+        }
+        Ok(())
+    }
+
+    /// A hash of the row's pictures where they are to be left out; where not, a picture is a fault.
+    fn pictures_of(
+        &self,
+        slots: &Slots<'_>,
+        unmapped: Option<&Picture>,
+    ) -> Result<Option<u64>, Fault> {
+        let mut found = unmapped.map(|picture| (picture.column.to_string(), picture.hash));
+        for &index in &self.searched {
+            let Some(value) = &slots[index] else { continue };
+            let key = &self.keys[index];
+            let named = self.is_named_picture_column(key);
+            if self.is_columns_only() && !named {
+                continue;
+            }
+            let hash = if named && value.is_present() {
+                Some(picture::search(value, true, &[]).unwrap_or(0))
+            } else {
+                picture::search(value, picture::is_column_name(key), &self.spoken_keys)
+            };
+            if let Some(hash) = hash {
+                let (_, before) = found.get_or_insert((key.clone(), 0));
+                *before = picture::hash(*before, &hash.to_le_bytes());
+            }
+        }
+        match found {
+            Some((column, _)) if self.pictures != Pictures::LeftOut => {
+                let detail = format!("column `{column}` holds or names a picture");
+                Err(Fault::new(Reason::HasImage, detail))
+            }
+            found => Ok(found.map(|(_, hash)| hash)),
         }
     }
 }
 
 impl QuestionMapping {
-    fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Body<'r>, Fault> {
+    /// Fields of what is asked.
+    fn asked(&self) -> impl Iterator<Item = &Field> {
+        self.question
+            .iter()
+            .chain(self.options.iter().flat_map(OptionsMapping::fields))
+            .chain(&self.answer)
+            .chain(&self.history)
+    }
+
+    /// The question, and the placeholder of a picture in it.
+    fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<(Body<'r>, Option<String>), Fault> {
         let options = match &self.options {
             Some(options) => options.read(slots)?,
             None => Vec::new(),
         };
-        Ok(Body::Question {
-            question: self.question_text(slots)?,
+        let question = self.question_text(slots)?;
+        if question.trim().is_empty() {
+            let detail = format!("{} has no text", self.question[0].label);
+            return Err(Fault::new(Reason::EmptyQuestion, detail));
+        }
+        let history = self.history(slots)?;
+        let asked = std::iter::once(&question).chain(history.iter().map(|[asked, _]| asked));
+        let placed = asked
+            .into_iter()
+            .find_map(|text| picture::placeholder(text));
+        let placed = placed.map(str::to_owned);
+        let body = Body::Question {
+            question,
             options,
             answer: optional_text(self.answer.as_ref(), slots)?,
+            history,
             responses: self.responses.read(slots)?,
-        })
+        };
+        Ok((body, placed))
     }
 
     /// The parts of the question, joined by a line break; empty ones are left out.
     fn question_text<'r>(&self, slots: &'r Slots<'_>) -> Result<Cow<'r, str>, Fault> {
         let mut joined = Cow::Borrowed("");
         for (index, field) in self.question.iter().enumerate() {
-            let value = if index == 0 {
+            let value = if index == 0 && !field.optional {
                 Some(field.required(slots)?)
             } else {
                 field.lenient(slots)?
@@ -167,6 +266,27 @@ impl QuestionMapping {
         }
         Ok(joined)
     }
+
+    /// Earlier turns: a list of pairs, each a list of two texts.
+    fn history<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<[Cow<'r, str>; 2]>, Fault> {
+        let Some(field) = &self.history else {
+            return Ok(Vec::new());
+        };
+        let pairs = match field.lenient(slots)? {
+            None => return Ok(Vec::new()),
+            Some(Value::Text(text)) if text.trim().is_empty() => return Ok(Vec::new()),
+            Some(Value::List(pairs)) => pairs,
+            Some(other) => return Err(wrong_type(&field.label, other, "a list of pairs")),
+        };
+        let pair = |pair: &'r Value<'_>| match pair {
+            Value::List(texts) if texts.len() == 2 => Ok([
+                text(&texts[0], &field.label)?,
+                text(&texts[1], &field.label)?,
+            ]),
+            other => Err(wrong_type(&field.label, other, "a list of pairs of texts")),
+        };
+        pairs.iter().map(pair).collect()
+    }
 }
 
 impl Responses {
@@ -176,11 +296,15 @@ impl Responses {
                 reasoning,
                 response,
             } => {
+                let response = response.read(slots)?;
                 let reasoning = match reasoning {
+                    Some(field) if field.optional => field
+                        .lenient(slots)?
+                        .map(|value| text(value, &field.label))
+                        .transpose()?,
                     Some(field) => Some(text(field.required(slots)?, &field.label)?),
                     None => None,
                 };
-                let response = text(response.required(slots)?, &response.label)?;
                 return Ok(vec![Response {
                     reasoning,
                     response,
@@ -189,11 +313,16 @@ impl Responses {
             Self::Many(field) => field,
         };
         let label = &field.label;
-        match field.present(slots)? {
-            Value::List(values) if !values.is_empty() => values
+        let value = if field.optional {
+            field.lenient(slots)?
+        } else {
+            Some(field.present(slots)?)
+        };
+        match value {
+            Some(Value::List(values)) if !values.is_empty() => values
                 .iter()
                 .map(|value| {
-                    // A null keeps its place, so that the samples behind it keep their numbers.
+                    // A null keeps its place, so that the responses behind it keep their numbers.
                     let response = if *value == Value::Null {
                         "".into()
                     } else {
@@ -205,20 +334,20 @@ impl Responses {
                     })
                 })
                 .collect(),
-            Value::List(_) | Value::Null => Err(Fault::Row(
+            None | Some(Value::List(_) | Value::Null) => Err(Fault::new(
                 Reason::NoResponse,
-                format!("{label} is an empty list or null"),
+                format!("{label} is an empty list, null or absent"),
             )),
-            other => Err(wrong_type(label, other, "a list of texts")),
+            Some(other) => Err(wrong_type(label, other, "a list of texts")),
         }
     }
 }
 
 /// The text of `value`; nothing but text will do.
-fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
+pub(crate) fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
     match value {
         Value::Text(text) => Ok(Cow::Borrowed(text)),
-        Value::Null => Err(Fault::Row(
+        Value::Null => Err(Fault::new(
             Reason::NullField,
             format!("a text of {label} is null"),
         )),
@@ -226,12 +355,27 @@ fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
     }
 }
 
-/// The text of a short value: text, an integer's digits, `true` or `false`.
-fn scalar<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
+/// The text of a short value: text, the digits of a number, `true` or `false`.
+fn short_text<'r>(value: &'r Value<'_>, label: &str) -> Result<&'r str, Fault> {
     match value {
-        Value::Text(text) | Value::Integer(text) => Ok(Cow::Borrowed(text)),
-        Value::Bool(value) => Ok(Cow::Borrowed(if *value { "true" } else { "false" })),
+        Value::Text(text) | Value::Integer(text) | Value::Float(text) => Ok(text),
+        Value::Bool(value) => Ok(if *value { "true" } else { "false" }),
         other => Err(wrong_type(label, other, "text")),
+    }
+}
+
+/// The short text of a value that people are shown: pandas' `2.0` for an integer is one, a list is its items.
+fn shown_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
+    match value {
+        Value::Float(digits) => Ok(Cow::Borrowed(digits.strip_suffix(".0").unwrap_or(digits))),
+        Value::List(values) => {
+            let given = values.iter().filter(|value| **value != Value::Null);
+            let items: Vec<_> = given
+                .map(|value| shown_text(value, label))
+                .collect::<Result<_, _>>()?;
+            Ok(Cow::Owned(items.join(", ")))
+        }
+        other => short_text(other, label).map(Cow::Borrowed),
     }
 }
 
@@ -244,16 +388,12 @@ fn optional_text<'r>(
     let Some(value) = field.lenient(slots)? else {
         return Ok(None);
     };
-    Ok(Some(scalar(value, &field.label)?).filter(|text| !text.is_empty()))
+    Ok(Some(shown_text(value, &field.label)?).filter(|text| !text.is_empty()))
 }
 
 fn wrong_type(label: &str, value: &Value<'_>, wanted: &str) -> Fault {
-    Fault::Row(
+    Fault::new(
         Reason::WrongType,
         format!("{label} is {}, {wanted} is wanted", value.kind()),
     )
-}
-
-fn images(place: String) -> Fault {
-    Fault::Fatal(TraceError::Images { place })
 }

@@ -11,6 +11,19 @@ pub struct Turn<'a> {
     pub content: Cow<'a, str>,
     /// The assistant's chain of thought, when it has a key of its own.
     pub reasoning: Option<Cow<'a, str>>,
+    /// Whether the row lets the turn carry loss, if it is the assistant's.
+    pub learned: bool,
+}
+
+/// One answer option of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// The letter or number that names it: the row's own where it has one, else `A`, `B`, … in order.
+    pub label: Cow<'a, str>,
+    /// Its text, without the label.
+    pub text: &'a str,
+    /// Its text as the row writes it, with the label where that stands before the text.
+    pub written: &'a str,
 }
 
 /// One response to a question; a row with `n` of them gives `n` traces.
@@ -29,10 +42,12 @@ pub enum Body<'a> {
     Question {
         /// The question; several columns are joined by a line break, empty ones left out.
         question: Cow<'a, str>,
-        /// Answer options in order, as the row writes them.
-        options: Vec<Cow<'a, str>>,
+        /// Answer options in the row's order.
+        options: Vec<Choice<'a>>,
         /// The gold answer; an empty one counts as none.
         answer: Option<Cow<'a, str>>,
+        /// Earlier turns of the same conversation: what was asked, and what was answered.
+        history: Vec<[Cow<'a, str>; 2]>,
         /// At least one response.
         responses: Vec<Response<'a>>,
     },
@@ -52,6 +67,8 @@ pub struct Row<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The row's system message: a conversation's first turn, else the `system` column if not empty.
     pub system: Option<Cow<'a, str>>,
+    /// A hash of what the row says of pictures, where they are left out because the mapping asks for it.
+    pub pictures: Option<u64>,
     /// Question or conversation.
     pub body: Body<'a>,
 }
@@ -92,13 +109,27 @@ pub enum Reason {
     WrongColumnCount,
     /// A conversation in which the assistant never speaks.
     NoAssistantTurn,
-    /// The list of responses is empty or null.
+    /// The response is null, or the list of responses is null or empty.
     NoResponse,
+    /// The question, or a turn that the assistant answers, has no text.
+    EmptyQuestion,
+    /// A template over the row's columns meets a null, a missing column or an index outside of its list.
+    NoAnswer,
+    /// The row names or holds a picture.
+    HasImage,
+    /// The row holds a preferred and a rejected answer, or says by a label whether its answer is a good one.
+    PreferenceRow,
+    /// The row defines tools or an assistant's turn calls one.
+    ToolCalls,
+    /// The letters of the options contradict one another or cannot be known.
+    OptionLabels,
+    /// A turn says of itself how it is to be learned in a way that a mask over whole turns cannot express.
+    TurnWeight,
 }
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -110,11 +141,25 @@ impl Reason {
         Self::WrongColumnCount,
         Self::NoAssistantTurn,
         Self::NoResponse,
+        Self::EmptyQuestion,
+        Self::NoAnswer,
+        Self::HasImage,
+        Self::PreferenceRow,
+        Self::ToolCalls,
+        Self::OptionLabels,
+        Self::TurnWeight,
     ];
 
     /// Whether the row is broken, and not merely without a trace.
     pub fn is_unreadable(self) -> bool {
-        !matches!(self, Self::NoAssistantTurn | Self::NoResponse)
+        !matches!(
+            self,
+            Self::NoAssistantTurn
+                | Self::NoResponse
+                | Self::EmptyQuestion
+                | Self::NoAnswer
+                | Self::HasImage
+        )
     }
 
     /// The name in the rejects.
@@ -131,6 +176,13 @@ impl Reason {
             Self::WrongColumnCount => "wrong_column_count",
             Self::NoAssistantTurn => "no_assistant_turn",
             Self::NoResponse => "no_response",
+            Self::EmptyQuestion => "empty_question",
+            Self::NoAnswer => "no_answer",
+            Self::HasImage => "has_image",
+            Self::PreferenceRow => "preference_row",
+            Self::ToolCalls => "tool_calls",
+            Self::OptionLabels => "option_labels",
+            Self::TurnWeight => "turn_weight",
         }
     }
 }

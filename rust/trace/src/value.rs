@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::TraceError;
 use crate::json;
+use crate::python_literal;
 use crate::row::Reason;
 
 /// A value as both JSON and Arrow have it.
@@ -15,8 +15,8 @@ pub(crate) enum Value<'a> {
     Bool(bool),
     /// An integer, in decimal digits.
     Integer(Cow<'a, str>),
-    /// A number with a fraction or an exponent; no mapping key takes one.
-    Float,
+    /// A number with a fraction or an exponent, in decimal digits.
+    Float(Cow<'a, str>),
     /// Text.
     Text(Cow<'a, str>),
     /// A list.
@@ -27,13 +27,21 @@ pub(crate) enum Value<'a> {
     Other,
 }
 
-/// Why a row cannot be read: a refusal, or an error that ends the run.
+/// Why a row gives no trace.
 #[derive(Debug)]
-pub(crate) enum Fault {
-    /// The row is refused.
-    Row(Reason, String),
-    /// The run ends.
-    Fatal(TraceError),
+pub(crate) struct Fault {
+    pub(crate) reason: Reason,
+    /// Kind and place, never a value of the row.
+    pub(crate) detail: String,
+}
+
+impl Fault {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            reason,
+            detail: detail.into(),
+        }
+    }
 }
 
 impl<'a> Value<'a> {
@@ -43,7 +51,7 @@ impl<'a> Value<'a> {
             Self::Null => "null",
             Self::Bool(_) => "a truth value",
             Self::Integer(_) => "an integer",
-            Self::Float => "a number that is not an integer",
+            Self::Float(_) => "a number that is not an integer",
             Self::Text(_) => "text",
             Self::List(_) => "a list",
             Self::Struct(_) => "an object",
@@ -58,7 +66,15 @@ impl<'a> Value<'a> {
             Self::Text(text) => !text.is_empty(),
             Self::List(values) => values.iter().any(Self::is_present),
             Self::Struct(fields) => fields.iter().any(|(_, value)| value.is_present()),
-            Self::Bool(true) | Self::Integer(_) | Self::Float | Self::Other => true,
+            Self::Bool(true) | Self::Integer(_) | Self::Float(_) | Self::Other => true,
+        }
+    }
+
+    /// Whether it says anything: not null, and no list, object or text of nothing.
+    pub(crate) fn is_given(&self) -> bool {
+        match self {
+            Self::Bool(_) => true,
+            other => other.is_present(),
         }
     }
 
@@ -73,7 +89,7 @@ impl<'a> Value<'a> {
             .map(|(_, value)| value);
         let first = found.next();
         if found.next().is_some() {
-            return Err(Fault::Row(
+            return Err(Fault::new(
                 Reason::DuplicateKey,
                 format!("`{name}` occurs twice in an object"),
             ));
@@ -81,17 +97,18 @@ impl<'a> Value<'a> {
         Ok(first)
     }
 
-    /// Replaces text that is JSON by what it says: CSV has no other way to hold a list.
+    /// Replaces text that is JSON, or a list or dict as Python prints it, by what it says: CSV has no other way
+    /// to hold a list.
     pub(crate) fn expand(&mut self) {
         let Self::Text(text) = self else { return };
         if !text.trim_start().starts_with(['[', '{']) {
             return;
         }
         let parsed = match text {
-            Cow::Borrowed(text) => json::parse(text),
-            Cow::Owned(text) => json::parse(text).map(Value::into_owned),
+            Cow::Borrowed(text) => parse(text),
+            Cow::Owned(text) => parse(text).map(Value::into_owned),
         };
-        if let Ok(parsed) = parsed {
+        if let Some(parsed) = parsed {
             *self = parsed;
         }
     }
@@ -101,7 +118,7 @@ impl<'a> Value<'a> {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(value),
             Self::Integer(digits) => Value::Integer(Cow::Owned(digits.into_owned())),
-            Self::Float => Value::Float,
+            Self::Float(digits) => Value::Float(Cow::Owned(digits.into_owned())),
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
             Self::List(values) => Value::List(values.into_iter().map(Self::into_owned).collect()),
             Self::Struct(fields) => Value::Struct(
@@ -113,6 +130,13 @@ impl<'a> Value<'a> {
             Self::Other => Value::Other,
         }
     }
+}
+
+/// What a text says in JSON or in Python's notation.
+fn parse(text: &str) -> Option<Value<'_>> {
+    json::parse(text)
+        .ok()
+        .or_else(|| python_literal::parse(text))
 }
 
 /// `bytes` as text, or the offset of the first byte that is none.

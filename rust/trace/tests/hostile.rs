@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{OCTOMED, SHAREGPT, TWO_PARTS, findings, lines, mapping};
+use common::{OCTOMED, SHAREGPT, TWO_PARTS, lines, mapping, one};
 use octomed_trace::{Finding, Numbering, Reason, Refusal, TraceError};
 
 fn refusal(json: &str, line: &[u8]) -> Refusal {
@@ -119,7 +119,7 @@ fn every_bad_row_has_its_reason_and_place() {
             OCTOMED,
             br#"{"question": "q", "responses": null}"#,
             Reason::NoResponse,
-            "or null",
+            "list, null",
         ),
         (
             OCTOMED,
@@ -137,7 +137,7 @@ fn every_bad_row_has_its_reason_and_place() {
             OCTOMED,
             br#"{"question": "q", "options": "A. x\nB. y", "responses": ["r"]}"#,
             Reason::WrongType,
-            "JSON",
+            "text that says one",
         ),
         (
             OCTOMED,
@@ -159,9 +159,9 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             OCTOMED,
-            br#"{"question": "q", "answer": ["a"], "responses": ["r"]}"#,
+            br#"{"question": "q", "answer": {"a": "b"}, "responses": ["r"]}"#,
             Reason::WrongType,
-            "`answer` is a list",
+            "`answer` is an object",
         ),
         (
             OPTIONS,
@@ -171,9 +171,9 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             OPTIONS,
-            br#"{"q": "q", "A": "", "B": "b", "r": "r"}"#,
-            Reason::NullField,
-            "letter",
+            br#"{"q": " ", "A": "", "B": "b", "r": "r"}"#,
+            Reason::EmptyQuestion,
+            "`q` has no text",
         ),
         (
             SHAREGPT,
@@ -209,7 +209,43 @@ fn every_bad_row_has_its_reason_and_place() {
             SHAREGPT,
             br#"{"conversations": [{"from": "alien", "value": "q"}]}"#,
             Reason::WrongType,
-            "turn 0 of `conversations` has a role",
+            "turn 0 of `conversations` has role `alien`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "function_call", "value": "q"}]}"#,
+            Reason::ToolCalls,
+            "role `function_call`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": "a", "weight": 0.5}]}"#,
+            Reason::TurnWeight,
+            "`weight`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": "a"}], "chosen": "b"}"#,
+            Reason::PreferenceRow,
+            "`chosen`",
+        ),
+        (
+            SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": "a"}], "x": "b.png"}"#,
+            Reason::HasImage,
+            "`x`",
+        ),
+        (
+            OCTOMED,
+            br#"{"question": "q", "options": {"A": "x", "a": "y"}, "responses": ["r"]}"#,
+            Reason::OptionLabels,
+            "one letter",
+        ),
+        (
+            r#"{"question": "q", "response": "{{ 'AB'[n] }}"}"#,
+            br#"{"question": "q", "q": "q", "n": -1}"#,
+            Reason::NoAnswer,
+            "no such element",
         ),
         (
             SHAREGPT,
@@ -269,85 +305,15 @@ fn details_hold_no_values() {
 }
 
 #[test]
-fn images_end_the_run_wherever_they_stand() {
-    let cases = [
-        (
-            TWO_PARTS,
-            r#"{"q": "", "t": "", "r": "", "images": ["a.png"]}"#,
-            "column `images` is not empty, at byte 0",
-        ),
-        (
-            TWO_PARTS,
-            r#"{"q": "", "t": "", "r": "", "image": {"bytes": null, "path": "a"}}"#,
-            "column `image`",
-        ),
-        (
-            TWO_PARTS,
-            r#"{"q": "", "t": "", "r": "", "Figure_path": "a"}"#,
-            "column `Figure_path`",
-        ),
-        (
-            SHAREGPT,
-            r#"{"conversations": [{"from": "human", "value": [{"type": "image_url", "image_url": "a"}]}]}"#,
-            "turn 0",
-        ),
-        (
-            SHAREGPT,
-            r#"{"conversations": [{"from": "human", "value": [{"type": null, "image": "a"}]}]}"#,
-            "turn 0",
-        ),
-        (
-            SHAREGPT,
-            r#"{"conversations": [{"from": "human", "value": [{"type": "video"}]}]}"#,
-            "turn 0",
-        ),
-    ];
-    for (json, line, place) in cases {
-        let blocks = lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20);
-        let error = findings(&blocks[0], &mapping(json)).unwrap_err();
-        assert!(matches!(error, TraceError::Images { .. }));
-        assert!(error.to_string().contains(place), "{error}");
-    }
-}
-
-#[test]
-fn empty_image_columns_are_fine() {
-    for empty in [
-        "null",
-        "\"\"",
-        "[]",
-        "[null]",
-        "{\"bytes\": null, \"path\": null}",
-        "[\"\"]",
-        "false",
-    ] {
-        let line = format!(r#"{{"q": "", "t": "", "r": "", "images": {empty}, "image": {empty}}}"#);
-        let blocks = lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20);
-        let found = findings(&blocks[0], &mapping(TWO_PARTS)).unwrap();
-        assert!(found[0].starts_with("Row"), "{empty}: {found:?}");
-    }
-}
-
-fn row(json: &str, line: &str) -> String {
-    let found = findings(
-        &lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20)[0],
-        &mapping(json),
-    )
-    .unwrap();
-    assert_eq!(found.len(), 1);
-    found[0].replace("Row { position: 0, ordinal: 0, ", "")
-}
-
-#[test]
 fn names_may_have_dots_and_several_spellings() {
     let json = r#"{"question": "a.b", "response": {"any_of": ["r1", "m.deep.r"]}, "answer": "Ground-True Answer"}"#;
     let nested = r#"{"a": {"b": "q"}, "m": {"deep": {"r": "x"}}, "Ground-True Answer": 7}"#;
     let literal = r#"{"a.b": "q", "a": {"b": "no"}, "r1": null, "m": {"deep.r": "x"}, "Ground-True Answer": "7"}"#;
     let encoded = r#"{"a": "{\"b\": \"q\"}", "r1": "x", "Ground-True Answer": "7"}"#;
-    let wanted = "id: None, system: None, body: Question { question: \"q\", options: [], answer: Some(\"7\"), \
+    let wanted = "id: None, system: None, pictures: None, body: Question { question: \"q\", options: [], answer: Some(\"7\"), history: [], \
                   responses: [Response { reasoning: None, response: \"x\" }] } }";
     for line in [nested, literal, encoded] {
-        assert_eq!(row(json, line), wanted, "{line}");
+        assert_eq!(one(json, line), wanted, "{line}");
     }
 }
 
@@ -377,7 +343,7 @@ fn parts_of_a_question_are_joined_and_empty_ones_left_out() {
         ),
     ];
     for (line, wanted) in cases {
-        assert!(row(json, line).contains(wanted), "{line}");
+        assert!(one(json, line).contains(wanted), "{line}");
     }
 }
 
@@ -388,7 +354,9 @@ fn the_conversations_system_turn_wins_and_trailing_turns_stay() {
         {"from": "gpt", "value": ""}, {"from": "human", "value": "and?"}]}"#
         .replace('\n', "");
     let turn = |role: &str, content: &str| {
-        format!("Turn {{ role: \"{role}\", content: \"{content}\", reasoning: None }}")
+        format!(
+            "Turn {{ role: \"{role}\", content: \"{content}\", reasoning: None, learned: true }}"
+        )
     };
     let turns = [
         turn("user", "ab"),
@@ -397,14 +365,16 @@ fn the_conversations_system_turn_wins_and_trailing_turns_stay() {
     ]
     .join(", ");
     assert_eq!(
-        row(SHAREGPT, &line),
-        format!("id: None, system: Some(\"turn\"), body: Conversation([{turns}]) }}")
+        one(SHAREGPT, &line),
+        format!(
+            "id: None, system: Some(\"turn\"), pictures: None, body: Conversation([{turns}]) }}"
+        )
     );
 }
 
 #[test]
 fn a_null_response_keeps_its_place() {
-    let found = row(
+    let found = one(
         OCTOMED,
         r#"{"question": "q", "responses": ["a", null, ""], "system": ""}"#,
     );

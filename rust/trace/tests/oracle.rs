@@ -3,10 +3,8 @@
 
 mod common;
 
-use std::borrow::Cow;
-
-use common::{OCTOMED, SHAREGPT, all, cases, lines, mapping, refused, shown, text};
-use octomed_trace::{Body, Finding, Numbering, Response, Row, Turn};
+use common::{OCTOMED, SHAREGPT, all, cases, lines, mapping, refused, text};
+use octomed_trace::{Body, Choice, Finding, Numbering, Response, Row, Turn, label_options};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -32,7 +30,16 @@ fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         // `serde_json` takes it for a float; it has the digits of an integer.
         Some(Value::Number(number)) if number.to_string() == "-0.0" => Ok(Some("-0".to_owned())),
+        Some(Value::Number(number)) => Ok(Some(number.to_string())),
         Some(_) => Err("wrong_type"),
+    }
+}
+
+/// As [`short`], and a list of nothing is nothing.
+fn shown(value: Option<&Value>) -> Result<Option<String>, &'static str> {
+    match value {
+        Some(Value::Array(values)) if values.is_empty() => Ok(None),
+        value => short(value),
     }
 }
 
@@ -50,51 +57,103 @@ fn expanded(value: &Value) -> Result<Value, &'static str> {
     }
 }
 
-fn slow_options(value: Option<&Value>) -> Result<Vec<Cow<'static, str>>, &'static str> {
+fn is_label(text: &str) -> bool {
+    let text = text.trim();
+    (1..=2).contains(&text.len())
+        && (text.bytes().all(|byte| byte.is_ascii_digit())
+            || text.bytes().all(|byte| byte.is_ascii_alphabetic()))
+}
+
+fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static str> {
+    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
     let value = value.map(expanded).transpose()?;
-    let is_list = value.as_ref().is_some_and(Value::is_array);
-    let listed = match value {
+    let given = |option: &Value| -> Result<Option<&'static str>, &'static str> {
+        Ok(short(Some(option))?.map(leak))
+    };
+    let (labels, mut texts): (Vec<Option<String>>, Vec<Option<&'static str>>) = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::String(text)) if text.is_empty() => return Ok(Vec::new()),
-        Some(Value::Array(values)) => values,
-        Some(Value::Object(fields)) => {
-            let mut fields: Vec<(String, Value)> = fields.into_iter().collect();
-            if fields.iter().all(|(key, _)| key.len() == 1) {
-                fields.sort_by(|left, right| left.0.cmp(&right.0));
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(Vec::new()),
+        Some(Value::Array(values)) => {
+            let mut read = Vec::new();
+            for value in &values {
+                read.push(match value {
+                    Value::Object(fields) => {
+                        let key = ["content", "text"]
+                            .iter()
+                            .find(|key| fields.contains_key(**key));
+                        let text = given(&fields[*key.ok_or("missing_field")?])?;
+                        let letter = match fields.get("letter") {
+                            None | Some(Value::Null) => None,
+                            Some(Value::String(letter)) if is_label(letter) => {
+                                Some(letter.trim().to_owned())
+                            }
+                            Some(_) => return Err("option_labels"),
+                        };
+                        (letter, text)
+                    }
+                    option => (None, given(option)?),
+                });
             }
-            fields.into_iter().map(|(_, value)| value).collect()
+            read.into_iter().unzip()
+        }
+        Some(Value::Object(fields)) if !fields.keys().all(|key| is_label(key)) => {
+            return Err(OUT_OF_RANGE); // names of options have tests of their own
+        }
+        Some(Value::Object(fields)) => {
+            let mut read = Vec::new();
+            for (key, option) in fields {
+                read.push((Some(key), given(&option)?));
+            }
+            read.into_iter().unzip()
         }
         Some(_) => return Err("wrong_type"),
     };
-    let mut options = Vec::new();
-    for option in &listed {
-        options.push(match option {
-            Value::Object(fields) if is_list => {
-                let keys = ["content", "text", "value", "option"];
-                let key = keys
-                    .iter()
-                    .find(|key| fields.contains_key(**key))
-                    .ok_or("missing_field")?;
-                short(fields.get(*key))?
-            }
-            option => short(Some(option))?,
-        });
+    if labels.iter().all(Option::is_none) {
+        while texts.last() == Some(&None) {
+            texts.pop();
+        }
+        let texts: Vec<&str> = texts
+            .into_iter()
+            .collect::<Option<_>>()
+            .ok_or("null_field")?;
+        return Ok(label_options(&texts));
     }
-    while options.last() == Some(&None) {
-        options.pop();
+    let pairs = labels.into_iter().zip(texts);
+    let pairs: Vec<_> = pairs
+        .filter_map(|(label, text)| Some((label, text?)))
+        .collect();
+    let labels: Vec<String> = pairs
+        .iter()
+        .map(|(label, _)| label.clone().ok_or("option_labels"))
+        .collect::<Result<_, _>>()?;
+    let folded: std::collections::BTreeSet<String> =
+        labels.iter().map(|label| label.to_lowercase()).collect();
+    if folded.len() < labels.len() {
+        return Err("option_labels");
     }
-    options
-        .into_iter()
-        .map(|option| option.map(Cow::Owned))
-        .collect::<Option<_>>()
-        .ok_or("null_field")
+    let texts: Vec<&str> = pairs.iter().map(|(_, text)| *text).collect();
+    let own = label_options(&texts);
+    let twice = own.iter().any(|own| own.text != own.written)
+        && own
+            .iter()
+            .zip(&labels)
+            .all(|(own, label)| own.label.eq_ignore_ascii_case(label));
+    let choice = |(label, own): (String, Choice<'static>)| Choice {
+        label: label.into(),
+        text: if twice { own.text } else { own.written },
+        written: own.written,
+    };
+    Ok(labels.into_iter().zip(own).map(choice).collect())
 }
 
 fn slow_question(row: &Value) -> Slow {
-    let system = short(row.get("system"))?;
+    let system = shown(row.get("system"))?;
     let options = slow_options(row.get("options"))?;
     let question = text_of(row.get("question").ok_or("missing_field")?)?;
-    let answer = short(row.get("answer"))?;
+    if question.trim().is_empty() {
+        return Err("empty_question");
+    }
+    let answer = shown(row.get("answer"))?;
     let responses = match expanded(row.get("responses").ok_or("missing_field")?)? {
         Value::Null => return Err("no_response"),
         Value::Array(values) if values.is_empty() => return Err("no_response"),
@@ -117,6 +176,7 @@ fn slow_question(row: &Value) -> Slow {
         question: question.into(),
         options,
         answer: answer.map(Into::into),
+        history: Vec::new(),
         responses: read,
     };
     Ok((system, body))
@@ -137,7 +197,7 @@ fn slow_part(part: &Value) -> Result<String, &'static str> {
 }
 
 fn slow_conversation(row: &Value) -> Slow {
-    let mut system = short(row.get("system"))?;
+    let mut system = shown(row.get("system"))?;
     let values = match expanded(row.get("conversations").ok_or("missing_field")?)? {
         Value::Null => return Err("null_field"),
         Value::Array(values) => values,
@@ -177,8 +237,15 @@ fn slow_conversation(row: &Value) -> Slow {
                 role: role.into(),
                 content: content.into(),
                 reasoning: None,
+                learned: true,
             });
         }
+    }
+    let to_nothing = |pair: &[Turn<'_>]| {
+        pair[0].role == "user" && pair[0].content.trim().is_empty() && pair[1].role == "assistant"
+    };
+    if turns.windows(2).any(to_nothing) {
+        return Err("empty_question");
     }
     if turns.iter().any(|turn| turn.role == "assistant") {
         Ok((system, Body::Conversation(turns)))
@@ -206,11 +273,12 @@ fn slow(file: &[u8], read: fn(&Value) -> Slow) -> Vec<String> {
         };
         found.push(match row {
             Err(reason) => refused(here, ordinal, reason),
-            Ok((system, body)) => shown(&Finding::Row(Row {
+            Ok((system, body)) => common::shown(&Finding::Row(Row {
                 position: here,
                 ordinal,
                 id: None,
                 system: system.map(Into::into),
+                pictures: None,
                 body,
             })),
         });

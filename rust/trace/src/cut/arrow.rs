@@ -3,15 +3,16 @@
 mod size;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 
 use crate::block::{Block, Content, Piece};
 use crate::error::TraceError;
 use crate::mapping::Mapping;
+use crate::picture::{self, Picture};
+use crate::read::arrow::{holds_text, picture_at};
 use crate::row::Refusal;
-
-use super::Numbering;
 
 /// Cuts one task of record batches into blocks of their mapped columns.
 #[derive(Debug)]
@@ -69,7 +70,9 @@ impl ArrowCutter {
             .map(|field| field.name().as_str())
             .collect();
         self.mapping.check_columns(&names)?;
+        let pictures = self.pictures(&batch, &names);
         let batch = self.project(&batch, &names);
+        let part = (&batch, &pictures[..]);
         let sizes = self.sizes(&batch);
         let mut blocks = Vec::new();
         let mut from = 0;
@@ -79,7 +82,7 @@ impl ArrowCutter {
                 .front()
                 .is_some_and(|(row, _, _)| *row <= self.row)
             {
-                self.push_rows(&batch, from, index);
+                self.push_rows(part, from, index);
                 from = index;
                 self.push_refused();
             }
@@ -87,12 +90,12 @@ impl ArrowCutter {
             self.rows += 1;
             self.source_bytes += size;
             if self.source_bytes >= self.target {
-                self.push_rows(&batch, from, index + 1);
+                self.push_rows(part, from, index + 1);
                 from = index + 1;
                 blocks.extend(self.cut());
             }
         }
-        self.push_rows(&batch, from, sizes.len());
+        self.push_rows(part, from, sizes.len());
         Ok(blocks)
     }
 
@@ -106,6 +109,24 @@ impl ArrowCutter {
             self.push_refusal(expected, actual);
         }
         Ok(self.cut())
+    }
+
+    /// The pictures of each row in columns that are not mapped; nothing where no row has any.
+    ///
+    /// They are looked for here and not by the workers, so that a block need not hold them.
+    fn pictures(&self, batch: &RecordBatch, names: &[&str]) -> Vec<Option<Picture>> {
+        let read = self.mapping.columns_of(names);
+        let mut pictures = Vec::new();
+        for (name, column) in names.iter().zip(batch.columns()) {
+            let in_column = picture::is_column_name(name);
+            let searched = self.mapping.searches_pictures_in(name)
+                && !read.iter().any(|mapped| mapped == name)
+                && (in_column || holds_text(column.data_type()));
+            if searched {
+                add_pictures(column.as_ref(), name, in_column, &mut pictures);
+            }
+        }
+        pictures
     }
 
     /// The columns that the mapping reads; others are let go, so that a block holds no more than it needs.
@@ -128,12 +149,18 @@ impl ArrowCutter {
     }
 
     /// Puts rows `from..to` of `batch`, the last of which has just been counted, behind the others.
-    fn push_rows(&mut self, batch: &RecordBatch, from: usize, to: usize) {
+    fn push_rows(
+        &mut self,
+        (batch, pictures): (&RecordBatch, &[Option<Picture>]),
+        from: usize,
+        to: usize,
+    ) {
         if to > from {
             let position = self.row - (to - from) as u64;
             let batch = batch.slice(from, to - from);
             self.pieces.push(Piece::Rows {
                 batch,
+                pictures: pictures.get(from..to).unwrap_or_default().to_vec(),
                 position,
                 ordinal: position - self.first_row,
             });
@@ -167,11 +194,34 @@ impl ArrowCutter {
         };
         Some(Block {
             content: Content::Arrow(std::mem::take(&mut self.pieces)),
-            numbering: Numbering::RowNumber,
             rows,
             source_bytes,
             first_ordinal,
             end_position: self.row,
         })
+    }
+}
+
+/// Adds the pictures of a column to those of each row.
+fn add_pictures(
+    column: &dyn Array,
+    name: &str,
+    in_column: bool,
+    pictures: &mut Vec<Option<Picture>>,
+) {
+    let name: Arc<str> = name.into();
+    for row in 0..column.len() {
+        let Some(hash) = picture_at(column, row, in_column) else {
+            continue;
+        };
+        pictures.resize(column.len(), None);
+        let before = pictures[row].take();
+        pictures[row] = Some(Picture {
+            hash: picture::hash(
+                before.as_ref().map_or(0, |before| before.hash),
+                &hash.to_le_bytes(),
+            ),
+            column: before.map_or_else(|| Arc::clone(&name), |before| before.column),
+        });
     }
 }

@@ -5,7 +5,6 @@ use memchr::memchr2;
 use crate::block::Block;
 use crate::error::TraceError;
 
-use super::Numbering;
 use super::pending::Pending;
 
 /// Cuts a file that is one JSON array into blocks; a task is the whole file.
@@ -52,7 +51,7 @@ impl JsonArrayCutter {
             row_start: 0,
             row: 0,
             mark: 0,
-            pending: Pending::new(Numbering::RowNumber, target),
+            pending: Pending::new(target),
         }
     }
 

@@ -49,7 +49,7 @@ impl JsonLinesCutter {
             line_start: start,
             ordinal: 0,
             last_end: 0,
-            pending: Pending::new(numbering, target),
+            pending: Pending::new(target),
         };
         cutter.last_end = cutter.position();
         cutter

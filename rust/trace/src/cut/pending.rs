@@ -2,12 +2,11 @@
 
 use crate::block::{Block, Content, JsonRow};
 
-use super::{DEFAULT_MAX_ROW_BYTES, Numbering};
+use super::DEFAULT_MAX_ROW_BYTES;
 
 /// Rows gathered since the last cut, and the row that is being read.
 #[derive(Debug)]
 pub(super) struct Pending {
-    numbering: Numbering,
     target: u64,
     pub(super) max_row_bytes: u64,
     bytes: Vec<u8>,
@@ -22,9 +21,8 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(numbering: Numbering, target: u64) -> Self {
+    pub(super) fn new(target: u64) -> Self {
         Self {
-            numbering,
             target,
             max_row_bytes: DEFAULT_MAX_ROW_BYTES,
             bytes: Vec::new(),
@@ -103,7 +101,6 @@ impl Pending {
         let first_ordinal = self.rows.first()?.ordinal;
         let rows = std::mem::take(&mut self.rows);
         let block = Block {
-            numbering: self.numbering,
             rows: rows.len() as u64,
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal,

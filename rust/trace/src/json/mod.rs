@@ -10,6 +10,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use crate::picture::{self, Picture};
 use crate::value::Value;
 
 /// Deeper nesting is refused: the reader recurses, and no row format nests more than a few levels.
@@ -45,11 +46,14 @@ pub(crate) fn parse(text: &str) -> Result<Value<'_>, Broken> {
 
 /// Reads the object `text` and puts the values of `keys` into `slots`, one for each key.
 ///
-/// The rest of the text is checked to be JSON all the same.
+/// The rest of the text is checked to be JSON all the same, and where `searched` says so of its key, pictures are
+/// looked for in it.
 pub(crate) fn read_row<'a>(
     text: &'a str,
     keys: &[String],
     slots: &mut [Option<Value<'a>>],
+    searched: impl Fn(&str) -> bool,
+    picture: &mut Option<Picture>,
 ) -> Result<Shape, Broken> {
     let mut reader = Reader::new(text);
     reader.space();
@@ -62,6 +66,9 @@ pub(crate) fn read_row<'a>(
     reader.at += 1;
     reader.members(|reader, key| {
         let Some(index) = keys.iter().position(|wanted| *wanted == key) else {
+            if searched(&key) {
+                return reader.skip_searching(&key, picture);
+            }
             return reader.skip(1);
         };
         if slots[index].replace(reader.value(1)?).is_some() {
@@ -136,6 +143,33 @@ impl<'a> Reader<'a> {
             }
             _ => self.scalar(),
         }
+    }
+
+    /// Steps over the value under `key`, and adds the pictures in it to `picture`.
+    fn skip_searching(&mut self, key: &str, picture: &mut Option<Picture>) -> Result<(), Broken> {
+        self.space();
+        // Most values are short texts or numbers, of which nothing has to be built.
+        let in_column = picture::is_column_name(key);
+        let found = match self.peek() {
+            Some(b'"') => {
+                let start = self.at;
+                self.skip_string()?;
+                let text = &self.text[start + 1..self.at - 1];
+                picture::is_picture_text(text, in_column).then(|| picture::hash(0, text.as_bytes()))
+            }
+            Some(b'[' | b'{') => picture::search(&self.value(1)?, in_column, &[]),
+            _ => return self.scalar().map(|_| ()),
+        };
+        if let Some(hash) = found {
+            let before = picture.as_ref().map_or(0, |picture| picture.hash);
+            *picture = Some(Picture {
+                hash: picture::hash(before, &hash.to_le_bytes()),
+                column: picture
+                    .take()
+                    .map_or_else(|| key.into(), |picture| picture.column),
+            });
+        }
+        Ok(())
     }
 
     fn skip(&mut self, depth: u32) -> Result<(), Broken> {
@@ -227,6 +261,10 @@ impl<'a> Reader<'a> {
             ("null", Value::Null),
             ("true", Value::Bool(true)),
             ("false", Value::Bool(false)),
+            // What Python's `json` writes for numbers that JSON does not have; pandas' missing value is the first.
+            ("NaN", Value::Null),
+            ("Infinity", Value::Float(Cow::Borrowed("Infinity"))),
+            ("-Infinity", Value::Float(Cow::Borrowed("-Infinity"))),
         ];
         for (word, value) in words {
             if self.bytes[self.at..].starts_with(word.as_bytes()) {
@@ -261,7 +299,7 @@ impl<'a> Reader<'a> {
             self.digits()?;
         }
         if self.at > whole {
-            return Ok(Value::Float);
+            return Ok(Value::Float(Cow::Borrowed(&self.text[start..self.at])));
         }
         Ok(Value::Integer(Cow::Borrowed(&self.text[start..whole])))
     }

@@ -4,32 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// Columns that hold images in the formats met in the wild; one that is not empty ends the run.
-const IMAGE_COLUMNS: [&str; 22] = [
-    "image",
-    "images",
-    "image_path",
-    "image_paths",
-    "image_file",
-    "image_files",
-    "image_url",
-    "image_urls",
-    "img",
-    "imgs",
-    "img_path",
-    "img_name",
-    "Figure_path",
-    "figure_path",
-    "image_1",
-    "decoded_image",
-    "video",
-    "videos",
-    "video_path",
-    "audio",
-    "audios",
-    "audio_path",
-];
-
 /// The written mapping.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +12,7 @@ pub(super) struct Spec {
     pub(super) question: Option<Columns>,
     pub(super) options: Option<Columns>,
     pub(super) answer: Option<Column>,
+    pub(super) history: Option<Column>,
     pub(super) response: Option<Column>,
     pub(super) responses: Option<Column>,
     pub(super) reasoning: Option<Column>,
@@ -45,17 +20,11 @@ pub(super) struct Spec {
     pub(super) system: Option<Column>,
     pub(super) images: Option<serde_json::Value>,
     pub(super) image_root: Option<serde_json::Value>,
-    image_columns: Option<Vec<String>>,
-}
-
-impl Spec {
-    /// The columns that must be empty.
-    pub(super) fn image_columns(&self) -> Vec<String> {
-        match &self.image_columns {
-            Some(columns) => columns.clone(),
-            None => IMAGE_COLUMNS.map(str::to_owned).to_vec(),
-        }
-    }
+    pub(super) image_columns: Option<Vec<String>>,
+    /// Columns of the format's published sets that change nothing: for `check`, which names all others.
+    #[serde(default)]
+    #[expect(dead_code, reason = "a key of presets that rows are not asked for")]
+    unused: Vec<String>,
 }
 
 /// One column, under one or several names.
@@ -126,7 +95,7 @@ impl Columns {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "`messages` is a column, or an object with `column`, `role`, `content` and `roles`"
+    expecting = "`messages` is a column, or an object with `column`, `context`, `role`, `content` and `roles`"
 )]
 pub(super) enum Messages {
     Column(Column),
@@ -138,6 +107,8 @@ pub(super) enum Messages {
 #[serde(deny_unknown_fields)]
 pub(super) struct Detailed {
     pub(super) column: Column,
+    #[serde(default)]
+    pub(super) context: Option<Column>,
     #[serde(default = "default_role")]
     pub(super) role: Column,
     #[serde(default = "default_content")]
@@ -152,6 +123,7 @@ impl Messages {
             Self::Detailed(detailed) => detailed.clone(),
             Self::Column(column) => Detailed {
                 column: column.clone(),
+                context: None,
                 role: default_role(),
                 content: default_content(),
                 roles: BTreeMap::new(),

@@ -34,7 +34,7 @@ fn wrong_mappings_are_refused_with_a_reason() {
         ),
         (
             r#"{"messages": {"column": "m", "rolle": "x"}}"#,
-            "`column`, `role`, `content` and `roles`",
+            "`column`, `context`, `role`, `content` and `roles`",
         ),
         (r#"{"question": 3, "response": "r"}"#, "a column is a name"),
         (r#"{"question": [], "response": "r"}"#, "an empty list"),
@@ -64,22 +64,24 @@ fn mapped_images_are_refused() {
 }
 
 #[test]
-fn the_columns_to_read_are_the_mapped_ones_and_images() {
+fn the_columns_to_read_are_the_mapped_ones_and_those_that_change_what_a_row_means() {
     let mapping = Mapping::from_json(
         r#"{"question": ["q.a", "meta.text"], "options": ["A", "B"], "response": "r (x)", "id": {"any_of": ["no", "n"]}}"#,
     )
     .unwrap();
     let names = [
-        "junk", "r (x)", "image", "meta", "q.a", "q", "A", "B", "n", "text",
+        "junk", "r (x)", "image", "meta", "q.a", "q", "A", "B", "n", "text", "chosen",
     ];
     assert_eq!(
         mapping.columns_of(&names),
-        ["r (x)", "image", "meta", "q.a", "A", "B", "n"]
+        ["r (x)", "meta", "q.a", "A", "B", "n", "chosen"]
     );
     assert_eq!(mapping.check_columns(&names), Ok(()));
     let own = Mapping::from_json(r#"{"question": "q", "response": "r", "image_columns": ["pic"]}"#)
         .unwrap();
     assert_eq!(own.columns_of(&["image", "pic", "q"]), ["pic", "q"]);
+    assert!(own.searches_pictures_in("pic") && !own.searches_pictures_in("image"));
+    assert!(mapping.searches_pictures_in("junk"));
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ByteArrayType, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    ByteArrayType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, GenericByteArray, GenericListArray, OffsetSizeTrait};
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
+use crate::picture;
 use crate::row::Reason;
 use crate::value::{Fault, Value, utf8};
 
@@ -25,7 +26,9 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
     Ok(match array.data_type() {
         DataType::Null => Value::Null,
         DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
-        DataType::Float16 | DataType::Float32 | DataType::Float64 => Value::Float,
+        DataType::Float16 => float(array.as_primitive::<Float16Type>().value(row).to_f32()),
+        DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row)),
+        DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
         DataType::List(_) => list(array.as_list::<i32>(), row)?,
         DataType::LargeList(_) => list(array.as_list::<i64>(), row)?,
         DataType::FixedSizeList(_, _) => {
@@ -56,40 +59,92 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
     })
 }
 
-/// Whether anything is in `array` at `row`; its bytes need not be text.
-pub(crate) fn is_present(array: &dyn Array, row: usize) -> bool {
-    if array.is_null(row) {
-        return false;
-    }
-    match bytes_at(array, row) {
-        Some(bytes) => !bytes.is_empty(),
-        None => match array.data_type() {
-            DataType::List(_) => any_present(&array.as_list::<i32>().value(row)),
-            DataType::LargeList(_) => any_present(&array.as_list::<i64>().value(row)),
-            DataType::FixedSizeList(_, _) => any_present(&array.as_fixed_size_list().value(row)),
-            DataType::Struct(_) => array
-                .as_struct()
-                .columns()
-                .iter()
-                .any(|column| is_present(column, row)),
-            DataType::Dictionary(_, _) => {
-                value_at(array, row).map_or(true, |value| value.is_present())
-            }
-            DataType::Boolean => array.as_boolean().value(row),
-            DataType::Null => false,
-            _ => true,
-        },
+/// A number in its shortest digits; one that is none is null, as pandas writes a missing value.
+fn float<N: std::fmt::Debug + PartialEq>(number: N) -> Value<'static> {
+    let digits = format!("{number:?}");
+    match digits.as_str() {
+        "NaN" => Value::Null,
+        _ => Value::Float(Cow::Owned(digits.replace("inf", "Infinity"))),
     }
 }
 
-fn any_present(array: &dyn Array) -> bool {
-    (0..array.len()).any(|row| is_present(array, row))
+/// A hash of the pictures that a column called so holds at `row`, none where there are none.
+pub(crate) fn picture_at(array: &dyn Array, row: usize, in_picture_column: bool) -> Option<u64> {
+    let mut found = None;
+    collect_pictures(array, row, in_picture_column, &mut found);
+    found
+}
+
+fn collect_pictures(array: &dyn Array, row: usize, in_column: bool, found: &mut Option<u64>) {
+    if array.is_null(row) {
+        return;
+    }
+    if let Some(bytes) = bytes_at(array, row) {
+        let is_picture = match utf8(bytes) {
+            Ok(text) => picture::is_picture_text(text, in_column),
+            Err(_) => picture::is_picture_bytes(bytes, in_column),
+        };
+        if is_picture {
+            *found = Some(picture::hash(found.unwrap_or(0), bytes));
+        }
+        return;
+    }
+    match array.data_type() {
+        DataType::Struct(_) => {
+            let array = array.as_struct();
+            let has = |name: &str| array.column_by_name(name).is_some();
+            let is_feature = has("bytes") && has("path");
+            for (field, column) in array.fields().iter().zip(array.columns()) {
+                let in_column = in_column || is_feature || picture::is_column_name(field.name());
+                collect_pictures(column, row, in_column, found);
+            }
+        }
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)
+            if holds_text(item.data_type()) =>
+        {
+            let values = match array.data_type() {
+                DataType::List(_) => array.as_list::<i32>().value(row),
+                DataType::LargeList(_) => array.as_list::<i64>().value(row),
+                _ => array.as_fixed_size_list().value(row),
+            };
+            (0..values.len()).for_each(|row| collect_pictures(&values, row, in_column, found));
+        }
+        // Numbers in a column of pictures are pixels; dictionaries and maps are looked at as values.
+        _ => {
+            if (in_column || holds_text(array.data_type()))
+                && let Ok(value) = value_at(array, row)
+                && let Some(hash) = picture::search(&value, in_column, &[])
+            {
+                *found = Some(picture::hash(found.unwrap_or(0), &hash.to_le_bytes()));
+            }
+        }
+    }
+}
+
+/// Whether texts or bytes can be in a value of this type, in which a picture may be.
+pub(crate) fn holds_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => true,
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _) => holds_text(item.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_text(field.data_type())),
+        DataType::Dictionary(_, values) => holds_text(values),
+        _ => false,
+    }
 }
 
 fn text(bytes: &[u8]) -> Result<Value<'_>, Fault> {
     match utf8(bytes) {
         Ok(text) => Ok(Value::Text(Cow::Borrowed(text))),
-        Err(at) => Err(Fault::Row(
+        Err(at) => Err(Fault::new(
             Reason::InvalidUtf8,
             format!("byte {at} of the value"),
         )),

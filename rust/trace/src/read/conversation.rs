@@ -5,40 +5,16 @@ use std::borrow::Cow;
 use crate::row::{Reason, Turn};
 use crate::value::{Fault, Value};
 
-use super::{Field, Slots, images, text, wrong_type};
-
-/// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    System,
-    User,
-    Assistant,
-    Tool,
-}
-
-impl Role {
-    /// The role of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::System, Self::User, Self::Assistant, Self::Tool]
-            .into_iter()
-            .find(|role| role.as_str() == name)
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::User => "user",
-            Self::Assistant => "assistant",
-            Self::Tool => "tool",
-        }
-    }
-}
+use super::turn::{ReadTurn, Role, no_turn, read_turn};
+use super::{Field, Slots, text, wrong_type};
 
 /// How a conversation is written.
 #[derive(Clone, Debug)]
 pub(crate) struct ConversationMapping {
-    /// The column of turns.
+    /// The column of turns, or of the assistant's text after `context`.
     pub(crate) column: Field,
+    /// A column of what was said before and is not learned.
+    pub(crate) context: Option<Field>,
     /// Acceptable keys of a turn's role.
     pub(crate) role: Vec<String>,
     /// Acceptable keys of a turn's text.
@@ -47,95 +23,220 @@ pub(crate) struct ConversationMapping {
     pub(crate) roles: Vec<(String, Role)>,
 }
 
-/// Keys under which chat interfaces give the chain of thought apart from the answer.
-const REASONING_KEYS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
-/// Keys under which they give what the assistant wants done instead of an answer.
-const CALL_KEYS: [&str; 2] = ["tool_calls", "function_call"];
+/// What a conversation says.
+pub(super) struct Read<'r> {
+    /// The leading system message.
+    pub(super) system: Option<Cow<'r, str>>,
+    /// The turns behind it.
+    pub(super) turns: Vec<Turn<'r>>,
+    /// The first picture that a turn shows.
+    pub(super) picture: Option<String>,
+}
 
-/// Who speaks, what, and from what reasoning.
-type Spoken<'r> = (Role, Cow<'r, str>, Option<Cow<'r, str>>);
-/// The leading system message, and the turns behind it.
-type Read<'r> = (Option<Cow<'r, str>>, Vec<Turn<'r>>);
+/// The roles of calls that are no turn of their own.
+const CALL_ROLES: [&str; 2] = ["function_call", "tool_call"];
+/// The longest name of a role that a message repeats: a longer one may be text of the data.
+const LONGEST_ROLE: usize = 32;
 
 impl ConversationMapping {
     /// Roles that every mapping knows.
     pub(crate) fn default_roles() -> Vec<(String, Role)> {
-        let known = [Role::System, Role::User, Role::Assistant, Role::Tool];
-        known.map(|role| (role.as_str().to_owned(), role)).to_vec()
+        [
+            ("system", Role::System),
+            ("developer", Role::System),
+            ("user", Role::User),
+            ("assistant", Role::Assistant),
+            ("tool", Role::Tool),
+        ]
+        .map(|(name, role)| (name.to_owned(), role))
+        .to_vec()
+    }
+
+    /// All fields.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.context.iter().chain(std::iter::once(&self.column))
     }
 
     pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
-        let values = match self.column.required(slots)? {
-            Value::List(values) => values,
-            other => return Err(wrong_type(&self.column.label, other, "a list of turns")),
+        let mut read = Read {
+            system: None,
+            turns: Vec::new(),
+            picture: None,
         };
-        let mut leading = None;
-        let mut turns = Vec::with_capacity(values.len());
-        let mut speaks = false;
-        for (index, value) in values.iter().enumerate() {
-            let (role, content, reasoning) = self.turn(value, index)?;
-            if index == 0 && role == Role::System {
-                leading = Some(content);
-                continue;
+        if let Some(context) = &self.context {
+            self.collect(context, Role::User, slots, &mut read)?;
+            read.turns.iter_mut().for_each(|turn| turn.learned = false);
+        }
+        let spoken = if self.context.is_some() {
+            Role::Assistant
+        } else {
+            Role::User
+        };
+        self.collect(&self.column, spoken, slots, &mut read)?;
+        check_turns(&read.turns, &self.column.label)?;
+        Ok(read)
+    }
+
+    /// Adds the turns of a column; a text is a turn of `role`, where the mapping has a context.
+    fn collect<'r>(
+        &self,
+        field: &Field,
+        role: Role,
+        slots: &'r Slots<'_>,
+        read: &mut Read<'r>,
+    ) -> Result<(), Fault> {
+        let value = match field.lenient(slots)? {
+            Some(value) => value,
+            None if field.optional => {
+                let detail = format!("{} is null or absent", field.label);
+                return Err(Fault::new(Reason::NoAssistantTurn, detail));
             }
-            speaks |= role == Role::Assistant;
-            turns.push(Turn {
-                role: Cow::Borrowed(role.as_str()),
-                content,
-                reasoning,
-            });
+            None => {
+                return Err(Fault::new(
+                    Reason::NullField,
+                    format!("{} is null", field.label),
+                ));
+            }
+        };
+        let values = match value {
+            Value::List(values) => values,
+            Value::Text(_) if self.context.is_some() => {
+                let turn = read_turn(value, role, value, &field.label)?;
+                return self.add(turn, role, read);
+            }
+            other => return Err(wrong_type(&field.label, other, "a list of turns")),
+        };
+        for (index, value) in values.iter().enumerate() {
+            let label = format!("turn {index} of {}", field.label);
+            let Value::Struct(fields) = value else {
+                return Err(no_turn(value, &label));
+            };
+            match self.pair(fields) {
+                Some(pair) => {
+                    for (role, content) in pair {
+                        self.add(read_turn(value, role, content, &label)?, role, read)?;
+                    }
+                }
+                None => {
+                    let role = self.role_of(value, &label)?;
+                    let content = self.content_of(value, role, &label)?;
+                    self.add(read_turn(value, role, content, &label)?, role, read)?;
+                }
+            }
         }
-        if !speaks {
+        Ok(())
+    }
+
+    fn add<'r>(
+        &self,
+        read_turn: ReadTurn<'r>,
+        role: Role,
+        read: &mut Read<'r>,
+    ) -> Result<(), Fault> {
+        read.picture = read.picture.take().or(read_turn.picture);
+        if role == Role::System && read.turns.is_empty() && read.system.is_none() {
+            read.system = Some(read_turn.turn.content);
+        } else {
+            read.turns.push(read_turn.turn);
+        }
+        Ok(())
+    }
+
+    /// Two turns in one object, under the names of their roles: `{human: …, assistant: …}`.
+    fn pair<'r, 'a>(
+        &self,
+        fields: &'r [(Cow<'a, str>, Value<'a>)],
+    ) -> Option<Vec<(Role, &'r Value<'a>)>> {
+        if fields
+            .iter()
+            .any(|(key, _)| self.role.iter().any(|name| name == key))
+        {
+            return None;
+        }
+        let known = |(key, value): &'r (Cow<'a, str>, Value<'a>)| {
+            let names = [("human", Role::User), ("gpt", Role::Assistant)];
+            let named = names
+                .into_iter()
+                .find(|(name, _)| name == key)
+                .map(|(_, role)| role);
+            Some((named.or_else(|| self.known(key))?, value))
+        };
+        let mut turns: Vec<_> = fields.iter().filter_map(known).collect();
+        // The question comes before its answer, whatever the order of the columns.
+        turns.sort_by_key(|(role, _)| {
+            [Role::System, Role::User]
+                .iter()
+                .position(|first| first == role)
+                .unwrap_or(2)
+        });
+        let has = |wanted| turns.iter().filter(|(role, _)| *role == wanted).count() == 1;
+        (has(Role::User) && has(Role::Assistant)).then_some(turns)
+    }
+
+    fn known(&self, name: &str) -> Option<Role> {
+        let mut known = self.roles.iter();
+        known
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, role)| *role)
+    }
+
+    fn role_of(&self, value: &Value<'_>, label: &str) -> Result<Role, Fault> {
+        let name = text(member(value, &self.role, label)?, label)?;
+        if let Some(role) = self.known(&name) {
+            return Ok(role);
+        }
+        if CALL_ROLES.contains(&&*name) {
+            let detail = format!("{label} has role `{name}`");
+            return Err(Fault::new(Reason::ToolCalls, detail));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let shown = if name.len() <= LONGEST_ROLE && name.bytes().all(is_name) {
+            format!("`{name}`")
+        } else {
+            "that is no name".to_owned()
+        };
+        let detail = format!(
+            "{label} has role {shown}, which the mapping does not know: name it in `roles`"
+        );
+        Err(Fault::new(Reason::WrongType, detail))
+    }
+
+    /// The value of a turn's text; a turn that calls a tool may have none.
+    fn content_of<'r, 'a>(
+        &self,
+        value: &'r Value<'a>,
+        role: Role,
+        label: &str,
+    ) -> Result<&'r Value<'a>, Fault> {
+        if role == Role::Assistant {
+            super::turn::refuse_calls(value, label)?;
+        }
+        member(value, &self.content, label)
+    }
+}
+
+/// Refuses a conversation without an answer, or with an answer to nothing.
+fn check_turns(turns: &[Turn<'_>], label: &str) -> Result<(), Fault> {
+    if !turns.iter().any(|turn| turn.role == "assistant") {
+        let detail = format!(
+            "none of the {} turns of {label} is the assistant's",
+            turns.len()
+        );
+        return Err(Fault::new(Reason::NoAssistantTurn, detail));
+    }
+    let answered = |pair: &[Turn<'_>]| {
+        pair[0].role == "user" && pair[0].content.trim().is_empty() && pair[1].role == "assistant"
+    };
+    match turns.windows(2).position(answered) {
+        Some(turn) => {
             let detail = format!(
-                "none of the {} turns of {} is the assistant's",
-                values.len(),
-                self.column.label
+                "the question before turn {} of {label} has no text",
+                turn + 1
             );
-            return Err(Fault::Row(Reason::NoAssistantTurn, detail));
+            Err(Fault::new(Reason::EmptyQuestion, detail))
         }
-        Ok((leading, turns))
+        None => Ok(()),
     }
-
-    fn turn<'r>(&self, value: &'r Value<'_>, index: usize) -> Result<Spoken<'r>, Fault> {
-        let label = format!("turn {index} of {}", self.column.label);
-        if !matches!(value, Value::Struct(_)) {
-            return Err(wrong_type(&label, value, "an object"));
-        }
-        let role = text(member(value, &self.role, &label)?, &label)?;
-        let Some((_, role)) = self.roles.iter().find(|(name, _)| *name == role) else {
-            let detail = format!("{label} has a role that the mapping does not know");
-            return Err(Fault::Row(Reason::WrongType, detail));
-        };
-        let content = content(member(value, &self.content, &label)?, &label)?;
-        let mut reasoning = None;
-        if *role == Role::Assistant {
-            refuse_calls(value, &label)?;
-            reasoning = reasoning_of(value, &label)?;
-        }
-        Ok((*role, content, reasoning))
-    }
-}
-
-/// The first of a turn's keys for reasoning that holds some.
-fn reasoning_of<'r>(turn: &'r Value<'_>, label: &str) -> Result<Option<Cow<'r, str>>, Fault> {
-    for key in REASONING_KEYS {
-        let Some(value) = turn.field(key)?.filter(|value| value.is_present()) else {
-            continue;
-        };
-        return text(value, &format!("`{key}` of {label}")).map(Some);
-    }
-    Ok(None)
-}
-
-/// Refuses a turn that calls tools: left out, the answers to them would follow nothing.
-fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
-    for key in CALL_KEYS {
-        if turn.field(key)?.is_some_and(Value::is_present) {
-            let detail = format!("{label} has `{key}`, which is not read");
-            return Err(Fault::Row(Reason::WrongType, detail));
-        }
-    }
-    Ok(())
 }
 
 /// The value of a turn under one of the `keys`; a null one gives way to a later key.
@@ -158,56 +259,5 @@ fn member<'r, 'a>(
             .collect::<Vec<_>>()
             .join(" or ")
     };
-    found.ok_or_else(|| Fault::Row(Reason::MissingField, format!("{label} has no {}", names())))
-}
-
-/// The text of a turn: text, or a list of typed parts, whose texts follow one another directly.
-fn content<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
-    let Value::List(parts) = value else {
-        return text(value, label);
-    };
-    let mut joined = Cow::Borrowed("");
-    for value in parts {
-        let part = part(value, label)?;
-        if joined.is_empty() {
-            joined = part;
-        } else {
-            joined.to_mut().push_str(&part);
-        }
-    }
-    Ok(joined)
-}
-
-fn part<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
-    let Value::Struct(fields) = value else {
-        return text(value, label);
-    };
-    if let Some(Value::Text(kind)) = value.field("type")? {
-        if is_picture(kind) {
-            return Err(images(format!("{label} has a part that is no text")));
-        }
-        if kind != "text" {
-            let detail = format!("{label} has a part of a type that is neither text nor a picture");
-            return Err(Fault::Row(Reason::WrongType, detail));
-        }
-    } else if fields
-        .iter()
-        .any(|(key, value)| is_picture(key) && value.is_present())
-    {
-        return Err(images(format!("{label} has a part that is no text")));
-    }
-    match value.field("text")? {
-        Some(value) => text(value, label),
-        None => Err(Fault::Row(
-            Reason::MissingField,
-            format!("a part of {label} has no `text`"),
-        )),
-    }
-}
-
-/// Whether a part's type or key is an image's, a video's or a sound's.
-fn is_picture(kind: &str) -> bool {
-    ["image", "video", "audio"]
-        .iter()
-        .any(|medium| kind.contains(medium))
+    found.ok_or_else(|| Fault::new(Reason::MissingField, format!("{label} has no {}", names())))
 }

@@ -73,7 +73,10 @@ impl Field {
     }
 
     /// The value under the first name that is not null, else null, else nothing.
-    fn find<'r, 'a>(&self, slots: &'r Slots<'a>) -> Result<Option<&'r Value<'a>>, Fault> {
+    pub(crate) fn find<'r, 'a>(
+        &self,
+        slots: &'r Slots<'a>,
+    ) -> Result<Option<&'r Value<'a>>, Fault> {
         let mut found = None;
         for path in &self.paths {
             match path.find(slots)? {
@@ -89,7 +92,7 @@ impl Field {
     /// The value, which may be null but not absent.
     pub(crate) fn present<'r, 'a>(&self, slots: &'r Slots<'a>) -> Result<&'r Value<'a>, Fault> {
         self.find(slots)?.ok_or_else(|| {
-            Fault::Row(
+            Fault::new(
                 Reason::MissingField,
                 format!("the row has no {}", self.label),
             )
@@ -99,12 +102,25 @@ impl Field {
     /// The value, which may be neither null nor absent.
     pub(crate) fn required<'r, 'a>(&self, slots: &'r Slots<'a>) -> Result<&'r Value<'a>, Fault> {
         match self.present(slots)? {
-            Value::Null => Err(Fault::Row(
+            Value::Null => Err(Fault::new(
                 Reason::NullField,
                 format!("{} is null", self.label),
             )),
             value => Ok(value),
         }
+    }
+
+    /// Whether one of the names is this one.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.paths.iter().any(|path| path.name == name)
+    }
+
+    /// The last part of each name: the key of the value inside of its column.
+    pub(crate) fn last_names(&self) -> impl Iterator<Item = &str> {
+        self.paths
+            .iter()
+            .filter(|path| path.head.is_some())
+            .filter_map(|path| path.name.rsplit('.').next())
     }
 
     /// The value unless it is null, or absent where the mapping allows it.
@@ -171,7 +187,8 @@ impl Path {
     }
 }
 
-/// The value at `path` inside a struct; a field with the literal name comes first, as among columns.
+/// The value at `path` inside a struct or list; a field with the literal name comes first, as among columns,
+/// and a number is an index from 0 into a list.
 fn descend<'r, 'a>(value: &'r Value<'a>, path: &str) -> Result<Option<&'r Value<'a>>, Fault> {
     if *value == Value::Null {
         return Ok(Some(value));
@@ -179,24 +196,38 @@ fn descend<'r, 'a>(value: &'r Value<'a>, path: &str) -> Result<Option<&'r Value<
     if let Some(field) = value.field(path)? {
         return Ok(Some(field));
     }
-    let Some((head, rest)) = path.split_once('.') else {
-        return Ok(None);
+    let (head, rest) = match path.split_once('.') {
+        Some((head, rest)) => (head, Some(rest)),
+        None => (path, None),
     };
-    match value.field(head)? {
-        Some(field) => descend(field, rest),
-        None => Ok(None),
+    let inner = match value {
+        Value::List(values) => head.parse().ok().and_then(|index: usize| values.get(index)),
+        _ if rest.is_some() => value.field(head)?,
+        _ => None,
+    };
+    match (inner, rest) {
+        (Some(inner), Some(rest)) => descend(inner, rest),
+        (inner, _) => Ok(inner),
     }
 }
 
 /// As [`descend`], to change the value; of keys that occur twice it takes the first, and reading refuses.
 fn descend_mut<'r, 'a>(value: &'r mut Value<'a>, path: &str) -> Option<&'r mut Value<'a>> {
-    let Value::Struct(fields) = value else {
-        return None;
+    let split = path.split_once('.');
+    let head = split.map_or(path, |(head, _)| head);
+    let inner = match value {
+        Value::List(values) => values.get_mut(head.parse::<usize>().ok()?)?,
+        Value::Struct(fields) => {
+            if let Some(index) = fields.iter().position(|(key, _)| key == path) {
+                return Some(&mut fields[index].1);
+            }
+            split?;
+            &mut fields.iter_mut().find(|(key, _)| key == head)?.1
+        }
+        _ => return None,
     };
-    if let Some(index) = fields.iter().position(|(key, _)| key == path) {
-        return Some(&mut fields[index].1);
+    match split {
+        Some((_, rest)) => descend_mut(inner, rest),
+        None => Some(inner),
     }
-    let (head, rest) = path.split_once('.')?;
-    let (_, field) = fields.iter_mut().find(|(key, _)| key == head)?;
-    descend_mut(field, rest)
 }

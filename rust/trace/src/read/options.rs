@@ -1,14 +1,19 @@
-//! Answer options in the shapes that sources write them.
+//! Answer options in the shapes that sources write them, with their letters.
 
 use std::borrow::Cow;
 
-use crate::row::Reason;
+use crate::label::{is_label, label_options, option_label, split_labels};
+use crate::row::{Choice, Reason};
 use crate::value::{Fault, Value};
 
-use super::{Field, Slots, scalar, wrong_type};
+use super::{Field, Slots, short_text, wrong_type};
 
 /// Keys under which an option's text stands when options are objects.
-const TEXT_KEYS: [&str; 4] = ["content", "text", "value", "option"];
+const TEXT_KEYS: [&str; 5] = ["content", "text", "value", "option_text", "option"];
+/// Keys under which its letter stands.
+const LABEL_KEYS: [&str; 6] = ["label", "letter", "key", "option_label", "symbol", "option"];
+/// Keys under which a number may stand that merely counts.
+const COUNT_KEYS: [&str; 2] = ["id", "index"];
 
 /// Where the options stand.
 #[derive(Clone, Debug)]
@@ -19,6 +24,14 @@ pub(crate) enum OptionsMapping {
     Columns(Vec<Field>),
 }
 
+/// An option as it stands in the row: its own label, where it has one, and its text, where there is any.
+struct Read<'r> {
+    label: Option<Cow<'r, str>>,
+    text: Option<&'r str>,
+}
+
+type ReadAll<'r> = Result<Vec<Read<'r>>, Fault>;
+
 impl OptionsMapping {
     pub(super) fn fields(&self) -> &[Field] {
         match self {
@@ -27,89 +40,331 @@ impl OptionsMapping {
         }
     }
 
-    /// The options in order. Nulls and empty texts at the end are left out; one before an option would
-    /// shift its letter, and the row is refused.
-    pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<Cow<'r, str>>, Fault> {
+    /// The options in the row's order, each with the row's own letter, or one that counts them.
+    pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<Choice<'r>>, Fault> {
         let options = match self {
-            Self::Columns(fields) => {
-                let option = |field: &Field| option(field.lenient(slots)?, &field.label);
-                fields.iter().map(option).collect::<Result<_, _>>()?
-            }
+            // A column keeps its letter, whether the one before it is empty or not.
+            Self::Columns(fields) => (0..)
+                .zip(fields)
+                .map(|(place, field)| {
+                    let text = option(field.lenient(slots)?, &field.label)?;
+                    Ok(Read {
+                        label: Some(option_label(place)),
+                        text,
+                    })
+                })
+                .collect::<ReadAll<'_>>()?,
             Self::Column(field) => match field.lenient(slots)? {
                 Some(value) => in_one_value(value, &field.label)?,
                 None => Vec::new(),
             },
         };
-        let given = options
-            .iter()
-            .rposition(Option::is_some)
-            .map_or(0, |last| last + 1);
-        let all: Option<Vec<_>> = options.into_iter().take(given).collect();
-        all.ok_or_else(|| {
-            let detail =
-                "an option is empty or null and another follows it, so its letter is uncertain";
-            Fault::Row(Reason::NullField, detail.to_owned())
-        })
+        if options.iter().any(|option| option.label.is_some()) {
+            labelled(options)
+        } else {
+            counted(options)
+        }
     }
 }
 
-type MaybeOptions<'r> = Result<Vec<Option<Cow<'r, str>>>, Fault>;
+/// Options that have labels apart from their texts; those without a text are left out.
+fn labelled(options: Vec<Read<'_>>) -> Result<Vec<Choice<'_>>, Fault> {
+    let mut choices: Vec<Choice<'_>> = Vec::with_capacity(options.len());
+    for option in options {
+        let Some(text) = option.text else { continue };
+        let Some(label) = option.label else {
+            return Err(contradiction(
+                "some options have a letter and some have none",
+            ));
+        };
+        if choices
+            .iter()
+            .any(|other| other.label.eq_ignore_ascii_case(&label))
+        {
+            return Err(contradiction("two options have one letter"));
+        }
+        choices.push(Choice {
+            label,
+            text,
+            written: text,
+        });
+    }
+    // `{"A": "A. x"}` says each letter twice.
+    let texts: Vec<&str> = choices.iter().map(|choice| choice.text).collect();
+    let Some(split) = split_labels(&texts) else {
+        return Ok(choices);
+    };
+    let agrees = |(choice, own): (&Choice<'_>, &crate::label::Labelled<'_>)| {
+        choice.label.eq_ignore_ascii_case(own.label)
+    };
+    if choices.iter().zip(&split).all(agrees) {
+        for (choice, own) in choices.iter_mut().zip(split) {
+            choice.text = own.text;
+        }
+    } else if !split.iter().any(|own| own.after_stop) {
+        return Err(contradiction(
+            "an option has one letter before its text and another in its key",
+        ));
+    }
+    Ok(choices)
+}
 
-fn in_one_value<'r>(value: &'r Value<'_>, label: &str) -> MaybeOptions<'r> {
+/// Options that are texts alone. Empty ones at the end are left out; one before an option would shift its letter.
+fn counted(options: Vec<Read<'_>>) -> Result<Vec<Choice<'_>>, Fault> {
+    let given = options
+        .iter()
+        .rposition(|option| option.text.is_some())
+        .map_or(0, |last| last + 1);
+    let texts: Option<Vec<&str>> = options
+        .iter()
+        .take(given)
+        .map(|option| option.text)
+        .collect();
+    let Some(texts) = texts else {
+        let detail =
+            "an option is empty or null and another follows it, so its letter is uncertain";
+        return Err(Fault::new(Reason::NullField, detail));
+    };
+    Ok(label_options(&texts))
+}
+
+fn contradiction(detail: &str) -> Fault {
+    Fault::new(Reason::OptionLabels, detail)
+}
+
+fn in_one_value<'r>(value: &'r Value<'_>, label: &str) -> ReadAll<'r> {
     match value {
-        Value::List(values) => values.iter().map(|value| listed(value, label)).collect(),
-        Value::Struct(fields) => lettered(fields, label),
-        Value::Text(text) if text.is_empty() => Ok(Vec::new()),
+        Value::List(values) => listed(values, label),
+        Value::Struct(fields) => match lists_of(value)? {
+            Some((labels, texts)) => side_by_side(labels, texts, label),
+            None => keyed(fields, label),
+        },
+        Value::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
         other => Err(wrong_type(
             label,
             other,
-            "a list or object of options, or JSON that says one,",
+            "a list or object of options, or text that says one,",
         )),
     }
 }
 
-/// One option of a list: a text, or an object that holds one.
-fn listed<'r>(value: &'r Value<'_>, label: &str) -> Result<Option<Cow<'r, str>>, Fault> {
-    if !matches!(value, Value::Struct(_)) {
-        return option(Some(value), label);
+/// The options of a list: texts, or objects that hold one each.
+fn listed<'r>(values: &'r [Value<'_>], label: &str) -> ReadAll<'r> {
+    let mut options = Vec::with_capacity(values.len());
+    for value in values {
+        options.push(match value {
+            Value::Struct(fields) => object(value, fields, label)?,
+            _ => Read {
+                label: None,
+                text: option(Some(value), label)?,
+            },
+        });
     }
-    for key in TEXT_KEYS {
-        if let Some(text) = value.field(key)? {
-            return option(Some(text), label);
-        }
-    }
-    let detail =
-        format!("an option of {label} is an object without `content`, `text`, `value` or `option`");
-    Err(Fault::Row(Reason::MissingField, detail))
+    refuse_shuffled_counts(values)?;
+    Ok(options)
 }
 
-/// The options of an object by letter; other keys keep the row's order.
-fn lettered<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> MaybeOptions<'r> {
-    let mut fields: Vec<_> = fields
-        .iter()
-        .map(|(key, value)| (key.as_ref(), value))
-        .collect();
-    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| *key).collect();
+/// An option that is an object: `{label, text}`, or `{A: text}`.
+fn object<'r>(
+    value: &'r Value<'_>,
+    fields: &'r [(Cow<'_, str>, Value<'_>)],
+    label: &str,
+) -> Result<Read<'r>, Fault> {
+    for key in TEXT_KEYS {
+        if let Some(text) = value.field(key)? {
+            let text = option(Some(text), label)?;
+            return Ok(Read {
+                label: label_in(value, key)?,
+                text,
+            });
+        }
+    }
+    if let [(key, text)] = fields
+        && is_label(key)
+    {
+        let text = option(Some(text), label)?;
+        return Ok(Read {
+            label: Some(Cow::Borrowed(key.trim())),
+            text,
+        });
+    }
+    let keys = TEXT_KEYS.map(|key| format!("`{key}`")).join(", ");
+    let detail = format!("an option of {label} is an object without any of {keys}");
+    Err(Fault::new(Reason::MissingField, detail))
+}
+
+/// The letter or number of an option whose text stands under `text_key`.
+fn label_in<'r>(value: &'r Value<'_>, text_key: &str) -> Result<Option<Cow<'r, str>>, Fault> {
+    for key in LABEL_KEYS.into_iter().filter(|key| *key != text_key) {
+        let label = match value.field(key)? {
+            None | Some(Value::Null) => continue,
+            Some(Value::Text(text) | Value::Integer(text)) if is_label(text) => text.trim(),
+            Some(_) => {
+                return Err(contradiction(
+                    "an option's letter is neither letter nor number",
+                ));
+            }
+        };
+        return Ok(Some(Cow::Borrowed(label)));
+    }
+    match value.field("id")? {
+        Some(Value::Text(text)) if is_label(text) => Ok(Some(Cow::Borrowed(text.trim()))),
+        _ => Ok(None), // a number may count, and any other name of an option changes nothing
+    }
+}
+
+/// Refuses options whose numbers are not those of their places: which letter each has is then uncertain.
+fn refuse_shuffled_counts(values: &[Value<'_>]) -> Result<(), Fault> {
+    for key in COUNT_KEYS {
+        let mut numbers = Vec::new();
+        for value in values {
+            match value.field(key)? {
+                Some(Value::Integer(number)) => numbers.push(number.parse::<usize>().ok()),
+                _ => break,
+            }
+        }
+        let counts = |first: usize| {
+            (first..)
+                .zip(&numbers)
+                .all(|(place, number)| *number == Some(place))
+        };
+        let complete = numbers.len() == values.len() && !numbers.is_empty();
+        let mut sorted = numbers.clone();
+        sorted.sort_unstable();
+        let shuffled = [0, 1].into_iter().any(|first| {
+            (first..)
+                .zip(&sorted)
+                .all(|(place, number)| *number == Some(place))
+        });
+        if complete && shuffled && !counts(0) && !counts(1) {
+            return Err(contradiction(
+                "the options are numbered in another order than they stand in",
+            ));
+        }
+    }
+    Ok(())
+}
+
+type Lists<'r> = (Option<&'r [Value<'r>]>, &'r [Value<'r>]);
+
+/// Labels and texts that stand in two lists: `{"label": […], "text": […]}`.
+fn lists_of<'r>(value: &'r Value<'_>) -> Result<Option<Lists<'r>>, Fault> {
+    for key in TEXT_KEYS {
+        let Some(Value::List(texts)) = value.field(key)? else {
+            continue;
+        };
+        for label in LABEL_KEYS
+            .into_iter()
+            .chain(COUNT_KEYS)
+            .filter(|label| *label != key)
+        {
+            if let Some(Value::List(labels)) = value.field(label)? {
+                return Ok(Some((Some(labels), texts)));
+            }
+        }
+        return Ok(Some((None, texts)));
+    }
+    Ok(None)
+}
+
+fn side_by_side<'r>(
+    labels: Option<&'r [Value<'_>]>,
+    texts: &'r [Value<'_>],
+    label: &str,
+) -> ReadAll<'r> {
+    let Some(labels) = labels else {
+        return listed(texts, label);
+    };
+    if labels.len() != texts.len() {
+        return Err(contradiction(
+            "there are more letters than options, or fewer",
+        ));
+    }
+    let mut options = Vec::with_capacity(texts.len());
+    for (own, text) in labels.iter().zip(texts) {
+        let own = match own {
+            Value::Text(own) | Value::Integer(own) if is_label(own) => Cow::Borrowed(own.trim()),
+            _ => {
+                return Err(contradiction(
+                    "an option's letter is neither letter nor number",
+                ));
+            }
+        };
+        options.push(Read {
+            label: Some(own),
+            text: option(Some(text), label)?,
+        });
+    }
+    Ok(options)
+}
+
+/// The options of an object by its keys, in the row's order: letters, numbers, or names that end in one.
+fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r> {
+    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+    let labels: Vec<Cow<'r, str>> = if keys.iter().all(|key| is_label(key)) {
+        fields
+            .iter()
+            .map(|(key, _)| Cow::Borrowed(key.trim()))
+            .collect()
+    } else {
+        let labels = fields
+            .iter()
+            .map(|(key, _)| ending(key))
+            .collect::<Option<Vec<_>>>();
+        let mut names: Vec<&str> = keys
+            .iter()
+            .filter_map(|key| ending(key))
+            .zip(&keys)
+            .map(|(end, key)| &key[..key.len() - end.len()])
+            .collect();
+        names.dedup();
+        match labels {
+            Some(labels) if names.len() == 1 => labels
+                .into_iter()
+                .map(|label| Cow::Owned(label.to_ascii_uppercase()))
+                .collect(),
+            _ => {
+                return Err(contradiction(
+                    "the keys of the options are neither letters nor numbers",
+                ));
+            }
+        }
+    };
     keys.sort_unstable();
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Fault::Row(
+        return Err(Fault::new(
             Reason::DuplicateKey,
             format!("a key of {label} occurs twice"),
         ));
     }
-    if keys.iter().all(|key| key.len() == 1) {
-        fields.sort_unstable_by_key(|(key, _)| *key);
-    }
-    fields
-        .into_iter()
-        .map(|(_, value)| option(Some(value), label))
-        .collect()
+    let read = |(own, (_, text)): (Cow<'r, str>, &'r (Cow<'_, str>, Value<'_>))| {
+        Ok(Read {
+            label: Some(own),
+            text: option(Some(text), label)?,
+        })
+    };
+    labels.into_iter().zip(fields).map(read).collect()
+}
+
+/// The letter or number at the end of a name such as `option_a`, `opb` or `Choice 10`.
+fn ending(key: &str) -> Option<&str> {
+    let digits = key.len()
+        - key
+            .trim_end_matches(|last: char| last.is_ascii_digit())
+            .len();
+    let letter = key.chars().next_back()?.is_ascii_alphabetic();
+    let length = if digits > 0 {
+        digits
+    } else {
+        usize::from(letter)
+    };
+    (length > 0 && length < key.len()).then(|| &key[key.len() - length..])
 }
 
 /// The text of an option, if there is any.
-fn option<'r>(value: Option<&'r Value<'_>>, label: &str) -> Result<Option<Cow<'r, str>>, Fault> {
+fn option<'r>(value: Option<&'r Value<'_>>, label: &str) -> Result<Option<&'r str>, Fault> {
     match value {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => Ok(Some(scalar(value, label)?).filter(|text| !text.is_empty())),
+        Some(value) => Ok(Some(short_text(value, label)?).filter(|text| !text.is_empty())),
     }
 }

@@ -30,13 +30,34 @@ pub fn mapping(json: &str) -> Mapping {
 }
 
 /// All findings of a block, borrowed or not, in a form that compares.
-pub fn findings(block: &Block, mapping: &Mapping) -> Result<Vec<String>, TraceError> {
+pub fn findings(block: &Block, mapping: &Mapping) -> Vec<String> {
     let mut found = Vec::new();
-    block.for_each(mapping, |finding| {
+    let read = block.for_each(mapping, |finding| {
         found.push(shown(&finding));
-        Ok::<(), TraceError>(())
-    })?;
-    Ok(found)
+        Ok::<(), std::convert::Infallible>(())
+    });
+    read.unwrap();
+    found
+}
+
+/// What the only row of a JSON Lines file gives: itself, or its reason and detail.
+pub fn one(json: &str, line: &str) -> String {
+    let block = &lines(line.as_bytes(), Numbering::ByteOffset, 1 << 20)[0];
+    let mut found = Vec::new();
+    let read = block.for_each(&mapping(json), |finding| {
+        found.push(match finding {
+            Finding::Row(row) => format!("{row:?}"),
+            Finding::Refused(refusal) => {
+                format!("{}: {}", refusal.reason.as_str(), refusal.detail)
+            }
+        });
+        Ok::<(), std::convert::Infallible>(())
+    });
+    read.unwrap();
+    assert_eq!(found.len(), 1, "{line}");
+    found
+        .remove(0)
+        .replace("Row { position: 0, ordinal: 0, ", "")
 }
 
 /// A refusal without its detail, whose bytes depend on the form of the file; a row as it is.
@@ -56,13 +77,13 @@ pub fn refused(position: u64, ordinal: u64, reason: &str) -> String {
 pub fn all(blocks: &[Block], mapping: &Mapping) -> Vec<String> {
     blocks
         .iter()
-        .flat_map(|block| findings(block, mapping).unwrap())
+        .flat_map(|block| findings(block, mapping))
         .collect()
 }
 
 /// Everything that a block tells, to compare blocks.
 pub fn summary(block: &Block, mapping: &Mapping) -> (u64, u64, u64, u64, Vec<String>) {
-    let found = findings(block, mapping).unwrap();
+    let found = findings(block, mapping);
     (
         block.rows(),
         block.source_bytes(),

@@ -1,0 +1,289 @@
+//! The letters of answer options: the one rule by which the prompt shows them and the question's id leaves them
+//! out.
+//!
+//! A list whose texts carry letters of their own (`A. x`, `(A) x`, `A : x`, `Ａ．x`) keeps these, in its order.
+//! Letters count as such only if every option has one and no two are equal. After a full stop they must also be
+//! the first of the alphabet, gaps allowed (`A. x`, `C. y`), because `E. coli` and `S. aureus` look the same.
+//! Numbers must count from 0 or 1. Every other list is counted: `A`, `B`, ….
+
+use std::borrow::Cow;
+
+use crate::row::Choice;
+
+/// The label of the option at a 0-based place: `A` to `Z`, then `AA`, `AB` and so on.
+#[must_use]
+pub fn option_label(place: usize) -> Cow<'static, str> {
+    const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    if let Some(letter) = LETTERS.get(place..=place) {
+        return Cow::Borrowed(letter);
+    }
+    let mut letters = Vec::new();
+    let mut rest = place + 1;
+    while rest > 0 {
+        rest -= 1;
+        letters.push(LETTERS.as_bytes()[rest % 26]);
+        rest /= 26;
+    }
+    Cow::Owned(
+        letters
+            .iter()
+            .rev()
+            .map(|&letter| char::from(letter))
+            .collect(),
+    )
+}
+
+/// The options of a list of texts, each with its own label, or with one that counts them.
+#[must_use]
+pub fn label_options<'a>(texts: &[&'a str]) -> Vec<Choice<'a>> {
+    let choice = |label, text, written| Choice {
+        label,
+        text,
+        written,
+    };
+    match split_labels(texts) {
+        Some(split) => split
+            .into_iter()
+            .zip(texts)
+            .map(|(own, written)| choice(Cow::Borrowed(own.label), own.text, written))
+            .collect(),
+        None => (0..)
+            .zip(texts)
+            .map(|(place, text)| choice(option_label(place), text, text))
+            .collect(),
+    }
+}
+
+/// A label that stands before an option's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Labelled<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) text: &'a str,
+    /// Whether a full stop ends the label, as it ends an abbreviated name.
+    pub(crate) after_stop: bool,
+}
+
+/// The options with the labels that stand before them, if these are labels and no part of the texts.
+pub(crate) fn split_labels<'a>(options: &[&'a str]) -> Option<Vec<Labelled<'a>>> {
+    let split: Vec<_> = options
+        .iter()
+        .map(|option| split_label(option))
+        .collect::<Option<_>>()?;
+    let places: Vec<_> = split
+        .iter()
+        .map(|option| place_of(option.label))
+        .collect::<Option<_>>()?;
+    let mut sorted = places.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let is_letter = |place: &Place| matches!(place, Place::Letter(_));
+    let all_letters = places.iter().all(is_letter);
+    if sorted.len() < places.len() || !all_letters && places.iter().any(is_letter) {
+        return None;
+    }
+    let counts_from = |first: usize| {
+        let mut numbers = (first..).map(Place::Number);
+        places
+            .iter()
+            .all(|place| numbers.next().as_ref() == Some(place))
+    };
+    let in_order = places
+        .iter()
+        .enumerate()
+        .all(|(index, place)| *place == Place::Letter(index));
+    // One or two options may be missing: more, and the letters are those of names.
+    let near = |place: &Place| matches!(place, Place::Letter(letter) if *letter < places.len() + 2);
+    let after_stop = split.iter().any(|option| option.after_stop);
+    let are_labels = if all_letters {
+        in_order || !after_stop && sorted.len() > 1 || sorted.len() > 1 && places.iter().all(near)
+    } else {
+        counts_from(0) || counts_from(1)
+    };
+    are_labels.then_some(split)
+}
+
+/// What a label counts: from 0 for `A`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Letter(usize),
+    Number(usize),
+}
+
+/// What `label` counts, in any case of its letters; none if it is neither letter nor number.
+fn place_of(label: &str) -> Option<Place> {
+    if label.bytes().all(|byte| byte.is_ascii_digit()) {
+        return label.parse().ok().map(Place::Number);
+    }
+    let mut place = 0;
+    for letter in label.chars() {
+        let letter = narrow(letter)?.to_ascii_uppercase();
+        place = place * 26 + (letter as usize).checked_sub('A' as usize)? + 1;
+    }
+    place.checked_sub(1).map(Place::Letter)
+}
+
+/// A letter of either width, as ASCII.
+fn narrow(letter: char) -> Option<char> {
+    let ascii = match letter {
+        'Ａ'..='Ｚ' | 'ａ'..='ｚ' => char::from_u32(u32::from(letter) - 0xFEE0)?,
+        other => other,
+    };
+    ascii.is_ascii_alphabetic().then_some(ascii)
+}
+
+/// Whether a key or a field can be an option's label: up to two letters or digits.
+pub(crate) fn is_label(text: &str) -> bool {
+    let text = text.trim();
+    (1..=2).contains(&text.chars().count()) && place_of(text).is_some()
+}
+
+/// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, as label and text.
+fn split_label(option: &str) -> Option<Labelled<'_>> {
+    let option = option.trim();
+    let (bracketed, inner) = match option.strip_prefix(['(', '（', '[', '【']) {
+        Some(inner) => (true, inner),
+        None => (false, option),
+    };
+    let end = inner
+        .char_indices()
+        .find(|(_, character)| narrow(*character).is_none() && !character.is_ascii_digit())
+        .map_or(inner.len(), |(at, _)| at);
+    let (label, rest) = inner.split_at(end);
+    if !is_label(label) {
+        return None;
+    }
+    if bracketed {
+        let text = rest.strip_prefix([')', '）', ']', '】'])?.trim_start();
+        return Some(Labelled {
+            label,
+            text,
+            after_stop: false,
+        });
+    }
+    let rest = rest.trim_start();
+    let is_number = label.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(text) = rest.strip_prefix([':', ')', '：', '）', '、', '．'])
+        && (!is_number || text.is_empty() || text.starts_with(char::is_whitespace))
+    {
+        return Some(Labelled {
+            label,
+            text: text.trim_start(),
+            after_stop: false,
+        });
+    }
+    let text = rest.strip_prefix('.')?;
+    (text.is_empty() || text.starts_with(char::is_whitespace)).then(|| Labelled {
+        label,
+        text: text.trim_start(),
+        after_stop: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn split(options: &[&str]) -> Option<Vec<(String, String)>> {
+        let pair = |option: Labelled<'_>| (option.label.to_owned(), option.text.to_owned());
+        Some(split_labels(options)?.into_iter().map(pair).collect())
+    }
+
+    #[test]
+    fn labels_go_on_after_z() {
+        let labels = [0, 25, 26, 27, 51, 52, 701, 702].map(option_label);
+        assert_eq!(labels, ["A", "Z", "AA", "AB", "AZ", "BA", "ZZ", "AAA"]);
+    }
+
+    #[test]
+    fn labels_of_every_form_are_split() {
+        for form in [
+            "A: x|B: y",
+            "A) x|B) y",
+            "(A) x|(B) y",
+            "A. x|B. y",
+            " A:x|B:y",
+            "A．x|B、y",
+            "A : x|B : y",
+            "[A] x|[B] y",
+            "A . x|B . y",
+            "A:x|B) y",
+        ] {
+            let options: Vec<_> = form.split('|').collect();
+            let found = split(&options).unwrap_or_else(|| panic!("{form}"));
+            assert_eq!(
+                found,
+                [("A".into(), "x".into()), ("B".into(), "y".into())],
+                "{form}"
+            );
+        }
+        assert_eq!(
+            split(&["Ａ．x", "Ｂ．y"]).unwrap()[1],
+            ("Ｂ".into(), "y".into())
+        );
+        assert_eq!(
+            split(&["a) x", "b) y"]).unwrap()[0],
+            ("a".into(), "x".into())
+        );
+        assert_eq!(
+            split(&["A.", "(B)"]).unwrap()[1],
+            ("B".into(), String::new())
+        );
+    }
+
+    #[test]
+    fn letters_of_the_row_are_kept_in_its_order() {
+        for (options, labels) in [
+            (&["A. x", "C. y"][..], ["A", "C"]),
+            (&["B. x", "C. y"], ["B", "C"]),
+            (&["C. x", "A. y"], ["C", "A"]),
+            (&["A: x", "E: y"], ["A", "E"]),
+            (&["(D) x", "(B) y"], ["D", "B"]),
+            (&["1. x", "2. y"], ["1", "2"]),
+            (&["0) x", "1) y"], ["0", "1"]),
+        ] {
+            let found = split(options).unwrap_or_else(|| panic!("{options:?}"));
+            let found: Vec<_> = found.iter().map(|(label, _)| label.as_str()).collect();
+            assert_eq!(found, labels, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn what_merely_looks_labelled_is_text() {
+        for options in [
+            &["E. coli", "S. aureus", "K. pneumoniae"][..],
+            &["A. baumannii", "E. coli", "S. aureus"],
+            &["B. fragilis"],
+            &["A: x", "y"],
+            &["A. x", "A. y"],
+            &["A. baumannii", "B.I.D."],
+            &["A.coli", "B.coli"],
+            &["Aspirin", "Bleeding"],
+            &["A", "B"],
+            &["A.M. dose", "B.M. dose"],
+            &["1:2", "1:4"],
+            &["1:2", "2:4"],
+            &["1.5 mg", "2.5 mg"],
+            &["3. x", "4. y"],
+            &["A. x", "2. y"],
+            &["", ""],
+            &["é", "("],
+        ] {
+            assert_eq!(split(options), None, "{options:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn labels_that_we_write_are_split_again(texts in prop::collection::vec("[^\\s]{0,5}", 1..60)) {
+            let labelled: Vec<_> = texts.iter().enumerate()
+                .map(|(place, text)| format!("{}. {text}", option_label(place))).collect();
+            let labelled: Vec<_> = labelled.iter().map(String::as_str).collect();
+            let expected: Vec<_> = texts.iter().enumerate()
+                .map(|(place, text)| (option_label(place).into_owned(), text.clone())).collect();
+            prop_assert_eq!(split(&labelled), Some(expected));
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! Whether a row is about a picture: what its values say, and never what its answers say.
+//!
+//! A value is a picture if it is the bytes of one, or the path, URL or file name of one. The name of a column
+//! decides only where a value says too little: a bare `train_0422` under `image` is a picture's name, under
+//! `case` it is none.
+
+use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::value::Value;
+
+/// Extensions of pictures, scans, films and sounds: none of them can be packed.
+const EXTENSIONS: [&str; 38] = [
+    "png", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "tif", "tiff", "webp", "svg", "heic",
+    "heif", "avif", "jp2", "ppm", "pgm", "dcm", "dicom", "nii", "mha", "mhd", "nrrd", "svs",
+    "ndpi", "npy", "npz", "mp4", "avi", "mov", "mkv", "webm", "mpg", "wav", "mp3", "flac", "ogg",
+    "m4a",
+];
+/// The longest path or URL; and the longest name with blanks in it, beyond which a text is prose.
+const LONGEST_PATH: usize = 2048;
+const LONGEST_NAME: usize = 255;
+/// The first bytes of pictures written in base64: JPEG, PNG, GIF, and RIFF (WebP).
+const BASE64_STARTS: [&str; 4] = ["/9j/", "iVBORw0KGgo", "R0lGOD", "UklGR"];
+const LEAST_BASE64: usize = 64;
+
+/// Names of columns that hold pictures, without numbers at their end.
+const COLUMN_NAMES: [&str; 48] = [
+    "image",
+    "images",
+    "img",
+    "imgs",
+    "pic",
+    "pics",
+    "picture",
+    "pictures",
+    "photo",
+    "photos",
+    "figure",
+    "figures",
+    "fig",
+    "jpg",
+    "jpeg",
+    "png",
+    "image_path",
+    "image_paths",
+    "image_file",
+    "image_files",
+    "image_name",
+    "image_names",
+    "image_url",
+    "image_urls",
+    "image_filename",
+    "img_path",
+    "img_paths",
+    "img_name",
+    "img_url",
+    "img_file",
+    "figure_path",
+    "figure_name",
+    "picture_path",
+    "image_bytes",
+    "image_data",
+    "image_base64",
+    "pixel_values",
+    "decoded_image",
+    "dicom",
+    "dicom_path",
+    "video",
+    "videos",
+    "video_path",
+    "video_url",
+    "audio",
+    "audios",
+    "audio_path",
+    "scan_path",
+];
+/// What people write into a column of pictures where there is none.
+const NOTHING: [&str; 9] = [
+    "none", "null", "nan", "n/a", "na", "no", "false", "true", "-",
+];
+
+/// A picture that a row names or holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Picture {
+    /// A hash of all that the row says of its pictures.
+    pub(crate) hash: u64,
+    /// Where: a column's name.
+    pub(crate) column: Arc<str>,
+}
+
+/// Adds the picture `bytes` to a hash of those before it.
+pub(crate) fn hash(before: u64, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, before)
+}
+
+/// Whether a column's name alone says that pictures are in it.
+pub(crate) fn is_column_name(name: &str) -> bool {
+    let name = name.trim_end_matches(|last: char| last.is_ascii_digit() || last == '_');
+    COLUMN_NAMES
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
+}
+
+/// Whether a text as a whole is a picture's path, URL or file name, or its bytes in base64.
+pub(crate) fn is_reference(text: &str) -> bool {
+    let Some(last) = text.bytes().next_back() else {
+        return false;
+    };
+    if text.len() > LONGEST_PATH {
+        return is_encoded(text);
+    }
+    // Nearly every other text ends otherwise, or has no dot near its end.
+    if !(last.is_ascii_alphanumeric() || b"\"')]} \n\r=+/".contains(&last)) {
+        return false;
+    }
+    is_encoded(text) || names_file(text.trim())
+}
+
+fn is_encoded(text: &str) -> bool {
+    let media = ["data:image/", "data:video/", "data:audio/", "{'bytes': b"];
+    if media.iter().any(|start| text.starts_with(start)) {
+        return true;
+    }
+    text.len() >= LEAST_BASE64
+        && BASE64_STARTS.iter().any(|start| text.starts_with(start))
+        && text.bytes().take(LEAST_BASE64).all(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
+        })
+}
+
+/// Whether the last name in `text`, which may be a list written as text, has a picture's extension.
+fn names_file(text: &str) -> bool {
+    let text = text.trim_end_matches(['"', '\'', ')', ']', '}', ' ']);
+    let path = match text.find("://") {
+        Some(scheme) => {
+            &text[..text[scheme..]
+                .find(['?', '#'])
+                .map_or(text.len(), |query| scheme + query)]
+        }
+        None => text,
+    };
+    let path = match path.len().checked_sub(3) {
+        Some(cut) if path.is_char_boundary(cut) && path[cut..].eq_ignore_ascii_case(".gz") => {
+            &path[..cut]
+        }
+        _ => path,
+    };
+    let Some((stem, extension)) = path.rsplit_once('.') else {
+        return false;
+    };
+    EXTENSIONS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(extension))
+        && stem.ends_with(|last: char| !last.is_whitespace())
+        && !text.contains(['\n', '\r'])
+        && (text.len() <= LONGEST_NAME || !text.contains(char::is_whitespace))
+}
+
+/// Whether a text in a column of pictures names one, though no extension says so.
+fn is_handle(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && !text.contains(char::is_whitespace)
+        && !text.bytes().all(|byte| byte.is_ascii_digit())
+        && !NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Whether a text in a column of this kind is a picture.
+pub(crate) fn is_picture_text(text: &str, in_picture_column: bool) -> bool {
+    is_reference(text) || in_picture_column && is_handle(text)
+}
+
+/// Whether bytes that are no text are a picture's.
+pub(crate) fn is_picture_bytes(bytes: &[u8], in_picture_column: bool) -> bool {
+    const MAGICS: [&[u8]; 9] = [
+        b"\xff\xd8\xff",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF8",
+        b"RIFF",
+        b"II*\0",
+        b"MM\0*",
+        b"\0\0\0\x0cjP  ",
+        b"<svg",
+        b"\x93NUMPY",
+    ];
+    if in_picture_column {
+        return !bytes.is_empty();
+    }
+    MAGICS.iter().any(|magic| bytes.starts_with(magic))
+        || bytes.get(4..8) == Some(b"ftyp")
+        || bytes.get(128..132) == Some(b"DICM")
+}
+
+/// A hash of the pictures in `value`, none where there are none. Members called as in `skipped` are not looked at.
+pub(crate) fn search(
+    value: &Value<'_>,
+    in_picture_column: bool,
+    skipped: &[String],
+) -> Option<u64> {
+    let mut found = None;
+    collect(value, in_picture_column, skipped, &mut found);
+    found
+}
+
+fn collect(value: &Value<'_>, in_column: bool, skipped: &[String], found: &mut Option<u64>) {
+    match value {
+        Value::Text(text) if is_picture_text(text, in_column) => {
+            *found = Some(hash(found.unwrap_or(0), text.as_bytes()));
+        }
+        Value::List(values) if in_column && is_matrix(values) => {
+            let digits = format!("{values:?}");
+            *found = Some(hash(found.unwrap_or(0), digits.as_bytes()));
+        }
+        Value::List(values) => values
+            .iter()
+            .for_each(|value| collect(value, in_column, skipped, found)),
+        Value::Struct(fields) => {
+            let is_feature = fields.iter().any(|(key, _)| key == "bytes")
+                && fields.iter().any(|(key, _)| key == "path");
+            for (key, value) in fields {
+                if !skipped.iter().any(|name| name == key) {
+                    let in_column = in_column || is_feature || is_column_name(key);
+                    collect(value, in_column, skipped, found);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rows of numbers: pixels.
+fn is_matrix(values: &[Value<'_>]) -> bool {
+    let is_row = |value: &Value<'_>| match value {
+        Value::List(row) => {
+            row.iter()
+                .all(|number| matches!(number, Value::Integer(_) | Value::Float(_)))
+                && row.len() > 1
+                || is_matrix(row)
+        }
+        _ => false,
+    };
+    values.len() > 1 && values.iter().all(is_row)
+}
+
+/// The placeholder of a picture, film or sound in what a user says.
+pub(crate) fn placeholder(text: &str) -> Option<&str> {
+    const KINDS: [&str; 6] = ["image", "images", "img", "video", "audio", "imagehere"];
+    let mut rest = text;
+    while let Some(open) = memchr::memchr(b'<', rest.as_bytes()) {
+        rest = &rest[open..];
+        // The longest is `<image_placeholder>`.
+        let close = rest
+            .bytes()
+            .take(24)
+            .position(|byte| byte == b'>')
+            .filter(|close| *close > 1);
+        if let Some(close) = close {
+            let inner = &rest[1..close];
+            let inner = inner
+                .strip_prefix('|')
+                .and_then(|inner| inner.strip_suffix('|'))
+                .unwrap_or(inner);
+            let kind = inner
+                .trim_end_matches(|last: char| last.is_ascii_digit())
+                .trim_end_matches([' ', '_', '-', ':']);
+            if inner.eq_ignore_ascii_case("image_placeholder")
+                || KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind))
+            {
+                return Some(&rest[..=close]);
+            }
+        }
+        rest = &rest[1..];
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    #[test]
+    fn paths_urls_and_file_names_of_pictures_are_references() {
+        for text in [
+            "1.png",
+            "images/CXR 0012_IM.JPG",
+            "a\\b.dcm",
+            "https://example.org/a.jpeg?size=large#x",
+            "scan.nii.gz",
+            "['a.png', 'b.png']",
+            "[\"a.webp\"]",
+            "a.png;b.png",
+            "data:image/png;base64,AAAA",
+            "{'bytes': b'\\x89PNG', 'path': None}",
+        ] {
+            assert!(is_reference(text), "{text}");
+        }
+        assert!(is_reference(&format!("/9j/{}", "4AAQSkZJRg".repeat(10))));
+    }
+
+    #[test]
+    fn prose_and_other_files_are_none() {
+        for text in [
+            "",
+            "The answer is C.",
+            "see .png",
+            ".png",
+            "report.pdf",
+            "notes.txt",
+            "version 1.2",
+            "https://example.org/page?image=a.png",
+            "line one\nfigure.png",
+            "e.g",
+            "a.pngx",
+        ] {
+            assert!(!is_reference(text), "{text}");
+        }
+        assert!(!is_reference(&format!("{} figure.png", "word ".repeat(60))));
+    }
+
+    #[test]
+    fn a_column_of_pictures_needs_no_extension() {
+        for name in [
+            "Image",
+            "image_0",
+            "IMAGE_1",
+            "figure",
+            "jpg",
+            "pic",
+            "pixel_values",
+            "img2",
+        ] {
+            assert!(is_column_name(name), "{name}");
+        }
+        for name in [
+            "image_id",
+            "has_image",
+            "image_caption",
+            "imagine",
+            "figures_of_speech",
+        ] {
+            assert!(!is_column_name(name), "{name}");
+        }
+        assert!(is_picture_text("train_0422", true) && !is_picture_text("train_0422", false));
+        for nothing in ["", " ", "None", "n/a", "12", "no image here"] {
+            assert!(!is_picture_text(nothing, true), "{nothing}");
+        }
+        let pixels = |number: &str| Value::Integer(Cow::Owned(number.to_owned()));
+        let row = Value::List(vec![pixels("0"), pixels("255")]);
+        let matrix = Value::List(vec![row.clone(), row]);
+        assert!(search(&matrix, true, &[]).is_some() && search(&matrix, false, &[]).is_none());
+    }
+
+    #[test]
+    fn members_are_looked_at_and_answers_are_not() {
+        let text = |text: &'static str| Value::Text(Cow::Borrowed(text));
+        let row = |key: &'static str, value| Value::Struct(vec![(Cow::Borrowed(key), value)]);
+        assert!(search(&row("file", text("a.png")), false, &[]).is_some());
+        assert!(search(&row("image", text("a17")), false, &[]).is_some());
+        let skipped = ["response".to_owned()];
+        assert!(search(&row("response", text("a.png")), false, &skipped).is_none());
+        let feature = Value::Struct(vec![
+            (Cow::Borrowed("bytes"), Value::Null),
+            (Cow::Borrowed("path"), text("a17")),
+        ]);
+        assert!(search(&feature, false, &[]).is_some());
+        let other = |name| search(&text(name), false, &[]);
+        assert_ne!(other("a.png"), other("b.png"));
+    }
+
+    #[test]
+    fn placeholders_are_found_in_all_their_forms() {
+        for text in [
+            "<image>",
+            "What is <image 1>?",
+            "a < b <Image_2>",
+            "<video>",
+            "<|image_1|>",
+            "<|image|>",
+            "Picture 1: <img>a</img>",
+            "<image_placeholder>",
+            "<<image>",
+        ] {
+            assert!(placeholder(text).is_some(), "{text}");
+        }
+        for text in [
+            "",
+            "<",
+            "<imagine>",
+            "<|image_pad|>",
+            "<|vision_start|>",
+            "an image",
+            "<img src=x>",
+            "<p>",
+            "x <= 3 and y >",
+        ] {
+            assert_eq!(placeholder(text), None, "{text}");
+        }
+    }
+}

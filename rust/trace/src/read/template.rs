@@ -1,0 +1,409 @@
+//! A response that is written out of the row's columns by a template.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Rendered};
+
+use crate::error::TraceError;
+use crate::row::Reason;
+use crate::value::{Fault, Value};
+
+use super::{Field, Slots};
+
+const NAME: &str = "response";
+const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "debug"];
+
+/// A minijinja template over columns, compiled once.
+///
+/// A null, a missing column and an index outside of its list are no text: the row is rejected. So is a negative
+/// index, which Jinja would count from the end: a data set's `-1` says that there is no answer.
+#[derive(Clone)]
+pub(crate) struct ColumnTemplate {
+    environment: Environment<'static>,
+    /// The columns by the names of their variables.
+    pub(crate) columns: Vec<Field>,
+}
+
+impl fmt::Debug for ColumnTemplate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ColumnTemplate")
+            .field("columns", &self.columns)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ColumnTemplate {
+    /// Whether a column's name is a template instead.
+    pub(crate) fn is_one(text: &str) -> bool {
+        text.contains("{{") || text.contains("{%")
+    }
+
+    /// Compiles `source`; the columns that it reads are added to `keys`.
+    pub(crate) fn compile(source: &str, keys: &mut Vec<String>) -> Result<Self, TraceError> {
+        let wrong = |error: &Error| TraceError::Mapping {
+            message: format!("the template of `response`: {error}"),
+        };
+        let mut environment = environment().map_err(|error| wrong(&error))?;
+        let checked = check_indices(source).map_err(|message| TraceError::Mapping { message })?;
+        environment
+            .add_template_owned(NAME, checked)
+            .map_err(|error| wrong(&error))?;
+        let template = environment
+            .get_template(NAME)
+            .map_err(|error| wrong(&error))?;
+        let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        names.retain(|name| !FUNCTIONS.contains(&name.as_str()));
+        names.sort_unstable();
+        if names.is_empty() {
+            let message = "the template of `response` reads no column".to_owned();
+            return Err(TraceError::Mapping { message });
+        }
+        let columns = names
+            .iter()
+            .map(|name| Field::new(&[name], false, keys))
+            .collect();
+        Ok(Self {
+            environment,
+            columns,
+        })
+    }
+
+    /// The text for a row.
+    pub(crate) fn render(&self, slots: &Slots<'_>) -> Result<String, Fault> {
+        let mut context = BTreeMap::new();
+        for field in &self.columns {
+            let value = field.find(slots)?.map_or(Rendered::UNDEFINED, rendered);
+            context.insert(field.first_name().to_owned(), value);
+        }
+        let template = self.environment.get_template(NAME);
+        let text = template.and_then(|template| template.render(Rendered::from(context)));
+        text.map_err(|error| {
+            let detail = match error.kind() {
+                ErrorKind::UndefinedError => {
+                    "a column of the template is null, missing, or has no such element"
+                }
+                ErrorKind::BadSerialization => {
+                    "a column of the template is of a kind that no text shows"
+                }
+                _ => "the template cannot be applied to the row",
+            };
+            Fault::new(Reason::NoAnswer, detail)
+        })
+    }
+}
+
+fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_debug(false); // its reports would quote the row
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_filter("checked_index", checked_index);
+    environment.add_function(
+        "raise_exception",
+        |_: Rendered| -> Result<Rendered, Error> {
+            Err(Error::new(
+                ErrorKind::InvalidOperation,
+                "the template refuses the row",
+            ))
+        },
+    );
+    Ok(environment)
+}
+
+/// An index as it is, unless it is a number below zero or with a fraction.
+fn checked_index(index: Rendered) -> Result<Rendered, Error> {
+    let undefined = || Error::new(ErrorKind::UndefinedError, "no such element");
+    if matches!(index.kind(), ValueKind::Undefined | ValueKind::Bool) {
+        return Err(undefined());
+    }
+    if !index.is_number() {
+        return Ok(index);
+    }
+    let number = f64::try_from(index).map_err(|_| undefined())?;
+    if number < 0.0 || number.fract() != 0.0 {
+        return Err(undefined());
+    }
+    Ok(Rendered::from(number as u64))
+}
+
+fn rendered(value: &Value<'_>) -> Rendered {
+    match value {
+        Value::Null => Rendered::UNDEFINED,
+        Value::Bool(value) => Rendered::from(*value),
+        Value::Integer(digits) => digits
+            .parse::<i64>()
+            .map_or_else(|_| Rendered::from(digits.as_ref()), Rendered::from),
+        Value::Float(digits) => digits
+            .parse::<f64>()
+            .map_or_else(|_| Rendered::from(digits.as_ref()), Rendered::from),
+        Value::Text(text) => Rendered::from(text.as_ref()),
+        Value::List(values) => values.iter().map(rendered).collect(),
+        Value::Struct(fields) => {
+            let members = fields.iter();
+            let members = members.map(|(key, value)| (key.as_ref().to_owned(), rendered(value)));
+            Rendered::from(members.collect::<BTreeMap<String, Rendered>>())
+        }
+        Value::Other => Rendered::UNDEFINED,
+    }
+}
+
+/// The template with every index `x[i]` checked: `x[(i)|checked_index]`.
+fn check_indices(source: &str) -> Result<String, String> {
+    let mut out = String::with_capacity(source.len() + 32);
+    let mut rest = source;
+    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
+        let close = if rest[at..].starts_with("{{") {
+            "}}"
+        } else {
+            "%}"
+        };
+        out.push_str(&rest[..at + 2]);
+        rest = &rest[at + 2..];
+        let length = expression(rest, Some(close), &mut out)?;
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// Copies an expression up to `close` (or to its end), its indices checked; gives its length.
+fn expression(text: &str, close: Option<&str>, out: &mut String) -> Result<usize, String> {
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        if close.is_some_and(|close| text[at..].starts_with(close)) {
+            break;
+        }
+        match character {
+            '\'' | '"' => {
+                let length = quoted_length(&text[at..]);
+                out.push_str(&text[at..at + length]);
+                at += length;
+            }
+            '[' if is_index(&text[..at]) => {
+                let length = bracketed_length(&text[at..]);
+                let inner = text[at..at + length].strip_prefix('[').unwrap_or_default();
+                let Some(inner) = inner.strip_suffix(']') else {
+                    out.push_str(&text[at..at + length]); // unclosed: the engine says so
+                    at += length;
+                    continue;
+                };
+                if is_slice(inner) {
+                    return Err(
+                        "the template of `response` cuts a slice: take one element, `x[i]`".into(),
+                    );
+                }
+                out.push_str("[(");
+                expression(inner, None, out)?;
+                out.push_str(")|checked_index]");
+                at += length;
+            }
+            other => {
+                out.push(other);
+                at += other.len_utf8();
+            }
+        }
+    }
+    Ok(at)
+}
+
+/// Whether a bracket after `before` takes an element of what stands there, and does not begin a list.
+fn is_index(before: &str) -> bool {
+    const WORDS: [&str; 8] = ["in", "if", "not", "and", "or", "else", "is", "elif"];
+    let before = before.trim_end();
+    let word = before
+        .rsplit(|character: char| !(character.is_alphanumeric() || character == '_'))
+        .next()
+        .unwrap_or_default();
+    before.ends_with([']', ')', '\'', '"']) || !word.is_empty() && !WORDS.contains(&word)
+}
+
+fn is_slice(inner: &str) -> bool {
+    let mut at = 0;
+    while let Some(character) = inner[at..].chars().next() {
+        match character {
+            '\'' | '"' => at += quoted_length(&inner[at..]),
+            '[' => at += bracketed_length(&inner[at..]),
+            ':' => return true,
+            other => at += other.len_utf8(),
+        }
+    }
+    false
+}
+
+/// The bytes of the text in quotes that begins here.
+fn quoted_length(text: &str) -> usize {
+    let mut characters = text.char_indices();
+    let quote = characters.next().map(|(_, quote)| quote);
+    let mut escaped = false;
+    for (at, character) in characters {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            other if Some(other) == quote => return at + other.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// The bytes of what stands in the brackets that begin here.
+fn bracketed_length(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(character) = text[at..].chars().next() {
+        match character {
+            '\'' | '"' => {
+                at += quoted_length(&text[at..]);
+                continue;
+            }
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            _ => {}
+        }
+        at += character.len_utf8();
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+/// The text of a response: a column's, or a template's.
+#[derive(Clone, Debug)]
+pub(crate) enum ResponseSource {
+    Column(Field),
+    Template(Box<ColumnTemplate>),
+}
+
+impl ResponseSource {
+    pub(super) fn fields(&self) -> &[Field] {
+        match self {
+            Self::Column(field) => std::slice::from_ref(field),
+            Self::Template(template) => &template.columns,
+        }
+    }
+
+    /// The response of a row; a null one, or one absent where the mapping allows it, is none.
+    pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Cow<'r, str>, Fault> {
+        match self {
+            Self::Template(template) => template.render(slots).map(Cow::Owned),
+            Self::Column(field) => match field.lenient(slots)? {
+                Some(value) => super::text(value, &field.label),
+                None => Err(Fault::new(
+                    Reason::NoResponse,
+                    format!("{} is null or absent", field.label),
+                )),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn render(source: &str, values: &[(&str, Value<'static>)]) -> Result<String, Fault> {
+        let mut keys = Vec::new();
+        let template = ColumnTemplate::compile(source, &mut keys).unwrap();
+        let find = |key: &String| values.iter().find(|(name, _)| name == key);
+        let slots: Vec<_> = keys
+            .iter()
+            .map(|key| find(key).map(|(_, value)| value.clone()))
+            .collect();
+        template.render(&slots)
+    }
+
+    fn number(digits: &'static str) -> Value<'static> {
+        Value::Integer(Cow::Borrowed(digits))
+    }
+
+    const ANSWER: &str = "{{ exp }}\n\nAnswer: {{ 'ABCD'[cop] }}";
+
+    #[test]
+    fn a_response_is_written_out_of_columns() {
+        let exp = ("exp", Value::Text(Cow::Borrowed("Because.")));
+        for (cop, letter) in [("0", "A"), ("3", "D")] {
+            let text = render(ANSWER, &[exp.clone(), ("cop", number(cop))]).unwrap();
+            assert_eq!(text, format!("Because.\n\nAnswer: {letter}"));
+        }
+        let float = Value::Float(Cow::Borrowed("2.0"));
+        assert!(
+            render(ANSWER, &[exp, ("cop", float)])
+                .unwrap()
+                .ends_with("Answer: C")
+        );
+    }
+
+    #[test]
+    fn what_says_no_answer_is_a_reject_and_never_text() {
+        let exp = ("exp", Value::Text(Cow::Borrowed("Because.")));
+        let cops = [
+            number("-1"),
+            number("4"),
+            Value::Null,
+            Value::Float(Cow::Borrowed("0.5")),
+            Value::Bool(true),
+        ];
+        for cop in cops {
+            let fault = render(ANSWER, &[exp.clone(), ("cop", cop.clone())]).unwrap_err();
+            assert_eq!(fault.reason, Reason::NoAnswer, "{cop:?}");
+        }
+        assert!(render(ANSWER, &[exp]).is_err(), "a missing column");
+        assert!(render(ANSWER, &[("exp", Value::Null), ("cop", number("1"))]).is_err());
+        assert!(render("{{ 'ABCD'[cop - 1] }}", &[("cop", number("0"))]).is_err());
+        assert!(render("{{ 'x' ~ exp }}", &[("exp", Value::Null)]).is_err());
+        assert!(render("{{ exp|upper }}", &[("exp", Value::Null)]).is_err());
+        assert!(render("{{ exp.strip() }}", &[("exp", Value::Null)]).is_err());
+        let list = Value::List(vec![Value::Null]);
+        assert!(render("{{ exp[0] }}", &[("exp", list)]).is_err());
+    }
+
+    #[test]
+    fn a_null_that_the_template_asks_about_is_its_own_affair() {
+        let source = "{% if exp %}{{ exp }} {% endif %}{{ a }}";
+        let answer = ("a", Value::Text(Cow::Borrowed("B")));
+        assert_eq!(
+            render(source, &[("exp", Value::Null), answer]).unwrap(),
+            "B"
+        );
+    }
+
+    #[test]
+    fn indices_are_checked_and_lists_are_not() {
+        for (source, checked) in [
+            ("{{ a[b] }}", "{{ a[(b)|checked_index] }}"),
+            (
+                "{{ a[b[0]] }}",
+                "{{ a[(b[(0)|checked_index])|checked_index] }}",
+            ),
+            ("{{ 'A]'[b] }}[c]", "{{ 'A]'[(b)|checked_index] }}[c]"),
+            (
+                "{% if a in [1, 2] %}x{% endif %}",
+                "{% if a in [1, 2] %}x{% endif %}",
+            ),
+            ("{{ [a, b][c] }}", "{{ [a, b][(c)|checked_index] }}"),
+        ] {
+            assert_eq!(check_indices(source).unwrap(), checked);
+        }
+        assert!(check_indices("{{ a[1:] }}").is_err());
+        for wrong in ["{{ a", "{{ a[ }}", "no column", "{{ 'x' }}", "{% if %}"] {
+            assert!(
+                ColumnTemplate::compile(wrong, &mut Vec::new()).is_err(),
+                "{wrong}"
+            );
+        }
+    }
+}
