@@ -82,19 +82,41 @@ def asked(row: dict[str, Any]) -> str:
     )
 
 
-def conversations(row: dict[str, Any]) -> Iterator[list[dict[str, str]] | None]:
-    """The messages of each trace of a row; `None` where the response is empty."""
+def refusal(row: dict[str, Any]) -> str | None:
+    """The reason why a row gives no trace: an answer to nothing."""
+    turns = row.get("messages", [])
+    blank = [one["content"] for one, two in zip(turns, turns[1:], strict=False) if two["role"] == "assistant"]
+    asked_for = blank if turns else [row["question"]]
+    return None if all(text.strip() for text in asked_for) else "empty_question"
+
+
+def join(reasoning: str, response: str) -> str | None:
+    """Reasoning and response as one text; `None` where the response begins with other reasoning."""
+    thought = reasoning.strip("\n")
+    if not thought.strip():
+        return response
+    if response.lstrip().startswith("<think>"):
+        own, _, rest = response.lstrip().removeprefix("<think>").partition("</think>")
+        if own.strip():
+            return response if own.strip() == thought.strip() else None
+        response = rest
+    return f"<think>\n{thought}\n</think>\n\n{response.lstrip(chr(10))}"
+
+
+def conversations(row: dict[str, Any]) -> Iterator[list[dict[str, str]] | str]:
+    """The messages of each trace of a row, or the reason why there is none."""
     if "messages" in row:
         answers = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
-        yield None if any(not answer.strip() for answer in answers) else row["messages"]
+        yield "empty_response" if any(not answer.strip() for answer in answers) else row["messages"]
         return
     for response in row["responses"]:
-        thought = (row.get("reasoning") or "").strip("\n")
-        text = response
-        if thought.strip() and not ("<think>" in response and "</think>" in response.split("<think>", 1)[1]):
-            text = f"<think>\n{thought}\n</think>\n\n{response.lstrip(chr(10))}"
-        turns = [{"role": "user", "content": asked(row)}, {"role": "assistant", "content": text}]
-        yield turns if response.strip() else None
+        text = join(row.get("reasoning") or "", response)
+        if not response.strip():
+            yield "empty_response"
+        elif text is None:
+            yield "two_reasonings"
+        else:
+            yield [{"role": "user", "content": asked(row)}, {"role": "assistant", "content": text}]
 
 
 @dataclass
@@ -113,13 +135,14 @@ def expect(
     seen: set[Any] = set()
     for source, file, rows in files:
         for number, row in enumerate(rows):
-            if isinstance(row, str):
-                found.rejected[source, file, number, None] = row
+            refused = row if isinstance(row, str) else refusal(row)
+            if refused is not None:
+                found.rejected[source, file, number, None] = refused
                 continue
             for sample, turns in enumerate(conversations(row)):
                 place = (source, file, number, sample)
-                if turns is None:
-                    found.rejected[place] = "empty_response"
+                if isinstance(turns, str):
+                    found.rejected[place] = turns
                     continue
                 pieces = render(turns, row.get("system") or system)
                 ids, spans = encode(tokenizer, pieces)

@@ -109,7 +109,7 @@ def test_reasoning_beside_the_content_is_not_lost(tmp_path):
     ]
     data = lines(*({"messages": [user, answer]} for answer in answers))
     recipe = prepared(tmp_path, "a.jsonl", data, "messages", max_unreadable=0.5)
-    assert reasons(recipe) == [(2, 0, "empty_response"), (3, None, "wrong_type")]
+    assert reasons(recipe) == [(2, 0, "empty_response"), (3, None, "tool_calls")]
     texts = sorted(runs.texts(tmp_path / "out"))
     assert len(texts) == 3
     for said in ("<think>\nHm.\n</think>\n\nBecause.", "<think>\nHm, hm.\n</think>\n\nBecause.", "So."):
@@ -216,17 +216,19 @@ def test_invalid_utf8_inside_the_messages_of_parquet(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["i.jsonl", "i.parquet"])
-def test_rows_with_images(tmp_path, capsys, monkeypatch, name):
-    rows = [GOOD | {"image": None}, GOOD | {"image": "scan.png"}]
+def test_rows_with_images(tmp_path, name):
+    """A row with a picture is a reject and the others pack; as asked, all pack, and none as another's copy."""
+    rows = [GOOD | {"scan": None}, GOOD | {"scan": "1.png"}, GOOD | {"scan": "2.png"}]
     write = runs.write_lines if name == "i.jsonl" else runs.write_parquet
     write(tmp_path / "data" / name, rows)
-    for skip in ("error", "skip"):
-        recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}", on_bad_file=skip))
-        parts = ("images are not supported yet", f"data/{name}", "`image`")
-        assert_refused(capsys, recipe, 3, *parts)
-        # The estimate looks at the first rows only; the scan sees them all.
-        monkeypatch.setattr("octomed.pipeline.run.refuse_full_disk", lambda *_, **__: None)
-        assert_refused(capsys, recipe, 3, *parts)
+    recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}"))
+    assert reasons(recipe) == [(1, None, "has_image"), (2, None, "has_image")]
+    assert len(runs.provenance(tmp_path / "out")) == 2
+    mapping = {"question": "question", "responses": "responses", "image_columns": []}
+    recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}", mapping))
+    summary = runs.pack(recipe, "output.path=asked")
+    assert (summary.rows_without_trace, summary.rejected) == (0, {})
+    assert len(runs.provenance(tmp_path / "asked")) == 6
 
 
 def test_nul_bytes(tmp_path):

@@ -22,28 +22,38 @@ ROWS = {
     "octomed": {"question": "Why?", "options": ["A: x", "B: y"], "answer": "A", "responses": ["one", "two"]},
     "messages": {"messages": [{"role": "system", "content": "Be brief."}, *CHAT]},
     "sharegpt": {"system": "Be brief.", "conversations": TURNS},
-    "alpaca": {"instruction": "Why?", "input": "", "output": "Because.", "system": ""},
+    "alpaca": {
+        "instruction": "Why?",
+        "input": "",
+        "output": "Because.",
+        "system": "",
+        "history": [["a", "b"]],
+    },
     "huatuo-o1": {"Question": "Why?", "Complex_CoT": "Hm.", "Response": "Because."},
     "medical-r1-distill": {
         "question": "Why?",
         "reasoning (reasoning_content)": "Hm.",
         "response (content)": "Because.",
     },
+    "prompt-completion": {"prompt": "Why?", "completion": "Because."},
+    "ms-swift": {"query": "Why?", "response": "Because.", "history": [["a", "b"]], "system": "Be brief."},
 }
 QUESTION = {"id": None, "system": None, "question": "Why?", "options": [], "answer": None}
 BECAUSE = {"reasoning": None, "response": "Because."}
 PARTS = {
     "octomed": QUESTION
     | {
-        "options": ["A: x", "B: y"],
+        "options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}],
         "answer": "A",
         "responses": [{"reasoning": None, "response": "one"}, {"reasoning": None, "response": "two"}],
     },
     "messages": {"id": None, "system": "Be brief.", "messages": CHAT},
     "sharegpt": {"id": None, "system": "Be brief.", "messages": CHAT},
-    "alpaca": QUESTION | {"responses": [BECAUSE]},
+    "alpaca": QUESTION | {"history": [("a", "b")], "responses": [BECAUSE]},
     "huatuo-o1": QUESTION | {"responses": [BECAUSE | {"reasoning": "Hm."}]},
     "medical-r1-distill": QUESTION | {"responses": [BECAUSE | {"reasoning": "Hm."}]},
+    "prompt-completion": {"id": None, "system": None, "messages": [CHAT[0] | {"learned": False}, CHAT[1]]},
+    "ms-swift": QUESTION | {"system": "Be brief.", "history": [("a", "b")], "responses": [BECAUSE]},
 }
 
 
@@ -214,11 +224,20 @@ def from_array_bytes(mapping, file):
     return from_bytes(_octomed.JsonArrayCutter(), mapping, file)
 
 
-def test_images_stop_the_run():
+def test_a_row_with_a_picture_is_a_reject_and_the_others_stay():
     mapping = _octomed.Mapping({"question": "q", "response": "r"})
-    rows = [{"q": "", "r": "", "image": None}, {"q": "", "r": "", "image": {"bytes": b"\xff", "path": None}}]
-    with pytest.raises(RecipeError, match=r"not supported yet: column `image` .* row 1 of the file"):
-        from_parquet(mapping, rows)
+    rows = [
+        {"q": "q", "r": "r", "image": None},
+        {"q": "q", "r": "r", "image": {"bytes": b"\xff", "path": None}},
+    ]
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), file)
+    found = from_batches(mapping, pyarrow.parquet.ParquetFile(file).iter_batches())
+    assert "reason" not in found[0]
+    assert (found[1]["reason"], found[1]["detail"]) == (
+        "has_image",
+        "column `image` holds or names a picture",
+    )
 
 
 TEXTS = [

@@ -61,11 +61,13 @@ def _holds_text(kind: pa.DataType) -> bool:
     return kind in _TEXTS or pa.types.is_fixed_size_binary(kind)
 
 
-_TEXTS = frozenset({
-    pa.string(),
-    pa.large_string(),
-    pa.string_view(),
-    pa.binary(),
-    pa.large_binary(),
-    pa.binary_view(),
-})
+_TEXTS = frozenset(
+    {
+        pa.string(),
+        pa.large_string(),
+        pa.string_view(),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary_view(),
+    }
+)

@@ -326,7 +326,7 @@ impl Responses {
                     let response = if *value == Value::Null {
                         "".into()
                     } else {
-                        text(value, label)?
+                        said_text(value, label)?
                     };
                     Ok(Response {
                         reasoning: None,
@@ -352,6 +352,14 @@ pub(crate) fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>
             format!("a text of {label} is null"),
         )),
         other => Err(wrong_type(label, other, "text")),
+    }
+}
+
+/// The text of a response: a number is one as well, but a truth value is said in words that are not known.
+pub(crate) fn said_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
+    match value {
+        Value::Integer(digits) | Value::Float(digits) => Ok(Cow::Borrowed(digits)),
+        other => text(other, label),
     }
 }
 

@@ -99,9 +99,9 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             TWO_PARTS,
-            br#"{"q": "1", "t": "2", "r": 3}"#,
+            br#"{"q": "1", "t": "2", "r": true}"#,
             Reason::WrongType,
-            "`r` is an integer, text is wanted",
+            "`r` is a truth value, text is wanted",
         ),
         (
             TWO_PARTS,
@@ -129,9 +129,9 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             OCTOMED,
-            br#"{"question": "q", "responses": [1]}"#,
+            br#"{"question": "q", "responses": [[1]]}"#,
             Reason::WrongType,
-            "`responses` is an integer",
+            "`responses` is a list",
         ),
         (
             OCTOMED,

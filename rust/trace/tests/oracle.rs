@@ -162,10 +162,10 @@ fn slow_question(row: &Value) -> Slow {
     };
     let mut read = Vec::new();
     for response in &responses {
-        let response = if response.is_null() {
-            String::new()
-        } else {
-            text_of(response)?
+        let response = match response {
+            Value::Null => String::new(),
+            Value::Number(_) => short(Some(response))?.unwrap_or_default(),
+            response => text_of(response)?,
         };
         read.push(Response {
             reasoning: None,
@@ -425,13 +425,17 @@ fn file(rows: &[Value], ending: &str, damage: &[(prop::sample::Index, u8)]) -> V
     file
 }
 
-/// Damage may double a key; the slow reader then takes the last, ours refuses.
+/// Damage may double a key; the slow reader then takes the last, ours refuses. And it knows no pictures, which a
+/// text at random may name.
 fn without_duplicates(found: Vec<String>, slow: Vec<String>) -> (Vec<String>, Vec<String>) {
     assert_eq!(found.len(), slow.len(), "{found:#?}\n{slow:#?}");
     found
         .into_iter()
         .zip(slow)
-        .filter(|(found, slow)| !found.ends_with("duplicate_key") && !slow.ends_with(OUT_OF_RANGE))
+        .filter(|(found, slow)| {
+            let ours_alone = ["duplicate_key", "has_image"];
+            !ours_alone.iter().any(|reason| found.ends_with(reason)) && !slow.ends_with(OUT_OF_RANGE)
+        })
         .unzip()
 }
 

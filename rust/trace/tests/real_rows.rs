@@ -378,6 +378,8 @@ fn short_values_are_read_whatever_number_they_are() {
             "{line}"
         );
     }
+    let numbers = one(OCTOMED, r#"{"question": "q", "responses": [3, 2.50]}"#);
+    assert!(numbers.contains(r#"response: "3""#) && numbers.contains(r#"response: "2.50""#));
     let line = r#"{"question": "q", "responses": ["r"], "score": NaN, "limit": -Infinity}"#;
     assert!(one(OCTOMED, line).starts_with("id: None"));
 }

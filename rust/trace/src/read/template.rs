@@ -299,7 +299,7 @@ impl ResponseSource {
         match self {
             Self::Template(template) => template.render(slots).map(Cow::Owned),
             Self::Column(field) => match field.lenient(slots)? {
-                Some(value) => super::text(value, &field.label),
+                Some(value) => super::said_text(value, &field.label),
                 None => Err(Fault::new(
                     Reason::NoResponse,
                     format!("{} is null or absent", field.label),
