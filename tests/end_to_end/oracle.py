@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def asked(row: dict[str, Any]) -> str:
 def refusal(row: dict[str, Any]) -> str | None:
     """The reason why a row gives no trace: an answer to nothing."""
     turns = row.get("messages", [])
-    blank = [one["content"] for one, two in zip(turns, turns[1:], strict=False) if two["role"] == "assistant"]
+    blank = [one["content"] for one, two in itertools.pairwise(turns) if two["role"] == "assistant"]
     asked_for = blank if turns else [row["question"]]
     return None if all(text.strip() for text in asked_for) else "empty_question"
 

@@ -217,7 +217,7 @@ def test_invalid_utf8_inside_the_messages_of_parquet(tmp_path):
 
 @pytest.mark.parametrize("name", ["i.jsonl", "i.parquet"])
 def test_rows_with_images(tmp_path, name):
-    """A row with a picture is a reject and the others pack; as asked, all pack, and none as another's copy."""
+    """A row with a picture is a reject and the others pack; as asked, all of them."""
     rows = [GOOD | {"scan": None}, GOOD | {"scan": "1.png"}, GOOD | {"scan": "2.png"}]
     write = runs.write_lines if name == "i.jsonl" else runs.write_parquet
     write(tmp_path / "data" / name, rows)
