@@ -7,6 +7,7 @@ use crate::error::TraceError;
 use crate::json::{self, Shape};
 use crate::mapping::Mapping;
 use crate::read::arrow::{is_present, value_at};
+use crate::read::csv::CsvRows;
 use crate::row::{Finding, Reason, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
@@ -26,8 +27,10 @@ pub struct Block {
 pub(crate) enum Content {
     /// Texts of rows, one behind the other.
     Json { bytes: Vec<u8>, rows: Vec<JsonRow> },
-    /// Record batches of the mapped columns, and rows that their reader could not read.
+    /// Record batches of the mapped columns.
     Arrow(Vec<Piece>),
+    /// Rows of a CSV file.
+    Csv(CsvRows),
 }
 
 /// Where the text of a row stands.
@@ -43,13 +46,10 @@ pub(crate) struct JsonRow {
 
 /// Rows that follow one another.
 #[derive(Debug)]
-pub(crate) enum Piece {
-    Rows {
-        batch: RecordBatch,
-        position: u64,
-        ordinal: u64,
-    },
-    Refused(Refusal),
+pub(crate) struct Piece {
+    pub(crate) batch: RecordBatch,
+    pub(crate) position: u64,
+    pub(crate) ordinal: u64,
 }
 
 impl Block {
@@ -58,7 +58,7 @@ impl Block {
         self.rows
     }
 
-    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow.
+    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow and CSV.
     pub fn source_bytes(&self) -> u64 {
         self.source_bytes
     }
@@ -93,14 +93,21 @@ impl Block {
                 }
                 Ok(())
             }
-            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| match piece {
-                Piece::Refused(refusal) => found(Finding::Refused(refusal.clone())),
-                Piece::Rows {
-                    batch,
-                    position,
-                    ordinal,
-                } => self.for_each_of_batch(mapping, batch, (*position, *ordinal), &mut found),
+            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| {
+                let place = (piece.position, piece.ordinal);
+                self.for_each_of_batch(mapping, &piece.batch, place, &mut found)
             }),
+            Content::Csv(rows) => {
+                let columns = rows.columns(mapping);
+                let mut slots = Vec::new();
+                for row in rows.rows() {
+                    clear(&mut slots, mapping);
+                    let filled = rows.fill(mapping, &columns, row, &mut slots);
+                    let place = (row.number, row.number);
+                    found(self.finding(mapping, place, filled, &mut slots)?)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -217,18 +224,5 @@ fn in_column(fault: Fault, key: &str) -> Fault {
     match fault {
         Fault::Row(reason, detail) => Fault::Row(reason, format!("{detail} in `{key}`")),
         fatal @ Fault::Fatal(_) => fatal,
-    }
-}
-
-impl Refusal {
-    /// A CSV row with the wrong number of fields.
-    pub(crate) fn of_csv_row(position: u64, ordinal: u64, expected: u32, actual: u32) -> Self {
-        let detail = format!("the row has {actual} fields, the header {expected}");
-        Self {
-            position,
-            ordinal,
-            reason: Reason::WrongColumnCount,
-            detail,
-        }
     }
 }

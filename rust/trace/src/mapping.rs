@@ -58,7 +58,8 @@ impl Mapping {
             .collect()
     }
 
-    /// Checks that a file with columns `names` has what the mapping needs.
+    /// Checks that a file with columns `names` has what the mapping needs. Columns that it does not read may
+    /// have one name, or none.
     ///
     /// # Errors
     /// [`TraceError::DuplicateColumns`], [`TraceError::MissingColumn`].
@@ -67,7 +68,7 @@ impl Mapping {
         sorted.sort_unstable();
         let mut columns: Vec<String> = sorted
             .windows(2)
-            .filter(|pair| pair[0] == pair[1])
+            .filter(|pair| pair[0] == pair[1] && self.keys.iter().any(|key| key == pair[0]))
             .map(|pair| pair[0].to_owned())
             .collect();
         columns.dedup();

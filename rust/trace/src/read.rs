@@ -2,6 +2,7 @@
 
 pub(crate) mod arrow;
 mod conversation;
+pub(crate) mod csv;
 mod field;
 mod options;
 

@@ -88,6 +88,8 @@ pub enum Reason {
     WrongType,
     /// The row is longer than the largest row allowed.
     RowTooLarge,
+    /// A CSV line on which no row begins that could be read.
+    InvalidCsv,
     /// A CSV row with more or fewer fields than the header.
     WrongColumnCount,
     /// A conversation in which the assistant never speaks.
@@ -98,7 +100,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -107,6 +109,7 @@ impl Reason {
         Self::NullField,
         Self::WrongType,
         Self::RowTooLarge,
+        Self::InvalidCsv,
         Self::WrongColumnCount,
         Self::NoAssistantTurn,
         Self::NoResponse,
@@ -128,6 +131,7 @@ impl Reason {
             Self::NullField => "null_field",
             Self::WrongType => "wrong_type",
             Self::RowTooLarge => "row_too_large",
+            Self::InvalidCsv => "invalid_csv",
             Self::WrongColumnCount => "wrong_column_count",
             Self::NoAssistantTurn => "no_assistant_turn",
             Self::NoResponse => "no_response",
