@@ -58,8 +58,8 @@ impl Mapping {
             .collect()
     }
 
-    /// Checks that a file with columns `names` has what the mapping needs. Columns that it does not read may
-    /// have one name, or none.
+    /// Checks that a file with columns `names` has what the mapping needs. Several columns may be without a
+    /// name, as an index or a delimiter at the end of each line makes them.
     ///
     /// # Errors
     /// [`TraceError::DuplicateColumns`], [`TraceError::MissingColumn`].
@@ -68,7 +68,7 @@ impl Mapping {
         sorted.sort_unstable();
         let mut columns: Vec<String> = sorted
             .windows(2)
-            .filter(|pair| pair[0] == pair[1] && self.keys.iter().any(|key| key == pair[0]))
+            .filter(|pair| pair[0] == pair[1] && !self.may_repeat(pair[0]))
             .map(|pair| pair[0].to_owned())
             .collect();
         columns.dedup();
@@ -87,6 +87,11 @@ impl Mapping {
             present: names.iter().map(|name| name.as_ref().to_owned()).collect(),
             column,
         })
+    }
+
+    /// Whether several columns of this name matter nothing.
+    fn may_repeat(&self, name: &str) -> bool {
+        name.trim().is_empty() && !self.keys.iter().any(|key| key == name)
     }
 
     /// All mapped fields.

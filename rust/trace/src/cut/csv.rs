@@ -106,7 +106,8 @@ impl CsvCutter {
         while let Some(event) = self.records.next(is_last) {
             match event {
                 Event::Record(record) => {
-                    self.source_bytes += hold(&mut self.held, self.row, &record, &self.dialect, &mapped);
+                    self.source_bytes +=
+                        hold(&mut self.held, self.row, &record, &self.dialect, &mapped);
                 }
                 Event::Broken(broken) => {
                     let (reason, detail) = broken.explain(self.max_row_bytes);

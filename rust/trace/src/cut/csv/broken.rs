@@ -28,8 +28,9 @@ impl Broken {
                 "the quote that opens on line {line}{column}, does not close within {max_bytes} bytes"
             ),
             Fault::TooLong(_) => {
-                let detail =
-                    format!("the record that begins on line {line} has more than {max_bytes} bytes");
+                let detail = format!(
+                    "the record that begins on line {line} has more than {max_bytes} bytes"
+                );
                 return (Reason::RowTooLarge, detail);
             }
             Fault::Unclosed => {

@@ -47,7 +47,12 @@ impl CsvDialect {
         let found = DELIMITERS
             .into_iter()
             .filter(|delimiter| occurs(delimiter) > 0)
-            .max_by_key(|delimiter| (name.split(*delimiter).any(|part| part == column), occurs(delimiter)));
+            .max_by_key(|delimiter| {
+                (
+                    name.split(*delimiter).any(|part| part == column),
+                    occurs(delimiter),
+                )
+            });
         Err(match found {
             Some(delimiter) => TraceError::CsvDelimiter {
                 column: column.clone(),

@@ -6,11 +6,7 @@ use super::dialect::CsvDialect;
 use super::scan::Ends;
 
 /// The length of the first line, its end counted; a line end that is escaped ends none.
-pub(super) fn line_length(
-    bytes: &[u8],
-    dialect: &CsvDialect,
-    ends: Option<Ends>,
-) -> Option<usize> {
+pub(super) fn line_length(bytes: &[u8], dialect: &CsvDialect, ends: Option<Ends>) -> Option<usize> {
     let end = ends?.byte();
     let Some(escape) = dialect.escape else {
         return memchr(end, bytes).map(|at| at + 1);
@@ -91,7 +87,10 @@ impl Skip {
     /// What a byte at `at` comes to that ends lines elsewhere, and may stand before the end of this one.
     fn behind_stray(&self, bytes: &[u8], at: usize, is_last: bool) -> Option<(usize, Skipped)> {
         let other = self.ends.other();
-        let run = bytes[at..].iter().take_while(|byte| **byte == other).count();
+        let run = bytes[at..]
+            .iter()
+            .take_while(|byte| **byte == other)
+            .count();
         match bytes.get(at + run) {
             Some(byte) if *byte == self.ends.byte() => Some((at + run + 1, Skipped::Line)),
             Some(_) => Some((at + run, Skipped::StrayEnd)),

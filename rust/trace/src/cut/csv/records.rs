@@ -284,8 +284,8 @@ impl Records {
     fn consume(&mut self, taken: usize) {
         self.lines += count(self.ends, &self.bytes[self.start..self.start + taken]);
         self.start += taken;
-        self.behind_return = self.ends == Some(Ends::Return)
-            && self.bytes[..self.start].last() == Some(&b'\r');
+        self.behind_return =
+            self.ends == Some(Ends::Return) && self.bytes[..self.start].last() == Some(&b'\r');
     }
 
     /// Sees how the lines of the file end, from its first line end.

@@ -164,12 +164,7 @@ impl Scan {
         self.special(byte, dialect, ends)
     }
 
-    fn bare(
-        &mut self,
-        bytes: &[u8],
-        dialect: &CsvDialect,
-        ends: Option<Ends>,
-    ) -> Option<Outcome> {
+    fn bare(&mut self, bytes: &[u8], dialect: &CsvDialect, ends: Option<Ends>) -> Option<Outcome> {
         self.state = State::Bare;
         let rest = &bytes[self.at..];
         let found = match dialect.escape {
