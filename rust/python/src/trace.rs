@@ -205,7 +205,7 @@ pub struct CsvDialect(RustCsvDialect);
 impl CsvDialect {
     /// Characters of ASCII, all different and none of them a line end.
     #[new]
-    #[pyo3(signature = (delimiter = ',', quote = Some('"'), escape = None))]
+    #[pyo3(signature = (delimiter, quote, escape))]
     fn new(delimiter: char, quote: Option<char>, escape: Option<char>) -> PyResult<Self> {
         let dialect = RustCsvDialect::new(delimiter, quote, escape).map_err(refuse)?;
         Ok(Self(dialect))
