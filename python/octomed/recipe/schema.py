@@ -107,8 +107,6 @@ class Source(Part):
     """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
     format: Format
     """Name of a row format, or a mapping of columns."""
-    csv: Csv | None = None
-    """How the source's CSV files are written, where they are not as usual."""
     group: Name | None = None
     """Group that the mix counts the source in; changing it scans nothing."""
     teacher: str | None = None
@@ -117,6 +115,8 @@ class Source(Part):
     """What becomes of a file that cannot be read at all."""
     max_unreadable: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     """Share of unreadable rows that is tolerated, and at least one row."""
+    csv: Csv | None = None
+    """How the source's CSV files are written, where they are not as usual."""
 
     @property
     def mapping(self) -> dict[str, Any]:
