@@ -7,16 +7,12 @@ from typing import Any, final
 
 @final
 class ArrowCutter:
-    """Cuts record batches of Parquet row groups or of a CSV file."""
+    """Cuts record batches of Parquet row groups."""
     def __init__(self, mapping: Any, first_row: Any = 0, target: Any = ...) -> None: ...
     def feed(self, batch: Any) -> Any:
         """Take the next `pyarrow.RecordBatch`; returns the blocks that it completes."""
     def finish(self) -> Any:
         """End the task; returns the last block, if there is one."""
-    def refuse(self, row: Any, expected: Any, actual: Any) -> Any:
-        """Record a CSV row that its reader left out: its 0-based number among the file's rows, the fields
-        expected and found. Rows come in order, and before the batch that holds the row behind them.
-        """
     @property
     def rows(self) -> Any:
         """Rows of the task so far, blank lines counted."""
@@ -71,14 +67,34 @@ class ChatTemplate:
         """
 
 @final
-class CsvQuotes:
-    """Follows the quotes of a CSV file, to find one that never closes."""
-    def __init__(self, delimiter: Any) -> None: ...
+class CsvCutter:
+    """Cuts a CSV file."""
+    def __init__(self, mapping: Any, dialect: Any, target: Any = ...) -> None: ...
     def feed(self, chunk: Any) -> Any:
-        """Take the next bytes of the file."""
+        """Take the next bytes of the file; returns the blocks that they complete. Raises `DataError` when the
+        header is not what the mapping needs.
+        """
+    def finish(self) -> Any:
+        """End the file; returns the last blocks."""
     @property
-    def open_since(self) -> Any:
-        """The line, from 1, on which a quote opened that nothing has closed; `None` where all are closed."""
+    def rows(self) -> Any:
+        """Rows of the file so far, refused ones counted and blank lines not."""
+
+@final
+class CsvDialect:
+    """What separates the fields of a CSV file, what may surround one, and what takes a character's meaning away."""
+    def __init__(self, delimiter: Any, quote: Any, escape: Any) -> None: ...
+    def check_columns(self, mapping: Any, names: Any) -> Any:
+        """Check that a file with columns `names` has what a mapping needs.
+
+        Raises `DataError` when a mapped column is missing or there twice.
+        """
+    def names(self, head: Any, *, is_last: Any) -> Any:
+        """The names in the header of a file that begins with the bytes `head`; `None` where it does not end in them.
+
+        Raises `DataError` when the header cannot be read. There are no names where `is_last` says that no
+        bytes follow, and all lines are blank.
+        """
 
 INDEX_ROW_BYTES: int
 

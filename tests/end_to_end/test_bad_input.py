@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import re
 import resource
 import subprocess
 
@@ -81,20 +82,110 @@ def test_when_nothing_is_left_the_error_says_of_what_it_fell_out(tmp_path, capsy
     assert_refused(capsys, recipe, 3, f"no trace is left to pack: 4 rows read, {fates}\n")
 
 
-def test_a_csv_quote_that_never_closes(tmp_path, capsys):
-    """A reader takes all that follows for one value, which would be trained on."""
+FLAT = {"question": "q", "response": "r"}
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_a_csv_quote_that_never_closes(tmp_path, name):
+    """A reader would take all that follows for one value, to be trained on: its line alone is lost."""
     rows = [f"Q {number},A {number}" for number in range(1_000)]
     rows[3] = 'Q 3,"A 3'
     data = "\n".join(["q,r", *rows]).encode()
-    mapping = {"question": "q", "response": "r"}
-    recipe = prepared(tmp_path, "a.csv", data, mapping)
-    assert_refused(
-        capsys, recipe, 3, "data/a.csv` (source `only`)", "the quote that opens on line 5 never closes"
-    )
-    (tmp_path / "data/a.csv").write_bytes(gzip.compress(data))
-    (tmp_path / "data/a.csv").rename(tmp_path / "data/a.csv.gz")
-    runs.write_recipe(tmp_path, runs.one_source("data/a.csv.gz", mapping))
-    assert_refused(capsys, recipe, 3, "the quote that opens on line 5 never closes")
+    recipe = prepared(tmp_path, name, gzip.compress(data) if name.endswith("gz") else data, FLAT)
+    assert reasons(recipe) == [(3, None, "invalid_csv")]
+    detail = "the quote that opens on line 5, column 2, never closes"
+    assert runs.rejects(tmp_path / "out")[0]["detail"] == detail
+    assert len(runs.provenance(tmp_path / "out")) == 999
+
+
+def test_too_many_malformed_csv_lines(tmp_path, capsys):
+    data = b'q,r\n"a"b,c\n"a"b,c\nd,e\n'
+    recipe = prepared(tmp_path, "a.csv", data, FLAT)
+    parts = ("2 of 3 rows cannot be read", "invalid_csv (line 2, column 1: text behind the closing quote)")
+    assert_refused(capsys, recipe, 3, *parts)
+
+
+def test_malformed_csv_is_refused_and_not_mended(tmp_path):
+    """Quotes inside a field are text; text behind a closing quote loses its line, and no other."""
+    rows = [
+        'x\t"Murmur" is a sound',
+        'odd\t"begins here',
+        "l1\ta1",
+        'l2\tends" here',
+        'height\t5\'10" or "so"',
+        'say\t"say \\"b\\""',
+        'whole\t"two\nlines, ""quoted"""',
+        "return\tone\rtwo",
+    ]
+    data = "\n".join(["q\tr", *rows, ""]).encode()
+    recipe = prepared(tmp_path, "a.tsv", data, FLAT, max_unreadable=0.9)
+    assert reasons(recipe) == [(row, None, "invalid_csv") for row in (0, 1, 5, 7)]
+    details = [row["detail"] for row in runs.rejects(tmp_path / "out")]
+    places = [re.search(r"line (\d+), column (\d+)", detail) for detail in details]
+    assert [place and place.groups() for place in places] == [("2", "2"), ("3", "2"), ("7", "2"), ("10", "2")]
+    assert "Murmur" not in "".join(details)
+    texts = "".join(runs.texts(tmp_path / "out"))
+    for said in ("a1<", 'ends" here<', '5\'10" or "so"<', 'two\nlines, "quoted"<'):
+        assert f"assistant\n{said}" in texts, texts
+    # In the dialect that the line is written in it is whole.
+    runs.pack(recipe, r'sources.only.csv={escape: "\\"}', "output.path=escaped")
+    assert [row["row"] for row in runs.rejects(tmp_path / "escaped")] == [0, 1, 7]
+    assert 'assistant\nsay "b"<' in "".join(runs.texts(tmp_path / "escaped"))
+
+
+def test_a_csv_dialect_of_the_source(tmp_path, capsys):
+    """A semicolon and a single quote, a header in quotes, and several columns without a name."""
+    data = b"""'q';r;;\n'a;''b''';"c, d";;1\n"""
+    recipe = prepared(tmp_path, "a.csv", data, FLAT)
+    assert_refused(capsys, recipe, 3, "the file has no column `q`", '`csv: {delimiter: ";"}`')
+    runs.write_recipe(tmp_path, runs.one_source("data/a.csv", FLAT, csv={"delimiter": ";", "quote": "'"}))
+    assert reasons(recipe) == []
+    (text,) = runs.texts(tmp_path / "out")
+    assert 'assistant\n"c, d"<' in text
+    assert "a;'b'<" in text
+    # The dialect decides what a scan makes of the file, so that another one scans it again.
+    keys = {"delimiter": ";", "quote": None}
+    runs.write_recipe(tmp_path, runs.one_source("data/a.csv", {"question": "'q'", "response": "r"}, csv=keys))
+    (tmp_path / "data/a.csv").write_bytes(data + b"e;f;g;h\n")
+    runs.pack(recipe, "output.path=bare")
+    assert [(row["row"], row["reason"]) for row in runs.rejects(tmp_path / "bare")] == [
+        (0, "wrong_column_count")
+    ]
+    runs.write_recipe(tmp_path, runs.one_source("data/a.csv", {"question": "'q'", "response": "r"}))
+    assert_refused(capsys, recipe, 3, "the file has no column `'q'`", options=["--set", "output.path=other"])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_of_csv(tmp_path, end, mark):
+    data = mark + end.join(["q,r", "a,b", "", 'c,"d\ne"', "f,g"])
+    recipe = prepared(tmp_path, "a.csv", data.encode(), FLAT)
+    assert reasons(recipe) == []
+    assert sorted(row["row"] for row in runs.provenance(tmp_path / "out")) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'"q,r\na,b\n', "the quote that opens on line 1, column 1, never closes"),
+        (b'"q";"r"\n"a";"b"\n', '`csv: {delimiter: ";"}`'),
+        (b"q\xff,r\na,b\n", "it is not UTF-8"),
+    ],
+)
+def test_a_csv_header_that_cannot_be_read(tmp_path, capsys, data, said):
+    recipe = prepared(tmp_path, "a.csv", data, FLAT)
+    assert_refused(capsys, recipe, 3, "data/a.csv` (source `only`): the header cannot be read", said)
+    runs.write_lines(tmp_path / "data/b.jsonl", [{"q": "a", "r": "b"}])
+    both = "sources.only.path=[data/a.csv, data/b.jsonl]"
+    summary = runs.pack(recipe, both, "sources.only.on_bad_file=skip")
+    assert (summary.train, len(summary.files_skipped)) == (1, 1)
+
+
+def test_a_csv_file_of_blank_lines_has_no_rows(tmp_path):
+    recipe = prepared(tmp_path, "a.csv", b"\xef\xbb\xbf\n\r\n\n", FLAT)
+    runs.write_lines(tmp_path / "data/b.jsonl", [{"q": "a", "r": "b"}])
+    summary = runs.pack(recipe, "sources.only.path=[data/a.csv, data/b.jsonl]")
+    assert (summary.rows, summary.train) == (1, 1)
 
 
 def test_reasoning_beside_the_content_is_not_lost(tmp_path):

@@ -229,3 +229,27 @@ def test_globs_match_what_the_standard_library_matches(tmp_path_factory, pattern
     found = expand_entry(f"{root}/{joined}", lambda _: True)
     if not (root / joined).is_dir():
         assert {Path(match.path) for match in found} == expected
+
+
+def test_csv_files_have_the_dialect_of_their_source(tmp_path):
+    for name in ("a.csv", "b.tsv.gz", "c.jsonl"):
+        make(tmp_path, f"t/{name}")
+    values = recipes.values()
+    values["sources"][0]["path"] = "t"
+    dialects = []
+    for csv in (None, {}, {"delimiter": ";", "quote": None, "escape": "\\"}):
+        values["sources"][0]["csv"] = csv
+        files = resolve_inputs(load_recipe(recipes.write(tmp_path, values), check_files=False))
+        dialects.append([file.dialect for file in files if file.source == "medqa"])
+    usual = [(",", '"', None), ("\t", '"', None), None]
+    assert dialects == [usual, usual, [(";", None, "\\"), (";", None, "\\"), None]]
+
+
+def test_a_dialect_without_a_csv_file_is_a_problem(tmp_path):
+    make(tmp_path, "t/c.jsonl")
+    values = recipes.values()
+    values["sources"][0] |= {"path": "t", "csv": {"delimiter": ";"}}
+    with pytest.raises(
+        RecipeProblems, match="source `medqa` says how its CSV files are written, and has none"
+    ):
+        resolve_inputs(load_recipe(recipes.write(tmp_path, values), check_files=False))

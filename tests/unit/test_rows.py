@@ -89,21 +89,12 @@ def from_csv(mapping, rows):
     columns = {key: [cell(row[key]) for row in rows] for key in rows[0]}
     file = io.BytesIO()
     pyarrow.csv.write_csv(pa.table(columns), file)
-    types = dict.fromkeys(columns, pa.binary())
-    return from_batches(mapping, read_csv(file.getvalue(), types, lambda _: "error"))
+    cutter = _octomed.CsvCutter(mapping, _octomed.CsvDialect(",", '"', None), 100)
+    return from_bytes(cutter, mapping, file.getvalue())
 
 
 def cell(value):
     return value if isinstance(value, str) or value is None else json.dumps(value)
-
-
-def read_csv(file, types, handler):
-    return pyarrow.csv.open_csv(
-        io.BytesIO(file),
-        pyarrow.csv.ReadOptions(use_threads=False),
-        pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=handler),
-        pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
-    )
 
 
 def test_every_preset_has_a_row_here():
@@ -142,49 +133,6 @@ def test_any_rows_are_the_same_from_every_format(rows):
     assert from_array(mapping, rows) == wanted
     assert from_parquet(mapping, rows) == wanted
     assert from_csv(mapping, rows) == wanted
-
-
-@settings(max_examples=400, deadline=None)
-@given(text=st.text(alphabet='",;x\n\r', max_size=30), piece=st.integers(1, 7))
-def test_open_quotes_are_those_of_the_csv_reader(text, piece):
-    """A mark on a line of its own behind the text is a value of its own unless a quote is open."""
-    data = text.encode()
-    quotes = _octomed.CsvQuotes(ord(";"))
-    for start in range(0, len(data), piece):
-        quotes.feed(data[start : start + piece])
-    file = io.BytesIO(b"name\n" + data + b"\nMARK\n")
-    table = pyarrow.csv.read_csv(
-        file,
-        pyarrow.csv.ReadOptions(use_threads=False),
-        pyarrow.csv.ParseOptions(
-            delimiter=";", newlines_in_values=True, invalid_row_handler=lambda _: "skip"
-        ),
-        pyarrow.csv.ConvertOptions(column_types={"name": pa.binary()}),
-    )
-    values = table["name"].to_pylist()
-    assert (bool(values) and values[-1] == b"MARK") == (quotes.open_since is None)
-
-
-def test_rows_left_out_by_the_csv_reader_have_the_number_that_it_says():
-    """The row numbers of pyarrow: the header is 1, skipped rows count, blank lines do not."""
-    mapping = _octomed.Mapping({"question": "q", "response": "r"})
-    cutter = _octomed.ArrowCutter(mapping, 0, 100)
-
-    def note(row):
-        cutter.refuse(row.number - 2, row.expected_columns, row.actual_columns)
-        return "skip"
-
-    file = b'q,r\na,b\n\n"a\nb",c\n1,2,3\na,b\nx\na,b\n1,2,3\n'
-    batches = read_csv(file, {"q": pa.binary(), "r": pa.binary()}, note)
-    blocks = [block for batch in batches for block in cutter.feed(batch)] + cutter.finish()
-    rows = [row for block in blocks for row in _octomed.preview(block, mapping, 100)]
-    assert [row["ordinal"] for row in rows] == list(range(7))
-    refused = {row["ordinal"]: row["detail"] for row in rows if "reason" in row}
-    assert refused == {
-        2: "the row has 3 fields, the header 2",
-        4: "the row has 1 fields, the header 2",
-        6: "the row has 3 fields, the header 2",
-    }
 
 
 def test_a_block_tells_its_measure_and_its_rows_can_be_skipped():

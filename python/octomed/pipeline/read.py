@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow import csv
 
 from octomed import _octomed
-from octomed.errors import DataError
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
@@ -26,8 +24,7 @@ BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
-_CSV_BLOCK_BYTES = 64 * 2**20
-"""A CSV row is at most this long: pyarrow reads no row across two of its blocks."""
+_HEAD_BYTES = 2**16
 
 
 def blocks_of(
@@ -135,72 +132,34 @@ def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or o
 
 
 def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
-    """Read every column as bytes: types are not guessed, and UTF-8 is checked row by row in Rust."""
-    cutter = _octomed.ArrowCutter(mapping, 0, target)
-    names = _csv_names(task.file)
-    columns = columns_to_read(mapping, names, task.file)
-
-    def note(row: csv.InvalidRow) -> str:
-        # The header is row 1; the number counts rows skipped before.
-        cutter.refuse(row.number - 2, row.expected_columns, row.actual_columns)
-        return "skip"
-
-    parse = csv.ParseOptions(
-        delimiter=_delimiter(task.file),
-        newlines_in_values=True,
-        invalid_row_handler=note,
-        ignore_empty_lines=True,
-    )
-    convert = csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.binary()),
-        include_columns=columns,
-        strings_can_be_null=True,
-        null_values=[""],
-    )
-    read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
-    quotes = _octomed.CsvQuotes(ord(_delimiter(task.file)))
-    with (
-        _open(task.file) as stream,
-        csv.open_csv(_Watched(stream, quotes.feed), read, parse, convert) as reader,
-    ):
-        for batch in reader:
-            yield from cutter.feed(batch)
-    if quotes.open_since is not None:
-        raise DataError(
-            f"the quote that opens on line {quotes.open_since:,} never closes: all behind it is one value",
-            "close or double it; a file that was cut off has to be copied again",
-        )
+    cutter = _octomed.CsvCutter(mapping, csv_dialect(task.file), target)
+    with _open(task.file) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield from cutter.feed(chunk)
     yield from cutter.finish()
     return cutter.rows
 
 
-class _Watched:
-    """A stream whose bytes somebody else sees as they are read."""
-
-    def __init__(self, stream: Any, see: Callable[[bytes], object]) -> None:  # noqa: ANN401 as `_open` has it
-        self._stream, self._see = stream, see
-
-    @property
-    def closed(self) -> bool:
-        return bool(self._stream.closed)
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def read(self, size: int) -> bytes:
-        chunk: bytes = self._stream.read(size)
-        self._see(chunk)
-        return chunk
+def csv_dialect(file: InputFile) -> _octomed.CsvDialect:
+    """Return the characters that divide a CSV file."""
+    delimiter, quote, escape = file.dialect or (",", '"', None)
+    return _octomed.CsvDialect(delimiter, quote, escape)
 
 
-def _csv_names(file: InputFile) -> list[str]:
-    parse = csv.ParseOptions(
-        delimiter=_delimiter(file), newlines_in_values=True, invalid_row_handler=lambda _: "skip"
-    )
-    read = csv.ReadOptions(use_threads=False, block_size=_CSV_BLOCK_BYTES)
-    with _open(file) as stream, csv.open_csv(stream, read, parse) as reader:
-        return list(reader.schema.names)
+def csv_names(file: InputFile) -> list[str]:
+    """Read the names in the header of a CSV file; there are none in one without a line that is not blank.
 
-
-def _delimiter(file: InputFile) -> str:
-    return "\t" if file.kind == "tsv" else ","
+    Raises
+    ------
+    DataError
+        When the header cannot be read.
+    """
+    dialect = csv_dialect(file)
+    head = b""
+    with naming(file), _open(file) as stream:
+        while True:
+            chunk = stream.read(max(_HEAD_BYTES, len(head)))
+            head += chunk
+            names = dialect.names(head, is_last=not chunk)
+            if names is not None:
+                return names

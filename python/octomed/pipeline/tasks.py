@@ -84,6 +84,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
 
     def task(span: _Span) -> Task:
         identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
+        identity += file.dialect or ()
         return Task(
             file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
         )
@@ -138,15 +139,16 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
 
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
-    from octomed.pipeline.read import _csv_names  # noqa: PLC0415 the readers need this module
+    from octomed.pipeline.read import csv_dialect, csv_names  # noqa: PLC0415 the readers need this module
 
+    names = csv_names(file)
     with naming(file):
-        names = _csv_names(file)
-    columns_to_read(mapping, names, file)
+        if names:
+            csv_dialect(file).check_columns(mapping, names)
 
 
 def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> list[str]:
-    """Columns of a Parquet or CSV file that a scan needs.
+    """Columns of a Parquet file that a scan needs.
 
     Raises
     ------

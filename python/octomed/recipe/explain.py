@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed.recipe.formats import AnyOf, Messages
 from octomed.recipe.formats import Mapping as RowMapping
 from octomed.recipe.problems import Problem, suggest
-from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work
+from octomed.recipe.schema import Csv, Curate, Duplicates, Output, Pack, Recipe, Source, Work
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -23,6 +23,7 @@ Models = Mapping["tuple[str, ...]", "type[BaseModel]"]
 _MODELS: Models = {
     (): Recipe,
     ("sources",): Source,
+    ("sources", "csv"): Csv,
     ("sources", "format"): RowMapping,
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,

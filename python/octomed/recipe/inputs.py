@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
@@ -12,10 +12,12 @@ import pyarrow as pa
 from octomed.errors import StorageError
 from octomed.recipe.glob import Unreadable, expand_entry, first_of
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.schema import Csv
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
     from octomed.recipe.schema import Recipe
+    from octomed.recipe.values import Dialect
 
 Kind = Literal["parquet", "jsonl", "json", "csv", "tsv"]
 Compressed = Literal["gzip", "zstd"]
@@ -56,6 +58,8 @@ class InputFile:
         `parquet`, `jsonl`, `json` (one array), `csv` or `tsv`.
     compression : str or None
         `gzip`, `zstd`, or None.
+    dialect : Dialect or None
+        The characters that divide a CSV file.
     """
 
     source: str
@@ -66,6 +70,7 @@ class InputFile:
     mtime_ns: int
     kind: Kind
     compression: Compressed | None
+    dialect: Dialect | None = None
 
 
 def resolve_inputs(recipe: Recipe) -> list[InputFile]:
@@ -90,9 +95,31 @@ def resolve_inputs(recipe: Recipe) -> list[InputFile]:
                 _twice(place, file, found[file.relative]) for file in entry_files if file.relative in found
             ]
             found.update({file.relative: file for file in entry_files})
-        files += sorted(found.values(), key=lambda file: os.fsencode(file.relative))
+        files += sorted(_divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative))
     if problems:
         raise RecipeProblems(problems)
+    return files
+
+
+def _divided(
+    recipe: Recipe, index: int, found: dict[str, InputFile], problems: list[Problem]
+) -> list[InputFile]:
+    """Return the files of a source, with the dialect of those that are CSV."""
+    source = recipe.sources[index]
+    dialects = source.csv or Csv()
+    files = [
+        replace(file, dialect=dialects.dialect(file.kind)) if file.kind in {"csv", "tsv"} else file
+        for file in found.values()
+    ]
+    if source.csv is not None and files and not any(file.dialect for file in files):
+        place = recipe.written_at("sources", index, "csv")
+        problems.append(
+            Problem(
+                place,
+                f"source `{source.name}` says how its CSV files are written, and has none",
+                "leave `csv` out; it is for files that end in `.csv` or `.tsv`",
+            )
+        )
     return files
 
 

@@ -9,7 +9,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, mapping_of
-from octomed.recipe.values import Compression, HashName, Name, NotBuilt, ShardSize, fault, not_built
+from octomed.recipe.values import (
+    Character,
+    Compression,
+    Dialect,
+    HashName,
+    Name,
+    NotBuilt,
+    ShardSize,
+    fault,
+    not_built,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +73,31 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
+class Csv(Part):
+    """How the CSV files of a source are written."""
+
+    delimiter: Character | None = None
+    """Character between fields; a comma in `.csv` files and a tab in `.tsv` files if left out."""
+    quote: Character | None = '"'
+    """Character around a field, two of which are one inside; null if none has a meaning."""
+    escape: Character | None = None
+    """Character behind which any other is text, inside quotes and outside of them; null if none is."""
+
+    @model_validator(mode="after")
+    def _different(self) -> Csv:
+        delimiters = [self.delimiter] if self.delimiter else [",", "\t"]
+        given = [one for one in (*delimiters, self.quote, self.escape) if one is not None]
+        if len(set(given)) != len(given):
+            raise fault(
+                "delimiter, quote and escape must differ", "the delimiter is a comma or tab if left out"
+            )
+        return self
+
+    def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
+        """Return the characters of a file of this kind."""
+        return Dialect(self.delimiter or {"csv": ",", "tsv": "\t"}[kind], self.quote, self.escape)
+
+
 class Source(Part):
     """A named dataset."""
 
@@ -80,6 +115,8 @@ class Source(Part):
     """What becomes of a file that cannot be read at all."""
     max_unreadable: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
     """Share of unreadable rows that is tolerated, and at least one row."""
+    csv: Csv | None = None
+    """How the source's CSV files are written, where they are not as usual."""
 
     @property
     def mapping(self) -> dict[str, Any]:

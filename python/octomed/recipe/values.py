@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -102,6 +102,21 @@ def _hash_name(value: Any) -> str:  # noqa: ANN401 what YAML gave
     return value
 
 
+class Dialect(NamedTuple):
+    """Characters that divide a CSV file: between fields, around one, and before a character that is text."""
+
+    delimiter: str
+    quote: str | None
+    escape: str | None
+
+
+def _character(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n":
+        hint = 'put it in quotes: `";"`, or `"\\t"` for a tab, double quotes around it'
+        raise fault("it must be one character of ASCII, and no line end", hint)
+    return value
+
+
 def _name(value: Any) -> str:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str):
         raise fault(f"a name must be text, not `{value}`", "put it in quotes")
@@ -115,6 +130,11 @@ def _name(value: Any) -> str:  # noqa: ANN401 what YAML gave
 
 Name = Annotated[
     str, BeforeValidator(_name), WithJsonSchema({"type": "string", "pattern": r"^\w[\w.-]{0,99}$"})
+]
+Character = Annotated[
+    str,
+    BeforeValidator(_character),
+    WithJsonSchema({"type": "string", "pattern": r"^[\x00-\x09\x0b\x0c\x0e-\x7f]$"}),
 ]
 ShardSize = Annotated[
     int,

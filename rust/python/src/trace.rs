@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_trace::{
-    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, CsvQuotes as RustCsvQuotes,
-    DEFAULT_TARGET, Finding, JsonArrayCutter as RustJsonArrayCutter,
+    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, CsvCutter as RustCsvCutter,
+    CsvDialect as RustCsvDialect, DEFAULT_TARGET, Finding, JsonArrayCutter as RustJsonArrayCutter,
     JsonLinesCutter as RustJsonLinesCutter, Mapping as RustMapping, Numbering, Refusal, Row,
     TraceError, Turn,
 };
@@ -178,7 +178,7 @@ impl JsonArrayCutter {
     }
 }
 
-/// Cuts record batches of Parquet row groups or of a CSV file.
+/// Cuts record batches of Parquet row groups.
 #[pyclass(module = "octomed._octomed")]
 pub struct ArrowCutter(RustArrowCutter);
 
@@ -189,13 +189,6 @@ impl ArrowCutter {
     #[pyo3(signature = (mapping, first_row = 0, target = DEFAULT_TARGET))]
     fn new(mapping: &Mapping, first_row: u64, target: u64) -> Self {
         Self(RustArrowCutter::new(&mapping.0, first_row, target))
-    }
-
-    /// Record a CSV row that its reader left out: its 0-based number among the file's rows, the fields
-    /// expected and found. Rows come in order, and before the batch that holds the row behind them.
-    #[pyo3(signature = (row, expected, actual))]
-    fn refuse(&mut self, row: u64, expected: u32, actual: u32) {
-        self.0.refuse(row, expected, actual);
     }
 
     /// Rows of the task so far, blank lines counted.
@@ -217,33 +210,76 @@ impl ArrowCutter {
     }
 }
 
-/// Follows the quotes of a CSV file, to find one that never closes.
-#[pyclass(module = "octomed._octomed")]
-pub struct CsvQuotes(RustCsvQuotes);
+/// What separates the fields of a CSV file, what may surround one, and what takes a character's meaning away.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct CsvDialect(RustCsvDialect);
 
 #[pymethods]
-impl CsvQuotes {
-    /// The quotes of a file whose values the byte `delimiter` separates.
+impl CsvDialect {
+    /// Characters of ASCII, all different and none of them a line end.
     #[new]
-    #[pyo3(signature = (delimiter))]
-    fn new(delimiter: u8) -> Self {
-        Self(RustCsvQuotes::new(delimiter))
+    #[pyo3(signature = (delimiter, quote, escape))]
+    fn new(delimiter: char, quote: Option<char>, escape: Option<char>) -> PyResult<Self> {
+        let dialect = RustCsvDialect::new(delimiter, quote, escape).map_err(refuse)?;
+        Ok(Self(dialect))
     }
 
-    /// Take the next bytes of the file.
+    /// The names in the header of a file that begins with the bytes `head`; `None` where it does not end in them.
+    ///
+    /// Raises `DataError` when the header cannot be read. There are no names where `is_last` says that no
+    /// bytes follow, and all lines are blank.
+    #[pyo3(signature = (head, *, is_last))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn names(
+        &self,
+        py: Python<'_>,
+        head: PyBackedBytes,
+        is_last: bool,
+    ) -> PyResult<Option<Vec<String>>> {
+        leave(py, || self.0.names(&head, is_last).map_err(refuse))
+    }
+
+    /// Check that a file with columns `names` has what a mapping needs.
+    ///
+    /// Raises `DataError` when a mapped column is missing or there twice.
+    #[pyo3(signature = (mapping, names))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn check_columns(&self, mapping: &Mapping, names: Vec<String>) -> PyResult<()> {
+        self.0.check_columns(&mapping.0, &names).map_err(refuse)
+    }
+}
+
+/// Cuts a CSV file.
+#[pyclass(module = "octomed._octomed")]
+pub struct CsvCutter(RustCsvCutter);
+
+#[pymethods]
+impl CsvCutter {
+    /// A cutter for a whole file.
+    #[new]
+    #[pyo3(signature = (mapping, dialect, target = DEFAULT_TARGET))]
+    fn new(mapping: &Mapping, dialect: &CsvDialect, target: u64) -> Self {
+        Self(RustCsvCutter::new(&mapping.0, dialect.0, target))
+    }
+
+    /// Rows of the file so far, refused ones counted and blank lines not.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows()
+    }
+
+    /// Take the next bytes of the file; returns the blocks that they complete. Raises `DataError` when the
+    /// header is not what the mapping needs.
     #[pyo3(signature = (chunk))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<()> {
-        leave(py, || {
-            self.0.feed(&chunk);
-            Ok(())
-        })
+    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
     }
 
-    /// The line, from 1, on which a quote opened that nothing has closed; `None` where all are closed.
-    #[getter]
-    fn open_since(&self) -> Option<u64> {
-        self.0.open_since()
+    /// End the file; returns the last blocks.
+    #[pyo3(signature = ())]
+    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
+        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
     }
 }
 
@@ -388,7 +424,9 @@ fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block> {
 #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
 pub(crate) fn refuse(error: TraceError) -> PyErr {
     let kind = match error {
-        TraceError::Images { .. } | TraceError::Mapping { .. } => Kind::Recipe,
+        TraceError::Images { .. } | TraceError::Mapping { .. } | TraceError::CsvDialect { .. } => {
+            Kind::Recipe
+        }
         _ => Kind::Data,
     };
     raise(kind, &error, error.hint())
@@ -401,6 +439,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JsonLinesCutter>()?;
     module.add_class::<JsonArrayCutter>()?;
     module.add_class::<ArrowCutter>()?;
-    module.add_class::<CsvQuotes>()?;
+    module.add_class::<CsvDialect>()?;
+    module.add_class::<CsvCutter>()?;
     module.add_function(wrap_pyfunction!(preview, module)?)
 }

@@ -6,6 +6,7 @@ use crate::json::{self, Shape};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
 use crate::read::arrow::{picture_at, value_at};
+use crate::read::csv::CsvRows;
 use crate::row::{Finding, Reason, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
@@ -24,8 +25,10 @@ pub struct Block {
 pub(crate) enum Content {
     /// Texts of rows, one behind the other.
     Json { bytes: Vec<u8>, rows: Vec<JsonRow> },
-    /// Record batches of the mapped columns, and rows that their reader could not read.
+    /// Record batches of the mapped columns.
     Arrow(Vec<Piece>),
+    /// Rows of a CSV file.
+    Csv(CsvRows),
 }
 
 /// Where the text of a row stands.
@@ -41,15 +44,12 @@ pub(crate) struct JsonRow {
 
 /// Rows that follow one another.
 #[derive(Debug)]
-pub(crate) enum Piece {
-    Rows {
-        batch: RecordBatch,
-        /// The pictures of each row in columns that are not mapped; none where no row has any.
-        pictures: Vec<Option<Picture>>,
-        position: u64,
-        ordinal: u64,
-    },
-    Refused(Refusal),
+pub(crate) struct Piece {
+    pub(crate) batch: RecordBatch,
+    /// The pictures of each row in columns that are not mapped; nothing where no row has any.
+    pub(crate) pictures: Vec<Option<Picture>>,
+    pub(crate) position: u64,
+    pub(crate) ordinal: u64,
 }
 
 impl Block {
@@ -58,7 +58,7 @@ impl Block {
         self.rows
     }
 
-    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow.
+    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow and CSV.
     pub fn source_bytes(&self) -> u64 {
         self.source_bytes
     }
@@ -93,15 +93,24 @@ impl Block {
                 }
                 Ok(())
             }
-            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| match piece {
-                Piece::Refused(refusal) => found(Finding::Refused(refusal.clone())),
-                Piece::Rows {
-                    batch,
-                    pictures,
-                    position,
-                    ordinal,
-                } => for_each_of_batch(mapping, batch, pictures, (*position, *ordinal), &mut found),
+            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| {
+                let place = (piece.position, piece.ordinal);
+                for_each_of_batch(mapping, &piece.batch, &piece.pictures, place, &mut found)
             }),
+            Content::Csv(rows) => {
+                let columns = rows.columns(mapping);
+                let searched = rows.searched(mapping);
+                let mut slots = Vec::new();
+                for row in rows.rows() {
+                    clear(&mut slots, mapping);
+                    let filled = rows
+                        .fill(mapping, &columns, row, &mut slots)
+                        .map(|()| rows.picture(row, &searched));
+                    let place = (row.number, row.number);
+                    found(finding(mapping, place, filled, &mut slots))?;
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -218,17 +227,4 @@ fn fill_from_arrow<'a>(
 
 fn in_column(fault: Fault, key: &str) -> Fault {
     Fault::new(fault.reason, format!("{} in `{key}`", fault.detail))
-}
-
-impl Refusal {
-    /// A CSV row with the wrong number of fields.
-    pub(crate) fn of_csv_row(position: u64, ordinal: u64, expected: u32, actual: u32) -> Self {
-        let detail = format!("the row has {actual} fields, the header {expected}");
-        Self {
-            position,
-            ordinal,
-            reason: Reason::WrongColumnCount,
-            detail,
-        }
-    }
 }

@@ -1,15 +1,15 @@
 //! Cutters: a task's stream becomes blocks, cut by what the rows are and never by how they arrived.
 
 mod arrow;
+mod csv;
 mod json_array;
 mod json_lines;
 mod pending;
-mod quotes;
 
 pub use arrow::ArrowCutter;
+pub use csv::{CsvCutter, CsvDialect};
 pub use json_array::JsonArrayCutter;
 pub use json_lines::JsonLinesCutter;
-pub use quotes::CsvQuotes;
 
 /// Source bytes at which a block is cut.
 pub const DEFAULT_TARGET: u64 = 32 << 20;

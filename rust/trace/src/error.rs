@@ -33,6 +33,28 @@ pub enum TraceError {
         /// The names that occur more than once.
         columns: Vec<String>,
     },
+    /// A mapped column is not in a CSV file whose header another delimiter would cut into several names.
+    #[error("the file has no column `{column}`")]
+    CsvDelimiter {
+        /// The name in the mapping.
+        column: String,
+        /// What seems to separate the columns.
+        delimiter: char,
+    },
+    /// The header of a CSV file cannot be read.
+    #[error("the header cannot be read: {message}")]
+    CsvHeader {
+        /// What is wrong with it.
+        message: String,
+        /// What seems to separate the columns, if it is not what the dialect says.
+        delimiter: Option<char>,
+    },
+    /// The characters of a CSV dialect cannot be told apart.
+    #[error("this is no CSV dialect: {message}")]
+    CsvDialect {
+        /// What is wrong with them.
+        message: String,
+    },
     /// A file read as a JSON array does not begin with `[`.
     #[error("byte {at}: the file is not a JSON array (it does not begin with `[`)")]
     NotAnArray {
@@ -69,9 +91,28 @@ impl TraceError {
             Self::NotAnArray { .. } => {
                 Some("a file with one object a line is JSON Lines; name it `.jsonl`".to_owned())
             }
-            Self::Mapping { .. } | Self::ArrayTruncated { .. } | Self::ArrayTrailing { .. } => None,
+            Self::CsvDelimiter { delimiter, .. }
+            | Self::CsvHeader {
+                delimiter: Some(delimiter),
+                ..
+            } => Some(other_delimiter(*delimiter)),
+            Self::CsvHeader { .. } => {
+                Some("save the file as CSV in UTF-8, with a line of names first".to_owned())
+            }
+            Self::Mapping { .. }
+            | Self::CsvDialect { .. }
+            | Self::ArrayTruncated { .. }
+            | Self::ArrayTrailing { .. } => None,
         }
     }
+}
+
+/// What to write in a recipe when this separates the columns of a CSV file.
+fn other_delimiter(delimiter: char) -> String {
+    let delimiter = delimiter.escape_default();
+    format!(
+        "do `{delimiter}` separate its columns? then write `csv: {{delimiter: \"{delimiter}\"}}` in the source"
+    )
 }
 
 /// `` `a`, `b` `` for a message.

@@ -31,7 +31,7 @@ mod value;
 
 pub use block::Block;
 pub use cut::{
-    ArrowCutter, CsvQuotes, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter,
+    ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter,
     JsonLinesCutter, Numbering,
 };
 pub use error::TraceError;

@@ -114,7 +114,8 @@ impl Mapping {
         matches!(self.pictures, Pictures::In(_))
     }
 
-    /// Checks that a file with columns `names` has what the mapping needs.
+    /// Checks that a file with columns `names` has what the mapping needs. Several columns may be without a
+    /// name, as an index or a delimiter at the end of each line makes them.
     ///
     /// # Errors
     /// [`TraceError::DuplicateColumns`], [`TraceError::MissingColumn`].
@@ -123,7 +124,7 @@ impl Mapping {
         sorted.sort_unstable();
         let mut columns: Vec<String> = sorted
             .windows(2)
-            .filter(|pair| pair[0] == pair[1])
+            .filter(|pair| pair[0] == pair[1] && !self.may_repeat(pair[0]))
             .map(|pair| pair[0].to_owned())
             .collect();
         columns.dedup();
@@ -157,6 +158,11 @@ impl Mapping {
             .flat_map(Field::last_names)
             .map(str::to_owned)
             .collect();
+    }
+
+    /// Whether several columns of this name matter nothing.
+    fn may_repeat(&self, name: &str) -> bool {
+        name.trim().is_empty() && !self.keys.iter().any(|key| key == name)
     }
 
     /// All mapped fields.

@@ -2,6 +2,7 @@
 
 pub(crate) mod arrow;
 mod conversation;
+pub(crate) mod csv;
 mod field;
 mod options;
 mod template;
@@ -165,7 +166,7 @@ impl Mapping {
             };
             let reason = match key.as_str() {
                 "tools" | "functions" => Reason::ToolCalls,
-                "label" if !matches!(value, Value::Bool(_)) => continue,
+                "label" if !is_truth(value) => continue,
                 _ if self.is_named_picture_column(key) => continue,
                 _ => Reason::PreferenceRow,
             };
@@ -205,6 +206,17 @@ impl Mapping {
             }
             found => Ok(found.map(|(_, hash)| hash)),
         }
+    }
+}
+
+/// Whether a value is a truth value, which CSV writes as a text.
+fn is_truth(value: &Value<'_>) -> bool {
+    match value {
+        Value::Bool(_) => true,
+        Value::Text(text) => ["true", "false"]
+            .iter()
+            .any(|word| word.eq_ignore_ascii_case(text)),
+        _ => false,
     }
 }
 

@@ -105,6 +105,8 @@ pub enum Reason {
     WrongType,
     /// The row is longer than the largest row allowed.
     RowTooLarge,
+    /// A CSV line on which no row begins that could be read.
+    InvalidCsv,
     /// A CSV row with more or fewer fields than the header.
     WrongColumnCount,
     /// A conversation in which the assistant never speaks.
@@ -129,7 +131,7 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -138,6 +140,7 @@ impl Reason {
         Self::NullField,
         Self::WrongType,
         Self::RowTooLarge,
+        Self::InvalidCsv,
         Self::WrongColumnCount,
         Self::NoAssistantTurn,
         Self::NoResponse,
@@ -173,6 +176,7 @@ impl Reason {
             Self::NullField => "null_field",
             Self::WrongType => "wrong_type",
             Self::RowTooLarge => "row_too_large",
+            Self::InvalidCsv => "invalid_csv",
             Self::WrongColumnCount => "wrong_column_count",
             Self::NoAssistantTurn => "no_assistant_turn",
             Self::NoResponse => "no_response",

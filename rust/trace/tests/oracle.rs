@@ -434,7 +434,8 @@ fn without_duplicates(found: Vec<String>, slow: Vec<String>) -> (Vec<String>, Ve
         .zip(slow)
         .filter(|(found, slow)| {
             let ours_alone = ["duplicate_key", "has_image"];
-            !ours_alone.iter().any(|reason| found.ends_with(reason)) && !slow.ends_with(OUT_OF_RANGE)
+            !ours_alone.iter().any(|reason| found.ends_with(reason))
+                && !slow.ends_with(OUT_OF_RANGE)
         })
         .unzip()
 }

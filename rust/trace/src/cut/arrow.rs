@@ -1,8 +1,7 @@
-//! Record batches of Parquet row groups and CSV files.
+//! Record batches of Parquet row groups.
 
 mod size;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
@@ -12,7 +11,6 @@ use crate::error::TraceError;
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::read::arrow::{holds_text, picture_at};
-use crate::row::Refusal;
 
 /// Cuts one task of record batches into blocks of their mapped columns.
 #[derive(Debug)]
@@ -22,8 +20,6 @@ pub struct ArrowCutter {
     first_row: u64,
     /// Number in the file of the next row.
     row: u64,
-    /// Rows that the reader could not read and left out of its batches: number, fields wanted and found.
-    refused: VecDeque<(u64, u32, u32)>,
     pieces: Vec<Piece>,
     rows: u64,
     source_bytes: u64,
@@ -43,19 +39,10 @@ impl ArrowCutter {
             target,
             first_row,
             row: first_row,
-            refused: VecDeque::new(),
             pieces: Vec::new(),
             rows: 0,
             source_bytes: 0,
         }
-    }
-
-    /// Records a CSV row that its reader left out because it has `actual` fields and not `expected`.
-    ///
-    /// `row` is its 0-based number among the rows of the file, this one included. Rows must be recorded
-    /// in order, and before the batch is fed that holds the row behind them.
-    pub fn refuse(&mut self, row: u64, expected: u32, actual: u32) {
-        self.refused.push_back((row, expected, actual));
     }
 
     /// Takes the next batch and gives the blocks that it completes.
@@ -77,15 +64,6 @@ impl ArrowCutter {
         let mut blocks = Vec::new();
         let mut from = 0;
         for (index, size) in sizes.iter().enumerate() {
-            if self
-                .refused
-                .front()
-                .is_some_and(|(row, _, _)| *row <= self.row)
-            {
-                self.push_rows(part, from, index);
-                from = index;
-                self.push_refused();
-            }
             self.row += 1;
             self.rows += 1;
             self.source_bytes += size;
@@ -104,10 +82,6 @@ impl ArrowCutter {
     /// # Errors
     /// None.
     pub fn finish(&mut self) -> Result<Option<Block>, TraceError> {
-        while let Some((row, expected, actual)) = self.refused.pop_front() {
-            self.row = self.row.max(row);
-            self.push_refusal(expected, actual);
-        }
         Ok(self.cut())
     }
 
@@ -158,7 +132,7 @@ impl ArrowCutter {
         if to > from {
             let position = self.row - (to - from) as u64;
             let batch = batch.slice(from, to - from);
-            self.pieces.push(Piece::Rows {
+            self.pieces.push(Piece {
                 batch,
                 pictures: pictures.get(from..to).unwrap_or_default().to_vec(),
                 position,
@@ -167,31 +141,10 @@ impl ArrowCutter {
         }
     }
 
-    /// Puts the refused rows here that stand before the next row.
-    fn push_refused(&mut self) {
-        while let Some(&(row, expected, actual)) = self.refused.front() {
-            if row > self.row {
-                break;
-            }
-            self.refused.pop_front();
-            self.push_refusal(expected, actual);
-        }
-    }
-
-    fn push_refusal(&mut self, expected: u32, actual: u32) {
-        let refusal = Refusal::of_csv_row(self.row, self.row - self.first_row, expected, actual);
-        self.pieces.push(Piece::Refused(refusal));
-        self.row += 1;
-        self.rows += 1;
-    }
-
     fn cut(&mut self) -> Option<Block> {
         let rows = std::mem::take(&mut self.rows);
         let source_bytes = std::mem::take(&mut self.source_bytes);
-        let first_ordinal = match self.pieces.first()? {
-            Piece::Rows { ordinal, .. } => *ordinal,
-            Piece::Refused(refusal) => refusal.ordinal,
-        };
+        let first_ordinal = self.pieces.first()?.ordinal;
         Some(Block {
             content: Content::Arrow(std::mem::take(&mut self.pieces)),
             rows,

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use octomed_trace::{
-    Block, Finding, JsonArrayCutter, JsonLinesCutter, Mapping, Numbering, TraceError,
+    Block, CsvCutter, Finding, JsonArrayCutter, JsonLinesCutter, Mapping, Numbering, TraceError,
 };
 use proptest::prelude::*;
 
@@ -127,6 +127,19 @@ pub fn lines(file: &[u8], numbering: Numbering, target: u64) -> Vec<Block> {
         file,
         &[usize::MAX],
     )
+}
+
+pub fn cut_csv(
+    mut cutter: CsvCutter,
+    file: &[u8],
+    sizes: &[usize],
+) -> Result<Vec<Block>, TraceError> {
+    let mut blocks = Vec::new();
+    for chunk in chunks(file, sizes) {
+        blocks.extend(cutter.feed(chunk)?);
+    }
+    blocks.extend(cutter.finish()?);
+    Ok(blocks)
 }
 
 pub fn cut_array(file: &[u8], sizes: &[usize], target: u64) -> Result<Vec<Block>, TraceError> {

@@ -1,0 +1,183 @@
+//! CSV: records of fields, read by stated rules and never mended.
+
+mod broken;
+mod dialect;
+mod header;
+mod line;
+mod records;
+mod scan;
+
+use std::sync::Arc;
+
+use crate::block::{Block, Content};
+use crate::error::TraceError;
+use crate::mapping::Mapping;
+use crate::read::csv::CsvRows;
+
+use header::{MAX_HEADER_BYTES, broken_header, names};
+use records::{Event, Record, Records};
+
+use super::DEFAULT_MAX_ROW_BYTES;
+
+pub use dialect::CsvDialect;
+
+/// A block is cut as well when all that it holds passes this many times the target, so that columns that
+/// nobody maps, and refused rows, do not make it grow without bound.
+const HELD_TARGETS: u64 = 4;
+
+/// Cuts a CSV file into blocks; a task is the whole file.
+///
+/// The first record is the header. Records end at `\n` or `\r\n`, or at `\r` where the file's first line does;
+/// the other kind of end inside a line is an error of that line. Blank lines are nothing, and so is a byte
+/// order mark at the start. A field that begins with the quote ends with one: two of them are one, delimiters
+/// and line ends between are text. A quote in any other field is text. Where the dialect has an escape, the
+/// character behind it is itself. All other bytes are text.
+///
+/// Text behind a closing quote, and a quote that does not close before the end of the file or the longest
+/// record, refuse the row; reading resumes at the line behind the one on which its record begins. Positions are
+/// row numbers, of which the header has none.
+#[derive(Debug)]
+pub struct CsvCutter {
+    mapping: Mapping,
+    dialect: CsvDialect,
+    target: u64,
+    max_row_bytes: usize,
+    records: Records,
+    /// Which columns count as the source's bytes; nothing before the header.
+    mapped: Option<Vec<usize>>,
+    held: CsvRows,
+    source_bytes: u64,
+    row: u64,
+}
+
+impl CsvCutter {
+    /// A cutter for a whole file. A block is cut when the values of its mapped columns reach `target` bytes.
+    pub fn new(mapping: &Mapping, dialect: CsvDialect, target: u64) -> Self {
+        Self {
+            mapping: mapping.clone(),
+            dialect,
+            target,
+            max_row_bytes: usize::try_from(DEFAULT_MAX_ROW_BYTES).unwrap_or(usize::MAX),
+            records: Records::new(dialect, MAX_HEADER_BYTES),
+            mapped: None,
+            held: CsvRows::new(Arc::default()),
+            source_bytes: 0,
+            row: 0,
+        }
+    }
+
+    /// The same cutter with another limit on the length of a row.
+    #[must_use]
+    pub fn with_max_row_bytes(mut self, limit: usize) -> Self {
+        self.max_row_bytes = limit;
+        self
+    }
+
+    /// Rows of the file so far, refused ones counted.
+    pub fn rows(&self) -> u64 {
+        self.row
+    }
+
+    /// Takes the next bytes of the file and gives the blocks that they complete.
+    ///
+    /// # Errors
+    /// [`TraceError::CsvHeader`], and those of [`CsvDialect::check_columns`].
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
+        self.records.push(chunk);
+        self.take(false)
+    }
+
+    /// Ends the file and gives the last blocks.
+    ///
+    /// # Errors
+    /// As [`Self::feed`].
+    pub fn finish(&mut self) -> Result<Vec<Block>, TraceError> {
+        let mut blocks = self.take(true)?;
+        blocks.extend(self.cut());
+        Ok(blocks)
+    }
+
+    fn take(&mut self, is_last: bool) -> Result<Vec<Block>, TraceError> {
+        let mut blocks = Vec::new();
+        if self.mapped.is_none() && !self.take_header(is_last)? {
+            return Ok(blocks);
+        }
+        let mapped = self.mapped.take().unwrap_or_default();
+        while let Some(event) = self.records.next(is_last) {
+            match event {
+                Event::Record(record) => {
+                    self.source_bytes +=
+                        hold(&mut self.held, self.row, &record, &self.dialect, &mapped);
+                }
+                Event::Broken(broken) => {
+                    let (reason, detail) = broken.explain(self.max_row_bytes);
+                    self.held.push_refused(self.row, reason, detail);
+                }
+            }
+            self.row += 1;
+            if self.source_bytes >= self.target
+                || self.held.bytes_held() >= self.target.saturating_mul(HELD_TARGETS)
+            {
+                blocks.extend(self.cut());
+            }
+        }
+        self.mapped = Some(mapped);
+        Ok(blocks)
+    }
+
+    /// Reads the header, if all of it is there.
+    fn take_header(&mut self, is_last: bool) -> Result<bool, TraceError> {
+        let names = match self.records.next(is_last) {
+            None => return Ok(false),
+            Some(Event::Broken(broken)) => return Err(broken_header(&broken, &self.dialect)),
+            Some(Event::Record(record)) => names(&record, &self.dialect)?,
+        };
+        self.dialect.check_columns(&self.mapping, &names)?;
+        self.records.wanted = names.len();
+        self.records.max_bytes = self.max_row_bytes;
+        self.held = CsvRows::new(names.into());
+        let columns = self.held.columns(&self.mapping);
+        let mapped = columns.into_iter().take(self.mapping.mapped);
+        self.mapped = Some(mapped.flatten().collect());
+        Ok(true)
+    }
+
+    fn cut(&mut self) -> Option<Block> {
+        let next = CsvRows::new(self.held.names());
+        let held = std::mem::replace(&mut self.held, next);
+        let rows = held.len() as u64;
+        (rows > 0).then(|| Block {
+            content: Content::Csv(held),
+            rows,
+            source_bytes: std::mem::take(&mut self.source_bytes),
+            first_ordinal: self.row - rows,
+            end_position: self.row,
+        })
+    }
+}
+
+/// Puts a record behind the rows, and gives the bytes of its mapped fields.
+fn hold(
+    rows: &mut CsvRows,
+    row: u64,
+    record: &Record<'_>,
+    dialect: &CsvDialect,
+    mapped: &[usize],
+) -> u64 {
+    if record.count != rows.width() {
+        rows.push_wrong_count(row, record.count);
+        return 0;
+    }
+    for field in record.fields {
+        let bytes = &record.bytes[field.start..field.end];
+        rows.push_field(|held| {
+            if field.raw {
+                dialect.unescape(bytes, held);
+            } else {
+                held.extend_from_slice(bytes);
+            }
+        });
+    }
+    rows.end_row(row);
+    mapped.iter().map(|&column| rows.last_length(column)).sum()
+}

@@ -1,0 +1,307 @@
+//! The records of a CSV file, of which the bytes arrive in pieces. Where one is broken, reading resumes at the
+//! line behind the one on which it begins.
+
+use memchr::memchr_iter;
+
+use super::broken::Broken;
+use super::dialect::CsvDialect;
+use super::line::{Skip, Skipped, line_length};
+use super::scan::{Ends, Fault, Outcome, Scan, Span};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// A share of the buffer: what is consumed is let go when it is more than that, so that a long record behind
+/// it is not moved again and again.
+const SPENT_SHARE: usize = 8;
+
+/// A record, or a line on which none begins that could be read.
+#[derive(Debug)]
+pub(super) enum Event<'r> {
+    Record(Record<'r>),
+    Broken(Broken),
+}
+
+/// A record as its file has it.
+#[derive(Debug)]
+pub(super) struct Record<'r> {
+    pub(super) bytes: &'r [u8],
+    /// Its fields, as many as were wanted.
+    pub(super) fields: &'r [Span],
+    /// How many it has.
+    pub(super) count: usize,
+}
+
+/// What is known of the lines up to `until`: a record that is still in quotes where one of them begins comes to
+/// this fault. So a file of stray quotes is not read to its end again for each of them.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    until: usize,
+    fault: Fault,
+    /// The line of the fault.
+    line: u64,
+}
+
+/// The records of a file.
+#[derive(Debug)]
+pub(super) struct Records {
+    dialect: CsvDialect,
+    /// The longest record, its line end counted.
+    pub(super) max_bytes: usize,
+    /// How many fields of a record are kept.
+    pub(super) wanted: usize,
+    bytes: Vec<u8>,
+    /// Where the record, or the line that is skipped, begins in `bytes`.
+    start: usize,
+    scan: Scan,
+    /// Whether the scan is of a record that is over.
+    over: bool,
+    /// Whether the scan only looks for the end of a record that an earlier one went into.
+    probing: bool,
+    ends: Option<Ends>,
+    /// Lines before `start`.
+    lines: u64,
+    begun: bool,
+    /// Whether a `\n` that comes next belongs to the `\r` that ended the line.
+    behind_return: bool,
+    skip: Option<Skip>,
+    known: Option<Known>,
+}
+
+/// What comes next.
+enum Step {
+    Record { start: usize },
+    Broken(Broken),
+}
+
+impl Records {
+    pub(super) fn new(dialect: CsvDialect, max_bytes: usize) -> Self {
+        Self {
+            dialect,
+            max_bytes,
+            wanted: usize::MAX,
+            bytes: Vec::new(),
+            start: 0,
+            scan: Scan::default(),
+            over: true,
+            probing: false,
+            ends: None,
+            lines: 0,
+            begun: false,
+            behind_return: false,
+            skip: None,
+            known: None,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub(super) fn push(&mut self, chunk: &[u8]) {
+        if self.start > 0 && self.start >= self.bytes.len() / SPENT_SHARE {
+            self.bytes.drain(..self.start);
+            self.known = self.known.and_then(|known| {
+                let until = known.until.checked_sub(self.start)?;
+                Some(Known { until, ..known })
+            });
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(chunk);
+    }
+
+    /// The next record or broken line, if all of it is there; `is_last` when no bytes follow.
+    pub(super) fn next(&mut self, is_last: bool) -> Option<Event<'_>> {
+        Some(match self.step(is_last)? {
+            Step::Broken(broken) => Event::Broken(broken),
+            Step::Record { start } => Event::Record(Record {
+                bytes: &self.bytes[start..start + self.scan.length],
+                fields: &self.scan.fields,
+                count: self.scan.count,
+            }),
+        })
+    }
+
+    fn step(&mut self, is_last: bool) -> Option<Step> {
+        loop {
+            if let Some(skip) = &mut self.skip {
+                let (taken, skipped) = skip.run(&self.bytes[self.start..], is_last);
+                self.consume(taken);
+                match skipped {
+                    Skipped::More => return None,
+                    Skipped::Line => self.skip = None,
+                    Skipped::StrayEnd => return Some(Step::Broken(self.stray_end())),
+                }
+                continue;
+            }
+            if self.over && !self.begin(is_last) {
+                return None;
+            }
+            let rest = self.bytes.len() - self.start;
+            let line = self.known_line();
+            let limit = line.unwrap_or(rest.min(self.max_bytes));
+            let bytes = &self.bytes[self.start..self.start + limit];
+            let is_whole = is_last && line.is_none() && limit == rest;
+            match self.scan.run(bytes, &self.dialect, self.ends, is_whole) {
+                Outcome::More if line.is_some() => {
+                    if let Some(broken) = self.come_to_known() {
+                        return Some(Step::Broken(broken));
+                    }
+                }
+                Outcome::More if limit == rest => return None,
+                Outcome::More => {
+                    let fault = Fault::TooLong(self.scan.state);
+                    return Some(Step::Broken(self.refuse(fault)));
+                }
+                Outcome::Undecided if self.decide(is_last) => {}
+                Outcome::Undecided => return None,
+                Outcome::Fault(fault) => return Some(Step::Broken(self.refuse(fault))),
+                Outcome::End if self.probing => self.over = true,
+                Outcome::End => {
+                    let start = self.start;
+                    self.over = true;
+                    self.consume(self.scan.at);
+                    if self.scan.length > 0 {
+                        return Some(Step::Record { start });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Begins a record, if a byte of it is there.
+    fn begin(&mut self, is_last: bool) -> bool {
+        let rest = &self.bytes[self.start..];
+        if !self.begun {
+            if !is_last && rest.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(rest) {
+                return false;
+            }
+            self.begun = true;
+            if rest.starts_with(BYTE_ORDER_MARK) {
+                self.start += BYTE_ORDER_MARK.len();
+            }
+        }
+        if self.start == self.bytes.len() {
+            return false;
+        }
+        if std::mem::take(&mut self.behind_return) && self.bytes[self.start] == b'\n' {
+            self.start += 1;
+            if self.start == self.bytes.len() {
+                return false;
+            }
+        }
+        if std::mem::take(&mut self.probing) {
+            self.known = None;
+        }
+        self.scan.restart(self.wanted);
+        self.over = false;
+        true
+    }
+
+    /// The length of the line, when what is known covers all of it.
+    fn known_line(&mut self) -> Option<usize> {
+        let known = self.known.filter(|_| self.scan.at == 0)?;
+        let length = line_length(&self.bytes[self.start..], &self.dialect, self.ends);
+        let length = length.filter(|length| self.start + length <= known.until);
+        if length.is_none() {
+            self.known = None;
+        }
+        length
+    }
+
+    /// What becomes of a record that is in quotes where one was of which the end is known, or nothing where only
+    /// more bytes tell.
+    fn come_to_known(&mut self) -> Option<Broken> {
+        let known = self.known?;
+        if let Fault::TooLong(state) = known.fault {
+            self.scan.resume(known.until - self.start, state);
+            self.probing = true;
+            return None;
+        }
+        let broken = Broken {
+            line: self.lines + 1,
+            column: Some(self.scan.count + 1),
+            fault: known.fault,
+            fault_line: known.line,
+        };
+        self.skip_line(false);
+        Some(broken)
+    }
+
+    /// The line is refused on which the record begins that has this fault at `scan.at`.
+    fn refuse(&mut self, fault: Fault) -> Broken {
+        let bytes = &self.bytes[self.start..];
+        let line = self.lines + 1;
+        let length = line_length(bytes, &self.dialect, self.ends);
+        if let Some(length) = length.filter(|length| *length <= self.scan.at) {
+            let fault_line = match fault {
+                Fault::TooLong(_) => line,
+                _ => line + count(self.ends, &bytes[..self.scan.at]),
+            };
+            let mut scan = Scan::default();
+            scan.run(&bytes[..length], &self.dialect, self.ends, false);
+            self.known = Some(Known {
+                until: self.start + self.scan.at,
+                fault,
+                line: fault_line,
+            });
+            self.skip_line(false);
+            return Broken {
+                line,
+                column: Some(scan.count + 1),
+                fault,
+                fault_line,
+            };
+        }
+        let is_stray = fault == Fault::StrayEnd;
+        // The field before a stray line end is complete.
+        let column = self.scan.count + usize::from(!is_stray);
+        self.skip_line(is_stray);
+        if is_stray {
+            self.consume(self.scan.at);
+        }
+        Broken {
+            line,
+            column: Some(column),
+            fault,
+            fault_line: line,
+        }
+    }
+
+    /// A line end that stands in the rest of a line that has been refused for one.
+    fn stray_end(&self) -> Broken {
+        let line = self.lines + 1;
+        Broken {
+            line,
+            column: None,
+            fault: Fault::StrayEnd,
+            fault_line: line,
+        }
+    }
+
+    fn skip_line(&mut self, strays: bool) {
+        self.skip = Some(Skip::new(self.dialect, self.ends, strays));
+        self.over = true;
+        self.probing = false;
+    }
+
+    fn consume(&mut self, taken: usize) {
+        self.lines += count(self.ends, &self.bytes[self.start..self.start + taken]);
+        self.start += taken;
+        self.behind_return =
+            self.ends == Some(Ends::Return) && self.bytes[..self.start].last() == Some(&b'\r');
+    }
+
+    /// Sees how the lines of the file end, from its first line end.
+    fn decide(&mut self, is_last: bool) -> bool {
+        let rest = &self.bytes[self.start + self.scan.at..];
+        let returns = rest.iter().take_while(|byte| **byte == b'\r').count();
+        self.ends = match rest.get(returns) {
+            Some(b'\n') => Some(Ends::Feed),
+            None if !is_last && returns < self.max_bytes => None,
+            _ => Some(Ends::Return),
+        };
+        self.ends.is_some()
+    }
+}
+
+/// Line ends among bytes.
+fn count(ends: Option<Ends>, bytes: &[u8]) -> u64 {
+    ends.map_or(0, |ends| memchr_iter(ends.byte(), bytes).count() as u64)
+}
