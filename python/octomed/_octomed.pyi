@@ -71,11 +71,14 @@ class CsvCutter:
     """Cuts a CSV file."""
     def __init__(self, mapping: Any, dialect: Any, target: Any = ...) -> None: ...
     def feed(self, chunk: Any) -> Any:
-        """Take the next bytes of the file; returns the blocks that they complete. Raises `DataError` when the
-        header is not what the mapping needs.
-        """
+        """Take the next bytes of the file."""
     def finish(self) -> Any:
-        """End the file; returns the last blocks."""
+        """Say that no bytes follow."""
+    def next_block(self) -> Any:
+        """Return the next block that the bytes so far complete, or `None`; it is to be asked for until then.
+
+        Raises `DataError` when the header is not what the mapping needs.
+        """
     @property
     def rows(self) -> Any:
         """Rows of the file so far, refused ones counted and blank lines not."""

@@ -1,7 +1,7 @@
 """CSV against Python's reader in its strict mode, and what our rules say where that one has none.
 
-Where Python raises an error, ours refuses the line on which the record begins and goes on with the next; so the
-oracle begins a reader of Python's anew at each record. What is different by intent, and kept out of its way:
+Where Python raises an error, ours refuses the line on which the record begins and goes on with the next; so
+the oracle begins a reader anew at each record. What is different by intent, and kept out of its way:
 
 - An empty field is null.
 - A file has one kind of line end, that of its first line. Python's lines are cut there, and nowhere else, so
@@ -52,8 +52,13 @@ def ours(data, dialect, *, size=7, target=2**25):
     """Rows as pairs of texts, or as the reason why there is none."""
     mapping = _octomed.Mapping(MAPPING)
     cutter = _octomed.CsvCutter(mapping, _octomed.CsvDialect(*dialect), target)
-    blocks = [block for at in range(0, len(data), size) for block in cutter.feed(data[at : at + size])]
-    found = [row for block in [*blocks, *cutter.finish()] for row in _octomed.preview(block, mapping, 10**6)]
+    blocks = []
+    for at in range(0, len(data), size):
+        cutter.feed(data[at : at + size])
+        blocks += iter(cutter.next_block, None)
+    cutter.finish()
+    blocks += iter(cutter.next_block, None)
+    found = [row for block in blocks for row in _octomed.preview(block, mapping, 10**6)]
     assert [row["position"] for row in found] == list(range(len(found)))
     assert [row["ordinal"] for row in found] == list(range(len(found)))
     assert cutter.rows == len(found)

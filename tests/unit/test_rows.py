@@ -90,7 +90,9 @@ def from_csv(mapping, rows):
     file = io.BytesIO()
     pyarrow.csv.write_csv(pa.table(columns), file)
     cutter = _octomed.CsvCutter(mapping, _octomed.CsvDialect(",", '"', None), 100)
-    return from_bytes(cutter, mapping, file.getvalue())
+    cutter.feed(file.getvalue())
+    cutter.finish()
+    return [row for block in iter(cutter.next_block, None) for row in _octomed.preview(block, mapping, 1000)]
 
 
 def cell(value):

@@ -135,8 +135,10 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.CsvCutter(mapping, csv_dialect(task.file), target)
     with _open(task.file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            yield from cutter.feed(chunk)
-    yield from cutter.finish()
+            cutter.feed(chunk)
+            yield from iter(cutter.next_block, None)
+    cutter.finish()
+    yield from iter(cutter.next_block, None)
     return cutter.rows
 
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod check;
+mod csv;
 mod engine;
 mod error;
 mod layout;
@@ -19,6 +20,7 @@ use pyo3::prelude::*;
 fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::register(module)?;
     check::register(module)?;
+    csv::register(module)?;
     engine::register(module)?;
     layout::register(module)?;
     mds::register(module)?;

@@ -48,6 +48,7 @@ pub struct CsvCutter {
     held: CsvRows,
     source_bytes: u64,
     row: u64,
+    is_last: bool,
 }
 
 impl CsvCutter {
@@ -63,6 +64,7 @@ impl CsvCutter {
             held: CsvRows::new(Arc::default()),
             source_bytes: 0,
             row: 0,
+            is_last: false,
         }
     }
 
@@ -78,56 +80,50 @@ impl CsvCutter {
         self.row
     }
 
-    /// Takes the next bytes of the file and gives the blocks that they complete.
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.records.push(chunk);
+    }
+
+    /// Says that no bytes follow.
+    pub fn finish(&mut self) {
+        self.is_last = true;
+    }
+
+    /// The next block that the bytes so far complete. It is to be asked for until there is none: a line that
+    /// is found to be broken after many others may let go all of them at once.
     ///
     /// # Errors
     /// [`TraceError::CsvHeader`], and those of [`CsvDialect::check_columns`].
-    pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
-        self.records.push(chunk);
-        self.take(false)
-    }
-
-    /// Ends the file and gives the last blocks.
-    ///
-    /// # Errors
-    /// As [`Self::feed`].
-    pub fn finish(&mut self) -> Result<Vec<Block>, TraceError> {
-        let mut blocks = self.take(true)?;
-        blocks.extend(self.cut());
-        Ok(blocks)
-    }
-
-    fn take(&mut self, is_last: bool) -> Result<Vec<Block>, TraceError> {
-        let mut blocks = Vec::new();
-        if self.mapped.is_none() && !self.take_header(is_last)? {
-            return Ok(blocks);
+    pub fn next_block(&mut self) -> Result<Option<Block>, TraceError> {
+        if self.mapped.is_none() && !self.take_header()? {
+            return Ok(None);
         }
-        let mapped = self.mapped.take().unwrap_or_default();
-        while let Some(event) = self.records.next(is_last) {
+        while let Some(event) = self.records.next(self.is_last) {
+            let row = self.row;
+            self.row += 1;
             match event {
                 Event::Record(record) => {
-                    self.source_bytes +=
-                        hold(&mut self.held, self.row, &record, &self.dialect, &mapped);
+                    let mapped = self.mapped.as_deref().unwrap_or_default();
+                    self.source_bytes += hold(&mut self.held, row, &record, &self.dialect, mapped);
                 }
                 Event::Broken(broken) => {
                     let (reason, detail) = broken.explain(self.max_row_bytes);
-                    self.held.push_refused(self.row, reason, detail);
+                    self.held.push_refused(row, reason, detail);
                 }
             }
-            self.row += 1;
             if self.source_bytes >= self.target
                 || self.held.bytes_held() >= self.target.saturating_mul(HELD_TARGETS)
             {
-                blocks.extend(self.cut());
+                return Ok(self.cut());
             }
         }
-        self.mapped = Some(mapped);
-        Ok(blocks)
+        Ok(if self.is_last { self.cut() } else { None })
     }
 
     /// Reads the header, if all of it is there.
-    fn take_header(&mut self, is_last: bool) -> Result<bool, TraceError> {
-        let names = match self.records.next(is_last) {
+    fn take_header(&mut self) -> Result<bool, TraceError> {
+        let names = match self.records.next(self.is_last) {
             None => return Ok(false),
             Some(Event::Broken(broken)) => return Err(broken_header(&broken, &self.dialect)),
             Some(Event::Record(record)) => names(&record, &self.dialect)?,

@@ -10,8 +10,9 @@ use crate::value::{Fault, Value, utf8};
 
 use super::Slots;
 
-/// About what a row costs besides its fields.
-const ROW_BYTES: usize = 64;
+/// About what a row costs besides its fields, and what a refusal costs besides its text.
+const ROW_BYTES: usize = 32;
+const REFUSAL_BYTES: usize = 96;
 
 /// Consecutive rows, with the fields that the header names.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct CsvRows {
     /// Where each field ends in `bytes`.
     ends: Vec<usize>,
     rows: Vec<CsvRow>,
-    /// Bytes of the details of refusals.
+    /// Bytes that refusals take.
     details: usize,
 }
 
@@ -91,7 +92,7 @@ impl CsvRows {
 
     /// Puts a row here that cannot be read.
     pub(crate) fn push_refused(&mut self, number: u64, reason: Reason, detail: String) {
-        self.details += detail.len();
+        self.details += REFUSAL_BYTES + detail.len();
         self.rows.push(CsvRow {
             number,
             first: self.ends.len(),

@@ -1,6 +1,8 @@
 //! What several tests need: presets, findings as text, and feeding in chunks.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod csv;
+
 use octomed_trace::{
     Block, CsvCutter, Finding, JsonArrayCutter, JsonLinesCutter, Mapping, Numbering, TraceError,
 };
@@ -136,9 +138,15 @@ pub fn cut_csv(
 ) -> Result<Vec<Block>, TraceError> {
     let mut blocks = Vec::new();
     for chunk in chunks(file, sizes) {
-        blocks.extend(cutter.feed(chunk)?);
+        cutter.feed(chunk);
+        while let Some(block) = cutter.next_block()? {
+            blocks.push(block);
+        }
     }
-    blocks.extend(cutter.finish()?);
+    cutter.finish();
+    while let Some(block) = cutter.next_block()? {
+        blocks.push(block);
+    }
     Ok(blocks)
 }
 

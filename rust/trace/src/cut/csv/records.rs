@@ -67,10 +67,18 @@ pub(super) struct Records {
     known: Option<Known>,
 }
 
-/// What comes next.
+/// What was found: a record that begins at `start`, or a broken line.
 enum Step {
     Record { start: usize },
     Broken(Broken),
+}
+
+/// How it goes on.
+enum Next {
+    Step(Step),
+    Again,
+    /// More bytes are wanted.
+    Wait,
 }
 
 impl Records {
@@ -120,49 +128,66 @@ impl Records {
 
     fn step(&mut self, is_last: bool) -> Option<Step> {
         loop {
-            if let Some(skip) = &mut self.skip {
-                let (taken, skipped) = skip.run(&self.bytes[self.start..], is_last);
-                self.consume(taken);
-                match skipped {
-                    Skipped::More => return None,
-                    Skipped::Line => self.skip = None,
-                    Skipped::StrayEnd => return Some(Step::Broken(self.stray_end())),
-                }
-                continue;
-            }
-            if self.over && !self.begin(is_last) {
-                return None;
-            }
-            let rest = self.bytes.len() - self.start;
-            let line = self.known_line();
-            let limit = line.unwrap_or(rest.min(self.max_bytes));
-            let bytes = &self.bytes[self.start..self.start + limit];
-            let is_whole = is_last && line.is_none() && limit == rest;
-            match self.scan.run(bytes, &self.dialect, self.ends, is_whole) {
-                Outcome::More if line.is_some() => {
-                    if let Some(broken) = self.come_to_known() {
-                        return Some(Step::Broken(broken));
-                    }
-                }
-                Outcome::More if limit == rest => return None,
-                Outcome::More => {
-                    let fault = Fault::TooLong(self.scan.state);
-                    return Some(Step::Broken(self.refuse(fault)));
-                }
-                Outcome::Undecided if self.decide(is_last) => {}
-                Outcome::Undecided => return None,
-                Outcome::Fault(fault) => return Some(Step::Broken(self.refuse(fault))),
-                Outcome::End if self.probing => self.over = true,
-                Outcome::End => {
-                    let start = self.start;
-                    self.over = true;
-                    self.consume(self.scan.at);
-                    if self.scan.length > 0 {
-                        return Some(Step::Record { start });
-                    }
-                }
+            let next = if self.skip.is_some() {
+                self.skip_on(is_last)
+            } else if self.over && !self.begin(is_last) {
+                Next::Wait
+            } else {
+                self.scan_on(is_last)
+            };
+            match next {
+                Next::Step(step) => return Some(step),
+                Next::Wait => return None,
+                Next::Again => {}
             }
         }
+    }
+
+    /// Goes on over the rest of a line that is refused.
+    fn skip_on(&mut self, is_last: bool) -> Next {
+        let Some(skip) = &self.skip else {
+            return Next::Again;
+        };
+        let (taken, skipped) = skip.run(&self.bytes[self.start..], is_last);
+        self.consume(taken);
+        match skipped {
+            Skipped::More => return Next::Wait,
+            Skipped::Line => self.skip = None,
+            Skipped::StrayEnd => return Next::Step(Step::Broken(self.stray_end())),
+        }
+        Next::Again
+    }
+
+    /// Goes on with the scan of a record.
+    fn scan_on(&mut self, is_last: bool) -> Next {
+        let rest = self.bytes.len() - self.start;
+        let line = self.known_line();
+        let limit = line.unwrap_or(rest.min(self.max_bytes));
+        let bytes = &self.bytes[self.start..self.start + limit];
+        let is_whole = is_last && line.is_none() && limit == rest;
+        match self.scan.run(bytes, &self.dialect, self.ends, is_whole) {
+            Outcome::More if line.is_some() => self.come_to_known(),
+            Outcome::More if limit == rest => Next::Wait,
+            Outcome::More => self.refuse(Fault::TooLong(self.scan.state)),
+            Outcome::Undecided if self.decide(is_last) => Next::Again,
+            Outcome::Undecided => Next::Wait,
+            Outcome::Fault(fault) => self.refuse(fault),
+            Outcome::End => self.end(),
+        }
+    }
+
+    /// Ends the record that was scanned to its end; one that was only probed is scanned anew for its fields.
+    fn end(&mut self) -> Next {
+        self.over = true;
+        if self.probing {
+            return Next::Again;
+        }
+        let start = self.start;
+        self.consume(self.scan.at);
+        if self.scan.length == 0 {
+            return Next::Again;
+        }
+        Next::Step(Step::Record { start })
     }
 
     /// Begins a record, if a byte of it is there.
@@ -205,63 +230,60 @@ impl Records {
         length
     }
 
-    /// What becomes of a record that is in quotes where one was of which the end is known, or nothing where only
-    /// more bytes tell.
-    fn come_to_known(&mut self) -> Option<Broken> {
-        let known = self.known?;
+    /// What becomes of a record that is in quotes where one was of which the end is known.
+    fn come_to_known(&mut self) -> Next {
+        let Some(known) = self.known else {
+            return Next::Again;
+        };
         if let Fault::TooLong(state) = known.fault {
+            // This one begins later, so that it may be longer: it goes on where the other had to stop.
             self.scan.resume(known.until - self.start, state);
             self.probing = true;
-            return None;
+            return Next::Again;
         }
-        let broken = Broken {
-            line: self.lines + 1,
-            column: Some(self.scan.count + 1),
-            fault: known.fault,
-            fault_line: known.line,
-        };
-        self.skip_line(false);
-        Some(broken)
+        self.broken(self.scan.count + 1, known.fault, known.line)
     }
 
     /// The line is refused on which the record begins that has this fault at `scan.at`.
-    fn refuse(&mut self, fault: Fault) -> Broken {
+    fn refuse(&mut self, fault: Fault) -> Next {
         let bytes = &self.bytes[self.start..];
         let line = self.lines + 1;
         let length = line_length(bytes, &self.dialect, self.ends);
-        if let Some(length) = length.filter(|length| *length <= self.scan.at) {
-            let fault_line = match fault {
-                Fault::TooLong(_) => line,
-                _ => line + count(self.ends, &bytes[..self.scan.at]),
-            };
-            let mut scan = Scan::default();
-            scan.run(&bytes[..length], &self.dialect, self.ends, false);
-            self.known = Some(Known {
-                until: self.start + self.scan.at,
-                fault,
-                line: fault_line,
-            });
-            self.skip_line(false);
-            return Broken {
-                line,
-                column: Some(scan.count + 1),
-                fault,
-                fault_line,
-            };
-        }
-        let is_stray = fault == Fault::StrayEnd;
-        // The field before a stray line end is complete.
-        let column = self.scan.count + usize::from(!is_stray);
-        self.skip_line(is_stray);
+        let Some(length) = length.filter(|length| *length <= self.scan.at) else {
+            // The field before a stray line end is complete.
+            let is_stray = fault == Fault::StrayEnd;
+            return self.broken(self.scan.count + usize::from(!is_stray), fault, line);
+        };
+        let fault_line = match fault {
+            Fault::TooLong(_) => line,
+            _ => line + count(self.ends, &bytes[..self.scan.at]),
+        };
+        let mut scan = Scan::default();
+        scan.run(&bytes[..length], &self.dialect, self.ends, false);
+        self.known = Some(Known {
+            until: self.start + self.scan.at,
+            fault,
+            line: fault_line,
+        });
+        self.broken(scan.count + 1, fault, fault_line)
+    }
+
+    /// The line for its fault, behind which reading resumes.
+    fn broken(&mut self, column: usize, fault: Fault, fault_line: u64) -> Next {
+        let line = self.lines + 1;
+        let is_stray = fault == Fault::StrayEnd && fault_line == line;
+        self.skip = Some(Skip::new(self.dialect, self.ends, is_stray));
+        self.over = true;
+        self.probing = false;
         if is_stray {
             self.consume(self.scan.at);
         }
-        Broken {
+        Next::Step(Step::Broken(Broken {
             line,
             column: Some(column),
             fault,
-            fault_line: line,
-        }
+            fault_line,
+        }))
     }
 
     /// A line end that stands in the rest of a line that has been refused for one.
@@ -273,12 +295,6 @@ impl Records {
             fault: Fault::StrayEnd,
             fault_line: line,
         }
-    }
-
-    fn skip_line(&mut self, strays: bool) {
-        self.skip = Some(Skip::new(self.dialect, self.ends, strays));
-        self.over = true;
-        self.probing = false;
     }
 
     fn consume(&mut self, taken: usize) {
