@@ -9,6 +9,7 @@ from pyarrow import csv
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.arrow_values import readable
 from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
 
 if TYPE_CHECKING:
@@ -74,36 +75,9 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
             batch_rows, row_groups=list(groups), columns=columns, use_threads=False
         )
         for batch in batches:
-            yield from cutter.feed(_as_bytes(batch))
+            yield from cutter.feed(readable(batch))
     yield from cutter.finish()
     return cutter.rows
-
-
-def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Texts as bytes, which costs no copy: Rust checks them row by row, one bad byte fails no file.
-
-    A view and no cast: for that pyarrow would load all that it computes with.
-    """
-    schema = pa.schema([field.with_type(_bytes_type(field.type)) for field in batch.schema])
-    columns = [
-        column if column.type == kind else column.view(kind)
-        for column, kind in zip(batch.columns, schema.types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _bytes_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_string(kind):
-        return pa.binary()
-    if pa.types.is_large_string(kind):
-        return pa.large_binary()
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_bytes_type(kind.value_type)))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_bytes_type(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_bytes_type(field.type)) for field in kind])
-    return kind
 
 
 def _json_lines(task: Task, target: int) -> Reading:

@@ -38,6 +38,7 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
             )?
         }
         DataType::Struct(_) => fields(array, row)?,
+        DataType::Map(_, _) => entries(array, row)?,
         DataType::Dictionary(_, _) => match array.as_any_dictionary_opt() {
             Some(dictionary) => {
                 match integer_at(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok()) {
@@ -67,6 +68,7 @@ pub(crate) fn is_present(array: &dyn Array, row: usize) -> bool {
             DataType::List(_) => any_present(&array.as_list::<i32>().value(row)),
             DataType::LargeList(_) => any_present(&array.as_list::<i64>().value(row)),
             DataType::FixedSizeList(_, _) => any_present(&array.as_fixed_size_list().value(row)),
+            DataType::Map(_, _) => any_present(array.as_map().value(row).column(1)),
             DataType::Struct(_) => array
                 .as_struct()
                 .columns()
@@ -151,6 +153,25 @@ fn fields(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
     let named = array.fields().iter().zip(array.columns());
     named
         .map(|(field, column)| Ok((Cow::Borrowed(field.name().as_str()), value_at(column, row)?)))
+        .collect::<Result<_, _>>()
+        .map(Value::Struct)
+}
+
+/// A map as an object: of the row's own keys, and of no others, unlike a struct of all keys of a file.
+fn entries(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
+    let map = array.as_map();
+    let offsets = map.value_offsets();
+    (offsets[row].as_usize()..offsets[row + 1].as_usize())
+        .map(|entry| {
+            let key = match value_at(map.keys().as_ref(), entry)? {
+                Value::Text(key) | Value::Integer(key) => key,
+                other => {
+                    let detail = format!("{} is the key of a map", other.kind());
+                    return Err(Fault::Row(Reason::WrongType, detail));
+                }
+            };
+            Ok((key, value_at(map.values().as_ref(), entry)?))
+        })
         .collect::<Result<_, _>>()
         .map(Value::Struct)
 }
