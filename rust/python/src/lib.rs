@@ -4,6 +4,7 @@ mod batch;
 mod check;
 mod engine;
 mod error;
+mod json_documents;
 mod layout;
 mod leave;
 mod mds;

@@ -3,12 +3,18 @@
 mod arrow;
 mod json_array;
 mod json_lines;
+mod json_objects;
+mod json_rows;
+mod json_shape;
 mod pending;
 mod quotes;
 
 pub use arrow::ArrowCutter;
 pub use json_array::JsonArrayCutter;
 pub use json_lines::JsonLinesCutter;
+pub use json_objects::JsonObjectsCutter;
+pub use json_rows::JsonRowsCutter;
+pub use json_shape::{Held, JsonShape, Layout};
 pub use quotes::CsvQuotes;
 
 /// Source bytes at which a block is cut.

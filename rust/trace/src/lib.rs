@@ -28,8 +28,8 @@ mod value;
 
 pub use block::Block;
 pub use cut::{
-    ArrowCutter, CsvQuotes, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter,
-    JsonLinesCutter, Numbering,
+    ArrowCutter, CsvQuotes, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, Held, JsonArrayCutter,
+    JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape, Layout, Numbering,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
