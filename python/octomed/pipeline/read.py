@@ -10,7 +10,8 @@ from pyarrow import csv
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.arrow_values import readable
-from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
+from octomed.pipeline.tasks import columns_to_read, naming, open_arrow, open_parquet
+from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -57,8 +58,10 @@ def blocks_of(
             rows = yield from _parquet(task, mapping, target)
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target)
-        elif task.file.kind == "json":
-            rows = yield from _json_array(task, target)
+        elif task.file.kind == "arrow":
+            rows = yield from _arrow(task, mapping, target)
+        elif task.file.kind in {"json", "json_objects", "json_rows"}:
+            rows = yield from _json_document(task, target)
         else:
             rows = yield from _csv(task, mapping, target)
         count(rows)
@@ -92,19 +95,40 @@ def _json_lines(task: Task, target: int) -> Reading:
     return cutter.rows
 
 
-def _json_array(task: Task, target: int) -> Reading:
-    cutter = _octomed.JsonArrayCutter(target)
-    with _open(task.file) as stream:
+def _json_document(task: Task, target: int) -> Reading:
+    cutter = _document_cutter(task.file, target)
+    with open_stream(task.file.path, task.file.compression) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield from cutter.feed(chunk)
     yield from cutter.finish()
     return cutter.rows
 
 
+def _document_cutter(
+    file: InputFile, target: int
+) -> _octomed.JsonArrayCutter | _octomed.JsonObjectsCutter | _octomed.JsonRowsCutter:
+    if file.kind == "json":
+        return _octomed.JsonArrayCutter(target)
+    if file.kind == "json_objects":
+        return _octomed.JsonObjectsCutter(target)
+    return _octomed.JsonRowsCutter(file.rows.split(".") if file.rows else [], target)
+
+
+def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+    cutter = _octomed.ArrowCutter(mapping, 0, target)
+    with open_arrow(task.file) as reader:
+        columns = columns_to_read(mapping, reader.schema.names, task.file)
+        batches = getattr(reader, "num_record_batches", None)
+        read = reader if batches is None else map(reader.get_batch, range(batches))
+        for batch in read:
+            for begin in range(0, batch.num_rows, _LARGEST_BATCH):
+                yield from cutter.feed(readable(batch.slice(begin, _LARGEST_BATCH).select(columns)))
+    yield from cutter.finish()
+    return cutter.rows
+
+
 def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
-    if file.compression is None:
-        return open(file.path, "rb", buffering=0)  # noqa: PTH123 the path is text, the caller closes it
-    return pa.CompressedInputStream(pa.OSFile(file.path), file.compression)
+    return open_stream(file.path, file.compression)
 
 
 def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:

@@ -57,6 +57,14 @@ Paths = Annotated[
 ]
 
 
+SplitName = Annotated[str, Field(min_length=1)]
+Split = Annotated[
+    tuple[SplitName, ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+]
+
+
 class Part(BaseModel):
     """A piece of a recipe: it cannot be changed, and keys it does not know are errors."""
 
@@ -72,6 +80,10 @@ class Source(Part):
     """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
     format: Format
     """Name of a row format, or a mapping of columns."""
+    split: Split | None = None
+    """Split or splits to read of a folder or glob that holds several; `all` for every file."""
+    rows: Annotated[str, Field(min_length=1)] | None = None
+    """Keys that lead to the rows of a JSON file that is one object, dots between them: `data`."""
     group: Name | None = None
     """Group that the mix counts the source in; changing it scans nothing."""
     teacher: str | None = None

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from octomed.names import shown
 from octomed.report import units
+from octomed.report.left_out import not_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +51,8 @@ class Summary:
         Blocks that this call scanned, and those that stood.
     files_skipped : dict of str to str
         Files left out by `on_bad_file: skip`, with the reason.
+    files_left_out : dict
+        What the sources' folders and globs hold and was not read: by source and reason.
     seconds : dict of str to float
         By stage.
     workers : int
@@ -87,6 +91,7 @@ class Summary:
     tokenizer: str
     already_done: bool
     files_skipped: dict[str, str] = field(default_factory=dict)
+    files_left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
     @classmethod
     def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
@@ -127,6 +132,7 @@ class Summary:
             tokenizer=found["tokenizer"]["path"],
             already_done=already_done,
             files_skipped=counts["files_skipped"],
+            files_left_out=counts.get("files_left_out", {}),
         )
 
     @property
@@ -206,7 +212,12 @@ class Summary:
             ("  unreadable", self.rows_unreadable),
         ):
             lines += [(label, units.count(number))] if number else []
-        lines += [(f"file skipped: {file}", reason) for file, reason in self.files_skipped.items()]
+        lines += [(f"file skipped: {shown(file)}", reason) for file, reason in self.files_skipped.items()]
+        lines += [
+            (f"not read of {source}", not_read(reason, left))
+            for source, reasons in self.files_left_out.items()
+            for reason, left in reasons.items()
+        ]
         lines.append(("traces made", units.count(self.traces)))
         lines.append(("  packed", units.count(self.train)))
         lines += [
