@@ -148,6 +148,9 @@ class JsonShape:
     def holds_only_objects(self) -> Any:
         """Whether the first object holds objects and nothing else."""
     @property
+    def is_on_one_line(self) -> Any:
+        """Whether the first value ends on the line on which it begins."""
+    @property
     def keys(self) -> Any:
         """The first keys of the first object, each with `object`, `objects` (a list of them) or `other`."""
     @property

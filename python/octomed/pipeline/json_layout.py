@@ -63,7 +63,7 @@ def _shape(file: InputFile) -> _octomed.JsonShape:
 
 def _at_rows(file: InputFile, layout: str) -> InputFile:
     if layout not in {"object", "empty"}:
-        found = {"array": "one array", "lines": "JSON Lines", "objects": "several objects"}[layout]
+        found = {"array": "one array", "lines": "JSON Lines, or broken", "objects": "several objects"}[layout]
         raise DataError(
             f"`rows: {file.rows}` of the source wants a file that is one JSON object, and this is {found}",
             "leave `rows` out, or make it two sources",
@@ -86,7 +86,9 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
                 f"the file is one object that is no row ({error.message}) and holds lists of objects",
                 f"say in the source which list holds the rows: {named}",
             ) from error
+        if shape.is_on_one_line:
+            return replace(file, kind="jsonl")  # a row, which is refused
         raise DataError(
             f"the file is one object, and that is no row: {error.message}", error.hint or _FORMAT_HINT
         ) from error
-    return replace(file, kind="json_objects")
+    return replace(file, kind="jsonl" if shape.is_on_one_line else "json_objects")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
+from octomed.pipeline.hub import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -321,19 +322,33 @@ def _fetch(model: str) -> Path:
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error
+    known = {} if _hub_answers() else {"local_files_only": True}
     try:
-        file = Path(hf_hub_download(model, "tokenizer.json"))
+        file = Path(hf_hub_download(model, "tokenizer.json", **known))
         for name in OPTIONAL_FILES:
             try:
-                hf_hub_download(model, name)
+                hf_hub_download(model, name, **known)
             except LocalEntryNotFoundError:
-                raise
+                if not known:
+                    raise
             except EntryNotFoundError:
                 continue
     except (HfHubHTTPError, OSError, ValueError) as error:
+        if known:
+            message = f"`model: {model}` is no folder here, and the hub cannot be reached to fetch it"
+            raise RecipeError(message, hint) from error
         reason = str(error).strip().split("\n")[0]
         raise RecipeError(f"`model: {model}` cannot be fetched from the hub: {reason}", hint) from error
     return file.parent
+
+
+def _hub_answers() -> bool:
+    """Tell whether to ask the hub; where it was switched off, its client says so at once."""
+    try:
+        from huggingface_hub import constants  # noqa: PLC0415 an extra
+    except ImportError:
+        return True
+    return bool(constants.HF_HUB_OFFLINE) or reachable(constants.ENDPOINT)
 
 
 def _bytes(path: Path) -> bytes:

@@ -123,6 +123,12 @@ impl JsonShape {
             .collect()
     }
 
+    /// Whether the first value ends on the line on which it begins.
+    #[getter]
+    fn is_on_one_line(&self) -> bool {
+        self.0.is_on_one_line()
+    }
+
     /// Whether the first object holds objects and nothing else.
     #[getter]
     fn holds_only_objects(&self) -> bool {

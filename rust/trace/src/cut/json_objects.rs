@@ -6,9 +6,8 @@ use crate::block::Block;
 use crate::error::TraceError;
 
 use super::Numbering;
+use super::json_shape::is_mark;
 use super::pending::Pending;
-
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Cuts a file of objects with white space between them into blocks; a task is the whole file.
 ///
@@ -91,11 +90,7 @@ impl JsonObjectsCutter {
         match chunk[0] {
             b' ' | b'\t' | b'\r' | b'\n' => return 1,
             b'{' => self.depth = 1,
-            byte if self.at < 3
-                && byte == BYTE_ORDER_MARK[usize::try_from(self.at).unwrap_or(0)] =>
-            {
-                return 1;
-            }
+            byte if is_mark(self.at, byte) => return 1,
             _ => self.is_garbage = true,
         }
         self.row_start = self.at;

@@ -8,9 +8,9 @@ use crate::json;
 use crate::value::Value;
 
 use super::Numbering;
+use super::json_shape::is_mark;
 use super::pending::Pending;
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const MAX_KEY_BYTES: usize = 1 << 16;
 const MAX_KEYS: usize = 20;
 
@@ -175,7 +175,7 @@ impl JsonRowsCutter {
                 self.state = State::Row { in_object: false };
             }
             b'{' => self.state = State::Key,
-            _ if self.at < 3 && BYTE_ORDER_MARK.contains(&byte) => return Ok(()),
+            _ if is_mark(self.at, byte) => return Ok(()),
             _ if self.found == 0 => return Err(self.broken()),
             _ => {
                 return Err(TraceError::NoRowsHeld {

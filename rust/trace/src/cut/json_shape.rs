@@ -36,6 +36,11 @@ pub enum Held {
     Other,
 }
 
+/// Whether this is the byte of a byte order mark at the start of a file.
+pub(super) fn is_mark(at: u64, byte: u8) -> bool {
+    matches!((at, byte), (0, 0xef) | (1, 0xbb) | (2, 0xbf))
+}
+
 /// Looks at a file's first value up to where it closes, and at the byte behind it; keeps only keys.
 #[derive(Debug, Default)]
 pub struct JsonShape {
@@ -97,6 +102,11 @@ impl JsonShape {
         &self.keys
     }
 
+    /// Whether the first value ends on the line on which it begins.
+    pub fn is_on_one_line(&self) -> bool {
+        !self.broke_line
+    }
+
     /// Whether the first object holds objects and nothing else.
     pub fn holds_only_objects(&self) -> bool {
         self.members > 0 && self.members == self.objects
@@ -112,7 +122,7 @@ impl JsonShape {
             if self.is_array && self.broke_line {
                 self.layout = Some(Layout::Array);
             }
-        } else if self.before == 0 && self.at < 3 && matches!(byte, 0xef | 0xbb | 0xbf) {
+        } else if self.before == 0 && is_mark(self.at, byte) {
             // A byte order mark.
         } else {
             self.structure(byte);
