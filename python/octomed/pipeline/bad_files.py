@@ -87,8 +87,9 @@ def _of_nothing(plan: Plan, count: _FileCount) -> DataError | None:
     file = count.file
     place, reason, detail = _first_unreadable(plan, count.tasks)
     looks = suspected(file.path, file.kind, file.compression)
-    rows = "its only row cannot be read" if count.rows == 1 else f"none of its {count.rows:,} rows can be read"
-    message = f"`{shown(file.path)}` (source `{file.source}`): {rows}"
+    message = (
+        f"`{shown(file.path)}` (source `{file.source}`): {count.rows:,} of {count.rows:,} rows cannot be read"
+    )
     if looks is not None:
         return DataError(f"{message}: it looks like {looks.what}", looks.hint)
     return DataError(f"{message}; the first is {place}: {reason} ({detail})", _hint_about(reason))
@@ -116,12 +117,12 @@ def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask])
     """The share holds for every file, so that a large one does not hide a small one, and for all together."""
     share = source.source.max_unreadable
     files = _by_file(scanned)
-    for count in files:
-        if count.unreadable > tolerated(count.rows, share):
-            raise _too_many(plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share)
     total = sum(count.unreadable for count in files)
     if total > tolerated(sum(count.rows for count in files), share):
         raise _too_many(plan, f"source `{source.source.name}`", files, share)
+    for count in files:
+        if count.unreadable > tolerated(count.rows, share):
+            raise _too_many(plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share)
 
 
 def _too_many(plan: Plan, place: str, files: list[_FileCount], share: float) -> DataError:

@@ -158,7 +158,7 @@ def _refuse_foreign(file: InputFile) -> None:
     """Refuse a file that is not what its name says, before a scan finds every row of it unreadable."""
     looks = foreign(file.path, file.kind, file.compression)
     if looks is not None:
-        raise DataError(f"it is {looks.what}", looks.hint)
+        raise DataError(f"{_place(file)} cannot be read: it is {looks.what}", looks.hint)
 
 
 @contextlib.contextmanager
@@ -219,6 +219,10 @@ _BROKEN = (
 )
 
 
+def _place(file: InputFile) -> str:
+    return f"`{shown(file.path)}` (source `{file.source}`)"
+
+
 class naming:  # noqa: N801 reads as the statement it is
     """Adds the file's name to errors that do not know it, and turns pyarrow's into ours."""
 
@@ -230,7 +234,7 @@ class naming:  # noqa: N801 reads as the statement it is
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Re-raise ``error`` with the file's name."""
-        place = f"`{shown(self.file.path)}` (source `{self.file.source}`)"
+        place = _place(self.file)
         hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
         if isinstance(error, DataError) and not error.message.startswith(place):
             raise DataError(f"{place}: {error.message}", error.hint or hint) from error

@@ -172,9 +172,10 @@ def find_inputs(recipe: Recipe) -> Inputs:
             place = recipe.written_at("sources", index, "path", entry)
             reading = _Entry(source, index, path, place, problems, inputs)
             files = reading.files()
-            problems += [_twice(place, file, found[file.relative]) for file in files if file.relative in found]
             problems += _linked_twice(place, files, found, real)
-            found.update({file.relative: file for file in files})
+            for file in files:
+                other = found.setdefault(file.relative, file)
+                problems += [_twice(place, file, other)] if other is not file else []
         inputs.files += sorted(found.values(), key=lambda file: os.fsencode(file.relative))
     if problems:
         raise RecipeProblems(problems)

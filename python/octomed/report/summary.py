@@ -53,6 +53,8 @@ class Summary:
         Files left out by `on_bad_file: skip`, with the reason.
     files_left_out : dict
         What the sources' folders and globs hold and was not read: by source and reason.
+    notes : list of str
+        What is worth a look about the inputs.
     seconds : dict of str to float
         By stage.
     workers : int
@@ -92,6 +94,7 @@ class Summary:
     already_done: bool
     files_skipped: dict[str, str] = field(default_factory=dict)
     files_left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
@@ -133,6 +136,7 @@ class Summary:
             already_done=already_done,
             files_skipped=counts["files_skipped"],
             files_left_out=counts.get("files_left_out", {}),
+            notes=run.get("notes", []),
         )
 
     @property
@@ -218,6 +222,7 @@ class Summary:
             for source, reasons in self.files_left_out.items()
             for reason, left in reasons.items()
         ]
+        lines += [("note", note) for note in self.notes]
         lines.append(("traces made", units.count(self.traces)))
         lines.append(("  packed", units.count(self.train)))
         lines += [
