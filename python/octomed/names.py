@@ -6,6 +6,7 @@ import re
 
 _BYTE_ESCAPES = re.compile("[\udc80-\udcff]")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_LAST_OF_BYTE = 0xFF
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -31,7 +32,20 @@ def shown(name: str) -> str:
     name : str
         As the operating system's functions give it.
     """
-    return _UNPRINTABLE.sub(
-        lambda found: _SHORT.get(found[0], f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}"),
-        as_text(name),
-    )
+    return _UNPRINTABLE.sub(_escaped, as_text(name))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return _SHORT.get(found[0]) or (f"\\x{number:02x}" if number <= _LAST_OF_BYTE else f"\\u{number:04x}")
+
+
+def printable(text: str) -> str:
+    r"""Return text that any stream takes: what is no Unicode in it is written `\udcNN`, as JSON writes it.
+
+    Parameters
+    ----------
+    text : str
+        A line of output, JSON or not, in which a path of this machine may stand.
+    """
+    return text.encode(errors="backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Files as people have them: under other names, behind links, in splits, in documents; none is lost unsaid."""
+"""Files as people have them: under other names, behind links, in splits; none is lost without a word."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ HTML = b"<!DOCTYPE html>\n<html>\n<body>Sign in</body>\n</html>\n"
 
 def rows(count=3, begin=0):
     return [
-        {"question": f"q{number}?", "responses": [f"answer {number}"]} for number in range(begin, begin + count)
+        {"question": f"q{number}?", "responses": [f"answer {number}"]}
+        for number in range(begin, begin + count)
     ]
 
 
@@ -143,7 +144,7 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, capsys, name, data, wha
     ("b.json", b"[1, 2]", "not_an_object"),
 ])  # fmt: skip
 @pytest.mark.parametrize("share", [0.01, 1.0, 0])
-def test_a_file_of_which_no_row_can_be_read(tmp_path, capsys, name, data, what, share):
+def test_a_file_of_which_no_row_can_be_read(tmp_path, capsys, name, data, what, share):  # noqa: PLR0913, PLR0917
     put(tmp_path, {"a.jsonl": lines(rows(600)), name: data})
     recipe = folder_recipe(tmp_path, max_unreadable=share)
     said = refused(capsys, recipe, f"data/{name}` (source `only`)", "rows cannot be read", what)
@@ -158,7 +159,13 @@ def test_the_share_is_kept_by_file(tmp_path, capsys):
     broken = b"nonsense\n"
     put(tmp_path, {"a.jsonl": lines(rows(900)), "b.jsonl": broken * 2 + lines(rows(100, 900))})
     recipe = folder_recipe(tmp_path)
-    refused(capsys, recipe, "data/b.jsonl`", "2 of 102 rows cannot be read, 1 are tolerated", "row 0: invalid_json")
+    refused(
+        capsys,
+        recipe,
+        "data/b.jsonl`",
+        "2 of 102 rows cannot be read, 1 are tolerated",
+        "row 0: invalid_json",
+    )
     refused(capsys, recipe, "data/b.jsonl`", options=["--set", "sources.only.on_bad_file=skip"])
     assert runs.pack(recipe, "sources.only.max_unreadable=0.02").rows_unreadable == 2
     refused(capsys, recipe, "2 of 102 rows cannot be read", options=["--replace"])
@@ -296,7 +303,9 @@ def test_a_file_that_links_name_twice_is_read_once_and_named(tmp_path, capsys):
     (tmp_path / "data/a.jsonl").symlink_to("b.jsonl")
     summary = runs.pack(folder_recipe(tmp_path), "curate.duplicates.exact=false")
     assert summary.rows == 3
-    assert summary.files_left_out["only"] == {"the same file as `b.jsonl`, by a link": {"files": 1, "names": ["a.jsonl"]}}
+    assert summary.files_left_out["only"] == {
+        "the same file as `b.jsonl`, by a link": {"files": 1, "names": ["a.jsonl"]}
+    }
     recipe = runs.write_recipe(tmp_path, runs.one_source(["data/a.jsonl", "data/b.jsonl"]))
     refused(capsys, recipe, "reads one file twice", "a.jsonl", "b.jsonl", verb="check", code=2)
 
@@ -305,8 +314,8 @@ def test_a_file_that_links_name_twice_is_read_once_and_named(tmp_path, capsys):
 def test_a_link_that_leads_nowhere(tmp_path, capsys, name):
     put(tmp_path, {"a.jsonl": lines(rows(2))})
     (tmp_path / "data" / name).symlink_to("/nowhere/at/all")
-    said = refused(capsys, folder_recipe(tmp_path), f"data/{name}` is a link to `/nowhere/at/all`, which is not there",
-                   verb="check", code=2)  # fmt: skip
+    what = f"data/{name}` is a link to `/nowhere/at/all`, which is not there"
+    said = refused(capsys, folder_recipe(tmp_path), what, verb="check", code=2)
     assert "right to read" not in said
     (tmp_path / "data" / name).unlink()
     (tmp_path / "data" / name).symlink_to(name)
@@ -340,7 +349,9 @@ def test_a_folder_of_several_splits_wants_to_know_which(tmp_path, capsys, names,
     split = "train" if of_train else "test"
     summary = runs.pack(recipe, f"sources.only.split={split}", replace=True)
     assert summary.rows == 3 * (len(of_train) or 1)
-    assert sum(left["files"] for left in summary.files_left_out["only"].values()) == len(names) - (len(of_train) or 1)
+    assert sum(left["files"] for left in summary.files_left_out["only"].values()) == len(names) - (
+        len(of_train) or 1
+    )
 
 
 def test_splits_are_listed_with_their_rows(tmp_path, capsys):
@@ -348,7 +359,9 @@ def test_splits_are_listed_with_their_rows(tmp_path, capsys):
     recipe = folder_recipe(tmp_path)
     refused(capsys, recipe, "`test`: 1 file with 3 rows, `train`: 2 files with 6 rows", verb="check", code=2)
     option = ["--set", "sources.only.split=tain"]
-    refused(capsys, recipe, "has no split `tain`", "did you mean `train`?", verb="check", code=2, options=option)
+    refused(
+        capsys, recipe, "has no split `tain`", "did you mean `train`?", verb="check", code=2, options=option
+    )
     assert runs.pack(recipe, "sources.only.split=[train, test]").rows == 9
 
 
@@ -366,8 +379,8 @@ def test_one_split_needs_no_word_and_a_test_split_alone_is_a_note(tmp_path, caps
 
 
 def test_a_card_says_which_file_is_of_which_split(tmp_path, capsys):
-    card = "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: one*.jsonl\n" \
-           "  - split: test\n    path: [two.jsonl]\n---\n# Data\n"  # fmt: skip
+    files = [{"split": "train", "path": "one*.jsonl"}, {"split": "test", "path": ["two.jsonl"]}]
+    card = f"---\nconfigs: {json.dumps([{'config_name': 'default', 'data_files': files}])}\n---\n# Data\n"
     put(tmp_path, {"one-a.jsonl": lines(rows(2)), "two.jsonl": lines(rows(3, 2)), "README.md": card.encode()})
     recipe = folder_recipe(tmp_path)
     refused(capsys, recipe, "`test`: 1 file, `train`: 1 file", verb="check", code=2)
@@ -386,7 +399,7 @@ DOCUMENT = {"version": 1, "notes": [1, 2], "data": {"rows": rows(4)}}
     ({"data": {"x": rows(2)[0], "y": rows(2)[1]}}, {"rows": "data"}, 2),
     (rows(3), {}, 3),
 ])  # fmt: skip
-def test_json_documents(tmp_path, value, keys, count, ending, indent):
+def test_json_documents(tmp_path, value, keys, count, ending, indent):  # noqa: PLR0913, PLR0917 a case
     data = b"\xef\xbb\xbf" + json.dumps(value, indent=indent).encode()
     put(tmp_path, {f"a.{ending}": gzip.compress(data) if ending.endswith("gz") else data})
     summary = runs.pack(folder_recipe(tmp_path, **keys))
@@ -415,7 +428,10 @@ def test_documents_whose_rows_cannot_be_found(tmp_path, capsys, indent):
 
 
 def test_a_document_cut_off(tmp_path, capsys):
-    put(tmp_path, {"a.json": json.dumps({f"id{n}": row for n, row in enumerate(rows(9))}, indent=1).encode()[:-40]})
+    put(
+        tmp_path,
+        {"a.json": json.dumps({f"id{n}": row for n, row in enumerate(rows(9))}, indent=1).encode()[:-40]},
+    )
     refused(capsys, folder_recipe(tmp_path), "data/a.json`", "cut off")
 
 
@@ -438,7 +454,9 @@ def test_names_of_any_bytes(tmp_path, capsys, name, where, kind):
     for verb in ("check", "plan", "pack", "verify"):
         code, said = runs.fails(capsys, verb, recipe if verb != "verify" else tmp_path / "out")
         assert code == 0, said
-    provenance = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out/provenance").iterdir()))
+    provenance = pa.concat_tables(
+        pq.read_table(path) for path in sorted((tmp_path / "out/provenance").iterdir())
+    )
     files = set(provenance["file"].to_pylist())
     stored = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
     assert files == {f"{stored}.{kind}" if where == "file" else f"{stored}/a.{kind}"}

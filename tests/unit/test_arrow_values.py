@@ -56,7 +56,9 @@ def nested(inner):
         return st.just(inner)  # pyarrow makes no lists of them from Python's values
     if pa.types.is_dictionary(kind):
         return st.just((pa.list_(kind), lists))
-    pairs = st.lists(st.tuples(st.text("abc", max_size=2), values), max_size=2, unique_by=lambda pair: pair[0])
+    pairs = st.lists(
+        st.tuples(st.text("abc", max_size=2), values), max_size=2, unique_by=lambda pair: pair[0]
+    )
     return st.sampled_from(
         [
             (pa.list_(kind), lists),
@@ -64,7 +66,10 @@ def nested(inner):
             (pa.list_(kind, 2), st.lists(values, min_size=2, max_size=2)),
             (pa.list_view(kind), lists),
             (pa.large_list_view(kind), lists),
-            (pa.struct({"x": kind, "y": pa.string()}), st.fixed_dictionaries({"x": values, "y": st.text("ab")})),
+            (
+                pa.struct({"x": kind, "y": pa.string()}),
+                st.fixed_dictionaries({"x": values, "y": st.text("ab")}),
+            ),
             (pa.map_(pa.string(), kind), pairs),
         ]
     )
@@ -116,7 +121,9 @@ def test_every_value_is_that_of_to_pylist(column):
         for batch in file.iter_batches(3, columns=["value"]):
             ours = readable(batch)
             ours.validate(full=True)
-            assert [flat(v) for v in ours.column(0).to_pylist()] == [flat(v) for v in batch.column(0).to_pylist()]
+            assert [flat(v) for v in ours.column(0).to_pylist()] == [
+                flat(v) for v in batch.column(0).to_pylist()
+            ]
 
 
 @settings(max_examples=100, deadline=None)
@@ -131,7 +138,9 @@ def test_slices_are_read_at_their_offset(column, begin):
 @settings(max_examples=200, deadline=None)
 @given(columns())
 def test_no_type_makes_a_file_unreadable(column):
-    mapping = _octomed.Mapping({"id": {"any_of": ["value"], "optional": True}, "question": "q", "response": "r"})
+    mapping = _octomed.Mapping(
+        {"id": {"any_of": ["value"], "optional": True}, "question": "q", "response": "r"}
+    )
     cutter = _octomed.ArrowCutter(mapping, 0, 100)
     rows = []
     with parquet(column) as file:
@@ -150,8 +159,10 @@ def test_no_type_makes_a_file_unreadable(column):
     (pa.date32(), datetime.date(2024, 2, 29), "2024-02-29"),
     (pa.timestamp("ns"), datetime.datetime(2024, 2, 29, 1, 2, 3), "2024-02-29 01:02:03"),  # noqa: DTZ001
     (pa.timestamp("ns"), datetime.datetime(2024, 2, 29, 1, 2, 3, 40), "2024-02-29 01:02:03.000040"),  # noqa: DTZ001
-    (pa.timestamp("ms", "UTC"), datetime.datetime(2024, 2, 29, 1, 2, 3, 40000, UTC), "2024-02-29 01:02:03.040000+00:00"),
-    (pa.timestamp("s", "America/New_York"), datetime.datetime(2024, 2, 29, tzinfo=UTC), "2024-02-28 19:00:00-05:00"),
+    (pa.timestamp("ms", "UTC"), datetime.datetime(2024, 2, 29, 1, 2, 3, 40000, UTC),
+     "2024-02-29 01:02:03.040000+00:00"),
+    (pa.timestamp("s", "America/New_York"), datetime.datetime(2024, 2, 29, tzinfo=UTC),
+     "2024-02-28 19:00:00-05:00"),
     (pa.time64("ns"), datetime.time(1, 2, 3), "01:02:03"),
     (pa.duration("s"), datetime.timedelta(1, 2), "1 day, 0:00:02"),
     (pa.decimal128(5, 2), decimal.Decimal("1.50"), "1.50"),

@@ -12,7 +12,9 @@ from octomed import _octomed
 from octomed.errors import DataError
 
 MAPPING = _octomed.Mapping({"question": "q", "response": "r"})
-TEXT = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(['"', "\\", "{", "}]", ",", "\\\"", "[", "\n"])
+TEXT = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
+    ['"', "\\", "{", "}]", ",", '\\"', "[", "\n"]
+)
 VALUES = st.recursive(
     TEXT | st.none() | st.integers() | st.booleans(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -28,7 +30,10 @@ def fed(cutter, data, size):
     found = [row for block in [*blocks, *cutter.finish()] for row in _octomed.preview(block, MAPPING, 1000)]
     assert [row["position"] for row in found] == list(range(len(found)))
     assert cutter.rows == len(found)
-    return [(row["question"], row["responses"][0]["response"]) if "question" in row else row["reason"] for row in found]
+    return [
+        (row["question"], row["responses"][0]["response"]) if "question" in row else row["reason"]
+        for row in found
+    ]
 
 
 def seen(rows):
@@ -51,8 +56,15 @@ def test_the_values_of_an_object_are_rows(rows, indent, size, mark, target):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(ROWS, max_size=4), st.lists(st.tuples(TEXT, VALUES), max_size=3), TEXT, INDENT, CHUNK, st.booleans())
-def test_a_path_of_keys_leads_to_rows(rows, others, key, indent, size, as_object):
+@given(
+    st.lists(ROWS, max_size=4),
+    st.lists(st.tuples(TEXT, VALUES), max_size=3),
+    TEXT,
+    INDENT,
+    CHUNK,
+    st.booleans(),
+)
+def test_a_path_of_keys_leads_to_rows(rows, others, key, indent, size, as_object):  # noqa: PLR0913, PLR0917 each is drawn
     held = {str(number): row for number, row in enumerate(rows)} if as_object else rows
     before, behind = dict(others[:2]), dict(others[2:])
     inner = {**before, key: held} | {name: value for name, value in behind.items() if name != key}

@@ -35,14 +35,13 @@ def readable(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
-def _readable(array: pa.Array) -> pa.Array:
+_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary(), pa.string_view(): pa.binary_view()}
+
+
+def _readable(array: pa.Array) -> pa.Array:  # noqa: PLR0911 a case for each family of types
     kind = array.type
-    if types.is_string(kind):
-        return array.view(pa.binary())
-    if types.is_large_string(kind):
-        return array.view(pa.large_binary())
-    if types.is_string_view(kind):
-        return array.view(pa.binary_view())
+    if kind in _BYTES:
+        return array.view(_BYTES[kind])
     if isinstance(kind, pa.BaseExtensionType):
         return _extension(array)
     if types.is_nested(kind):
@@ -56,7 +55,7 @@ def _readable(array: pa.Array) -> pa.Array:
     return array
 
 
-def _nested(array: pa.Array) -> pa.Array:
+def _nested(array: pa.Array) -> pa.Array:  # noqa: PLR0911 a case for each nested type
     """Rebuild around converted children, whose own buffers stay where they are.
 
     A view of the whole would be simpler, but pyarrow cannot view a list with a child of type null.
@@ -89,7 +88,7 @@ def _around(array: pa.Array, list_of: Callable[[pa.Field], pa.DataType], values:
 
 
 def _map(array: pa.MapArray) -> pa.Array:
-    """A map's keys become text, for it is read as an object."""
+    """Make the keys of a map text, for it is read as an object."""
     keys, items = _readable(_keys(array.keys)), _readable(array.items)
     entries = pa.StructArray.from_arrays(
         [keys, items], fields=[pa.field("key", keys.type, nullable=False), pa.field("value", items.type)]
@@ -120,7 +119,7 @@ def _struct(array: pa.StructArray) -> pa.Array:
 
 
 def _of_views(array: Any, lists: Any, offset: pa.DataType) -> pa.Array:  # noqa: ANN401 two pairs of classes
-    """Lists may overlap and stand in any order in a list view; a list has them one behind the other."""
+    """Put the lists of a list view one behind the other: there they may overlap, and stand in any order."""
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0).cast(offset))
     offsets = pa.concat_arrays([pa.array([0], offset), ends])
     return lists.from_arrays(offsets, array.flatten(), mask=array.is_null())
@@ -143,7 +142,7 @@ def _extension(array: Any) -> pa.Array:  # noqa: ANN401 pyarrow's stubs do not k
 
 
 def _text(array: pa.Array) -> pa.Array:
-    """Write dates, times and decimals as Python's `str` does, by a cast where there is one that can be brought there."""
+    """Write dates, times and decimals as Python's `str` does, by a cast where one comes near enough."""
     kind = array.type
     if types.is_decimal(kind) or types.is_date(kind):
         return _cast(array, "", "")
@@ -153,7 +152,7 @@ def _text(array: pa.Array) -> pa.Array:
 
 
 def _time(array: pa.Array) -> pa.Array:
-    """Fractions have no digits or six, nine where nanoseconds count; the offset of a zone has a colon."""
+    """Give fractions no digits or six, nine where nanoseconds count, and the offset of a zone a colon."""
     kind = array.type
     if kind.unit == "ms":
         finer = pa.timestamp("us", kind.tz) if types.is_timestamp(kind) else pa.time64("us")
@@ -180,7 +179,7 @@ def _cast(array: pa.Array, pattern: str, replacement: str) -> pa.Array:
 
 
 def _written(array: pa.Array) -> pa.Array:
-    """Write value by value: for kinds that are rare in a column of text, and that pyarrow writes otherwise."""
+    """Write value by value: for kinds that are rare among texts, and that pyarrow writes otherwise."""
     return pa.array([_str(array[row]) for row in range(len(array))], pa.binary())
 
 
@@ -190,4 +189,6 @@ def _str(value: pa.Scalar) -> bytes | None:
     try:
         return str(value.as_py()).encode()
     except _CANNOT_CAST:
-        return f"{getattr(value, 'value', '?')} {value.type}".encode()  # beyond what Python's own type can hold
+        return (
+            f"{getattr(value, 'value', '?')} {value.type}".encode()
+        )  # beyond what Python's own type can hold

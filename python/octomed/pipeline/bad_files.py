@@ -1,4 +1,4 @@
-"""Files that a scan found wanting: read in part, of rows none of which can be read, or past what is tolerated."""
+"""Files that a scan found bad: read in part, without one readable row, or past what is tolerated."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def tolerated(rows: int, share: float) -> int:
 
 
 def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask]) -> None:
-    """The share holds for every file, so that a large one does not hide a small one, and for all together."""
+    """Hold the share for all files together, and for each: a large one must not hide a small one."""
     share = source.source.max_unreadable
     files = _by_file(scanned)
     total = sum(count.unreadable for count in files)
@@ -122,7 +122,9 @@ def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask])
         raise _too_many(plan, f"source `{source.source.name}`", files, share)
     for count in files:
         if count.unreadable > tolerated(count.rows, share):
-            raise _too_many(plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share)
+            raise _too_many(
+                plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share
+            )
 
 
 def _too_many(plan: Plan, place: str, files: list[_FileCount], share: float) -> DataError:

@@ -1,4 +1,4 @@
-"""Whether the hub can be reached, found out in two seconds: its client tries again and again for half a minute."""
+"""Whether the hub can be reached, found out in two seconds: its client tries for half a minute."""
 
 from __future__ import annotations
 

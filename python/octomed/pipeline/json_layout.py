@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**16
 _LARGER_CHUNK_BYTES = 2**22
-_FORMAT_HINT = "`format` says which columns a row has; `rows: KEY` in the source says where a document holds rows"
+_FORMAT_HINT = (
+    "`format` says which columns a row has; `rows: KEY` in the source says where a document holds rows"
+)
 
 
 def with_layout(file: InputFile, mapping: _octomed.Mapping) -> InputFile:
@@ -34,7 +36,9 @@ def with_layout(file: InputFile, mapping: _octomed.Mapping) -> InputFile:
     """
     if file.kind not in {"json", "jsonl"}:
         if file.rows is not None:
-            raise DataError("`rows` of the source is for JSON files", "leave `rows` out, or make it two sources")
+            raise DataError(
+                "`rows` of the source is for JSON files", "leave `rows` out, or make it two sources"
+            )
         return file
     shape = _shape(file)
     layout = shape.layout

@@ -6,6 +6,7 @@ folder as `transformers` saves it, or fetched from the Hugging Face hub.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -322,19 +323,20 @@ def _fetch(model: str) -> Path:
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error
-    known = {} if _hub_answers() else {"local_files_only": True}
+    offline = not _hub_answers()
+    download = functools.partial(hf_hub_download, local_files_only=True) if offline else hf_hub_download
     try:
-        file = Path(hf_hub_download(model, "tokenizer.json", **known))
+        file = Path(download(model, "tokenizer.json"))
         for name in OPTIONAL_FILES:
             try:
-                hf_hub_download(model, name, **known)
+                download(model, name)
             except LocalEntryNotFoundError:
-                if not known:
+                if not offline:
                     raise
             except EntryNotFoundError:
                 continue
     except (HfHubHTTPError, OSError, ValueError) as error:
-        if known:
+        if offline:
             message = f"`model: {model}` is no folder here, and the hub cannot be reached to fetch it"
             raise RecipeError(message, hint) from error
         reason = str(error).strip().split("\n")[0]

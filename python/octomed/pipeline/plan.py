@@ -132,7 +132,8 @@ class Plan:
         """
         return {
             source: {
-                reason: {"files": len(files), "names": files[:_NAMES_SHOWN]} for reason, files in reasons.items()
+                reason: {"files": len(files), "names": files[:_NAMES_SHOWN]}
+                for reason, files in reasons.items()
             }
             for source, found in self.inputs.left_out_by_reason().items()
             if (reasons := {reason: files for reason, files in found.items() if reason != "hidden"})

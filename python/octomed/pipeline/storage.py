@@ -34,7 +34,9 @@ def content_key(value: object) -> str:
 def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
     """Put an operating system's error into words that name the file and the way out."""
     reason = error.strerror or str(error)
-    return StorageError(f"cannot {action} `{shown(str(path))}`: {reason}", _HINTS.get(error.errno or 0, _MEND))
+    return StorageError(
+        f"cannot {action} `{shown(str(path))}`: {reason}", _HINTS.get(error.errno or 0, _MEND)
+    )
 
 
 _FULL = "free some space or choose another disk, then run the same command again: finished work stands"

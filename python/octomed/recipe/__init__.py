@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from octomed.recipe.inputs import InputFile, Inputs, LeftOut, find_inputs, resolve_inputs
+from octomed.recipe.input_file import InputFile, Inputs, LeftOut
+from octomed.recipe.inputs import find_inputs, resolve_inputs
 from octomed.recipe.loader import load_recipe
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work, schema_json

@@ -52,14 +52,14 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A file that an entry names.
+    r"""A file that an entry names.
 
     Attributes
     ----------
     path : str
         Where it is.
     relative : str
-        Its path from the entry's root, `\\xNN` for bytes that are not UTF-8.
+        Its path from the entry's root, `\xNN` for bytes that are not UTF-8.
     status : os.stat_result
         Its size, time and kind.
     """
@@ -105,7 +105,9 @@ def _unreadable(path: str, error: OSError) -> Unreadable:
         return Unreadable(f"`{shown(path)}` cannot be read: {error.strerror}")
     target = shown(os.readlink(path))
     if error.errno == errno.ELOOP:
-        return Unreadable(f"`{shown(path)}` is a link that leads back to itself: `{target}`", "remove the link")
+        return Unreadable(
+            f"`{shown(path)}` is a link that leads back to itself: `{target}`", "remove the link"
+        )
     hint = "fetch or restore what it leads to, mend the link, or remove it"
     if isinstance(error, PermissionError):
         hint = "give yourself the right to read what it leads to"
@@ -157,6 +159,14 @@ def _fits(names: list[str], parts: list[str]) -> bool:
     return fnmatch.fnmatchcase(names[0], part) and _fits(names[1:], rest)
 
 
+def root_of(path: str) -> str:
+    """Return the folder that the relative paths of an entry start at."""
+    if os.path.isdir(path):
+        return path
+    exists = os.path.lexists(path) or not _WILD.intersection(path)
+    return os.path.dirname(path) if exists else _cut(path)[0]
+
+
 def _cut(path: str) -> tuple[str, list[str]]:
     """Return a glob's root, and its parts from the first wildcard on."""
     parts = path.split("/")
@@ -182,7 +192,7 @@ def _walk(path: str, wanted: Callable[[str], bool], walk: Walk) -> tuple[str, It
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder on the way, and those above it, by device and inode: a link back to one of them is a circle."""
+    """A folder on the way, and those above it by device and inode: a link back to one is a circle."""
 
     at: str
     name: str

@@ -1,7 +1,7 @@
 """Files that tools write beside rows: they are no rows, and a folder or a glob leaves them alone.
 
-A name alone says little (`config.json` may be somebody's rows), so a JSON file is left alone only if it is one
-object and, where its name is a common word, holds a key that the tool writes.
+A name alone says little (`config.json` may be somebody's rows), so a JSON file is left alone only if it is
+one object and, where its name is a common word, holds a key that the tool writes.
 """
 
 from __future__ import annotations
@@ -32,14 +32,18 @@ _JSON: dict[str, frozenset[str]] = {
     "tokenizer_config.json": frozenset({"tokenizer_class", "added_tokens_decoder", "model_max_length"}),
     "special_tokens_map.json": frozenset({"eos_token", "bos_token", "pad_token", "unk_token"}),
     "added_tokens.json": frozenset(),
-    "preprocessor_config.json": frozenset({"processor_class", "image_processor_type", "feature_extractor_type"}),
+    "preprocessor_config.json": frozenset(
+        {"processor_class", "image_processor_type", "feature_extractor_type"}
+    ),
     "adapter_config.json": frozenset({"peft_type"}),
     "model.safetensors.index.json": frozenset({"weight_map"}),
     "pytorch_model.bin.index.json": frozenset({"weight_map"}),
     "trainer_state.json": frozenset({"log_history"}),
     "dataset-metadata.json": frozenset(),
     "croissant.json": frozenset({"@context"}),
-    "metadata.json": frozenset({"@context", "version", "license", "licenses", "name", "description", "splits"}),
+    "metadata.json": frozenset(
+        {"@context", "version", "license", "licenses", "name", "description", "splits"}
+    ),
     "octomed.json": frozenset({"counts"}),
 }
 

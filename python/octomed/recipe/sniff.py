@@ -12,6 +12,7 @@ from octomed.recipe.opening import Compressed, open_stream
 
 _HEAD_BYTES = 4096
 _LONGER_HEAD_BYTES = 65536
+_LAST_ASCII = 0x7F
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Looks:
 
 _LFS = Looks("a git-LFS pointer and not the file itself", "`git lfs pull` in its repository fetches the file")
 _HTML = Looks(
-    "a page of HTML", "download the file itself: a page is what a site gives for a login, an error or a viewer"
+    "a page of HTML",
+    "download the file itself: a page is what a site gives for a login, an error or a viewer",
 )
 _XML = Looks("an XML document", "convert it to JSON Lines, CSV or Parquet")
 _UTF16 = Looks("text in UTF-16", "save it as UTF-8: `iconv -f UTF-16 -t UTF-8 IN > OUT`")
@@ -40,7 +42,11 @@ _UTF32 = Looks("text in UTF-32", "save it as UTF-8: `iconv -f UTF-32 -t UTF-8 IN
 
 _COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], str, str]] = {
     "gzip": ((b"\x1f\x8b",), "gzip", ".gz"),
-    "zstd": ((b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))), "zstd", ".zst"),
+    "zstd": (
+        (b"\x28\xb5\x2f\xfd", *(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))),
+        "zstd",
+        ".zst",
+    ),
     "xz": ((b"\xfd7zXZ\x00",), "xz", ".xz"),
     "bz2": ((b"BZh",), "bzip2", ".bz2"),
     "lz4": ((b"\x04\x22\x4d\x18",), "lz4", ".lz4"),
@@ -55,7 +61,10 @@ _ARCHIVES = {
 _EXPORT = "export it as Parquet or JSON Lines"
 _FORMATS = {
     b"SQLite format 3\x00": ("an SQLite database", _EXPORT),
-    b"%PDF-": ("a PDF document", "take the text out of it first: rows are read from JSON Lines, CSV or Parquet"),
+    b"%PDF-": (
+        "a PDF document",
+        "take the text out of it first: rows are read from JSON Lines, CSV or Parquet",
+    ),
     b"\x89HDF\r\n": ("an HDF5 file", _EXPORT),
     b"\x93NUMPY": ("a NumPy array", _EXPORT),
     b"Obj\x01": ("an Avro file", _EXPORT),
@@ -155,7 +164,9 @@ def _compression(head: bytes, expected: str | None, inside: str | None) -> Looks
             continue
         if name == "bz2" and not re.match(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)", head):
             continue
-        what = f"{called} bytes" + (f" inside of {inside}: compressed twice" if inside else " under another name")
+        what = f"{called} bytes" + (
+            f" inside of {inside}: compressed twice" if inside else " under another name"
+        )
         return Looks(what, f"let its name end in `{extension}`" if not inside else "uncompress it once")
     return None
 
@@ -199,7 +210,9 @@ def _binary(head: bytes) -> Looks | None:
         if head.startswith(magic):
             return Looks(f"{what} under another name", f"let its name end in `{extension}`")
     if re.match(rb"\x80[\x02-\x05](\x95|[\]}c(X])", head):
-        return Looks("a pickle of Python's", "write its rows as JSON Lines or Parquet: pickles are never loaded")
+        return Looks(
+            "a pickle of Python's", "write its rows as JSON Lines or Parquet: pickles are never loaded"
+        )
     return None
 
 
@@ -217,13 +230,13 @@ def _wide(head: bytes) -> Looks | None:
         return _UTF32
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _UTF16
-    some = head[:64]
-    if len(some) >= 4 and (not any(some[1::2]) and all(some[0::2]) or not any(some[0::2]) and all(some[1::2])):
+    even, odd = head[:64:2], head[1:64:2]
+    if odd and ((all(even) and not any(odd)) or (all(odd) and not any(even))):
         return _UTF16
     return None
 
 
-def _other_text(head: bytes, kind: str) -> Looks | None:
+def _other_text(head: bytes, kind: str) -> Looks | None:  # noqa: PLR0911 a case for each guess
     if b"\x00" in head:
         return Looks("binary data", "name files of rows only; those are JSON, CSV, Parquet or Arrow")
     encoding = _encoding(head)
@@ -253,5 +266,5 @@ def _encoding(head: bytes) -> str | None:
         return None
     text = head.decode("gb18030", errors="ignore")
     wide = sum("\u4e00" <= character <= "\u9fff" for character in text)
-    odd = sum(byte >= 0x80 for byte in head)
+    odd = sum(byte > _LAST_ASCII for byte in head)
     return "GBK" if wide * 2 >= odd * 0.8 else "LATIN1"

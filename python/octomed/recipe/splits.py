@@ -1,4 +1,4 @@
-"""Splits of a folder: which files are `train`, which `test`, told by a card or by names as `datasets` tells them."""
+"""Splits of a folder: which files are `train`, which `test`, by a card or by names, as `datasets` has it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from octomed.recipe.opening import native
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from octomed.recipe.inputs import InputFile
+    from octomed.recipe.input_file import InputFile
 
 ALL = "all"
 NONE = "no split"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from octomed.names import shown
+from octomed.names import printable, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 
@@ -193,15 +193,17 @@ class Summary:
     def show(self, console: Console) -> None:
         """Print the summary: a table on a terminal, text elsewhere."""
         if not console.is_terminal:
-            console.print(Text(self.plain()), soft_wrap=True)
+            console.print(Text(printable(self.plain())), soft_wrap=True)
             return
-        table = Table(title=self._title(), title_justify="left", show_header=False, box=None, padding=(0, 2))
+        table = Table(
+            title=printable(self._title()), title_justify="left", show_header=False, box=None, padding=(0, 2)
+        )
         table.add_column(style="dim")
         table.add_column()
         for label, value in self.lines():
-            table.add_row(label, Text(value))
+            table.add_row(printable(label), Text(printable(value)))
         console.print(table)
-        console.print(Text(f"next: `{self.next_command}`"))
+        console.print(Text(printable(f"next: `{self.next_command}`")))
 
     def _title(self) -> str:
         if self.already_done:
