@@ -159,21 +159,10 @@ impl JsonShape {
         }
     }
 
+    /// Takes a byte outside of strings that is no white space.
     fn structure(&mut self, byte: u8) {
-        let in_object = self.open.last() == Some(&b'{');
-        let key_next = in_object && matches!(self.before, b'{' | b',');
-        let begins = matches!(self.before, 0 | b'[' | b':') || (self.before == b',' && !in_object);
-        let fits = match byte {
-            b'{' | b'[' => begins,
-            b'"' => begins || key_next,
-            b'}' => in_object && self.before != b':',
-            b']' => !in_object,
-            b':' => in_object && self.before == b'"',
-            _ if key_next => false,
-            _ => !self.open.is_empty(),
-        };
-        let is_scalar = self.open.is_empty() && !matches!(byte, b'{' | b'[');
-        if !fits || is_scalar || self.open.len() > MAX_DEPTH {
+        let key_next = self.open.last() == Some(&b'{') && matches!(self.before, b'{' | b',');
+        if !self.fits(byte, key_next) || self.open.len() > MAX_DEPTH {
             self.layout = Some(Layout::Lines);
             return;
         }
@@ -198,6 +187,21 @@ impl JsonShape {
         }
     }
 
+    /// Whether the byte may stand here in JSON, as far as brackets, keys and commas go.
+    fn fits(&self, byte: u8, key_next: bool) -> bool {
+        let in_object = self.open.last() == Some(&b'{');
+        let begins = matches!(self.before, 0 | b'[' | b':') || (self.before == b',' && !in_object);
+        match byte {
+            b'{' | b'[' => begins,
+            _ if self.open.is_empty() => false,
+            b'"' => begins || key_next,
+            b'}' => in_object && self.before != b':',
+            b']' => !in_object,
+            b':' => in_object && self.before == b'"',
+            _ => !key_next,
+        }
+    }
+
     /// Notes what the first byte of a value says of it.
     fn note_value(&mut self, byte: u8) {
         if self.is_array {
@@ -215,12 +219,13 @@ impl JsonShape {
                 let key = self.key_text();
                 self.keys.push((key, held));
             }
-        } else if self.open == *b"{[" && self.before == b'[' && byte == b'{' {
-            if let Some(last) = self.keys.last_mut()
-                && self.members <= MAX_KEYS as u64
-            {
-                last.1 = Held::Objects;
-            }
+        } else if self.open == *b"{["
+            && self.before == b'['
+            && byte == b'{'
+            && self.members <= MAX_KEYS as u64
+            && let Some(last) = self.keys.last_mut()
+        {
+            last.1 = Held::Objects;
         }
     }
 
