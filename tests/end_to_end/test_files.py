@@ -141,6 +141,10 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, capsys, name, data, wha
     ("b.jsonl", b'{"question": "q1", "resp\n', "invalid_json"),
     ("b.jsonl", b'{"ask": "q", "answers": ["a"]}\n{"ask": "q", "answers": ["a"]}\n', "`format`"),
     ("b.jsonl", b"[1]\n[2]\n", "not_an_object"),
+    ("b.jsonl", lines(rows(3)).replace(b"\n", b"\r"), "CR alone"),
+    ("b.jsonl", lines(rows(3)).replace(b"\n", b",\n"), "a comma behind each"),
+    ("b.jsonl", b"\x1e" + lines(rows(1)), "a JSON text sequence"),
+    ("b.json", b'{"question": ["q"], "responses": [["a"]]}', "orient='records'"),
     ("b.json", b"[1, 2]", "not_an_object"),
 ])  # fmt: skip
 @pytest.mark.parametrize("share", [0.01, 1.0, 0])
@@ -436,7 +440,8 @@ def test_a_document_cut_off(tmp_path, capsys):
 
 
 NAMES = [
-    os.fsdecode("病例一".encode("gbk")), "new\nline", "tab\tand\x1b[31m", "quo'te\"`", "bell\x07", "back\\xb2slash",
+    os.fsdecode("病例一".encode("gbk")),
+    "new\nline", "tab\tand\x1b[31m", "quo'te\"`", "bell\x07", "back\\xb2slash",
     "\u2028line",
 ]  # fmt: skip
 

@@ -19,6 +19,13 @@ _OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
 """Reasons that say: the rows are JSON or a table, but not those of the source's format."""
 
 
+_JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
+_COLUMNS_HINT = (
+    "its rows are not those of the source's `format`, which names their columns; pandas writes rows with "
+    "`to_json(orient='records', lines=True)`, and columns without"
+)
+
+
 @dataclass
 class _FileCount:
     """A file's tasks and the rows in them."""
@@ -92,7 +99,8 @@ def _of_nothing(plan: Plan, count: _FileCount) -> DataError | None:
     )
     if looks is not None:
         return DataError(f"{message}: it looks like {looks.what}", looks.hint)
-    return DataError(f"{message}; the first is {place}: {reason} ({detail})", _hint_about(reason))
+    hint = _COLUMNS_HINT if reason == "wrong_type" and file.kind in _JSON else _hint_about(reason)
+    return DataError(f"{message}; the first is {place}: {reason} ({detail})", hint)
 
 
 def _hint_about(reason: str) -> str:

@@ -236,7 +236,7 @@ def _wide(head: bytes) -> Looks | None:
     return None
 
 
-def _other_text(head: bytes, kind: str) -> Looks | None:  # noqa: PLR0911 a case for each guess
+def _other_text(head: bytes, kind: str) -> Looks | None:
     if b"\x00" in head:
         return Looks("binary data", "name files of rows only; those are JSON, CSV, Parquet or Arrow")
     encoding = _encoding(head)
@@ -245,14 +245,26 @@ def _other_text(head: bytes, kind: str) -> Looks | None:  # noqa: PLR0911 a case
         return Looks(what, f"save it as UTF-8: `iconv -f {encoding} -t UTF-8 IN > OUT`")
     if kind in {"csv", "tsv"}:
         return None
-    first = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if re.match(rb"\{\s*'", first):
+    return _other_json(head.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def _other_json(head: bytes) -> Looks | None:  # noqa: PLR0911 a case for each guess
+    """Name what people take for JSON Lines; where nothing fits, the first row's fault says more."""
+    line = head.split(b"\n", 1)[0].rstrip()
+    if re.match(rb"\{\s*'", head):
         return Looks("Python's way of writing a dict, which is no JSON", "write it with `json.dumps`")
-    if first[:1] not in (b"{", b"[", b'"') and (b"," in first or b"\t" in first):
+    if b"\r" in line and b"\n" not in head:
+        return Looks("text whose lines end in CR alone", "mend it: `tr '\\r' '\\n' < IN > OUT`")
+    if line.startswith(b"\x1e"):
+        return Looks("a JSON text sequence (RFC 7464)", "make it JSON Lines: `tr -d '\\036' < IN > OUT`")
+    if line.startswith(b"{") and line.endswith(b"},"):
+        what = "objects with a comma behind each, which is neither JSON Lines nor an array"
+        return Looks(what, "take the commas away, or put `[` and `]` around them all and name it `.json`")
+    if head[:1] in (b"{", b"["):
+        return None
+    if (b"," in line or b"\t" in line) and not re.search(rb"[{\[]", line):
         return Looks("text that is no JSON", "if it is a table, let its name end in `.csv` or `.tsv`")
-    if first[:1] not in (b"{", b"["):
-        return Looks("text that is no JSON", "write one JSON object a line")
-    return None
+    return Looks("text that is no JSON", "write one JSON object a line")
 
 
 def _encoding(head: bytes) -> str | None:
