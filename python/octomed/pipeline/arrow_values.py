@@ -69,12 +69,10 @@ def _nested(array: pa.Array) -> pa.Array:  # noqa: PLR0911 a case for each neste
         return _map(array)
     if types.is_struct(kind):
         return _struct(array)
-    if types.is_fixed_size_list(kind):
-        return _readable(array.cast(pa.list_(kind.value_field)))
-    if types.is_list_view(kind):
-        return _readable(_of_views(array, pa.ListArray, pa.int32()))
+    if types.is_fixed_size_list(kind) or types.is_list_view(kind):
+        return _readable(_as_lists(array, pa.ListArray, pa.int32()))
     if types.is_large_list_view(kind):
-        return _readable(_of_views(array, pa.LargeListArray, pa.int64()))
+        return _readable(_as_lists(array, pa.LargeListArray, pa.int64()))
     return _written(array)
 
 
@@ -118,8 +116,8 @@ def _struct(array: pa.StructArray) -> pa.Array:
     return pa.StructArray.from_arrays(columns, fields=fields, mask=mask)
 
 
-def _of_views(array: Any, lists: Any, offset: pa.DataType) -> pa.Array:  # noqa: ANN401 two pairs of classes
-    """Put the lists of a list view one behind the other: there they may overlap, and stand in any order."""
+def _as_lists(array: Any, lists: Any, offset: pa.DataType) -> pa.Array:  # noqa: ANN401 two pairs of classes
+    """Put lists one behind the other: in a view they may overlap, and null ones of a fixed size hold values."""
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0).cast(offset))
     offsets = pa.concat_arrays([pa.array([0], offset), ends])
     return lists.from_arrays(offsets, array.flatten(), mask=array.is_null())
@@ -192,3 +190,21 @@ def _str(value: pa.Scalar) -> bytes | None:
         return (
             f"{getattr(value, 'value', '?')} {value.type}".encode()
         )  # beyond what Python's own type can hold
+
+
+def has_nested_dictionary(schema: pa.Schema, columns: list[str]) -> bool:
+    """Tell whether a dictionary lies inside of another column: pyarrow reads no batch of two such dictionaries.
+
+    Parameters
+    ----------
+    schema
+        A file's.
+    columns
+        Its columns that are read.
+    """
+    return any(_holds_dictionary(schema.field(name).type) for name in columns)
+
+
+def _holds_dictionary(kind: pa.DataType) -> bool:
+    inner = [kind.field(index).type for index in range(kind.num_fields)] if types.is_nested(kind) else []
+    return any(types.is_dictionary(one) or _holds_dictionary(one) for one in inner)

@@ -9,7 +9,7 @@ from pyarrow import csv
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.arrow_values import readable
+from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 from octomed.pipeline.tasks import columns_to_read, naming, open_arrow, open_parquet
 from octomed.recipe.opening import open_stream
 
@@ -73,12 +73,13 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES * rows // max(1, task.source_bytes)))
     with open_parquet(task.file) as parquet:
         columns = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
-        groups = range(task.begin, task.end or 0)
-        batches = parquet.iter_batches(
-            batch_rows, row_groups=list(groups), columns=columns, use_threads=False
-        )
-        for batch in batches:
-            yield from cutter.feed(readable(batch))
+        groups = list(range(task.begin, task.end or 0))
+        apart = has_nested_dictionary(parquet.schema_arrow, columns)
+        for together in [[group] for group in groups] if apart else [groups]:
+            for batch in parquet.iter_batches(
+                batch_rows, row_groups=together, columns=columns, use_threads=False
+            ):
+                yield from cutter.feed(readable(batch))
     yield from cutter.finish()
     return cutter.rows
 
@@ -122,9 +123,17 @@ def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
         read = reader if batches is None else map(reader.get_batch, range(batches))
         for batch in read:
             for begin in range(0, batch.num_rows, _LARGEST_BATCH):
-                yield from cutter.feed(readable(batch.slice(begin, _LARGEST_BATCH).select(columns)))
+                yield from cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns)))
     yield from cutter.finish()
     return cutter.rows
+
+
+def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Check what an Arrow file says of its own buffers: unlike Parquet's, they are used as they lie there."""
+    batch.validate()
+    ours = readable(batch)
+    ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
+    return ours
 
 
 def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python

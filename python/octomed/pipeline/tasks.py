@@ -130,6 +130,7 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
     with open_parquet(file) as parquet:
         metadata = parquet.metadata
+        _refuse_broken_names(parquet.schema_arrow)
         columns = set(columns_to_read(mapping, parquet.schema_arrow.names, file))
         leaves = [
             index
@@ -150,8 +151,22 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
 
 def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     with naming(file), open_arrow(file) as reader:
+        _refuse_broken_names(reader.schema)
         columns_to_read(mapping, reader.schema.names, file)
     return [_Span(0, None, 0, None, file.size)]
+
+
+def _refuse_broken_names(schema: pa.Schema) -> None:
+    """Raise where a field's name, however deep, is not UTF-8: nothing behind this can hold such a name."""
+    for field in schema:
+        _field_names(field)
+
+
+def _field_names(field: pa.Field) -> list[str]:
+    kind = field.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    inner = [kind.field(index) for index in range(kind.num_fields)]
+    return [field.name, *(name for one in inner for name in _field_names(one))]
 
 
 def _refuse_foreign(file: InputFile) -> None:
@@ -206,17 +221,8 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
         return mapping.columns_to_read(names)
 
 
-_BROKEN = (
-    pa.ArrowInvalid,
-    pa.ArrowNotImplementedError,
-    pa.ArrowTypeError,
-    pa.ArrowKeyError,
-    pa.ArrowIndexError,
-    pa.ArrowSerializationError,
-    EOFError,
-    UnicodeError,
-    lzma.LZMAError,
-)
+_BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)
+"""What a file that is not whole raises; a length that a flipped bit made huge asks for memory."""
 
 
 def _place(file: InputFile) -> str:
