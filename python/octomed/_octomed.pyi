@@ -134,6 +134,49 @@ class JsonLinesCutter:
         """Rows of the task so far, blank lines counted."""
 
 @final
+class JsonObjectsCutter:
+    """Cuts a file of JSON objects one behind the other, over as many lines as they like."""
+    def __init__(self, target: Any = ...) -> None: ...
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file; returns the blocks that they complete."""
+    def finish(self) -> Any:
+        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+    @property
+    def rows(self) -> Any:
+        """Rows so far."""
+
+@final
+class JsonRowsCutter:
+    """Cuts a file that is one JSON object, in which a path of keys leads to the rows."""
+    def __init__(self, path: Any, target: Any = ...) -> None: ...
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file; returns the blocks that they complete."""
+    def finish(self) -> Any:
+        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+    @property
+    def rows(self) -> Any:
+        """Rows so far."""
+
+@final
+class JsonShape:
+    """Tells how the rows stand in a JSON file, from its first value."""
+    def __init__(self) -> None: ...
+    def feed(self, chunk: Any) -> Any:
+        """Take the next bytes of the file; returns whether that is enough."""
+    @property
+    def holds_only_objects(self) -> Any:
+        """Whether the first object holds objects and nothing else."""
+    @property
+    def is_on_one_line(self) -> Any:
+        """Whether the first value ends on the line on which it begins."""
+    @property
+    def keys(self) -> Any:
+        """The first keys of the first object, each with `object`, `objects` (a list of them) or `other`."""
+    @property
+    def layout(self) -> Any:
+        """`empty`, `lines`, `array`, `object` or `objects`."""
+
+@final
 class Layout:
     """Which traces stay, which share a pack, and which packs a shard."""
     def __init__(

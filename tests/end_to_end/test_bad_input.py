@@ -75,7 +75,9 @@ def test_an_empty_file(tmp_path, capsys, name):
 def test_when_nothing_is_left_the_error_says_of_what_it_fell_out(tmp_path, capsys):
     many = b" ".join(json.dumps(row).encode() for row in good_rows(100)) + b"\n"
     recipe = prepared(tmp_path, "a.jsonl", many)
-    assert_refused(capsys, recipe, 3, "no trace is left to pack: 1 rows read, 1 unreadable: invalid_json\n")
+    assert_refused(
+        capsys, recipe, 3, "data/a.jsonl` (source `only`): 1 of 1 rows cannot be read", "invalid_json"
+    )
     empty, blank = {"question": "q", "responses": []}, {"question": "q", "responses": [" ", ""]}
     recipe = prepared(tmp_path, "a.jsonl", lines(empty, many, blank, empty))
     fates = "1 unreadable: invalid_json, 2 without a trace: no_response, 2 rejected: empty_response"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.read import _as_bytes
+from octomed.pipeline.arrow_values import readable
 from octomed.recipe.formats import load_preset, preset_names
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
@@ -210,11 +210,11 @@ TEXTS = [
 def test_texts_viewed_as_bytes_are_texts_cast_to_bytes(kind, values, begin):
     column = pa.array(values, kind).slice(begin)
     batch = pa.RecordBatch.from_arrays([column], schema=pa.schema([pa.field("column", kind)]))
-    viewed = _as_bytes(batch)
+    viewed = readable(batch)
     viewed.validate(full=True)
     assert viewed.equals(batch.cast(viewed.schema))
 
 
 def test_a_text_that_is_not_utf8_is_viewed_all_the_same():
     broken = pa.array([b"\xff"]).view(pa.string())
-    assert _as_bytes(pa.record_batch({"column": broken})).column(0).to_pylist() == [b"\xff"]
+    assert readable(pa.record_batch({"column": broken})).column(0).to_pylist() == [b"\xff"]

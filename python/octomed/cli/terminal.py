@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from octomed.errors import OctomedError, RecipeError
+from octomed.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,12 +31,12 @@ class Interrupted(OctomedError):
 
 def out(text: str) -> None:
     """Print data."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{printable(text)}\n")
 
 
 def log(text: str) -> None:
     """Print a note."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def console() -> Console:
@@ -99,4 +100,4 @@ def _about_recipe(error: Exception) -> bool:
 
 
 def _say(screen: Console, label: str, style: str, text: str) -> None:
-    screen.print(Text.assemble((f"{label}:", style), f" {text}"), soft_wrap=True)
+    screen.print(Text.assemble((f"{label}:", style), f" {printable(text)}"), soft_wrap=True)

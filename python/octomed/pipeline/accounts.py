@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.write import RUN_FILE
+from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def unreadable(name: str, error: Exception) -> Finding:
 def _reasons(path: Path) -> Counter[str | None]:
     """Count a table's traces by reason, and under ``None`` its rows that made no trace."""
     listed: Counter[str | None] = Counter()
-    with pq.ParquetFile(path) as table:
+    with native(str(path)) as file, pq.ParquetFile(file) as table:
         for batch in table.iter_batches():
             of_row = pc.is_null(batch.column("sample"))
             listed[None] += pc.sum(of_row).as_py() or 0

@@ -17,6 +17,7 @@ from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.verify import read_run
+from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
@@ -239,7 +240,8 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str
 def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any]]:
     """Read the rows of a provenance table that are asked for."""
     try:
-        return pq.read_table(path, filters=wanted).to_pylist()
+        with native(str(path)) as file:
+            return pq.read_table(file, filters=wanted).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"`{path}` is damaged: {error}", _verify_hint(folder)) from error
 

@@ -6,6 +6,7 @@ folder as `transformers` saves it, or fetched from the Hugging Face hub.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
+from octomed.pipeline.hub import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -321,19 +323,34 @@ def _fetch(model: str) -> Path:
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error
+    offline = not _hub_answers()
+    download = functools.partial(hf_hub_download, local_files_only=True) if offline else hf_hub_download
     try:
-        file = Path(hf_hub_download(model, "tokenizer.json"))
+        file = Path(download(model, "tokenizer.json"))
         for name in OPTIONAL_FILES:
             try:
-                hf_hub_download(model, name)
+                download(model, name)
             except LocalEntryNotFoundError:
-                raise
+                if not offline:
+                    raise
             except EntryNotFoundError:
                 continue
     except (HfHubHTTPError, OSError, ValueError) as error:
+        if offline:
+            message = f"`model: {model}` is no folder here, and the hub cannot be reached to fetch it"
+            raise RecipeError(message, hint) from error
         reason = str(error).strip().split("\n")[0]
         raise RecipeError(f"`model: {model}` cannot be fetched from the hub: {reason}", hint) from error
     return file.parent
+
+
+def _hub_answers() -> bool:
+    """Tell whether to ask the hub; where it was switched off, its client says so at once."""
+    try:
+        from huggingface_hub import constants  # noqa: PLC0415 an extra
+    except ImportError:
+        return True
+    return bool(constants.HF_HUB_OFFLINE) or reachable(constants.ENDPOINT)
 
 
 def _bytes(path: Path) -> bytes:

@@ -16,7 +16,7 @@ _WITHOUT_TRACE = frozenset({"no_assistant_turn", "no_response"})
 """A row that is refused for one of these can be read; for any other reason it is unreadable."""
 
 
-def nothing_left(rows: int, layout: _octomed.Layout) -> DataError:
+def nothing_left(rows: int, layout: _octomed.Layout, *, files_skipped: int = 0) -> DataError:
     """Return the error for a layout without packs.
 
     Parameters
@@ -25,8 +25,11 @@ def nothing_left(rows: int, layout: _octomed.Layout) -> DataError:
         Rows read.
     layout
         What was decided about their traces.
+    files_skipped
+        Files that `on_bad_file: skip` left out.
     """
     fates = [f"{rows:,} rows read"]
+    fates += [f"{files_skipped:,} files skipped by `on_bad_file: skip`"] if files_skipped else []
     for reason, count in sorted(_refused_rows(layout).items()):
         kind = "without a trace" if reason in _WITHOUT_TRACE else "unreadable"
         fates.append(f"{count:,} {kind}: {reason}")

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
+from octomed.names import shown
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, naming, tasks_of
-from octomed.recipe import InputFile, Recipe, Source, resolve_inputs
+from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
 
@@ -30,6 +31,7 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
     f"`{name}`" for name in BUILTIN_TEMPLATES
 )
 
+_NAMES_SHOWN = 3
 _SAMPLE_BYTES = 2**20
 """Bytes of a source that the estimate tokenizes."""
 
@@ -73,12 +75,15 @@ class Plan:
         The tokenizer, ready.
     sources
         Its sources, ready.
+    inputs
+        Its files, and what lies beside them and is not read.
     """
 
     recipe: Recipe
     model: ResolvedModel
     tokenizer: _octomed.Tokenizer
     sources: tuple[SourcePlan, ...]
+    inputs: Inputs = field(default_factory=Inputs)
     _estimate: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -119,6 +124,29 @@ class Plan:
                 "output": recipe.output.model_dump(mode="json", exclude={"path"}),
             }
         )
+
+    def left_out(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return what the sources' folders and globs hold and is not read: by source and reason, a few names.
+
+        Hidden files are not in it: some are this program's own, and come and go.
+        """
+        return {
+            source: {
+                reason: {"files": len(files), "names": files[:_NAMES_SHOWN]}
+                for reason, files in reasons.items()
+            }
+            for source, found in self.inputs.left_out_by_reason().items()
+            if (reasons := {reason: files for reason, files in found.items() if reason != "hidden"})
+        }
+
+    def notes(self) -> list[str]:
+        """Return what is worth a look before a run, and files that it will skip."""
+        skipped = [
+            f"file skipped: `{shown(file)}` of source `{source.source.name}`: {reason}"
+            for source in self.sources
+            for file, reason in source.bad_files.items()
+        ]
+        return [*self.recipe.notes(), *self.inputs.notes, *skipped]
 
     def estimate(self) -> Estimate:
         """Estimate the work that is left, from the first rows of each source."""
@@ -179,13 +207,14 @@ def plan(recipe: Recipe) -> Plan:
     with placed(chosen_at, hint=_TEMPLATE_HINT):
         template = model.chat_template(tokenizer)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
-    for file in resolve_inputs(recipe):
+    inputs = find_inputs(recipe)
+    for file in inputs.files:
         files[file.source].append(file)
     sources = tuple(
         _source_plan(recipe, index, tokenizer, template, files[source.name])
         for index, source in enumerate(recipe.sources)
     )
-    return Plan(recipe, model, tokenizer, sources)
+    return Plan(recipe, model, tokenizer, sources, inputs)
 
 
 def _source_plan(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from octomed import _octomed
+from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
-from octomed.pipeline.tasks import columns_to_read, naming, open_parquet
+from octomed.pipeline.tasks import columns_to_read, naming, open_arrow, open_parquet
+from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -54,8 +56,10 @@ def blocks_of(
             rows = yield from _parquet(task, mapping, target)
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target)
-        elif task.file.kind == "json":
-            rows = yield from _json_array(task, target)
+        elif task.file.kind == "arrow":
+            rows = yield from _arrow(task, mapping, target)
+        elif task.file.kind in {"json", "json_objects", "json_rows"}:
+            rows = yield from _json_document(task, target)
         else:
             rows = yield from _csv(task, mapping, target)
         count(rows)
@@ -66,42 +70,16 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     with open_parquet(task.file) as parquet:
         mapped = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
         columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
-        groups = range(task.begin, task.end or 0)
+        groups = list(range(task.begin, task.end or 0))
         batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
-        batches = parquet.iter_batches(
-            batch_rows, row_groups=list(groups), columns=columns, use_threads=False
-        )
-        for batch in batches:
-            yield from cutter.feed(_as_bytes(batch))
+        apart = has_nested_dictionary(parquet.schema_arrow, columns)
+        for together in [[group] for group in groups] if apart else [groups]:
+            for batch in parquet.iter_batches(
+                batch_rows, row_groups=together, columns=columns, use_threads=False
+            ):
+                yield from cutter.feed(readable(batch))
     yield from cutter.finish()
     return cutter.rows
-
-
-def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Texts as bytes, which costs no copy: Rust checks them row by row, one bad byte fails no file.
-
-    A view and no cast: for that pyarrow would load all that it computes with.
-    """
-    schema = pa.schema([field.with_type(_bytes_type(field.type)) for field in batch.schema])
-    columns = [
-        column if column.type == kind else column.view(kind)
-        for column, kind in zip(batch.columns, schema.types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _bytes_type(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_string(kind):
-        return pa.binary()
-    if pa.types.is_large_string(kind):
-        return pa.large_binary()
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_bytes_type(kind.value_type)))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_bytes_type(kind.value_type)))
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_bytes_type(field.type)) for field in kind])
-    return kind
 
 
 def _json_lines(task: Task, target: int) -> Reading:
@@ -116,19 +94,49 @@ def _json_lines(task: Task, target: int) -> Reading:
     return cutter.rows
 
 
-def _json_array(task: Task, target: int) -> Reading:
-    cutter = _octomed.JsonArrayCutter(target)
-    with _open(task.file) as stream:
+def _json_document(task: Task, target: int) -> Reading:
+    cutter = _document_cutter(task.file, target)
+    with open_stream(task.file.path, task.file.compression) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             yield from cutter.feed(chunk)
     yield from cutter.finish()
     return cutter.rows
 
 
+def _document_cutter(
+    file: InputFile, target: int
+) -> _octomed.JsonArrayCutter | _octomed.JsonObjectsCutter | _octomed.JsonRowsCutter:
+    if file.kind == "json":
+        return _octomed.JsonArrayCutter(target)
+    if file.kind == "json_objects":
+        return _octomed.JsonObjectsCutter(target)
+    return _octomed.JsonRowsCutter(file.rows.split(".") if file.rows else [], target)
+
+
+def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+    cutter = _octomed.ArrowCutter(mapping, 0, target)
+    with open_arrow(task.file) as reader:
+        mapped = columns_to_read(mapping, reader.schema.names, task.file)
+        columns = columns_to_scan(mapping, reader.schema, mapped)
+        batches = getattr(reader, "num_record_batches", None)
+        read = reader if batches is None else map(reader.get_batch, range(batches))
+        for batch in read:
+            for begin in range(0, batch.num_rows, _LARGEST_BATCH):
+                yield from cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns)))
+    yield from cutter.finish()
+    return cutter.rows
+
+
+def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Check what an Arrow file says of its own buffers: unlike Parquet's, they are used as they lie there."""
+    batch.validate()
+    ours = readable(batch)
+    ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
+    return ours
+
+
 def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
-    if file.compression is None:
-        return open(file.path, "rb", buffering=0)  # noqa: PTH123 the path is text, the caller closes it
-    return pa.CompressedInputStream(pa.OSFile(file.path), file.compression)
+    return open_stream(file.path, file.compression)
 
 
 def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:

@@ -138,7 +138,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     progress.stage("select", None, None)
     layout = _lay_out(planned, scanned, threads)
     if layout.packs == 0:
-        raise nothing_left(sum(header["rows"] for done in scanned for header in done.headers), layout)
+        raise nothing_left(_rows_read(scanned), layout, files_skipped=len(_skipped(planned, scanned)))
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -161,6 +161,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
             for header in done.headers
         ),
         "files": sorted(manifest.files),
+        "notes": planned.inputs.notes,
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
     found = read_json(planned.output / RUN_FILE)
@@ -214,6 +215,17 @@ def _bad_files(scanned: list[ScannedTask]) -> dict[tuple[str, str], str]:
     return {(done.task.file.source, done.task.file.relative): done.bad for done in scanned if done.bad}
 
 
+def _rows_read(scanned: list[ScannedTask]) -> int:
+    return sum(header["rows"] for done in scanned if not done.bad for header in done.headers)
+
+
+def _skipped(planned: Plan, scanned: list[ScannedTask]) -> dict[str, str]:
+    skipped = {f"{source}/{file}": reason for (source, file), reason in _bad_files(scanned).items()}
+    for source in planned.sources:
+        skipped |= {f"{source.source.name}/{file}": reason for file, reason in source.bad_files.items()}
+    return skipped
+
+
 def _counts(
     planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest
 ) -> dict[str, Any]:
@@ -225,9 +237,6 @@ def _counts(
         if (done.task.file.source, done.task.file.relative) not in bad
         for header in done.headers
     ]
-    skipped = {f"{source}/{file}": reason for (source, file), reason in bad.items()}
-    for source in planned.sources:
-        skipped |= {f"{source.source.name}/{file}": reason for file, reason in source.bad_files.items()}
     counts: dict[str, Any] = dict(layout.counts())
     rows, unreadable, without = (
         sum(header[name] for header in headers) for name in ("rows", "rows_unreadable", "rows_without_trace")
@@ -242,6 +251,7 @@ def _counts(
             (info["zip_data"] or info["raw_data"])["bytes"] for info in manifest.shards.values()
         ),
         "straddling": sum(header["straddling"] for header in headers),
-        "files_skipped": skipped,
+        "files_skipped": _skipped(planned, scanned),
+        "files_left_out": planned.left_out(),
         **counts,
     }

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import make_folder, write_json
@@ -42,7 +43,7 @@ class ScannedTask:
     blocks_scanned
         Blocks that this run scanned; the others stood.
     bad
-        Why the file cannot be read to its end, when its source skips such files.
+        Why the file is left out, when its source skips such files.
     """
 
     task: Task
@@ -58,7 +59,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
     Raises
     ------
     DataError
-        When a file cannot be read, changes under the run, or a source has too many unreadable rows.
+        When a file cannot be read, changes under the run, or has too many unreadable rows, or its source has.
     StorageError
         When the working store cannot be written.
     """
@@ -76,8 +77,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
             standing[done.task.key] = done
         _release_memory(plan)
     scanned = [standing[task.key] for _, task in plan.tasks()]
-    _refuse_too_many_unreadable(plan, scanned)
-    return scanned
+    return without_bad_files(plan, scanned)
 
 
 def _release_memory(plan: Plan) -> None:
@@ -172,33 +172,3 @@ class _BlockScan:
             rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
         )
         return header, not stands
-
-
-def _refuse_too_many_unreadable(plan: Plan, scanned: list[ScannedTask]) -> None:
-    for source in plan.sources:
-        mine = [done for done in scanned if done.task.file.source == source.source.name]
-        rows = sum(header["rows"] for done in mine for header in done.headers)
-        unreadable = sum(header["rows_unreadable"] for done in mine for header in done.headers)
-        tolerated = max(1, int(rows * source.source.max_unreadable))
-        if unreadable <= tolerated:
-            continue
-        raise DataError(
-            f"source `{source.source.name}`: {unreadable:,} of {rows:,} rows cannot be read, "
-            f"{tolerated:,} are tolerated; the first is {_first_unreadable(plan, mine)}",
-            "mend the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
-        )
-
-
-def _first_unreadable(plan: Plan, scanned: list[ScannedTask]) -> str:
-    before: dict[str, int] = {}
-    for done in scanned:
-        file = done.task.file
-        first_row = before.get(file.relative, 0)
-        for number, header in enumerate(done.headers):
-            if header["rows_unreadable"]:
-                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{number}.index"))
-                if found is not None:
-                    ordinal, reason, detail = found
-                    return f"`{file.path}` row {first_row + ordinal}: {reason} ({detail})"
-        before[file.relative] = first_row + done.rows
-    return "unknown"

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def columns_to_scan(mapping: _octomed.Mapping, schema: pa.Schema, mapped: list[str]) -> list[str]:
     """Return the columns of a Parquet or Arrow file that a scan reads, in the file's order.
 
-    Numbers are no pictures unless their column's name says so; that a row is about a picture must not depend on
-    whether its column is mapped.
+    Numbers are no pictures unless their column's name says so. Whether a row is about a picture must not depend
+    on whether its column is mapped.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def columns_to_scan(mapping: _octomed.Mapping, schema: pa.Schema, mapped: list[s
     return [field.name for field in schema if wanted(field)]
 
 
-def bytes_a_row(parquet: pq.ParquetFile, groups: range, columns: list[str]) -> int:
+def bytes_a_row(parquet: pq.ParquetFile, groups: list[int], columns: list[str]) -> int:
     """Return the mean size of a row of these columns, decompressed: pictures make rows large."""
     metadata = parquet.metadata
     tops = {name.split(".")[0] for name in columns}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError, StorageError
+from octomed.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,9 @@ def content_key(value: object) -> str:
 def storage_error(action: str, path: Path | str, error: OSError) -> StorageError:
     """Put an operating system's error into words that name the file and the way out."""
     reason = error.strerror or str(error)
-    return StorageError(f"cannot {action} `{path}`: {reason}", _HINTS.get(error.errno or 0, _MEND))
+    return StorageError(
+        f"cannot {action} `{shown(str(path))}`: {reason}", _HINTS.get(error.errno or 0, _MEND)
+    )
 
 
 _FULL = "free some space or choose another disk, then run the same command again: finished work stands"
@@ -76,7 +79,8 @@ def write_atomically(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` as JSON with sorted keys, atomically."""
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
-    write_atomically(path, (text + "\n").encode())
+    # A path of this machine may hold bytes that are not UTF-8: JSON writes those as `\\udcNN`.
+    write_atomically(path, (text + "\n").encode(errors="backslashreplace"))
 
 
 def read_json(path: Path) -> Any | None:  # noqa: ANN401 a file holds any JSON

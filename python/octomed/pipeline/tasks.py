@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed.errors import DataError, OctomedError
+from octomed.names import shown
+from octomed.pipeline.json_layout import with_layout
 from octomed.pipeline.storage import content_key, storage_error
+from octomed.recipe.opening import native
+from octomed.recipe.sniff import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from octomed import _octomed
     from octomed.recipe import InputFile
@@ -73,8 +79,13 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     DataError
         When the file cannot be read at all, or lacks a mapped column.
     """
+    with naming(file):
+        _refuse_foreign(file)
+        file = with_layout(file, mapping)
     if file.kind == "parquet":
         spans = _parquet_spans(file, mapping)
+    elif file.kind == "arrow":
+        spans = _arrow_spans(file, mapping)
     elif file.kind == "jsonl" and file.compression is None:
         spans = _json_spans(file.size)
     else:
@@ -85,6 +96,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     def task(span: _Span) -> Task:
         identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
         identity += file.dialect or ()
+        identity += [file.rows] if file.rows is not None else []
         return Task(
             file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
         )
@@ -119,6 +131,7 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
     with open_parquet(file) as parquet:
         metadata = parquet.metadata
+        _refuse_broken_names(parquet.schema_arrow)
         columns = set(columns_to_read(mapping, parquet.schema_arrow.names, file))
         leaves = [
             index
@@ -135,6 +148,57 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
                 spans.append(_Span(begin, group + 1, first_row, rows, size))
                 begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
         return spans
+
+
+def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
+    with naming(file), open_arrow(file) as reader:
+        _refuse_broken_names(reader.schema)
+        columns_to_read(mapping, reader.schema.names, file)
+    return [_Span(0, None, 0, None, file.size)]
+
+
+def _refuse_broken_names(schema: pa.Schema) -> None:
+    """Raise where a field's name, however deep, is not UTF-8: nothing behind this can hold such a name."""
+    for field in schema:
+        _field_names(field)
+
+
+def _field_names(field: pa.Field) -> list[str]:
+    kind = field.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    inner = [kind.field(index) for index in range(kind.num_fields)]
+    return [field.name, *(name for one in inner for name in _field_names(one))]
+
+
+def _refuse_foreign(file: InputFile) -> None:
+    """Refuse a file that is not what its name says, before a scan finds every row of it unreadable."""
+    looks = foreign(file.path, file.kind, file.compression)
+    if looks is not None:
+        raise DataError(f"{_place(file)} cannot be read: it is {looks.what}", looks.hint)
+
+
+@contextlib.contextmanager
+def open_arrow(file: InputFile) -> Iterator[Any]:
+    """Open an Arrow file or stream, as `datasets` saves them, to be read batch by batch.
+
+    Raises
+    ------
+    DataError
+        When it is cut off.
+    """
+    with native(file.path) as source:
+        if source.read(6) == b"ARROW1":
+            source.seek(0)
+            yield pa.ipc.open_file(source)
+            return
+        source.seek(max(0, file.size - len(_END_OF_STREAM)))
+        if source.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
+            raise DataError("the Arrow stream has no end: the file is cut off", "copy or write it again")
+        source.seek(0)
+        yield pa.ipc.open_stream(source)
+
+
+_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
@@ -159,6 +223,14 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
         return mapping.columns_to_read(names)
 
 
+_BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)
+"""What a file that is not whole raises; a length that a flipped bit made huge asks for memory."""
+
+
+def _place(file: InputFile) -> str:
+    return f"`{shown(file.path)}` (source `{file.source}`)"
+
+
 class naming:  # noqa: N801 reads as the statement it is
     """Adds the file's name to errors that do not know it, and turns pyarrow's into ours."""
 
@@ -170,13 +242,13 @@ class naming:  # noqa: N801 reads as the statement it is
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Re-raise ``error`` with the file's name."""
-        place = f"`{self.file.path}` (source `{self.file.source}`)"
+        place = _place(self.file)
         hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
         if isinstance(error, DataError) and not error.message.startswith(place):
             raise DataError(f"{place}: {error.message}", error.hint or hint) from error
         if isinstance(error, OctomedError) or error is None:
             return
-        if isinstance(error, pa.ArrowInvalid | pa.ArrowNotImplementedError | EOFError | UnicodeError):
+        if isinstance(error, _BROKEN):
             raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
         if isinstance(error, OSError):
             if error.errno is None:
@@ -198,7 +270,8 @@ class open_parquet:  # noqa: N801 used as a statement
     def __enter__(self) -> pq.ParquetFile:
         """Open."""
         try:
-            self._file = pq.ParquetFile(self._path, pre_buffer=False, buffer_size=2**20)
+            self._source = native(self._path)
+            self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=2**20)
         except (pa.ArrowException, OSError) as error:
             self._naming.__exit__(type(error), error, None)
             raise
@@ -207,6 +280,7 @@ class open_parquet:  # noqa: N801 used as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Close, and name the file in any error."""
         self._file.close()
+        self._source.close()
         self._naming.__exit__(kind, error, trace)
 
 
@@ -225,6 +299,6 @@ def unchanged(files: Iterable[InputFile]) -> None:
             raise storage_error("read", file.path, error) from error
         if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
             raise DataError(
-                f"`{file.path}` changed while the run read it",
+                f"`{shown(file.path)}` changed while the run read it",
                 "run the same command again once it is complete",
             )

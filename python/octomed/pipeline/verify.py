@@ -18,6 +18,7 @@ from octomed.pipeline.manifest import unpacked_name
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.storage import read_json
 from octomed.pipeline.write import RUN_FILE
+from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,7 +170,8 @@ def _check_provenance(
     tables, findings = [], []
     for file in table_names(folder, run, f"provenance/{name}-"):
         try:
-            tables.append(pq.read_table(folder / file, columns=["trace_id", "length", "pack", "document"]))
+            with native(str(folder / file)) as source:
+                tables.append(pq.read_table(source, columns=["trace_id", "length", "pack", "document"]))
         except (OSError, pa.ArrowException) as error:
             findings.append(unreadable(file, error))
     if findings or not checks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import time
 from concurrent.futures import Future
@@ -162,7 +163,10 @@ def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
     """
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with pq.ParquetWriter(temporary, batches[0].schema, compression="zstd") as writer:
+        with (
+            pa.OSFile(os.fsencode(temporary), mode="w") as sink,  # bytes: a folder's name need not be UTF-8
+            pq.ParquetWriter(sink, batches[0].schema, compression="zstd") as writer,
+        ):
             for batch in batches:
                 if batch.num_rows:
                     writer.write_batch(batch)

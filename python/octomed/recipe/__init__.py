@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from octomed.recipe.inputs import InputFile, resolve_inputs
+from octomed.recipe.input_file import InputFile, Inputs, LeftOut
+from octomed.recipe.inputs import find_inputs, resolve_inputs
 from octomed.recipe.loader import load_recipe
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work, schema_json
@@ -11,6 +12,8 @@ __all__ = [
     "Curate",
     "Duplicates",
     "InputFile",
+    "Inputs",
+    "LeftOut",
     "Output",
     "Pack",
     "Place",
@@ -19,6 +22,7 @@ __all__ = [
     "RecipeProblems",
     "Source",
     "Work",
+    "find_inputs",
     "load_recipe",
     "resolve_inputs",
     "schema_json",

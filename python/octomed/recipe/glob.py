@@ -6,10 +6,13 @@ would be missing without a word.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from octomed.names import as_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,20 +20,46 @@ if TYPE_CHECKING:
 _WILD = frozenset("*?[")
 
 
+MAY_NOT = "give yourself the right to read it"
+
+
 class Unreadable(OSError):
-    """A folder or file that may not be read."""
+    """A folder or file that may not be read, or a link that leads nowhere."""
+
+    def __init__(self, message: str, hint: str = MAY_NOT) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass
+class Walk:
+    """What a walk over an entry met besides the files it wants.
+
+    Attributes
+    ----------
+    left : dict of str to str
+        Why a file or folder was left out, by its path from the entry's root.
+    followed : bool
+        Whether a link was followed.
+    deep : bool
+        Whether the entry reaches into folders of any depth.
+    """
+
+    left: dict[str, str] = field(default_factory=dict)
+    followed: bool = False
+    deep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A file that an entry names.
+    r"""A file that an entry names.
 
     Attributes
     ----------
     path : str
         Where it is.
     relative : str
-        Its path from the entry's root.
+        Its path from the entry's root, `\xNN` for bytes that are not UTF-8.
     status : os.stat_result
         Its size, time and kind.
     """
@@ -40,7 +69,7 @@ class Match:
     status: os.stat_result
 
 
-def expand_entry(path: str, wanted: Callable[[str], bool]) -> list[Match]:
+def expand_entry(path: str, wanted: Callable[[str], bool], walk: Walk | None = None) -> list[Match]:
     """Return the files of an entry in bytewise order of their relative paths.
 
     Parameters
@@ -50,26 +79,45 @@ def expand_entry(path: str, wanted: Callable[[str], bool]) -> list[Match]:
         number of folders). Names that begin with a dot match only where a dot is written.
     wanted : callable
         Which names of a folder count.
+    walk : Walk, optional
+        Told what is left out.
 
     Raises
     ------
     Unreadable
-        If a folder on the way cannot be listed.
+        If a folder on the way cannot be listed, or a link leads nowhere.
     """
-    root, names = _walk(path, wanted)
-    matches = {}
-    for name in names:
-        full = os.path.join(root, name)
-        try:
-            matches[name] = Match(full, name.replace(os.sep, "/"), os.stat(full))
-        except OSError as error:
-            raise Unreadable(f"`{full}` cannot be read: {error.strerror}") from None
+    root, names = _walk(path, wanted, walk or Walk())
+    matches = {name: _match(root, name) for name in names}
     return sorted(matches.values(), key=lambda match: os.fsencode(match.relative))
+
+
+def _match(root: str, name: str) -> Match:
+    full = os.path.join(root, name)
+    try:
+        return Match(full, as_text(name.replace(os.sep, "/")), os.stat(full))
+    except OSError as error:
+        raise _unreadable(full, error) from None
+
+
+def _unreadable(path: str, error: OSError) -> Unreadable:
+    if not os.path.islink(path):
+        return Unreadable(f"`{shown(path)}` cannot be read: {error.strerror}")
+    target = shown(os.readlink(path))
+    if error.errno == errno.ELOOP:
+        return Unreadable(
+            f"`{shown(path)}` is a link that leads back to itself: `{target}`", "remove the link"
+        )
+    hint = "fetch or restore what it leads to, mend the link, or remove it"
+    if isinstance(error, PermissionError):
+        hint = "give yourself the right to read what it leads to"
+    where = "may not be read" if isinstance(error, PermissionError) else "is not there"
+    return Unreadable(f"`{shown(path)}` is a link to `{target}`, which {where}", hint)
 
 
 def first_of(path: str, wanted: Callable[[str], bool]) -> str | None:
     """Return one file of an entry, or None when there is none."""
-    root, names = _walk(path, wanted)
+    root, names = _walk(path, wanted, Walk())
     return next((os.path.join(root, name) for name in names), None)
 
 
@@ -111,6 +159,14 @@ def _fits(names: list[str], parts: list[str]) -> bool:
     return fnmatch.fnmatchcase(names[0], part) and _fits(names[1:], rest)
 
 
+def root_of(path: str) -> str:
+    """Return the folder that the relative paths of an entry start at."""
+    if os.path.isdir(path):
+        return path
+    exists = os.path.lexists(path) or not _WILD.intersection(path)
+    return os.path.dirname(path) if exists else _cut(path)[0]
+
+
 def _cut(path: str) -> tuple[str, list[str]]:
     """Return a glob's root, and its parts from the first wildcard on."""
     parts = path.split("/")
@@ -118,49 +174,103 @@ def _cut(path: str) -> tuple[str, list[str]]:
     return "/".join(parts[:fixed]) or ("/" if path.startswith("/") else "."), parts[fixed:]
 
 
-def _walk(path: str, wanted: Callable[[str], bool]) -> tuple[str, Iterator[str]]:
+def _walk(path: str, wanted: Callable[[str], bool], walk: Walk) -> tuple[str, Iterator[str]]:
     """Return an entry's root, and the paths of its files from there."""
     try:
         mode_known = os.path.lexists(path)
     except (OSError, ValueError):
         mode_known = False
     if mode_known and os.path.isdir(path):
-        return path, (name for name in _below(path, "") if wanted(name))
+        return path, _below(_Folder.root(path, walk), wanted)
     if mode_known or not _WILD.intersection(path):
         root, name = os.path.split(path)
         return root, iter([name] if mode_known else [])
     root, parts = _cut(path)
-    return root, _matching(root, "", parts)
+    walk.deep = "**" in parts
+    return root, _matching(_Folder.root(root, walk), parts)
 
 
-def _below(root: str, folder: str) -> Iterator[str]:
-    for entry in _entries(os.path.join(root, folder)):
+@dataclass(frozen=True)
+class _Folder:
+    """A folder on the way, and those above it by device and inode: a link back to one is a circle."""
+
+    at: str
+    name: str
+    above: frozenset[tuple[int, int]]
+    real_root: str
+    walk: Walk
+
+    @classmethod
+    def root(cls, path: str, walk: Walk) -> _Folder:
+        return cls(path, "", cls._identity(path), os.path.realpath(path) + os.sep, walk)
+
+    @staticmethod
+    def _identity(path: str) -> frozenset[tuple[int, int]]:
+        try:
+            status = os.stat(path)
+        except OSError:
+            return frozenset()
+        return frozenset([(status.st_dev, status.st_ino)])
+
+    def enter(self, entry: os.DirEntry[str]) -> _Folder | None:
+        """Return a folder in this one; none, if it is a link that leads back to one above."""
+        name = os.path.join(self.name, entry.name)
+        identity = self._identity(entry.path)
+        if entry.is_symlink():
+            real = os.path.realpath(entry.path)
+            if identity & self.above or self.real_root.startswith(real.rstrip(os.sep) + os.sep):
+                self.walk.left[name] = "a link back to a folder above it"
+                return None
+            self.walk.followed = True
+        return _Folder(entry.path, name, self.above | identity, self.real_root, self.walk)
+
+
+def _below(folder: _Folder, wanted: Callable[[str], bool]) -> Iterator[str]:
+    left = folder.walk.left
+    for entry in _entries(folder.at):
+        name = os.path.join(folder.name, entry.name)
         if entry.name.startswith("."):
-            continue
-        name = os.path.join(folder, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _below(root, name)
-        elif not entry.is_dir():
+            left[name] = "hidden"
+        elif _is_folder(entry):
+            inside = folder.enter(entry)
+            yield from _below(inside, wanted) if inside else ()
+        elif wanted(name) or _may_be_folder(entry):
+            folder.walk.followed |= entry.is_symlink()
             yield name
+        else:
+            left[name] = "of no known kind"
 
 
-def _matching(root: str, folder: str, parts: list[str]) -> Iterator[str]:
-    """Yield the files under `folder` that the remaining parts of a glob match."""
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a link that leads nowhere, and by its name might have led to a folder."""
+    return entry.is_symlink() and "." not in entry.name and not os.path.exists(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _matching(folder: _Folder, parts: list[str]) -> Iterator[str]:
+    """Yield the files under a folder that the remaining parts of a glob match."""
     part, rest = parts[0], parts[1:]
     if part == "**":
-        yield from _matching(root, folder, rest or ["*"])
-    for entry in _entries(os.path.join(root, folder)):
+        yield from _matching(folder, rest or ["*"])
+    for entry in _entries(folder.at):
         if entry.name.startswith(".") and not part.startswith("."):
             continue
-        name = os.path.join(folder, entry.name)
-        if part == "**":
-            if entry.is_dir(follow_symlinks=False):
-                yield from _matching(root, name, parts)
-        elif fnmatch.fnmatchcase(entry.name, part):
-            if rest and entry.is_dir():
-                yield from _matching(root, name, rest)
-            elif not rest and not entry.is_dir():
-                yield name
+        if part != "**" and not fnmatch.fnmatchcase(entry.name, part):
+            continue
+        if part == "**" or rest:
+            inside = folder.enter(entry) if _is_folder(entry) else None
+            yield from _matching(inside, parts if part == "**" else rest) if inside else ()
+        elif not _is_folder(entry):
+            folder.walk.followed |= entry.is_symlink()
+            yield os.path.join(folder.name, entry.name)
+        elif not folder.walk.deep:
+            folder.walk.left[os.path.join(folder.name, entry.name)] = "a folder: `/**` reaches into it"
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -170,4 +280,4 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise Unreadable(f"the folder `{folder}` cannot be read: {error.strerror}") from None
+        raise Unreadable(f"the folder `{shown(folder)}` cannot be read: {error.strerror}") from None

@@ -3,74 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from octomed.errors import StorageError
-from octomed.recipe.glob import Unreadable, expand_entry, first_of
+from octomed.names import shown
+from octomed.recipe.entries import Entry, matches_nothing
+from octomed.recipe.glob import Unreadable, first_of
+from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import Csv
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
     from octomed.recipe.schema import Recipe
-    from octomed.recipe.values import Dialect
-
-Kind = Literal["parquet", "jsonl", "json", "csv", "tsv"]
-Compressed = Literal["gzip", "zstd"]
-
-KINDS: dict[str, Kind] = {
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-}
-COMPRESSED: dict[str, Compressed] = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
-
-_EXTENSIONS_HINT = "files end in `" + "`, `".join(KINDS) + "`, and may end in `.gz` or `.zst` after that"
-_SNIFFED_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """One file of a source.
-
-    Attributes
-    ----------
-    source : str
-        Name of the source.
-    source_index : int
-        Its position in the recipe.
-    path : str
-        Where the file is.
-    relative : str
-        Its path from the source's root, `/` between folders: what identifies its traces.
-    size : int
-        In bytes.
-    mtime_ns : int
-        When it was last changed, in nanoseconds since 1970.
-    kind : str
-        `parquet`, `jsonl`, `json` (one array), `csv` or `tsv`.
-    compression : str or None
-        `gzip`, `zstd`, or None.
-    dialect : Dialect or None
-        The characters that divide a CSV file.
-    """
-
-    source: str
-    source_index: int
-    path: str
-    relative: str
-    size: int
-    mtime_ns: int
-    kind: Kind
-    compression: Compressed | None
-    dialect: Dialect | None = None
 
 
 def resolve_inputs(recipe: Recipe) -> list[InputFile]:
@@ -84,21 +29,35 @@ def resolve_inputs(recipe: Recipe) -> list[InputFile]:
     StorageError
         If a file cannot be opened to see what it holds.
     """
-    files: list[InputFile] = []
+    return find_inputs(recipe).files
+
+
+def find_inputs(recipe: Recipe) -> Inputs:
+    """List the files of all sources, and what lies beside them and is not read.
+
+    Raises
+    ------
+    RecipeProblems
+        As :func:`resolve_inputs` says.
+    """
+    inputs = Inputs()
     problems: list[Problem] = []
     for index, source in enumerate(recipe.sources):
         found: dict[str, InputFile] = {}
+        real: dict[str, InputFile] = {}
         for entry, path in enumerate(source.path):
             place = recipe.written_at("sources", index, "path", entry)
-            entry_files = _entry_files(source.name, index, path, place, problems)
-            problems += [
-                _twice(place, file, found[file.relative]) for file in entry_files if file.relative in found
-            ]
-            found.update({file.relative: file for file in entry_files})
-        files += sorted(_divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative))
+            reading = Entry(source, index, path, place, problems, inputs)
+            files = reading.files()
+            problems += _linked_twice(place, files, found, real)
+            for file in files:
+                other = found.setdefault(file.relative, file)
+                problems += [_twice(place, file, other)] if other is not file else []
+        inputs.files += sorted(
+            _divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative))
     if problems:
         raise RecipeProblems(problems)
-    return files
+    return inputs
 
 
 def _divided(
@@ -137,94 +96,31 @@ def missing_inputs(paths: dict[Keys, str], places: dict[Keys, Place]) -> list[Pr
     for way, path in paths.items():
         try:
             if first_of(path, known_kind) is None:
-                problems.append(_matches_nothing(path, places[way]))
+                problems.append(matches_nothing(path, places[way]))
         except Unreadable as error:
-            problems.append(Problem(places[way], str(error), "give yourself the right to read it"))
+            problems.append(Problem(places[way], str(error), error.hint))
     return problems
-
-
-def known_kind(name: str) -> bool:
-    """Tell whether a file of this name is one that rows are read from."""
-    return _kind_of(name) is not None
-
-
-def _kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
-    stem, extension = os.path.splitext(name.lower())
-    compression = COMPRESSED.get(extension)
-    if compression is not None:
-        extension = os.path.splitext(stem)[1]
-    kind = KINDS.get(extension)
-    return None if kind is None or (kind == "parquet" and compression) else (kind, compression)
-
-
-def _entry_files(
-    source: str, index: int, path: str, place: Place, problems: list[Problem]
-) -> list[InputFile]:
-    try:
-        matches = expand_entry(path, known_kind)
-    except Unreadable as error:
-        problems.append(Problem(place, str(error), "give yourself the right to read it"))
-        return []
-    if not matches:
-        problems.append(_matches_nothing(path, place))
-    files = []
-    for match in matches:
-        known = _kind_of(match.path)
-        if known is None:
-            problems.append(Problem(place, f"`{match.path}` is of no known kind", _EXTENSIONS_HINT))
-        elif not stat.S_ISREG(match.status.st_mode):
-            problems.append(Problem(place, f"`{match.path}` is no regular file", None))
-        else:
-            kind = _sniffed(match.path, *known) if match.status.st_size else known[0]
-            status = match.status
-            files.append(
-                InputFile(
-                    source,
-                    index,
-                    match.path,
-                    match.relative,
-                    status.st_size,
-                    status.st_mtime_ns,
-                    kind,
-                    known[1],
-                )
-            )
-    return files
-
-
-def _sniffed(path: str, kind: Kind, compression: Compressed | None) -> Kind:
-    """Return `jsonl` for a `.json` file that begins with an object, which is a row and no array of them."""
-    if kind != "json":
-        return kind
-    try:
-        with pa.input_stream(path, compression=compression) if compression else open(path, "rb") as stream:
-            head: bytes = stream.read(_SNIFFED_BYTES)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise StorageError(f"`{path}` cannot be read: {error}", "is it whole, and may you read it?") from None
-    return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else "json"
-
-
-def _matches_nothing(path: str, place: Place) -> Problem:
-    if os.path.isdir(path):
-        return Problem(place, f"no file in `{path}` is of a known kind", _EXTENSIONS_HINT)
-    if any(character in path for character in "*?["):
-        return Problem(
-            place, f"`{path}` matches no file", "see which part exists: `ls " + _existing(path) + "`"
-        )
-    return Problem(
-        place, f"`{path}` does not exist", "the nearest folder that exists is `" + _existing(path) + "`"
-    )
-
-
-def _existing(path: str) -> str:
-    while path not in ("", "/") and not os.path.exists(path):
-        path = os.path.dirname(path.rstrip("/"))
-    return path or "."
 
 
 def _twice(place: Place, file: InputFile, other: InputFile) -> Problem:
     source = file.source
     if file.path == other.path:
-        return Problem(place, f"source `{source}` reads `{file.path}` twice", "name each file once")
-    message = f"source `{source}` has two files `{file.relative}`: `{other.path}` and `{file.path}`"
+        return Problem(place, f"source `{source}` reads `{shown(file.path)}` twice", "name each file once")
+    paths = f"`{shown(other.path)}` and `{shown(file.path)}`"
+    message = f"source `{source}` has two files `{shown(file.relative)}`: {paths}"
     return Problem(place, message, "make them two sources, or one path from a folder above both")
+
+
+def _linked_twice(
+    place: Place, files: list[InputFile], found: dict[str, InputFile], real: dict[str, InputFile]
+) -> list[Problem]:
+    """Find files that two entries name by different paths."""
+    problems = []
+    for file in files:
+        other = real.setdefault(os.path.realpath(file.path), file)
+        if other is not file and file.relative not in found:
+            message = (
+                f"source `{file.source}` reads one file twice: `{shown(other.path)}` and `{shown(file.path)}`"
+            )
+            problems.append(Problem(place, message, "one is a link to the other: name each file once"))
+    return problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed.recipe.glob import would_name
-from octomed.recipe.inputs import known_kind
+from octomed.recipe.input_file import known_kind
 from octomed.recipe.problems import Problem
 
 if TYPE_CHECKING:

@@ -5,8 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
+from octomed.names import as_text
 from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, mapping_of
 from octomed.recipe.values import (
@@ -59,9 +69,23 @@ def _as_list(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type
     return [value] if isinstance(value, str) else value
 
 
-LocalPath = Annotated[str, BeforeValidator(_local)]
+def _of_any_bytes(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 as pydantic has it
+    """Pass a path below a folder whose name is not UTF-8: pydantic takes no text with such bytes."""
+    return value if isinstance(value, str) and as_text(value) != value else check(value)
+
+
+LocalPath = Annotated[str, BeforeValidator(_local), WrapValidator(_of_any_bytes)]
+_NameOrPath = Annotated[str, Field(min_length=1), WrapValidator(_of_any_bytes)]
 Paths = Annotated[
     tuple[LocalPath, ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+]
+
+
+SplitName = Annotated[str, Field(min_length=1)]
+Split = Annotated[
+    tuple[SplitName, ...],
     Field(strict=False, min_length=1),
     BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
 ]
@@ -107,6 +131,10 @@ class Source(Part):
     """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
     format: Format
     """Name of a row format, or a mapping of columns."""
+    split: Split | None = None
+    """Split or splits to read of a folder or glob that holds several; `all` for every file."""
+    rows: Annotated[str, Field(min_length=1)] | None = None
+    """Keys that lead to the rows of a JSON file that is one object, dots between them: `data`."""
     group: Name | None = None
     """Group that the mix counts the source in; changing it scans nothing."""
     teacher: str | None = None
@@ -210,9 +238,9 @@ class Recipe(Part):
     """Version of the recipe's language."""
     name: Name
     """Name of the run."""
-    model: Annotated[str, Field(min_length=1)]
+    model: _NameOrPath
     """Model whose tokenizer and chat template are used: a built-in one, a local folder, or a hub id."""
-    template: Annotated[str, Field(min_length=1)] | None = None
+    template: _NameOrPath | None = None
     """Chat template: a built-in one's name, or a `.jinja` file; the model's own if left out."""
     system: str | None = None
     """System message of every trace whose row has none."""

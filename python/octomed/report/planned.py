@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from octomed.names import shown
 from octomed.report import units
+from octomed.report.left_out import not_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 def plan_lines(plan: Plan, estimate: Estimate) -> Iterator[str]:
     """Yield what `octomed plan` shows: figures from a sample are marked with `about`."""
+    left_out = plan.left_out()
     for source in plan.sources:
         files = {task.file.relative: task.file.size for task in source.tasks}
         stand = sum(plan.finished(task) is not None for task in source.tasks)
@@ -21,7 +24,9 @@ def plan_lines(plan: Plan, estimate: Estimate) -> Iterator[str]:
         tasks = f"{units.count(len(source.tasks))} tasks, {units.count(stand)} standing"
         yield f"source `{source.source.name}`: {units.count(len(files))} files, {size}, {tasks}"
         for file, reason in source.bad_files.items():
-            yield f"  file skipped: `{file}`: {reason}"
+            yield f"  file skipped: `{shown(file)}`: {reason}"
+        for reason, left in left_out.get(source.source.name, {}).items():
+            yield f"  not read: {not_read(reason, left)}"
     yield f"model     {plan.recipe.model}, tokenizer: {plan.tokenizer.path}"
     yield f"rows      about {units.count(estimate.rows)}, traces about {units.count(estimate.traces)}"
     yield f"tokens    about {units.count(estimate.tokens)}"

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from octomed.names import printable, shown
 from octomed.report import units
+from octomed.report.left_out import not_read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +51,10 @@ class Summary:
         Blocks that this call scanned, and those that stood.
     files_skipped : dict of str to str
         Files left out by `on_bad_file: skip`, with the reason.
+    files_left_out : dict
+        What the sources' folders and globs hold and was not read: by source and reason.
+    notes : list of str
+        What is worth a look about the inputs.
     seconds : dict of str to float
         By stage.
     workers : int
@@ -87,6 +93,8 @@ class Summary:
     tokenizer: str
     already_done: bool
     files_skipped: dict[str, str] = field(default_factory=dict)
+    files_left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
@@ -127,6 +135,8 @@ class Summary:
             tokenizer=found["tokenizer"]["path"],
             already_done=already_done,
             files_skipped=counts["files_skipped"],
+            files_left_out=counts.get("files_left_out", {}),
+            notes=run.get("notes", []),
         )
 
     @property
@@ -183,15 +193,17 @@ class Summary:
     def show(self, console: Console) -> None:
         """Print the summary: a table on a terminal, text elsewhere."""
         if not console.is_terminal:
-            console.print(Text(self.plain()), soft_wrap=True)
+            console.print(Text(printable(self.plain())), soft_wrap=True)
             return
-        table = Table(title=self._title(), title_justify="left", show_header=False, box=None, padding=(0, 2))
+        table = Table(
+            title=printable(self._title()), title_justify="left", show_header=False, box=None, padding=(0, 2)
+        )
         table.add_column(style="dim")
         table.add_column()
         for label, value in self.lines():
-            table.add_row(label, Text(value))
+            table.add_row(printable(label), Text(printable(value)))
         console.print(table)
-        console.print(Text(f"next: `{self.next_command}`"))
+        console.print(Text(printable(f"next: `{self.next_command}`")))
 
     def _title(self) -> str:
         if self.already_done:
@@ -206,7 +218,13 @@ class Summary:
             ("  unreadable", self.rows_unreadable),
         ):
             lines += [(label, units.count(number))] if number else []
-        lines += [(f"file skipped: {file}", reason) for file, reason in self.files_skipped.items()]
+        lines += [(f"file skipped: {shown(file)}", reason) for file, reason in self.files_skipped.items()]
+        lines += [
+            (f"not read of {source}", not_read(reason, left))
+            for source, reasons in self.files_left_out.items()
+            for reason, left in reasons.items()
+        ]
+        lines += [("note", note) for note in self.notes]
         lines.append(("traces made", units.count(self.traces)))
         lines.append(("  packed", units.count(self.train)))
         lines += [

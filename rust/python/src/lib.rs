@@ -5,6 +5,7 @@ mod check;
 mod csv;
 mod engine;
 mod error;
+mod json_documents;
 mod layout;
 mod leave;
 mod mds;

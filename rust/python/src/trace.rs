@@ -339,7 +339,7 @@ fn pairs<'py>(py: Python<'py>, pairs: [(&str, Option<&str>); 2]) -> PyResult<Bou
     Ok(shown)
 }
 
-fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block> {
+pub(crate) fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block> {
     blocks
         .into_iter()
         .map(|block| Block(Arc::new(block)))
@@ -364,6 +364,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Block>()?;
     module.add_class::<JsonLinesCutter>()?;
     module.add_class::<JsonArrayCutter>()?;
+    crate::json_documents::register(module)?;
     module.add_class::<ArrowCutter>()?;
     module.add_function(wrap_pyfunction!(preview, module)?)
 }

@@ -4,12 +4,18 @@ mod arrow;
 mod csv;
 mod json_array;
 mod json_lines;
+mod json_objects;
+mod json_rows;
+mod json_shape;
 mod pending;
 
 pub use arrow::ArrowCutter;
 pub use csv::{CsvCutter, CsvDialect};
 pub use json_array::JsonArrayCutter;
 pub use json_lines::JsonLinesCutter;
+pub use json_objects::JsonObjectsCutter;
+pub use json_rows::JsonRowsCutter;
+pub use json_shape::{Held, JsonShape, Layout};
 
 /// Source bytes at which a block is cut.
 pub const DEFAULT_TARGET: u64 = 32 << 20;

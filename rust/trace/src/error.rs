@@ -67,6 +67,32 @@ pub enum TraceError {
         /// Length of the file.
         at: u64,
     },
+    /// A file of JSON objects ends before the last one closes.
+    #[error("byte {at}: the JSON ends before its closing `}}`; the file is cut off")]
+    DocumentTruncated {
+        /// Length of the file.
+        at: u64,
+    },
+    /// A file that should be one JSON object is not.
+    #[error("byte {at}: the file is not one JSON object")]
+    DocumentBroken {
+        /// Offset of the offending byte in the file.
+        at: u64,
+    },
+    /// `rows` names a key that the file's object does not have.
+    #[error("the file has no `{path}`, which `rows` of its source names")]
+    RowsNotFound {
+        /// The keys up to the one that is missing.
+        path: String,
+        /// Keys that stand there.
+        keys: Vec<String>,
+    },
+    /// `rows` leads to neither a list nor an object.
+    #[error("`{path}` of the file is neither a list nor an object of rows")]
+    NoRowsHeld {
+        /// The keys that were followed.
+        path: String,
+    },
     /// Something stands behind the closing `]` of a JSON array.
     #[error("byte {at}: something stands behind the closing `]` of the JSON array")]
     ArrayTrailing {
@@ -99,10 +125,17 @@ impl TraceError {
             Self::CsvHeader { .. } => {
                 Some("save the file as CSV in UTF-8, with a line of names first".to_owned())
             }
+            Self::RowsNotFound { keys, .. } => Some(format!("its keys are {}", quoted(keys))),
+            Self::NoRowsHeld { .. } => Some(
+                "`rows` names a list of objects, or an object whose values are rows; dots lead into objects"
+                    .to_owned(),
+            ),
             Self::Mapping { .. }
             | Self::CsvDialect { .. }
             | Self::ArrayTruncated { .. }
-            | Self::ArrayTrailing { .. } => None,
+            | Self::ArrayTrailing { .. }
+            | Self::DocumentTruncated { .. }
+            | Self::DocumentBroken { .. } => None,
         }
     }
 }

@@ -31,8 +31,9 @@ mod value;
 
 pub use block::Block;
 pub use cut::{
-    ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, JsonArrayCutter,
-    JsonLinesCutter, Numbering,
+    ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, Held,
+    JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape, Layout,
+    Numbering,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};

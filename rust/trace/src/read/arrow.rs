@@ -41,6 +41,7 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
             )?
         }
         DataType::Struct(_) => fields(array, row)?,
+        DataType::Map(_, _) => entries(array, row)?,
         DataType::Dictionary(_, _) => match array.as_any_dictionary_opt() {
             Some(dictionary) => {
                 match integer_at(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok()) {
@@ -206,6 +207,25 @@ fn fields(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
     let named = array.fields().iter().zip(array.columns());
     named
         .map(|(field, column)| Ok((Cow::Borrowed(field.name().as_str()), value_at(column, row)?)))
+        .collect::<Result<_, _>>()
+        .map(Value::Struct)
+}
+
+/// A map as an object: of the row's own keys, and of no others, unlike a struct of all keys of a file.
+fn entries(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
+    let map = array.as_map();
+    let offsets = map.value_offsets();
+    (offsets[row].as_usize()..offsets[row + 1].as_usize())
+        .map(|entry| {
+            let key = match value_at(map.keys().as_ref(), entry)? {
+                Value::Text(key) | Value::Integer(key) => key,
+                other => {
+                    let detail = format!("{} is the key of a map", other.kind());
+                    return Err(Fault::new(Reason::WrongType, detail));
+                }
+            };
+            Ok((key, value_at(map.values().as_ref(), entry)?))
+        })
         .collect::<Result<_, _>>()
         .map(Value::Struct)
 }

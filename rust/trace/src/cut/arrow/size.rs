@@ -1,7 +1,7 @@
 //! How many bytes a value takes, by its offsets alone.
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, GenericListArray, OffsetSizeTrait};
+use arrow_array::{Array, GenericListArray, MapArray, OffsetSizeTrait};
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
@@ -29,6 +29,7 @@ pub(super) fn add(array: &dyn Array, sizes: &mut [u64]) {
                 *size += elements.iter().sum::<u64>();
             }
         }
+        DataType::Map(_, _) => add_map(array.as_map(), sizes),
         DataType::Struct(_) => {
             array
                 .as_struct()
@@ -61,13 +62,21 @@ fn add_view_lengths(views: &[u128], sizes: &mut [u64]) {
 }
 
 fn add_lists<O: OffsetSizeTrait>(lists: &GenericListArray<O>, sizes: &mut [u64]) {
-    let offsets = lists.value_offsets();
+    add_ranges(lists.value_offsets(), lists.values().as_ref(), sizes);
+}
+
+fn add_map(map: &MapArray, sizes: &mut [u64]) {
+    add_ranges(map.value_offsets(), map.entries(), sizes);
+}
+
+/// Adds to each row the bytes of its range of `values`.
+fn add_ranges<O: ArrowNativeType>(offsets: &[O], values: &dyn Array, sizes: &mut [u64]) {
     let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
         return;
     };
     let first = first.as_usize();
     // Only the elements of these rows: a batch may be a slice of a far larger one.
-    let elements = sizes_of(&lists.values().slice(first, last.as_usize() - first));
+    let elements = sizes_of(&values.slice(first, last.as_usize() - first));
     for (size, pair) in sizes.iter_mut().zip(offsets.windows(2)) {
         *size += elements[pair[0].as_usize() - first..pair[1].as_usize() - first]
             .iter()

@@ -1,0 +1,160 @@
+"""Files that a scan found bad: read in part, without one readable row, or past what is tolerated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.names import shown
+from octomed.recipe.sniff import suspected
+
+if TYPE_CHECKING:
+    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.scan import ScannedTask
+    from octomed.recipe import InputFile
+
+_OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
+"""Reasons that say: the rows are JSON or a table, but not those of the source's format."""
+
+
+_JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
+_COLUMNS_HINT = (
+    "its rows are not those of the source's `format`, which names their columns; pandas writes rows with "
+    "`to_json(orient='records', lines=True)`, and columns without"
+)
+
+
+@dataclass
+class _FileCount:
+    """A file's tasks and the rows in them."""
+
+    file: InputFile
+    tasks: list[ScannedTask] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(header["rows"] for done in self.tasks for header in done.headers)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(header["rows_unreadable"] for done in self.tasks for header in done.headers)
+
+
+def without_bad_files(plan: Plan, scanned: list[ScannedTask]) -> list[ScannedTask]:
+    """Mark the tasks of files that are left out, and refuse what the recipe does not tolerate.
+
+    It is decided anew in every run from what the blocks say of themselves, so that a change of `on_bad_file`
+    or `max_unreadable` holds for blocks that stand, too.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read and its source does not skip such files, or too many rows are unreadable.
+    """
+    bad: dict[str, str] = {}
+    for source in plan.sources:
+        mine = [done for done in scanned if done.task.file.source == source.source.name]
+        for count in _by_file(mine):
+            reason = _why_bad(plan, source, count)
+            if reason is not None:
+                bad |= {done.task.key: reason for done in count.tasks}
+        _refuse_too_many(plan, source, [done for done in mine if done.task.key not in bad])
+    return [replace(done, bad=bad[done.task.key]) if done.task.key in bad else done for done in scanned]
+
+
+def _by_file(scanned: list[ScannedTask]) -> list[_FileCount]:
+    files: dict[str, _FileCount] = {}
+    for done in scanned:
+        files.setdefault(done.task.file.relative, _FileCount(done.task.file)).tasks.append(done)
+    return list(files.values())
+
+
+def _why_bad(plan: Plan, source: SourcePlan, count: _FileCount) -> str | None:
+    """Return why a file is left out; an error where its source does not say `on_bad_file: skip`."""
+    error = _in_part(count) or _of_nothing(plan, count)
+    if error is None:
+        return None
+    if source.source.on_bad_file != "skip":
+        raise error
+    return error.message
+
+
+def _in_part(count: _FileCount) -> DataError | None:
+    message = next((done.bad for done in count.tasks if done.bad is not None), None)
+    hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
+    return None if message is None else DataError(message, hint)
+
+
+def _of_nothing(plan: Plan, count: _FileCount) -> DataError | None:
+    """Return the error for a file of rows none of which can be read: that is no matter of a share."""
+    if not count.rows or count.unreadable < count.rows:
+        return None
+    file = count.file
+    place, reason, detail = _first_unreadable(plan, count.tasks)
+    looks = suspected(file.path, file.kind, file.compression)
+    message = (
+        f"`{shown(file.path)}` (source `{file.source}`): {count.rows:,} of {count.rows:,} rows cannot be read"
+    )
+    if looks is not None:
+        return DataError(f"{message}: it looks like {looks.what}", looks.hint)
+    hint = _COLUMNS_HINT if reason == "wrong_type" and file.kind in _JSON else _hint_about(reason)
+    return DataError(f"{message}; the first is {place}: {reason} ({detail})", hint)
+
+
+def _hint_about(reason: str) -> str:
+    skip = "; `on_bad_file: skip` in the source leaves such files out"
+    if reason in _OF_FORMAT:
+        return f"its rows are not those of the source's `format`, which names their columns{skip}"
+    if reason == "invalid_json":
+        return f"it is no JSON Lines, one object a line: name it by what it holds, or write it anew{skip}"
+    if reason == "invalid_utf8":
+        return f"save it as UTF-8{skip}"
+    if reason == "not_an_object":
+        return f"a row is a JSON object with named columns{skip}"
+    return f"name it by what it holds, or write it anew{skip}"
+
+
+def tolerated(rows: int, share: float) -> int:
+    """Return how many unreadable rows are tolerated: one at least, unless the share is 0."""
+    return max(1, int(rows * share)) if share > 0 else 0
+
+
+def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask]) -> None:
+    """Hold the share for all files together, and for each: a large one must not hide a small one."""
+    share = source.source.max_unreadable
+    files = _by_file(scanned)
+    total = sum(count.unreadable for count in files)
+    if total > tolerated(sum(count.rows for count in files), share):
+        raise _too_many(plan, f"source `{source.source.name}`", files, share)
+    for count in files:
+        if count.unreadable > tolerated(count.rows, share):
+            raise _too_many(
+                plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share
+            )
+
+
+def _too_many(plan: Plan, place: str, files: list[_FileCount], share: float) -> DataError:
+    rows, unreadable = sum(count.rows for count in files), sum(count.unreadable for count in files)
+    first = next(count for count in files if count.unreadable)
+    row, reason, detail = _first_unreadable(plan, first.tasks)
+    return DataError(
+        f"{place}: {unreadable:,} of {rows:,} rows cannot be read, {tolerated(rows, share):,} are tolerated; "
+        f"the first is {row}: {reason} ({detail})",
+        "mend the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
+    )
+
+
+def _first_unreadable(plan: Plan, tasks: list[ScannedTask]) -> tuple[str, str, str]:
+    first_row = 0
+    for done in tasks:
+        first_row = first_row if done.task.first_row is None else done.task.first_row
+        for number, header in enumerate(done.headers):
+            if header["rows_unreadable"]:
+                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{number}.index"))
+                if found is not None:
+                    ordinal, reason, detail = found
+                    return f"`{shown(done.task.file.path)}` row {first_row + ordinal}", reason, detail
+        first_row += done.rows
+    return "unknown", "unknown", "no block says"

@@ -1,0 +1,98 @@
+"""How the rows stand in a JSON file: decided when the run is planned, by what the file begins with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.recipe.opening import open_stream
+
+if TYPE_CHECKING:
+    from octomed.recipe import InputFile
+
+_CHUNK_BYTES = 2**16
+_LARGER_CHUNK_BYTES = 2**22
+_FORMAT_HINT = (
+    "`format` says which columns a row has; `rows: KEY` in the source says where a document holds rows"
+)
+
+
+def with_layout(file: InputFile, mapping: _octomed.Mapping) -> InputFile:
+    """Return the file with the kind that its content has: lines, an array, objects, or an object of rows.
+
+    Parameters
+    ----------
+    file
+        Of kind `json` or `jsonl`; others are returned as they are.
+    mapping
+        Says whether an object is a row.
+
+    Raises
+    ------
+    DataError
+        When the rows of a document cannot be found.
+    """
+    if file.kind not in {"json", "jsonl"}:
+        if file.rows is not None:
+            raise DataError(
+                "`rows` of the source is for JSON files", "leave `rows` out, or make it two sources"
+            )
+        return file
+    shape = _shape(file)
+    layout = shape.layout
+    if file.rows is not None:
+        return _at_rows(file, layout)
+    if layout == "array":
+        return replace(file, kind="json")
+    if layout == "object":
+        return _document(file, shape, mapping)
+    if layout == "objects":
+        return replace(file, kind="json_objects")
+    return replace(file, kind="jsonl")
+
+
+def _shape(file: InputFile) -> _octomed.JsonShape:
+    """Read to where the first value closes, which in JSON Lines is the first line."""
+    shape = _octomed.JsonShape()
+    size = _CHUNK_BYTES
+    with open_stream(file.path, file.compression) as stream:
+        while chunk := stream.read(size):
+            if shape.feed(chunk):
+                break
+            size = _LARGER_CHUNK_BYTES
+    return shape
+
+
+def _at_rows(file: InputFile, layout: str) -> InputFile:
+    if layout not in {"object", "empty"}:
+        found = {"array": "one array", "lines": "JSON Lines, or broken", "objects": "several objects"}[layout]
+        raise DataError(
+            f"`rows: {file.rows}` of the source wants a file that is one JSON object, and this is {found}",
+            "leave `rows` out, or make it two sources",
+        )
+    return replace(file, kind="json_rows" if layout == "object" else "jsonl")
+
+
+def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapping) -> InputFile:
+    """Tell a row from an object of rows: a row has the columns of the mapping."""
+    keys = shape.keys
+    try:
+        mapping.columns_to_read(list(dict.fromkeys(name for name, _ in keys)))
+    except DataError as error:
+        if shape.holds_only_objects:
+            return replace(file, kind="json_rows")
+        lists = [name for name, held in keys if held == "objects"]
+        if lists:
+            named = ", ".join(f"`rows: {name}`" for name in lists[:5])
+            raise DataError(
+                f"the file is one object that is no row ({error.message}) and holds lists of objects",
+                f"say in the source which list holds the rows: {named}",
+            ) from error
+        if shape.is_on_one_line:
+            return replace(file, kind="jsonl")  # a row, which is refused
+        raise DataError(
+            f"the file is one object, and that is no row: {error.message}", error.hint or _FORMAT_HINT
+        ) from error
+    return replace(file, kind="jsonl" if shape.is_on_one_line else "json_objects")

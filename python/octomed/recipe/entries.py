@@ -1,0 +1,199 @@
+"""One entry of a source's path: its files, each once, without metadata, of the splits asked for."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from octomed.names import as_text, shown
+from octomed.recipe.glob import Match, Unreadable, Walk, expand_entry, root_of
+from octomed.recipe.input_file import (
+    EXTENSIONS_HINT,
+    InputFile,
+    Inputs,
+    Kind,
+    LeftOut,
+    kind_of,
+    known_kind,
+    unread,
+    why_unread,
+)
+from octomed.recipe.metadata import is_metadata
+from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.problems import Place, Problem, suggest
+from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
+
+if TYPE_CHECKING:
+    from octomed.recipe.schema import Source
+
+_NAMED_AT_MOST = 3
+_SNIFFED_BYTES = 4096
+_CANNOT_BE_READ = (OSError, EOFError, lzma.LZMAError, pa.ArrowException)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a source's path: a file, a folder or a glob."""
+
+    source: Source
+    index: int
+    path: str
+    place: Place
+    problems: list[Problem]
+    inputs: Inputs
+
+    def files(self) -> list[InputFile]:
+        """Return the files to read; what is wrong, and what is left out, is noted."""
+        walk = Walk()
+        try:
+            matches = expand_entry(self.path, known_kind, walk)
+        except Unreadable as error:
+            self.problems.append(Problem(self.place, str(error), error.hint))
+            return []
+        for name, reason in sorted(walk.left.items()):
+            self._leave_out(as_text(name), why_unread(self.path, name, reason))
+        is_file = os.path.lexists(self.path) and not os.path.isdir(self.path)
+        metadata: list[Match] = []
+        if not is_file:
+            metadata = [match for match in matches if is_metadata(match.path)]
+            for match in metadata:
+                self._leave_out(match.relative, "metadata of another tool")
+            matches = [match for match in matches if match not in metadata]
+        if not matches:
+            self.problems.append(matches_nothing(self.path, self.place))
+        files = [file for match in matches if (file := self._file(match)) is not None]
+        if walk.followed:
+            files = self._each_once(files)
+        return files if is_file else self._of_splits(files)
+
+    def _leave_out(self, relative: str, reason: str) -> None:
+        self.inputs.left_out.append(LeftOut(self.source.name, relative, reason))
+
+    def _file(self, match: Match) -> InputFile | None:
+        known = kind_of(match.path)
+        if known is None:
+            ending = unread(match.path) or "of no known kind"
+            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is {ending}", EXTENSIONS_HINT))
+            return None
+        if not stat.S_ISREG(match.status.st_mode):
+            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is no regular file", None))
+            return None
+        kind = _sniffed(match.path, *known) if match.status.st_size else known[0]
+        return InputFile(
+            self.source.name,
+            self.index,
+            match.path,
+            match.relative,
+            match.status.st_size,
+            match.status.st_mtime_ns,
+            kind,
+            known[1],
+            self.source.rows,
+        )
+
+    def _each_once(self, files: list[InputFile]) -> list[InputFile]:
+        """Leave out a file that a link names a second time; a path without a link in it stays."""
+        first: dict[str, InputFile] = {}
+        root = root_of(self.path)
+        for file in sorted(files, key=lambda file: os.path.realpath(file.path) != _without_links(root, file)):
+            kept = first.setdefault(os.path.realpath(file.path), file)
+            if kept is not file:
+                self._leave_out(file.relative, f"the same file as `{kept.relative}`, by a link")
+        kept_files = set(map(id, first.values()))
+        return [file for file in files if id(file) in kept_files]
+
+    def _of_splits(self, files: list[InputFile]) -> list[InputFile]:
+        splits = splits_of(files, self.path if os.path.isdir(self.path) else None)
+        wanted = self.source.split
+        there = {split for split in splits.values() if split is not None}
+        if wanted is None:
+            self._check_splits(files, splits, there)
+            return files
+        names = {canonical(name) for name in wanted}
+        if ALL in names:
+            return files
+        missing = sorted(names - there)
+        if missing and files:
+            held = listing(files, splits)
+            hint = suggest(missing[0], sorted(there), kind="splits") if there else "leave `split` out"
+            message = f"`{shown(self.path)}` has no split `{missing[0]}`; it holds {held}"
+            self.problems.append(Problem(self.place, message, hint))
+        for file in files:
+            if splits[file.relative] not in names:
+                self._leave_out(file.relative, f"of {_split_name(splits[file.relative])}, not in `split`")
+        return [file for file in files if splits[file.relative] in names]
+
+    def _check_splits(self, files: list[InputFile], splits: dict[str, str | None], there: set[str]) -> None:
+        """Refuse to learn a test split only because it lies beside the others."""
+        held = listing(files, splits)
+        alone = None not in splits.values()
+        if len(there) > 1 or (there and not alone and "train" not in there):
+            hint = "say which with `split:` in the source, a name, a list of names, or `all`"
+            message = f"`{shown(self.path)}` holds several splits: {held}"
+            self.problems.append(Problem(self.place, message, hint))
+        elif there and "train" not in there:
+            self.inputs.notes.append(
+                f"source `{self.source.name}` is read from its {', '.join(there)} split alone"
+            )
+
+
+def _without_links(root: str, file: InputFile) -> str:
+    return os.path.join(os.path.realpath(root), os.path.relpath(file.path, root))
+
+
+def _split_name(split: str | None) -> str:
+    return NONE if split is None else f"split `{split}`"
+
+
+def _sniffed(path: str, kind: Kind, compression: Compressed | None) -> Kind:
+    """Return `jsonl` for a `.json` file that begins with an object; the plan looks closer."""
+    if kind != "json":
+        return kind
+    try:
+        with open_stream(path, compression) as stream:
+            head: bytes = stream.read(_SNIFFED_BYTES)
+    except _CANNOT_BE_READ:
+        return kind  # the plan says so, and heeds `on_bad_file`
+    return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{" else "json"
+
+
+def matches_nothing(path: str, place: Place) -> Problem:
+    """Return the problem of an entry that names no file to read, and what is there instead."""
+    if os.path.isdir(path):
+        message = f"no file in `{shown(path)}` is of a known kind{_held_instead(path)}"
+        return Problem(place, message, EXTENSIONS_HINT)
+    existing = shown(_existing(path))
+    if any(character in path for character in "*?["):
+        message = f"`{shown(path)}` matches no file{_held_instead(path)}"
+        return Problem(place, message, f"see which part exists: `ls {existing}`")
+    return Problem(
+        place, f"`{shown(path)}` does not exist", f"the nearest folder that exists is `{existing}`"
+    )
+
+
+def _held_instead(path: str) -> str:
+    """Name what is there and is not read."""
+    walk = Walk()
+    matches = expand_entry(path, known_kind, walk)
+    held = {match.relative: "metadata of another tool" for match in matches}
+    held |= {
+        as_text(name): why_unread(path, name, reason)
+        for name, reason in walk.left.items()
+        if reason != "hidden"
+    }
+    if not held:
+        return ""
+    named = [f"`{shown(name)}` ({reason})" for name, reason in sorted(held.items())[:_NAMED_AT_MOST]]
+    more = f", and {len(held) - _NAMED_AT_MOST:,} more" if len(held) > _NAMED_AT_MOST else ""
+    return f"; there is {', '.join(named)}{more}"
+
+
+def _existing(path: str) -> str:
+    while path not in ("", "/") and not os.path.exists(path):
+        path = os.path.dirname(path.rstrip("/"))
+    return path or "."

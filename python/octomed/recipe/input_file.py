@@ -1,0 +1,167 @@
+"""What a source's path names: files of known kinds, and what lies beside them and is not read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from octomed.recipe.metadata import is_metadata
+from octomed.recipe.opening import COMPRESSED, Compressed
+
+if TYPE_CHECKING:
+    from octomed.recipe.values import Dialect
+
+Kind = Literal["parquet", "arrow", "jsonl", "json", "json_objects", "json_rows", "csv", "tsv"]
+
+KINDS: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
+_NEVER_COMPRESSED = frozenset({"parquet", "arrow"})
+_UNREAD = {
+    ".zip": "an archive: unpack it",
+    ".tar": "an archive: unpack it",
+    ".tgz": "an archive: unpack it",
+    ".7z": "an archive: unpack it",
+    ".rar": "an archive: unpack it",
+    ".sz": "compressed by snappy, which cannot be read in a stream",
+    ".snappy": "compressed by snappy, which cannot be read in a stream",
+    ".lzma": "compressed by lzma: make it `.xz`",
+    ".z": "compressed by compress: make it `.gz`",
+    ".pkl": "a pickle of Python's, which is never loaded",
+    ".pickle": "a pickle of Python's, which is never loaded",
+    ".xlsx": "a table of Excel's: save it as CSV",
+    ".xls": "a table of Excel's: save it as CSV",
+}
+"""What may well hold rows, and is not read: a folder's summary says why."""
+
+EXTENSIONS_HINT = (
+    "files end in `" + "`, `".join(KINDS) + "`; texts may end in `" + "`, `".join(COMPRESSED) + "` after that"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    r"""One file of a source.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source.
+    source_index : int
+        Its position in the recipe.
+    path : str
+        Where the file is.
+    relative : str
+        Its path from the source's root, `/` between folders: what identifies its traces. Bytes of a name
+        that are not UTF-8 are written `\xNN`.
+    size : int
+        In bytes.
+    mtime_ns : int
+        When it was last changed, in nanoseconds since 1970.
+    kind : str
+        `parquet`, `arrow`, `jsonl`, `csv` or `tsv`; or of JSON that is no lines, `json` (one array),
+        `json_objects` (objects one behind the other) or `json_rows` (an object that holds the rows).
+    compression : str or None
+        `gzip`, `zstd`, `xz` and the like, or None.
+    rows : str or None
+        Keys that lead to the rows of a JSON document, dots between them.
+    dialect : Dialect or None
+        The characters that divide a CSV file.
+    """
+
+    source: str
+    source_index: int
+    path: str
+    relative: str
+    size: int
+    mtime_ns: int
+    kind: Kind
+    compression: Compressed | None
+    rows: str | None = None
+    dialect: Dialect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file below a source's path that is not read.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source.
+    file : str
+        Its path from the source's root.
+    reason : str
+        Why.
+    """
+
+    source: str
+    file: str
+    reason: str
+
+
+@dataclass
+class Inputs:
+    """What the sources of a recipe hold.
+
+    Attributes
+    ----------
+    files : list of InputFile
+        In source order: source, then relative path bytewise.
+    left_out : list of LeftOut
+        What lies in their folders, or fits their globs, and is not read.
+    notes : list of str
+        What is worth a look.
+    """
+
+    files: list[InputFile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def left_out_by_reason(self) -> dict[str, dict[str, list[str]]]:
+        """Return the files left out: source, then reason, then their paths."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for one in self.left_out:
+            found.setdefault(one.source, {}).setdefault(one.reason, []).append(one.file)
+        return found
+
+
+def known_kind(name: str) -> bool:
+    """Tell whether a file of this name is one that rows are read from."""
+    return kind_of(name) is not None
+
+
+def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
+    """Return what a file's name says of it: the kind of its rows, and its compression."""
+    stem, extension = os.path.splitext(name.lower())
+    compression = COMPRESSED.get(extension)
+    if compression is not None:
+        extension = os.path.splitext(stem)[1]
+    kind = KINDS.get(extension)
+    return None if kind is None or (kind in _NEVER_COMPRESSED and compression) else (kind, compression)
+
+
+def why_unread(path: str, name: str, reason: str) -> str:
+    """Return why a file of a folder is not read, closer than the walk knows."""
+    if reason != "of no known kind":
+        return reason
+    if is_metadata(os.path.join(path, name)):
+        return "metadata of another tool"
+    return unread(name) or reason
+
+
+def unread(name: str) -> str | None:
+    """Return what a file is that may well hold rows and is not read."""
+    stem, extension = os.path.splitext(name.lower())
+    if os.path.splitext(stem)[1] == ".tar":
+        return _UNREAD[".tar"]
+    if extension in COMPRESSED and os.path.splitext(stem)[1] in {".parquet", ".arrow"}:
+        return "a file that is compressed as a whole, which its format is inside: uncompress it"
+    return _UNREAD.get(extension)

@@ -1,0 +1,26 @@
+"""Files of a folder or glob that are not read, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from octomed.names import shown
+from octomed.report import units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def not_read(reason: str, left: Mapping[str, Any]) -> str:
+    """Return one line: how many files, why, and the first few by name.
+
+    Parameters
+    ----------
+    reason : str
+        Why they are not read.
+    left : mapping
+        `files`, their number, and `names`, the first ones.
+    """
+    number, names = left["files"], ", ".join(f"`{shown(name)}`" for name in left["names"])
+    more = ", …" if number > len(left["names"]) else ""
+    return f"{units.count(number)} file{'' if number == 1 else 's'}, {reason} ({names}{more})"
