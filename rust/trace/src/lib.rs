@@ -22,6 +22,7 @@ mod error;
 mod identity;
 mod json;
 mod mapping;
+mod raw;
 mod read;
 mod row;
 mod value;
@@ -34,4 +35,5 @@ pub use cut::{
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
 pub use mapping::Mapping;
+pub use raw::RawRow;
 pub use row::{Body, Finding, Reason, Refusal, Response, Row, Turn};
