@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DataError, StorageError
+from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
@@ -59,9 +60,9 @@ class SourcePlan:
     bad_files: dict[str, str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
-    """What a run will do.
+    """What a run will do; it prints as a table.
 
     Attributes
     ----------
@@ -79,7 +80,6 @@ class Plan:
     model: ResolvedModel
     tokenizer: _octomed.Tokenizer
     sources: tuple[SourcePlan, ...]
-    _estimate: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def store(self) -> Path:
@@ -123,6 +123,29 @@ class Plan:
     def estimate(self) -> Estimate:
         """Estimate the work that is left, from the first rows of each source."""
         return _estimate(self)
+
+    @cached_property
+    def _table(self) -> str:
+        from octomed.pipeline.check import checked_plan  # noqa: PLC0415 it needs this module
+        from octomed.report.planned import plan_lines  # noqa: PLC0415 only those who print it need it
+
+        try:
+            checked = checked_plan(self)
+            lines = [*plan_lines(self, self.estimate()), *(f"warning: {line}" for line in checked.warnings)]
+            error = checked.error()
+        except OctomedError as failed:  # a table is printed in any state, by debuggers too
+            lines, error = [], failed
+        return "\n".join([*lines, *([f"error: {error}"] if error is not None else [])])
+
+    def __str__(self) -> str:
+        """Return what ``octomed plan`` shows."""
+        return self._table
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return f"<pre>{html.escape(self._table)}</pre>"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
@@ -138,7 +139,8 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     progress.stage("select", None, None)
     layout = _lay_out(planned, scanned, threads)
     if layout.packs == 0:
-        raise nothing_left(sum(header["rows"] for done in scanned for header in done.headers), layout)
+        rows = sum(header["rows"] for done in scanned for header in done.headers)
+        raise nothing_left(rows, layout, planned.recipe)
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -232,8 +234,12 @@ def _counts(
     rows, unreadable, without = (
         sum(header[name] for header in headers) for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
+    accounts = layout.source_accounts()
+    refused: Counter[str] = sum((Counter(one["rows_refused"]) for one in accounts.values()), Counter())
     return {
         "rows": rows,
+        "rows_refused": dict(sorted(refused.items())),
+        "sources": accounts,
         "rows_unreadable": unreadable,
         "rows_without_trace": without,
         "rows_with_traces": rows - unreadable - without,

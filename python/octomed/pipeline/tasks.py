@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed.errors import DataError, OctomedError
+from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import content_key, storage_error
+from octomed.report.fit import formats_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,7 +156,11 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
         When a mapped column is missing, or several columns have one name.
     """
     with naming(file):
-        return mapping.columns_to_read(names)
+        try:
+            return mapping.columns_to_read(names)
+        except DataError as error:
+            near = formats_in_words(near_formats(names))
+            raise DataError(error.message, f"{error.hint}; {near}" if error.hint else near) from error
 
 
 class naming:  # noqa: N801 reads as the statement it is

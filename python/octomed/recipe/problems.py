@@ -20,9 +20,10 @@ class Place:
     Attributes
     ----------
     origin : str
-        The recipe's path as the user typed it, or the whole option, `--set pack.capacity=8192`.
+        The recipe's path as the user typed it, or the whole option, `--set pack.capacity=8192`, or the key
+        of a recipe that is a dict.
     line, column : int
-        Counted from 1; both 0 for an option, and for a file that cannot be read.
+        Counted from 1; both 0 for an option or a key, and for a file that cannot be read.
     """
 
     origin: str
@@ -52,7 +53,8 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        place = str(self.place)
+        return self.message if self.message.startswith(place) else f"{place}: {self.message}"
 
 
 class RecipeProblems(RecipeError):

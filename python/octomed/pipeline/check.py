@@ -1,0 +1,146 @@
+"""Check: a recipe is right, its files are there, and their first rows fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import DataError
+from octomed.pipeline.plan import plan
+from octomed.pipeline.sample import FileSample, samples_of
+from octomed.recipe.command import in_python
+from octomed.report import units
+from octomed.report.fit import column_notes, misfit_line, sample_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from octomed.pipeline.plan import Plan
+    from octomed.recipe import Recipe
+
+
+@dataclass(frozen=True, repr=False)
+class Checked:
+    """What a check found.
+
+    Attributes
+    ----------
+    recipe
+        The recipe.
+    sources, files, bytes
+        How many sources and files there are, and the files' size.
+    samples
+        What becomes of the first rows of each kind of file.
+    failing
+        Those of them for which a run would fail.
+    """
+
+    recipe: Recipe
+    sources: int
+    files: int
+    bytes: int
+    samples: tuple[FileSample, ...]
+    failing: tuple[FileSample, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run can be expected to end well."""
+        return self.error() is None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines on samples whose rows do not all fit, those for which a run would fail left out."""
+        lines = [misfit_line(sample) for sample in self.samples if sample not in self.failing]
+        return [line for line in lines if line is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the recipe says to no effect, and columns that are not read."""
+        return [*self.recipe.notes(), *column_notes(self.samples)]
+
+    def error(self) -> DataError | None:
+        """Return the error of a check that failed."""
+        return failure(self.recipe, self.samples, self.failing)
+
+    def values(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "ok": self.ok,
+            "sources": self.sources,
+            "files": self.files,
+            "notes": self.notes,
+            "warnings": self.warnings,
+            "samples": [sample_values(sample) for sample in self.samples],
+        }
+
+    def __str__(self) -> str:
+        size = f"sources {self.sources}, files {self.files}, {units.bytes_of(self.bytes)}"
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([size, *(f"warning: {warning}" for warning in self.warnings), *notes])
+
+    __repr__ = __str__
+
+
+def check(recipe: Recipe) -> Checked:
+    """Check a recipe: keys, files, columns, model, templates, and the first rows of each kind of file.
+
+    Nothing is written; what takes long is left to the run.
+
+    Raises
+    ------
+    RecipeError, DataError, StorageError
+        When the model, a template or a file cannot be used; of rows that do not fit :meth:`Checked.error` tells.
+    """
+    return checked_plan(plan(recipe))
+
+
+def checked_plan(planned: Plan) -> Checked:
+    """Check the files and first rows of a plan."""
+    recipe = planned.recipe
+    files = {(task.file.source, task.file.relative): task.file.size for _, task in planned.tasks()}
+    samples = samples_of(planned)
+    failing = failing_samples(planned, samples)
+    return Checked(
+        recipe, len(recipe.sources), len(files), sum(files.values()), tuple(samples), tuple(failing)
+    )
+
+
+def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample]:
+    """Return the samples for which a run would fail.
+
+    These are all, where no row of any fits; else those in which none fits and more rows are unreadable than
+    their source tolerates. That the first rows merely hold no trace says little about the others.
+    """
+    if not any(sample.fitting for sample in samples):
+        return samples
+    sources = {source.source.name: source.source for source in planned.sources}
+
+    def fails(sample: FileSample) -> bool:
+        source = sources[sample.source]
+        tolerated = max(1, int(sample.rows * source.max_unreadable))
+        return not sample.fitting and sample.unreadable > tolerated and source.on_bad_file == "error"
+
+    return [sample for sample in samples if fails(sample)]
+
+
+def failure(
+    recipe: Recipe, samples: Sequence[FileSample], failing: Sequence[FileSample]
+) -> DataError | None:
+    """Return the error that names the samples for which a run would fail, or `None` for none."""
+    lines = [line for line in map(misfit_line, failing) if line is not None]
+    if not samples:
+        return DataError("no source has a row to read", "see what its files hold")
+    return DataError("\n".join(lines), _hint(recipe, failing[0])) if lines else None
+
+
+def _hint(recipe: Recipe, sample: FileSample) -> str:
+    if not sample.rows:
+        return f"see what the files of `sources.{sample.source}.path` hold"
+    key = f"sources.{sample.source}.format"
+    fits = [one.name for one in sample.formats if one.fits]
+    advice = f"set `{key}: {fits[0]}`" if fits else f"name the columns in `{key}` (docs/recipe.md, Formats)"
+    if in_python() or recipe.from_values:
+        return advice
+    row = sample.first.row if sample.first else 0
+    words = ("--source", sample.source, "--file", sample.file, "--row", str(row))
+    return f"{advice}; `{recipe.command('inspect', *words)}` shows what becomes of a row"
