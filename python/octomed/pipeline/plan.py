@@ -74,12 +74,15 @@ class Plan:
         The tokenizer, ready.
     sources
         Its sources, ready.
+    template_hash
+        Content hash of the chat template.
     """
 
     recipe: Recipe
     model: ResolvedModel
     tokenizer: _octomed.Tokenizer
     sources: tuple[SourcePlan, ...]
+    template_hash: str = ""
 
     @property
     def store(self) -> Path:
@@ -208,7 +211,7 @@ def plan(recipe: Recipe) -> Plan:
         _source_plan(recipe, index, tokenizer, template, files[source.name])
         for index, source in enumerate(recipe.sources)
     )
-    return Plan(recipe, model, tokenizer, sources)
+    return Plan(recipe, model, tokenizer, sources, template.content_hash)
 
 
 def _source_plan(

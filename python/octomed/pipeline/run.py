@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import StorageError
+from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
@@ -83,7 +84,13 @@ def pack(
         done = _standing(planned)
         if done is not None:
             return done
-        manifest = Manifest.open(planned.output, planned.write_key, replace=replace)
+        manifest = Manifest.open(
+            planned.output,
+            planned.write_key,
+            replace=replace,
+            about=about_run(planned),
+            replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+        )
         standing = manifest.replaces or manifest
         refuse_full_disk(planned, standing=sum(map(shard_size, standing.shards.values())))
         manifest.write()

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import octomed
 from octomed import _octomed
+from octomed.pipeline.difference import inputs_of, versions
 from octomed.pipeline.executor import results
+from octomed.pipeline.manifest import RUN_FILE
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.plan import Plan
     from octomed.report.progress import Progress
-
-RUN_FILE = "octomed.json"
-"""Written last: an output with this file is complete."""
 
 
 def write_all(
@@ -220,14 +218,11 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "columns": dict(_octomed.COLUMNS),
         "streams": layout.stream_summaries(),
         "counts": counts["data"],
-        "versions": {
-            "octomed": octomed.__version__,
-            "scan": _octomed.SCAN_VERSION,
-            "write": _octomed.WRITE_VERSION,
-        },
+        "versions": versions(),
         "run": {
             "write_key": manifest.key,
-            "recipe_file": recipe.file.name,
+            "recipe_file": None if recipe.from_values else recipe.file.name,
+            "inputs": inputs_of(plan),
             "recipe_folder": str(recipe.file.parent.resolve()),
             "overrides": list(recipe.overrides),
             "model": recipe.model,
