@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
-    from octomed.pipeline.api import pack, plan, verify
+    from octomed.pipeline.api import check, pack, plan, verify
     from octomed.recipe import load_recipe
     from octomed.tokenizer import Tokenizer
 
@@ -24,6 +24,7 @@ _HOMES = {
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
     "Tokenizer": "octomed.tokenizer",
+    "check": "octomed.pipeline.api",
     "load_recipe": "octomed.recipe",
     "pack": "octomed.pipeline.api",
     "pack_lengths": "octomed.packing",
@@ -36,6 +37,7 @@ __all__ = [
     "MDSWriter",
     "Tokenizer",
     "__version__",
+    "check",
     "load_recipe",
     "pack",
     "pack_lengths",

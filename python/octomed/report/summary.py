@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from octomed.recipe.command import in_python
 from octomed.report import units
 from octomed.report.losses import large_losses, makes_unreadable
 
@@ -54,6 +55,8 @@ class Summary:
         Unreadable rows and rows without a trace, by reason.
     sources : dict
         Rows, traces and what became of them, by source.
+    from_python : bool
+        Whether what comes next is named as a call.
     files_skipped : dict of str to str
         Files left out by `on_bad_file: skip`, with the reason.
     seconds : dict of str to float
@@ -96,6 +99,7 @@ class Summary:
     files_skipped: dict[str, str] = field(default_factory=dict)
     rows_refused: dict[str, int] = field(default_factory=dict)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    from_python: bool = False
 
     @classmethod
     def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
@@ -138,6 +142,7 @@ class Summary:
             files_skipped=counts["files_skipped"],
             rows_refused=counts.get("rows_refused", {}),  # a run of an earlier version has none
             sources=counts.get("sources", {}),
+            from_python=in_python(),
         )
 
     @property
@@ -169,6 +174,8 @@ class Summary:
     @property
     def next_command(self) -> str:
         """What to type next."""
+        if self.from_python:
+            return f"octomed.verify({self.folder!r})"
         return shlex.join(["octomed", "verify", self.folder])
 
     @property
@@ -180,7 +187,7 @@ class Summary:
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
         derived = {name: getattr(self, name) for name in _DERIVED}
-        return asdict(self) | derived
+        return {name: value for name, value in asdict(self).items() if name != "from_python"} | derived
 
     def to_json(self) -> str:
         """Return one JSON object on one line."""
@@ -234,7 +241,7 @@ class Summary:
             (f"  rejected: {reason}", units.count(number)) for reason, number in sorted(self.rejected.items())
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
-            lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
+            lines.append(("  which, and why", f"`{shlex.join(['octomed', 'rejects', self.folder])}`"))
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
 
     def _lines_of_reasons(self, *, unreadable: bool) -> Iterator[tuple[str, str]]:
@@ -244,7 +251,7 @@ class Summary:
                 continue
             counts = {name: one["rows_refused"].get(reason, 0) for name, one in self.sources.items()}
             where = ", ".join(f"`{name}` {units.count(count)}" for name, count in counts.items() if count)
-            several = f": {where}" if len(self.sources) > 1 else ""
+            several = f" ({where})" if len(self.sources) > 1 else ""
             yield f"    {reason}", f"{units.count(number)}{several}"
 
     def _lines_out(self) -> list[tuple[str, str]]:

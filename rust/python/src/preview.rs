@@ -17,7 +17,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(row_outcomes, module)?)?;
     module.add_function(wrap_pyfunction!(mapped_columns, module)?)?;
     module.add_function(wrap_pyfunction!(top_level_keys, module)?)?;
-    module.add_function(wrap_pyfunction!(raw_row, module)?)?;
+    module.add_function(wrap_pyfunction!(raw_rows, module)?)?;
     let reasons: BTreeMap<_, _> = Reason::ALL
         .into_iter()
         .map(|reason| (reason.as_str(), reason.is_unreadable()))
@@ -121,13 +121,21 @@ enum Raw {
     Values(PyArrowType<RecordBatch>),
 }
 
-/// The row with number `ordinal` in the block's task: bytes of JSON, or a `pyarrow.RecordBatch` of one row; `None`
-/// when the block does not hold it.
+/// The rows with these numbers in the block's task, as far as they lie in it: bytes of JSON, a
+/// `pyarrow.RecordBatch` of one row, or `None` for a row that was not kept. Numbers rise.
 #[pyfunction]
-#[pyo3(signature = (block, ordinal))]
-fn raw_row(block: &Block, ordinal: u64) -> Option<Raw> {
-    Some(match block.0.raw_row(ordinal)? {
-        RawRow::Json(bytes) => Raw::Json(bytes.to_vec()),
-        RawRow::Values(batch) => Raw::Values(PyArrowType(batch)),
-    })
+#[pyo3(signature = (block, ordinals))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn raw_rows(block: &Block, ordinals: Vec<u64>) -> Vec<Option<Raw>> {
+    let block = &block.0;
+    let inside = ordinals
+        .iter()
+        .take_while(|&&ordinal| ordinal < block.end_ordinal());
+    let raw = |&ordinal: &u64| {
+        Some(match block.raw_row(ordinal)? {
+            RawRow::Json(bytes) => Raw::Json(bytes.to_vec()),
+            RawRow::Values(batch) => Raw::Values(PyArrowType(batch)),
+        })
+    };
+    inside.map(raw).collect()
 }

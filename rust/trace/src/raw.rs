@@ -21,7 +21,8 @@ impl Block {
     pub fn raw_row(&self, ordinal: u64) -> Option<RawRow<'_>> {
         match &self.content {
             Content::Json { bytes, rows } => {
-                let row = rows.iter().find(|row| row.ordinal == ordinal)?;
+                let found = rows.binary_search_by_key(&ordinal, |row| row.ordinal);
+                let row = &rows[found.ok()?];
                 let kept = row.too_large.is_none();
                 kept.then(|| RawRow::Json(&bytes[row.start..row.end]))
             }
@@ -37,6 +38,18 @@ impl Block {
                 }
             }),
         }
+    }
+
+    /// The number, from the start of the task, behind that of the block's last row.
+    pub fn end_ordinal(&self) -> u64 {
+        let last = match &self.content {
+            Content::Json { rows, .. } => rows.last().map(|row| row.ordinal + 1),
+            Content::Arrow(pieces) => pieces.last().map(|piece| match piece {
+                Piece::Refused(refusal) => refusal.ordinal + 1,
+                Piece::Rows { batch, ordinal, .. } => ordinal + batch.num_rows() as u64,
+            }),
+        };
+        last.unwrap_or(self.first_ordinal)
     }
 
     /// The top-level keys of the first `count` rows in the order in which they appear; nothing where columns
@@ -90,5 +103,6 @@ mod tests {
         assert_eq!(bytes.trim_ascii(), b"{\"a\": 2}");
         assert!(block.raw_row(1).is_none());
         assert!(block.raw_row(3).is_none());
+        assert_eq!(block.end_ordinal(), 3);
     }
 }
