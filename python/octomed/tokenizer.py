@@ -159,7 +159,11 @@ class Tokenizer:
             When it is no text, or holds surrogates.
         """
         if not isinstance(text, str):
-            hint = "`encode_batch` takes many texts" if isinstance(text, list | tuple | pa.Array) else "give a `str`"
+            hint = (
+                "`encode_batch` takes many texts"
+                if isinstance(text, list | tuple | pa.Array)
+                else "give a `str`"
+            )
             raise DataError(f"`encode` takes one text, and this is a {type(text).__name__}", hint)
         return self.encode_batch([text], threads=1)[0]
 

@@ -1,4 +1,4 @@
-"""`octomed check`: the recipe is right, its files are there and their first rows fit, or what does not is named."""
+"""`octomed check`: the recipe is right and its files' first rows fit, or what does not is named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from octomed.cli.terminal import log, out
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
-    """Check a recipe: its keys, its files, their columns and first rows, the model and the templates. Takes seconds.
+    """Check a recipe: its keys, its files and their first rows, the model and the templates. Takes seconds.
 
     Of every kind of file the first 100 rows are made into traces, and nothing is written. Exit code 3 when
     none of them fits.

@@ -45,8 +45,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 ) -> None:
     """Show a run at a glance; or tokens with the supervised ones marked, lengths, and where they are from.
 
-    A run alone shows its streams, lengths, sources and rejects, and no text. Of a recipe's row this tells what the row and the capacity decide: duplicates are found by the run.
-    Prints the text of the data: mind who looks over your shoulder.
+    A run alone shows its streams, lengths, sources and rejects, and no text. Of a recipe's row this tells
+    what the row and the capacity decide: duplicates are found by the run. What shows tokens prints the text
+    of the data: mind who looks over your shoulder.
 
     \b
     Examples:
@@ -88,7 +89,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 def _refuse_words_of_recipes(**words: object) -> None:
     given = [f"`--{name}`" for name, value in words.items() if value is not None]
     if given:
-        raise RecipeError(f"{', '.join(given)} goes with a recipe, and this is a folder", "give the recipe instead")
+        raise RecipeError(
+            f"{', '.join(given)} goes with a recipe, and this is a folder", "give the recipe instead"
+        )
 
 
 def _show_run(folder: Path, *, as_json: bool) -> None:

@@ -14,14 +14,17 @@ from octomed.cli.terminal import log, out
 _SHOWN = 20
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     output: RunPath,
     reason: Annotated[str | None, typer.Option(metavar="REASON", help="Only those of this reason.")] = None,
     source: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this source.")] = None,
     limit: Annotated[
         int | None,
         typer.Option(
-            metavar="N", min=0, help="At most so many; 0 for all.  [default: 20, with --json all]", show_default=False
+            metavar="N",
+            min=0,
+            help="At most so many; 0 for all.  [default: 20, with --json all]",
+            show_default=False,
         ),
     ] = None,
     show_text: Annotated[
@@ -60,10 +63,11 @@ def command(
             shown += 1
     left = sum(1 for _ in found)
     if left:
-        again = [
-            "octomed", "rejects", str(output), *(["--reason", reason] if reason else []),
-            *(["--source", source] if source else []), *(["--show-text"] if show_text else []), "--limit", "0",
-        ]  # fmt: skip
-        log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{shlex.join(again)}`")
+        options = {"--reason": reason, "--source": source, "--limit": "0"}
+        words = [word for name, value in options.items() if value for word in (name, value)]
+        again = shlex.join(
+            ["octomed", "rejects", str(output), *words, *(["--show-text"] if show_text else [])]
+        )
+        log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{again}`")
     elif not shown and not json_output:
         log(f"`{output}`: nothing {'like this ' if reason or source else ''}was left out")

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.write import RUN_FILE
+from octomed.pipeline.manifest import RUN_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def _sums_of_reasons(counts: dict[str, Any]) -> list[_Sum]:
     if not set(refused) <= set(_octomed.REASONS):  # of another version: which are unreadable is not known
         both = counts["rows_unreadable"] + counts["rows_without_trace"]
         return [("rows refused", both, "by reason", sum(refused.values()))]
-    of_kind = {kind: 0 for kind in (True, False)}
+    of_kind = dict.fromkeys((True, False), 0)
     for reason, number in refused.items():
         of_kind[_octomed.REASONS[reason]] += number
     return [
@@ -63,7 +63,7 @@ _OF_SOURCES = (
 
 
 def _sums_of_sources(counts: dict[str, Any]) -> list[_Sum]:
-    """Compare the run's counts with the sums of its sources'; a run of an earlier version has none of these."""
+    """Compare the run's counts with the sums of its sources'; an earlier version's run has none."""
     accounts = list(counts.get("sources", {}).values())
     if not accounts:
         return []
@@ -77,7 +77,9 @@ def _sums_of_sources(counts: dict[str, Any]) -> list[_Sum]:
         for account in accounts:
             found.update(account[key])
         reasons = sorted(found.keys() | counts[key].keys())
-        sums += [(f"{what} `{reason}`", counts[key].get(reason, 0), parts, found[reason]) for reason in reasons]
+        sums += [
+            (f"{what} `{reason}`", counts[key].get(reason, 0), parts, found[reason]) for reason in reasons
+        ]
     return sums
 
 
@@ -111,7 +113,7 @@ def unreadable(name: str, error: Exception) -> Finding:
 
 
 _Fate = tuple[str, str]
-"""`rows` or `traces`, and why they were left out; all reasons of rows are one where a run does not count them."""
+"""`rows` or `traces`, and why they were left out; of rows one for all, where a run does not count reasons."""
 
 
 def _reasons(path: Path) -> Counter[_Fate]:

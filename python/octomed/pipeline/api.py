@@ -1,4 +1,4 @@
-"""What `import octomed` offers of the pipeline: recipes by path, as dicts, or as objects; hints name calls."""
+"""What `import octomed` offers of the pipeline: recipes by path or as values; hints name calls."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def pack(
 
 
 def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> planning.Plan:
-    """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs. It prints as a table.
+    """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs.
+
+    It prints as a table.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def check(recipe: Recipe) -> Checked:
     Raises
     ------
     RecipeError, DataError, StorageError
-        When the model, a template or a file cannot be used; of rows that do not fit :meth:`Checked.error` tells.
+        When the model, a template or a file cannot be used; for rows see :meth:`Checked.error`.
     """
     return checked_plan(plan(recipe))
 
@@ -123,9 +123,7 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
     return [sample for sample in samples if fails(sample)]
 
 
-def failure(
-    recipe: Recipe, samples: Sequence[FileSample], failing: Sequence[FileSample]
-) -> DataError | None:
+def failure(recipe: Recipe, samples: Sequence[FileSample], failing: Sequence[FileSample]) -> DataError | None:
     """Return the error that names the samples for which a run would fail, or `None` for none."""
     lines = [line for line in map(misfit_line, failing) if line is not None]
     if not samples:

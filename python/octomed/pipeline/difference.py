@@ -92,16 +92,17 @@ def _other_cause(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     versions_differ = [name for name in ("scan", "write") if _said_otherwise(old, new, "versions", name)]
     if versions_differ:
         changes = ", ".join(
-            f"version of `{name}` {old['versions'][name]} → {new['versions'][name]}" for name in versions_differ
+            f"version of `{name}` {old['versions'][name]} → {new['versions'][name]}"
+            for name in versions_differ
         )
         return f"but of another octomed: {changes}"
     for name in ("tokenizer", "template"):
         if _said_otherwise(old, new, name):
             return f"but the {name} of its model was another one"
-    changes = list(_changed_inputs(old.get("inputs") or {}, new.get("inputs") or {})) if old.get("inputs") else []
-    more = f", and {len(changes) - _MOST} more" if len(changes) > _MOST else ""
-    files = ", ".join(changes[:_MOST]) or "files were added, removed, or changed since"
-    return f"over other inputs: {files}{more}"
+    files = list(_changed_inputs(old["inputs"], new["inputs"])) if old.get("inputs") else []
+    more = f", and {len(files) - _MOST} more" if len(files) > _MOST else ""
+    named = ", ".join(files[:_MOST]) or "files were added, removed, or changed since"
+    return f"over other inputs: {named}{more}"
 
 
 def _changed_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -145,13 +146,15 @@ def _decides_bytes(key: str) -> bool:
 
 
 def flat(value: Any, way: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 a recipe's values are of any type
-    """Yield the keys of a recipe as `--set` takes them, sources by name, with their values; nulls are left out."""
+    """Yield the keys of a recipe as `--set` takes them, sources by name, but for those that are null."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from flat(item, f"{way}.{key}" if way else str(key))
     elif way == "sources" and isinstance(value, list) and all(isinstance(item, dict) for item in value):
         for item in value:
-            yield from flat({key: one for key, one in item.items() if key != "name"}, f"sources.{item.get('name')}")
+            yield from flat(
+                {key: one for key, one in item.items() if key != "name"}, f"sources.{item.get('name')}"
+            )
     elif value is not None:
         yield way, value
 

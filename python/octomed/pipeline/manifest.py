@@ -43,7 +43,7 @@ class Manifest:
     replaces
         The other run in the folder, whose files go when this one begins to write.
     about
-        What the run is made of (:func:`octomed.pipeline.difference.about_run`), for the message that refuses another.
+        What the run is made of (``difference.about_run``), for the message that refuses another.
     """
 
     folder: Path
@@ -189,7 +189,7 @@ def _delete(path: Path) -> None:
 
 
 def _about(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return what the run in a folder is made of: as its manifest notes it, or as it says itself once finished."""
+    """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
     about = manifest.get("about") or {}
     run = read_json(folder / RUN_FILE)
     if isinstance(run, dict) and run.get("run", {}).get("write_key") == manifest["key"]:

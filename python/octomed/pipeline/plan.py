@@ -136,9 +136,9 @@ class Plan:
             checked = checked_plan(self)
             lines = [*plan_lines(self, self.estimate()), *(f"warning: {line}" for line in checked.warnings)]
             error = checked.error()
+            return "\n".join([*lines, *([f"error: {error}"] if error is not None else [])])
         except OctomedError as failed:  # a table is printed in any state, by debuggers too
-            lines, error = [], failed
-        return "\n".join([*lines, *([f"error: {error}"] if error is not None else [])])
+            return f"error: {failed}"
 
     def __str__(self) -> str:
         """Return what ``octomed plan`` shows."""

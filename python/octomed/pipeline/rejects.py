@@ -1,4 +1,4 @@
-"""What a run left out: place and reason of every row and trace, and on request the row's text from its source."""
+"""What a run left out: place and reason of every row and trace."""
 
 from __future__ import annotations
 
@@ -68,7 +68,10 @@ def rejects_of(folder: Path, *, reason: str | None = None, source: str | None = 
     run = read_run(folder)
     _refuse_unknown(run, reason, source)
     order = {one["name"]: number for number, one in enumerate(run["recipe"]["sources"])}
-    names = {name: name.removeprefix("rejects/").removesuffix(".parquet") for name in table_names(folder, run, "rejects/")}
+    names = {
+        name: name.removeprefix("rejects/").removesuffix(".parquet")
+        for name in table_names(folder, run, "rejects/")
+    }
     wanted = [name for name in names if source in {None, names[name]}]
     return _read(folder, sorted(wanted, key=lambda name: order.get(names[name], len(order))), reason)
 
@@ -77,8 +80,12 @@ def _refuse_unknown(run: dict[str, Any], reason: str | None, source: str | None)
     counts = run["counts"]
     reasons = {**counts["rejected"], **counts.get("rows_refused", {}), **_octomed.REASONS}
     if reason is not None and reason not in reasons:
-        there = [why for why, number in {**counts["rejected"], **counts.get("rows_refused", {})}.items() if number]
-        raise RecipeError(f"there is no reason `{reason}`", suggest(reason, there or sorted(reasons), kind="reasons"))
+        there = [
+            why for why, number in {**counts["rejected"], **counts.get("rows_refused", {})}.items() if number
+        ]
+        raise RecipeError(
+            f"there is no reason `{reason}`", suggest(reason, there or sorted(reasons), kind="reasons")
+        )
     sources = [one["name"] for one in run["recipe"]["sources"]]
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))

@@ -16,7 +16,6 @@ from octomed.recipe import load_recipe, resolve_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
     from pathlib import Path
 
     import pyarrow as pa
@@ -68,7 +67,7 @@ class SourceRows:
 
     def _unchanged(self, source: str, relative: str) -> InputFile:
         file = self._files.get((source, _escaped(relative)))
-        hint = "put the file that was packed back; without `--show-text` places and reasons are listed all the same"
+        hint = "put the file that was packed back; places and reasons are listed without `--show-text`"
         if file is None:
             raise DataError(f"`{source}/{relative}` is gone since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
@@ -120,5 +119,9 @@ def _escaped(relative: str) -> str:
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401 a recipe's values are of any type
     """Leave out keys that were not set: the recipe of a run has them all."""
     if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None or key == "compression"}
+        return {
+            key: _without_nulls(item)
+            for key, item in value.items()
+            if item is not None or key == "compression"
+        }
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value

@@ -13,7 +13,7 @@ from octomed import _octomed
 from octomed.errors import StorageError
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
-from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
+from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
@@ -21,7 +21,6 @@ from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
 from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
-    RUN_FILE,
     seconds_since,
     write_all,
     write_indexes,

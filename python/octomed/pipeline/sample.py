@@ -1,4 +1,4 @@
-"""A look at the first rows of each kind of file: whether they fit the recipe, and why not; nothing is written."""
+"""The first rows of each kind of file: whether they fit the recipe, and why not; nothing is written."""
 
 from __future__ import annotations
 

@@ -14,10 +14,9 @@ from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.accounts import check_counts, check_rejects, table_names, unreadable
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import unpacked_name
+from octomed.pipeline.manifest import RUN_FILE, unpacked_name
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.storage import read_json
-from octomed.pipeline.write import RUN_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a hint tells the user to run: a command line whole enough to be copied, or a call where Python is spoken."""
+"""What a hint tells the user to run: a whole command line, or a call where Python is spoken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe given as a dict, read into the same document as a YAML file: its places are keys instead of lines."""
+"""A recipe given as a dict, made a document as a YAML file is: its places are keys instead of lines."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def _built(document: Document, value: Any, way: Keys) -> Any:  # noqa: ANN401 a 
     if isinstance(value, Mapping):
         return _built_mapping(document, value, way)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [_built(document, item, (*way, index)) for index, item in enumerate(_named(document, value, way))]
+        return [
+            _built(document, item, (*way, index)) for index, item in enumerate(_named(document, value, way))
+        ]
     return _scalar(document, value, place)
 
 

@@ -1,17 +1,57 @@
-"""Names of columns that suggest pictures: a reason to look, and no more; what a row holds is read from its values."""
+"""Names of columns that suggest pictures: a reason to look; what a row holds is read from its values."""
 
 from __future__ import annotations
 
 import re
 
 _WORDS = frozenset(
-    "bmp dcm dicom fig figs figure figures frame frames gif image images img imgs jpeg jpg photo photos pic pics"
-    " picture pictures pixel pixels png radiograph radiographs scan scans screenshot thumbnail tif tiff video"
-    " videos webp xray xrays".split()
+    {
+        *(
+            "bmp",
+            "dcm",
+            "dicom",
+            "fig",
+            "figs",
+            "figure",
+            "figures",
+            "frame",
+            "frames",
+            "gif",
+            "image",
+            "images",
+        ),
+        *(
+            "img",
+            "imgs",
+            "jpeg",
+            "jpg",
+            "photo",
+            "photos",
+            "pic",
+            "pics",
+            "picture",
+            "pictures",
+            "pixel",
+            "pixels",
+        ),
+        *(
+            "png",
+            "radiograph",
+            "radiographs",
+            "scan",
+            "scans",
+            "screenshot",
+            "thumbnail",
+            "tif",
+            "tiff",
+            "video",
+        ),
+        *("videos", "webp", "xray", "xrays"),
+    }
 )
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def suggests_pictures(name: str) -> bool:
-    """Tell whether a column's name has a word for pictures in it: `image_0`, `imgPath`, `Figure_path`, `pixel_values`."""
+    """Tell whether a column's name has a word for pictures: `image_0`, `imgPath`, `Figure_path`."""
     return any(part.lower() in _WORDS for part in _PARTS.findall(name))

@@ -16,7 +16,7 @@ _MOST_COLUMNS = 12
 
 
 def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
-    """Return names one after the other, those that are no plain word in quotes, and an ellipsis beyond `most`."""
+    """Return names, those that are no plain word in quotes, and an ellipsis beyond `most`."""
     words = ", ".join(name if name.isidentifier() else f"`{name}`" for name in names[:most])
     return f"{words}… ({units.count(len(names))} in all)" if len(names) > most else words
 
@@ -34,7 +34,11 @@ def misfit_line(sample: FileSample) -> str | None:
     parts = [_why_none_fits(sample)]
     if sample.columns:
         parts.append(f"columns here: {listed(sample.columns)}")
-    parts += [formats_in_words(sample.formats)] if sample.missing or any(one.fits for one in sample.formats) else []
+    parts += (
+        [formats_in_words(sample.formats)]
+        if sample.missing or any(one.fits for one in sample.formats)
+        else []
+    )
     return f"{place}: 0 of {sample.rows} rows fit: {'; '.join(parts)}"
 
 

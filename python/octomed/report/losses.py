@@ -36,7 +36,7 @@ def large_losses(sources: Mapping[str, Mapping[str, Any]], *, capacity: int) -> 
 
 
 def reasons_in_words(refused: Mapping[str, int], *, unreadable: bool | None = None) -> str:
-    """Return `2 invalid_json, 1 wrong_type`: all reasons, or those that make a row unreadable, or the others."""
+    """Return `2 invalid_json, 1 wrong_type`: all, or those that make a row unreadable, or the others."""
     counted = sorted(refused.items(), key=lambda entry: (-entry[1], entry[0]))
     return ", ".join(
         f"{units.count(number)} {reason}"
@@ -46,7 +46,7 @@ def reasons_in_words(refused: Mapping[str, int], *, unreadable: bool | None = No
 
 
 def makes_unreadable(reason: str) -> bool:
-    """Tell whether a row with this reason cannot be read; one that only another version knows counts as such."""
+    """Tell whether a row with this reason cannot be read; one of another version counts as such."""
     return bool(_octomed.REASONS.get(reason, True))
 
 

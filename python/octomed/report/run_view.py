@@ -30,9 +30,12 @@ def _lines(view: RunView) -> Iterator[str]:
     packs = f"{units.count(view.packs)} packs of {units.count(view.capacity)} tokens"
     share = view.supervised_tokens / view.tokens if view.tokens else 0.0
     yield f"`{view.folder}` (run `{view.name}`): {units.count(view.traces)} traces in {packs}"
-    yield f"{units.count(view.tokens)} tokens, {units.percent(share)} supervised, fill {units.percent(view.fill)}"
+    tokens = f"{units.count(view.tokens)} tokens, {units.percent(share)} supervised"
+    yield f"{tokens}, fill {units.percent(view.fill)}"
     yield ""
-    yield from _table(["stream", "packs", "traces", "tokens", "fill", "shards"], map(_stream, view.streams.items()))
+    yield from _table(
+        ["stream", "packs", "traces", "tokens", "fill", "shards"], map(_stream, view.streams.items())
+    )
     yield ""
     columns = list(view.lengths)
     names = ["shortest", *(f"{name[1:]} %" for name in columns[1:-1]), "longest"] if columns else []

@@ -241,7 +241,7 @@ class Summary:
             (f"  rejected: {reason}", units.count(number)) for reason, number in sorted(self.rejected.items())
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
-            lines.append(("  which, and why", f"`{shlex.join(['octomed', 'rejects', self.folder])}`"))
+            lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
 
     def _lines_of_reasons(self, *, unreadable: bool) -> Iterator[tuple[str, str]]:
