@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_Sum = tuple[str, int, str, int]
+"""What is counted, how many, its parts, and what these add up to."""
+
+
 def check_counts(run: dict[str, Any]) -> list[Finding]:
     """Add up the counts of ``octomed.json``: rows read, traces made, and what lies in the streams."""
     counts, streams = run["counts"], run["streams"].values()
@@ -28,16 +32,16 @@ def check_counts(run: dict[str, Any]) -> list[Finding]:
     for key, of_stream in (("train", "traces"), ("packs", "packs"), ("tokens", "tokens")):
         parts = sum(stream[of_stream] for stream in streams)
         sums.append((f"{of_stream} packed", counts[key], "in its streams", parts))
-    sums += _sums_of_reasons(counts) + _sums_of_sources(counts)
+    # One wrong total makes many sums wrong: parts are looked at once the totals agree.
+    return _wrong(sums) or _wrong(_sums_of_reasons(counts) + _sums_of_sources(counts))
+
+
+def _wrong(sums: list[_Sum]) -> list[Finding]:
     return [
         Finding(RUN_FILE, f"its counts do not agree: {total} {what}, and {found} {parts}")
         for what, total, parts, found in sums
         if total != found
     ]
-
-
-_Sum = tuple[str, int, str, int]
-"""What is counted, how many, its parts, and what these add up to."""
 
 
 def _sums_of_reasons(counts: dict[str, Any]) -> list[_Sum]:
@@ -130,12 +134,13 @@ def _reasons(path: Path) -> Counter[_Fate]:
 
 def _differences(listed: Counter[_Fate], counts: dict[str, Any]) -> list[Finding]:
     counted: Counter[_Fate] = Counter({("traces", why): number for why, number in counts["rejected"].items()})
-    if "rows_refused" in counts:
+    rows = sum(number for (what, _), number in listed.items() if what == "rows")
+    refused = counts["rows_unreadable"] + counts["rows_without_trace"]
+    if rows == refused and "rows_refused" in counts:
         counted.update({("rows", why): number for why, number in counts["rows_refused"].items()})
-    else:
-        counted["rows", ""] = counts["rows_unreadable"] + counts["rows_without_trace"]
-        rows = sum(listed.pop(fate) for fate in [fate for fate in listed if fate[0] == "rows"])
-        listed["rows", ""] = rows
+    else:  # reasons are not counted, or say no more than that the number is wrong
+        listed = Counter({fate: number for fate, number in listed.items() if fate[0] != "rows"})
+        listed["rows", ""], counted["rows", ""] = rows, refused
     return [
         Finding(
             "rejects/*.parquet",

@@ -13,8 +13,6 @@ from octomed.report import units
 from octomed.report.fit import column_notes, misfit_line, sample_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from octomed.pipeline.plan import Plan
     from octomed.recipe import Recipe
 
@@ -33,6 +31,8 @@ class Checked:
         What becomes of the first rows of each kind of file.
     failing
         Those of them for which a run would fail.
+    files_skipped
+        Files that cannot be read and are left out, with the reason (``on_bad_file: skip``).
     """
 
     recipe: Recipe
@@ -41,6 +41,7 @@ class Checked:
     bytes: int
     samples: tuple[FileSample, ...]
     failing: tuple[FileSample, ...]
+    files_skipped: dict[str, str]
 
     @property
     def ok(self) -> bool:
@@ -60,7 +61,10 @@ class Checked:
 
     def error(self) -> DataError | None:
         """Return the error of a check that failed."""
-        return failure(self.recipe, self.samples, self.failing)
+        if not self.samples and not self.files_skipped:
+            return DataError("no source has a row to read", "see what its files hold")
+        lines = [line for line in map(misfit_line, self.failing) if line is not None]
+        return DataError("\n".join(lines), _hint(self.recipe, self.failing[0])) if lines else None
 
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -68,6 +72,7 @@ class Checked:
             "ok": self.ok,
             "sources": self.sources,
             "files": self.files,
+            "files_skipped": self.files_skipped,
             "notes": self.notes,
             "warnings": self.warnings,
             "samples": [sample_values(sample) for sample in self.samples],
@@ -76,7 +81,8 @@ class Checked:
     def __str__(self) -> str:
         size = f"sources {self.sources}, files {self.files}, {units.bytes_of(self.bytes)}"
         notes = [f"note: {note}" for note in self.notes]
-        return "\n".join([size, *(f"warning: {warning}" for warning in self.warnings), *notes])
+        skipped = [f"file skipped: `{file}`: {reason}" for file, reason in self.files_skipped.items()]
+        return "\n".join([size, *skipped, *(f"warning: {warning}" for warning in self.warnings), *notes])
 
     __repr__ = __str__
 
@@ -101,7 +107,17 @@ def checked_plan(planned: Plan) -> Checked:
     samples = samples_of(planned)
     failing = failing_samples(planned, samples)
     return Checked(
-        recipe, len(recipe.sources), len(files), sum(files.values()), tuple(samples), tuple(failing)
+        recipe,
+        len(recipe.sources),
+        len(files),
+        sum(files.values()),
+        tuple(samples),
+        tuple(failing),
+        {
+            f"{source.source.name}/{file}": reason
+            for source in planned.sources
+            for file, reason in source.bad_files.items()
+        },
     )
 
 
@@ -121,14 +137,6 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
         return not sample.fitting and sample.unreadable > tolerated and source.on_bad_file == "error"
 
     return [sample for sample in samples if fails(sample)]
-
-
-def failure(recipe: Recipe, samples: Sequence[FileSample], failing: Sequence[FileSample]) -> DataError | None:
-    """Return the error that names the samples for which a run would fail, or `None` for none."""
-    lines = [line for line in map(misfit_line, failing) if line is not None]
-    if not samples:
-        return DataError("no source has a row to read", "see what its files hold")
-    return DataError("\n".join(lines), _hint(recipe, failing[0])) if lines else None
 
 
 def _hint(recipe: Recipe, sample: FileSample) -> str:
