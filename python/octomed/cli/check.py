@@ -9,7 +9,7 @@ from octomed.cli.terminal import log, out
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
-    """Check a recipe: its keys, its files and their first rows, the model and the templates. Takes seconds.
+    """Check a recipe: its keys, its files and their first rows, model and templates. Takes seconds.
 
     Of every kind of file the first 100 rows are made into traces, and nothing is written. Exit code 3 when
     none of them fits.

@@ -43,7 +43,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed rejects runs/quickstart --reason duplicate --source questions --limit 0
       octomed rejects runs/quickstart --json --show-text | jq .text
     """
-    from octomed.pipeline.rejects import rejects_of
+    from octomed.pipeline.rejects import count_rejects, rejects_of
     from octomed.pipeline.row_text import SourceRows
     from octomed.report import units
     from octomed.report.rejects import reject_json, reject_text
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         for reject in chosen:
             out(line(reject))
             shown += 1
-    left = sum(1 for _ in found)
+    left = 0 if most is None else count_rejects(output, reason=reason, source=source) - shown
     if left:
         options = {"--reason": reason, "--source": source, "--limit": "0"}
         words = [word for name, value in options.items() if value for word in (name, value)]

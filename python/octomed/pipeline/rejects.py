@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
@@ -65,40 +66,50 @@ def rejects_of(folder: Path, *, reason: str | None = None, source: str | None = 
     DataError
         When a table of rejects is missing or damaged.
     """
+    names = _tables(folder, reason, source)
+    return (Reject(**row) for batch in _batches(folder, names, reason) for row in batch.to_pylist())
+
+
+def count_rejects(folder: Path, *, reason: str | None = None, source: str | None = None) -> int:
+    """Return how many :func:`rejects_of` yields, without a look at each.
+
+    Raises
+    ------
+    RecipeError, DataError
+        As there.
+    """
+    names = _tables(folder, reason, source)
+    return sum(batch.num_rows for batch in _batches(folder, names, reason, columns=["reason"]))
+
+
+def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
+    """Return the names of the tables that are asked for, in the order of the sources."""
     run = read_run(folder)
-    _refuse_unknown(run, reason, source)
-    order = {one["name"]: number for number, one in enumerate(run["recipe"]["sources"])}
-    names = {
-        name: name.removeprefix("rejects/").removesuffix(".parquet")
-        for name in table_names(folder, run, "rejects/")
-    }
-    wanted = [name for name in names if source in {None, names[name]}]
-    return _read(folder, sorted(wanted, key=lambda name: order.get(names[name], len(order))), reason)
-
-
-def _refuse_unknown(run: dict[str, Any], reason: str | None, source: str | None) -> None:
-    counts = run["counts"]
-    reasons = {**counts["rejected"], **counts.get("rows_refused", {}), **_octomed.REASONS}
-    if reason is not None and reason not in reasons:
-        there = [
-            why for why, number in {**counts["rejected"], **counts.get("rows_refused", {})}.items() if number
-        ]
-        raise RecipeError(
-            f"there is no reason `{reason}`", suggest(reason, there or sorted(reasons), kind="reasons")
-        )
     sources = [one["name"] for one in run["recipe"]["sources"]]
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))
+    _refuse_unknown(reason, run["counts"])
+    there = table_names(folder, run, "rejects/")
+    wanted = [f"rejects/{name}.parquet" for name in sources if source in {None, name}]
+    return [name for name in wanted if name in there]
 
 
-def _read(folder: Path, names: list[str], reason: str | None) -> Iterator[Reject]:
+def _refuse_unknown(reason: str | None, counts: dict[str, Any]) -> None:
+    counted = {**counts["rejected"], **counts.get("rows_refused", {})}
+    if reason is None or reason in counted or reason in _octomed.REASONS:
+        return
+    there = [why for why, number in counted.items() if number] or sorted(_octomed.REASONS)
+    raise RecipeError(f"there is no reason `{reason}`", suggest(reason, there, kind="reasons"))
+
+
+def _batches(
+    folder: Path, names: list[str], reason: str | None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     for name in names:
         try:
             with pq.ParquetFile(folder / name) as table:
-                for batch in table.iter_batches():
-                    for row in batch.to_pylist():
-                        if reason in {None, row["reason"]}:
-                            yield Reject(**row)
-        except (OSError, pa.ArrowException, TypeError) as error:
+                for batch in table.iter_batches(columns=columns):
+                    yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
+        except (OSError, pa.ArrowException, KeyError) as error:
             hint = f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

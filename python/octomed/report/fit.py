@@ -44,8 +44,7 @@ def misfit_line(sample: FileSample) -> str | None:
 
 def _why_none_fits(sample: FileSample) -> str:
     if sample.missing:
-        plural = "s" if len(sample.missing) > 1 else ""
-        return f"no column{plural} " + ", ".join(f"`{name}`" for name in sample.missing)
+        return "no column " + ", ".join(f"`{name}`" for name in sample.missing)
     return _reasons(sample)
 
 
