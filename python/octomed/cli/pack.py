@@ -55,7 +55,7 @@ def command(
 
 
 def _again(recipe: RecipePath, overrides: Overrides, workers: Workers, *, replace: bool) -> list[str]:
-    from octomed.recipe.command import set_options
+    from octomed.commands import set_options
 
     options = ["--workers", str(workers)] if workers else []
     options += ["--replace"] if replace else []

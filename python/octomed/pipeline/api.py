@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octomed.commands import speaking_python
 from octomed.errors import RecipeError
 from octomed.pipeline import check as checking
 from octomed.pipeline import plan as planning
 from octomed.pipeline import run as running
 from octomed.pipeline import verify as verifying
 from octomed.recipe import Recipe, load_recipe
-from octomed.recipe.command import speaking_python
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

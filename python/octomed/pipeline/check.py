@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from octomed.commands import in_python
 from octomed.errors import DataError
 from octomed.pipeline.plan import plan
 from octomed.pipeline.sample import FileSample, samples_of
-from octomed.recipe.command import in_python
 from octomed.report import units
 from octomed.report.fit import column_notes, misfit_line, sample_values
 
@@ -133,8 +133,10 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
 
     def fails(sample: FileSample) -> bool:
         source = sources[sample.source]
-        tolerated = max(1, int(sample.rows * source.max_unreadable))
-        return not sample.fitting and sample.unreadable > tolerated and source.on_bad_file == "error"
+        tolerated = max(1, int(sample.rows * source.max_unreadable)) if source.max_unreadable else 0
+        all_unreadable = sample.unreadable == sample.rows and source.max_unreadable < 1
+        beyond = all_unreadable or sample.unreadable > tolerated
+        return not sample.fitting and beyond and source.on_bad_file == "error"
 
     return [sample for sample in samples if fails(sample)]
 

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
+from octomed.commands import in_python
 from octomed.errors import DataError
-from octomed.recipe.command import in_python
 
 if TYPE_CHECKING:
     from octomed.recipe import Recipe

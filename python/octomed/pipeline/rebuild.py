@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.command import python_call, shell_command
+from octomed.commands import python_call, shell_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import content_key, storage_error
-from octomed.report.fit import formats_in_words
+from octomed.report.fit import formats_in_words, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from octomed import _octomed
     from octomed.recipe import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -159,8 +159,15 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
         try:
             return mapping.columns_to_read(names)
         except DataError as error:
-            near = formats_in_words(near_formats(names))
-            raise DataError(error.message, f"{error.hint}; {near}" if error.hint else near) from error
+            if not _octomed.mapped_columns(mapping, names)[0]:
+                raise
+            near = near_formats(names)
+            here = f"columns here: {listed(names)}; {formats_in_words(near)}"
+            key = f"sources.{file.source}.format"
+            suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
+            similar = error.hint if error.hint and "did you mean" in error.hint else None
+            hint = suits or similar or f"name the columns in `{key}` (docs/recipe.md, Formats)"
+            raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
 
 
 class naming:  # noqa: N801 reads as the statement it is

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from octomed.recipe.command import in_python
+from octomed.commands import in_python
 from octomed.recipe.document import Document, Keys, read_document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.from_values import ORIGIN, document_of

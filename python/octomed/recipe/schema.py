@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
 
-from octomed.recipe.command import in_python, python_call, shell_command
+from octomed.commands import in_python, python_call, shell_command
 from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, mapping_of
 from octomed.recipe.values import Compression, HashName, Name, NotBuilt, ShardSize, fault, not_built

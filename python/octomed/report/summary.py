@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from octomed.recipe.command import in_python
+from octomed.commands import in_python
 from octomed.report import units
 from octomed.report.losses import large_losses, makes_unreadable
 
