@@ -166,7 +166,8 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
             key = f"sources.{file.source}.format"
             suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
             similar = error.hint if error.hint and "did you mean" in error.hint else None
-            hint = suits or similar or f"name the columns in `{key}` (docs/recipe.md, Formats)"
+            advice = "; or ".join(filter(None, [similar, suits]))
+            hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
             raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
 
 

@@ -54,4 +54,5 @@ _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 def suggests_pictures(name: str) -> bool:
     """Tell whether a column's name has a word for pictures: `image_0`, `imgPath`, `Figure_path`."""
-    return any(part.lower() in _WORDS for part in _PARTS.findall(name))
+    words = [*_PARTS.findall(name), *re.split(r"[^A-Za-z]+", name)]
+    return any(word.lower() in _WORDS for word in words)

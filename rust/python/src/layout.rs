@@ -211,8 +211,8 @@ impl Layout {
     #[pyo3(signature = ())]
     fn source_accounts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let accounts = octomed_engine::source_accounts(&self.layout.selection);
-        let json = serde_json::to_string(&accounts)
-            .map_err(|error| raise(Kind::Internal, error, None))?;
+        let json =
+            serde_json::to_string(&accounts).map_err(|error| raise(Kind::Internal, error, None))?;
         py.import("json")?.call_method1("loads", (json,))
     }
 

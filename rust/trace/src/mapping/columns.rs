@@ -15,3 +15,19 @@ impl Mapping {
         self.fields().filter(|field| !field.optional).count()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::Mapping;
+
+    #[test]
+    fn required_columns_that_are_missing_go_by_their_first_name() {
+        let json = r#"{"question": ["q", {"any_of": ["more"], "optional": true}], "responses": {"any_of": ["r", "rs"]},
+            "answer": "gold.text"}"#;
+        let mapping = Mapping::from_json(json).unwrap();
+        assert_eq!(mapping.required_columns(), 3);
+        assert_eq!(mapping.missing_columns(&["x"]), ["q", "gold.text", "r"]);
+        assert_eq!(mapping.missing_columns(&["rs", "gold", "q"]), [""; 0]);
+    }
+}
