@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
-    from octomed.pipeline.api import check, pack, plan, verify
-    from octomed.recipe import load_recipe
+    from octomed.pipeline.api import check, load_recipe, pack, plan, verify
     from octomed.tokenizer import Tokenizer
 
 _HOMES = {
@@ -25,7 +24,7 @@ _HOMES = {
     "MDSWriter": "octomed.mds",
     "Tokenizer": "octomed.tokenizer",
     "check": "octomed.pipeline.api",
-    "load_recipe": "octomed.recipe",
+    "load_recipe": "octomed.pipeline.api",
     "pack": "octomed.pipeline.api",
     "pack_lengths": "octomed.packing",
     "plan": "octomed.pipeline.api",

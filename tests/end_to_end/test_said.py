@@ -151,6 +151,12 @@ def test_columns_that_are_not_read_are_said_once_a_source(tmp_path, capsys):
     assert err.count("columns whose names suggest pictures: Image_name, `pixel values`") == 1
 
 
+def test_names_of_columns_cannot_steer_a_terminal(tmp_path, capsys):
+    recipe = one(tmp_path, [{**row, "\x1b[2J\n": 1, "k" * 99 + "-": 2} for row in GOOD])
+    _, _, err = said(capsys, "check", recipe)
+    assert "does not read: `\\x1b[2J\\n`, `" + "k" * 60 + "…`\n" in err
+
+
 def test_a_check_names_the_files_that_are_skipped(tmp_path, capsys):
     recipe = one(tmp_path, GOOD, on_bad_file="skip")
     (tmp_path / "data/b.parquet").write_bytes(b"PAR1")
@@ -341,6 +347,15 @@ def test_another_octomed_is_named(small, capsys):
     assert refused(capsys, small) == "of another recipe, of other inputs, or of another octomed"
 
 
+def test_a_run_that_is_not_finished_names_the_command_that_goes_on(small, capsys):
+    (small.parent / "data/chains.json").write_text("[{]")
+    options = ["--set", "pack.seed=9"]
+    assert said(capsys, "pack", small, *options)[0] == 3
+    for verb in ("verify", "inspect", "rejects"):
+        code, _, err = said(capsys, verb, small.parent / "out")
+        assert (code, commands(err)) == (2, [["pack", str(small), *options]])
+
+
 # A run at a glance, and what it left out
 
 
@@ -527,6 +542,10 @@ def test_what_is_wrong_with_a_dict_is_placed_by_its_keys():
 def test_arguments_that_would_be_ignored_are_refused(small):
     with pytest.raises(RecipeError, match="`overrides` is one text"):
         octomed.pack(small, overrides="pack.seed=1")
+    with pytest.raises(RecipeError, match="`overrides` is one text"):
+        octomed.load_recipe(small, "pack.seed=1")
+    with pytest.raises(RecipeError, match="`override pack=1`"):
+        octomed.load_recipe(small, ["pack=1"])
     with pytest.raises(RecipeError, match="loaded already"):
         octomed.pack(octomed.load_recipe(small), overrides=["pack.seed=1"])
     with pytest.raises(RecipeError, match="`workers` is 0"):

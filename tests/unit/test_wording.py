@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from octomed import _octomed
 from octomed.commands import in_python, python_call, shell_command, speaking_python
 from octomed.pipeline.difference import difference, flat
 from octomed.pipeline.nearest_format import near_formats
@@ -71,6 +72,16 @@ def test_a_loss_is_large_from_more_than_five_percent():
     assert "of_the_future" in line
     assert "`sources.a.format`" in line
     assert large_losses({"a": account(rows=0, traces=0)}, capacity=64) == []
+
+
+def test_rows_lost_for_their_pictures_are_told_so(monkeypatch):
+    monkeypatch.setitem(_octomed.REASONS, "has_image", False)
+    counts = {"has_image": 50}
+    (line,) = large_losses({"a": account(rows_without_trace=50, rows_refused=counts)}, capacity=64)
+    assert "(50 has_image): pictures are not packed yet" in line
+    counts = {"has_image": 25, "no_response": 25}
+    (line,) = large_losses({"a": account(rows_without_trace=50, rows_refused=counts)}, capacity=64)
+    assert line.endswith(": look at `sources.a.format`")
 
 
 def test_a_reason_of_another_version_counts_as_unreadable():

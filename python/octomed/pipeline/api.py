@@ -13,7 +13,8 @@ from octomed.pipeline import check as checking
 from octomed.pipeline import plan as planning
 from octomed.pipeline import run as running
 from octomed.pipeline import verify as verifying
-from octomed.recipe import Recipe, load_recipe
+from octomed.recipe import Recipe
+from octomed.recipe import load_recipe as load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,34 @@ if TYPE_CHECKING:
 
 AnyRecipe = Recipe | str | os.PathLike[str] | Mapping[str, Any]
 """A recipe: loaded, the path of its file, or what a file would hold as a dict."""
+
+
+def load_recipe(
+    recipe: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    check_files: bool = True,
+) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    recipe
+        The path of a YAML 1.2 file, or a dict of what one would hold.
+    overrides
+        ``key=value`` pairs as ``--set`` takes them.
+    check_files
+        Whether a source's path that matches no file is a problem; a template that does not exist always is.
+
+    Raises
+    ------
+    RecipeProblems
+        With everything that is wrong, each with its place, and a hint.
+    """
+    if isinstance(overrides, str):
+        raise RecipeError("`overrides` is one text", f"give a list: `[{overrides!r}]`")
+    with speaking_python():
+        return load(recipe, overrides, check_files=check_files)
 
 
 def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> checking.Checked:
@@ -140,4 +169,4 @@ def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
     if not isinstance(recipe, str | os.PathLike | Mapping):
         message = f"a recipe is a path or a dict, not a {type(recipe).__name__}"
         raise RecipeError(message, "give `octomed.pack` the path of a YAML file, or what it would hold")
-    return load_recipe(recipe, overrides)
+    return load(recipe, overrides)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import octomed
 from octomed import _octomed
+from octomed.pipeline.rebuild import rebuild_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from octomed.pipeline.plan import Plan
+    from octomed.recipe import Recipe
 
 _NO_KEYS = ("name", "version", "output.path", "work", "model", "template")
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
@@ -29,6 +31,16 @@ def about_run(plan: Plan) -> dict[str, Any]:
         "template": plan.template_hash,
         "inputs": inputs_of(plan),
         "versions": versions(),
+        "command": rebuild_command(origin_of(plan.recipe)),
+    }
+
+
+def origin_of(recipe: Recipe) -> dict[str, Any]:
+    """Return where a run's recipe lies on this machine, and what was put over it."""
+    return {
+        "recipe_file": None if recipe.from_values else recipe.file.name,
+        "recipe_folder": str(recipe.file.parent.resolve()),
+        "overrides": list(recipe.overrides),
     }
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed import _octomed
-from octomed.pipeline.difference import inputs_of, versions
+from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
 from octomed.pipeline.manifest import RUN_FILE
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
@@ -221,10 +221,8 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "versions": versions(),
         "run": {
             "write_key": manifest.key,
-            "recipe_file": None if recipe.from_values else recipe.file.name,
+            **origin_of(recipe),
             "inputs": inputs_of(plan),
-            "recipe_folder": str(recipe.file.parent.resolve()),
-            "overrides": list(recipe.overrides),
             "model": recipe.model,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",

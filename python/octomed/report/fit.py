@@ -13,12 +13,19 @@ if TYPE_CHECKING:
     from octomed.pipeline.sample import FileSample
 
 _MOST_COLUMNS = 12
+_LONGEST_NAME = 60
 
 
 def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
     """Return names, those that are no plain word in quotes, and an ellipsis beyond `most`."""
-    words = ", ".join(name if name.isidentifier() else f"`{name}`" for name in names[:most])
+    words = ", ".join(name if name.isidentifier() else f"`{_printable(name)}`" for name in names[:most])
     return f"{words}… ({units.count(len(names))} in all)" if len(names) > most else words
+
+
+def _printable(name: str) -> str:
+    """Return a name that cannot steer a terminal, and does not fill it."""
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
+    return f"{shown}…" if len(name) > _LONGEST_NAME else shown
 
 
 def misfit_line(sample: FileSample) -> str | None:

@@ -21,6 +21,8 @@ _ADVICE = {
 }
 """What is wrong with rejected traces, and where to look. Duplicates are no loss."""
 
+_ONLY_PICTURES = "pictures are not packed yet; `image_columns` of {format} says which columns are looked at"
+
 
 def large_losses(sources: Mapping[str, Mapping[str, Any]], *, capacity: int) -> list[str]:
     """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
@@ -61,7 +63,9 @@ def _losses(name: str, account: Mapping[str, Any], capacity: int) -> Iterator[st
     if _large(without, rows):
         reasons = reasons_in_words(refused, unreadable=False)
         share = _share(without, rows, "rows")
-        yield f"source `{name}`: {share} are without a trace ({reasons}): look at {key}"
+        only_pictures = {why for why in refused if not makes_unreadable(why)} == {"has_image"}
+        advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
+        yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account["rejected"].items():
         if reason != "duplicate" and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
