@@ -43,7 +43,7 @@ def test_rows_that_do_not_fit_are_an_error_of_check_and_plan(tmp_path, capsys):
     recipe = one(tmp_path, MCQ)
     before = files(tmp_path)
     wanted = (
-        "error: source `only`, `a.jsonl`: 0 of 100 rows fit: no column `responses`; "
+        "source `only`, `a.jsonl`: 0 of 100 rows fit: no column `responses`; "
         "columns here: question, exp, cop, opa; nearest format: "
     )
     for verb in ("check", "plan"):
@@ -124,6 +124,23 @@ def test_rows_that_hold_no_trace_are_an_error_only_where_nothing_else_fits(tmp_p
     runs.write_parquet(tmp_path / "data/b.parquet", GOOD)
     code, _, err = said(capsys, "check", recipe)
     assert (code, "warning: source `only`, `a.jsonl`: 0 of 3 rows fit: 3 no_response" in err) == (0, True)
+
+
+def test_each_sample_that_does_not_fit_has_its_place_and_hint(tmp_path, capsys):
+    runs.write_lines(tmp_path / "data/a.jsonl", [{"Question": "q", "response": ["a"]}])
+    runs.write_lines(tmp_path / "data/b.jsonl", [{"instruction": "q", "output": "a"}])
+    recipe = runs.values()
+    recipe["sources"] = [{"name": name, "path": f"data/{name}.jsonl", "format": "octomed"} for name in "ab"]
+    code, _, err = said(capsys, "check", runs.write_recipe(tmp_path, recipe))
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    hints = [line for line in err.splitlines() if line.startswith("hint: ")]
+    assert (code, len(errors), len(hints)) == (3, 2, 2)
+    assert "recipe.yaml:11:14: source `a`" in errors[0]
+    assert "no column `question` (there is Question), `responses` (there is response)" in errors[0]
+    assert "sources.a.format" in hints[0]
+    assert "set `sources.b.format: alpaca`; `octomed inspect " in hints[1]
+    event = json.loads(said(capsys, "check", tmp_path / "recipe.yaml", "--json")[2].splitlines()[-1])
+    assert [one["message"].partition(",")[0] for one in event["problems"]] == ["source `a`", "source `b`"]
 
 
 def test_what_the_recipe_tolerates_is_no_error(tmp_path, capsys):
@@ -515,7 +532,7 @@ def test_hints_in_python_name_calls(small, monkeypatch):
     assert caught.value.hint.startswith("`octomed.check({...})`")
     with pytest.raises(DataError, match="0 of 1 rows fit"):
         octomed.check(recipe)
-    assert "error: source `only`" in str(octomed.plan(recipe))
+    assert "error: `sources.only.format`: source `only`" in str(octomed.plan(recipe))
 
 
 def test_what_is_wrong_with_a_dict_is_placed_by_its_keys():

@@ -9,12 +9,34 @@ from octomed.commands import in_python
 from octomed.errors import DataError
 from octomed.pipeline.plan import plan
 from octomed.pipeline.sample import FileSample, samples_of
+from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
 from octomed.report.fit import column_notes, misfit_line, sample_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed.pipeline.plan import Plan
     from octomed.recipe import Recipe
+
+
+class RowsDoNotFit(DataError):
+    """Samples of which no row fits.
+
+    Parameters
+    ----------
+    problems
+        At least one; each has its hint.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        message, hint = in_words(self.problems, f"{len(self.problems)} kinds of files of which no row fits")
+        super().__init__(message, hint)
+
+    def __reduce__(self) -> tuple[type[RowsDoNotFit], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
+        """Pickle by the problems, from which message and hint follow."""
+        return type(self), (self.problems,)
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,8 +85,8 @@ class Checked:
         """Return the error of a check that failed."""
         if not self.samples and not self.files_skipped:
             return DataError("no source has a row to read", "see what its files hold")
-        lines = [line for line in map(misfit_line, self.failing) if line is not None]
-        return DataError("\n".join(lines), _hint(self.recipe, self.failing[0])) if lines else None
+        problems = [problem for sample in self.failing if (problem := _problem(self.recipe, sample))]
+        return RowsDoNotFit(problems) if problems else None
 
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -139,6 +161,13 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
         return not sample.fitting and beyond and source.on_bad_file == "error"
 
     return [sample for sample in samples if fails(sample)]
+
+
+def _problem(recipe: Recipe, sample: FileSample) -> Problem | None:
+    line = misfit_line(sample)
+    index = next(index for index, source in enumerate(recipe.sources) if source.name == sample.source)
+    place = recipe.written_at("sources", index, "format" if sample.rows else "path")
+    return None if line is None else Problem(place, line, _hint(recipe, sample))
 
 
 def _hint(recipe: Recipe, sample: FileSample) -> str:

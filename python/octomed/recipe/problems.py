@@ -68,19 +68,24 @@ class RecipeProblems(RecipeError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(dict.fromkeys(problems), key=_order))
-        if len(self.problems) == 1:
-            super().__init__(str(self.problems[0]), self.problems[0].hint)
-            return
-        lines = [f"{len(self.problems)} problems in the recipe"]
-        for problem in self.problems:
-            lines.append(str(problem))
-            if problem.hint:
-                lines.append(f"  hint: {problem.hint}")
-        super().__init__("\n".join(lines))
+        message, hint = in_words(self.problems, f"{len(self.problems)} problems in the recipe")
+        super().__init__(message, hint)
 
     def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
         """Pickle by the problems, from which message and hint follow."""
         return type(self), (self.problems,)
+
+
+def in_words(problems: Sequence[Problem], title: str) -> tuple[str, str | None]:
+    """Return message and hint of an error: those of a single problem, or a title and all below it."""
+    if len(problems) == 1:
+        return str(problems[0]), problems[0].hint
+    lines = [title]
+    for problem in problems:
+        lines.append(str(problem))
+        if problem.hint:
+            lines.append(f"  hint: {problem.hint}")
+    return "\n".join(lines), None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, Any
 
 from octomed.report import units
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _MOST_COLUMNS = 12
 _LONGEST_NAME = 60
+_SIMILAR = 0.75
 
 
 def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
@@ -51,8 +53,15 @@ def misfit_line(sample: FileSample) -> str | None:
 
 def _why_none_fits(sample: FileSample) -> str:
     if sample.missing:
-        return "no column " + ", ".join(f"`{name}`" for name in sample.missing)
+        return "no column " + ", ".join(_missing(name, sample.columns) for name in sample.missing)
     return _reasons(sample)
+
+
+def _missing(name: str, columns: Sequence[str]) -> str:
+    """Return the name of a column that is not there, with one that is and looks like it."""
+    there = {column.lower(): column for column in columns}
+    similar = difflib.get_close_matches(name.lower(), there, n=1, cutoff=_SIMILAR)
+    return f"`{name}` (there is {listed([there[similar[0]]])})" if similar else f"`{name}`"
 
 
 def _reasons(sample: FileSample) -> str:
