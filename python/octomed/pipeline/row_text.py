@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from octomed.recipe import InputFile, Recipe
 
 _SMALL_BLOCK_BYTES = 2**20
+_KEYS = ("version", "name", "model", "sources", "output")
+"""What of a recipe says where rows are: its template, say, may be gone."""
+
 NOT_KEPT = "(the row's text was not kept by its reader)"
 
 
@@ -50,7 +53,8 @@ class SourceRows:
                 f"the run in `{folder}` does not say how its inputs were, so that none can be read again",
                 "pack it again with this octomed",
             )
-        self._recipe: Recipe = load_recipe(_without_nulls(run["recipe"]), folder=run["run"]["recipe_folder"])
+        values = {key: run["recipe"][key] for key in _KEYS}
+        self._recipe: Recipe = load_recipe(values, folder=run["run"]["recipe_folder"])
         files = resolve_inputs(self._recipe)
         self._files = {(file.source, _escaped(file.relative)): file for file in files}
 
@@ -114,14 +118,3 @@ def _value(value: object) -> str:
 
 def _escaped(relative: str) -> str:
     return relative.encode("utf-8", "backslashreplace").decode()
-
-
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 a recipe's values are of any type
-    """Leave out keys that were not set: the recipe of a run has them all."""
-    if isinstance(value, dict):
-        return {
-            key: _without_nulls(item)
-            for key, item in value.items()
-            if item is not None or key == "compression"
-        }
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value

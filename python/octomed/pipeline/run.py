@@ -243,6 +243,7 @@ def _counts(
     accounts = layout.source_accounts()
     refused: Counter[str] = sum((Counter(one["rows_refused"]) for one in accounts.values()), Counter())
     return {
+        **_further_counts(headers),
         "rows": rows,
         "rows_refused": dict(sorted(refused.items())),
         "sources": accounts,
@@ -257,3 +258,13 @@ def _counts(
         "files_skipped": skipped,
         **counts,
     }
+
+
+_ROW_COUNTS = frozenset({"rows", "rows_unreadable", "rows_without_trace"})
+"""Those of a block's header that have names of their own above."""
+
+
+def _further_counts(headers: list[dict[str, Any]]) -> dict[str, int]:
+    """Add up whatever else the blocks count of their rows."""
+    names = {name for header in headers for name in header if name.startswith("rows_")} - _ROW_COUNTS
+    return {name: sum(header.get(name, 0) for header in headers) for name in sorted(names)}
