@@ -576,3 +576,25 @@ def test_a_runs_command_after_a_dict_names_the_call(small, monkeypatch, capsys):
     shard.unlink()
     code, _, err = said(capsys, "verify", "out")
     assert (code, "`octomed.pack({...}, overrides=['pack.seed=6'])`" in err) == (3, True)
+
+
+def test_texts_of_a_source_with_a_mapping_of_its_own(tmp_path, capsys):
+    turns = [{"who": "a", "says": "q"}, {"who": "b", "says": " "}]
+    mapping = {
+        "messages": {
+            "column": "talk",
+            "role": "who",
+            "content": "says",
+            "roles": {"a": "user", "b": "assistant"},
+        }
+    }
+    good = [{"who": "a", "says": "q"}, {"who": "b", "says": "a"}]
+    recipe = one(tmp_path, [{"talk": good}, {"talk": turns}], mapping)
+    runs.pack(recipe)
+    runs.write_lines(tmp_path / "data2/a.jsonl", [{"q": "q", "r": "a"}, {"q": "q2", "r": " "}])
+    mapping = {"question": ["q"], "response": "r", "system": {"any_of": ["s"], "optional": True}}
+    runs.write_recipe(tmp_path, runs.one_source("data2", mapping))
+    runs.pack(recipe, "output.path=out2")
+    for out, row in (("out", {"talk": turns}), ("out2", {"q": "q2", "r": " "})):
+        code, found, _ = said(capsys, "rejects", tmp_path / out, "--show-text", "--json")
+        assert (code, json.loads(json.loads(found)["text"])) == (0, row)
