@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
-    from octomed.pipeline.api import pack, plan, verify
-    from octomed.recipe import load_recipe
+    from octomed.pipeline.api import check, load_recipe, pack, plan, verify
     from octomed.tokenizer import Tokenizer
 
 _HOMES = {
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
     "Tokenizer": "octomed.tokenizer",
-    "load_recipe": "octomed.recipe",
+    "check": "octomed.pipeline.api",
+    "load_recipe": "octomed.pipeline.api",
     "pack": "octomed.pipeline.api",
     "pack_lengths": "octomed.packing",
     "plan": "octomed.pipeline.api",
@@ -36,6 +36,7 @@ __all__ = [
     "MDSWriter",
     "Tokenizer",
     "__version__",
+    "check",
     "load_recipe",
     "pack",
     "pack_lengths",

@@ -218,6 +218,8 @@ class Layout:
         """Stream and number of every shard of range `number`, the largest first: written in this order they leave no
         worker with a large one at the end.
         """
+    def source_accounts(self) -> Any:
+        """Rows and traces of each source, and what became of them, in source order."""
     def stream_summaries(self) -> Any:
         """Packs, traces, tokens, raw bytes and shards of each stream that holds packs."""
     @property
@@ -277,6 +279,8 @@ class Prompt:
         """128-bit hash of all that decides what the layout writes, in hexadecimal."""
     def render(self, question: Any, options: Any, system: Any = None) -> Any:
         """The user's turn for one question."""
+
+REASONS: dict[str, Any]
 
 @final
 class Range:
@@ -371,6 +375,9 @@ def first_unreadable(path: Any) -> Any:
 def index_json(shards: Any) -> Any:
     """The bytes of a stream's `index.json`, from its shards' entries in order."""
 
+def mapped_columns(mapping: Any, names: Any) -> Any:
+    """Of a file with columns `names`: the required columns that it lacks, how many are required, and those that are read."""
+
 def mds_verify(directory: Any, threads: Any) -> Any:
     """All that is wrong with the dataset in a folder: shard (or none), file, and what."""
 
@@ -388,8 +395,23 @@ def preview(block: Any, mapping: Any, count: Any, *, skip: Any = 0) -> Any:
     `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 
+def raw_rows(block: Any, ordinals: Any) -> Any:
+    """The rows with these numbers in the block's task, as far as they lie in it: bytes of JSON, a
+    `pyarrow.RecordBatch` of one row, or `None` for a row that was not kept. Numbers rise.
+    """
+
 def read_header(path: Any) -> Any:
     """The header of a block's index."""
 
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
+
+def row_outcomes(scanner: Any, block: Any, count: Any) -> Any:
+    """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
+    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at.
+    """
+
+def top_level_keys(block: Any, count: Any) -> Any:
+    """The top-level keys of a block's first `count` rows, in the order in which they appear; `None` where the file's
+    columns have names of their own.
+    """

@@ -140,6 +140,33 @@ class Tokenizer:
         """Return the id of a token as the vocabulary writes it, or None."""
         return self._native.token_to_id(token)
 
+    def encode(self, text: str) -> NDArray[np.uint32]:
+        """Encode one text; many are encoded faster together, by :meth:`encode_batch`.
+
+        Parameters
+        ----------
+        text : str
+            The text.
+
+        Returns
+        -------
+        ndarray of uint32
+            Its ids.
+
+        Raises
+        ------
+        DataError
+            When it is no text, or holds surrogates.
+        """
+        if not isinstance(text, str):
+            hint = (
+                "`encode_batch` takes many texts"
+                if isinstance(text, list | tuple | pa.Array)
+                else "give a `str`"
+            )
+            raise DataError(f"`encode` takes one text, and this is a {type(text).__name__}", hint)
+        return self.encode_batch([text], threads=1)[0]
+
     def encode_batch(
         self, strings: pa.Array | pa.ChunkedArray | Sequence[str], *, threads: int | None = None
     ) -> TokenBatch:
@@ -161,10 +188,14 @@ class Tokenizer:
         Raises
         ------
         DataError
-            When a text is null, not UTF-8 or holds surrogates; the message names its row.
+            When a text is null, not UTF-8 or holds surrogates; the message names its row. When one text is
+            given instead of many.
         """
         if threads is not None and threads < 1:
             raise DataError(f"threads is {threads}", hint="give at least 1")
+        if isinstance(strings, str | bytes | bytearray):  # a sequence too, of characters
+            hint = "`encode(text)` takes one text, `encode_batch([text])` a list of them"
+            raise DataError("`encode_batch` takes many texts, and this is one", hint)
         if isinstance(strings, (pa.Array, pa.ChunkedArray)):
             chunks = strings.chunks if isinstance(strings, pa.ChunkedArray) else [strings]
             ids, offsets = self._native.encode_arrays([_as_bytes(chunk) for chunk in chunks], threads)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.transcript import check, run, transcript
 
-VERBS = ("check", "plan", "pack", "inspect", "verify", "schema", "clean")
+VERBS = ("check", "plan", "pack", "inspect", "rejects", "verify", "schema", "clean")
 
 
 def test_help(tmp_path):
@@ -106,6 +106,40 @@ def test_a_look_at_rows(clinic):
         transcript(clinic, "inspect", "runs/quickstart", "--trace", "1"),
         transcript(clinic, "inspect", "runs/quickstart", "--trace", "one"),
         transcript(clinic, "inspect", "runs/quickstart"),
+        transcript(clinic, "inspect", "runs/quickstart", "--json"),
+        transcript(clinic, "inspect", "runs/quickstart", "--pack", "1"),
+        transcript(clinic, "inspect", "runs/quickstart", "--source", "questions", "--row", "1"),
+    )
+
+
+def test_what_was_left_out(clinic):
+    run(clinic, "pack", "quickstart.yaml")
+    check(
+        "rejects",
+        transcript(clinic, "rejects", "runs/quickstart"),
+        transcript(clinic, "rejects", "runs/quickstart", "--source", "dialogues", "--show-text"),
+        transcript(clinic, "rejects", "runs/quickstart", "--reason", "duplicate", "--limit", "1", "--json"),
+        transcript(clinic, "rejects", "runs/quickstart", "--reason", "wrong_type"),
+        transcript(clinic, "rejects", "runs/quickstart", "--reason", "duplicates"),
+        transcript(clinic, "rejects", "runs/quickstart", "--source", "dialogue"),
+        transcript(clinic, "rejects", "runs"),
+    )
+
+
+def test_rows_that_do_not_fit(clinic):
+    rows = [
+        {"question": f"q{number}", "exp": "e", "cop": 1, "opa": "a", "image_0": None} for number in range(120)
+    ]
+    (clinic / "mcq.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (clinic / "alpaca.csv").write_text("instruction,input,output\nq,,a\n", encoding="utf-8")
+    wrong = ("quickstart.yaml", "--set", "sources.questions.path=mcq.jsonl", "--set", "pack.seed=3")
+    header = ("quickstart.yaml", "--set", "sources.questions.path=alpaca.csv")
+    check(
+        "rows_that_do_not_fit",
+        transcript(clinic, "check", *wrong),
+        transcript(clinic, "plan", *wrong),
+        transcript(clinic, "check", *header),
+        transcript(clinic, "plan", "quickstart.yaml", "--set", "pack.seed=3"),
     )
 
 

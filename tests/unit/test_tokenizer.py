@@ -241,3 +241,23 @@ def test_built_in_has_the_published_ids() -> None:
     assert tokenizer.token_to_id("Hello") == 9707
     assert tokenizer.special_tokens["<|im_start|>"] == 151_644
     assert 151_645 not in tokenizer.encode_batch(["<|im_end|>"]).ids
+
+
+def test_one_text_is_encoded_as_one_of_many():
+    tokenizer = Tokenizer.builtin("qwen2.5")
+    for text in ("Fever and a stiff neck.", "", "<|im_end|> 心电图 \n"):
+        assert tokenizer.encode(text).tolist() == tokenizer.encode_batch([text])[0].tolist()
+
+
+@pytest.mark.parametrize("text", ["text", "", b"text", bytearray(b"text")])
+def test_one_text_where_many_are_wanted_is_refused(text):
+    """A text is a sequence as well, of characters."""
+    with pytest.raises(DataError, match="takes many texts") as caught:
+        Tokenizer.builtin("qwen2.5").encode_batch(text)
+    assert "encode_batch([text])" in caught.value.hint
+
+
+@pytest.mark.parametrize("texts", [["a"], ("a",), pa.array(["a"]), None, 3, b"a"])
+def test_many_texts_where_one_is_wanted_are_refused(texts):
+    with pytest.raises(DataError, match="`encode` takes one text"):
+        Tokenizer.builtin("qwen2.5").encode(texts)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from octomed.cli import check, clean, inspect, pack, plan, schema, verify
+from octomed.cli import check, clean, inspect, pack, plan, rejects, schema, verify
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.terminal import Interrupted, log, out, show_error
 from octomed.errors import InternalError, OctomedError, RecipeError
@@ -22,10 +22,12 @@ _HELP = """Reasoning traces in, packed MDS shards out.
 
 \b
 A first run:
-  octomed check recipes/quickstart.yaml     is the recipe right, and are its files there?
+  octomed check recipes/quickstart.yaml     is the recipe right, and do its files fit?
   octomed plan recipes/quickstart.yaml      what will it cost?
   octomed pack recipes/quickstart.yaml      do it; stopped runs go on where they were
   octomed verify runs/quickstart            is every byte of the run as it should be?
+  octomed inspect runs/quickstart           what is in it?
+  octomed rejects runs/quickstart           what is not, and why?
 
 \b
 Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C. A reader that leaves
@@ -40,7 +42,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (check, plan, pack, inspect, verify, schema, clean):
+for verb in (check, plan, pack, inspect, rejects, verify, schema, clean):
     app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
 
 

@@ -1,4 +1,4 @@
-"""`octomed inspect`: a look at a source's row, a trace, a packed row, or a training step."""
+"""`octomed inspect`: a look at a run, a source's row, a trace, a packed row, or a training step."""
 
 from __future__ import annotations
 
@@ -43,10 +43,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
-    """Show tokens with the supervised ones marked, lengths, and where they are from.
+    """Show a run at a glance, or tokens with the supervised ones marked and where they are from.
 
-    Of a recipe's row this tells what the row and the capacity decide: duplicates are found by the run.
-    Prints the text of the data: mind who looks over your shoulder.
+    A run alone shows its streams, lengths, sources and rejects, and no text. Of a recipe's row this tells
+    what the row and the capacity decide: duplicates are found by the run. What shows tokens prints the text
+    of the data: mind who looks over your shoulder.
 
     \b
     Examples:
@@ -63,6 +64,10 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     from octomed.report.inspection import show_view, view_json
 
     if target.is_dir():
+        _refuse_words_of_recipes(source=source, row=row, file=file)
+        if trace is None and pack is None and stream is None:
+            _show_run(target, as_json=json_output)
+            return
         if trace is not None:
             found = [inspect_trace(target, _trace_id(trace))]
         elif pack is not None and stream is not None:
@@ -79,6 +84,24 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             out(view_json(view))
         else:
             show_view(view, screen)
+
+
+def _refuse_words_of_recipes(**words: object) -> None:
+    given = [f"`--{name}`" for name, value in words.items() if value is not None]
+    if given:
+        raise RecipeError(
+            f"{', '.join(given)} goes with a recipe, and this is a folder", "give the recipe instead"
+        )
+
+
+def _show_run(folder: Path, *, as_json: bool) -> None:
+    from octomed.pipeline.inspect_run import inspect_run
+    from octomed.report.run_view import run_json, run_text
+
+    if (folder / "train.json").exists():
+        raise RecipeError("what to show of this training run?", "give `--step N`")
+    view = inspect_run(folder)
+    out(run_json(view) if as_json else run_text(view))
 
 
 def _show_step(folder: Path, step: int, *, as_json: bool) -> None:

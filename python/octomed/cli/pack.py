@@ -42,7 +42,7 @@ def command(
             log(f"note: {note}")
     progress = progress_for(sys.stderr, json_lines=json_output)
     try:
-        with resumable(_again(recipe, overrides, workers)):
+        with resumable(_again(recipe, overrides, workers, replace=replace)):
             summary = pack(loaded, workers=workers, replace=replace, progress=progress)
     finally:
         progress.close()
@@ -50,8 +50,13 @@ def command(
         out(summary.to_json())
     else:
         summary.show(console())
+        for warning in summary.warnings:
+            log(f"warning: {warning}")
 
 
-def _again(recipe: RecipePath, overrides: Overrides, workers: Workers) -> list[str]:
-    options = [word for override in overrides or () for word in ("--set", override)]
-    return ["octomed", "pack", str(recipe), *(["--workers", str(workers)] if workers else []), *options]
+def _again(recipe: RecipePath, overrides: Overrides, workers: Workers, *, replace: bool) -> list[str]:
+    from octomed.commands import set_options
+
+    options = ["--workers", str(workers)] if workers else []
+    options += ["--replace"] if replace else []
+    return ["octomed", "pack", str(recipe), *options, *set_options(overrides or ())]

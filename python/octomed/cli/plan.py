@@ -12,23 +12,33 @@ from octomed.cli.terminal import log, out
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
     """Show tasks, rows, tokens, minutes and disk of a run, and what of it stands already.
 
+    Exit code 3 when the first rows say that the run would fail.
+
     \b
     Examples:
       octomed plan recipes/quickstart.yaml
       octomed plan recipes/quickstart.yaml --json | jq .tokens
     """
+    from octomed.pipeline.check import checked_plan
     from octomed.pipeline.plan import plan
     from octomed.recipe import load_recipe
     from octomed.report.planned import plan_lines
 
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
-    estimate = planned.estimate()
+    estimate, checked = planned.estimate(), checked_plan(planned)
     for note in planned.notes():
         log(f"note: {note}")
+    for warning in checked.warnings:
+        log(f"warning: {warning}")
     if json_output:
-        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path, "notes": planned.notes()}))
-        return
-    for line in plan_lines(planned, estimate):
-        out(line)
-    out(f"next: `octomed pack {recipe}`")
+        said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
+        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
+    else:
+        for line in plan_lines(planned, estimate):
+            out(line)
+    error = checked.error()
+    if error is not None:
+        raise error
+    if not json_output:
+        out(f"next: `{loaded.command('pack')}`")

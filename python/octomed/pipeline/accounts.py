@@ -9,12 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from octomed import _octomed
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.write import RUN_FILE
+from octomed.pipeline.manifest import RUN_FILE
 from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_Sum = tuple[str, int, str, int]
+"""What is counted, how many, its parts, and what these add up to."""
 
 
 def check_counts(run: dict[str, Any]) -> list[Finding]:
@@ -28,11 +33,59 @@ def check_counts(run: dict[str, Any]) -> list[Finding]:
     for key, of_stream in (("train", "traces"), ("packs", "packs"), ("tokens", "tokens")):
         parts = sum(stream[of_stream] for stream in streams)
         sums.append((f"{of_stream} packed", counts[key], "in its streams", parts))
+    # One wrong total makes many sums wrong: parts are looked at once the totals agree.
+    return _wrong(sums) or _wrong(_sums_of_reasons(counts) + _sums_of_sources(counts))
+
+
+def _wrong(sums: list[_Sum]) -> list[Finding]:
     return [
         Finding(RUN_FILE, f"its counts do not agree: {total} {what}, and {found} {parts}")
         for what, total, parts, found in sums
         if total != found
     ]
+
+
+def _sums_of_reasons(counts: dict[str, Any]) -> list[_Sum]:
+    """Compare refused rows with their reasons; a run of an earlier version has none."""
+    if "rows_refused" not in counts:
+        return []
+    refused = counts["rows_refused"]
+    if not set(refused) <= set(_octomed.REASONS):  # of another version: which are unreadable is not known
+        both = counts["rows_unreadable"] + counts["rows_without_trace"]
+        return [("rows refused", both, "by reason", sum(refused.values()))]
+    of_kind = dict.fromkeys((True, False), 0)
+    for reason, number in refused.items():
+        of_kind[_octomed.REASONS[reason]] += number
+    return [
+        ("rows unreadable", counts["rows_unreadable"], "by reason", of_kind[True]),
+        ("rows without a trace", counts["rows_without_trace"], "by reason", of_kind[False]),
+    ]
+
+
+_OF_SOURCES = (
+    "rows", "rows_unreadable", "rows_without_trace", "traces", "train", "tokens", "supervised_tokens",
+)  # fmt: skip
+
+
+def _sums_of_sources(counts: dict[str, Any]) -> list[_Sum]:
+    """Compare the run's counts with the sums of its sources'; an earlier version's run has none."""
+    accounts = list(counts.get("sources", {}).values())
+    if not accounts:
+        return []
+    parts = "in its sources"
+    sums = [
+        (name.replace("_", " "), counts[name], parts, sum(account[name] for account in accounts))
+        for name in _OF_SOURCES
+    ]
+    for key, what in (("rows_refused", "rows"), ("rejected", "traces")):
+        found: Counter[str] = Counter()
+        for account in accounts:
+            found.update(account[key])
+        reasons = sorted(found.keys() | counts[key].keys())
+        sums += [
+            (f"{what} `{reason}`", counts[key].get(reason, 0), parts, found[reason]) for reason in reasons
+        ]
+    return sums
 
 
 def _traces(counts: dict[str, Any]) -> int:
@@ -41,7 +94,7 @@ def _traces(counts: dict[str, Any]) -> int:
 
 def check_rejects(folder: Path, run: dict[str, Any]) -> list[Finding]:
     """Read the tables of rejects, and compare what they list with the counts of ``octomed.json``."""
-    listed: Counter[str | None] = Counter()
+    listed: Counter[_Fate] = Counter()
     findings = []
     for name in table_names(folder, run, "rejects/"):
         try:
@@ -64,27 +117,37 @@ def unreadable(name: str, error: Exception) -> Finding:
     return Finding(name, f"it cannot be read: {error}")
 
 
-def _reasons(path: Path) -> Counter[str | None]:
-    """Count a table's traces by reason, and under ``None`` its rows that made no trace."""
-    listed: Counter[str | None] = Counter()
+_Fate = tuple[str, str]
+"""`rows` or `traces`, and why they were left out; of rows one for all, where a run does not count reasons."""
+
+
+def _reasons(path: Path) -> Counter[_Fate]:
+    """Count a table's traces, and its rows that made no trace, by reason."""
+    listed: Counter[_Fate] = Counter()
     with native(str(path)) as file, pq.ParquetFile(file) as table:
         for batch in table.iter_batches():
             of_row = pc.is_null(batch.column("sample"))
-            listed[None] += pc.sum(of_row).as_py() or 0
-            for reason in pc.value_counts(batch.column("reason").filter(pc.invert(of_row))):
-                listed[reason["values"].as_py()] += reason["counts"].as_py()
+            for what, chosen in (("rows", of_row), ("traces", pc.invert(of_row))):
+                for reason in pc.value_counts(batch.column("reason").filter(chosen)):
+                    listed[what, reason["values"].as_py()] += reason["counts"].as_py()
     return listed
 
 
-def _differences(listed: Counter[str | None], counts: dict[str, Any]) -> list[Finding]:
-    counted: Counter[str | None] = Counter(counts["rejected"])
-    counted[None] = counts["rows_unreadable"] + counts["rows_without_trace"]
+def _differences(listed: Counter[_Fate], counts: dict[str, Any]) -> list[Finding]:
+    counted: Counter[_Fate] = Counter({("traces", why): number for why, number in counts["rejected"].items()})
+    rows = sum(number for (what, _), number in listed.items() if what == "rows")
+    refused = counts["rows_unreadable"] + counts["rows_without_trace"]
+    if rows == refused and "rows_refused" in counts:
+        counted.update({("rows", why): number for why, number in counts["rows_refused"].items()})
+    else:  # reasons are not counted, or say no more than that the number is wrong
+        listed = Counter({fate: number for fate, number in listed.items() if fate[0] != "rows"})
+        listed["rows", ""], counted["rows", ""] = rows, refused
     return [
         Finding(
             "rejects/*.parquet",
-            f"{listed[reason]} {f'traces `{reason}`' if reason else 'rows'}, "
-            f"and `{RUN_FILE}` counts {counted[reason]}",
+            f"{listed[what, why]} {what}{f' `{why}`' if why else ''}, "
+            f"and `{RUN_FILE}` counts {counted[what, why]}",
         )
-        for reason in sorted(listed | counted, key=str)
-        if listed[reason] != counted[reason]
+        for what, why in sorted(listed | counted)
+        if listed[what, why] != counted[what, why]
     ]

@@ -1,25 +1,87 @@
-"""What `import octomed` offers of the pipeline: recipes by path or as objects."""
+"""What `import octomed` offers of the pipeline: recipes by path or as values; hints name calls."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from octomed.commands import speaking_python
+from octomed.errors import RecipeError
+from octomed.pipeline import check as checking
 from octomed.pipeline import plan as planning
 from octomed.pipeline import run as running
 from octomed.pipeline import verify as verifying
-from octomed.recipe import Recipe, load_recipe
+from octomed.recipe import Recipe
+from octomed.recipe import load_recipe as load
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from octomed.report.progress import Progress
     from octomed.report.summary import Summary
 
+AnyRecipe = Recipe | str | os.PathLike[str] | Mapping[str, Any]
+"""A recipe: loaded, the path of its file, or what a file would hold as a dict."""
+
+
+def load_recipe(
+    recipe: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    check_files: bool = True,
+) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    recipe
+        The path of a YAML 1.2 file, or a dict of what one would hold.
+    overrides
+        ``key=value`` pairs as ``--set`` takes them.
+    check_files
+        Whether a source's path that matches no file is a problem; a template that does not exist always is.
+
+    Raises
+    ------
+    RecipeProblems
+        With everything that is wrong, each with its place, and a hint.
+    """
+    if isinstance(overrides, str):
+        raise RecipeError("`overrides` is one text", f"give a list: `[{overrides!r}]`")
+    with speaking_python():
+        return load(recipe, overrides, check_files=check_files)
+
+
+def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> checking.Checked:
+    """Check a recipe, its files and their first rows: what ``octomed check`` does. Nothing is written.
+
+    Parameters
+    ----------
+    recipe, overrides
+        As for :func:`pack`.
+
+    Returns
+    -------
+    Checked
+        What was found; it prints as text.
+
+    Raises
+    ------
+    RecipeError, DataError, StorageError
+        When the recipe, the model or an input cannot be used, or none of the first rows of a file fits.
+    """
+    with speaking_python():
+        checked = checking.check(_loaded(recipe, overrides))
+        error = checked.error()
+        if error is not None:
+            raise error
+        return checked
+
 
 def pack(
-    recipe: Recipe | str | os.PathLike[str],
+    recipe: AnyRecipe,
     *,
     overrides: Sequence[str] = (),
     workers: int | None = None,
@@ -31,9 +93,10 @@ def pack(
     Parameters
     ----------
     recipe
-        A recipe, or the path of one.
+        A recipe, the path of one, or a dict of what its file would hold; relative paths of a dict start at
+        the working directory.
     overrides
-        ``key=value`` pairs as ``--set`` takes them; only with a path.
+        ``key=value`` pairs as ``--set`` takes them; not with a recipe that is loaded already.
     workers
         Threads; by default one a core.
     replace
@@ -51,11 +114,17 @@ def pack(
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
     """
-    return running.pack(_loaded(recipe, overrides), workers=workers, replace=replace, progress=progress)
+    if workers is not None and workers < 1:
+        raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one a core")
+    with speaking_python():
+        loaded = _loaded(recipe, overrides)
+        return running.pack(loaded, workers=workers, replace=replace, progress=progress)
 
 
-def plan(recipe: Recipe | str | os.PathLike[str], *, overrides: Sequence[str] = ()) -> planning.Plan:
+def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> planning.Plan:
     """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs.
+
+    It prints as a table.
 
     Parameters
     ----------
@@ -67,7 +136,8 @@ def plan(recipe: Recipe | str | os.PathLike[str], *, overrides: Sequence[str] = 
     RecipeError, DataError, StorageError
         When the model or an input cannot be used.
     """
-    return planning.plan(_loaded(recipe, overrides))
+    with speaking_python():
+        return planning.plan(_loaded(recipe, overrides))
 
 
 def verify(output: str | os.PathLike[str], *, workers: int = 2) -> verifying.Verified:
@@ -88,5 +158,15 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2) -> verifying.Ver
     return verifying.verify(Path(output), workers=workers)
 
 
-def _loaded(recipe: Recipe | str | os.PathLike[str], overrides: Sequence[str]) -> Recipe:
-    return recipe if isinstance(recipe, Recipe) else load_recipe(Path(recipe), overrides)
+def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
+    if isinstance(overrides, str):
+        raise RecipeError("`overrides` is one text", f"give a list: `overrides=[{overrides!r}]`")
+    if isinstance(recipe, Recipe):
+        if overrides:
+            message = "`overrides` cannot change a recipe that is loaded already"
+            raise RecipeError(message, "give them to `octomed.load_recipe(path, overrides)`")
+        return recipe
+    if not isinstance(recipe, str | os.PathLike | Mapping):
+        message = f"a recipe is a path or a dict, not a {type(recipe).__name__}"
+        raise RecipeError(message, "give `octomed.pack` the path of a YAML file, or what it would hold")
+    return load(recipe, overrides)

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from octomed.errors import RecipeError
+from octomed.pipeline.difference import about_finished_run, difference, noted
 from octomed.pipeline.storage import read_json, storage_error, write_json
 
 NAME = ".octomed-run.json"
+RUN_FILE = "octomed.json"
+"""Written last: an output with this file is complete."""
+
 LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.05
 _NOTES_SHARE = 20
@@ -38,6 +42,8 @@ class Manifest:
         have finished some of them and not said so.
     replaces
         The other run in the folder, whose files go when this one begins to write.
+    about
+        What the run is made of (``difference.about_run``), for the message that refuses another.
     """
 
     folder: Path
@@ -46,12 +52,34 @@ class Manifest:
     files: dict[str, int] = field(default_factory=dict)
     begun: list[str] = field(default_factory=list)
     replaces: Manifest | None = None
+    about: dict[str, Any] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
     @classmethod
-    def open(cls, folder: Path, key: str, *, replace: bool) -> Manifest:
+    def open(
+        cls,
+        folder: Path,
+        key: str,
+        *,
+        replace: bool,
+        about: dict[str, Any] | None = None,
+        replacing: str = "--replace",
+    ) -> Manifest:
         """Read the folder's manifest, or begin one (after :func:`refuse_foreign_files`).
+
+        Parameters
+        ----------
+        folder
+            The output folder.
+        key
+            Content key of the run.
+        replace
+            Whether another run there goes.
+        about
+            What the run is made of.
+        replacing
+            What to run to have another run go, for the hint.
 
         Raises
         ------
@@ -60,20 +88,23 @@ class Manifest:
             anything stands in nobody's way: its recipe may be mended and run again.
         """
         found = read_json(folder / NAME)
+        fresh = cls(folder, key, about=about or {})
         if found is None:
-            return cls(folder, key)
+            return fresh
         manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
         if manifest.key == key:
+            manifest.about = fresh.about
             manifest._forget_missing()
             return manifest
         if not (manifest.shards or manifest.files or manifest.begun or _ours(folder)):
-            return cls(folder, key)
+            return fresh
         if not replace:
             raise RecipeError(
-                f"`{folder}` holds a run of another recipe, of other inputs, or of another octomed",
-                "`--replace` deletes that run's files first; or choose another `output.path`",
+                f"`{folder}` holds a run {difference(_about(folder, found), fresh.about)}",
+                f"`{replacing}` deletes that run's files first; or choose another `output.path`",
             )
-        return cls(folder, key, replaces=manifest)
+        fresh.replaces = manifest
+        return fresh
 
     def begin(self, shards: list[str]) -> None:
         """Delete what this run replaces, and note the shards that it is about to write.
@@ -130,7 +161,8 @@ class Manifest:
                 self._write()
 
     def _write(self) -> None:
-        value = {"key": self.key, "shards": self.shards, "files": self.files, "begun": self.begun}
+        value = {name: getattr(self, name) for name in ("key", "shards", "files", "begun")}
+        value["about"] = noted(self.about)
         begin = time.monotonic()
         write_json(self.folder / NAME, value)
         end = time.monotonic()
@@ -154,6 +186,15 @@ def _delete(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error("delete", path, error) from error
+
+
+def _about(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
+    about = manifest.get("about") or {}
+    run = read_json(folder / RUN_FILE)
+    if isinstance(run, dict) and run.get("run", {}).get("write_key") == manifest["key"]:
+        about = about_finished_run(run) | about
+    return about
 
 
 def _ours(folder: Path) -> list[str]:

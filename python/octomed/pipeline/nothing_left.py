@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import pyarrow.compute as pc
-
+from octomed import _octomed
+from octomed.commands import in_python
 from octomed.errors import DataError
 
 if TYPE_CHECKING:
-    from octomed import _octomed
-
-_WITHOUT_TRACE = frozenset({"no_assistant_turn", "no_response"})
-"""A row that is refused for one of these can be read; for any other reason it is unreadable."""
+    from octomed.recipe import Recipe
 
 
-def nothing_left(rows: int, layout: _octomed.Layout, *, files_skipped: int = 0) -> DataError:
+def nothing_left(
+    rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0
+) -> DataError:
     """Return the error for a layout without packs.
 
     Parameters
@@ -25,27 +24,36 @@ def nothing_left(rows: int, layout: _octomed.Layout, *, files_skipped: int = 0) 
         Rows read.
     layout
         What was decided about their traces.
+    recipe
+        For the command that shows one of them.
     files_skipped
         Files that `on_bad_file: skip` left out.
     """
     fates = [f"{rows:,} rows read"]
     fates += [f"{files_skipped:,} files skipped by `on_bad_file: skip`"] if files_skipped else []
-    for reason, count in sorted(_refused_rows(layout).items()):
-        kind = "without a trace" if reason in _WITHOUT_TRACE else "unreadable"
+    refused: Counter[str] = Counter()
+    for account in layout.source_accounts().values():
+        refused.update(account["rows_refused"])
+    for reason, count in sorted(refused.items()):
+        kind = "unreadable" if _octomed.REASONS.get(reason, True) else "without a trace"
         fates.append(f"{count:,} {kind}: {reason}")
     rejected = layout.counts()["rejected"]
     fates += [f"{rejected[reason]:,} rejected: {reason}" for reason in sorted(rejected) if rejected[reason]]
-    return DataError(
-        f"no trace is left to pack: {', '.join(fates)}",
-        "`octomed inspect RECIPE --source NAME --row 0` shows what becomes of a row",
-    )
+    return DataError(f"no trace is left to pack: {', '.join(fates)}", _hint(layout, recipe))
 
 
-def _refused_rows(layout: _octomed.Layout) -> Counter[str]:
-    counts: Counter[str] = Counter()
+def _hint(layout: _octomed.Layout, recipe: Recipe) -> str:
+    if in_python() or recipe.from_values:
+        return f"`{recipe.command('check')}` says what the first rows lack"
+    words = _first_reject(layout) or ("--source", recipe.sources[0].name, "--row", "0")
+    return f"`{recipe.command('inspect', *words)}` shows what becomes of a row"
+
+
+def _first_reject(layout: _octomed.Layout) -> tuple[str, ...] | None:
+    """Return the words that show the first row that fell out."""
     for number in range(len(layout.block_sources)):
         block = layout.rejects(number)
-        of_rows = block.column("reason").filter(pc.is_null(block.column("sample")))
-        for reason in pc.value_counts(of_rows):
-            counts[reason["values"].as_py()] += reason["counts"].as_py()
-    return counts
+        if block.num_rows:
+            first = {name: block.column(name)[0].as_py() for name in ("source", "file", "row")}
+            return ("--source", first["source"], "--file", first["file"], "--row", str(first["row"]))
+    return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DataError, StorageError
+from octomed.errors import DataError, OctomedError, StorageError
 from octomed.names import shown
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
@@ -61,9 +62,9 @@ class SourcePlan:
     bad_files: dict[str, str]
 
 
-@dataclass
+@dataclass(repr=False)
 class Plan:
-    """What a run will do.
+    """What a run will do; it prints as a table.
 
     Attributes
     ----------
@@ -77,6 +78,8 @@ class Plan:
         Its sources, ready.
     inputs
         Its files, and what lies beside them and is not read.
+    template_hash
+        Content hash of the chat template.
     """
 
     recipe: Recipe
@@ -84,7 +87,7 @@ class Plan:
     tokenizer: _octomed.Tokenizer
     sources: tuple[SourcePlan, ...]
     inputs: Inputs = field(default_factory=Inputs)
-    _estimate: dict[str, Any] | None = field(default=None, repr=False)
+    template_hash: str = ""
 
     @property
     def store(self) -> Path:
@@ -152,6 +155,29 @@ class Plan:
         """Estimate the work that is left, from the first rows of each source."""
         return _estimate(self)
 
+    @cached_property
+    def _table(self) -> str:
+        from octomed.pipeline.check import checked_plan  # noqa: PLC0415 it needs this module
+        from octomed.report.planned import plan_lines  # noqa: PLC0415 only those who print it need it
+
+        try:
+            checked = checked_plan(self)
+            lines = [*plan_lines(self, self.estimate()), *(f"warning: {line}" for line in checked.warnings)]
+            error = checked.error()
+            return "\n".join([*lines, *([f"error: {error}"] if error is not None else [])])
+        except OctomedError as failed:  # a table is printed in any state, by debuggers too
+            return f"error: {failed}"
+
+    def __str__(self) -> str:
+        """Return what ``octomed plan`` shows."""
+        return self._table
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        return f"<pre>{html.escape(self._table)}</pre>"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -214,7 +240,7 @@ def plan(recipe: Recipe) -> Plan:
         _source_plan(recipe, index, tokenizer, template, files[source.name])
         for index, source in enumerate(recipe.sources)
     )
-    return Plan(recipe, model, tokenizer, sources, inputs)
+    return Plan(recipe, model, tokenizer, sources, inputs, template.content_hash)
 
 
 def _source_plan(

@@ -6,12 +6,14 @@ import contextlib
 import os
 import shutil
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import StorageError
+from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
-from octomed.pipeline.manifest import LOCK_NAME, Manifest, refuse_foreign_files, shard_size
+from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
@@ -19,7 +21,6 @@ from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import ScannedTask, scan
 from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
-    RUN_FILE,
     seconds_since,
     write_all,
     write_indexes,
@@ -82,7 +83,13 @@ def pack(
         done = _standing(planned)
         if done is not None:
             return done
-        manifest = Manifest.open(planned.output, planned.write_key, replace=replace)
+        manifest = Manifest.open(
+            planned.output,
+            planned.write_key,
+            replace=replace,
+            about=about_run(planned),
+            replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+        )
         standing = manifest.replaces or manifest
         refuse_full_disk(planned, standing=sum(map(shard_size, standing.shards.values())))
         manifest.write()
@@ -138,7 +145,8 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
     progress.stage("select", None, None)
     layout = _lay_out(planned, scanned, threads)
     if layout.packs == 0:
-        raise nothing_left(_rows_read(scanned), layout, files_skipped=len(_skipped(planned, scanned)))
+        skipped = len(_skipped(planned, scanned))
+        raise nothing_left(_rows_read(scanned), layout, planned.recipe, files_skipped=skipped)
     seconds["select"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -241,8 +249,13 @@ def _counts(
     rows, unreadable, without = (
         sum(header[name] for header in headers) for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
+    accounts = layout.source_accounts()
+    refused: Counter[str] = sum((Counter(one["rows_refused"]) for one in accounts.values()), Counter())
     return {
+        **_further_counts(headers),
         "rows": rows,
+        "rows_refused": dict(sorted(refused.items())),
+        "sources": accounts,
         "rows_unreadable": unreadable,
         "rows_without_trace": without,
         "rows_with_traces": rows - unreadable - without,
@@ -255,3 +268,13 @@ def _counts(
         "files_left_out": planned.left_out(),
         **counts,
     }
+
+
+_ROW_COUNTS = frozenset({"rows", "rows_unreadable", "rows_without_trace"})
+"""Those of a block's header that have names of their own above."""
+
+
+def _further_counts(headers: list[dict[str, Any]]) -> dict[str, int]:
+    """Add up whatever else the blocks count of their rows."""
+    names = {name for header in headers for name in header if name.startswith("rows_")} - _ROW_COUNTS
+    return {name: sum(header.get(name, 0) for header in headers) for name in sorted(names)}

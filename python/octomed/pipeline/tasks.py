@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.names import shown
 from octomed.pipeline.json_layout import with_layout
+from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import content_key, storage_error
 from octomed.recipe.opening import native
 from octomed.recipe.sniff import foreign
+from octomed.report.fit import formats_in_words, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from octomed import _octomed
     from octomed.recipe import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -220,7 +222,19 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
         When a mapped column is missing, or several columns have one name.
     """
     with naming(file):
-        return mapping.columns_to_read(names)
+        try:
+            return mapping.columns_to_read(names)
+        except DataError as error:
+            if not _octomed.mapped_columns(mapping, names)[0]:
+                raise
+            near = near_formats(names)
+            here = f"columns here: {listed(names)}; {formats_in_words(near)}"
+            key = f"sources.{file.source}.format"
+            suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
+            similar = error.hint if error.hint and "did you mean" in error.hint else None
+            advice = "; or ".join(filter(None, [similar, suits]))
+            hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
+            raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
 
 
 _BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)

@@ -14,10 +14,9 @@ from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.accounts import check_counts, check_rejects, table_names, unreadable
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import unpacked_name
+from octomed.pipeline.manifest import NAME, RUN_FILE, unpacked_name
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.storage import read_json
-from octomed.pipeline.write import RUN_FILE
 from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
@@ -56,7 +55,10 @@ def read_run(folder: Path) -> dict[str, Any]:
     """
     run = read_json(folder / RUN_FILE)
     if not isinstance(run, dict):
-        raise RecipeError(f"`{folder}` holds no finished run", "`octomed pack RECIPE` makes or resumes one")
+        begun = read_json(folder / NAME) or {}
+        command = begun.get("about", {}).get("command")
+        hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
+        raise RecipeError(f"`{folder}` holds no finished run", hint)
     return run
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import octomed
 from octomed import _octomed
+from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
+from octomed.pipeline.manifest import RUN_FILE
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.plan import Plan
     from octomed.report.progress import Progress
-
-RUN_FILE = "octomed.json"
-"""Written last: an output with this file is complete."""
 
 
 def write_all(
@@ -224,16 +222,11 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         "columns": dict(_octomed.COLUMNS),
         "streams": layout.stream_summaries(),
         "counts": counts["data"],
-        "versions": {
-            "octomed": octomed.__version__,
-            "scan": _octomed.SCAN_VERSION,
-            "write": _octomed.WRITE_VERSION,
-        },
+        "versions": versions(),
         "run": {
             "write_key": manifest.key,
-            "recipe_file": recipe.file.name,
-            "recipe_folder": str(recipe.file.parent.resolve()),
-            "overrides": list(recipe.overrides),
+            **origin_of(recipe),
+            "inputs": inputs_of(plan),
             "model": recipe.model,
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from octomed.commands import in_python
 from octomed.recipe.document import Document, Keys, read_document
 from octomed.recipe.explain import problems_of
+from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.inputs import missing_inputs
 from octomed.recipe.overlap import own_files_read
 from octomed.recipe.overrides import apply_overrides
@@ -22,31 +25,37 @@ if TYPE_CHECKING:
 
 
 def load_recipe(
-    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, check_files: bool = True
+    path: str | os.PathLike[str] | Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    *,
+    check_files: bool = True,
+    folder: str | os.PathLike[str] | None = None,
 ) -> Recipe:
     """Read a recipe.
 
     Parameters
     ----------
-    path : path
-        A YAML 1.2 file.
+    path : path, or mapping
+        A YAML 1.2 file, or what one would hold.
     overrides : sequence of str
         `pack.capacity=8192` and the like, put over the file's values in their order. Their relative paths
         start at the recipe's folder, as those of the file do.
     check_files : bool
         Whether a source's path that matches no file is a problem; a template that does not exist always is.
+    folder : path, optional
+        Where relative paths start; the file's folder by default, and the working directory for a mapping.
 
     Raises
     ------
     RecipeProblems
         With everything that is wrong, each with file, line and column, and a hint.
     """
-    file = Path(path)
-    document = read_document(file, str(path))
-    apply_overrides(document, overrides)
+    from_values = isinstance(path, Mapping)
+    file = Path.cwd() / ORIGIN if isinstance(path, Mapping) else Path(path)
+    document = document_of(path) if isinstance(path, Mapping) else read_document(file, str(path))
+    apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
     _check_shape(document)
-    folder = file.resolve().parent
-    values, problems = expanded(document, folder)
+    values, problems = expanded(document, Path(folder or file.resolve().parent))
     problems = [*document.problems, *problems, *_repeated_names(document)]
     written = _validate(document.values, document, problems)
     ready = _validate(values, document, problems)
@@ -56,7 +65,10 @@ def load_recipe(
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:
         raise RecipeProblems(problems)
-    ready.adopt(file.absolute(), document, written.model_dump(mode="json"), overrides)
+    if folder is not None:
+        file = Path(folder, file.name)
+    written_values = written.model_dump(mode="json")
+    ready.adopt(file.absolute(), document, written_values, overrides, from_values=from_values)
     return ready
 
 

@@ -28,15 +28,15 @@ def apply_overrides(document: Document, options: Sequence[str], *, option_name: 
     for option in options:
         place = Place(f"{option_name}{option}")
         try:
-            _apply(document, option, place)
+            _apply(document, option, place, example=f"{option_name}pack.capacity=8192")
         except RecipeProblems as error:
             document.problems.extend(error.problems)
 
 
-def _apply(document: Document, option: str, place: Place) -> None:
+def _apply(document: Document, option: str, place: Place, *, example: str) -> None:
     dotted, equals, text = option.partition("=")
     if not equals or not dotted.strip():
-        raise _fail(place, "an override is written `key=value`", "for example `--set pack.capacity=8192`")
+        raise _fail(place, "an override is written `key=value`", f"for example `{example}`")
     if document.values is None:
         document.values = {}
     way = _way(document, dotted.strip(), place)

@@ -20,9 +20,10 @@ class Place:
     Attributes
     ----------
     origin : str
-        The recipe's path as the user typed it, or the whole option, `--set pack.capacity=8192`.
+        The recipe's path as the user typed it, or the whole option, `--set pack.capacity=8192`, or the key
+        of a recipe that is a dict.
     line, column : int
-        Counted from 1; both 0 for an option, and for a file that cannot be read.
+        Counted from 1; both 0 for an option or a key, and for a file that cannot be read.
     """
 
     origin: str
@@ -52,7 +53,8 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}"
+        place = str(self.place)
+        return self.message if self.message.startswith(place) else f"{place}: {self.message}"
 
 
 class RecipeProblems(RecipeError):
@@ -66,19 +68,24 @@ class RecipeProblems(RecipeError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(dict.fromkeys(problems), key=_order))
-        if len(self.problems) == 1:
-            super().__init__(str(self.problems[0]), self.problems[0].hint)
-            return
-        lines = [f"{len(self.problems)} problems in the recipe"]
-        for problem in self.problems:
-            lines.append(str(problem))
-            if problem.hint:
-                lines.append(f"  hint: {problem.hint}")
-        super().__init__("\n".join(lines))
+        message, hint = in_words(self.problems, f"{len(self.problems)} problems in the recipe")
+        super().__init__(message, hint)
 
     def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
         """Pickle by the problems, from which message and hint follow."""
         return type(self), (self.problems,)
+
+
+def in_words(problems: Sequence[Problem], title: str) -> tuple[str, str | None]:
+    """Return message and hint of an error: those of a single problem, or a title and all below it."""
+    if len(problems) == 1:
+        return str(problems[0]), problems[0].hint
+    lines = [title]
+    for problem in problems:
+        lines.append(str(problem))
+        if problem.hint:
+            lines.append(f"  hint: {problem.hint}")
+    return "\n".join(lines), None
 
 
 @contextmanager

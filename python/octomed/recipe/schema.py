@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from octomed.commands import in_python, python_call, shell_command
 from octomed.names import as_text
 from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, mapping_of
@@ -266,11 +267,34 @@ class Recipe(Part):
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
     _overrides: tuple[str, ...] = PrivateAttr(default=())
+    _from_values: bool = PrivateAttr(default=False)
 
     @property
     def file(self) -> Path:
-        """The recipe's own path."""
+        """The recipe's own path; of one that is a dict a path in the working directory where no file is."""
         return self._file
+
+    @property
+    def from_values(self) -> bool:
+        """Whether it was given as a dict."""
+        return self._from_values
+
+    def command(self, verb: str, *options: str, arguments: tuple[str, ...] = ()) -> str:
+        """Return what to run next with this recipe, `--set` included; a call where Python is spoken.
+
+        Parameters
+        ----------
+        verb : str
+            `pack`, for instance; there is a function of the name where Python is spoken.
+        options : str
+            More words of the command line.
+        arguments : tuple of str
+            The same as arguments of the call: `replace=True`.
+        """
+        origin = self._document.origin
+        if in_python() or self.from_values:
+            return python_call(verb, None if self.from_values else origin, self.overrides, *arguments)
+        return shell_command(verb, origin, self.overrides, *options)
 
     @property
     def overrides(self) -> tuple[str, ...]:
@@ -282,11 +306,17 @@ class Recipe(Part):
         return self._document.place(way)
 
     def adopt(
-        self, file: Path, document: Document, written: dict[str, Any], overrides: Sequence[str]
+        self,
+        file: Path,
+        document: Document,
+        written: dict[str, Any],
+        overrides: Sequence[str],
+        *,
+        from_values: bool = False,
     ) -> None:
         """Remember what this recipe was read from; the loader's last step."""
         self._file, self._document, self._written = file, document, written
-        self._overrides = tuple(overrides)
+        self._overrides, self._from_values = tuple(overrides), from_values
 
     def canonical(self) -> dict[str, Any]:
         """Return the recipe as plain values, with its defaults, and with paths as they were written."""

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from octomed.commands import in_python
 from octomed.names import printable, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
+from octomed.report.losses import large_losses, makes_unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from rich.console import Console
+
+_DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,12 @@ class Summary:
         Packs, traces, tokens and shards of each MDS stream.
     blocks_scanned, blocks_reused : int
         Blocks that this call scanned, and those that stood.
+    rows_refused : dict of str to int
+        Unreadable rows and rows without a trace, by reason.
+    sources : dict
+        Rows, traces and what became of them, by source.
+    from_python : bool
+        Whether what comes next is named as a call.
     files_skipped : dict of str to str
         Files left out by `on_bad_file: skip`, with the reason.
     files_left_out : dict
@@ -95,6 +105,9 @@ class Summary:
     files_skipped: dict[str, str] = field(default_factory=dict)
     files_left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    rows_refused: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    from_python: bool = False
 
     @classmethod
     def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
@@ -137,6 +150,9 @@ class Summary:
             files_skipped=counts["files_skipped"],
             files_left_out=counts.get("files_left_out", {}),
             notes=run.get("notes", []),
+            rows_refused=counts.get("rows_refused", {}),  # a run of an earlier version has none
+            sources=counts.get("sources", {}),
+            from_python=in_python(),
         )
 
     @property
@@ -161,8 +177,15 @@ class Summary:
         return sum(self.seconds.values())
 
     @property
+    def warnings(self) -> list[str]:
+        """Large losses, each with the key to look at."""
+        return large_losses(self.sources, capacity=self.capacity)
+
+    @property
     def next_command(self) -> str:
         """What to type next."""
+        if self.from_python:
+            return f"octomed.verify({self.folder!r})"
         return shlex.join(["octomed", "verify", self.folder])
 
     @property
@@ -173,8 +196,8 @@ class Summary:
 
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        derived = {name: getattr(self, name) for name in ("sums_agree", "fill", "gap", "next_command")}
-        return asdict(self) | derived
+        derived = {name: getattr(self, name) for name in _DERIVED}
+        return {name: value for name, value in asdict(self).items() if name != "from_python"} | derived
 
     def to_json(self) -> str:
         """Return one JSON object on one line."""
@@ -189,6 +212,10 @@ class Summary:
         width = max(len(label) for label, _ in self.lines())
         rows = [f"  {label.ljust(width)}  {value}" for label, value in self.lines()]
         return "\n".join([self._title(), *rows, f"next: {self.next_command}"])
+
+    def __str__(self) -> str:
+        """Return the summary as text, with its warnings."""
+        return "\n".join([self.plain(), *(f"warning: {warning}" for warning in self.warnings)])
 
     def show(self, console: Console) -> None:
         """Print the summary: a table on a terminal, text elsewhere."""
@@ -212,12 +239,13 @@ class Summary:
 
     def _lines_in(self) -> list[tuple[str, str]]:
         lines = [("rows read", units.count(self.rows))]
-        for label, number in (
-            ("  with traces", self.rows_with_traces),
-            ("  without a trace", self.rows_without_trace),
-            ("  unreadable", self.rows_unreadable),
+        lines += [("  with traces", units.count(self.rows_with_traces))] if self.rows_with_traces else []
+        for label, number, unreadable in (
+            ("  without a trace", self.rows_without_trace, False),
+            ("  unreadable", self.rows_unreadable, True),
         ):
             lines += [(label, units.count(number))] if number else []
+            lines += self._lines_of_reasons(unreadable=unreadable)
         lines += [(f"file skipped: {shown(file)}", reason) for file, reason in self.files_skipped.items()]
         lines += [
             (f"not read of {source}", not_read(reason, left))
@@ -233,6 +261,16 @@ class Summary:
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
+
+    def _lines_of_reasons(self, *, unreadable: bool) -> Iterator[tuple[str, str]]:
+        """Yield how many rows were refused for each reason, and in which sources where there are several."""
+        for reason, number in sorted(self.rows_refused.items()):
+            if makes_unreadable(reason) != unreadable:
+                continue
+            counts = {name: one["rows_refused"].get(reason, 0) for name, one in self.sources.items()}
+            where = ", ".join(f"`{name}` {units.count(count)}" for name, count in counts.items() if count)
+            several = f" ({where})" if len(self.sources) > 1 else ""
+            yield f"    {reason}", f"{units.count(number)}{several}"
 
     def _lines_out(self) -> list[tuple[str, str]]:
         supervised = self.supervised_tokens / self.tokens if self.tokens else 0.0

@@ -1,5 +1,6 @@
 //! Scan, select, write: the three passes over a recipe's rows.
 
+mod accounts;
 mod block;
 mod check;
 mod error;
@@ -14,6 +15,7 @@ mod select;
 mod tables;
 mod write;
 
+pub use accounts::{SourceAccount, source_accounts};
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use index::{

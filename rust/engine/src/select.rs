@@ -1,5 +1,6 @@
 //! SELECT: every global decision, taken on the indexes alone.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub header: Header,
     /// Row number in the file of the task's first row.
     pub first_row: u64,
+    /// Rows that gave no trace, by the name of the reason.
+    pub refused: BTreeMap<String, u64>,
     pub(crate) shuffle_key: Vec<u64>,
     pub(crate) trace_id: Vec<u64>,
     pub(crate) ordinal: Vec<u32>,
@@ -56,7 +59,7 @@ pub struct Loaded {
     pub(crate) stored: Vec<u32>,
     pub(crate) checksum: Vec<u32>,
     pub(crate) verdict: Vec<u8>,
-    supervised: Vec<u32>,
+    pub(crate) supervised: Vec<u32>,
     fingerprints: Vec<[u64; 2]>,
 }
 
@@ -246,7 +249,7 @@ impl Selection {
 
 fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError> {
     let index = block.path.with_extension("index");
-    let (header, traces, _) = read_index(&index)?;
+    let (header, traces, refusals) = read_index(&index)?;
     check_ids_file(&block.path.with_extension("ids"), &traces.stored)?;
     if !traces.shuffle_key.is_sorted() {
         return Err(EngineError::damaged(&index, "traces are out of order"));
@@ -261,10 +264,15 @@ fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError
     } else {
         Vec::new()
     };
+    let mut refused = BTreeMap::new();
+    for reason in refusals.reason {
+        *refused.entry(reason).or_default() += 1;
+    }
     Ok(Loaded {
         path: block.path.clone(),
         header,
         first_row: block.first_row,
+        refused,
         shuffle_key: traces.shuffle_key,
         trace_id: traces.trace_id,
         ordinal: traces.ordinal,

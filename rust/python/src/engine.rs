@@ -93,7 +93,7 @@ impl Cancel {
 /// Turns blocks of source rows into blocks of the working store.
 #[pyclass(frozen, module = "octomed._octomed")]
 pub struct Scanner {
-    scanner: octomed_engine::Scanner,
+    pub(crate) scanner: octomed_engine::Scanner,
     mapping: Py<Mapping>,
 }
 

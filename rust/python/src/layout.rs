@@ -207,6 +207,15 @@ impl Layout {
         Ok(result)
     }
 
+    /// Rows and traces of each source, and what became of them, in source order.
+    #[pyo3(signature = ())]
+    fn source_accounts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let accounts = octomed_engine::source_accounts(&self.layout.selection);
+        let json =
+            serde_json::to_string(&accounts).map_err(|error| raise(Kind::Internal, error, None))?;
+        py.import("json")?.call_method1("loads", (json,))
+    }
+
     /// Packs, traces, tokens, raw bytes and shards of each stream that holds packs.
     #[pyo3(signature = ())]
     fn stream_summaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

@@ -10,6 +10,7 @@ mod layout;
 mod leave;
 mod mds;
 mod pack;
+mod preview;
 mod template;
 mod tokenizer;
 mod trace;
@@ -26,6 +27,7 @@ fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
     layout::register(module)?;
     mds::register(module)?;
     pack::register(module)?;
+    preview::register(module)?;
     template::register(module)?;
     tokenizer::register(module)?;
     trace::register(module)?;

@@ -1,5 +1,6 @@
 //! The mapping of a source's columns to what a trace needs, as the recipe or a preset writes it.
 
+mod columns;
 mod spec;
 
 use crate::error::{TraceError, nearest};

@@ -4,6 +4,7 @@
 //! are checked but never built, strings without escapes stay borrowed, numbers keep their digits, nesting
 //! is bounded, and every fault has its byte.
 
+mod keys;
 mod string;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,8 @@ use std::borrow::Cow;
 
 use crate::picture::{self, Picture};
 use crate::value::Value;
+
+pub(crate) use keys::keys_of;
 
 /// Deeper nesting is refused: the reader recurses, and no row format nests more than a few levels.
 const MAX_DEPTH: u32 = 128;

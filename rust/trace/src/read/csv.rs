@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
+
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::row::Reason;
@@ -132,6 +134,20 @@ impl CsvRows {
             found.filter(|_| read.contains(key))
         };
         mapping.keys.iter().map(column).collect()
+    }
+
+    /// A batch of the row of this number alone; nothing for one that is refused, or in another block.
+    pub(crate) fn raw_row(&self, number: u64) -> Option<RecordBatch> {
+        let found = self.rows.binary_search_by_key(&number, |row| row.number);
+        let row = &self.rows[found.ok()?];
+        if row.refused.is_some() {
+            return None;
+        }
+        let field = |(column, name): (usize, &String)| -> (String, ArrayRef) {
+            let value = BinaryArray::from(vec![self.field(row, column)]);
+            (name.clone(), Arc::new(value))
+        };
+        RecordBatch::try_from_iter(self.names.iter().enumerate().map(field)).ok()
     }
 
     /// The columns that are not mapped and in which pictures are looked for, and whether they are named so.

@@ -1,0 +1,187 @@
+"""Check: a recipe is right, its files are there, and their first rows fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from octomed.commands import in_python
+from octomed.errors import DataError
+from octomed.pipeline.plan import plan
+from octomed.pipeline.sample import FileSample, samples_of
+from octomed.recipe.problems import Problem, in_words
+from octomed.report import units
+from octomed.report.fit import column_notes, misfit_line, sample_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from octomed.pipeline.plan import Plan
+    from octomed.recipe import Recipe
+
+
+class RowsDoNotFit(DataError):
+    """Samples of which no row fits.
+
+    Parameters
+    ----------
+    problems
+        At least one; each has its hint.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        message, hint = in_words(self.problems, f"{len(self.problems)} kinds of files of which no row fits")
+        super().__init__(message, hint)
+
+    def __reduce__(self) -> tuple[type[RowsDoNotFit], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
+        """Pickle by the problems, from which message and hint follow."""
+        return type(self), (self.problems,)
+
+
+@dataclass(frozen=True, repr=False)
+class Checked:
+    """What a check found.
+
+    Attributes
+    ----------
+    recipe
+        The recipe.
+    sources, files, bytes
+        How many sources and files there are, and the files' size.
+    samples
+        What becomes of the first rows of each kind of file.
+    failing
+        Those of them for which a run would fail.
+    files_skipped
+        Files that cannot be read and are left out, with the reason (``on_bad_file: skip``).
+    plan_notes
+        What the plan says of recipe and files.
+    """
+
+    recipe: Recipe
+    sources: int
+    files: int
+    bytes: int
+    samples: tuple[FileSample, ...]
+    failing: tuple[FileSample, ...]
+    files_skipped: dict[str, str]
+    plan_notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether a run can be expected to end well."""
+        return self.error() is None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines on samples whose rows do not all fit, those for which a run would fail left out."""
+        lines = [misfit_line(sample) for sample in self.samples if sample not in self.failing]
+        return [line for line in lines if line is not None]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the recipe says to no effect, and columns that are not read."""
+        return [*self.plan_notes, *column_notes(self.samples)]
+
+    def error(self) -> DataError | None:
+        """Return the error of a check that failed."""
+        if not self.samples and not self.files_skipped:
+            return DataError("no source has a row to read", "see what its files hold")
+        problems = [problem for sample in self.failing if (problem := _problem(self.recipe, sample))]
+        return RowsDoNotFit(problems) if problems else None
+
+    def values(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "ok": self.ok,
+            "sources": self.sources,
+            "files": self.files,
+            "files_skipped": self.files_skipped,
+            "notes": self.notes,
+            "warnings": self.warnings,
+            "samples": [sample_values(sample) for sample in self.samples],
+        }
+
+    def __str__(self) -> str:
+        size = f"sources {self.sources}, files {self.files}, {units.bytes_of(self.bytes)}"
+        notes = [f"note: {note}" for note in self.notes]
+        skipped = [f"file skipped: `{file}`: {reason}" for file, reason in self.files_skipped.items()]
+        return "\n".join([size, *skipped, *(f"warning: {warning}" for warning in self.warnings), *notes])
+
+    __repr__ = __str__
+
+
+def check(recipe: Recipe) -> Checked:
+    """Check a recipe: keys, files, columns, model, templates, and the first rows of each kind of file.
+
+    Nothing is written; what takes long is left to the run.
+
+    Raises
+    ------
+    RecipeError, DataError, StorageError
+        When the model, a template or a file cannot be used; for rows see :meth:`Checked.error`.
+    """
+    return checked_plan(plan(recipe))
+
+
+def checked_plan(planned: Plan) -> Checked:
+    """Check the files and first rows of a plan."""
+    recipe = planned.recipe
+    files = {(task.file.source, task.file.relative): task.file.size for _, task in planned.tasks()}
+    samples = samples_of(planned)
+    failing = failing_samples(planned, samples)
+    return Checked(
+        recipe,
+        len(recipe.sources),
+        len(files),
+        sum(files.values()),
+        tuple(samples),
+        tuple(failing),
+        {
+            f"{source.source.name}/{file}": reason
+            for source in planned.sources
+            for file, reason in source.bad_files.items()
+        },
+        tuple(planned.notes()),
+    )
+
+
+def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample]:
+    """Return the samples for which a run would fail.
+
+    These are all, where no row of any fits; else those in which none fits and more rows are unreadable than
+    their source tolerates. That the first rows merely hold no trace says little about the others.
+    """
+    if not any(sample.fitting for sample in samples):
+        return samples
+    sources = {source.source.name: source.source for source in planned.sources}
+
+    def fails(sample: FileSample) -> bool:
+        source = sources[sample.source]
+        tolerated = max(1, int(sample.rows * source.max_unreadable)) if source.max_unreadable else 0
+        all_unreadable = sample.unreadable == sample.rows and source.max_unreadable < 1
+        beyond = all_unreadable or sample.unreadable > tolerated
+        return not sample.fitting and beyond and source.on_bad_file == "error"
+
+    return [sample for sample in samples if fails(sample)]
+
+
+def _problem(recipe: Recipe, sample: FileSample) -> Problem | None:
+    line = misfit_line(sample)
+    index = next(index for index, source in enumerate(recipe.sources) if source.name == sample.source)
+    place = recipe.written_at("sources", index, "format" if sample.rows else "path")
+    return None if line is None else Problem(place, line, _hint(recipe, sample))
+
+
+def _hint(recipe: Recipe, sample: FileSample) -> str:
+    if not sample.rows:
+        return f"see what the files of `sources.{sample.source}.path` hold"
+    key = f"sources.{sample.source}.format"
+    fits = [one.name for one in sample.formats if one.fits]
+    advice = f"set `{key}: {fits[0]}`" if fits else f"name the columns in `{key}` (docs/recipe.md, Formats)"
+    if in_python() or recipe.from_values:
+        return advice
+    row = sample.first.row if sample.first else 0
+    words = ("--source", sample.source, "--file", sample.file, "--row", str(row))
+    return f"{advice}; `{recipe.command('inspect', *words)}` shows what becomes of a row"

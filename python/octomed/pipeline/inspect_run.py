@@ -1,0 +1,128 @@
+"""A finished run at a glance: its streams, lengths, sources, and what it left out."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from octomed.errors import DataError
+from octomed.pipeline.accounts import table_names
+from octomed.pipeline.verify import read_run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """A run to look at.
+
+    Attributes
+    ----------
+    folder, name
+        The output, and the name in its recipe.
+    capacity
+        Tokens that a pack holds.
+    packs, traces, tokens, supervised_tokens
+        Packed.
+    fill
+        Share of the packs' capacity that holds tokens.
+    streams
+        By name: packs, traces, tokens, shards, fill, and percentiles of the traces' lengths.
+    lengths
+        Percentiles of the lengths of all packed traces, in tokens.
+    rows, rows_refused, rejected
+        Rows read, and by reason the rows and traces that were left out.
+    sources
+        By name: rows, traces, tokens and what was left out; empty for a run of an earlier version.
+    """
+
+    folder: str
+    name: str
+    capacity: int
+    packs: int
+    traces: int
+    tokens: int
+    supervised_tokens: int
+    fill: float
+    streams: dict[str, dict[str, Any]]
+    lengths: dict[str, int]
+    rows: int
+    rows_refused: dict[str, int]
+    rejected: dict[str, int]
+    sources: dict[str, dict[str, Any]]
+
+
+def inspect_run(folder: Path) -> RunView:
+    """Return a finished run at a glance.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run.
+    DataError
+        When its provenance, which has the lengths, is missing or damaged.
+    """
+    run = read_run(folder)
+    counts, capacity = run["counts"], run["capacity"]
+    lengths = {name: _lengths(folder, run, name) for name in run["streams"]}
+    streams = {
+        name: {key: stream[key] for key in ("packs", "traces", "tokens", "shards")}
+        | {"fill": _fill(stream, capacity), "lengths": _percentiles(lengths[name])}
+        for name, stream in run["streams"].items()
+    }
+    return RunView(
+        folder=str(folder),
+        name=run["name"],
+        capacity=capacity,
+        packs=counts["packs"],
+        traces=counts["train"],
+        tokens=counts["tokens"],
+        supervised_tokens=counts["supervised_tokens"],
+        fill=_fill(counts, capacity),
+        streams=streams,
+        lengths=_percentiles(np.concatenate([*lengths.values(), np.empty(0, np.uint32)])),
+        rows=counts["rows"],
+        rows_refused=counts.get("rows_refused", {}),
+        rejected={reason: number for reason, number in counts["rejected"].items() if number},
+        sources=_in_order(counts.get("sources", {}), run["recipe"]),
+    )
+
+
+def _in_order(sources: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    names = [source["name"] for source in recipe["sources"]]
+    return {name: sources[name] for name in names if name in sources}
+
+
+def _fill(counts: dict[str, Any], capacity: int) -> float:
+    return counts["tokens"] / (counts["packs"] * capacity) if counts["packs"] else 0.0
+
+
+def _lengths(folder: Path, run: dict[str, Any], stream: str) -> NDArray[np.uint32]:
+    """Return the lengths of a stream's traces."""
+    parts = [np.empty(0, np.uint32)]
+    for name in table_names(folder, run, f"provenance/{stream}-"):
+        try:
+            column = pq.read_table(folder / name, columns=["length"])["length"]
+        except (OSError, pa.ArrowException) as error:
+            hint = f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
+            raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
+        parts.append(column.to_numpy())
+    return np.concatenate(parts)
+
+
+def _percentiles(lengths: NDArray[np.uint32]) -> dict[str, int]:
+    """Return lengths that traces have, and none between two of them."""
+    if not len(lengths):
+        return {}
+    values = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
+    return {f"p{share}": int(value) for share, value in zip(PERCENTILES, values, strict=True)}

@@ -1,0 +1,115 @@
+"""What a run left out: place and reason of every row and trace."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from octomed import _octomed
+from octomed.errors import DataError, RecipeError
+from octomed.pipeline.accounts import table_names
+from octomed.pipeline.verify import read_run
+from octomed.recipe.problems import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row or a trace that did not get in.
+
+    Attributes
+    ----------
+    source, file, row
+        Where it is from; rows count from 0.
+    sample
+        Which response of the row; ``None`` for the whole row.
+    reason, detail
+        Why: never a value of the row.
+    """
+
+    source: str
+    file: str
+    row: int
+    sample: int | None
+    reason: str
+    detail: str
+
+    @property
+    def place(self) -> str:
+        """Where it is from, in words."""
+        whole = f"{self.source}/{self.file} row {self.row}"
+        return whole if self.sample is None else f"{whole} sample {self.sample}"
+
+
+def rejects_of(folder: Path, *, reason: str | None = None, source: str | None = None) -> Iterator[Reject]:
+    """Yield what a finished run left out, source by source, in the order of its files and rows.
+
+    Parameters
+    ----------
+    folder
+        The output of ``octomed pack``.
+    reason, source
+        Only these.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run, or there is no such reason or source.
+    DataError
+        When a table of rejects is missing or damaged.
+    """
+    names = _tables(folder, reason, source)
+    return (Reject(**row) for batch in _batches(folder, names, reason) for row in batch.to_pylist())
+
+
+def count_rejects(folder: Path, *, reason: str | None = None, source: str | None = None) -> int:
+    """Return how many :func:`rejects_of` yields, without a look at each.
+
+    Raises
+    ------
+    RecipeError, DataError
+        As there.
+    """
+    names = _tables(folder, reason, source)
+    return sum(batch.num_rows for batch in _batches(folder, names, reason, columns=["reason"]))
+
+
+def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
+    """Return the names of the tables that are asked for, in the order of the sources."""
+    run = read_run(folder)
+    sources = [one["name"] for one in run["recipe"]["sources"]]
+    if source is not None and source not in sources:
+        raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))
+    _refuse_unknown(reason, run["counts"])
+    there = table_names(folder, run, "rejects/")
+    wanted = [f"rejects/{name}.parquet" for name in sources if source in {None, name}]
+    return [name for name in wanted if name in there]
+
+
+def _refuse_unknown(reason: str | None, counts: dict[str, Any]) -> None:
+    counted = {**counts["rejected"], **counts.get("rows_refused", {})}
+    if reason is None or reason in counted or reason in _octomed.REASONS:
+        return
+    there = [why for why, number in counted.items() if number] or sorted(_octomed.REASONS)
+    raise RecipeError(f"there is no reason `{reason}`", suggest(reason, there, kind="reasons"))
+
+
+def _batches(
+    folder: Path, names: list[str], reason: str | None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    for name in names:
+        try:
+            with pq.ParquetFile(folder / name) as table:
+                for batch in table.iter_batches(columns=columns):
+                    yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
+        except (OSError, pa.ArrowException, KeyError) as error:
+            hint = f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
+            raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

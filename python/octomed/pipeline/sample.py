@@ -1,0 +1,212 @@
+"""The first rows of each kind of file: whether they fit the recipe, and why not; nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.pipeline.nearest_format import NearFormat, near_formats
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.tasks import naming, open_parquet
+from octomed.recipe.pictures import suggests_pictures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.tasks import Task
+    from octomed.recipe import InputFile
+
+SAMPLE_ROWS = 100
+_SAMPLE_BYTES = 4 * 2**20
+_BLOCK_BYTES = 2**18
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A row that gives no trace to pack.
+
+    Attributes
+    ----------
+    row
+        Its number in the file, from 0.
+    reason, detail
+        Why: never a value of the row.
+    """
+
+    row: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class FileSample:
+    """What becomes of the first rows of a file.
+
+    Attributes
+    ----------
+    source, file, path
+        The source's name, the file's path relative to its root, and where it is.
+    kind
+        The file's kind, with its compression: `jsonl`, `csv.gzip`.
+    rows, fitting, traces
+        Rows looked at, those with a trace that fits a pack, and such traces.
+    reasons
+        Of the rows that do not fit, how many for which reason.
+    unreadable
+        How many of them cannot be read at all.
+    first
+        The first of them.
+    columns
+        The file's columns; of JSON rows the keys of those looked at.
+    missing
+        Columns that the format requires and that there are none of.
+    unread
+        Columns that the format does not read.
+    pictures
+        Columns whose names suggest pictures.
+    formats
+        Built-in formats that suit the columns, where the recipe's does not.
+    """
+
+    source: str
+    file: str
+    path: str
+    kind: str
+    rows: int = 0
+    fitting: int = 0
+    traces: int = 0
+    reasons: tuple[tuple[str, int], ...] = ()
+    unreadable: int = 0
+    first: Misfit | None = None
+    columns: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    formats: tuple[NearFormat, ...] = ()
+
+
+def samples_of(plan: Plan) -> list[FileSample]:
+    """Look at the first rows of the first file of each kind, source by source.
+
+    A file without rows gives way to the next of its kind.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be read, and its source does not skip such files.
+    """
+    return [sample for source in plan.sources for sample in _samples_of_source(plan, source)]
+
+
+def _samples_of_source(plan: Plan, source: SourcePlan) -> Iterator[FileSample]:
+    kinds: dict[str, list[Task]] = {}
+    for task in source.tasks:
+        kinds.setdefault(_kind(task.file), []).append(task)
+    for tasks in kinds.values():
+        sample = None
+        for task in tasks:
+            sample = _sample_unless_skipped(plan, source, task)
+            if sample is not None and sample.rows:
+                break
+        if sample is not None:
+            yield sample
+
+
+def _kind(file: InputFile) -> str:
+    return file.kind if file.compression is None else f"{file.kind}.{file.compression}"
+
+
+def _sample_unless_skipped(plan: Plan, source: SourcePlan, task: Task) -> FileSample | None:
+    try:
+        return _sample(plan, source, task)
+    except DataError:
+        if source.source.on_bad_file != "skip":
+            raise
+        return None
+
+
+@dataclass
+class _Count:
+    """Rows counted so far."""
+
+    capacity: int
+    first_row: int
+    rows: int = 0
+    fitting: int = 0
+    traces: int = 0
+    first: Misfit | None = None
+
+    def __post_init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, ordinal: int, reason: str | None, detail: str, traces: list[tuple[int, str, int]]) -> None:
+        """Count a row: one with traces fits if a pack takes one of them."""
+        self.rows += 1
+        fates = [self._fate(verdict, tokens) for _, verdict, tokens in traces]
+        kept = sum(fate == "kept" for fate, _ in fates)
+        self.traces += kept
+        if kept:
+            self.fitting += 1
+            return
+        if reason is None:
+            reason, detail = fates[0] if fates else ("no_response", "")
+        self.reasons[reason] += 1
+        self.first = self.first or Misfit(self.first_row + ordinal, reason, detail)
+
+    def _fate(self, verdict: str, tokens: int) -> tuple[str, str]:
+        if verdict == "kept" and tokens > self.capacity:
+            return "over_long", f"{tokens:,} tokens, a pack holds {self.capacity:,}"
+        return verdict, ""
+
+
+def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
+    count = _Count(plan.recipe.pack.capacity, task.first_row or 0)
+    keys: dict[str, None] = {}
+    read = 0
+    for block in blocks_of(task, source.scanner.mapping, target=_BLOCK_BYTES):
+        left = SAMPLE_ROWS - count.rows
+        keys.update(dict.fromkeys(_octomed.top_level_keys(block, left) or ()))
+        with naming(task.file):
+            for outcome in _octomed.row_outcomes(source.scanner, block, left):
+                count.add(*outcome)
+        read += block.source_bytes
+        if count.rows >= SAMPLE_ROWS or read >= _SAMPLE_BYTES:
+            break
+    columns = tuple(keys) or tuple(_columns_of(task.file))
+    missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
+    own = source.source.format if isinstance(source.source.format, str) else None
+    file = task.file
+    return FileSample(
+        file.source,
+        file.relative,
+        file.path,
+        _kind(file),
+        count.rows,
+        count.fitting,
+        count.traces,
+        tuple(count.reasons.most_common()),
+        sum(number for reason, number in count.reasons.items() if _octomed.REASONS.get(reason, False)),
+        count.first,
+        columns,
+        tuple(missing) if keys else (),
+        tuple(name for name in columns if name not in wanted),
+        tuple(name for name in columns if suggests_pictures(name)),
+        near_formats(columns, but=own) if count.rows and not count.fitting else (),
+    )
+
+
+def _columns_of(file: InputFile) -> list[str]:
+    """Return the columns of a file that names them."""
+    if file.kind == "parquet":
+        with open_parquet(file) as parquet:
+            return list(parquet.schema_arrow.names)
+    if file.kind in {"csv", "tsv"}:
+        from octomed.pipeline.read import csv_names  # noqa: PLC0415 as in `tasks`
+
+        with naming(file):
+            return csv_names(file)
+    return []

@@ -1,0 +1,114 @@
+"""What is said of a sample of rows: that they fit the recipe, or what they lack."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from octomed.report import units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from octomed.pipeline.nearest_format import NearFormat
+    from octomed.pipeline.sample import FileSample
+
+_MOST_COLUMNS = 12
+_LONGEST_NAME = 60
+_SIMILAR = 0.75
+
+
+def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
+    """Return names, those that are no plain word in quotes, and an ellipsis beyond `most`."""
+    words = ", ".join(name if name.isidentifier() else f"`{_printable(name)}`" for name in names[:most])
+    return f"{words}… ({units.count(len(names))} in all)" if len(names) > most else words
+
+
+def _printable(name: str) -> str:
+    """Return a name that cannot steer a terminal, and does not fill it."""
+    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
+    return f"{shown}…" if len(name) > _LONGEST_NAME else shown
+
+
+def misfit_line(sample: FileSample) -> str | None:
+    """Return a line on the rows that do not fit, or `None` where all do."""
+    if sample.rows and sample.fitting == sample.rows:
+        return None
+    place = f"source `{sample.source}`, `{sample.file}`"
+    if not sample.rows:
+        return f"{place}: no rows"
+    if sample.fitting:
+        rows = f"{sample.rows - sample.fitting} of {sample.rows} rows do not fit"
+        return f"{place}: {rows}: {_reasons(sample)}"
+    parts = [_why_none_fits(sample)]
+    if sample.columns:
+        parts.append(f"columns here: {listed(sample.columns)}")
+    parts += (
+        [formats_in_words(sample.formats)]
+        if sample.missing or any(one.fits for one in sample.formats)
+        else []
+    )
+    return f"{place}: 0 of {sample.rows} rows fit: {'; '.join(parts)}"
+
+
+def _why_none_fits(sample: FileSample) -> str:
+    if sample.missing:
+        return "no column " + ", ".join(_missing(name, sample.columns) for name in sample.missing)
+    return _reasons(sample)
+
+
+def _missing(name: str, columns: Sequence[str]) -> str:
+    """Return the name of a column that is not there, with one that is and looks like it."""
+    there = {column.lower(): column for column in columns}
+    similar = difflib.get_close_matches(name.lower(), there, n=1, cutoff=_SIMILAR)
+    return f"`{name}` (there is {listed([there[similar[0]]])})" if similar else f"`{name}`"
+
+
+def _reasons(sample: FileSample) -> str:
+    counted = ", ".join(f"{number} {reason}" for reason, number in sample.reasons)
+    if sample.first is None:
+        return counted
+    detail = f" ({sample.first.detail})" if sample.first.detail else ""
+    return f"{counted}; the first is row {sample.first.row}: {sample.first.reason}{detail}"
+
+
+def formats_in_words(formats: Sequence[NearFormat]) -> str:
+    """Return the built-in formats that are nearest to some columns, or that none is near."""
+    if not formats:
+        return "nearest format: none of the built-in ones; write a mapping of these columns"
+    return f"nearest format: {', '.join(map(str, formats))}"
+
+
+def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
+    """Yield a line a source on columns that are not read, and one on those that suggest pictures."""
+    for source in dict.fromkeys(sample.source for sample in samples):
+        mine = [sample for sample in samples if sample.source == source]
+        unread = list(dict.fromkeys(name for sample in mine for name in sample.unread))
+        pictures = list(dict.fromkeys(name for sample in mine for name in sample.pictures))
+        if unread:
+            yield f"source `{source}`: columns that this format does not read: {listed(unread)}"
+        if pictures:
+            yield (
+                f"source `{source}`: columns whose names suggest pictures: {listed(pictures)}; "
+                "pictures are not packed yet"
+            )
+
+
+def sample_values(sample: FileSample) -> dict[str, Any]:
+    """Return a sample as plain values."""
+    first = sample.first
+    return {
+        "source": sample.source,
+        "file": sample.file,
+        "kind": sample.kind,
+        "rows": sample.rows,
+        "rows_fitting": sample.fitting,
+        "traces": sample.traces,
+        "reasons": dict(sample.reasons),
+        "first": first and {"row": first.row, "reason": first.reason, "detail": first.detail},
+        "columns": list(sample.columns),
+        "columns_missing": list(sample.missing),
+        "columns_unread": list(sample.unread),
+        "columns_of_pictures": list(sample.pictures),
+        "nearest_formats": [{"name": one.name, "missing": list(one.missing)} for one in sample.formats],
+    }

@@ -1,0 +1,81 @@
+"""Large losses of a run, each with the key of the recipe that is to be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.report import units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+LARGE_LOSS = 0.05
+"""The share of a source's rows or traces from which on their loss is said aloud."""
+
+_ADVICE = {
+    "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
+    "empty_response": "without text in what is to be learned: look at {format}",
+    "template_refused": "refused by the chat template: look at `template`",
+    "no_supervised_tokens": "without a token to learn: look at `supervise` and `template`",
+}
+"""What is wrong with rejected traces, and where to look. Duplicates are no loss."""
+
+_ONLY_PICTURES = "pictures are not packed yet; `image_columns` of {format} says which columns are looked at"
+
+
+def large_losses(sources: Mapping[str, Mapping[str, Any]], *, capacity: int) -> list[str]:
+    """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
+
+    Parameters
+    ----------
+    sources
+        The account of each source, as ``octomed.json`` has it.
+    capacity
+        Tokens that a pack holds.
+    """
+    return [line for name, account in sources.items() for line in _losses(name, account, capacity)]
+
+
+def reasons_in_words(refused: Mapping[str, int], *, unreadable: bool | None = None) -> str:
+    """Return `2 invalid_json, 1 wrong_type`: all, or those that make a row unreadable, or the others."""
+    counted = sorted(refused.items(), key=lambda entry: (-entry[1], entry[0]))
+    return ", ".join(
+        f"{units.count(number)} {reason}"
+        for reason, number in counted
+        if unreadable is None or makes_unreadable(reason) == unreadable
+    )
+
+
+def makes_unreadable(reason: str) -> bool:
+    """Tell whether a row with this reason cannot be read; one of another version counts as such."""
+    return bool(_octomed.REASONS.get(reason, True))
+
+
+def _losses(name: str, account: Mapping[str, Any], capacity: int) -> Iterator[str]:
+    rows, traces, refused = account["rows"], account["traces"], account["rows_refused"]
+    key = f"`sources.{name}.format`"
+    unreadable, without = account["rows_unreadable"], account["rows_without_trace"]
+    if _large(unreadable, rows):
+        reasons = reasons_in_words(refused, unreadable=True)
+        advice = f"look at {key}, or mend the file; `sources.{name}.max_unreadable` tolerates it"
+        yield f"source `{name}`: {_share(unreadable, rows, 'rows')} are unreadable ({reasons}): {advice}"
+    if _large(without, rows):
+        reasons = reasons_in_words(refused, unreadable=False)
+        share = _share(without, rows, "rows")
+        only_pictures = {why for why in refused if not makes_unreadable(why)} == {"has_image"}
+        advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
+        yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
+    for reason, number in account["rejected"].items():
+        if reason != "duplicate" and _large(number, traces):
+            advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
+            advice = advice.format(capacity=units.count(capacity), format=key)
+            yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"
+
+
+def _large(part: int, whole: int) -> bool:
+    return part > LARGE_LOSS * whole
+
+
+def _share(part: int, whole: int, what: str) -> str:
+    return f"{units.count(part)} of {units.count(whole)} {what} ({units.percent(part / whole)})"

@@ -1,0 +1,24 @@
+"""Rejects as lines of text, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from octomed.report.inspection import printable
+
+if TYPE_CHECKING:
+    from octomed.pipeline.rejects import Reject
+
+
+def reject_text(reject: Reject, text: str | None = None) -> str:
+    """Return a line with place and reason, and below it the row's text where that was asked for."""
+    detail = f" ({reject.detail})" if reject.detail else ""
+    line = f"{reject.place}: {reject.reason}{detail}"
+    return line if text is None else f"{line}\n  " + printable(text).strip("\n").replace("\n", "\n  ")
+
+
+def reject_json(reject: Reject, text: str | None = None) -> str:
+    """Return one JSON object on one line."""
+    return json.dumps(asdict(reject) | ({} if text is None else {"text": text}))

@@ -1,0 +1,69 @@
+//! What became of each source's rows and traces.
+
+use std::collections::BTreeMap;
+
+use octomed_curate::Verdict;
+use serde::Serialize;
+
+use crate::select::{Loaded, Selection};
+
+/// The rows and traces of a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct SourceAccount {
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that could not be read.
+    pub rows_unreadable: u64,
+    /// Rows that hold no trace.
+    pub rows_without_trace: u64,
+    /// Both of these, by reason.
+    pub rows_refused: BTreeMap<String, u64>,
+    /// Traces made.
+    pub traces: u64,
+    /// Traces packed.
+    pub train: u64,
+    /// Tokens packed.
+    pub tokens: u64,
+    /// Tokens packed that carry loss.
+    pub supervised_tokens: u64,
+    /// Traces left out, by reason.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+/// The account of each source that has blocks, by name.
+#[must_use]
+pub fn source_accounts(selection: &Selection) -> BTreeMap<String, SourceAccount> {
+    let mut accounts = BTreeMap::<String, SourceAccount>::new();
+    for block in &selection.blocks {
+        let account = accounts.entry(block.header.source.clone()).or_default();
+        account.add(block);
+    }
+    accounts
+}
+
+impl SourceAccount {
+    fn add(&mut self, block: &Loaded) {
+        self.rows += block.header.rows;
+        self.rows_unreadable += block.header.rows_unreadable;
+        self.rows_without_trace += block.header.rows_without_trace;
+        for (reason, count) in &block.refused {
+            *self.rows_refused.entry(reason.clone()).or_default() += count;
+        }
+        self.traces += block.verdict.len() as u64;
+        let mut by_code = [0_u64; 256];
+        for (row, &code) in block.verdict.iter().enumerate() {
+            by_code[usize::from(code)] += 1;
+            if block.is_kept(row) {
+                self.train += 1;
+                self.tokens += u64::from(block.tokens[row]);
+                self.supervised_tokens += u64::from(block.supervised[row]);
+            }
+        }
+        for verdict in Verdict::ALL {
+            let count = by_code[verdict as usize];
+            if verdict != Verdict::Kept && count > 0 {
+                *self.rejected.entry(verdict.as_str()).or_default() += count;
+            }
+        }
+    }
+}

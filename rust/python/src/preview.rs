@@ -1,0 +1,141 @@
+//! Bindings for `check`, `plan` and `rejects`: what becomes of a sample's rows, and rows as their file has them.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_pyarrow::PyArrowType;
+use octomed_engine::EngineError;
+use octomed_trace::{Finding, RawRow, Reason, TraceError};
+use pyo3::prelude::*;
+
+use crate::engine::{Scanner, engine_error};
+use crate::leave::leave;
+use crate::trace::{Block, Mapping};
+
+/// Adds this file's functions to the extension module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(row_outcomes, module)?)?;
+    module.add_function(wrap_pyfunction!(mapped_columns, module)?)?;
+    module.add_function(wrap_pyfunction!(top_level_keys, module)?)?;
+    module.add_function(wrap_pyfunction!(raw_rows, module)?)?;
+    let reasons: BTreeMap<_, _> = Reason::ALL
+        .into_iter()
+        .map(|reason| (reason.as_str(), reason.is_unreadable()))
+        .collect();
+    module.add("REASONS", reasons)
+}
+
+/// Row number in the task, reason and detail where it is refused, and of each trace sample, verdict and tokens.
+type Outcome = (
+    u64,
+    Option<&'static str>,
+    String,
+    Vec<(u32, &'static str, usize)>,
+);
+
+/// What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
+/// row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at.
+#[pyfunction]
+#[pyo3(signature = (scanner, block, count))]
+fn row_outcomes(
+    py: Python<'_>,
+    scanner: &Scanner,
+    block: &Block,
+    count: usize,
+) -> PyResult<Vec<Outcome>> {
+    leave(py, || {
+        let scanner = &scanner.scanner;
+        let mut outcomes = Vec::new();
+        let read = block.0.for_each(scanner.mapping(), |finding| {
+            if outcomes.len() == count {
+                return Err(Stop::Enough);
+            }
+            outcomes.push(outcome(scanner, finding).map_err(Stop::Engine)?);
+            Ok(())
+        });
+        match read {
+            Ok(()) | Err(Stop::Enough) => Ok(outcomes),
+            Err(Stop::Engine(error)) => Err(engine_error(error)),
+        }
+    })
+}
+
+/// Why a look at rows ends.
+enum Stop {
+    Enough,
+    Engine(EngineError),
+}
+
+impl From<TraceError> for Stop {
+    fn from(error: TraceError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+fn outcome(
+    scanner: &octomed_engine::Scanner,
+    finding: Finding<'_>,
+) -> Result<Outcome, EngineError> {
+    match finding {
+        Finding::Refused(refusal) => {
+            let reason = refusal.reason.as_str();
+            Ok((refusal.ordinal, Some(reason), refusal.detail, Vec::new()))
+        }
+        Finding::Row(row) => {
+            let mut traces = Vec::new();
+            scanner.preview(&row, |sample, verdict, _, ids, _| {
+                traces.push((sample, verdict.as_str(), ids.len()));
+            })?;
+            Ok((row.ordinal, None, String::new(), traces))
+        }
+    }
+}
+
+/// Of a file with columns `names`: the required columns that it lacks, how many are required, and those that are read.
+#[pyfunction]
+#[pyo3(signature = (mapping, names))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn mapped_columns(mapping: &Mapping, names: Vec<String>) -> (Vec<String>, usize, Vec<String>) {
+    let mapping = &mapping.0;
+    (
+        mapping.missing_columns(&names),
+        mapping.required_columns(),
+        mapping.columns_of(&names),
+    )
+}
+
+/// The top-level keys of a block's first `count` rows, in the order in which they appear; `None` where the file's
+/// columns have names of their own.
+#[pyfunction]
+#[pyo3(signature = (block, count))]
+fn top_level_keys(py: Python<'_>, block: &Block, count: usize) -> PyResult<Option<Vec<String>>> {
+    leave(py, || Ok(block.0.top_level_keys(count)))
+}
+
+/// A row as its file has it.
+#[derive(IntoPyObject)]
+enum Raw {
+    /// The bytes of its JSON.
+    Json(Vec<u8>),
+    /// A batch of one row.
+    Values(PyArrowType<RecordBatch>),
+}
+
+/// The rows with these numbers in the block's task, as far as they lie in it: bytes of JSON, a
+/// `pyarrow.RecordBatch` of one row, or `None` for a row that was not kept. Numbers rise.
+#[pyfunction]
+#[pyo3(signature = (block, ordinals))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn raw_rows(block: &Block, ordinals: Vec<u64>) -> Vec<Option<Raw>> {
+    let block = &block.0;
+    let inside = ordinals
+        .iter()
+        .take_while(|&&ordinal| ordinal < block.end_ordinal());
+    let raw = |&ordinal: &u64| {
+        Some(match block.raw_row(ordinal)? {
+            RawRow::Json(bytes) => Raw::Json(bytes.to_vec()),
+            RawRow::Values(batch) => Raw::Values(PyArrowType(batch)),
+        })
+    };
+    inside.map(raw).collect()
+}
