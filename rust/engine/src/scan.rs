@@ -268,14 +268,15 @@ impl Scanner {
         messages.extend(system.map(|content| Message {
             role: "system",
             content,
+            learned: true,
         }));
         let spoken: Vec<Cow<'_, str>> = turns.iter().map(spoken).collect();
         let roles = turns.iter().map(|turn| &*turn.role);
-        messages.extend(
-            roles
-                .zip(&spoken)
-                .map(|(role, content)| Message { role, content }),
-        );
+        messages.extend(roles.zip(&spoken).map(|(role, content)| Message {
+            role,
+            content,
+            learned: true,
+        }));
         self.render_and_encode(&messages, scratch)
     }
 
@@ -302,10 +303,12 @@ impl Scanner {
             Message {
                 role: "user",
                 content: &prompt,
+                learned: true,
             },
             Message {
                 role: "assistant",
                 content: text,
+                learned: true,
             },
         ];
         let seen = match system {
@@ -317,6 +320,7 @@ impl Scanner {
                         Message {
                             role: "system",
                             content,
+                            learned: true,
                         },
                         user,
                         assistant,

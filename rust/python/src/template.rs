@@ -73,9 +73,11 @@ impl ChatTemplate {
             }
         };
         leave(py, || {
-            let turns = messages
-                .iter()
-                .map(|(role, content)| Message { role, content });
+            let turns = messages.iter().map(|(role, content)| Message {
+                role,
+                content,
+                learned: true,
+            });
             let mut rendered = Rendered::default();
             self.0
                 .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)

@@ -71,9 +71,23 @@ fn render(
     turns: &[(&str, &str)],
     supervise: Supervise,
 ) -> Result<Rendered, TemplateError> {
+    render_learned(template, turns, supervise, |_| true)
+}
+
+fn render_learned(
+    template: &Template,
+    turns: &[(&str, &str)],
+    supervise: Supervise,
+    learned: impl Fn(usize) -> bool,
+) -> Result<Rendered, TemplateError> {
     let messages: Vec<_> = turns
         .iter()
-        .map(|(role, content)| Message { role, content })
+        .enumerate()
+        .map(|(turn, (role, content))| Message {
+            role,
+            content,
+            learned: learned(turn),
+        })
         .collect();
     let mut out = Rendered::default();
     template.render(&messages, supervise, &mut out)?;
@@ -226,6 +240,27 @@ proptest! {
         }
     }
 
+    /// Text and controls stay; of the spans those of the turns that are not learned go, the last one's too.
+    #[test]
+    fn turns_that_are_not_learned_lose_their_spans_only(
+        turns in conversation(false),
+        name in prop::sample::select(vec!["qwen2.5", "qwen2.5-vl", "qwen3-vl", "llama-3"]),
+        written_by_hand in any::<bool>(),
+        learned in any::<u64>(),
+        last in any::<bool>(),
+    ) {
+        let template = if written_by_hand { Template::builtin(name, &controls()).unwrap() } else { compiled(&equivalent(name)) };
+        let is_learned = |turn: usize| learned >> turn & 1 == 1;
+        let all = render(&template, &borrowed(&turns), Supervise::All).unwrap();
+        let answers: Vec<usize> = (0..turns.len()).filter(|turn| turns[*turn].0 == "assistant").collect();
+        let wanted = |turn: usize| is_learned(turn) && (!last || Some(&turn) == answers.last());
+        let expected = answers.iter().zip(&all.supervised).filter(|(turn, _)| wanted(**turn)).map(|(_, span)| span.clone());
+        let supervise = if last { Supervise::Last } else { Supervise::All };
+        let some = render_learned(&template, &borrowed(&turns), supervise, is_learned).unwrap();
+        prop_assert_eq!(&some.supervised, &expected.collect::<Vec<_>>());
+        prop_assert_eq!((some.text, some.controls), (all.text, all.controls));
+    }
+
     #[test]
     fn joined_reasoning_passes_through_a_template_that_rewrites_it(reasoning in content(), response in content()) {
         prop_assume!(!reasoning.contains("think>") && !response.contains("think>"));
@@ -375,6 +410,69 @@ fn a_generation_block_round_more_than_the_content_is_the_span() {
     let only_last = source.replace("m.role == 'assistant'", "loop.last");
     let error = render(&compiled(&only_last), &turns, Supervise::All).unwrap_err();
     assert_eq!(error, TemplateError::OutsideGeneration { turn: 1 });
+}
+
+#[test]
+fn a_template_may_drop_what_is_not_learned() {
+    let turns = [
+        ("user", "q"),
+        ("assistant", "<think>\nt\n</think>\n\na"),
+        ("user", "r"),
+        ("assistant", "b"),
+    ];
+    let template = compiled(REWRITES);
+    let error = render(&template, &turns, Supervise::All).unwrap_err();
+    assert_eq!(error, TemplateError::DropsText { turn: 1 });
+    let rendered = render_learned(&template, &turns, Supervise::All, |turn| turn != 1).unwrap();
+    assert_eq!(supervised(&rendered).len(), 1);
+    let none = render_learned(&template, &turns, Supervise::All, |_| false).unwrap();
+    assert_eq!((none.text, none.supervised), (rendered.text, vec![]));
+    let upper = compiled("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}");
+    let none = render_learned(&upper, &turns, Supervise::Last, |turn| turn == 1).unwrap();
+    assert!(none.text.starts_with("Q</s>") && none.supervised.is_empty());
+}
+
+#[test]
+fn a_generation_block_of_learned_and_other_turns_is_refused() {
+    let turns = [
+        ("user", "q"),
+        ("assistant", "a"),
+        ("assistant", "b"),
+        ("user", "r"),
+        ("assistant", "c"),
+    ];
+    let shared = "{% for m in messages %}{% if m.role == 'user' %}{% if not loop.first %}{% endif %}{{ m.content }}</s>{% elif messages[loop.index0 - 1].role == 'user' %}\
+                  {% generation %}{{ m.content }}</s>{% if loop.nextitem is defined and loop.nextitem.role == 'assistant' %}{{ loop.nextitem.content }}</s>{% endif %}{% endgeneration %}{% endif %}{% endfor %}";
+    let template = compiled(shared);
+    let spans = |learned: [bool; 5]| {
+        let rendered = render_learned(&template, &turns, Supervise::All, |turn| learned[turn]);
+        rendered.map(|rendered| supervised(&rendered).concat())
+    };
+    assert_eq!(spans([true; 5]).unwrap(), "a</s>b</s>c</s>");
+    assert_eq!(
+        spans([false, true, true, false, false]).unwrap(),
+        "a</s>b</s>"
+    );
+    assert_eq!(spans([true, false, false, true, true]).unwrap(), "c</s>");
+    assert_eq!(
+        spans([true, true, false, true, true]).unwrap_err(),
+        TemplateError::SharedBlock { turn: 2 }
+    );
+    assert_eq!(
+        spans([true, false, true, true, true]).unwrap_err(),
+        TemplateError::SharedBlock { turn: 1 }
+    );
+    let last_of_shared = render(&template, &turns[..3], Supervise::Last).unwrap_err();
+    assert_eq!(last_of_shared, TemplateError::SharedBlock { turn: 1 });
+    // Blocks that touch are told apart, also where a blank turn cannot be marked.
+    let touching = compiled(
+        "{% for m in messages %}{% generation %}{% if m.content %}{{ m.content }}{% endif %}</s>{% endgeneration %}{% endfor %}",
+    );
+    let answers = [("assistant", "a"), ("assistant", ""), ("assistant", "c")];
+    let rendered = render_learned(&touching, &answers, Supervise::All, |turn| turn != 1).unwrap();
+    assert_eq!(supervised(&rendered), ["a</s>", "c</s>"]);
+    let rendered = render_learned(&touching, &answers, Supervise::All, |turn| turn == 2).unwrap();
+    assert_eq!(supervised(&rendered), ["c</s>"]);
 }
 
 #[test]

@@ -154,6 +154,7 @@ impl ChatMl {
             &Message {
                 role: "system",
                 content,
+                learned: false,
             },
             false,
             out,

@@ -93,7 +93,14 @@ impl Compiled {
                 .map(|message| (message.role, message.content.into())),
             None,
         )?;
-        let located = locate(self, messages, &supervised, &plain)?;
+        let located = match locate(self, messages, &supervised, &plain) {
+            // Without a span there is nothing to locate, and nobody learns from the ids.
+            Err(_) if !(0..messages.len()).any(&supervised) => {
+                out.text = plain;
+                return Ok(());
+            }
+            located => located?,
+        };
         let spans = Spans::new(self, &plain, &located);
         for turn in (0..messages.len()).filter(|turn| supervised(*turn)) {
             out.supervised.push(spans.of_turn(turn)?);

@@ -85,6 +85,14 @@ pub enum TemplateError {
         /// 0-based turn.
         turn: usize,
     },
+    /// A turn that is not to be learned lies in one `{% generation %}` block with one that is.
+    #[error(
+        "assistant turn {turn}, which is not to be learned, shares a `{{% generation %}}` block with one that is"
+    )]
+    SharedBlock {
+        /// 0-based turn.
+        turn: usize,
+    },
     /// A turn that the template rewrites holds the text of a control token.
     #[error(
         "turn {turn} holds the text of a control token, and the chat template rewrites that turn"
@@ -108,6 +116,7 @@ impl TemplateError {
                 | Self::NoAssistant
                 | Self::Role { .. }
                 | Self::NotLocated { .. }
+                | Self::SharedBlock { .. }
                 | Self::LookAlike { .. }
                 | Self::NoMarksLeft
         )

@@ -17,6 +17,19 @@ pub(super) struct Located {
     pub(super) typed: Vec<Range<usize>>,
     /// The `{% generation %}` blocks.
     pub(super) blocks: Vec<Range<usize>>,
+    /// Which blocks hold something of the assistant turns without loss.
+    pub(super) unlearned: Vec<(usize, Unlearned)>,
+    /// How many assistant turns there are.
+    pub(super) assistants: usize,
+}
+
+/// Where an assistant turn without loss stands; a template may drop what it likes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unlearned {
+    /// One of its marks stands in this block.
+    In(usize),
+    /// It could not be marked.
+    Unmarked,
 }
 
 /// One way of marking the contents.
@@ -146,6 +159,16 @@ impl Search<'_> {
             if !whole && self.template.controls.any_in(message.content) {
                 return Err(TemplateError::LookAlike { turn });
             }
+            located.assistants += usize::from(message.role == "assistant");
+            if message.role == "assistant" && !supervised {
+                let places = match placement {
+                    Placement::Nowhere => vec![Unlearned::Unmarked],
+                    _ => blocks_with(turn, found),
+                };
+                located
+                    .unlearned
+                    .extend(places.into_iter().map(|place| (turn, place)));
+            }
             located.typed.extend(regions.places);
         }
         located.typed.sort_by_key(|place| (place.start, place.end));
@@ -259,4 +282,24 @@ fn blocks(found: &[(Mark, usize)]) -> Vec<Range<usize>> {
         }
     }
     blocks
+}
+
+/// The blocks in which a mark of this turn stands; a place in the text does not tell blocks that touch apart.
+fn blocks_with(turn: usize, found: &[(Mark, usize)]) -> Vec<Unlearned> {
+    let (mut number, mut open) = (0, false);
+    let mut places = Vec::new();
+    for (mark, _) in found {
+        match mark {
+            Mark::BlockOpen => open = true,
+            Mark::BlockClose => {
+                number += usize::from(open);
+                open = false;
+            }
+            Mark::Open(marked) | Mark::Close(marked) if open && *marked == turn => {
+                places.push(Unlearned::In(number));
+            }
+            _ => {}
+        }
+    }
+    places
 }

@@ -168,6 +168,7 @@ mod tests {
         [Message {
             role: "user",
             content,
+            learned: true,
         }]
     }
 

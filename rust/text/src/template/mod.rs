@@ -35,15 +35,17 @@ pub struct Message<'a> {
     pub role: &'a str,
     /// What was said.
     pub content: &'a str,
+    /// Whether the turn may carry loss; a turn of another role than `assistant` never does.
+    pub learned: bool,
 }
 
 /// Which assistant turns carry loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Supervise {
-    /// Every assistant turn.
+    /// Every assistant turn that is [`Message::learned`].
     #[default]
     All,
-    /// The last assistant turn.
+    /// The last assistant turn, if it is [`Message::learned`]; else none.
     Last,
 }
 
@@ -58,7 +60,9 @@ impl Supervise {
             .rposition(|message| message.role == "assistant");
         let last = last.ok_or(TemplateError::NoAssistant)?;
         let first = if self == Self::Last { last } else { 0 };
-        Ok(move |turn: usize| turn >= first && messages[turn].role == "assistant")
+        Ok(move |turn: usize| {
+            turn >= first && messages[turn].role == "assistant" && messages[turn].learned
+        })
     }
 }
 
@@ -116,7 +120,8 @@ impl Template {
     /// `out.text` equals `apply_chat_template(messages, tokenize=False)`. Only tokens that the
     /// template writes are controls; their look-alikes inside a content are text. Each supervised
     /// turn reaches from the first byte of its content (or of its `{% generation %}` block) to the
-    /// end of its end-of-turn token.
+    /// end of its end-of-turn token. Turns that are not learned are written all the same; where none is
+    /// left to learn there is no span, which is no error.
     ///
     /// # Errors
     /// Turns that the template refuses or rewrites, so that what is learnt would not be what the
@@ -141,7 +146,11 @@ impl Template {
     /// Whatever [`Template::render`] says of the two turns, but for a template's own refusal.
     pub fn probe(&self) -> Result<(), TemplateError> {
         let turns = [("user", "question"), ("assistant", "answer")];
-        let messages = turns.map(|(role, content)| Message { role, content });
+        let messages = turns.map(|(role, content)| Message {
+            role,
+            content,
+            learned: true,
+        });
         match self.render(&messages, Supervise::All, &mut Rendered::default()) {
             Err(TemplateError::Refused { .. }) => Ok(()),
             other => other,

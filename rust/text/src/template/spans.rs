@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::TemplateError;
 use super::compiled::Compiled;
-use super::locate::Located;
+use super::locate::{Located, Unlearned};
 use crate::Control;
 
 /// What a rendered text says about its parts.
@@ -49,8 +49,10 @@ impl<'a> Spans<'a> {
         }
         let holds =
             |block: &&Range<usize>| block.start <= content.start && content.end <= block.end;
-        let block = self.located.blocks.iter().find(holds);
-        let block = block.ok_or(TemplateError::OutsideGeneration { turn })?;
+        let number = self.located.blocks.iter().position(|block| holds(&block));
+        let number = number.ok_or(TemplateError::OutsideGeneration { turn })?;
+        self.refuse_shared(number)?;
+        let block = &self.located.blocks[number];
         if let Some(end) = self.last_control(content.end..block.end) {
             return Ok(block.start..end);
         }
@@ -64,6 +66,23 @@ impl<'a> Spans<'a> {
             return Ok(block.start..end);
         }
         Err(none)
+    }
+
+    /// Refuses a block that holds an assistant turn without loss beside one with it: the span is the block.
+    ///
+    /// A turn that could not be marked is in none of the others' blocks where there are as many blocks as
+    /// assistant turns.
+    fn refuse_shared(&self, block: usize) -> Result<(), TemplateError> {
+        let own_blocks = self.located.blocks.len() >= self.located.assistants;
+        let shares = |place: &Unlearned| match place {
+            Unlearned::In(number) => *number == block,
+            Unlearned::Unmarked => !own_blocks,
+        };
+        let mut unlearned = self.located.unlearned.iter();
+        match unlearned.find(|(_, place)| shares(place)) {
+            Some((turn, _)) => Err(TemplateError::SharedBlock { turn: *turn }),
+            None => Ok(()),
+        }
     }
 
     /// Where the content that follows begins; the next turn's header is before it.
