@@ -23,12 +23,13 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
     files = {(task.file.source, task.file.relative): task.file.size for _, task in planned.tasks()}
-    for note in loaded.notes():
+    notes = [*loaded.notes(), *planned.model.notes]
+    for note in notes:
         log(f"note: {note}")
     if json_output:
         out(
             json.dumps(
-                {"ok": True, "sources": len(loaded.sources), "files": len(files), "notes": loaded.notes()}
+                {"ok": True, "sources": len(loaded.sources), "files": len(files), "notes": notes}
             )
         )
         return

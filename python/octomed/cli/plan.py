@@ -24,10 +24,11 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
     estimate = planned.estimate()
-    for note in loaded.notes():
+    notes = [*loaded.notes(), *planned.model.notes]
+    for note in notes:
         log(f"note: {note}")
     if json_output:
-        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path, "notes": loaded.notes()}))
+        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path, "notes": notes}))
         return
     for line in plan_lines(planned, estimate):
         out(line)

@@ -15,4 +15,4 @@ pub use prompt::Prompt;
 pub use rendered::{Control, Rendered};
 pub use response::{join_reasoning, marks_reasoning};
 pub use template::{Message, Supervise, Template, TemplateError};
-pub use tokenizer::{Batch, Encoded, Encoder, Encoders, Spare, Tokenizer};
+pub use tokenizer::{AddedToken, Additions, Batch, Encoded, Encoder, Encoders, Spare, Tokenizer};

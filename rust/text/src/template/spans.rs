@@ -85,6 +85,12 @@ impl<'a> Spans<'a> {
         }
     }
 
+    /// Where the last content ends that ends at or before `start`.
+    pub(super) fn last_content_before(&self, start: usize) -> usize {
+        let ends = self.located.typed.iter().map(|typed| typed.end);
+        ends.filter(|end| *end <= start).max().unwrap_or(0)
+    }
+
     /// Where the content that follows begins; the next turn's header is before it.
     fn next_content(&self, content: &Range<usize>) -> usize {
         let after = |typed: &&Range<usize>| typed.start >= content.end && *typed != content;

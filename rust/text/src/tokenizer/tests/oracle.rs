@@ -111,6 +111,7 @@ fn rendered() -> impl Strategy<Value = Rendered> {
             text,
             controls,
             supervised,
+            ..Rendered::default()
         }
     })
 }
