@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ CLASSES: dict[str, dict[str, str]] = {
 
 # Classes that make an added token of each special token which is written as a plain string.
 _WRAPPING = {"Qwen2Tokenizer"}
+
+# Classes that leave `add_prefix_space` of the `tokenizer.json` alone where no file names it.
+_LEAVES_PREFIX = {"LlamaTokenizer"}
 
 # What `AutoTokenizer` takes where no file names a class.
 _CLASS_OF_MODEL = {
@@ -149,9 +153,10 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
         notes.append(f"`{token.content}` {what} the files beside `tokenizer.json`, which `transformers` reads")
     if outline.get("dropout"):
         notes.append("the tokenizer's `dropout`, which would give other ids in every run, is switched off")
+    prefixed = files.config.get("add_prefix_space", None if kind in _LEAVES_PREFIX else False)
     return FolderTokens(
         added=tuple(added),
-        add_prefix_space=bool(files.config.get("add_prefix_space", False)),
+        add_prefix_space=None if prefixed is None else bool(prefixed),
         variables={key: _text(value) for key, value in named.items() if not isinstance(value, list)},
         notes=tuple(notes),
     )
@@ -196,7 +201,7 @@ def _refuse_other_ids(
             "from its SentencePiece file, and `tokenizer.json` says otherwise",
             "save the tokenizer anew with `save_pretrained`",
         )
-    if kind in {"CohereTokenizer", "BloomTokenizer"} and prefixed and "ByteLevel" not in _kinds(outline):
+    if kind in {"CohereTokenizer", "BloomTokenizer"} and prefixed and _is_nested_without_prefix(outline):
         raise RecipeError(
             f"{name}: `add_prefix_space` changes the pre-tokenizer of `{kind}` while it is loaded",
             "save the tokenizer anew, and take the key out of `tokenizer_config.json`",
@@ -223,10 +228,11 @@ def _refuse_other_text(
             )
 
 
-def _kinds(outline: Mapping[str, Any]) -> set[str]:
-    """Return the type of a lone pre-tokenizer."""
+def _is_nested_without_prefix(outline: Mapping[str, Any]) -> bool:
+    """Whether a sequence of pre-tokenizers holds one that writes no space before a text and could."""
     pre_tokenizer = outline.get("pre_tokenizer")
-    return {str(pre_tokenizer.get("type"))} if isinstance(pre_tokenizer, dict) else set()
+    alone = isinstance(pre_tokenizer, dict) and "add_prefix_space" in pre_tokenizer
+    return not alone and '"add_prefix_space": false' in json.dumps(pre_tokenizer)
 
 
 def _prepends(outline: Mapping[str, Any]) -> bool:

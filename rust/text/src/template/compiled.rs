@@ -118,6 +118,14 @@ impl Compiled {
             let header = spans.last_content_before(span.start)..span.start;
             out.leads.push(self.lead(messages, turn, &plain, header));
         }
+        if out
+            .supervised
+            .iter()
+            .zip(&out.leads)
+            .all(|(span, lead)| span.start == *lead)
+        {
+            out.leads.clear();
+        }
         out.controls = spans.controls;
         out.text = plain;
         Ok(())

@@ -87,8 +87,9 @@ impl<'a> Spans<'a> {
 
     /// Where the last content ends that ends at or before `start`.
     pub(super) fn last_content_before(&self, start: usize) -> usize {
-        let ends = self.located.typed.iter().map(|typed| typed.end);
-        ends.filter(|end| *end <= start).max().unwrap_or(0)
+        let typed = self.located.typed.iter();
+        let earlier = typed.filter(|typed| typed.start < start && typed.end <= start);
+        earlier.map(|typed| typed.end).max().unwrap_or(0)
     }
 
     /// Where the content that follows begins; the next turn's header is before it.

@@ -94,6 +94,12 @@ impl Edges {
         self.positions.get(self.resolved.len()).copied()
     }
 
+    /// Whether any edge lies between these bytes, ends apart.
+    pub fn any_inside(&self, start: usize, end: usize) -> bool {
+        let later = self.positions.partition_point(|edge| *edge <= start);
+        self.positions.get(later).is_some_and(|edge| *edge < end)
+    }
+
     /// Resolves the next edge.
     pub fn resolve(&mut self, ended: usize, begun: usize) {
         #[allow(

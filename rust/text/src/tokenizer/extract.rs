@@ -44,7 +44,13 @@ impl Patterns {
     ) -> Result<Self, TextError> {
         let (mut texts, mut tokens) = (Vec::new(), Vec::new());
         for (content, id) in registry.patterns(normalized) {
-            texts.push(written(content));
+            let text = written(content);
+            if text.is_empty() {
+                let reason =
+                    format!("its normaliser leaves nothing of its added token `{content}`");
+                return Err(TextError::TokenizerFile(reason));
+            }
+            texts.push(text);
             tokens.extend(registry.by_id().get(&id).cloned());
         }
         let search = AhoCorasick::builder()

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde::Deserialize;
 use tokenizers::{
-    Model as _, ModelWrapper, NormalizedString, Normalizer as _, OffsetType, PostProcessorWrapper,
-    PreTokenizedString, PreTokenizer as _, PreTokenizerWrapper, Token, Tokenizer as Crate,
-    normalizer::Range as Part,
+    Model as _, ModelWrapper, NormalizedString, Normalizer as _, OffsetReferential, OffsetType,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizer as _, PreTokenizerWrapper, Token,
+    Tokenizer as Crate, normalizer::Range as Part,
 };
 
 use super::added::{AddedToken, Additions};
@@ -107,6 +107,10 @@ impl Reference {
         pieces
             .tokenize(|piece| model.tokenize(piece.get()))
             .map_err(fail)?;
+        let uncovered = match edges.next() {
+            Some(_) => uncovered(&pieces, edges)?,
+            None => Vec::new(),
+        };
         let before = ids.len();
         let kind = if edges.next().is_some() {
             OffsetType::Byte
@@ -117,6 +121,9 @@ impl Reference {
         ids.extend_from_slice(encoding.get_ids());
         if edges.next().is_some() {
             let mut offsets = encoding.get_offsets().to_vec();
+            for (tokens, bytes) in uncovered {
+                offsets[tokens].fill(bytes);
+            }
             if self.raw.strip() || self.normalised.strip() {
                 narrow(&mut offsets, &ids[before..], &rendered.controls);
             }
@@ -241,6 +248,9 @@ fn wanted(control: &Control) -> Wanted {
     }
 }
 
+/// Tokens by their numbers, and the bytes of their piece.
+type Uncovered = (Range<usize>, (usize, usize));
+
 /// A piece cut at the tokens found in it.
 type Cut = Vec<(NormalizedString, Option<Vec<Token>>)>;
 
@@ -264,6 +274,36 @@ fn cut(piece: &NormalizedString, found: &[Found]) -> tokenizers::Result<Cut> {
         cut.push((slice(at..piece.get().len())?, None));
     }
     Ok(cut)
+}
+
+/// The tokens of pieces that their tokens do not cover, with the bytes of the piece: its offsets are not to be
+/// believed. With the edge of a span inside it, where the tokens stand would have to be known.
+///
+/// BPE loses characters that it has no token for, and counts bytes wrong where it marks parts of words as well as
+/// bytes.
+fn uncovered(pieces: &PreTokenizedString, edges: &Edges) -> Result<Vec<Uncovered>, TextError> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    for (text, bytes, tokens) in splits {
+        let first = at;
+        at += tokens.as_ref().map_or(0, Vec::len);
+        let covered = tokens
+            .iter()
+            .flatten()
+            .next_back()
+            .map(|token| token.offsets.1);
+        if covered.is_none_or(|end| end == text.len()) {
+            continue;
+        }
+        if edges.any_inside(bytes.0, bytes.1) {
+            let reason =
+                "the tokenizer has no token for a character beside the edge of what is learned";
+            return Err(TextError::Encode(reason.to_owned()));
+        }
+        found.push((first..at, bytes));
+    }
+    Ok(found)
 }
 
 /// Gives each control token its own bytes: the white space that it swallows is none of it.
