@@ -153,13 +153,20 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
         notes.append(f"`{token.content}` {what} the files beside `tokenizer.json`, which `transformers` reads")
     if outline.get("dropout"):
         notes.append("the tokenizer's `dropout`, which would give other ids in every run, is switched off")
-    prefixed = files.config.get("add_prefix_space", None if kind in _LEAVES_PREFIX else False)
     return FolderTokens(
         added=tuple(added),
-        add_prefix_space=None if prefixed is None else bool(prefixed),
+        add_prefix_space=_other_prefix(kind, outline, files.config),
         variables={key: _text(value) for key, value in named.items() if not isinstance(value, list)},
         notes=tuple(notes),
     )
+
+
+def _other_prefix(kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]) -> bool | None:
+    """Return what a lone pre-tokenizer's `add_prefix_space` becomes, if anything else."""
+    pre_tokenizer = outline.get("pre_tokenizer")
+    written = pre_tokenizer.get("add_prefix_space") if isinstance(pre_tokenizer, dict) else None
+    wanted = config.get("add_prefix_space", written if kind in _LEAVES_PREFIX else False)
+    return bool(wanted) if written is not None and wanted is not None and bool(wanted) != written else None
 
 
 def _class_of(files: FolderFiles) -> tuple[str, list[str]]:
