@@ -10,15 +10,16 @@ import functools
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
 from octomed.pipeline.hub import reachable
+from octomed.pipeline.tokenizer_folder import FolderFiles, FolderTokens, read_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from octomed import _octomed
 
@@ -51,11 +52,11 @@ PUBLISHED_TEMPLATES = {
 
 LLAMA3_BOS = "<|begin_of_text|>"
 
-TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-
 OPTIONAL_FILES = (
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
+    "config.json",
     "chat_template.jinja",
     "chat_template.json",
 )
@@ -81,6 +82,8 @@ class ResolvedModel:
         Whether `template` is a name.
     variables
         What a Jinja source may name beside the messages: `bos_token`, `eos_token` and their like.
+    folder
+        What the files beside the `tokenizer.json` add to it.
     """
 
     name: str
@@ -90,6 +93,12 @@ class ResolvedModel:
     template_name: str
     builtin_template: bool
     variables: Mapping[str, str]
+    folder: FolderTokens = field(default_factory=FolderTokens, repr=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of the tokenizer's files."""
+        return self.folder.notes
 
     def tokenizer(self) -> _octomed.Tokenizer:
         """Load the tokenizer.
@@ -103,7 +112,8 @@ class ResolvedModel:
 
         if isinstance(self.vocabulary, str):
             return _octomed.Tokenizer.builtin(self.vocabulary)
-        return _octomed.Tokenizer.from_json(self.vocabulary)
+        added = [astuple(token) for token in self.folder.added]
+        return _octomed.Tokenizer.from_json(self.vocabulary, added, self.folder.add_prefix_space)
 
     def chat_template(self, tokenizer: _octomed.Tokenizer) -> _octomed.ChatTemplate:
         """Compile the chat template for a tokenizer, and see that it can be trained on.
@@ -212,8 +222,33 @@ def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
         raise RecipeError(f"`model: {model}` has no `tokenizer.json`", hint)
     config = _json_object(file.parent / "tokenizer_config.json")
     template = chosen or _own_template(model, file.parent, config)
-    variables = _special_tokens(config, _json_object(file.parent / "special_tokens_map.json"))
-    return _resolved(model, _bytes(file), str(file), template, variables)
+    vocabulary = _bytes(file)
+    folder = _folder_tokens(model, vocabulary, file.parent, config)
+    return replace(
+        _resolved(model, vocabulary, str(file), template, folder.variables), folder=folder
+    )
+
+
+def _folder_tokens(
+    model: str, vocabulary: bytes, folder: Path, config: Mapping[str, Any]
+) -> FolderTokens:
+    """Read the files beside a `tokenizer.json`."""
+    from octomed import _octomed  # noqa: PLC0415 the types of this module need no extension
+
+    files = FolderFiles(
+        config,
+        _json_object(folder / "special_tokens_map.json"),
+        _json_object(folder / "added_tokens.json"),
+        _json_object(folder / "config.json"),
+    )
+    outline = json.loads(_octomed.Tokenizer.outline(vocabulary))
+    try:
+        return read_folder(f"`model: {model}`", outline, files)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        hint = "save the tokenizer anew with `save_pretrained`"
+        raise RecipeError(
+            f"`model: {model}`: the files beside `tokenizer.json` are not as `transformers` writes them", hint
+        ) from error
 
 
 def _resolved(
@@ -269,6 +304,11 @@ def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> Templa
     """Read a folder's chat template, in the order of `transformers`."""
     if (file := folder / "chat_template.jinja").is_file():
         return Template(_text(file), str(file))
+    named = folder / "additional_chat_templates"
+    if (file := named / "default.jinja").is_file():
+        return Template(_text(file), str(file))
+    if others := sorted(file.stem for file in named.glob("*.jinja")):
+        raise _no_default(named, others)
     for file, value in (
         (folder / "chat_template.json", _json_object(folder / "chat_template.json").get("chat_template")),
         (folder / "tokenizer_config.json", config.get("chat_template")),
@@ -294,22 +334,13 @@ def _default_of(named: list[Any], file: Path) -> str:
         return sources["default"]
     if len(sources) == 1:
         return next(iter(sources.values()))
-    names = ", ".join(f"`{name}`" for name in sources) or "none that can be read"
+    raise _no_default(file, sources)
+
+
+def _no_default(file: Path, names: Iterable[str]) -> RecipeError:
+    there = ", ".join(f"`{name}`" for name in names) or "none that can be read"
     hint = "save the one you want as a `.jinja` file, and name it under `template:`"
-    raise RecipeError(f"{file}: no chat template is called `default`; there are {names}", hint)
-
-
-def _special_tokens(*files: Mapping[str, Any]) -> dict[str, str]:
-    """Collect the special tokens that a template may name; the first file that has one says which."""
-    tokens: dict[str, str] = {}
-    for values in files:
-        extra = values.get("extra_special_tokens")
-        named = {name: values.get(name) for name in TOKEN_NAMES} | (extra if isinstance(extra, dict) else {})
-        for name, value in named.items():
-            text = value.get("content") if isinstance(value, dict) else value
-            if isinstance(text, str):
-                tokens.setdefault(name, text)
-    return tokens
+    return RecipeError(f"{file}: no chat template is called `default`; there are {there}", hint)
 
 
 def _fetch(model: str) -> Path:

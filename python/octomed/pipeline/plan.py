@@ -149,7 +149,7 @@ class Plan:
             for source in self.sources
             for file, reason in source.bad_files.items()
         ]
-        return [*self.recipe.notes(), *self.inputs.notes, *skipped]
+        return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes, *skipped]
 
     def estimate(self) -> Estimate:
         """Estimate the work that is left, from the first rows of each source."""

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use octomed_text::{Message, PromptOption, Rendered, Supervise, Template, TemplateError};
+use octomed_text::{Encoder, Message, PromptOption, Rendered, Supervise, Template, TemplateError};
 use octomed_trace::label_options;
 use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
+use crate::tokenizer::PyTokenizer;
 
 /// A rendered conversation: text, controls as (start, end, id), supervised spans as (start, end).
 type Parts = (String, Vec<(usize, usize, u32)>, Vec<(usize, usize)>);
@@ -25,6 +26,32 @@ impl ChatTemplate {
     /// The template itself, shared.
     pub fn inner(&self) -> Arc<Template> {
         Arc::clone(&self.0)
+    }
+}
+
+impl ChatTemplate {
+    fn rendered(&self, messages: &[(String, String)], supervise: Supervise) -> PyResult<Rendered> {
+        let turns = messages.iter().map(|(role, content)| Message {
+            role,
+            content,
+            learned: true,
+        });
+        let mut rendered = Rendered::default();
+        self.0
+            .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)
+            .map_err(|error| refuse(&error))?;
+        Ok(rendered)
+    }
+}
+
+fn supervised(name: &str) -> PyResult<Supervise> {
+    match name {
+        "all" => Ok(Supervise::All),
+        "last" => Ok(Supervise::Last),
+        other => {
+            let hint = Some("write all or last".to_owned());
+            Err(raise(Kind::Recipe, format!("supervise is `{other}`"), hint))
+        }
     }
 }
 
@@ -61,28 +88,9 @@ impl ChatTemplate {
         messages: Vec<(String, String)>,
         supervise: &str,
     ) -> PyResult<Parts> {
-        let supervise = match supervise {
-            "all" => Supervise::All,
-            "last" => Supervise::Last,
-            other => {
-                let message = format!("supervise is `{other}`");
-                return Err(raise(
-                    Kind::Recipe,
-                    message,
-                    Some("write all or last".to_owned()),
-                ));
-            }
-        };
+        let supervise = supervised(supervise)?;
         leave(py, || {
-            let turns = messages.iter().map(|(role, content)| Message {
-                role,
-                content,
-                learned: true,
-            });
-            let mut rendered = Rendered::default();
-            self.0
-                .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)
-                .map_err(|error| refuse(&error))?;
+            let rendered = self.rendered(&messages, supervise)?;
             let controls = rendered
                 .controls
                 .iter()
@@ -92,6 +100,28 @@ impl ChatTemplate {
                 .iter()
                 .map(|span| (span.start, span.end));
             Ok((rendered.text.clone(), controls.collect(), spans.collect()))
+        })
+    }
+
+    /// The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss.
+    #[pyo3(signature = (tokenizer, messages, supervise="all"))]
+    fn encode(
+        &self,
+        py: Python<'_>,
+        tokenizer: &PyTokenizer,
+        messages: Vec<(String, String)>,
+        supervise: &str,
+    ) -> PyResult<(Vec<u32>, Vec<(u32, u32)>)> {
+        let supervise = supervised(supervise)?;
+        let mut encoder = Encoder::new(tokenizer.inner());
+        leave(py, || {
+            let rendered = self.rendered(&messages, supervise)?;
+            let (mut ids, mut spans) = (Vec::new(), Vec::new());
+            encoder
+                .encode(&rendered, &mut ids, &mut spans)
+                .map_err(|error| raise(Kind::Data, error, None))?;
+            let spans = spans.into_iter().map(|[start, end]| (start, end)).collect();
+            Ok((ids, spans))
         })
     }
 

@@ -9,7 +9,7 @@ use arrow_array::{StringArray, StringViewArray, UInt32Array, make_array};
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_pyarrow::PyArrowType;
-use octomed_text::{Batch, Encoders, Spare, TextError, Tokenizer};
+use octomed_text::{AddedToken, Additions, Batch, Encoders, Spare, TextError, Tokenizer};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -48,12 +48,42 @@ impl PyTokenizer {
 #[pymethods]
 impl PyTokenizer {
     /// The tokenizer that a `tokenizer.json` describes.
+    ///
+    /// `added` are further added tokens: content, `single_word`, `lstrip`, `rstrip`, `normalized`, `special`;
+    /// `add_prefix_space` replaces that of a lone `ByteLevel` pre-tokenizer.
+    #[staticmethod]
+    #[pyo3(signature = (content, added=Vec::new(), add_prefix_space=None))]
+    fn from_json(
+        py: Python<'_>,
+        content: &[u8],
+        added: Vec<(String, bool, bool, bool, bool, bool)>,
+        add_prefix_space: Option<bool>,
+    ) -> PyResult<Self> {
+        let token = |(content, single_word, lstrip, rstrip, normalized, special)| AddedToken {
+            content,
+            single_word,
+            lstrip,
+            rstrip,
+            normalized,
+            special,
+            ..AddedToken::default()
+        };
+        let additions = Additions {
+            added: added.into_iter().map(token).collect(),
+            add_prefix_space,
+        };
+        leave(py, || {
+            Tokenizer::from_json_with(content, &additions)
+                .map(Self::new)
+                .map_err(refuse)
+        })
+    }
+
+    /// A `tokenizer.json` without its vocabulary, as JSON.
     #[staticmethod]
     #[pyo3(signature = (content))]
-    fn from_json(py: Python<'_>, content: &[u8]) -> PyResult<Self> {
-        leave(py, || {
-            Tokenizer::from_json(content).map(Self::new).map_err(refuse)
-        })
+    fn outline(py: Python<'_>, content: &[u8]) -> PyResult<String> {
+        leave(py, || Tokenizer::outline(content).map_err(refuse))
     }
 
     /// A vocabulary that the package carries.

@@ -23,6 +23,10 @@ pub struct Rendered {
     pub controls: Vec<Control>,
     /// Supervised bytes, half-open, ascending and disjoint; each ends with an end-of-turn control.
     pub supervised: Vec<Range<usize>>,
+    /// Where a token that reaches into a span may begin and still be learned, for each span: the white space from
+    /// there to the span is written by no prompt, so that the model writes it itself. Empty where that is each
+    /// span's own start.
+    pub leads: Vec<usize>,
 }
 
 impl Rendered {
@@ -31,5 +35,6 @@ impl Rendered {
         self.text.clear();
         self.controls.clear();
         self.supervised.clear();
+        self.leads.clear();
     }
 }

@@ -475,6 +475,48 @@ fn a_generation_block_of_learned_and_other_turns_is_refused() {
     assert_eq!(supervised(&rendered), ["c</s>"]);
 }
 
+/// White space before an answer is a lead where no prompt writes it, in every turn and for every header.
+#[test]
+fn white_space_that_no_prompt_writes_is_the_lead_of_an_answer() {
+    let turns = [
+        ("user", "q"),
+        ("assistant", "a"),
+        ("user", "r "),
+        ("assistant", "b"),
+    ];
+    let leads = |source: &str| {
+        let template = compiled(source);
+        let all = render(&template, &turns, Supervise::All).unwrap();
+        assert_eq!(render(&template, &turns, Supervise::All).unwrap(), all);
+        let last = render(&template, &turns, Supervise::Last).unwrap();
+        assert_eq!(all.leads.last(), last.leads.last(), "{source}");
+        let pairs = all.supervised.iter().zip(&all.leads);
+        pairs
+            .map(|(span, lead)| all.text[*lead..span.start].to_owned())
+            .collect::<Vec<_>>()
+    };
+    let llama_2 = "{% for m in messages %}{% if m.role == 'user' %}{{ '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' \n' + m.content + '</s>' }}{% endif %}{% endfor %}";
+    assert_eq!(leads(llama_2), [" \n", " \n"]);
+    let half = llama_2.to_owned() + "{% if add_generation_prompt %} {% endif %}";
+    assert_eq!(leads(&half), ["\n", "\n"]);
+    let drops = llama_2.replace("{{ '[INST]", "{{ ('<last>' if loop.last else '') + '[INST]");
+    assert_eq!(leads(&drops), [" \n", " \n"]);
+    let bare = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% else %}{{ ' ' + m.content + '</s>' }}{% endif %}{% endfor %}";
+    assert_eq!(leads(bare), [" ", " "]);
+    let block = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}:{% else %}{{ ' ' }}{% generation %}{{ m.content + '</s>' }}{% endgeneration %}{% endif %}{% endfor %}";
+    assert_eq!(leads(block), [" ", " "]);
+    let chat = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}";
+    assert!(leads(chat).is_empty());
+    let prompted = chat.to_owned()
+        + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+    assert!(leads(&prompted).is_empty());
+    let short =
+        chat.to_owned() + "{% if add_generation_prompt %}{{ '<|im_start|>assistant' }}{% endif %}";
+    assert_eq!(leads(&short), ["\n", "\n"]);
+    let refuses = "{% if add_generation_prompt and messages | length == 1 %}{{ raise_exception('no') }}{% endif %}".to_owned() + llama_2;
+    assert_eq!(leads(&refuses), ["", " \n"]);
+}
+
 #[test]
 fn look_alikes_in_a_turn_that_is_rewritten_are_refused() {
     let source = "{% for m in messages %}{{ m.content if m.role == 'assistant' else m.content[1:-1] }}<|im_end|>{% endfor %}";

@@ -9,6 +9,7 @@ use minijinja::{Environment, Value};
 use super::builtin::{is_name, unwritten};
 use super::controls::ControlTable;
 use super::generation::{CLOSE, OPEN, rewrite};
+use super::lead::Leads;
 use super::locate::locate;
 use super::spans::Spans;
 use super::{Message, Supervise, TemplateError, compiling, environment, rendering};
@@ -24,6 +25,7 @@ pub(super) struct Compiled {
     pub(super) controls: ControlTable,
     pub(super) eos: Option<String>,
     pub(super) has_blocks: bool,
+    pub(super) leads: Leads,
 }
 
 /// A turn as the template sees it: a mapping of two keys, in this order.
@@ -74,6 +76,7 @@ impl Compiled {
                 .filter(|text| !text.is_empty())
                 .cloned(),
             has_blocks: rewritten.blocks,
+            leads: Leads::default(),
         })
     }
 
@@ -91,6 +94,7 @@ impl Compiled {
             messages
                 .iter()
                 .map(|message| (message.role, message.content.into())),
+            false,
             None,
         )?;
         let located = match locate(self, messages, &supervised, &plain) {
@@ -102,19 +106,36 @@ impl Compiled {
             located => located?,
         };
         let spans = Spans::new(self, &plain, &located);
+        let mut turns = Vec::new();
         for turn in (0..messages.len()).filter(|turn| supervised(*turn)) {
             out.supervised.push(spans.of_turn(turn)?);
+            turns.extend(out.supervised.last().map(|span| (span.start, turn)));
         }
         spans.put_in_order(&mut out.supervised)?;
+        for span in &out.supervised {
+            let turn = turns.iter().find(|(start, _)| *start == span.start);
+            let turn = turn.map_or(0, |(_, turn)| *turn);
+            let header = spans.last_content_before(span.start)..span.start;
+            out.leads.push(self.lead(messages, turn, &plain, header));
+        }
+        if out
+            .supervised
+            .iter()
+            .zip(&out.leads)
+            .all(|(span, lead)| span.start == *lead)
+        {
+            out.leads.clear();
+        }
         out.controls = spans.controls;
         out.text = plain;
         Ok(())
     }
 
-    /// One rendering; `marks` are written at both ends of each `{% generation %}` block.
+    /// One rendering, with the prompt for the next answer or without; `marks` are written at both ends of each `{% generation %}` block.
     pub(super) fn run<'a>(
         &self,
         turns: impl Iterator<Item = (&'a str, Value)>,
+        prompts: bool,
         marks: Option<&[String; 2]>,
     ) -> Result<String, TemplateError> {
         let turns = turns.map(|(role, content)| {
@@ -127,7 +148,7 @@ impl Compiled {
             ("messages", Value::from(turns.collect::<Vec<_>>())),
             ("tools", Value::from(())),
             ("documents", Value::from(())),
-            ("add_generation_prompt", Value::from(false)),
+            ("add_generation_prompt", Value::from(prompts)),
         ]);
         context.extend(
             self.variables

@@ -122,7 +122,7 @@ impl Search<'_> {
         });
         let marked = self
             .template
-            .run(turns, Some(&self.marks.of_blocks()))
+            .run(turns, false, Some(&self.marks.of_blocks()))
             .ok()?;
         Some(self.marks.strip(&marked))
     }
@@ -210,7 +210,7 @@ impl Search<'_> {
             let cut = if other == turn { lead.len() } else { 0 };
             (message.role, Value::from(&message.content[cut..]))
         });
-        let without = self.template.run(turns, None).ok()?;
+        let without = self.template.run(turns, false, None).ok()?;
         let kept = lead.get(
             lead.len()
                 .checked_sub(self.plain.len().checked_sub(without.len())?)?..,

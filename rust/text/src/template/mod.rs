@@ -8,6 +8,7 @@ mod error;
 mod error_of_engine;
 mod generation;
 mod json;
+mod lead;
 mod locate;
 mod marks;
 mod methods;

@@ -85,6 +85,13 @@ impl<'a> Spans<'a> {
         }
     }
 
+    /// Where the last content ends that ends at or before `start`.
+    pub(super) fn last_content_before(&self, start: usize) -> usize {
+        let typed = self.located.typed.iter();
+        let earlier = typed.filter(|typed| typed.start < start && typed.end <= start);
+        earlier.map(|typed| typed.end).max().unwrap_or(0)
+    }
+
     /// Where the content that follows begins; the next turn's header is before it.
     fn next_content(&self, content: &Range<usize>) -> usize {
         let after = |typed: &&Range<usize>| typed.start >= content.end && *typed != content;

@@ -7,14 +7,44 @@ use crate::TextError;
 /// An entry of `added_tokens`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default)]
-pub(crate) struct AddedToken {
+pub struct AddedToken {
+    /// Its id; what a folder adds to a file gets one from the tokenizer.
     pub id: u32,
+    /// Its text.
     pub content: String,
+    /// Whether it stays text inside a word.
     pub single_word: bool,
+    /// Whether it swallows the white space before it.
     pub lstrip: bool,
+    /// Whether it swallows the white space behind it.
     pub rstrip: bool,
+    /// Whether it is looked for in the normalised text.
     pub normalized: bool,
+    /// Whether it stays text where a user typed it.
     pub special: bool,
+}
+
+/// What the other files of a model's folder add to its `tokenizer.json`, as `transformers` puts them together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Additions {
+    /// Added tokens that the file has not, or defines otherwise.
+    pub added: Vec<AddedToken>,
+    /// What replaces `add_prefix_space` of a lone `ByteLevel` pre-tokenizer, if anything does.
+    pub add_prefix_space: Option<bool>,
+}
+
+impl AddedToken {
+    /// The same token for the crate.
+    pub fn of_crate(&self) -> tokenizers::AddedToken {
+        tokenizers::AddedToken {
+            content: self.content.clone(),
+            single_word: self.single_word,
+            lstrip: self.lstrip,
+            rstrip: self.rstrip,
+            normalized: self.normalized,
+            special: self.special,
+        }
+    }
 }
 
 /// Finds added tokens, leftmost and longest first.

@@ -9,6 +9,8 @@ use crate::TextError;
 pub(crate) struct Edges {
     positions: Vec<usize>,
     resolved: Vec<Edge>,
+    /// For each span, whether the edge of its lead comes before its own two.
+    leads: Vec<bool>,
 }
 
 /// How many tokens end at or before an edge, and how many begin before it; the difference straddles it.
@@ -19,12 +21,19 @@ struct Edge {
 }
 
 impl Edges {
-    /// Starts over with the edges of `spans`, which must ascend, be disjoint and cut no character of `text`.
-    pub fn start(&mut self, text: &str, spans: &[Range<usize>]) -> Result<(), TextError> {
+    /// Starts over with the edges of `spans`, which must ascend, be disjoint and cut no character of `text`; of
+    /// `leads` those count that lie before their span.
+    pub fn start(
+        &mut self,
+        text: &str,
+        spans: &[Range<usize>],
+        leads: &[usize],
+    ) -> Result<(), TextError> {
+        self.leads.clear();
         self.positions.clear();
         self.resolved.clear();
         let mut previous = 0;
-        for span in spans {
+        for (number, span) in spans.iter().enumerate() {
             let fits = previous <= span.start && span.start <= span.end;
             if !fits || !text.is_char_boundary(span.start) || !text.is_char_boundary(span.end) {
                 return Err(TextError::BadRange {
@@ -32,8 +41,12 @@ impl Edges {
                     end: span.end,
                 });
             }
+            let lead = leads.get(number).map(|lead| (*lead).max(previous));
+            let lead = lead.filter(|lead| *lead < span.start && text.is_char_boundary(*lead));
             previous = span.end;
             if !span.is_empty() {
+                self.leads.push(lead.is_some());
+                self.positions.extend(lead);
                 self.positions.extend([span.start, span.end]);
             }
         }
@@ -44,7 +57,7 @@ impl Edges {
     pub fn at(positions: Vec<usize>) -> Self {
         Self {
             positions,
-            resolved: Vec::new(),
+            ..Self::default()
         }
     }
 
@@ -81,6 +94,12 @@ impl Edges {
         self.positions.get(self.resolved.len()).copied()
     }
 
+    /// Whether any edge lies between these bytes, ends apart.
+    pub fn any_inside(&self, start: usize, end: usize) -> bool {
+        let later = self.positions.partition_point(|edge| *edge <= start);
+        self.positions.get(later).is_some_and(|edge| *edge < end)
+    }
+
     /// Resolves the next edge.
     pub fn resolve(&mut self, ended: usize, begun: usize) {
         #[allow(
@@ -110,17 +129,23 @@ impl Edges {
     }
 
     /// Appends the token ranges of the spans; gives the tokens inside them, and the tokens on an edge.
+    ///
+    /// A token that reaches into a span counts as inside it where it begins in the span's lead.
     pub fn finish(&self, spans: &mut Vec<[u32; 2]>) -> (u32, u32) {
-        let mut supervised = 0;
-        let mut straddling = 0;
-        let mut counted = 0;
-        for pair in self.resolved.chunks_exact(2) {
-            let (first, last) = (pair[0].begun, pair[1].ended);
-            if first < last {
-                spans.push([first, last]);
-                supervised += last - first;
+        let (mut supervised, mut straddling, mut counted) = (0, 0, 0);
+        let mut edges = self.resolved.iter();
+        for leads in &self.leads {
+            let lead = if *leads { edges.next() } else { None };
+            let (Some(open), Some(close)) = (edges.next(), edges.next()) else {
+                break;
+            };
+            let learned = lead.is_some_and(|lead| lead.begun <= open.ended);
+            let first = if learned { open.ended } else { open.begun };
+            if first < close.ended {
+                spans.push([first, close.ended]);
+                supervised += close.ended - first;
             }
-            for edge in pair {
+            for edge in [open, close].into_iter().skip(usize::from(learned)) {
                 straddling += edge.begun.saturating_sub(edge.ended.max(counted));
                 counted = counted.max(edge.begun);
             }

@@ -1,8 +1,10 @@
 //! One worker's encoder: rendered traces in, ids and supervised token ranges out.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::edges::Edges;
+use super::fast::Fast;
 use super::words::{Memory, Place};
 use super::{Engine, Tokenizer, plain};
 use crate::{Rendered, TextError};
@@ -14,7 +16,7 @@ pub struct Encoded {
     pub tokens: u32,
     /// Tokens inside the supervised ranges.
     pub supervised: u32,
-    /// Tokens that lie partly inside a supervised span, and so are not supervised.
+    /// Tokens that lie partly inside a supervised span, and are not supervised.
     pub straddling: u32,
 }
 
@@ -47,7 +49,8 @@ impl Encoder {
     /// Appends the ids of a rendered trace, and the token ranges of its supervised spans.
     ///
     /// Ranges are half-open and count from this trace's first token. A token is inside a span when its
-    /// bytes lie wholly inside it. Spans without a whole token are left out; adjacent spans stay apart.
+    /// bytes lie wholly inside it; one that reaches into it from white space that no prompt writes, see
+    /// [`Rendered::leads`], counts as well. Spans without a whole token are left out; adjacent spans stay apart.
     ///
     /// # Errors
     /// [`TextError::BadRange`] when controls or spans do not ascend or cut a character; after any error
@@ -60,30 +63,15 @@ impl Encoder {
     ) -> Result<Encoded, TextError> {
         let text = rendered.text.as_str();
         refuse_longer(text)?;
-        self.edges.start(text, &rendered.supervised)?;
+        self.edges
+            .start(text, &rendered.supervised, &rendered.leads)?;
         let first = ids.len();
-        let mut at = 0;
-        for control in &rendered.controls {
-            let range = control.bytes.clone();
-            let outside = || TextError::BadRange {
-                start: range.start,
-                end: range.end,
-            };
-            if range.is_empty() || text.get(range.clone()).is_none() {
-                return Err(outside());
-            }
-            self.stretch(
-                text.get(at..range.start).ok_or_else(outside)?,
-                at,
-                first,
-                ids,
-            )?;
-            self.edges
-                .control(range.start, range.end, ids.len() - first);
-            ids.push(control.id);
-            at = range.end;
+        self.check(rendered)?;
+        let tokenizer = Arc::clone(&self.tokenizer);
+        match &tokenizer.engine {
+            Engine::Fast(fast) => self.fast(fast, rendered, first, ids),
+            Engine::Reference(reference) => reference.encode(rendered, ids, &mut self.edges)?,
         }
-        self.stretch(&text[at..], at, first, ids)?;
         self.edges.resolve_between(text.len(), ids.len() - first);
         let (supervised, straddling) = self.edges.finish(spans);
         #[allow(
@@ -98,39 +86,81 @@ impl Encoder {
         })
     }
 
+    /// Refuses controls that do not ascend or that cut a character.
+    fn check(&self, rendered: &Rendered) -> Result<(), TextError> {
+        let mut at = 0;
+        for control in &rendered.controls {
+            let Range { start, end } = control.bytes;
+            if start < at || start == end || rendered.text.get(start..end).is_none() {
+                return Err(TextError::BadRange { start, end });
+            }
+            at = end;
+        }
+        Ok(())
+    }
+
+    /// Appends the ids of checked controls and of the stretches between them.
+    fn fast(&mut self, fast: &Fast, rendered: &Rendered, first: usize, ids: &mut Vec<u32>) {
+        let text = rendered.text.as_str();
+        let (mut at, mut before) = (0, None);
+        for control in &rendered.controls {
+            let range = control.bytes.clone();
+            self.stretch(
+                fast,
+                text,
+                at..range.start,
+                (before, Some(control.id)),
+                first,
+                ids,
+            );
+            self.edges
+                .control(range.start, range.end, ids.len() - first);
+            ids.push(control.id);
+            (at, before) = (range.end, Some(control.id));
+        }
+        self.stretch(fast, text, at..text.len(), (before, None), first, ids);
+    }
+
     /// Appends the ids of a plain text.
     ///
     /// # Errors
     /// [`TextError::TooLong`] beyond 256 MiB, [`TextError::Encode`] when the fallback refuses the text.
     pub fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
         refuse_longer(text)?;
-        self.edges.start("", &[])?;
+        self.edges.start("", &[], &[])?;
         let first = ids.len();
-        self.stretch(text, 0, first, ids)
-    }
-
-    /// Appends the ids of a stretch of ordinary text at byte `base`.
-    fn stretch(
-        &mut self,
-        text: &str,
-        base: usize,
-        first: usize,
-        ids: &mut Vec<u32>,
-    ) -> Result<(), TextError> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        let place = Place { text, base, first };
-        match (&self.tokenizer.engine, &mut self.memory) {
-            (Engine::Fast(fast), Some(memory)) => {
-                plain::encode(fast, memory, place, ids, &mut self.edges)
-            }
-            (Engine::Reference(reference), _) => {
-                reference.encode(text, base, first, ids, &mut self.edges)?
-            }
-            (Engine::Fast(_), None) => {}
+        let tokenizer = Arc::clone(&self.tokenizer);
+        match &tokenizer.engine {
+            Engine::Fast(fast) => self.stretch(fast, text, 0..text.len(), (None, None), first, ids),
+            Engine::Reference(reference) => reference.encode_text(text, ids)?,
         }
         Ok(())
+    }
+
+    /// Appends the ids of a stretch of ordinary text, but for white space that the controls beside it swallow.
+    fn stretch(
+        &mut self,
+        fast: &Fast,
+        text: &str,
+        mut stretch: Range<usize>,
+        (before, behind): (Option<u32>, Option<u32>),
+        first: usize,
+        ids: &mut Vec<u32>,
+    ) {
+        if fast.strips {
+            stretch = fast.stripped(before, stretch, text, behind);
+            self.edges.resolve_between(stretch.start, ids.len() - first);
+        }
+        let Some(memory) = self.memory.as_mut().filter(|_| !stretch.is_empty()) else {
+            return;
+        };
+        let base = stretch.start;
+        let place = Place {
+            text: &text[stretch],
+            base,
+            first,
+        };
+        plain::encode(fast, memory, place, ids, &mut self.edges);
     }
 }
 

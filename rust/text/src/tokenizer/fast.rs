@@ -1,6 +1,7 @@
 //! The fast tokenizer: added tokens, NFC where it matters, words by hand, ids by cache and merges.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::added::{AddedToken, Finder};
 use super::merge::Merger;
@@ -23,6 +24,8 @@ pub(crate) struct Fast {
     /// Added tokens that are looked for before normalising, and after.
     pub raw: Finder,
     pub normalised: Finder,
+    /// Whether any control token swallows the white space beside it.
+    pub strips: bool,
     added: BTreeMap<u32, AddedToken>,
     content_hash: u128,
 }
@@ -61,6 +64,7 @@ impl Fast {
             whole,
             raw,
             normalised,
+            strips: parts.added.iter().any(|token| token.lstrip || token.rstrip),
             added: parts
                 .added
                 .into_iter()
@@ -73,6 +77,27 @@ impl Fast {
     /// The seams at which words may be cut: not where a word may be a token without merging, as no part of it may.
     pub fn seams(&self) -> Option<&Seams> {
         self.whole.is_empty().then_some(self.merger.seams())
+    }
+
+    /// What of the stretch at `at` a control token behind it leaves, and what the one before it does.
+    pub fn stripped(
+        &self,
+        before: Option<u32>,
+        stretch: Range<usize>,
+        text: &str,
+        behind: Option<u32>,
+    ) -> Range<usize> {
+        let swallows = |id: Option<u32>, side: fn(&AddedToken) -> bool| {
+            id.and_then(|id| self.added.get(&id)).is_some_and(side)
+        };
+        let Range { mut start, mut end } = stretch;
+        if swallows(before, |token| token.rstrip) {
+            start = end - text[start..end].trim_start().len();
+        }
+        if swallows(behind, |token| token.lstrip) {
+            end = start + text[start..end].trim_end().len();
+        }
+        start..end
     }
 
     pub fn content_hash(&self) -> u128 {

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::added::AddedToken;
+use super::added::{AddedToken, Additions};
 use super::alphabet::{byte_to_char, char_to_byte_table};
 use super::json::{Merge, Pairs, Words};
 use super::parts::{Parts, Vocabulary};
@@ -44,9 +44,12 @@ struct Model<'a> {
 type Ids<'a> = HashMap<&'a str, u32, BuildHasherDefault<WordHasher>>;
 
 /// The parts of a file, or the reason to leave it to the crate.
-pub(crate) fn read(bytes: &[u8]) -> Result<Parts, String> {
-    let file: File = serde_json::from_slice(bytes)
+pub(crate) fn read(bytes: &[u8], additions: &Additions) -> Result<Parts, String> {
+    let mut file: File = serde_json::from_slice(bytes)
         .map_err(|error| format!("its model is no plain BPE ({error})"))?;
+    if let (Some(add), "ByteLevel") = (additions.add_prefix_space, kind_of(&file.pre_tokenizer)) {
+        file.pre_tokenizer["add_prefix_space"] = add.into();
+    }
     let model = &file.model;
     check_model(model)?;
     let ids: Ids = model
@@ -64,7 +67,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Parts, String> {
         byte_ids: byte_ids(&ids)?,
         pairs,
         joined,
-        added: placed(file.added_tokens, &ids)?,
+        added: placed(file.added_tokens, &additions.added, &ids)?,
     };
     parts.refusal().map_or(Ok(parts), Err)
 }
@@ -74,8 +77,12 @@ fn check_model(model: &Model) -> Result<(), String> {
     if model.kind.as_deref().is_some_and(|kind| kind != "BPE") {
         return Err("its model is not BPE".to_owned());
     }
-    if model.dropout.is_some_and(|dropout| dropout != 0.0) {
-        return Err("its model drops merges at random".to_owned());
+    // Within these bounds it is switched off; beyond them the crate refuses the file.
+    if model
+        .dropout
+        .is_some_and(|dropout| !(0.0..=1.0).contains(&dropout))
+    {
+        return Err("its dropout is no share".to_owned());
     }
     if written(&model.continuing_subword_prefix) || written(&model.end_of_word_suffix) {
         return Err("its model marks parts of words".to_owned());
@@ -165,20 +172,44 @@ fn merges(merges: &[Merge], ids: &Ids) -> Result<Merges, String> {
     Ok(result)
 }
 
+fn kind_of(value: &Value) -> &str {
+    value["type"].as_str().unwrap_or_default()
+}
+
 /// The added tokens with the ids that the crate gives them, which are the file's in every sound file.
-fn placed(added: Vec<AddedToken>, ids: &Ids) -> Result<Vec<AddedToken>, String> {
+fn placed(
+    mut added: Vec<AddedToken>,
+    extra: &[AddedToken],
+    ids: &Ids,
+) -> Result<Vec<AddedToken>, String> {
     let mut next = u32::try_from(ids.len()).unwrap_or(u32::MAX);
-    for token in &added {
-        let id = ids.get(token.content.as_str()).copied().unwrap_or_else(|| {
+    let mut id_of = |token: &AddedToken| {
+        ids.get(token.content.as_str()).copied().unwrap_or_else(|| {
             next += 1;
             next - 1
-        });
+        })
+    };
+    for token in &added {
+        let id = id_of(token);
         if id != token.id {
             return Err(format!(
                 "its added token `{}` has an id out of order",
                 token.content
             ));
         }
+    }
+    for token in extra {
+        if added.iter().any(|known| known.content == token.content) {
+            return Err(format!(
+                "its added token `{}` is defined anew",
+                token.content
+            ));
+        }
+        let id = id_of(token);
+        added.push(AddedToken {
+            id,
+            ..token.clone()
+        });
     }
     Ok(added)
 }

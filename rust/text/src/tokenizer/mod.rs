@@ -11,6 +11,7 @@ mod chars;
 mod classes;
 mod edges;
 mod encoder;
+mod extract;
 mod fast;
 mod file;
 mod json;
@@ -18,11 +19,13 @@ mod lowest;
 mod merge;
 mod near;
 mod normalise;
+mod outline;
 mod pairs;
 mod parts;
 mod placed;
 mod plain;
 mod reference;
+mod registry;
 mod seams;
 mod split;
 #[cfg(test)]
@@ -33,6 +36,7 @@ mod words;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+pub use added::{AddedToken, Additions};
 pub use batch::{Batch, Encoders};
 pub use encoder::{Encoded, Encoder};
 pub use placed::Spare;
@@ -65,10 +69,26 @@ impl Tokenizer {
     /// # Errors
     /// [`TextError::TokenizerFile`] when the bytes are not one.
     pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
-        match file::read(bytes) {
+        Self::from_json_with(bytes, &Additions::default())
+    }
+
+    /// Reads a `tokenizer.json`, with what the other files of its folder add.
+    ///
+    /// # Errors
+    /// [`TextError::TokenizerFile`] when the bytes are not one.
+    pub fn from_json_with(bytes: &[u8], additions: &Additions) -> Result<Self, TextError> {
+        match file::read(bytes, additions) {
             Ok(parts) => Fast::new(parts).map(Self::from_fast),
-            Err(reason) => Self::from_reference(bytes, &reason),
+            Err(reason) => Self::from_reference(bytes, additions, &reason),
         }
+    }
+
+    /// A `tokenizer.json` without its vocabulary, as JSON: `added_tokens`, `normalizer`, `pre_tokenizer` and `dropout`.
+    ///
+    /// # Errors
+    /// [`TextError::TokenizerFile`] when the bytes are no JSON object.
+    pub fn outline(bytes: &[u8]) -> Result<String, TextError> {
+        outline::read(bytes)
     }
 
     /// A vocabulary that the package carries: `qwen2.5` (Qwen2.5 and Qwen2.5-VL) or `qwen3` (Qwen3 and Qwen3-VL).
@@ -96,10 +116,18 @@ impl Tokenizer {
     }
 
     /// The tokenizer of the crate itself, whatever the file is: slower, and the measure of the fast path.
-    pub(crate) fn from_reference(bytes: &[u8], reason: &str) -> Result<Self, TextError> {
+    pub(crate) fn from_reference(
+        bytes: &[u8],
+        additions: &Additions,
+        reason: &str,
+    ) -> Result<Self, TextError> {
+        let mut key = xxh3_128(bytes);
+        if *additions != Additions::default() {
+            key = xxh3_128(format!("{key:032x} {additions:?}").as_bytes());
+        }
         Ok(Self {
-            engine: Engine::Reference(Box::new(Reference::from_json(bytes)?)),
-            content_hash: xxh3_128(bytes),
+            engine: Engine::Reference(Box::new(Reference::from_json(bytes, additions)?)),
+            content_hash: key,
             path: format!("tokenizers crate: {reason}"),
         })
     }

@@ -114,7 +114,8 @@ impl Parts {
                     token.content
                 ));
             }
-            if !token.special && (token.lstrip || token.rstrip || token.single_word) {
+            let alone = !token.special && (token.lstrip || token.rstrip);
+            if alone || token.single_word {
                 return Some(format!(
                     "its added token `{}` looks at the text around it",
                     token.content
@@ -139,6 +140,13 @@ impl Parts {
             )
             .as_bytes(),
         );
+        for token in self
+            .added
+            .iter()
+            .filter(|token| token.lstrip || token.rstrip)
+        {
+            hash.update(format!("{} {} {}", token.id, token.lstrip, token.rstrip).as_bytes());
+        }
         hash.update(&self.vocabulary.bytes);
         for number in self
             .vocabulary

@@ -1,59 +1,173 @@
 //! The `tokenizers` crate behind our interface: the fallback, and the oracle of the fast path.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-use tokenizers::{PostProcessorWrapper, Tokenizer as Crate};
+use serde::Deserialize;
+use tokenizers::{
+    Model as _, ModelWrapper, NormalizedString, Normalizer as _, OffsetReferential, OffsetType,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizer as _, PreTokenizerWrapper, Token,
+    Tokenizer as Crate, normalizer::Range as Part,
+};
 
+use super::added::{AddedToken, Additions};
 use super::edges::Edges;
-use crate::TextError;
+use super::extract::{Found, Patterns, Wanted, unfound};
+use super::registry::{Model, Registry};
+use crate::{Control, Rendered, TextError};
 
 /// A tokenizer of the `tokenizers` crate, set so that special tokens in content stay text.
 #[derive(Debug)]
 pub(crate) struct Reference {
     tokenizer: Crate,
+    registry: Registry,
+    raw: Patterns,
+    normalised: Patterns,
+}
+
+/// The added tokens of a file, and nothing else of it.
+#[derive(Deserialize)]
+struct AddedOf {
+    #[serde(default)]
+    added_tokens: Vec<AddedToken>,
 }
 
 impl Reference {
-    pub fn from_json(bytes: &[u8]) -> Result<Self, TextError> {
+    /// The tokenizer of a file, and what else a folder says of it.
+    pub fn from_json(bytes: &[u8], additions: &Additions) -> Result<Self, TextError> {
+        let extra = &additions.added[..];
         let fail = |error: tokenizers::Error| TextError::TokenizerFile(error.to_string());
         let mut tokenizer = Crate::from_bytes(bytes).map_err(fail)?;
         tokenizer.with_post_processor(None::<PostProcessorWrapper>);
         tokenizer.with_truncation(None).map_err(fail)?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(true);
-        Ok(Self { tokenizer })
+        without_dropout(&mut tokenizer);
+        additions
+            .add_prefix_space
+            .iter()
+            .for_each(|add| set_prefix_space(&mut tokenizer, *add));
+        let added: AddedOf = serde_json::from_slice(bytes)
+            .map_err(|error| TextError::TokenizerFile(error.to_string()))?;
+        let given: Vec<_> = extra.iter().map(AddedToken::of_crate).collect();
+        if !given.is_empty() {
+            tokenizer.add_tokens(&given);
+        }
+        let registry = registry(&tokenizer, &added.added_tokens, extra);
+        let normalizer = tokenizer.get_normalizer();
+        let written = |content: &str| {
+            let mut text = NormalizedString::from(content);
+            let done = normalizer.is_none_or(|normalizer| normalizer.normalize(&mut text).is_ok());
+            if done {
+                text.get().to_owned()
+            } else {
+                content.to_owned()
+            }
+        };
+        let raw = Patterns::new(&registry, false, ToOwned::to_owned)?;
+        let normalised = Patterns::new(&registry, true, written)?;
+        Ok(Self {
+            raw,
+            normalised,
+            registry,
+            tokenizer,
+        })
     }
 
-    /// Appends the ids of `text`, which lies at byte `base` of its trace.
+    /// Appends the ids of `text`.
+    pub fn encode_text(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        let encoding = self.tokenizer.encode_fast(text, false).map_err(fail)?;
+        ids.extend_from_slice(encoding.get_ids());
+        Ok(())
+    }
+
+    /// Appends the ids of a rendered trace, whose controls must ascend and be disjoint.
+    ///
+    /// The text is cut, normalised and cut again as a whole, as `transformers` has it done: what a stretch
+    /// becomes may depend on where in the text it stands.
     pub fn encode(
         &self,
-        text: &str,
-        base: usize,
-        first: usize,
+        rendered: &Rendered,
         ids: &mut Vec<u32>,
         edges: &mut Edges,
     ) -> Result<(), TextError> {
-        let fail = |error: tokenizers::Error| TextError::Encode(error.to_string());
-        let end = base + text.len();
-        let before = ids.len() - first;
-        if edges.next().is_none_or(|edge| edge > end) {
-            ids.extend_from_slice(
-                self.tokenizer
-                    .encode_fast(text, false)
-                    .map_err(fail)?
-                    .get_ids(),
-            );
-            return Ok(());
-        }
-        let encoding = self.tokenizer.encode(text, false).map_err(fail)?;
-        ids.extend_from_slice(encoding.get_ids());
-        let offsets: Vec<_> = encoding
-            .get_offsets()
+        let text = rendered.text.as_str();
+        let (late, early): (Vec<_>, Vec<_>) = rendered
+            .controls
             .iter()
-            .map(|(start, end)| (base + start, base + end))
-            .collect();
-        edges.resolve_by_offsets(end, before, &offsets);
+            .map(wanted)
+            .partition(|control| self.is_late(control));
+        let found = self.raw.between(text, &early, &self.registry)?;
+        let mut pieces = PreTokenizedString::from(text);
+        pieces.split(|_, whole| cut(&whole, &found)).map_err(fail)?;
+        self.cut_normalised(&mut pieces, &late)?;
+        if let Some(pre_tokenizer) = self.tokenizer.get_pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut pieces).map_err(fail)?;
+        }
+        let model = self.tokenizer.get_model();
+        pieces
+            .tokenize(|piece| model.tokenize(piece.get()))
+            .map_err(fail)?;
+        let uncovered = match edges.next() {
+            Some(_) => uncovered(&pieces, edges)?,
+            None => Vec::new(),
+        };
+        let before = ids.len();
+        let kind = if edges.next().is_some() {
+            OffsetType::Byte
+        } else {
+            OffsetType::None
+        };
+        let encoding = pieces.into_encoding(None, 0, kind).map_err(fail)?;
+        ids.extend_from_slice(encoding.get_ids());
+        if edges.next().is_some() {
+            let mut offsets = encoding.get_offsets().to_vec();
+            for (tokens, bytes) in uncovered {
+                offsets[tokens].fill(bytes);
+            }
+            if self.raw.strip() || self.normalised.strip() {
+                narrow(&mut offsets, &ids[before..], &rendered.controls);
+            }
+            edges.resolve_by_offsets(text.len(), 0, &offsets);
+        }
         Ok(())
+    }
+
+    /// Whether a control token is looked for in the normalised text.
+    fn is_late(&self, control: &Wanted) -> bool {
+        !self.raw.knows(control.id) && self.normalised.knows(control.id)
+    }
+
+    /// Normalises every piece, and cuts the tokens out that are looked for then.
+    fn cut_normalised(
+        &self,
+        pieces: &mut PreTokenizedString,
+        late: &[Wanted],
+    ) -> Result<(), TextError> {
+        let normalizer = self.tokenizer.get_normalizer();
+        let mut met = 0;
+        pieces
+            .split(|_, mut piece| {
+                if let Some(normalizer) = normalizer {
+                    normalizer.normalize(&mut piece)?;
+                }
+                let base = piece.offsets_original().0;
+                let found = self.normalised.normalised(piece.get(), |bytes, id| {
+                    let original = piece.convert_offsets(Part::Normalized(bytes.clone()));
+                    let is_next = late.get(met).zip(original).is_some_and(|(control, place)| {
+                        control.id == id
+                            && base + place.start <= control.bytes.start
+                            && control.bytes.end == base + place.end
+                    });
+                    met += usize::from(is_next);
+                    is_next
+                });
+                cut(&piece, &found)
+            })
+            .map_err(fail)?;
+        let missed = late
+            .get(met)
+            .and_then(|control| self.registry.by_id().get(&control.id));
+        missed.map_or(Ok(()), |token| Err(unfound(token)))
     }
 
     pub fn vocabulary_size(&self) -> usize {
@@ -69,15 +183,13 @@ impl Reference {
     }
 
     pub fn special_tokens(&self) -> Vec<(String, u32)> {
-        let by_id: BTreeMap<_, _> = self
-            .tokenizer
-            .get_added_tokens_decoder()
-            .into_iter()
-            .collect();
-        by_id
-            .into_iter()
-            .filter(|(_, token)| token.special)
-            .map(|(id, token)| (token.content, id))
+        let special = self
+            .registry
+            .by_id()
+            .iter()
+            .filter(|(_, token)| token.special);
+        special
+            .map(|(id, token)| (token.content.clone(), *id))
             .collect()
     }
 
@@ -91,5 +203,120 @@ impl Reference {
         let text = self.tokenizer.decode(ids, false);
         text.map(String::into_bytes)
             .map_err(|error| TextError::Encode(error.to_string()))
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
+fn fail(error: tokenizers::Error) -> TextError {
+    TextError::Encode(error.to_string())
+}
+
+fn without_dropout(tokenizer: &mut Crate) {
+    if let ModelWrapper::BPE(model) = tokenizer.get_model()
+        && model.dropout.is_some()
+    {
+        let mut model = model.clone();
+        model.dropout = None;
+        tokenizer.with_model(model);
+    }
+}
+
+/// Sets what only a lone `ByteLevel` pre-tokenizer has.
+fn set_prefix_space(tokenizer: &mut Crate, add: bool) {
+    if let Some(PreTokenizerWrapper::ByteLevel(level)) = tokenizer.get_pre_tokenizer() {
+        let level = level.add_prefix_space(add);
+        tokenizer.with_pre_tokenizer(Some(level));
+    }
+}
+
+fn registry(tokenizer: &Crate, added: &[AddedToken], extra: &[AddedToken]) -> Registry {
+    let vocabulary = tokenizer.get_model();
+    let model = Model {
+        size: u32::try_from(vocabulary.get_vocab_size()).unwrap_or(u32::MAX),
+        id: &|content| vocabulary.token_to_id(content),
+    };
+    let mut registry = Registry::default();
+    registry.add(added, &model);
+    registry.add(extra, &model);
+    registry
+}
+
+fn wanted(control: &Control) -> Wanted {
+    Wanted {
+        bytes: control.bytes.clone(),
+        id: control.id,
+    }
+}
+
+/// Tokens by their numbers, and the bytes of their piece.
+type Uncovered = (Range<usize>, (usize, usize));
+
+/// A piece cut at the tokens found in it.
+type Cut = Vec<(NormalizedString, Option<Vec<Token>>)>;
+
+fn cut(piece: &NormalizedString, found: &[Found]) -> tokenizers::Result<Cut> {
+    let slice = |bytes: Range<usize>| {
+        let slice = piece.slice(Part::Normalized(bytes));
+        slice.ok_or_else(|| tokenizers::Error::from("an added token cuts a character"))
+    };
+    let mut cut = Vec::with_capacity(2 * found.len() + 1);
+    let mut at = 0;
+    for token in found {
+        if at < token.bytes.start {
+            cut.push((slice(at..token.bytes.start)?, None));
+        }
+        let text = slice(token.bytes.clone())?;
+        let (value, length) = (text.get().to_owned(), text.get().len());
+        cut.push((text, Some(vec![Token::new(token.id, value, (0, length))])));
+        at = token.bytes.end;
+    }
+    if at < piece.get().len() {
+        cut.push((slice(at..piece.get().len())?, None));
+    }
+    Ok(cut)
+}
+
+/// The tokens of pieces that their tokens do not cover, with the bytes of the piece: its offsets are not to be
+/// believed. With the edge of a span inside it, where the tokens stand would have to be known.
+///
+/// BPE loses characters that it has no token for, and counts bytes wrong where it marks parts of words as well as
+/// bytes.
+fn uncovered(pieces: &PreTokenizedString, edges: &Edges) -> Result<Vec<Uncovered>, TextError> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    let splits = pieces.get_splits(OffsetReferential::Original, OffsetType::Byte);
+    for (text, bytes, tokens) in splits {
+        let first = at;
+        at += tokens.as_ref().map_or(0, Vec::len);
+        let covered = tokens
+            .iter()
+            .flatten()
+            .next_back()
+            .map(|token| token.offsets.1);
+        if covered.is_none_or(|end| end == text.len()) {
+            continue;
+        }
+        if edges.any_inside(bytes.0, bytes.1) {
+            let reason =
+                "the tokenizer has no token for a character beside the edge of what is learned";
+            return Err(TextError::Encode(reason.to_owned()));
+        }
+        found.push((first..at, bytes));
+    }
+    Ok(found)
+}
+
+/// Gives each control token its own bytes: the white space that it swallows is none of it.
+fn narrow(offsets: &mut [(usize, usize)], ids: &[u32], controls: &[Control]) {
+    let mut at = 0;
+    for control in controls {
+        let holds = |place: &usize| {
+            let (start, end) = offsets[*place];
+            ids[*place] == control.id && start <= control.bytes.start && control.bytes.end <= end
+        };
+        if let Some(place) = (at..offsets.len()).find(holds) {
+            offsets[place] = (control.bytes.start, control.bytes.end);
+            at = place + 1;
+        }
     }
 }

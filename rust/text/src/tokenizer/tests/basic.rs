@@ -45,6 +45,7 @@ fn controls_and_spans_come_out() {
         ],
         supervised: vec![start..end + 10],
         text,
+        ..Rendered::default()
     };
     let tokenizer = qwen();
     let mut encoder = Encoder::new(tokenizer.clone());
@@ -101,6 +102,7 @@ fn wrong_ranges_are_refused() {
             text: text.clone(),
             controls,
             supervised,
+            ..Rendered::default()
         };
         assert!(
             encoder

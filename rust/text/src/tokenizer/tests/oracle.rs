@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{hostile, variants};
 use crate::tokenizer::alphabet::written;
 use crate::tokenizer::split::CL100K;
-use crate::tokenizer::{Encoded, Encoder, Encoders, Tokenizer};
+use crate::tokenizer::{Additions, Encoded, Encoder, Encoders, Tokenizer};
 use crate::{Control, Rendered};
 
 /// A tokenizer of ours and the crate's for the same file.
@@ -107,10 +107,13 @@ fn rendered() -> impl Strategy<Value = Rendered> {
             .map(|bytes| Control { bytes, id: 151_645 })
             .collect();
         let supervised = ranges(&text, &spans, true);
+        let lead = |span: &Range<usize>| text[..span.start].trim_end_matches([' ', '\n']).len();
+        let leads = supervised.iter().map(lead).collect();
         Rendered {
             text,
             controls,
             supervised,
+            leads,
         }
     })
 }
@@ -158,15 +161,32 @@ fn slow_tokens(theirs: &tokenizers::Tokenizer, rendered: &Rendered) -> Vec<(u32,
 }
 
 /// The mask by its definition, token by token and span by span.
-fn slow_mask(tokens: &[(u32, Range<usize>)], spans: &[Range<usize>]) -> (Vec<[u32; 2]>, Encoded) {
+fn slow_mask(
+    tokens: &[(u32, Range<usize>)],
+    spans: &[Range<usize>],
+    leads: &[usize],
+) -> (Vec<[u32; 2]>, Encoded) {
     let mut ranges = Vec::new();
     let mut encoded = Encoded {
         tokens: tokens.len() as u32,
         ..Encoded::default()
     };
-    for span in spans.iter().filter(|span| !span.is_empty()) {
-        let inside =
-            |(_, bytes): &&(u32, Range<usize>)| span.start <= bytes.start && bytes.end <= span.end;
+    let learned: Vec<_> = (0..spans.len())
+        .map(|number| {
+            let lead = leads.get(number).copied().unwrap_or(spans[number].start);
+            let end = number.checked_sub(1).map_or(0, |before| spans[before].end);
+            (
+                spans[number].clone(),
+                lead.max(end).min(spans[number].start),
+            )
+        })
+        .collect();
+    let is_inside = |(span, lead): &(Range<usize>, usize), bytes: &Range<usize>| {
+        bytes.end <= span.end
+            && (span.start <= bytes.start || (*lead <= bytes.start && bytes.end > span.start))
+    };
+    for span in learned.iter().filter(|(span, _)| !span.is_empty()) {
+        let inside = |(_, bytes): &&(u32, Range<usize>)| is_inside(span, bytes);
         let first = tokens.iter().position(|token| inside(&token));
         let count = tokens.iter().filter(inside).count() as u32;
         if let Some(first) = first {
@@ -176,9 +196,8 @@ fn slow_mask(tokens: &[(u32, Range<usize>)], spans: &[Range<usize>]) -> (Vec<[u3
     }
     for (_, bytes) in tokens {
         let touches = |span: &&Range<usize>| span.start.max(bytes.start) < span.end.min(bytes.end);
-        let holds = |span: &Range<usize>| span.start <= bytes.start && bytes.end <= span.end;
-        encoded.straddling +=
-            u32::from(spans.iter().filter(touches).count() > 0 && !spans.iter().any(holds));
+        let holds = learned.iter().any(|span| is_inside(span, bytes));
+        encoded.straddling += u32::from(spans.iter().filter(touches).count() > 0 && !holds);
     }
     (ranges, encoded)
 }
@@ -203,7 +222,7 @@ fn masks_equal_the_slow_rule() {
                 prop_assert_eq!(ids, slow_ids, "{}", pair.name);
                 prop_assert_eq!(
                     (spans, encoded),
-                    slow_mask(&tokens, &rendered.supervised),
+                    slow_mask(&tokens, &rendered.supervised, &rendered.leads),
                     "{}",
                     pair.name
                 );
@@ -237,8 +256,68 @@ fn what_the_fast_path_does_not_know_goes_to_the_crate() {
         let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
         let tokens = slow_tokens(&pair.theirs, &rendered);
         assert_eq!(ids, tokens.iter().map(|token| token.0).collect::<Vec<_>>());
-        assert_eq!((spans, encoded), slow_mask(&tokens, &rendered.supervised));
+        assert_eq!(
+            (spans, encoded),
+            slow_mask(&tokens, &rendered.supervised, &rendered.leads)
+        );
     }
+}
+
+/// Control tokens that swallow white space, with typed ones among the text: the fast path against the whole text cut
+/// as the crate does.
+#[test]
+fn white_space_that_controls_swallow_is_gone_on_both_paths() {
+    let mut file = variants::fast().remove(0).1;
+    for (token, (left, right)) in file["added_tokens"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .zip([(true, true), (true, false), (false, true)])
+    {
+        token["lstrip"] = json!(left);
+        token["rstrip"] = json!(right);
+    }
+    let bytes = file.to_string().into_bytes();
+    let fast = Arc::new(Tokenizer::from_json(&bytes).unwrap());
+    assert_eq!(fast.path(), "byte-level BPE");
+    let slow = Tokenizer::from_reference(&bytes, &Additions::default(), "a test").unwrap();
+    let special: Vec<_> = fast.special_tokens().into_iter().take(3).collect();
+    let mut encoders = [Encoder::new(fast), Encoder::new(Arc::new(slow))];
+    let white = prop::sample::select(vec!["", " ", "\n", " \u{3000}\n", "a \n"]);
+    let piece = (white.clone(), 0..4_usize, white, hostile::text());
+    let encoders = std::sync::Mutex::new(&mut encoders);
+    cases(200)
+        .run(
+            &(vec(piece, 1..5), vec(any::<prop::sample::Index>(), 0..6)),
+            |(pieces, cuts)| {
+                let mut rendered = Rendered::default();
+                for (before, which, behind, text) in pieces {
+                    rendered.text += before;
+                    if let Some((token, id)) = special.get(which) {
+                        let start = rendered.text.len();
+                        rendered.text += token;
+                        let bytes = start..rendered.text.len();
+                        rendered.controls.push(Control { bytes, id: *id });
+                    }
+                    rendered.text += behind;
+                    rendered.text += &text;
+                }
+                rendered.supervised = ranges(&rendered.text, &cuts, false);
+                let mut results = encoders
+                    .lock()
+                    .unwrap()
+                    .iter_mut()
+                    .map(|encoder| {
+                        let (mut ids, mut spans) = (Vec::new(), Vec::new());
+                        let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
+                        (ids, spans, encoded)
+                    })
+                    .collect::<Vec<_>>();
+                prop_assert_eq!(results.pop(), results.pop(), "{:?}", rendered);
+                Ok(())
+            },
+        )
+        .unwrap();
 }
 
 #[test]
