@@ -486,7 +486,8 @@ def test_errors_about_names_of_any_bytes(tmp_path, capsys, data, kind):
     code, said = runs.fails(capsys, "pack", folder_recipe(tmp_path, on_bad_file="skip"))
     assert code == 3, said
     code, said = runs.fails(capsys, "plan", folder_recipe(tmp_path, on_bad_file="skip"))
-    assert code == 0, said
+    assert code in {0, 3}, said
+    assert "Traceback" not in said
 
 
 def test_a_recipe_in_a_folder_of_any_bytes(tmp_path, capsys):

@@ -6,7 +6,7 @@ import html
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,13 +143,8 @@ class Plan:
         }
 
     def notes(self) -> list[str]:
-        """Return what is worth a look before a run, and files that it will skip."""
-        skipped = [
-            f"file skipped: `{shown(file)}` of source `{source.source.name}`: {reason}"
-            for source in self.sources
-            for file, reason in source.bad_files.items()
-        ]
-        return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes, *skipped]
+        """Return what is worth a look before a run."""
+        return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes]
 
     def estimate(self) -> Estimate:
         """Estimate the work that is left, from the first rows of each source."""

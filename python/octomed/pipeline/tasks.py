@@ -208,7 +208,7 @@ def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     from octomed.pipeline.read import csv_dialect, csv_names  # noqa: PLC0415 the readers need this module
 
     names = csv_names(file)
-    with naming(file):
+    with naming(file), _naming_formats(mapping, names, file):
         if names:
             csv_dialect(file).check_columns(mapping, names)
 
@@ -221,20 +221,26 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
     DataError
         When a mapped column is missing, or several columns have one name.
     """
-    with naming(file):
-        try:
-            return mapping.columns_to_read(names)
-        except DataError as error:
-            if not _octomed.mapped_columns(mapping, names)[0]:
-                raise
-            near = near_formats(names)
-            here = f"columns here: {listed(names)}; {formats_in_words(near)}"
-            key = f"sources.{file.source}.format"
-            suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
-            similar = error.hint if error.hint and "did you mean" in error.hint else None
-            advice = "; or ".join(filter(None, [similar, suits]))
-            hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
-            raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
+    with naming(file), _naming_formats(mapping, names, file):
+        return mapping.columns_to_read(names)
+
+
+@contextlib.contextmanager
+def _naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> Iterator[None]:
+    """Add to an error about a missing column which columns there are, and which format suits them."""
+    try:
+        yield
+    except DataError as error:
+        if not _octomed.mapped_columns(mapping, names)[0]:
+            raise
+        near = near_formats(names)
+        here = f"columns here: {listed(names)}; {formats_in_words(near)}"
+        key = f"sources.{file.source}.format"
+        suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
+        similar = error.hint if error.hint and not error.hint.startswith("its columns are") else None
+        advice = "; or ".join(filter(None, [similar, suits]))
+        hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
+        raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
 
 
 _BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)
