@@ -19,6 +19,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     from octomed.pipeline.plan import plan
     from octomed.recipe import load_recipe
     from octomed.report import units
+    from octomed.report.left_out import unread_lines
 
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
@@ -34,4 +35,8 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         return
     size = units.bytes_of(sum(files.values()))
     out(f"`{recipe}` is good: sources {len(loaded.sources)}, files {len(files)}, {size}")
+    left_out = planned.left_out()
+    for source in planned.sources:
+        for line in unread_lines(source, left_out):
+            out(f"source `{source.source.name}`: {line.strip()}")
     out(f"next: `octomed plan {recipe}`")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
-from octomed.names import shown
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
@@ -140,13 +139,8 @@ class Plan:
         }
 
     def notes(self) -> list[str]:
-        """Return what is worth a look before a run, and files that it will skip."""
-        skipped = [
-            f"file skipped: `{shown(file)}` of source `{source.source.name}`: {reason}"
-            for source in self.sources
-            for file, reason in source.bad_files.items()
-        ]
-        return [*self.recipe.notes(), *self.inputs.notes, *skipped]
+        """Return what is worth a look before a run."""
+        return [*self.recipe.notes(), *self.inputs.notes]
 
     def estimate(self) -> Estimate:
         """Estimate the work that is left, from the first rows of each source."""
