@@ -27,7 +27,8 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     for note in planned.notes():
         log(f"note: {note}")
     if json_output:
-        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path, "notes": planned.notes()}))
+        values = asdict(estimate) | {"tokenizer": planned.tokenizer.path, "notes": planned.notes()}
+        out(json.dumps(values | {"left_out": planned.left_out()}))
         return
     for line in plan_lines(planned, estimate):
         out(line)
