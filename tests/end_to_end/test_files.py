@@ -10,7 +10,6 @@ import lzma
 import os
 import pickle
 import shutil
-import sqlite3
 import zipfile
 
 import pyarrow as pa
@@ -47,12 +46,6 @@ def arrow(found, *, as_file=False):
     with new(file, table.schema) as writer:
         writer.write_table(table, max_chunksize=2)
     return file.getvalue()
-
-
-def database():
-    connection = sqlite3.connect(":memory:")
-    connection.execute("create table t (a)")
-    return connection.serialize()
 
 
 def archive():
@@ -116,7 +109,7 @@ def refused(capsys, recipe, *parts, verb="pack", code=3, options=()):
     ("b.parquet", b"", "empty (0 bytes)"),
     ("b.jsonl.gz", b"", "empty (0 bytes)"),
     ("b.parquet", b"question,responses\n", "no Parquet file"),
-    ("b.jsonl", database(), "an SQLite database"),
+    ("b.jsonl", b"SQLite format 3\x00" + bytes(100), "an SQLite database"),
     ("b.json", b"%PDF-1.7\n", "a PDF document"),
     ("b.jsonl", pickle.dumps(rows()), "a pickle"),
 ])  # fmt: skip
@@ -312,6 +305,14 @@ def test_a_file_that_links_name_twice_is_read_once_and_named(tmp_path, capsys):
     }
     recipe = runs.write_recipe(tmp_path, runs.one_source(["data/a.jsonl", "data/b.jsonl"]))
     refused(capsys, recipe, "reads one file twice", "a.jsonl", "b.jsonl", verb="check", code=2)
+
+
+def test_a_link_to_what_a_run_writes(tmp_path, capsys):
+    put(tmp_path, {"a.jsonl": lines(rows(2) + rows(1))})
+    recipe = folder_recipe(tmp_path)
+    runs.pack(recipe)
+    (tmp_path / "data/link").symlink_to("../out")
+    refused(capsys, recipe, "lies in `output.path` by a link", code=2)
 
 
 @pytest.mark.parametrize("name", ["medqa", "b.jsonl"])

@@ -37,6 +37,6 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     if not json_output:
         amounts = f"sources {checked.sources}, files {checked.files}, {units.bytes_of(checked.bytes)}"
         out(f"`{recipe}` is good: {amounts}")
-        for file, reason in checked.files_skipped.items():
-            out(f"file skipped: `{file}`: {reason}")
+        for line in checked.unread:
+            out(line)
         out(f"next: `{loaded.command('plan')}`")

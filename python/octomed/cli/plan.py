@@ -33,6 +33,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         log(f"warning: {warning}")
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
+        said |= {"left_out": planned.left_out()}
         out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
         for line in plan_lines(planned, estimate):

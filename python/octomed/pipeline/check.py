@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed.commands import in_python
@@ -12,6 +12,7 @@ from octomed.pipeline.sample import FileSample, samples_of
 from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
 from octomed.report.fit import column_notes, misfit_line, sample_values
+from octomed.report.left_out import unread_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,10 @@ class Checked:
         Files that cannot be read and are left out, with the reason (``on_bad_file: skip``).
     plan_notes
         What the plan says of recipe and files.
+    left_out
+        What the sources' folders and globs hold and was not read: by source and reason.
+    unread
+        Lines on skipped files and on those left out.
     """
 
     recipe: Recipe
@@ -67,6 +72,8 @@ class Checked:
     failing: tuple[FileSample, ...]
     files_skipped: dict[str, str]
     plan_notes: tuple[str, ...] = ()
+    left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -98,6 +105,7 @@ class Checked:
             "sources": self.sources,
             "files": self.files,
             "files_skipped": self.files_skipped,
+            "files_left_out": self.left_out,
             "notes": self.notes,
             "warnings": self.warnings,
             "samples": [sample_values(sample) for sample in self.samples],
@@ -106,8 +114,7 @@ class Checked:
     def __str__(self) -> str:
         size = f"sources {self.sources}, files {self.files}, {units.bytes_of(self.bytes)}"
         notes = [f"note: {note}" for note in self.notes]
-        skipped = [f"file skipped: `{file}`: {reason}" for file, reason in self.files_skipped.items()]
-        return "\n".join([size, *skipped, *(f"warning: {warning}" for warning in self.warnings), *notes])
+        return "\n".join([size, *self.unread, *(f"warning: {warning}" for warning in self.warnings), *notes])
 
     __repr__ = __str__
 
@@ -131,6 +138,7 @@ def checked_plan(planned: Plan) -> Checked:
     files = {(task.file.source, task.file.relative): task.file.size for _, task in planned.tasks()}
     samples = samples_of(planned)
     failing = failing_samples(planned, samples)
+    left_out = planned.left_out()
     return Checked(
         recipe,
         len(recipe.sources),
@@ -144,6 +152,12 @@ def checked_plan(planned: Plan) -> Checked:
             for file, reason in source.bad_files.items()
         },
         tuple(planned.notes()),
+        left_out,
+        tuple(
+            f"source `{source.source.name}`: {line.strip()}"
+            for source in planned.sources
+            for line in unread_lines(source, left_out)
+        ),
     )
 
 

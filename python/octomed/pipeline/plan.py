@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError, StorageError
-from octomed.names import shown
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json

@@ -18,7 +18,7 @@ from octomed.pipeline.json_layout import with_layout
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import content_key, storage_error
 from octomed.recipe.opening import native
-from octomed.recipe.sniff import foreign
+from octomed.recipe.sniff import foreign, suspected
 from octomed.report.fit import formats_in_words, listed
 
 if TYPE_CHECKING:
@@ -269,6 +269,9 @@ class naming:  # noqa: N801 reads as the statement it is
         if isinstance(error, OctomedError) or error is None:
             return
         if isinstance(error, _BROKEN):
+            looks = suspected(self.file.path, self.file.kind, self.file.compression)
+            if looks is not None:
+                raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error
             raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
         if isinstance(error, OSError):
             if error.errno is None:

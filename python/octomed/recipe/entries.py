@@ -46,6 +46,7 @@ class Entry:
     place: Place
     problems: list[Problem]
     inputs: Inputs
+    own: dict[str, str]
 
     def files(self) -> list[InputFile]:
         """Return the files to read; what is wrong, and what is left out, is noted."""
@@ -68,6 +69,7 @@ class Entry:
             self.problems.append(matches_nothing(self.path, self.place))
         files = [file for match in matches if (file := self._file(match)) is not None]
         if walk.followed:
+            self._refuse_own(files)
             files = self._each_once(files)
         return files if is_file else self._of_splits(files)
 
@@ -95,6 +97,15 @@ class Entry:
             known[1],
             self.source.rows,
         )
+
+    def _refuse_own(self, files: list[InputFile]) -> None:
+        """Refuse files that a run itself writes; where no link leads to them, the loader has done so."""
+        for key, folder in self.own.items():
+            inside = os.path.join(folder, "")
+            found = next((file for file in files if os.path.realpath(file.path).startswith(inside)), None)
+            if found is not None:
+                message = f"`{shown(found.path)}` lies in `{key}` by a link: what a run writes would be rows"
+                self.problems.append(Problem(self.place, message, "remove the link, or narrow the path"))
 
     def _each_once(self, files: list[InputFile]) -> list[InputFile]:
         """Leave out a file that a link names a second time; a path without a link in it stays."""

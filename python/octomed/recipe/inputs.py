@@ -42,14 +42,16 @@ def find_inputs(recipe: Recipe) -> Inputs:
     """
     inputs = Inputs()
     problems: list[Problem] = []
+    own = {key: os.path.realpath(path) for key, path in _written(recipe)}
     for index, source in enumerate(recipe.sources):
         found: dict[str, InputFile] = {}
         real: dict[str, InputFile] = {}
         for entry, path in enumerate(source.path):
             place = recipe.written_at("sources", index, "path", entry)
-            reading = Entry(source, index, path, place, problems, inputs)
+            reading = Entry(source, index, path, place, problems, inputs, own)
             files = reading.files()
-            problems += _linked_twice(place, files, found, real)
+            if len(source.path) > 1:
+                problems += _linked_twice(place, files, found, real)
             for file in files:
                 other = found.setdefault(file.relative, file)
                 problems += [_twice(place, file, other)] if other is not file else []
@@ -80,6 +82,10 @@ def _divided(
             )
         )
     return files
+
+
+def _written(recipe: Recipe) -> list[tuple[str, str]]:
+    return [("output.path", recipe.output.path), ("work.path", recipe.work.path)]
 
 
 def missing_inputs(paths: dict[Keys, str], places: dict[Keys, Place]) -> list[Problem]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from octomed.names import shown
 from octomed.report import units
-from octomed.report.left_out import not_read
+from octomed.report.left_out import unread_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +22,7 @@ def plan_lines(plan: Plan, estimate: Estimate) -> Iterator[str]:
         size = units.bytes_of(sum(files.values()))
         tasks = f"{units.count(len(source.tasks))} tasks, {units.count(stand)} standing"
         yield f"source `{source.source.name}`: {units.count(len(files))} files, {size}, {tasks}"
-        for file, reason in source.bad_files.items():
-            yield f"  file skipped: `{shown(file)}`: {reason}"
-        for reason, left in left_out.get(source.source.name, {}).items():
-            yield f"  not read: {not_read(reason, left)}"
+        yield from unread_lines(source, left_out)
     yield f"model     {plan.recipe.model}, tokenizer: {plan.tokenizer.path}"
     yield f"rows      about {units.count(estimate.rows)}, traces about {units.count(estimate.traces)}"
     yield f"tokens    about {units.count(estimate.tokens)}"
