@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use octomed_trace::{
-    ArrowCutter, Block, Body, DEFAULT_TARGET, Finding, IdentityHasher, JsonArrayCutter,
-    JsonLinesCutter, Mapping, Numbering, TraceError, question_id,
+    ArrowCutter, Block, Body, CsvCutter, CsvDialect, DEFAULT_TARGET, Finding, IdentityHasher,
+    JsonArrayCutter, JsonLinesCutter, Mapping, Numbering, TraceError, question_id,
 };
 
 const CHUNK: usize = 4 << 20;
@@ -55,6 +55,11 @@ fn main() {
             cut_batches(&batches, &mapping)
         });
         time("  arrow, read", lines.len(), || read(&blocks, &mapping));
+        let csv = csv(&texts);
+        let blocks = time("  csv, cut", csv.len(), || {
+            cut_csv(csv.as_bytes(), &mapping)
+        });
+        time("  csv, read", csv.len(), || read(&blocks, &mapping));
     }
 }
 
@@ -147,6 +152,36 @@ fn cut_batches(batches: &[RecordBatch], mapping: &Mapping) -> Vec<Block> {
         .flat_map(|batch| cutter.feed(batch.clone()).unwrap())
         .collect();
     blocks.extend(cutter.finish().unwrap());
+    blocks
+}
+
+/// A CSV file of the texts, in quotes.
+fn csv(texts: &[Vec<String>; 3]) -> String {
+    let mut file = "question,reasoning,response\n".to_owned();
+    for row in 0..texts[0].len() {
+        let fields = texts
+            .each_ref()
+            .map(|column| format!("\"{}\"", column[row]));
+        file.push_str(&fields.join(","));
+        file.push('\n');
+    }
+    file
+}
+
+fn cut_csv(file: &[u8], mapping: &Mapping) -> Vec<Block> {
+    let dialect = CsvDialect::new(',', Some('"'), None).unwrap();
+    let mut cutter = CsvCutter::new(mapping, dialect, DEFAULT_TARGET);
+    let mut blocks = Vec::new();
+    for chunk in file.chunks(CHUNK) {
+        cutter.feed(chunk);
+        while let Some(block) = cutter.next_block().unwrap() {
+            blocks.push(block);
+        }
+    }
+    cutter.finish();
+    while let Some(block) = cutter.next_block().unwrap() {
+        blocks.push(block);
+    }
     blocks
 }
 
