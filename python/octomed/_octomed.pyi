@@ -62,6 +62,8 @@ class ChatTemplate:
     @property
     def content_hash(self) -> Any:
         """128-bit hash of all that decides what the template writes, in hexadecimal."""
+    def encode(self, tokenizer: Any, messages: Any, supervise: Any = "all") -> Any:
+        """The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss."""
     def probe(self) -> Any:
         """Raises `RecipeError` when the template can never work for training."""
     def render(self, messages: Any, supervise: Any = "all") -> Any:
@@ -270,8 +272,15 @@ class Tokenizer:
     def encode_list(self, strings: Any, threads: Any = None) -> Any:
         """Encode a list of strings."""
     @staticmethod
-    def from_json(content: Any) -> Any:
-        """The tokenizer that a `tokenizer.json` describes."""
+    def from_json(content: Any, added: Any = ..., add_prefix_space: Any = None) -> Any:
+        """The tokenizer that a `tokenizer.json` describes.
+
+        `added` are further added tokens: content, `single_word`, `lstrip`, `rstrip`, `normalized`, `special`;
+        `add_prefix_space` replaces that of a lone `ByteLevel` pre-tokenizer.
+        """
+    @staticmethod
+    def outline(content: Any) -> Any:
+        """A `tokenizer.json` without its vocabulary, as JSON."""
     @property
     def path(self) -> Any:
         """Which way text takes through the engine."""

@@ -27,11 +27,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     for note in notes:
         log(f"note: {note}")
     if json_output:
-        out(
-            json.dumps(
-                {"ok": True, "sources": len(loaded.sources), "files": len(files), "notes": notes}
-            )
-        )
+        out(json.dumps({"ok": True, "sources": len(loaded.sources), "files": len(files), "notes": notes}))
         return
     size = units.bytes_of(sum(files.values()))
     out(f"`{recipe}` is good: sources {len(loaded.sources)}, files {len(files)}, {size}")
