@@ -27,12 +27,12 @@ logging.getLogger("transformers").setLevel(logging.ERROR)
 
 TEMPLATES = (
     "{% for m in messages %}<|s|>{{ m.role }}\n{{ m.content }}<|e|>\n{% endfor %}",
-    "{% for m in messages %}{% if m.role == 'user' %}<|s|> {{ m.content }} [/I]{% else %} {{ m.content }} <|e|>"
-    "{% endif %}{% endfor %}",
+    """{% for m in messages %}{% if m.role == 'user' %}<|s|> {{ m.content }} [/I]
+{%- else %} {{ m.content }} <|e|>{% endif %}{% endfor %}""",
     "<|s|>{% for m in messages %}{{ m.role }}: {{ m.content | trim }}<|e|>{% endfor %}",
     "{% for m in messages %}{{ m.content }}<|e|>{% endfor %}",
-    "{% for m in messages %}x<|s|>{{ m.role }}{% generation %} {{ m.content }}<|e|>{% endgeneration %}\n"
-    "{% endfor %}",
+    """{% for m in messages %}x<|s|>{{ m.role }}{% generation %} {{ m.content }}<|e|>{% endgeneration %}
+{{ '\n' }}{% endfor %}""",
 )
 
 
@@ -179,7 +179,8 @@ def test_masks_equal_the_rule_over_offsets(files, template, messages):
 
 GENERATION = (
     "{% for m in messages %}<|s|>{{ m.role }}{% if m.role == 'assistant' %}"
-    "{% generation %} {{ m.content }}<|e|>{% endgeneration %}{% else %} {{ m.content }}<|e|>{% endif %}\n{% endfor %}"
+    "{% generation %} {{ m.content }}<|e|>{% endgeneration %}"
+    "{% else %} {{ m.content }}<|e|>{% endif %}\n{% endfor %}"
 )
 
 
