@@ -45,7 +45,12 @@ def required(value):
 @pytest.mark.parametrize("name", preset_names())
 def test_each_format_is_the_nearest_to_its_own_columns(name):
     preset = load_preset(name)
-    columns = [column for key, value in preset.items() if key not in {"prompt", "unused"} for column in required(value)]
+    columns = [
+        column
+        for key, value in preset.items()
+        if key not in {"prompt", "unused"}
+        for column in required(value)
+    ]
     near = near_formats(columns)
     assert (name, ()) in [(one.name, one.missing) for one in near]
     assert name not in [one.name for one in near_formats(columns, but=name)]

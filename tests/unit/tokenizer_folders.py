@@ -1,4 +1,4 @@
-"""Tokenizer folders as hypothesis makes them up: models, pre-tokenizers, normalisers and added tokens of every kind."""
+"""Tokenizer folders that hypothesis makes up: models, pre-tokenizers, normalisers, added tokens."""
 
 from __future__ import annotations
 
@@ -16,7 +16,26 @@ CONTROLS = ("<|s|>", "<|e|>")
 # Characters of words, white space, marks, and what normalisers change.
 LETTERS = "abItuser ▁\n\t.,!1é<>|/[]Ġ#" + "\u0301ﬁ中Ａ"
 
-PIECES = ("It", " It", "▁It", "▁", "▁▁", "us", "er", "user", "▁user", "\n", "▁\n", "in", "##er", "er</w>", "ab", "a b", "\n\n", "▁a")
+PIECES = (
+    "It",
+    " It",
+    "▁It",
+    "▁",
+    "▁▁",
+    "us",
+    "er",
+    "user",
+    "▁user",
+    "\n",
+    "▁\n",
+    "in",
+    "##er",
+    "er</w>",
+    "ab",
+    "a b",
+    "\n\n",
+    "▁a",
+)
 
 NORMALIZERS: list[Any] = [
     None,
@@ -33,7 +52,13 @@ NORMALIZERS: list[Any] = [
     {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
     {"type": "Replace", "pattern": {"Regex": "^\\s+|\\s+$"}, "content": ""},
     {"type": "Replace", "pattern": {"String": "a"}, "content": "It"},
-    {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True},
+    {
+        "type": "BertNormalizer",
+        "clean_text": True,
+        "handle_chinese_chars": True,
+        "strip_accents": None,
+        "lowercase": True,
+    },
     {"type": "ByteLevel"},
     {
         "type": "Sequence",
@@ -69,9 +94,18 @@ PRE_TOKENIZERS: list[Any] = [
     {"type": "Digits", "individual_digits": True},
     {"type": "UnicodeScripts"},
     {"type": "FixedLength", "length": 3},
-    *[_split("\\s+", behavior) for behavior in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")],
-    {"type": "Sequence", "pretokenizers": [_split(" ?\\w+|\\s+|[^\\s\\w]+", "Isolated"), _bytes(False, False)]},
-    {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": False}, _metaspace("first", True)]},
+    *[
+        _split("\\s+", behavior)
+        for behavior in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous")
+    ],
+    {
+        "type": "Sequence",
+        "pretokenizers": [_split(" ?\\w+|\\s+|[^\\s\\w]+", "Isolated"), _bytes(False, False)],
+    },
+    {
+        "type": "Sequence",
+        "pretokenizers": [{"type": "Digits", "individual_digits": False}, _metaspace("first", True)],
+    },
 ]
 
 
@@ -82,7 +116,7 @@ def _alphabet() -> list[str]:
 
 
 @st.composite
-def models(draw: st.DrawFn) -> dict[str, Any]:
+def models(draw: st.DrawFn) -> dict[str, Any]:  # noqa: C901 a choice for each key of a model
     """Draw a model: BPE, WordPiece, Unigram or WordLevel."""
     words = ["<unk>", *dict.fromkeys([*LETTERS, *string.ascii_letters, *PIECES])]
     kind = draw(st.sampled_from(["BPE", "BPE", "BPE", "WordPiece", "Unigram", "WordLevel"]))
@@ -100,18 +134,39 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         prefix = draw(st.sampled_from(["##", ""]))
         for letter in LETTERS:
             vocabulary.setdefault(prefix + letter, len(vocabulary))
-        return {"type": kind, "unk_token": "<unk>", "continuing_subword_prefix": prefix, "max_input_chars_per_word": 100, "vocab": vocabulary}
+        return {
+            "type": kind,
+            "unk_token": "<unk>",
+            "continuing_subword_prefix": prefix,
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        }
     fallback = draw(st.booleans())
     for word in [*_alphabet(), *(byte_tokens if fallback else [])]:
         vocabulary.setdefault(word, len(vocabulary))
-    prefix, suffix = draw(st.sampled_from([(None, None), (None, None), (None, None), ("##", None), (None, "</w>")]))
+    prefix, suffix = draw(
+        st.sampled_from([(None, None), (None, None), (None, None), ("##", None), (None, "</w>")])
+    )
     if prefix:
         for letter in LETTERS:
             vocabulary.setdefault(prefix + letter, len(vocabulary))
     if suffix:
         for letter in LETTERS:
             vocabulary.setdefault(letter + suffix, len(vocabulary))
-    merges = [["I", "t"], ["▁", "It"], ["Ġ", "It"], ["u", "s"], ["e", "r"], ["us", "er"], ["▁", "user"], ["▁", "\n"], ["▁", "▁"], ["Ċ", "Ċ"], ["\n", "\n"], ["▁", "a"]]
+    merges = [
+        ["I", "t"],
+        ["▁", "It"],
+        ["Ġ", "It"],
+        ["u", "s"],
+        ["e", "r"],
+        ["us", "er"],
+        ["▁", "user"],
+        ["▁", "\n"],
+        ["▁", "▁"],
+        ["Ċ", "Ċ"],
+        ["\n", "\n"],
+        ["▁", "a"],
+    ]
     if prefix or suffix:
         merges = []
     merges = draw(st.permutations(merges))[: draw(st.integers(0, len(merges)))] if merges else []
@@ -149,23 +204,40 @@ def flags(special: bool) -> st.SearchStrategy[dict[str, bool]]:
 
 
 @st.composite
-def folders(draw: st.DrawFn, *, plain_controls: bool = False) -> dict[str, Any]:
+def folders(  # noqa: C901, PLR0912 a choice for each file and key
+    draw: st.DrawFn, *, plain_controls: bool = False
+) -> dict[str, Any]:
     """Draw the files of a folder by their names; `plain_controls` have no flags."""
     model = draw(models())
-    texts = {token: True for token in CONTROLS} | dict.fromkeys(
-        draw(st.lists(st.sampled_from(["<think>", "It", "ab", "\n", " a", "[/I]", "É"]), max_size=3, unique=True)), False
+    texts = dict.fromkeys(CONTROLS, True) | dict.fromkeys(
+        draw(
+            st.lists(
+                st.sampled_from(["<think>", "It", "ab", "\n", " a", "[/I]", "É"]), max_size=3, unique=True
+            )
+        ),
+        False,
     )
     size = len(model["vocab"])
     tokens = []
     for text, special in texts.items():
-        plain = {name: False for name in ("single_word", "lstrip", "rstrip", "normalized")} | {"special": True}
+        plain = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False) | {"special": True}
         tokens.append({"content": text, **(plain if special and plain_controls else draw(flags(special)))})
     where = draw(st.sampled_from(["file", "config", "split", "both", "legacy"]))
-    in_file, beside = {"file": (tokens, []), "config": ([], tokens), "split": (tokens[1:], tokens), "both": (tokens, tokens), "legacy": (tokens[1:], tokens[:1])}[where]
+    in_file, beside = {
+        "file": (tokens, []),
+        "config": ([], tokens),
+        "split": (tokens[1:], tokens),
+        "both": (tokens, tokens),
+        "legacy": (tokens[1:], tokens[:1]),
+    }[where]
     numbers = {}
     for token in tokens:
         numbers[token["content"]] = size + len(numbers)
-    vocabulary = model["vocab"] if isinstance(model["vocab"], dict) else {entry[0]: n for n, entry in enumerate(model["vocab"])}
+    vocabulary = (
+        model["vocab"]
+        if isinstance(model["vocab"], dict)
+        else {entry[0]: n for n, entry in enumerate(model["vocab"])}
+    )
     number, listed = size, []
     for token in in_file:
         if token["content"] in vocabulary:
@@ -175,8 +247,26 @@ def folders(draw: st.DrawFn, *, plain_controls: bool = False) -> dict[str, Any]:
             number += 1
     file = {
         "version": "1.0",
-        "truncation": draw(st.sampled_from([None, {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}])),
-        "padding": draw(st.sampled_from([None, {"strategy": {"Fixed": 40}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "<unk>"}])),
+        "truncation": draw(
+            st.sampled_from(
+                [None, {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}]
+            )
+        ),
+        "padding": draw(
+            st.sampled_from(
+                [
+                    None,
+                    {
+                        "strategy": {"Fixed": 40},
+                        "direction": "Right",
+                        "pad_to_multiple_of": None,
+                        "pad_id": 0,
+                        "pad_type_id": 0,
+                        "pad_token": "<unk>",
+                    },
+                ]
+            )
+        ),
         "added_tokens": listed,
         "normalizer": draw(st.sampled_from(NORMALIZERS)),
         "pre_tokenizer": draw(st.sampled_from(PRE_TOKENIZERS)),
@@ -184,7 +274,25 @@ def folders(draw: st.DrawFn, *, plain_controls: bool = False) -> dict[str, Any]:
         "decoder": None,
         "model": model,
     }
-    config: dict[str, Any] = {"tokenizer_class": draw(st.sampled_from(["PreTrainedTokenizerFast", "PreTrainedTokenizer", "GPT2Tokenizer", "Qwen2Tokenizer", "GPTNeoXTokenizer", "LlamaTokenizer", "GemmaTokenizer", "CohereTokenizer", "BloomTokenizer", "CodeGenTokenizer", None]))}
+    config: dict[str, Any] = {
+        "tokenizer_class": draw(
+            st.sampled_from(
+                [
+                    "PreTrainedTokenizerFast",
+                    "PreTrainedTokenizer",
+                    "GPT2Tokenizer",
+                    "Qwen2Tokenizer",
+                    "GPTNeoXTokenizer",
+                    "LlamaTokenizer",
+                    "GemmaTokenizer",
+                    "CohereTokenizer",
+                    "BloomTokenizer",
+                    "CodeGenTokenizer",
+                    None,
+                ]
+            )
+        )
+    }
     if draw(st.booleans()):
         config["eos_token"] = draw(st.sampled_from([CONTROLS[1], "<eos>"]))
     if config["tokenizer_class"] is None:
@@ -201,11 +309,16 @@ def folders(draw: st.DrawFn, *, plain_controls: bool = False) -> dict[str, Any]:
         if draw(st.booleans()):
             files["added_tokens.json"] = {text: number + n for n, text in enumerate(listed_names)}
         if draw(st.booleans()):
-            files["special_tokens_map.json"] = {"eos_token": CONTROLS[1], "additional_special_tokens": listed_names}
+            files["special_tokens_map.json"] = {
+                "eos_token": CONTROLS[1],
+                "additional_special_tokens": listed_names,
+            }
     elif beside or draw(st.booleans()):
         decoder = {}
         for token in [*in_file, *beside]:
-            changes = where == "both" and not (plain_controls and token["special"]) and draw(st.integers(0, 5)) == 0
+            changes = (
+                where == "both" and not (plain_controls and token["special"]) and draw(st.integers(0, 5)) == 0
+            )
             changed = draw(flags(token["special"])) if changes else {}
             decoder[str(numbers[token["content"]])] = {**token, **changed}
         config["added_tokens_decoder"] = decoder
@@ -224,5 +337,7 @@ def write(folder: Path, files: dict[str, Any], template: str) -> None:
 
 def contents() -> st.SearchStrategy[str]:
     """Draw a turn's text without control tokens."""
-    piece = st.one_of(st.text(LETTERS, max_size=6), st.sampled_from([*PIECES, " ", "\n", "<think>", "[/I]", "ab"]))
+    piece = st.one_of(
+        st.text(LETTERS, max_size=6), st.sampled_from([*PIECES, " ", "\n", "<think>", "[/I]", "ab"])
+    )
     return st.lists(piece, max_size=6).map("".join)

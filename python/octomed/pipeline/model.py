@@ -224,14 +224,10 @@ def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
     template = chosen or _own_template(model, file.parent, config)
     vocabulary = _bytes(file)
     folder = _folder_tokens(model, vocabulary, file.parent, config)
-    return replace(
-        _resolved(model, vocabulary, str(file), template, folder.variables), folder=folder
-    )
+    return replace(_resolved(model, vocabulary, str(file), template, folder.variables), folder=folder)
 
 
-def _folder_tokens(
-    model: str, vocabulary: bytes, folder: Path, config: Mapping[str, Any]
-) -> FolderTokens:
+def _folder_tokens(model: str, vocabulary: bytes, folder: Path, config: Mapping[str, Any]) -> FolderTokens:
     """Read the files beside a `tokenizer.json`."""
     from octomed import _octomed  # noqa: PLC0415 the types of this module need no extension
 

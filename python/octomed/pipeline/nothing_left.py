@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from octomed.recipe import Recipe
 
 
-def nothing_left(
-    rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0
-) -> DataError:
+def nothing_left(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0) -> DataError:
     """Return the error for a layout without packs.
 
     Parameters

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
@@ -14,6 +12,8 @@ from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+
+    import pyarrow as pa
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe import InputFile

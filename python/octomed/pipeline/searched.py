@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def columns_to_scan(mapping: _octomed.Mapping, schema: pa.Schema, mapped: list[str]) -> list[str]:
     """Return the columns of a Parquet or Arrow file that a scan reads, in the file's order.
 
-    Numbers are no pictures unless their column's name says so. Whether a row is about a picture must not depend
-    on whether its column is mapped.
+    Numbers are no pictures unless their column's name says so. Whether a row is about a picture must not
+    depend on whether its column is mapped.
 
     Parameters
     ----------

@@ -150,7 +150,9 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
     known = {token.content for token in in_file}
     for token in added:
         what = "is defined anew by" if token.content in known else "is a token only in"
-        notes.append(f"`{token.content}` {what} the files beside `tokenizer.json`, which `transformers` reads")
+        notes.append(
+            f"`{token.content}` {what} the files beside `tokenizer.json`, which `transformers` reads"
+        )
     if outline.get("dropout"):
         notes.append("the tokenizer's `dropout`, which would give other ids in every run, is switched off")
     return FolderTokens(
@@ -181,9 +183,7 @@ def _class_of(files: FolderFiles) -> tuple[str, list[str]]:
     return kind, [note]
 
 
-def _refuse_other_ids(
-    name: str, kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]
-) -> None:
+def _refuse_other_ids(name: str, kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Refuse by name what `transformers` follows and OctoMed cannot."""
     if config.get("split_special_tokens"):
         raise RecipeError(
@@ -204,8 +204,8 @@ def _refuse_other_ids(
     prefixed = config.get("add_prefix_space")
     if kind == "LlamaTokenizer" and prefixed is not None and bool(prefixed) != _prepends(outline):
         raise RecipeError(
-            f"{name}: `add_prefix_space: {str(bool(prefixed)).lower()}` makes `transformers` build the tokenizer anew "
-            "from its SentencePiece file, and `tokenizer.json` says otherwise",
+            f"{name}: `add_prefix_space: {str(bool(prefixed)).lower()}` makes `transformers` "
+            "build the tokenizer anew from its SentencePiece file, and `tokenizer.json` says otherwise",
             "save the tokenizer anew with `save_pretrained`",
         )
     if kind in {"CohereTokenizer", "BloomTokenizer"} and prefixed and _is_nested_without_prefix(outline):
@@ -216,9 +216,7 @@ def _refuse_other_ids(
     _refuse_other_text(name, kind, outline, config)
 
 
-def _refuse_other_text(
-    name: str, kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]
-) -> None:
+def _refuse_other_text(name: str, kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]) -> None:
     """Refuse settings of BERT's family that change the normaliser of `tokenizer.json`."""
     normalizer = outline.get("normalizer")
     if kind in CLASSES or not isinstance(normalizer, dict) or normalizer.get("type") != "BertNormalizer":
@@ -257,9 +255,7 @@ def _prepends(outline: Mapping[str, Any]) -> bool:
     return False
 
 
-def _settings(
-    files: FolderFiles, outline: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[int, AddedToken]]:
+def _settings(files: FolderFiles, outline: Mapping[str, Any]) -> tuple[dict[str, Any], dict[int, AddedToken]]:
     """Return the settings that `transformers` gives the tokenizer, and the added tokens by their ids.
 
     Without `added_tokens_decoder` it reads the older files: `special_tokens_map.json` overrules
@@ -286,10 +282,8 @@ def _settings(
     return init, decoder
 
 
-def _named_tokens(
-    kind: str, init: Mapping[str, Any], known: Mapping[str, AddedToken]
-) -> dict[str, Any]:
-    """Return the special tokens by name, as strings or added tokens; the list of further ones is one of them."""
+def _named_tokens(kind: str, init: Mapping[str, Any], known: Mapping[str, AddedToken]) -> dict[str, Any]:
+    """Return the special tokens by name, as strings or added tokens, the list of further ones too."""
     named: dict[str, Any] = {}
     for name in TOKEN_NAMES:
         if name in init:
@@ -324,9 +318,11 @@ def _tokens_to_add(
         for token in _listed(value):
             all_special.setdefault(_text(token), token)
     before = {token.settled() for token in tokens if isinstance(token, AddedToken)}
-    for token in all_special.values():
-        if token not in texts if isinstance(token, str) else token.settled() not in before:
-            tokens.append(token)
+    tokens += [
+        token
+        for token in all_special.values()
+        if (token not in texts if isinstance(token, str) else token.settled() not in before)
+    ]
     return _new_of(in_file, tokens, all_special)
 
 

@@ -56,7 +56,8 @@ def find_inputs(recipe: Recipe) -> Inputs:
                 other = found.setdefault(file.relative, file)
                 problems += [_twice(place, file, other)] if other is not file else []
         inputs.files += sorted(
-            _divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative))
+            _divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative)
+        )
     if problems:
         raise RecipeProblems(problems)
     return inputs

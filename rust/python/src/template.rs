@@ -14,6 +14,9 @@ use crate::tokenizer::PyTokenizer;
 /// A rendered conversation: text, controls as (start, end, id), supervised spans as (start, end).
 type Parts = (String, Vec<(usize, usize, u32)>, Vec<(usize, usize)>);
 
+/// The ids of a conversation, and the half-open ranges of those that carry loss.
+type Learned = (Vec<u32>, Vec<(u32, u32)>);
+
 /// A chat template, compiled once.
 ///
 /// `template` is the name of a built-in (`builtin=True`) or a Jinja source; `controls` are the
@@ -111,7 +114,7 @@ impl ChatTemplate {
         tokenizer: &PyTokenizer,
         messages: Vec<(String, String)>,
         supervise: &str,
-    ) -> PyResult<(Vec<u32>, Vec<(u32, u32)>)> {
+    ) -> PyResult<Learned> {
         let supervise = supervised(supervise)?;
         let mut encoder = Encoder::new(tokenizer.inner());
         leave(py, || {
