@@ -160,11 +160,11 @@ def test_no_more_than_the_first_rows_are_read(tmp_path, monkeypatch, capsys):
 
 
 def test_columns_that_are_not_read_are_said_once_a_source(tmp_path, capsys):
-    recipe = one(tmp_path, [{**row, "id": 1, "Image_name": None, "pixel values": None} for row in GOOD])
+    recipe = one(tmp_path, [{**row, "id": 1, "note": 1, "Image_name": None, "pixel values": None} for row in GOOD])
     runs.write_lines(tmp_path / "data/b.jsonl", GOOD)
     code, _, err = said(capsys, "check", recipe)
     assert code == 0
-    assert err.count("columns that this format does not read: id, Image_name, `pixel values`\n") == 1
+    assert err.count("columns that this format does not read: note, Image_name, `pixel values`\n") == 1
     assert err.count("columns whose names suggest pictures: Image_name, `pixel values`") == 1
 
 
@@ -178,7 +178,7 @@ def test_a_check_names_the_files_that_are_skipped(tmp_path, capsys):
     recipe = one(tmp_path, GOOD, on_bad_file="skip")
     (tmp_path / "data/b.parquet").write_bytes(b"PAR1")
     code, out, _ = said(capsys, "check", recipe)
-    assert (code, "file skipped: `only/b.parquet`: " in out) == (0, True)
+    assert (code, "source `only`: file skipped: `b.parquet`: " in out) == (0, True)
 
 
 def test_sources_without_any_row_are_an_error(tmp_path, capsys):

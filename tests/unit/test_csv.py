@@ -23,6 +23,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
+
+from .blank import is_blank
 from octomed.errors import DataError, RecipeError
 
 MAPPING = {"question": "q", "response": "r"}
@@ -97,10 +99,19 @@ def pythons(text, end, dialect):
             continue
         at += reader.line_num
         if len(fields) == 2:
-            rows.append((fields[0], fields[1]) if all(fields) else "null_field")
+            rows.append(fate(*fields))
         elif fields:
             rows.append("wrong_column_count")
     return rows
+
+
+def fate(question, response):
+    """What becomes of a row of two fields: an empty field is null."""
+    if not question:
+        return "null_field"
+    if is_blank(question):
+        return "empty_question"
+    return (question, response) if response else "no_response"
 
 
 DIALECTS = [(",", '"', None), (",", '"', "\\"), (",", None, "\\"), (",", None, None), ("a", "b", None)]
@@ -137,7 +148,9 @@ def test_rows_are_those_of_python_in_strict_mode(body, end, dialect, mark, size)
 
 @settings(max_examples=400, deadline=None)
 @given(
-    rows=st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"), min_size=1)] * 2), max_size=6),
+    rows=st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"), min_size=1)] * 2), max_size=6).map(
+        lambda rows: [row for row in rows if not is_blank(row[0])]
+    ),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     dialect=st.sampled_from([(",", '"', "\n"), (";", "'", "\r\n"), ("\t", '"', "\r")]),
     size=st.integers(1, 40),

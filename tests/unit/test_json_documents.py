@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError
 
+from .blank import is_blank
+
 MAPPING = _octomed.Mapping({"question": "q", "response": "r"})
 TEXT = st.text(st.characters(codec="utf-8"), max_size=6) | st.sampled_from(
     ['"', "\\", "{", "}]", ",", '\\"', "[", "\n"]
@@ -20,7 +22,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-ROWS = st.fixed_dictionaries({"q": TEXT, "r": TEXT, "x": VALUES})
+ROWS = st.fixed_dictionaries({"q": TEXT.filter(lambda text: not is_blank(text)), "r": TEXT, "x": VALUES})
 INDENT = st.sampled_from([None, 1, 4])
 CHUNK = st.integers(1, 30)
 

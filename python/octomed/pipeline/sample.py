@@ -10,7 +10,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.nearest_format import NearFormat, near_formats
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import naming, open_parquet
+from octomed.pipeline.tasks import naming, open_arrow, open_parquet
 from octomed.recipe.pictures import suggests_pictures
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
             break
     columns = tuple(keys) or tuple(_columns_of(task.file))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
+    known = {*wanted, *source.source.mapping.get("unused", ())}
     own = source.source.format if isinstance(source.source.format, str) else None
     file = task.file
     return FileSample(
@@ -193,7 +194,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         count.first,
         columns,
         tuple(missing) if keys else (),
-        tuple(name for name in columns if name not in wanted),
+        tuple(name for name in columns if name not in known),
         tuple(name for name in columns if suggests_pictures(name)),
         near_formats(columns, but=own) if count.rows and not count.fitting else (),
     )
@@ -204,6 +205,9 @@ def _columns_of(file: InputFile) -> list[str]:
     if file.kind == "parquet":
         with open_parquet(file) as parquet:
             return list(parquet.schema_arrow.names)
+    if file.kind == "arrow":
+        with open_arrow(file) as reader:
+            return list(reader.schema.names)
     if file.kind in {"csv", "tsv"}:
         from octomed.pipeline.read import csv_names  # noqa: PLC0415 as in `tasks`
 

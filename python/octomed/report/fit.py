@@ -89,8 +89,8 @@ def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
             yield f"source `{source}`: columns that this format does not read: {listed(unread)}"
         if pictures:
             yield (
-                f"source `{source}`: columns whose names suggest pictures: {listed(pictures)}; "
-                "pictures are not packed yet"
+                f"source `{source}`: columns whose names suggest pictures: {listed(pictures)}; a row with a "
+                "picture is a reject, unless `image_columns: []` packs its text alone"
             )
 
 

@@ -21,7 +21,7 @@ _ADVICE = {
 }
 """What is wrong with rejected traces, and where to look. Duplicates are no loss."""
 
-_ONLY_PICTURES = "pictures are not packed yet; `image_columns` of {format} says which columns are looked at"
+_ONLY_PICTURES = "rows with pictures are rejects; `image_columns: []` in {format} packs their text alone"
 
 
 def large_losses(sources: Mapping[str, Mapping[str, Any]], *, capacity: int) -> list[str]:
