@@ -58,10 +58,12 @@ fn render(criterion: &mut Criterion) {
                     Message {
                         role: "user",
                         content: "Which of these is it?\nA. one\nB. another",
+                        learned: true,
                     },
                     Message {
                         role: "assistant",
                         content: text,
+                        learned: true,
                     },
                 ];
                 template

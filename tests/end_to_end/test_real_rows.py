@@ -113,8 +113,15 @@ def test_rows_about_two_pictures_are_no_duplicates_and_a_picture_is_never_left_o
     summary, _ = packed(tmp_path, rows, mapping)
     assert (summary.train, summary.rows_without_trace, summary.rejected) == (1, 4, {})
     summary, texts = packed(tmp_path / "asked", rows, mapping | {"image_columns": []})
-    assert (summary.train, summary.rejected) == (5, {})
+    assert (summary.train, summary.rejected, summary.rows_without_pictures) == (5, {}, 4)
     assert texts == [said("What?", "yes")] * 5
+
+
+def test_a_source_of_pictures_alone_says_what_to_do(tmp_path):
+    rows = [{"question": "What?", "responses": ["yes"], "img": f"{number}.png"} for number in range(3)]
+    with pytest.raises(DataError, match="3 without a trace: has_image") as error:
+        packed(tmp_path, rows, "octomed")
+    assert "`image_columns: []`" in error.value.hint
 
 
 def test_prompt_and_completion_learn_the_completion_alone(tmp_path):

@@ -160,7 +160,9 @@ def test_no_more_than_the_first_rows_are_read(tmp_path, monkeypatch, capsys):
 
 
 def test_columns_that_are_not_read_are_said_once_a_source(tmp_path, capsys):
-    recipe = one(tmp_path, [{**row, "id": 1, "note": 1, "Image_name": None, "pixel values": None} for row in GOOD])
+    recipe = one(
+        tmp_path, [{**row, "id": 1, "note": 1, "Image_name": None, "pixel values": None} for row in GOOD]
+    )
     runs.write_lines(tmp_path / "data/b.jsonl", GOOD)
     code, _, err = said(capsys, "check", recipe)
     assert code == 0

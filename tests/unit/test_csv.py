@@ -24,9 +24,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
+from octomed.errors import DataError, RecipeError
 
 from .blank import is_blank
-from octomed.errors import DataError, RecipeError
 
 MAPPING = {"question": "q", "response": "r"}
 NUL = ["\0"] if sys.version_info >= (3, 11) else []

@@ -37,7 +37,13 @@ def nothing_left(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_sk
         fates.append(f"{count:,} {kind}: {reason}")
     rejected = layout.counts()["rejected"]
     fates += [f"{rejected[reason]:,} rejected: {reason}" for reason in sorted(rejected) if rejected[reason]]
-    return DataError(f"no trace is left to pack: {', '.join(fates)}", _hint(layout, recipe))
+    hint = _PICTURES if refused["has_image"] * 2 > rows else _hint(layout, recipe)
+    return DataError(f"no trace is left to pack: {', '.join(fates)}", hint)
+
+
+_PICTURES = (
+    "rows with pictures are rejects; `image_columns: []` in the source's `format` packs their text alone"
+)
 
 
 def _hint(layout: _octomed.Layout, recipe: Recipe) -> str:

@@ -17,6 +17,7 @@ _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "empty_response": "without text in what is to be learned: look at {format}",
     "template_refused": "refused by the chat template: look at `template`",
+    "two_reasonings": "with two different chains of thought: look at {format}",
     "no_supervised_tokens": "without a token to learn: look at `supervise` and `template`",
 }
 """What is wrong with rejected traces, and where to look. Duplicates are no loss."""

@@ -53,6 +53,8 @@ class Summary:
         Packs, traces, tokens and shards of each MDS stream.
     blocks_scanned, blocks_reused : int
         Blocks that this call scanned, and those that stood.
+    rows_without_pictures : int
+        Rows packed as text alone, because the recipe leaves their pictures out.
     rows_refused : dict of str to int
         Unreadable rows and rows without a trace, by reason.
     sources : dict
@@ -106,6 +108,7 @@ class Summary:
     files_left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     rows_refused: dict[str, int] = field(default_factory=dict)
+    rows_without_pictures: int = 0
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     from_python: bool = False
 
@@ -150,6 +153,7 @@ class Summary:
             files_skipped=counts["files_skipped"],
             files_left_out=counts.get("files_left_out", {}),
             notes=run.get("notes", []),
+            rows_without_pictures=counts.get("rows_without_pictures", 0),
             rows_refused=counts.get("rows_refused", {}),  # a run of an earlier version has none
             sources=counts.get("sources", {}),
             from_python=in_python(),
@@ -246,6 +250,9 @@ class Summary:
         ):
             lines += [(label, units.count(number))] if number else []
             lines += self._lines_of_reasons(unreadable=unreadable)
+        if self.rows_without_pictures:
+            left_out = units.count(self.rows_without_pictures)
+            lines.append(("  note", f"{left_out} rows without their pictures, as asked"))
         lines += [(f"file skipped: {shown(file)}", reason) for file, reason in self.files_skipped.items()]
         lines += [
             (f"not read of {source}", not_read(reason, left))
