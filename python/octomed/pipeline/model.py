@@ -350,7 +350,7 @@ def _fetch(model: str) -> Path:
         raise RecipeError(
             f"`model: {model}` is not built in, and the hub's client is missing", hint
         ) from error
-    offline = not _hub_answers()
+    offline = _is_offline()
     download = functools.partial(hf_hub_download, local_files_only=True) if offline else hf_hub_download
     try:
         file = Path(download(model, "tokenizer.json"))
@@ -371,13 +371,13 @@ def _fetch(model: str) -> Path:
     return file.parent
 
 
-def _hub_answers() -> bool:
-    """Tell whether to ask the hub; where it was switched off, its client says so at once."""
+def _is_offline() -> bool:
+    """Tell whether only what was fetched before can be had: the hub is switched off, or does not answer."""
     try:
         from huggingface_hub import constants  # noqa: PLC0415 an extra
-    except ImportError:
-        return True
-    return bool(constants.HF_HUB_OFFLINE) or reachable(constants.ENDPOINT)
+    except ImportError:  # a client of another layout, which is asked as it is
+        return False
+    return bool(constants.HF_HUB_OFFLINE) or not reachable(constants.ENDPOINT)
 
 
 def _bytes(path: Path) -> bytes:
