@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
-from octomed.pipeline.hub import reachable
 from octomed.pipeline.tokenizer_folder import FolderFiles, FolderTokens, read_folder
 
 if TYPE_CHECKING:
@@ -377,6 +376,8 @@ def _is_offline() -> bool:
         from huggingface_hub import constants  # noqa: PLC0415 an extra
     except ImportError:  # a client of another layout, which is asked as it is
         return False
+    from octomed.pipeline.hub import reachable  # noqa: PLC0415 an HTTP client that other models need not load
+
     return bool(constants.HF_HUB_OFFLINE) or not reachable(constants.ENDPOINT)
 
 

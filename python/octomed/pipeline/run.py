@@ -169,7 +169,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
             for header in done.headers
         ),
         "files": sorted(manifest.files),
-        "notes": planned.inputs.notes,
+        "notes": [*planned.model.notes, *planned.inputs.notes],
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
     found = read_json(planned.output / RUN_FILE)
