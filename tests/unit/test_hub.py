@@ -40,7 +40,7 @@ def test_a_name_that_nobody_looks_up_takes_two_seconds(monkeypatch):
 
 def test_an_unknown_hub_id_without_a_network_is_one_sentence(tmp_path, monkeypatch):
     pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(model, "reachable", lambda _: False)
+    monkeypatch.setattr(hub, "reachable", lambda _: False)
     begin = time.monotonic()
     said = (
         r"^`model: nobody/no-such-model` is no folder here, and the hub cannot be reached to fetch it(\n|$)"
