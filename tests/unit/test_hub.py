@@ -7,7 +7,7 @@ import time
 
 import pytest
 from octomed.errors import RecipeError
-from octomed.pipeline import hub, model
+from octomed.pipeline import hub
 from octomed.pipeline.model import resolve_model
 
 

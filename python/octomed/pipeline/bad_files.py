@@ -12,7 +12,7 @@ from octomed.recipe.sniff import suspected
 
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.pipeline.scan import ScannedTask
+    from octomed.pipeline.scanned import ScannedTask
     from octomed.recipe import InputFile
 
 _OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})

@@ -13,6 +13,7 @@ from octomed.errors import DataError
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, naming, unchanged
 
@@ -26,31 +27,6 @@ if TYPE_CHECKING:
 
 _WORKERS_A_READER = 4
 """A reader decodes about as fast as this many workers tokenize."""
-
-
-@dataclass(frozen=True)
-class ScannedTask:
-    """A task whose blocks stand.
-
-    Attributes
-    ----------
-    task
-        The task.
-    headers
-        What each block says of itself, in order.
-    rows
-        Rows read, blank lines counted: what the row numbers of the file's next task start from.
-    blocks_scanned
-        Blocks that this run scanned; the others stood.
-    bad
-        Why the file is left out, when its source skips such files.
-    """
-
-    task: Task
-    headers: tuple[dict[str, Any], ...]
-    rows: int
-    blocks_scanned: int
-    bad: str | None = None
 
 
 def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]:

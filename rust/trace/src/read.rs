@@ -5,6 +5,7 @@ mod conversation;
 pub(crate) mod csv;
 mod field;
 mod options;
+mod question;
 mod template;
 mod turn;
 
@@ -12,12 +13,13 @@ use std::borrow::Cow;
 
 use crate::mapping::{Mapping, Pictures};
 use crate::picture::{self, Picture};
-use crate::row::{Body, Reason, Response};
+use crate::row::{Body, Reason};
 use crate::value::{Fault, Value};
 
 pub(crate) use conversation::ConversationMapping;
 pub(crate) use field::Field;
 pub(crate) use options::OptionsMapping;
+pub(crate) use question::{QuestionMapping, Responses};
 pub(crate) use template::{ColumnTemplate, ResponseSource};
 pub(crate) use turn::Role;
 
@@ -29,28 +31,6 @@ pub(crate) type Slots<'a> = [Option<Value<'a>>];
 pub(crate) enum BodyMapping {
     Question(QuestionMapping),
     Conversation(ConversationMapping),
-}
-
-/// The columns of a question.
-#[derive(Clone, Debug)]
-pub(crate) struct QuestionMapping {
-    /// The question's parts; the first must be there.
-    pub(crate) question: Vec<Field>,
-    pub(crate) options: Option<OptionsMapping>,
-    pub(crate) answer: Option<Field>,
-    /// Earlier questions and answers.
-    pub(crate) history: Option<Field>,
-    pub(crate) responses: Responses,
-}
-
-/// The columns of a question's responses.
-#[derive(Clone, Debug)]
-pub(crate) enum Responses {
-    One {
-        reasoning: Option<Field>,
-        response: ResponseSource,
-    },
-    Many(Field),
 }
 
 impl BodyMapping {
@@ -76,31 +56,10 @@ impl BodyMapping {
 
     /// Fields whose text may be JSON that says a list or object.
     pub(crate) fn structured(&self) -> Vec<Field> {
-        let question = match self {
-            Self::Conversation(conversation) => return conversation.fields().cloned().collect(),
-            Self::Question(question) => question,
-        };
-        let mut fields: Vec<Field> = question.history.iter().cloned().collect();
-        if let Some(OptionsMapping::Column(field)) = &question.options {
-            fields.push(field.clone());
+        match self {
+            Self::Conversation(conversation) => conversation.fields().cloned().collect(),
+            Self::Question(question) => question.structured(),
         }
-        if let Responses::Many(field) = &question.responses {
-            fields.push(field.clone());
-        }
-        fields
-    }
-}
-
-impl Responses {
-    fn fields(&self) -> impl Iterator<Item = &Field> {
-        let (reasoning, responses) = match self {
-            Self::One {
-                reasoning,
-                response,
-            } => (reasoning.as_ref(), response.fields()),
-            Self::Many(responses) => (None, std::slice::from_ref(responses)),
-        };
-        reasoning.into_iter().chain(responses)
     }
 }
 
@@ -217,141 +176,6 @@ fn is_truth(value: &Value<'_>) -> bool {
             .iter()
             .any(|word| word.eq_ignore_ascii_case(text)),
         _ => false,
-    }
-}
-
-impl QuestionMapping {
-    /// Fields of what is asked.
-    fn asked(&self) -> impl Iterator<Item = &Field> {
-        self.question
-            .iter()
-            .chain(self.options.iter().flat_map(OptionsMapping::fields))
-            .chain(&self.answer)
-            .chain(&self.history)
-    }
-
-    /// The question, and the placeholder of a picture in it.
-    fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<(Body<'r>, Option<String>), Fault> {
-        let options = match &self.options {
-            Some(options) => options.read(slots)?,
-            None => Vec::new(),
-        };
-        let question = self.question_text(slots)?;
-        if question.trim().is_empty() {
-            let detail = format!("{} has no text", self.question[0].label);
-            return Err(Fault::new(Reason::EmptyQuestion, detail));
-        }
-        let history = self.history(slots)?;
-        let asked = std::iter::once(&question).chain(history.iter().map(|[asked, _]| asked));
-        let placed = asked
-            .into_iter()
-            .find_map(|text| picture::placeholder(text));
-        let placed = placed.map(str::to_owned);
-        let body = Body::Question {
-            question,
-            options,
-            answer: optional_text(self.answer.as_ref(), slots)?,
-            history,
-            responses: self.responses.read(slots)?,
-        };
-        Ok((body, placed))
-    }
-
-    /// The parts of the question, joined by a line break; empty ones are left out.
-    fn question_text<'r>(&self, slots: &'r Slots<'_>) -> Result<Cow<'r, str>, Fault> {
-        let mut joined = Cow::Borrowed("");
-        for (index, field) in self.question.iter().enumerate() {
-            let value = if index == 0 && !field.optional {
-                Some(field.required(slots)?)
-            } else {
-                field.lenient(slots)?
-            };
-            let Some(value) = value else { continue };
-            let part = text(value, &field.label)?;
-            if joined.is_empty() {
-                joined = part;
-            } else if !part.is_empty() {
-                let joined = joined.to_mut();
-                joined.push('\n');
-                joined.push_str(&part);
-            }
-        }
-        Ok(joined)
-    }
-
-    /// Earlier turns: a list of pairs, each a list of two texts.
-    fn history<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<[Cow<'r, str>; 2]>, Fault> {
-        let Some(field) = &self.history else {
-            return Ok(Vec::new());
-        };
-        let pairs = match field.lenient(slots)? {
-            None => return Ok(Vec::new()),
-            Some(Value::Text(text)) if text.trim().is_empty() => return Ok(Vec::new()),
-            Some(Value::List(pairs)) => pairs,
-            Some(other) => return Err(wrong_type(&field.label, other, "a list of pairs")),
-        };
-        let pair = |pair: &'r Value<'_>| match pair {
-            Value::List(texts) if texts.len() == 2 => Ok([
-                text(&texts[0], &field.label)?,
-                text(&texts[1], &field.label)?,
-            ]),
-            other => Err(wrong_type(&field.label, other, "a list of pairs of texts")),
-        };
-        pairs.iter().map(pair).collect()
-    }
-}
-
-impl Responses {
-    fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<Response<'r>>, Fault> {
-        let field = match self {
-            Self::One {
-                reasoning,
-                response,
-            } => {
-                let response = response.read(slots)?;
-                let reasoning = match reasoning {
-                    Some(field) if field.optional => field
-                        .lenient(slots)?
-                        .map(|value| text(value, &field.label))
-                        .transpose()?,
-                    Some(field) => Some(text(field.required(slots)?, &field.label)?),
-                    None => None,
-                };
-                return Ok(vec![Response {
-                    reasoning,
-                    response,
-                }]);
-            }
-            Self::Many(field) => field,
-        };
-        let label = &field.label;
-        let value = if field.optional {
-            field.lenient(slots)?
-        } else {
-            Some(field.present(slots)?)
-        };
-        match value {
-            Some(Value::List(values)) if !values.is_empty() => values
-                .iter()
-                .map(|value| {
-                    // A null keeps its place, so that the responses behind it keep their numbers.
-                    let response = if *value == Value::Null {
-                        "".into()
-                    } else {
-                        said_text(value, label)?
-                    };
-                    Ok(Response {
-                        reasoning: None,
-                        response,
-                    })
-                })
-                .collect(),
-            None | Some(Value::List(_) | Value::Null) => Err(Fault::new(
-                Reason::NoResponse,
-                format!("{label} is an empty list, null or absent"),
-            )),
-            Some(other) => Err(wrong_type(label, other, "a list of texts")),
-        }
     }
 }
 
