@@ -19,7 +19,6 @@ from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import scan
-from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     seconds_since,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from octomed.pipeline.scanned import ScannedTask
     from octomed.recipe import InputFile, Recipe
 
 
