@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError, StorageError
+from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
-from octomed.pipeline.tasks import Task, naming, tasks_of
+from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of

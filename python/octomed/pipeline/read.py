@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
+from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
-from octomed.pipeline.tasks import columns_to_read, naming, open_arrow, open_parquet
 from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ BLOCK_BYTES = 32 * 2**20
 _CHUNK_BYTES = 4 * 2**20
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
-_HEAD_BYTES = 2**16
 
 
 def blocks_of(
@@ -148,28 +147,3 @@ def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter.finish()
     yield from iter(cutter.next_block, None)
     return cutter.rows
-
-
-def csv_dialect(file: InputFile) -> _octomed.CsvDialect:
-    """Return the characters that divide a CSV file."""
-    delimiter, quote, escape = file.dialect or (",", '"', None)
-    return _octomed.CsvDialect(delimiter, quote, escape)
-
-
-def csv_names(file: InputFile) -> list[str]:
-    """Read the names in the header of a CSV file; there are none in one without a line that is not blank.
-
-    Raises
-    ------
-    DataError
-        When the header cannot be read.
-    """
-    dialect = csv_dialect(file)
-    head = b""
-    with naming(file), _open(file) as stream:
-        while True:
-            chunk = stream.read(max(_HEAD_BYTES, len(head)))
-            head += chunk
-            names = dialect.names(head, is_last=not chunk)
-            if names is not None:
-                return names

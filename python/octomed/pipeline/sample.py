@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.files import csv_names, naming, open_arrow, open_parquet
 from octomed.pipeline.nearest_format import NearFormat, near_formats
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import naming, open_arrow, open_parquet
 from octomed.recipe.pictures import suggests_pictures
 
 if TYPE_CHECKING:
@@ -209,8 +209,6 @@ def _columns_of(file: InputFile) -> list[str]:
         with open_arrow(file) as reader:
             return list(reader.schema.names)
     if file.kind in {"csv", "tsv"}:
-        from octomed.pipeline.read import csv_names  # noqa: PLC0415 as in `tasks`
-
         with naming(file):
             return csv_names(file)
     return []

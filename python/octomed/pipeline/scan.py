@@ -12,10 +12,11 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
+from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.storage import make_folder, write_json
-from octomed.pipeline.tasks import Task, naming, unchanged
+from octomed.pipeline.tasks import Task, unchanged
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import contextlib
-import lzma
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from octomed import _octomed
-from octomed.errors import DataError, OctomedError
+from octomed.errors import DataError
 from octomed.names import shown
+from octomed.pipeline.files import (
+    columns_to_read,
+    csv_dialect,
+    csv_names,
+    naming,
+    naming_formats,
+    open_arrow,
+    open_parquet,
+    place_of,
+)
 from octomed.pipeline.json_layout import with_layout
-from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import content_key, storage_error
-from octomed.recipe.opening import native
-from octomed.recipe.sniff import foreign, suspected
-from octomed.report.fit import formats_in_words, listed
+from octomed.recipe.sniff import foreign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
+    from octomed import _octomed
     from octomed.recipe import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -176,135 +180,15 @@ def _refuse_foreign(file: InputFile) -> None:
     """Refuse a file that is not what its name says, before a scan finds every row of it unreadable."""
     looks = foreign(file.path, file.kind, file.compression)
     if looks is not None:
-        raise DataError(f"{_place(file)} cannot be read: it is {looks.what}", looks.hint)
-
-
-@contextlib.contextmanager
-def open_arrow(file: InputFile) -> Iterator[Any]:
-    """Open an Arrow file or stream, as `datasets` saves them, to be read batch by batch.
-
-    Raises
-    ------
-    DataError
-        When it is cut off.
-    """
-    with native(file.path) as source:
-        if source.read(6) == b"ARROW1":
-            source.seek(0)
-            yield pa.ipc.open_file(source)
-            return
-        source.seek(max(0, file.size - len(_END_OF_STREAM)))
-        if source.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
-            raise DataError("the Arrow stream has no end: the file is cut off", "copy or write it again")
-        source.seek(0)
-        yield pa.ipc.open_stream(source)
-
-
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+        raise DataError(f"{place_of(file)} cannot be read: it is {looks.what}", looks.hint)
 
 
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
-    from octomed.pipeline.read import csv_dialect, csv_names  # noqa: PLC0415 the readers need this module
-
     names = csv_names(file)
-    with naming(file), _naming_formats(mapping, names, file):
+    with naming(file), naming_formats(mapping, names, file):
         if names:
             csv_dialect(file).check_columns(mapping, names)
-
-
-def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> list[str]:
-    """Columns of a Parquet file that a scan needs.
-
-    Raises
-    ------
-    DataError
-        When a mapped column is missing, or several columns have one name.
-    """
-    with naming(file), _naming_formats(mapping, names, file):
-        return mapping.columns_to_read(names)
-
-
-@contextlib.contextmanager
-def _naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> Iterator[None]:
-    """Add to an error about a missing column which columns there are, and which format suits them."""
-    try:
-        yield
-    except DataError as error:
-        if not _octomed.mapped_columns(mapping, names)[0]:
-            raise
-        near = near_formats(names)
-        here = f"columns here: {listed(names)}; {formats_in_words(near)}"
-        key = f"sources.{file.source}.format"
-        suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
-        similar = error.hint if error.hint and not error.hint.startswith("its columns are") else None
-        advice = "; or ".join(filter(None, [similar, suits]))
-        hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
-        raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
-
-
-_BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)
-"""What a file that is not whole raises; a length that a flipped bit made huge asks for memory."""
-
-
-def _place(file: InputFile) -> str:
-    return f"`{shown(file.path)}` (source `{file.source}`)"
-
-
-class naming:  # noqa: N801 reads as the statement it is
-    """Adds the file's name to errors that do not know it, and turns pyarrow's into ours."""
-
-    def __init__(self, file: InputFile) -> None:
-        self.file = file
-
-    def __enter__(self) -> None:
-        """Nothing to set up."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Re-raise ``error`` with the file's name."""
-        place = _place(self.file)
-        hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
-        if isinstance(error, DataError) and not error.message.startswith(place):
-            raise DataError(f"{place}: {error.message}", error.hint or hint) from error
-        if isinstance(error, OctomedError) or error is None:
-            return
-        if isinstance(error, _BROKEN):
-            looks = suspected(self.file.path, self.file.kind, self.file.compression)
-            if looks is not None:
-                raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error
-            raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
-        if isinstance(error, OSError):
-            if error.errno is None:
-                raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
-            raise storage_error("read", self.file.path, error) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-class open_parquet:  # noqa: N801 used as a statement
-    """Opens a Parquet file in bounded memory: streamed column chunks, no read-ahead of whole row groups."""
-
-    def __init__(self, file: InputFile) -> None:
-        self._naming = naming(file)
-        self._path = file.path
-
-    def __enter__(self) -> pq.ParquetFile:
-        """Open."""
-        try:
-            self._source = native(self._path)
-            self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=2**20)
-        except (pa.ArrowException, OSError) as error:
-            self._naming.__exit__(type(error), error, None)
-            raise
-        return self._file
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Close, and name the file in any error."""
-        self._file.close()
-        self._source.close()
-        self._naming.__exit__(kind, error, trace)
 
 
 def unchanged(files: Iterable[InputFile]) -> None:
