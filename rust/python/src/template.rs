@@ -180,7 +180,8 @@ impl Prompt {
     ) -> PyResult<String> {
         leave(py, || {
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
-            let choices = label_options(&options);
+            let doubt = "the options begin with letters that may be theirs or not";
+            let choices = label_options(&options).ok_or_else(|| raise(Kind::Data, doubt, None))?;
             let options: Vec<PromptOption<'_>> = choices
                 .iter()
                 .map(|choice| PromptOption {

@@ -1,8 +1,13 @@
 //! The text of an assistant turn, from a response that may come in two parts.
 
 /// Marks at the very beginning of a response that carries its reasoning inside, and what ends the reasoning.
-const OPENINGS: [(&str, &str); 3] = [
+const OPENINGS: [(&str, &str); 8] = [
     ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("◁think▷", "◁/think▷"),
     ("## Thinking", "## Final Response"),
     ("<|im_start|>think", "<|im_start|>answer"),
 ];
@@ -27,7 +32,7 @@ pub fn join_reasoning(
     out: &mut String,
 ) -> Result<(), TwoReasonings> {
     let reasoning = reasoning
-        .map(|text| text.trim_matches('\n'))
+        .map(|text| unmarked(text).trim_matches('\n'))
         .filter(|text| !text.trim().is_empty());
     let Some(reasoning) = reasoning else {
         out.push_str(response);
@@ -51,13 +56,29 @@ pub fn join_reasoning(
     Ok(())
 }
 
+/// Reasoning without the marks of its own that may stand around it.
+fn unmarked(reasoning: &str) -> &str {
+    match split_reasoning(reasoning) {
+        Some((inner, rest)) if rest.trim().is_empty() => inner,
+        _ => match reasoning.trim_end().strip_suffix("</think>") {
+            Some(inner) if !inner.contains("<think>") => inner,
+            _ => reasoning,
+        },
+    }
+}
+
 /// The reasoning between the marks that a response begins with, and the response after them.
 fn split_reasoning(response: &str) -> Option<(&str, &str)> {
     let text = response.trim_start();
-    OPENINGS.iter().find_map(|(open, close)| {
+    let marked = OPENINGS.iter().find_map(|(open, close)| {
         let inner = text.strip_prefix(open)?;
         // A response cut inside its reasoning has reasoning and nothing else.
         Some(inner.split_once(close).unwrap_or((inner, "")))
+    });
+    // The prompt of some models writes the opening, so that a response has the end alone.
+    marked.or_else(|| {
+        let (inner, rest) = text.split_once("</think>")?;
+        (rest.starts_with('\n') && !inner.contains("<think>")).then_some((inner, rest))
     })
 }
 
@@ -90,6 +111,26 @@ mod tests {
                 assert_eq!(joined(reasoning, response).as_deref(), Ok(response));
             }
         }
+    }
+
+    #[test]
+    fn marks_of_the_reasoning_itself_are_said_once() {
+        for reasoning in [
+            "<think>r</think>",
+            "<think>\nr\n</think>\n",
+            "\nr</think>",
+            "<thought>r</thought>",
+        ] {
+            assert_eq!(
+                joined(Some(reasoning), "a").as_deref(),
+                Ok("<think>\nr\n</think>\n\na"),
+                "{reasoning}"
+            );
+        }
+        assert_eq!(
+            joined(Some("r"), "r\n</think>\n\na").as_deref(),
+            Ok("r\n</think>\n\na")
+        );
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The letters of answer options: the one rule by which the prompt shows them and the question's id leaves them
 //! out.
 //!
-//! A list whose texts carry letters of their own (`A. x`, `(A) x`, `A : x`, `Ａ．x`) keeps these, in its order.
-//! Letters count as such only if every option has one and no two are equal. After a full stop they must also be
-//! the first of the alphabet, gaps allowed (`A. x`, `C. y`), because `E. coli` and `S. aureus` look the same.
-//! Numbers must count from 0 or 1. Every other list is counted: `A`, `B`, ….
+//! A list whose texts carry letters of their own (`A. x`, `(A) x`, `A : x`, `Ａ．x`, `**A.** x`, `Option A: x`) keeps
+//! these, in its order. Letters count as such only if every option has one and no two are equal. After a full
+//! stop or a dash they must also be the first of the alphabet, gaps allowed (`A. x`, `C. y`), because `E. coli`
+//! and `S. aureus` look the same. Numbers must count from 0 or 1, or leave out one or two. Texts that begin like
+//! `A.x`, `C.y`, in letters that are not those of their places, are refused: whether these are letters is not
+//! known. Every other list is counted: `A`, `B`, ….
 
 use std::borrow::Cow;
 
@@ -33,25 +35,57 @@ pub fn option_label(place: usize) -> Cow<'static, str> {
     )
 }
 
-/// The options of a list of texts, each with its own label, or with one that counts them.
+/// The options of a list of texts, each with its own label, or with one that counts them; nothing where the
+/// texts carry letters of which it is not known whether they are labels.
 #[must_use]
-pub fn label_options<'a>(texts: &[&'a str]) -> Vec<Choice<'a>> {
+pub fn label_options<'a>(texts: &[&'a str]) -> Option<Vec<Choice<'a>>> {
     let choice = |label, text, written| Choice {
         label,
         text,
         written,
     };
-    match split_labels(texts) {
-        Some(split) => split
-            .into_iter()
-            .zip(texts)
-            .map(|(own, written)| choice(Cow::Borrowed(own.label), own.text, written))
-            .collect(),
-        None => (0..)
-            .zip(texts)
-            .map(|(place, text)| choice(option_label(place), text, text))
-            .collect(),
+    if let Some(split) = split_labels(texts) {
+        let labelled = split.into_iter().zip(texts);
+        return Some(
+            labelled
+                .map(|(own, written)| choice(Cow::Borrowed(own.label), own.text, *written))
+                .collect(),
+        );
     }
+    if are_doubtful(texts) {
+        return None;
+    }
+    let counted = (0..).zip(texts);
+    Some(
+        counted
+            .map(|(place, text)| choice(option_label(place), *text, *text))
+            .collect(),
+    )
+}
+
+/// Whether texts begin like `A.x` and `C.y`, with distinct first letters that are not those of their places.
+fn are_doubtful(texts: &[&str]) -> bool {
+    let tight = |text: &&str| {
+        let text = text.trim();
+        let mut characters = text.chars();
+        let letter = narrow(characters.next()?)?.to_ascii_uppercase();
+        (characters.next()? == '.' && characters.next()?.is_alphanumeric())
+            .then_some(letter as usize - 'A' as usize)
+    };
+    let Some(places) = texts.iter().map(tight).collect::<Option<Vec<usize>>>() else {
+        return false;
+    };
+    let mut sorted = places.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let in_order = places
+        .iter()
+        .enumerate()
+        .all(|(index, place)| index == *place);
+    sorted.len() == places.len()
+        && places.len() > 1
+        && !in_order
+        && places.iter().all(|place| *place < places.len() + 2)
 }
 
 /// A label that stands before an option's text.
@@ -81,23 +115,29 @@ pub(crate) fn split_labels<'a>(options: &[&'a str]) -> Option<Vec<Labelled<'a>>>
     if sorted.len() < places.len() || !all_letters && places.iter().any(is_letter) {
         return None;
     }
-    let counts_from = |first: usize| {
-        let mut numbers = (first..).map(Place::Number);
-        places
-            .iter()
-            .all(|place| numbers.next().as_ref() == Some(place))
+    let in_order = |first: usize| {
+        let count = |place: &Place| match place {
+            Place::Letter(count) => count + first,
+            Place::Number(count) => *count,
+        };
+        (first..)
+            .zip(&places)
+            .all(|(wanted, place)| wanted == count(place))
     };
-    let in_order = places
-        .iter()
-        .enumerate()
-        .all(|(index, place)| *place == Place::Letter(index));
     // One or two options may be missing: more, and the letters are those of names.
-    let near = |place: &Place| matches!(place, Place::Letter(letter) if *letter < places.len() + 2);
+    let near = |place: &Place| {
+        let (Place::Letter(count) | Place::Number(count)) = place;
+        *count < places.len() + 2
+    };
     let after_stop = split.iter().any(|option| option.after_stop);
+    let several = sorted.len() > 1;
+    // `Na: 140` and `K: 4` are values: letters that leave out many are those of the first ten.
+    let usual = |place: &Place| matches!(place, Place::Letter(count) if *count < 10);
     let are_labels = if all_letters {
-        in_order || !after_stop && sorted.len() > 1 || sorted.len() > 1 && places.iter().all(near)
+        in_order(0)
+            || several && (!after_stop && places.iter().all(usual) || places.iter().all(near))
     } else {
-        counts_from(0) || counts_from(1)
+        in_order(0) || in_order(1) || several && places.is_sorted() && places.iter().all(near)
     };
     are_labels.then_some(split)
 }
@@ -137,10 +177,24 @@ pub(crate) fn is_label(text: &str) -> bool {
     (1..=2).contains(&text.chars().count()) && place_of(text).is_some()
 }
 
-/// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, as label and text.
+/// A key as a label: `A`, `A.`, `(A)`.
+pub(crate) fn key_label(key: &str) -> Option<&str> {
+    let marks = ['(', ')', '.', ':', '（', '）', '：', '．', ' '];
+    let label = key.trim_matches(marks);
+    is_label(label).then_some(label)
+}
+
+/// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, in bold or behind a word, as label and text.
 fn split_label(option: &str) -> Option<Labelled<'_>> {
-    let option = option.trim();
-    let (bracketed, inner) = match option.strip_prefix(['(', '（', '[', '【']) {
+    let invisible =
+        |character: char| character.is_whitespace() || "\u{feff}\u{200b}".contains(character);
+    let option = option.trim_start_matches(invisible).trim_end();
+    let (bold, option) = match option.strip_prefix("**") {
+        Some(inner) => (true, inner),
+        None => (false, option),
+    };
+    let option = without_word(option);
+    let (bracketed, inner) = match option.strip_prefix(['(', '（', '[', '【', '{']) {
         Some(inner) => (true, inner),
         None => (false, option),
     };
@@ -152,31 +206,63 @@ fn split_label(option: &str) -> Option<Labelled<'_>> {
     if !is_label(label) {
         return None;
     }
-    if bracketed {
-        let text = rest.strip_prefix([')', '）', ']', '】'])?.trim_start();
-        return Some(Labelled {
-            label,
-            text,
-            after_stop: false,
-        });
+    let (after_stop, rest) = if bracketed {
+        (false, rest.strip_prefix([')', '）', ']', '】', '}'])?)
+    } else {
+        let rest = if bold {
+            rest.strip_prefix("**").unwrap_or(rest)
+        } else {
+            rest
+        };
+        after_mark(label, rest)?
+    };
+    let text = if bold {
+        rest.strip_prefix("**").unwrap_or(rest)
+    } else {
+        rest
+    };
+    let text = text.trim_start();
+    Some(Labelled {
+        label,
+        text,
+        after_stop,
+    })
+}
+
+/// An option without a word before its letter that says what it is.
+fn without_word(option: &str) -> &str {
+    for word in ["option", "choice", "选项"] {
+        let head = option.get(..word.len()).unwrap_or_default();
+        let rest = option.get(word.len()..).unwrap_or_default();
+        let goes_on =
+            rest.starts_with(|next: char| next.is_ascii_alphanumeric()) && word.is_ascii();
+        if head.eq_ignore_ascii_case(word) && !goes_on {
+            return rest.trim_start();
+        }
     }
+    option
+}
+
+/// What stands behind the mark that ends a label, and whether that is a mark which ends names, too.
+fn after_mark<'a>(label: &str, rest: &'a str) -> Option<(bool, &'a str)> {
+    let ends = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
     let rest = rest.trim_start();
     let is_number = label.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(text) = rest.strip_prefix([':', ')', '：', '）', '、', '．'])
-        && (!is_number || text.is_empty() || text.starts_with(char::is_whitespace))
+    if let Some(rest) = rest.strip_prefix(".)") {
+        return Some((false, rest));
+    }
+    if let Some(text) = rest.strip_prefix([':', ')', '：', '）', '、', '．', '。'])
+        && (!is_number || ends(text))
     {
-        return Some(Labelled {
-            label,
-            text: text.trim_start(),
-            after_stop: false,
-        });
+        return Some((false, text));
+    }
+    if let Some(text) = rest.strip_prefix(['-', '–', '—']) {
+        return ends(text).then_some((true, text));
     }
     let text = rest.strip_prefix('.')?;
-    (text.is_empty() || text.starts_with(char::is_whitespace)).then(|| Labelled {
-        label,
-        text: text.trim_start(),
-        after_stop: true,
-    })
+    // Before other scripts nobody writes a blank, and an abbreviated name does not end there.
+    let foreign = text.chars().next().is_some_and(|next| !next.is_ascii());
+    (ends(text) || text.starts_with("**") || foreign).then_some((!foreign, text))
 }
 
 #[cfg(test)]
@@ -210,6 +296,14 @@ mod tests {
             "[A] x|[B] y",
             "A . x|B . y",
             "A:x|B) y",
+            "**A.** x|**B.** y",
+            "**A**. x|**B**: y",
+            "Option A: x|Option B: y",
+            "选项A：x|选项B：y",
+            "A.) x|B.) y",
+            "{A} x|{B} y",
+            "A - x|B - y",
+            "\u{feff}A. x|\u{200b}B. y",
         ] {
             let options: Vec<_> = form.split('|').collect();
             let found = split(&options).unwrap_or_else(|| panic!("{form}"));
@@ -243,10 +337,30 @@ mod tests {
             (&["(D) x", "(B) y"], ["D", "B"]),
             (&["1. x", "2. y"], ["1", "2"]),
             (&["0) x", "1) y"], ["0", "1"]),
+            (&["1. x", "3. y"], ["1", "3"]),
+            (&["(1) x", "(3) y"], ["1", "3"]),
+            (&["A.阿司匹林", "C.可待因"], ["A", "C"]),
+            (&["A。甲", "C。乙"], ["A", "C"]),
+            (&["Option A: x", "Option C: y"], ["A", "C"]),
+            (&["A- x", "C- y"], ["A", "C"]),
         ] {
             let found = split(options).unwrap_or_else(|| panic!("{options:?}"));
             let found: Vec<_> = found.iter().map(|(label, _)| label.as_str()).collect();
             assert_eq!(found, labels, "{options:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_label_or_not_is_refused() {
+        for options in [&["A.x", "C.y"][..], &["B.x", "C.y"], &["C.x", "A.y"]] {
+            assert_eq!(label_options(options), None, "{options:?}");
+        }
+        for options in [
+            &["A.x", "B.y"][..],
+            &["E.coli", "S.aureus"],
+            &["A.M.", "P.M."],
+        ] {
+            assert!(label_options(options).is_some(), "{options:?}");
         }
     }
 
@@ -261,6 +375,9 @@ mod tests {
             &["A. baumannii", "B.I.D."],
             &["A.coli", "B.coli"],
             &["Aspirin", "Bleeding"],
+            &["Na: 140", "K: 4"],
+            &["T: 1", "N: 0", "M: 0"],
+            &["optional: x", "optional: y"],
             &["A", "B"],
             &["A.M. dose", "B.M. dose"],
             &["1:2", "1:4"],

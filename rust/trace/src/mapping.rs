@@ -27,6 +27,8 @@ pub struct Mapping {
     pub(crate) keys: Vec<String>,
     /// How many of `keys` are mapped.
     pub(crate) mapped: usize,
+    /// How many of `keys` are mapped or must be empty.
+    pub(crate) guarded: usize,
     /// Where pictures are looked for, and what becomes of a row with one.
     pub(crate) pictures: Pictures,
     /// Indices of keys whose values may name a picture.
@@ -43,22 +45,27 @@ pub struct Mapping {
 }
 
 /// Where pictures are looked for, and what becomes of a row that has one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Pictures {
     /// In every column; the row is rejected.
     Everywhere,
     /// In these columns alone; the row is rejected.
-    In(Vec<String>),
+    In(Vec<Field>),
     /// In every column; the row is packed without them, and counted.
     LeftOut,
 }
 
 /// Columns that say that a row is no example to learn from, or not alone.
-const GUARDS: [&str; 7] = [
+const GUARDS: [&str; 12] = [
     "chosen",
     "rejected",
+    "chosen_response",
     "rejected_response",
+    "rejected_responses",
     "rejected_messages",
+    "preferred_output",
+    "non_preferred_output",
+    "chosen_messages",
     "kto_tag",
     "tools",
     "functions",
@@ -94,8 +101,8 @@ impl Mapping {
     /// Whether a picture is looked for in a column that is not mapped.
     pub fn searches_pictures_in(&self, column: &str) -> bool {
         match &self.pictures {
-            Pictures::In(columns) => columns.iter().any(|name| name == column),
-            Pictures::Everywhere | Pictures::LeftOut => true,
+            Pictures::In(_) => false,
+            Pictures::Everywhere | Pictures::LeftOut => !column.is_empty(),
         }
     }
 
@@ -104,14 +111,12 @@ impl Mapping {
         picture::is_column_name(column)
     }
 
-    /// Whether the recipe names this column as one of pictures.
-    pub(crate) fn is_named_picture_column(&self, column: &str) -> bool {
-        matches!(&self.pictures, Pictures::In(columns) if columns.iter().any(|name| name == column))
-    }
-
-    /// Whether pictures are looked for in the named columns alone.
-    pub(crate) fn is_columns_only(&self) -> bool {
-        matches!(self.pictures, Pictures::In(_))
+    /// The columns of pictures that the recipe names.
+    pub(crate) fn named_pictures(&self) -> &[Field] {
+        match &self.pictures {
+            Pictures::In(columns) => columns,
+            Pictures::Everywhere | Pictures::LeftOut => &[],
+        }
     }
 
     /// Checks that a file with columns `names` has what the mapping needs. Several columns may be without a
@@ -133,6 +138,7 @@ impl Mapping {
         }
         let Some(missing) = self
             .fields()
+            .chain(self.named_pictures())
             .find(|field| !field.optional && !field.is_in(names))
         else {
             return Ok(());
@@ -149,7 +155,7 @@ impl Mapping {
     /// that hold such a value beside others.
     fn find_searched(&mut self) {
         let is_spoken = |key: &str| self.body.spoken().any(|field| field.is_named(key));
-        self.searched = (0..self.keys.len())
+        self.searched = (0..self.mapped)
             .filter(|&index| !is_spoken(&self.keys[index]))
             .collect();
         self.spoken_keys = self

@@ -4,6 +4,7 @@
 //! decides only where a value says too little: a bare `train_0422` under `image` is a picture's name, under
 //! `case` it is none.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -20,8 +21,17 @@ const EXTENSIONS: [&str; 38] = [
 /// The longest path or URL; and the longest name with blanks in it, beyond which a text is prose.
 const LONGEST_PATH: usize = 2048;
 const LONGEST_NAME: usize = 255;
-/// The first bytes of pictures written in base64: JPEG, PNG, GIF, and RIFF (WebP).
-const BASE64_STARTS: [&str; 4] = ["/9j/", "iVBORw0KGgo", "R0lGOD", "UklGR"];
+/// The first bytes of pictures in base64: JPEG, PNG, GIF, RIFF (WebP), TIFF, JPEG 2000 and BMP.
+const BASE64_STARTS: [&str; 8] = [
+    "/9j/",
+    "iVBORw0KGgo",
+    "R0lGOD",
+    "UklGR",
+    "SUkqA",
+    "TU0AK",
+    "AAAADGpQ",
+    "Qk0",
+];
 const LEAST_BASE64: usize = 64;
 
 /// Names of columns that hold pictures, without numbers at their end.
@@ -166,14 +176,42 @@ fn is_handle(text: &str) -> bool {
         && !NOTHING.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
+/// Whether a text with escapes may be a picture once these are read.
+pub(crate) fn is_worth_reading(raw: &str) -> bool {
+    raw.len() <= 2 * LONGEST_PATH || raw.starts_with("data:") || raw.starts_with("\\/9j\\/")
+}
+
+/// A hash of the picture that a text in a column of this kind is, or that a list or object in it holds.
+pub(crate) fn search_text(text: &str, in_picture_column: bool) -> Option<u64> {
+    if in_picture_column && text.trim_start().starts_with(['[', '{', '(']) {
+        let mut value = Value::Text(Cow::Borrowed(text));
+        value.expand();
+        if !matches!(value, Value::Text(_)) {
+            return search(&value, true, &[]);
+        }
+    }
+    let is_picture = is_reference(text)
+        || in_picture_column && (is_handle(text) || text.trim_start().starts_with("<svg"));
+    is_picture.then(|| hash(0, text.as_bytes()))
+}
+
 /// Whether a text in a column of this kind is a picture.
 pub(crate) fn is_picture_text(text: &str, in_picture_column: bool) -> bool {
-    is_reference(text) || in_picture_column && is_handle(text)
+    search_text(text, in_picture_column).is_some()
+}
+
+/// Whether a question is nothing but the name of a picture.
+pub(crate) fn is_lone_reference(text: &str) -> bool {
+    !text.trim().contains(char::is_whitespace) && is_reference(text)
 }
 
 /// Whether bytes that are no text are a picture's.
 pub(crate) fn is_picture_bytes(bytes: &[u8], in_picture_column: bool) -> bool {
-    const MAGICS: [&[u8]; 9] = [
+    const MAGICS: [&[u8]; 13] = [
+        b"BM",
+        b"\0\0\x01\0",
+        b"NRRD",
+        b"P6",
         b"\xff\xd8\xff",
         b"\x89PNG\r\n\x1a\n",
         b"GIF8",
@@ -189,6 +227,7 @@ pub(crate) fn is_picture_bytes(bytes: &[u8], in_picture_column: bool) -> bool {
     }
     MAGICS.iter().any(|magic| bytes.starts_with(magic))
         || bytes.get(4..8) == Some(b"ftyp")
+        || bytes.get(344..347) == Some(b"n+1")
         || bytes.get(128..132) == Some(b"DICM")
 }
 
@@ -205,10 +244,12 @@ pub(crate) fn search(
 
 fn collect(value: &Value<'_>, in_column: bool, skipped: &[String], found: &mut Option<u64>) {
     match value {
-        Value::Text(text) if is_picture_text(text, in_column) => {
-            *found = Some(hash(found.unwrap_or(0), text.as_bytes()));
+        Value::Text(text) => {
+            if let Some(picture) = search_text(text, in_column) {
+                *found = Some(hash(found.unwrap_or(0), &picture.to_le_bytes()));
+            }
         }
-        Value::List(values) if in_column && is_matrix(values) => {
+        Value::List(values) if in_column && are_pixels(values) => {
             let digits = format!("{values:?}");
             *found = Some(hash(found.unwrap_or(0), digits.as_bytes()));
         }
@@ -229,56 +270,83 @@ fn collect(value: &Value<'_>, in_column: bool, skipped: &[String], found: &mut O
     }
 }
 
-/// Rows of numbers: pixels.
-fn is_matrix(values: &[Value<'_>]) -> bool {
-    let is_row = |value: &Value<'_>| match value {
-        Value::List(row) => {
-            row.iter()
-                .all(|number| matches!(number, Value::Integer(_) | Value::Float(_)))
-                && row.len() > 1
-                || is_matrix(row)
-        }
+/// Numbers, or rows of numbers.
+fn are_pixels(values: &[Value<'_>]) -> bool {
+    let is_pixel = |value: &Value<'_>| match value {
+        Value::Integer(_) | Value::Float(_) => true,
+        Value::List(row) => are_pixels(row),
         _ => false,
     };
-    values.len() > 1 && values.iter().all(is_row)
+    let is_deep = matches!(values.first(), Some(Value::List(_)));
+    (values.len() > 1 || is_deep) && values.iter().all(is_pixel)
 }
 
 /// The placeholder of a picture, film or sound in what a user says.
 pub(crate) fn placeholder(text: &str) -> Option<&str> {
-    const KINDS: [&str; 6] = ["image", "images", "img", "video", "audio", "imagehere"];
-    let mut rest = text;
-    while let Some(open) = memchr::memchr(b'<', rest.as_bytes()) {
-        rest = &rest[open..];
-        // The longest is `<image_placeholder>`.
-        let close = rest
-            .bytes()
-            .take(24)
-            .position(|byte| byte == b'>')
-            .filter(|close| *close > 1);
-        if let Some(close) = close {
-            let inner = &rest[1..close];
-            let inner = inner
-                .strip_prefix('|')
-                .and_then(|inner| inner.strip_suffix('|'))
-                .unwrap_or(inner);
-            let kind = inner
-                .trim_end_matches(|last: char| last.is_ascii_digit())
-                .trim_end_matches([' ', '_', '-', ':']);
-            if inner.eq_ignore_ascii_case("image_placeholder")
-                || KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind))
-            {
-                return Some(&rest[..=close]);
-            }
+    memchr::memchr3_iter(b'<', b'[', b'!', text.as_bytes()).find_map(|open| {
+        let rest = &text[open..];
+        match rest.as_bytes() {
+            [b'!', b'[', ..] => markdown(rest),
+            [b'[', ..] => enclosed(rest, ']').filter(|mark| is_bracketed(mark)),
+            [b'<', b'i' | b'I', ..] if is_tag(rest) => enclosed(rest, '>').or(Some(&rest[..4])),
+            [b'<', ..] => enclosed(rest, '>').filter(|mark| is_angled(mark)),
+            _ => None,
         }
-        rest = &rest[1..];
-    }
-    None
+    })
+}
+
+/// The longest placeholder is `<image_placeholder>`.
+const LONGEST_MARK: usize = 24;
+
+/// From an opening mark to the one that closes it, if that is near.
+fn enclosed(text: &str, close: char) -> Option<&str> {
+    let near = text.char_indices().take(LONGEST_MARK);
+    let mut ends = near.filter(|(_, character)| *character == close);
+    ends.next().map(|(end, _)| &text[..=end])
+}
+
+fn is_angled(mark: &str) -> bool {
+    const KINDS: [&str; 6] = ["image", "images", "img", "video", "audio", "imagehere"];
+    const PADS: [&str; 3] = ["image_pad", "video_pad", "image_placeholder"];
+    let inner = &mark[1..mark.len() - 1];
+    let inner = inner
+        .strip_prefix('|')
+        .and_then(|inner| inner.strip_suffix('|'))
+        .unwrap_or(inner);
+    let is_one_of =
+        |kinds: &[&str], name: &str| kinds.iter().any(|kind| kind.eq_ignore_ascii_case(name));
+    is_one_of(&KINDS, without_number(inner)) || is_one_of(&PADS, inner)
+}
+
+fn is_bracketed(mark: &str) -> bool {
+    let inner = without_number(&mark[1..mark.len() - 1]);
+    ["image", "img"]
+        .iter()
+        .any(|kind| kind.eq_ignore_ascii_case(inner))
+}
+
+/// Whether a tag of HTML begins here that shows a picture.
+fn is_tag(text: &str) -> bool {
+    let head = text.get(..5).unwrap_or_default();
+    head.eq_ignore_ascii_case("<img ")
+}
+
+fn without_number(name: &str) -> &str {
+    name.trim_end_matches(|last: char| last.is_ascii_digit())
+        .trim_end_matches([' ', '_', '-', ':'])
+}
+
+/// A picture of Markdown: `![words](path)`.
+fn markdown(text: &str) -> Option<&str> {
+    let open = text.find("](")?;
+    let length = text[open..].find(')')?;
+    let path = text[open + 2..open + length].split_whitespace().next()?;
+    (!text[..open].contains('\n') && is_reference(path)).then(|| &text[..2])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::borrow::Cow;
 
     #[test]
     fn paths_urls_and_file_names_of_pictures_are_references() {
@@ -343,7 +411,18 @@ mod tests {
             assert!(!is_column_name(name), "{name}");
         }
         assert!(is_picture_text("train_0422", true) && !is_picture_text("train_0422", false));
-        for nothing in ["", " ", "None", "n/a", "12", "no image here"] {
+        for nothing in [
+            "",
+            " ",
+            "None",
+            "n/a",
+            "12",
+            "no image here",
+            "[]",
+            "[None]",
+            "[\"\"]",
+            "{}",
+        ] {
             assert!(!is_picture_text(nothing, true), "{nothing}");
         }
         let pixels = |number: &str| Value::Integer(Cow::Owned(number.to_owned()));
@@ -381,6 +460,11 @@ mod tests {
             "Picture 1: <img>a</img>",
             "<image_placeholder>",
             "<<image>",
+            "<|vision_start|><|image_pad|><|vision_end|>What?",
+            "see ![x-ray](http://x/y.png?w=1) here",
+            "<img src=\"x.png\">",
+            "[image] What?",
+            "[IMG 2]",
         ] {
             assert!(placeholder(text).is_some(), "{text}");
         }
@@ -388,10 +472,11 @@ mod tests {
             "",
             "<",
             "<imagine>",
-            "<|image_pad|>",
             "<|vision_start|>",
             "an image",
-            "<img src=x>",
+            "![note](see.html)",
+            "[imagine]",
+            "é<é",
             "<p>",
             "x <= 3 and y >",
         ] {

@@ -34,6 +34,11 @@ pub(crate) enum BodyMapping {
 }
 
 impl BodyMapping {
+    /// Whether a text may be a turn of its own.
+    fn has_context(&self) -> bool {
+        matches!(self, Self::Conversation(conversation) if conversation.context.is_some())
+    }
+
     /// All fields.
     pub(crate) fn fields(&self) -> Box<dyn Iterator<Item = &Field> + '_> {
         match self {
@@ -84,7 +89,10 @@ impl Mapping {
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
-        self.structured.iter().for_each(|field| field.expand(slots));
+        let turns_alone = self.body.has_context();
+        self.structured
+            .iter()
+            .for_each(|field| field.expand(slots, turns_alone));
         let slots = &*slots;
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
@@ -95,19 +103,19 @@ impl Mapping {
             }
             BodyMapping::Conversation(conversation) => {
                 let read = conversation.read(slots)?;
-                (
-                    read.system.or(system),
-                    Body::Conversation(read.turns),
-                    read.picture,
-                )
+                let system = one_system(read.system, system)?;
+                (system, Body::Conversation(read.turns), read.picture)
             }
         };
-        if let Some(placeholder) = placed {
-            if self.pictures != Pictures::LeftOut {
-                let detail = format!("a user's turn holds {placeholder}");
+        if let Some(shown) = placed {
+            if !self.leaves_pictures_out() {
+                let detail = format!("a turn holds {}", shown.what);
                 return Err(Fault::new(Reason::HasImage, detail));
             }
-            pictures.get_or_insert(0);
+            pictures = Some(picture::hash(
+                pictures.unwrap_or(0),
+                &shown.hash.to_le_bytes(),
+            ));
         }
         Ok(Parts {
             id,
@@ -119,14 +127,14 @@ impl Mapping {
 
     /// Refuses a row by what is in columns that change what it means and that the mapping does not name.
     fn refuse_guarded(&self, slots: &Slots<'_>) -> Result<(), Fault> {
-        for (key, slot) in self.keys.iter().zip(slots).skip(self.mapped) {
-            let Some(value) = slot.as_ref().filter(|value| value.is_given()) else {
+        let guards = self.keys.iter().zip(slots).take(self.guarded);
+        for (key, slot) in guards.skip(self.mapped) {
+            let Some(value) = slot.as_ref().filter(|value| value.is_filled()) else {
                 continue;
             };
             let reason = match key.as_str() {
                 "tools" | "functions" => Reason::ToolCalls,
                 "label" if !is_truth(value) => continue,
-                _ if self.is_named_picture_column(key) => continue,
                 _ => Reason::PreferenceRow,
             };
             return Err(Fault::new(reason, format!("the row has `{key}`")));
@@ -141,30 +149,62 @@ impl Mapping {
         unmapped: Option<&Picture>,
     ) -> Result<Option<u64>, Fault> {
         let mut found = unmapped.map(|picture| (picture.column.to_string(), picture.hash));
-        for &index in &self.searched {
-            let Some(value) = &slots[index] else { continue };
-            let key = &self.keys[index];
-            let named = self.is_named_picture_column(key);
-            if self.is_columns_only() && !named {
-                continue;
+        let mut add = |column: &str, hash: u64| {
+            let (_, before) = found.get_or_insert((column.to_owned(), 0));
+            *before = picture::hash(*before, &hash.to_le_bytes());
+        };
+        for field in self.named_pictures() {
+            if let Some(value) = field.find(slots)?.filter(|value| value.is_filled()) {
+                add(
+                    field.first_name(),
+                    picture::search(value, true, &[]).unwrap_or(0),
+                );
             }
-            let hash = if named && value.is_present() {
-                Some(picture::search(value, true, &[]).unwrap_or(0))
-            } else {
-                picture::search(value, picture::is_column_name(key), &self.spoken_keys)
+        }
+        let searched = if self.named_pictures().is_empty() {
+            &self.searched[..]
+        } else {
+            &[]
+        };
+        for &index in searched {
+            let Some(value) = &slots[index] else { continue };
+            let hash = match value {
+                // A question may speak of a file; a picture's name alone is no question.
+                Value::Text(text) if !picture::is_lone_reference(text) => None,
+                value => {
+                    let in_column = picture::is_column_name(&self.keys[index]);
+                    picture::search(value, in_column, &self.spoken_keys)
+                }
             };
             if let Some(hash) = hash {
-                let (_, before) = found.get_or_insert((key.clone(), 0));
-                *before = picture::hash(*before, &hash.to_le_bytes());
+                add(&self.keys[index], hash);
             }
         }
         match found {
-            Some((column, _)) if self.pictures != Pictures::LeftOut => {
+            Some((column, _)) if !self.leaves_pictures_out() => {
                 let detail = format!("column `{column}` holds or names a picture");
                 Err(Fault::new(Reason::HasImage, detail))
             }
             found => Ok(found.map(|(_, hash)| hash)),
         }
+    }
+
+    fn leaves_pictures_out(&self) -> bool {
+        matches!(self.pictures, Pictures::LeftOut)
+    }
+}
+
+/// The system message that a row says once, or twice in the same words.
+fn one_system<'r>(
+    turn: Option<Cow<'r, str>>,
+    column: Option<Cow<'r, str>>,
+) -> Result<Option<Cow<'r, str>>, Fault> {
+    match (turn, column) {
+        (Some(turn), Some(column)) if turn.trim() != column.trim() => {
+            let detail = "the row has two system messages: in its column, and in its first turn";
+            Err(Fault::new(Reason::WrongType, detail))
+        }
+        (turn, column) => Ok(turn.or(column)),
     }
 }
 

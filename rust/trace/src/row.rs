@@ -125,13 +125,15 @@ pub enum Reason {
     ToolCalls,
     /// The letters of the options contradict one another or cannot be known.
     OptionLabels,
+    /// Two keys of a turn hold different chains of thought.
+    TwoReasonings,
     /// A turn says of itself how it is to be learned in a way that a mask over whole turns cannot express.
     TurnWeight,
 }
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -150,6 +152,7 @@ impl Reason {
         Self::PreferenceRow,
         Self::ToolCalls,
         Self::OptionLabels,
+        Self::TwoReasonings,
         Self::TurnWeight,
     ];
 
@@ -162,6 +165,7 @@ impl Reason {
                 | Self::EmptyQuestion
                 | Self::NoAnswer
                 | Self::HasImage
+                | Self::TwoReasonings
         )
     }
 
@@ -186,6 +190,7 @@ impl Reason {
             Self::PreferenceRow => "preference_row",
             Self::ToolCalls => "tool_calls",
             Self::OptionLabels => "option_labels",
+            Self::TwoReasonings => "two_reasonings",
             Self::TurnWeight => "turn_weight",
         }
     }

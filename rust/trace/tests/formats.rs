@@ -316,7 +316,7 @@ fn text_that_is_not_utf8_is_refused_whatever_its_type_says() {
 }
 
 #[test]
-fn numbers_answer_but_do_not_ask() {
+fn numbers_are_texts_of_their_digits() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(-3), None]));
     let found = all(
         &cut(
@@ -335,16 +335,17 @@ fn numbers_answer_but_do_not_ask() {
         &cut(&mapping(PLAIN), &one_column("q", numbers), &[9], 100),
         &mapping(PLAIN),
     );
-    assert_eq!(
-        found,
-        [refused(0, 0, "wrong_type"), refused(1, 1, "null_field")]
-    );
-    let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.5, f64::NAN]));
+    assert!(found[0].contains("question: \"-3\""), "{found:?}");
+    assert_eq!(found[1], refused(1, 1, "null_field"));
+    let floats: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 2.5e-7, f64::NAN]));
     let found = all(
         &cut(&mapping(PLAIN), &one_column("a", floats), &[9], 100),
         &mapping(PLAIN),
     );
-    for (found, answer) in found.iter().zip(["Some(\"1\")", "Some(\"2.5\")", "None"]) {
+    for (found, answer) in found
+        .iter()
+        .zip(["Some(\"1\")", "Some(\"2.5e-07\")", "None"])
+    {
         assert!(found.contains(&format!("answer: {answer}")), "{found}");
     }
     let nulls: ArrayRef = Arc::new(NullArray::new(1));

@@ -225,6 +225,12 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             SHAREGPT,
+            br#"{"conversations": [{"from": "gpt", "value": "a", "reasoning": "r", "thinking": "s"}]}"#,
+            Reason::TwoReasonings,
+            "different reasoning",
+        ),
+        (
+            SHAREGPT,
             br#"{"conversations": [{"from": "gpt", "value": "a"}], "chosen": "b"}"#,
             Reason::PreferenceRow,
             "`chosen`",
@@ -256,7 +262,7 @@ fn every_bad_row_has_its_reason_and_place() {
         (
             SHAREGPT,
             br#"{"conversations": [{"from": "gpt", "value": null}]}"#,
-            Reason::NullField,
+            Reason::NoResponse,
             "turn 0",
         ),
         (
@@ -353,8 +359,8 @@ fn parts_of_a_question_are_joined_and_empty_ones_left_out() {
 }
 
 #[test]
-fn the_conversations_system_turn_wins_and_trailing_turns_stay() {
-    let line = r#"{"system": "column", "conversations": [{"from": "system", "value": "turn"},
+fn the_system_turn_leads_and_trailing_turns_stay() {
+    let line = r#"{"system": "turn", "conversations": [{"from": "system", "value": "turn"},
         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
         {"from": "gpt", "value": ""}, {"from": "human", "value": "and?"}]}"#
         .replace('\n', "");

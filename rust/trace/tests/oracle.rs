@@ -22,6 +22,14 @@ fn text_of(value: &Value) -> Result<String, &'static str> {
     }
 }
 
+/// A text, or a number's digits.
+fn said(value: &Value) -> Result<String, &'static str> {
+    match value {
+        Value::Number(_) => Ok(short(Some(value))?.unwrap_or_default()),
+        value => text_of(value),
+    }
+}
+
 fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
@@ -116,7 +124,7 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
             .into_iter()
             .collect::<Option<_>>()
             .ok_or("null_field")?;
-        return Ok(label_options(&texts));
+        return label_options(&texts).ok_or("option_labels");
     }
     let pairs = labels.into_iter().zip(texts);
     let pairs: Vec<_> = pairs
@@ -132,7 +140,9 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
         return Err("option_labels");
     }
     let texts: Vec<&str> = pairs.iter().map(|(_, text)| *text).collect();
-    let own = label_options(&texts);
+    let Some(own) = label_options(&texts) else {
+        return Err(OUT_OF_RANGE);
+    };
     let twice = own.iter().any(|own| own.text != own.written)
         && own
             .iter()
@@ -149,7 +159,7 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
 fn slow_question(row: &Value) -> Slow {
     let system = shown(row.get("system"))?;
     let options = slow_options(row.get("options"))?;
-    let question = text_of(row.get("question").ok_or("missing_field")?)?;
+    let question = said(row.get("question").ok_or("missing_field")?)?;
     if question.trim().is_empty() {
         return Err("empty_question");
     }
@@ -204,6 +214,7 @@ fn slow_conversation(row: &Value) -> Slow {
         _ => return Err("wrong_type"),
     };
     let mut turns = Vec::new();
+    let mut two_systems = false;
     for (index, turn) in values.iter().enumerate() {
         let Value::Object(turn) = turn else {
             return Err("wrong_type");
@@ -228,9 +239,16 @@ fn slow_conversation(row: &Value) -> Slow {
                 let texts: Result<Vec<String>, _> = parts.iter().map(slow_part).collect();
                 texts?.concat()
             }
-            content => text_of(&content)?,
+            Value::Null if role == "assistant" => return Err("no_response"),
+            content => said(&content)?,
         };
         if index == 0 && role == "system" {
+            if system
+                .as_ref()
+                .is_some_and(|column| column.trim() != content.trim())
+            {
+                two_systems = true;
+            }
             system = Some(content);
         } else {
             turns.push(Turn {
@@ -248,6 +266,9 @@ fn slow_conversation(row: &Value) -> Slow {
         return Err("empty_question");
     }
     if turns.iter().any(|turn| turn.role == "assistant") {
+        if two_systems {
+            return Err("wrong_type");
+        }
         Ok((system, Body::Conversation(turns)))
     } else {
         Err("no_assistant_turn")

@@ -69,6 +69,20 @@ fn options_keep_the_rows_own_letters_in_its_order() {
         (r#""['x', \"y's\"]""#, "A=x B=y's"),
         (r#""{'A': 'x', 'C': 'y'}""#, "A=x C=y"),
         (r#""[\"x\", \"y\"]""#, "A=x B=y"),
+        (r#"["A.阿司匹林", "C.可待因"]"#, "A=阿司匹林 C=可待因"),
+        (r#"["Option A: x", "Option C: y"]"#, "A=x C=y"),
+        (r#"["**A.** x", "**C.** y"]"#, "A=x C=y"),
+        (r#"["1. x", "3. y"]"#, "1=x 3=y"),
+        (
+            r#"[{"option_id": "C", "option_text": "x"}, {"option_id": "A", "option_text": "y"}]"#,
+            "C=x A=y",
+        ),
+        (
+            r#"[{"name": "C", "text": "x"}, {"name": "D", "text": "y"}]"#,
+            "C=x D=y",
+        ),
+        (r#"{"A.": "x", "(C)": "y"}"#, "A=x C=y"),
+        (r#"{"label": ["A.", "C."], "text": ["x", "y"]}"#, "A=x C=y"),
         ("null", ""),
         ("[]", ""),
         ("{}", ""),
@@ -88,6 +102,9 @@ fn options_whose_letters_are_uncertain_are_refused() {
         r#"[{"label": "first", "text": "x"}]"#,
         r#"[{"index": 1, "text": "x"}, {"index": 0, "text": "y"}]"#,
         r#"{"text": ["x", "y"], "label": ["A"]}"#,
+        r#"["A.x", "C.y"]"#,
+        r#"[{"index": 2, "text": "x"}, {"index": 0, "text": "y"}]"#,
+        r#"{"aspirin": "x"}"#,
     ] {
         assert!(
             options(given).starts_with("option_labels"),
@@ -153,6 +170,8 @@ fn turns_say_whether_they_are_learned() {
     for (key, value) in [
         ("weight", "0"),
         ("weight", "0.0"),
+        ("training", "false"),
+        ("loss_mask", "0"),
         ("train", "false"),
         ("trainable", "false"),
         ("loss", "false"),
@@ -321,6 +340,8 @@ fn earlier_turns_of_a_question_are_kept() {
         assert!(shown.contains("history: []"), "{shown}");
     }
     assert!(one(json, r#"{"q": "q", "r": "r", "history": ["a"]}"#).starts_with("wrong_type"));
+    let blank = r#"{"q": "q", "r": "r", "history": [[" ", "a"]]}"#;
+    assert!(one(json, blank).starts_with("empty_question"));
 }
 
 #[test]
@@ -436,7 +457,8 @@ fn a_users_placeholder_is_a_picture_and_an_answers_is_none() {
     assert!(said("See <image 1>.", "a").starts_with("has_image"));
     assert!(said("q", "<image> is a.png").starts_with("id: None"));
     assert!(said("q", "a.png").starts_with("id: None"));
-    assert!(said("a typed <|image_pad|>", "a").starts_with("id: None"));
+    assert!(said("<|vision_start|><|image_pad|><|vision_end|>q", "a").starts_with("has_image"));
+    assert!(said("a typed <|vision_start|>", "a").starts_with("id: None"));
     assert!(one(TWO_PARTS, r#"{"q": "<image> q", "t": "t", "r": "r"}"#).starts_with("has_image"));
     assert!(one(TWO_PARTS, r#"{"q": "q", "t": "x.png", "r": "y.png"}"#).starts_with("id: None"));
     for part in [
@@ -484,4 +506,98 @@ fn what_is_inside_of_a_mapped_struct_is_looked_at_but_for_the_answer() {
         one(json, &line(""))
     );
     assert!(one(json, &line(r#", "image": "b.png""#)).starts_with("has_image"));
+}
+
+#[test]
+fn two_keys_of_reasoning_and_two_system_messages_must_agree() {
+    let line = |more: &str| {
+        format!(
+            r#"{{"messages": [{{"role": "user", "content": "q"}}, {{"role": "assistant", "content": "a", "reasoning_content": "R", {more}}}]}}"#
+        )
+    };
+    assert!(one(MESSAGES, &line(r#""reasoning": "S""#)).starts_with("two_reasonings"));
+    assert_eq!(
+        turns(MESSAGES, &line(r#""thinking": "R\n""#)),
+        "user:q assistant:a|R"
+    );
+    let line = r#"{"system": "S", "conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}"#;
+    assert!(one(SHAREGPT, line).starts_with("wrong_type"));
+    assert!(one(SHAREGPT, &line.replace("\"S\"", "\"s\"")).contains(r#"system: Some("s")"#));
+}
+
+#[test]
+fn a_completion_that_is_json_is_text() {
+    for completion in [r#""{\"answer\": \"A\"}""#, r#""[\"flu\"]""#, r#""[]""#, "5"] {
+        let line = format!(r#"{{"prompt": "p", "completion": {completion}}}"#);
+        assert!(
+            turns(COMPLETION, &line).starts_with("[user:p] assistant:"),
+            "{line}"
+        );
+    }
+    assert!(one(COMPLETION, r#"{"prompt": "p", "completion": null}"#).starts_with("no_response"));
+    let written =
+        r#"{"prompt": "p", "completion": "[{\"role\": \"assistant\", \"content\": \"a\"}]"}"#;
+    assert_eq!(turns(COMPLETION, written), "[user:p] assistant:a");
+}
+
+#[test]
+fn a_picture_written_with_escapes_or_in_a_list_as_text_is_found() {
+    for value in [
+        r#""{\"image\": \"x.png\"}""#,
+        r#""a\u002fx.png""#,
+        r#""\/9j\/4AAQSkZJRgABAQAAAQABAAD\/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8SEhEPERETFhwXExQaFRERGCEYGh0d""#,
+    ] {
+        let line = format!(r#"{{"q": "q", "t": "t", "r": "r", "meta": {value}}}"#);
+        assert!(one(TWO_PARTS, &line).starts_with("has_image"), "{line}");
+    }
+    let line = r#"{"q": "q", "t": "t", "r": "r", "images": "['a', 'b']"}"#;
+    assert!(one(TWO_PARTS, line).starts_with("has_image"));
+    for empty in ["[]", "[None]", "['']", "{}", "[nan]"] {
+        let line = format!(r#"{{"q": "q", "t": "t", "r": "r", "images": "{empty}"}}"#);
+        assert!(one(TWO_PARTS, &line).starts_with("id: None"), "{line}");
+    }
+}
+
+#[test]
+fn pictures_in_turns_are_told_apart_when_they_are_left_out() {
+    let asked = r#"{"messages": "messages", "image_columns": []}"#;
+    let said = |picture: &str| {
+        let line = format!(
+            r#"{{"messages": [{{"role": "user", "content": [{{"type": "image", "image": "{picture}"}}, {{"type": "text", "text": "q"}}]}}, {{"role": "assistant", "content": "a"}}]}}"#
+        );
+        one(asked, &line)
+    };
+    assert_eq!(said("1.png"), said("1.png"));
+    assert_ne!(said("1.png"), said("2.png"));
+}
+
+#[test]
+fn named_columns_of_pictures_may_lead_into_structs() {
+    let json = r#"{"question": "q", "response": "r", "image_columns": ["meta.image", "images.0"]}"#;
+    for (line, wanted) in [
+        (
+            r#"{"q": "q", "r": "r", "meta": {"image": "x"}}"#,
+            "has_image",
+        ),
+        (r#"{"q": "q", "r": "r", "images": ["x.png"]}"#, "has_image"),
+        (
+            r#"{"q": "q", "r": "r", "meta": {"image": null, "file": "a.png"}, "images": []}"#,
+            "id: None",
+        ),
+    ] {
+        assert!(
+            one(json, line).starts_with(wanted),
+            "{line}: {}",
+            one(json, line)
+        );
+    }
+}
+
+#[test]
+fn a_question_may_speak_of_a_file() {
+    let line = |question: &str| format!(r#"{{"q": "{question}", "t": "t", "r": "r"}}"#);
+    assert!(one(TWO_PARTS, &line("Save it as plot.png")).starts_with("id: None"));
+    assert!(one(TWO_PARTS, &line("plot.png")).starts_with("has_image"));
+    let options = r#"{"question": "q", "options": ["<image 1>", "<image 2>"], "responses": ["A"]}"#;
+    assert!(one(OCTOMED, options).starts_with("has_image"));
 }

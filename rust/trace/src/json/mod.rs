@@ -157,8 +157,14 @@ impl<'a> Reader<'a> {
             Some(b'"') => {
                 let start = self.at;
                 self.skip_string()?;
-                let text = &self.text[start + 1..self.at - 1];
-                picture::is_picture_text(text, in_column).then(|| picture::hash(0, text.as_bytes()))
+                let mut text = Cow::Borrowed(&self.text[start + 1..self.at - 1]);
+                if memchr::memchr(b'\\', text.as_bytes()).is_some()
+                    && picture::is_worth_reading(&text)
+                {
+                    self.at = start;
+                    text = self.string()?;
+                }
+                picture::search_text(&text, in_column)
             }
             Some(b'[' | b'{') => picture::search(&self.value(1)?, in_column, &[]),
             _ => return self.scalar().map(|_| ()),

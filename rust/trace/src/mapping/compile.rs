@@ -39,16 +39,23 @@ impl TryFrom<Spec> for Mapping {
             None => BodyMapping::Question(question(&spec, &mut keys)?),
         };
         let mapped = keys.len();
+        add_guards(&body, &mut keys);
+        let guarded = keys.len();
         let pictures = match spec.image_columns {
             None => Pictures::Everywhere,
             Some(columns) if columns.is_empty() => Pictures::LeftOut,
-            Some(columns) => Pictures::In(columns),
+            Some(columns) => {
+                let named = columns
+                    .iter()
+                    .map(|name| Field::new(&[name], false, &mut keys));
+                Pictures::In(named.collect())
+            }
         };
-        add_guards(&body, &pictures, &mut keys);
         let structured = body.structured();
         let mut mapping = Self {
             keys,
             mapped,
+            guarded,
             searched: Vec::new(),
             spoken_keys: Vec::new(),
             pictures,
@@ -108,7 +115,7 @@ fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, Trac
         Some(Columns::One(column)) => Some(OptionsMapping::Column(field(column, keys)?)),
         Some(Columns::Several(columns)) => {
             let fields = columns.iter().map(|column| field(column, keys));
-            Some(OptionsMapping::Columns(fields.collect::<Result<_, _>>()?))
+            Some(OptionsMapping::columns(fields.collect::<Result<_, _>>()?))
         }
     };
     let answer = spec
@@ -162,7 +169,7 @@ fn response_source(column: &Column, keys: &mut Vec<String>) -> Result<ResponseSo
 }
 
 /// Adds the columns that rows are asked for although the mapping does not name them.
-fn add_guards(body: &BodyMapping, pictures: &Pictures, keys: &mut Vec<String>) {
+fn add_guards(body: &BodyMapping, keys: &mut Vec<String>) {
     let mut add = |name: &str| {
         if !keys.iter().any(|key| key == name) {
             keys.push(name.to_owned());
@@ -178,9 +185,6 @@ fn add_guards(body: &BodyMapping, pictures: &Pictures, keys: &mut Vec<String>) {
     };
     if rated {
         add("label");
-    }
-    if let Pictures::In(columns) = pictures {
-        columns.iter().for_each(|name| add(name));
     }
 }
 

@@ -80,7 +80,9 @@ fn the_columns_to_read_are_the_mapped_ones_and_those_that_change_what_a_row_mean
     let own = Mapping::from_json(r#"{"question": "q", "response": "r", "image_columns": ["pic"]}"#)
         .unwrap();
     assert_eq!(own.columns_of(&["image", "pic", "q"]), ["pic", "q"]);
-    assert!(own.searches_pictures_in("pic") && !own.searches_pictures_in("image"));
+    assert!(!own.searches_pictures_in("image"));
+    let error = own.check_columns(&["q", "r", "pics"]).unwrap_err();
+    assert_eq!(error.hint().unwrap(), "did you mean `pics`?");
     assert!(mapping.searches_pictures_in("junk"));
 }
 

@@ -65,7 +65,23 @@ fn float<N: std::fmt::Debug + PartialEq>(number: N) -> Value<'static> {
     let digits = format!("{number:?}");
     match digits.as_str() {
         "NaN" => Value::Null,
-        _ => Value::Float(Cow::Owned(digits.replace("inf", "Infinity"))),
+        _ => Value::Float(Cow::Owned(with_exponent(
+            &digits.replace("inf", "Infinity"),
+        ))),
+    }
+}
+
+/// Digits with their exponent as Python writes it: `1e+20`, `1e-07`.
+fn with_exponent(digits: &str) -> String {
+    match digits.split_once('e') {
+        None => digits.to_owned(),
+        Some((mantissa, exponent)) => {
+            let (sign, exponent) = match exponent.strip_prefix('-') {
+                Some(exponent) => ('-', exponent),
+                None => ('+', exponent),
+            };
+            format!("{mantissa}e{sign}{exponent:0>2}")
+        }
     }
 }
 
@@ -110,7 +126,21 @@ fn collect_pictures(array: &dyn Array, row: usize, in_column: bool, found: &mut 
             };
             (0..values.len()).for_each(|row| collect_pictures(&values, row, in_column, found));
         }
-        // Numbers in a column of pictures are pixels; dictionaries and maps are looked at as values.
+        DataType::Dictionary(_, _) => {
+            if let Some(dictionary) = array.as_any_dictionary_opt()
+                && let Some(key) = integer_at(dictionary.keys(), row)
+                && let Ok(key) = usize::try_from(key)
+            {
+                collect_pictures(dictionary.values().as_ref(), key, in_column, found);
+            }
+        }
+        DataType::Map(_, _) => {
+            let entries = array.as_map().value(row);
+            for (column, _) in entries.columns().iter().zip(0..2) {
+                (0..column.len()).for_each(|row| collect_pictures(column, row, in_column, found));
+            }
+        }
+        // Numbers in a column of pictures are pixels.
         _ => {
             if (in_column || holds_text(array.data_type()))
                 && let Ok(value) = value_at(array, row)

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::row::{Reason, Turn};
 use crate::value::{Fault, Value};
 
-use super::turn::{ReadTurn, Role, no_turn, read_turn};
+use super::turn::{ReadTurn, Role, Shown, no_turn, read_turn};
 use super::{Field, Slots, text, wrong_type};
 
 /// How a conversation is written.
@@ -29,8 +29,8 @@ pub(super) struct Read<'r> {
     pub(super) system: Option<Cow<'r, str>>,
     /// The turns behind it.
     pub(super) turns: Vec<Turn<'r>>,
-    /// The first picture that a turn shows.
-    pub(super) picture: Option<String>,
+    /// The pictures that turns show.
+    pub(super) picture: Option<Shown>,
 }
 
 /// The roles of calls that are no turn of their own.
@@ -87,9 +87,15 @@ impl ConversationMapping {
     ) -> Result<(), Fault> {
         let value = match field.lenient(slots)? {
             Some(value) => value,
-            None if field.optional => {
+            None if field.optional || self.context.is_some() => {
                 let detail = format!("{} is null or absent", field.label);
-                return Err(Fault::new(Reason::NoAssistantTurn, detail));
+                let of_context = self.context.is_some() && role == Role::User;
+                let reason = if of_context {
+                    Reason::EmptyQuestion
+                } else {
+                    Reason::NoResponse
+                };
+                return Err(Fault::new(reason, detail));
             }
             None => {
                 return Err(Fault::new(
@@ -100,7 +106,7 @@ impl ConversationMapping {
         };
         let values = match value {
             Value::List(values) => values,
-            Value::Text(_) if self.context.is_some() => {
+            Value::Text(_) | Value::Integer(_) | Value::Float(_) if self.context.is_some() => {
                 let turn = read_turn(value, role, value, &field.label)?;
                 return self.add(turn, role, read);
             }
@@ -133,7 +139,9 @@ impl ConversationMapping {
         role: Role,
         read: &mut Read<'r>,
     ) -> Result<(), Fault> {
-        read.picture = read.picture.take().or(read_turn.picture);
+        if let Some(shown) = read_turn.picture {
+            Shown::add(&mut read.picture, || shown.what, shown.hash);
+        }
         if role == Role::System && read.turns.is_empty() && read.system.is_none() {
             read.system = Some(read_turn.turn.content);
         } else {
@@ -208,10 +216,17 @@ impl ConversationMapping {
         role: Role,
         label: &str,
     ) -> Result<&'r Value<'a>, Fault> {
-        if role == Role::Assistant {
-            super::turn::refuse_calls(value, label)?;
+        if role != Role::Assistant {
+            return member(value, &self.content, label);
         }
-        member(value, &self.content, label)
+        super::turn::refuse_calls(value, label)?;
+        match member(value, &self.content, label)? {
+            Value::Null => Err(Fault::new(
+                Reason::NoResponse,
+                format!("{label} says nothing"),
+            )),
+            content => Ok(content),
+        }
     }
 }
 

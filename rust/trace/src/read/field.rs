@@ -151,16 +151,21 @@ impl Field {
     }
 
     /// Turns JSON text under the names into the list or object it says.
-    pub(crate) fn expand(&self, slots: &mut Slots<'_>) {
+    pub(crate) fn expand(&self, slots: &mut Slots<'_>, turns_alone: bool) {
+        let expand = if turns_alone {
+            Value::expand_turns
+        } else {
+            Value::expand
+        };
         for path in &self.paths {
             if let Some(value) = &mut slots[path.literal] {
-                value.expand();
+                expand(value);
             } else if let Some((head, rest)) = &path.head
                 && let Some(value) = slots[*head]
                     .as_mut()
                     .and_then(|value| descend_mut(value, rest))
             {
-                value.expand();
+                expand(value);
             }
         }
     }

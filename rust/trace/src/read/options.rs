@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::label::{is_label, label_options, option_label, split_labels};
+use crate::label::{is_label, key_label, label_options, option_label, split_labels};
 use crate::row::{Choice, Reason};
 use crate::value::{Fault, Value};
 
@@ -13,15 +13,18 @@ const TEXT_KEYS: [&str; 5] = ["content", "text", "value", "option_text", "option
 /// Keys under which its letter stands.
 const LABEL_KEYS: [&str; 6] = ["label", "letter", "key", "option_label", "symbol", "option"];
 /// Keys under which a number may stand that merely counts.
-const COUNT_KEYS: [&str; 2] = ["id", "index"];
+const COUNT_KEYS: [&str; 4] = ["id", "index", "idx", "option_id"];
 
 /// Where the options stand.
 #[derive(Clone, Debug)]
 pub(crate) enum OptionsMapping {
     /// All in one column: a list of texts, a list of `{letter, content}`, an object `{A: …, B: …}`.
     Column(Field),
-    /// Each in a column of its own.
-    Columns(Vec<Field>),
+    /// Each in a column of its own, with the letter that its name ends in, or that its place has.
+    Columns {
+        fields: Vec<Field>,
+        labels: Vec<String>,
+    },
 }
 
 /// An option as it stands in the row: its own label, where it has one, and its text, where there is any.
@@ -33,10 +36,35 @@ struct Read<'r> {
 type ReadAll<'r> = Result<Vec<Read<'r>>, Fault>;
 
 impl OptionsMapping {
+    /// Options in columns of their own.
+    pub(crate) fn columns(fields: Vec<Field>) -> Self {
+        let names: Vec<&str> = fields
+            .iter()
+            .map(|field| field.first_name().rsplit('.').next().unwrap_or_default())
+            .collect();
+        let letters = letters_of(&names).filter(|letters| {
+            letters
+                .iter()
+                .all(|letter| letter.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        });
+        let counted = || {
+            (0..names.len())
+                .map(|place| option_label(place).into_owned())
+                .collect()
+        };
+        let labels = letters.map_or_else(counted, |letters| {
+            letters
+                .iter()
+                .map(|letter| letter.to_ascii_uppercase())
+                .collect()
+        });
+        Self::Columns { fields, labels }
+    }
+
     pub(super) fn fields(&self) -> &[Field] {
         match self {
             Self::Column(field) => std::slice::from_ref(field),
-            Self::Columns(fields) => fields,
+            Self::Columns { fields, .. } => fields,
         }
     }
 
@@ -44,14 +72,13 @@ impl OptionsMapping {
     pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Vec<Choice<'r>>, Fault> {
         let options = match self {
             // A column keeps its letter, whether the one before it is empty or not.
-            Self::Columns(fields) => (0..)
+            Self::Columns { fields, labels } => labels
+                .iter()
                 .zip(fields)
-                .map(|(place, field)| {
+                .map(|(label, field)| {
                     let text = option(field.lenient(slots)?, &field.label)?;
-                    Ok(Read {
-                        label: Some(option_label(place)),
-                        text,
-                    })
+                    let label = Some(Cow::Owned(label.clone()));
+                    Ok(Read { label, text })
                 })
                 .collect::<ReadAll<'_>>()?,
             Self::Column(field) => match field.lenient(slots)? {
@@ -125,7 +152,8 @@ fn counted(options: Vec<Read<'_>>) -> Result<Vec<Choice<'_>>, Fault> {
             "an option is empty or null and another follows it, so its letter is uncertain";
         return Err(Fault::new(Reason::NullField, detail));
     };
-    Ok(label_options(&texts))
+    label_options(&texts)
+        .ok_or_else(|| contradiction("the options begin with letters that may be theirs or not"))
 }
 
 fn contradiction(detail: &str) -> Fault {
@@ -160,8 +188,40 @@ fn listed<'r>(values: &'r [Value<'_>], label: &str) -> ReadAll<'r> {
             },
         });
     }
-    refuse_shuffled_counts(values)?;
+    if options.iter().all(|option| option.label.is_none()) {
+        letters_under_other_keys(values, &mut options);
+        refuse_shuffled_counts(values)?;
+    }
     Ok(options)
+}
+
+/// Gives options the letters that all of them have under a key that is not known to hold any.
+fn letters_under_other_keys<'r>(values: &'r [Value<'_>], options: &mut [Read<'r>]) {
+    let Some(Value::Struct(first)) = values.first() else {
+        return;
+    };
+    let letter = |value: &'r Value<'_>, key: &str| match value.field(key) {
+        Ok(Some(Value::Text(text))) => {
+            key_label(text).filter(|letter| letter.bytes().all(|byte| byte.is_ascii_alphabetic()))
+        }
+        _ => None,
+    };
+    for (key, _) in first
+        .iter()
+        .filter(|(key, _)| !TEXT_KEYS.contains(&key.as_ref()))
+    {
+        let letters: Option<Vec<&str>> = values.iter().map(|value| letter(value, key)).collect();
+        let Some(letters) = letters else { continue };
+        let mut distinct = letters.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        if distinct.len() == letters.len() && letters.len() > 1 {
+            for (option, letter) in options.iter_mut().zip(letters) {
+                option.label = Some(Cow::Borrowed(letter));
+            }
+            return;
+        }
+    }
 }
 
 /// An option that is an object: `{label, text}`, or `{A: text}`.
@@ -180,11 +240,11 @@ fn object<'r>(
         }
     }
     if let [(key, text)] = fields
-        && is_label(key)
+        && let Some(key) = key_label(key)
     {
         let text = option(Some(text), label)?;
         return Ok(Read {
-            label: Some(Cow::Borrowed(key.trim())),
+            label: Some(Cow::Borrowed(key)),
             text,
         });
     }
@@ -198,7 +258,9 @@ fn label_in<'r>(value: &'r Value<'_>, text_key: &str) -> Result<Option<Cow<'r, s
     for key in LABEL_KEYS.into_iter().filter(|key| *key != text_key) {
         let label = match value.field(key)? {
             None | Some(Value::Null) => continue,
-            Some(Value::Text(text) | Value::Integer(text)) if is_label(text) => text.trim(),
+            Some(Value::Text(text) | Value::Integer(text)) if key_label(text).is_some() => {
+                key_label(text).unwrap_or_default()
+            }
             Some(_) => {
                 return Err(contradiction(
                     "an option's letter is neither letter nor number",
@@ -228,15 +290,10 @@ fn refuse_shuffled_counts(values: &[Value<'_>]) -> Result<(), Fault> {
                 .zip(&numbers)
                 .all(|(place, number)| *number == Some(place))
         };
-        let complete = numbers.len() == values.len() && !numbers.is_empty();
-        let mut sorted = numbers.clone();
-        sorted.sort_unstable();
-        let shuffled = [0, 1].into_iter().any(|first| {
-            (first..)
-                .zip(&sorted)
-                .all(|(place, number)| *number == Some(place))
-        });
-        if complete && shuffled && !counts(0) && !counts(1) {
+        // Numbers of which one or two are missing count as well; larger ones name the options and count nothing.
+        let near = |number: &Option<usize>| number.is_some_and(|number| number < values.len() + 2);
+        let complete = numbers.len() == values.len() && numbers.len() > 1;
+        if complete && numbers.iter().all(near) && !counts(0) && !counts(1) {
             return Err(contradiction(
                 "the options are numbered in another order than they stand in",
             ));
@@ -283,7 +340,9 @@ fn side_by_side<'r>(
     let mut options = Vec::with_capacity(texts.len());
     for (own, text) in labels.iter().zip(texts) {
         let own = match own {
-            Value::Text(own) | Value::Integer(own) if is_label(own) => Cow::Borrowed(own.trim()),
+            Value::Text(own) | Value::Integer(own) if key_label(own).is_some() => {
+                Cow::Borrowed(key_label(own).unwrap_or_default())
+            }
             _ => {
                 return Err(contradiction(
                     "an option's letter is neither letter nor number",
@@ -301,34 +360,10 @@ fn side_by_side<'r>(
 /// The options of an object by its keys, in the row's order: letters, numbers, or names that end in one.
 fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r> {
     let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
-    let labels: Vec<Cow<'r, str>> = if keys.iter().all(|key| is_label(key)) {
-        fields
-            .iter()
-            .map(|(key, _)| Cow::Borrowed(key.trim()))
-            .collect()
-    } else {
-        let labels = fields
-            .iter()
-            .map(|(key, _)| ending(key))
-            .collect::<Option<Vec<_>>>();
-        let mut names: Vec<&str> = keys
-            .iter()
-            .filter_map(|key| ending(key))
-            .zip(&keys)
-            .map(|(end, key)| &key[..key.len() - end.len()])
-            .collect();
-        names.dedup();
-        match labels {
-            Some(labels) if names.len() == 1 => labels
-                .into_iter()
-                .map(|label| Cow::Owned(label.to_ascii_uppercase()))
-                .collect(),
-            _ => {
-                return Err(contradiction(
-                    "the keys of the options are neither letters nor numbers",
-                ));
-            }
-        }
+    let Some(labels) = letters_of(&keys) else {
+        return Err(contradiction(
+            "the keys of the options are neither letters nor numbers",
+        ));
     };
     keys.sort_unstable();
     if keys.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -337,13 +372,33 @@ fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r
             format!("a key of {label} occurs twice"),
         ));
     }
-    let read = |(own, (_, text)): (Cow<'r, str>, &'r (Cow<'_, str>, Value<'_>))| {
+    let read = |(own, (_, text)): (String, &'r (Cow<'_, str>, Value<'_>))| {
         Ok(Read {
-            label: Some(own),
+            label: Some(Cow::Owned(own)),
             text: option(Some(text), label)?,
         })
     };
     labels.into_iter().zip(fields).map(read).collect()
+}
+
+/// The letters or numbers that names are, or that several names of one stem end in.
+fn letters_of(names: &[&str]) -> Option<Vec<String>> {
+    let whole: Option<Vec<_>> = names.iter().map(|name| key_label(name)).collect();
+    if let Some(labels) = whole {
+        return Some(labels.into_iter().map(str::to_owned).collect());
+    }
+    let endings: Vec<&str> = names
+        .iter()
+        .map(|name| ending(name))
+        .collect::<Option<_>>()?;
+    let stem = |(name, end): (&&str, &&str)| name.len() - end.len();
+    let stems: Vec<&str> = names
+        .iter()
+        .zip(&endings)
+        .map(|(name, end)| &name[..stem((name, end))])
+        .collect();
+    let one_stem = names.len() > 1 && stems.windows(2).all(|pair| pair[0] == pair[1]);
+    one_stem.then(|| endings.iter().map(|end| end.to_ascii_uppercase()).collect())
 }
 
 /// The letter or number at the end of a name such as `option_a`, `opb` or `Choice 10`.

@@ -6,6 +6,7 @@ use crate::picture;
 use crate::row::{Body, Reason, Response};
 use crate::value::{Fault, Value};
 
+use super::turn::Shown;
 use super::{
     Field, OptionsMapping, ResponseSource, Slots, optional_text, said_text, text, wrong_type,
 };
@@ -58,7 +59,7 @@ impl QuestionMapping {
     pub(super) fn read<'r>(
         &self,
         slots: &'r Slots<'_>,
-    ) -> Result<(Body<'r>, Option<String>), Fault> {
+    ) -> Result<(Body<'r>, Option<Shown>), Fault> {
         let options = match &self.options {
             Some(options) => options.read(slots)?,
             None => Vec::new(),
@@ -69,11 +70,18 @@ impl QuestionMapping {
             return Err(Fault::new(Reason::EmptyQuestion, detail));
         }
         let history = self.history(slots)?;
-        let asked = std::iter::once(&question).chain(history.iter().map(|[asked, _]| asked));
-        let placed = asked
-            .into_iter()
-            .find_map(|text| picture::placeholder(text));
-        let placed = placed.map(str::to_owned);
+        if history.iter().any(|[asked, _]| asked.trim().is_empty()) {
+            let detail = "a question in the history has no text";
+            return Err(Fault::new(Reason::EmptyQuestion, detail));
+        }
+        let asked = std::iter::once(&*question)
+            .chain(history.iter().map(|[asked, _]| &**asked))
+            .chain(options.iter().map(|option| option.text));
+        let placed = asked.into_iter().find_map(picture::placeholder);
+        let placed = placed.map(|what| Shown {
+            what: what.to_owned(),
+            hash: 0,
+        });
         let body = Body::Question {
             question,
             options,
@@ -94,7 +102,7 @@ impl QuestionMapping {
                 field.lenient(slots)?
             };
             let Some(value) = value else { continue };
-            let part = text(value, &field.label)?;
+            let part = said_text(value, &field.label)?;
             if joined.is_empty() {
                 joined = part;
             } else if !part.is_empty() {

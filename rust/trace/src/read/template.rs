@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::ValueKind;
+use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Rendered};
 
 use crate::error::TraceError;
@@ -81,13 +82,27 @@ impl ColumnTemplate {
     pub(crate) fn render(&self, slots: &Slots<'_>) -> Result<String, Fault> {
         let mut context = BTreeMap::new();
         for field in &self.columns {
-            let value = field.find(slots)?.map_or(Rendered::UNDEFINED, rendered);
+            let value = field.find(slots)?.map_or_else(absent, rendered);
             context.insert(field.first_name().to_owned(), value);
         }
         let template = self.environment.get_template(NAME);
         let text = template.and_then(|template| template.render(Rendered::from(context)));
+        let text = text.and_then(|text| {
+            let written = Error::new(ErrorKind::UndefinedError, "a null is written");
+            if text.contains(ABSENT) {
+                Err(written)
+            } else {
+                Ok(text)
+            }
+        });
         text.map_err(|error| {
             let detail = match error.kind() {
+                ErrorKind::UnknownFilter
+                | ErrorKind::UnknownTest
+                | ErrorKind::UnknownFunction
+                | ErrorKind::UnknownMethod => {
+                    "the template names a filter, test or function that there is none of"
+                }
                 ErrorKind::UndefinedError => {
                     "a column of the template is null, missing, or has no such element"
                 }
@@ -113,6 +128,13 @@ fn environment() -> Result<Environment<'static>, Error> {
     );
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
     environment.add_filter("checked_index", checked_index);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    environment.add_filter("bool", written_alone);
+    environment.add_filter("pprint", written_alone);
+    environment.add_test("none", |value: &Rendered| is_absent(value));
+    environment.add_test("defined", |value: &Rendered| !is_absent(value));
+    environment.add_test("undefined", |value: &Rendered| is_absent(value));
     environment.add_function(
         "raise_exception",
         |_: Rendered| -> Result<Rendered, Error> {
@@ -125,10 +147,27 @@ fn environment() -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
+/// The value, or what the template has in its place.
+fn default(value: Rendered, other: Option<Rendered>) -> Rendered {
+    if is_absent(&value) {
+        other.unwrap_or_else(|| Rendered::from(""))
+    } else {
+        value
+    }
+}
+
+/// A value that is there, for filters that make words even of nothing.
+fn written_alone(value: Rendered) -> Result<Rendered, Error> {
+    if is_absent(&value) {
+        return Err(Error::new(ErrorKind::UndefinedError, "a null is written"));
+    }
+    Ok(value)
+}
+
 /// An index as it is, unless it is a number below zero or with a fraction.
 fn checked_index(index: Rendered) -> Result<Rendered, Error> {
     let undefined = || Error::new(ErrorKind::UndefinedError, "no such element");
-    if matches!(index.kind(), ValueKind::Undefined | ValueKind::Bool) {
+    if is_absent(&index) || index.kind() == ValueKind::Bool {
         return Err(undefined());
     }
     if !index.is_number() {
@@ -143,7 +182,7 @@ fn checked_index(index: Rendered) -> Result<Rendered, Error> {
 
 fn rendered(value: &Value<'_>) -> Rendered {
     match value {
-        Value::Null => Rendered::UNDEFINED,
+        Value::Null | Value::Other => absent(),
         Value::Bool(value) => Rendered::from(*value),
         Value::Integer(digits) => digits
             .parse::<i64>()
@@ -158,8 +197,36 @@ fn rendered(value: &Value<'_>) -> Rendered {
             let members = members.map(|(key, value)| (key.as_ref().to_owned(), rendered(value)));
             Rendered::from(members.collect::<BTreeMap<String, Rendered>>())
         }
-        Value::Other => Rendered::UNDEFINED,
     }
+}
+
+/// What stands for a null in a rendered text, so that no filter makes words of it: a character that no text has.
+const ABSENT: &str = "\u{10FFFE}\u{FFFE}\u{10FFFE}";
+
+/// A null, or a column that is not there. It is false, and whatever writes it rejects the row.
+#[derive(Debug)]
+struct Absent;
+
+impl Object for Absent {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn is_true(self: &Arc<Self>) -> bool {
+        false
+    }
+
+    fn render(self: &Arc<Self>, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(ABSENT)
+    }
+}
+
+fn absent() -> Rendered {
+    Rendered::from_object(Absent)
+}
+
+fn is_absent(value: &Rendered) -> bool {
+    value.is_none() || value.is_undefined() || value.downcast_object_ref::<Absent>().is_some()
 }
 
 /// The text of a response: a column's, or a template's.
@@ -213,6 +280,10 @@ mod tests {
         Value::Integer(Cow::Borrowed(digits))
     }
 
+    fn exp_text() -> (&'static str, Value<'static>) {
+        ("exp", Value::Text(Cow::Borrowed("Because.")))
+    }
+
     const ANSWER: &str = "{{ exp }}\n\nAnswer: {{ 'ABCD'[cop] }}";
 
     #[test]
@@ -250,18 +321,53 @@ mod tests {
         assert!(render("{{ 'x' ~ exp }}", &[("exp", Value::Null)]).is_err());
         assert!(render("{{ exp|upper }}", &[("exp", Value::Null)]).is_err());
         assert!(render("{{ exp.strip() }}", &[("exp", Value::Null)]).is_err());
-        let list = Value::List(vec![Value::Null]);
-        assert!(render("{{ exp[0] }}", &[("exp", list)]).is_err());
+        let list = (
+            "exp",
+            Value::List(vec![Value::Text(Cow::Borrowed("x")), Value::Null]),
+        );
+        for source in [
+            "{{ exp[1] }}",
+            "{{ exp }}",
+            "{{ exp|join(',') }}",
+            "{{ ','.join(exp) }}",
+            "{{ exp ~ '' }}",
+            "{{ exp|last }}",
+            "{{ exp|string }}",
+        ] {
+            assert!(
+                render(source, std::slice::from_ref(&list)).is_err(),
+                "{source}"
+            );
+        }
+        for source in [
+            "{{ [e, cop]|join(', ') }}",
+            "{{ [cop] }}",
+            "{{ e ~ [cop] }}",
+            "{{ cop|pprint }}",
+            "{{ cop|bool }}",
+            "{{ 'x'.join([cop, e]) }}",
+            "{{ {'a': cop} }}",
+            "{{ cop|string }}",
+            "{{ cop|upper }}",
+        ] {
+            let row = [("e", Value::Text(Cow::Borrowed("E"))), ("cop", Value::Null)];
+            assert!(render(source, &row).is_err(), "{source}");
+            assert!(render(source, &row[..1]).is_err(), "{source}");
+        }
+        assert!(render("{{ exp|nofilter }}", &[exp_text()]).is_err());
     }
 
     #[test]
     fn a_null_that_the_template_asks_about_is_its_own_affair() {
         let source = "{% if exp %}{{ exp }} {% endif %}{{ a }}";
         let answer = ("a", Value::Text(Cow::Borrowed("B")));
-        assert_eq!(
-            render(source, &[("exp", Value::Null), answer]).unwrap(),
-            "B"
-        );
+        let null = ("exp", Value::Null);
+        let row = [null, answer];
+        assert_eq!(render(source, &row).unwrap(), "B");
+        assert_eq!(render(source, &row[1..]).unwrap(), "B");
+        let asks = "{% if exp is none %}unknown{% else %}{{ exp }}{% endif %}";
+        assert_eq!(render(asks, &row).unwrap(), "unknown");
+        assert_eq!(render("{{ exp|default('-') }}", &row).unwrap(), "-");
     }
 
     #[test]

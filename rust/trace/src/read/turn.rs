@@ -6,7 +6,7 @@ use crate::picture;
 use crate::row::{Reason, Turn};
 use crate::value::{Fault, Value};
 
-use super::{text, wrong_type};
+use super::{said_text, text, wrong_type};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,18 +36,53 @@ impl Role {
 }
 
 /// Keys under which chat interfaces give the chain of thought apart from the answer.
-const REASONING_KEYS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+const REASONING_KEYS: [&str; 6] = [
+    "reasoning_content",
+    "reasoning",
+    "thinking",
+    "thinking_content",
+    "thought",
+    "cot",
+];
 /// Keys under which they give what the assistant wants done instead of an answer.
 const CALL_KEYS: [&str; 2] = ["tool_calls", "function_call"];
-/// Keys under which a turn says whether it is learned: OpenAI's, Axolotl's and ms-swift's.
-const WEIGHT_KEYS: [&str; 4] = ["weight", "train", "trainable", "loss"];
+/// Keys under which a turn says whether it is learned: OpenAI's, Axolotl's, ms-swift's and others'.
+const WEIGHT_KEYS: [&str; 9] = [
+    "weight",
+    "loss_weight",
+    "train",
+    "training",
+    "trainable",
+    "loss",
+    "loss_mask",
+    "compute_loss",
+    "supervise",
+];
 /// Keys under which it asks for less than the whole turn, or for the opposite.
-const PARTIAL_KEYS: [&str; 4] = ["train_detail", "loss_scale", "mask", "masked"];
+const PARTIAL_KEYS: [&str; 5] = ["train_detail", "loss_scale", "mask", "masked", "no_loss"];
 
-/// A turn, and the picture that it shows.
+/// A turn, and the pictures that it shows.
 pub(super) struct ReadTurn<'r> {
     pub(super) turn: Turn<'r>,
-    pub(super) picture: Option<String>,
+    pub(super) picture: Option<Shown>,
+}
+
+/// The pictures of a turn or a conversation: what the first is, and a hash of all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) what: String,
+    pub(super) hash: u64,
+}
+
+impl Shown {
+    /// Adds a picture to those before it.
+    pub(super) fn add(shown: &mut Option<Self>, what: impl FnOnce() -> String, hash: u64) {
+        let before = shown.get_or_insert_with(|| Self {
+            what: what(),
+            hash: 0,
+        });
+        before.hash = picture::hash(before.hash, &hash.to_le_bytes());
+    }
 }
 
 /// Reads the turn `value` of `role` with this content.
@@ -63,10 +98,12 @@ pub(super) fn read_turn<'r>(
         refuse_calls(value, label)?;
         reasoning = reasoning_of(value, label)?;
     }
-    let mut picture = picture_beside(value);
+    let mut picture = pictures_beside(value);
     let content = content_text(content, label, &mut picture)?;
-    if role == Role::User && picture.is_none() {
-        picture = picture::placeholder(&content).map(str::to_owned);
+    if role == Role::User
+        && let Some(placeholder) = picture::placeholder(&content)
+    {
+        Shown::add(&mut picture, || placeholder.to_owned(), 0);
     }
     Ok(ReadTurn {
         turn: Turn {
@@ -107,28 +144,37 @@ fn is_learned(turn: &Value<'_>, role: Role, label: &str) -> Result<bool, Fault> 
         };
         learned &= says;
         // A weight of 1 is every turn's default; to ask for it by name is to ask for the loss on a question.
-        if says && role != Role::Assistant && key != "weight" {
+        if says && role != Role::Assistant && !key.ends_with("weight") {
             return Err(refused(key));
         }
     }
     Ok(learned)
 }
 
-/// The first of a turn's keys for reasoning that holds some.
+/// What a turn's keys for reasoning hold; several may say the same.
 fn reasoning_of<'r>(turn: &'r Value<'_>, label: &str) -> Result<Option<Cow<'r, str>>, Fault> {
+    let mut found: Option<Cow<'r, str>> = None;
     for key in REASONING_KEYS {
         let Some(value) = turn.field(key)?.filter(|value| value.is_present()) else {
             continue;
         };
-        return text(value, &format!("`{key}` of {label}")).map(Some);
+        let reasoning = text(value, &format!("`{key}` of {label}"))?;
+        match &found {
+            Some(other) if other.trim() != reasoning.trim() => {
+                let detail = format!("two keys of {label} hold different reasoning");
+                return Err(Fault::new(Reason::TwoReasonings, detail));
+            }
+            Some(_) => {}
+            None => found = Some(reasoning),
+        }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Refuses a turn that calls tools: left out, the answers to them would follow nothing.
 pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
     for key in CALL_KEYS {
-        if turn.field(key)?.is_some_and(Value::is_present) {
+        if turn.field(key)?.is_some_and(Value::is_filled) {
             return Err(Fault::new(
                 Reason::ToolCalls,
                 format!("{label} has `{key}`"),
@@ -138,25 +184,30 @@ pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The key under which a turn carries pictures beside its content, as Ollama's interface has them.
-fn picture_beside(turn: &Value<'_>) -> Option<String> {
-    let Value::Struct(fields) = turn else {
-        return None;
-    };
-    let holds = |(key, value): &&(Cow<'_, str>, Value<'_>)| {
-        picture::is_column_name(key) && picture::search(value, true, &[]).is_some()
-    };
-    fields.iter().find(holds).map(|(key, _)| format!("`{key}`"))
+/// The pictures that a turn carries beside its content, as Ollama's interface has them.
+fn pictures_beside(turn: &Value<'_>) -> Option<Shown> {
+    let mut shown = None;
+    if let Value::Struct(fields) = turn {
+        for (key, value) in fields
+            .iter()
+            .filter(|(key, _)| picture::is_column_name(key))
+        {
+            if let Some(hash) = picture::search(value, true, &[]) {
+                Shown::add(&mut shown, || format!("`{key}`"), hash);
+            }
+        }
+    }
+    shown
 }
 
 /// The text of a turn: text, or a list of typed parts, whose texts follow one another directly.
 fn content_text<'r>(
     value: &'r Value<'_>,
     label: &str,
-    picture: &mut Option<String>,
+    picture: &mut Option<Shown>,
 ) -> Result<Cow<'r, str>, Fault> {
     let Value::List(parts) = value else {
-        return text(value, label);
+        return said_text(value, label);
     };
     let mut joined = Cow::Borrowed("");
     for value in parts {
@@ -176,7 +227,7 @@ fn content_text<'r>(
 fn part<'r>(
     value: &'r Value<'_>,
     label: &str,
-    picture: &mut Option<String>,
+    picture: &mut Option<Shown>,
 ) -> Result<Option<Cow<'r, str>>, Fault> {
     let Value::Struct(fields) = value else {
         return text(value, label).map(Some);
@@ -191,7 +242,11 @@ fn part<'r>(
     match (kind, by_key) {
         (Some("text"), _) => {}
         (Some(kind), _) if is_medium(kind) => {
-            *picture = Some(format!("a part of type `{kind}`"));
+            Shown::add(
+                picture,
+                || format!("a part of type `{kind}`"),
+                hash_of(value),
+            );
             return Ok(None);
         }
         (Some(_), _) => {
@@ -199,7 +254,7 @@ fn part<'r>(
             return Err(Fault::new(Reason::WrongType, detail));
         }
         (None, Some((key, _))) => {
-            *picture = Some(format!("a part with `{key}`"));
+            Shown::add(picture, || format!("a part with `{key}`"), hash_of(value));
             return Ok(None);
         }
         (None, None) => {}
@@ -211,6 +266,11 @@ fn part<'r>(
     }
     let detail = format!("a part of {label} has no `text`");
     Err(Fault::new(Reason::MissingField, detail))
+}
+
+/// A hash of all that a part says.
+fn hash_of(part: &Value<'_>) -> u64 {
+    picture::hash(0, format!("{part:?}").as_bytes())
 }
 
 /// Whether a part's type or key is an image's, a video's or a sound's.

@@ -4,19 +4,40 @@
 pub(super) fn check_indices(source: &str) -> Result<String, String> {
     let mut out = String::with_capacity(source.len() + 32);
     let mut rest = source;
-    while let Some(at) = rest.find("{{").into_iter().chain(rest.find("{%")).min() {
-        let close = if rest[at..].starts_with("{{") {
-            "}}"
-        } else {
-            "%}"
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let length = match rest.as_bytes().get(1) {
+            Some(b'#') => verbatim(rest, "#}", &mut out),
+            Some(b'%') if tag_name(rest) == "raw" => verbatim(rest, "endraw", &mut out),
+            Some(b'%') => construct(rest, "%}", &mut out)?,
+            Some(b'{') => construct(rest, "}}", &mut out)?,
+            _ => verbatim(rest, "{", &mut out),
         };
-        out.push_str(&rest[..at + 2]);
-        rest = &rest[at + 2..];
-        let length = expression(rest, Some(close), &mut out)?;
         rest = &rest[length..];
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Copies up to the end of `close`; gives the length.
+fn verbatim(text: &str, close: &str, out: &mut String) -> usize {
+    let end = text.find(close).map_or(text.len(), |at| at + close.len());
+    out.push_str(&text[..end]);
+    end
+}
+
+/// Copies the braces that open here and the expression behind them; gives the length.
+fn construct(text: &str, close: &str, out: &mut String) -> Result<usize, String> {
+    out.push_str(&text[..2]);
+    Ok(2 + expression(&text[2..], Some(close), out)?)
+}
+
+/// The first word of the tag that begins here.
+fn tag_name(text: &str) -> &str {
+    let inner = text[2..].trim_start_matches(['-', '+']).trim_start();
+    let end = inner.find(|character: char| !character.is_alphanumeric());
+    &inner[..end.unwrap_or(inner.len())]
 }
 
 /// Copies an expression up to `close` (or to its end), its indices checked; gives its length.
@@ -130,6 +151,15 @@ mod tests {
     fn indices_are_checked_and_lists_are_not() {
         for (source, checked) in [
             ("{{ a[b] }}", "{{ a[(b)|checked_index] }}"),
+            (
+                "{# {{ ' #}{{ a[b] }}",
+                "{# {{ ' #}{{ a[(b)|checked_index] }}",
+            ),
+            (
+                "{% raw %}{{ ' {% endraw %}{{ a[b] }}",
+                "{% raw %}{{ ' {% endraw %}{{ a[(b)|checked_index] }}",
+            ),
+            ("{ {{ a[b] }}", "{ {{ a[(b)|checked_index] }}"),
             (
                 "{{ a[b[0]] }}",
                 "{{ a[(b[(0)|checked_index])|checked_index] }}",
