@@ -161,7 +161,8 @@ impl Mapping {
     /// Refuses a row by what is in columns that change what it means and that the mapping does not name.
     fn refuse_guarded(&self, slots: &Slots<'_>) -> Result<(), Fault> {
         for (key, slot) in self.keys.iter().zip(slots).skip(self.mapped) {
-            let Some(value) = slot.as_ref().filter(|value| value.is_given()) else {
+            let given = |value: &&Value<'_>| value.is_given() && !value.says_nothing();
+            let Some(value) = slot.as_ref().filter(given) else {
                 continue;
             };
             let reason = match key.as_str() {

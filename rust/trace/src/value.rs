@@ -78,6 +78,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether it is a text that says a list or object of nothing, as CSV holds an empty list.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let Self::Text(text) = self else {
+            return false;
+        };
+        let says = text
+            .trim_start()
+            .starts_with(['[', '{'])
+            .then(|| parse(text));
+        says.flatten().is_some_and(|value| !value.is_given())
+    }
+
     /// The field `name` of a struct; a name that occurs twice is refused.
     pub(crate) fn field(&self, name: &str) -> Result<Option<&Self>, Fault> {
         let Self::Struct(fields) = self else {

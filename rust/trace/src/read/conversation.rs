@@ -149,7 +149,7 @@ impl ConversationMapping {
     ) -> Option<Vec<(Role, &'r Value<'a>)>> {
         if fields
             .iter()
-            .any(|(key, _)| self.role.iter().any(|name| name == key))
+            .any(|(key, value)| *value != Value::Null && self.role.iter().any(|name| name == key))
         {
             return None;
         }
@@ -162,6 +162,16 @@ impl ConversationMapping {
             Some((named.or_else(|| self.known(key))?, value))
         };
         let mut turns: Vec<_> = fields.iter().filter_map(known).collect();
+        // In Parquet and Arrow an object has the keys of all others: null ones are none, but where they are all.
+        let said: Vec<Role> = turns
+            .iter()
+            .filter(|(_, value)| **value != Value::Null)
+            .map(|(role, _)| *role)
+            .collect();
+        turns.retain(|(role, value)| {
+            let wanted = matches!(role, Role::User | Role::Assistant) && !said.contains(role);
+            **value != Value::Null || wanted
+        });
         // The question comes before its answer, whatever the order of the columns.
         turns.sort_by_key(|(role, _)| {
             [Role::System, Role::User]

@@ -170,16 +170,16 @@ fn object<'r>(
     fields: &'r [(Cow<'_, str>, Value<'_>)],
     label: &str,
 ) -> Result<Read<'r>, Fault> {
-    for key in TEXT_KEYS {
-        if let Some(text) = value.field(key)? {
-            let text = option(Some(text), label)?;
-            return Ok(Read {
-                label: label_in(value, key)?,
-                text,
-            });
-        }
+    if let Some((key, text)) = text_in(value)? {
+        let text = option(Some(text), label)?;
+        return Ok(Read {
+            label: label_in(value, key)?,
+            text,
+        });
     }
-    if let [(key, text)] = fields
+    let given = || fields.iter().filter(|(_, text)| *text != Value::Null);
+    if let Some((key, text)) = given().next().or(fields.first())
+        && given().count() <= 1
         && is_label(key)
     {
         let text = option(Some(text), label)?;
@@ -191,6 +191,23 @@ fn object<'r>(
     let keys = TEXT_KEYS.map(|key| format!("`{key}`")).join(", ");
     let detail = format!("an option of {label} is an object without any of {keys}");
     Err(Fault::new(Reason::MissingField, detail))
+}
+
+/// The key of an option's text, and the text; a null one gives way to a later key, for in Parquet and Arrow the
+/// objects of a file all have the keys of all. What may be a letter takes no text's place.
+fn text_in<'r>(value: &'r Value<'_>) -> Result<Option<(&'static str, &'r Value<'r>)>, Fault> {
+    let mut found = None;
+    for key in TEXT_KEYS {
+        match value.field(key)? {
+            None => {}
+            Some(Value::Text(text)) if found.is_some() && key == "option" && is_label(text) => {}
+            Some(Value::Null) => {
+                found.get_or_insert((key, &Value::Null));
+            }
+            Some(text) => return Ok(Some((key, text))),
+        }
+    }
+    Ok(found)
 }
 
 /// The letter or number of an option whose text stands under `text_key`.
@@ -299,8 +316,14 @@ fn side_by_side<'r>(
 }
 
 /// The options of an object by its keys, in the row's order: letters, numbers, or names that end in one.
+/// Null ones are none, whatever their keys: those of other rows of a Parquet file.
 fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r> {
-    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+    refuse_twice(fields, label)?;
+    let fields: Vec<_> = fields
+        .iter()
+        .filter(|(_, text)| *text != Value::Null)
+        .collect();
+    let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
     let labels: Vec<Cow<'r, str>> = if keys.iter().all(|key| is_label(key)) {
         fields
             .iter()
@@ -330,13 +353,6 @@ fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r
             }
         }
     };
-    keys.sort_unstable();
-    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Fault::new(
-            Reason::DuplicateKey,
-            format!("a key of {label} occurs twice"),
-        ));
-    }
     let read = |(own, (_, text)): (Cow<'r, str>, &'r (Cow<'_, str>, Value<'_>))| {
         Ok(Read {
             label: Some(own),
@@ -344,6 +360,16 @@ fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r
         })
     };
     labels.into_iter().zip(fields).map(read).collect()
+}
+
+fn refuse_twice(fields: &[(Cow<'_, str>, Value<'_>)], label: &str) -> Result<(), Fault> {
+    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let detail = format!("a key of {label} occurs twice");
+        return Err(Fault::new(Reason::DuplicateKey, detail));
+    }
+    Ok(())
 }
 
 /// The letter or number at the end of a name such as `option_a`, `opb` or `Choice 10`.

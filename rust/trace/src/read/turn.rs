@@ -128,7 +128,8 @@ fn reasoning_of<'r>(turn: &'r Value<'_>, label: &str) -> Result<Option<Cow<'r, s
 /// Refuses a turn that calls tools: left out, the answers to them would follow nothing.
 pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
     for key in CALL_KEYS {
-        if turn.field(key)?.is_some_and(Value::is_present) {
+        let called = |value: &Value<'_>| value.is_present() && !value.says_nothing();
+        if turn.field(key)?.is_some_and(called) {
             return Err(Fault::new(
                 Reason::ToolCalls,
                 format!("{label} has `{key}`"),
@@ -204,13 +205,22 @@ fn part<'r>(
         }
         (None, None) => {}
     }
+    // A null gives way to a later key: in Parquet and Arrow the parts of a file all have the keys of all.
+    let mut found = None;
     for key in ["text", "value", "content"] {
-        if let Some(value) = value.field(key)? {
-            return text(value, label).map(Some);
+        match value.field(key)? {
+            Some(Value::Null) => found = Some(&Value::Null),
+            Some(value) => return text(value, label).map(Some),
+            None => {}
         }
     }
-    let detail = format!("a part of {label} has no `text`");
-    Err(Fault::new(Reason::MissingField, detail))
+    let missing = || {
+        Fault::new(
+            Reason::MissingField,
+            format!("a part of {label} has no `text`"),
+        )
+    };
+    text(found.ok_or_else(missing)?, label).map(Some)
 }
 
 /// Whether a part's type or key is an image's, a video's or a sound's.
