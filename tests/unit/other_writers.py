@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import tempfile
@@ -18,28 +17,28 @@ from octomed.pipeline.tasks import tasks_of
 from octomed.recipe import InputFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
-os.environ["HF_HUB_OFFLINE"] = "1"  # read when `datasets` is imported
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
 datasets = pytest.importorskip("datasets")
+datasets.disable_progress_bars()
+datasets.config.HF_HUB_OFFLINE = True
 
 Rows = list[dict[str, Any]]
-Writer = Callable[[pa.Table, str], None] if TYPE_CHECKING else Any
 
 
 def written(value: Any) -> Any:
     """Return what JSON has for a value of Python's: a map is an object, the rest its text."""
     if isinstance(value, dict):
         return {key: written(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        pairs = [entry for entry in value if isinstance(entry, tuple)]
-        return dict(written(pair) for pair in pairs) if pairs else [written(entry) for entry in value]
+    if isinstance(value, list):
+        if value and all(isinstance(entry, tuple) for entry in value):
+            return {key: written(entry) for key, entry in value}
+        return [written(entry) for entry in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return str(value)
 
 
 def as_lines(rows: Rows) -> bytes:
@@ -47,84 +46,82 @@ def as_lines(rows: Rows) -> bytes:
 
 
 def flat(table: pa.Table) -> pa.Table:
-    """Return the table with what CSV cannot hold written as JSON, as people do before they write CSV."""
-    columns = {
-        name: pa.array([None if value is None else json.dumps(written(value)) for value in column.to_pylist()])
-        if pa.types.is_nested(column.type)
-        else column
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    }
+    """Return the table with lists and objects as JSON: as people write CSV without a form for them."""
+    columns = {}
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        columns[name] = column
+        if pa.types.is_nested(column.type):
+            values = [value if value is None else json.dumps(written(value)) for value in column.to_pylist()]
+            columns[name] = pa.array(values, pa.string())
     return pa.table(columns)
 
 
 def frame(table: pa.Table) -> Any:
-    """Return a frame as one has it that builds it from rows: lists are lists, an integer's gap makes floats."""
-    return pandas.DataFrame(table.to_pylist())
+    """Return a frame that is built from rows: lists are lists, integers with a gap are floats."""
+    return pandas.DataFrame(table.to_pylist(), columns=table.column_names)
 
 
-def _lines_by_hand(table: pa.Table, path: str) -> None:
+def by_hand(table: pa.Table, path: str) -> None:
     with open(path, "wb") as file:
         file.write(as_lines(table.to_pylist()))
 
 
-def _arrow_csv(table: pa.Table, path: str) -> None:
-    pyarrow.csv.write_csv(flat(table), path)
-
-
-def _datasets(table: pa.Table) -> Any:
-    return datasets.Dataset(table)
+def small_groups(table: pa.Table, path: str) -> None:
+    pyarrow.parquet.write_table(
+        table, path, row_group_size=2, data_page_version="2.0", use_dictionary=False, compression="zstd"
+    )
 
 
 WRITERS: dict[str, tuple[str, Callable[[pa.Table, str], object]]] = {
     "pyarrow.parquet": ("parquet", pyarrow.parquet.write_table),
-    "pyarrow.parquet 2.0, small groups": (
+    "pyarrow.parquet/small groups": ("parquet", small_groups),
+    "pyarrow.json.dumps": ("jsonl", by_hand),
+    "pyarrow.csv": ("csv", lambda table, path: pyarrow.csv.write_csv(flat(table), path)),
+    "pandas.parquet/rows": ("parquet", lambda table, path: frame(table).to_parquet(path)),
+    "pandas.parquet/index": ("parquet", lambda table, path: table.to_pandas().to_parquet(path, index=True)),
+    "pandas.parquet/types of Arrow's": (
         "parquet",
-        lambda table, path: pyarrow.parquet.write_table(
-            table, path, row_group_size=2, data_page_version="2.0", use_dictionary=False
-        ),
+        lambda table, path: table.to_pandas(types_mapper=pandas.ArrowDtype).to_parquet(path, index=False),
     ),
-    "json.dumps": ("jsonl", _lines_by_hand),
-    "pyarrow.csv": ("csv", _arrow_csv),
-    "pandas.to_parquet": ("parquet", lambda table, path: frame(table).to_parquet(path)),
-    "pandas.to_parquet of Arrow's": ("parquet", lambda table, path: table.to_pandas().to_parquet(path, index=True)),
-    "pandas.to_json": (
+    "pandas.json/lines": (
         "jsonl",
         lambda table, path: frame(table).to_json(path, orient="records", lines=True),
     ),
-    "pandas.to_json of Arrow's, unescaped": (
+    "pandas.json/lines, iso": (
         "jsonl",
         lambda table, path: table.to_pandas().to_json(
             path, orient="records", lines=True, force_ascii=False, date_format="iso"
         ),
     ),
-    "pandas.to_json of an array": (
-        "json",
-        lambda table, path: frame(table).to_json(path, orient="records", indent=2, date_format="iso"),
-    ),
-    "pandas.to_csv": ("csv", lambda table, path: frame(table).to_csv(path, index=False)),
-    "pandas.to_csv of Arrow's, with an index": ("csv", lambda table, path: table.to_pandas().to_csv(path)),
-    "polars.write_parquet": ("parquet", lambda table, path: polars.from_arrow(table).write_parquet(path)),
-    "polars.write_ndjson": ("jsonl", lambda table, path: polars.from_arrow(table).write_ndjson(path)),
-    "polars.write_csv": ("csv", lambda table, path: polars.from_arrow(flat(table)).write_csv(path)),
-    "datasets.to_parquet": ("parquet", lambda table, path: _datasets(table).to_parquet(path)),
-    "datasets.to_json": ("jsonl", lambda table, path: _datasets(table).to_json(path)),
-    "datasets.to_json, unescaped": (
+    "pandas.json/array": ("json", lambda table, path: frame(table).to_json(path, orient="records", indent=2)),
+    "pandas.csv/rows": ("csv", lambda table, path: frame(table).to_csv(path, index=False)),
+    "pandas.csv/index": ("csv", lambda table, path: table.to_pandas().to_csv(path)),
+    "polars.parquet": ("parquet", lambda table, path: polars.from_arrow(table).write_parquet(path)),
+    "polars.ipc": ("arrow", lambda table, path: polars.from_arrow(table).write_ipc(path)),
+    "polars.ndjson": ("jsonl", lambda table, path: polars.from_arrow(table).write_ndjson(path)),
+    "polars.json": ("json", lambda table, path: polars.from_arrow(table).write_json(path)),
+    "polars.csv": ("csv", lambda table, path: polars.from_arrow(flat(table)).write_csv(path)),
+    "datasets.parquet": ("parquet", lambda table, path: datasets.Dataset(table).to_parquet(path)),
+    "datasets.json": ("jsonl", lambda table, path: datasets.Dataset(table).to_json(path)),
+    "datasets.json/unescaped": (
         "jsonl",
-        lambda table, path: _datasets(table).to_json(path, force_ascii=False),
+        lambda table, path: datasets.Dataset(table).to_json(path, force_ascii=False),
     ),
-    "datasets.to_csv": ("csv", lambda table, path: _datasets(table).to_csv(path)),
+    "datasets.csv": ("csv", lambda table, path: datasets.Dataset(table).to_csv(path)),
 }
+"""Of each writer the kind of its files, and how it writes a table into one."""
 
 
 def ours(path: str, kind: str, mapping: _octomed.Mapping) -> Rows:
     """Read a file as a scan does; of a row that is refused the reason alone."""
-    file = InputFile("s", 0, path, os.path.basename(path), os.path.getsize(path), 0, kind, None)  # type: ignore[arg-type]
+    size = os.path.getsize(path)
+    file = InputFile("s", 0, path, os.path.basename(path), size, 0, kind, None)  # type: ignore[arg-type]
     blocks = [block for task in tasks_of(file, mapping, "key") for block in blocks_of(task, mapping)]
     return parts(row for block in blocks for row in _octomed.preview(block, mapping, 10**6))
 
 
-def parts(previews: Any) -> Rows:
-    """Return what traces are made of, without the row's place."""
+def parts(previews: Iterable[dict[str, Any]]) -> Rows:
+    """Return what traces are made of, without the rows' places."""
     return [
         {"reason": row["reason"]}
         if "reason" in row
@@ -140,20 +137,17 @@ def from_rows(rows: Rows, mapping: _octomed.Mapping) -> Rows:
     return parts(row for block in blocks for row in _octomed.preview(block, mapping, 10**6))
 
 
-def theirs(path: str, kind: str, columns: list[str]) -> Rows:
-    """Read a file with `datasets`, in a cache that is gone afterwards; of CSV all as text."""
+def theirs(path: str, kind: str) -> Rows:
+    """Read a file with `datasets`, in a cache that is gone afterwards; of CSV every value is its text."""
     options: dict[str, Any] = {}
     if kind == "csv":
-        with open(path, encoding="utf-8", newline="") as file:
-            names = pandas.read_csv(file, nrows=0).columns
-        options = {
-            "features": datasets.Features({name: datasets.Value("string") for name in names}),
-            "keep_default_na": False,
-            "na_values": [""],
-        }
-    loader = "parquet" if kind == "parquet" else "csv" if kind == "csv" else "json"
-    with tempfile.TemporaryDirectory() as cache, contextlib.ExitStack():
+        names = pandas.read_csv(path, nrows=0).columns
+        features = {name: datasets.Value("string") for name in names}
+        options = {"keep_default_na": False, "na_values": [""], "features": datasets.Features(features)}
+    loader = "json" if kind == "jsonl" else kind
+    with tempfile.TemporaryDirectory() as cache:
         read = datasets.load_dataset(
             loader, data_files=path, split="train", cache_dir=cache, keep_in_memory=True, **options
         )
-        return [{name: row.get(name) for name in row} for row in read.to_list()]
+        rows: Rows = read.to_list()
+        return rows
