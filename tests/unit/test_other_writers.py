@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.recipe.formats import load_preset
 
-from .other_writers import WRITERS, datasets, frame, from_rows, ours, theirs
+from .other_writers import AS_LISTED, WRITERS, datasets, frame, from_rows, ours, theirs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +115,8 @@ EPOCH_OR_ISO = "pandas.json* datasets.json*"
 BY_ARROW = "*.parquet* polars.ipc"
 LINES_AS_TEXT = "pyarrow.json.dumps polars.ndjson polars.json"
 HAS_MAPS = "pyarrow.parquet* pandas.parquet/types* polars.parquet polars.ipc"
+FORGIVEN = set() if AS_LISTED else {OTHERWISE, UNREAD, UNWRITTEN, READ_OTHERWISE}
+"""Other versions of pandas and polars write other texts; never other rows, and no fewer."""
 REASONS = [
     Reason(
         PRINTED,
@@ -315,8 +317,8 @@ CASES = [
 @pytest.mark.parametrize(("column", "kind"), CASES, ids=[" ".join(case) for case in CASES])
 def test_rows_are_those_of_the_table_and_of_datasets(column, kind, tmp_path):
     table = table_of(column, kind, 'Why, "so"?', 'x\n"y"', "é, 'z'")
-    found = {writer: fates(table, column, writer, tmp_path) for writer in WRITERS}
-    assert found == {writer: expected(column, kind, writer) for writer in WRITERS}
+    found = {writer: fates(table, column, writer, tmp_path) - FORGIVEN for writer in WRITERS}
+    assert found == {writer: expected(column, kind, writer) - FORGIVEN for writer in WRITERS}
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -327,7 +329,7 @@ def test_columns_that_nobody_maps_change_nothing_whatever_they_hold(writer, tmp_
     for kind, (arrow, values) in columns.items():
         table = table.append_column(kind, pa.array(values, arrow))
     unread = {UNREAD} if writer == "polars.ipc" else set()  # its category
-    assert fates(table, "answer", writer, tmp_path) == unread
+    assert fates(table, "answer", writer, tmp_path) - FORGIVEN == unread - FORGIVEN
 
 
 def is_printed(writer):
@@ -335,12 +337,12 @@ def is_printed(writer):
 
 
 def has_bare_return(table):
-    """Tell whether a text has a carriage return that is no part of a line end, and no line feed to get quotes by."""
+    """Tell whether a text has a carriage return, and nothing for which it is written in quotes."""
     texts = [value for row in table.to_pylist() for value in row.values() if isinstance(value, str)]
     return any("\r" in text and not set(text) & set('\n",') for text in texts)
 
 
-@pytest.mark.parametrize("writer", filter(is_printed, WRITERS))
+@pytest.mark.parametrize("writer", [*filter(is_printed, WRITERS)])
 def test_a_carriage_return_that_pandas_writes_without_quotes_refuses_its_row(writer, tmp_path):
     """Theirs makes two rows of it, one of them of another's cells."""
     kind, write = WRITERS[writer]
@@ -373,7 +375,7 @@ def test_a_frame_by_its_index_holds_rows_which_datasets_takes_for_one(tmp_path):
 
 
 def test_a_frame_by_its_columns_is_refused_as_no_row(tmp_path):
-    """What `to_json` writes if nothing is said: an object of columns, which `datasets` takes for one row too."""
+    """What `to_json` writes if nothing is said: an object of columns, one row to `datasets` too."""
     path = str(tmp_path / "table.json")
     frame(table_of("answer", "text", "Why?", "a", "b")).to_json(path)
     assert ours(path, "json", MAPPINGS["octomed"]) == [{"reason": "wrong_type"}]
@@ -420,7 +422,7 @@ def cases(draw):
 def check(case, writer, folder):
     column, kind, table = case
     assume(not (is_printed(writer) and has_bare_return(table)))
-    assert fates(table, column, writer, folder) <= expected(column, kind, writer)
+    assert fates(table, column, writer, folder) - FORGIVEN <= expected(column, kind, writer)
 
 
 @settings(max_examples=150, deadline=None)
