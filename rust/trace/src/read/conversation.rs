@@ -162,16 +162,7 @@ impl ConversationMapping {
             Some((named.or_else(|| self.known(key))?, value))
         };
         let mut turns: Vec<_> = fields.iter().filter_map(known).collect();
-        // In Parquet and Arrow an object has the keys of all others: null ones are none, but where they are all.
-        let said: Vec<Role> = turns
-            .iter()
-            .filter(|(_, value)| **value != Value::Null)
-            .map(|(role, _)| *role)
-            .collect();
-        turns.retain(|(role, value)| {
-            let wanted = matches!(role, Role::User | Role::Assistant) && !said.contains(role);
-            **value != Value::Null || wanted
-        });
+        leave_out_null(&mut turns);
         // The question comes before its answer, whatever the order of the columns.
         turns.sort_by_key(|(role, _)| {
             [Role::System, Role::User]
@@ -223,6 +214,17 @@ impl ConversationMapping {
         }
         member(value, &self.content, label)
     }
+}
+
+/// Leaves out null turns of an object of two, unless the question or the answer is nothing but null: in Parquet
+/// and Arrow an object has the keys of all others.
+fn leave_out_null(turns: &mut Vec<(Role, &Value<'_>)>) {
+    let said = turns.iter().filter(|(_, value)| **value != Value::Null);
+    let said: Vec<Role> = said.map(|(role, _)| *role).collect();
+    turns.retain(|(role, value)| {
+        let wanted = matches!(role, Role::User | Role::Assistant) && !said.contains(role);
+        **value != Value::Null || wanted
+    });
 }
 
 /// Refuses a conversation without an answer, or with an answer to nothing.

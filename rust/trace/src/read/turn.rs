@@ -205,12 +205,17 @@ fn part<'r>(
         }
         (None, None) => {}
     }
-    // A null gives way to a later key: in Parquet and Arrow the parts of a file all have the keys of all.
+    part_text(value, label).map(Some)
+}
+
+/// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file
+/// all have the keys of all.
+fn part_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
     let mut found = None;
     for key in ["text", "value", "content"] {
         match value.field(key)? {
             Some(Value::Null) => found = Some(&Value::Null),
-            Some(value) => return text(value, label).map(Some),
+            Some(value) => return text(value, label),
             None => {}
         }
     }
@@ -220,7 +225,7 @@ fn part<'r>(
             format!("a part of {label} has no `text`"),
         )
     };
-    text(found.ok_or_else(missing)?, label).map(Some)
+    text(found.ok_or_else(missing)?, label)
 }
 
 /// Whether a part's type or key is an image's, a video's or a sound's.
