@@ -68,6 +68,8 @@ VALUES = {
     "map": lambda a, b: (pa.map_(TEXT, TEXT), [[("k", a), ("l", b)], None, []]),
 }
 """Values of every kind, of two texts."""
+IN_COLUMNS = ("text", "words", "integer", "integer with a gap", "whole float", "category", "null")
+"""Those that columns of a plain table have."""
 OPTIONS = {
     "list": lambda a, b: (pa.list_(TEXT), [[a, b], None, [b]]),
     "object of letters": lambda a, b: (struct(A=TEXT, C=TEXT), [{"A": a, "C": b}, {"A": b}, None]),
@@ -120,7 +122,7 @@ FORGIVEN = set() if AS_LISTED else {OTHERWISE, UNREAD, UNWRITTEN, READ_OTHERWISE
 REASONS = [
     Reason(
         PRINTED,
-        "answer",
+        "answer id",
         ("integer with a gap",),
         OTHERWISE,
         "the gap makes floats, and in CSV `1.0` is text",
@@ -149,7 +151,15 @@ REASONS = [
     Reason(
         "pandas.parquet/[ri]*", "turn", ("unsigned",), UNWRITTEN, "pyarrow takes no such integer from objects"
     ),
-    Reason(f"{PRINTED} polars.csv", "answer", ("whole float",), OTHERWISE, "in CSV `2.0` is text"),
+    Reason(f"{PRINTED} polars.csv", "answer id", ("whole float",), OTHERWISE, "in CSV `2.0` is text"),
+    Reason(
+        f"pandas.parquet/[ri]* {EPOCH_OR_ISO} {PRINTED}",
+        "cell response",
+        ("integer with a gap",),
+        OTHERWISE,
+        "the gap makes floats: whether 1.0 was 1 nobody can tell",
+    ),
+    Reason("pyarrow.csv", "cell response", ("whole float",), OTHERWISE, "pyarrow writes 2.0 as `2`"),
     Reason(EPOCH_OR_ISO, "answer", ("precise float", "exponent"), OTHERWISE, "pandas writes ten digits"),
     Reason(
         "polars.json",
@@ -187,7 +197,7 @@ REASONS = [
         "as above",
     ),
     Reason("pyarrow.csv polars.csv", "answer", ("nan",), OTHERWISE, "in CSV `nan` and `NaN` are text"),
-    Reason(PRINTED, "answer", ("truth",), OTHERWISE, "in CSV `True` is text"),
+    Reason(PRINTED, "answer id cell", ("truth",), OTHERWISE, "in CSV `True` is text"),
     Reason(
         EPOCH_OR_ISO,
         "answer options",
@@ -240,7 +250,19 @@ REASONS = [
     ),
     Reason(PRINTED, "options", ("dates",), REFUSED, "Python prints `datetime.date(2024, 2, 29)`"),
 ]
+PLAIN = {
+    "id": "id",
+    "question": ["question", {"any_of": ["context"], "optional": True}],
+    "options": ["opa", "cell"],
+    "answer": "answer",
+    "response": "response",
+    "reasoning": {"any_of": ["thought"], "optional": True},
+}
 MAPPINGS = {name: _octomed.Mapping(load_preset(name)) for name in ("octomed", "messages")}
+MAPPINGS |= dict.fromkeys(("id", "cell", "response"), _octomed.Mapping(PLAIN))
+MAPPINGS |= {"turn": MAPPINGS["messages"], "answer": MAPPINGS["octomed"], "options": MAPPINGS["octomed"]}
+KEYS = {"cell": "options", "response": "responses"}
+"""What a column's value is called in a trace."""
 
 
 def table_of(column: str, kind: str, *texts: str, rows: int = 3) -> pa.Table:
@@ -261,6 +283,11 @@ def table_of(column: str, kind: str, *texts: str, rows: int = 3) -> pa.Table:
         turn = struct(role=TEXT, content=TEXT, tool_calls=pa.null(), reasoning_content=TEXT, key=arrow)
         tools = pa.array([[], None, []][:size], pa.list_(TEXT))
         return pa.table({"messages": pa.array(turns, pa.list_(turn)), "tools": tools})
+    if column in {"id", "cell", "response"}:
+        plain = {"id": a, "question": question, "context": b, "opa": a, "cell": b, "answer": a, "response": b}
+        columns = {name: pa.array([text] * size, TEXT) for name, text in plain.items()}
+        columns["thought"] = pa.array([b, None, a][:size], TEXT)
+        return pa.table(columns | {column: pa.array(values, arrow)})
     responses = pa.array([[a, None], [a, b], [b]][:size], pa.list_(TEXT))
     return pa.table({"question": [question] * size, column: pa.array(values, arrow), "responses": responses})
 
@@ -268,7 +295,7 @@ def table_of(column: str, kind: str, *texts: str, rows: int = 3) -> pa.Table:
 def fates(table: pa.Table, column: str, writer: str, folder: Path) -> set[str]:
     """Return in which ways what a writer writes differs from the table, and ours from theirs."""
     kind, write = WRITERS[writer]
-    mapping = MAPPINGS["messages" if column == "turn" else "octomed"]
+    mapping = MAPPINGS[column]
     path = str(folder / f"table.{kind}")
     try:
         write(table, path)
@@ -289,7 +316,8 @@ def fates(table: pa.Table, column: str, writer: str, folder: Path) -> set[str]:
 
 def compared(found: list[dict[str, Any]], wanted: list[dict[str, Any]], column: str) -> str:
     """Return how rows differ: in the text of a column, or by rows that are refused."""
-    if [row | {column: None} for row in found] == [row | {column: None} for row in wanted]:
+    key = KEYS.get(column, column)
+    if [row | {key: None} for row in found] == [row | {key: None} for row in wanted]:
         return "written otherwise"
     kept = [
         row if row == {"reason": "wrong_type"} else other for row, other in zip(found, wanted, strict=True)
@@ -311,6 +339,8 @@ CASES = [
     *(("answer", kind) for kind in VALUES if kind not in {"struct", "map"}),  # which no answer is
     *(("turn", kind) for kind in VALUES),
     *(("options", kind) for kind in OPTIONS),
+    *((column, kind) for column in ("id", "cell", "response") for kind in IN_COLUMNS),
+    *((column, "truth") for column in ("id", "cell")),  # no response is one, but a text of CSV's may look so
 ]
 
 
