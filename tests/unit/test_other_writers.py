@@ -344,7 +344,20 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("column", "kind"), CASES, ids=[" ".join(case) for case in CASES])
+MORE = {
+    ("turn", kind) for kind in VALUES if "float" in kind or "integer" in kind or kind in {"words", "time"}
+}
+MORE |= {(column, kind) for column in ("id", "cell", "response") for kind in ("words", "null", "integer")}
+MORE |= {("answer", kind) for kind in ("list of lists", "integer", "time")}
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [
+        pytest.param(*case, id=" ".join(case), marks=[pytest.mark.long] if case in MORE else [])
+        for case in CASES
+    ],
+)
 def test_rows_are_those_of_the_table_and_of_datasets(column, kind, tmp_path):
     table = table_of(column, kind, 'Why, "so"?', 'x\n"y"', "é, 'z'")
     found = {writer: fates(table, column, writer, tmp_path) - FORGIVEN for writer in WRITERS}
