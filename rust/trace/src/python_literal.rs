@@ -1,8 +1,10 @@
 //! Lists and dicts as Python prints them: what `str(row)` or pandas' `to_csv` leaves in a CSV field.
 //!
 //! The notation of `ast.literal_eval` for lists, tuples, dicts, texts, numbers, `None`, `True` and `False`,
-//! and NumPy's print of an array, whose elements stand side by side without commas. Whatever else stands there
-//! is no literal, and the field stays text.
+//! and NumPy's print of an array, whose elements stand side by side without commas. Scalars that print as calls
+//! are read as their argument (`np.float64(0.5)`, `Decimal('1.5')`), dates as a value that no mapping takes, so
+//! that one beside a turn's content spoils no conversation. Whatever else stands there is no literal, and the
+//! field stays text.
 
 use std::borrow::Cow;
 
@@ -18,6 +20,34 @@ pub(crate) fn parse(text: &str) -> Option<Value<'_>> {
     reader.space();
     (reader.at == text.len()).then_some(value)
 }
+
+/// Calls that stand for their argument.
+const CALLS: [&str; 17] = [
+    "array(",
+    "np.array(",
+    "list(",
+    "np.float64(",
+    "np.float32(",
+    "np.float16(",
+    "np.int64(",
+    "np.int32(",
+    "np.int16(",
+    "np.int8(",
+    "np.uint64(",
+    "np.uint32(",
+    "np.uint8(",
+    "np.str_(",
+    "Decimal(",
+    "Timestamp(",
+    "UUID(",
+];
+/// Calls that stand for a date, a time, or a length of it.
+const DATES: [&str; 4] = [
+    "datetime.datetime(",
+    "datetime.date(",
+    "datetime.time(",
+    "datetime.timedelta(",
+];
 
 struct Reader<'a> {
     text: &'a str,
@@ -51,26 +81,49 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.space();
-        if self.takes("array(") {
-            return self.array(depth);
-        }
         match self.peek()? {
             b'[' => self.list(b']', depth),
             b'(' => self.list(b')', depth),
             b'{' => self.dict(depth),
             quote @ (b'\'' | b'"') => self.string(quote).map(Value::Text),
-            _ => self.word(),
+            _ => self.named(depth),
         }
     }
 
-    /// The rest of `array([...], dtype=object)`.
-    fn array(&mut self, depth: u32) -> Option<Value<'a>> {
+    /// A call that is known, or a word.
+    fn named(&mut self, depth: u32) -> Option<Value<'a>> {
+        if let Some(call) = CALLS.iter().find(|call| self.takes(call)) {
+            return self.argument(call, depth);
+        }
+        if DATES.iter().any(|call| self.takes(call)) {
+            return self.skip_call();
+        }
+        self.word()
+    }
+
+    /// The only argument of a call, behind which `dtype=` or `tz=` may stand: `array([...], dtype=object)`.
+    fn argument(&mut self, call: &str, depth: u32) -> Option<Value<'a>> {
         let value = self.value(depth + 1)?;
         let end = self.rest().find(')')?;
-        let dtype = self.rest()[..end].trim();
+        let named = self.rest()[..end].trim();
         self.at += end + 1;
-        (dtype.is_empty() || dtype.starts_with(',') && dtype[1..].trim().starts_with("dtype="))
-            .then_some(value)
+        let is_list = call.ends_with("array(") || call.ends_with("list(");
+        let fits = is_list == matches!(value, Value::List(_));
+        let known = |named: &str| named.starts_with("dtype=") || named.starts_with("tz=");
+        let ends = named.is_empty() || named.strip_prefix(',').is_some_and(|it| known(it.trim()));
+        (fits && ends).then_some(value)
+    }
+
+    /// The rest of a call of numbers and names: `datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)`.
+    fn skip_call(&mut self) -> Option<Value<'a>> {
+        let mut open = 1;
+        let end = self.rest().find(|character: char| {
+            open += i32::from(character == '(') - i32::from(character == ')');
+            let known = character.is_ascii_alphanumeric() || "_.,=-+/' ()".contains(character);
+            open == 0 || !known
+        })?;
+        self.at += end;
+        self.takes(")").then_some(Value::Other)
     }
 
     fn list(&mut self, close: u8, depth: u32) -> Option<Value<'a>> {
@@ -124,9 +177,11 @@ impl<'a> Reader<'a> {
         let word = &word[..end];
         self.at += end;
         Some(match word {
-            "None" | "nan" | "NaN" | "null" => Value::Null,
-            "True" | "true" => Value::Bool(true),
-            "False" | "false" => Value::Bool(false),
+            "None" | "nan" | "NaN" | "NaT" | "null" => Value::Null,
+            "True" | "true" | "np.True_" => Value::Bool(true),
+            "False" | "false" | "np.False_" => Value::Bool(false),
+            "inf" => Value::Float(Cow::Borrowed("Infinity")),
+            "-inf" => Value::Float(Cow::Borrowed("-Infinity")),
             _ => {
                 let digits = word.strip_prefix('-').unwrap_or(word);
                 if !digits.starts_with(|digit: char| digit.is_ascii_digit()) {
@@ -136,7 +191,12 @@ impl<'a> Reader<'a> {
                     Value::Integer(Cow::Borrowed(word))
                 } else {
                     word.parse::<f64>().ok()?;
-                    Value::Float(Cow::Borrowed(word))
+                    // NumPy prints a list's 1.0 as `1.`.
+                    Value::Float(if word.ends_with('.') {
+                        Cow::Owned(format!("{word}0"))
+                    } else {
+                        Cow::Borrowed(word)
+                    })
                 }
             }
         })
@@ -252,6 +312,23 @@ mod tests {
     }
 
     #[test]
+    fn scalars_that_print_as_calls_are_their_argument_and_dates_are_none_that_is_mapped() {
+        let value = parse(
+            "[1. np.float64(0.5), Decimal('1.50'), Timestamp('2024-02-29 00:00:00', tz='UTC'), NaT, -inf,
+             np.True_, list(['a']), datetime.date(2024, 2, 29), datetime.timedelta(days=1),
+             datetime.datetime(2024, 2, 29, 1, 2, tzinfo=datetime.timezone(datetime.timedelta(seconds=1)))]",
+        );
+        let shown = format!("{:?}", value.unwrap());
+        assert_eq!(
+            shown,
+            concat!(
+                r#"List([Float("1.0"), Float("0.5"), Text("1.50"), Text("2024-02-29 00:00:00"), Null, "#,
+                r#"Float("-Infinity"), Bool(true), List([Text("a")]), Other, Other, Other])"#
+            )
+        );
+    }
+
+    #[test]
     fn what_is_no_literal_stays_text() {
         for text in [
             "[1] as shown before",
@@ -262,6 +339,11 @@ mod tests {
             "{'a', 'b'}",
             "['a', ...]",
             "[open('x')]",
+            "[np.float64([1])]",
+            "[np.float64(1, 2)]",
+            "[list('a')]",
+            "[datetime.date(2024, 2, 29]",
+            "[datetime.date(open(\"x\"))]",
             "",
         ] {
             assert_eq!(parse(text), None, "{text}");

@@ -81,9 +81,23 @@ impl<'a> Value<'a> {
     /// Whether a list or object is there that holds anything, be it written as a text.
     pub(crate) fn is_filled(&self) -> bool {
         match self {
-            Self::Text(text) => !["", "[]", "{}", "null", "None", "nan"].contains(&text.trim()),
+            Self::Text(text) => {
+                !["", "null", "None", "nan"].contains(&text.trim()) && !self.says_nothing()
+            }
             other => other.is_given(),
         }
+    }
+
+    /// Whether it is a text that says a list or object of nothing, as CSV holds an empty list.
+    fn says_nothing(&self) -> bool {
+        let Self::Text(text) = self else {
+            return false;
+        };
+        let says = text
+            .trim_start()
+            .starts_with(['[', '{'])
+            .then(|| parse(text));
+        says.flatten().is_some_and(|value| !value.is_given())
     }
 
     /// The field `name` of a struct; a name that occurs twice is refused.

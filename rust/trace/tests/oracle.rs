@@ -38,7 +38,8 @@ fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         // `serde_json` takes it for a float; it has the digits of an integer.
         Some(Value::Number(number)) if number.to_string() == "-0.0" => Ok(Some("-0".to_owned())),
-        Some(Value::Number(number)) => Ok(Some(number.to_string())),
+        // The slow reader has lost its digits.
+        Some(Value::Number(_)) => Err(OUT_OF_RANGE),
         Some(_) => Err("wrong_type"),
     }
 }
@@ -56,8 +57,8 @@ fn expanded(value: &Value) -> Result<Value, &'static str> {
     match value {
         Value::String(text) if text.trim_start().starts_with(['[', '{']) => {
             match serde_json::from_str(text) {
-                Err(error) if error.to_string().contains(OUT_OF_RANGE) => Err(OUT_OF_RANGE),
-                Err(_) => Ok(value.clone()),
+                // Damaged JSON may be what Python prints, which has tests of its own.
+                Err(_) => Err(OUT_OF_RANGE),
                 Ok(inner) => Ok(inner),
             }
         }

@@ -32,6 +32,31 @@ fn options_keep_the_rows_own_letters_in_its_order() {
         (r#"{"1": "x", "10": "y", "2": "z"}"#, "1=x 10=y 2=z"),
         (r#"{"D": "x", "A": "y"}"#, "D=x A=y"),
         (r#"{"A": "x", "B": null, "C": "z"}"#, "A=x C=z"),
+        (
+            r#"{"A": "x", "option_b": null, "1": null, "C": "z", "note": null}"#,
+            "A=x C=z",
+        ),
+        (r#"{"A": null, "option_b": "x", "opt_c": null}"#, "B=x"),
+        (
+            r#"[{"A": "x", "C": null}, {"A": null, "C": "y"}, {"A": null, "C": null}]"#,
+            "A=x C=y",
+        ),
+        (
+            r#"[{"content": null, "text": "x", "label": "A"}, {"content": "y", "text": null, "label": "C"}]"#,
+            "A=x C=y",
+        ),
+        (
+            r#"[{"option": "B", "text": null}, {"option": "C", "text": "y"}]"#,
+            "C=y",
+        ),
+        (
+            r#"[{"text": null, "option": "aspirin"}, {"text": null, "option": "codeine"}]"#,
+            "A=aspirin B=codeine",
+        ),
+        (
+            r#""[{'content': 'x', 'at': datetime.date(2024, 2, 29)}, {'content': np.float64(0.5)}]""#,
+            "A=x B=0.5",
+        ),
         (r#"{"A": "A. x", "C": "C. y"}"#, "A=x C=y"),
         (r#"{"option_a": "x", "option_c": "y"}"#, "A=x C=y"),
         (r#"{"opa": "x", "opb": "y"}"#, "A=x B=y"),
@@ -254,6 +279,21 @@ fn conversations_of_every_shape_are_read() {
             "user:q assistant:a",
         ),
         (
+            SHAREGPT,
+            r#"{"conversations": [{"from": null, "value": null, "system": null, "human": "q", "user": null, "assistant": "a"}]}"#,
+            "user:q assistant:a",
+        ),
+        (
+            MESSAGES,
+            r#"{"messages": [{"role": "user", "content": [{"type": "text", "text": null, "value": "q"}]}, {"role": "assistant", "content": "a", "tool_calls": "[]"}]}"#,
+            "user:q assistant:a",
+        ),
+        (
+            MESSAGES,
+            r#"{"messages": "[{'role': 'user', 'content': 'q', 'at': datetime.datetime(2024, 2, 29, 1, 2)} {'role': 'assistant', 'content': 'a', 'score': np.float64(0.5)}]"}"#,
+            "user:q assistant:a",
+        ),
+        (
             COMPLETION,
             r#"{"prompt": "q", "completion": "a"}"#,
             "[user:q] assistant:a",
@@ -292,6 +332,11 @@ fn rows_that_are_no_examples_are_refused_by_name() {
             r#""tools": [{"type": "function"}]"#,
             "tool_calls: the row has `tools`",
         ),
+        (
+            r#""tools": "[{\"type\": \"function\"}]""#,
+            "tool_calls: the row has `tools`",
+        ),
+        (r#""chosen": "[5 mg]""#, "preference_row"),
     ] {
         let found = one(MESSAGES, &messages.replace("KEY", key));
         assert!(found.starts_with(reason), "{key}: {found}");
@@ -301,6 +346,9 @@ fn rows_that_are_no_examples_are_refused_by_name() {
         r#""chosen": null"#,
         r#""rejected": []"#,
         r#""tools": []"#,
+        r#""tools": "[]""#,
+        r#""functions": "{}""#,
+        r#""chosen": "[]""#,
         r#""score": NaN"#,
     ] {
         assert!(

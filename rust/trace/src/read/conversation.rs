@@ -157,7 +157,7 @@ impl ConversationMapping {
     ) -> Option<Vec<(Role, &'r Value<'a>)>> {
         if fields
             .iter()
-            .any(|(key, _)| self.role.iter().any(|name| name == key))
+            .any(|(key, value)| *value != Value::Null && self.role.iter().any(|name| name == key))
         {
             return None;
         }
@@ -170,6 +170,7 @@ impl ConversationMapping {
             Some((named.or_else(|| self.known(key))?, value))
         };
         let mut turns: Vec<_> = fields.iter().filter_map(known).collect();
+        leave_out_null(&mut turns);
         // The question comes before its answer, whatever the order of the columns.
         turns.sort_by_key(|(role, _)| {
             [Role::System, Role::User]
@@ -228,6 +229,17 @@ impl ConversationMapping {
             content => Ok(content),
         }
     }
+}
+
+/// Leaves out null turns of an object of two, unless the question or the answer is nothing but null: in Parquet
+/// and Arrow an object has the keys of all others.
+fn leave_out_null(turns: &mut Vec<(Role, &Value<'_>)>) {
+    let said = turns.iter().filter(|(_, value)| **value != Value::Null);
+    let said: Vec<Role> = said.map(|(role, _)| *role).collect();
+    turns.retain(|(role, value)| {
+        let wanted = matches!(role, Role::User | Role::Assistant) && !said.contains(role);
+        **value != Value::Null || wanted
+    });
 }
 
 /// Refuses a conversation without an answer, or with an answer to nothing.

@@ -230,16 +230,16 @@ fn object<'r>(
     fields: &'r [(Cow<'_, str>, Value<'_>)],
     label: &str,
 ) -> Result<Read<'r>, Fault> {
-    for key in TEXT_KEYS {
-        if let Some(text) = value.field(key)? {
-            let text = option(Some(text), label)?;
-            return Ok(Read {
-                label: label_in(value, key)?,
-                text,
-            });
-        }
+    if let Some((key, text)) = text_in(value)? {
+        let text = option(Some(text), label)?;
+        return Ok(Read {
+            label: label_in(value, key)?,
+            text,
+        });
     }
-    if let [(key, text)] = fields
+    let given = || fields.iter().filter(|(_, text)| *text != Value::Null);
+    if let Some((key, text)) = given().next().or(fields.first())
+        && given().count() <= 1
         && let Some(key) = key_label(key)
     {
         let text = option(Some(text), label)?;
@@ -251,6 +251,23 @@ fn object<'r>(
     let keys = TEXT_KEYS.map(|key| format!("`{key}`")).join(", ");
     let detail = format!("an option of {label} is an object without any of {keys}");
     Err(Fault::new(Reason::MissingField, detail))
+}
+
+/// The key of an option's text, and the text; a null one gives way to a later key, for in Parquet and Arrow the
+/// objects of a file all have the keys of all. What may be a letter takes no text's place.
+fn text_in<'r>(value: &'r Value<'_>) -> Result<Option<(&'static str, &'r Value<'r>)>, Fault> {
+    let mut found = None;
+    for key in TEXT_KEYS {
+        match value.field(key)? {
+            None => {}
+            Some(Value::Text(text)) if found.is_some() && key == "option" && is_label(text) => {}
+            Some(Value::Null) => {
+                found.get_or_insert((key, &Value::Null));
+            }
+            Some(text) => return Ok(Some((key, text))),
+        }
+    }
+    Ok(found)
 }
 
 /// The letter or number of an option whose text stands under `text_key`.
@@ -358,20 +375,19 @@ fn side_by_side<'r>(
 }
 
 /// The options of an object by its keys, in the row's order: letters, numbers, or names that end in one.
+/// Null ones are none, whatever their keys: those of other rows of a Parquet file.
 fn keyed<'r>(fields: &'r [(Cow<'_, str>, Value<'_>)], label: &str) -> ReadAll<'r> {
-    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+    refuse_twice(fields, label)?;
+    let fields: Vec<_> = fields
+        .iter()
+        .filter(|(_, text)| *text != Value::Null)
+        .collect();
+    let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
     let Some(labels) = letters_of(&keys) else {
         return Err(contradiction(
             "the keys of the options are neither letters nor numbers",
         ));
     };
-    keys.sort_unstable();
-    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err(Fault::new(
-            Reason::DuplicateKey,
-            format!("a key of {label} occurs twice"),
-        ));
-    }
     let read = |(own, (_, text)): (String, &'r (Cow<'_, str>, Value<'_>))| {
         Ok(Read {
             label: Some(Cow::Owned(own)),
@@ -391,14 +407,26 @@ fn letters_of(names: &[&str]) -> Option<Vec<String>> {
         .iter()
         .map(|name| ending(name))
         .collect::<Option<_>>()?;
-    let stem = |(name, end): (&&str, &&str)| name.len() - end.len();
-    let stems: Vec<&str> = names
+    let mut stems: Vec<&str> = names
         .iter()
         .zip(&endings)
-        .map(|(name, end)| &name[..stem((name, end))])
+        .map(|(name, end)| &name[..name.len() - end.len()])
         .collect();
-    let one_stem = names.len() > 1 && stems.windows(2).all(|pair| pair[0] == pair[1]);
+    stems.dedup();
+    // A name alone may end in any letter: only a mark before it sets it apart.
+    let apart = |stem: &&str| stem.ends_with(['_', '-', ' ', '.']);
+    let one_stem = stems.len() == 1 && (names.len() > 1 || stems.iter().all(apart));
     one_stem.then(|| endings.iter().map(|end| end.to_ascii_uppercase()).collect())
+}
+
+fn refuse_twice(fields: &[(Cow<'_, str>, Value<'_>)], label: &str) -> Result<(), Fault> {
+    let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
+    keys.sort_unstable();
+    if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let detail = format!("a key of {label} occurs twice");
+        return Err(Fault::new(Reason::DuplicateKey, detail));
+    }
+    Ok(())
 }
 
 /// The letter or number at the end of a name such as `option_a`, `opb` or `Choice 10`.

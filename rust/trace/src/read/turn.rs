@@ -259,13 +259,27 @@ fn part<'r>(
         }
         (None, None) => {}
     }
+    part_text(value, label).map(Some)
+}
+
+/// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file
+/// all have the keys of all.
+fn part_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
+    let mut found = None;
     for key in ["text", "value", "content"] {
-        if let Some(value) = value.field(key)? {
-            return text(value, label).map(Some);
+        match value.field(key)? {
+            Some(Value::Null) => found = Some(&Value::Null),
+            Some(value) => return text(value, label),
+            None => {}
         }
     }
-    let detail = format!("a part of {label} has no `text`");
-    Err(Fault::new(Reason::MissingField, detail))
+    let missing = || {
+        Fault::new(
+            Reason::MissingField,
+            format!("a part of {label} has no `text`"),
+        )
+    };
+    text(found.ok_or_else(missing)?, label)
 }
 
 /// A hash of all that a part says.
