@@ -14,6 +14,7 @@ import octomed
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from octomed.errors import DataError
 from octomed.pipeline import scan
 from octomed.pipeline.manifest import Manifest
 
@@ -322,6 +323,24 @@ def test_rows_with_images(tmp_path, name):
     summary = runs.pack(recipe, "output.path=asked")
     assert (summary.rows_without_trace, summary.rejected) == (0, {})
     assert len(runs.provenance(tmp_path / "asked")) == 6
+
+
+def test_a_parquet_footer_that_says_fewer_rows(tmp_path):
+    """A number of rows that was changed in one place of the footer is an error, or changes nothing."""
+    rows = [{"question": f"{number}?", "response": "a"} for number in range(300)]
+    path = runs.write_parquet(tmp_path / "data/p.parquet", rows, group=300)
+    whole, three_hundred, fewer = path.read_bytes(), b"\xd8\x04", b"\xc6\x01"  # zigzag varints of 300 and 99
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    places = [at for at in range(footer, len(whole)) if whole[at : at + 2] == three_hundred]
+    assert len(places) >= 3
+    mapping = {"question": "question", "response": "response"}
+    for number, at in enumerate(places):
+        path.write_bytes(whole[:at] + fewer + whole[at + 2 :])
+        recipe = runs.write_recipe(tmp_path, runs.one_source("data/p.parquet", mapping))
+        read = None
+        with contextlib.suppress(DataError):
+            read = runs.pack(recipe, f"output.path=out{number}").rows
+        assert read in {None, 300}
 
 
 def test_nul_bytes(tmp_path):

@@ -158,7 +158,7 @@ class open_parquet:  # noqa: N801 used as a statement
         try:
             self._source = native(self._path)
             self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=2**20)
-        except (pa.ArrowException, OSError) as error:
+        except (*_BROKEN, OSError) as error:
             self._naming.__exit__(type(error), error, None)
             raise
         return self._file

@@ -27,6 +27,8 @@ from octomed.recipe.sniff import foreign
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import pyarrow.parquet as pq
+
     from octomed import _octomed
     from octomed.recipe import InputFile
 
@@ -137,6 +139,7 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
     with open_parquet(file) as parquet:
         metadata = parquet.metadata
+        _refuse_missing_rows(metadata)
         _refuse_broken_names(parquet.schema_arrow)
         columns = set(columns_to_read(mapping, parquet.schema_arrow.names, file))
         leaves = [
@@ -154,6 +157,24 @@ def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
                 spans.append(_Span(begin, group + 1, first_row, rows, size))
                 begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
         return spans
+
+
+def _refuse_missing_rows(metadata: pq.FileMetaData) -> None:
+    """Compare what the footer says three times: a flipped bit in one would leave rows out without a word."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    held = sum(group.num_rows for group in groups)
+    if held != metadata.num_rows:
+        raise DataError(
+            f"its footer says {metadata.num_rows:,} rows, and its row groups {held:,}: it is damaged"
+        )
+    for number, group in enumerate(groups):
+        for index in range(metadata.num_columns):
+            # A list has more values than rows and a plain column as many.
+            column = metadata.schema.column(index)
+            values = group.column(index).num_values
+            if column.max_repetition_level == 0 and values != group.num_rows:
+                message = f"row group {number} has {group.num_rows:,} rows, and {values:,} of `{column.path}`"
+                raise DataError(f"{message}: the file is damaged")
 
 
 def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:

@@ -38,7 +38,12 @@ impl CsvDialect {
     }
 
     /// Puts the value of a field, given with its quotes, behind `out`.
+    ///
+    /// An `N` behind an escape is the whole of a field that is null, as MySQL and its kin write it.
     pub(super) fn unescape(&self, field: &[u8], out: &mut Vec<u8>) {
+        if self.escape.is_some_and(|escape| field == [escape, b'N']) {
+            return;
+        }
         let quote = self.quote.filter(|quote| field.first() == Some(quote));
         let mut rest = match quote {
             Some(_) => &field[1..field.len() - 1],
@@ -103,6 +108,9 @@ mod tests {
             (r#""a""b""#, r#"a"b"#),
             (r#""\"\\""#, r#""\"#),
             (r#"a\,"b""#, r#"a,"b""#),
+            (r"\N", ""),
+            (r"\Na", "Na"),
+            (r#""\N""#, "N"),
             (r#""""""#, r#"""#),
         ] {
             let mut out = Vec::new();
