@@ -91,13 +91,29 @@ def refusal(row: dict[str, Any]) -> str | None:
     return None if all(text.strip() for text in asked_for) else "empty_question"
 
 
+def split(text: str) -> tuple[str, str] | None:
+    """Reasoning and the rest of a text that begins with reasoning in marks, or ends it without a beginning."""
+    text = text.lstrip()
+    if text.startswith("<think>"):
+        own, _, rest = text.removeprefix("<think>").partition("</think>")
+        return own, rest
+    own, mark, rest = text.partition("</think>")
+    return (own, rest) if mark and rest.startswith("\n") and "<think>" not in own else None
+
+
 def join(reasoning: str, response: str) -> str | None:
     """Reasoning and response as one text; `None` where the response begins with other reasoning."""
+    marked = split(reasoning)
+    if marked is not None and not marked[1].strip():
+        reasoning = marked[0]
+    elif reasoning.rstrip().endswith("</think>") and "<think>" not in reasoning:
+        reasoning = reasoning.rstrip().removesuffix("</think>")
     thought = reasoning.strip("\n")
     if not thought.strip():
         return response
-    if response.lstrip().startswith("<think>"):
-        own, _, rest = response.lstrip().removeprefix("<think>").partition("</think>")
+    found = split(response)
+    if found is not None:
+        own, rest = found
         if own.strip():
             return response if own.strip() == thought.strip() else None
         response = rest
