@@ -92,7 +92,7 @@ def refusal(row: dict[str, Any]) -> str | None:
 
 
 def split(text: str) -> tuple[str, str] | None:
-    """Reasoning and the rest of a text that begins with reasoning in marks, or ends it without a beginning."""
+    """Reasoning and the rest of a text that begins with it in marks, or ends it without a beginning."""
     text = text.lstrip()
     if text.startswith("<think>"):
         own, _, rest = text.removeprefix("<think>").partition("</think>")
