@@ -251,7 +251,7 @@ fn every_bad_row_has_its_reason_and_place() {
             r#"{"question": "q", "response": "{{ 'AB'[n] }}"}"#,
             br#"{"question": "q", "q": "q", "n": -1}"#,
             Reason::NoAnswer,
-            "no such element",
+            "outside of its list",
         ),
         (
             SHAREGPT,

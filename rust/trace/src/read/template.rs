@@ -95,24 +95,29 @@ impl ColumnTemplate {
                 Ok(text)
             }
         });
-        text.map_err(|error| {
-            let detail = match error.kind() {
-                ErrorKind::UnknownFilter
-                | ErrorKind::UnknownTest
-                | ErrorKind::UnknownFunction
-                | ErrorKind::UnknownMethod => {
-                    "the template names a filter, test or function that there is none of"
+        text.map_err(|error| Fault::new(Reason::NoAnswer, self.detail(&error, slots)))
+    }
+
+    /// Why the template says nothing for a row, without a value of it.
+    fn detail(&self, error: &Error, slots: &Slots<'_>) -> String {
+        let is_null = |field: &&Field| match field.find(slots) {
+            Ok(value) => value.is_none_or(|value| *value == Value::Null),
+            Err(_) => false,
+        };
+        match error.kind() {
+            ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownMethod => {
+                "the template names a filter, test or function that there is none of".to_owned()
+            }
+            _ => match self.columns.iter().find(is_null) {
+                Some(field) => format!("{} is null or missing", field.label),
+                None => {
+                    "an index is outside of its list, or the template cannot be applied".to_owned()
                 }
-                ErrorKind::UndefinedError => {
-                    "a column of the template is null, missing, or has no such element"
-                }
-                ErrorKind::BadSerialization => {
-                    "a column of the template is of a kind that no text shows"
-                }
-                _ => "the template cannot be applied to the row",
-            };
-            Fault::new(Reason::NoAnswer, detail)
-        })
+            },
+        }
     }
 }
 
