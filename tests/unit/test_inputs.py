@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed.recipe import RecipeProblems, load_recipe, resolve_inputs
 from octomed.recipe.glob import expand_entry
+from octomed.recipe.split_names import split_in_doubt, split_named
 
 from tests.unit import recipes
 
@@ -252,3 +253,41 @@ def test_a_dialect_without_a_csv_file_is_a_problem(tmp_path):
         RecipeProblems, match="source `medqa` says how its CSV files are written, and has none"
     ):
         resolve_inputs(load_recipe(recipes.write(tmp_path, values), check_files=False))
+
+
+CERTAIN = {
+    "train": [
+        "medqa.train.jsonl", "a.train.v2.parquet", "TrainSet.csv", "trainA.jsonl", "trainset.jsonl", "训练集.jsonl",
+        "medqatrain.jsonl", "trainfull.jsonl.gz", "train-00000-of-00002.parquet", "train/unseen.jsonl",
+        "train/latest.jsonl", "MedQATrain.jsonl", "train/testosterone.jsonl",
+    ],
+    "test": [
+        "medqa.test.jsonl.zst", "testset.jsonl", "TestSet.jsonl", "testA.jsonl", "测试.jsonl",
+        "hidden_tests.jsonl", "train/a.test.jsonl", "2024test.jsonl", "eval.jsonl", "evals.jsonl", "ＴＥＳＴ.jsonl",
+    ],
+    "validation": ["a.dev.jsonl", "devset.jsonl", "val1.jsonl", "ValData.jsonl"],
+    "heldout": ["heldout.jsonl", "holdout.csv", "held-out.jsonl", "HeldOut.jsonl", "hold_out_2.jsonl"],
+    "dev-test": ["dev-test.jsonl"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("split", "name"), [(split, name) for split, names in CERTAIN.items() for name in names]
+)
+def test_splits_that_names_say(split, name):
+    assert split_named(name) == split
+
+
+@pytest.mark.parametrize(("name", "split"), [
+    ("train-validation.jsonl", "train-validation"), ("train_dev.jsonl", "train_dev"),
+    ("train.test.jsonl", "train.test"), ("testmini.jsonl", "testmini"), ("unseen-3.jsonl", "unseen"),
+    ("benchmark.jsonl", "benchmark"), ("medqatest.jsonl", "medqatest"), ("humaneval.jsonl", "humaneval"),
+    ("valmini.jsonl", "valmini"), ("评测.jsonl", "评测"), ("unseen/a.jsonl", "unseen"),
+    ("testhard-00000-of-00001.parquet", "testhard"), ("train_heldout.jsonl", "train_heldout"),
+    ("interval.jsonl", None), ("latest.jsonl", None), ("retrieval.jsonl", None), ("testosterone.jsonl", None),
+    ("valves.jsonl", None), ("devices.jsonl", None), ("strains.jsonl", None), ("household_output.jsonl", None),
+    ("medqa.jsonl", None), ("survival.jsonl", None), ("testicular.jsonl", None), ("values.jsonl", None),
+])  # fmt: skip
+def test_names_that_may_be_splits_beside_others(name, split):
+    assert split_named(name) is None
+    assert split_in_doubt(name) == split
