@@ -344,8 +344,8 @@ SPLITS = {
     "Chinese": ["a.jsonl", "测试.jsonl"],
 }
 BESIDE_TRAIN = [
-    "train.test", "train-validation", "train_dev", "train-test", "testmini", "hidden_tests", "heldout", "holdout",
-    "unseen", "benchmark", "测试", "验证", "TestMini", "labtest",
+    "train.test", "train-validation", "train_dev", "train-test", "testmini", "hidden_tests",
+    "heldout", "holdout", "unseen", "benchmark", "测试", "验证", "TestMini", "labtest",
 ]  # fmt: skip
 
 
@@ -380,15 +380,21 @@ def test_what_may_be_a_split_beside_train_wants_a_word(tmp_path, capsys, name):
     assert runs.pack(recipe, "sources.only.split=all", replace=True).rows == 6
 
 
-@pytest.mark.parametrize("verb", ["check", "plan", "pack"])
+@pytest.mark.parametrize("verb", ["check", "plan"])
 def test_files_of_no_split_beside_train_are_a_note(tmp_path, capsys, verb):
     put_splits(tmp_path, ["train.jsonl", "more.jsonl", "interval.jsonl"])
-    code, said = runs.fails(capsys, verb, folder_recipe(tmp_path))
+    recipe = folder_recipe(tmp_path)
+    note = "source `only`: 2 files of no split are read beside `train`: `interval.jsonl`, `more.jsonl`"
+    code, said = runs.fails(capsys, verb, recipe)
     assert code == 0, said
-    assert (
-        "note: source `only`: 2 files of no split are read beside `train`: `interval.jsonl`, `more.jsonl`"
-        in said
-    )
+    assert f"note: {note}" in said
+    assert note in runs.pack(recipe).notes
+
+
+def test_a_split_may_be_asked_for_by_its_whole_name(tmp_path):
+    put_splits(tmp_path, ["train_sft-00000-of-00001.parquet", "train_gen-00000-of-00001.parquet"])
+    assert runs.pack(folder_recipe(tmp_path), "sources.only.split=train_sft").rows == 3
+    assert runs.pack(folder_recipe(tmp_path), "sources.only.split=train", replace=True).rows == 6
 
 
 def test_splits_are_listed_with_their_rows(tmp_path, capsys):
@@ -425,7 +431,8 @@ def test_a_card_says_which_file_is_of_which_split(tmp_path, capsys):
 
 def card_of(**splits):
     files = [{"split": split, "path": path} for split, path in splits.items()]
-    return f"---\nconfigs: {json.dumps([{'config_name': 'default', 'data_files': files}])}\n---\n# Data\n".encode()
+    configs = json.dumps([{"config_name": "default", "data_files": files}])
+    return f"---\nconfigs: {configs}\n---\n# Data\n".encode()
 
 
 @pytest.mark.parametrize(

@@ -257,13 +257,15 @@ def test_a_dialect_without_a_csv_file_is_a_problem(tmp_path):
 
 CERTAIN = {
     "train": [
-        "medqa.train.jsonl", "a.train.v2.parquet", "TrainSet.csv", "trainA.jsonl", "trainset.jsonl", "训练集.jsonl",
-        "medqatrain.jsonl", "trainfull.jsonl.gz", "train-00000-of-00002.parquet", "train/unseen.jsonl",
+        "medqa.train.jsonl", "a.train.v2.parquet", "TrainSet.csv", "trainA.jsonl", "trainset.jsonl",
+        "训练集.jsonl", "medqatrain.jsonl", "trainfull.jsonl.gz", "train-00000-of-00002.parquet",
+        "train/unseen.jsonl",
         "train/latest.jsonl", "MedQATrain.jsonl", "train/testosterone.jsonl",
     ],
     "test": [
         "medqa.test.jsonl.zst", "testset.jsonl", "TestSet.jsonl", "testA.jsonl", "测试.jsonl",
-        "hidden_tests.jsonl", "train/a.test.jsonl", "2024test.jsonl", "eval.jsonl", "evals.jsonl", "ＴＥＳＴ.jsonl",
+        "hidden_tests.jsonl", "train/a.test.jsonl", "2024test.jsonl", "eval.jsonl", "evals.jsonl",
+        "ＴＥＳＴ.jsonl",
     ],
     "validation": ["a.dev.jsonl", "devset.jsonl", "val1.jsonl", "ValData.jsonl"],
     "heldout": ["heldout.jsonl", "holdout.csv", "held-out.jsonl", "HeldOut.jsonl", "hold_out_2.jsonl"],
@@ -285,7 +287,8 @@ def test_splits_that_names_say(split, name):
     ("valmini.jsonl", "valmini"), ("评测.jsonl", "评测"), ("unseen/a.jsonl", "unseen"),
     ("testhard-00000-of-00001.parquet", "testhard"), ("train_heldout.jsonl", "train_heldout"),
     ("interval.jsonl", None), ("latest.jsonl", None), ("retrieval.jsonl", None), ("testosterone.jsonl", None),
-    ("valves.jsonl", None), ("devices.jsonl", None), ("strains.jsonl", None), ("household_output.jsonl", None),
+    ("valves.jsonl", None), ("devices.jsonl", None), ("strains.jsonl", None),
+    ("household_output.jsonl", None),
     ("medqa.jsonl", None), ("survival.jsonl", None), ("testicular.jsonl", None), ("values.jsonl", None),
 ])  # fmt: skip
 def test_names_that_may_be_splits_beside_others(name, split):

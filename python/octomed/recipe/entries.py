@@ -125,12 +125,12 @@ class Entry:
 
     def _of_splits(self, files: list[InputFile]) -> list[InputFile]:
         wanted = self.source.split
-        splits = splits_of(files, root_of(self.path), asked=wanted is not None)
+        names = frozenset(map(canonical, wanted or ()))
+        splits = splits_of(files, root_of(self.path), wanted=names)
         there = {split for split in splits.values() if split is not None}
         if wanted is None:
             self._check_splits(files, splits, there)
             return files
-        names = {canonical(name) for name in wanted}
         if ALL in names:
             return files
         missing = sorted(names - there)
@@ -171,7 +171,7 @@ def _some(names: list[str]) -> str:
 
 
 def _split_name(split: str | None) -> str:
-    return NONE if split is None else f"split `{split}`"
+    return NONE if split is None else f"split `{shown(split)}`"
 
 
 def _sniffed(path: str, kind: Kind, compression: Compressed | None) -> Kind:

@@ -72,7 +72,7 @@ def _without_train(name: str, read: set[str | None]) -> list[str]:
     if not splits or None in read or "train" in splits:
         return []
     word = "split" if len(splits) == 1 else "splits"
-    return [f"source `{name}` is read from its {', '.join(splits)} {word} alone"]
+    return [f"source `{name}` is read from its {shown(', '.join(splits))} {word} alone"]
 
 
 def _divided(

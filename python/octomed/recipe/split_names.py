@@ -1,4 +1,4 @@
-"""Splits that names of files and folders say: for certain (`test`, `TestSet`), or in doubt (`unseen`, `labtest`)."""
+"""Splits that names of files and folders say: for certain (`TestSet`), or in doubt (`unseen`, `labtest`)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _NUMBER = re.compile(r"(?<=.)[\W_]*\d*$")
 
 
 def canonical(name: str) -> str:
-    """Return the name that a split has here: `dev` and `val` are `validation`, `eval` is `test`, as in `datasets`."""
+    """Return the name that a split has here: `dev` is `validation` and `eval` is `test`, as in `datasets`."""
     return _WORDS.get(name.lower(), name)
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octomed.names import shown
 from octomed.recipe.opening import native
 from octomed.recipe.split_cards import WrittenSplits
-from octomed.recipe.split_names import SHARD, canonical, split_in_doubt, split_named, stem
+from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +29,7 @@ _NO_SPLIT = frozenset({"data"})
 """What `save_to_disk` calls the shards of any split."""
 
 
-def splits_of(files: Sequence[InputFile], root: str, *, asked: bool) -> dict[str, str | None]:
+def splits_of(files: Sequence[InputFile], root: str, *, wanted: frozenset[str]) -> dict[str, str | None]:
     """Return the split of each file by its relative path; `None` where nothing says one.
 
     Parameters
@@ -37,17 +38,17 @@ def splits_of(files: Sequence[InputFile], root: str, *, asked: bool) -> dict[str
         What one entry of a source's path names.
     root : str
         Where their relative paths start; cards count there, below it and above it.
-    asked : bool
-        Whether the recipe says which splits to read.
+    wanted : frozenset of str
+        The splits that the recipe asks for, if any: of `train_sft.jsonl`, both `train` and `train_sft` fit.
     """
     written = WrittenSplits()
     base = os.path.realpath(root) if ".." in root.split("/") else os.path.abspath(root)
-    found = {
-        file.relative: written.split_of(os.path.join(base, os.path.relpath(file.path, root)))
-        or split_named(file.relative)
-        for file in files
-    }
-    if asked or any(found.values()):  # beside `train`, what else may be a split's name is one
+    found: dict[str, str | None] = {}
+    for file in files:
+        own = shards_of(stem(file.relative))
+        said = written.split_of(os.path.join(base, os.path.relpath(file.path, root)))
+        found[file.relative] = said or (own if own in wanted else split_named(file.relative))
+    if wanted or any(found.values()):  # beside `train`, what else may be a split's name is one
         for relative, split in found.items():
             if split is None:
                 found[relative] = _shards(relative) or split_in_doubt(relative)
@@ -65,7 +66,7 @@ def listing(files: Iterable[InputFile], splits: dict[str, str | None]) -> str:
     for file in files:
         groups[splits.get(file.relative) or NONE].append(file)
     return ", ".join(
-        f"`{name}`: {_counted(group)}" if name != NONE else f"of no split: {_counted(group)}"
+        f"`{shown(name)}`: {_counted(group)}" if name != NONE else f"of no split: {_counted(group)}"
         for name, group in sorted(groups.items())
     )
 
