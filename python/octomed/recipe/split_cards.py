@@ -15,6 +15,7 @@ from octomed.recipe.split_names import canonical, split_named
 
 _MOST_READ = 2**20
 _WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])")
+_SPECIAL = re.compile(r"[\\^&~|\[]")
 _AS_REGEX = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -92,7 +93,7 @@ def _card(folder: str) -> list[_Named]:
         return []
     try:
         card = YAML(typ="safe", pure=True).load(front[1])
-    except (YAMLError, ValueError):
+    except (YAMLError, ValueError, TypeError, LookupError, RecursionError):
         return []
     configs = card.get("configs") if isinstance(card, dict) else None
     return [
@@ -134,11 +135,18 @@ def _paths(entry: Any) -> list[tuple[str | None, str]]:  # noqa: ANN401 what YAM
 def _pattern(glob: str) -> re.Pattern[str]:
     """Compile a pattern as `datasets` reads it: `*` ends at a `/`, and `**` does not."""
     parts = [
-        _AS_REGEX.get(part)
-        or (part.replace("[!", "[^").replace("\\", "\\\\") if index % 2 else re.escape(part))
+        _AS_REGEX.get(part) or (_one_of(part) if index % 2 else re.escape(part))
         for index, part in enumerate(_WILD.split(glob))
     ]
     try:
         return re.compile("".join(parts), re.DOTALL)
     except re.error:  # `[z-a]`
         return re.compile(re.escape(glob))
+
+
+def _one_of(characters: str) -> str:
+    """Return `[a-z]` or `[!a-z]` of a glob as a regular expression has it."""
+    inside = characters[1:-1]
+    negated = "^" if inside.startswith("!") else ""
+    literal = _SPECIAL.sub(r"\\\g<0>", inside.removeprefix("!"))
+    return f"[{negated}{literal}]"

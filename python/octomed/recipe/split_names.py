@@ -18,13 +18,13 @@ _WORDS = {
 }  # fmt: skip
 _COMPOUND = re.compile(rf"({'|'.join(sorted(_WORDS, reverse=True))})(?:sets?|data|splits?|files?|s)?")
 _WITHOUT_SPACES = {"训练": "train", "訓練": "train", "测试": "test", "測試": "test", "テスト": "test"}
-_TRAIN = re.compile(r"train(?!ee|er)|.*(?<!s)train(?:ing|set)?$")
-"""`trainfull` and `medqatrain`; no `strain`."""
+_TRAIN = re.compile(r"train(?!ee|er|.*(?:te?st|val|dev))|.*(?<!s)train(?:ing|set)?$")
+"""`trainfull` and `medqatrain`; no `strain`, and no `trainval`."""
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _HELD_OUT = re.compile(r"(?<![a-z])(?:held|hold)[\W_]*out(?![a-z])")
 _DOUBT = re.compile(
     r"test(?!i(?!ng)|o|es$|am)"  # no `testicular`, `testosterone`, `testes`, `testament`
-    r"|eval|held|holdout|holdback|withheld|unseen|bench(?:marks?)?$|hidden$|blind$|leaderboard|ood$"
+    r"|eval|held|holdout|holdback|withheld|unseen|bench(?:marks?)?$|hidden$|blind$|leaderboard|ood$|tst$"
     r"|(?:val|valid|dev)(?:mini|small|large|full|hard|easy|part|test|[a-z]$)"
     r"|.*(?:tests?|tests?set|(?:held|hold)out|evals?|dev|devset|valset|val|benchmark|评测|评估|验证|驗證|検証)$"
     r"|.*(?:评测|评估|验证|驗證|検証)"
