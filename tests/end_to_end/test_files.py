@@ -334,7 +334,19 @@ SPLITS = {
     "folders": ["train/a.jsonl", "test/a.jsonl"],
     "test beside none": ["a.jsonl", "test.jsonl"],
     "others of the hub": ["train-00000-of-00001.parquet", "extra-00000-of-00001.parquet"],
+    "dots": ["medqa.train.jsonl", "medqa.test.jsonl"],
+    "dots before a kind": ["a.test.parquet", "a.train.parquet"],
+    "a dot beside none": ["a.jsonl", "pubmed.test.jsonl"],
+    "compounds": ["trainset.jsonl", "testset.jsonl"],
+    "capitals": ["TrainSet.jsonl", "TestSet.jsonl"],
+    "letters": ["trainA.jsonl", "testA.jsonl"],
+    "words of one name": ["medqatrain.jsonl", "medqatest.jsonl"],
+    "Chinese": ["a.jsonl", "测试.jsonl"],
 }
+BESIDE_TRAIN = [
+    "train.test", "train-validation", "train_dev", "train-test", "testmini", "hidden_tests",
+    "heldout", "holdout", "unseen", "benchmark", "测试", "验证", "TestMini", "labtest",
+]  # fmt: skip
 
 
 def put_splits(folder, names):
@@ -357,6 +369,32 @@ def test_a_folder_of_several_splits_wants_to_know_which(tmp_path, capsys, names,
     assert sum(left["files"] for left in summary.files_left_out["only"].values()) == len(names) - (
         len(of_train) or 1
     )
+
+
+@pytest.mark.parametrize("name", BESIDE_TRAIN)
+def test_what_may_be_a_split_beside_train_wants_a_word(tmp_path, capsys, name):
+    put_splits(tmp_path, ["train.jsonl", f"{name}.jsonl"])
+    recipe = folder_recipe(tmp_path)
+    refused(capsys, recipe, "holds several splits: ", "`train`: 1 file", verb="check", code=2)
+    assert runs.pack(recipe, "sources.only.split=train").rows == 3
+    assert runs.pack(recipe, "sources.only.split=all", replace=True).rows == 6
+
+
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_files_of_no_split_beside_train_are_a_note(tmp_path, capsys, verb):
+    put_splits(tmp_path, ["train.jsonl", "more.jsonl", "interval.jsonl"])
+    recipe = folder_recipe(tmp_path)
+    note = "source `only`: 2 files of no split are read beside `train`: `interval.jsonl`, `more.jsonl`"
+    code, said = runs.fails(capsys, verb, recipe)
+    assert code == 0, said
+    assert f"note: {note}" in said
+    assert note in runs.pack(recipe).notes
+
+
+def test_a_split_may_be_asked_for_by_its_whole_name(tmp_path):
+    put_splits(tmp_path, ["train_sft-00000-of-00001.parquet", "train_gen-00000-of-00001.parquet"])
+    assert runs.pack(folder_recipe(tmp_path), "sources.only.split=train_sft").rows == 3
+    assert runs.pack(folder_recipe(tmp_path), "sources.only.split=train", replace=True).rows == 6
 
 
 def test_splits_are_listed_with_their_rows(tmp_path, capsys):
@@ -384,12 +422,70 @@ def test_one_split_needs_no_word_and_a_test_split_alone_is_a_note(tmp_path, caps
 
 
 def test_a_card_says_which_file_is_of_which_split(tmp_path, capsys):
-    files = [{"split": "train", "path": "one*.jsonl"}, {"split": "test", "path": ["two.jsonl"]}]
-    card = f"---\nconfigs: {json.dumps([{'config_name': 'default', 'data_files': files}])}\n---\n# Data\n"
-    put(tmp_path, {"one-a.jsonl": lines(rows(2)), "two.jsonl": lines(rows(3, 2)), "README.md": card.encode()})
+    card = card_of(train="one*.jsonl", test=["two.jsonl"])
+    put(tmp_path, {"one-a.jsonl": lines(rows(2)), "two.jsonl": lines(rows(3, 2)), "README.md": card})
     recipe = folder_recipe(tmp_path)
     refused(capsys, recipe, "`test`: 1 file, `train`: 1 file", verb="check", code=2)
     assert runs.pack(recipe, "sources.only.split=train").rows == 2
+
+
+def card_of(**splits):
+    files = [{"split": split, "path": path} for split, path in splits.items()]
+    configs = json.dumps([{"config_name": "default", "data_files": files}])
+    return f"---\nconfigs: {configs}\n---\n# Data\n".encode()
+
+
+@pytest.mark.parametrize(
+    "path", ["data", "data/*.jsonl", "data/**/*.jsonl", "data/data", "data/data/*.jsonl"]
+)
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_a_card_counts_in_above_and_below_a_path(tmp_path, capsys, path, bom):
+    below = "data/" if path.startswith("data/data") else "deep/" if "**" in path else ""
+    put_splits(tmp_path, [f"{below}one-a.jsonl", f"{below}two.jsonl"])
+    put(tmp_path, {"README.md": bom + card_of(train=f"./{below}one*.jsonl", test=[f"**/{below}two.jsonl"])})
+    recipe = folder_recipe(tmp_path, path)
+    refused(capsys, recipe, "`test`: 1 file, `train`: 1 file", verb="check", code=2)
+    assert runs.pack(recipe, "sources.only.split=train").rows == 3
+
+
+def test_a_star_of_a_card_ends_at_a_folder(tmp_path, capsys):
+    put_splits(tmp_path, ["a.jsonl", "b/a.jsonl"])
+    put(tmp_path, {"README.md": card_of(train="*.jsonl", test="b/*.jsonl")})
+    refused(capsys, folder_recipe(tmp_path), "`test`: 1 file, `train`: 1 file", verb="check", code=2)
+
+
+def test_a_file_that_a_card_names_nowhere_is_a_note(tmp_path, capsys):
+    put_splits(tmp_path, ["a.jsonl", "b.jsonl"])
+    put(tmp_path, {"README.md": card_of(train="a.jsonl")})
+    code, said = runs.fails(capsys, "check", folder_recipe(tmp_path))
+    assert code == 0, said
+    assert "note: source `only`: 1 file of no split is read beside `train`: `b.jsonl`" in said
+
+
+@pytest.mark.parametrize(
+    "names", [["en", "zh"], ["train_sft", "train_gen"], ["train", "heldout"], ["a.b", "data"]]
+)
+@pytest.mark.parametrize("path", ["data", "data/saved", "data/**/*.arrow", "data/saved/*/*.arrow"])
+@pytest.mark.parametrize("as_file", [False, True])
+def test_splits_that_save_to_disk_lists(tmp_path, capsys, names, path, as_file):
+    put(tmp_path, {"saved/dataset_dict.json": json.dumps({"splits": names}).encode()})
+    for number, name in enumerate(names):
+        data = arrow(rows(3 + number, number * 3), as_file=as_file)
+        put(tmp_path, {f"saved/{name}/data-00000-of-00001.arrow": data})
+        put(tmp_path, {f"saved/{name}/dataset_info.json": b'{"features": {}}'})
+    recipe = folder_recipe(tmp_path, path)
+    held = [f"`{name}`: 1 file with {3 + names.index(name)} rows" for name in sorted(names)]
+    refused(capsys, recipe, "several splits: " + ", ".join(held), verb="check", code=2)
+    assert runs.pack(recipe, f"sources.only.split={names[0]}").rows == 3
+
+
+def test_two_globs_of_a_split_each_are_no_test_split_alone(tmp_path, capsys):
+    put_splits(tmp_path, ["train.jsonl", "test.jsonl", "val.jsonl"])
+    code, said = runs.fails(capsys, "check", folder_recipe(tmp_path, ["data/tr*", "data/te*"]))
+    assert code == 0, said
+    assert "alone" not in said
+    _, said = runs.fails(capsys, "check", folder_recipe(tmp_path, ["data/v*", "data/te*"]))
+    assert "note: source `only` is read from its test, validation splits alone" in said
 
 
 DOCUMENT = {"version": 1, "notes": [1, 2], "data": {"rows": rows(4)}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import json
 import os
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed.recipe import RecipeProblems, load_recipe, resolve_inputs
 from octomed.recipe.glob import expand_entry
+from octomed.recipe.split_cards import WrittenSplits
+from octomed.recipe.split_names import split_in_doubt, split_named
 
 from tests.unit import recipes
 
@@ -252,3 +255,75 @@ def test_a_dialect_without_a_csv_file_is_a_problem(tmp_path):
         RecipeProblems, match="source `medqa` says how its CSV files are written, and has none"
     ):
         resolve_inputs(load_recipe(recipes.write(tmp_path, values), check_files=False))
+
+
+CERTAIN = {
+    "train": [
+        "medqa.train.jsonl", "a.train.v2.parquet", "TrainSet.csv", "trainA.jsonl", "trainset.jsonl",
+        "训练集.jsonl", "medqatrain.jsonl", "trainfull.jsonl.gz", "train-00000-of-00002.parquet",
+        "train/unseen.jsonl",
+        "train/latest.jsonl", "MedQATrain.jsonl", "train/testosterone.jsonl",
+    ],
+    "test": [
+        "medqa.test.jsonl.zst", "testset.jsonl", "TestSet.jsonl", "testA.jsonl", "测试.jsonl",
+        "hidden_tests.jsonl", "train/a.test.jsonl", "2024test.jsonl", "eval.jsonl", "evals.jsonl",
+        "ＴＥＳＴ.jsonl",
+    ],
+    "validation": ["a.dev.jsonl", "devset.jsonl", "val1.jsonl", "ValData.jsonl"],
+    "heldout": ["heldout.jsonl", "holdout.csv", "held-out.jsonl", "HeldOut.jsonl", "hold_out_2.jsonl"],
+    "dev-test": ["dev-test.jsonl"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("split", "name"), [(split, name) for split, names in CERTAIN.items() for name in names]
+)
+def test_splits_that_names_say(split, name):
+    assert split_named(name) == split
+
+
+@pytest.mark.parametrize(("name", "split"), [
+    ("train-validation.jsonl", "train-validation"), ("train_dev.jsonl", "train_dev"),
+    ("train.test.jsonl", "train.test"), ("trainval.jsonl", "trainval"), ("traintest.jsonl", "traintest"),
+    ("tst.jsonl", "tst"), ("testmini.jsonl", "testmini"), ("unseen-3.jsonl", "unseen"),
+    ("benchmark.jsonl", "benchmark"), ("medqatest.jsonl", "medqatest"), ("humaneval.jsonl", "humaneval"),
+    ("valmini.jsonl", "valmini"), ("评测.jsonl", "评测"), ("unseen/a.jsonl", "unseen"),
+    ("testhard-00000-of-00001.parquet", "testhard"), ("train_heldout.jsonl", "train_heldout"),
+    ("interval.jsonl", None), ("latest.jsonl", None), ("retrieval.jsonl", None), ("testosterone.jsonl", None),
+    ("valves.jsonl", None), ("devices.jsonl", None), ("strains.jsonl", None),
+    ("household_output.jsonl", None),
+    ("medqa.jsonl", None), ("survival.jsonl", None), ("testicular.jsonl", None), ("values.jsonl", None),
+])  # fmt: skip
+def test_names_that_may_be_splits_beside_others(name, split):
+    assert split_named(name) is None
+    assert split_in_doubt(name) == split
+
+
+@pytest.mark.parametrize(("glob", "fitting", "others"), [
+    ("data/*.jsonl", ["data/a.jsonl"], ["data/b/a.jsonl", "a.jsonl"]),
+    ("**/a.jsonl", ["a.jsonl", "x/y/a.jsonl"], ["x/ba.jsonl"]),
+    ("data/**", ["data/a.jsonl", "data/b/a.jsonl"], ["b/data/a.jsonl"]),
+    ("tr?in-[0-9].jsonl", ["train-1.jsonl"], ["train-x.jsonl", "tr/in-1.jsonl"]),
+    ("[!a].jsonl", ["b.jsonl"], ["a.jsonl"]),
+    ("[[^~|&\\].jsonl", ["[.jsonl", "^.jsonl", "\\.jsonl"], ["a.jsonl"]),
+    ("./a+(b).jsonl", ["a+(b).jsonl"], ["aab.jsonl"]),
+    ("[z-a].jsonl", [], ["z.jsonl"]),
+])  # fmt: skip
+def test_patterns_of_a_card(tmp_path, glob, fitting, others):
+    """As `datasets` resolves them: one `*` stays in its folder."""
+    entries = json.dumps([{"data_files": [{"split": "extra", "path": glob}]}])
+    (tmp_path / "README.md").write_text(f"---\nconfigs: {entries}\n---\n")
+    written = WrittenSplits()
+    assert [name for name in fitting if written.split_of(f"{tmp_path}/{name}") != "extra"] == []
+    assert [name for name in others if written.split_of(f"{tmp_path}/{name}") == "extra"] == []
+
+
+@pytest.mark.parametrize("card", [
+    "", "configs: 1", "configs: &a [*a]", "configs: [{data_files: &a [*a]}]", "[" * 5000, "- 2024-99-99",
+    "? [a]\n: 1",
+    "configs: [{data_files: 5, data_dir: 7}, {data_files: {3: b}}]", "!!python/object:x {}", "\0",
+])  # fmt: skip
+def test_a_card_that_says_nothing_of_use(tmp_path, card):
+    (tmp_path / "README.md").write_text(f"---\n{card}\n---\n")
+    (tmp_path / "dataset_dict.json").write_text(card)
+    assert WrittenSplits().split_of(f"{tmp_path}/a.jsonl") is None

@@ -47,6 +47,8 @@ class Entry:
     problems: list[Problem]
     inputs: Inputs
     own: dict[str, str]
+    read: set[str | None]
+    """Splits that the source's entries are read from, `None` for files of no split or named themselves."""
 
     def files(self) -> list[InputFile]:
         """Return the files to read; what is wrong, and what is left out, is noted."""
@@ -71,7 +73,10 @@ class Entry:
         if walk.followed:
             self._refuse_own(files)
             files = self._each_once(files)
-        return files if is_file else self._of_splits(files)
+        if is_file:
+            self.read.add(None)
+            return files
+        return self._of_splits(files)
 
     def _leave_out(self, relative: str, reason: str) -> None:
         self.inputs.left_out.append(LeftOut(self.source.name, relative, reason))
@@ -119,13 +124,13 @@ class Entry:
         return [file for file in files if id(file) in kept_files]
 
     def _of_splits(self, files: list[InputFile]) -> list[InputFile]:
-        splits = splits_of(files, self.path if os.path.isdir(self.path) else None)
         wanted = self.source.split
+        names = frozenset(map(canonical, wanted or ()))
+        splits = splits_of(files, root_of(self.path), wanted=names)
         there = {split for split in splits.values() if split is not None}
         if wanted is None:
             self._check_splits(files, splits, there)
             return files
-        names = {canonical(name) for name in wanted}
         if ALL in names:
             return files
         missing = sorted(names - there)
@@ -141,15 +146,18 @@ class Entry:
 
     def _check_splits(self, files: list[InputFile], splits: dict[str, str | None], there: set[str]) -> None:
         """Refuse to learn a test split only because it lies beside the others."""
-        held = listing(files, splits)
-        alone = None not in splits.values()
-        if len(there) > 1 or (there and not alone and "train" not in there):
+        unnamed = sorted(relative for relative, split in splits.items() if split is None)
+        self.read.update(splits.values())
+        if len(there) > 1 or (there and unnamed and "train" not in there):
             hint = "say which with `split:` in the source, a name, a list of names, or `all`"
-            message = f"`{shown(self.path)}` holds several splits: {held}"
+            message = f"`{shown(self.path)}` holds several splits: {listing(files, splits)}"
             self.problems.append(Problem(self.place, message, hint))
-        elif there and "train" not in there:
+        elif there and unnamed:
+            count = (
+                "1 file of no split is" if len(unnamed) == 1 else f"{len(unnamed):,} files of no split are"
+            )
             self.inputs.notes.append(
-                f"source `{self.source.name}` is read from its {', '.join(there)} split alone"
+                f"source `{self.source.name}`: {count} read beside `train`: {_some(unnamed)}"
             )
 
 
@@ -157,8 +165,13 @@ def _without_links(root: str, file: InputFile) -> str:
     return os.path.join(os.path.realpath(root), os.path.relpath(file.path, root))
 
 
+def _some(names: list[str]) -> str:
+    more = f", and {len(names) - _NAMED_AT_MOST:,} more" if len(names) > _NAMED_AT_MOST else ""
+    return ", ".join(f"`{shown(name)}`" for name in names[:_NAMED_AT_MOST]) + more
+
+
 def _split_name(split: str | None) -> str:
-    return NONE if split is None else f"split `{split}`"
+    return NONE if split is None else f"split `{shown(split)}`"
 
 
 def _sniffed(path: str, kind: Kind, compression: Compressed | None) -> Kind:

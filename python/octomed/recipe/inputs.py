@@ -46,21 +46,33 @@ def find_inputs(recipe: Recipe) -> Inputs:
     for index, source in enumerate(recipe.sources):
         found: dict[str, InputFile] = {}
         real: dict[str, InputFile] = {}
+        read: set[str | None] = set()
         for entry, path in enumerate(source.path):
             place = recipe.written_at("sources", index, "path", entry)
-            reading = Entry(source, index, path, place, problems, inputs, own)
+            reading = Entry(source, index, path, place, problems, inputs, own, read)
             files = reading.files()
             if len(source.path) > 1:
                 problems += _linked_twice(place, files, found, real)
             for file in files:
                 other = found.setdefault(file.relative, file)
                 problems += [_twice(place, file, other)] if other is not file else []
+        if source.split is None:
+            inputs.notes += _without_train(source.name, read)
         inputs.files += sorted(
             _divided(recipe, index, found, problems), key=lambda file: os.fsencode(file.relative)
         )
     if problems:
         raise RecipeProblems(problems)
     return inputs
+
+
+def _without_train(name: str, read: set[str | None]) -> list[str]:
+    """Return a note on a source whose files all are of splits that are not meant to be learnt."""
+    splits = sorted(split for split in read if split is not None)
+    if not splits or None in read or "train" in splits:
+        return []
+    word = "split" if len(splits) == 1 else "splits"
+    return [f"source `{name}` is read from its {shown(', '.join(splits))} {word} alone"]
 
 
 def _divided(

@@ -1,0 +1,152 @@
+"""Splits that are written down beside the files: by a dataset card, or by `save_to_disk`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import cache
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from octomed.recipe.split_names import canonical, split_named
+
+_MOST_READ = 2**20
+_WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])")
+_SPECIAL = re.compile(r"[\\^&~|\[]")
+_AS_REGEX = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+
+class _Named(NamedTuple):
+    """Files that a card names, and their split, if it says one."""
+
+    pattern: re.Pattern[str]
+    split: str | None
+
+
+class WrittenSplits:
+    """What cards and `dataset_dict.json` in and above a folder say; each is read once."""
+
+    def __init__(self) -> None:
+        self._saved = cache(_saved_splits)
+        self._card = cache(_card)
+
+    def split_of(self, path: str) -> str | None:
+        """Return the split of a file; the nearest folder above it that says something has the word.
+
+        Parameters
+        ----------
+        path : str
+            The file, from `/`.
+        """
+        folder, inside = os.path.split(path)
+        while True:
+            first = inside.partition("/")[0]
+            if first != inside and first in self._saved(folder):
+                return canonical(first)
+            if card := self._card(folder):
+                return _by_card(card, inside)
+            above, name = os.path.split(folder)
+            if above == folder:
+                return None
+            folder, inside = above, f"{name}/{inside}"
+
+
+def _by_card(card: list[_Named], inside: str) -> str | None:
+    """Return the split that a card gives a file; where configurations differ, the file's own name decides."""
+    said = [named.split for named in card if named.pattern.fullmatch(inside)]
+    own = split_named(inside)
+    if own in said or (said and said[0] is None):
+        return own or "train"  # as `datasets` has it for patterns without a split
+    return said[0] if said else None
+
+
+def _saved_splits(folder: str) -> frozenset[str]:
+    try:
+        value = json.loads(_read(os.path.join(folder, "dataset_dict.json")))
+    except (ValueError, RecursionError):
+        return frozenset()
+    names = value.get("splits") if isinstance(value, dict) else None
+    return (
+        frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list) else frozenset()
+    )
+
+
+def _read(path: str) -> str:
+    """Return a file's text; none of what is no file, as a pipe that never ends."""
+    if not os.path.isfile(path):
+        return ""
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            return file.read(_MOST_READ)
+    except OSError:
+        return ""
+
+
+def _card(folder: str) -> list[_Named]:
+    """Return the patterns of files and their splits that the `configs:` of a folder's card name."""
+    text = _read(os.path.join(folder, "README.md"))
+    front = re.match(r"\s*---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", text, re.DOTALL)
+    if front is None:
+        return []
+    try:
+        card = YAML(typ="safe", pure=True).load(front[1])
+    except (YAMLError, ValueError, TypeError, LookupError, RecursionError):
+        return []
+    configs = card.get("configs") if isinstance(card, dict) else None
+    return [
+        named
+        for config in (configs if isinstance(configs, list) else [])
+        if isinstance(config, dict)
+        for named in _of_config(config)
+    ]
+
+
+def _of_config(config: dict[Any, Any]) -> list[_Named]:
+    files = config.get("data_files")
+    if isinstance(files, dict):
+        files = [{"split": split, "path": path} for split, path in files.items()]
+    folder = config.get("data_dir")
+    below = (
+        folder.removeprefix("./").strip("/") + "/" if isinstance(folder, str) and folder.strip("./") else ""
+    )
+    entries = files if isinstance(files, list) else [files]
+    return [
+        _Named(_pattern(below + path.removeprefix("./")), split)
+        for entry in entries
+        for split, path in _paths(entry)
+    ]
+
+
+def _paths(entry: Any) -> list[tuple[str | None, str]]:  # noqa: ANN401 what YAML gave
+    split, paths = None, entry
+    if isinstance(entry, dict):
+        split, paths = entry.get("split"), entry.get("path")
+    names = paths if isinstance(paths, list) else [paths]
+    return [
+        (canonical(split) if isinstance(split, str) else None, name)
+        for name in names
+        if isinstance(name, str)
+    ]
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """Compile a pattern as `datasets` reads it: `*` ends at a `/`, and `**` does not."""
+    parts = [
+        _AS_REGEX.get(part) or (_one_of(part) if index % 2 else re.escape(part))
+        for index, part in enumerate(_WILD.split(glob))
+    ]
+    try:
+        return re.compile("".join(parts), re.DOTALL)
+    except re.error:  # `[z-a]`
+        return re.compile(re.escape(glob))
+
+
+def _one_of(characters: str) -> str:
+    """Return `[a-z]` or `[!a-z]` of a glob as a regular expression has it."""
+    inside = characters[1:-1]
+    negated = "^" if inside.startswith("!") else ""
+    literal = _SPECIAL.sub(r"\\\g<0>", inside.removeprefix("!"))
+    return f"[{negated}{literal}]"
