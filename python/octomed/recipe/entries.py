@@ -20,6 +20,7 @@ from octomed.recipe.input_file import (
     LeftOut,
     kind_of,
     known_kind,
+    names_rows,
     unread,
     why_unread,
 )
@@ -199,7 +200,8 @@ def _held_instead(path: str) -> str:
     }
     if not held:
         return ""
-    named = [f"`{shown(name)}` ({reason})" for name, reason in sorted(held.items())[:_NAMED_AT_MOST]]
+    in_order = sorted(held.items(), key=lambda one: (not names_rows(one[0]), one))
+    named = [f"`{shown(name)}` ({reason})" for name, reason in in_order[:_NAMED_AT_MOST]]
     more = f", and {len(held) - _NAMED_AT_MOST:,} more" if len(held) > _NAMED_AT_MOST else ""
     return f"; there is {', '.join(named)}{more}"
 

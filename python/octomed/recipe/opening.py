@@ -12,6 +12,7 @@ Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
 
 COMPRESSED: dict[str, Compressed] = {
     ".gz": "gzip",
+    ".gzip": "gzip",
     ".zst": "zstd",
     ".zstd": "zstd",
     ".bz2": "bz2",
