@@ -136,7 +136,7 @@ class Plan:
         """
         return {
             source: {
-                reason: {"files": len(files), "names": _most_like_rows(files)}
+                reason: {"files": len(files), "names": _a_few(files, reason)}
                 for reason, files in reasons.items()
             }
             for source, found in self.inputs.left_out_by_reason().items()
@@ -208,8 +208,10 @@ class Estimate:
     store_bytes_left: int = 0
 
 
-def _most_like_rows(files: list[str]) -> list[str]:
-    """Return a few of the names, first those that speak of rows: a misspelt ending is worth a look."""
+def _a_few(files: list[str], reason: str) -> list[str]:
+    """Return a few names, first those that speak of rows: a misspelt ending is worth a look."""
+    if reason != "of no known kind":
+        return files[:_NAMES_SHOWN]
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 

@@ -100,7 +100,7 @@ def _refuse_unknown(reason: str | None, counts: dict[str, Any]) -> None:
     if reason is None or reason in counted or reason in _octomed.REASONS:
         return
     there = [why for why, number in counted.items() if number]
-    hint = suggest(reason, there, kind="reasons of this run") if there else "this run left nothing out"
+    hint = suggest(reason, there, kind="reasons") if there else "this run left nothing out"
     raise RecipeError(f"there is no reason `{shown(reason)}`", hint)
 
 
