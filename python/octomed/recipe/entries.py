@@ -115,7 +115,7 @@ class Entry:
         for file in sorted(files, key=lambda file: os.path.realpath(file.path) != _without_links(root, file)):
             kept = first.setdefault(os.path.realpath(file.path), file)
             if kept is not file:
-                self._leave_out(file.relative, f"the same file as `{kept.relative}`, by a link")
+                self._leave_out(file.relative, f"the same file as `{shown(kept.relative)}`, by a link")
         kept_files = set(map(id, first.values()))
         return [file for file in files if id(file) in kept_files]
 

@@ -55,8 +55,12 @@ class GzipStream(_Stream):
         try:
             data: bytes = self._stream.read(size)
         except (OSError, pa.ArrowException):
-            if isinstance(self._stream, gzip.GzipFile) or (data := self._with_python(size)) is None:
+            if isinstance(self._stream, gzip.GzipFile):
                 raise
+            found = self._with_python(size)
+            if found is None:
+                raise
+            data = found
         except zlib.error as error:  # of Python's reader; callers know Arrow's
             raise OSError(str(error)) from error
         self._read += len(data)
