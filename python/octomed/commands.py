@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
+
+from octomed.names import UNPRINTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +38,23 @@ def set_options(overrides: Sequence[str]) -> list[str]:
 
 def shell_command(verb: str, recipe: str, overrides: Sequence[str], *options: str) -> str:
     """Return a command with the recipe's path and every override, as a shell takes it."""
-    return shlex.join(["octomed", verb, recipe, *set_options(overrides), *options])
+    return shell_words(["octomed", verb, recipe, *set_options(overrides), *options])
+
+
+def shell_words(words: Sequence[str]) -> str:
+    r"""Return words as a shell takes them: on one line, and of names with any bytes, too.
+
+    What cannot be printed is written `$'\x0a'`, as Bash, Z shell and Korn shell read it.
+    """
+    return " ".join(_ansi_quoted(word) if UNPRINTABLE.search(word) else shlex.quote(word) for word in words)
+
+
+def _ansi_quoted(word: str) -> str:
+    def escaped(found: re.Match[str]) -> str:
+        return "".join(f"\\x{byte:02x}" for byte in found[0].encode(errors="surrogateescape"))
+
+    text = UNPRINTABLE.sub(escaped, re.sub(r"(['\\])", r"\\\1", word))
+    return f"$'{text}'"
 
 
 def python_call(verb: str, recipe: str | None, overrides: Sequence[str], *arguments: str) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 
 _BYTE_ESCAPES = re.compile("[\udc80-\udcff]")
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+UNPRINTABLE = re.compile(f"{_BYTE_ESCAPES.pattern}|{_CONTROLS.pattern}")
+"""What of a name a terminal cannot show, or would obey."""
+
 _LAST_OF_BYTE = 0xFF
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -32,7 +35,7 @@ def shown(name: str) -> str:
     name : str
         As the operating system's functions give it.
     """
-    return _UNPRINTABLE.sub(_escaped, as_text(name))
+    return _CONTROLS.sub(_escaped, as_text(name))
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -251,7 +251,7 @@ def test_what_a_folder_holds_and_is_not_read_is_listed(tmp_path, capsys):
         "metadata of another tool": ["README.md", "dataset_infos.json", "index.json"],
         "an archive: unpack it": ["b.zip"],
         "of no known kind": ["c.txt"],
-        "a file that is compressed as a whole, which its format is inside: uncompress it": ["d.parquet.gz"],
+        "compressed as a whole: Parquet compresses inside; uncompress the file": ["d.parquet.gz"],
     }
     kept = json.loads((tmp_path / "out/octomed.json").read_text(encoding="utf-8"))
     assert kept["counts"]["files_left_out"] == found

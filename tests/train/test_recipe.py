@@ -205,3 +205,11 @@ def test_every_key_is_documented():
     pattern = r"`([a-z_]+\.)*{}(\.[a-z_.]+)?`"
     missing = [key for key in sorted(keys_of(TrainRecipe)) if not re.search(pattern.format(key), text)]
     assert missing == []
+
+
+@pytest.mark.parametrize("line", ['run_name: "x\\ud800"', 'save_folder: "out/\\udfff"', '"x\\udc80": 1'])
+def test_half_a_pair_in_a_text_is_a_problem_with_its_place(write, line):
+    text = "\n".join(kept for kept in SMALL.splitlines() if not line.startswith(kept.split(":")[0])) + "\n"
+    with pytest.raises(RecipeProblems, match="half of a pair of UTF-16") as caught:
+        load_train_recipe(write(text + line + "\n"))
+    assert caught.value.problems[0].place.line == len(text.splitlines()) + 1

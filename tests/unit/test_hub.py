@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -36,6 +37,19 @@ def test_a_name_that_nobody_looks_up_takes_two_seconds(monkeypatch):
     begin = time.monotonic()
     assert not hub.reachable("https://hub.invalid")
     assert time.monotonic() - begin < 2.5
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("taken", "reachable"), [(lambda *_, **__: None, None), (lambda *_, **__: 1 / 0, False)]
+)
+def test_nothing_of_the_probe_is_raised_in_its_thread(monkeypatch, taken, reachable):
+    raised = []
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    monkeypatch.setattr(socket, "create_connection", taken)
+    assert reachable is None or hub.reachable("https://hub.invalid") is reachable
+    hub.reachable("https://hub.invalid")
+    assert raised == []
 
 
 def test_an_unknown_hub_id_without_a_network_is_one_sentence(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import typer
 from octomed.cli.options import AsJson, Overrides
 from octomed.cli.terminal import console, out
 from octomed.errors import RecipeError
+from octomed.names import shown
 
 
 def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
@@ -63,6 +64,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
 
+    _refuse_missing(target, of_a_recipe=source is not None and row is not None)
     if target.is_dir():
         _refuse_words_of_recipes(source=source, row=row, file=file)
         if trace is None and pack is None and stream is None:
@@ -84,6 +86,16 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             out(view_json(view))
         else:
             show_view(view, screen)
+
+
+def _refuse_missing(target: Path, *, of_a_recipe: bool) -> None:
+    """Say that nothing is there before a question about it; of a recipe the loader says so."""
+    if target.exists() or of_a_recipe:
+        return
+    name = shown(str(target))
+    if target.suffix in {".yaml", ".yml"}:
+        raise RecipeError(f"there is no such recipe: `{name}`", "give the path of a YAML file")
+    raise RecipeError(f"there is no such run: `{name}`", "give the folder that a run was packed into")
 
 
 def _refuse_words_of_recipes(**words: object) -> None:

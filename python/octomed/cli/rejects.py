@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import shlex
 from typing import Annotated
 
 import typer
 
 from octomed.cli.options import AsJson, RunPath
 from octomed.cli.terminal import log, out
+from octomed.commands import shell_words
 
 _SHOWN = 20
 
@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     if left:
         options = {"--reason": reason, "--source": source, "--limit": "0"}
         words = [word for name, value in options.items() if value for word in (name, value)]
-        again = shlex.join(
+        again = shell_words(
             ["octomed", "rejects", str(output), *words, *(["--show-text"] if show_text else [])]
         )
         log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{again}`")

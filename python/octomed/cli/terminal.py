@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
 from octomed.names import printable
 
@@ -59,7 +59,7 @@ def resumable(command: Sequence[str]) -> Iterator[None]:
 
 
 def _with_resume(error: Exception, command: Sequence[str]) -> Exception:
-    error.resume = shlex.join(command)  # type: ignore[attr-defined]
+    error.resume = shell_words(command)  # type: ignore[attr-defined]
     return error
 
 

@@ -8,22 +8,13 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
+from octomed.pipeline.reason_hints import hint_about
 from octomed.recipe.sniff import suspected
 
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.pipeline.scanned import ScannedTask
     from octomed.recipe import InputFile
-
-_OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
-"""Reasons that say: the rows are JSON or a table, but not those of the source's format."""
-
-
-_JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
-_COLUMNS_HINT = (
-    "its rows are not those of the source's `format`, which names their columns; pandas writes rows with "
-    "`to_json(orient='records', lines=True)`, and columns without"
-)
 
 
 @dataclass
@@ -99,21 +90,7 @@ def _of_nothing(plan: Plan, count: _FileCount) -> DataError | None:
     )
     if looks is not None:
         return DataError(f"{message}: it looks like {looks.what}", looks.hint)
-    hint = _COLUMNS_HINT if reason == "wrong_type" and file.kind in _JSON else _hint_about(reason)
-    return DataError(f"{message}; the first is {place}: {reason} ({detail})", hint)
-
-
-def _hint_about(reason: str) -> str:
-    skip = "; `on_bad_file: skip` in the source leaves such files out"
-    if reason in _OF_FORMAT:
-        return f"its rows are not those of the source's `format`, which names their columns{skip}"
-    if reason == "invalid_json":
-        return f"it is no JSON Lines, one object a line: name it by what it holds, or write it anew{skip}"
-    if reason == "invalid_utf8":
-        return f"save it as UTF-8{skip}"
-    if reason == "not_an_object":
-        return f"a row is a JSON object with named columns{skip}"
-    return f"name it by what it holds, or write it anew{skip}"
+    return DataError(f"{message}; the first is {place}: {reason} ({detail})", hint_about(reason, file.kind))
 
 
 def tolerated(rows: int, share: float) -> int:

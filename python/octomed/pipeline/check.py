@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed.commands import in_python
 from octomed.errors import DataError
 from octomed.pipeline.plan import plan
+from octomed.pipeline.reason_hints import OF_FORMAT, hint_about
 from octomed.pipeline.sample import FileSample, samples_of
 from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
@@ -165,10 +166,12 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
     """Return the samples for which a run would fail.
 
     These are all, where no row of any fits; else those in which none fits and more rows are unreadable than
-    their source tolerates. That the first rows merely hold no trace says little about the others.
+    their source tolerates. That the first rows merely hold no trace says little about the others, and a file
+    without rows is no fault while another has some.
     """
-    if not any(sample.fitting for sample in samples):
-        return samples
+    with_rows = [sample for sample in samples if sample.rows]
+    if not any(sample.fitting for sample in with_rows):
+        return with_rows or samples
     sources = {source.source.name: source.source for source in planned.sources}
 
     def fails(sample: FileSample) -> bool:
@@ -178,7 +181,7 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
         beyond = all_unreadable or sample.unreadable > tolerated
         return not sample.fitting and beyond and source.on_bad_file == "error"
 
-    return [sample for sample in samples if fails(sample)]
+    return [sample for sample in with_rows if fails(sample)]
 
 
 def _problem(recipe: Recipe, sample: FileSample) -> Problem | None:
@@ -193,9 +196,19 @@ def _hint(recipe: Recipe, sample: FileSample) -> str:
         return f"see what the files of `sources.{sample.source}.path` hold"
     key = f"sources.{sample.source}.format"
     fits = [one.name for one in sample.formats if one.fits]
-    advice = f"set `{key}: {fits[0]}`" if fits else f"name the columns in `{key}` (docs/recipe.md, Formats)"
+    if sample.looks is not None:
+        return sample.looks.hint
+    advice = f"set `{key}: {fits[0]}`" if fits else _advice(sample, key)
     if in_python() or recipe.from_values:
         return advice
     row = sample.first.row if sample.first else 0
     words = ("--source", sample.source, "--file", sample.file, "--row", str(row))
     return f"{advice}; `{recipe.command('inspect', *words)}` shows what becomes of a row"
+
+
+def _advice(sample: FileSample, key: str) -> str:
+    """Say what the reason of the first row asks for, where that is not another name for a column."""
+    reason = sample.first.reason if sample.first and sample.unreadable == sample.rows else None
+    if reason is None or reason in OF_FORMAT:
+        return f"name the columns in `{key}` (docs/recipe.md, Formats)"
+    return hint_about(reason, sample.kind)

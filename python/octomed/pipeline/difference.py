@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import octomed
 from octomed import _octomed
+from octomed.names import shown
 from octomed.pipeline.rebuild import rebuild_command
 
 if TYPE_CHECKING:
@@ -124,11 +125,11 @@ def _changed_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
     )
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield f"`{name}` is gone"
+            yield f"`{shown(name)}` is gone"
         elif name not in before:
-            yield f"`{name}` is new"
+            yield f"`{shown(name)}` is new"
         elif before[name] != after[name]:
-            yield f"`{name}` changed"
+            yield f"`{shown(name)}` changed"
 
 
 def _said_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], *way: str) -> bool:

@@ -96,7 +96,7 @@ def naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile)
         if not _octomed.mapped_columns(mapping, names)[0]:
             raise
         near = near_formats(names)
-        here = f"columns here: {listed(names)}; {formats_in_words(near)}"
+        here = f"columns here: {listed(names) or 'none'}; {formats_in_words(near)}"
         key = f"sources.{file.source}.format"
         suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
         similar = error.hint if error.hint and not error.hint.startswith("its columns are") else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from urllib.parse import urlsplit
@@ -26,11 +27,10 @@ def reachable(endpoint: str) -> bool:
 
     def connect(host: str = address.hostname) -> None:
         try:
-            socket.create_connection((host, port), timeout=_SECONDS).close()
-        except OSError:
+            with contextlib.closing(socket.create_connection((host, port), timeout=_SECONDS)):
+                found.append(True)
+        except Exception:  # noqa: BLE001 nobody hears what a thread raises, and the answer is the same
             found.append(False)
-        else:
-            found.append(True)
 
     # A thread, because nothing bounds the time that looking up a name takes.
     thread = threading.Thread(target=connect, daemon=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
+from octomed.commands import shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
+from octomed.names import as_text, shown
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from octomed.recipe import Recipe
 
 _SMALL_BLOCK_BYTES = 2**20
+_NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,26 @@ def inspect_row(recipe: Recipe, source: str, row: int, *, file: str | None = Non
     if chosen is None:
         names = ", ".join(f"`{one.source.name}`" for one in planned.sources)
         raise RecipeError(f"no source `{source}`", f"the recipe has {names}")
-    tasks = [task for task in chosen.tasks if file in (None, task.file.relative)]
-    if not tasks:
-        files = ", ".join(f"`{name}`" for name in sorted({task.file.relative for task in chosen.tasks})[:5])
-        raise RecipeError(f"source `{source}` has no file `{file}`", f"it has {files}")
-    tasks = [task for task in tasks if task.file == tasks[0].file]
-    return _views(planned, chosen, tasks, row)
+    wanted = _file_of(chosen, file)
+    return _views(planned, chosen, [task for task in chosen.tasks if task.file.relative == wanted], row)
+
+
+def _file_of(source: SourcePlan, file: str | None) -> str:
+    """Return the file that is meant: by its name, by the escapes that messages show, or the first."""
+    names = list(dict.fromkeys(task.file.relative for task in source.tasks))
+    if not names:
+        raise RecipeError(f"source `{source.source.name}` has no rows", "see what its files hold")
+    if file is None:
+        return names[0]
+    found = next((name for name in names if name == as_text(file)), None)
+    found = found or next((name for name in names if shown(name) == file), None)
+    if found is None:
+        held = ", ".join(f"`{shown(name)}`" for name in sorted(names)[:_NAMED_AT_MOST])
+        more = f", and {len(names) - _NAMED_AT_MOST:,} more" if len(names) > _NAMED_AT_MOST else ""
+        raise RecipeError(
+            f"source `{source.source.name}` has no file `{shown(file)}`", f"it has {held}{more}"
+        )
+    return found
 
 
 def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> list[TraceView]:
@@ -106,6 +122,7 @@ def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> li
     for task in tasks:
         first_row = first_row if task.first_row is None else task.first_row
         if task.rows is not None and row >= first_row + task.rows:
+            first_row += task.rows
             continue
         counted: list[int] = []
         for block in blocks_of(task, source.scanner.mapping, target=_SMALL_BLOCK_BYTES, count=counted.append):
@@ -113,7 +130,7 @@ def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> li
             if looked is not None:
                 return _looked_views(planned, f"{task.place} row {row}", looked)
         first_row += counted[0]
-    raise RecipeError(f"`{tasks[0].file.path}` has no row {row}", f"its rows are 0 to {first_row - 1}")
+    raise RecipeError(f"`{shown(tasks[0].file.path)}` has no row {row}", f"its rows are 0 to {first_row - 1}")
 
 
 def _looked_views(planned: Plan, place: str, looked: Any) -> list[TraceView]:  # noqa: ANN401 as Rust gives it
@@ -247,4 +264,4 @@ def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any
 
 
 def _verify_hint(folder: Path) -> str:
-    return f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
+    return f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"

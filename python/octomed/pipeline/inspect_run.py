@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octomed.commands import shell_words
 from octomed.errors import DataError
 from octomed.pipeline.accounts import table_names
 from octomed.pipeline.verify import read_run
@@ -114,7 +114,7 @@ def _lengths(folder: Path, run: dict[str, Any], stream: str) -> NDArray[np.uint3
         try:
             column = pq.read_table(folder / name, columns=["length"])["length"]
         except (OSError, pa.ArrowException) as error:
-            hint = f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
+            hint = f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
         parts.append(column.to_numpy())
     return np.concatenate(parts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
 from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
@@ -67,12 +68,27 @@ def _shape(file: InputFile) -> _octomed.JsonShape:
 
 def _at_rows(file: InputFile, layout: str) -> InputFile:
     if layout not in {"object", "empty"}:
-        found = {"array": "one array", "lines": "JSON Lines, or broken", "objects": "several objects"}[layout]
+        found, hint = _instead(file, layout)
         raise DataError(
             f"`rows: {file.rows}` of the source wants a file that is one JSON object, and this is {found}",
-            "leave `rows` out, or make it two sources",
+            hint,
         )
     return replace(file, kind="json_rows" if layout == "object" else "jsonl")
+
+
+def _instead(file: InputFile, layout: str) -> tuple[str, str]:
+    """Return what a file is instead of one JSON object, and what to do about it."""
+    two_sources = "leave `rows` out, or make it two sources"
+    if layout != "lines":
+        return {"array": "one array", "objects": "several objects"}[layout], two_sources
+    return {
+        "cut off": (CUT_OFF, CUT_OFF_HINT),
+        "junk behind": (
+            "one with text behind it that belongs to no object",
+            "take away what stands behind its last bracket, or write the file again",
+        ),
+        "more rows": ("JSON Lines", two_sources),
+    }.get(end_of(file.path, file.compression), ("no JSON object, or a broken one", "write the file again"))
 
 
 def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapping) -> InputFile:
@@ -83,6 +99,8 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
     except DataError as error:
         if shape.holds_only_objects:
             return replace(file, kind="json_rows")
+        if end_of(file.path, file.compression) == "cut off":
+            raise DataError(f"the file is {CUT_OFF}", CUT_OFF_HINT) from error
         lists = [name for name, held in keys if held == "objects"]
         if lists:
             named = ", ".join(f"`rows: {name}`" for name in lists[:5])
@@ -93,6 +111,7 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
         if shape.is_on_one_line:
             return replace(file, kind="jsonl")  # a row, which is refused
         raise DataError(
-            f"the file is one object, and that is no row: {error.message}", error.hint or _FORMAT_HINT
+            f"the file is one object, and that is no row: {error.message}",
+            (error.hint if keys else None) or _FORMAT_HINT,
         ) from error
     return replace(file, kind="jsonl" if shape.is_on_one_line else "json_objects")

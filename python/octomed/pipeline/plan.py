@@ -19,6 +19,7 @@ from octomed.pipeline.read import blocks_of
 from octomed.pipeline.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
+from octomed.recipe.input_file import names_rows
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
 
@@ -135,7 +136,7 @@ class Plan:
         """
         return {
             source: {
-                reason: {"files": len(files), "names": files[:_NAMES_SHOWN]}
+                reason: {"files": len(files), "names": _a_few(files, reason)}
                 for reason, files in reasons.items()
             }
             for source, found in self.inputs.left_out_by_reason().items()
@@ -205,6 +206,13 @@ class Estimate:
     output_bytes: int
     free_bytes: int
     store_bytes_left: int = 0
+
+
+def _a_few(files: list[str], reason: str) -> list[str]:
+    """Return a few names, first those that speak of rows: a misspelt ending is worth a look."""
+    if reason != "of no known kind":
+        return files[:_NAMES_SHOWN]
+    return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 
 def plan(recipe: Recipe) -> Plan:

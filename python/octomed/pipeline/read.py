@@ -84,13 +84,16 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
 def _json_lines(task: Task, target: int) -> Reading:
     plain = task.file.compression is None
     cutter = _octomed.JsonLinesCutter(task.begin, task.end, by_offset=plain, target=target)
+    ends_line = False
     with _open(task.file) as stream:
         if plain:
             stream.seek(cutter.read_from)
         while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
             yield from cutter.feed(chunk)
+            ends_line = chunk[-1:] == b"\n"
     yield from cutter.finish()
-    return cutter.rows
+    # Without offsets the cutter takes what is behind the last line end, though it is nothing, for a line.
+    return cutter.rows - (ends_line and not plain)
 
 
 def _json_document(task: Task, target: int) -> Reading:

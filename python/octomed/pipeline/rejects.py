@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
+from octomed.commands import shell_words
 from octomed.errors import DataError, RecipeError
+from octomed.names import shown
 from octomed.pipeline.accounts import table_names
 from octomed.pipeline.verify import read_run
 from octomed.recipe.problems import suggest
@@ -45,7 +46,7 @@ class Reject:
     @property
     def place(self) -> str:
         """Where it is from, in words."""
-        whole = f"{self.source}/{self.file} row {self.row}"
+        whole = f"{self.source}/{shown(self.file)} row {self.row}"
         return whole if self.sample is None else f"{whole} sample {self.sample}"
 
 
@@ -98,8 +99,9 @@ def _refuse_unknown(reason: str | None, counts: dict[str, Any]) -> None:
     counted = {**counts["rejected"], **counts.get("rows_refused", {})}
     if reason is None or reason in counted or reason in _octomed.REASONS:
         return
-    there = [why for why, number in counted.items() if number] or sorted(_octomed.REASONS)
-    raise RecipeError(f"there is no reason `{reason}`", suggest(reason, there, kind="reasons"))
+    there = [why for why, number in counted.items() if number]
+    hint = suggest(reason, there, kind="reasons") if there else "this run left nothing out"
+    raise RecipeError(f"there is no reason `{shown(reason)}`", hint)
 
 
 def _batches(
@@ -111,5 +113,5 @@ def _batches(
                 for batch in table.iter_batches(columns=columns):
                     yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
         except (OSError, pa.ArrowException, KeyError) as error:
-            hint = f"`{shlex.join(['octomed', 'verify', str(folder)])}` says what is wrong"
+            hint = f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
+from octomed.names import shown
 from octomed.pipeline.difference import input_state
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import tasks_of
@@ -73,10 +74,10 @@ class SourceRows:
         file = self._files.get((source, _escaped(relative)))
         hint = "put the file that was packed back; places and reasons are listed without `--show-text`"
         if file is None:
-            raise DataError(f"`{source}/{relative}` is gone since the run", hint)
+            raise DataError(f"`{source}/{shown(relative)}` is gone since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
         if packed != input_state(file.size, file.mtime_ns):
-            raise DataError(f"`{file.path}` (source `{source}`) changed since the run", hint)
+            raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file
 
     def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:

@@ -12,6 +12,7 @@ from octomed.pipeline.files import csv_names, naming, open_arrow, open_parquet
 from octomed.pipeline.nearest_format import NearFormat, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.pictures import suggests_pictures
+from octomed.recipe.sniff import Looks, suspected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,8 @@ class FileSample:
         Columns whose names suggest pictures.
     formats
         Built-in formats that suit the columns, where the recipe's does not.
+    looks
+        What the file probably is, where none of the rows can be read.
     """
 
     source: str
@@ -87,6 +90,7 @@ class FileSample:
     unread: tuple[str, ...] = ()
     pictures: tuple[str, ...] = ()
     formats: tuple[NearFormat, ...] = ()
+    looks: Looks | None = None
 
 
 def samples_of(plan: Plan) -> list[FileSample]:
@@ -181,6 +185,9 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
     known = {*wanted, *source.source.mapping.get("unused", ())}
     own = source.source.format if isinstance(source.source.format, str) else None
     file = task.file
+    unreadable = sum(
+        number for reason, number in count.reasons.items() if _octomed.REASONS.get(reason, False)
+    )
     return FileSample(
         file.source,
         file.relative,
@@ -190,13 +197,16 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         count.fitting,
         count.traces,
         tuple(count.reasons.most_common()),
-        sum(number for reason, number in count.reasons.items() if _octomed.REASONS.get(reason, False)),
+        unreadable,
         count.first,
         columns,
         tuple(missing) if keys else (),
         tuple(name for name in columns if name not in known),
         tuple(name for name in columns if suggests_pictures(name)),
         near_formats(columns, but=own) if count.rows and not count.fitting else (),
+        suspected(file.path, file.kind, file.compression)
+        if count.rows and unreadable == count.rows
+        else None,
     )
 
 

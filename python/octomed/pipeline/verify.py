@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
+from octomed.names import shown
 from octomed.pipeline.accounts import check_counts, check_rejects, table_names, unreadable
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.manifest import NAME, RUN_FILE, unpacked_name
@@ -58,7 +59,7 @@ def read_run(folder: Path) -> dict[str, Any]:
         begun = read_json(folder / NAME) or {}
         command = begun.get("about", {}).get("command")
         hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
-        raise RecipeError(f"`{folder}` holds no finished run", hint)
+        raise RecipeError(f"`{shown(str(folder))}` holds no finished run", hint)
     return run
 
 

@@ -20,6 +20,7 @@ from octomed.recipe.input_file import (
     LeftOut,
     kind_of,
     known_kind,
+    names_rows,
     unread,
     why_unread,
 )
@@ -119,7 +120,7 @@ class Entry:
         for file in sorted(files, key=lambda file: os.path.realpath(file.path) != _without_links(root, file)):
             kept = first.setdefault(os.path.realpath(file.path), file)
             if kept is not file:
-                self._leave_out(file.relative, f"the same file as `{kept.relative}`, by a link")
+                self._leave_out(file.relative, f"the same file as `{shown(kept.relative)}`, by a link")
         kept_files = set(map(id, first.values()))
         return [file for file in files if id(file) in kept_files]
 
@@ -212,7 +213,8 @@ def _held_instead(path: str) -> str:
     }
     if not held:
         return ""
-    named = [f"`{shown(name)}` ({reason})" for name, reason in sorted(held.items())[:_NAMED_AT_MOST]]
+    in_order = sorted(held.items(), key=lambda one: (not names_rows(one[0]), one))
+    named = [f"`{shown(name)}` ({reason})" for name, reason in in_order[:_NAMED_AT_MOST]]
     more = f", and {len(held) - _NAMED_AT_MOST:,} more" if len(held) > _NAMED_AT_MOST else ""
     return f"; there is {', '.join(named)}{more}"
 

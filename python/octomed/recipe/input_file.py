@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +19,7 @@ KINDS: dict[str, Kind] = {
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".jsonl": "jsonl",
+    ".jsonlines": "jsonl",
     ".ndjson": "jsonl",
     ".json": "json",
     ".csv": "csv",
@@ -148,6 +150,11 @@ def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
     return None if kind is None or (kind in _NEVER_COMPRESSED and compression) else (kind, compression)
 
 
+def names_rows(name: str) -> bool:
+    """Tell whether a file's name speaks of rows, although its ending is none that is read."""
+    return re.search("json|csv|tsv|parquet|arrow", os.path.basename(name).lower()) is not None
+
+
 def why_unread(path: str, name: str, reason: str) -> str:
     """Return why a file of a folder is not read, closer than the walk knows."""
     if reason != "of no known kind":
@@ -163,5 +170,6 @@ def unread(name: str) -> str | None:
     if os.path.splitext(stem)[1] == ".tar":
         return _UNREAD[".tar"]
     if extension in COMPRESSED and os.path.splitext(stem)[1] in {".parquet", ".arrow"}:
-        return "a file that is compressed as a whole, which its format is inside: uncompress it"
+        kind = "Parquet" if os.path.splitext(stem)[1] == ".parquet" else "Arrow"
+        return f"compressed as a whole: {kind} compresses inside; uncompress the file"
     return _UNREAD.get(extension)

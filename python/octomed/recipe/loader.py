@@ -13,6 +13,7 @@ from octomed.recipe.document import Document, Keys, read_document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.inputs import missing_inputs
+from octomed.recipe.lone_surrogates import lone_surrogates
 from octomed.recipe.overlap import own_files_read
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import expanded
@@ -55,6 +56,7 @@ def load_recipe(
     document = document_of(path) if isinstance(path, Mapping) else read_document(file, str(path))
     apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
     _check_shape(document)
+    _check_texts(document)
     values, problems = expanded(document, Path(folder or file.resolve().parent))
     problems = [*document.problems, *problems, *_repeated_names(document)]
     written = _validate(document.values, document, problems)
@@ -90,6 +92,13 @@ def _check_shape(document: Document) -> None:
         raise _fail(
             document.place(("version",)), message, "`git pull`, then `pip install .`, in OctoMed's folder"
         )
+
+
+def _check_texts(document: Document) -> None:
+    """Refuse texts that are not Unicode first of all: no file and no shard can hold them."""
+    problems = lone_surrogates(document)
+    if problems:
+        raise RecipeProblems([*document.problems, *problems])
 
 
 def _validate(values: Any, document: Document, problems: list[Problem]) -> Recipe | None:  # noqa: ANN401 any YAML value

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from octomed.recipe.padded import GzipStream, XzStream
+
 Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
 
 COMPRESSED: dict[str, Compressed] = {
     ".gz": "gzip",
+    ".gzip": "gzip",
     ".zst": "zstd",
     ".zstd": "zstd",
     ".bz2": "bz2",
@@ -40,5 +42,6 @@ def open_stream(path: str, compression: Compressed | None) -> Any:  # noqa: ANN4
     if compression is None:
         return open(path, "rb", buffering=0)
     if compression == "xz":
-        return lzma.open(path)
-    return pa.CompressedInputStream(native(path), compression)
+        return XzStream(path)
+    stream = pa.CompressedInputStream(native(path), compression)
+    return GzipStream(path, stream) if compression == "gzip" else stream

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
 from octomed.recipe.opening import Compressed, open_stream
 
 _HEAD_BYTES = 4096
@@ -127,7 +128,21 @@ def suspected(path: str, kind: str, compression: Compressed | None) -> Looks | N
         return None
     if certain is not None or kind in _BINARY_KINDS:
         return certain
-    return _other_text(head, kind)
+    looks = _other_text(head, kind)
+    if (
+        looks is None
+        and kind not in {"csv", "tsv"}
+        and head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+    ):
+        return _cut_off(path, compression)
+    return looks
+
+
+def _cut_off(path: str, compression: Compressed | None) -> Looks | None:
+    try:
+        return Looks(CUT_OFF, CUT_OFF_HINT) if end_of(path, compression) == "cut off" else None
+    except _UNREADABLE:
+        return None
 
 
 def _empty(kind: str, compression: Compressed | None) -> Looks | None:
@@ -148,7 +163,7 @@ def _uncompressed_head(path: str, compression: Compressed) -> bytes | None:
 def _known(head: bytes, kind: str, compression: str | None, *, inside: str | None = None) -> Looks | None:
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         return _LFS
-    looks = _compression(head, compression, inside) or _archive(head)
+    looks = _compression(head, kind, compression, inside) or _archive(head)
     if looks is not None:
         return looks
     if compression is not None:
@@ -158,7 +173,7 @@ def _known(head: bytes, kind: str, compression: str | None, *, inside: str | Non
     return _binary(head) or _markup(head) or _wide(head)
 
 
-def _compression(head: bytes, expected: str | None, inside: str | None) -> Looks | None:
+def _compression(head: bytes, kind: str, expected: str | None, inside: str | None) -> Looks | None:
     for name, (magics, called, extension) in _COMPRESSIONS.items():
         if name == expected or not head.startswith(magics):
             continue
@@ -167,7 +182,11 @@ def _compression(head: bytes, expected: str | None, inside: str | None) -> Looks
         what = f"{called} bytes" + (
             f" inside of {inside}: compressed twice" if inside else " under another name"
         )
-        return Looks(what, f"let its name end in `{extension}`" if not inside else "uncompress it once")
+        if inside:
+            return Looks(what, "uncompress it once")
+        if kind in _BINARY_KINDS:
+            return Looks(what, f"uncompress it: {kind.capitalize()} compresses inside")
+        return Looks(what, f"let its name end in `{extension}`")
     return None
 
 

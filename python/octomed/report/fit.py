@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
+from octomed.names import shown
 from octomed.report import units
 
 if TYPE_CHECKING:
@@ -26,20 +27,23 @@ def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
 
 def _printable(name: str) -> str:
     """Return a name that cannot steer a terminal, and does not fill it."""
-    shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
-    return f"{shown}…" if len(name) > _LONGEST_NAME else shown
+    safe = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
+    return f"{safe}…" if len(name) > _LONGEST_NAME else safe
 
 
 def misfit_line(sample: FileSample) -> str | None:
     """Return a line on the rows that do not fit, or `None` where all do."""
     if sample.rows and sample.fitting == sample.rows:
         return None
-    place = f"source `{sample.source}`, `{sample.file}`"
+    place = f"source `{sample.source}`, `{shown(sample.file)}`"
     if not sample.rows:
         return f"{place}: no rows"
     if sample.fitting:
         rows = f"{sample.rows - sample.fitting} of {sample.rows} rows do not fit"
         return f"{place}: {rows}: {_reasons(sample)}"
+    if sample.looks is not None:
+        rows = f"0 of {sample.rows} rows fit: {_reasons(sample)}"
+        return f"{place}: {rows}; it looks like {sample.looks.what}"
     parts = [_why_none_fits(sample)]
     if sample.columns:
         parts.append(f"columns here: {listed(sample.columns)}")

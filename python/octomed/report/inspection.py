@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from octomed.commands import shell_words
+from octomed.names import shown
 from octomed.report import units
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ OPEN, CLOSE = "⟦", "⟧"
 
 def show_view(view: TraceView, console: Console) -> None:
     """Print where a trace is from, its lengths, and its text: supervised text in brackets, and in green."""
-    console.print(Text(view.place, style="bold"), soft_wrap=True)
+    console.print(Text(shown(view.place), style="bold"), soft_wrap=True)
     for name, value in _facts(view):
         console.print(Text(f"  {name.ljust(8)}  {value}"), soft_wrap=True)
     if view.token_ids:
@@ -55,12 +56,12 @@ def show_step(view: StepView, console: Console) -> None:
     title = f"step {view.step}{loss}: {units.count(len(view.traces))} traces, {units.count(tokens)} tokens"
     console.print(Text(title, style="bold"), soft_wrap=True)
     for trace in view.traces:
-        origin = f"{trace.source}/{trace.file} row {trace.row} sample {trace.sample}"
+        origin = f"{trace.source}/{shown(trace.file)} row {trace.row} sample {trace.sample}"
         packed = f"{trace.stream} pack {trace.pack} document {trace.document}"
         line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
         console.print(Text(line), soft_wrap=True)
     if view.traces:
-        hint = f"octomed inspect {shlex.quote(view.data)} --trace {view.traces[0].trace_id}"
+        hint = shell_words(["octomed", "inspect", view.data, "--trace", str(view.traces[0].trace_id)])
         console.print(Text(f"next: {hint}"), soft_wrap=True)
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from octomed.names import shown
 from octomed.report.inspection import printable
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 def reject_text(reject: Reject, text: str | None = None) -> str:
     """Return a line with place and reason, and below it the row's text where that was asked for."""
-    detail = f" ({reject.detail})" if reject.detail else ""
+    detail = f" ({shown(reject.detail)})" if reject.detail else ""
     line = f"{reject.place}: {reject.reason}{detail}"
     return line if text is None else f"{line}\n  " + printable(text).strip("\n").replace("\n", "\n  ")
 

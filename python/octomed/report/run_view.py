@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from octomed.commands import shell_words
+from octomed.names import shown
 from octomed.report import units
 from octomed.report.losses import reasons_in_words
 
@@ -29,7 +30,7 @@ def run_text(view: RunView) -> str:
 def _lines(view: RunView) -> Iterator[str]:
     packs = f"{units.count(view.packs)} packs of {units.count(view.capacity)} tokens"
     share = view.supervised_tokens / view.tokens if view.tokens else 0.0
-    yield f"`{view.folder}` (run `{view.name}`): {units.count(view.traces)} traces in {packs}"
+    yield f"`{shown(view.folder)}` (run `{view.name}`): {units.count(view.traces)} traces in {packs}"
     tokens = f"{units.count(view.tokens)} tokens, {units.percent(share)} supervised"
     yield f"{tokens}, fill {units.percent(view.fill)}"
     yield ""
@@ -53,10 +54,10 @@ def _lines(view: RunView) -> Iterator[str]:
     yield f"rows left out    {reasons_in_words(view.rows_refused) or 'none'}"
     yield f"traces left out  {reasons_in_words(view.rejected) or 'none'}"
     if view.rows_refused or view.rejected:
-        yield f"which, and why: `{shlex.join(['octomed', 'rejects', view.folder])}`"
+        yield f"which, and why: `{shell_words(['octomed', 'rejects', view.folder])}`"
     for name in list(view.streams)[:1]:
         words = ["octomed", "inspect", view.folder, "--stream", name, "--pack", "0"]
-        yield f"next: `{shlex.join(words)}`"
+        yield f"next: `{shell_words(words)}`"
 
 
 def _stream(entry: tuple[str, Mapping[str, Any]]) -> list[str]:

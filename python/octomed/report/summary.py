@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from octomed.commands import in_python
+from octomed.commands import in_python, shell_words
 from octomed.names import printable, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
@@ -190,7 +189,7 @@ class Summary:
         """What to type next."""
         if self.from_python:
             return f"octomed.verify({self.folder!r})"
-        return shlex.join(["octomed", "verify", self.folder])
+        return shell_words(["octomed", "verify", self.folder])
 
     @property
     def folder(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from octomed.recipe.document import Document, read_document
 from octomed.recipe.explain import problems_of
+from octomed.recipe.lone_surrogates import lone_surrogates
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import absolute, expand
 from octomed.recipe.problems import Place, Problem, RecipeProblems
@@ -90,6 +91,8 @@ def load_train_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = (
         place = Place(document.origin, 1, 1)
         hint = "it begins with `run_name:`, `model:` and `train_loader:`"
         raise RecipeProblems([Problem(place, "a training recipe is a mapping of keys to values", hint)])
+    if broken := lone_surrogates(document, lambda way, _: way in {*_FOLDERS, *_MODEL_NAMES}):
+        raise RecipeProblems([*document.problems, *broken])
     values, problems = _expanded(document, Path(path).resolve().parent)
     problems = [*document.problems, *problems]
     try:

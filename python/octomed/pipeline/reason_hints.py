@@ -1,0 +1,55 @@
+"""What to do about a file of which no row can be read, by the reason of its first row."""
+
+from __future__ import annotations
+
+OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
+"""Reasons that say: the rows are JSON or a table, but not those of the source's format."""
+
+_FORMAT = "its rows are not those of the source's `format`, which names their columns"
+_COLUMNS = f"{_FORMAT}; pandas writes rows with `to_json(orient='records', lines=True)`, and columns without"
+_JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
+_SKIP = "; `on_bad_file: skip` in the source leaves such files out"
+_HINTS = {
+    **dict.fromkeys(OF_FORMAT, _FORMAT),
+    "invalid_json": "it is no JSON Lines, one object a line: name it by what it holds, or write it anew",
+    "invalid_utf8": "save it as UTF-8",
+    "invalid_csv": (
+        'say in the source how it is written: `csv: {escape: "\\\\"}` where a backslash stands before '
+        "a quote, `csv: {quote: null}` where quotes are text"
+    ),
+    "wrong_column_count": (
+        'say in the source how it is written: `csv: {delimiter: ";"}` for what stands between its columns, '
+        "`csv: {quote: null}` where quotes are text"
+    ),
+    "not_an_object": "a row is a JSON object with named columns",
+    "duplicate_key": "write each key of a row once: which of two is meant, nobody knows",
+    "preference_row": (
+        "rows of preferences are for DPO and its like, where one answer is to be avoided: write the chosen "
+        "answers to a file of their own, with a column for the question and one for the answer"
+    ),
+    "option_labels": (
+        "give each option a letter or number of its own, all in one way, and let the answer name one of them"
+    ),
+    "tool_calls": (
+        "calls of tools are not rendered: leave such rows out, or write the calls into the turn's text and "
+        "take the key away"
+    ),
+    "turn_weight": (
+        "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or take the key away"
+    ),
+}
+
+
+def hint_about(reason: str, kind: str) -> str:
+    """Return what to do about a file all of whose rows are unreadable.
+
+    Parameters
+    ----------
+    reason : str
+        Why the first one is.
+    kind : str
+        What the file is: `jsonl`, `csv` and the like, a compression behind it or not.
+    """
+    if reason == "wrong_type" and kind.partition(".")[0] in _JSON:
+        return _COLUMNS
+    return _HINTS.get(reason, "name it by what it holds, or write it anew") + _SKIP
