@@ -4,12 +4,16 @@
 //! decides only where a value says too little: a bare `train_0422` under `image` is a picture's name, under
 //! `case` it is none.
 
+mod placeholder;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::value::Value;
+
+pub(crate) use placeholder::placeholder;
 
 /// Extensions of pictures, scans, films and sounds: none of them can be packed.
 const EXTENSIONS: [&str; 38] = [
@@ -281,69 +285,6 @@ fn are_pixels(values: &[Value<'_>]) -> bool {
     (values.len() > 1 || is_deep) && values.iter().all(is_pixel)
 }
 
-/// The placeholder of a picture, film or sound in what a user says.
-pub(crate) fn placeholder(text: &str) -> Option<&str> {
-    memchr::memchr3_iter(b'<', b'[', b'!', text.as_bytes()).find_map(|open| {
-        let rest = &text[open..];
-        match rest.as_bytes() {
-            [b'!', b'[', ..] => markdown(rest),
-            [b'[', ..] => enclosed(rest, ']').filter(|mark| is_bracketed(mark)),
-            [b'<', b'i' | b'I', ..] if is_tag(rest) => enclosed(rest, '>').or(Some(&rest[..4])),
-            [b'<', ..] => enclosed(rest, '>').filter(|mark| is_angled(mark)),
-            _ => None,
-        }
-    })
-}
-
-/// The longest placeholder is `<image_placeholder>`.
-const LONGEST_MARK: usize = 24;
-
-/// From an opening mark to the one that closes it, if that is near.
-fn enclosed(text: &str, close: char) -> Option<&str> {
-    let near = text.char_indices().take(LONGEST_MARK);
-    let mut ends = near.filter(|(_, character)| *character == close);
-    ends.next().map(|(end, _)| &text[..=end])
-}
-
-fn is_angled(mark: &str) -> bool {
-    const KINDS: [&str; 6] = ["image", "images", "img", "video", "audio", "imagehere"];
-    const PADS: [&str; 3] = ["image_pad", "video_pad", "image_placeholder"];
-    let inner = &mark[1..mark.len() - 1];
-    let inner = inner
-        .strip_prefix('|')
-        .and_then(|inner| inner.strip_suffix('|'))
-        .unwrap_or(inner);
-    let is_one_of =
-        |kinds: &[&str], name: &str| kinds.iter().any(|kind| kind.eq_ignore_ascii_case(name));
-    is_one_of(&KINDS, without_number(inner)) || is_one_of(&PADS, inner)
-}
-
-fn is_bracketed(mark: &str) -> bool {
-    let inner = without_number(&mark[1..mark.len() - 1]);
-    ["image", "img"]
-        .iter()
-        .any(|kind| kind.eq_ignore_ascii_case(inner))
-}
-
-/// Whether a tag of HTML begins here that shows a picture.
-fn is_tag(text: &str) -> bool {
-    let head = text.get(..5).unwrap_or_default();
-    head.eq_ignore_ascii_case("<img ")
-}
-
-fn without_number(name: &str) -> &str {
-    name.trim_end_matches(|last: char| last.is_ascii_digit())
-        .trim_end_matches([' ', '_', '-', ':'])
-}
-
-/// A picture of Markdown: `![words](path)`.
-fn markdown(text: &str) -> Option<&str> {
-    let open = text.find("](")?;
-    let length = text[open..].find(')')?;
-    let path = text[open + 2..open + length].split_whitespace().next()?;
-    (!text[..open].contains('\n') && is_reference(path)).then(|| &text[..2])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -446,41 +387,5 @@ mod tests {
         assert!(search(&feature, false, &[]).is_some());
         let other = |name| search(&text(name), false, &[]);
         assert_ne!(other("a.png"), other("b.png"));
-    }
-
-    #[test]
-    fn placeholders_are_found_in_all_their_forms() {
-        for text in [
-            "<image>",
-            "What is <image 1>?",
-            "a < b <Image_2>",
-            "<video>",
-            "<|image_1|>",
-            "<|image|>",
-            "Picture 1: <img>a</img>",
-            "<image_placeholder>",
-            "<<image>",
-            "<|vision_start|><|image_pad|><|vision_end|>What?",
-            "see ![x-ray](http://x/y.png?w=1) here",
-            "<img src=\"x.png\">",
-            "[image] What?",
-            "[IMG 2]",
-        ] {
-            assert!(placeholder(text).is_some(), "{text}");
-        }
-        for text in [
-            "",
-            "<",
-            "<imagine>",
-            "<|vision_start|>",
-            "an image",
-            "![note](see.html)",
-            "[imagine]",
-            "é<é",
-            "<p>",
-            "x <= 3 and y >",
-        ] {
-            assert_eq!(placeholder(text), None, "{text}");
-        }
     }
 }
