@@ -92,13 +92,12 @@ def refusal(row: dict[str, Any]) -> str | None:
 
 
 def split(text: str) -> tuple[str, str] | None:
-    """Reasoning and the rest of a text that begins with it in marks, or ends it without a beginning."""
+    """Reasoning and the rest of a text that begins with it in marks."""
     text = text.lstrip()
-    if text.startswith("<think>"):
-        own, _, rest = text.removeprefix("<think>").partition("</think>")
-        return own, rest
-    own, mark, rest = text.partition("</think>")
-    return (own, rest) if mark and rest.startswith("\n") and "<think>" not in own else None
+    if not text.startswith("<think>"):
+        return None
+    own, _, rest = text.removeprefix("<think>").partition("</think>")
+    return own, rest
 
 
 def join(reasoning: str, response: str) -> str | None:
@@ -112,11 +111,15 @@ def join(reasoning: str, response: str) -> str | None:
     if not thought.strip():
         return response
     found = split(response)
+    before, end, after = response.partition("</think>")
     if found is not None:
-        own, rest = found
-        if own.strip():
-            return response if own.strip() == thought.strip() else None
-        response = rest
+        if found[0].strip():
+            return response if found[0].strip() == thought.strip() else None
+        response = found[1]
+    elif end and before.strip() == thought.strip():
+        response = after
+    elif end and after.startswith("\n") and "<think>" not in before:
+        return None
     return f"<think>\n{thought}\n</think>\n\n{response.lstrip(chr(10))}"
 
 

@@ -45,7 +45,14 @@ pub fn join_reasoning(
             return Ok(());
         }
         Some(_) => return Err(TwoReasonings),
-        None => response,
+        // The prompt of some models writes the opening, so that a response has the end alone.
+        None => match response.split_once("</think>") {
+            Some((own, rest)) if own.trim() == reasoning.trim() => rest,
+            Some((own, rest)) if rest.starts_with('\n') && !own.contains("<think>") => {
+                return Err(TwoReasonings);
+            }
+            _ => response,
+        },
     };
     let response = response.trim_start_matches('\n');
     out.reserve(reasoning.len() + response.len() + 19);
@@ -70,15 +77,14 @@ fn unmarked(reasoning: &str) -> &str {
 /// The reasoning between the marks that a response begins with, and the response after them.
 fn split_reasoning(response: &str) -> Option<(&str, &str)> {
     let text = response.trim_start();
-    let marked = OPENINGS.iter().find_map(|(open, close)| {
+    OPENINGS.iter().find_map(|(open, close)| {
         let inner = text.strip_prefix(open)?;
+        let is_heading = !open.ends_with(['>', '▷']);
+        if is_heading && !inner.trim_start_matches(' ').starts_with('\n') && !inner.is_empty() {
+            return None; // `## Thinking about it` is a heading of the answer's own
+        }
         // A response cut inside its reasoning has reasoning and nothing else.
         Some(inner.split_once(close).unwrap_or((inner, "")))
-    });
-    // The prompt of some models writes the opening, so that a response has the end alone.
-    marked.or_else(|| {
-        let (inner, rest) = text.split_once("</think>")?;
-        (rest.starts_with('\n') && !inner.contains("<think>")).then_some((inner, rest))
     })
 }
 
@@ -127,10 +133,17 @@ mod tests {
                 "{reasoning}"
             );
         }
-        assert_eq!(
-            joined(Some("r"), "r\n</think>\n\na").as_deref(),
-            Ok("r\n</think>\n\na")
-        );
+    }
+
+    #[test]
+    fn an_end_without_a_beginning_gets_one() {
+        for response in ["r\n</think>\n\na", "r</think>a"] {
+            assert_eq!(
+                joined(Some("r"), response).as_deref(),
+                Ok("<think>\nr\n</think>\n\na"),
+                "{response}"
+            );
+        }
     }
 
     #[test]
@@ -187,6 +200,8 @@ mod tests {
             "a\n## Thinking\nx\n## Final Response\na",
             "the token <|im_start|>think",
             "I <think>x</think>",
+            "## Thinking errors in medicine\nx",
+            "use </think> to end",
         ] {
             assert_eq!(
                 joined(Some("r"), response),

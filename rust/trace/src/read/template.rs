@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Object, ObjectRepr, ValueKind};
+use minijinja::value::{Kwargs, Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Rendered};
 
 use crate::error::TraceError;
@@ -80,22 +80,42 @@ impl ColumnTemplate {
 
     /// The text for a row.
     pub(crate) fn render(&self, slots: &Slots<'_>) -> Result<String, Fault> {
-        let mut context = BTreeMap::new();
-        for field in &self.columns {
-            let value = field.find(slots)?.map_or_else(absent, rendered);
-            context.insert(field.first_name().to_owned(), value);
-        }
-        let template = self.environment.get_template(NAME);
-        let text = template.and_then(|template| template.render(Rendered::from(context)));
+        let text = self.apply(slots, &absent);
         let text = text.and_then(|text| {
-            let written = Error::new(ErrorKind::UndefinedError, "a null is written");
+            let refused = |why| Err(Error::new(ErrorKind::UndefinedError, why));
             if text.contains(ABSENT) {
-                Err(written)
+                return refused("a null is written");
+            }
+            // A null compares with nothing: what comes of it may not depend on whether it counts as less or more.
+            let is_null = |field: &Field| {
+                field
+                    .find(slots)
+                    .is_ok_and(|value| value.is_none_or(holds_null))
+            };
+            let compares = self.columns.iter().any(is_null)
+                && self.apply(slots, &|| Rendered::from(())).ok().as_ref() != Some(&text);
+            if compares {
+                refused("a null is compared")
             } else {
                 Ok(text)
             }
         });
         text.map_err(|error| Fault::new(Reason::NoAnswer, self.detail(&error, slots)))
+    }
+
+    /// The text of a row's values, with this in the place of nulls.
+    fn apply(&self, slots: &Slots<'_>, null: &dyn Fn() -> Rendered) -> Result<String, Error> {
+        let mut context = BTreeMap::new();
+        for field in &self.columns {
+            let value = match field.find(slots) {
+                Ok(Some(value)) => rendered(value, null),
+                _ => null(),
+            };
+            context.insert(field.first_name().to_owned(), value);
+        }
+        self.environment
+            .get_template(NAME)?
+            .render(Rendered::from(context))
     }
 
     /// Why the template says nothing for a row, without a value of it.
@@ -132,6 +152,12 @@ fn environment() -> Result<Environment<'static>, Error> {
             .build()?,
     );
     environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_formatter(|out, state, value| {
+        if is_absent(value) && value.downcast_object_ref::<Absent>().is_none() {
+            return Err(Error::new(ErrorKind::UndefinedError, "none is written"));
+        }
+        minijinja::escape_formatter(out, state, value)
+    });
     environment.add_filter("checked_index", checked_index);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
@@ -152,13 +178,19 @@ fn environment() -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
-/// The value, or what the template has in its place.
-fn default(value: Rendered, other: Option<Rendered>) -> Rendered {
-    if is_absent(&value) {
-        other.unwrap_or_else(|| Rendered::from(""))
-    } else {
-        value
+/// The value, or what the template has in its place; of false values too, if it says so.
+fn default(
+    value: Rendered,
+    other: Option<Rendered>,
+    lax: Option<bool>,
+    named: Kwargs,
+) -> Result<Rendered, Error> {
+    let lax = lax.or(named.get("boolean")?).unwrap_or(false);
+    named.assert_all_used()?;
+    if is_absent(&value) || lax && !value.is_true() {
+        return Ok(other.unwrap_or_else(|| Rendered::from("")));
     }
+    Ok(value)
 }
 
 /// A value that is there, for filters that make words even of nothing.
@@ -185,9 +217,19 @@ fn checked_index(index: Rendered) -> Result<Rendered, Error> {
     Ok(Rendered::from(number as u64))
 }
 
-fn rendered(value: &Value<'_>) -> Rendered {
+/// Whether a value is null, or holds one.
+fn holds_null(value: &Value<'_>) -> bool {
     match value {
-        Value::Null | Value::Other => absent(),
+        Value::Null | Value::Other => true,
+        Value::List(values) => values.iter().any(holds_null),
+        Value::Struct(fields) => fields.iter().any(|(_, value)| holds_null(value)),
+        _ => false,
+    }
+}
+
+fn rendered(value: &Value<'_>, null: &dyn Fn() -> Rendered) -> Rendered {
+    match value {
+        Value::Null | Value::Other => null(),
         Value::Bool(value) => Rendered::from(*value),
         Value::Integer(digits) => digits
             .parse::<i64>()
@@ -196,11 +238,11 @@ fn rendered(value: &Value<'_>) -> Rendered {
             .parse::<f64>()
             .map_or_else(|_| Rendered::from(digits.as_ref()), Rendered::from),
         Value::Text(text) => Rendered::from(text.as_ref()),
-        Value::List(values) => values.iter().map(rendered).collect(),
+        Value::List(values) => values.iter().map(|value| rendered(value, null)).collect(),
         Value::Struct(fields) => {
             let members = fields.iter();
-            let members = members.map(|(key, value)| (key.as_ref().to_owned(), rendered(value)));
-            Rendered::from(members.collect::<BTreeMap<String, Rendered>>())
+            let members = members.map(|(key, value)| (key.as_ref(), rendered(value, null)));
+            Rendered::from_pairs(members) // in the row's own order, which a sorted map would lose
         }
     }
 }
@@ -360,6 +402,18 @@ mod tests {
             assert!(render(source, &row[..1]).is_err(), "{source}");
         }
         assert!(render("{{ exp|nofilter }}", &[exp_text()]).is_err());
+        for source in [
+            "{{ 'pos' if s > 0 else 'neg' }}",
+            "{{ 'lo' if s < 3 else 'hi' }}",
+            "{{ s > 3 }}",
+            "Answer: {{ {0: 'no', 1: 'yes'}.get(s) }}",
+        ] {
+            assert!(render(source, &[("s", Value::Null)]).is_err(), "{source}");
+            assert!(render(source, &[]).is_err(), "{source}");
+            assert!(render(source, &[("s", number("1"))]).is_ok(), "{source}");
+        }
+        let missing = "Answer: {{ {0: 'no', 1: 'yes'}.get(s) }}";
+        assert!(render(missing, &[("s", number("-1"))]).is_err());
     }
 
     #[test]
@@ -373,6 +427,21 @@ mod tests {
         let asks = "{% if exp is none %}unknown{% else %}{{ exp }}{% endif %}";
         assert_eq!(render(asks, &row).unwrap(), "unknown");
         assert_eq!(render("{{ exp|default('-') }}", &row).unwrap(), "-");
+        assert_eq!(render("{{ exp|default('-', true) }}", &row).unwrap(), "-");
+        assert_eq!(
+            render("{{ a|default('-', boolean=true) }}", &row).unwrap(),
+            "B"
+        );
+    }
+
+    #[test]
+    fn objects_keep_the_rows_order() {
+        let text = |text: &'static str| Value::Text(Cow::Borrowed(text));
+        let fields = [("C", "x"), ("A", "y"), ("b", "z")];
+        let object = fields.map(|(key, value)| (Cow::Borrowed(key), text(value)));
+        let row = [("opts", Value::Struct(object.to_vec()))];
+        let source = "{% for k, v in opts.items() %}{{ k }}={{ v }};{% endfor %}";
+        assert_eq!(render(source, &row).unwrap(), "C=x;A=y;b=z;");
     }
 
     #[test]
