@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import octomed
 import pytest
 from octomed.errors import DataError
 
@@ -121,6 +122,9 @@ def test_a_source_of_pictures_alone_says_what_to_do(tmp_path):
     rows = [{"question": "What?", "responses": ["yes"], "img": f"{number}.png"} for number in range(3)]
     with pytest.raises(DataError, match="3 without a trace: has_image") as error:
         packed(tmp_path, rows, "octomed")
+    assert "`image_columns: []`" in error.value.hint
+    with pytest.raises(DataError, match="3 has_image") as error:
+        octomed.check(tmp_path / "recipe.yaml")
     assert "`image_columns: []`" in error.value.hint
 
 

@@ -208,7 +208,8 @@ def _hint(recipe: Recipe, sample: FileSample) -> str:
 
 def _advice(sample: FileSample, key: str) -> str:
     """Say what the reason of the first row asks for, where that is not another name for a column."""
-    reason = sample.first.reason if sample.first and sample.unreadable == sample.rows else None
+    alike = sample.unreadable == sample.rows or len(sample.reasons) == 1
+    reason = sample.first.reason if sample.first and alike else None
     if reason is None or reason in OF_FORMAT:
         return f"name the columns in `{key}` (docs/recipe.md, Formats)"
     return hint_about(reason, sample.kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from octomed import _octomed
+
 OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
 """Reasons that say: the rows are JSON or a table, but not those of the source's format."""
 
@@ -34,6 +36,9 @@ _HINTS = {
         "calls of tools are not rendered: leave such rows out, or write the calls into the turn's text and "
         "take the key away"
     ),
+    "has_image": "`image_columns: []` in the source's `format` packs the text alone, without its pictures",
+    "no_answer": "see what the columns of the `response` template hold",
+    "no_response": "see what the column of the response holds",
     "turn_weight": (
         "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or take the key away"
     ),
@@ -52,4 +57,5 @@ def hint_about(reason: str, kind: str) -> str:
     """
     if reason == "wrong_type" and kind.partition(".")[0] in _JSON:
         return _COLUMNS
-    return _HINTS.get(reason, "name it by what it holds, or write it anew") + _SKIP
+    hint = _HINTS.get(reason, "name it by what it holds, or write it anew")
+    return hint + _SKIP if _octomed.REASONS.get(reason, True) else hint
