@@ -16,8 +16,10 @@ use crate::value::{Fault, Value};
 use super::{Field, Slots};
 
 mod indices;
+mod numbers;
 
 use indices::check_indices;
+use numbers::Use;
 
 const NAME: &str = "response";
 const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "debug"];
@@ -31,6 +33,8 @@ pub(crate) struct ColumnTemplate {
     environment: Environment<'static>,
     /// The columns by the names of their variables.
     pub(crate) columns: Vec<Field>,
+    /// How the template uses each.
+    uses: Vec<Use>,
 }
 
 impl fmt::Debug for ColumnTemplate {
@@ -72,14 +76,17 @@ impl ColumnTemplate {
             .iter()
             .map(|name| Field::new(&[name], false, keys))
             .collect();
+        let uses = names.iter().map(|name| Use::of(source, name)).collect();
         Ok(Self {
             environment,
             columns,
+            uses,
         })
     }
 
     /// The text for a row.
     pub(crate) fn render(&self, slots: &Slots<'_>) -> Result<String, Fault> {
+        self.refuse_misread(slots)?;
         let text = self.apply(slots, &absent);
         let text = text.and_then(|text| {
             let refused = |why| Err(Error::new(ErrorKind::UndefinedError, why));
@@ -101,6 +108,22 @@ impl ColumnTemplate {
             }
         });
         text.map_err(|error| Fault::new(Reason::NoAnswer, self.detail(&error, slots)))
+    }
+
+    /// Refuses a text where the template means a number or a truth value.
+    fn refuse_misread(&self, slots: &Slots<'_>) -> Result<(), Fault> {
+        for (field, used) in self.columns.iter().zip(&self.uses) {
+            if let Some(Value::Text(text)) = field.find(slots)?
+                && used.misreads(text)
+            {
+                let name = field.first_name();
+                let detail = format!(
+                    "`{name}` is a text in this row, and the template means a number: `{name}|int`"
+                );
+                return Err(Fault::new(Reason::NoAnswer, detail));
+            }
+        }
+        Ok(())
     }
 
     /// The text of a row's values, with this in the place of nulls.
@@ -412,6 +435,21 @@ mod tests {
             assert!(render(source, &[]).is_err(), "{source}");
             assert!(render(source, &[("s", number("1"))]).is_ok(), "{source}");
         }
+        let text = |text: &'static str| Value::Text(Cow::Borrowed(text));
+        for (source, said) in [
+            ("{{ 'yes' if s == 1 else 'no' }}", "1"),
+            ("{{ 'yes' if s else 'no' }}", "False"),
+        ] {
+            assert!(render(source, &[("s", text(said))]).is_err(), "{source}");
+        }
+        assert_eq!(
+            render("{{ 'yes' if s|int == 1 else 'no' }}", &[("s", text("1"))]).unwrap(),
+            "yes"
+        );
+        assert_eq!(
+            render("{{ 'yes' if s == '1' else 'no' }}", &[("s", text("1"))]).unwrap(),
+            "yes"
+        );
         let missing = "Answer: {{ {0: 'no', 1: 'yes'}.get(s) }}";
         assert!(render(missing, &[("s", number("-1"))]).is_err());
     }
