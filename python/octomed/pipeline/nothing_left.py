@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.commands import in_python
 from octomed.errors import DataError
+from octomed.pipeline.reason_hints import hint_about
 
 if TYPE_CHECKING:
     from octomed.recipe import Recipe
@@ -37,13 +38,9 @@ def nothing_left(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_sk
         fates.append(f"{count:,} {kind}: {reason}")
     rejected = layout.counts()["rejected"]
     fates += [f"{rejected[reason]:,} rejected: {reason}" for reason in sorted(rejected) if rejected[reason]]
-    hint = _PICTURES if refused["has_image"] * 2 > rows else _hint(layout, recipe)
+    pictures = refused["has_image"] * 2 > rows
+    hint = hint_about("has_image", "") if pictures else _hint(layout, recipe)
     return DataError(f"no trace is left to pack: {', '.join(fates)}", hint)
-
-
-_PICTURES = (
-    "rows with pictures are rejects; `image_columns: []` in the source's `format` packs their text alone"
-)
 
 
 def _hint(layout: _octomed.Layout, recipe: Recipe) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
@@ -85,7 +85,7 @@ def _json_lines(task: Task, target: int) -> Reading:
     plain = task.file.compression is None
     cutter = _octomed.JsonLinesCutter(task.begin, task.end, by_offset=plain, target=target)
     ends_line = False
-    with _open(task.file) as stream:
+    with open_stream(task.file.path, task.file.compression) as stream:
         if plain:
             stream.seek(cutter.read_from)
         while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
@@ -137,13 +137,9 @@ def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
     return ours
 
 
-def _open(file: InputFile) -> Any:  # noqa: ANN401 a file object of pyarrow or of Python
-    return open_stream(file.path, file.compression)
-
-
 def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.CsvCutter(mapping, csv_dialect(task.file), target)
-    with _open(task.file) as stream:
+    with open_stream(task.file.path, task.file.compression) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             cutter.feed(chunk)
             yield from iter(cutter.next_block, None)
