@@ -11,7 +11,7 @@ from typing import Any
 
 from octomed.errors import RecipeError
 from octomed.pipeline.difference import about_finished_run, difference, noted
-from octomed.pipeline.storage import read_json, storage_error, write_json
+from octomed.storage import read_json, storage_error, write_json
 
 NAME = ".octomed-run.json"
 RUN_FILE = "octomed.json"

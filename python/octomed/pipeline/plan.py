@@ -16,7 +16,7 @@ from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.storage import content_key, read_json
+from octomed.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.input_file import names_rows

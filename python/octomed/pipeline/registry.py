@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.pipeline.storage import content_key, locked, make_folder, read_json, storage_error, write_json
+from octomed.storage import content_key, locked, make_folder, read_json, storage_error, write_json
 
 
 def register_run(store: Path, output: Path, tasks: list[str]) -> None:

@@ -19,7 +19,7 @@ from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import scan
-from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
+from octomed.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     seconds_since,
     write_all,

@@ -15,7 +15,7 @@ from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
-from octomed.pipeline.storage import make_folder, write_json
+from octomed.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, unchanged
 
 if TYPE_CHECKING:

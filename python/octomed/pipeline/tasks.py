@@ -21,7 +21,7 @@ from octomed.pipeline.files import (
     place_of,
 )
 from octomed.pipeline.json_layout import with_layout
-from octomed.pipeline.storage import content_key, storage_error
+from octomed.storage import content_key, storage_error
 from octomed.recipe.sniff import foreign
 
 if TYPE_CHECKING:

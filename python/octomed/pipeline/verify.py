@@ -17,7 +17,7 @@ from octomed.pipeline.accounts import check_counts, check_rejects, table_names, 
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.manifest import NAME, RUN_FILE, unpacked_name
 from octomed.pipeline.rebuild import rebuild_command
-from octomed.pipeline.storage import read_json
+from octomed.storage import read_json
 from octomed.recipe.opening import native
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from octomed import _octomed
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
 from octomed.pipeline.manifest import RUN_FILE
-from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
+from octomed.storage import make_folder, storage_error, write_atomically, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline.rebuild import rebuild_command
-from octomed.pipeline.storage import content_key
+from octomed.storage import content_key
 from octomed.stream.source import Source
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from streaming.base.compression import decompress
 from streaming.base.hashing import get_hash
 
 from octomed.errors import StorageError
-from octomed.pipeline.storage import make_folder, write_atomically
+from octomed.storage import make_folder, write_atomically
 from octomed.stream.run import empty_stream
 
 if TYPE_CHECKING:

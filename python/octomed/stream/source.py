@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from octomed.errors import StorageError
-from octomed.pipeline.storage import storage_error
+from octomed.storage import storage_error
 from octomed.urls import is_url, join, share_endpoint, streaming_url
 
 _MISSING_CODES = {"404", "NoSuchKey", "NoSuchBucket"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from composer.utils.file_helpers import maybe_create_object_store_from_uri, parse_uri
 
-from octomed.pipeline.storage import make_folder, write_atomically
+from octomed.storage import make_folder, write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.pipeline.storage import make_folder, storage_error
+from octomed.storage import make_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

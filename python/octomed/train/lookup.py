@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import RecipeError
-from octomed.pipeline.storage import read_json
+from octomed.storage import read_json
 from octomed.stream import open_run
 from octomed.train.journal import read_journal
 from octomed.train.steps import provenance_files
