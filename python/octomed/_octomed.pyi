@@ -195,6 +195,7 @@ class Layout:
         shard_size: Any,
         threads: Any,
         cancel: Any,
+        mode: Any = "umask",
     ) -> None: ...
     @property
     def block_sources(self) -> Any:
@@ -324,8 +325,10 @@ class Scanner:
         """Traces, tokens and stored bytes that a block would give, nothing written."""
     def release_memory(self) -> Any:
         """Drops caches and memory that only scanning needs."""
-    def scan(self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any) -> Any:
-        """Scans a block into `<folder>/<number>.ids` and `.index`; returns its header."""
+    def scan(
+        self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any, mode: Any = "umask"
+    ) -> Any:
+        """Scans a block into `<folder>/<number>.ids` and `.index`, which `mode` lets others read; returns its header."""
 
 @final
 class Tokenizer:
@@ -415,7 +418,7 @@ def raw_rows(block: Any, ordinals: Any) -> Any:
     """
 
 def read_header(path: Any) -> Any:
-    """The header of a block's index."""
+    """The header of a block that stands: its index reads, and its ids are as long as that says."""
 
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""

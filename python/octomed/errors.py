@@ -6,6 +6,11 @@ hint on a line of its own, and ends with its exit code.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from os import PathLike
+
 
 class OctomedError(Exception):
     """Base of all errors raised on purpose.
@@ -27,7 +32,7 @@ class OctomedError(Exception):
         if hint is not None:
             self.__notes__ = [f"hint: {hint}"]  # part of every traceback, that of a loader's worker too
 
-    def __reduce__(self) -> tuple[type[OctomedError], tuple[str, str | None]]:
+    def __reduce__(self) -> tuple[type[OctomedError], tuple[Any, ...]]:
         """Pickle with the hint, so that an error crosses process borders whole."""
         return type(self), (self.message, self.hint)
 
@@ -48,6 +53,26 @@ class StorageError(OctomedError):
     """A file could not be read or written."""
 
     exit_code = 4
+
+
+class DamagedBlock(StorageError):
+    """A block of the working store does not read; a run makes it again.
+
+    Parameters
+    ----------
+    message, hint
+        As of every error.
+    path : str or Path
+        The block's file that does not read.
+    """
+
+    def __init__(self, message: str, hint: str | None, path: str | PathLike[str]) -> None:
+        super().__init__(message, hint)
+        self.path = path
+
+    def __reduce__(self) -> tuple[type[DamagedBlock], tuple[Any, ...]]:
+        """Pickle with hint and path."""
+        return type(self), (self.message, self.hint, self.path)
 
 
 class InternalError(OctomedError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan
     from octomed.recipe import Recipe
 
-_NO_KEYS = ("name", "version", "output.path", "work", "model", "template")
+_NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
 
 _NO_SOURCE_KEYS = ("group", "teacher", "on_bad_file", "max_unreadable")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import re
+import stat
 import threading
 import time
 from dataclasses import dataclass, field
@@ -10,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from octomed.errors import RecipeError
+from octomed.leftovers import files_of_run, is_of_run, is_temporary
 from octomed.pipeline.difference import about_finished_run, difference, noted
-from octomed.storage import read_json, storage_error, write_json
+from octomed.storage import Mode, read_json, refuse_link, storage_error, write_json
 
 NAME = ".octomed-run.json"
 RUN_FILE = "octomed.json"
 """Written last: an output with this file is complete."""
 
 LOCK_NAME = ".octomed.lock"
-_LEAST_SECONDS_BETWEEN_NOTES = 0.05
-_NOTES_SHARE = 20
-"""A note of many shards takes long: the next waits so many times as long, which bounds what notes cost."""
+_LEAST_SECONDS_BETWEEN_NOTES = 0.25
+_NOTES_SHARE = 50
+"""A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which
+bounds what notes cost. One that is lost costs the shards since the last, which are written again."""
 
 
 @dataclass
@@ -44,6 +49,12 @@ class Manifest:
         The other run in the folder, whose files go when this one begins to write.
     about
         What the run is made of (``difference.about_run``), for the message that refuses another.
+    mode
+        Who may read what is written to the folder.
+    forgotten
+        Finished files that are missing or of another size, and are made again.
+    read
+        Whether the folder's manifest could be read, where there was one.
     """
 
     folder: Path
@@ -53,6 +64,9 @@ class Manifest:
     begun: list[str] = field(default_factory=list)
     replaces: Manifest | None = None
     about: dict[str, Any] = field(default_factory=dict)
+    mode: Mode = "umask"
+    forgotten: list[str] = field(default_factory=list)
+    read: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
@@ -90,6 +104,8 @@ class Manifest:
         found = read_json(folder / NAME)
         fresh = cls(folder, key, about=about or {})
         if found is None:
+            if (folder / NAME).exists():
+                fresh._take_over(replacing, replace=replace)
             return fresh
         manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
         if manifest.key == key:
@@ -106,6 +122,20 @@ class Manifest:
         fresh.replaces = manifest
         return fresh
 
+    def _take_over(self, replacing: str, *, replace: bool) -> None:
+        """Begin anew in a folder whose manifest does not read: all that it may have named goes first."""
+        run = read_json(self.folder / RUN_FILE)
+        key = run.get("run", {}).get("write_key") if isinstance(run, dict) else None
+        if key not in {None, self.key} and not replace:
+            raise RecipeError(
+                f"`{self.folder}` holds another run, and its manifest does not read",
+                f"`{replacing}` deletes that run's files first; or choose another `output.path`",
+            )
+        files = files_of_run(self.folder)
+        self.read = not files
+        sizes = {name: (self.folder / name).lstat().st_size for name in files}
+        self.replaces = Manifest(self.folder, "", files=sizes) if files else None
+
     def begin(self, shards: list[str]) -> None:
         """Delete what this run replaces, and note the shards that it is about to write.
 
@@ -115,16 +145,19 @@ class Manifest:
             self.replaces.delete_files()
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
-            _delete(self.folder / name)
+            self._delete(name)
         self.begun = shards
         self.write()
 
     def _forget_missing(self) -> None:
         def stands(name: str, size: int) -> bool:
             with contextlib.suppress(OSError):
-                return (self.folder / name).stat().st_size == size
+                found = (self.folder / name).lstat()
+                return stat.S_ISREG(found.st_mode) and found.st_size == size
             return False
 
+        sizes = {name: shard_size(info) for name, info in self.shards.items()} | self.files
+        self.forgotten = [name for name, size in sizes.items() if not stands(name, size)]
         self.shards = {name: info for name, info in self.shards.items() if stands(name, shard_size(info))}
         self.files = {name: size for name, size in self.files.items() if stands(name, size)}
 
@@ -137,10 +170,20 @@ class Manifest:
         shards = [*self.shards, *self.begun]
         for name in [*shards, *filter(None, map(unpacked_name, shards)), *self.files]:
             path = self.folder / name
-            _delete(path)
+            self._delete(name)
             with contextlib.suppress(OSError):
                 if path.parent != self.folder:
                     path.parent.rmdir()
+
+    def _delete(self, name: str) -> None:
+        """Delete a file of the run, but for what a link inside of the output leads to."""
+        path = self.folder / name
+        try:
+            for part in itertools.takewhile(lambda part: part != self.folder, path.parents):
+                refuse_link(part)
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error("delete", path, error) from error
 
     def add_shard(self, name: str, info: dict[str, Any]) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
@@ -164,7 +207,7 @@ class Manifest:
         value = {name: getattr(self, name) for name in ("key", "shards", "files", "begun")}
         value["about"] = noted(self.about)
         begin = time.monotonic()
-        write_json(self.folder / NAME, value)
+        write_json(self.folder / NAME, value, mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
@@ -179,13 +222,6 @@ def unpacked_name(shard: str) -> str | None:
     """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
     raw, mds, extension = shard.rpartition(".mds")
     return raw + mds if extension else None
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error("delete", path, error) from error
 
 
 def _about(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -216,14 +252,17 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     Raises
     ------
     RecipeError
-        When there is no manifest, and anything but the run's lock file and its working store.
+        When there is no manifest, and anything but the run's lock file and its working store; or one that
+        does not read, and anything but what a run writes.
     StorageError
         When the folder cannot be listed.
     """
     if read_json(folder / NAME) is not None:
         return
     try:
-        foreign = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
+        found = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
+        # Where a manifest was, and does not read, what only a run makes is its run's.
+        foreign = found if not (folder / NAME).is_file() else [path for path in found if not is_of_run(path)]
     except (FileNotFoundError, NotADirectoryError):  # a file in its place is found when the folder is made
         return
     except OSError as error:
@@ -238,7 +277,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
 
 def _own(name: str) -> bool:
     """Tell the lock and the manifest, one that is not whole too, from files that are not the run's."""
-    return name == LOCK_NAME or name.startswith(NAME)
+    return name == LOCK_NAME or name.startswith(NAME) or is_temporary(name, re.escape(NAME))
 
 
 def _leads_to(store: Path, path: Path) -> bool:

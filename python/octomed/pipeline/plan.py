@@ -7,7 +7,8 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,12 @@ from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
-from octomed.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.input_file import names_rows
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
+from octomed.storage import content_key, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,8 +112,12 @@ class Plan:
                 yield source, task
 
     def finished(self, task: Task) -> dict[str, Any] | None:
-        """Return what the store says of a task whose blocks all stand."""
-        return read_json(self.folder(task) / "task.json")
+        """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
+        folder = self.folder(task)
+        found = read_json(folder / "task.json")
+        if found is None or not all(map(partial(_stands, folder), count(), found["blocks"])):
+            return None
+        return found
 
     @cached_property
     def write_key(self) -> str:
@@ -125,7 +130,7 @@ class Plan:
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": recipe.curate.model_dump(mode="json"),
                 "pack": recipe.pack.model_dump(mode="json"),
-                "output": recipe.output.model_dump(mode="json", exclude={"path"}),
+                "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
             }
         )
 
@@ -359,6 +364,17 @@ def _sample(source: SourcePlan) -> _Sample:
         sample.stored = seen["stored_bytes"] + _octomed.INDEX_ROW_BYTES * seen["traces"]
         break
     return sample
+
+
+def _stands(folder: Path, number: int, header: dict[str, Any]) -> bool:
+    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
+    try:
+        return (
+            os.stat(folder / f"{number}.ids").st_size == header["stored_bytes"]  # noqa: PTH116 thousands of them
+            and os.stat(folder / f"{number}.index").st_size > 0  # noqa: PTH116
+        )
+    except OSError:
+        return False
 
 
 def _existing(path: Path) -> Path:

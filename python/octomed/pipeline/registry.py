@@ -5,17 +5,60 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from octomed.leftovers import clear_store
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.storage import content_key, locked, make_folder, read_json, storage_error, write_json
+from octomed.storage import content_key, locked, make_folder_inside, read_json, storage_error, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from octomed.storage import Lock, Mode
 
 
-def register_run(store: Path, output: Path, tasks: list[str]) -> None:
+def register_run(store: Path, output: Path, tasks: list[str], mode: Mode = "umask") -> None:
     """Note that the run in ``output`` uses these tasks' blocks."""
-    folder = store / "runs"
-    make_folder(folder)
-    name = content_key(str(output.resolve()))
-    write_json(folder / f"{name}.json", {"output": str(output.resolve()), "tasks": sorted(set(tasks))})
+    make_folder_inside(store, "runs", mode)
+    value = {"output": str(output.resolve()), "tasks": sorted(set(tasks))}
+    write_json(_entry(store, output), value, mode=mode)
+
+
+def _entry(store: Path, output: Path) -> Path:
+    return store / "runs" / f"{content_key(str(output.resolve()))}.json"
+
+
+def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> str | None:
+    """Delete the blocks of a run that keeps none, and its entry; but nothing that another run needs.
+
+    Parameters
+    ----------
+    store
+        The working store.
+    output
+        The run's output.
+    tasks
+        Keys of its tasks.
+    lock
+        The run's lock on the store: shared, and no longer needed.
+
+    Returns
+    -------
+    str or None
+        What to say where blocks were left.
+    """
+    if not lock.alone():
+        return f"another run is using `{store}`: its blocks were kept, and `octomed clean` removes them"
+    _entry(store, output).unlink(missing_ok=True)
+    mine = set(tasks)
+    theirs = mine & _used(store, dry_run=True)
+    for key in sorted(mine - theirs):
+        shutil.rmtree(store / "blocks" / key, ignore_errors=True)
+    if theirs:
+        return (
+            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{store}`: these were kept"
+        )
+    return None
 
 
 @dataclass(frozen=True)
@@ -56,7 +99,8 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     """
     if not store.is_dir():
         return Cleaned((), 0, 0)
-    with locked(store / ".octomed.lock", exclusive=True, busy=f"a run is using `{store}`"):
+    busy = f"a run is using `{store}`"
+    with locked(store / ".octomed.lock", exclusive=True, busy=busy, mode="owner"):
         used = set() if everything else _used(store, dry_run=dry_run)
         blocks = store / "blocks"
         folders = sorted(path for path in blocks.iterdir() if path.is_dir()) if blocks.is_dir() else []
@@ -65,9 +109,7 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
         if not dry_run:
             for path in unused:
                 _remove(path)
-            for path in folders:
-                for half in path.glob("*.tmp-*"):
-                    half.unlink(missing_ok=True)
+            clear_store(store)
         return Cleaned(tuple(path.name for path in unused), size, len(folders) - len(unused))
 
 

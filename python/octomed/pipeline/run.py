@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections import Counter
+from dataclasses import dataclass
+from dataclasses import replace as replaced
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import StorageError
+from octomed.errors import DamagedBlock, StorageError
+from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
+from octomed.pipeline.made_again import MadeAgain, find_task
 from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
-from octomed.pipeline.registry import register_run
+from octomed.pipeline.registry import forget_run, register_run
 from octomed.pipeline.scan import scan
-from octomed.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     seconds_since,
     write_all,
@@ -28,6 +30,7 @@ from octomed.pipeline.write import (
 )
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
+from octomed.storage import locked, make_folder, read_json, with_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,13 +77,17 @@ def pack(
     begin = time.perf_counter()
     planned = plan(recipe)
     refuse_foreign_files(planned.output, store=planned.store)
-    make_folder(planned.output)
-    make_folder(planned.store)
+    make_folder(planned.output, recipe.output.mode)
+    make_folder(planned.store, recipe.work.mode)
     busy = f"another run is writing to `{planned.output}`"
     cleaning = f"`octomed clean` is at work in `{planned.store}`"
     with contextlib.ExitStack() as locks:
-        locks.enter_context(locked(planned.output / LOCK_NAME, exclusive=True, busy=busy))
-        locks.enter_context(locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning))
+        of_output, of_store = planned.output / LOCK_NAME, planned.store / LOCK_NAME
+        locks.enter_context(locked(of_output, exclusive=True, busy=busy, mode=recipe.output.mode))
+        lock = locks.enter_context(locked(of_store, exclusive=False, busy=cleaning, mode=recipe.work.mode))
+        keys = [task.key for _, task in planned.tasks()]
+        clear_output(planned.output)
+        clear_store(planned.store, keys)
         done = _standing(planned)
         if done is not None:
             return done
@@ -91,13 +98,16 @@ def pack(
             about=about_run(planned),
             replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
         )
+        manifest.mode = recipe.output.mode
         standing = manifest.replaces or manifest
         refuse_full_disk(planned, standing=sum(map(shard_size, standing.shards.values())))
         manifest.write()
-        register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
+        register_run(planned.store, planned.output, keys, recipe.work.mode)
+        again = MadeAgain()
+        again.files(manifest.forgotten, manifest_reads=manifest.read)
+        passes = _Passes(planned, manifest, progress, again, seconds_since(begin))
         try:
-            with executor(workers or os.cpu_count() or 1, locks) as threads, _stopping(progress):
-                summary = _run(planned, manifest, threads, progress, begin)
+            summary = passes.run(workers or os.cpu_count() or 1, locks)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
         except CancelledRun:  # the reason is on its way from another thread
@@ -105,8 +115,8 @@ def pack(
         finally:
             progress.close()
         if not recipe.work.keep:
-            for _, task in planned.tasks():
-                shutil.rmtree(planned.folder(task), ignore_errors=True)
+            left = forget_run(planned.store, planned.output, keys, lock)
+            return replaced(summary, notes=[*summary.notes, *([left] if left else [])])
         return summary
 
 
@@ -136,10 +146,37 @@ def _standing(planned: Plan) -> Summary | None:
     return Summary.from_run_file(found, output=str(planned.output), already_done=True)
 
 
-def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progress, begin: float) -> Summary:
-    seconds = {"plan": seconds_since(begin)}
+@dataclass(frozen=True)
+class _Passes:
+    """Scan, select and write, again where a block turns out not to read."""
+
+    planned: Plan
+    manifest: Manifest
+    progress: Progress
+    again: MadeAgain
+    planning: float
+
+    def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
+        """Run all three until no block is found damaged; each time one is removed, and none twice.
+
+        A damaged block is seen before a byte of it is in a shard, and shards that were written stand.
+        """
+        while True:
+            try:
+                with executor(workers, locks) as threads, _stopping(self.progress):
+                    return _run(self, threads)
+            except DamagedBlock as damaged:
+                found = find_task(self.planned, damaged)
+                if found is None:
+                    raise
+                self.again.block(*found, damaged)
+
+
+def _run(passes: _Passes, threads: Executor) -> Summary:
+    planned, manifest, progress, again = passes.planned, passes.manifest, passes.progress, passes.again
+    seconds = {"plan": passes.planning}
     begin = time.perf_counter()
-    scanned = scan(planned, threads, progress)
+    scanned = scan(planned, threads, progress, again)
     seconds["scan"] = seconds_since(begin)
 
     begin = time.perf_counter()
@@ -170,7 +207,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
             for header in done.headers
         ),
         "files": sorted(manifest.files),
-        "notes": [*planned.model.notes, *planned.inputs.notes],
+        "notes": [*planned.model.notes, *planned.inputs.notes, *again.notes],
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
     found = read_json(planned.output / RUN_FILE)
@@ -199,6 +236,7 @@ def _lay_out(planned: Plan, scanned: list[ScannedTask], threads: Executor) -> _o
             shard_size=output.shard_size,
             threads=threads.workers,
             cancel=threads.cancel,
+            mode=output.mode,
         )
     )
     return threads.wait(call)

@@ -9,29 +9,31 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DataError
+from octomed.errors import DamagedBlock, DataError
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
-from octomed.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, unchanged
+from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder, write_json
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
+    from octomed.pipeline.made_again import MadeAgain
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.report.progress import Progress
+    from octomed.storage import Mode
 
 _WORKERS_A_READER = 4
 """A reader decodes about as fast as this many workers tokenize."""
 
 
-def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]:
-    """Scan all tasks that do not stand, and return all tasks in source order.
+def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) -> list[ScannedTask]:
+    """Scan all tasks that do not stand, and return all in source order; tell `again` what did not read.
 
     Raises
     ------
@@ -45,12 +47,14 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
     for source, task in plan.tasks():
         found = plan.finished(task)
         if found is None:
+            if (plan.folder(task) / "task.json").exists():
+                again.task(task)
             missing.append((source, task))
         else:
             standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0, found["bad"])
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
-        for done in _scan_missing(plan, missing, threads, progress):
+        for done in _scan_missing(plan, missing, threads, progress, again):
             standing[done.task.key] = done
         _release_memory(plan)
     scanned = [standing[task.key] for _, task in plan.tasks()]
@@ -65,13 +69,23 @@ def _release_memory(plan: Plan) -> None:
 
 
 def _scan_missing(
-    plan: Plan, missing: list[tuple[SourcePlan, Task]], threads: Executor, progress: Progress
+    plan: Plan,
+    missing: list[tuple[SourcePlan, Task]],
+    threads: Executor,
+    progress: Progress,
+    again: MadeAgain,
 ) -> list[ScannedTask]:
     """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
     readers = max(1, threads.workers // _WORKERS_A_READER)
-    calls = [partial(_read_task, plan, source, task, threads, progress) for source, task in missing]
+    mode = plan.recipe.work.mode
+
+    def read(source: SourcePlan, task: Task) -> _ReadTask:
+        folder = make_folder_inside(plan.store, f"blocks/{task.key}", mode)
+        return _read_task(_BlockScan(source, task, folder, threads.cancel, progress, again, mode), threads)
+
+    calls = [partial(read, source, task) for source, task in missing]
     futures = threads.submit_beside(readers, calls)
-    return [_finish_task(read, threads) for read in results(futures, threads)]
+    return [_finish_task(plan, read, threads) for read in results(futures, threads)]
 
 
 @dataclass(frozen=True)
@@ -85,11 +99,8 @@ class _ReadTask:
     bad: str | None
 
 
-def _read_task(
-    plan: Plan, source: SourcePlan, task: Task, threads: Executor, progress: Progress
-) -> _ReadTask:
-    scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
-    make_folder(scan_block.folder)
+def _read_task(scan_block: _BlockScan, threads: Executor) -> _ReadTask:
+    source, task = scan_block.source, scan_block.task
     futures: list[Future[tuple[dict[str, Any], bool]]] = []
     counted: list[int] = []
     bad = None
@@ -106,13 +117,26 @@ def _read_task(
     return _ReadTask(task, scan_block.folder, futures, counted[0] if counted else 0, bad)
 
 
-def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
-    """Wait for a task's blocks, and note that it stands."""
+def _finish_task(plan: Plan, read: _ReadTask, threads: Executor) -> ScannedTask:
+    """Wait for a task's blocks, have them on the disk, and note that it stands."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
     headers = [] if read.bad else [header for header, _ in done]
-    write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
+    _sync(read.folder, len(headers))
+    record = {"blocks": headers, "rows": read.rows, "bad": read.bad}
+    write_json(read.folder / "task.json", record, mode=plan.recipe.work.mode)
     return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
+
+
+def _sync(folder: Path, blocks: int) -> None:
+    """Wait for the disk, which began with its work when each block was written."""
+    for number in range(blocks):
+        sync_file(folder / f"{number}.ids")
+        sync_file(folder / f"{number}.index")
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        raise storage_error("write", folder, error) from error
 
 
 def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
@@ -131,21 +155,33 @@ class _BlockScan:
     folder: Path
     cancel: _octomed.Cancel
     progress: Progress
+    again: MadeAgain
+    mode: Mode
 
     def __call__(self, number: int, block: _octomed.Block) -> tuple[dict[str, Any], bool]:
         """Return the block's header, and whether it was scanned now."""
-        index = self.folder / f"{number}.index"
-        stands = index.exists()
-        if stands:
-            header = _octomed.read_header(str(index))
-        else:
+        header = self._standing(number)
+        stands = header is not None
+        if header is None:
             file = self.task.file
             with naming(file):
                 header = self.source.scanner.scan(
-                    block, file.source, file.relative, number, str(self.folder), self.cancel
+                    block, file.source, file.relative, number, str(self.folder), self.cancel, self.mode
                 )
         rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
         self.progress.advance(
             rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
         )
         return header, not stands
+
+    def _standing(self, number: int) -> dict[str, Any] | None:
+        """Return the header of a block that stands: one that does not read is removed."""
+        index = self.folder / f"{number}.index"
+        if not index.exists():
+            return None
+        try:
+            header: dict[str, Any] = _octomed.read_header(str(index))
+        except DamagedBlock as damaged:
+            self.again.block(self.task, self.folder, damaged)
+            return None
+        return header

@@ -17,8 +17,8 @@ from octomed.pipeline.accounts import check_counts, check_rejects, table_names, 
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.manifest import NAME, RUN_FILE, unpacked_name
 from octomed.pipeline.rebuild import rebuild_command
-from octomed.storage import read_json
 from octomed.recipe.opening import native
+from octomed.storage import read_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import time
 from concurrent.futures import Future
@@ -18,7 +17,7 @@ from octomed import _octomed
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
 from octomed.pipeline.manifest import RUN_FILE
-from octomed.storage import make_folder, storage_error, write_atomically, write_json
+from octomed.storage import atomic_file, make_folder_inside, write_atomically, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.plan import Plan
     from octomed.report.progress import Progress
+    from octomed.storage import Mode
 
 
 def write_all(
@@ -41,7 +41,7 @@ def write_all(
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
     manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
     for name in (*layout.streams, "provenance"):
-        make_folder(manifest.folder / name)
+        make_folder_inside(manifest.folder, name, manifest.mode)
     todo = [
         number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)
     ]
@@ -147,38 +147,31 @@ class _RangeWrite:
 
     def provenance(self, stream: str) -> None:
         name = _provenance_name(stream, self.number)
-        write_parquet(self.manifest.folder / name, [self.range.provenance(stream)])
+        write_parquet(self.manifest.folder / name, [self.range.provenance(stream)], self.manifest.mode)
         self.manifest.add_file(name)
 
 
-def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
-    """Write a table under a temporary name and rename it.
+def write_parquet(path: Path, batches: list[pa.RecordBatch], mode: Mode = "umask") -> None:
+    """Write a table as :func:`octomed.storage.atomic_file` does.
 
     Raises
     ------
     StorageError
         When the file cannot be written; no half file is left.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with (
-            pa.OSFile(os.fsencode(temporary), mode="w") as sink,  # bytes: a folder's name need not be UTF-8
-            pq.ParquetWriter(sink, batches[0].schema, compression="zstd") as writer,
-        ):
-            for batch in batches:
-                if batch.num_rows:
-                    writer.write_batch(batch)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise storage_error("write", path, error) from error
+    with (
+        atomic_file(path, mode=mode) as file,
+        pq.ParquetWriter(file, batches[0].schema, compression="zstd") as writer,
+    ):
+        for batch in batches:
+            if batch.num_rows:
+                writer.write_batch(batch)
 
 
 def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> None:
     """Write one table a source that has rejects, in source order."""
     folder = manifest.folder / "rejects"
-    make_folder(folder)
+    make_folder_inside(manifest.folder, "rejects", manifest.mode)
     by_source: dict[str, list[int]] = {source.source.name: [] for source in plan.sources}
     for number, source in enumerate(layout.block_sources):
         by_source[source].append(number)
@@ -188,7 +181,7 @@ def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> No
             continue
         batches = [batch for number in numbers if (batch := layout.rejects(number)).num_rows]
         if batches:
-            write_parquet(manifest.folder / name, batches)
+            write_parquet(manifest.folder / name, batches, manifest.mode)
             manifest.add_file(name)
     with contextlib.suppress(OSError):
         folder.rmdir()
@@ -201,7 +194,7 @@ def write_indexes(manifest: Manifest) -> None:
         streams.setdefault(name.split("/")[0], []).append(manifest.shards[name])
     for stream, shards in streams.items():
         name = f"{stream}/index.json"
-        write_atomically(manifest.folder / name, _octomed.index_json(shards))
+        write_atomically(manifest.folder / name, _octomed.index_json(shards), mode=manifest.mode)
         manifest.add_file(name)
 
 
@@ -235,7 +228,8 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
             **counts["run"],
         },
     }
-    write_json(manifest.folder / RUN_FILE, value)
+    # Every other file is on the disk, and so is its name: this one, which says that all is done, comes last.
+    write_json(manifest.folder / RUN_FILE, value, mode=manifest.mode)
     manifest.files[RUN_FILE] = (manifest.folder / RUN_FILE).stat().st_size
     manifest.write()
 

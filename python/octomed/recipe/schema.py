@@ -31,6 +31,7 @@ from octomed.recipe.values import (
     fault,
     not_built,
 )
+from octomed.storage import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -212,6 +213,8 @@ class Output(Part):
     """Digests of each shard that `index.json` records."""
     shard_size: ShardSize = 2**27
     """Largest size of a raw shard: bytes, or `128MiB`."""
+    mode: Mode = "owner"
+    """Who may read what is written: `owner`, `group`, or `umask` for whoever the umask lets."""
 
     @model_validator(mode="after")
     def _each_once(self) -> Output:
@@ -227,6 +230,8 @@ class Work(Part):
     """Folder of the store; several recipes may share it."""
     keep: bool = True
     """Keep the store after a run."""
+    mode: Mode = "owner"
+    """Who may read what is written there: `owner`, `group`, or `umask` for whoever the umask lets."""
 
 
 class Recipe(Part):

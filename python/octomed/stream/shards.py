@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from streaming.base.compression import decompress
 from streaming.base.hashing import get_hash
 
 from octomed.errors import StorageError
-from octomed.storage import make_folder, write_atomically
+from octomed.storage import make_folder, temporary_name, write_atomically
 from octomed.stream.run import empty_stream
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ class CachedStream(Stream):
         if packs != expected:
             raise StorageError(f"`{address}` has {packs} packs, and `octomed.json` says {expected}", hint)
         make_folder(Path(self.local))
-        write_atomically(Path(self.local, INDEX), data)
+        write_atomically(Path(self.local, INDEX), data, sync=False)
 
     def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
         """Find the shards that stand in the cache, and delete those of a wrong size."""
@@ -113,8 +112,7 @@ class CachedStream(Stream):
         if self._stands(raw):
             return 0
         name = f"{self.name}/{(packed or raw).basename}"
-        part = Path(self.local, f"{raw.basename}.part-{os.getpid()}")
-        part.unlink(missing_ok=True)
+        part = Path(self.local, temporary_name(raw.basename))
         try:
             self.run.source.fetch(name, part)
             data = self._checked(part, name, packed or raw)
@@ -146,7 +144,7 @@ class CachedStream(Stream):
             raise self._damaged(name, f"{error}") from error
         if len(unpacked) != raw.bytes:
             raise self._damaged(name, f"it unpacks to {len(unpacked)} bytes, not {raw.bytes}")
-        write_atomically(target, unpacked)
+        write_atomically(target, unpacked, sync=False)
 
     def _damaged(self, name: str, what: str) -> StorageError:
         address = self.run.source.address(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
+from octomed.storage import sync_file, sync_folder, temporary_name
 from octomed.train.build import text_configuration
 
 if TYPE_CHECKING:
@@ -50,14 +52,34 @@ def export_model(model: OctomedModel, folder: Path, tokenizer: str | None = None
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state: dict[str, Any] = get_model_state_dict(model, options=options)
     if dist.get_global_rank() == 0:
-        temporary = folder.with_name(f"{folder.name}.tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove_left(folder)
+        temporary = folder.with_name(temporary_name(folder.name))
         _write(model, _stripped(state), temporary)
         _copy_tokenizer(tokenizer, temporary)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
+        _put_in_place(temporary, folder)
     dist.barrier()
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove what killed exports left: nobody else exports there, for the training holds its folder."""
+    of_today = re.compile(rf"\.{re.escape(folder.name)}\.tmp-[0-9a-f]{{16}}")
+    for path in folder.parent.iterdir() if folder.parent.is_dir() else ():
+        named = of_today.fullmatch(path.name) or path.name == f"{folder.name}.tmp"
+        if named and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _put_in_place(temporary: Path, folder: Path) -> None:
+    """Have the export on the disk, then give it its name."""
+    for path in temporary.iterdir():
+        sync_file(path)
+    sync_folder(temporary)
+    before = folder.with_name(temporary_name(folder.name))
+    if folder.exists():
+        folder.rename(before)
+    temporary.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _write(model: OctomedModel, state: dict[str, torch.Tensor], folder: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TextIO
 
+from octomed.storage import write_atomically
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -54,6 +56,4 @@ def rewind(path: Path, step: int) -> None:
         return
     kept = [entry for entry in read_journal(path) if entry["step"] <= step]
     text = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in kept)
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_atomically(path, text.encode())

@@ -36,7 +36,7 @@ def alone(folder: str) -> Iterator[None]:
     path = Path(folder, LOCK)
     make_folder(path.parent)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     except OSError as error:
         raise storage_error("write", path, error) from error
     try:

@@ -1,16 +1,15 @@
 //! One block of the working store while it is made: traces in reading order, sorted when written.
 
-use std::fs::File;
 use std::io::{ErrorKind, IoSlice, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
 
 use octomed_curate::Verdict;
+use octomed_files::{Sync, Temporary};
 use octomed_trace::{Block, Reason};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, write_index};
+use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes};
 use crate::scan::BlockPlace;
 
 /// What the scan knows of a trace besides its ids.
@@ -153,14 +152,17 @@ impl<'a> BlockWriter<'a> {
     /// Sorts the block by shuffle key and writes it: the ids first, the index last. Gives its memory back for
     /// another block.
     ///
+    /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
+    ///
     /// # Errors
     /// When a file cannot be written; no half file is left.
     pub fn finish(self, directory: &Path) -> Result<(Header, Vec<u8>), EngineError> {
         let order = self.order();
         let stem = directory.join(self.place.number.to_string());
-        let ids = Temporary::beside(&stem.with_extension("ids"));
-        self.write_ids(&ids.path, &order)?;
-        let index = Temporary::beside(&stem.with_extension("index"));
+        let ids_path = stem.with_extension("ids");
+        let ids = self.write_ids(&ids_path, &order)?;
+        let index_path = stem.with_extension("index");
+        let access = self.place.access;
         let Self {
             header,
             traces,
@@ -168,9 +170,18 @@ impl<'a> BlockWriter<'a> {
             arena,
             ..
         } = self;
-        write_index(&index.path, &header, reorder(traces, &order), refusals)?;
-        ids.rename()?;
-        index.rename()?;
+        let bytes = index_bytes(&index_path, &header, reorder(traces, &order), refusals)?;
+        let write_index = || {
+            let mut index = Temporary::beside(&index_path, access)?;
+            index.file().write_all(&bytes)?;
+            Ok(index)
+        };
+        let index = write_index().map_err(EngineError::file("write", &index_path))?;
+        ids.rename(Sync::Later)
+            .map_err(EngineError::file("write", &ids_path))?;
+        index
+            .rename(Sync::Later)
+            .map_err(EngineError::file("write", &index_path))?;
         Ok((header, arena))
     }
 
@@ -188,18 +199,18 @@ impl<'a> BlockWriter<'a> {
         order
     }
 
-    fn write_ids(&self, path: &Path, order: &[u32]) -> Result<(), EngineError> {
+    fn write_ids(&self, path: &Path, order: &[u32]) -> Result<Temporary, EngineError> {
         let write = || {
-            let mut file = File::create(path)?;
+            let mut temporary = Temporary::beside(path, self.place.access)?;
             let stored = |&row: &u32| {
                 let start = self.starts[row as usize];
                 IoSlice::new(&self.arena[start..start + self.traces.stored[row as usize] as usize])
             };
             for rows in order.chunks(SLICES_A_WRITE) {
                 let mut slices: Vec<IoSlice<'_>> = rows.iter().map(stored).collect();
-                write_slices(&mut file, &mut slices)?;
+                write_slices(temporary.file(), &mut slices)?;
             }
-            Ok(())
+            Ok(temporary)
         };
         write().map_err(EngineError::file("write", path))
     }
@@ -242,36 +253,6 @@ fn reorder(columns: TraceColumns, order: &[u32]) -> TraceColumns {
         stored: pick(&columns.stored, order),
         checksum: pick(&columns.checksum, order),
         verdict: pick(&columns.verdict, order),
-    }
-}
-
-/// A file under a temporary name: it is removed unless it is renamed into place.
-struct Temporary {
-    path: PathBuf,
-    target: PathBuf,
-}
-
-impl Temporary {
-    fn beside(target: &Path) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let mut name = target.as_os_str().to_owned();
-        name.push(format!(".tmp-{}-{count}", std::process::id()));
-        Self {
-            path: PathBuf::from(name),
-            target: target.to_owned(),
-        }
-    }
-
-    fn rename(self) -> Result<(), EngineError> {
-        std::fs::rename(&self.path, &self.target).map_err(EngineError::file("write", &self.target))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After a rename there is nothing left to remove.
-        let _ = std::fs::remove_file(&self.path);
     }
 }
 

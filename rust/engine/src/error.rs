@@ -68,7 +68,7 @@ impl EngineError {
             ),
             Self::DamagedBlock { path, .. } => {
                 let folder = path.parent().unwrap_or(path).display();
-                Some(format!("delete the folder `{folder}` and run again: it is scanned anew"))
+                Some(format!("if running again does not help, the disk is at fault: delete the folder `{folder}`"))
             }
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
@@ -86,6 +86,16 @@ impl EngineError {
             action,
             path,
             source,
+        }
+    }
+
+    /// Wraps an error while a block was read: one that is missing, or that the disk does not give, is damaged.
+    pub fn of_block(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match (source.kind(), source.raw_os_error()) {
+            (std::io::ErrorKind::NotFound, _) => Self::damaged(&path, "it is missing"),
+            (_, Some(libc::EIO)) => Self::damaged(&path, source),
+            _ => Self::file("read", &path)(source),
         }
     }
 

@@ -5,8 +5,6 @@
 //! stands when it exists.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -241,16 +239,16 @@ impl RefusalColumns {
     }
 }
 
-/// Writes an index to `path`, which is a temporary name: the caller renames it.
+/// The bytes of the index that will be `path`.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn write_index(
+/// When a column does not fit Arrow's limits.
+pub fn index_bytes(
     path: &Path,
     header: &Header,
     traces: TraceColumns,
     refusals: RefusalColumns,
-) -> Result<(), EngineError> {
+) -> Result<Vec<u8>, EngineError> {
     let mut bytes = Vec::new();
     let encode = || -> Result<(), ArrowError> {
         for batch in [traces.into_batch(header)?, refusals.into_batch()?] {
@@ -263,7 +261,7 @@ pub fn write_index(
     encode().map_err(|error| EngineError::damaged(path, error))?;
     let hash = xxh3_64(&bytes);
     bytes.extend_from_slice(&hash.to_le_bytes());
-    std::fs::write(path, bytes).map_err(EngineError::file("write", path))
+    Ok(bytes)
 }
 
 /// The checksum of a trace's stored bytes.
@@ -276,7 +274,7 @@ pub fn checksum(stored: &[u8]) -> u32 {
 /// # Errors
 /// When the file cannot be read, or is not an index of this version.
 pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns), EngineError> {
-    let bytes = std::fs::read(path).map_err(EngineError::file("read", path))?;
+    let bytes = std::fs::read(path).map_err(EngineError::of_block(path))?;
     let (mut file, hash) = bytes
         .split_last_chunk()
         .ok_or_else(|| EngineError::damaged(path, "it is cut"))?;
@@ -313,15 +311,32 @@ pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns),
     Ok((header, traces, refusals))
 }
 
-/// Reads the header alone.
+/// Reads the header of a block that may be used again: its whole index is looked at, and the size of its ids.
 ///
 /// # Errors
-/// As [`read_index`].
+/// As [`read_index`], and when the ids are not as long as the index says.
 pub fn read_header(path: &Path) -> Result<Header, EngineError> {
-    let file = File::open(path).map_err(EngineError::file("read", path))?;
-    let reader = StreamReader::try_new(BufReader::new(file), None)
-        .map_err(|error| EngineError::damaged(path, error))?;
-    header_of(&reader.schema()).ok_or_else(|| EngineError::damaged(path, "no header"))
+    let (header, traces, _) = read_index(path)?;
+    check_ids_file(&path.with_extension("ids"), &traces.stored)?;
+    Ok(header)
+}
+
+/// A power cut can leave a renamed index beside ids that never reached the disk.
+///
+/// # Errors
+/// When the ids are missing, or not as long as the index says.
+pub fn check_ids_file(path: &Path, stored: &[u32]) -> Result<(), EngineError> {
+    let bytes = std::fs::metadata(path)
+        .map_err(EngineError::of_block(path))?
+        .len();
+    let expected: u64 = stored.iter().map(|&bytes| u64::from(bytes)).sum();
+    if bytes == expected {
+        return Ok(());
+    }
+    Err(EngineError::damaged(
+        path,
+        format!("{bytes} bytes, the index counts {expected}"),
+    ))
 }
 
 /// Row number in the task, reason and detail of the first unreadable row.
@@ -407,8 +422,8 @@ mod tests {
         for (value, column) in (1u32..).zip(traces.short()) {
             column.extend([value, u32::MAX - value]);
         }
-        write_index(&path, &header, traces.clone(), refusal()).unwrap();
-        assert_eq!(read_header(&path).unwrap(), header);
+        let bytes = index_bytes(&path, &header, traces.clone(), refusal()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         assert_eq!(read_index(&path).unwrap(), (header, traces, refusal()));
     }
 
@@ -416,8 +431,7 @@ mod tests {
     fn a_cut_index_is_damaged_not_short() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        write_index(&path, &header(), traces(), refusal()).unwrap();
-        let whole = std::fs::read(&path).unwrap();
+        let whole = index_bytes(&path, &header(), traces(), refusal()).unwrap();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             assert!(
@@ -432,8 +446,7 @@ mod tests {
     fn a_changed_byte_is_damage() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        write_index(&path, &header(), traces(), refusal()).unwrap();
-        let whole = std::fs::read(&path).unwrap();
+        let whole = index_bytes(&path, &header(), traces(), refusal()).unwrap();
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 4;

@@ -130,7 +130,7 @@ impl<'a> Source<'a> {
         let read = self.file.read_exact_at(stored, offset);
         read.map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged("its end is missing"),
-            _ => EngineError::file("read", &self.path)(error),
+            _ => EngineError::of_block(&self.path)(error),
         })
     }
 
@@ -168,7 +168,7 @@ impl<'a> Source<'a> {
 
 fn open(block: &Loaded) -> Result<(PathBuf, File), EngineError> {
     let path = block.path.with_extension("ids");
-    let file = File::open(&path).map_err(EngineError::file("read", &path))?;
+    let file = File::open(&path).map_err(EngineError::of_block(&path))?;
     Ok((path, file))
 }
 

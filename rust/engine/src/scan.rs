@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use octomed_curate::Verdict;
+use octomed_files::Access;
 use octomed_text::{
     Encoder, Message, Prompt, PromptOption, Rendered, Supervise, Template, Tokenizer,
     TwoReasonings, join_reasoning,
@@ -41,6 +42,8 @@ pub struct BlockPlace<'a> {
     pub file: &'a str,
     /// Number of the block in its task.
     pub number: u32,
+    /// Who may read its files.
+    pub access: Access,
 }
 
 struct Scratch {
@@ -121,6 +124,7 @@ impl Scanner {
             source: "",
             file: "",
             number: 0,
+            access: Access::Owner,
         };
         let mut scratch = self.borrow_scratch();
         let never = AtomicBool::new(false);

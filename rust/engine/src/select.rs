@@ -1,7 +1,7 @@
 //! SELECT: every global decision, taken on the indexes alone.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use octomed_curate::{
 use octomed_pack::Buckets;
 
 use crate::error::EngineError;
-use crate::index::{Header, read_index};
+use crate::index::{Header, check_ids_file, read_index};
 use crate::ranges::KeySpace;
 
 /// A block that stands, and where its rows come from.
@@ -285,21 +285,6 @@ fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError
         supervised: traces.supervised,
         fingerprints,
     })
-}
-
-/// A power cut can leave a renamed index beside ids that never reached the disk.
-fn check_ids_file(path: &Path, stored: &[u32]) -> Result<(), EngineError> {
-    let bytes = std::fs::metadata(path)
-        .map_err(EngineError::file("read", path))?
-        .len();
-    let expected: u64 = stored.iter().map(|&bytes| u64::from(bytes)).sum();
-    if bytes == expected {
-        return Ok(());
-    }
-    Err(EngineError::damaged(
-        path,
-        format!("{bytes} bytes, the index counts {expected}"),
-    ))
 }
 
 /// Runs `work` for `0..count` on some threads and returns the results in order.

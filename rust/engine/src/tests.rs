@@ -8,11 +8,12 @@ use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
+use octomed_files::Access;
 use proptest::prelude::*;
 
 use crate::check::{check_shard, read_pack};
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, write_index};
+use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes};
 use crate::{BlockRef, Layout, OpenRange, SelectSettings, Selection, ShardSettings};
 
 const CAPACITY: u32 = 64;
@@ -77,13 +78,9 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
             traces: traces.len() as u64,
             ..Header::default()
         };
-        write_index(
-            &path.with_extension("index"),
-            &header,
-            columns,
-            RefusalColumns::default(),
-        )
-        .unwrap();
+        let index = path.with_extension("index");
+        let bytes = index_bytes(&index, &header, columns, RefusalColumns::default()).unwrap();
+        std::fs::write(&index, bytes).unwrap();
         BlockRef {
             path,
             first_row: 100 * number as u64,
@@ -125,6 +122,7 @@ fn lay_out(folder: &Path, blocks: &[Vec<Made>], threads: usize) -> Arc<Layout> {
         compression: Some("zstd:1".into()),
         hashes: vec!["xxh3_64".into()],
         shard_size: 1500,
+        access: Access::Owner,
     };
     Arc::new(Layout::new(selection, &shards, &never).unwrap())
 }
@@ -313,7 +311,7 @@ fn a_damaged_block_is_named() {
             .contains("0.ids` is damaged: 25 bytes, the index counts 26"),
         "{refused}"
     );
-    assert!(refused.hint().unwrap().contains("scanned anew"));
+    assert!(refused.hint().unwrap().contains("the disk is at fault"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
+use octomed_files::{Access, Sync};
 use octomed_mds::{Finisher, Schema, ShardBuilder, ShardInfo, cut, shard_basename};
 
 use crate::error::EngineError;
@@ -26,6 +27,8 @@ pub struct ShardSettings {
     pub hashes: Vec<String>,
     /// Largest raw shard in bytes.
     pub shard_size: u64,
+    /// Who may read them.
+    pub access: Access,
 }
 
 /// What a range adds to a stream.
@@ -56,6 +59,7 @@ pub struct Layout {
     /// What each range, in that order, adds to each stream.
     pub parts: Vec<Vec<StreamPart>>,
     schema: Arc<Schema>,
+    access: Access,
     finishers: Mutex<Vec<(Finisher, Vec<u8>)>>,
 }
 
@@ -92,6 +96,7 @@ impl Layout {
             order,
             parts,
             schema,
+            access: settings.access,
             finishers: Mutex::new(Vec::new()),
         })
     }
@@ -139,7 +144,10 @@ impl Layout {
             .pop();
         match idle {
             Some(finisher) => Ok(finisher),
-            None => Ok((Finisher::new(&self.schema)?, Vec::new())),
+            None => {
+                let finisher = Finisher::new(&self.schema)?.files(self.access, Sync::Now);
+                Ok((finisher, Vec::new()))
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A raw shard becomes a file: digest, compress, digest, write, rename.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+
+use octomed_files::{Access, Sync};
 
 use crate::{Codec, Digest, FileInfo, MdsError, Schema, ShardInfo};
 
@@ -17,6 +18,8 @@ pub struct Finisher {
     schema: Arc<Schema>,
     codec: Option<Codec>,
     compressed: Vec<u8>,
+    access: Access,
+    sync: Sync,
 }
 
 impl Finisher {
@@ -30,7 +33,16 @@ impl Finisher {
             schema: Arc::clone(schema),
             codec,
             compressed: Vec::new(),
+            access: Access::Umask,
+            sync: Sync::Later,
         })
+    }
+
+    /// Who may read the files, and whether each is on the disk before it has its name.
+    #[must_use]
+    pub fn files(mut self, access: Access, sync: Sync) -> Self {
+        (self.access, self.sync) = (access, sync);
+        self
     }
 
     /// Writes the raw shard `raw` into `directory` under `basename` ([`shard_basename`]), plus the
@@ -62,7 +74,9 @@ impl Finisher {
             _ => (raw, None),
         };
         let name = zip_info.as_ref().map_or(basename, |info| &info.basename);
-        write_file(&directory.join(name), file)?;
+        let path = directory.join(name);
+        octomed_files::write_file(&path, file, self.access, self.sync)
+            .map_err(|source| MdsError::io(&path, source))?;
         Ok(ShardInfo::new(
             &self.schema,
             rows.into(),
@@ -80,17 +94,4 @@ impl Finisher {
             hashes,
         }
     }
-}
-
-/// Writes `data` beside `path`, then renames; a write that fails leaves nothing behind.
-pub(crate) fn write_file(path: &Path, data: &[u8]) -> Result<(), MdsError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let beside = Path::new(&name);
-    let written = fs::write(beside, data).and_then(|()| fs::rename(beside, path));
-    written.map_err(|source| {
-        // What went wrong is told already; a file that was never made cannot be removed.
-        let _ = fs::remove_file(beside);
-        MdsError::io(path, source)
-    })
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use octomed_files::{Access, Sync};
 use serde::{Deserialize, Serialize};
 
 use crate::{MdsError, Schema};
@@ -177,7 +178,8 @@ impl Index {
     /// [`MdsError::Io`].
     pub fn write(directory: &Path, shards: &[ShardInfo]) -> Result<PathBuf, MdsError> {
         let path = directory.join(INDEX_NAME);
-        crate::finish::write_file(&path, &index_json(shards))?;
+        octomed_files::write_file(&path, &index_json(shards), Access::Umask, Sync::Now)
+            .map_err(|source| MdsError::io(&path, source))?;
         Ok(path)
     }
 }

@@ -107,6 +107,11 @@ impl Writer {
             return Err(MdsError::Worker);
         }
         let shards: Vec<ShardInfo> = std::mem::take(&mut self.shards).into_values().collect();
+        // The index makes them count: they are on the disk before it is.
+        for shard in &shards {
+            let path = self.directory.join(&shard.file().basename);
+            octomed_files::sync_file(&path).map_err(|source| MdsError::io(&path, source))?;
+        }
         Index::write(&self.directory, &shards)?;
         Ok(shards)
     }

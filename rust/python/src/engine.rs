@@ -1,12 +1,13 @@
 //! Bindings of `octomed-engine`: the passes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_engine::{
     BlockPlace, EngineError, Header, INDEX_ROW_BYTES, SCAN_VERSION, WRITE_VERSION, first_refusal,
 };
+use octomed_files::Access;
 use octomed_text::Supervise;
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
@@ -33,13 +34,35 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub fn engine_error(error: EngineError) -> PyErr {
     let kind = match &error {
         EngineError::Cancelled => return cancelled(),
-        EngineError::File { .. } | EngineError::DamagedBlock { .. } => Kind::Storage,
+        EngineError::DamagedBlock { path, .. } => return damaged_block(&error, path),
+        EngineError::File { .. } => Kind::Storage,
         EngineError::Mds(error) => kind_of(error),
         EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
         EngineError::OverLong { .. } | EngineError::Trace(_) | EngineError::Text(_) => Kind::Data,
     };
     let hint = error.hint();
     raise(kind, error, hint)
+}
+
+/// The error of a block that does not read: it names the file, so that the run can make it again.
+fn damaged_block(error: &EngineError, path: &Path) -> PyErr {
+    let arguments = (error.to_string(), error.hint(), path);
+    Python::attach(|py| {
+        let class = py
+            .import("octomed.errors")
+            .and_then(|errors| errors.getattr("DamagedBlock"));
+        class
+            .and_then(|class| class.call1(arguments))
+            .map_or_else(|error| error, PyErr::from_value)
+    })
+}
+
+/// Who may read a file, from the recipe's word for it.
+pub fn access(name: &str) -> PyResult<Access> {
+    Access::from_name(name).ok_or_else(|| {
+        let message = format!("`mode` is `owner`, `group` or `umask`, not `{name}`");
+        raise(Kind::Recipe, message, None)
+    })
 }
 
 fn cancelled() -> PyErr {
@@ -139,8 +162,8 @@ impl Scanner {
         self.mapping.clone_ref(py)
     }
 
-    /// Scans a block into `<folder>/<number>.ids` and `.index`; returns its header.
-    #[pyo3(signature = (block, source, file, number, folder, cancel))]
+    /// Scans a block into `<folder>/<number>.ids` and `.index`, which `mode` lets others read; returns its header.
+    #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask"))]
     #[expect(
         clippy::too_many_arguments,
         reason = "the place of a block has three parts"
@@ -154,11 +177,13 @@ impl Scanner {
         number: u32,
         folder: PathBuf,
         cancel: &Cancel,
+        mode: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         let place = BlockPlace {
             source,
             file,
             number,
+            access: access(mode)?,
         };
         let header = leave(py, || {
             self.scanner
@@ -236,7 +261,7 @@ enum Looked {
     Refused(&'static str, String),
 }
 
-/// The header of a block's index.
+/// The header of a block that stands: its index reads, and its ids are as long as that says.
 #[pyfunction]
 #[pyo3(signature = (path))]
 fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {

@@ -13,7 +13,7 @@ use octomed_pack::Packing;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::engine::{Cancel, engine_error};
+use crate::engine::{Cancel, access, engine_error};
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 
@@ -39,7 +39,7 @@ impl Layout {
     #[new]
     #[pyo3(signature = (
         blocks, *, capacity, edges, exact_duplicates, over_long_is_error, seed, compression, hashes,
-        shard_size, threads, cancel
+        shard_size, threads, cancel, mode="umask"
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -58,6 +58,7 @@ impl Layout {
         shard_size: u64,
         threads: usize,
         cancel: &Cancel,
+        mode: &str,
     ) -> PyResult<Self> {
         let blocks: Vec<_> = blocks
             .into_iter()
@@ -75,6 +76,7 @@ impl Layout {
             compression,
             hashes,
             shard_size,
+            access: access(mode)?,
         };
         leave(py, || {
             let selection =

@@ -1,0 +1,107 @@
+"""What did not read and was made again: a run says so, and goes on."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from octomed.errors import DamagedBlock, StorageError
+from octomed.names import shown
+from octomed.storage import storage_error
+
+if TYPE_CHECKING:
+    from octomed.pipeline.plan import Plan
+    from octomed.pipeline.tasks import Task
+
+_NAMES_SHOWN = 3
+_BLOCKS_SHOWN = 8
+
+
+@dataclass
+class MadeAgain:
+    """Blocks and files of a run that did not read.
+
+    Attributes
+    ----------
+    said
+        What to say of tasks and files.
+    blocks
+        What to say of blocks.
+    """
+
+    said: list[str] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)
+    _removed: set[Path] = field(default_factory=set)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to say: of many blocks, the first few."""
+        more = len(self.blocks) - _BLOCKS_SHOWN
+        rest = [f"{more} more blocks did not read and were made again"] if more > 0 else []
+        return [*self.said, *self.blocks[:_BLOCKS_SHOWN], *rest]
+
+    def block(self, task: Task, folder: Path, damaged: DamagedBlock) -> None:
+        """Remove a block that did not read, so that it is scanned again; it may be called from any thread.
+
+        Parameters
+        ----------
+        task
+            The block's task.
+        folder
+            Its folder in the working store.
+        damaged
+            What reading it met.
+
+        Raises
+        ------
+        StorageError
+            When the block was made by this very run: the disk does not keep what it is given.
+        """
+        stem = folder / Path(damaged.path).stem
+        if stem in self._removed:
+            raise StorageError(
+                f"{damaged.message}; this run made the block again, and it does not read again",
+                "the disk does not keep what is written: look at it, or choose another `work.path`",
+            ) from damaged
+        self._removed.add(stem)
+        # The task first: while it stands, its blocks are believed to.
+        for path in (folder / "task.json", stem.with_suffix(".index"), stem.with_suffix(".ids")):
+            _remove(path)
+        what = damaged.message.rpartition(" is damaged: ")[2]
+        self.blocks.append(
+            f"block {stem.name} of {shown(task.place)} did not read ({what}) and was made again"
+        )
+
+    def task(self, task: Task) -> None:
+        """Say that a task's record or blocks are not there; its blocks are looked at one by one."""
+        note = f"the working store does not hold all that it held of {shown(task.place)}: made again"
+        if note not in self.said:
+            self.said.append(note)
+
+    def files(self, names: list[str], *, manifest_reads: bool) -> None:
+        """Say that the manifest does not read, or which finished files are not what it says of them."""
+        if not manifest_reads:
+            self.said.append("the output's manifest did not read: all files of the run are made again")
+        if names:
+            more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            listed = ", ".join(f"`{shown(name)}`" for name in sorted(names)[:_NAMES_SHOWN])
+            self.said.append(f"missing or of another size, and made again: {listed}{more}")
+
+
+def find_task(plan: Plan, damaged: DamagedBlock) -> tuple[Task, Path] | None:
+    """Return the task of a block that did not read, and the task's folder."""
+    folder = Path(damaged.path).parent
+    for _, task in plan.tasks():
+        if plan.folder(task) == folder:
+            return task, folder
+    return None
+
+
+def _remove(path: Path) -> None:
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    except OSError as error:
+        raise storage_error("delete", path, error) from error
