@@ -2,7 +2,8 @@
 
 use arrow_array::{Array, RecordBatch};
 
-use crate::json::{self, Shape};
+use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
+use crate::json::{self, Shape, TOO_MANY_VALUES};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
 use crate::read::arrow::{picture_at, value_at};
@@ -15,6 +16,8 @@ use crate::value::{Fault, Value, utf8};
 pub struct Block {
     pub(crate) content: Content,
     pub(crate) rows: u64,
+    /// Bytes of the largest row that is read.
+    pub(crate) largest_row: u64,
     pub(crate) source_bytes: u64,
     pub(crate) first_ordinal: u64,
     pub(crate) end_position: u64,
@@ -34,12 +37,22 @@ pub(crate) enum Content {
 /// Where the text of a row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JsonRow {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
     pub(crate) position: u64,
     pub(crate) ordinal: u64,
-    /// The length of a row that is too large to be kept.
-    pub(crate) too_large: Option<u64>,
+    /// The bytes that it has in its file.
+    pub(crate) length: u64,
+    pub(crate) start: u32,
+    /// Whether its bytes are here; of a row that is too large they are not.
+    pub(crate) is_kept: bool,
+}
+
+impl JsonRow {
+    /// Its text among the bytes of its block.
+    pub(crate) fn bytes(self, block: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        let length = if self.is_kept { self.length as usize } else { 0 };
+        &block[start..start + length]
+    }
 }
 
 /// Rows that follow one another.
@@ -48,11 +61,51 @@ pub(crate) struct Piece {
     pub(crate) batch: RecordBatch,
     /// The pictures of each row in columns that are not mapped; nothing where no row has any.
     pub(crate) pictures: Vec<Option<Picture>>,
+    /// Rows that are not read, in order, and why.
+    pub(crate) refused: Vec<(usize, TooLarge)>,
     pub(crate) position: u64,
     pub(crate) ordinal: u64,
 }
 
+/// Of what a row of a record batch has too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TooLarge {
+    Bytes(u64),
+    Values,
+}
+
+impl TooLarge {
+    fn fault(self) -> Fault {
+        match self {
+            Self::Bytes(length) => too_large(length),
+            Self::Values => Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES),
+        }
+    }
+}
+
+/// What a worker takes for a trace beside its ids: its line in the index, unsorted, sorted and as it is written.
+const BYTES_A_TRACE: u64 = 400;
+
+/// What a worker takes for a byte of the largest row: its text joined and rendered, and up to a token with its
+/// place.
+const BYTES_A_BYTE: u64 = 14;
+
+/// The most text that a worker renders before it writes what it has, unless one trace alone has more.
+pub const MAX_RENDERED_BYTES: u64 = 64 << 20;
+
 impl Block {
+    /// The most memory that the block takes with all that a worker makes of it, as far as its rows tell.
+    pub fn memory(&self) -> u64 {
+        let (held, rows) = match &self.content {
+            Content::Json { bytes, rows } => (bytes.capacity() as u64, rows.capacity()),
+            Content::Arrow(pieces) => (self.source_bytes, pieces.len()),
+            Content::Csv(rows) => (rows.bytes_held(), rows.len()),
+        };
+        let made = self.source_bytes.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;
+        let noted = BYTES_A_TRACE * self.rows.min(MAX_BLOCK_ROWS as u64) + 64 * rows as u64;
+        held + made + noted + self.largest_row * BYTES_A_BYTE
+    }
+
     /// Rows in the block, unreadable ones included, blank lines not.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -94,8 +147,7 @@ impl Block {
                 Ok(())
             }
             Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| {
-                let place = (piece.position, piece.ordinal);
-                for_each_of_batch(mapping, &piece.batch, &piece.pictures, place, &mut found)
+                for_each_of_piece(mapping, piece, &mut found)
             }),
             Content::Csv(rows) => {
                 let columns = rows.columns(mapping);
@@ -115,13 +167,12 @@ impl Block {
     }
 }
 
-fn for_each_of_batch<E>(
+fn for_each_of_piece<E>(
     mapping: &Mapping,
-    batch: &RecordBatch,
-    pictures: &[Option<Picture>],
-    (position, ordinal): (u64, u64),
+    piece: &Piece,
     found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let batch = &piece.batch;
     let columns: Vec<Option<&dyn Array>> = mapping
         .keys
         .iter()
@@ -130,9 +181,13 @@ fn for_each_of_batch<E>(
     let mut slots = Vec::new();
     for row in 0..batch.num_rows() {
         clear(&mut slots, mapping);
-        let picture = pictures.get(row).cloned().flatten();
-        let filled = fill_from_arrow(mapping, &columns, row, &mut slots).map(|()| picture);
-        let place = (position + row as u64, ordinal + row as u64);
+        let picture = piece.pictures.get(row).cloned().flatten();
+        let refused = piece.refused.binary_search_by_key(&row, |(row, _)| *row);
+        let filled = match refused {
+            Ok(found) => Err(piece.refused[found].1.fault()),
+            Err(_) => fill_from_arrow(mapping, &columns, row, &mut slots).map(|()| picture),
+        };
+        let place = (piece.position + row as u64, piece.ordinal + row as u64);
         found(finding(mapping, place, filled, &mut slots))?;
     }
     Ok(())
@@ -174,13 +229,10 @@ fn fill_from_json<'a>(
     row: JsonRow,
     slots: &mut [Option<Value<'a>>],
 ) -> Result<Option<Picture>, Fault> {
-    if let Some(length) = row.too_large {
-        return Err(Fault::new(
-            Reason::RowTooLarge,
-            format!("the row has {length} bytes"),
-        ));
+    if !row.is_kept {
+        return Err(too_large(row.length));
     }
-    let text = utf8(&bytes[row.start..row.end])
+    let text = utf8(row.bytes(bytes))
         .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
     let mut picture = None;
     let searched = |key: &str| mapping.searches_pictures_in(key);
@@ -194,6 +246,9 @@ fn fill_from_json<'a>(
             Reason::NotAnObject,
             "the row is JSON but no object",
         )),
+        Err(broken) if broken.what == TOO_MANY_VALUES => {
+            Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
+        }
         Err(broken) => {
             let detail = format!("byte {} of the row: {}", broken.at, broken.what);
             Err(Fault::new(Reason::InvalidJson, detail))
@@ -223,6 +278,13 @@ fn fill_from_arrow<'a>(
         });
     }
     Ok(())
+}
+
+fn too_large(length: u64) -> Fault {
+    Fault::new(
+        Reason::RowTooLarge,
+        format!("the row has {length} bytes, and may have {DEFAULT_MAX_ROW_BYTES}"),
+    )
 }
 
 fn in_column(fault: Fault, key: &str) -> Fault {

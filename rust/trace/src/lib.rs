@@ -30,11 +30,11 @@ mod read;
 mod row;
 mod value;
 
-pub use block::Block;
+pub use block::{Block, MAX_RENDERED_BYTES};
 pub use cut::{
     ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, Held,
     JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape, Layout,
-    Numbering,
+    MAX_BLOCK_ROWS, MAX_ROW_VALUES, Numbering,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use crate::cut::MAX_ROW_VALUES;
 use crate::value::Value;
 
 /// Deeper nesting is no literal: the reader recurses.
@@ -15,7 +16,11 @@ const MAX_DEPTH: u32 = 64;
 
 /// The value that `text` as a whole says.
 pub(crate) fn parse(text: &str) -> Option<Value<'_>> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        left: MAX_ROW_VALUES,
+    };
     let value = reader.value(0)?;
     reader.space();
     (reader.at == text.len()).then_some(value)
@@ -52,6 +57,8 @@ const DATES: [&str; 4] = [
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Values that may still be built; a text of more is no literal.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -130,6 +137,7 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let mut values = Vec::new();
         loop {
+            self.left = self.left.checked_sub(1)?;
             self.space();
             if self.peek()? == close {
                 self.at += 1;
@@ -146,6 +154,7 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let mut fields = Vec::new();
         loop {
+            self.left = self.left.checked_sub(1)?;
             self.space();
             if self.takes("}") {
                 return Some(Value::Struct(fields));

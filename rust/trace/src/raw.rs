@@ -23,8 +23,7 @@ impl Block {
             Content::Json { bytes, rows } => {
                 let found = rows.binary_search_by_key(&ordinal, |row| row.ordinal);
                 let row = &rows[found.ok()?];
-                let kept = row.too_large.is_none();
-                kept.then(|| RawRow::Json(&bytes[row.start..row.end]))
+                row.is_kept.then(|| RawRow::Json(row.bytes(bytes)))
             }
             Content::Arrow(pieces) => pieces.iter().find_map(|piece| {
                 let row = usize::try_from(ordinal.checked_sub(piece.ordinal)?).ok()?;
@@ -56,7 +55,7 @@ impl Block {
         let mut seen = HashSet::new();
         for row in rows.iter().take(count) {
             // A row that is not UTF-8 has no keys; its reader says so.
-            let text = std::str::from_utf8(&bytes[row.start..row.end]).unwrap_or_default();
+            let text = std::str::from_utf8(row.bytes(bytes)).unwrap_or_default();
             json::keys_of(text, |key| {
                 if !seen.contains(&*key) {
                     seen.insert(key.clone().into_owned());

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch};
 
-use crate::block::{Block, Content, Piece};
+use crate::block::{Block, Content, Piece, TooLarge};
 use crate::error::TraceError;
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
+use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::read::arrow::{holds_text, picture_at};
 
 /// Cuts one task of record batches into blocks of their mapped columns.
@@ -23,6 +24,7 @@ pub struct ArrowCutter {
     pieces: Vec<Piece>,
     rows: u64,
     source_bytes: u64,
+    largest_row: u64,
 }
 
 impl ArrowCutter {
@@ -42,6 +44,7 @@ impl ArrowCutter {
             pieces: Vec::new(),
             rows: 0,
             source_bytes: 0,
+            largest_row: 0,
         }
     }
 
@@ -59,15 +62,19 @@ impl ArrowCutter {
         self.mapping.check_columns(&names)?;
         let pictures = self.pictures(&batch, &names);
         let batch = self.project(&batch, &names);
-        let part = (&batch, &pictures[..]);
         let sizes = self.sizes(&batch);
+        let refused = self.too_large(&batch, &sizes);
+        let part = (&batch, &pictures[..], &refused[..]);
         let mut blocks = Vec::new();
         let mut from = 0;
         for (index, size) in sizes.iter().enumerate() {
             self.row += 1;
             self.rows += 1;
             self.source_bytes += size;
-            if self.source_bytes >= self.target {
+            if *size <= DEFAULT_MAX_ROW_BYTES {
+                self.largest_row = self.largest_row.max(*size);
+            }
+            if self.source_bytes >= self.target || self.rows >= MAX_BLOCK_ROWS as u64 {
                 self.push_rows(part, from, index + 1);
                 from = index + 1;
                 blocks.extend(self.cut());
@@ -122,10 +129,30 @@ impl ArrowCutter {
         sizes
     }
 
+    /// Rows that are too large to be read, and why.
+    fn too_large(&self, batch: &RecordBatch, sizes: &[u64]) -> Vec<(usize, TooLarge)> {
+        let mapped = &self.mapping.keys[..self.mapping.mapped];
+        let columns = mapped.iter().filter_map(|key| batch.column_by_name(key));
+        let mut values: Vec<u64> = Vec::new();
+        for column in columns.filter(|column| size::values_held(column.as_ref()) > MAX_ROW_VALUES) {
+            values.resize(sizes.len(), 0);
+            size::add_values(column.as_ref(), &mut values);
+        }
+        let why = |(row, &size): (usize, &u64)| {
+            let values = values.get(row).copied().unwrap_or(0);
+            if size > DEFAULT_MAX_ROW_BYTES {
+                Some((row, TooLarge::Bytes(size)))
+            } else {
+                (values > MAX_ROW_VALUES as u64).then_some((row, TooLarge::Values))
+            }
+        };
+        sizes.iter().enumerate().filter_map(why).collect()
+    }
+
     /// Puts rows `from..to` of `batch`, the last of which has just been counted, behind the others.
     fn push_rows(
         &mut self,
-        (batch, pictures): (&RecordBatch, &[Option<Picture>]),
+        (batch, pictures, refused): (&RecordBatch, &[Option<Picture>], &[(usize, TooLarge)]),
         from: usize,
         to: usize,
     ) {
@@ -135,6 +162,11 @@ impl ArrowCutter {
             self.pieces.push(Piece {
                 batch,
                 pictures: pictures.get(from..to).unwrap_or_default().to_vec(),
+                refused: refused
+                    .iter()
+                    .filter(|(row, _)| (from..to).contains(row))
+                    .map(|(row, why)| (row - from, *why))
+                    .collect(),
                 position,
                 ordinal: position - self.first_row,
             });
@@ -148,6 +180,7 @@ impl ArrowCutter {
         Some(Block {
             content: Content::Arrow(std::mem::take(&mut self.pieces)),
             rows,
+            largest_row: std::mem::take(&mut self.largest_row),
             source_bytes,
             first_ordinal,
             end_position: self.row,

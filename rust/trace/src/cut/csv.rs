@@ -17,13 +17,13 @@ use crate::read::csv::CsvRows;
 use header::{MAX_HEADER_BYTES, broken_header, names};
 use records::{Event, Record, Records};
 
-use super::DEFAULT_MAX_ROW_BYTES;
+use super::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
 pub use dialect::CsvDialect;
 
 /// A block is cut as well when all that it holds passes this many times the target, so that columns that
 /// nobody maps, and refused rows, do not make it grow without bound.
-const HELD_TARGETS: u64 = 4;
+const HELD_TARGETS: u64 = 2;
 
 /// Cuts a CSV file into blocks; a task is the whole file.
 ///
@@ -47,6 +47,7 @@ pub struct CsvCutter {
     mapped: Option<Vec<usize>>,
     held: CsvRows,
     source_bytes: u64,
+    largest_row: u64,
     row: u64,
     is_last: bool,
 }
@@ -63,6 +64,7 @@ impl CsvCutter {
             mapped: None,
             held: CsvRows::new(Arc::default()),
             source_bytes: 0,
+            largest_row: 0,
             row: 0,
             is_last: false,
         }
@@ -105,7 +107,9 @@ impl CsvCutter {
             match event {
                 Event::Record(record) => {
                     let mapped = self.mapped.as_deref().unwrap_or_default();
-                    self.source_bytes += hold(&mut self.held, row, &record, &self.dialect, mapped);
+                    let mapped = hold(&mut self.held, row, &record, &self.dialect, mapped);
+                    self.largest_row = self.largest_row.max(mapped);
+                    self.source_bytes += mapped;
                 }
                 Event::Broken(broken) => {
                     let (reason, detail) = broken.explain(self.max_row_bytes);
@@ -113,6 +117,7 @@ impl CsvCutter {
                 }
             }
             if self.source_bytes >= self.target
+                || self.held.len() >= MAX_BLOCK_ROWS
                 || self.held.bytes_held() >= self.target.saturating_mul(HELD_TARGETS)
             {
                 return Ok(self.cut());
@@ -145,6 +150,7 @@ impl CsvCutter {
         (rows > 0).then(|| Block {
             content: Content::Csv(held),
             rows,
+            largest_row: std::mem::take(&mut self.largest_row),
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal: self.row - rows,
             end_position: self.row,

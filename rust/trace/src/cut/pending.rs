@@ -2,7 +2,7 @@
 
 use crate::block::{Block, Content, JsonRow};
 
-use super::DEFAULT_MAX_ROW_BYTES;
+use super::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
 /// Rows gathered since the last cut, and the row that is being read.
 #[derive(Debug)]
@@ -63,6 +63,7 @@ impl Pending {
     pub(super) fn strip_prefix(&mut self, prefix: &[u8]) {
         if self.bytes[self.open..].starts_with(prefix) {
             self.bytes.drain(self.open..self.open + prefix.len());
+            self.open_length -= prefix.len() as u64;
             self.has_text = self.bytes[self.open..]
                 .iter()
                 .any(|byte| !byte.is_ascii_whitespace());
@@ -77,19 +78,19 @@ impl Pending {
         source_bytes: u64,
         end: u64,
     ) -> Option<Block> {
-        let too_large = (self.open_length > self.max_row_bytes).then_some(self.open_length);
         self.rows.push(JsonRow {
-            start: self.open,
-            end: self.bytes.len(),
+            // A block has less than a target and one row, far less than 4 GiB.
+            start: u32::try_from(self.open).unwrap_or(u32::MAX),
+            length: self.open_length,
             position,
             ordinal,
-            too_large,
+            is_kept: self.open_length <= self.max_row_bytes,
         });
         self.open = self.bytes.len();
         self.open_length = 0;
         self.has_text = false;
         self.source_bytes += source_bytes;
-        if self.source_bytes >= self.target {
+        if self.source_bytes >= self.target || self.rows.len() >= MAX_BLOCK_ROWS {
             self.cut(end)
         } else {
             None
@@ -102,6 +103,7 @@ impl Pending {
         let rows = std::mem::take(&mut self.rows);
         let block = Block {
             rows: rows.len() as u64,
+            largest_row: rows.iter().filter(|row| row.is_kept).map(|row| row.length).max().unwrap_or(0),
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal,
             end_position: end,

@@ -11,6 +11,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use crate::cut::MAX_ROW_VALUES;
 use crate::picture::{self, Picture};
 use crate::value::Value;
 
@@ -18,6 +19,9 @@ pub(crate) use keys::keys_of;
 
 /// Deeper nesting is refused: the reader recurses, and no row format nests more than a few levels.
 const MAX_DEPTH: u32 = 128;
+
+/// What is said of a row that holds more values than may be built.
+pub(crate) const TOO_MANY_VALUES: &str = "the row holds more than 1048576 values";
 
 /// What is wrong with a text that should be JSON, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +91,8 @@ struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Values that may still be built.
+    left: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -95,6 +101,7 @@ impl<'a> Reader<'a> {
             text,
             bytes: text.as_bytes(),
             at: 0,
+            left: MAX_ROW_VALUES,
         }
     }
 
@@ -129,6 +136,7 @@ impl<'a> Reader<'a> {
                 let mut values = Vec::new();
                 self.open(depth)?;
                 self.elements(|reader| {
+                    reader.count_value()?;
                     values.push(reader.value(depth + 1)?);
                     Ok(())
                 })?;
@@ -138,6 +146,7 @@ impl<'a> Reader<'a> {
                 let mut fields = Vec::new();
                 self.open(depth)?;
                 self.members(|reader, key| {
+                    reader.count_value()?;
                     let value = reader.value(depth + 1)?;
                     fields.push((key, value));
                     Ok(())
@@ -145,6 +154,33 @@ impl<'a> Reader<'a> {
                 Ok(Value::Struct(fields))
             }
             _ => self.scalar(),
+        }
+    }
+
+    fn count_value(&mut self) -> Result<(), Broken> {
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => self.broken(TOO_MANY_VALUES),
+        }
+    }
+
+    /// The pictures in a list or object that nobody maps. One of too many values to be built is taken for one
+    /// picture where its name says so, and for none elsewhere: it may be a million numbers.
+    fn search_nested(&mut self, in_column: bool) -> Result<Option<u64>, Broken> {
+        let (start, left) = (self.at, std::mem::replace(&mut self.left, MAX_ROW_VALUES));
+        let built = self.value(1);
+        self.left = left;
+        match built {
+            Err(broken) if broken.what == TOO_MANY_VALUES => {
+                self.at = start;
+                self.skip(1)?;
+                let text = &self.bytes[start..self.at];
+                Ok(in_column.then(|| picture::hash(0, text)))
+            }
+            built => Ok(picture::search(&built?, in_column, &[])),
         }
     }
 
@@ -166,7 +202,7 @@ impl<'a> Reader<'a> {
                 }
                 picture::search_text(&text, in_column)
             }
-            Some(b'[' | b'{') => picture::search(&self.value(1)?, in_column, &[]),
+            Some(b'[' | b'{') => self.search_nested(in_column)?,
             _ => return self.scalar().map(|_| ()),
         };
         if let Some(hash) = found {

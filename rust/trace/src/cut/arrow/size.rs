@@ -103,3 +103,96 @@ fn add_dictionary(array: &dyn Array, sizes: &mut [u64]) {
         }
     }
 }
+
+/// How many values stand in the lists, maps and structs of a column, dictionaries aside: no row has more.
+pub(super) fn values_held(array: &dyn Array) -> usize {
+    match array.data_type() {
+        DataType::List(_) => held_in(array.as_list::<i32>().values().as_ref()),
+        DataType::LargeList(_) => held_in(array.as_list::<i64>().values().as_ref()),
+        DataType::FixedSizeList(_, _) => held_in(array.as_fixed_size_list().values().as_ref()),
+        DataType::Map(_, _) => held_in(array.as_map().entries()),
+        DataType::Struct(_) => {
+            let columns = array.as_struct().columns();
+            columns.iter().map(|column| held_in(column.as_ref())).sum()
+        }
+        // A value of a dictionary may stand in many rows; it is counted in each of them.
+        DataType::Dictionary(_, _) => match array.as_any_dictionary_opt() {
+            Some(dictionary) => values_held(dictionary.values().as_ref()).saturating_mul(array.len()),
+            None => 0,
+        },
+        _ => 0,
+    }
+}
+
+fn held_in(values: &dyn Array) -> usize {
+    values.len().saturating_add(values_held(values))
+}
+
+/// Adds to each row how many values stand in it.
+pub(super) fn add_values(array: &dyn Array, counts: &mut [u64]) {
+    match array.data_type() {
+        DataType::List(_) => {
+            let lists = array.as_list::<i32>();
+            add_counts(lists.value_offsets(), lists.values().as_ref(), counts);
+        }
+        DataType::LargeList(_) => {
+            let lists = array.as_list::<i64>();
+            add_counts(lists.value_offsets(), lists.values().as_ref(), counts);
+        }
+        DataType::Map(_, _) => {
+            let map = array.as_map();
+            add_counts(map.value_offsets(), map.entries(), counts);
+        }
+        DataType::FixedSizeList(_, width) => {
+            let lists = array.as_fixed_size_list();
+            let width = width.as_usize().max(1);
+            let values = lists
+                .values()
+                .slice(lists.value_offset_at(0), lists.len() * width);
+            for (count, elements) in counts.iter_mut().zip(counts_of(&values).chunks(width)) {
+                *count += elements.iter().map(|inside| inside + 1).sum::<u64>();
+            }
+        }
+        DataType::Struct(_) => {
+            let columns = array.as_struct().columns();
+            for column in columns {
+                counts.iter_mut().for_each(|count| *count += 1);
+                add_values(column.as_ref(), counts);
+            }
+        }
+        DataType::Dictionary(_, _) => add_values_of_dictionary(array, counts),
+        _ => {}
+    }
+}
+
+fn add_values_of_dictionary(array: &dyn Array, counts: &mut [u64]) {
+    let Some(dictionary) = array.as_any_dictionary_opt() else {
+        return;
+    };
+    let inside = counts_of(dictionary.values());
+    if inside.is_empty() {
+        return;
+    }
+    let keys = dictionary.normalized_keys();
+    for (row, (count, key)) in counts.iter_mut().zip(keys).enumerate() {
+        *count += if array.is_null(row) { 0 } else { inside[key] };
+    }
+}
+
+fn counts_of(array: &dyn Array) -> Vec<u64> {
+    let mut counts = vec![0; array.len()];
+    add_values(array, &mut counts);
+    counts
+}
+
+fn add_counts<O: ArrowNativeType>(offsets: &[O], values: &dyn Array, counts: &mut [u64]) {
+    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else {
+        return;
+    };
+    let first = first.as_usize();
+    let inside = counts_of(&values.slice(first, last.as_usize() - first));
+    for (count, pair) in counts.iter_mut().zip(offsets.windows(2)) {
+        let elements = &inside[pair[0].as_usize() - first..pair[1].as_usize() - first];
+        *count += elements.iter().map(|inside| inside + 1).sum::<u64>();
+    }
+}
