@@ -13,10 +13,10 @@ from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.names import shown
 from octomed.pipeline.nearest_format import near_formats
-from octomed.storage import storage_error
 from octomed.recipe.opening import native, open_stream
 from octomed.recipe.sniff import suspected
 from octomed.report.fit import formats_in_words, listed
+from octomed.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,56 +3,147 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from octomed.errors import RecipeError
-from octomed.pipeline.difference import about_finished_run, difference, noted
-from octomed.storage import read_json, storage_error, write_json
+from octomed import _octomed
+from octomed.errors import RecipeError, StorageError
+from octomed.mds_index import INDEX, ShardInfo
+from octomed.names import shown
+from octomed.pipeline.difference import About, about_finished_run, difference
+from octomed.plain_names import check_name, delete_below, delete_empty_parent, leads_out
+from octomed.run_file import RUN_FILE, RunFile, load_run_file
+from octomed.state import Damaged, NotThere, StateFile, there
+from octomed.storage import storage_error, write_json
+from octomed.strict_json import plain
 
 NAME = ".octomed-run.json"
-RUN_FILE = "octomed.json"
-"""Written last: an output with this file is complete."""
-
 LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.05
 _NOTES_SHARE = 20
 """A note of many shards takes long: the next waits so many times as long, which bounds what notes cost."""
 
+_OURS = re.compile(
+    r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A finished file: its size, and the digest of its content; a manifest of format 1 has no digests."""
+
+    bytes: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """A finished shard: its entry of ``index.json``, and the digest of its file."""
+
+    info: ShardInfo
+    digest: str | None = None
+
+    @property
+    def record(self) -> FileRecord:
+        """Size and digest of its file."""
+        return FileRecord(self.info.file.bytes, self.digest)
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """The manifest as it is stored.
+
+    Attributes
+    ----------
+    key
+        Content key of everything that decides the bytes below the folder.
+    shards, files
+        What is finished, by path relative to the folder.
+    begun
+        Paths of shards that were missing when writing began.
+    about
+        What the run is made of, without its inputs.
+    """
+
+    key: str
+    shards: dict[str, ShardRecord]
+    files: dict[str, FileRecord]
+    begun: tuple[str, ...] = ()
+    about: About = field(default_factory=About)
+
+    def __post_init__(self) -> None:
+        """Refuse names that no run gives, those that lead out of the folder among them."""
+        for name in (*self.shards, *self.files, *self.begun):
+            if not _OURS.fullmatch(check_name(name)):
+                raise ValueError(f"`{shown(name)}` is no file of a run")
+        for name, shard in self.shards.items():
+            if name.rpartition("/")[2] != shard.info.file.basename:
+                raise ValueError(f"the shard `{shown(name)}` has another name in its entry")
+
+    @property
+    def records(self) -> dict[str, FileRecord]:
+        """Size and digest of every finished file, shards and others."""
+        return {name: shard.record for name, shard in self.shards.items()} | self.files
+
+
+def _with_records(value: dict[str, Any]) -> dict[str, Any]:
+    """Bring a manifest of format 1 into the form of records."""
+    shards, files = value.get("shards"), value.get("files")
+    if isinstance(shards, dict):
+        value = {**value, "shards": {name: {"info": info} for name, info in shards.items()}}
+    if isinstance(files, dict):
+        value = {**value, "files": {name: {"bytes": size} for name, size in files.items()}}
+    return value
+
+
+_STATE = StateFile(
+    ManifestFile, "delete what the folder holds, or choose another `output.path`", upgrade=_with_records
+)
+
+
+def load_manifest(folder: Path) -> ManifestFile | NotThere | Damaged:
+    """Read the manifest of an output folder.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    StorageError
+        When it cannot be read at all.
+    """
+    return _STATE.load(folder / NAME)
+
 
 @dataclass
 class Manifest:
-    """Finished files of an output folder.
+    """Finished files of an output folder, while a run adds to them.
 
     Attributes
     ----------
     folder
         The output folder.
-    key
-        Content key of everything that decides the bytes below the folder.
-    shards
-        Entry of each finished shard as ``index.json`` holds it, by path relative to the folder.
-    files
-        Size in bytes of each other finished file, by path relative to the folder.
-    begun
-        Paths, relative to the folder, of shards that were missing when writing began: a killed run may
-        have finished some of them and not said so.
+    key, shards, files, begun
+        As in `ManifestFile`.
     replaces
         The other run in the folder, whose files go when this one begins to write.
     about
         What the run is made of (``difference.about_run``), for the message that refuses another.
+    notes
+        What is to be told of the manifest that was found.
     """
 
     folder: Path
     key: str
-    shards: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, int] = field(default_factory=dict)
-    begun: list[str] = field(default_factory=list)
+    shards: dict[str, ShardRecord] = field(default_factory=dict)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    begun: tuple[str, ...] = ()
     replaces: Manifest | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
+    notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
@@ -63,7 +154,7 @@ class Manifest:
         key: str,
         *,
         replace: bool,
-        about: dict[str, Any] | None = None,
+        about: About | None = None,
         replacing: str = "--replace",
     ) -> Manifest:
         """Read the folder's manifest, or begin one (after :func:`refuse_foreign_files`).
@@ -86,12 +177,17 @@ class Manifest:
         RecipeError
             When the folder holds another run and ``replace`` is off. A run that ended before it wrote
             anything stands in nobody's way: its recipe may be mended and run again.
+        StorageError
+            When the manifest is damaged, and which files are its run's cannot be known.
         """
-        found = read_json(folder / NAME)
-        fresh = cls(folder, key, about=about or {})
-        if found is None:
+        found = load_manifest(folder)
+        fresh = cls(folder, key, about=about or About())
+        if isinstance(found, NotThere):
             return fresh
-        manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
+        if isinstance(found, Damaged):
+            fresh.notes = _made_again(folder, key, found)
+            return fresh
+        manifest = cls(folder, found.key, found.shards, found.files, found.begun)
         if manifest.key == key:
             manifest.about = fresh.about
             manifest._forget_missing()
@@ -115,18 +211,21 @@ class Manifest:
             self.replaces.delete_files()
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
-            _delete(self.folder / name)
-        self.begun = shards
+            _delete(self.folder, name)
+        self.begun = tuple(shards)
         self.write()
 
     def _forget_missing(self) -> None:
-        def stands(name: str, size: int) -> bool:
+        """Forget what is not there, or not as large; a format without digests says too little to go on with."""
+
+        def stands(name: str, record: FileRecord) -> bool:
             with contextlib.suppress(OSError):
-                return (self.folder / name).stat().st_size == size
+                size = (self.folder / name).stat().st_size
+                return size == record.bytes and record.digest is not None and not leads_out(self.folder, name)
             return False
 
-        self.shards = {name: info for name, info in self.shards.items() if stands(name, shard_size(info))}
-        self.files = {name: size for name, size in self.files.items() if stands(name, size)}
+        self.shards = {name: shard for name, shard in self.shards.items() if stands(name, shard.record)}
+        self.files = {name: record for name, record in self.files.items() if stands(name, record)}
 
     def delete_files(self) -> None:
         """Delete the files that this manifest names and what was unpacked of its shards, and only those.
@@ -135,24 +234,22 @@ class Manifest:
         folder would make it a folder that no run wrote.
         """
         shards = [*self.shards, *self.begun]
-        for name in [*shards, *filter(None, map(unpacked_name, shards)), *self.files]:
-            path = self.folder / name
-            _delete(path)
-            with contextlib.suppress(OSError):
-                if path.parent != self.folder:
-                    path.parent.rmdir()
+        for name in [RUN_FILE, *shards, *filter(None, map(unpacked_name, shards)), *self.files]:
+            _delete(self.folder, name)
+            delete_empty_parent(self.folder, name)
 
-    def add_shard(self, name: str, info: dict[str, Any]) -> None:
+    def add_shard(self, name: str, shard: ShardRecord) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
         with self._lock:
-            self.shards[name] = info
+            self.shards[name] = shard
             if time.monotonic() >= self._next_note:
                 self._write()
 
     def add_file(self, name: str) -> None:
         """Note another finished file."""
+        record = FileRecord(*_octomed.file_digest(str(self.folder / name)))
         with self._lock:
-            self.files[name] = (self.folder / name).stat().st_size
+            self.files[name] = record
 
     def write(self) -> None:
         """Write the manifest now; not over that of a run whose files are still there."""
@@ -160,19 +257,24 @@ class Manifest:
             if self.replaces is None:
                 self._write()
 
+    def finish(self) -> str:
+        """Write the manifest for the last time, and return the digest of its file."""
+        self.write()
+        return file_digest(self.folder, NAME)
+
     def _write(self) -> None:
-        value = {name: getattr(self, name) for name in ("key", "shards", "files", "begun")}
-        value["about"] = noted(self.about)
+        about = replace(self.about, inputs=None)
+        stored = ManifestFile(self.key, dict(self.shards), dict(self.files), self.begun, about)
         begin = time.monotonic()
-        write_json(self.folder / NAME, value)
+        write_json(self.folder / NAME, _STATE.signed(plain(stored)))
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
-def shard_size(info: dict[str, Any]) -> int:
-    """Size in bytes of a shard's file, from its entry in ``index.json``."""
-    part = info["zip_data"] or info["raw_data"]
-    return int(part["bytes"])
+def file_digest(folder: Path, name: str) -> str:
+    """Return the digest of a file of a run."""
+    _, digest = _octomed.file_digest(str(folder / name))
+    return str(digest)
 
 
 def unpacked_name(shard: str) -> str | None:
@@ -181,25 +283,36 @@ def unpacked_name(shard: str) -> str | None:
     return raw + mds if extension else None
 
 
-def _delete(path: Path) -> None:
+def _delete(folder: Path, name: str) -> None:
     try:
-        path.unlink(missing_ok=True)
+        delete_below(folder, name)
     except OSError as error:
-        raise storage_error("delete", path, error) from error
+        raise storage_error("delete", folder / name, error) from error
 
 
-def _about(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def _made_again(folder: Path, key: str, damaged: Damaged) -> list[str]:
+    """Tell whether a damaged manifest may be begun anew: where nothing is, or where all is of this very run.
+
+    Of the same run every file is written again in its place, to the same bytes. Of another run nothing says
+    any more which files are its own, and none is deleted.
+    """
+    run = there(load_run_file(folder))
+    if not _ours(folder) or (run is not None and run.run.write_key == key):
+        return [damaged.note()]
+    raise _unknown_run(folder, damaged)
+
+
+def _about(folder: Path, manifest: ManifestFile) -> About:
     """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
-    about = manifest.get("about") or {}
-    run = read_json(folder / RUN_FILE)
-    if isinstance(run, dict) and run.get("run", {}).get("write_key") == manifest["key"]:
-        about = about_finished_run(run) | about
-    return about
+    run = there(load_run_file(folder))
+    if run is not None and run.run.write_key == manifest.key:
+        return manifest.about.or_else(about_finished_run(run))
+    return manifest.about
 
 
 def _ours(folder: Path) -> list[str]:
     """Names in the folder that only a run gives."""
-    names = ["octomed.json", "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
+    names = [RUN_FILE, "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
     return [name for name in names if (folder / name).exists()]
 
 
@@ -218,9 +331,10 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     RecipeError
         When there is no manifest, and anything but the run's lock file and its working store.
     StorageError
-        When the folder cannot be listed.
+        When the folder cannot be listed, or its manifest is damaged and nothing else says whose its files are.
     """
-    if read_json(folder / NAME) is not None:
+    found = load_manifest(folder)
+    if not isinstance(found, NotThere | Damaged):
         return
     try:
         foreign = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
@@ -228,18 +342,46 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
         return
     except OSError as error:
         raise storage_error("read", folder, error) from error
-    if foreign:
-        raise RecipeError(
-            f"the output folder `{folder}` already holds `{min(foreign).name}`, "
-            "and no manifest says that a run wrote there",
-            "choose a new or an empty folder for `output.path`",
-        )
+    if not foreign or (isinstance(found, Damaged) and there(load_run_file(folder)) is not None):
+        return
+    if isinstance(found, Damaged) and _ours(folder):
+        raise _unknown_run(folder, found)
+    raise RecipeError(
+        f"the output folder `{folder}` already holds `{min(foreign).name}`, "
+        "and no manifest says that a run wrote there",
+        "choose a new or an empty folder for `output.path`",
+    )
+
+
+def _unknown_run(folder: Path, damaged: Damaged) -> StorageError:
+    return damaged.error(
+        f"which run's files `{shown(str(folder))}` holds is not known, so that none is deleted or written over: "
+        "delete the folder, or choose another `output.path`; what is scanned is not scanned again"
+    )
 
 
 def _own(name: str) -> bool:
     """Tell the lock and the manifest, one that is not whole too, from files that are not the run's."""
-    return name == LOCK_NAME or name.startswith(NAME)
+    return name == LOCK_NAME or name.startswith((NAME, f".{NAME}"))
 
 
 def _leads_to(store: Path, path: Path) -> bool:
     return store.resolve().is_relative_to(path.resolve())
+
+
+def is_finished(folder: Path, run: RunFile) -> bool:
+    """Tell whether every file stands that a run file and its manifest name, by listing and sizes."""
+    found = there(load_manifest(folder))
+    if found is None or found.key != run.run.write_key or len(found.shards) != run.shards:
+        return False
+    if run.has_digests and file_digest(folder, NAME) != run.run.manifest:
+        return False
+    records = {name: record for name, record in found.records.items() if name != RUN_FILE}
+    names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
+    return names <= records.keys() and all(_stands(folder, name, one.bytes) for name, one in records.items())
+
+
+def _stands(folder: Path, name: str, size: int) -> bool:
+    with contextlib.suppress(OSError):
+        return (folder / name).stat().st_size == size
+    return False

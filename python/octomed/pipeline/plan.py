@@ -16,12 +16,14 @@ from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
-from octomed.storage import content_key, read_json
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.input_file import names_rows
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
+from octomed.state import Damaged, there
+from octomed.storage import content_key
+from octomed.store_files import TaskRecord, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +83,8 @@ class Plan:
         Its files, and what lies beside them and is not read.
     template_hash
         Content hash of the chat template.
+    made_again
+        Notes of what of the store was damaged.
     """
 
     recipe: Recipe
@@ -89,6 +93,7 @@ class Plan:
     sources: tuple[SourcePlan, ...]
     inputs: Inputs = field(default_factory=Inputs)
     template_hash: str = ""
+    made_again: list[str] = field(default_factory=list)
 
     @property
     def store(self) -> Path:
@@ -110,9 +115,12 @@ class Plan:
             for task in source.tasks:
                 yield source, task
 
-    def finished(self, task: Task) -> dict[str, Any] | None:
-        """Return what the store says of a task whose blocks all stand."""
-        return read_json(self.folder(task) / "task.json")
+    def finished(self, task: Task) -> TaskRecord | None:
+        """Return what the store says of a task whose blocks all stand; what is damaged does not stand."""
+        found = load_task(self.folder(task))
+        if isinstance(found, Damaged) and found.note() not in self.made_again:
+            self.made_again.append(found.note())
+        return there(found)
 
     @cached_property
     def write_key(self) -> str:

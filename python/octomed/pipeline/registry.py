@@ -7,15 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.storage import content_key, locked, make_folder, read_json, storage_error, write_json
+from octomed.state import Damaged
+from octomed.storage import content_key, locked, make_folder, storage_error
+from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
 
 
 def register_run(store: Path, output: Path, tasks: list[str]) -> None:
     """Note that the run in ``output`` uses these tasks' blocks."""
-    folder = store / "runs"
-    make_folder(folder)
-    name = content_key(str(output.resolve()))
-    write_json(folder / f"{name}.json", {"output": str(output.resolve()), "tasks": sorted(set(tasks))})
+    make_folder(store / "runs")
+    run = RegisteredRun(str(output.resolve()), tuple(sorted(set(tasks))))
+    write_registered_run(_entry(store, output), run)
+
+
+def mend_registration(store: Path, output: Path, tasks: list[str]) -> None:
+    """Note it again where the note is damaged."""
+    if isinstance(load_registered_run(_entry(store, output)), Damaged):
+        register_run(store, output, tasks)
+
+
+def _entry(store: Path, output: Path) -> Path:
+    return store / "runs" / f"{content_key(str(output.resolve()))}.json"
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,8 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     ------
     RecipeError
         When a run is using the store.
+    StorageError
+        When an entry of `runs` is damaged: what its output uses is not known.
     """
     if not store.is_dir():
         return Cleaned((), 0, 0)
@@ -81,9 +94,21 @@ def _remove(path: Path) -> None:
 def _used(store: Path, *, dry_run: bool) -> set[str]:
     used: set[str] = set()
     for entry in sorted((store / "runs").glob("*.json")):
-        run = read_json(entry)
-        if run is not None and (Path(run["output"]) / MANIFEST_NAME).exists():
-            used |= set(run["tasks"])
+        run = load_registered_run(entry)
+        if isinstance(run, Damaged):
+            raise run.error(
+                "nothing was removed, as the blocks that its output uses are not known; `octomed pack` of that "
+                "output's recipe writes it again, and `--everything` removes the blocks in use as well"
+            )
+        if isinstance(run, RegisteredRun) and _has_manifest(run.output):
+            used |= set(run.tasks)
         elif not dry_run:
             entry.unlink(missing_ok=True)
     return used
+
+
+def _has_manifest(output: str) -> bool:
+    try:
+        return (Path(output) / MANIFEST_NAME).exists()
+    except (OSError, ValueError):  # no name that a folder could have
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -15,8 +15,10 @@ from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
-from octomed.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, unchanged
+from octomed.storage import make_folder
+from octomed.store_files import BlockHeader, TaskRecord, write_task
+from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,7 +49,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
         if found is None:
             missing.append((source, task))
         else:
-            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0, found["bad"])
+            standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0, found.bad)
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress):
@@ -80,7 +82,7 @@ class _ReadTask:
 
     task: Task
     folder: Path
-    blocks: list[Future[tuple[dict[str, Any], bool]]]
+    blocks: list[Future[tuple[BlockHeader, bool]]]
     rows: int
     bad: str | None
 
@@ -90,7 +92,7 @@ def _read_task(
 ) -> _ReadTask:
     scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
     make_folder(scan_block.folder)
-    futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    futures: list[Future[tuple[BlockHeader, bool]]] = []
     counted: list[int] = []
     bad = None
     try:
@@ -110,12 +112,12 @@ def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
     """Wait for a task's blocks, and note that it stands."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
-    headers = [] if read.bad else [header for header, _ in done]
-    write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
-    return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
+    headers = () if read.bad else tuple(header for header, _ in done)
+    write_task(read.folder, TaskRecord(headers, read.rows, read.bad))
+    return ScannedTask(read.task, headers, read.rows, sum(scanned for _, scanned in done), read.bad)
 
 
-def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
+def _raise_failures(futures: list[Future[tuple[BlockHeader, bool]]]) -> None:
     """End the reading when a block failed, instead of reading a large file to its end first."""
     for future in futures:
         if future.done():
@@ -132,20 +134,21 @@ class _BlockScan:
     cancel: _octomed.Cancel
     progress: Progress
 
-    def __call__(self, number: int, block: _octomed.Block) -> tuple[dict[str, Any], bool]:
+    def __call__(self, number: int, block: _octomed.Block) -> tuple[BlockHeader, bool]:
         """Return the block's header, and whether it was scanned now."""
         index = self.folder / f"{number}.index"
         stands = index.exists()
         if stands:
-            header = _octomed.read_header(str(index))
+            found = _octomed.read_header(str(index))
         else:
             file = self.task.file
             with naming(file):
-                header = self.source.scanner.scan(
+                found = self.source.scanner.scan(
                     block, file.source, file.relative, number, str(self.folder), self.cancel
                 )
-        rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
+        header = read_as(BlockHeader, found)
+        rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
         self.progress.advance(
-            rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
+            rows=header.rows, bytes=header.source_bytes, tokens=header.tokens, rejects=rejects
         )
         return header, not stands

@@ -21,8 +21,8 @@ from octomed.pipeline.files import (
     place_of,
 )
 from octomed.pipeline.json_layout import with_layout
-from octomed.storage import content_key, storage_error
 from octomed.recipe.sniff import foreign
+from octomed.storage import content_key, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
