@@ -116,7 +116,7 @@ def settings_of(
         layers=given.layers,
         run=str(run.resolve()),
         cache=str(folder / "cache"),
-        capacity=int(opened.content["capacity"]),
+        capacity=opened.content.capacity,
         warm_up=given.warm_up,
         steps=given.steps,
         device=device,
@@ -130,11 +130,11 @@ def settings_of(
 
 def check_run(run: Run, model: str, wanted: int) -> None:
     """Refuses a run with too few packs, or of more token ids than the model has."""
-    packs = sum(int(run.streams[name]["packs"]) for name in run.choose(None, "train"))
+    packs = sum(run.streams[name].packs for name in run.choose(None, "train"))
     if packs < wanted:
         refuse(f"`{run.location}` has {packs} packs, and {wanted} are wanted: take fewer `--steps`")
     known, vocabulary = (
-        run.content["tokenizer"]["vocabulary_size"],
+        run.content.tokenizer.vocabulary_size,
         SHAPES[model]["text_config"]["vocab_size"],
     )
     if known > vocabulary:

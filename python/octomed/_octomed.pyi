@@ -296,7 +296,7 @@ class Range:
     def provenance(self, stream: Any) -> Any:
         """Where the range's traces in a stream come from, a row a trace."""
     def write_shard(self, stream: Any, shard: Any, folder: Any, cancel: Any) -> Any:
-        """Writes a shard into `folder` and returns its entry of `index.json`."""
+        """Writes a shard into `folder` and returns `info`, its entry of `index.json`, and `digest`, `xxh3_64` of its file."""
 
 SCAN_VERSION: int
 
@@ -377,7 +377,13 @@ def check_packs(rows: Any, vocabulary: Any) -> Any:
     """Checks what `fill_batch` would refuse of `rows`."""
 
 def check_shard(folder: Any, shard: Any, vocabulary_size: Any, capacity: Any) -> Any:
-    """Checks every pack of a shard: faults, packs, tokens, and ids and lengths of its traces."""
+    """Checks every pack of a shard: faults, packs, tokens, ids and lengths of its traces, and traces of each pack."""
+
+def digest(data: Any) -> Any:
+    """`xxh3_64` of bytes in hexadecimal."""
+
+def file_digest(path: Any) -> Any:
+    """Size of a file, and `xxh3_64` of its content in hexadecimal."""
 
 def fill_batch(rows: Any, buffers: Any, vocabulary: Any) -> Any:
     """Writes the batch of `rows` into `buffers`, and returns the length of its longest document.

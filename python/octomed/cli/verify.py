@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from octomed.cli.options import AsJson, RunPath, Workers
 from octomed.cli.terminal import out
@@ -13,18 +15,29 @@ if TYPE_CHECKING:
     from octomed.pipeline.verify import Verified
 
 
-def command(output: RunPath, workers: Workers = None, json_output: AsJson = False) -> None:
-    """Check a run: hashes, offsets, token range, loss spans, counts. Exit code 3 when something is wrong.
+def command(
+    output: RunPath,
+    workers: Workers = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Compare names and sizes alone, and read no shard or table.")
+    ] = False,
+    json_output: AsJson = False,
+) -> None:
+    """Check a run: digests, offsets, token range, loss spans, counts. Exit code 3 when something is wrong.
+
+    Every byte of the run is read, unless `--quick` is given; the last line says which, and what else lies in
+    the folder and is not covered.
 
     \b
     Examples:
       octomed verify runs/quickstart
+      octomed verify runs/quickstart --quick
       octomed verify runs/quickstart --json | jq .findings
     """
     from octomed.pipeline.verify import verify
     from octomed.report.findings import findings_json, findings_text
 
-    verified = verify(output, workers=workers or os.cpu_count() or 1)
+    verified = verify(output, workers=workers or os.cpu_count() or 1, quick=quick)
     out(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{output}` is not as it should be: {len(verified.findings)} findings"

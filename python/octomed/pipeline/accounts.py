@@ -3,36 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
+from octomed.errors import StorageError
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import RUN_FILE
+from octomed.plain_names import path_below
 from octomed.recipe.opening import native
+from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from octomed.run_file import Counts, RunFile
 
 _Sum = tuple[str, int, str, int]
 """What is counted, how many, its parts, and what these add up to."""
 
 
-def check_counts(run: dict[str, Any]) -> list[Finding]:
+def check_counts(run: RunFile) -> list[Finding]:
     """Add up the counts of ``octomed.json``: rows read, traces made, and what lies in the streams."""
-    counts, streams = run["counts"], run["streams"].values()
-    rows = [counts[name] for name in ("rows_unreadable", "rows_without_trace", "rows_with_traces")]
+    counts, streams = run.counts, run.streams.values()
+    rows = counts.rows_unreadable + counts.rows_without_trace + counts.rows_with_traces
     sums = [
-        ("rows read", counts["rows"], "unreadable, without a trace and with traces", sum(rows)),
-        ("traces made", counts["traces"], "packed and rejected", _traces(counts)),
+        ("rows read", counts.rows, "unreadable, without a trace and with traces", rows),
+        ("traces made", counts.traces, "packed and rejected", counts.train + sum(counts.rejected.values())),
     ]
     for key, of_stream in (("train", "traces"), ("packs", "packs"), ("tokens", "tokens")):
-        parts = sum(stream[of_stream] for stream in streams)
-        sums.append((f"{of_stream} packed", counts[key], "in its streams", parts))
+        parts = sum(getattr(stream, of_stream) for stream in streams)
+        sums.append((f"{of_stream} packed", getattr(counts, key), "in its streams", parts))
     # One wrong total makes many sums wrong: parts are looked at once the totals agree.
     return _wrong(sums) or _wrong(_sums_of_reasons(counts) + _sums_of_sources(counts))
 
@@ -45,20 +48,20 @@ def _wrong(sums: list[_Sum]) -> list[Finding]:
     ]
 
 
-def _sums_of_reasons(counts: dict[str, Any]) -> list[_Sum]:
+def _sums_of_reasons(counts: Counts) -> list[_Sum]:
     """Compare refused rows with their reasons; a run of an earlier version has none."""
-    if "rows_refused" not in counts:
+    refused = counts.rows_refused
+    if refused is None:
         return []
-    refused = counts["rows_refused"]
     if not set(refused) <= set(_octomed.REASONS):  # of another version: which are unreadable is not known
-        both = counts["rows_unreadable"] + counts["rows_without_trace"]
+        both = counts.rows_unreadable + counts.rows_without_trace
         return [("rows refused", both, "by reason", sum(refused.values()))]
     of_kind = dict.fromkeys((True, False), 0)
     for reason, number in refused.items():
         of_kind[_octomed.REASONS[reason]] += number
     return [
-        ("rows unreadable", counts["rows_unreadable"], "by reason", of_kind[True]),
-        ("rows without a trace", counts["rows_without_trace"], "by reason", of_kind[False]),
+        ("rows unreadable", counts.rows_unreadable, "by reason", of_kind[True]),
+        ("rows without a trace", counts.rows_without_trace, "by reason", of_kind[False]),
     ]
 
 
@@ -67,47 +70,43 @@ _OF_SOURCES = (
 )  # fmt: skip
 
 
-def _sums_of_sources(counts: dict[str, Any]) -> list[_Sum]:
+def _sums_of_sources(counts: Counts) -> list[_Sum]:
     """Compare the run's counts with the sums of its sources'; an earlier version's run has none."""
-    accounts = list(counts.get("sources", {}).values())
+    accounts = list(counts.sources.values())
     if not accounts:
         return []
     parts = "in its sources"
     sums = [
-        (name.replace("_", " "), counts[name], parts, sum(account[name] for account in accounts))
+        (name.replace("_", " "), getattr(counts, name), parts, sum(getattr(one, name) for one in accounts))
         for name in _OF_SOURCES
     ]
     for key, what in (("rows_refused", "rows"), ("rejected", "traces")):
         found: Counter[str] = Counter()
         for account in accounts:
-            found.update(account[key])
-        reasons = sorted(found.keys() | counts[key].keys())
-        sums += [
-            (f"{what} `{reason}`", counts[key].get(reason, 0), parts, found[reason]) for reason in reasons
-        ]
+            found.update(getattr(account, key))
+        counted = getattr(counts, key) or {}
+        reasons = sorted(found.keys() | counted.keys())
+        sums += [(f"{what} `{reason}`", counted.get(reason, 0), parts, found[reason]) for reason in reasons]
     return sums
 
 
-def _traces(counts: dict[str, Any]) -> int:
-    return int(counts["train"]) + sum(counts["rejected"].values())
-
-
-def check_rejects(folder: Path, run: dict[str, Any]) -> list[Finding]:
+def check_rejects(folder: Path, run: RunFile) -> list[Finding]:
     """Read the tables of rejects, and compare what they list with the counts of ``octomed.json``."""
     listed: Counter[_Fate] = Counter()
     findings = []
     for name in table_names(folder, run, "rejects/"):
         try:
-            listed += _reasons(folder / name)
-        except (OSError, pa.ArrowException, KeyError) as error:
+            listed += _reasons(path_below(folder, name))
+        except (OSError, pa.ArrowException, KeyError, StorageError) as error:
             findings.append(unreadable(name, error))
-    return findings or _differences(listed, run["counts"])
+    return findings or _differences(listed, run.counts)
 
 
-def table_names(folder: Path, run: dict[str, Any], prefix: str) -> list[str]:
+def table_names(folder: Path, run: RunFile, prefix: str) -> list[str]:
     """Return the names of tables that the run wrote, or of those that there are, where it does not say."""
     there = [str(path.relative_to(folder)) for path in sorted(folder.glob(f"{prefix}*.parquet"))]
-    return [name for name in run["run"].get("files", there) if name.startswith(prefix)]
+    named = there if run.run.files is None else run.run.files
+    return [name for name in named if name.startswith(prefix)]
 
 
 def unreadable(name: str, error: Exception) -> Finding:
@@ -129,16 +128,16 @@ def _reasons(path: Path) -> Counter[_Fate]:
             of_row = pc.is_null(batch.column("sample"))
             for what, chosen in (("rows", of_row), ("traces", pc.invert(of_row))):
                 for reason in pc.value_counts(batch.column("reason").filter(chosen)):
-                    listed[what, reason["values"].as_py()] += reason["counts"].as_py()
+                    listed[what, str(reason["values"].as_py())] += reason["counts"].as_py()
     return listed
 
 
-def _differences(listed: Counter[_Fate], counts: dict[str, Any]) -> list[Finding]:
-    counted: Counter[_Fate] = Counter({("traces", why): number for why, number in counts["rejected"].items()})
+def _differences(listed: Counter[_Fate], counts: Counts) -> list[Finding]:
+    counted: Counter[_Fate] = Counter({("traces", why): number for why, number in counts.rejected.items()})
     rows = sum(number for (what, _), number in listed.items() if what == "rows")
-    refused = counts["rows_unreadable"] + counts["rows_without_trace"]
-    if rows == refused and "rows_refused" in counts:
-        counted.update({("rows", why): number for why, number in counts["rows_refused"].items()})
+    refused = counts.rows_unreadable + counts.rows_without_trace
+    if rows == refused and counts.rows_refused is not None:
+        counted.update({("rows", why): number for why, number in counts.rows_refused.items()})
     else:  # reasons are not counted, or say no more than that the number is wrong
         listed = Counter({fate: number for fate, number in listed.items() if fate[0] != "rows"})
         listed["rows", ""], counted["rows", ""] = rows, refused

@@ -140,7 +140,7 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> planning.Plan:
         return planning.plan(_loaded(recipe, overrides))
 
 
-def verify(output: str | os.PathLike[str], *, workers: int = 2) -> verifying.Verified:
+def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False) -> verifying.Verified:
     """Check every byte of a finished run: what ``octomed verify`` does.
 
     Parameters
@@ -149,13 +149,17 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2) -> verifying.Ver
         The folder of the run.
     workers
         Threads.
+    quick
+        Compare names and sizes alone.
 
     Raises
     ------
     RecipeError
         When the folder holds no finished run.
+    StorageError
+        When its ``octomed.json`` is damaged.
     """
-    return verifying.verify(Path(output), workers=workers)
+    return verifying.verify(Path(output), workers=workers, quick=quick)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:

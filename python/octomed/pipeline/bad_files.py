@@ -26,11 +26,11 @@ class _FileCount:
 
     @property
     def rows(self) -> int:
-        return sum(header["rows"] for done in self.tasks for header in done.headers)
+        return sum(header.rows for done in self.tasks for header in done.headers)
 
     @property
     def unreadable(self) -> int:
-        return sum(header["rows_unreadable"] for done in self.tasks for header in done.headers)
+        return sum(header.rows_unreadable for done in self.tasks for header in done.headers)
 
 
 def without_bad_files(plan: Plan, scanned: list[ScannedTask]) -> list[ScannedTask]:
@@ -128,7 +128,7 @@ def _first_unreadable(plan: Plan, tasks: list[ScannedTask]) -> tuple[str, str, s
     for done in tasks:
         first_row = first_row if done.task.first_row is None else done.task.first_row
         for number, header in enumerate(done.headers):
-            if header["rows_unreadable"]:
+            if header.rows_unreadable:
                 found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{number}.index"))
                 if found is not None:
                     ordinal, reason, detail = found

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import octomed
 from octomed import _octomed
 from octomed.names import shown
 from octomed.pipeline.rebuild import rebuild_command
+from octomed.run_file import Origin, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from octomed.pipeline.plan import Plan
     from octomed.recipe import Recipe
+    from octomed.run_file import RunFile
 
 _NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
@@ -24,49 +27,67 @@ _MOST = 8
 _LONGEST = 60
 
 
-def about_run(plan: Plan) -> dict[str, Any]:
+@dataclass(frozen=True)
+class About:
+    """What decides the bytes of a run, as far as it is known.
+
+    Attributes
+    ----------
+    recipe
+        As written, defaults filled in.
+    tokenizer, template
+        Hashes of their contents.
+    inputs
+        Size and time of each input, by source and path; not written beside every shard, for they may be many.
+    versions
+        It is written with.
+    command
+        What goes on with it.
+    """
+
+    recipe: dict[str, Any] | None = None
+    tokenizer: str | None = None
+    template: str | None = None
+    inputs: dict[str, dict[str, str]] | None = None
+    versions: Versions | None = None
+    command: str | None = None
+
+    def or_else(self, other: About) -> About:
+        """Return it with what it does not say as another one says it."""
+        names = [field.name for field in fields(self)]
+        mine = {name: getattr(self, name) for name in names}
+        return About(**{name: getattr(other, name) if one is None else one for name, one in mine.items()})
+
+
+def about_run(plan: Plan) -> About:
     """Return what decides the bytes of a run."""
-    return {
-        "recipe": plan.recipe.canonical(),
-        "tokenizer": plan.tokenizer.content_hash,
-        "template": plan.template_hash,
-        "inputs": inputs_of(plan),
-        "versions": versions(),
-        "command": rebuild_command(origin_of(plan.recipe)),
-    }
+    return About(
+        recipe=plan.recipe.canonical(),
+        tokenizer=plan.tokenizer.content_hash,
+        template=plan.template_hash,
+        inputs=inputs_of(plan),
+        versions=versions(),
+        command=rebuild_command(origin_of(plan.recipe)),
+    )
 
 
-def origin_of(recipe: Recipe) -> dict[str, Any]:
+def origin_of(recipe: Recipe) -> Origin:
     """Return where a run's recipe lies on this machine, and what was put over it."""
-    return {
-        "recipe_file": None if recipe.from_values else recipe.file.name,
-        "recipe_folder": str(recipe.file.parent.resolve()),
-        "overrides": list(recipe.overrides),
-    }
+    return Origin(
+        recipe_file=None if recipe.from_values else recipe.file.name,
+        recipe_folder=str(recipe.file.parent.resolve()),
+        overrides=tuple(recipe.overrides),
+    )
 
 
-def noted(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return it short enough to be written beside every shard: without the inputs, which may be many."""
-    return {name: value for name, value in about.items() if name != "inputs"}
+def about_finished_run(run: RunFile) -> About:
+    """Return the same of a finished run, as far as its ``octomed.json`` says."""
+    return About(run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions)
 
 
-def about_finished_run(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same of a finished run's ``octomed.json``, as far as it says."""
-    return {
-        "recipe": run.get("recipe"),
-        "tokenizer": run.get("tokenizer", {}).get("content_hash"),
-        "inputs": run.get("run", {}).get("inputs"),
-        "versions": run.get("versions"),
-    }
-
-
-def versions() -> dict[str, Any]:
+def versions() -> Versions:
     """Return the versions that a run is written with."""
-    return {
-        "octomed": octomed.__version__,
-        "scan": _octomed.SCAN_VERSION,
-        "write": _octomed.WRITE_VERSION,
-    }
+    return Versions(octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)
 
 
 def inputs_of(plan: Plan) -> dict[str, dict[str, str]]:
@@ -84,7 +105,7 @@ def input_state(size: int, mtime_ns: int) -> str:
     return f"{size} bytes, {mtime_ns} ns"
 
 
-def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def difference(old: About, new: About) -> str:
     """Return the end of a message: what run the folder holds, compared with the one that was asked for.
 
     Parameters
@@ -92,7 +113,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     old, new
         As :func:`about_run` returns them; what the old one does not say is not compared.
     """
-    if not isinstance(old.get("recipe"), dict):
+    if not old.recipe:
         return "of another recipe, of other inputs, or of another octomed"
     keys = list(_differing_keys(old, new))
     if keys:
@@ -101,18 +122,19 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return f"of the same recipe, {_other_cause(old, new)}"
 
 
-def _other_cause(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    versions_differ = [name for name in ("scan", "write") if _said_otherwise(old, new, "versions", name)]
-    if versions_differ:
-        changes = ", ".join(
-            f"version of `{name}` {old['versions'][name]} → {new['versions'][name]}"
-            for name in versions_differ
-        )
-        return f"but of another octomed: {changes}"
+def _other_cause(old: About, new: About) -> str:
+    before, after = old.versions or Versions(), new.versions or Versions()
+    changes = [
+        f"version of `{name}` {getattr(before, name)} → {getattr(after, name)}"
+        for name in ("scan", "write")
+        if getattr(before, name) not in {None, getattr(after, name)}
+    ]
+    if changes:
+        return f"but of another octomed: {', '.join(changes)}"
     for name in ("tokenizer", "template"):
         if _said_otherwise(old, new, name):
             return f"but the {name} of its model was another one"
-    files = list(_changed_inputs(old["inputs"], new["inputs"])) if old.get("inputs") else []
+    files = list(_changed_inputs(old.inputs, new.inputs or {})) if old.inputs else []
     more = f", and {len(files) - _MOST} more" if len(files) > _MOST else ""
     named = ", ".join(files[:_MOST]) or "files were added, removed, or changed since"
     return f"over other inputs: {named}{more}"
@@ -132,24 +154,26 @@ def _changed_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
             yield f"`{shown(name)}` changed"
 
 
-def _said_otherwise(old: Mapping[str, Any], new: Mapping[str, Any], *way: str) -> bool:
-    before: Any = old
-    after: Any = new
-    for name in way:
-        before, after = (value.get(name) if value else None for value in (before, after))
-    return before is not None and before != after
+def _said_otherwise(old: About, new: About, name: str) -> bool:
+    before, after = getattr(old, name), getattr(new, name)
+    return bool(before) and before != after
 
 
-def _differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    before, after = dict(flat(old["recipe"])), dict(flat(new["recipe"]))
+def _differing_keys(old: About, new: About) -> Iterator[str]:
+    before, after = dict(flat(old.recipe)), dict(flat(new.recipe))
     other_model = _said_otherwise(old, new, "tokenizer") or _said_otherwise(old, new, "template")
     for key in dict.fromkeys([*before, *after]):
         of_model = key in {"model", "template"} and other_model
         if before.get(key) != after.get(key) and (of_model or _decides_bytes(key)):
             yield f"`{key}` {_shown(before.get(key))} → {_shown(after.get(key))}"
-    names = [[source.get("name") for source in about["recipe"].get("sources", [])] for about in (old, new)]
+    names = [_names_of_sources(about.recipe or {}) for about in (old, new)]
     if names[0] != names[1] and sorted(map(str, names[0])) == sorted(map(str, names[1])):
         yield "`sources` in another order"
+
+
+def _names_of_sources(recipe: Mapping[str, Any]) -> list[Any]:
+    sources = recipe.get("sources")
+    return [one.get("name") for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
 
 
 def _decides_bytes(key: str) -> bool:

@@ -18,11 +18,13 @@ from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.verify import read_run
+from octomed.plain_names import path_below
 from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
     from octomed.recipe import Recipe
+    from octomed.run_file import RunFile
 
 _SMALL_BLOCK_BYTES = 2**20
 _NAMED_AT_MOST = 5
@@ -178,12 +180,13 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         When the shard is missing.
     """
     run = read_run(folder)
-    if stream not in run["streams"]:
-        names = ", ".join(f"`{name}`" for name in run["streams"])
+    if stream not in run.streams:
+        names = ", ".join(f"`{name}`" for name in run.streams)
         raise RecipeError(f"no stream `{stream}`", f"the run has {names}")
-    packs = run["streams"][stream]["packs"]
+    packs = run.streams[stream].packs
     if not 0 <= pack < packs:
         raise RecipeError(f"stream `{stream}` has no pack {pack}", f"its packs are 0 to {packs - 1}")
+    _refuse_links(folder, stream)
     try:
         content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
@@ -226,12 +229,19 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
     raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
 
 
-def _tokenizer(run: dict[str, Any]) -> _octomed.Tokenizer:
+def _refuse_links(folder: Path, stream: str) -> None:
+    """Refuse a stream whose index or shards are links out of the run's folder."""
+    path_below(folder, stream)
+    for path in (folder / stream).glob("*"):
+        path_below(folder, f"{stream}/{path.name}")
+
+
+def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
     """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here."""
-    name = run["run"]["model"]
-    base = Path(run["run"]["recipe_folder"])
+    name = run.run.model
+    base = Path(run.run.recipe_folder or "")
     tokenizer = resolve_model(name, BUILTIN_TEMPLATES[0], base=base).tokenizer()
-    if tokenizer.content_hash != run["tokenizer"]["content_hash"]:
+    if tokenizer.content_hash != run.tokenizer.content_hash:
         raise RecipeError(
             f"the tokenizer of `{name}` is not the one that this run was packed with",
             "its ids cannot be shown as text; put the old tokenizer back",
@@ -257,7 +267,7 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str
 def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any]]:
     """Read the rows of a provenance table that are asked for."""
     try:
-        with native(str(path)) as file:
+        with native(str(path_below(folder, f"provenance/{path.name}"))) as file:
             return pq.read_table(file, filters=wanted).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"`{path}` is damaged: {error}", _verify_hint(folder)) from error

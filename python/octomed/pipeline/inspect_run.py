@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -13,13 +13,28 @@ from octomed.commands import shell_words
 from octomed.errors import DataError
 from octomed.pipeline.accounts import table_names
 from octomed.pipeline.verify import read_run
+from octomed.plain_names import path_below
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from octomed.run_file import Counts, RunFile, SourceCounts, StreamEntry
+
 PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+
+
+@dataclass(frozen=True)
+class StreamView:
+    """A stream to look at: what is in it, how full its packs are, and percentiles of its traces' lengths."""
+
+    packs: int
+    traces: int
+    tokens: int
+    shards: int
+    fill: float
+    lengths: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -54,12 +69,12 @@ class RunView:
     tokens: int
     supervised_tokens: int
     fill: float
-    streams: dict[str, dict[str, Any]]
+    streams: dict[str, StreamView]
     lengths: dict[str, int]
     rows: int
     rows_refused: dict[str, int]
     rejected: dict[str, int]
-    sources: dict[str, dict[str, Any]]
+    sources: dict[str, SourceCounts]
 
 
 def inspect_run(folder: Path) -> RunView:
@@ -73,46 +88,47 @@ def inspect_run(folder: Path) -> RunView:
         When its provenance, which has the lengths, is missing or damaged.
     """
     run = read_run(folder)
-    counts, capacity = run["counts"], run["capacity"]
-    lengths = {name: _lengths(folder, run, name) for name in run["streams"]}
+    counts, capacity = run.counts, run.capacity
+    lengths = {name: _lengths(folder, run, name) for name in run.streams}
     streams = {
-        name: {key: stream[key] for key in ("packs", "traces", "tokens", "shards")}
-        | {"fill": _fill(stream, capacity), "lengths": _percentiles(lengths[name])}
-        for name, stream in run["streams"].items()
+        name: StreamView(
+            stream.packs,
+            stream.traces,
+            stream.tokens,
+            stream.shards,
+            _fill(stream, capacity),
+            _percentiles(lengths[name]),
+        )
+        for name, stream in run.streams.items()
     }
     return RunView(
         folder=str(folder),
-        name=run["name"],
+        name=run.name,
         capacity=capacity,
-        packs=counts["packs"],
-        traces=counts["train"],
-        tokens=counts["tokens"],
-        supervised_tokens=counts["supervised_tokens"],
+        packs=counts.packs,
+        traces=counts.train,
+        tokens=counts.tokens,
+        supervised_tokens=counts.supervised_tokens,
         fill=_fill(counts, capacity),
         streams=streams,
         lengths=_percentiles(np.concatenate([*lengths.values(), np.empty(0, np.uint32)])),
-        rows=counts["rows"],
-        rows_refused=counts.get("rows_refused", {}),
-        rejected={reason: number for reason, number in counts["rejected"].items() if number},
-        sources=_in_order(counts.get("sources", {}), run["recipe"]),
+        rows=counts.rows,
+        rows_refused=counts.rows_refused or {},
+        rejected={reason: number for reason, number in counts.rejected.items() if number},
+        sources={name: counts.sources[name] for name in run.sources if name in counts.sources},
     )
 
 
-def _in_order(sources: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
-    names = [source["name"] for source in recipe["sources"]]
-    return {name: sources[name] for name in names if name in sources}
+def _fill(counts: Counts | StreamEntry, capacity: int) -> float:
+    return counts.tokens / (counts.packs * capacity) if counts.packs and capacity else 0.0
 
 
-def _fill(counts: dict[str, Any], capacity: int) -> float:
-    return counts["tokens"] / (counts["packs"] * capacity) if counts["packs"] else 0.0
-
-
-def _lengths(folder: Path, run: dict[str, Any], stream: str) -> NDArray[np.uint32]:
+def _lengths(folder: Path, run: RunFile, stream: str) -> NDArray[np.uint32]:
     """Return the lengths of a stream's traces."""
     parts = [np.empty(0, np.uint32)]
     for name in table_names(folder, run, f"provenance/{stream}-"):
         try:
-            column = pq.read_table(folder / name, columns=["length"])["length"]
+            column = pq.read_table(path_below(folder, name), columns=["length"])["length"]
         except (OSError, pa.ArrowException) as error:
             hint = f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

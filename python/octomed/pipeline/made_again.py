@@ -80,10 +80,10 @@ class MadeAgain:
         if note not in self.said:
             self.said.append(note)
 
-    def files(self, names: list[str], *, manifest_reads: bool) -> None:
+    def files(self, names: list[str], *, damaged: str | None) -> None:
         """Say that the manifest does not read, or which finished files are not what it says of them."""
-        if not manifest_reads:
-            self.said.append("the output's manifest did not read: all files of the run are made again")
+        if damaged is not None:
+            self.said.append(damaged)
         if names:
             more = f", and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
             listed = ", ".join(f"`{shown(name)}`" for name in sorted(names)[:_NAMES_SHOWN])

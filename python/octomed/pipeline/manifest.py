@@ -3,48 +3,134 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 import stat
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.leftovers import files_of_run, is_of_run, is_temporary
-from octomed.pipeline.difference import about_finished_run, difference, noted
-from octomed.storage import Mode, read_json, refuse_link, storage_error, write_json
+from octomed.mds_index import INDEX, ShardInfo
+from octomed.names import shown
+from octomed.pipeline.difference import About, about_finished_run, difference
+from octomed.plain_names import check_name, delete_below, delete_empty_parent, leads_out
+from octomed.run_file import RUN_FILE, RunFile, load_run_file
+from octomed.state import Damaged, NotThere, StateFile, there
+from octomed.storage import Mode, storage_error, write_json
+from octomed.strict_json import plain
 
 NAME = ".octomed-run.json"
-RUN_FILE = "octomed.json"
-"""Written last: an output with this file is complete."""
-
 LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which
 bounds what notes cost. One that is lost costs the shards since the last, which are written again."""
 
+_OURS = re.compile(
+    r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
+)
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A finished file: its size, and the digest of its content; a manifest of format 1 has no digests."""
+
+    bytes: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """A finished shard: its entry of ``index.json``, and the digest of its file."""
+
+    info: ShardInfo
+    digest: str | None = None
+
+    @property
+    def record(self) -> FileRecord:
+        """Size and digest of its file."""
+        return FileRecord(self.info.file.bytes, self.digest)
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """The manifest as it is stored.
+
+    Attributes
+    ----------
+    key
+        Content key of everything that decides the bytes below the folder.
+    shards, files
+        What is finished, by path relative to the folder.
+    begun
+        Paths of shards that were missing when writing began.
+    about
+        What the run is made of, without its inputs.
+    """
+
+    key: str
+    shards: dict[str, ShardRecord]
+    files: dict[str, FileRecord]
+    begun: tuple[str, ...] = ()
+    about: About = field(default_factory=About)
+
+    def __post_init__(self) -> None:
+        """Refuse names that no run gives, those that lead out of the folder among them."""
+        for name in (*self.shards, *self.files, *self.begun):
+            if not _OURS.fullmatch(check_name(name)):
+                raise ValueError(f"`{shown(name)}` is no file of a run")
+        for name, shard in self.shards.items():
+            if name.rpartition("/")[2] != shard.info.file.basename:
+                raise ValueError(f"the shard `{shown(name)}` has another name in its entry")
+
+    @property
+    def records(self) -> dict[str, FileRecord]:
+        """Size and digest of every finished file, shards and others."""
+        return {name: shard.record for name, shard in self.shards.items()} | self.files
+
+
+def _with_records(value: dict[str, Any]) -> dict[str, Any]:
+    """Bring a manifest of format 1 into the form of records."""
+    shards, files = value.get("shards"), value.get("files")
+    if isinstance(shards, dict):
+        value = {**value, "shards": {name: {"info": info} for name, info in shards.items()}}
+    if isinstance(files, dict):
+        value = {**value, "files": {name: {"bytes": size} for name, size in files.items()}}
+    return value
+
+
+_STATE = StateFile(
+    ManifestFile, "delete what the folder holds, or choose another `output.path`", upgrade=_with_records
+)
+
+
+def load_manifest(folder: Path) -> ManifestFile | NotThere | Damaged:
+    """Read the manifest of an output folder.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    StorageError
+        When it cannot be read at all.
+    """
+    return _STATE.load(folder / NAME)
+
 
 @dataclass
 class Manifest:
-    """Finished files of an output folder.
+    """Finished files of an output folder, while a run adds to them.
 
     Attributes
     ----------
     folder
         The output folder.
-    key
-        Content key of everything that decides the bytes below the folder.
-    shards
-        Entry of each finished shard as ``index.json`` holds it, by path relative to the folder.
-    files
-        Size in bytes of each other finished file, by path relative to the folder.
-    begun
-        Paths, relative to the folder, of shards that were missing when writing began: a killed run may
-        have finished some of them and not said so.
+    key, shards, files, begun
+        As in `ManifestFile`.
     replaces
         The other run in the folder, whose files go when this one begins to write.
     about
@@ -53,20 +139,20 @@ class Manifest:
         Who may read what is written to the folder.
     forgotten
         Finished files that are missing or of another size, and are made again.
-    read
-        Whether the folder's manifest could be read, where there was one.
+    damaged
+        What is to be told of the manifest that was found, where it did not read.
     """
 
     folder: Path
     key: str
-    shards: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, int] = field(default_factory=dict)
-    begun: list[str] = field(default_factory=list)
+    shards: dict[str, ShardRecord] = field(default_factory=dict)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    begun: tuple[str, ...] = ()
     replaces: Manifest | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+    about: About = field(default_factory=About)
     mode: Mode = "umask"
     forgotten: list[str] = field(default_factory=list)
-    read: bool = True
+    damaged: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
@@ -77,7 +163,7 @@ class Manifest:
         key: str,
         *,
         replace: bool,
-        about: dict[str, Any] | None = None,
+        about: About | None = None,
         replacing: str = "--replace",
     ) -> Manifest:
         """Read the folder's manifest, or begin one (after :func:`refuse_foreign_files`).
@@ -101,13 +187,14 @@ class Manifest:
             When the folder holds another run and ``replace`` is off. A run that ended before it wrote
             anything stands in nobody's way: its recipe may be mended and run again.
         """
-        found = read_json(folder / NAME)
-        fresh = cls(folder, key, about=about or {})
-        if found is None:
-            if (folder / NAME).exists():
-                fresh._take_over(replacing, replace=replace)
+        found = load_manifest(folder)
+        fresh = cls(folder, key, about=about or About())
+        if isinstance(found, NotThere):
             return fresh
-        manifest = cls(folder, found["key"], found["shards"], found["files"], found.get("begun", []))
+        if isinstance(found, Damaged):
+            fresh._take_over(found, replacing, replace=replace)
+            return fresh
+        manifest = cls(folder, found.key, found.shards, found.files, found.begun)
         if manifest.key == key:
             manifest.about = fresh.about
             manifest._forget_missing()
@@ -122,19 +209,22 @@ class Manifest:
         fresh.replaces = manifest
         return fresh
 
-    def _take_over(self, replacing: str, *, replace: bool) -> None:
-        """Begin anew in a folder whose manifest does not read: all that it may have named goes first."""
-        run = read_json(self.folder / RUN_FILE)
-        key = run.get("run", {}).get("write_key") if isinstance(run, dict) else None
-        if key not in {None, self.key} and not replace:
+    def _take_over(self, manifest: Damaged, replacing: str, *, replace: bool) -> None:
+        """Begin anew in a folder whose manifest does not read: all that it may have named goes first.
+
+        That is what has a name that only a run gives; where the folder holds a finished run that is not this
+        one, or nobody knows which, only if it may be replaced.
+        """
+        run = load_run_file(self.folder)
+        other = isinstance(run, Damaged) or (isinstance(run, RunFile) and run.run.write_key != self.key)
+        if other and not replace:
             raise RecipeError(
-                f"`{self.folder}` holds another run, and its manifest does not read",
+                f"`{shown(str(self.folder))}` holds another run, and its manifest does not read",
                 f"`{replacing}` deletes that run's files first; or choose another `output.path`",
             )
-        files = files_of_run(self.folder)
-        self.read = not files
-        sizes = {name: (self.folder / name).lstat().st_size for name in files}
-        self.replaces = Manifest(self.folder, "", files=sizes) if files else None
+        self.damaged = manifest.note()
+        files = {name: FileRecord((self.folder / name).lstat().st_size) for name in files_of_run(self.folder)}
+        self.replaces = Manifest(self.folder, "", files=files) if files else None
 
     def begin(self, shards: list[str]) -> None:
         """Delete what this run replaces, and note the shards that it is about to write.
@@ -145,21 +235,24 @@ class Manifest:
             self.replaces.delete_files()
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
-            self._delete(name)
-        self.begun = shards
+            _delete(self.folder, name)
+        self.begun = tuple(shards)
         self.write()
 
     def _forget_missing(self) -> None:
-        def stands(name: str, size: int) -> bool:
+        """Forget what is not there, or not as large; a format without digests says too little to go on with."""
+
+        def stands(name: str, record: FileRecord) -> bool:
             with contextlib.suppress(OSError):
                 found = (self.folder / name).lstat()
-                return stat.S_ISREG(found.st_mode) and found.st_size == size
+                whole = stat.S_ISREG(found.st_mode) and found.st_size == record.bytes
+                return whole and record.digest is not None and not leads_out(self.folder, name)
             return False
 
-        sizes = {name: shard_size(info) for name, info in self.shards.items()} | self.files
-        self.forgotten = [name for name, size in sizes.items() if not stands(name, size)]
-        self.shards = {name: info for name, info in self.shards.items() if stands(name, shard_size(info))}
-        self.files = {name: size for name, size in self.files.items() if stands(name, size)}
+        records = {name: shard.record for name, shard in self.shards.items()} | self.files
+        self.forgotten = [name for name, record in records.items() if not stands(name, record)]
+        self.shards = {name: shard for name, shard in self.shards.items() if stands(name, shard.record)}
+        self.files = {name: record for name, record in self.files.items() if stands(name, record)}
 
     def delete_files(self) -> None:
         """Delete the files that this manifest names and what was unpacked of its shards, and only those.
@@ -168,34 +261,22 @@ class Manifest:
         folder would make it a folder that no run wrote.
         """
         shards = [*self.shards, *self.begun]
-        for name in [*shards, *filter(None, map(unpacked_name, shards)), *self.files]:
-            path = self.folder / name
-            self._delete(name)
-            with contextlib.suppress(OSError):
-                if path.parent != self.folder:
-                    path.parent.rmdir()
+        for name in [RUN_FILE, *shards, *filter(None, map(unpacked_name, shards)), *self.files]:
+            _delete(self.folder, name)
+            delete_empty_parent(self.folder, name)
 
-    def _delete(self, name: str) -> None:
-        """Delete a file of the run, but for what a link inside of the output leads to."""
-        path = self.folder / name
-        try:
-            for part in itertools.takewhile(lambda part: part != self.folder, path.parents):
-                refuse_link(part)
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error("delete", path, error) from error
-
-    def add_shard(self, name: str, info: dict[str, Any]) -> None:
+    def add_shard(self, name: str, shard: ShardRecord) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
         with self._lock:
-            self.shards[name] = info
+            self.shards[name] = shard
             if time.monotonic() >= self._next_note:
                 self._write()
 
     def add_file(self, name: str) -> None:
         """Note another finished file."""
+        record = FileRecord(*_octomed.file_digest(str(self.folder / name)))
         with self._lock:
-            self.files[name] = (self.folder / name).stat().st_size
+            self.files[name] = record
 
     def write(self) -> None:
         """Write the manifest now; not over that of a run whose files are still there."""
@@ -203,19 +284,24 @@ class Manifest:
             if self.replaces is None:
                 self._write()
 
+    def finish(self) -> str:
+        """Write the manifest for the last time, and return the digest of its file."""
+        self.write()
+        return file_digest(self.folder, NAME)
+
     def _write(self) -> None:
-        value = {name: getattr(self, name) for name in ("key", "shards", "files", "begun")}
-        value["about"] = noted(self.about)
+        about = replace(self.about, inputs=None)
+        stored = ManifestFile(self.key, dict(self.shards), dict(self.files), self.begun, about)
         begin = time.monotonic()
-        write_json(self.folder / NAME, value, mode=self.mode)
+        write_json(self.folder / NAME, _STATE.signed(plain(stored)), mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
-def shard_size(info: dict[str, Any]) -> int:
-    """Size in bytes of a shard's file, from its entry in ``index.json``."""
-    part = info["zip_data"] or info["raw_data"]
-    return int(part["bytes"])
+def file_digest(folder: Path, name: str) -> str:
+    """Return the digest of a file of a run."""
+    _, digest = _octomed.file_digest(str(folder / name))
+    return str(digest)
 
 
 def unpacked_name(shard: str) -> str | None:
@@ -224,18 +310,24 @@ def unpacked_name(shard: str) -> str | None:
     return raw + mds if extension else None
 
 
-def _about(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+def _delete(folder: Path, name: str) -> None:
+    try:
+        delete_below(folder, name)
+    except OSError as error:
+        raise storage_error("delete", folder / name, error) from error
+
+
+def _about(folder: Path, manifest: ManifestFile) -> About:
     """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
-    about = manifest.get("about") or {}
-    run = read_json(folder / RUN_FILE)
-    if isinstance(run, dict) and run.get("run", {}).get("write_key") == manifest["key"]:
-        about = about_finished_run(run) | about
-    return about
+    run = there(load_run_file(folder))
+    if run is not None and run.run.write_key == manifest.key:
+        return manifest.about.or_else(about_finished_run(run))
+    return manifest.about
 
 
 def _ours(folder: Path) -> list[str]:
     """Names in the folder that only a run gives."""
-    names = ["octomed.json", "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
+    names = [RUN_FILE, "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
     return [name for name in names if (folder / name).exists()]
 
 
@@ -257,7 +349,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     StorageError
         When the folder cannot be listed.
     """
-    if read_json(folder / NAME) is not None:
+    if not isinstance(load_manifest(folder), NotThere | Damaged):
         return
     try:
         found = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
@@ -282,3 +374,21 @@ def _own(name: str) -> bool:
 
 def _leads_to(store: Path, path: Path) -> bool:
     return store.resolve().is_relative_to(path.resolve())
+
+
+def is_finished(folder: Path, run: RunFile) -> bool:
+    """Tell whether every file stands that a run file and its manifest name, by listing and sizes."""
+    found = there(load_manifest(folder))
+    if found is None or found.key != run.run.write_key or len(found.shards) != run.shards:
+        return False
+    if run.has_digests and file_digest(folder, NAME) != run.run.manifest:
+        return False
+    records = {name: record for name, record in found.records.items() if name != RUN_FILE}
+    names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
+    return names <= records.keys() and all(_stands(folder, name, one.bytes) for name, one in records.items())
+
+
+def _stands(folder: Path, name: str, size: int) -> bool:
+    with contextlib.suppress(OSError):
+        return (folder / name).stat().st_size == size
+    return False

@@ -22,7 +22,9 @@ from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
 from octomed.recipe.input_file import names_rows
 from octomed.recipe.problems import placed
 from octomed.report.units import bytes_of
-from octomed.storage import content_key, read_json
+from octomed.state import there
+from octomed.storage import content_key
+from octomed.store_files import BlockHeader, TaskRecord, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,11 +113,11 @@ class Plan:
             for task in source.tasks:
                 yield source, task
 
-    def finished(self, task: Task) -> dict[str, Any] | None:
+    def finished(self, task: Task) -> TaskRecord | None:
         """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
         folder = self.folder(task)
-        found = read_json(folder / "task.json")
-        if found is None or not all(map(partial(_stands, folder), count(), found["blocks"])):
+        found = there(load_task(folder))
+        if found is None or not all(map(partial(_stands, folder), count(), found.blocks)):
             return None
         return found
 
@@ -366,11 +368,11 @@ def _sample(source: SourcePlan) -> _Sample:
     return sample
 
 
-def _stands(folder: Path, number: int, header: dict[str, Any]) -> bool:
+def _stands(folder: Path, number: int, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
         return (
-            os.stat(folder / f"{number}.ids").st_size == header["stored_bytes"]  # noqa: PTH116 thousands of them
+            os.stat(folder / f"{number}.ids").st_size == header.stored_bytes  # noqa: PTH116 thousands of them
             and os.stat(folder / f"{number}.index").st_size > 0  # noqa: PTH116
         )
     except OSError:

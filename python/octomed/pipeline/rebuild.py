@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.commands import python_call, shell_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from octomed.run_file import Origin
 
 
-def rebuild_command(run: Mapping[str, Any]) -> str:
+def rebuild_command(run: Origin) -> str:
     """Return the command as a shell takes it, or the call where the recipe was a dict.
 
     Parameters
     ----------
     run
-        The part `run` of ``octomed.json``; one of an older run names no overrides.
+        Where its recipe lies; an older run does not say.
     """
-    folder, file, overrides = (run.get(name) for name in ("recipe_folder", "recipe_file", "overrides"))
-    if "recipe_file" in run and file is None:
-        return python_call("pack", None, overrides or ())
-    recipe = str(Path(folder, file)) if folder and file else "RECIPE"
-    return shell_command("pack", recipe, overrides or ())
+    if run.recipe_file is None:
+        return python_call("pack", None, run.overrides)
+    known = run.recipe_folder and run.recipe_file
+    recipe = str(Path(run.recipe_folder or "", run.recipe_file)) if known else "RECIPE"
+    return shell_command("pack", recipe, run.overrides)

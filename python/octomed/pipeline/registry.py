@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from octomed.leftovers import clear_store
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
-from octomed.storage import content_key, locked, make_folder_inside, read_json, storage_error, write_json
+from octomed.state import Damaged
+from octomed.storage import content_key, locked, make_folder_inside, storage_error
+from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +22,14 @@ if TYPE_CHECKING:
 def register_run(store: Path, output: Path, tasks: list[str], mode: Mode = "umask") -> None:
     """Note that the run in ``output`` uses these tasks' blocks."""
     make_folder_inside(store, "runs", mode)
-    value = {"output": str(output.resolve()), "tasks": sorted(set(tasks))}
-    write_json(_entry(store, output), value, mode=mode)
+    run = RegisteredRun(str(output.resolve()), tuple(sorted(set(tasks))))
+    write_registered_run(_entry(store, output), run, mode)
+
+
+def mend_registration(store: Path, output: Path, tasks: list[str], mode: Mode) -> None:
+    """Note it again where the note is damaged."""
+    if isinstance(load_registered_run(_entry(store, output)), Damaged):
+        register_run(store, output, tasks, mode)
 
 
 def _entry(store: Path, output: Path) -> Path:
@@ -96,6 +104,8 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     ------
     RecipeError
         When a run is using the store.
+    StorageError
+        When an entry of `runs` is damaged: what its output uses is not known.
     """
     if not store.is_dir():
         return Cleaned((), 0, 0)
@@ -123,9 +133,21 @@ def _remove(path: Path) -> None:
 def _used(store: Path, *, dry_run: bool) -> set[str]:
     used: set[str] = set()
     for entry in sorted((store / "runs").glob("*.json")):
-        run = read_json(entry)
-        if run is not None and (Path(run["output"]) / MANIFEST_NAME).exists():
-            used |= set(run["tasks"])
+        run = load_registered_run(entry)
+        if isinstance(run, Damaged):
+            raise run.error(
+                "nothing was removed, as the blocks that its output uses are not known; `octomed pack` of that "
+                "output's recipe writes it again, and `--everything` removes the blocks in use as well"
+            )
+        if isinstance(run, RegisteredRun) and _has_manifest(run.output):
+            used |= set(run.tasks)
         elif not dry_run:
             entry.unlink(missing_ok=True)
     return used
+
+
+def _has_manifest(output: str) -> bool:
+    try:
+        return (Path(output) / MANIFEST_NAME).exists()
+    except (OSError, ValueError):  # no name that a folder could have
+        return False

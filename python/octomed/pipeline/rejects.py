@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,14 @@ from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.accounts import table_names
 from octomed.pipeline.verify import read_run
+from octomed.plain_names import path_below
 from octomed.recipe.problems import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from octomed.run_file import Counts
 
 
 @dataclass(frozen=True)
@@ -86,17 +89,17 @@ def count_rejects(folder: Path, *, reason: str | None = None, source: str | None
 def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
     """Return the names of the tables that are asked for, in the order of the sources."""
     run = read_run(folder)
-    sources = [one["name"] for one in run["recipe"]["sources"]]
+    sources = run.sources
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))
-    _refuse_unknown(reason, run["counts"])
+    _refuse_unknown(reason, run.counts)
     there = table_names(folder, run, "rejects/")
     wanted = [f"rejects/{name}.parquet" for name in sources if source in {None, name}]
     return [name for name in wanted if name in there]
 
 
-def _refuse_unknown(reason: str | None, counts: dict[str, Any]) -> None:
-    counted = {**counts["rejected"], **counts.get("rows_refused", {})}
+def _refuse_unknown(reason: str | None, counts: Counts) -> None:
+    counted = {**counts.rejected, **(counts.rows_refused or {})}
     if reason is None or reason in counted or reason in _octomed.REASONS:
         return
     there = [why for why, number in counted.items() if number]
@@ -109,7 +112,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     for name in names:
         try:
-            with pq.ParquetFile(folder / name) as table:
+            with pq.ParquetFile(path_below(folder, name)) as table:
                 for batch in table.iter_batches(columns=columns):
                     yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
         except (OSError, pa.ArrowException, KeyError) as error:

@@ -48,14 +48,15 @@ class SourceRows:
 
     def __init__(self, folder: Path) -> None:
         run = read_run(folder)
-        self._states = run["run"].get("inputs")
-        if self._states is None:
+        states = run.run.inputs
+        if states is None:
             raise RecipeError(
                 f"the run in `{folder}` does not say how its inputs were, so that none can be read again",
                 "pack it again with this octomed",
             )
-        values = {key: run["recipe"][key] for key in _KEYS}
-        self._recipe: Recipe = load_recipe(values, folder=run["run"]["recipe_folder"])
+        self._states = states
+        values = {key: run.recipe[key] for key in _KEYS if key in run.recipe}
+        self._recipe: Recipe = load_recipe(values, folder=run.run.recipe_folder or "")
         files = resolve_inputs(self._recipe)
         self._files = {(file.source, _escaped(file.relative)): file for file in files}
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DamagedBlock, StorageError
@@ -16,21 +16,18 @@ from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.made_again import MadeAgain, find_task
-from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_foreign_files, shard_size
-from octomed.pipeline.manifest import NAME as MANIFEST_NAME
+from octomed.pipeline.manifest import LOCK_NAME, Manifest, is_finished, refuse_foreign_files
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
-from octomed.pipeline.registry import forget_run, register_run
+from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.scan import scan
-from octomed.pipeline.write import (
-    seconds_since,
-    write_all,
-    write_indexes,
-    write_run_file,
-)
+from octomed.pipeline.write import close_run, seconds_since, write_all, write_indexes
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
-from octomed.storage import locked, make_folder, read_json, with_hint
+from octomed.run_file import Counts, LeftOut, SourceCounts, load_run_file, usable
+from octomed.state import there
+from octomed.storage import locked, make_folder, with_hint
+from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +87,7 @@ def pack(
         clear_store(planned.store, keys)
         done = _standing(planned)
         if done is not None:
+            mend_registration(planned.store, planned.output, keys, recipe.work.mode)
             return done
         manifest = Manifest.open(
             planned.output,
@@ -100,11 +98,11 @@ def pack(
         )
         manifest.mode = recipe.output.mode
         standing = manifest.replaces or manifest
-        refuse_full_disk(planned, standing=sum(map(shard_size, standing.shards.values())))
+        refuse_full_disk(planned, standing=sum(one.info.file.bytes for one in standing.shards.values()))
         manifest.write()
         register_run(planned.store, planned.output, keys, recipe.work.mode)
         again = MadeAgain()
-        again.files(manifest.forgotten, manifest_reads=manifest.read)
+        again.files(manifest.forgotten, damaged=manifest.damaged)
         passes = _Passes(planned, manifest, progress, again, seconds_since(begin))
         try:
             summary = passes.run(workers or os.cpu_count() or 1, locks)
@@ -132,16 +130,12 @@ def _stopping(progress: Progress) -> Iterator[None]:
 
 def _standing(planned: Plan) -> Summary | None:
     """Return the summary of a finished run whose files all stand."""
-    found = read_json(planned.output / RUN_FILE)
-    if found is None or found["run"]["write_key"] != planned.write_key:
+    found = there(load_run_file(planned.output))
+    if found is None or found.run.write_key != planned.write_key:
         return None
-    if found["recipe"] != planned.recipe.canonical():  # its shards stand; what `octomed.json` says does not
+    if found.recipe != planned.recipe.canonical():  # its shards stand; what `octomed.json` says does not
         return None
-    if (read_json(planned.output / MANIFEST_NAME) or {}).get("key") != planned.write_key:
-        return None
-    manifest = Manifest.open(planned.output, planned.write_key, replace=False)
-    expected = sum(stream["shards"] for stream in found["streams"].values())
-    if len(manifest.shards) != expected or set(found["run"]["files"]) - set(manifest.files):
+    if not is_finished(planned.output, found):
         return None
     return Summary.from_run_file(found, output=str(planned.output), already_done=True)
 
@@ -193,7 +187,7 @@ def _run(passes: _Passes, threads: Executor) -> Summary:
     seconds["write"] = seconds_since(begin)
 
     counts = _counts(planned, scanned, layout, manifest)
-    run = {
+    facts = {
         "seconds": seconds,
         "workers": threads.workers,
         "blocks_scanned": sum(done.blocks_scanned for done in scanned),
@@ -202,16 +196,14 @@ def _run(passes: _Passes, threads: Executor) -> Summary:
         "shards_reused": len(manifest.shards) - written,
         "bytes_in": sum(file.size for file in _files(planned)),
         "bytes_store": sum(
-            header["stored_bytes"] + _octomed.INDEX_ROW_BYTES * header["traces"]
+            header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces
             for done in scanned
             for header in done.headers
         ),
-        "files": sorted(manifest.files),
-        "notes": [*planned.model.notes, *planned.inputs.notes, *again.notes],
+        "notes": (*planned.model.notes, *planned.inputs.notes, *again.notes),
     }
-    write_run_file(planned, layout, manifest, {"data": counts, "run": run})
-    found = read_json(planned.output / RUN_FILE)
-    assert found is not None
+    close_run(planned, layout, manifest, counts, facts)
+    found = usable(load_run_file(planned.output))
     return Summary.from_run_file(found, output=str(planned.output), already_done=False)
 
 
@@ -263,7 +255,7 @@ def _bad_files(scanned: list[ScannedTask]) -> dict[tuple[str, str], str]:
 
 
 def _rows_read(scanned: list[ScannedTask]) -> int:
-    return sum(header["rows"] for done in scanned if not done.bad for header in done.headers)
+    return sum(header.rows for done in scanned if not done.bad for header in done.headers)
 
 
 def _skipped(planned: Plan, scanned: list[ScannedTask]) -> dict[str, str]:
@@ -273,9 +265,7 @@ def _skipped(planned: Plan, scanned: list[ScannedTask]) -> dict[str, str]:
     return skipped
 
 
-def _counts(
-    planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest
-) -> dict[str, Any]:
+def _counts(planned: Plan, scanned: list[ScannedTask], layout: _octomed.Layout, manifest: Manifest) -> Counts:
     """Everything that the closing summary counts and that no machine or time changes."""
     bad = _bad_files(scanned)
     headers = [
@@ -284,36 +274,28 @@ def _counts(
         if (done.task.file.source, done.task.file.relative) not in bad
         for header in done.headers
     ]
-    counts: dict[str, Any] = dict(layout.counts())
     rows, unreadable, without = (
-        sum(header[name] for header in headers) for name in ("rows", "rows_unreadable", "rows_without_trace")
+        sum(getattr(header, name) for header in headers)
+        for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
-    accounts = layout.source_accounts()
-    refused: Counter[str] = sum((Counter(one["rows_refused"]) for one in accounts.values()), Counter())
-    return {
-        **_further_counts(headers),
-        "rows": rows,
-        "rows_refused": dict(sorted(refused.items())),
-        "sources": accounts,
-        "rows_unreadable": unreadable,
-        "rows_without_trace": without,
-        "rows_with_traces": rows - unreadable - without,
-        "bytes_text": sum(header["text_bytes"] for header in headers),
-        "bytes_out": sum(
-            (info["zip_data"] or info["raw_data"])["bytes"] for info in manifest.shards.values()
-        ),
-        "straddling": sum(header["straddling"] for header in headers),
-        "files_skipped": _skipped(planned, scanned),
-        "files_left_out": planned.left_out(),
-        **counts,
-    }
-
-
-_ROW_COUNTS = frozenset({"rows", "rows_unreadable", "rows_without_trace"})
-"""Those of a block's header that have names of their own above."""
-
-
-def _further_counts(headers: list[dict[str, Any]]) -> dict[str, int]:
-    """Add up whatever else the blocks count of their rows."""
-    names = {name for header in headers for name in header if name.startswith("rows_")} - _ROW_COUNTS
-    return {name: sum(header.get(name, 0) for header in headers) for name in sorted(names)}
+    sources = {name: read_as(SourceCounts, one) for name, one in layout.source_accounts().items()}
+    refused: Counter[str] = sum((Counter(one.rows_refused) for one in sources.values()), Counter())
+    left_out = planned.left_out()
+    return Counts(
+        rows=rows,
+        rows_refused=dict(sorted(refused.items())),
+        sources=sources,
+        rows_unreadable=unreadable,
+        rows_without_trace=without,
+        rows_with_traces=rows - unreadable - without,
+        rows_without_pictures=sum(header.rows_without_pictures for header in headers),
+        bytes_text=sum(header.text_bytes for header in headers),
+        bytes_out=sum(shard.info.file.bytes for shard in manifest.shards.values()),
+        straddling=sum(header.straddling for header in headers),
+        files_skipped=_skipped(planned, scanned),
+        files_left_out={
+            source: {why: LeftOut(one["files"], tuple(one["names"])) for why, one in reasons.items()}
+            for source, reasons in left_out.items()
+        },
+        **layout.counts(),
+    )

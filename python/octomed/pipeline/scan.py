@@ -16,7 +16,9 @@ from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.tasks import Task, unchanged
-from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder, write_json
+from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.store_files import TASK_FILE, BlockHeader, TaskRecord, write_task
+from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,11 +49,11 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
     for source, task in plan.tasks():
         found = plan.finished(task)
         if found is None:
-            if (plan.folder(task) / "task.json").exists():
+            if (plan.folder(task) / TASK_FILE).exists():
                 again.task(task)
             missing.append((source, task))
         else:
-            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0, found["bad"])
+            standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0, found.bad)
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress, again):
@@ -94,14 +96,14 @@ class _ReadTask:
 
     task: Task
     folder: Path
-    blocks: list[Future[tuple[dict[str, Any], bool]]]
+    blocks: list[Future[tuple[BlockHeader, bool]]]
     rows: int
     bad: str | None
 
 
 def _read_task(scan_block: _BlockScan, threads: Executor) -> _ReadTask:
     source, task = scan_block.source, scan_block.task
-    futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    futures: list[Future[tuple[BlockHeader, bool]]] = []
     counted: list[int] = []
     bad = None
     try:
@@ -121,11 +123,10 @@ def _finish_task(plan: Plan, read: _ReadTask, threads: Executor) -> ScannedTask:
     """Wait for a task's blocks, have them on the disk, and note that it stands."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
-    headers = [] if read.bad else [header for header, _ in done]
+    headers = () if read.bad else tuple(header for header, _ in done)
     _sync(read.folder, len(headers))
-    record = {"blocks": headers, "rows": read.rows, "bad": read.bad}
-    write_json(read.folder / "task.json", record, mode=plan.recipe.work.mode)
-    return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
+    write_task(read.folder, TaskRecord(headers, read.rows, read.bad), plan.recipe.work.mode)
+    return ScannedTask(read.task, headers, read.rows, sum(scanned for _, scanned in done), read.bad)
 
 
 def _sync(folder: Path, blocks: int) -> None:
@@ -139,7 +140,7 @@ def _sync(folder: Path, blocks: int) -> None:
         raise storage_error("write", folder, error) from error
 
 
-def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
+def _raise_failures(futures: list[Future[tuple[BlockHeader, bool]]]) -> None:
     """End the reading when a block failed, instead of reading a large file to its end first."""
     for future in futures:
         if future.done():
@@ -158,19 +159,20 @@ class _BlockScan:
     again: MadeAgain
     mode: Mode
 
-    def __call__(self, number: int, block: _octomed.Block) -> tuple[dict[str, Any], bool]:
+    def __call__(self, number: int, block: _octomed.Block) -> tuple[BlockHeader, bool]:
         """Return the block's header, and whether it was scanned now."""
-        header = self._standing(number)
-        stands = header is not None
-        if header is None:
+        found = self._standing(number)
+        stands = found is not None
+        if found is None:
             file = self.task.file
             with naming(file):
-                header = self.source.scanner.scan(
+                found = self.source.scanner.scan(
                     block, file.source, file.relative, number, str(self.folder), self.cancel, self.mode
                 )
-        rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
+        header = read_as(BlockHeader, found)
+        rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
         self.progress.advance(
-            rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
+            rows=header.rows, bytes=header.source_bytes, tokens=header.tokens, rejects=rejects
         )
         return header, not stands
 

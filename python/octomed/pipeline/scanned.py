@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
+    from octomed.store_files import BlockHeader
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ScannedTask:
     """
 
     task: Task
-    headers: tuple[dict[str, Any], ...]
+    headers: tuple[BlockHeader, ...]
     rows: int
     blocks_scanned: int
     bad: str | None = None

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from octomed import _octomed
-from octomed.errors import OctomedError, RecipeError
+from octomed.errors import RecipeError
 from octomed.names import shown
-from octomed.pipeline.accounts import check_counts, check_rejects, table_names, unreadable
+from octomed.pipeline.accounts import check_counts, check_rejects
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import NAME, RUN_FILE, unpacked_name
+from octomed.pipeline.listing import CHANGED, check_digests, list_run
+from octomed.pipeline.manifest import NAME, FileRecord, file_digest, load_manifest
+from octomed.pipeline.provenance import check_provenance, check_sources
 from octomed.pipeline.rebuild import rebuild_command
-from octomed.recipe.opening import native
-from octomed.storage import read_json
+from octomed.pipeline.verify_stream import check_stream
+from octomed.run_file import RUN_FILE, RunFile, load_run_file, usable
+from octomed.state import Damaged, NotThere, is_as_written, there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +29,17 @@ class Verified:
     Attributes
     ----------
     shards, packs, traces, tokens
-        Read and checked.
+        Read and checked; packs and what is in them are not read where only names and sizes are compared.
     findings
         Empty when all is well.
     rebuild
         The command that writes again what is missing.
+    quick
+        Whether only names and sizes were compared.
+    has_digests
+        Whether the run says the digest of each of its files.
+    not_covered
+        What lies in the folder and was not checked, as no digest of it is kept.
     """
 
     shards: int
@@ -44,31 +48,54 @@ class Verified:
     tokens: int
     findings: tuple[Finding, ...]
     rebuild: str
+    quick: bool = False
+    has_digests: bool = True
+    not_covered: tuple[str, ...] = ()
 
 
-def read_run(folder: Path) -> dict[str, Any]:
+def read_run(folder: Path) -> RunFile:
     """Read a finished run's ``octomed.json``.
 
     Raises
     ------
     RecipeError
-        When the folder holds no finished run.
+        When the folder holds no finished run, or one of a newer format.
+    StorageError
+        When its ``octomed.json`` is damaged.
     """
-    run = read_json(folder / RUN_FILE)
-    if not isinstance(run, dict):
-        begun = read_json(folder / NAME) or {}
-        command = begun.get("about", {}).get("command")
-        hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
-        raise RecipeError(f"`{shown(str(folder))}` holds no finished run", hint)
-    return run
+    found = load_run_file(folder)
+    if isinstance(found, RunFile):
+        return found
+    manifest = there(load_manifest(folder))
+    command = manifest.about.command if manifest is not None else None
+    if isinstance(found, Damaged):
+        usable(found, f"delete it and run `{command}`: it is written again" if command else None)
+    hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
+    raise RecipeError(f"`{shown(str(folder))}` holds no finished run", hint)
 
 
-def verify(folder: Path, *, workers: int = 2) -> Verified:
+_TOTALS = ("shards", "packs", "traces", "tokens")
+
+
+@dataclass
+class _Found:
+    """What is found as the run is gone through."""
+
+    findings: list[Finding] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOTALS, 0))
+
+    @property
+    def files(self) -> set[str]:
+        return {finding.file for finding in self.findings}
+
+
+def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     """Check every byte of a finished run.
 
-    Sizes, digests and offsets of shards, those that the run wrote and what is unpacked beside them; ids
-    against the vocabulary; lengths, spans and capacity of packs; the counts of ``octomed.json`` and
-    their sums; that provenance names every trace, once, where it lies; and that what was left out is listed.
+    Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is unpacked
+    beside them; ids against the vocabulary; lengths, spans and capacity of packs; the counts of
+    ``octomed.json`` and their sums; that provenance names every trace, once, where it lies; and that what was
+    left out is listed.
 
     Parameters
     ----------
@@ -76,115 +103,101 @@ def verify(folder: Path, *, workers: int = 2) -> Verified:
         The output of ``octomed pack``.
     workers
         Threads.
+    quick
+        Compare names and sizes alone, and the digests of ``octomed.json`` and the manifest.
 
     Raises
     ------
     RecipeError
         When the folder holds no finished run.
+    StorageError
+        When its ``octomed.json`` is damaged.
     """
     run = read_run(folder)
-    findings: list[Finding] = []
-    totals = {"shards": 0, "packs": 0, "traces": 0, "tokens": 0}
-    for name, expected in run["streams"].items():
-        checks, whole = _check_stream(folder, name, run, workers, findings)
-        found = {
+    found = _Found()
+    records = _records(folder, run, found)
+    listing = list_run(folder, run, records)
+    if run.has_digests:
+        found.findings += listing.findings
+    else:
+        found.findings += [one for one in listing.findings if "link" in one.what or "names no" in one.what]
+    if quick:
+        found.totals["shards"] = sum("/shard." in name for name in records)
+    else:
+        _read_all(folder, run, records, workers, found)
+    found.findings += check_counts(run)
+    return Verified(
+        **found.totals,
+        findings=_first_of_each(found.findings),
+        rebuild=rebuild_command(run.run),
+        quick=quick,
+        has_digests=run.has_digests,
+        not_covered=tuple(listing.not_covered),
+    )
+
+
+def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]:
+    """Return size and digest of each file of a run, after a look at the files that say so."""
+    try:
+        if run.has_digests and not is_as_written((folder / RUN_FILE).read_bytes()):
+            found.findings.append(Finding(RUN_FILE, CHANGED))
+        manifest = load_manifest(folder)
+    except (ValueError, OSError, RecipeError) as error:
+        found.findings.append(Finding(NAME, f"it cannot be read: {error}"))
+        return {}
+    if isinstance(manifest, NotThere | Damaged):
+        missing = isinstance(manifest, NotThere)
+        what = "it is missing" if isinstance(manifest, NotThere) else f"it is damaged: {manifest.what}"
+        found.findings += [Finding(NAME, what, missing=missing)] if run.has_digests or not missing else []
+        return {}
+    if run.has_digests and file_digest(folder, NAME) != run.run.manifest:
+        found.findings.append(Finding(NAME, "it is not the one that `octomed.json` was written with"))
+    return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
+
+
+def _read_all(
+    folder: Path, run: RunFile, records: dict[str, FileRecord], workers: int, found: _Found
+) -> None:
+    """Read every byte: first what the digests say, then what is in the files that are whole."""
+    traces: Counter[str] = Counter()
+    tables = [name for name in records if "/shard." not in name]
+    shards = [name for name in records if "/shard." in name]
+    found.findings += check_digests(folder, {name: records[name] for name in tables}, workers, found.files)
+    spoiled = found.files
+    whole_streams = True
+    for name, expected in run.streams.items():
+        checks, whole = check_stream(folder, name, run, workers, found.findings)
+        seen = {
             "shards": len(checks),
             "packs": sum(check["packs"] for check in checks),
             "traces": sum(len(check["trace_ids"]) for check in checks),
             "tokens": sum(check["tokens"] for check in checks),
         }
-        for key, value in found.items():
-            totals[key] += value
-            if whole and value != expected[key]:
-                findings.append(Finding(RUN_FILE, f"stream `{name}` has {value} {key}, not {expected[key]}"))
-        findings += _check_provenance(folder, name, run, checks if whole else None)
-    strays = {path.parent.name for path in folder.glob("*/index.json")} - set(run["streams"])
-    findings += [
-        Finding(f"{name}/index.json", "`octomed.json` names no such stream") for name in sorted(strays)
-    ]
-    findings += check_counts(run) + check_rejects(folder, run)
-    return Verified(**totals, findings=tuple(findings), rebuild=rebuild_command(run["run"]))
+        for key, value in seen.items():
+            found.totals[key] += value
+            if whole and value != getattr(expected, key):
+                what = f"stream `{name}` has {value} {key}, not {getattr(expected, key)}"
+                found.findings.append(Finding(RUN_FILE, what))
+        if not any(file.startswith(f"provenance/{name}-") for file in spoiled):
+            wrong, of_stream = check_provenance(folder, name, run, checks if whole else None)
+            found.findings += wrong
+            traces += of_stream
+            whole = whole and not wrong
+        else:
+            whole = False
+        whole_streams = whole_streams and whole
+    if whole_streams:
+        found.findings += check_sources(run, traces)
+    found.findings += check_digests(folder, {name: records[name] for name in shards}, workers, found.files)
+    if not any(file.startswith("rejects/") for file in spoiled):
+        found.findings += check_rejects(folder, run)
 
 
-def _check_stream(
-    folder: Path, name: str, run: dict[str, Any], workers: int, findings: list[Finding]
-) -> tuple[list[dict[str, Any]], bool]:
-    """Return what was read of the shards, and whether that is all of them."""
-    stream = folder / name
-    try:
-        damage = _octomed.mds_verify(str(stream), workers)
-        written = [file for file, _ in _octomed.MdsReader(str(stream)).shards]
-    except OctomedError as error:
-        missing = not (stream / "index.json").exists()
-        findings.append(Finding(f"{name}/index.json", error.message, missing=missing))
-        return [], False
-    findings += _damage_by_file(stream, damage, written)
-    broken = {shard for shard, _, _ in damage if shard is not None}
-    for number, file in enumerate(written):
-        unpacked = unpacked_name(file)
-        if unpacked and (stream / unpacked).exists() and not (stream / file).exists():
-            broken.add(number)
-            what = f"it is missing; what was unpacked of it, `{unpacked}`, is there, and Streaming reads that"
-            findings.append(Finding(f"{name}/{file}", what, missing=True))
-    vocabulary, capacity = run["tokenizer"]["vocabulary_size"], run["capacity"]
-    numbers = [number for number in range(len(written)) if number not in broken]
-
-    def check(number: int) -> dict[str, Any] | None:
-        try:
-            return _octomed.check_shard(str(stream), number, vocabulary, capacity)
-        except OctomedError as error:
-            findings.append(Finding(f"{name}/{written[number]}", error.message))
-            return None
-
-    with ThreadPoolExecutor(workers) as pool:
-        checks = [
-            (number, result)
-            for number, result in zip(numbers, pool.map(check, numbers), strict=True)
-            if result
-        ]
-    for number, result in checks:
-        findings += [
-            Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result["faults"]
-        ]
-    return [result for _, result in checks], len(checks) == len(written)
-
-
-def _damage_by_file(
-    stream: Path, damage: list[tuple[int | None, str, str]], written: list[str]
-) -> list[Finding]:
-    """Name each file once: one that is wrong as a whole is mostly wrong in many places."""
-    by_file: dict[str, list[str]] = {}
-    for shard, file, what in damage:
-        # What was seen unpacked in memory is wrong with the file that the run wrote.
-        name = file if shard is None or (stream / file).exists() else written[shard]
-        by_file.setdefault(name, []).append(what)
-    findings = []
-    for file, (first, *more) in by_file.items():
-        missing = not (stream / file).exists()
-        what = f"{first} (and {len(more)} more of this file)" if more else first
-        findings.append(Finding(f"{stream.name}/{file}", "it is missing" if missing else what, missing))
-    return findings
-
-
-def _check_provenance(
-    folder: Path, name: str, run: dict[str, Any], checks: list[dict[str, Any]] | None
-) -> list[Finding]:
-    """Read a stream's provenance, and compare it with its shards, unless some of them could not be read."""
-    tables, findings = [], []
-    for file in table_names(folder, run, f"provenance/{name}-"):
-        try:
-            with native(str(folder / file)) as source:
-                tables.append(pq.read_table(source, columns=["trace_id", "length", "pack", "document"]))
-        except (OSError, pa.ArrowException) as error:
-            findings.append(unreadable(file, error))
-    if findings or not checks:
-        return findings
-    if not tables:
-        return [Finding("provenance", f"stream `{name}` has none", missing=True)]
-    table = pa.concat_tables(tables).sort_by([("pack", "ascending"), ("document", "ascending")])
-    for column, key in (("trace_id", "trace_ids"), ("length", "lengths")):
-        packed = pa.chunked_array([check[key] for check in checks])
-        if len(packed) != table.num_rows or not pc.all(pc.equal(packed, table[column])).as_py():
-            what = f"column `{column}` is not what the shards hold"
-            return [Finding(f"provenance/{name}-*.parquet", what)]
-    return []
+def _first_of_each(findings: list[Finding]) -> tuple[Finding, ...]:
+    """Leave out what says the same of a file once more: a missing one is missed by several checks."""
+    kept: dict[tuple[str, str], Finding] = {}
+    missing = {finding.file for finding in findings if finding.missing}
+    for finding in findings:
+        if finding.file not in missing or finding.missing:
+            kept.setdefault((finding.file, "" if finding.missing else finding.what), finding)
+    return tuple(kept.values())

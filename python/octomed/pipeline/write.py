@@ -6,7 +6,7 @@ import contextlib
 import platform
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed import _octomed
+from octomed.mds_index import INDEX, ShardInfo
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
-from octomed.pipeline.manifest import RUN_FILE
-from octomed.storage import atomic_file, make_folder_inside, write_atomically, write_json
+from octomed.pipeline.manifest import ShardRecord
+from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, TokenizerFacts, write_run_file
+from octomed.storage import atomic_file, make_folder_inside, write_atomically
+from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,10 +143,10 @@ class _RangeWrite:
 
     def shard(self, stream: str, shard: int) -> None:
         folder = self.manifest.folder / stream
-        info = self.range.write_shard(stream, shard, str(folder), self.cancel)
-        part = info["zip_data"] or info["raw_data"]
-        self.manifest.add_shard(f"{stream}/{part['basename']}", info)
-        self.progress.advance(rows=info["samples"], bytes=info["raw_data"]["bytes"], tokens=0, rejects=0)
+        written = read_as(ShardRecord, self.range.write_shard(stream, shard, str(folder), self.cancel))
+        info = written.info
+        self.manifest.add_shard(f"{stream}/{info.file.basename}", written)
+        self.progress.advance(rows=info.samples, bytes=info.raw_data.bytes, tokens=0, rejects=0)
 
     def provenance(self, stream: str) -> None:
         name = _provenance_name(stream, self.number)
@@ -189,49 +192,64 @@ def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> No
 
 def write_indexes(manifest: Manifest) -> None:
     """Write each stream's ``index.json`` from the manifest's shards, as MDS writes it."""
-    streams: dict[str, list[dict[str, Any]]] = {}
+    streams: dict[str, list[ShardInfo]] = {}
     for name in sorted(manifest.shards):
-        streams.setdefault(name.split("/")[0], []).append(manifest.shards[name])
+        streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
     for stream, shards in streams.items():
-        name = f"{stream}/index.json"
-        write_atomically(manifest.folder / name, _octomed.index_json(shards), mode=manifest.mode)
+        name = f"{stream}/{INDEX}"
+        write_atomically(manifest.folder / name, _octomed.index_json(plain(shards)), mode=manifest.mode)
         manifest.add_file(name)
 
 
-def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: dict[str, Any]) -> None:
-    """Write ``octomed.json``: what the run is, and apart from it what depends on machine and time."""
+def close_run(
+    plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: Counts, facts: dict[str, Any]
+) -> RunFile:
+    """Write the manifest, then ``octomed.json`` with its digest, and return what that says.
+
+    Parameters
+    ----------
+    plan, layout, manifest
+        Of the run, whose files are all written.
+    counts
+        What no machine or time changes.
+    facts
+        What of `Making` only this call knows.
+    """
     recipe = plan.recipe
-    value = {
-        "format": 1,
-        "name": recipe.name,
-        "recipe": recipe.canonical(),
-        "model": plan.model.describe() | {"name": recipe.canonical()["model"]},
-        "tokenizer": {
-            "content_hash": plan.tokenizer.content_hash,
-            "path": plan.tokenizer.path,
-            "vocabulary_size": plan.tokenizer.vocabulary_size,
+    streams = {name: read_as(StreamEntry, entry) for name, entry in layout.stream_summaries().items()}
+    run = RunFile(
+        format=FORMAT,
+        name=recipe.name,
+        recipe=recipe.canonical(),
+        model=plan.model.describe() | {"name": recipe.canonical()["model"]},
+        tokenizer=TokenizerFacts(
+            plan.tokenizer.content_hash, plan.tokenizer.path, plan.tokenizer.vocabulary_size
+        ),
+        capacity=recipe.pack.capacity,
+        columns=dict(_octomed.COLUMNS),
+        streams={
+            name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
+            for name, entry in streams.items()
         },
-        "capacity": recipe.pack.capacity,
-        "columns": dict(_octomed.COLUMNS),
-        "streams": layout.stream_summaries(),
-        "counts": counts["data"],
-        "versions": versions(),
-        "run": {
-            "write_key": manifest.key,
-            **origin_of(recipe),
-            "inputs": inputs_of(plan),
-            "model": recipe.model,
-            "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "machine": f"{platform.machine()} {platform.system()}",
-            "python": platform.python_version(),
-            "pyarrow": pa.__version__,
-            **counts["run"],
-        },
-    }
+        counts=counts,
+        versions=versions(),
+        run=Making(
+            **vars(origin_of(recipe)),
+            **facts,
+            write_key=manifest.key,
+            inputs=inputs_of(plan),
+            model=recipe.model,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            machine=f"{platform.machine()} {platform.system()}",
+            python=platform.python_version(),
+            pyarrow=pa.__version__,
+            files=tuple(sorted(manifest.files)),
+            manifest=manifest.finish(),
+        ),
+    )
     # Every other file is on the disk, and so is its name: this one, which says that all is done, comes last.
-    write_json(manifest.folder / RUN_FILE, value, mode=manifest.mode)
-    manifest.files[RUN_FILE] = (manifest.folder / RUN_FILE).stat().st_size
-    manifest.write()
+    write_run_file(manifest.folder, run, manifest.mode)
+    return run
 
 
 def seconds_since(begin: float) -> float:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from octomed.names import shown
 from octomed.report import units
 
 if TYPE_CHECKING:
@@ -20,7 +21,19 @@ def findings_text(output: Path, verified: Verified) -> str:
     amounts = {name: getattr(verified, name) for name in ("shards", "packs", "traces", "tokens")}
     looked = ", ".join(f"{units.count(number)} {name}" for name, number in amounts.items())
     ending = f"{units.count(len(lines))} problems" if lines else "all is well"
-    return "\n".join([*lines, f"`{output}`: {looked}: {ending}"])
+    return "\n".join([*lines, f"`{output}`: {looked}: {ending}; {_how(verified)}"])
+
+
+def _how(verified: Verified) -> str:
+    """Return how it was looked at, and what was not."""
+    if verified.quick:
+        how = "names and sizes were compared (without `--quick` every byte is read)"
+    elif verified.has_digests:
+        how = "every byte was read"
+    else:
+        how = "every byte was read, but the run is of an earlier version and keeps no digests of its files"
+    others = ", ".join(f"`{shown(name)}`" for name in verified.not_covered)
+    return f"{how}; not covered: {others}" if others else how
 
 
 def findings_json(output: Path, verified: Verified) -> str:

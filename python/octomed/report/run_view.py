@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.commands import shell_words
 from octomed.names import shown
@@ -12,9 +12,10 @@ from octomed.report import units
 from octomed.report.losses import reasons_in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from octomed.pipeline.inspect_run import RunView
+    from octomed.pipeline.inspect_run import RunView, StreamView
+    from octomed.run_file import SourceCounts
 
 
 def run_json(view: RunView) -> str:
@@ -40,7 +41,7 @@ def _lines(view: RunView) -> Iterator[str]:
     yield ""
     columns = list(view.lengths)
     names = ["shortest", *(f"{name[1:]} %" for name in columns[1:-1]), "longest"] if columns else []
-    rows = [(name, stream["lengths"]) for name, stream in view.streams.items()]
+    rows = [(name, stream.lengths) for name, stream in view.streams.items()]
     rows += [("all", view.lengths)] if len(rows) > 1 else []
     yield from _table(
         ["trace lengths", *names],
@@ -60,16 +61,16 @@ def _lines(view: RunView) -> Iterator[str]:
         yield f"next: `{shell_words(words)}`"
 
 
-def _stream(entry: tuple[str, Mapping[str, Any]]) -> list[str]:
+def _stream(entry: tuple[str, StreamView]) -> list[str]:
     name, stream = entry
-    amounts = [units.count(stream[key]) for key in ("packs", "traces", "tokens")]
-    return [name, *amounts, units.percent(stream["fill"]), units.count(stream["shards"])]
+    amounts = [units.count(getattr(stream, key)) for key in ("packs", "traces", "tokens")]
+    return [name, *amounts, units.percent(stream.fill), units.count(stream.shards)]
 
 
-def _source(entry: tuple[str, Mapping[str, Any]]) -> list[str]:
+def _source(entry: tuple[str, SourceCounts]) -> list[str]:
     name, account = entry
     keys = ("rows", "rows_unreadable", "rows_without_trace", "traces", "train", "tokens")
-    return [name, *(units.count(account[key]) for key in keys)]
+    return [name, *(units.count(getattr(account, key)) for key in keys)]
 
 
 def _table(head: Sequence[str], rows: Iterator[list[str]]) -> Iterator[str]:

@@ -15,11 +15,14 @@ from octomed.names import printable, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 from octomed.report.losses import large_losses, makes_unreadable
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from rich.console import Console
+
+    from octomed.run_file import RunFile, StreamEntry
 
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
 
@@ -112,49 +115,53 @@ class Summary:
     from_python: bool = False
 
     @classmethod
-    def from_run_file(cls, found: Mapping[str, Any], *, output: str, already_done: bool) -> Summary:
+    def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
         """Read the summary out of a run's `octomed.json`.
 
         Parameters
         ----------
-        found : mapping
-            The file's value.
+        found : RunFile
+            What the file says.
         output : str
             The folder, as the user calls it.
         already_done : bool
             Whether this call found the run finished.
         """
-        counts, run = found["counts"], found["run"]
-        shards = sum(stream["shards"] for stream in found["streams"].values())
+        counts, run = found.counts, found.run
         return cls(
             output=output,
-            **{name: counts[name] for name in ("rows", "rows_unreadable", "rows_without_trace")},
-            rows_with_traces=counts["rows_with_traces"],
-            **{name: counts[name] for name in ("traces", "train", "tokens", "supervised_tokens")},
-            rejected={reason: number for reason, number in counts["rejected"].items() if number},
-            straddling_tokens=counts["straddling"],
-            packs=counts["packs"],
-            lower_bound_packs=counts["packs_lower_bound"],
-            capacity=counts["capacity"],
-            bytes_in=run["bytes_in"],
-            bytes_text=counts["bytes_text"],
-            bytes_store=run["bytes_store"],
-            bytes_out=counts["bytes_out"],
-            shards=shards,
-            shards_written=0 if already_done else run["shards_written"],
-            streams=found["streams"],
-            blocks_scanned=0 if already_done else run["blocks_scanned"],
-            blocks_reused=run["blocks_reused"] + (run["blocks_scanned"] if already_done else 0),
-            seconds={} if already_done else run["seconds"],
-            workers=run["workers"],
-            tokenizer=found["tokenizer"]["path"],
+            rows=counts.rows,
+            rows_unreadable=counts.rows_unreadable,
+            rows_without_trace=counts.rows_without_trace,
+            rows_with_traces=counts.rows_with_traces,
+            traces=counts.traces,
+            train=counts.train,
+            tokens=counts.tokens,
+            supervised_tokens=counts.supervised_tokens,
+            rejected={reason: number for reason, number in counts.rejected.items() if number},
+            straddling_tokens=counts.straddling,
+            packs=counts.packs,
+            lower_bound_packs=counts.packs_lower_bound,
+            capacity=counts.capacity,
+            bytes_in=run.bytes_in,
+            bytes_text=counts.bytes_text,
+            bytes_store=run.bytes_store,
+            bytes_out=counts.bytes_out,
+            shards=found.shards,
+            shards_written=0 if already_done else run.shards_written,
+            streams={name: _shown(stream) for name, stream in found.streams.items()},
+            blocks_scanned=0 if already_done else run.blocks_scanned,
+            blocks_reused=run.blocks_reused + (run.blocks_scanned if already_done else 0),
+            seconds={} if already_done else run.seconds,
+            workers=run.workers,
+            tokenizer=found.tokenizer.path,
             already_done=already_done,
-            files_skipped=counts["files_skipped"],
-            files_left_out=counts.get("files_left_out", {}),
-            notes=run.get("notes", []),
-            rows_without_pictures=counts.get("rows_without_pictures", 0),
-            rows_refused=counts.get("rows_refused", {}),  # a run of an earlier version has none
-            sources=counts.get("sources", {}),
+            files_skipped=counts.files_skipped,
+            files_left_out=plain(counts.files_left_out),
+            notes=list(run.notes),
+            rows_without_pictures=counts.rows_without_pictures,
+            rows_refused=counts.rows_refused or {},
+            sources=plain(counts.sources),
             from_python=in_python(),
         )
 
@@ -309,3 +316,8 @@ class Summary:
             ("blocks", blocks),
             ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
         ]
+
+
+def _shown(stream: StreamEntry) -> dict[str, Any]:
+    """Return what the summary says of a stream."""
+    return {name: value for name, value in plain(stream).items() if name != "index"}

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from octomed.errors import RecipeError, StorageError
+from octomed.errors import RecipeError
 from octomed.pipeline.rebuild import rebuild_command
+from octomed.run_file import RUN_FILE, parse_run_file
 from octomed.storage import content_key
 from octomed.stream.source import Source
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RUN_FILE = "octomed.json"
-FORMAT = 1
+    from octomed.run_file import RunFile, StreamEntry
+
 VALIDATION = "validation"
 """The stream that is evaluated on, and never trained on."""
 
@@ -34,7 +35,7 @@ class Run:
     """
 
     source: Source
-    content: dict[str, Any]
+    content: RunFile
 
     @property
     def location(self) -> str:
@@ -45,19 +46,17 @@ class Run:
     def key(self) -> str:
         """What a cache of its shards is called by: another run at the same address has another key."""
         content = self.content
-        parts = [content["run"].get("write_key"), content["streams"], content.get("versions")]
-        return content_key(parts)
+        return content_key(plain([content.run.write_key, content.streams, content.versions]))
 
     @property
-    def streams(self) -> dict[str, dict[str, Any]]:
+    def streams(self) -> dict[str, StreamEntry]:
         """Packs, traces and tokens of each stream, by name."""
-        streams: dict[str, dict[str, Any]] = self.content["streams"]
-        return streams
+        return self.content.streams
 
     @property
     def rebuild(self) -> str:
         """The command that writes missing shards again."""
-        return rebuild_command(self.content["run"])
+        return rebuild_command(self.content.run)
 
     def choose(self, names: Sequence[str] | None, split: str) -> list[str]:
         """Return the names of a split's streams, or of those among them that are asked for.
@@ -80,7 +79,7 @@ class Run:
                 raise RecipeError(
                     f"the run `{self.location}` has no {split} stream `{name}`", f"it has {listed}"
                 )
-            if not self.streams[name]["packs"]:
+            if not self.streams[name].packs:
                 raise empty_stream(name, self.location)
         if not chosen or len(set(chosen)) < len(chosen):
             raise RecipeError("`streams` names no stream, or one twice", "leave it out for all of them")
@@ -107,26 +106,12 @@ def open_run(location: str | os.PathLike[str], *, attempts: int = 5, timeout: fl
     RecipeError
         When there is no finished run, or one of a newer format.
     StorageError
-        When the store does not answer.
+        When the store does not answer, or `octomed.json` is damaged.
     """
     source = Source(os.fspath(location), attempts, timeout)
     try:
-        content = json.loads(source.read(RUN_FILE))
+        data = source.read(RUN_FILE)
     except FileNotFoundError as error:
         message = f"`{source.location}` holds no finished run: it has no `{RUN_FILE}`"
         raise RecipeError(message, "`octomed pack RECIPE` makes or resumes one") from error
-    except ValueError as error:
-        message = f"`{source.address(RUN_FILE)}` is damaged: {error}"
-        raise StorageError(message, "`octomed pack RECIPE` writes it again") from error
-    return Run(source, _checked(content, source))
-
-
-def _checked(content: object, source: Source) -> dict[str, Any]:
-    found = content.get("format") if isinstance(content, dict) else None
-    if isinstance(found, int) and found > FORMAT:
-        message = f"`{source.location}` has format {found}, and this version of octomed reads {FORMAT}"
-        raise RecipeError(message, "install the octomed that packed it, or a newer one")
-    if not isinstance(content, dict) or found != FORMAT or not isinstance(content.get("streams"), dict):
-        message = f"`{source.address(RUN_FILE)}` is not what `octomed pack` writes"
-        raise RecipeError(message, "`octomed pack RECIPE` writes it again")
-    return {"run": {}} | content
+    return Run(source, parse_run_file(data, source.address(RUN_FILE)))

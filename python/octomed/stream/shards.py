@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,9 @@ from streaming import Stream
 from streaming.base.compression import decompress
 from streaming.base.hashing import get_hash
 
+from octomed import _octomed
 from octomed.errors import StorageError
+from octomed.mds_index import INDEX, read_index
 from octomed.storage import make_folder, temporary_name, write_atomically
 from octomed.stream.run import empty_stream
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from streaming.base.world import World
 
     from octomed.stream.run import Run
-
-INDEX = "index.json"
 
 
 class CachedStream(Stream):
@@ -73,16 +72,19 @@ class CachedStream(Stream):
         hint = f"`{self.run.rebuild}` writes it again"
         try:
             data = self.run.source.read(f"{self.name}/{INDEX}")
-            packs = sum(shard["samples"] for shard in json.loads(data)["shards"])
+            packs = sum(shard.samples for shard in read_index(data).shards)
         except FileNotFoundError as error:
             raise StorageError(f"`{address}` is missing", hint) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise StorageError(f"`{address}` is damaged: {error!r}", hint) from error
+        except ValueError as error:
+            raise StorageError(f"`{address}` is damaged: {error}", hint) from error
         if not packs:
             raise empty_stream(self.name, self.run.location)
-        expected = self.run.streams[self.name]["packs"]
-        if packs != expected:
-            raise StorageError(f"`{address}` has {packs} packs, and `octomed.json` says {expected}", hint)
+        expected = self.run.streams[self.name]
+        if packs != expected.packs:
+            message = f"`{address}` has {packs} packs, and `octomed.json` says {expected.packs}"
+            raise StorageError(message, hint)
+        if expected.index not in {None, _octomed.digest(data)}:
+            raise StorageError(f"`{address}` is damaged: its digest is not that in `octomed.json`", hint)
         make_folder(Path(self.local))
         write_atomically(Path(self.local, INDEX), data, sync=False)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from octomed.errors import StorageError
+from octomed.names import shown
+from octomed.plain_names import fault_of, path_below
 from octomed.storage import storage_error
 from octomed.urls import is_url, join, share_endpoint, streaming_url
 
@@ -68,10 +70,11 @@ class Source:
         FileNotFoundError
             When there is none.
         StorageError
-            When it cannot be read, in any of the attempts.
+            When it cannot be read, in any of the attempts, or its name leads out of the run.
         """
+        self._check(name)
         if not self.remote:
-            return self._read_local(Path(self.location, name))
+            return self._read_local(path_below(Path(self.location), name))
         with tempfile.TemporaryDirectory(prefix="octomed-") as folder:
             target = Path(folder, "file")
             self._download(name, target)
@@ -85,16 +88,24 @@ class Source:
         FileNotFoundError, StorageError
             As `read`.
         """
+        self._check(name)
         if self.remote:
             self._download(name, target)
             return
-        path = Path(self.location, name)
+        path = path_below(Path(self.location), name)
         try:
             os.link(path, target)
         except FileNotFoundError:
             raise
         except OSError:
             self._copy(path, target)
+
+    def _check(self, name: str) -> None:
+        """Refuse a name, out of a run's own files, that is not one below the run."""
+        fault = fault_of(name)
+        if fault is not None:
+            message = f"`{self.location}`: the name `{shown(name)}` {fault}"
+            raise StorageError(message, "do not trust this run")
 
     @staticmethod
     def _read_local(path: Path) -> bytes:

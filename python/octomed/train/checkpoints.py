@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import re
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from composer.utils import dist
 
 from octomed.errors import RecipeError
+from octomed.state import Damaged, StateFile, as_written
 from octomed.train.checkpoint_folder import open_folder
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
     RecipeError
         Naming the keys that differ.
     """
-    found = _sidecar(folder)
-    if found is None:
+    sidecar = _sidecar(folder)
+    if sidecar is None:
         return None
-    duration: str | None = found.pop(_DURATION, None)
+    found, duration = sidecar.meaning, sidecar.max_duration
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -90,8 +91,8 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:
     """Put beside the checkpoints what they are trained as, and how long; the first rank does."""
     if dist.get_global_rank() == 0:
-        text = json.dumps(meaning | {_DURATION: duration}, indent=1, sort_keys=True) + "\n"
-        open_folder(folder).write(SIDECAR, text.encode())
+        value = _STATE.signed({"meaning": meaning, _DURATION: duration})
+        open_folder(folder).write(SIDECAR, as_written(value))
 
 
 def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
@@ -111,15 +112,30 @@ def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
     return found[0], found[1]
 
 
-def _sidecar(folder: str) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class _Sidecar:
+    """What the checkpoints of a folder were trained as, and for how long."""
+
+    meaning: dict[str, Any]
+    max_duration: str | None
+
+
+def _of_format_1(value: dict[str, Any]) -> dict[str, Any]:
+    meaning = {name: one for name, one in value.items() if name != _DURATION}
+    return {"meaning": meaning, _DURATION: value.get(_DURATION)}
+
+
+_STATE = StateFile(_Sidecar, "delete it, if these checkpoints are of this recipe", upgrade=_of_format_1)
+
+
+def _sidecar(folder: str) -> _Sidecar | None:
     data = open_folder(folder).read(SIDECAR)
     if data is None:
         return None
-    try:
-        return dict(json.loads(data))
-    except (TypeError, ValueError) as error:
-        message = f"`{SIDECAR}` in `{folder}` is damaged: {error}"
-        raise RecipeError(message, "delete it, if these checkpoints are of this recipe") from error
+    found = _STATE.read(data, SIDECAR)
+    if isinstance(found, Damaged):
+        raise RecipeError(f"`{SIDECAR}` in `{folder}` is damaged: {found.what}", found.hint)
+    return found
 
 
 def _newest(folder: str) -> tuple[str | None, list[str]]:

@@ -109,14 +109,14 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
         or the run's tokenizer is not the model's.
     """
     text = text_configuration(configuration)
-    packed = run.content["tokenizer"]["vocabulary_size"]
+    packed = run.content.tokenizer.vocabulary_size
     if packed > text.vocab_size:
         raise DataError(
             f"`{run.location}` was packed with a tokenizer of {packed:,} entries; "
             f"the model knows {text.vocab_size:,}",
             "pack with the model's own tokenizer, or train the model that the run was packed for",
         )
-    capacity = run.content["capacity"]
+    capacity = run.content.capacity
     for limit, what in (
         (text.max_position_embeddings, "the model's positions"),
         (recipe.max_seq_len, "`max_seq_len`"),
@@ -134,9 +134,9 @@ def _check_tokenizer(recipe: TrainRecipe, run: Run) -> None:
     if name is None or (recipe.tokenizer is None and not (Path(name) / "tokenizer.json").is_file()):
         return
     found = resolve_model(name, BUILTIN_TEMPLATES[0], base=Path.cwd()).tokenizer().content_hash
-    if found != run.content["tokenizer"]["content_hash"]:
+    if found != run.content.tokenizer.content_hash:
         raise DataError(
             f"`{run.location}` was packed with another tokenizer than `{name}`: "
-            f"that of `{run.content['model']['name']}`",
+            f"that of `{run.content.model.get('name')}`",
             "its ids mean other text to this model: pack again with `model:` set to what is trained",
         )

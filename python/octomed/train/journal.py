@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from octomed.errors import StorageError
+from octomed.names import shown
 from octomed.storage import write_atomically
+from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +45,34 @@ class Journal:
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the entries; a last line that a crash cut in half is none."""
+    """Yield the entries; a last line that a crash cut in half is none.
+
+    Raises
+    ------
+    StorageError
+        When another line is damaged.
+    """
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                yield json.loads(line)
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.endswith(b"\n"):
+                yield _entry(path, number, line)
+
+
+def _entry(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)  # a loss may be NaN
+        read_as(_Step, entry)
+    except (ValueError, RecursionError) as error:
+        message = f"line {number} of `{shown(str(path))}` is damaged: {error}"
+        raise StorageError(message, "move the file away to go on without what it says") from error
+    return dict(entry)
+
+
+@dataclass(frozen=True)
+class _Step:
+    step: int
 
 
 def rewind(path: Path, step: int) -> None:

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import RecipeError
-from octomed.storage import read_json
 from octomed.stream import open_run
+from octomed.strict_json import read_as
+from octomed.train.facts import read_facts
 from octomed.train.journal import read_journal
 from octomed.train.steps import provenance_files
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from octomed.stream import Run
 
-RUN_FILE, TRACES, METRICS = "train.json", "traces-rank*.jsonl", "metrics.jsonl"
+TRACES, METRICS = "traces-rank*.jsonl", "metrics.jsonl"
 _COLUMNS = ("trace_id", "source", "file", "row", "sample", "stream", "pack", "document", "length")
 
 
@@ -89,34 +90,35 @@ def look_at_step(folder: Path, step: int) -> StepView:
     ------
     RecipeError
         When the folder is of no training run, or the run has no such step.
+    StorageError
+        When a file of the folder is damaged.
     """
-    facts = read_json(folder / RUN_FILE)
-    if not isinstance(facts, dict):
-        raise RecipeError(
-            f"`{folder}` is the folder of no training run",
-            f"it has no `{RUN_FILE}`; see `run_folder` of the recipe",
-        )
-    logs = _folder_of_traces(folder, facts)
+    facts = read_facts(folder)
+    logs = facts.folder_of_traces or folder
     ranks = dict(_ids_of(logs, step))
     if not ranks:
         raise RecipeError(f"`{folder}` has no step {step}", _known_steps(logs))
-    run = open_run(facts["data"])
+    run = open_run(facts.data)
     places = _places(run, sorted({one for ids in ranks.values() for one in ids}))
     traces = [StepTrace(rank=rank, **places[one]) for rank, ids in sorted(ranks.items()) for one in ids]
-    return StepView(step, _loss(folder, step), facts["data"], tuple(traces))
+    return StepView(step, _loss(folder, step), facts.data, tuple(traces))
 
 
-def _folder_of_traces(folder: Path, facts: dict[str, Any]) -> Path:
-    recipe = facts["recipe"]
-    chosen = (recipe["callbacks"]["trace_log"] or {}).get("folder")
-    return Path(chosen.replace("{run_name}", recipe["run_name"])) if chosen else folder
+@dataclass(frozen=True)
+class _Ids:
+    trace_ids: tuple[int, ...] = ()
 
 
-def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, list[int]]]:
+def _rank_of(path: Path) -> int:
+    rank = path.stem.removeprefix("traces-rank")
+    return int(rank) if rank.isdecimal() else 0
+
+
+def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, tuple[int, ...]]]:
     for path in folder.glob(TRACES):
         for entry in read_journal(path):
             if entry["step"] == step:
-                yield int(path.stem.removeprefix("traces-rank")), entry["trace_ids"]
+                yield _rank_of(path), read_as(_Ids, entry).trace_ids
 
 
 def _known_steps(folder: Path) -> str:

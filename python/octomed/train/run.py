@@ -11,12 +11,12 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
-from octomed.storage import write_json
 from octomed.train import attention, checkpoints, equipment
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model, freeze_vision
 from octomed.train.data import make_loader
 from octomed.train.export import export_model
+from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import alone
 from octomed.train.loss import choose_implementation
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from octomed.train.schema import TrainRecipe
 
-RUN_FILE = "train.json"
 """What a run's folder says of itself: its recipe, and the packed run it read."""
 
 
@@ -177,13 +176,13 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
 def _callbacks(prepared: Prepared) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = {"data": prepared.packed.location, "recipe": prepared.recipe.model_dump(mode="json")}
-        write_json(prepared.folder / RUN_FILE, facts)
+        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        write_facts(prepared.folder, facts)
     return equipment.make_callbacks(
         prepared.recipe,
         prepared.configuration,
         folder=prepared.folder,
-        capacity=prepared.packed.content["capacity"],
+        capacity=prepared.packed.content.capacity,
     )
 
 

@@ -70,7 +70,7 @@ def provenance_files(run: Run) -> list[str]:
     DataError
         When it has none.
     """
-    names = [name for name in run.content["run"].get("files", ()) if name.startswith("provenance/")]
+    names = [name for name in run.content.run.files or () if name.startswith("provenance/")]
     if not names:
         raise DataError(f"`{run.location}` names no provenance", "pack it with a newer octomed")
     return names

@@ -103,6 +103,8 @@ pub struct ShardCheck {
     pub trace_ids: Vec<u64>,
     /// Length of every trace, pack after pack.
     pub lengths: Vec<u32>,
+    /// Traces of each pack.
+    pub documents: Vec<u32>,
 }
 
 /// Checks every pack of shard `shard` of the stream in `directory`, as the run wrote it.
@@ -128,6 +130,7 @@ pub fn check_shard(
             .faults
             .extend(faults.into_iter().map(|fault| (row as u64, fault)));
         check.tokens += pack.input_ids.len() as u64;
+        check.documents.push(pack.lengths.len() as u32);
         check.trace_ids.extend(pack.trace_ids);
         check.lengths.extend(pack.lengths);
     }

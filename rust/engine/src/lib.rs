@@ -26,7 +26,7 @@ pub use row::COLUMNS;
 pub use scan::{BlockPlace, Scanner};
 pub use select::{BlockRef, SelectSettings, Selection};
 pub use tables::rejects;
-pub use write::{Layout, OpenRange, ShardSettings, StreamPart, WRITE_VERSION};
+pub use write::{Layout, OpenRange, ShardSettings, StreamPart, WRITE_VERSION, WrittenShard};
 
 #[cfg(test)]
 mod tests;

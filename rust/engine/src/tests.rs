@@ -142,7 +142,10 @@ fn write_all(layout: &Arc<Layout>, output: &Path) -> Vec<(String, u64, u64, u64,
             assert_eq!(part.shard_bytes.iter().sum::<u64>(), part.bytes);
             let mut bytes = 0;
             for shard in (part.first_shard..).take(part.shards.len()) {
-                let info = range.write_shard(stream, shard, &folder, &never).unwrap();
+                let info = range
+                    .write_shard(stream, shard, &folder, &never)
+                    .unwrap()
+                    .info;
                 assert!(info.raw_data.bytes <= 1500 || info.samples == 1);
                 bytes += info.raw_data.bytes;
                 shards.push(info);

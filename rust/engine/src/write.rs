@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use octomed_files::{Access, Sync};
-use octomed_mds::{Finisher, Schema, ShardBuilder, ShardInfo, cut, shard_basename};
+use octomed_mds::{Finisher, Schema, ShardBuilder, ShardInfo, cut, shard_basename, xxh3_hex};
+use serde::Serialize;
 
 use crate::error::EngineError;
 use crate::layout::{RangePacks, pack_range, shapes};
@@ -29,6 +30,15 @@ pub struct ShardSettings {
     pub shard_size: u64,
     /// Who may read them.
     pub access: Access,
+}
+
+/// A shard that was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WrittenShard {
+    /// Its entry of `index.json`.
+    pub info: ShardInfo,
+    /// `xxh3_64` of its file in hexadecimal, whichever digests the index has.
+    pub digest: String,
 }
 
 /// What a range adds to a stream.
@@ -233,7 +243,7 @@ impl OpenRange {
         shard: u32,
         directory: &Path,
         cancel: &AtomicBool,
-    ) -> Result<ShardInfo, EngineError> {
+    ) -> Result<WrittenShard, EngineError> {
         let part = &self.layout.parts[self.number][stream];
         let at = shard
             .checked_sub(part.first_shard)
@@ -246,12 +256,13 @@ impl OpenRange {
         let (mut finisher, buffer) = self.layout.borrow_finisher()?;
         let raw = self.encode(stream, packs, buffer, cancel)?;
         let info = finisher.finish(&raw, directory, &shard_basename(shard as usize))?;
+        let digest = xxh3_hex(finisher.written(&raw));
         self.layout
             .finishers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push((finisher, raw));
-        Ok(info)
+        Ok(WrittenShard { info, digest })
     }
 
     fn encode(

@@ -85,6 +85,16 @@ impl Finisher {
         ))
     }
 
+    /// The bytes of the file that the last [`Self::finish`], of the raw shard `raw`, wrote.
+    #[must_use]
+    pub fn written<'a>(&'a self, raw: &'a [u8]) -> &'a [u8] {
+        if self.codec.is_some() {
+            &self.compressed
+        } else {
+            raw
+        }
+    }
+
     fn describe(&self, data: &[u8], basename: String) -> FileInfo {
         let named = |digest: &Digest| (digest.name().to_owned(), digest.hex(data));
         let hashes = self.schema.digests().iter().map(named).collect();

@@ -11,6 +11,9 @@ use crate::{MdsError, Schema};
 /// Name of the index in a dataset's folder.
 pub const INDEX_NAME: &str = "index.json";
 
+/// Bytes of the longest name that file systems take.
+const LONGEST_NAME: usize = 255;
+
 /// A file of a shard; fields in the order in which Python sorts them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {
@@ -142,8 +145,16 @@ impl ShardInfo {
 }
 
 /// Whether `name` stays in its folder: an index from elsewhere must not lead out of it.
+///
+/// The rules are those of `octomed.plain_names`: a backslash leads out of a folder elsewhere, and a control
+/// character is obeyed by a terminal.
 fn is_basename(name: &str) -> bool {
-    Path::new(name).file_name().is_some_and(|last| last == name)
+    let obeyed = |character: char| {
+        character.is_control() || matches!(character, '\\' | '\u{2028}' | '\u{2029}')
+    };
+    name.len() <= LONGEST_NAME
+        && !name.contains(obeyed)
+        && Path::new(name).file_name().is_some_and(|last| last == name)
 }
 
 impl Index {

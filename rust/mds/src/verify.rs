@@ -170,11 +170,18 @@ fn raw_shard(findings: &mut Findings, directory: &Path, info: &ShardInfo) -> Opt
         return findings.read(directory, &info.raw_data);
     }
     findings.read(directory, zip)?;
-    if plain {
-        return findings.read(directory, &info.raw_data);
+    let unpacked = match plain {
+        true => Some(findings.read(directory, &info.raw_data)?),
+        false => None,
+    };
+    if unpacked.is_some() && !info.raw_data.hashes.is_empty() {
+        return unpacked;
     }
     match decompress_file(&path, compression, info.raw_data.bytes) {
         Ok(raw) => {
+            if unpacked.is_some_and(|unpacked| unpacked != raw) {
+                findings.add(&info.raw_data, "it is not what its compressed shard holds");
+            }
             findings.compare(&info.raw_data, &raw);
             Some(raw)
         }

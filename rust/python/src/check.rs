@@ -21,7 +21,7 @@ fn array(array: &dyn Array) -> PyArrowType<ArrayData> {
     PyArrowType(array.to_data())
 }
 
-/// Checks every pack of a shard: faults, packs, tokens, and ids and lengths of its traces.
+/// Checks every pack of a shard: faults, packs, tokens, ids and lengths of its traces, and traces of each pack.
 #[pyfunction]
 #[pyo3(signature = (folder, shard, vocabulary_size, capacity))]
 fn check_shard<'py>(
@@ -40,6 +40,7 @@ fn check_shard<'py>(
     result.set_item("tokens", check.tokens)?;
     result.set_item("trace_ids", array(&UInt64Array::from(check.trace_ids)))?;
     result.set_item("lengths", array(&UInt32Array::from(check.lengths)))?;
+    result.set_item("documents", array(&UInt32Array::from(check.documents)))?;
     Ok(result)
 }
 

@@ -252,7 +252,7 @@ pub struct Range {
 
 #[pymethods]
 impl Range {
-    /// Writes a shard into `folder` and returns its entry of `index.json`.
+    /// Writes a shard into `folder` and returns `info`, its entry of `index.json`, and `digest`, `xxh3_64` of its file.
     #[pyo3(signature = (stream, shard, folder, cancel))]
     fn write_shard<'py>(
         &self,
@@ -264,11 +264,11 @@ impl Range {
     ) -> PyResult<Bound<'py, PyAny>> {
         let stream = self.number(stream)?;
         let json = leave(py, || {
-            let info = self
+            let written = self
                 .range
                 .write_shard(stream, shard, &folder, cancel.flag())
                 .map_err(engine_error)?;
-            serde_json::to_string(&info).map_err(|error| raise(Kind::Internal, error, None))
+            serde_json::to_string(&written).map_err(|error| raise(Kind::Internal, error, None))
         })?;
         py.import("json")?.call_method1("loads", (json,))
     }

@@ -227,6 +227,24 @@ fn mds_verify(
     })
 }
 
+/// Size of a file, and `xxh3_64` of its content in hexadecimal.
+#[pyfunction]
+#[pyo3(signature = (path))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+fn file_digest(py: Python<'_>, path: PathBuf) -> PyResult<(u64, String)> {
+    leave(py, || {
+        let found = octomed_mds::file_digest(&path).map_err(refuse)?;
+        Ok((found.bytes, found.digest))
+    })
+}
+
+/// `xxh3_64` of bytes in hexadecimal.
+#[pyfunction]
+#[pyo3(signature = (data))]
+fn digest(data: &[u8]) -> String {
+    octomed_mds::xxh3_hex(data)
+}
+
 /// The value as the writer takes it.
 fn value<'a>(given: &'a Given<'_>) -> PyResult<Value<'a>> {
     match given {
@@ -283,5 +301,7 @@ pub fn kind_of(error: &MdsError) -> Kind {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<MdsWriter>()?;
     module.add_class::<MdsReader>()?;
+    module.add_function(wrap_pyfunction!(file_digest, module)?)?;
+    module.add_function(wrap_pyfunction!(digest, module)?)?;
     module.add_function(wrap_pyfunction!(mds_verify, module)?)
 }

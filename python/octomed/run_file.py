@@ -1,0 +1,293 @@
+"""The run file, `octomed.json`: what a finished run is, and apart from it what depends on machine and time.
+
+Its records are read and written here and nowhere else. Format 2 has digests; a run of format 1 is read with the
+defaults of the fields that it lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import RecipeError
+from octomed.plain_names import check_basename, check_name
+from octomed.state import Damaged, NotThere, StateFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.storage import Mode
+
+RUN_FILE = "octomed.json"
+"""Written last: an output with this file is complete."""
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class StreamEntry:
+    """A stream of packs.
+
+    Attributes
+    ----------
+    packs, traces, tokens, raw_bytes, shards
+        In it.
+    longest_trace
+        The upper edge of its bucket.
+    index
+        Digest of its ``index.json``; format 1 has none.
+    """
+
+    packs: int
+    traces: int = 0
+    tokens: int = 0
+    raw_bytes: int = 0
+    shards: int = 0
+    longest_trace: int = 0
+    index: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceCounts:
+    """What became of a source's rows and traces: by reason, those that were left out."""
+
+    rows: int = 0
+    rows_unreadable: int = 0
+    rows_without_trace: int = 0
+    rows_refused: dict[str, int] = field(default_factory=dict)
+    traces: int = 0
+    train: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Files that a source's folders hold and that are not read: how many, and a few names."""
+
+    files: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Everything that the closing summary counts and that no machine or time changes.
+
+    Attributes
+    ----------
+    rows_refused
+        Rows left out, by reason; ``None`` in a run of an earlier version.
+    sources
+        By name; none in a run of an earlier version.
+    """
+
+    rows: int = 0
+    rows_unreadable: int = 0
+    rows_without_trace: int = 0
+    rows_with_traces: int = 0
+    rows_without_pictures: int = 0
+    rows_refused: dict[str, int] | None = None
+    sources: dict[str, SourceCounts] = field(default_factory=dict)
+    traces: int = 0
+    train: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    renamed_trace_ids: int = 0
+    tokens: int = 0
+    supervised_tokens: int = 0
+    straddling: int = 0
+    packs: int = 0
+    packs_lower_bound: int = 0
+    capacity: int = 0
+    bytes_text: int = 0
+    bytes_out: int = 0
+    files_skipped: dict[str, str] = field(default_factory=dict)
+    files_left_out: dict[str, dict[str, LeftOut]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TokenizerFacts:
+    """The tokenizer: its content, the way its text took, and one more than its largest id."""
+
+    content_hash: str = ""
+    path: str = ""
+    vocabulary_size: int = 0
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions that a run was written with."""
+
+    octomed: str | None = None
+    scan: int | None = None
+    write: int | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run's recipe lies on its machine, and what was put over it.
+
+    Attributes
+    ----------
+    recipe_file
+        ``None`` for a recipe that was a dict, and empty in a run that does not say.
+    """
+
+    recipe_file: str | None = ""
+    recipe_folder: str | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Making(Origin):
+    """How a run was made: the part `run`, which another machine or time changes.
+
+    Attributes
+    ----------
+    write_key
+        Key of all that decides the bytes below the folder.
+    inputs
+        Size and time of each input, by source and path; ``None`` in a run of an earlier version.
+    files
+        Names of the files beside the shards; ``None`` in a run of an earlier version.
+    manifest
+        Digest of the manifest, which has those of all other files; format 1 has none.
+    digest
+        Of the run file without it; format 1 has none.
+    """
+
+    write_key: str | None = None
+    inputs: dict[str, dict[str, str]] | None = None
+    model: str = ""
+    finished: str = ""
+    machine: str = ""
+    python: str = ""
+    pyarrow: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    workers: int = 0
+    blocks_scanned: int = 0
+    blocks_reused: int = 0
+    shards_written: int = 0
+    shards_reused: int = 0
+    bytes_in: int = 0
+    bytes_store: int = 0
+    files: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+    manifest: str | None = None
+    digest: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that lead out of the folder."""
+        for name in self.files or ():
+            check_name(name)
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A finished run.
+
+    Attributes
+    ----------
+    recipe
+        As written, defaults filled in.
+    model
+        What `model:` resolved to.
+    capacity
+        Tokens that a pack holds.
+    columns
+        Encodings of the shards' columns.
+    """
+
+    streams: dict[str, StreamEntry]
+    format: int = 1
+    name: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    tokenizer: TokenizerFacts = field(default_factory=TokenizerFacts)
+    capacity: int = 0
+    columns: dict[str, str] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    versions: Versions = field(default_factory=Versions)
+    run: Making = field(default_factory=Making)
+
+    def __post_init__(self) -> None:
+        """Refuse names that lead out of the folder."""
+        for name in self.streams:
+            check_basename(name)
+
+    @property
+    def shards(self) -> int:
+        """Shards of all streams."""
+        return sum(stream.shards for stream in self.streams.values())
+
+    @property
+    def has_digests(self) -> bool:
+        """Whether every file's digest is known."""
+        return self.run.manifest is not None
+
+    @property
+    def sources(self) -> list[str]:
+        """Names of the recipe's sources, in its order."""
+        sources = self.recipe.get("sources")
+        named = (
+            [one.get("name") for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+        )
+        return [name for name in named if isinstance(name, str)]
+
+
+_STATE = StateFile(RunFile, "`octomed pack RECIPE` writes it again", format=FORMAT, part="run")
+
+
+def load_run_file(folder: Path) -> RunFile | NotThere | Damaged:
+    """Read the run file of an output folder.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    StorageError
+        When it cannot be read at all.
+    """
+    return _STATE.load(folder / RUN_FILE)
+
+
+def parse_run_file(data: bytes, file: str) -> RunFile:
+    """Return what the bytes of a run file say.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    file
+        Its path or address, for messages.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format, or nothing that `octomed pack` writes.
+    StorageError
+        When it is damaged.
+    """
+    return usable(_STATE.read(data, file))
+
+
+def usable(found: RunFile | NotThere | Damaged, hint: str | None = None) -> RunFile:
+    """Return a run file that is there and sound; only `octomed pack` can make another one again.
+
+    Raises
+    ------
+    RecipeError, StorageError
+        As `parse_run_file`.
+    """
+    if isinstance(found, RunFile):
+        return found
+    if isinstance(found, NotThere):
+        raise RecipeError(f"there is no `{found.file}`", hint or _STATE.hint)
+    if found.foreign:
+        raise RecipeError(f"`{found.file}` is not what `octomed pack` writes", hint or found.hint)
+    raise found.error(hint)
+
+
+def write_run_file(folder: Path, run: RunFile, mode: Mode = "umask") -> None:
+    """Write the run file of a finished run."""
+    _STATE.write(folder / RUN_FILE, run, mode)

@@ -1,0 +1,94 @@
+"""State files of the working store: what a task's blocks are, and which outputs use them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from octomed.state import Damaged, NotThere, StateFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.storage import Mode
+
+TASK_FILE = "task.json"
+_AGAIN = "`octomed pack RECIPE` makes it again"
+
+
+@dataclass(frozen=True)
+class BlockHeader:
+    """What a block says of itself, as the engine writes it into the block's index."""
+
+    version: int
+    source: str
+    file: str
+    number: int
+    first_ordinal: int
+    rows: int
+    rows_unreadable: int
+    rows_without_trace: int
+    source_bytes: int
+    text_bytes: int
+    tokens: int
+    stored_bytes: int
+    traces: int
+    traces_rejected: int
+    straddling: int
+    rows_without_pictures: int = 0
+
+
+@dataclass(frozen=True)
+class TaskRecord:
+    """A task whose blocks stand.
+
+    Attributes
+    ----------
+    blocks
+        Their headers, in order.
+    rows
+        Rows read, blank lines counted.
+    bad
+        Why its file cannot be read to its end, if it cannot.
+    """
+
+    blocks: tuple[BlockHeader, ...]
+    rows: int
+    bad: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse blocks that do not follow one another."""
+        if [block.number for block in self.blocks] != list(range(len(self.blocks))):
+            raise ValueError("its blocks are not numbered one after the other")
+
+
+@dataclass(frozen=True)
+class RegisteredRun:
+    """An output, and the keys of the tasks whose blocks it uses."""
+
+    output: str
+    tasks: tuple[str, ...]
+
+
+_TASK = StateFile(TaskRecord, _AGAIN, oldest=2)
+_RUN = StateFile(RegisteredRun, _AGAIN)
+
+
+def load_task(folder: Path) -> TaskRecord | NotThere | Damaged:
+    """Read what the store says of a task whose blocks all stand; one without a digest is none of ours."""
+    return _TASK.load(folder / TASK_FILE)
+
+
+def write_task(folder: Path, task: TaskRecord, mode: Mode) -> None:
+    """Note that a task stands, whose blocks are on the disk."""
+    _TASK.write(folder / TASK_FILE, task, mode)
+
+
+def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:
+    """Read an output's entry in the store."""
+    return _RUN.load(path)
+
+
+def write_registered_run(path: Path, run: RegisteredRun, mode: Mode) -> None:
+    """Note which tasks an output uses."""
+    _RUN.write(path, run, mode)
