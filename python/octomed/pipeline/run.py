@@ -19,6 +19,7 @@ from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import scan
+from octomed.pipeline.scanned import block_name
 from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
     seconds_since,
@@ -215,7 +216,7 @@ def _blocks(planned: Plan, scanned: list[ScannedTask]) -> list[tuple[str, int]]:
         first_row = rows_before.get(name, 0) if done.task.first_row is None else done.task.first_row
         if name not in bad:
             folder: Path = planned.folder(done.task)
-            blocks += [(str(folder / str(number)), first_row) for number in range(len(done.headers))]
+            blocks += [(str(folder / block_name(header)), first_row) for header in done.headers]
         rows_before[name] = first_row + done.rows
     return blocks
 

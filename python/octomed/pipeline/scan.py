@@ -14,9 +14,10 @@ from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.scanned import ScannedTask
+from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.storage import make_folder, write_json
 from octomed.pipeline.tasks import Task, unchanged
+from octomed.pipeline.tolerance import Watch
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -74,13 +75,17 @@ def _scan_missing(
     return [_finish_task(read, threads) for read in results(futures, threads)]
 
 
+_Scanned = tuple[list[dict[str, Any]], bool]
+"""Headers of the parts of a block, and whether it was scanned now."""
+
+
 @dataclass(frozen=True)
 class _ReadTask:
     """A task that was read to its end, and its blocks, which workers may still be scanning."""
 
     task: Task
     folder: Path
-    blocks: list[Future[tuple[dict[str, Any], bool]]]
+    blocks: list[Future[_Scanned]]
     rows: int
     bad: str | None
 
@@ -90,14 +95,17 @@ def _read_task(
 ) -> _ReadTask:
     scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
     make_folder(scan_block.folder)
-    futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    futures: list[Future[_Scanned]] = []
     counted: list[int] = []
     bad = None
+    ahead = Ahead()
+    watch = Watch(plan, source, task, ahead)
     try:
-        blocks = blocks_of(task, source.scanner.mapping, count=counted.append)
+        blocks = blocks_of(task, source.scanner.mapping, count=counted.append, ahead=ahead)
         for number, block in enumerate(blocks):
-            futures.append(threads.submit(scan_block, number, block))
-            _raise_failures(futures)
+            futures.append(threads.submit(scan_block, number, block, memory=block.memory))
+            del block  # what is queued is counted, and what the reader still held would not be
+            watch.look_at(futures)
     except DataError as error:
         failed = [future.exception() for future in futures if future.done()]
         if source.source.on_bad_file != "skip" or error in failed:
@@ -110,16 +118,9 @@ def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
     """Wait for a task's blocks, and note that it stands."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
-    headers = [] if read.bad else [header for header, _ in done]
+    headers = [] if read.bad else [header for parts, _ in done for header in parts]
     write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
-    return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
-
-
-def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
-    """End the reading when a block failed, instead of reading a large file to its end first."""
-    for future in futures:
-        if future.done():
-            future.result()
+    return ScannedTask(read.task, tuple(headers), read.rows, sum(len(parts) for parts, is_new in done if is_new), read.bad)
 
 
 @dataclass(frozen=True)
@@ -132,20 +133,19 @@ class _BlockScan:
     cancel: _octomed.Cancel
     progress: Progress
 
-    def __call__(self, number: int, block: _octomed.Block) -> tuple[dict[str, Any], bool]:
-        """Return the block's header, and whether it was scanned now."""
-        index = self.folder / f"{number}.index"
-        stands = index.exists()
-        if stands:
-            header = _octomed.read_header(str(index))
-        else:
+    def __call__(self, number: int, block: _octomed.Block) -> _Scanned:
+        """Return the headers of the block's parts, and whether it was scanned now."""
+        headers = _octomed.read_parts(str(self.folder / str(number)))
+        stands = headers is not None
+        if headers is None:
             file = self.task.file
             with naming(file):
-                header = self.source.scanner.scan(
+                headers = self.source.scanner.scan(
                     block, file.source, file.relative, number, str(self.folder), self.cancel
                 )
-        rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
-        self.progress.advance(
-            rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
-        )
-        return header, not stands
+        for header in headers:
+            rejects = header["rows_unreadable"] + header["rows_without_trace"] + header["traces_rejected"]
+            self.progress.advance(
+                rows=header["rows"], bytes=header["source_bytes"], tokens=header["tokens"], rejects=rejects
+            )
+        return headers, not stands

@@ -9,6 +9,12 @@ if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
 
 
+def block_name(header: dict[str, Any]) -> str:
+    """Return the name of a block's part in its task's folder, without extension."""
+    number, part = header["number"], header["part"]
+    return f"{number}-{part}" if part else str(number)
+
+
 @dataclass(frozen=True)
 class ScannedTask:
     """A task whose blocks stand.
@@ -32,3 +38,16 @@ class ScannedTask:
     rows: int
     blocks_scanned: int
     bad: str | None = None
+
+
+@dataclass
+class Ahead:
+    """What a reader knows of the rows of its file.
+
+    Attributes
+    ----------
+    most_rows
+        Rows that the file has at most, those that were read included; ``None`` where nothing tells.
+    """
+
+    most_rows: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import platform
 import time
@@ -21,7 +22,7 @@ from octomed.pipeline.manifest import RUN_FILE
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
@@ -147,12 +148,12 @@ class _RangeWrite:
 
     def provenance(self, stream: str) -> None:
         name = _provenance_name(stream, self.number)
-        write_parquet(self.manifest.folder / name, [self.range.provenance(stream)])
+        write_parquet(self.manifest.folder / name, self.range.provenance(stream))
         self.manifest.add_file(name)
 
 
-def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
-    """Write a table under a temporary name and rename it.
+def write_parquet(path: Path, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = ()) -> None:
+    """Write a table under a temporary name and rename it, batch by batch as they come.
 
     Raises
     ------
@@ -163,9 +164,9 @@ def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
     try:
         with (
             pa.OSFile(os.fsencode(temporary), mode="w") as sink,  # bytes: a folder's name need not be UTF-8
-            pq.ParquetWriter(sink, batches[0].schema, compression="zstd") as writer,
+            pq.ParquetWriter(sink, first.schema, compression="zstd") as writer,
         ):
-            for batch in batches:
+            for batch in itertools.chain([first], others):
                 if batch.num_rows:
                     writer.write_batch(batch)
         temporary.replace(path)
@@ -186,9 +187,10 @@ def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> No
         name = f"rejects/{source}.parquet"
         if name in manifest.files or not numbers:
             continue
-        batches = [batch for number in numbers if (batch := layout.rejects(number)).num_rows]
-        if batches:
-            write_parquet(manifest.folder / name, batches)
+        batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)
+        first = next(batches, None)
+        if first is not None:
+            write_parquet(manifest.folder / name, first, batches)
             manifest.add_file(name)
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -23,6 +23,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cancel>()?;
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
+    module.add_function(wrap_pyfunction!(read_parts, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -139,7 +140,8 @@ impl Scanner {
         self.mapping.clone_ref(py)
     }
 
-    /// Scans a block into `<folder>/<number>.ids` and `.index`; returns its header.
+    /// Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
+    /// parts; returns the header of each.
     #[pyo3(signature = (block, source, file, number, folder, cancel))]
     #[expect(
         clippy::too_many_arguments,
@@ -154,18 +156,18 @@ impl Scanner {
         number: u32,
         folder: PathBuf,
         cancel: &Cancel,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let place = BlockPlace {
             source,
             file,
             number,
         };
-        let header = leave(py, || {
+        let headers = leave(py, || {
             self.scanner
                 .scan(&block.0, place, &folder, cancel.flag())
                 .map_err(engine_error)
         })?;
-        header_to_python(py, &header)
+        headers_to_python(py, &headers)
     }
 
     /// Drops caches and memory that only scanning needs.
@@ -236,6 +238,18 @@ enum Looked {
     Refused(&'static str, String),
 }
 
+/// The headers of all parts of the block `path`, which has no extension; `None` where it does not stand.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn read_parts<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    let headers = leave(py, || {
+        octomed_engine::read_parts(&path).map_err(engine_error)
+    })?;
+    headers
+        .map(|headers| headers_to_python(py, &headers))
+        .transpose()
+}
+
 /// The header of a block's index.
 #[pyfunction]
 #[pyo3(signature = (path))]
@@ -251,6 +265,16 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
 #[pyo3(signature = (path))]
 fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
     leave(py, || first_refusal(&path).map_err(engine_error))
+}
+
+fn headers_to_python<'py>(
+    py: Python<'py>,
+    headers: &[Header],
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    headers
+        .iter()
+        .map(|header| header_to_python(py, header))
+        .collect()
 }
 
 /// Headers cross as dictionaries: they end up in JSON files.
