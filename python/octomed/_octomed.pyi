@@ -27,6 +27,9 @@ class Block:
     def first_ordinal(self) -> Any:
         """Number of the first row from the start of the task."""
     @property
+    def memory(self) -> Any:
+        """The most memory that it takes with all that a scan makes of it."""
+    @property
     def rows(self) -> Any:
         """Rows, unreadable ones included, blank lines not."""
     @property
@@ -328,7 +331,9 @@ class Scanner:
     def scan(
         self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any, mode: Any = "umask"
     ) -> Any:
-        """Scans a block into `<folder>/<number>.ids` and `.index`, which `mode` lets others read; returns its header."""
+        """Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
+        parts; `mode` says who may read them. Returns the header of each.
+        """
 
 @final
 class Tokenizer:
@@ -424,10 +429,13 @@ def raw_rows(block: Any, ordinals: Any) -> Any:
     """
 
 def read_header(path: Any) -> Any:
-    """The header of a block that stands: its index reads, and its ids are as long as that says."""
+    """The header of a part of a block that stands: its index reads, and its ids are as long as that says."""
 
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
+
+def read_parts(path: Any) -> Any:
+    """The headers of all parts of the block `path`, which has no extension; `None` where one is not there."""
 
 def row_outcomes(scanner: Any, block: Any, count: Any) -> Any:
     """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a

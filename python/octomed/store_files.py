@@ -18,7 +18,7 @@ _AGAIN = "`octomed pack RECIPE` makes it again"
 
 @dataclass(frozen=True)
 class BlockHeader:
-    """What a block says of itself, as the engine writes it into the block's index."""
+    """What a block, or a part of one, says of itself, as the engine writes it into its index."""
 
     version: int
     source: str
@@ -36,6 +36,13 @@ class BlockHeader:
     traces_rejected: int
     straddling: int
     rows_without_pictures: int = 0
+    part: int = 0
+    is_last: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name of the block's files in its task's folder, without extension."""
+        return f"{self.number}-{self.part}" if self.part else str(self.number)
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,13 @@ class TaskRecord:
 
     def __post_init__(self) -> None:
         """Refuse blocks that do not follow one another."""
-        if [block.number for block in self.blocks] != list(range(len(self.blocks))):
-            raise ValueError("its blocks are not numbered one after the other")
+        place = (0, 0)
+        for block in self.blocks:
+            if (block.number, block.part) != place:
+                raise ValueError("its blocks are not numbered one after the other")
+            place = (block.number + 1, 0) if block.is_last else (block.number, block.part + 1)
+        if place[1]:
+            raise ValueError("its last block is not there whole")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.reason_hints import hint_about
+from octomed.pipeline.scanned import ScannedTask
 from octomed.recipe.sniff import suspected
 
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.pipeline.scanned import ScannedTask
     from octomed.recipe import InputFile
 
 
@@ -72,6 +72,38 @@ def _why_bad(plan: Plan, source: SourcePlan, count: _FileCount) -> str | None:
     return error.message
 
 
+def refuse_hopeless(plan: Plan, source: SourcePlan, read: ScannedTask, most_rows: int) -> None:
+    """Refuse a file of which more rows are unreadable already than are tolerated of all that it may have.
+
+    Parameters
+    ----------
+    plan, source
+        The run, and the file's source.
+    read
+        A task of the file as far as its blocks are scanned.
+    most_rows
+        Rows that the file has at most.
+
+    Raises
+    ------
+    DataError
+        As at the end of the scan, but that the rows are those so far.
+    """
+    share = source.source.max_unreadable
+    count = _FileCount(read.task.file, [read])
+    unreadable = count.unreadable
+    if unreadable <= tolerated(most_rows, share):
+        return
+    nothing = _of_nothing(plan, count)
+    if nothing is not None:
+        raise nothing
+    raise _too_many(plan, _place(count.file), [count], share, most_rows)
+
+
+def _place(file: InputFile) -> str:
+    return f"`{shown(file.path)}` (source `{file.source}`)"
+
+
 def _in_part(count: _FileCount) -> DataError | None:
     message = next((done.bad for done in count.tasks if done.bad is not None), None)
     hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
@@ -107,17 +139,21 @@ def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask])
         raise _too_many(plan, f"source `{source.source.name}`", files, share)
     for count in files:
         if count.unreadable > tolerated(count.rows, share):
-            raise _too_many(
-                plan, f"`{shown(count.file.path)}` (source `{source.source.name}`)", [count], share
-            )
+            raise _too_many(plan, _place(count.file), [count], share)
 
 
-def _too_many(plan: Plan, place: str, files: list[_FileCount], share: float) -> DataError:
+def _too_many(
+    plan: Plan, place: str, files: list[_FileCount], share: float, most_rows: int | None = None
+) -> DataError:
+    """Return the error; ``most_rows`` where the files are not read to their end."""
     rows, unreadable = sum(count.rows for count in files), sum(count.unreadable for count in files)
+    found = f"{unreadable:,} of {rows:,} rows"
+    if most_rows is not None:
+        found = f"{unreadable:,} of the first {rows:,} rows"
     first = next(count for count in files if count.unreadable)
     row, reason, detail = _first_unreadable(plan, first.tasks)
     return DataError(
-        f"{place}: {unreadable:,} of {rows:,} rows cannot be read, {tolerated(rows, share):,} are tolerated; "
+        f"{place}: {found} cannot be read, {tolerated(most_rows or rows, share):,} are tolerated; "
         f"the first is {row}: {reason} ({detail})",
         "mend the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
     )
@@ -127,9 +163,9 @@ def _first_unreadable(plan: Plan, tasks: list[ScannedTask]) -> tuple[str, str, s
     first_row = 0
     for done in tasks:
         first_row = first_row if done.task.first_row is None else done.task.first_row
-        for number, header in enumerate(done.headers):
+        for header in done.headers:
             if header.rows_unreadable:
-                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{number}.index"))
+                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{header.name}.index"))
                 if found is not None:
                     ordinal, reason, detail = found
                     return f"`{shown(done.task.file.path)}` row {first_row + ordinal}", reason, detail

@@ -21,6 +21,39 @@ _PATIENCE_SECONDS = 1.0
 """How long Ctrl-C waits for calls in progress: one that compresses at zstd:16 looks at nothing for longer."""
 
 
+MEMORY_A_WORKER = 448 * 2**20
+"""What a worker's calls hold at most, those that wait for it included."""
+
+
+class _Room:
+    """How many calls, and how many bytes, are queued or running."""
+
+    def __init__(self, calls: int, memory: int) -> None:
+        self._most = (calls, memory)
+        self._calls = self._memory = 0
+        self._left = threading.Condition()
+
+    def enter(self, memory: int, patience: float) -> bool:
+        """Take part of the room; return whether there was enough within so many seconds."""
+        with self._left:
+            if not self._left.wait_for(lambda: self._fits(memory), patience):
+                return False
+            self._calls += 1
+            self._memory += memory
+            return True
+
+    def leave(self, memory: int) -> None:
+        """Give back what was taken."""
+        with self._left:
+            self._calls -= 1
+            self._memory -= memory
+            self._left.notify_all()
+
+    def _fits(self, memory: int) -> bool:
+        calls, most = self._most
+        return self._calls < calls and (not self._memory or self._memory + memory <= most)
+
+
 class Executor:
     """Worker threads with a bounded queue.
 
@@ -40,15 +73,33 @@ class Executor:
         self._pools = [self._threads, self._aside]
         self._unfinished: set[Future[Any]] = set()
         # As many again may wait, so that no worker idles while a reader cuts the next block.
-        self._slots = threading.BoundedSemaphore(2 * workers)
+        self._room = _Room(2 * workers, workers * MEMORY_A_WORKER)
 
-    def submit(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:  # noqa: ANN401 passed on
-        """Queue a call; blocks while the queue is full, and raises when the run is cancelled."""
-        while not self._slots.acquire(timeout=_POLL_SECONDS):
+    def submit(
+        self,
+        call: Callable[..., Result],
+        *arguments: Any,  # noqa: ANN401 passed on
+        memory: int = 0,
+    ) -> Future[Result]:
+        """Queue a call; blocks while the queue is full, and raises when the run is cancelled.
+
+        Parameters
+        ----------
+        call, arguments
+            What to do.
+        memory
+            Bytes that the call holds at most, from now on. Calls wait while those before them hold as much as the
+            workers may; one that needs more than that runs alone.
+        """
+        while not self._room.enter(memory, _POLL_SECONDS):
             self.check()
-        self.check()
-        future = self._submit_to(self._threads, call, *arguments)
-        future.add_done_callback(lambda _: self._slots.release())
+        try:
+            self.check()
+            future = self._submit_to(self._threads, call, *arguments)
+        except BaseException:
+            self._room.leave(memory)
+            raise
+        future.add_done_callback(lambda _: self._room.leave(memory))
         return future
 
     def submit_aside(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:  # noqa: ANN401

@@ -7,8 +7,7 @@ import os
 import shutil
 import time
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from itertools import count
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +116,7 @@ class Plan:
         """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
         folder = self.folder(task)
         found = there(load_task(folder))
-        if found is None or not all(map(partial(_stands, folder), count(), found.blocks)):
+        if found is None or not all(_stands(folder, header) for header in found.blocks):
             return None
         return found
 
@@ -368,12 +367,12 @@ def _sample(source: SourcePlan) -> _Sample:
     return sample
 
 
-def _stands(folder: Path, number: int, header: BlockHeader) -> bool:
+def _stands(folder: Path, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
         return (
-            os.stat(folder / f"{number}.ids").st_size == header.stored_bytes  # noqa: PTH116 thousands of them
-            and os.stat(folder / f"{number}.index").st_size > 0  # noqa: PTH116
+            os.stat(folder / f"{header.name}.ids").st_size == header.stored_bytes  # noqa: PTH116 thousands of them
+            and os.stat(folder / f"{header.name}.index").st_size > 0  # noqa: PTH116
         )
     except OSError:
         return False

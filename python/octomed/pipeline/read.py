@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
+from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
-from octomed.recipe.opening import open_stream
+from octomed.pipeline.streams import open_measured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -24,12 +25,20 @@ BLOCK_BYTES = 32 * 2**20
 """A block is cut at the row where the mapped columns' bytes pass this."""
 
 _CHUNK_BYTES = 4 * 2**20
+_LEAST_ROW_BYTES = 2
+"""A row has a byte at least, and one that ends it."""
+_LONGEST_ROW = 64 * 2**20
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
 
 
 def blocks_of(
-    task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTES, count: Callable[[int], object] = id
+    task: Task,
+    mapping: _octomed.Mapping,
+    *,
+    target: int = BLOCK_BYTES,
+    count: Callable[[int], object] = id,
+    ahead: Ahead | None = None,
 ) -> Iterator[_octomed.Block]:
     """Read a task and cut it into blocks.
 
@@ -42,6 +51,8 @@ def blocks_of(
     target
         Bytes of mapped columns after which a block ends. Where blocks end depends on the rows alone, so a
         task that is read again gives the same blocks.
+    ahead
+        Told, before each block, how many rows the file has at most.
     count
         Called at the end with the rows read, blank lines counted: row numbers of the next task go on there.
 
@@ -50,23 +61,25 @@ def blocks_of(
     DataError
         When the file cannot be read as a whole; rows that are merely wrong are refusals of their block.
     """
+    ahead = ahead or Ahead()
     with naming(task.file):
         if task.file.kind == "parquet":
-            rows = yield from _parquet(task, mapping, target)
+            rows = yield from _parquet(task, mapping, target, ahead)
         elif task.file.kind == "jsonl":
-            rows = yield from _json_lines(task, target)
+            rows = yield from _json_lines(task, target, ahead)
         elif task.file.kind == "arrow":
             rows = yield from _arrow(task, mapping, target)
         elif task.file.kind in {"json", "json_objects", "json_rows"}:
-            rows = yield from _json_document(task, target)
+            rows = yield from _json_document(task, target, ahead)
         else:
-            rows = yield from _csv(task, mapping, target)
+            rows = yield from _csv(task, mapping, target, ahead)
         count(rows)
 
 
-def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+def _parquet(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
     with open_parquet(task.file) as parquet:
+        ahead.most_rows = parquet.metadata.num_rows
         mapped = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
         columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
         groups = list(range(task.begin, task.end or 0))
@@ -76,33 +89,50 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
             for batch in parquet.iter_batches(
                 batch_rows, row_groups=together, columns=columns, use_threads=False
             ):
-                yield from cutter.feed(readable(batch))
+                yield from taken(cutter.feed(readable(batch)))
     yield from cutter.finish()
     return cutter.rows
 
 
-def _json_lines(task: Task, target: int) -> Reading:
+def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
     plain = task.file.compression is None
     cutter = _octomed.JsonLinesCutter(task.begin, task.end, by_offset=plain, target=target)
     ends_line = False
-    with open_stream(task.file.path, task.file.compression) as stream:
+    with open_measured(task.file) as stream:
         if plain:
             stream.seek(cutter.read_from)
         while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
-            yield from cutter.feed(chunk)
+            blocks = cutter.feed(chunk)
+            # Rows before and behind the task may be all in the file but the bytes that it has read.
+            ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come, task.begin)
+            yield from taken(blocks)
             ends_line = chunk[-1:] == b"\n"
     yield from cutter.finish()
     # Without offsets the cutter takes what is behind the last line end, though it is nothing, for a line.
     return cutter.rows - (ends_line and not plain)
 
 
-def _json_document(task: Task, target: int) -> Reading:
+def _json_document(task: Task, target: int, ahead: Ahead) -> Reading:
     cutter = _document_cutter(task.file, target)
-    with open_stream(task.file.path, task.file.compression) as stream:
+    with open_measured(task.file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
-            yield from cutter.feed(chunk)
+            blocks = cutter.feed(chunk)
+            ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come)
+            yield from taken(blocks)
     yield from cutter.finish()
     return cutter.rows
+
+
+def _most_rows(rows: int, to_come: int | None, elsewhere: int = 0) -> int | None:
+    """Return how many rows a file has at most: those that were cut, and what bytes may hold."""
+    return None if to_come is None else rows + (to_come + elsewhere) // _LEAST_ROW_BYTES + 1
+
+
+def taken(blocks: list[_octomed.Block]) -> Iterator[_octomed.Block]:
+    """Hand out blocks, and hold none that is handed out."""
+    blocks.reverse()
+    while blocks:
+        yield blocks.pop()
 
 
 def _document_cutter(
@@ -124,7 +154,7 @@ def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
         read = reader if batches is None else map(reader.get_batch, range(batches))
         for batch in read:
             for begin in range(0, batch.num_rows, _LARGEST_BATCH):
-                yield from cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns)))
+                yield from taken(cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns))))
     yield from cutter.finish()
     return cutter.rows
 
@@ -137,11 +167,13 @@ def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
     return ours
 
 
-def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+def _csv(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
     cutter = _octomed.CsvCutter(mapping, csv_dialect(task.file), target)
-    with open_stream(task.file.path, task.file.compression) as stream:
+    with open_measured(task.file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             cutter.feed(chunk)
+            # Of the chunk, and of what the cutter has before it, no row is counted yet.
+            ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come, len(chunk) + _LONGEST_ROW)
             yield from iter(cutter.next_block, None)
     cutter.finish()
     yield from iter(cutter.next_block, None)

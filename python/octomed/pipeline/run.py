@@ -245,7 +245,7 @@ def _blocks(planned: Plan, scanned: list[ScannedTask]) -> list[tuple[str, int]]:
         first_row = rows_before.get(name, 0) if done.task.first_row is None else done.task.first_row
         if name not in bad:
             folder: Path = planned.folder(done.task)
-            blocks += [(str(folder / str(number)), first_row) for number in range(len(done.headers))]
+            blocks += [(str(folder / header.name), first_row) for header in done.headers]
         rows_before[name] = first_row + done.rows
     return blocks
 

@@ -14,8 +14,9 @@ from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.scanned import ScannedTask
+from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.tasks import Task, unchanged
+from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store_files import TASK_FILE, BlockHeader, TaskRecord, write_task
 from octomed.strict_json import read_as
@@ -83,11 +84,17 @@ def _scan_missing(
 
     def read(source: SourcePlan, task: Task) -> _ReadTask:
         folder = make_folder_inside(plan.store, f"blocks/{task.key}", mode)
-        return _read_task(_BlockScan(source, task, folder, threads.cancel, progress, again, mode), threads)
+        return _read_task(
+            plan, _BlockScan(source, task, folder, threads.cancel, progress, again, mode), threads
+        )
 
     calls = [partial(read, source, task) for source, task in missing]
     futures = threads.submit_beside(readers, calls)
     return [_finish_task(plan, read, threads) for read in results(futures, threads)]
+
+
+_Scanned = tuple[list[BlockHeader], bool]
+"""Headers of the parts of a block, and whether it was scanned now."""
 
 
 @dataclass(frozen=True)
@@ -96,21 +103,24 @@ class _ReadTask:
 
     task: Task
     folder: Path
-    blocks: list[Future[tuple[BlockHeader, bool]]]
+    blocks: list[Future[_Scanned]]
     rows: int
     bad: str | None
 
 
-def _read_task(scan_block: _BlockScan, threads: Executor) -> _ReadTask:
+def _read_task(plan: Plan, scan_block: _BlockScan, threads: Executor) -> _ReadTask:
     source, task = scan_block.source, scan_block.task
-    futures: list[Future[tuple[BlockHeader, bool]]] = []
+    futures: list[Future[_Scanned]] = []
     counted: list[int] = []
     bad = None
+    ahead = Ahead()
+    watch = Watch(plan, source, task, ahead)
     try:
-        blocks = blocks_of(task, source.scanner.mapping, count=counted.append)
+        blocks = blocks_of(task, source.scanner.mapping, count=counted.append, ahead=ahead)
         for number, block in enumerate(blocks):
-            futures.append(threads.submit(scan_block, number, block))
-            _raise_failures(futures)
+            futures.append(threads.submit(scan_block, number, block, memory=block.memory))
+            del block  # what is queued is counted, and what the reader still held would not be
+            watch.look_at(futures)
     except DataError as error:
         failed = [future.exception() for future in futures if future.done()]
         if source.source.on_bad_file != "skip" or error in failed:
@@ -123,28 +133,22 @@ def _finish_task(plan: Plan, read: _ReadTask, threads: Executor) -> ScannedTask:
     """Wait for a task's blocks, have them on the disk, and note that it stands."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
-    headers = () if read.bad else tuple(header for header, _ in done)
-    _sync(read.folder, len(headers))
+    headers = () if read.bad else tuple(header for parts, _ in done for header in parts)
+    _sync(read.folder, headers)
     write_task(read.folder, TaskRecord(headers, read.rows, read.bad), plan.recipe.work.mode)
-    return ScannedTask(read.task, headers, read.rows, sum(scanned for _, scanned in done), read.bad)
+    scanned = sum(len(parts) for parts, is_new in done if is_new)
+    return ScannedTask(read.task, headers, read.rows, scanned, read.bad)
 
 
-def _sync(folder: Path, blocks: int) -> None:
+def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
     """Wait for the disk, which began with its work when each block was written."""
-    for number in range(blocks):
-        sync_file(folder / f"{number}.ids")
-        sync_file(folder / f"{number}.index")
+    for header in headers:
+        sync_file(folder / f"{header.name}.ids")
+        sync_file(folder / f"{header.name}.index")
     try:
         sync_folder(folder)
     except OSError as error:
         raise storage_error("write", folder, error) from error
-
-
-def _raise_failures(futures: list[Future[tuple[BlockHeader, bool]]]) -> None:
-    """End the reading when a block failed, instead of reading a large file to its end first."""
-    for future in futures:
-        if future.done():
-            future.result()
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,8 @@ class _BlockScan:
     again: MadeAgain
     mode: Mode
 
-    def __call__(self, number: int, block: _octomed.Block) -> tuple[BlockHeader, bool]:
-        """Return the block's header, and whether it was scanned now."""
+    def __call__(self, number: int, block: _octomed.Block) -> _Scanned:
+        """Return the headers of the block's parts, and whether it was scanned now."""
         found = self._standing(number)
         stands = found is not None
         if found is None:
@@ -169,21 +173,18 @@ class _BlockScan:
                 found = self.source.scanner.scan(
                     block, file.source, file.relative, number, str(self.folder), self.cancel, self.mode
                 )
-        header = read_as(BlockHeader, found)
-        rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
-        self.progress.advance(
-            rows=header.rows, bytes=header.source_bytes, tokens=header.tokens, rejects=rejects
-        )
-        return header, not stands
+        headers = [read_as(BlockHeader, header) for header in found]
+        for header in headers:
+            rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
+            self.progress.advance(
+                rows=header.rows, bytes=header.source_bytes, tokens=header.tokens, rejects=rejects
+            )
+        return headers, not stands
 
-    def _standing(self, number: int) -> dict[str, Any] | None:
-        """Return the header of a block that stands: one that does not read is removed."""
-        index = self.folder / f"{number}.index"
-        if not index.exists():
-            return None
+    def _standing(self, number: int) -> list[Any] | None:
+        """Return the headers of a block that stands: a part that does not read is removed."""
         try:
-            header: dict[str, Any] = _octomed.read_header(str(index))
+            return _octomed.read_parts(str(self.folder / str(number)))
         except DamagedBlock as damaged:
             self.again.block(self.task, self.folder, damaged)
             return None
-        return header

@@ -33,3 +33,16 @@ class ScannedTask:
     rows: int
     blocks_scanned: int
     bad: str | None = None
+
+
+@dataclass
+class Ahead:
+    """What a reader knows of the rows of its file.
+
+    Attributes
+    ----------
+    most_rows
+        Rows that the file has at most, those that were read included; ``None`` where nothing tells.
+    """
+
+    most_rows: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import platform
 import time
 from concurrent.futures import Future
@@ -23,7 +24,7 @@ from octomed.storage import atomic_file, make_folder_inside, write_atomically
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
@@ -150,12 +151,14 @@ class _RangeWrite:
 
     def provenance(self, stream: str) -> None:
         name = _provenance_name(stream, self.number)
-        write_parquet(self.manifest.folder / name, [self.range.provenance(stream)], self.manifest.mode)
+        write_parquet(self.manifest.folder / name, self.range.provenance(stream), mode=self.manifest.mode)
         self.manifest.add_file(name)
 
 
-def write_parquet(path: Path, batches: list[pa.RecordBatch], mode: Mode = "umask") -> None:
-    """Write a table as :func:`octomed.storage.atomic_file` does.
+def write_parquet(
+    path: Path, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = (), mode: Mode = "umask"
+) -> None:
+    """Write a table as :func:`octomed.storage.atomic_file` does, batch by batch as they come.
 
     Raises
     ------
@@ -164,9 +167,9 @@ def write_parquet(path: Path, batches: list[pa.RecordBatch], mode: Mode = "umask
     """
     with (
         atomic_file(path, mode=mode) as file,
-        pq.ParquetWriter(file, batches[0].schema, compression="zstd") as writer,
+        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
     ):
-        for batch in batches:
+        for batch in itertools.chain([first], others):
             if batch.num_rows:
                 writer.write_batch(batch)
 
@@ -182,9 +185,10 @@ def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> No
         name = f"rejects/{source}.parquet"
         if name in manifest.files or not numbers:
             continue
-        batches = [batch for number in numbers if (batch := layout.rejects(number)).num_rows]
-        if batches:
-            write_parquet(manifest.folder / name, batches, manifest.mode)
+        batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)
+        first = next(batches, None)
+        if first is not None:
+            write_parquet(manifest.folder / name, first, batches, manifest.mode)
             manifest.add_file(name)
     with contextlib.suppress(OSError):
         folder.rmdir()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**18
 _XZ_PADDING = 4
+XZ_MEMORY = 160 * 2**20
+"""What an xz stream may take to be read: `xz -9` makes streams that take 65 MiB, others up to 4 GiB."""
 
 
 class _Stream:
@@ -97,7 +99,7 @@ class XzStream(_Stream):
                 self._input = self._next_stream()
                 if not self._input:
                     return b""
-                self._decoder = lzma.LZMADecompressor()
+                self._decoder = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
             elif self._decoder.needs_input:
                 self._input = self._file.read(_CHUNK_BYTES)
                 if not self._input:

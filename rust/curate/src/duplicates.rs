@@ -36,21 +36,36 @@ pub fn exact_duplicates<K: Ord>(
     order: impl Fn(Place) -> K,
 ) -> Vec<Duplicate> {
     fingerprints.sort_unstable_by_key(|fingerprint| fingerprint.hash);
-    let mut duplicates = Vec::new();
-    for group in fingerprints.chunk_by(|left, right| left.hash == right.hash) {
-        let Some(kept) = group
-            .iter()
-            .map(|one| one.place)
-            .min_by_key(|place| order(*place))
-        else {
-            continue;
-        };
-        let others = group
-            .iter()
-            .map(|one| one.place)
-            .filter(|place| *place != kept);
-        duplicates.extend(others.map(|place| Duplicate { place, kept }));
+    let (mut begin, mut found) = (0, 0);
+    while begin < fingerprints.len() {
+        let hash = fingerprints[begin].hash;
+        let group = &fingerprints[begin..];
+        let length = group.iter().take_while(|one| one.hash == hash).count();
+        let places = group[..length].iter().map(|one| one.place);
+        if let Some(kept) = places.min_by_key(|place| order(*place)) {
+            // What is found overwrites what was looked at: where all are duplicates, a second list of them
+            // would be the largest thing in memory.
+            for index in begin..begin + length {
+                let place = fingerprints[index].place;
+                if place != kept {
+                    let hash = [u64::from(kept.block), u64::from(kept.row)];
+                    fingerprints[found] = Fingerprint { hash, place };
+                    found += 1;
+                }
+            }
+        }
+        begin += length;
     }
+    fingerprints.truncate(found);
+    fingerprints.shrink_to_fit();
+    let duplicate = |one: Fingerprint| Duplicate {
+        place: one.place,
+        kept: Place {
+            block: one.hash[0] as u32,
+            row: one.hash[1] as u32,
+        },
+    };
+    let mut duplicates: Vec<Duplicate> = fingerprints.into_iter().map(duplicate).collect();
     duplicates.sort_unstable_by_key(|duplicate| duplicate.place);
     duplicates
 }

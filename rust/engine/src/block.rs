@@ -1,15 +1,19 @@
 //! One block of the working store while it is made: traces in reading order, sorted when written.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{ErrorKind, IoSlice, Write};
 use std::path::Path;
 
 use octomed_curate::Verdict;
 use octomed_files::{Sync, Temporary};
-use octomed_trace::{Block, Reason};
+use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes};
+use crate::index::{
+    Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes, part_path,
+};
 use crate::scan::BlockPlace;
 
 /// What the scan knows of a trace besides its ids.
@@ -49,7 +53,14 @@ pub struct BlockWriter<'a> {
     arena: Vec<u8>,
     /// Where each trace begins in the arena.
     starts: Vec<usize>,
+    /// The number of each detail of the refusals.
+    details: HashMap<String, u32>,
+    /// The most text that the traces so far may have been rendered to.
+    rendered: u64,
 }
+
+/// The longest detail of a refusal; a name out of a file may be as long as its row.
+const MAX_DETAIL_BYTES: usize = 500;
 
 impl<'a> BlockWriter<'a> {
     /// An empty block for the rows of `block`, in the memory of one before.
@@ -59,6 +70,7 @@ impl<'a> BlockWriter<'a> {
             source: place.source.to_owned(),
             file: place.file.to_owned(),
             number: place.number,
+            is_last: true,
             first_ordinal: block.first_ordinal(),
             rows: block.rows(),
             source_bytes: block.source_bytes(),
@@ -66,7 +78,13 @@ impl<'a> BlockWriter<'a> {
         };
         // More than half the source's bytes: two for a token of about four, prompts again with each response.
         arena.clear();
-        octomed_memory::reserve(&mut arena, block.source_bytes() as usize / 8 * 5);
+        let expected = block.source_bytes().min(MAX_RENDERED_BYTES);
+        octomed_memory::reserve(&mut arena, expected as usize / 8 * 5);
+        Self::with_header(place, header, arena)
+    }
+
+    fn with_header(place: BlockPlace<'a>, header: Header, mut arena: Vec<u8>) -> Self {
+        arena.clear();
         Self {
             place,
             header,
@@ -74,7 +92,48 @@ impl<'a> BlockWriter<'a> {
             traces: TraceColumns::default(),
             refusals: RefusalColumns::default(),
             starts: Vec::new(),
+            details: HashMap::new(),
+            rendered: 0,
         }
+    }
+
+    /// Whether a trace that is rendered to `bytes` at most belongs to the next part: this one has as much text, or
+    /// as many traces, as a worker shall hold. It is asked before the trace is rendered, and by lengths alone, so
+    /// that parts depend on rows and on nothing else.
+    pub fn is_full(&self, bytes: u64) -> bool {
+        let traces = self.starts.len();
+        traces >= MAX_BLOCK_ROWS
+            || (traces > 0 && self.rendered.saturating_add(bytes) > MAX_RENDERED_BYTES)
+    }
+
+    /// Notes that the next trace is rendered to so many bytes at most.
+    pub fn expect(&mut self, bytes: u64) {
+        self.rendered = self.rendered.saturating_add(bytes);
+    }
+
+    /// Writes what is there as a part of the block, and begins the next. Rows so far are of the first part.
+    ///
+    /// # Errors
+    /// As [`Self::finish`].
+    pub fn next_part(self, directory: Option<&Path>) -> Result<(Header, Self), EngineError> {
+        let place = self.place;
+        let next = Header {
+            version: SCAN_VERSION,
+            source: place.source.to_owned(),
+            file: place.file.to_owned(),
+            number: place.number,
+            part: self.header.part + 1,
+            is_last: true,
+            first_ordinal: self.header.first_ordinal,
+            ..Header::default()
+        };
+        let mut written = self;
+        written.header.is_last = false;
+        let (header, arena) = match directory {
+            Some(directory) => written.finish(directory)?,
+            None => written.into_header(),
+        };
+        Ok((header, Self::with_header(place, next, arena)))
     }
 
     /// Notes a source row that gave no trace.
@@ -88,8 +147,20 @@ impl<'a> BlockWriter<'a> {
         self.refusals
             .ordinal
             .push(u32::try_from(ordinal).unwrap_or(u32::MAX));
-        self.refusals.reason.push(reason.as_str().to_owned());
-        self.refusals.detail.push(detail.to_owned());
+        self.refusals.reason.push(reason.code());
+        let detail = shortened(detail);
+        let number = match self.details.get(&*detail) {
+            Some(number) => *number,
+            None => self.add_detail(detail.into_owned()),
+        };
+        self.refusals.detail.push(number);
+    }
+
+    fn add_detail(&mut self, detail: String) -> u32 {
+        let number = self.refusals.details.len() as u32;
+        self.refusals.details.push(detail.clone());
+        self.details.insert(detail, number);
+        number
     }
 
     /// Counts a row that is packed without its pictures.
@@ -159,6 +230,7 @@ impl<'a> BlockWriter<'a> {
     pub fn finish(self, directory: &Path) -> Result<(Header, Vec<u8>), EngineError> {
         let order = self.order();
         let stem = directory.join(self.place.number.to_string());
+        let stem = part_path(&stem, self.header.part);
         let ids_path = stem.with_extension("ids");
         let ids = self.write_ids(&ids_path, &order)?;
         let index_path = stem.with_extension("index");
@@ -214,6 +286,15 @@ impl<'a> BlockWriter<'a> {
         };
         write().map_err(EngineError::file("write", path))
     }
+}
+
+/// A detail without what is too long of it.
+fn shortened(detail: &str) -> Cow<'_, str> {
+    if detail.len() <= MAX_DETAIL_BYTES {
+        return Cow::Borrowed(detail);
+    }
+    let end = detail.floor_char_boundary(MAX_DETAIL_BYTES);
+    Cow::Owned(format!("{}…", &detail[..end]))
 }
 
 /// As many as the system takes at once.

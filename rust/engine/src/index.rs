@@ -5,13 +5,15 @@
 //! stands when it exists.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt8Type, UInt32Type, UInt64Type};
-use arrow_array::{ArrayRef, RecordBatch, UInt8Array, UInt32Array, UInt64Array};
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, RecordBatch, StringArray, UInt8Array, UInt32Array,
+    UInt64Array,
+};
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -35,6 +37,12 @@ pub struct Header {
     pub file: String,
     /// Number of the block in its task.
     pub number: u32,
+    /// Number of the part: rows whose rendered text passes a bound are stored in several.
+    #[serde(default)]
+    pub part: u32,
+    /// Whether no part follows.
+    #[serde(default)]
+    pub is_last: bool,
     /// Row number, in the task, of the block's first row.
     pub first_ordinal: u64,
     /// Rows read.
@@ -60,6 +68,30 @@ pub struct Header {
     pub traces_rejected: u64,
     /// Tokens that straddle the edge of a supervised span, and so carry no loss.
     pub straddling: u64,
+}
+
+impl Header {
+    /// What all parts of a block say together.
+    #[must_use]
+    pub fn sum(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut sum = parts.next().unwrap_or_default();
+        for part in parts {
+            sum.is_last = part.is_last;
+            sum.rows += part.rows;
+            sum.rows_unreadable += part.rows_unreadable;
+            sum.rows_without_trace += part.rows_without_trace;
+            sum.rows_without_pictures += part.rows_without_pictures;
+            sum.source_bytes += part.source_bytes;
+            sum.text_bytes += part.text_bytes;
+            sum.tokens += part.tokens;
+            sum.stored_bytes += part.stored_bytes;
+            sum.traces += part.traces;
+            sum.traces_rejected += part.traces_rejected;
+            sum.straddling += part.straddling;
+        }
+        sum
+    }
 }
 
 /// The traces of a block, a vector a column, in the block's order.
@@ -102,10 +134,26 @@ pub struct RefusalColumns {
     pub position: Vec<u64>,
     /// Row number in the task.
     pub ordinal: Vec<u32>,
-    /// Name of the reason.
-    pub reason: Vec<String>,
-    /// Kind and place of the fault, never the value.
-    pub detail: Vec<String>,
+    /// [`Reason::code`] of the reason.
+    pub reason: Vec<u8>,
+    /// Number of the detail in `details`: a million rows mostly have a handful of faults.
+    pub detail: Vec<u32>,
+    /// Kind and place of a fault, never the value; each once.
+    pub details: Vec<String>,
+}
+
+impl RefusalColumns {
+    /// The name of a refusal's reason.
+    #[must_use]
+    pub fn reason_of(&self, row: usize) -> &'static str {
+        Reason::from_code(self.reason[row]).map_or("unknown", Reason::as_str)
+    }
+
+    /// The detail of a refusal.
+    #[must_use]
+    pub fn detail_of(&self, row: usize) -> &str {
+        &self.details[self.detail[row] as usize]
+    }
 }
 
 const LONG_COLUMNS: [&str; 6] = [
@@ -198,22 +246,20 @@ impl TraceColumns {
 
 impl RefusalColumns {
     fn into_batch(self) -> Result<RecordBatch, ArrowError> {
-        let text = |values: Vec<String>| -> ArrayRef {
-            let mut builder = StringBuilder::new();
-            values.iter().for_each(|value| builder.append_value(value));
-            Arc::new(builder.finish())
-        };
+        let details: ArrayRef = Arc::new(StringArray::from_iter_values(&self.details));
+        let detail =
+            DictionaryArray::<UInt32Type>::try_new(UInt32Array::from(self.detail), details)?;
         let schema = Schema::new(vec![
             Field::new("position", DataType::UInt64, false),
             Field::new("ordinal", DataType::UInt32, false),
-            Field::new("reason", DataType::Utf8, false),
-            Field::new("detail", DataType::Utf8, false),
+            Field::new("reason", DataType::UInt8, false),
+            Field::new("detail", detail.data_type().clone(), false),
         ]);
         let arrays: Vec<ArrayRef> = vec![
             Arc::new(UInt64Array::from(self.position)),
             Arc::new(UInt32Array::from(self.ordinal)),
-            text(self.reason),
-            text(self.detail),
+            Arc::new(UInt8Array::from(self.reason)),
+            Arc::new(detail),
         ];
         RecordBatch::try_new(Arc::new(schema), arrays)
     }
@@ -227,15 +273,22 @@ impl RefusalColumns {
             .column_by_name("ordinal")?
             .as_primitive_opt::<UInt32Type>()?;
         self.ordinal.extend_from_slice(ordinal.values());
-        for (name, column) in [("reason", &mut self.reason), ("detail", &mut self.detail)] {
-            let array = batch.column_by_name(name)?.as_string_opt::<i32>()?;
-            column.extend(
-                array
-                    .iter()
-                    .map(|value| value.unwrap_or_default().to_owned()),
-            );
-        }
-        Some(())
+        let reason = batch
+            .column_by_name("reason")?
+            .as_primitive_opt::<UInt8Type>()?;
+        self.reason.extend_from_slice(reason.values());
+        let detail = batch
+            .column_by_name("detail")?
+            .as_dictionary_opt::<UInt32Type>()?;
+        let details = detail.values().as_string_opt::<i32>()?;
+        let first = u32::try_from(self.details.len()).ok()?;
+        self.detail
+            .extend(detail.keys().values().iter().map(|number| first + number));
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        self.details.extend(details.iter().map(text));
+        let known = |number: &u32| (*number as usize) < self.details.len();
+        let codes = |code: &u8| Reason::from_code(*code).is_some();
+        (self.detail.iter().all(known) && self.reason.iter().all(codes)).then_some(())
     }
 }
 
@@ -345,19 +398,45 @@ pub fn check_ids_file(path: &Path, stored: &[u32]) -> Result<(), EngineError> {
 /// As [`read_index`].
 pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, EngineError> {
     let (_, _, refusals) = read_index(path)?;
-    let unreadable = |name: &String| {
-        Reason::ALL
-            .into_iter()
-            .any(|reason| reason.is_unreadable() && reason.as_str() == name)
-    };
+    let unreadable = |code: &u8| Reason::from_code(*code).is_some_and(Reason::is_unreadable);
     let first = refusals.reason.iter().position(unreadable);
     Ok(first.map(|row| {
         (
             refusals.ordinal[row],
-            refusals.reason[row].clone(),
-            refusals.detail[row].clone(),
+            refusals.reason_of(row).to_owned(),
+            refusals.detail_of(row).to_owned(),
         )
     }))
+}
+
+/// The headers of all parts of a block that stands; none of one that is not there whole.
+///
+/// # Errors
+/// As [`read_index`].
+pub fn read_parts(stem: &Path) -> Result<Option<Vec<Header>>, EngineError> {
+    let mut headers = Vec::new();
+    loop {
+        let path = part_path(stem, headers.len() as u32).with_extension("index");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let header = read_header(&path)?;
+        let is_last = header.is_last;
+        headers.push(header);
+        if is_last {
+            return Ok(Some(headers));
+        }
+    }
+}
+
+/// The path, without extension, of a part of the block that is called `stem`.
+pub fn part_path(stem: &Path, part: u32) -> PathBuf {
+    if part == 0 {
+        return stem.to_owned();
+    }
+    let mut name = stem.as_os_str().to_owned();
+    name.push(format!("-{part}"));
+    PathBuf::from(name)
 }
 
 fn header_of(schema: &Schema) -> Option<Header> {
@@ -386,8 +465,9 @@ mod tests {
         RefusalColumns {
             position: vec![9],
             ordinal: vec![2],
-            reason: vec!["invalid_json".into()],
-            detail: vec!["byte 9".into()],
+            reason: vec![Reason::InvalidJson.code()],
+            detail: vec![0],
+            details: vec!["byte 9".into()],
         }
     }
 

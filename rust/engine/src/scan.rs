@@ -1,6 +1,7 @@
 //! SCAN: a block of source rows becomes a block of the working store.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +97,8 @@ impl Scanner {
         &self.mapping
     }
 
-    /// Scans one block into `<directory>/<number>.ids` and `.index`.
+    /// Scans one block into `<directory>/<number>.ids` and `.index`, and into `<number>-1.ids` and so on where its
+    /// rows are rendered to more text than a worker holds: a question with many responses is rendered with each.
     ///
     /// # Errors
     /// When files cannot be written, the template cannot be used at all, or `cancel` is set.
@@ -106,13 +108,28 @@ impl Scanner {
         place: BlockPlace<'_>,
         directory: &Path,
         cancel: &AtomicBool,
-    ) -> Result<Header, EngineError> {
+    ) -> Result<Vec<Header>, EngineError> {
+        self.scan_parts(block, place, Some(directory), cancel)
+    }
+
+    /// Scans a block, part by part; nothing is written without a directory.
+    fn scan_parts(
+        &self,
+        block: &Block,
+        place: BlockPlace<'_>,
+        directory: Option<&Path>,
+        cancel: &AtomicBool,
+    ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let writer = self.collect(block, place, &mut scratch, cancel)?;
-        let (header, arena) = writer.finish(directory)?;
+        let (mut headers, writer) = self.collect(block, place, directory, &mut scratch, cancel)?;
+        let (header, arena) = match directory {
+            Some(directory) => writer.finish(directory)?,
+            None => writer.into_header(),
+        };
+        headers.push(header);
         scratch.arena = arena;
         self.give_back(scratch);
-        Ok(header)
+        Ok(headers)
     }
 
     /// The header that a scan of the block would write, nothing written.
@@ -126,28 +143,28 @@ impl Scanner {
             number: 0,
             access: Access::Owner,
         };
-        let mut scratch = self.borrow_scratch();
         let never = AtomicBool::new(false);
-        let writer = self.collect(block, place, &mut scratch, &never)?;
-        let (header, arena) = writer.into_header();
-        scratch.arena = arena;
-        self.give_back(scratch);
-        Ok(header)
+        let headers = self.scan_parts(block, place, None, &never)?;
+        Ok(Header::sum(headers))
     }
 
     fn collect<'a>(
         &self,
         block: &Block,
         place: BlockPlace<'a>,
+        directory: Option<&Path>,
         scratch: &mut Scratch,
         cancel: &AtomicBool,
-    ) -> Result<BlockWriter<'a>, EngineError> {
+    ) -> Result<(Vec<Header>, BlockWriter<'a>), EngineError> {
         let arena = std::mem::take(&mut scratch.arena);
         let mut pass = Pass {
             scanner: self,
             hasher: IdentityHasher::new(place.source, place.file),
             scratch,
-            writer: BlockWriter::new(block, place, arena),
+            writer: Some(BlockWriter::new(block, place, arena)),
+            directory,
+            parts: Vec::new(),
+            cancel,
         };
         block.for_each(&self.mapping, |finding| {
             if cancel.load(Ordering::Relaxed) {
@@ -156,7 +173,7 @@ impl Scanner {
             match finding {
                 Finding::Row(row) => pass.row(&row),
                 Finding::Refused(refusal) => {
-                    pass.writer.refuse(
+                    pass.writer()?.refuse(
                         refusal.position,
                         refusal.ordinal,
                         refusal.reason,
@@ -166,7 +183,9 @@ impl Scanner {
                 }
             }
         })?;
-        Ok(pass.writer)
+        let parts = std::mem::take(&mut pass.parts);
+        let writer = pass.writer.ok_or(EngineError::Cancelled)?;
+        Ok((parts, writer))
     }
 
     /// Renders and encodes one row's traces without storing them, for `inspect` and `plan`.
@@ -179,16 +198,21 @@ impl Scanner {
         mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
     ) -> Result<(), EngineError> {
         let mut scratch = self.borrow_scratch();
-        self.traces(row, &mut scratch, |sample, seen, scratch| {
-            see(
-                sample,
-                seen.verdict,
-                &scratch.rendered,
-                &scratch.ids,
-                &scratch.spans,
-            );
-            Ok(())
-        })?;
+        self.traces(
+            row,
+            &mut scratch,
+            &mut |_| Ok(()),
+            |sample, seen, scratch| {
+                see(
+                    sample,
+                    seen.verdict,
+                    &scratch.rendered,
+                    &scratch.ids,
+                    &scratch.spans,
+                );
+                Ok(())
+            },
+        )?;
         self.give_back(scratch);
         Ok(())
     }
@@ -199,7 +223,8 @@ impl Scanner {
         *idle = Vec::new();
     }
 
-    fn give_back(&self, scratch: Scratch) {
+    fn give_back(&self, mut scratch: Scratch) {
+        scratch.forget_large();
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -230,12 +255,14 @@ impl Scanner {
         &self,
         row: &Row<'_>,
         scratch: &mut Scratch,
+        before: &mut Before<'_>,
         mut each: impl FnMut(u32, Seen, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let system = row.system.as_deref().or(self.system.as_deref());
         scratch.pictures = row.pictures;
         match &row.body {
             Body::Conversation(turns) => {
+                before(bytes_of_turns(turns))?;
                 let seen = self.conversation(system, turns, scratch)?;
                 each(0, seen, scratch)
             }
@@ -247,7 +274,9 @@ impl Scanner {
                 ..
             } => {
                 let laid_out = self.lay_out(question, options, system, &mut scratch.prompt)?;
+                let asked = scratch.prompt.len() as u64 + bytes_of_history(history);
                 for (sample, response) in (0..).zip(responses) {
+                    before(asked + bytes_of_response(response))?;
                     let seen = if laid_out {
                         self.answered(system, history, response, scratch)?
                     } else {
@@ -396,6 +425,27 @@ fn message<'m>(role: &'m str, content: &'m str) -> Message<'m> {
     }
 }
 
+/// Asked before each trace, with the most bytes of the row that go into it.
+type Before<'b> = dyn FnMut(u64) -> Result<(), EngineError> + 'b;
+
+fn bytes_of_turns(turns: &[Turn<'_>]) -> u64 {
+    let bytes = |turn: &Turn<'_>| {
+        let reasoning = turn.reasoning.as_ref().map_or(0, |text| text.len());
+        (turn.content.len() + reasoning) as u64
+    };
+    turns.iter().map(bytes).sum()
+}
+
+fn bytes_of_history(history: &[[Cow<'_, str>; 2]]) -> u64 {
+    let texts = history.iter().flatten();
+    texts.map(|text| text.len() as u64).sum()
+}
+
+fn bytes_of_response(response: &Response<'_>) -> u64 {
+    let reasoning = response.reasoning.as_ref().map_or(0, |text| text.len());
+    (response.response.len() + reasoning) as u64
+}
+
 fn prompt_option<'o>(choice: &'o Choice<'_>) -> PromptOption<'o> {
     PromptOption {
         label: &choice.label,
@@ -425,7 +475,34 @@ struct Seen {
     hash: u128,
 }
 
+/// Memory that a worker keeps of each kind from block to block: one huge row must not hold it for the whole run.
+const KEPT_BYTES: usize = 8 << 20;
+
+fn forget_if_large<T>(values: &mut Vec<T>, kept: usize) {
+    if values.capacity() * size_of::<T>() > kept {
+        *values = Vec::new();
+    }
+}
+
 impl Scratch {
+    fn forget_large(&mut self) {
+        for text in [
+            &mut self.prompt,
+            &mut self.response,
+            &mut self.rendered.text,
+        ] {
+            if text.capacity() > KEPT_BYTES {
+                *text = String::new();
+            }
+        }
+        forget_if_large(&mut self.ids, KEPT_BYTES);
+        forget_if_large(&mut self.spans, KEPT_BYTES);
+        forget_if_large(&mut self.edges, KEPT_BYTES);
+        forget_if_large(&mut self.rendered.controls, KEPT_BYTES);
+        forget_if_large(&mut self.rendered.supervised, KEPT_BYTES);
+        forget_if_large(&mut self.arena, 8 * KEPT_BYTES);
+    }
+
     fn without_tokens(&mut self, verdict: Verdict) -> Seen {
         self.rendered.clear();
         self.ids.clear();
@@ -464,10 +541,15 @@ struct Pass<'a, 'place> {
     scanner: &'a Scanner,
     hasher: IdentityHasher,
     scratch: &'a mut Scratch,
-    writer: BlockWriter<'place>,
+    /// There but while a part is written.
+    writer: Option<BlockWriter<'place>>,
+    directory: Option<&'a Path>,
+    /// Parts that are written.
+    parts: Vec<Header>,
+    cancel: &'a AtomicBool,
 }
 
-impl Pass<'_, '_> {
+impl<'place> Pass<'_, 'place> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), EngineError> {
         let question_id = match &row.body {
             Body::Question {
@@ -482,14 +564,33 @@ impl Pass<'_, '_> {
                 question_id(asked, [], row.pictures)
             }
         };
-        self.writer.count_pictures(row.pictures);
+        self.writer()?.count_pictures(row.pictures);
         let Self {
             scanner,
             hasher,
             scratch,
             writer,
+            directory,
+            parts,
+            cancel,
         } = self;
-        scanner.traces(row, scratch, |sample, seen, scratch| {
+        let writer = RefCell::new(writer);
+        let mut make_room = |bytes: u64| {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(EngineError::Cancelled);
+            }
+            let mut slot = writer.borrow_mut();
+            let mut open = slot.take().ok_or(EngineError::Cancelled)?;
+            if open.is_full(bytes) {
+                let (header, next) = open.next_part(*directory)?;
+                parts.push(header);
+                open = next;
+            }
+            open.expect(bytes);
+            **slot = Some(open);
+            Ok(())
+        };
+        scanner.traces(row, scratch, &mut make_room, |sample, seen, scratch| {
             let trace = ScannedTrace {
                 trace_id: hasher.trace_id(row.position, sample),
                 shuffle_key: hasher.shuffle_key(row.position, sample),
@@ -503,7 +604,14 @@ impl Pass<'_, '_> {
                 straddling: seen.straddling,
                 text_bytes: scratch.rendered.text.len(),
             };
-            writer.trace(&trace, &scratch.ids, &scratch.spans)
+            let mut slot = writer.borrow_mut();
+            let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
+            open.trace(&trace, &scratch.ids, &scratch.spans)
         })
+    }
+
+    /// The part that is open; a failure to write one ends the scan, so that nobody asks behind it.
+    fn writer(&mut self) -> Result<&mut BlockWriter<'place>, EngineError> {
+        self.writer.as_mut().ok_or(EngineError::Cancelled)
     }
 }

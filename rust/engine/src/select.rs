@@ -9,6 +9,7 @@ use octomed_curate::{
     Duplicate, Fingerprint, Place, Renamed, Verdict, exact_duplicates, rename_collisions,
 };
 use octomed_pack::Buckets;
+use octomed_trace::Reason;
 
 use crate::error::EngineError;
 use crate::index::{Header, check_ids_file, read_index};
@@ -264,10 +265,15 @@ fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError
     } else {
         Vec::new()
     };
-    let mut refused = BTreeMap::new();
-    for reason in refusals.reason {
-        *refused.entry(reason).or_default() += 1;
+    let mut counts = [0_u64; Reason::ALL.len()];
+    for code in &refusals.reason {
+        if let Some(count) = counts.get_mut(usize::from(*code)) {
+            *count += 1;
+        }
     }
+    let named = |(reason, count): (Reason, u64)| (reason.as_str().to_owned(), count);
+    let counted = Reason::ALL.into_iter().zip(counts);
+    let refused = counted.filter(|(_, count)| *count > 0).map(named).collect();
     Ok(Loaded {
         path: block.path.clone(),
         header,

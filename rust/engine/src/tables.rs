@@ -1,5 +1,6 @@
 //! The tables of a run: where each packed trace comes from, and what was left out and why.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::{StringDictionaryBuilder, UInt32Builder};
@@ -118,17 +119,13 @@ impl Provenance {
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
     let block = &selection.blocks[number];
     let (_, _, refusals) = read_index(&block.path.with_extension("index"))?;
-    let mut rows: Vec<Reject> = Vec::new();
-    for (ordinal, (reason, detail)) in refusals
-        .ordinal
-        .iter()
-        .zip(refusals.reason.into_iter().zip(refusals.detail))
-    {
+    let mut rows: Vec<Reject<'_>> = Vec::new();
+    for (row, ordinal) in refusals.ordinal.iter().enumerate() {
         rows.push(Reject {
             ordinal: *ordinal,
             sample: None,
-            reason,
-            detail,
+            reason: refusals.reason_of(row),
+            detail: Cow::Borrowed(refusals.detail_of(row)),
         });
     }
     for row in 0..block.verdict.len() {
@@ -142,8 +139,8 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
             rows.push(Reject {
                 ordinal: block.ordinal[row],
                 sample: Some(block.sample[row]),
-                reason: verdict.as_str().to_owned(),
-                detail: detail(selection, place, verdict),
+                reason: verdict.as_str(),
+                detail: Cow::Owned(detail(selection, place, verdict)),
             });
         }
     }
@@ -157,11 +154,11 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
     .map_err(arrow)
 }
 
-struct Reject {
+struct Reject<'r> {
     ordinal: u32,
     sample: Option<u32>,
-    reason: String,
-    detail: String,
+    reason: &'static str,
+    detail: Cow<'r, str>,
 }
 
 /// Kind and place, never a value.
@@ -195,7 +192,7 @@ fn rejects_batch(
     first_row: u64,
     source: &str,
     file: &str,
-    rows: &[Reject],
+    rows: &[Reject<'_>],
 ) -> Result<RecordBatch, ArrowError> {
     let mut samples = UInt32Builder::with_capacity(rows.len());
     rows.iter()
@@ -218,7 +215,7 @@ fn rejects_batch(
         (
             "reason",
             Arc::new(StringArray::from_iter_values(
-                rows.iter().map(|reject| &reject.reason),
+                rows.iter().map(|reject| reject.reason),
             )),
             false,
         ),

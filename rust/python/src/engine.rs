@@ -24,6 +24,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cancel>()?;
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
+    module.add_function(wrap_pyfunction!(read_parts, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -162,7 +163,8 @@ impl Scanner {
         self.mapping.clone_ref(py)
     }
 
-    /// Scans a block into `<folder>/<number>.ids` and `.index`, which `mode` lets others read; returns its header.
+    /// Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
+    /// parts; `mode` says who may read them. Returns the header of each.
     #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask"))]
     #[expect(
         clippy::too_many_arguments,
@@ -178,19 +180,19 @@ impl Scanner {
         folder: PathBuf,
         cancel: &Cancel,
         mode: &str,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let place = BlockPlace {
             source,
             file,
             number,
             access: access(mode)?,
         };
-        let header = leave(py, || {
+        let headers = leave(py, || {
             self.scanner
                 .scan(&block.0, place, &folder, cancel.flag())
                 .map_err(engine_error)
         })?;
-        header_to_python(py, &header)
+        headers_to_python(py, &headers)
     }
 
     /// Drops caches and memory that only scanning needs.
@@ -261,7 +263,19 @@ enum Looked {
     Refused(&'static str, String),
 }
 
-/// The header of a block that stands: its index reads, and its ids are as long as that says.
+/// The headers of all parts of the block `path`, which has no extension; `None` where one is not there.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn read_parts<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    let headers = leave(py, || {
+        octomed_engine::read_parts(&path).map_err(engine_error)
+    })?;
+    headers
+        .map(|headers| headers_to_python(py, &headers))
+        .transpose()
+}
+
+/// The header of a part of a block that stands: its index reads, and its ids are as long as that says.
 #[pyfunction]
 #[pyo3(signature = (path))]
 fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
@@ -276,6 +290,13 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
 #[pyo3(signature = (path))]
 fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
     leave(py, || first_refusal(&path).map_err(engine_error))
+}
+
+fn headers_to_python<'py>(py: Python<'py>, headers: &[Header]) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    headers
+        .iter()
+        .map(|header| header_to_python(py, header))
+        .collect()
 }
 
 /// Headers cross as dictionaries: they end up in JSON files.

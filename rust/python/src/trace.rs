@@ -75,6 +75,12 @@ impl Block {
         self.0.rows()
     }
 
+    /// The most memory that it takes with all that a scan makes of it.
+    #[getter]
+    fn memory(&self) -> u64 {
+        self.0.memory()
+    }
+
     /// Bytes that the rows take in their source.
     #[getter]
     fn source_bytes(&self) -> u64 {

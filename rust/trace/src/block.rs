@@ -50,7 +50,11 @@ impl JsonRow {
     /// Its text among the bytes of its block.
     pub(crate) fn bytes(self, block: &[u8]) -> &[u8] {
         let start = self.start as usize;
-        let length = if self.is_kept { self.length as usize } else { 0 };
+        let length = if self.is_kept {
+            self.length as usize
+        } else {
+            0
+        };
         &block[start..start + length]
     }
 }
@@ -146,9 +150,9 @@ impl Block {
                 }
                 Ok(())
             }
-            Content::Arrow(pieces) => pieces.iter().try_for_each(|piece| {
-                for_each_of_piece(mapping, piece, &mut found)
-            }),
+            Content::Arrow(pieces) => pieces
+                .iter()
+                .try_for_each(|piece| for_each_of_piece(mapping, piece, &mut found)),
             Content::Csv(rows) => {
                 let columns = rows.columns(mapping);
                 let searched = rows.searched(mapping);

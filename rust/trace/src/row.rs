@@ -169,6 +169,17 @@ impl Reason {
         )
     }
 
+    /// The reason of this number in [`Self::ALL`].
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Its number in [`Self::ALL`].
+    pub fn code(self) -> u8 {
+        let found = Self::ALL.iter().position(|reason| *reason == self);
+        found.map_or(u8::MAX, |code| code as u8)
+    }
+
     /// The name in the rejects.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 
 use crate::block::{Block, Content, Piece, TooLarge};
+use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::error::TraceError;
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
-use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::read::arrow::{holds_text, picture_at};
 
 /// Cuts one task of record batches into blocks of their mapped columns.

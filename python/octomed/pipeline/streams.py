@@ -1,0 +1,50 @@
+"""Streams of bytes that say how many may still come, compressed or not."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from octomed.recipe.opening import open_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from octomed.recipe import InputFile
+
+_MOST_FROM_A_BYTE = {None: 1, "gzip": 1032, "lz4": 255, "xz": 2**13, "zstd": 2**15}
+"""What a byte of a compressed file becomes at most: a match of deflate has 258 bytes and takes two bits, a block of
+zstd 128 KiB and takes four bytes. For others nothing useful is known."""
+
+
+class MeasuredStream:
+    """A stream and what may still come of it."""
+
+    def __init__(self, file: InputFile, stream: Any) -> None:  # noqa: ANN401 of pyarrow or of Python
+        self._file = file
+        self._stream = stream
+        self._read = 0
+
+    def seek(self, offset: int) -> None:
+        """Begin elsewhere in a file that is not compressed."""
+        self._stream.seek(offset)
+        self._read = offset
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes, and none at the end only."""
+        data: bytes = self._stream.read(size)
+        self._read += len(data)
+        return data
+
+    @property
+    def most_to_come(self) -> int | None:
+        """Bytes that may still come at most; ``None`` where nothing tells."""
+        most = _MOST_FROM_A_BYTE.get(self._file.compression)
+        return None if most is None else max(0, self._file.size * most - self._read)
+
+
+@contextmanager
+def open_measured(file: InputFile) -> Iterator[MeasuredStream]:
+    """Open a file; what is read is uncompressed."""
+    with open_stream(file.path, file.compression) as stream:
+        yield MeasuredStream(file, stream)

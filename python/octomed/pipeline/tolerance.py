@@ -1,0 +1,47 @@
+"""Ends the reading of a file as soon as its unreadable rows pass what is tolerated, whatever follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from octomed.pipeline.bad_files import refuse_hopeless
+from octomed.pipeline.scanned import Ahead, ScannedTask
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.tasks import Task
+    from octomed.store_files import BlockHeader
+
+
+@dataclass
+class Watch:
+    """Looks at the blocks of a task while it is read."""
+
+    plan: Plan
+    source: SourcePlan
+    task: Task
+    ahead: Ahead
+    _headers: list[BlockHeader] = field(default_factory=list)
+    _seen: int = 0
+
+    def look_at(self, blocks: list[Future[tuple[list[BlockHeader], bool]]]) -> None:
+        """Raise what a block that is done raised, instead of reading a large file to its end first.
+
+        Raises
+        ------
+        DataError
+            When more rows are unreadable already than are tolerated of all that the file may have. A file that
+            is skipped where it is bad is read to its end, for it may turn out to be that.
+        """
+        while self._seen < len(blocks) and blocks[self._seen].done():
+            self._headers += blocks[self._seen].result()[0]
+            self._seen += 1
+        for later in blocks[self._seen :]:  # no more than the workers have at hand
+            if later.done():
+                later.result()
+        if self.ahead.most_rows is not None and self.source.source.on_bad_file != "skip":
+            read = ScannedTask(self.task, tuple(self._headers), 0, 0)
+            refuse_hopeless(self.plan, self.source, read, self.ahead.most_rows)
