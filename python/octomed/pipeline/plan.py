@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed
+from octomed import _octomed, machine
 from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
@@ -318,7 +317,7 @@ def _estimate(plan: Plan) -> Estimate:
         stored_left += round(sample.stored * left / max(1, sample.source_bytes))
         seconds += sample.seconds * left / max(1, sample.source_bytes)
         source_bytes += total
-    workers = os.cpu_count() or 1
+    workers = machine.cores()
     free = shutil.disk_usage(_existing(plan.store)).free
     # The write pass reads, compresses and writes four bytes a token at about 150 MB/s a core.
     seconds = (seconds + 4 * tokens / 150e6) / workers

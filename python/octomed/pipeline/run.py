@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed
+from octomed import _octomed, machine
 from octomed.errors import StorageError
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
+from octomed.pipeline.half_written import remove_half_written
 from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_foreign_files, shard_size
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.nothing_left import nothing_left
@@ -96,11 +96,14 @@ def pack(
         manifest.write()
         register_run(planned.store, planned.output, [task.key for _, task in planned.tasks()])
         try:
-            with executor(workers or os.cpu_count() or 1, locks) as threads, _stopping(progress):
+            with executor(workers or machine.cores(), locks) as threads, _stopping(progress):
                 summary = _run(planned, manifest, threads, progress, begin)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
-        except CancelledRun:  # the reason is on its way from another thread
+        except (KeyboardInterrupt, CancelledRun) as error:  # a cancelled run's reason is on its way
+            remove_half_written(planned)
+            if isinstance(error, KeyboardInterrupt):
+                raise
             raise KeyboardInterrupt from None
         finally:
             progress.close()
