@@ -238,11 +238,11 @@ def plan(recipe: Recipe) -> Plan:
     inputs = find_inputs(recipe)
     for file in inputs.files:
         files[file.source].append(file)
-    sources = tuple(
-        _source_plan(recipe, index, tokenizer, template, files[source.name])
-        for index, source in enumerate(recipe.sources)
-    )
-    return Plan(recipe, model, tokenizer, sources, inputs, template.content_hash)
+    sources: list[SourcePlan] = []
+    for index, source in enumerate(recipe.sources):
+        beside = sources[0].scanner if sources else None
+        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside))
+    return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
 
 
 def _source_plan(
@@ -251,6 +251,7 @@ def _source_plan(
     tokenizer: _octomed.Tokenizer,
     template: _octomed.ChatTemplate,
     files: list[InputFile],
+    beside: _octomed.Scanner | None,
 ) -> SourcePlan:
     source = recipe.sources[index]
     mapping_value = source.mapping
@@ -262,7 +263,13 @@ def _source_plan(
     with placed(prompt_at, key="prompt", hint=_PROMPT_HINT):
         prompt = _octomed.Prompt(layout)
     scanner = _octomed.Scanner(
-        mapping, template, prompt, tokenizer, system=recipe.system, supervise=recipe.supervise
+        mapping,
+        template,
+        prompt,
+        tokenizer,
+        system=recipe.system,
+        supervise=recipe.supervise,
+        beside=beside,
     )
     scan_key = content_key(
         {

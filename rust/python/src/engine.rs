@@ -99,9 +99,10 @@ pub struct Scanner {
 
 #[pymethods]
 impl Scanner {
-    /// A scanner for one source; `supervise` is `all` or `last`.
+    /// A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all"))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", beside=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         mapping: Py<Mapping>,
         template: &ChatTemplate,
@@ -109,6 +110,7 @@ impl Scanner {
         tokenizer: &PyTokenizer,
         system: Option<String>,
         supervise: &str,
+        beside: Option<&Self>,
     ) -> PyResult<Self> {
         let supervise = match supervise {
             "all" => Supervise::All,
@@ -130,6 +132,10 @@ impl Scanner {
             supervise,
         )
         .map_err(engine_error)?;
+        let scanner = match beside {
+            Some(other) => scanner.beside(&other.scanner),
+            None => scanner,
+        };
         Ok(Self { scanner, mapping })
     }
 
