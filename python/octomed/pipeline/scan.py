@@ -11,7 +11,7 @@ import pyarrow as pa
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.bad_files import without_bad_files
-from octomed.pipeline.executor import results
+from octomed.pipeline.executor import raise_failures, results
 from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import ScannedTask
@@ -91,13 +91,15 @@ def _read_task(
     scan_block = _BlockScan(source, task, plan.folder(task), threads.cancel, progress)
     make_folder(scan_block.folder)
     futures: list[Future[tuple[dict[str, Any], bool]]] = []
+    unseen: list[Future[tuple[dict[str, Any], bool]]] = []
     counted: list[int] = []
     bad = None
     try:
         blocks = blocks_of(task, source.scanner.mapping, count=counted.append)
         for number, block in enumerate(blocks):
             futures.append(threads.submit(scan_block, number, block))
-            _raise_failures(futures)
+            unseen.append(futures[-1])
+            raise_failures(unseen)  # instead of reading a large file to its end first
     except DataError as error:
         failed = [future.exception() for future in futures if future.done()]
         if source.source.on_bad_file != "skip" or error in failed:
@@ -113,13 +115,6 @@ def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
     headers = [] if read.bad else [header for header, _ in done]
     write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
     return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
-
-
-def _raise_failures(futures: list[Future[tuple[dict[str, Any], bool]]]) -> None:
-    """End the reading when a block failed, instead of reading a large file to its end first."""
-    for future in futures:
-        if future.done():
-            future.result()
 
 
 @dataclass(frozen=True)

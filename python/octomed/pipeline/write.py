@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.pipeline.difference import inputs_of, origin_of, versions
-from octomed.pipeline.executor import results
+from octomed.pipeline.executor import raise_failures, results
 from octomed.pipeline.manifest import RUN_FILE
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically, write_json
 
@@ -70,20 +70,23 @@ class _OpenRanges:
         self._opening = self._open()
         self._before: list[Future[None]] = []
         self._current: list[Future[None]] = []
+        self._unseen: list[Future[None]] = []
 
     def next(self) -> _octomed.Range:
         """Wait for the next range; what is submitted from now on belongs to it."""
         self._end_before()
-        self._before, self._current = self._current, []
+        self._before, self._current, self._unseen = self._current, [], []
         opened, self._opening = self._threads.wait(self._opening), None
         return opened
 
     def submit(self, call: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 passed on
         """Queue a call on the range; once all calls on the one before are done, the next is read."""
         self._current.append(self._threads.submit(call, *arguments))
-        for future in filter(Future.done, self._current):
-            future.result()  # a failure ends the run now, not after a range of failures
-        if all(future.done() for future in self._before):
+        self._unseen.append(self._current[-1])
+        raise_failures(self._unseen)  # a failure ends the run now, not after a range of failures
+        if self._before:
+            self._before = [future for future in self._before if not _ended_well(future)]
+        if not self._before:
             self._end_before()
 
     def finish(self) -> None:
@@ -103,6 +106,10 @@ class _OpenRanges:
         if number is None:
             return None
         return self._threads.submit_aside(self._layout.open_range, number, self._threads.cancel)
+
+
+def _ended_well(future: Future[None]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
