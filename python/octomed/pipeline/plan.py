@@ -110,8 +110,13 @@ class Plan:
                 yield source, task
 
     def finished(self, task: Task) -> dict[str, Any] | None:
-        """Return what the store says of a task whose blocks all stand."""
-        return read_json(self.folder(task) / "task.json")
+        """Return what the store says of a task whose blocks all stand.
+
+        Of a file that could not be read, it may say why (earlier versions noted that): what was wrong with it may
+        be the reader's fault, so that it is read again.
+        """
+        found = read_json(self.folder(task) / "task.json")
+        return None if found is None or found["bad"] is not None else found
 
     @cached_property
     def write_key(self) -> str:

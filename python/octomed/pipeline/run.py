@@ -19,8 +19,9 @@ from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.scan import scan
-from octomed.pipeline.storage import locked, make_folder, read_json, with_hint
+from octomed.pipeline.storage import content_key, locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
+    said_by_plan,
     seconds_since,
     write_all,
     write_indexes,
@@ -126,9 +127,7 @@ def _stopping(progress: Progress) -> Iterator[None]:
 def _standing(planned: Plan) -> Summary | None:
     """Return the summary of a finished run whose files all stand."""
     found = read_json(planned.output / RUN_FILE)
-    if found is None or found["run"]["write_key"] != planned.write_key:
-        return None
-    if found["recipe"] != planned.recipe.canonical():  # its shards stand; what `octomed.json` says does not
+    if found is None or not _says_the_same(found, planned):
         return None
     if (read_json(planned.output / MANIFEST_NAME) or {}).get("key") != planned.write_key:
         return None
@@ -137,6 +136,27 @@ def _standing(planned: Plan) -> Summary | None:
     if len(manifest.shards) != expected or set(found["run"]["files"]) - set(manifest.files):
         return None
     return Summary.from_run_file(found, output=str(planned.output), already_done=True)
+
+
+def _says_the_same(found: dict[str, Any], planned: Plan) -> bool:
+    """Tell whether a run's file says what it would say if it were written now, whose shards all stand.
+
+    Policies and paths of the recipe, files that are not read, notes: none of them is in a key, as none changes a
+    shard, and yet a run that says something else is another run.
+    """
+    said = said_by_plan(planned)
+    of_run = said.pop("run")
+    counts = found.get("counts", {})
+    skipped = {
+        f"{source.source.name}/{file}": reason
+        for source in planned.sources
+        for file, reason in source.bad_files.items()
+    }
+    pairs = [(found.get(name), value) for name, value in said.items()]
+    pairs += [(found.get("run", {}).get(name), value) for name, value in of_run.items()]
+    pairs.append((counts.get("files_left_out"), planned.left_out()))
+    pairs += [(counts.get("files_skipped", {}).get(name), reason) for name, reason in skipped.items()]
+    return all(content_key(before) == content_key(now) for before, now in pairs)
 
 
 def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progress, begin: float) -> Summary:
@@ -173,7 +193,6 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
             for header in done.headers
         ),
         "files": sorted(manifest.files),
-        "notes": [*planned.model.notes, *planned.inputs.notes],
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
     found = read_json(planned.output / RUN_FILE)

@@ -47,7 +47,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress) -> list[ScannedTask]
         if found is None:
             missing.append((source, task))
         else:
-            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0, found["bad"])
+            standing[task.key] = ScannedTask(task, tuple(found["blocks"]), found["rows"], 0)
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress):
@@ -109,11 +109,12 @@ def _read_task(
 
 
 def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
-    """Wait for a task's blocks, and note that it stands."""
+    """Wait for a task's blocks, and note that it stands, unless its file cannot be read to the end."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
     headers = [] if read.bad else [header for header, _ in done]
-    write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
+    if read.bad is None:
+        write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": None})
     return ScannedTask(read.task, tuple(headers), read.rows, sum(scanned for _, scanned in done), read.bad)
 
 

@@ -212,10 +212,14 @@ def write_indexes(manifest: Manifest) -> None:
         manifest.add_file(name)
 
 
-def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: dict[str, Any]) -> None:
-    """Write ``octomed.json``: what the run is, and apart from it what depends on machine and time."""
+def said_by_plan(plan: Plan) -> dict[str, Any]:
+    """Return what ``octomed.json`` says that is known before anything is read.
+
+    A finished run whose file says something else of it is not the run that was asked for, even where all its shards
+    stand: the file is written anew.
+    """
     recipe = plan.recipe
-    value = {
+    return {
         "format": 1,
         "name": recipe.name,
         "recipe": recipe.canonical(),
@@ -227,14 +231,26 @@ def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, coun
         },
         "capacity": recipe.pack.capacity,
         "columns": dict(_octomed.COLUMNS),
-        "streams": layout.stream_summaries(),
-        "counts": counts["data"],
         "versions": versions(),
         "run": {
-            "write_key": manifest.key,
+            "write_key": plan.write_key,
             **origin_of(recipe),
             "inputs": inputs_of(plan),
             "model": recipe.model,
+            "notes": [*plan.model.notes, *plan.inputs.notes],
+        },
+    }
+
+
+def write_run_file(plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: dict[str, Any]) -> None:
+    """Write ``octomed.json``: what the run is, and apart from it what depends on machine and time."""
+    said = said_by_plan(plan)
+    value = {
+        **said,
+        "streams": layout.stream_summaries(),
+        "counts": counts["data"],
+        "run": {
+            **said["run"],
             "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": f"{platform.machine()} {platform.system()}",
             "python": platform.python_version(),

@@ -23,6 +23,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cancel>()?;
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
+    module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -250,6 +251,15 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
         octomed_engine::read_header(&path).map_err(engine_error)
     })?;
     header_to_python(py, &header)
+}
+
+/// What tells a file's content from that of another one of its name, size and time, in hexadecimal digits.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    let read = py.detach(|| octomed_engine::fingerprint(&path));
+    read.map(|hash| format!("{hash:032x}"))
+        .map_err(PyErr::from)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.
