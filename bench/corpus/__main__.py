@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from bench.corpus.plan import Plan
 from bench.corpus.write import write_corpus
+from octomed.machine import cores
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
         help="a row is a question with its responses, or one trace",
     )
     parser.add_argument("--format", choices=["parquet", "jsonl"], default="parquet")
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--workers", type=int, default=cores())
     given = parser.parse_args()
     plan = Plan(given.traces, given.seed, given.duplicates, given.mixed, given.layout, given.format)
     made = write_corpus(plan, given.out, workers=given.workers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed._mds_values import decode, encoder_of
 from octomed.errors import DataError, RecipeError
+from octomed.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ class MDSWriter:
             compression or None,
             list(hashes),
             _bytes(size_limit),
-            workers or os.cpu_count() or 1,
+            workers or cores(),
         )
         self._encoders = [(name, encoder_of(name, encoding)) for name, encoding in self._writer.columns]
 
@@ -238,7 +239,7 @@ def verify(directory: str | os.PathLike[str], workers: int | None = None) -> lis
     octomed.errors.DataError
         If the index is not one of MDS shards.
     """
-    found = _octomed.mds_verify(os.fspath(directory), workers or os.cpu_count() or 1)
+    found = _octomed.mds_verify(os.fspath(directory), workers or cores())
     return [Finding(*finding) for finding in found]
 
 

@@ -148,6 +148,8 @@ class Making(Origin):
         Key of all that decides the bytes below the folder.
     inputs
         Size and time of each input, by source and path; ``None`` in a run of an earlier version.
+    made_again
+        What did not read of the store or the output, and was made again.
     files
         Names of the files beside the shards; ``None`` in a run of an earlier version.
     manifest
@@ -173,6 +175,7 @@ class Making(Origin):
     bytes_store: int = 0
     files: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
+    made_again: tuple[str, ...] = ()
     manifest: str | None = None
     digest: str | None = None
 

@@ -55,13 +55,10 @@ class TaskRecord:
         Their headers, in order.
     rows
         Rows read, blank lines counted.
-    bad
-        Why its file cannot be read to its end, if it cannot.
     """
 
     blocks: tuple[BlockHeader, ...]
     rows: int
-    bad: str | None
 
     def __post_init__(self) -> None:
         """Refuse blocks that do not follow one another."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DataError, StorageError
+from octomed.machine import cores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -196,6 +197,7 @@ class Tokenizer:
         if isinstance(strings, str | bytes | bytearray):  # a sequence too, of characters
             hint = "`encode(text)` takes one text, `encode_batch([text])` a list of them"
             raise DataError("`encode_batch` takes many texts, and this is one", hint)
+        threads = threads or cores()
         if isinstance(strings, (pa.Array, pa.ChunkedArray)):
             chunks = strings.chunks if isinstance(strings, pa.ChunkedArray) else [strings]
             ids, offsets = self._native.encode_arrays([_as_bytes(chunk) for chunk in chunks], threads)

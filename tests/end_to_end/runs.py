@@ -170,7 +170,8 @@ def start(path: Path, *options: str, **settings: Any) -> subprocess.Popen[str]:
     driver = Path(__file__).with_name("driver.py")
     folders = [str(Path(octomed.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(folders)} | settings.pop("env", {})
-    sizes = [str(BLOCK_BYTES), str(TASK_BYTES), str(settings.pop("pause", PAUSE))]
+    block, task = settings.pop("sizes", (BLOCK_BYTES, TASK_BYTES))
+    sizes = [str(block), str(task), str(settings.pop("pause", PAUSE))]
     return subprocess.Popen(
         [sys.executable, str(driver), *sizes, "pack", str(path), *options],
         stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ import os
 import pytest
 from octomed.cli.app import run
 from octomed.recipe import RecipeProblems, load_recipe
-from octomed.recipe.glob import expand_entry, would_name
+from octomed.recipe.glob import OwnFiles, expand_entry
 from octomed.recipe.inputs import known_kind
 
 from tests.unit import recipes
@@ -72,7 +72,7 @@ def test_folders_that_lie_only_nearby_are_fine(tmp_path, path, output, work):
     load_recipe(write(tmp_path, path, output=output, work=work))
 
 
-NAMES = ["a.json", "x/a.json", "x/y/b.parquet", ".h/a.json", "x/.a.json", "xy/c.txt", "x/y/z/a.json"]
+NAMES = ["a.json", "x/a.json", "x/y/b.parquet", ".h/a.json", "x/.a.json", "xy/c.csv", "x/y/z/a.json"]
 ENTRIES = [
     "",
     "*",
@@ -98,4 +98,5 @@ def test_what_an_entry_would_name_is_what_it_names(tmp_path, entry):
     path = f"{tmp_path}/{entry}"
     named = {os.path.normpath(match.path) for match in expand_entry(path, known_kind)}
     files = [f"{tmp_path}/{name}" for name in NAMES]
-    assert {file for file in files if would_name(path, file, known_kind)} == named
+    assert {file for file in files if OwnFiles([file]).named_by(path)} == named
+    assert OwnFiles(files).named_by(path) in (named or {None})

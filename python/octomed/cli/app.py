@@ -12,6 +12,7 @@ import typer
 
 from octomed.cli import check, clean, inspect, pack, plan, rejects, schema, verify
 from octomed.cli.pipes import outlive_readers
+from octomed.cli.signals import Stopped, received, stop_by_signals
 from octomed.cli.terminal import Interrupted, log, out, show_error
 from octomed.errors import InternalError, OctomedError, RecipeError
 
@@ -30,7 +31,7 @@ A first run:
   octomed rejects runs/quickstart           what is not, and why?
 
 \b
-Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C. A reader that leaves
+Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C, 143 SIGTERM. A reader that leaves
 (`| head -1`) changes none of them: the work goes on, and what cannot be printed is not printed.
 """
 
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     outlive_readers()
+    stop_by_signals()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     code = run(arguments)
     sys.stdout.flush()
@@ -92,9 +94,12 @@ def run(arguments: Sequence[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
-    except KeyboardInterrupt:
-        show_error(Interrupted(), json_lines=json_lines)
-        return Interrupted.exit_code
+        if code == Interrupted.exit_code and (number := received()) is not None:
+            raise Stopped(number)  # which typer has caught
+    except KeyboardInterrupt as stop:
+        interrupted = Interrupted(stop)
+        show_error(interrupted, json_lines=json_lines)
+        return interrupted.exit_code
     except OctomedError as error:
         show_error(error, json_lines=json_lines)
         return error.exit_code

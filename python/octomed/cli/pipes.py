@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -11,13 +12,19 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
+_GONE = frozenset({errno.EPIPE, errno.EIO})
+"""What writing to a pipe without a reader gives, and to a terminal that was closed."""
+
+
 class _Pipe(io.FileIO):
     """A descriptor that swallows what nobody reads any more."""
 
     def write(self, data: Buffer, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             return memoryview(data).nbytes
 

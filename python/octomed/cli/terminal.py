@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
+from octomed.cli.signals import number_of
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
 from octomed.names import printable
@@ -21,12 +23,21 @@ if TYPE_CHECKING:
 
 
 class Interrupted(OctomedError):
-    """Ctrl-C."""
+    """Ctrl-C, or another signal that ends the program.
 
-    exit_code = 130
+    Parameters
+    ----------
+    stop
+        What the signal raised.
+    """
 
-    def __init__(self) -> None:
-        super().__init__("interrupted: what is finished stands")
+    exit_code = 128 + signal.SIGINT
+
+    def __init__(self, stop: KeyboardInterrupt) -> None:
+        number = number_of(stop)
+        self.exit_code = 128 + number
+        what = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+        super().__init__(f"{what}: what is finished stands")
 
 
 def out(text: str) -> None:
@@ -49,8 +60,8 @@ def resumable(command: Sequence[str]) -> Iterator[None]:
     """Give every error inside the command that goes on where it stopped."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise _with_resume(Interrupted(), command) from None
+    except KeyboardInterrupt as stop:
+        raise _with_resume(Interrupted(stop), command) from None
     except OctomedError as error:
         raise _with_resume(error, command) from error.__cause__
     except Exception as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from octomed.cli.options import AsJson, RunPath, Workers
 from octomed.cli.terminal import out
 from octomed.errors import DataError
+from octomed.machine import cores
 
 if TYPE_CHECKING:
     from octomed.pipeline.verify import Verified
@@ -37,7 +37,7 @@ def command(
     from octomed.pipeline.verify import verify
     from octomed.report.findings import findings_json, findings_text
 
-    verified = verify(output, workers=workers or os.cpu_count() or 1, quick=quick)
+    verified = verify(output, workers=workers or cores(), quick=quick)
     out(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{output}` is not as it should be: {len(verified.findings)} findings"

@@ -45,8 +45,11 @@ def without_bad_files(plan: Plan, scanned: list[ScannedTask]) -> list[ScannedTas
         When a file cannot be read and its source does not skip such files, or too many rows are unreadable.
     """
     bad: dict[str, str] = {}
+    of_source: dict[str, list[ScannedTask]] = {}
+    for done in scanned:
+        of_source.setdefault(done.task.file.source, []).append(done)
     for source in plan.sources:
-        mine = [done for done in scanned if done.task.file.source == source.source.name]
+        mine = of_source.get(source.source.name, [])
         for count in _by_file(mine):
             reason = _why_bad(plan, source, count)
             if reason is not None:

@@ -84,7 +84,8 @@ class Checked:
     @property
     def warnings(self) -> list[str]:
         """Lines on samples whose rows do not all fit, those for which a run would fail left out."""
-        lines = [misfit_line(sample) for sample in self.samples if sample not in self.failing]
+        failing = set(map(id, self.failing))
+        lines = [misfit_line(sample) for sample in self.samples if id(sample) not in failing]
         return [line for line in lines if line is not None]
 
     @property
@@ -96,7 +97,9 @@ class Checked:
         """Return the error of a check that failed."""
         if not self.samples and not self.files_skipped:
             return DataError("no source has a row to read", "see what its files hold")
-        problems = [problem for sample in self.failing if (problem := _problem(self.recipe, sample))]
+        indices = {source.name: index for index, source in enumerate(self.recipe.sources)}
+        found = (_problem(self.recipe, indices[sample.source], sample) for sample in self.failing)
+        problems = [problem for problem in found if problem is not None]
         return RowsDoNotFit(problems) if problems else None
 
     def values(self) -> dict[str, Any]:
@@ -184,9 +187,8 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
     return [sample for sample in with_rows if fails(sample)]
 
 
-def _problem(recipe: Recipe, sample: FileSample) -> Problem | None:
+def _problem(recipe: Recipe, index: int, sample: FileSample) -> Problem | None:
     line = misfit_line(sample)
-    index = next(index for index, source in enumerate(recipe.sources) if source.name == sample.source)
     place = recipe.written_at("sources", index, "format" if sample.rows else "path")
     return None if line is None else Problem(place, line, _hint(recipe, sample))
 

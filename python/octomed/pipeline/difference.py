@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from octomed.pipeline.plan import Plan
-    from octomed.recipe import Recipe
+    from octomed.recipe import InputFile, Recipe
     from octomed.run_file import RunFile
 
 _NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
@@ -96,13 +96,18 @@ def inputs_of(plan: Plan) -> dict[str, dict[str, str]]:
     for _, task in plan.tasks():
         file = task.file
         relative = file.relative.encode("utf-8", "backslashreplace").decode()
-        inputs.setdefault(file.source, {})[relative] = input_state(file.size, file.mtime_ns)
+        inputs.setdefault(file.source, {})[relative] = input_state(file)
     return inputs
 
 
-def input_state(size: int, mtime_ns: int) -> str:
+def input_state(file: InputFile) -> str:
     """Return what tells a file from a changed one."""
-    return f"{size} bytes, {mtime_ns} ns"
+    return f"{file.size} bytes, {file.mtime_ns} ns, {file.fingerprint}"
+
+
+def is_same_input(before: str, now: str) -> bool:
+    """Tell whether two states are of one content; a run of an earlier version kept no fingerprint."""
+    return now == before or now.rpartition(", ")[0] == before
 
 
 def difference(old: About, new: About) -> str:
@@ -150,7 +155,7 @@ def _changed_inputs(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[
             yield f"`{shown(name)}` is gone"
         elif name not in before:
             yield f"`{shown(name)}` is new"
-        elif before[name] != after[name]:
+        elif not is_same_input(before[name], after[name]):
             yield f"`{shown(name)}` changed"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from octomed import _octomed
@@ -193,23 +194,44 @@ def _release_after(calls: set[Future[Any]], locks: ExitStack) -> None:
     threading.Thread(target=release, name="octomed-release", daemon=True).start()
 
 
+def raise_failures(unseen: list[Future[Result]]) -> None:
+    """Raise the failure of a call that has ended; those that ended well are taken off the list.
+
+    What is left is never more than the queue holds, however long the list of all calls is.
+    """
+    ended = [future for future in unseen if future.done()]
+    unseen[:] = [future for future in unseen if future not in ended]
+    for future in ended:
+        future.result()
+
+
 def results(futures: list[Future[Result]], threads: Executor) -> Iterator[Result]:
     """Yield results as they come; the first failure cancels the rest and is raised.
 
-    Waits in short steps, so that Ctrl-C reaches the main thread.
+    Waits in short steps, so that Ctrl-C reaches the main thread. Each future says itself that it is done: to
+    wait for the first of many looks at all of them, every time.
     """
-    pending = set(futures)
+    done: SimpleQueue[Future[Result]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(done.put)
     failure: BaseException | None = None
-    while pending:
-        done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-        for future in done:
-            error = None if future.cancelled() else future.exception()
-            if future.cancelled() or isinstance(error, CancelledRun):
-                continue
-            if error is not None:
-                failure = failure or error
-                threads.cancel.set()
-            elif failure is None:
-                yield future.result()
+    for _ in futures:
+        future = _next_of(done)
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or isinstance(error, CancelledRun):
+            continue
+        if error is not None:
+            failure = failure or error
+            threads.cancel.set()
+        elif failure is None:
+            yield future.result()
     if failure is not None:
         raise failure
+
+
+def _next_of(done: SimpleQueue[Future[Result]]) -> Future[Result]:
+    while True:
+        try:
+            return done.get(timeout=_POLL_SECONDS)
+        except Empty:
+            continue

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed
+from octomed import _octomed, machine
 from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
@@ -245,11 +245,11 @@ def plan(recipe: Recipe) -> Plan:
     inputs = find_inputs(recipe)
     for file in inputs.files:
         files[file.source].append(file)
-    sources = tuple(
-        _source_plan(recipe, index, tokenizer, template, files[source.name])
-        for index, source in enumerate(recipe.sources)
-    )
-    return Plan(recipe, model, tokenizer, sources, inputs, template.content_hash)
+    sources: list[SourcePlan] = []
+    for index, source in enumerate(recipe.sources):
+        beside = sources[0].scanner if sources else None
+        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside))
+    return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
 
 
 def _source_plan(
@@ -258,6 +258,7 @@ def _source_plan(
     tokenizer: _octomed.Tokenizer,
     template: _octomed.ChatTemplate,
     files: list[InputFile],
+    beside: _octomed.Scanner | None,
 ) -> SourcePlan:
     source = recipe.sources[index]
     mapping_value = source.mapping
@@ -269,7 +270,13 @@ def _source_plan(
     with placed(prompt_at, key="prompt", hint=_PROMPT_HINT):
         prompt = _octomed.Prompt(layout)
     scanner = _octomed.Scanner(
-        mapping, template, prompt, tokenizer, system=recipe.system, supervise=recipe.supervise
+        mapping,
+        template,
+        prompt,
+        tokenizer,
+        system=recipe.system,
+        supervise=recipe.supervise,
+        beside=beside,
     )
     scan_key = content_key(
         {
@@ -324,7 +331,7 @@ def _estimate(plan: Plan) -> Estimate:
         stored_left += round(sample.stored * left / max(1, sample.source_bytes))
         seconds += sample.seconds * left / max(1, sample.source_bytes)
         source_bytes += total
-    workers = os.cpu_count() or 1
+    workers = machine.cores()
     free = shutil.disk_usage(_existing(plan.store)).free
     # The write pass reads, compresses and writes four bytes a token at about 150 MB/s a core.
     seconds = (seconds + 4 * tokens / 150e6) / workers
@@ -371,8 +378,8 @@ def _stands(folder: Path, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
         return (
-            os.stat(folder / f"{header.name}.ids").st_size == header.stored_bytes  # noqa: PTH116 thousands of them
-            and os.stat(folder / f"{header.name}.index").st_size > 0  # noqa: PTH116
+            os.stat(folder / f"{header.name}.ids").st_size == header.stored_bytes
+            and os.stat(folder / f"{header.name}.index").st_size > 0
         )
     except OSError:
         return False

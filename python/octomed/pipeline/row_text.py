@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
-from octomed.pipeline.difference import input_state
+from octomed.pipeline.difference import input_state, is_same_input
+from octomed.pipeline.files import naming
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import tasks_of
 from octomed.pipeline.verify import read_run
@@ -77,7 +79,9 @@ class SourceRows:
         if file is None:
             raise DataError(f"`{source}/{shown(relative)}` is gone since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
-        if packed != input_state(file.size, file.mtime_ns):
+        with naming(file):
+            file = replace(file, fingerprint=_octomed.fingerprint(file.path))
+        if packed is None or not is_same_input(packed, input_state(file)):
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file
 

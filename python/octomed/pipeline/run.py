@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import Counter
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
-from octomed import _octomed
+from octomed import _octomed, machine
 from octomed.errors import DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.difference import about_run
@@ -21,13 +20,13 @@ from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.scan import scan
-from octomed.pipeline.write import close_run, seconds_since, write_all, write_indexes
+from octomed.pipeline.write import close_run, said_by_plan, seconds_since, write_all, write_indexes
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
-from octomed.run_file import Counts, LeftOut, SourceCounts, load_run_file, usable
+from octomed.run_file import Counts, LeftOut, RunFile, SourceCounts, load_run_file, usable
 from octomed.state import there
-from octomed.storage import locked, make_folder, with_hint
-from octomed.strict_json import read_as
+from octomed.storage import content_key, locked, make_folder, with_hint
+from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +104,7 @@ def pack(
         again.files(manifest.forgotten, damaged=manifest.damaged)
         passes = _Passes(planned, manifest, progress, again, seconds_since(begin))
         try:
-            summary = passes.run(workers or os.cpu_count() or 1, locks)
+            summary = passes.run(workers or machine.cores(), locks)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
         except CancelledRun:  # the reason is on its way from another thread
@@ -131,13 +130,30 @@ def _stopping(progress: Progress) -> Iterator[None]:
 def _standing(planned: Plan) -> Summary | None:
     """Return the summary of a finished run whose files all stand."""
     found = there(load_run_file(planned.output))
-    if found is None or found.run.write_key != planned.write_key:
-        return None
-    if found.recipe != planned.recipe.canonical():  # its shards stand; what `octomed.json` says does not
+    if found is None or not _says_the_same(found, planned):
         return None
     if not is_finished(planned.output, found):
         return None
     return Summary.from_run_file(found, output=str(planned.output), already_done=True)
+
+
+def _says_the_same(found: RunFile, planned: Plan) -> bool:
+    """Tell whether a run's file says what it would say if it were written now, whose shards all stand.
+
+    Policies and paths of the recipe, files that are not read, notes: none of them is in a key, as none changes a
+    shard, and yet a run that says something else is another run.
+    """
+    said, making = said_by_plan(planned)
+    skipped = {
+        f"{source.source.name}/{file}": reason
+        for source in planned.sources
+        for file, reason in source.bad_files.items()
+    }
+    pairs = [(getattr(found, name), value) for name, value in said.items()]
+    pairs += [(getattr(found.run, name), value) for name, value in making.items()]
+    pairs.append((found.counts.files_left_out, planned.left_out()))
+    pairs += [(found.counts.files_skipped.get(name), reason) for name, reason in skipped.items()]
+    return all(content_key(plain(before)) == content_key(plain(now)) for before, now in pairs)
 
 
 @dataclass(frozen=True)
@@ -200,7 +216,7 @@ def _run(passes: _Passes, threads: Executor) -> Summary:
             for done in scanned
             for header in done.headers
         ),
-        "notes": (*planned.model.notes, *planned.inputs.notes, *again.notes),
+        "made_again": tuple(again.notes),
     }
     close_run(planned, layout, manifest, counts, facts)
     found = usable(load_run_file(planned.output))

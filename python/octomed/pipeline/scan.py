@@ -54,7 +54,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
                 again.task(task)
             missing.append((source, task))
         else:
-            standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0, found.bad)
+            standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress, again):
@@ -130,12 +130,13 @@ def _read_task(plan: Plan, scan_block: _BlockScan, threads: Executor) -> _ReadTa
 
 
 def _finish_task(plan: Plan, read: _ReadTask, threads: Executor) -> ScannedTask:
-    """Wait for a task's blocks, have them on the disk, and note that it stands."""
+    """Wait for a task's blocks, have them on the disk, and note that it stands, unless its file is bad."""
     done = [threads.wait(block) for block in read.blocks]
     unchanged([read.task.file])
     headers = () if read.bad else tuple(header for parts, _ in done for header in parts)
-    _sync(read.folder, headers)
-    write_task(read.folder, TaskRecord(headers, read.rows, read.bad), plan.recipe.work.mode)
+    if read.bad is None:
+        _sync(read.folder, headers)
+        write_task(read.folder, TaskRecord(headers, read.rows), plan.recipe.work.mode)
     scanned = sum(len(parts) for parts, is_new in done if is_new)
     return ScannedTask(read.task, headers, read.rows, scanned, read.bad)
 

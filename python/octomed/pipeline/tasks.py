@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.files import (
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from octomed import _octomed
     from octomed.recipe import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -90,6 +90,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     with naming(file):
         _refuse_foreign(file)
         file = with_layout(file, mapping)
+        file = replace(file, fingerprint=_octomed.fingerprint(file.path))
     if file.kind == "parquet":
         spans = _parquet_spans(file, mapping)
     elif file.kind == "arrow":
@@ -102,9 +103,12 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
             _refuse_csv_columns(file, mapping)
 
     def task(span: _Span) -> Task:
-        identity = [scan_key, file.relative, file.size, file.mtime_ns, file.kind, span.begin, span.end]
-        identity += file.dialect or ()
-        identity += [file.rows] if file.rows is not None else []
+        identity = {
+            "scan": scan_key,
+            "file": [file.relative, file.size, file.mtime_ns, file.fingerprint],
+            "form": [file.kind, file.compression, file.rows, file.dialect],
+            "span": [span.begin, span.end],
+        }
         return Task(
             file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
         )
@@ -218,14 +222,15 @@ def unchanged(files: Iterable[InputFile]) -> None:
     Raises
     ------
     DataError
-        When one has another size or time.
+        When one has another size, time or fingerprint.
     """
     for file in files:
         try:
             found = Path(file.path).stat()
+            content = _octomed.fingerprint(file.path)
         except OSError as error:
             raise storage_error("read", file.path, error) from error
-        if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
+        if (found.st_size, found.st_mtime_ns, content) != (file.size, file.mtime_ns, file.fingerprint):
             raise DataError(
                 f"`{shown(file.path)}` changed while the run read it",
                 "run the same command again once it is complete",

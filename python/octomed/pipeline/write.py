@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.pipeline.difference import inputs_of, origin_of, versions
-from octomed.pipeline.executor import results
+from octomed.pipeline.executor import raise_failures, results
 from octomed.pipeline.manifest import ShardRecord
 from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, TokenizerFacts, write_run_file
 from octomed.storage import atomic_file, make_folder_inside, write_atomically
@@ -74,20 +74,23 @@ class _OpenRanges:
         self._opening = self._open()
         self._before: list[Future[None]] = []
         self._current: list[Future[None]] = []
+        self._unseen: list[Future[None]] = []
 
     def next(self) -> _octomed.Range:
         """Wait for the next range; what is submitted from now on belongs to it."""
         self._end_before()
-        self._before, self._current = self._current, []
+        self._before, self._current, self._unseen = self._current, [], []
         opened, self._opening = self._threads.wait(self._opening), None
         return opened
 
     def submit(self, call: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 passed on
         """Queue a call on the range; once all calls on the one before are done, the next is read."""
         self._current.append(self._threads.submit(call, *arguments))
-        for future in filter(Future.done, self._current):
-            future.result()  # a failure ends the run now, not after a range of failures
-        if all(future.done() for future in self._before):
+        self._unseen.append(self._current[-1])
+        raise_failures(self._unseen)  # a failure ends the run now, not after a range of failures
+        if self._before:
+            self._before = [future for future in self._before if not _ended_well(future)]
+        if not self._before:
             self._end_before()
 
     def finish(self) -> None:
@@ -107,6 +110,10 @@ class _OpenRanges:
         if number is None:
             return None
         return self._threads.submit_aside(self._layout.open_range, number, self._threads.cancel)
+
+
+def _ended_well(future: Future[None]) -> bool:
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def _missing(layout: _octomed.Layout, number: int, manifest: Manifest) -> list[tuple[str, int]]:
@@ -205,6 +212,35 @@ def write_indexes(manifest: Manifest) -> None:
         manifest.add_file(name)
 
 
+def said_by_plan(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of a `RunFile`, and of its `Making`, is known before anything is read.
+
+    A finished run whose file says something else of it is not the run that was asked for, even where all its
+    shards stand: the file is written anew.
+    """
+    recipe = plan.recipe
+    run = {
+        "format": FORMAT,
+        "name": recipe.name,
+        "recipe": recipe.canonical(),
+        "model": plan.model.describe() | {"name": recipe.canonical()["model"]},
+        "tokenizer": TokenizerFacts(
+            plan.tokenizer.content_hash, plan.tokenizer.path, plan.tokenizer.vocabulary_size
+        ),
+        "capacity": recipe.pack.capacity,
+        "columns": dict(_octomed.COLUMNS),
+        "versions": versions(),
+    }
+    making = {
+        **vars(origin_of(recipe)),
+        "write_key": plan.write_key,
+        "inputs": inputs_of(plan),
+        "model": recipe.model,
+        "notes": (*plan.model.notes, *plan.inputs.notes),
+    }
+    return run, making
+
+
 def close_run(
     plan: Plan, layout: _octomed.Layout, manifest: Manifest, counts: Counts, facts: dict[str, Any]
 ) -> RunFile:
@@ -219,30 +255,18 @@ def close_run(
     facts
         What of `Making` only this call knows.
     """
-    recipe = plan.recipe
+    said, making = said_by_plan(plan)
     streams = {name: read_as(StreamEntry, entry) for name, entry in layout.stream_summaries().items()}
     run = RunFile(
-        format=FORMAT,
-        name=recipe.name,
-        recipe=recipe.canonical(),
-        model=plan.model.describe() | {"name": recipe.canonical()["model"]},
-        tokenizer=TokenizerFacts(
-            plan.tokenizer.content_hash, plan.tokenizer.path, plan.tokenizer.vocabulary_size
-        ),
-        capacity=recipe.pack.capacity,
-        columns=dict(_octomed.COLUMNS),
+        **said,
         streams={
             name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
             for name, entry in streams.items()
         },
         counts=counts,
-        versions=versions(),
         run=Making(
-            **vars(origin_of(recipe)),
+            **making,
             **facts,
-            write_key=manifest.key,
-            inputs=inputs_of(plan),
-            model=recipe.model,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine=f"{platform.machine()} {platform.system()}",
             python=platform.python_version(),

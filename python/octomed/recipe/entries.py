@@ -67,7 +67,8 @@ class Entry:
             metadata = [match for match in matches if is_metadata(match.path)]
             for match in metadata:
                 self._leave_out(match.relative, "metadata of another tool")
-            matches = [match for match in matches if match not in metadata]
+            of_tools = set(map(id, metadata))
+            matches = [match for match in matches if id(match) not in of_tools]
         if not matches:
             self.problems.append(matches_nothing(self.path, self.place))
         files = [file for match in matches if (file := self._file(match)) is not None]

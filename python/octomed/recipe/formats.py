@@ -176,7 +176,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def load_preset(name: str) -> dict[str, Any]:
-    """Return the mapping of a built-in row format.
+    """Return the mapping of a built-in row format, whose keys the caller may change.
 
     Raises
     ------
@@ -185,6 +185,11 @@ def load_preset(name: str) -> dict[str, Any]:
     """
     if name not in preset_names():
         raise KeyError(name)
+    return dict(_read_preset(name))
+
+
+@functools.cache
+def _read_preset(name: str) -> dict[str, Any]:
     text = (resources.files("octomed.recipe") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded

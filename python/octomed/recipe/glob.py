@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from octomed.names import as_text, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _WILD = frozenset("*?[")
+_ALL = frozenset({"*", "**"})
 
 
 MAY_NOT = "give yourself the right to read it"
@@ -121,28 +122,59 @@ def first_of(path: str, wanted: Callable[[str], bool]) -> str | None:
     return next((os.path.join(root, name) for name in names), None)
 
 
-def would_name(entry: str, path: str, wanted: Callable[[str], bool]) -> bool:
-    """Tell whether an entry names the file at a path, once there is one.
+class OwnFiles:
+    """Files that a run will write, of kinds that rows are read from: which of them an entry would name.
+
+    There are as many as sources, and as many entries: folders are compared, and files only in one that an entry
+    reaches into.
 
     Parameters
     ----------
-    entry : str
-        A file, a folder or a glob, as for :func:`expand_entry`.
-    path : str
-        The file; nothing need be there.
-    wanted : callable
-        Which names of a folder count.
+    paths : iterable of str
+        The files; nothing need be there.
     """
-    real = os.path.realpath(path)
-    folder = os.path.isdir(entry)
-    if folder:
-        root, parts = entry, ["**"]
-    elif os.path.lexists(entry) or not _WILD.intersection(entry):
-        return os.path.realpath(entry) == real
-    else:
-        root, parts = _cut(entry)
-    names = os.path.relpath(real, os.path.realpath(root)).split("/")
-    return names[0] != ".." and (not folder or wanted(path)) and _fits(names, parts)
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._folders: dict[str, dict[str, str]] = {}
+        real: dict[str, str] = {}
+        for path in paths:
+            folder, name = os.path.split(path)
+            if folder not in real:
+                real[folder] = os.path.realpath(folder)
+            self._folders.setdefault(real[folder], {})[name] = path
+
+    def named_by(self, entry: str) -> str | None:
+        """Return one of the files that an entry would name once it is there, or None.
+
+        Parameters
+        ----------
+        entry : str
+            A file, a folder or a glob, as for :func:`expand_entry`.
+        """
+        if os.path.isdir(entry):
+            root, parts = entry, ["**"]
+        elif os.path.lexists(entry) or not _WILD.intersection(entry):
+            folder, name = os.path.split(os.path.realpath(entry))
+            return self._folders.get(folder, {}).get(name)
+        else:
+            root, parts = _cut(entry)
+        real = os.path.realpath(root)
+        inside = (self._fitting(folder, real, parts) for folder in self._folders)
+        return next((found for found in inside if found is not None), None)
+
+    def _fitting(self, folder: str, root: str, parts: list[str]) -> str | None:
+        """Return the first file of a folder that the parts of a glob name."""
+        above = os.path.relpath(folder, root).split("/")
+        above = [] if above == ["."] else above
+        if above[:1] == [".."]:
+            return None
+        files = self._folders[folder]
+        last = parts[-1]
+        if not _WILD.intersection(last):  # one name can fit, if any
+            return files.get(last) if last in files and _fits([*above, last], parts) else None
+        if last in _ALL:  # all fit, or none
+            files = dict(list(files.items())[:1])
+        return next((path for name, path in files.items() if _fits([*above, name], parts)), None)
 
 
 def _fits(names: list[str], parts: list[str]) -> bool:

@@ -76,6 +76,8 @@ class InputFile:
         Keys that lead to the rows of a JSON document, dots between them.
     dialect : Dialect or None
         The characters that divide a CSV file.
+    fingerprint : str
+        A hash of its content, of pieces of it if it is large; set when the run is planned.
     """
 
     source: str
@@ -88,6 +90,7 @@ class InputFile:
     compression: Compressed | None
     rows: str | None = None
     dialect: Dialect | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from octomed.recipe.glob import would_name
-from octomed.recipe.input_file import known_kind
+from octomed.recipe.glob import OwnFiles
 from octomed.recipe.problems import Problem
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ def own_files_read(recipe: Recipe, document: Document) -> list[Problem]:
     document : Document
         Where they were written.
     """
-    written = {"output": list(_output_files(recipe)), "work": list(_store_files(recipe))}
+    written = {"output": OwnFiles(_output_files(recipe)), "work": OwnFiles(_store_files(recipe))}
     problems = []
     for index, source in enumerate(recipe.sources):
         for entry, path in enumerate(source.path):
             place = document.place(("sources", index, "path", entry))
             for key, files in written.items():
-                found = next((file for file in files if would_name(path, file, known_kind)), None)
+                found = files.named_by(path)
                 if found is None:
                     continue
                 message = (

@@ -25,25 +25,59 @@ def apply_overrides(document: Document, options: Sequence[str], *, option_name: 
     option_name : str
         What stands before each on the command line, for messages.
     """
+    names = _SourceNames(document)
     for option in options:
         place = Place(f"{option_name}{option}")
         try:
-            _apply(document, option, place, example=f"{option_name}pack.capacity=8192")
+            _apply(document, option, place, names, example=f"{option_name}pack.capacity=8192")
         except RecipeProblems as error:
             document.problems.extend(error.problems)
 
 
-def _apply(document: Document, option: str, place: Place, *, example: str) -> None:
+class _SourceNames:
+    """Where each source stands in the document; read again only when an option may have changed it."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._found: dict[str, int] | None = None
+
+    def forget(self, way: Keys) -> None:
+        """Note that the value at `way` was replaced."""
+        if way[:1] == ("sources",) and (len(way) <= 2 or way[2] == "name"):  # noqa: PLR2004 a source of the list
+            self._found = None
+
+    def index(self, rest: str) -> tuple[int, str] | None:
+        """Return the source whose name `rest` begins with, the longest first, and what follows the name."""
+        if self._found is None:
+            self._found = {}
+            for index, name in enumerate(self.all()):
+                self._found.setdefault(name, index)
+        ends = [len(rest), *(at for at in range(len(rest) - 1, 0, -1) if rest[at] == ".")]
+        return next(
+            ((self._found[rest[:end]], rest[end + 1 :]) for end in ends if rest[:end] in self._found), None
+        )
+
+    def all(self) -> list[str]:
+        """Return all names."""
+        sources = self._document.values.get("sources")
+        return [
+            str(item.get("name")) if isinstance(item, dict) else ""
+            for item in (sources if isinstance(sources, list) else [])
+        ]
+
+
+def _apply(document: Document, option: str, place: Place, names: _SourceNames, *, example: str) -> None:
     dotted, equals, text = option.partition("=")
     if not equals or not dotted.strip():
         raise _fail(place, "an override is written `key=value`", f"for example `{example}`")
     if document.values is None:
         document.values = {}
-    way = _way(document, dotted.strip(), place)
+    way = _way(document, dotted.strip(), place, names)
     value = parse_document(text, place.origin, place)
     document.problems.extend(value.problems)
-    _forget(document, way)
+    _forget(document, way, _at(document.values, way))
     _put(document.values, way, value.values)
+    names.forget(way)
     for known in range(1, len(way) + 1):
         document.keys.setdefault(way[:known], place)
         document.places.setdefault(way[:known], place)
@@ -51,14 +85,14 @@ def _apply(document: Document, option: str, place: Place, *, example: str) -> No
     document.places.update({(*way, *below): place for below in value.places})
 
 
-def _way(document: Document, dotted: str, place: Place) -> Keys:
+def _way(document: Document, dotted: str, place: Place, names: _SourceNames) -> Keys:
     """Resolve `sources.medqa.path` against the document, making absent mappings on the way."""
     way: Keys = ()
     values, rest = document.values, dotted
     while rest:
         part: str | int
         if isinstance(values, list):
-            part, rest = _item(values, way, rest, place)
+            part, rest = _item(values, way, rest, place, names)
         elif isinstance(values, dict):
             part, _, rest = rest.partition(".")
         else:
@@ -77,18 +111,15 @@ def _below(values: Any, part: str | int) -> Any:  # noqa: ANN401 any YAML value
     return values[part]
 
 
-def _item(values: list[Any], way: Keys, rest: str, place: Place) -> tuple[int, str]:
+def _item(values: list[Any], way: Keys, rest: str, place: Place, names: _SourceNames) -> tuple[int, str]:
     """Find the item of a list that the front of `rest` names, and return what remains."""
-    names = [
-        str(item.get("name")) if way == ("sources",) and isinstance(item, dict) else "" for item in values
-    ]
-    for name in sorted(filter(None, names), key=len, reverse=True):
-        if rest == name or rest.startswith(f"{name}."):
-            return names.index(name), rest[len(name) + 1 :]
+    if way == ("sources",) and (found := names.index(rest)) is not None:
+        return found
     part, _, remains = rest.partition(".")
     if part.isascii() and part.isdecimal() and int(part) < len(values):
         return int(part), remains
-    known = [name for name in names if name] or [str(index) for index in range(len(values))]
+    known = [name for name in names.all() if name] if way == ("sources",) else []
+    known = known or [str(index) for index in range(len(values))]
     raise _fail(place, f"`{_words(way)}` has no `{part}`", suggest(part, known, kind="names"))
 
 
@@ -98,11 +129,19 @@ def _put(values: Any, way: Keys, value: Any) -> None:  # noqa: ANN401 any YAML v
     values[way[-1]] = value
 
 
-def _forget(document: Document, way: Keys) -> None:
+def _at(values: Any, way: Keys) -> Any:  # noqa: ANN401 any YAML value
+    for part in way[:-1]:
+        values = values[part]
+    return values.get(way[-1]) if isinstance(values, dict) else values[way[-1]]
+
+
+def _forget(document: Document, way: Keys, replaced: Any) -> None:  # noqa: ANN401 any YAML value
     """Drop the places of the value that is replaced, but keep those around it."""
-    for table in (document.keys, document.places):
-        for known in [known for known in table if known[: len(way)] == way]:
-            del table[known]
+    document.keys.pop(way, None)
+    document.places.pop(way, None)
+    if isinstance(replaced, dict | list):
+        for part in replaced if isinstance(replaced, dict) else range(len(replaced)):
+            _forget(document, (*way, part), replaced[part])
 
 
 def _words(way: Keys) -> str:

@@ -22,8 +22,36 @@ _AS_REGEX = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 class _Named(NamedTuple):
     """Files that a card names, and their split, if it says one."""
 
-    pattern: re.Pattern[str]
+    glob: str
     split: str | None
+
+
+class _Card:
+    """What a card says: files by their names, of which there may be as many as files, and patterns.
+
+    Parameters
+    ----------
+    named
+        In the card's order.
+    """
+
+    def __init__(self, named: list[_Named]) -> None:
+        self._by_name: dict[str, list[tuple[int, str | None]]] = {}
+        self._patterns: list[tuple[int, re.Pattern[str], str | None]] = []
+        for index, (glob, split) in enumerate(named):
+            if _WILD.search(glob):
+                self._patterns.append((index, _pattern(glob), split))
+            else:
+                self._by_name.setdefault(glob, []).append((index, split))
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name or self._patterns)
+
+    def splits_of(self, inside: str) -> list[str | None]:
+        """Return the splits that a file is said to be of, in the card's order."""
+        found = list(self._by_name.get(inside, ()))
+        found += [(index, split) for index, pattern, split in self._patterns if pattern.fullmatch(inside)]
+        return [split for _, split in sorted(found, key=lambda one: one[0])]
 
 
 class WrittenSplits:
@@ -54,9 +82,9 @@ class WrittenSplits:
             folder, inside = above, f"{name}/{inside}"
 
 
-def _by_card(card: list[_Named], inside: str) -> str | None:
+def _by_card(card: _Card, inside: str) -> str | None:
     """Return the split that a card gives a file; where configurations differ, the file's own name decides."""
-    said = [named.split for named in card if named.pattern.fullmatch(inside)]
+    said = card.splits_of(inside)
     own = split_named(inside)
     if own in said or (said and said[0] is None):
         return own or "train"  # as `datasets` has it for patterns without a split
@@ -85,23 +113,25 @@ def _read(path: str) -> str:
         return ""
 
 
-def _card(folder: str) -> list[_Named]:
+def _card(folder: str) -> _Card:
     """Return the patterns of files and their splits that the `configs:` of a folder's card name."""
     text = _read(os.path.join(folder, "README.md"))
     front = re.match(r"\s*---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", text, re.DOTALL)
     if front is None:
-        return []
+        return _Card([])
     try:
         card = YAML(typ="safe", pure=True).load(front[1])
     except (YAMLError, ValueError, TypeError, LookupError, RecursionError):
-        return []
+        return _Card([])
     configs = card.get("configs") if isinstance(card, dict) else None
-    return [
-        named
-        for config in (configs if isinstance(configs, list) else [])
-        if isinstance(config, dict)
-        for named in _of_config(config)
-    ]
+    return _Card(
+        [
+            named
+            for config in (configs if isinstance(configs, list) else [])
+            if isinstance(config, dict)
+            for named in _of_config(config)
+        ]
+    )
 
 
 def _of_config(config: dict[Any, Any]) -> list[_Named]:
@@ -114,9 +144,7 @@ def _of_config(config: dict[Any, Any]) -> list[_Named]:
     )
     entries = files if isinstance(files, list) else [files]
     return [
-        _Named(_pattern(below + path.removeprefix("./")), split)
-        for entry in entries
-        for split, path in _paths(entry)
+        _Named(below + path.removeprefix("./"), split) for entry in entries for split, path in _paths(entry)
     ]
 
 

@@ -85,8 +85,10 @@ def formats_in_words(formats: Sequence[NearFormat]) -> str:
 
 def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
     """Yield a line a source on columns that are not read, and one on those that suggest pictures."""
-    for source in dict.fromkeys(sample.source for sample in samples):
-        mine = [sample for sample in samples if sample.source == source]
+    of_source: dict[str, list[FileSample]] = {}
+    for sample in samples:
+        of_source.setdefault(sample.source, []).append(sample)
+    for source, mine in of_source.items():
         unread = list(dict.fromkeys(name for sample in mine for name in sample.unread))
         pictures = list(dict.fromkeys(name for sample in mine for name in sample.pictures))
         if unread:

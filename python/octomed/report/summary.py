@@ -158,7 +158,7 @@ class Summary:
             already_done=already_done,
             files_skipped=counts.files_skipped,
             files_left_out=plain(counts.files_left_out),
-            notes=list(run.notes),
+            notes=[*run.notes, *run.made_again],
             rows_without_pictures=counts.rows_without_pictures,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),

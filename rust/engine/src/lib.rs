@@ -4,6 +4,7 @@ mod accounts;
 mod block;
 mod check;
 mod error;
+mod fingerprint;
 mod ids;
 mod index;
 mod layout;
@@ -18,6 +19,7 @@ mod write;
 pub use accounts::{SourceAccount, source_accounts};
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
+pub use fingerprint::fingerprint;
 pub use index::{
     Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, part_path,
     read_header, read_index, read_parts,

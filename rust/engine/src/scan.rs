@@ -31,7 +31,7 @@ pub struct Scanner {
     system: Option<String>,
     supervise: Supervise,
     /// Scratch of workers at rest: their word caches stay warm from block to block, their memory touched.
-    idle: Mutex<Vec<Scratch>>,
+    idle: Arc<Mutex<Vec<Scratch>>>,
 }
 
 /// Where a block comes from.
@@ -79,7 +79,7 @@ impl Scanner {
                 "a vocabulary has at most {ID_LIMIT} ids"
             )));
         }
-        let idle = Mutex::new(Vec::new());
+        let idle = Arc::default();
         Ok(Self {
             mapping,
             template,
@@ -89,6 +89,16 @@ impl Scanner {
             supervise,
             idle,
         })
+    }
+
+    /// Shares the scratch of another source's workers: a word cache is as large as that of all sources
+    /// together has to be, and takes longer to make than a small source takes to scan.
+    #[must_use]
+    pub fn beside(mut self, other: &Self) -> Self {
+        if Arc::ptr_eq(&self.tokenizer, &other.tokenizer) {
+            self.idle = Arc::clone(&other.idle);
+        }
+        self
     }
 
     /// Which columns hold what.

@@ -25,6 +25,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
     module.add_function(wrap_pyfunction!(read_parts, module)?)?;
+    module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -123,9 +124,10 @@ pub struct Scanner {
 
 #[pymethods]
 impl Scanner {
-    /// A scanner for one source; `supervise` is `all` or `last`.
+    /// A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all"))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", beside=None))]
+    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         mapping: Py<Mapping>,
         template: &ChatTemplate,
@@ -133,6 +135,7 @@ impl Scanner {
         tokenizer: &PyTokenizer,
         system: Option<String>,
         supervise: &str,
+        beside: Option<&Self>,
     ) -> PyResult<Self> {
         let supervise = match supervise {
             "all" => Supervise::All,
@@ -154,6 +157,10 @@ impl Scanner {
             supervise,
         )
         .map_err(engine_error)?;
+        let scanner = match beside {
+            Some(other) => scanner.beside(&other.scanner),
+            None => scanner,
+        };
         Ok(Self { scanner, mapping })
     }
 
@@ -283,6 +290,14 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
         octomed_engine::read_header(&path).map_err(engine_error)
     })?;
     header_to_python(py, &header)
+}
+
+/// What tells a file's content from that of another one of its name, size and time, in hexadecimal digits.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    let read = py.detach(|| octomed_engine::fingerprint(&path));
+    read.map(|hash| format!("{hash:032x}")).map_err(PyErr::from)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.

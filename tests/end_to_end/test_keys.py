@@ -1,0 +1,497 @@
+"""What a stored result depends on is in its key or compared: a second run on the same store is as on a fresh one.
+
+Every key of the recipe has a case, found in its schema: a key without one fails.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+import pytest
+from octomed.recipe.formats import AnyOf, Mapping, Messages
+from octomed.recipe.schema import Recipe
+from pydantic import BaseModel
+
+from . import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LEFT_OUT = object()
+"""Stands for a key that is not written."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A key with two values, and what else the recipe holds so that the change matters."""
+
+    before: Any
+    after: Any
+    others: dict[str, Any] = field(default_factory=dict)
+    same_shards: str | None = None
+    """Why the key changes no shard, if so."""
+
+
+QA = {"question": "q", "response": "r"}
+"""A mapping of the columns that `rows_with_all` makes."""
+PATH, FORMAT = "sources.0.path", "sources.0.format"
+CHAT = {"messages": "chat"}
+ONE_FILE = {PATH: "all.jsonl", FORMAT: QA}
+BROKEN = {PATH: "broken", FORMAT: QA}
+"""A folder with a file that cannot be read to its end, and one of which a row cannot be read."""
+
+NOTE = "a note of the recipe"
+CASES: dict[str, Case] = {
+    "version": Case(1, LEFT_OUT, same_shards="there is one version"),
+    "name": Case("one", "two", same_shards="the run's name"),
+    "model": Case("model", "model-b"),
+    "template": Case("a.jinja", "b.jinja"),
+    "system": Case("Think.", "Do not think."),
+    "prompt": Case("{{ question }}", "{{ question }}!"),
+    "supervise": Case("all", "last", {PATH: "all.jsonl", FORMAT: CHAT}),
+    "sources.name": Case("one", "two"),
+    "sources.path": Case("all.jsonl", "more.jsonl"),
+    "sources.format": Case(QA, CHAT),
+    "sources.split": Case("train", ["train", "test"], {PATH: "splits", FORMAT: QA}),
+    "sources.rows": Case("first", "second", {PATH: "document.json", FORMAT: QA}),
+    "sources.group": Case("a", "b", same_shards="the mix is not built yet"),
+    "sources.teacher": Case("a", "b", same_shards=NOTE),
+    "sources.on_bad_file": Case("skip", "error", BROKEN | {"sources.0.max_unreadable": 0.9}),
+    "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),
+    "sources.csv.delimiter": Case(",", ";", {PATH: "table.csv", FORMAT: {"question": "q", "response": "r"}}),
+    "sources.csv.quote": Case('"', None, {PATH: "table.csv", FORMAT: QA}),
+    "sources.csv.escape": Case(None, "\\", {PATH: "table.csv", FORMAT: QA}),
+    "sources.format.id": Case(
+        "id", LEFT_OUT, ONE_FILE | {"curate.duplicates.exact": False}, same_shards="it names rows"
+    ),
+    "sources.format.question": Case("q", ["q", "q2"]),
+    "sources.format.options": Case("o", "o2"),
+    "sources.format.answer": Case("a", "a2", {"prompt": None}, same_shards="answers are not learned yet"),
+    "sources.format.history": Case("h", LEFT_OUT),
+    "sources.format.response": Case("r", "r2"),
+    "sources.format.responses": Case("rs", "rs2", {FORMAT: {"question": "q"}}),
+    "sources.format.reasoning": Case("t", LEFT_OUT),
+    "sources.format.messages": Case("chat", "chat2", {FORMAT: {}}),
+    "sources.format.messages.column": Case("chat", "chat2", {FORMAT: {}}),
+    "sources.format.messages.context": Case("q", "q2", {FORMAT: {"messages": {"column": "r"}}}),
+    "sources.format.messages.role": Case("role", "who", {FORMAT: {"messages": {"column": "named"}}}),
+    "sources.format.messages.content": Case("content", "text", {FORMAT: {"messages": {"column": "named"}}}),
+    "sources.format.messages.roles": Case(
+        {"doctor": "assistant", "patient": "user"},
+        {"doctor": "user", "patient": "assistant"},
+        {FORMAT: {"messages": {"column": "called"}}},
+    ),
+    "sources.format.system": Case("s", LEFT_OUT),
+    "sources.format.image_columns": Case(
+        [], LEFT_OUT, {PATH: "pictures.jsonl", FORMAT: QA, "sources.0.max_unreadable": 0.9}
+    ),
+    "sources.format.unused": Case(
+        ["q2"], ["q2", "r2"], same_shards="check alone says which columns are unread"
+    ),
+    "sources.format.*.any_of": Case({"any_of": ["q", "q2"]}, {"any_of": ["q2", "q"]}),
+    "sources.format.*.optional": Case(
+        {"any_of": ["none"], "optional": True}, {"any_of": ["none"], "optional": False}
+    ),
+    "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
+    "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
+    "pack.capacity": Case(512, 1024),
+    "pack.buckets": Case([64], [64, 128]),
+    "pack.seed": Case(1, 2),
+    "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
+    "output.compression": Case("zstd:1", None),
+    "output.hashes": Case(["xxh3_64"], ["sha1"]),
+    "output.shard_size": Case(4096, 20_000),
+    "output.mode": Case("owner", "group"),
+    "work.path": Case("store", "store-b", same_shards="where the store lies"),
+    "work.keep": Case(True, False, same_shards="what is left of the store"),
+    "work.mode": Case("owner", "group", same_shards="who may read the store"),
+}
+AT = {"sources.format.*.any_of": "sources.format.question", "sources.format.*.optional": "sources.format.id"}
+COVERED_BY_THEIR_PARTS = {"sources", "curate", "curate.duplicates", "pack", "output", "work", "sources.csv"}
+
+
+def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of the schema that may be written, those of the unions of a row format too."""
+    for name, field_ in model.model_fields.items():
+        if field_.exclude:
+            continue
+        way = f"{prefix}{name}"
+        yield way
+        for part in parts_of(field_.annotation):
+            if part is AnyOf:
+                yield from keys_of(AnyOf, "sources.format.*.")
+            else:
+                yield from keys_of(part, f"{way}.")
+
+
+def parts_of(annotation: Any) -> list[type[BaseModel]]:
+    """The models inside an annotation, however deep."""
+    if isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in parts_of(inner)]
+
+
+KEYS = list(dict.fromkeys(keys_of(Recipe)))
+
+
+def test_the_schema_was_walked_to_its_leaves():
+    assert {"model", "sources.csv.quote", "output.shard_size", "work.keep"} <= set(KEYS)
+    assert {f"sources.format.{name}" for name in Mapping.model_fields} - set(KEYS) == {
+        "sources.format.images",
+        "sources.format.image_root",
+    }
+    assert {f"sources.format.messages.{name}" for name in Messages.model_fields} <= set(KEYS)
+    assert "sources.format.*.optional" in KEYS
+
+
+def rows_with_all(count: int, first: int = 0) -> list[dict[str, Any]]:
+    """Rows in which every column of the cases has a value of its own."""
+    return [
+        {
+            "id": f"row {number}",
+            "q": f"{number} why?",
+            "q2": f"{number} how?",
+            "o": ["yes", "no"],
+            "o2": ["left", "right", "both"],
+            "a": "yes",
+            "a2": "no",
+            "h": [["before?", "yes."]],
+            "r": f"because {'so ' * (number % 30)}",
+            "r2": "for another reason",
+            "rs": ["one", "two"],
+            "rs2": ["three"],
+            "t": "thinking",
+            "s": "You are a doctor.",
+            "chat": [
+                {"role": "user", "content": f"{number}?"},
+                {"role": "assistant", "content": "a"},
+                {"role": "user", "content": "and?"},
+                {"role": "assistant", "content": "b"},
+            ],
+            "chat2": [{"role": "user", "content": "?"}, {"role": "assistant", "content": f"other {number}"}],
+            "named": [
+                {"role": "user", "who": "assistant", "content": f"x {number}", "text": "y"},
+                {"role": "assistant", "who": "user", "content": "z", "text": f"w {number}"},
+            ],
+            "called": [
+                {"role": "patient", "content": f"ill {number}"},
+                {"role": "doctor", "content": "rest"},
+                {"role": "patient", "content": "thanks"},
+            ],
+        }
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Inputs of every kind, two models that differ in one id, two templates."""
+    rows = rows_with_all(40)
+    runs.write_lines(tmp_path / "all.jsonl", rows)
+    runs.write_lines(tmp_path / "more.jsonl", rows_with_all(40, 40))
+    runs.write_lines(tmp_path / "twice.jsonl", rows + rows[:5])
+    runs.write_lines(tmp_path / "long.jsonl", [*rows, rows[0] | {"r": "long " * 2000}])
+    runs.write_lines(tmp_path / "splits/train.jsonl", rows)
+    runs.write_lines(tmp_path / "splits/test.jsonl", rows_with_all(9, 100))
+    runs.write_lines(tmp_path / "pictures.jsonl", [*rows, *(row | {"image": "x.png"} for row in rows[:9])])
+    (tmp_path / "document.json").write_text(json.dumps({"first": rows, "second": rows_with_all(30, 50)}))
+    (tmp_path / "table.csv").write_text('q,r,q;r\n"a, b",c\\"d,e;f\n"g","h",i;j\n')
+    runs.write_lines(tmp_path / "broken/a.jsonl", rows)
+    with (tmp_path / "broken/a.jsonl").open("a") as file:
+        file.write("{\n{\n{\n")
+    packed = __import__("gzip").compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    (tmp_path / "broken/b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    runs.write_model(tmp_path / "model")
+    shutil.copytree(tmp_path / "model", tmp_path / "model-b")
+    change_model(tmp_path / "model-b")
+    template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}"
+    (tmp_path / "a.jinja").write_text(template)
+    (tmp_path / "b.jinja").write_text(template.replace("\\n", ": "))
+    return tmp_path
+
+
+def change_model(model: Path) -> None:
+    """Swap two ids of a vocabulary."""
+    value = json.loads((model / "tokenizer.json").read_text())
+    vocabulary = value["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    (model / "tokenizer.json").write_text(json.dumps(value))
+
+
+def base() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "name": "keys",
+        "model": "model",
+        "template": "qwen2.5",
+        "sources": [{"name": "one", "path": "all.jsonl", "format": dict(QA)}],
+        "pack": {"capacity": 1024, "buckets": [128], "seed": 3},
+        "output": {"path": "out", "shard_size": 8192},
+        "work": {"path": "store"},
+    }
+
+
+def put(recipe: dict[str, Any], key: str, value: Any) -> None:
+    values: Any = recipe
+    *above, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
+    for part in above:
+        if isinstance(values, list):
+            values = values[part]
+            continue
+        if not isinstance(values.get(part), dict | list):
+            values[part] = {}
+        values = values[part]
+    if value is LEFT_OUT:
+        values.pop(last, None)
+    else:
+        values[last] = copy.deepcopy(value)
+
+
+def recipes_of(key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two recipes of a case."""
+    case = CASES[key]
+    way = AT.get(key, key).replace("sources.", "sources.0.", 1)
+    recipe = base()
+    for other, value in case.others.items():
+        put(recipe, other, value)
+    if way.startswith("sources.0.format.messages"):
+        recipe["sources"][0]["format"].pop("question", None)
+    both = copy.deepcopy(recipe), copy.deepcopy(recipe)
+    for one, value in zip(both, (case.before, case.after), strict=True):
+        put(one, way, value)
+    if key == "sources.csv.escape":
+        put(both[1], "sources.0.csv.quote", None)
+        put(both[0], "sources.0.csv.quote", None)
+    return both
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a run leaves and says."""
+
+    code: int
+    said: str
+    files: dict[str, tuple[str, int]]
+
+    @property
+    def shards(self) -> dict[str, tuple[str, int]]:
+        return {name: one for name, one in self.files.items() if "/shard." in name}
+
+
+def packed(capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store: str, *options: str) -> Outcome:
+    """Pack on the command line, and return what came of it; places of output and store are taken out."""
+    path = folder / "recipe.json"
+    path.write_text(json.dumps(recipe))
+    capsys.readouterr()
+    sets = [f"output.path={output}", f"work.path={store}"]
+    arguments = ["pack", str(path), *options, *(word for one in sets for word in ("--set", one))]
+    code = runs.command_line(arguments)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("error", "hint"))]
+    return Outcome(code, "\n".join(said), left(folder / output, {output: "OUT", store: "STORE"}))
+
+
+def left(output: Path, names: dict[str, str]) -> dict[str, tuple[str, int]]:
+    """Digest and mode of every file of an output but the manifest; of `octomed.json` all but time and speed."""
+    found = {}
+    for path in sorted(output.rglob("*")):
+        if not path.is_file() or path.name in {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}:
+            continue
+        data = path.read_bytes()
+        if path.name == "octomed.json":
+            value = json.loads(data)
+            for key in ("digest", "self_digest"):
+                value.pop(key, None)
+            kept = ("write_key", "inputs", "notes", "model", "recipe_folder", "recipe_file", "files")
+            value["run"] = {key: value["run"].get(key) for key in kept}
+            text = json.dumps(value, sort_keys=True)
+            for name, word in names.items():
+                text = text.replace(f'"{name}"', word)
+            data = text.encode()
+        found[str(path.relative_to(output))] = (hashlib.sha256(data).hexdigest(), path.stat().st_mode)
+    return found
+
+
+def compared(capsys: Any, folder: Path, before: Any, after: Any, change: Callable[[], object] = int) -> Outcome:
+    """Run A, then B on A's store, into a new output and over A's, and see that it is as B alone; return that."""
+    first = packed(capsys, folder, before, "out-a", "store-a")
+    change()
+    alone = packed(capsys, folder, after, "alone", "store-alone")
+    beside = packed(capsys, folder, after, "beside", "store-a")
+    assert (beside.code, beside.said) == (alone.code, alone.said)
+    assert beside.files == alone.files
+    over = packed(capsys, folder, after, "out-a", "store-a", "--replace")
+    assert (over.code, over.said.replace("out-a", "alone")) == (alone.code, alone.said)
+    if alone.code == 0:
+        assert over.files == alone.files
+    again = packed(capsys, folder, after, "out-a", "store-a")
+    if alone.code == 0:
+        assert again.code == 0, again.said
+        assert again.files == alone.files
+    else:
+        assert again.code != 0
+    assert first.code == 0, first.said
+    return alone
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in COVERED_BY_THEIR_PARTS])
+def test_a_change_of_a_key_is_seen(capsys, folder, key):
+    assert key in CASES, f"no case says what a change of `{key}` changes: add one"
+    before, after = recipes_of(key)
+    first = packed(capsys, folder, before, "first", "store-first")
+    assert first.code == 0, first.said
+    alone = compared(capsys, folder, before, after)
+    if CASES[key].same_shards is not None:
+        assert alone.code == 0, alone.said
+        assert alone.shards == first.shards
+    else:
+        assert (alone.code, alone.files) != (0, first.files), "the two values make no difference"
+        assert alone.code != 0 or alone.shards != first.shards or key in {"output.mode", "output.hashes"}
+
+
+def same_time(path: Path, data: bytes) -> None:
+    """Write a file again and set its time back."""
+    status = path.stat()
+    assert len(data) == status.st_size
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replaced(path: Path, data: bytes) -> None:
+    """Put another file of the same size and time in a file's place."""
+    beside = path.with_name("beside")
+    beside.write_bytes(data)
+    os.utime(beside, ns=(path.stat().st_atime_ns,) * 2)
+    status = path.stat()
+    os.utime(beside, ns=(status.st_atime_ns, status.st_mtime_ns))
+    beside.replace(path)
+
+
+def changed_row(path: Path) -> bytes:
+    return path.read_bytes().replace(b"because so", b"because no", 1)
+
+
+OUTSIDE: dict[str, Callable[[Path], object]] = {
+    "contents": lambda folder: (folder / "all.jsonl").write_bytes(b"\n" + changed_row(folder / "all.jsonl")),
+    "contents, its size and time as before": lambda folder: same_time(
+        folder / "all.jsonl", changed_row(folder / "all.jsonl")
+    ),
+    "another file of its size and time": lambda folder: replaced(
+        folder / "all.jsonl", changed_row(folder / "all.jsonl")
+    ),
+    "time": lambda folder: os.utime(folder / "all.jsonl", ns=(1, 1)),
+    "a file more": lambda folder: runs.write_lines(folder / "many/z.jsonl", rows_with_all(5, 300)),
+    "a file less": lambda folder: (folder / "many/b.jsonl").unlink(),
+    "a file renamed": lambda folder: (folder / "many/a.jsonl").rename(folder / "many/y.jsonl"),
+    "a file that is not read": lambda folder: (folder / "many/notes.docx").touch(),
+    "another reason why files are not read": lambda folder: (folder / "many/old.zip").touch(),
+    "a link": lambda folder: (
+        (folder / "many/link.jsonl").unlink(),
+        (folder / "many/link.jsonl").symlink_to("../more.jsonl"),
+    ),
+    "the model's vocabulary": lambda folder: change_model(folder / "model"),
+    "the model's special tokens": lambda folder: (folder / "model/special_tokens_map.json").write_text(
+        '{"additional_special_tokens": ["because"]}'
+    ),
+    "the template's text": lambda folder: shutil.copy(folder / "b.jinja", folder / "a.jinja"),
+    "a bad file that becomes worse": lambda folder: (folder / "bad/x.parquet").write_bytes(b"PAR1"),
+    "a bad file that is mended": lambda folder: shutil.copy(folder / "good.parquet", folder / "bad/x.parquet"),
+}
+
+
+@pytest.mark.parametrize("what", list(OUTSIDE))
+def test_a_change_outside_of_the_recipe_is_seen(capsys, folder, what):
+    for name in "ab":
+        runs.write_lines(folder / f"many/{name}.jsonl", rows_with_all(10, ord(name)))
+    (folder / "many/link.jsonl").symlink_to("../twice.jsonl")
+    runs.write_parquet(folder / "good.parquet", [{"q": "?", "r": "!"}] * 3)
+    (folder / "bad").mkdir()
+    (folder / "bad/x.parquet").write_bytes((folder / "good.parquet").read_bytes()[:-9])
+    recipe = base() | {"template": "a.jinja"}
+    recipe["sources"] += [
+        {"name": "many", "path": "many", "format": QA},
+        {"name": "bad", "path": "bad", "format": QA, "on_bad_file": "skip"},
+    ]
+    compared(capsys, folder, recipe, recipe, lambda: OUTSIDE[what](folder))
+
+
+def test_a_variable_that_leads_to_other_files_of_the_same_name_size_and_time(capsys, folder, monkeypatch):
+    for name, data in (("x", folder / "all.jsonl"), ("y", None)):
+        (folder / name).mkdir()
+        text = data.read_bytes() if data else changed_row(folder / "all.jsonl")
+        (folder / name / "rows.jsonl").write_bytes(text)
+        os.utime(folder / name / "rows.jsonl", ns=(10**18, 10**18))
+    monkeypatch.setenv("WHERE", "x")
+    recipe = base()
+    recipe["sources"][0]["path"] = "$WHERE/rows.jsonl"
+    compared(capsys, folder, recipe, recipe, lambda: monkeypatch.setenv("WHERE", "y"))
+
+
+@pytest.mark.parametrize("version", ["SCAN_VERSION", "WRITE_VERSION"])
+def test_another_version_uses_nothing_of_this_one(capsys, folder, monkeypatch, version):
+    from octomed import _octomed
+
+    newer = getattr(_octomed, version) + 1
+    compared(capsys, folder, base(), base(), lambda: monkeypatch.setattr(_octomed, version, newer))
+
+
+def test_an_error_of_reading_is_not_kept(capsys, folder, monkeypatch):
+    """What was wrong with a file may have been the reader's fault, or a disk's: it is read again."""
+    from octomed.errors import DataError
+    from octomed.pipeline import scan
+
+    recipe = base()
+    recipe["sources"][0]["on_bad_file"] = "skip"
+    recipe["sources"].append({"name": "two", "path": "more.jsonl", "format": QA})
+    whole = scan.blocks_of
+
+    def failing(task, *arguments, **options):
+        if task.file.source == "one":
+            raise DataError("the disk is tired")
+        return whole(task, *arguments, **options)
+
+    monkeypatch.setattr(scan, "blocks_of", failing)
+    first = packed(capsys, folder, recipe, "first", "store-a")
+    monkeypatch.setattr(scan, "blocks_of", whole)
+    later = packed(capsys, folder, recipe, "later", "store-a")
+    alone = packed(capsys, folder, recipe, "alone", "store-b")
+    assert first.code == later.code == 0
+    assert later.files == alone.files
+    assert later.shards != first.shards
+
+
+@pytest.mark.parametrize("fault", ["in part", "of nothing", "too many"])
+def test_a_policy_holds_for_blocks_that_stand_and_for_a_finished_output(capsys, folder, fault):
+    lines = (folder / "all.jsonl").read_bytes()
+    bad = {
+        "in part": __import__("gzip").compress(lines)[:-20],
+        "of nothing": __import__("gzip").compress(b"{\n" * 3),
+        "too many": __import__("gzip").compress(lines + b"{\n" * 9),
+    }[fault]
+    (folder / "mixed").mkdir()
+    (folder / "mixed/a.jsonl.gz").write_bytes(bad)
+    (folder / "mixed/b.jsonl.gz").write_bytes(__import__("gzip").compress(lines))
+    lax, strict = base(), base()
+    lax["sources"][0] |= {"path": "mixed", "on_bad_file": "skip", "max_unreadable": 1.0}
+    strict["sources"][0] |= {"path": "mixed"}
+    alone = compared(capsys, folder, lax, strict)
+    assert alone.code == 3
+    output = packed(capsys, folder, strict, "out-a", "store-a")
+    assert (output.code, output.said) == (3, alone.said)
+
+
+def test_a_store_in_which_somebody_else_changed_a_setting_of_the_recipe_twice(capsys, folder):
+    """A, B and A again over one output and one store end as A alone."""
+    one, two = base(), base()
+    put(two, "pack.seed", 9)
+    put(two, "sources.0.name", "other")
+    first = packed(capsys, folder, one, "out-a", "store-a")
+    packed(capsys, folder, two, "out-a", "store-a", "--replace")
+    last = packed(capsys, folder, one, "out-a", "store-a", "--replace")
+    assert last.files == first.files

@@ -1,0 +1,130 @@
+"""SIGTERM and SIGHUP end a run as Ctrl-C does: in order, at once, and with the line that resumes it."""
+
+from __future__ import annotations
+
+import json
+import lzma
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from . import runs
+from .test_resume import forget, standing, undisturbed, wait_until
+
+__all__ = ["undisturbed"]
+
+SAID = {
+    signal.SIGINT: "interrupted",
+    signal.SIGTERM: "stopped by SIGTERM",
+    signal.SIGHUP: "stopped by SIGHUP",
+}
+
+
+def half_written(folder):
+    return [path.name for path in folder.rglob("*") if ".tmp" in path.name]
+
+
+def stop(process, number):
+    """Send a signal; what the process says until it ends, which takes two seconds at most."""
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=600)
+    assert time.monotonic() - begin < 2
+    return said
+
+
+@pytest.mark.parametrize("number", list(SAID))
+@pytest.mark.parametrize("moment", ["scan", "write"])
+def test_a_signal_ends_the_run_in_order(small, undisturbed, moment, number):
+    expected, _ = undisturbed
+    process = runs.start(small)
+    wait_until(process, lambda: len(standing(small.parent)[moment == "write"]) > 2)
+    said = stop(process, number)
+    assert process.returncode == 128 + number
+    assert f"error: {SAID[number]}: what is finished stands" in said
+    assert f"resume: `octomed pack {small}`" in said
+    assert f"\n{moment}: stopped after " in said
+    assert "Traceback" not in said
+    assert half_written(small.parent) == []
+    runs.pack(small)
+    assert runs.contents(small.parent / "out") == expected
+
+
+@pytest.mark.parametrize("pause", [30, runs.PAUSE])
+def test_workers_that_look_at_nothing_are_not_waited_for(small, undisturbed, pause):
+    """Busy in Python for half a minute, and in Rust with one block as large as the file."""
+    runs.make_inputs(small.parent, rows=6000)
+    forget(small)
+    process = runs.start(small, pause=pause, sizes=(2**30, 2**30))
+    wait_until(process, lambda: list((small.parent / "store/blocks").glob("*")))
+    said = stop(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert f"resume: `octomed pack {small}`" in said
+    assert half_written(small.parent) == []
+
+
+def test_a_reader_busy_with_a_file_that_holds_no_rows(small):
+    """Blank lines without end: no block is cut at which the run could look whether it is to end."""
+    (small.parent / "data/questions/c.jsonl.xz").write_bytes(lzma.compress(b"\n" * 2**29, preset=0))
+    recipe = runs.values()
+    recipe["sources"][0]["path"] = "data/questions/*.xz"
+    process = runs.start(runs.write_recipe(small.parent, recipe))
+    assert process.stderr is not None
+    assert "scan" in process.stderr.readline()
+    said = stop(process, signal.SIGTERM)
+    assert process.returncode == 143
+    assert "stopped by SIGTERM" in said
+
+
+def test_a_second_signal_ends_at_once(small):
+    process = runs.start(small, pause=30)
+    wait_until(process, lambda: standing(small.parent)[0])
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    begin = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=600)
+    assert process.returncode == -signal.SIGTERM
+    assert time.monotonic() - begin < 0.5
+
+
+def test_a_signal_that_is_ignored_stays_so(small, undisturbed):
+    """As `nohup octomed pack …` has it."""
+    expected, _ = undisturbed
+    forget(small)
+    process = runs.start(small, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_until(process, lambda: len(standing(small.parent)[0]) > 2)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=600)
+    assert process.returncode == 0
+    assert runs.contents(small.parent / "out") == expected
+
+
+def test_with_json_the_event_has_the_resuming_command(small):
+    command = [sys.executable, "-c", STOPPED_IN_A_PLAN, "pack", str(small), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    event = json.loads(done.stderr.splitlines()[-1])
+    assert done.returncode == 143
+    assert event["message"] == "stopped by SIGTERM: what is finished stands"
+    assert event["resume"] == f"octomed pack {small}"
+
+
+@pytest.mark.parametrize("verb", ["check", "plan"])
+def test_other_verbs_say_so_too(small, verb):
+    command = [sys.executable, "-c", STOPPED_IN_A_PLAN, verb, str(small)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 143
+    assert done.stderr == "error: stopped by SIGTERM: what is finished stands\n"
+
+
+STOPPED_IN_A_PLAN = """
+import os, signal, sys
+from octomed.cli.app import main
+from octomed.pipeline import plan
+plan.find_inputs = lambda _: os.kill(os.getpid(), signal.SIGTERM)
+main(sys.argv[1:])
+"""
