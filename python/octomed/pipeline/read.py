@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.pipeline.arrow_values import has_nested_dictionary, readable
-from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
-from octomed.pipeline.searched import bytes_a_row, columns_to_scan
+from octomed.errors import DataError
+from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table
+from octomed.pipeline.searched import columns_to_scan
 from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-
-    import pyarrow as pa
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe import InputFile
@@ -24,8 +22,6 @@ BLOCK_BYTES = 32 * 2**20
 """A block is cut at the row where the mapped columns' bytes pass this."""
 
 _CHUNK_BYTES = 4 * 2**20
-_BATCH_BYTES = 8 * 2**20
-_LARGEST_BATCH = 8192
 
 
 def blocks_of(
@@ -51,32 +47,26 @@ def blocks_of(
         When the file cannot be read as a whole; rows that are merely wrong are refusals of their block.
     """
     with naming(task.file):
-        if task.file.kind == "parquet":
-            rows = yield from _parquet(task, mapping, target)
+        if task.file.kind in {"parquet", "arrow"}:
+            rows = yield from _table(task, mapping, target)
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target)
-        elif task.file.kind == "arrow":
-            rows = yield from _arrow(task, mapping, target)
         elif task.file.kind in {"json", "json_objects", "json_rows"}:
             rows = yield from _json_document(task, target)
         else:
             rows = yield from _csv(task, mapping, target)
+        if task.rows is not None and rows != task.rows:
+            raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
         count(rows)
 
 
-def _parquet(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+def _table(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
-    with open_parquet(task.file) as parquet:
-        mapped = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
-        columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
-        groups = list(range(task.begin, task.end or 0))
-        batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
-        apart = has_nested_dictionary(parquet.schema_arrow, columns)
-        for together in [[group] for group in groups] if apart else [groups]:
-            for batch in parquet.iter_batches(
-                batch_rows, row_groups=together, columns=columns, use_threads=False
-            ):
-                yield from cutter.feed(readable(batch))
+    with open_table(task.file) as table:
+        mapped = columns_to_read(mapping, table.schema.names, task.file)
+        columns = columns_to_scan(mapping, table.schema, mapped)
+        for batch in table.batches(columns, mapped, range(task.begin, task.end or 0)):
+            yield from cutter.feed(batch)
     yield from cutter.finish()
     return cutter.rows
 
@@ -113,28 +103,6 @@ def _document_cutter(
     if file.kind == "json_objects":
         return _octomed.JsonObjectsCutter(target)
     return _octomed.JsonRowsCutter(file.rows.split(".") if file.rows else [], target)
-
-
-def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
-    cutter = _octomed.ArrowCutter(mapping, 0, target)
-    with open_arrow(task.file) as reader:
-        mapped = columns_to_read(mapping, reader.schema.names, task.file)
-        columns = columns_to_scan(mapping, reader.schema, mapped)
-        batches = getattr(reader, "num_record_batches", None)
-        read = reader if batches is None else map(reader.get_batch, range(batches))
-        for batch in read:
-            for begin in range(0, batch.num_rows, _LARGEST_BATCH):
-                yield from cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns)))
-    yield from cutter.finish()
-    return cutter.rows
-
-
-def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Check what an Arrow file says of its own buffers: unlike Parquet's, they are used as they lie there."""
-    batch.validate()
-    ours = readable(batch)
-    ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
-    return ours
 
 
 def _csv(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
