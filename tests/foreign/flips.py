@@ -172,7 +172,9 @@ def main() -> None:
                 for bit, result in run(path, bits):
                     tally[word(result)] += 1
                     if log:
-                        print(json.dumps([path.name, part, bit, bit // 8 - low, result]), file=log, flush=True)
+                        print(
+                            json.dumps([path.name, part, bit, bit // 8 - low, result]), file=log, flush=True
+                        )
                 if count:
                     totals[f"{path.name} {part}"] = tally
                     print(f"{path.name:22} {part:7} {count:6} {dict(tally)}", flush=True)

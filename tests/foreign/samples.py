@@ -26,7 +26,9 @@ def rows(count: int = ROWS) -> list[dict[str, Any]]:
             "topic": ["cardiology", "oncology", "surgery"][number % 3],
             "question": f"{number}? what of {number * 7919 % 1000} beats a minute",
             "options": [f"choice {letter} of {number}" for letter in "ab"],
-            "responses": [f"answer {number} {sample} " + "because " * (number % 5) for sample in range(1 + number % 3)],
+            "responses": [
+                f"answer {number} {sample} " + "because " * (number % 5) for sample in range(1 + number % 3)
+            ],
             "score": number / 7,
         }
         for number in range(count)

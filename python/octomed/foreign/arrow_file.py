@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 _MAGIC = b"ARROW1"
+_MARK = b"\xff\xff\xff\xff"
 _FIRST_MESSAGE = 8
-_LARGEST_BATCH = 8192
 _LONGEST_GAP = 64
 """Bytes between two messages that only align them."""
 
@@ -36,6 +36,7 @@ class ArrowTable:
     """
 
     def __init__(self, path: bytes) -> None:
+        self._path = path
         self._source = pa.OSFile(path)
         self._size = os.stat(path).st_size
         self._is_file = self._source.read(len(_MAGIC)) == _MAGIC
@@ -46,6 +47,7 @@ class ArrowTable:
         self._source.seek(0)
         self._reader = pa.ipc.open_file(self._source) if self._is_file else pa.ipc.open_stream(self._source)
         self.schema: pa.Schema = self._reader.schema
+        self._check_schema()
         self.groups: list[int] = []
 
     def _check_end(self) -> None:
@@ -67,17 +69,38 @@ class ArrowTable:
         self._source.seek(begin)
         blocks = sorted(_Footer(self._source.read(length)).blocks())
         self._source.seek(_FIRST_MESSAGE)
-        at = _FIRST_MESSAGE + _message_bytes(self._source.read(8))
+        at = _FIRST_MESSAGE + _schema_bytes(self._source.read(8), blocks)
         for offset, size in blocks:
             if not at <= offset <= at + _LONGEST_GAP:
-                raise BrokenFileError("its footer does not list its batches one behind the other: it is damaged")
+                raise BrokenFileError(
+                    "its footer does not list its batches one behind the other: it is damaged"
+                )
             at = offset + size
         if not at <= begin <= at + _LONGEST_GAP:
             raise BrokenFileError("its footer does not list all of its batches: it is damaged")
 
+    def _check_schema(self) -> None:
+        """Compare a file's two schemas: readers take the footer's, and a flipped type there reads other values."""
+        if not self._is_file:
+            return
+        self._source.seek(_FIRST_MESSAGE)
+        if self._source.read(len(_MARK)) != _MARK:
+            return
+        self._source.seek(_FIRST_MESSAGE)
+        if pa.ipc.read_schema(self._source) != self.schema:
+            raise BrokenFileError("its footer's schema is not the one that it begins with: it is damaged")
+
     def close(self) -> None:
         """Close the file."""
         self._source.close()
+
+    def count(self) -> int:
+        """Count rows by the heads of batches: of a mapped file, their values are not read."""
+        with pa.memory_map(self._path) as file:
+            if self._is_file:
+                reader = pa.ipc.open_file(file)
+                return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
+            return sum(batch.num_rows for batch in pa.ipc.open_stream(file))
 
     def group_bytes(self, columns: Sequence[str]) -> list[int]:
         """Return nothing: an Arrow file has no row groups."""
@@ -89,7 +112,9 @@ class ArrowTable:
         del columns, groups
         return 0
 
-    def batches(self, columns: Sequence[str], groups: Sequence[int], most_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], groups: Sequence[int], most_rows: int
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the rows in order; large batches are cut.
 
         Raises
@@ -98,7 +123,11 @@ class ArrowTable:
             When bytes follow the end of a stream.
         """
         del groups
-        read = map(self._reader.get_batch, range(self._reader.num_record_batches)) if self._is_file else self._reader
+        read = (
+            map(self._reader.get_batch, range(self._reader.num_record_batches))
+            if self._is_file
+            else self._reader
+        )
         for batch in read:
             batch.validate()
             for begin in range(0, batch.num_rows, most_rows):
@@ -107,11 +136,15 @@ class ArrowTable:
             raise BrokenFileError("the Arrow stream ends before the file does: the file is damaged")
 
 
-def _message_bytes(head: bytes) -> int:
-    """Return the length of a message without a body: the schema's."""
-    if len(head) == 8 and head[:4] == b"\xff\xff\xff\xff":  # noqa: PLR2004 mark and length
+def _schema_bytes(head: bytes, blocks: list[tuple[int, int]]) -> int:
+    """Return the length of the message before the first batch: the schema's, which has no body.
+
+    Polars writes it without a length. Readers take the footer's schema anyway, so that it may reach as far as
+    the first batch does.
+    """
+    if len(head) == 8 and head[:4] == _MARK:  # noqa: PLR2004 mark and length
         return 8 + int(struct.unpack("<i", head[4:])[0])
-    return 4 + int(struct.unpack("<i", head[:4])[0])  # before version 0.15 there was no mark
+    return blocks[0][0] - _FIRST_MESSAGE if blocks else 0
 
 
 class _Footer:

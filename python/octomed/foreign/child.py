@@ -97,6 +97,8 @@ class _Reading:
             raise BrokenFileError("no file is open")
         if "group_bytes" in request:
             return {"group_bytes": self._table.group_bytes(request["group_bytes"])}, []
+        if "count" in request:
+            return {"rows": self._table.count()}, []
         if "read" in request:
             self._batches = _batches(self._table, request["read"], request["mapped"], request["groups"])
             return {}, []
@@ -142,7 +144,9 @@ def _batches(
                 for writer, kept in zip(writers, (True, False), strict=True)
             ]
     if table.groups and rows != promised:
-        raise BrokenFileError(f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged")
+        raise BrokenFileError(
+            f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged"
+        )
 
 
 def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -17,8 +17,7 @@ import pyarrow as pa
 from octomed.errors import StorageError
 
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from octomed.foreign.child import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
 )
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """What this pool allocates counts against the child's limit; the other pools reserve far more than they use."""

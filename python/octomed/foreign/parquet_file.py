@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.nesting import refuse_other_nesting
 from octomed.foreign.parquet_pages import Chunk, read_pages
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ParquetTable:
             self._source, pre_buffer=False, buffer_size=2**20, page_checksum_verification=True
         )
         self.schema: pa.Schema = self._file.schema_arrow
+        refuse_other_nesting(self.schema, self._file.metadata.metadata or {})
         self.groups, self._leaves = _groups(self._file.metadata, self._limit)
 
     def close(self) -> None:
@@ -49,6 +51,10 @@ class ParquetTable:
         self._file.close()
         self._source.close()
         os.close(self._descriptor)
+
+    def count(self) -> int:
+        """Return the rows of all row groups."""
+        return sum(self.groups)
 
     def group_bytes(self, columns: Sequence[str]) -> list[int]:
         """Return the uncompressed bytes of these columns in each row group, as the footer has them."""
@@ -79,7 +85,9 @@ class ParquetTable:
             for leaf in leaves
         )
 
-    def batches(self, columns: Sequence[str], groups: Sequence[int], most_rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], groups: Sequence[int], most_rows: int
+    ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of row groups in order."""
         return self._file.iter_batches(
             most_rows, row_groups=list(groups), columns=list(columns), use_threads=False
@@ -94,7 +102,9 @@ def _footer_begin(file: int) -> int:
     if tail[_MAGIC_BYTES:] == b"PARE":
         raise BrokenFileError("its footer is encrypted")
     if tail[_MAGIC_BYTES:] != b"PAR1":
-        raise BrokenFileError("Parquet magic bytes not found at its end: the file is cut off, or no Parquet file")
+        raise BrokenFileError(
+            "Parquet magic bytes not found at its end: the file is cut off, or no Parquet file"
+        )
     begin: int = size - _TAIL_BYTES - struct.unpack("<I", tail[:_MAGIC_BYTES])[0]
     if begin < _MAGIC_BYTES:
         raise BrokenFileError("its footer is longer than the file: the file is damaged")
@@ -112,6 +122,8 @@ def _groups(metadata: pq.FileMetaData, limit: int) -> tuple[list[int], list[list
             f"its footer says {metadata.num_rows:,} rows, and its row groups {sum(rows):,}: it is damaged"
         )
     schema = metadata.schema
+    for number, group in enumerate(groups):
+        _refuse_other_columns(schema, group, number)
     repeated = [schema.column(leaf).max_repetition_level > 0 for leaf in range(metadata.num_columns)]
     chunks = [
         [_chunk(group, number, leaf, limit, repeated=repeated[leaf]) for leaf in range(metadata.num_columns)]
@@ -119,6 +131,20 @@ def _groups(metadata: pq.FileMetaData, limit: int) -> tuple[list[int], list[list
     ]
     _refuse_overlaps([chunk for held in chunks for chunk in held if chunk.values])
     return rows, chunks
+
+
+def _refuse_other_columns(schema: pq.ParquetSchema, group: pq.RowGroupMetaData, number: int) -> None:
+    """Compare the names and types of columns, which a footer says anew in each row group."""
+    if group.num_columns != len(schema):
+        message = f"row group {number} has {group.num_columns} columns, and the file {len(schema)}"
+        raise BrokenFileError(f"{message}: it is damaged")
+    for leaf in range(len(schema)):
+        column, said = group.column(leaf), schema.column(leaf)
+        if (column.path_in_schema, column.physical_type) != (said.path, said.physical_type):
+            message = f"column `{said.path}` ({said.physical_type}) is `{column.path_in_schema}`"
+            raise BrokenFileError(
+                f"{message} ({column.physical_type}) in row group {number}: the file is damaged"
+            )
 
 
 def _chunk(group: pq.RowGroupMetaData, number: int, leaf: int, limit: int, *, repeated: bool) -> Chunk:
@@ -134,7 +160,9 @@ def _chunk(group: pq.RowGroupMetaData, number: int, leaf: int, limit: int, *, re
         begin = dictionary
     end = begin + column.total_compressed_size
     if values and not (_MAGIC_BYTES <= begin < end <= limit):
-        raise BrokenFileError(f"row group {number}, column `{name}`: it lies outside of the file: the file is damaged")
+        raise BrokenFileError(
+            f"row group {number}, column `{name}`: it lies outside of the file: the file is damaged"
+        )
     return Chunk(name, number, begin, end, values, rows, compressed=column.compression != "UNCOMPRESSED")
 
 

@@ -87,7 +87,9 @@ def _sane(header: dict[int, Any], chunk: Chunk) -> None:
     if not all(isinstance(number, int) and number >= 0 for number in numbers):
         raise _fault(chunk, "a page's header has no type or no size")
     if header[_UNCOMPRESSED] > LARGEST_PAGE_BYTES:
-        raise _fault(chunk, f"a page claims {header[_UNCOMPRESSED]:,} bytes, and may have {LARGEST_PAGE_BYTES:,}")
+        raise _fault(
+            chunk, f"a page claims {header[_UNCOMPRESSED]:,} bytes, and may have {LARGEST_PAGE_BYTES:,}"
+        )
     if not chunk.compressed and header[_UNCOMPRESSED] != header[_COMPRESSED]:
         raise _fault(chunk, "a page that is not compressed has two sizes")
 

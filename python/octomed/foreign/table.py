@@ -83,6 +83,11 @@ class ForeignTable:
             give_back(self._helper)
             self._helper = None
 
+    def count(self) -> int:
+        """Return how many rows the file says it has; values are not read for that."""
+        rows: int = self._ask({"count": True})[0]["rows"]
+        return rows
+
     def group_bytes(self, columns: Sequence[str]) -> list[int]:
         """Return the uncompressed bytes of these columns in each row group, as the footer has them."""
         sizes: list[int] = self._ask({"group_bytes": list(columns)})[0]["group_bytes"]
@@ -110,17 +115,24 @@ class ForeignTable:
             answer, parts = self._ask({"next": True})
             if answer["end"]:
                 break
-            batch = _together([stream.batch(part) for stream, part in zip(streams, parts, strict=True)], wanted)
+            batch = _together(
+                [stream.batch(part) for stream, part in zip(streams, parts, strict=True)], wanted
+            )
             rows += batch.num_rows
             yield batch
         promised = sum(self.groups[group] for group in groups)
         if self.groups and rows != promised:
-            raise BrokenFileError(f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged")
+            raise BrokenFileError(
+                f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged"
+            )
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
         if self._helper is None:
             raise BrokenFileError("the file is closed")
-        helper, self._helper = self._helper, None  # one that is not heard to its end is no use to another file
+        helper, self._helper = (
+            self._helper,
+            None,
+        )  # one that is not heard to its end is no use to another file
         try:
             answer, parts = helper.ask(request)
         except HelperDiedError:

@@ -8,6 +8,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table
 from octomed.pipeline.searched import columns_to_scan
+from octomed.pipeline.tasks import unchanged
 from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def blocks_of(
         else:
             rows = yield from _csv(task, mapping, target)
         if task.rows is not None and rows != task.rows:
+            unchanged([task.file])
             raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
         count(rows)
 

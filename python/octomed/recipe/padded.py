@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 2**18
 _XZ_PADDING = 4
+_XZ_MEMORY = 512 * 2**20
+"""What a stream's header may ask for; `xz -9` takes an eighth of it."""
 
 
 class _Stream:
@@ -97,7 +99,7 @@ class XzStream(_Stream):
                 self._input = self._next_stream()
                 if not self._input:
                     return b""
-                self._decoder = lzma.LZMADecompressor()
+                self._decoder = lzma.LZMADecompressor(memlimit=_XZ_MEMORY)
             elif self._decoder.needs_input:
                 self._input = self._file.read(_CHUNK_BYTES)
                 if not self._input:
