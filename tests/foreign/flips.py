@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 HUNG_SECONDS = 20
 MUCH_MEMORY = 2 * 2**30
+HARMLESS = frozenset({"same", "exit 3", "other text"})
+"""A flipped bit in a text that nothing checks is another text; what is not in here is a fault of ours."""
+CHECKED = frozenset({("rest", "checksums.parquet")})
+"""Where each bit of every text is under a checksum."""
 
 
 def input_file(path: Path) -> InputFile:
@@ -160,6 +164,7 @@ def main() -> None:
     log = open(options.log, "w") if options.log else None
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         paths = [path for path in samples.write_all(Path(folder)) if options.only in path.name]
+        harmful: list[tuple[str, int, str]] = []
         totals: dict[str, collections.Counter[str]] = {}
         for path in paths:
             data = path.read_bytes()
@@ -171,6 +176,12 @@ def main() -> None:
                 tally: collections.Counter[str] = collections.Counter()
                 for bit, result in run(path, bits):
                     tally[word(result)] += 1
+                    if (
+                        word(result) not in HARMLESS
+                        or (part, path.name) in CHECKED
+                        and result == "other text"
+                    ):
+                        harmful.append((path.name, bit, result))
                     if log:
                         print(
                             json.dumps([path.name, part, bit, bit // 8 - low, result]), file=log, flush=True
@@ -180,7 +191,8 @@ def main() -> None:
                     print(f"{path.name:22} {part:7} {count:6} {dict(tally)}", flush=True)
             print(f"  {time.monotonic() - begin:.1f} s", file=sys.stderr)
     total = sum(totals.values(), collections.Counter())
-    print("total", total.total(), dict(total))
+    print("total", total.total(), dict(total), flush=True)
+    sys.exit(f"not harmless: {harmful}" if harmful else 0)
 
 
 def word(result: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ class ArrowTable:
     def __init__(self, path: bytes) -> None:
         self._path = path
         self._source = pa.OSFile(path)
-        self._size = os.stat(path).st_size
+        self._size = self._source.size()
         self._is_file = self._source.read(len(_MAGIC)) == _MAGIC
         if self._is_file:
             self._check_footer()
@@ -72,9 +71,7 @@ class ArrowTable:
         at = _FIRST_MESSAGE + _schema_bytes(self._source.read(8), blocks)
         for offset, size in blocks:
             if not at <= offset <= at + _LONGEST_GAP:
-                raise BrokenFileError(
-                    "its footer does not list its batches one behind the other: it is damaged"
-                )
+                raise BrokenFileError("its footer lists batches that do not follow each other: it is damaged")
             at = offset + size
         if not at <= begin <= at + _LONGEST_GAP:
             raise BrokenFileError("its footer does not list all of its batches: it is damaged")

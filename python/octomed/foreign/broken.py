@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class BrokenFileError(Exception):
-    """A file that cannot be read, or that contradicts itself; it is raised with the file's name by its opener."""
+    """A file that cannot be read, or that contradicts itself; its opener adds the file's name."""

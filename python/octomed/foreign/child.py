@@ -1,7 +1,7 @@
 """The process that opens foreign files: it answers requests on its pipes until they close.
 
-A request is a line of JSON; an answer is one, too, and says how many bytes follow it. Nothing here knows of recipes,
-and nothing that the run holds is lost when this process ends.
+A request is a line of JSON; an answer is one, too, and says how many bytes follow it. Nothing here knows of
+recipes, and nothing that the run holds is lost when this process ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_MEMORY = 2 * 2**30
 """What this process may allocate: a page that claims more is an error of its file, not of the machine."""
 
 MOST_SECONDS = 600
-"""Seconds of computing for one answer, which is a batch at most: beyond that, the reader goes round in a circle."""
+"""Seconds of computing for one answer, a batch at most: beyond that, the reader goes round in a circle."""
 
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
@@ -77,8 +77,7 @@ def _send(answers: BinaryIO, answer: dict[str, Any], parts: list[list[pa.Buffer]
     sizes = [sum(len(piece) for piece in part) for part in parts]
     answers.write(json.dumps(answer | {"sizes": sizes}).encode() + b"\n")
     for part in parts:
-        for piece in part:
-            answers.write(memoryview(piece))
+        answers.writelines(memoryview(piece) for piece in part)
     answers.flush()
 
 

@@ -1,4 +1,4 @@
-"""The child process and its pipes: started when the first Parquet or Arrow file is opened, and kept for the next."""
+"""The child process and its pipes: started for the first file, and kept for the next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
 )
 _ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""What this pool allocates counts against the child's limit; the other pools reserve far more than they use."""
+"""What this pool allocates counts against the child's limit; other pools reserve far more than they use."""
 
 
 class HelperDiedError(Exception):
@@ -108,7 +108,7 @@ class Helper:
         view = memoryview(part).cast("B") if size else memoryview(b"")
         read = 0
         while read < size:
-            count = answers.readinto(view[read:])  # type: ignore[attr-defined] a BufferedReader has it
+            count = answers.readinto(view[read:])  # type: ignore[attr-defined]
             if not count:
                 raise self._died()
             read += count

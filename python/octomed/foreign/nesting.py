@@ -1,4 +1,4 @@
-"""How the columns of a Parquet file nest, by its own schema and by the one that Arrow's writers put beside it."""
+"""How a Parquet file's columns nest, by its own schema and by the one that Arrow's writers add."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _KEY = b"ARROW:schema"
 def refuse_other_nesting(schema: pa.Schema, metadata: dict[bytes, bytes]) -> None:
     """Compare what is a list, an object or a value with what the writer's schema says.
 
-    A list whose annotation a flipped bit took away is read as an object, without a word. Only a schema of the same
-    columns is compared: tools that drop or rename columns may leave an old one there.
+    A list whose annotation a flipped bit took away is read as an object, without a word. Only a schema of the
+    same columns is compared: tools that drop or rename columns may leave an old one there.
 
     Raises
     ------

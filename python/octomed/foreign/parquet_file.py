@@ -1,7 +1,8 @@
-"""A Parquet file in the child: its footer compared with itself, with the file and with the pages, then its batches."""
+"""A Parquet file in the child: its footer compared with itself and the file, then its batches."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 from typing import TYPE_CHECKING
@@ -38,7 +39,7 @@ class ParquetTable:
         self._source = pa.OSFile(path)
         self._descriptor = os.open(path, os.O_RDONLY)
         self._limit = _footer_begin(self._descriptor)
-        # Streamed column chunks, no read-ahead of whole row groups; checksums cost a hundredth of the reading.
+        # Streamed column chunks, no read-ahead of whole row groups.
         self._file = pq.ParquetFile(
             self._source, pre_buffer=False, buffer_size=2**20, page_checksum_verification=True
         )
@@ -168,8 +169,8 @@ def _chunk(group: pq.RowGroupMetaData, number: int, leaf: int, limit: int, *, re
 
 def _refuse_overlaps(chunks: list[Chunk]) -> None:
     chunks.sort(key=lambda chunk: chunk.begin)
-    for before, behind in zip(chunks, chunks[1:], strict=False):
+    for before, behind in itertools.pairwise(chunks):
         if before.end > behind.begin:
             raise BrokenFileError(
-                f"row group {behind.group}, column `{behind.name}`: it lies inside of another: the file is damaged"
+                f"row group {behind.group}, column `{behind.name}`: it lies in another: the file is damaged"
             )

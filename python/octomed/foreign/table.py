@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from octomed.foreign.helper import Helper, HelperDiedError, give_back, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
 
 _FAULTS = frozenset(
     {
@@ -60,16 +63,16 @@ class ForeignTable:
 
     def __init__(self, path: str, kind: str) -> None:
         self._asked: list[dict[str, Any]] = []
-        self._helper = take()
+        self._helper: Helper | None = take()
         try:
-            answer, parts = self._ask({"open": os.fsencode(os.path.abspath(path)).hex(), "kind": kind})
+            answer, parts = self._ask({"open": os.fsencode(Path(path).absolute()).hex(), "kind": kind})
             self.groups: list[int] = answer["groups"]
             self.schema: pa.Schema = pa.ipc.read_schema(parts[0])
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> ForeignTable:
+    def __enter__(self) -> Self:
         """Nothing to set up."""
         return self
 

@@ -1,4 +1,4 @@
-"""Thrift's compact protocol, as far as the headers of Parquet's pages need it: values by their field numbers."""
+"""Thrift's compact protocol, as far as the headers of Parquet's pages need it."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ _BROKEN = (
     TypeError,
     ValueError,
 )
-"""What readers raise of a file that is not whole, or whose numbers lead nowhere: whatever it is, it is the file's."""
+"""What readers raise of a file that is not whole, or whose numbers lead nowhere: it is the file's fault."""
 
 
 def place_of(file: InputFile) -> str:
