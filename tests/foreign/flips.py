@@ -1,3 +1,4 @@
+# ruff: noqa: T201 a program, too
 """Bits of sound files flipped one at a time, and what becomes of a reader of each: a campaign.
 
 Every file is read in a forked child, so that an abort is a figure and not the end of the campaign::
@@ -81,7 +82,7 @@ def outcome(path: Path, mapping: Any, whole: str) -> str:
         return f"exit 70: {type(error).__name__}: {error}"
     if found == whole:
         return "same"
-    return "other text" if found.split()[0] == whole.split()[0] else f"other rows: {found}"
+    return "other text" if found.split()[0] == whole.split(maxsplit=1)[0] else f"other rows: {found}"
 
 
 def footer_begin(data: bytes) -> int:
@@ -113,7 +114,9 @@ def run(path: Path, bits: Sequence[int]) -> Iterator[tuple[int, str]]:
     path.write_bytes(data)
 
 
-def _child(path: Path, data: bytes, mapping: Any, whole: str, bits: Sequence[int], out: int) -> None:
+def _child(  # noqa: PLR0913, PLR0917 all that it needs
+    path: Path, data: bytes, mapping: Any, whole: str, bits: Sequence[int], out: int
+) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (6 * 2**30, 6 * 2**30))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -161,7 +164,7 @@ def main() -> None:
     parser.add_argument("--log")
     options = parser.parse_args()
     draw = random.Random(options.seed)
-    log = open(options.log, "w") if options.log else None
+    log = open(options.log, "w") if options.log else None  # noqa: SIM115 as long as the process
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         paths = [path for path in samples.write_all(Path(folder)) if options.only in path.name]
         harmful: list[tuple[str, int, str]] = []
@@ -176,10 +179,8 @@ def main() -> None:
                 tally: collections.Counter[str] = collections.Counter()
                 for bit, result in run(path, bits):
                     tally[word(result)] += 1
-                    if (
-                        word(result) not in HARMLESS
-                        or (part, path.name) in CHECKED
-                        and result == "other text"
+                    if word(result) not in HARMLESS or (
+                        (part, path.name) in CHECKED and result == "other text"
                     ):
                         harmful.append((path.name, bit, result))
                     if log:
@@ -198,7 +199,7 @@ def main() -> None:
 def word(result: str) -> str:
     """Return the class of a result."""
     much = " MUCH" if result.endswith("MUCH MEMORY") else ""
-    return (result.split(":")[0] if not result.startswith("killed") else result) + much
+    return (result.split(":", maxsplit=1)[0] if not result.startswith("killed") else result) + much
 
 
 if __name__ == "__main__":

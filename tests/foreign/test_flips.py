@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def campaign(flips: int, seed: int) -> str:
-    """Run the campaign in a process of its own, so that what dies there is a failure and not the tests' end."""
+    """Run the campaign in a process of its own: what dies there is a failure, and not the tests' end."""
     path = [str(Path(octomed.__file__).parents[1]), str(ROOT)]
     start = f"import sys; sys.path[:0] = {path!r}; from tests.foreign.flips import main; main()"
     words = [sys.executable, "-c", start, "--flips", str(flips), "--seed", str(seed)]

@@ -28,7 +28,9 @@ def page(values, size=4, uncompressed=None, *, body=None):
     return b"\x15\x00" + sizes + data + b"\x00" + (bytes(max(0, size)) if body is None else body)
 
 
-def pages_of(folder, data, *, values, rows=None, compressed=False, limit=None):
+def pages_of(  # noqa: PLR0913 what a chunk has
+    folder, data, *, values, rows=None, compressed=False, limit=None
+):
     path = folder / "pages"
     path.write_bytes(data)
     file = os.open(path, os.O_RDONLY)
@@ -67,12 +69,7 @@ def test_pages_that_do_not(tmp_path, data, values, what):
 
 def test_a_long_header_is_read_on(tmp_path):
     statistics = b"\x5c\x18" + b"\xa0\x1f" + b"x" * 4000 + b"\x00"  # 4,000 bytes of a smallest value
-    long = (
-        b"\x15\x00\x15\x08\x15\x08\x2c\x15\x06\x15\x00\x15\x00\x15\x00"
-        + b"\x1c"
-        + statistics[1:]
-        + b"\x00\x00"
-    )
+    long = b"\x15\x00\x15\x08\x15\x08\x2c\x15\x06\x15\x00\x15\x00\x15\x00\x1c" + statistics[1:] + b"\x00\x00"
     assert pages_of(tmp_path, long + bytes(4), values=3) == 4
 
 

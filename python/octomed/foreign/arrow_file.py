@@ -77,7 +77,7 @@ class ArrowTable:
             raise BrokenFileError("its footer does not list all of its batches: it is damaged")
 
     def _check_schema(self) -> None:
-        """Compare a file's two schemas: readers take the footer's, and a flipped type there reads other values."""
+        """Compare a file's two schemas: readers take the footer's, where a type may be flipped."""
         if not self._is_file:
             return
         self._source.seek(_FIRST_MESSAGE)
