@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import lzma
-from typing import TYPE_CHECKING, Any
+import struct
+import zlib
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError
+from octomed.foreign import BrokenFileError, ForeignTable
 from octomed.names import shown
 from octomed.pipeline.nearest_format import near_formats
-from octomed.recipe.opening import native, open_stream
+from octomed.recipe.opening import open_stream
+from octomed.storage import storage_error
 from octomed.recipe.sniff import suspected
 from octomed.report.fit import formats_in_words, listed
 from octomed.storage import storage_error
@@ -27,27 +31,16 @@ _HEAD_BYTES = 2**16
 
 
 @contextlib.contextmanager
-def open_arrow(file: InputFile) -> Iterator[Any]:
-    """Open an Arrow file or stream, as `datasets` saves them, to be read batch by batch.
+def open_table(file: InputFile) -> Iterator[ForeignTable]:
+    """Open a Parquet or Arrow file in the process that is kept for that, and name it in every error.
 
     Raises
     ------
     DataError
-        When it is cut off.
+        When it cannot be read.
     """
-    with native(file.path) as source:
-        if source.read(6) == b"ARROW1":
-            source.seek(0)
-            yield pa.ipc.open_file(source)
-            return
-        source.seek(max(0, file.size - len(_END_OF_STREAM)))
-        if source.read(len(_END_OF_STREAM)) != _END_OF_STREAM:
-            raise DataError("the Arrow stream has no end: the file is cut off", "copy or write it again")
-        source.seek(0)
-        yield pa.ipc.open_stream(source)
-
-
-_END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+    with naming(file), ForeignTable(file.path, file.kind) as table:
+        yield table
 
 
 def csv_dialect(file: InputFile) -> _octomed.CsvDialect:
@@ -105,8 +98,21 @@ def naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile)
         raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
 
 
-_BROKEN = (pa.ArrowException, EOFError, UnicodeError, lzma.LZMAError)
-"""What a file that is not whole raises; a length that a flipped bit made huge asks for memory."""
+_BROKEN = (
+    BrokenFileError,
+    pa.ArrowException,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What readers raise of a file that is not whole, or whose numbers lead nowhere: it is the file's fault."""
 
 
 def place_of(file: InputFile) -> str:
@@ -137,34 +143,14 @@ class naming:  # noqa: N801 reads as the statement it is
                 raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error
             raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
         if isinstance(error, OSError):
-            if error.errno is None:
+            if error.errno is None or error.errno == errno.EINVAL:
                 raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
             raise storage_error("read", self.file.path, error) from error
 
 
+_OWN_WORDS = (BrokenFileError, pa.ArrowException, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError)
+
+
 def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
-
-
-class open_parquet:  # noqa: N801 used as a statement
-    """Opens a Parquet file in bounded memory: streamed column chunks, no read-ahead of whole row groups."""
-
-    def __init__(self, file: InputFile) -> None:
-        self._naming = naming(file)
-        self._path = file.path
-
-    def __enter__(self) -> pq.ParquetFile:
-        """Open."""
-        try:
-            self._source = native(self._path)
-            self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=2**20)
-        except (*_BROKEN, OSError) as error:
-            self._naming.__exit__(type(error), error, None)
-            raise
-        return self._file
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Close, and name the file in any error."""
-        self._file.close()
-        self._source.close()
-        self._naming.__exit__(kind, error, trace)
+    said = str(error).splitlines()[0] if str(error) else ""
+    return said if said and isinstance(error, _OWN_WORDS) else f"{type(error).__name__} {said}".rstrip()

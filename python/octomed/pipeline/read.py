@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.pipeline.arrow_values import has_nested_dictionary, readable
-from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
+from octomed.errors import DataError
+from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table
 from octomed.pipeline.scanned import Ahead
-from octomed.pipeline.searched import bytes_a_row, columns_to_scan
+from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
+from octomed.pipeline.tasks import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
-
-    import pyarrow as pa
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe import InputFile
@@ -28,8 +27,6 @@ _CHUNK_BYTES = 4 * 2**20
 _LEAST_ROW_BYTES = 2
 """A row has a byte at least, and one that ends it."""
 _LONGEST_ROW = 64 * 2**20
-_BATCH_BYTES = 8 * 2**20
-_LARGEST_BATCH = 8192
 
 
 def blocks_of(
@@ -63,33 +60,28 @@ def blocks_of(
     """
     ahead = ahead or Ahead()
     with naming(task.file):
-        if task.file.kind == "parquet":
-            rows = yield from _parquet(task, mapping, target, ahead)
+        if task.file.kind in {"parquet", "arrow"}:
+            rows = yield from _table(task, mapping, target, ahead)
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target, ahead)
-        elif task.file.kind == "arrow":
-            rows = yield from _arrow(task, mapping, target)
         elif task.file.kind in {"json", "json_objects", "json_rows"}:
             rows = yield from _json_document(task, target, ahead)
         else:
             rows = yield from _csv(task, mapping, target, ahead)
+        if task.rows is not None and rows != task.rows:
+            unchanged([task.file])
+            raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
         count(rows)
 
 
-def _parquet(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
+def _table(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, task.first_row or 0, target)
-    with open_parquet(task.file) as parquet:
-        ahead.most_rows = parquet.metadata.num_rows
-        mapped = columns_to_read(mapping, parquet.schema_arrow.names, task.file)
-        columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
-        groups = list(range(task.begin, task.end or 0))
-        batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
-        apart = has_nested_dictionary(parquet.schema_arrow, columns)
-        for together in [[group] for group in groups] if apart else [groups]:
-            for batch in parquet.iter_batches(
-                batch_rows, row_groups=together, columns=columns, use_threads=False
-            ):
-                yield from taken(cutter.feed(readable(batch)))
+    with open_table(task.file) as table:
+        ahead.most_rows = sum(table.groups) if table.groups else None
+        mapped = columns_to_read(mapping, table.schema.names, task.file)
+        columns = columns_to_scan(mapping, table.schema, mapped)
+        for batch in table.batches(columns, mapped, range(task.begin, task.end or 0)):
+            yield from taken(cutter.feed(batch))
     yield from cutter.finish()
     return cutter.rows
 
@@ -143,28 +135,6 @@ def _document_cutter(
     if file.kind == "json_objects":
         return _octomed.JsonObjectsCutter(target)
     return _octomed.JsonRowsCutter(file.rows.split(".") if file.rows else [], target)
-
-
-def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
-    cutter = _octomed.ArrowCutter(mapping, 0, target)
-    with open_arrow(task.file) as reader:
-        mapped = columns_to_read(mapping, reader.schema.names, task.file)
-        columns = columns_to_scan(mapping, reader.schema, mapped)
-        batches = getattr(reader, "num_record_batches", None)
-        read = reader if batches is None else map(reader.get_batch, range(batches))
-        for batch in read:
-            for begin in range(0, batch.num_rows, _LARGEST_BATCH):
-                yield from taken(cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns))))
-    yield from cutter.finish()
-    return cutter.rows
-
-
-def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Check what an Arrow file says of its own buffers: unlike Parquet's, they are used as they lie there."""
-    batch.validate()
-    ours = readable(batch)
-    ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
-    return ours
 
 
 def _csv(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:

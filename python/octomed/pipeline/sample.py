@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.files import csv_names, naming, open_arrow, open_parquet
+from octomed.pipeline.files import csv_names, naming, open_table
 from octomed.pipeline.nearest_format import NearFormat, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.pictures import suggests_pictures
@@ -212,12 +212,9 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
 
 def _columns_of(file: InputFile) -> list[str]:
     """Return the columns of a file that names them."""
-    if file.kind == "parquet":
-        with open_parquet(file) as parquet:
-            return list(parquet.schema_arrow.names)
-    if file.kind == "arrow":
-        with open_arrow(file) as reader:
-            return list(reader.schema.names)
+    if file.kind in {"parquet", "arrow"}:
+        with open_table(file) as table:
+            return list(table.schema.names)
     if file.kind in {"csv", "tsv"}:
         with naming(file):
             return csv_names(file)

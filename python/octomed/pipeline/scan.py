@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DamagedBlock, DataError
+from octomed.foreign import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.files import naming
@@ -68,6 +69,7 @@ def _release_memory(plan: Plan) -> None:
     """Give back what only a scan needs: the write pass then gets memory that was in use a moment ago."""
     for source in plan.sources:
         source.scanner.release_memory()
+    end_idle()
     pa.default_memory_pool().release_unused()
 
 

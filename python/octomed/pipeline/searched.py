@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    import pyarrow.parquet as pq
-
     from octomed import _octomed
 
 
@@ -35,20 +33,6 @@ def columns_to_scan(mapping: _octomed.Mapping, schema: pa.Schema, mapped: list[s
         return mapping.searches_pictures_in(field.name) and (named or _holds_text(field.type))
 
     return [field.name for field in schema if wanted(field)]
-
-
-def bytes_a_row(parquet: pq.ParquetFile, groups: list[int], columns: list[str]) -> int:
-    """Return the mean size of a row of these columns, decompressed: pictures make rows large."""
-    metadata = parquet.metadata
-    tops = {name.split(".")[0] for name in columns}
-    size = rows = 0
-    for number in groups:
-        group = metadata.row_group(number)
-        rows += group.num_rows
-        for leaf in range(metadata.num_columns):
-            if metadata.schema.column(leaf).path.split(".")[0] in tops:
-                size += group.column(leaf).total_uncompressed_size
-    return max(1, size // max(1, rows))
 
 
 def _holds_text(kind: pa.DataType) -> bool:

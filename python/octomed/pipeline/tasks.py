@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
@@ -17,8 +15,7 @@ from octomed.pipeline.files import (
     csv_names,
     naming,
     naming_formats,
-    open_arrow,
-    open_parquet,
+    open_table,
     place_of,
 )
 from octomed.pipeline.json_layout import with_layout
@@ -27,8 +24,6 @@ from octomed.storage import content_key, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    import pyarrow.parquet as pq
 
     from octomed.recipe import InputFile
 
@@ -141,64 +136,23 @@ def _json_spans(size: int) -> list[_Span]:
 
 def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
-    with open_parquet(file) as parquet:
-        metadata = parquet.metadata
-        _refuse_missing_rows(metadata)
-        _refuse_broken_names(parquet.schema_arrow)
-        columns = set(columns_to_read(mapping, parquet.schema_arrow.names, file))
-        leaves = [
-            index
-            for index in range(metadata.num_columns)
-            if metadata.schema.column(index).path.split(".")[0] in {name.split(".")[0] for name in columns}
-        ]
+    with open_table(file) as table:
+        sizes = table.group_bytes(columns_to_read(mapping, table.schema.names, file))
         spans: list[_Span] = []
         begin = first_row = rows = size = 0
-        for group in range(metadata.num_row_groups):
-            row_group = metadata.row_group(group)
-            rows += row_group.num_rows
-            size += sum(row_group.column(leaf).total_uncompressed_size for leaf in leaves)
-            if size >= PARQUET_TASK_BYTES or group + 1 == metadata.num_row_groups:
+        for group, (held, bytes_held) in enumerate(zip(table.groups, sizes, strict=True)):
+            rows += held
+            size += bytes_held
+            if size >= PARQUET_TASK_BYTES or group + 1 == len(sizes):
                 spans.append(_Span(begin, group + 1, first_row, rows, size))
                 begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
         return spans
 
 
-def _refuse_missing_rows(metadata: pq.FileMetaData) -> None:
-    """Compare what the footer says three times: a flipped bit in one would leave rows out without a word."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    held = sum(group.num_rows for group in groups)
-    if held != metadata.num_rows:
-        raise DataError(
-            f"its footer says {metadata.num_rows:,} rows, and its row groups {held:,}: it is damaged"
-        )
-    for number, group in enumerate(groups):
-        for index in range(metadata.num_columns):
-            # A list has more values than rows and a plain column as many.
-            column = metadata.schema.column(index)
-            values = group.column(index).num_values
-            if column.max_repetition_level == 0 and values != group.num_rows:
-                message = f"row group {number} has {group.num_rows:,} rows, and {values:,} of `{column.path}`"
-                raise DataError(f"{message}: the file is damaged")
-
-
 def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
-    with naming(file), open_arrow(file) as reader:
-        _refuse_broken_names(reader.schema)
-        columns_to_read(mapping, reader.schema.names, file)
+    with open_table(file) as table:
+        columns_to_read(mapping, table.schema.names, file)
     return [_Span(0, None, 0, None, file.size)]
-
-
-def _refuse_broken_names(schema: pa.Schema) -> None:
-    """Raise where a field's name, however deep, is not UTF-8: nothing behind this can hold such a name."""
-    for field in schema:
-        _field_names(field)
-
-
-def _field_names(field: pa.Field) -> list[str]:
-    kind = field.type
-    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
-    inner = [kind.field(index) for index in range(kind.num_fields)]
-    return [field.name, *(name for one in inner for name in _field_names(one))]
 
 
 def _refuse_foreign(file: InputFile) -> None:

@@ -81,7 +81,7 @@ _OURS = {
     b"\xff\xff\xff\xff": ("arrow", "an Arrow stream", ".arrow"),
 }
 _BINARY_KINDS = {"parquet": (b"PAR1", b"PARE"), "arrow": (b"ARROW1", b"\xff\xff\xff\xff")}
-_UNREADABLE = (OSError, EOFError, lzma.LZMAError, pa.ArrowException)
+_UNREADABLE = (OSError, EOFError, lzma.LZMAError, pa.ArrowException, MemoryError, RuntimeError, ValueError)
 
 
 def foreign(path: str, kind: str, compression: Compressed | None) -> Looks | None:

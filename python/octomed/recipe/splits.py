@@ -6,11 +6,9 @@ import os
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from octomed.errors import OctomedError
+from octomed.foreign import BrokenFileError, ForeignTable
 from octomed.names import shown
-from octomed.recipe.opening import native
 from octomed.recipe.split_cards import WrittenSplits
 from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem
 
@@ -84,24 +82,11 @@ def _rows(files: list[InputFile]) -> int | None:
     if sum(file.size for file in files if file.kind == "arrow") > _LARGEST_COUNTED:
         return None
     try:
-        return sum(
-            _parquet_rows(file.path) if file.kind == "parquet" else _arrow_rows(file.path) for file in files
-        )
-    except (OSError, pa.ArrowException):
+        return sum(_rows_of(file) for file in files)
+    except (OSError, OctomedError, BrokenFileError):
         return None
 
 
-def _parquet_rows(path: str) -> int:
-    with native(path) as file:
-        return int(pq.read_metadata(file).num_rows)
-
-
-def _arrow_rows(path: str) -> int:
-    """Count rows by the heads of batches: of a mapped file, their values are not read."""
-    with pa.memory_map(os.fsencode(path)) as file:
-        is_file = file.read(6) == b"ARROW1"
-        file.seek(0)
-        if is_file:
-            reader = pa.ipc.open_file(file)
-            return sum(reader.get_batch(index).num_rows for index in range(reader.num_record_batches))
-        return sum(batch.num_rows for batch in pa.ipc.open_stream(file))
+def _rows_of(file: InputFile) -> int:
+    with ForeignTable(file.path, file.kind) as table:
+        return table.count()

@@ -1,0 +1,182 @@
+"""The process that opens foreign files: it answers requests on its pipes until they close.
+
+A request is a line of JSON; an answer is one, too, and says how many bytes follow it. Nothing here knows of
+recipes, and nothing that the run holds is lost when this process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pyarrow as pa
+
+from octomed.foreign.arrow_file import ArrowTable
+from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.parquet_file import ParquetTable
+from octomed.pipeline.arrow_values import has_nested_dictionary, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_MEMORY = 2 * 2**30
+"""What this process may allocate: a page that claims more is an error of its file, not of the machine."""
+
+MOST_SECONDS = 600
+"""Seconds of computing for one answer, a batch at most: beyond that, the reader goes round in a circle."""
+
+_BATCH_BYTES = 8 * 2**20
+_LARGEST_BATCH = 8192
+
+
+def main() -> None:
+    """Answer requests until there are none left."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=2**16)
+    silent = os.open(os.devnull, os.O_RDWR)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_DATA, MOST_MEMORY)
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    _send(answers, {}, [])
+    for number in (1, 2):  # what a library prints as it dies is nobody's
+        os.dup2(silent, number)
+    reading = _Reading()
+    for line in sys.stdin.buffer:
+        _limit_seconds()
+        try:
+            answer, parts = reading.answer(json.loads(line))
+        except Exception as error:  # noqa: BLE001 whatever a library raises is an answer about the file
+            answer, parts = _fault(error), []
+        _send(answers, answer, parts)
+
+
+def _limit(kind: int, most: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _limit_seconds() -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + MOST_SECONDS)
+
+
+def _fault(error: Exception) -> dict[str, Any]:
+    number = error.errno if isinstance(error, OSError) else None
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, MemoryError):
+        said = f"it asks for more memory than a reader may take ({MOST_MEMORY:,} bytes): {said}"
+    elif not isinstance(error, (BrokenFileError, OSError, pa.ArrowException)):
+        said = f"{type(error).__name__}: {said}"
+    return {"error": said.encode("utf-8", "backslashreplace").decode(), "errno": number}
+
+
+def _send(answers: BinaryIO, answer: dict[str, Any], parts: list[list[pa.Buffer]]) -> None:
+    sizes = [sum(len(piece) for piece in part) for part in parts]
+    answers.write(json.dumps(answer | {"sizes": sizes}).encode() + b"\n")
+    for part in parts:
+        answers.writelines(memoryview(piece) for piece in part)
+    answers.flush()
+
+
+class _Reading:
+    """The file that is open, and how far it is read."""
+
+    def __init__(self) -> None:
+        self._table: ParquetTable | ArrowTable | None = None
+        self._batches: Iterator[list[list[pa.Buffer]]] = iter(())
+
+    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+        """Do what is asked."""
+        if "open" in request:
+            return self._open(bytes.fromhex(request["open"]), request["kind"])
+        if self._table is None:
+            raise BrokenFileError("no file is open")
+        if "group_bytes" in request:
+            return {"group_bytes": self._table.group_bytes(request["group_bytes"])}, []
+        if "count" in request:
+            return {"rows": self._table.count()}, []
+        if "read" in request:
+            self._batches = _batches(self._table, request["read"], request["mapped"], request["groups"])
+            return {}, []
+        found = next(self._batches, None)
+        return {"end": found is None}, found or []
+
+    def _open(self, path: bytes, kind: str) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+        self._batches = iter(())
+        if self._table is not None:
+            self._table.close()
+            self._table = None
+        self._table = ParquetTable(path) if kind == "parquet" else ArrowTable(path)
+        for field in self._table.schema:
+            _field_names(field)
+        return {"groups": self._table.groups}, [[self._table.schema.serialize()]]
+
+
+def _field_names(field: pa.Field) -> list[str]:
+    """Raise where a field's name, however deep, is not UTF-8: nothing behind this can hold such a name."""
+    kind = field.type
+    kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+    inner = [kind.field(index) for index in range(kind.num_fields)]
+    return [field.name, *(name for one in inner for name in _field_names(one))]
+
+
+def _batches(
+    table: ParquetTable | ArrowTable, columns: list[str], mapped: list[str], groups: list[int]
+) -> Iterator[list[list[pa.Buffer]]]:
+    """Yield batches as two streams: what is mapped stays in a block, and what is only looked at must not."""
+    promised = sum(table.groups[group] for group in groups)
+    bytes_a_row = max(1, table.check_pages(columns, groups) // max(1, promised))
+    most_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row))
+    apart = has_nested_dictionary(table.schema, columns)
+    writers = [_Writer(), _Writer()]
+    rows = 0
+    for together in [[group] for group in groups] if apart and groups else [groups]:
+        for batch in table.batches(columns, together, most_rows):
+            rows += batch.num_rows
+            sound = _sound(batch)
+            names = sound.schema.names
+            yield [
+                writer.written(sound.select([i for i, name in enumerate(names) if (name in mapped) is kept]))
+                for writer, kept in zip(writers, (True, False), strict=True)
+            ]
+    if table.groups and rows != promised:
+        raise BrokenFileError(
+            f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged"
+        )
+
+
+def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Check what a file says of its own buffers: nothing behind this looks at offsets again."""
+    ours = readable(batch)
+    ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
+    return ours
+
+
+class _Writer:
+    """Batches as the messages of one Arrow stream, so that a dictionary is sent once."""
+
+    def __init__(self) -> None:
+        self._pieces: list[pa.Buffer] = []
+        self._stream: Any = None
+        self.closed = False
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 bytes or a buffer
+        """Keep what Arrow writes; nothing is copied."""
+        self._pieces.append(data if isinstance(data, pa.Buffer) else pa.py_buffer(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def written(self, batch: pa.RecordBatch) -> list[pa.Buffer]:
+        """Return the messages of a batch; of no columns there are none."""
+        if not batch.num_columns:
+            return []
+        if self._stream is None:
+            self._stream = pa.ipc.new_stream(pa.PythonFile(self, mode="w"), batch.schema)
+        self._stream.write_batch(batch)
+        pieces, self._pieces = self._pieces, []
+        return pieces

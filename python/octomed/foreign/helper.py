@@ -1,0 +1,171 @@
+"""The child process and its pipes: started for the first file, and kept for the next."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import IO, Any
+
+import pyarrow as pa
+
+from octomed.errors import StorageError
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
+)
+_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""What this pool allocates counts against the child's limit; other pools reserve far more than they use."""
+
+
+class HelperDiedError(Exception):
+    """The child ended instead of answering.
+
+    Parameters
+    ----------
+    status : int
+        As `Popen.returncode`: below 0 a signal's number.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+    @property
+    def how(self) -> str:
+        """The signal's name, or the exit code."""
+        if self.status >= 0:
+            return f"exit code {self.status}"
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-self.status).name
+        return f"signal {-self.status}"
+
+
+class Helper:
+    """A child process that reads foreign files."""
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        words = [sys.executable or "python3", "-I", "-c", _START, json.dumps(sys.path)]
+        # A session of its own: Ctrl-C is for the run, which closes the pipe that the child lives on.
+        self._process = subprocess.Popen(  # noqa: S603 our own interpreter
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | _ENVIRONMENT,
+            start_new_session=True,
+        )
+        self._started = False
+
+    def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
+        """Send a request and wait for its answer.
+
+        Raises
+        ------
+        HelperDiedError
+            When the child ends instead.
+        StorageError
+            When it cannot even start.
+        """
+        if not self._started:
+            self._wait_for_start()
+        requests = _pipe(self._process.stdin)
+        try:
+            requests.write(json.dumps(request).encode() + b"\n")
+            requests.flush()
+        except OSError:
+            raise self._died() from None
+        return self._answer()
+
+    def _wait_for_start(self) -> None:
+        try:
+            self._answer()
+        except HelperDiedError as died:
+            said = _pipe(self._process.stderr).read().decode("utf-8", "replace").splitlines()
+            last = said[-1] if said else died.how
+            raise StorageError(
+                f"the process that reads Parquet and Arrow files does not start: {last}",
+                "see whether this machine lets a program start another, and has memory for it",
+            ) from died
+        self._started = True
+
+    def _answer(self) -> tuple[dict[str, Any], list[pa.Buffer]]:
+        answers = _pipe(self._process.stdout)
+        line = answers.readline()
+        if not line.endswith(b"\n"):
+            raise self._died()
+        answer: dict[str, Any] = json.loads(line)
+        return answer, [self._part(answers, size) for size in answer["sizes"]]
+
+    def _part(self, answers: IO[bytes], size: int) -> pa.Buffer:
+        part = pa.allocate_buffer(size)
+        view = memoryview(part).cast("B") if size else memoryview(b"")
+        read = 0
+        while read < size:
+            count = answers.readinto(view[read:])  # type: ignore[attr-defined]
+            if not count:
+                raise self._died()
+            read += count
+        return part
+
+    def _died(self) -> HelperDiedError:
+        self._process.kill()  # an end that is under way takes its course: its own signal came first
+        return HelperDiedError(self._process.wait())
+
+    def close(self) -> None:
+        """End the child; one of another process is left to it."""
+        if self._owner != os.getpid():
+            return
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            with contextlib.suppress(OSError):
+                _pipe(pipe).close()
+        self._process.wait()
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process started it: after a fork its pipes are another's."""
+        return self._owner == os.getpid()
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe
+
+
+_idle: list[Helper] = []
+_lock = threading.Lock()
+
+
+def take() -> Helper:
+    """Return a child that waits, or a new one."""
+    with _lock:
+        while _idle:
+            found = _idle.pop()
+            if found.is_mine:
+                return found
+    return Helper()
+
+
+def give_back(helper: Helper) -> None:
+    """Keep a child for the next file."""
+    with _lock:
+        _idle.append(helper)
+
+
+def end_idle() -> None:
+    """End the children that wait: they hold memory that what comes next can use."""
+    with _lock:
+        found = _idle[:]
+        _idle.clear()
+    for helper in found:
+        helper.close()
+
+
+atexit.register(end_idle)

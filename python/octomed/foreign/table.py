@@ -1,0 +1,225 @@
+"""A Parquet or Arrow file as the run sees it: schema, row groups and batches, which a child reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from octomed.errors import StorageError
+from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.helper import Helper, HelperDiedError, give_back, take
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
+
+_FAULTS = frozenset(
+    {
+        signal.SIGABRT,
+        signal.SIGSEGV,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGTRAP,
+        signal.SIGXCPU,
+    }
+)
+"""Signals that a process gives itself; another comes from outside, and says nothing of the file."""
+
+_FROM_NUMBERS = frozenset({errno.EINVAL, errno.EOVERFLOW, errno.ENOMEM, errno.EFBIG, errno.ENXIO})
+"""Errors of the system that a file's own numbers lead to; others are the disk's."""
+
+
+class ForeignTable:
+    """An open Parquet or Arrow file.
+
+    Parameters
+    ----------
+    path : str
+        Where it is.
+    kind : str
+        `parquet` or `arrow`.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Its columns.
+    groups : list of int
+        Rows of each row group of a Parquet file.
+
+    Raises
+    ------
+    BrokenFileError
+        When the file cannot be read, contradicts itself, or ends the process that reads it.
+    OSError, StorageError
+        When the disk, or the machine, is at fault.
+    """
+
+    def __init__(self, path: str, kind: str) -> None:
+        self._asked: list[dict[str, Any]] = []
+        self._helper: Helper | None = take()
+        try:
+            answer, parts = self._ask({"open": os.fsencode(Path(path).absolute()).hex(), "kind": kind})
+            self.groups: list[int] = answer["groups"]
+            self.schema: pa.Schema = pa.ipc.read_schema(parts[0])
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Nothing to set up."""
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Keep the child for the next file, unless it died or is in the middle of an answer."""
+        if self._helper is not None:
+            give_back(self._helper)
+            self._helper = None
+
+    def count(self) -> int:
+        """Return how many rows the file says it has; values are not read for that."""
+        rows: int = self._ask({"count": True})[0]["rows"]
+        return rows
+
+    def group_bytes(self, columns: Sequence[str]) -> list[int]:
+        """Return the uncompressed bytes of these columns in each row group, as the footer has them."""
+        sizes: list[int] = self._ask({"group_bytes": list(columns)})[0]["group_bytes"]
+        return sizes
+
+    def batches(
+        self, columns: Sequence[str], mapped: Sequence[str], groups: Sequence[int] = ()
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield rows of columns, in types that the engine reads.
+
+        Parameters
+        ----------
+        columns
+            Columns of the file.
+        mapped
+            Those of them whose memory may be held for longer than the others'.
+        groups
+            Row groups of a Parquet file.
+        """
+        self._ask({"read": list(columns), "mapped": list(mapped), "groups": list(groups)})
+        streams = (_Stream(), _Stream())
+        wanted = [name in mapped for name in self.schema.names if name in columns]
+        rows = 0
+        while True:
+            answer, parts = self._ask({"next": True})
+            if answer["end"]:
+                break
+            batch = _together(
+                [stream.batch(part) for stream, part in zip(streams, parts, strict=True)], wanted
+            )
+            rows += batch.num_rows
+            yield batch
+        promised = sum(self.groups[group] for group in groups)
+        if self.groups and rows != promised:
+            raise BrokenFileError(
+                f"its footer says {promised:,} rows, and {rows:,} are there: the file is damaged"
+            )
+
+    def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
+        if self._helper is None:
+            raise BrokenFileError("the file is closed")
+        helper, self._helper = (
+            self._helper,
+            None,
+        )  # one that is not heard to its end is no use to another file
+        try:
+            answer, parts = helper.ask(request)
+        except HelperDiedError:
+            helper.close()
+            helper = Helper()
+            answer, parts = self._ask_again(helper, request)
+        except BaseException:
+            helper.close()
+            raise
+        self._asked.append(request)
+        self._helper = helper
+        if "error" in answer:
+            raise _error(answer)
+        return answer, parts
+
+    def _ask_again(self, helper: Helper, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
+        """Ask a child that has read no other file: if that dies, too, this file is the reason."""
+        try:
+            for before in self._asked:
+                helper.ask(before)
+            return helper.ask(request)
+        except HelperDiedError as died:
+            helper.close()
+            if -died.status not in _FAULTS:
+                raise StorageError(
+                    f"the process that reads Parquet and Arrow files was ended from outside ({died.how})",
+                    "see whether the machine has memory left; the same command goes on where it was",
+                ) from died
+            raise BrokenFileError(
+                f"it ends the process that reads it ({died.how}): the file is damaged"
+            ) from died
+        except BaseException:
+            helper.close()
+            raise
+
+
+def _error(answer: dict[str, Any]) -> Exception:
+    number, said = answer.get("errno"), answer["error"]
+    if number is None or number in _FROM_NUMBERS:
+        return BrokenFileError(said)
+    return OSError(number, os.strerror(number))
+
+
+class _Stream:
+    """The messages of an Arrow stream, a batch at a time."""
+
+    def __init__(self) -> None:
+        self._held = pa.py_buffer(b"")
+        self._at = 0
+        self._reader: Any = None
+        self.closed = False
+
+    def batch(self, messages: pa.Buffer) -> pa.RecordBatch | None:
+        """Return the batch of these messages; nothing of none."""
+        if not len(messages):
+            return None
+        self._held, self._at = messages, 0
+        if self._reader is None:
+            self._reader = pa.ipc.open_stream(pa.PythonFile(self, mode="r"))
+        batch: pa.RecordBatch = self._reader.read_next_batch()
+        self._held = pa.py_buffer(b"")
+        return batch
+
+    def read_buffer(self, size: int) -> pa.Buffer:
+        """Return the next bytes; nothing is copied."""
+        found = self._held.slice(self._at, min(size, len(self._held) - self._at))
+        self._at += len(found)
+        return found
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        return self.read_buffer(size).to_pybytes()
+
+
+def _together(parts: list[pa.RecordBatch | None], mapped: list[bool]) -> pa.RecordBatch:
+    """Put the columns of two batches into the order of their file."""
+    held, looked_at = parts
+    if held is None or looked_at is None:
+        whole = held if held is not None else looked_at
+        assert whole is not None
+        return whole
+    columns = {True: iter(zip(held.schema, held.columns, strict=True)),
+               False: iter(zip(looked_at.schema, looked_at.columns, strict=True))}  # fmt: skip
+    found = [next(columns[is_mapped]) for is_mapped in mapped]
+    return pa.RecordBatch.from_arrays(
+        [column for _, column in found], schema=pa.schema([field for field, _ in found])
+    )
