@@ -151,6 +151,8 @@ class PackedDataset(FailingDataset):
                 batching_method=batching_method,
             )
             hold(self._shm_prefix_int)
+            self.begin_checks(leader=ranks.is_local_leader)
+            barrier()
         self.counts = self.count_epoch(0)
         check_left_out(self.counts, batching_method)
         if ranks.is_leader and not quiet:

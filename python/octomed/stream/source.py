@@ -90,7 +90,7 @@ class Source:
             return
         path = Path(self.location, name)
         try:
-            os.link(path, target)
+            os.link(os.path.realpath(path), target)  # of a link itself there would be no file in the cache
         except FileNotFoundError:
             raise
         except OSError:
