@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.document import parse_document
+from octomed.recipe.limits import DEEPEST, TOO_DEEP
 from octomed.recipe.problems import Place, Problem, RecipeProblems, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from octomed.recipe.document import Document, Keys
+
+
+_MOST_DIGITS = 10
 
 
 def apply_overrides(document: Document, options: Sequence[str], *, option_name: str = "--set ") -> None:
@@ -56,6 +60,8 @@ def _way(document: Document, dotted: str, place: Place) -> Keys:
     way: Keys = ()
     values, rest = document.values, dotted
     while rest:
+        if len(way) == DEEPEST:
+            raise _fail(place, TOO_DEEP)
         part: str | int
         if isinstance(values, list):
             part, rest = _item(values, way, rest, place)
@@ -86,7 +92,7 @@ def _item(values: list[Any], way: Keys, rest: str, place: Place) -> tuple[int, s
         if rest == name or rest.startswith(f"{name}."):
             return names.index(name), rest[len(name) + 1 :]
     part, _, remains = rest.partition(".")
-    if part.isascii() and part.isdecimal() and int(part) < len(values):
+    if part.isascii() and part.isdecimal() and len(part) < _MOST_DIGITS and int(part) < len(values):
         return int(part), remains
     known = [name for name in names if name] or [str(index) for index in range(len(values))]
     raise _fail(place, f"`{_words(way)}` has no `{part}`", suggest(part, known, kind="names"))
