@@ -175,8 +175,8 @@ class _Builder:
             self.problem(place, TOO_DEEP, _DEEP_HINT)
             return None
         if node.tag not in {_TAG + kind for kind in _TAGS[type(node)]}:
-            what = str(node.tag).removeprefix(_TAG)
-            self.problem(place, f"the tag `!{what}` is not read", "leave it out: a recipe is plain values")
+            tag = str(node.tag).replace(_TAG, "!!")
+            self.problem(place, f"the tag `{tag}` is not read", "leave it out: a recipe is plain values")
             return None
         if isinstance(node, MappingNode):
             return self.mapping(node, way)

@@ -59,7 +59,9 @@ def refuse_large(size: int, place: Place) -> None:
     """
     if size > LARGEST_RECIPE:
         message = f"this is too large for a recipe: more than {LARGEST_RECIPE:,} bytes"
-        raise RecipeProblems([Problem(place, message, "is it the file of rows? A source names that by `path`")])
+        raise RecipeProblems(
+            [Problem(place, message, "is it the file of rows? A source names that by `path`")]
+        )
 
 
 def _read(descriptor: int, origin: str) -> bytes:

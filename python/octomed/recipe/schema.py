@@ -76,7 +76,9 @@ def _refuse_long(path: str) -> None:
     """Refuse what no file system takes; a glob's `[…]` may be longer than what it matches."""
     names = [name for name in path.split("/") if not any(sign in name for sign in "*?[")]
     if max(map(_bytes_of, names), default=0) > _LONGEST_FILE_NAME:
-        raise fault("a name in this path is too long", f"a file's name has at most {_LONGEST_FILE_NAME} bytes")
+        raise fault(
+            "a name in this path is too long", f"a file's name has at most {_LONGEST_FILE_NAME} bytes"
+        )
     if _bytes_of(path) > _LONGEST_PATH:
         raise fault("this path is too long", f"a path has at most {_LONGEST_PATH:,} bytes")
 
