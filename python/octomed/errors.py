@@ -6,6 +6,8 @@ hint on a line of its own, and ends with its exit code.
 
 from __future__ import annotations
 
+from octomed.names import safe
+
 
 class OctomedError(Exception):
     """Base of all errors raised on purpose.
@@ -21,6 +23,7 @@ class OctomedError(Exception):
     exit_code = 70
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        message, hint = safe(message), None if hint is None else safe(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint

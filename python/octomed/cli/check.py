@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
-from octomed.cli.terminal import log, out
+from octomed.cli.terminal import note, out
+from octomed.names import printable_line, shown
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -26,9 +27,9 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     checked = check(loaded)
     for warning in checked.warnings:
-        log(f"warning: {warning}")
-    for note in checked.notes:
-        log(f"note: {note}")
+        note("warning", warning)
+    for text in checked.notes:
+        note("note", text)
     if json_output:
         out(json.dumps(checked.values(), ensure_ascii=False))
     error = checked.error()
@@ -36,7 +37,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         raise error
     if not json_output:
         amounts = f"sources {checked.sources}, files {checked.files}, {units.bytes_of(checked.bytes)}"
-        out(f"`{recipe}` is good: {amounts}")
+        out(f"`{shown(str(recipe))}` is good: {amounts}")
         for line in checked.unread:
-            out(line)
+            out(printable_line(line))
         out(f"next: `{loaded.command('plan')}`")

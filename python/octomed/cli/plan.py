@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
-from octomed.cli.terminal import log, out
+from octomed.cli.terminal import note, out
+from octomed.names import printable_line
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -27,17 +28,17 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
     estimate, checked = planned.estimate(), checked_plan(planned)
-    for note in planned.notes():
-        log(f"note: {note}")
+    for text in planned.notes():
+        note("note", text)
     for warning in checked.warnings:
-        log(f"warning: {warning}")
+        note("warning", warning)
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
         said |= {"left_out": planned.left_out()}
         out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
         for line in plan_lines(planned, estimate):
-            out(line)
+            out(printable_line(line))
     error = checked.error()
     if error is not None:
         raise error

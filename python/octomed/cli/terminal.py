@@ -12,7 +12,7 @@ from rich.text import Text
 
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
-from octomed.names import printable
+from octomed.names import printable, printable_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +35,13 @@ def out(text: str) -> None:
 
 
 def log(text: str) -> None:
-    """Print a note."""
+    """Print a note, or a line of JSON."""
     sys.stderr.write(f"{printable(text)}\n")
+
+
+def note(label: str, text: str) -> None:
+    """Print a note of one line, whatever it names."""
+    sys.stderr.write(f"{label}: {printable_line(text)}\n")
 
 
 def console() -> Console:
@@ -100,4 +105,6 @@ def _about_recipe(error: Exception) -> bool:
 
 
 def _say(screen: Console, label: str, style: str, text: str) -> None:
-    screen.print(Text.assemble((f"{label}:", style), f" {printable(text)}"), soft_wrap=True)
+    # Lines of a foreign error are indented: none of them may look like one of ours.
+    lines = printable(text).replace("\n", "\n  ")
+    screen.print(Text.assemble((f"{label}:", style), f" {lines}"), soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from octomed.cli.options import AsJson, RunPath, Workers
 from octomed.cli.terminal import out
 from octomed.errors import DataError
+from octomed.names import shown
 
 if TYPE_CHECKING:
     from octomed.pipeline.verify import Verified
@@ -27,7 +28,7 @@ def command(output: RunPath, workers: Workers = None, json_output: AsJson = Fals
     verified = verify(output, workers=workers or os.cpu_count() or 1)
     out(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
-        message = f"`{output}` is not as it should be: {len(verified.findings)} findings"
+        message = f"`{shown(str(output))}` is not as it should be: {len(verified.findings)} findings"
         raise DataError(message, _hint(verified))
 
 

@@ -35,7 +35,7 @@ def names_in_words(shown: Sequence[str], hidden: int) -> str:
 
 def _printable(name: str) -> str:
     """Return a name that cannot steer a terminal, and does not fill it."""
-    safe = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
+    safe = shown(name[:_LONGEST_NAME])
     return f"{safe}…" if len(name) > _LONGEST_NAME else safe
 
 

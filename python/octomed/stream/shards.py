@@ -13,6 +13,7 @@ from streaming.base.compression import decompress
 from streaming.base.hashing import get_hash
 
 from octomed.errors import StorageError
+from octomed.names import shown
 from octomed.pipeline.storage import make_folder, storage_error, write_atomically
 from octomed.stream.digests import (
     Stamp,
@@ -138,7 +139,7 @@ class CachedStream(Stream):
         if stamp_of(path) != seen:
             return False
         if os.path.lexists(path):
-            _LOG.warning("`%s` is damaged in the cache: it is fetched again", path)
+            _LOG.warning("`%s` is damaged in the cache: it is fetched again", shown(path))
             self._remove(path)
         return True
 
