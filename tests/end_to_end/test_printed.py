@@ -48,7 +48,7 @@ def hostile(tmp_path: Path) -> Path:
     """A run all of whose names are hostile, with a reject, in a folder of such a name."""
     folder = tmp_path / NAME
     rows = [*runs.question_rows(6, 20), {"question": "", HOSTILE: 1}, {HOSTILE: {HOSTILE: 2}}]
-    rows[0]["response"] = f"{rows[0]['response']} {HOSTILE}"
+    rows[0]["responses"] = [f"fever {HOSTILE}"]
     rows[1][HOSTILE] = HOSTILE
     runs.write_lines(folder / "data" / f"{NAME}.jsonl", rows)
     (folder / "data" / f"{NAME}.pdf").write_text("left out")
@@ -165,7 +165,7 @@ def test_a_table_without_a_header_prints_no_row(tmp_path, capsys, kind, number):
         {"question": "Question", "response": "Response"},
         {"question": "q", "response": "r"},
     ):
-        recipe = runs.one_source(f"data/a.{kind}") if False else runs.values()
+        recipe = runs.values()
         recipe["sources"] = [{"name": "only", "path": f"data/a.{kind}", "format": row_format}]
         written = str(runs.write_recipe(tmp_path, recipe))
         for words in (["check"], ["plan"], ["pack"], ["check", "--json"], ["pack", "--json"]):

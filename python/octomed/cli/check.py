@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
-from octomed.cli.terminal import note, out
-from octomed.names import printable_line, shown
+from octomed.cli.terminal import log, out
+from octomed.names import shown
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -27,9 +27,9 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     checked = check(loaded)
     for warning in checked.warnings:
-        note("warning", warning)
+        log(f"warning: {warning}")
     for text in checked.notes:
-        note("note", text)
+        log(f"note: {text}")
     if json_output:
         out(json.dumps(checked.values(), ensure_ascii=False))
     error = checked.error()
@@ -39,5 +39,5 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         amounts = f"sources {checked.sources}, files {checked.files}, {units.bytes_of(checked.bytes)}"
         out(f"`{shown(str(recipe))}` is good: {amounts}")
         for line in checked.unread:
-            out(printable_line(line))
+            out(line)
         out(f"next: `{loaded.command('plan')}`")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from octomed.cli.options import AsJson, Overrides, RecipePath, Workers
-from octomed.cli.terminal import console, note, out, resumable
+from octomed.cli.terminal import console, log, out, resumable
 
 
 def command(
@@ -39,7 +39,7 @@ def command(
     loaded = load_recipe(recipe, overrides or ())
     if not json_output:
         for text in loaded.notes():
-            note("note", text)
+            log(f"note: {text}")
     progress = progress_for(sys.stderr, json_lines=json_output)
     try:
         with resumable(_again(recipe, overrides, workers, replace=replace)):
@@ -51,7 +51,7 @@ def command(
     else:
         summary.show(console())
         for warning in summary.warnings:
-            note("warning", warning)
+            log(f"warning: {warning}")
 
 
 def _again(recipe: RecipePath, overrides: Overrides, workers: Workers, *, replace: bool) -> list[str]:

@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
-from octomed.cli.terminal import note, out
-from octomed.names import printable_line
+from octomed.cli.terminal import log, out
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -29,16 +28,16 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     planned = plan(loaded)
     estimate, checked = planned.estimate(), checked_plan(planned)
     for text in planned.notes():
-        note("note", text)
+        log(f"note: {text}")
     for warning in checked.warnings:
-        note("warning", warning)
+        log(f"warning: {warning}")
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
         said |= {"left_out": planned.left_out()}
         out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
         for line in plan_lines(planned, estimate):
-            out(printable_line(line))
+            out(line)
     error = checked.error()
     if error is not None:
         raise error

@@ -9,7 +9,7 @@ import typer
 
 from octomed import names
 from octomed.cli.options import AsJson, RunPath
-from octomed.cli.terminal import log, out
+from octomed.cli.terminal import log, out, out_lines
 from octomed.commands import shell_words
 
 _SHOWN = 20
@@ -56,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     line = reject_json if json_output else reject_text
     if show_text:
         for reject, text in SourceRows(output).texts(chosen):
-            out(line(reject, text))
+            out_lines(line(reject, text))
             shown += 1
     else:
         for reject in chosen:

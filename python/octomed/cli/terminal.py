@@ -12,7 +12,7 @@ from rich.text import Text
 
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
-from octomed.names import printable, printable_line
+from octomed.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,18 +30,22 @@ class Interrupted(OctomedError):
 
 
 def out(text: str) -> None:
-    """Print data."""
+    """Print a line of data, JSON or not: a line end in it is written as an escape."""
+    sys.stdout.write(f"{_one_line(text)}\n")
+
+
+def out_lines(text: str) -> None:
+    """Print data of several lines."""
     sys.stdout.write(f"{printable(text)}\n")
 
 
 def log(text: str) -> None:
-    """Print a note, or a line of JSON."""
-    sys.stderr.write(f"{printable(text)}\n")
+    """Print a line that is no data, JSON or not."""
+    sys.stderr.write(f"{_one_line(text)}\n")
 
 
-def note(label: str, text: str) -> None:
-    """Print a note of one line, whatever it names."""
-    sys.stderr.write(f"{label}: {printable_line(text)}\n")
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console() -> Console:

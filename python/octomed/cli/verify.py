@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from octomed.cli.options import AsJson, RunPath, Workers
-from octomed.cli.terminal import out
+from octomed.cli.terminal import out_lines
 from octomed.errors import DataError
 from octomed.names import shown
 
@@ -26,7 +26,7 @@ def command(output: RunPath, workers: Workers = None, json_output: AsJson = Fals
     from octomed.report.findings import findings_json, findings_text
 
     verified = verify(output, workers=workers or os.cpu_count() or 1)
-    out(findings_json(output, verified) if json_output else findings_text(output, verified))
+    out_lines(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{shown(str(output))}` is not as it should be: {len(verified.findings)} findings"
         raise DataError(message, _hint(verified))
