@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from octomed.names import safe
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -26,6 +28,7 @@ class OctomedError(Exception):
     exit_code = 70
 
     def __init__(self, message: str, hint: str | None = None) -> None:
+        message, hint = safe(message), None if hint is None else safe(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint

@@ -1,15 +1,25 @@
-"""File names as text: a name may be any bytes, and what we write and print is UTF-8."""
+"""File names as text: a name may be any bytes, and what we write and print is UTF-8.
+
+What is printed goes through here, too: no character of a path, a file or a recipe may steer a terminal or turn
+the order of a line.
+"""
 
 from __future__ import annotations
 
 import re
 
 _BYTE_ESCAPES = re.compile("[\udc80-\udcff]")
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]"
+)
+"""Controls, separators of lines, marks and overrides of direction, and what has no width. The two joiners are
+let be: Persian words and pictures of families need them."""
+_CONTROLS_IN_TEXT = re.compile(_CONTROLS.pattern.replace("\x00-\x1f", "\x00-\x08\x0b-\x1f"))
 UNPRINTABLE = re.compile(f"{_BYTE_ESCAPES.pattern}|{_CONTROLS.pattern}")
 """What of a name a terminal cannot show, or would obey."""
 
 _LAST_OF_BYTE = 0xFF
+_FIRST_BEYOND_ASCII = 0x7F
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -43,12 +53,35 @@ def _escaped(found: re.Match[str]) -> str:
     return _SHORT.get(found[0]) or (f"\\x{number:02x}" if number <= _LAST_OF_BYTE else f"\\u{number:04x}")
 
 
-def printable(text: str) -> str:
-    r"""Return text that any stream takes: what is no Unicode in it is written `\udcNN`, as JSON writes it.
+def safe(text: str) -> str:
+    r"""Return text of several lines with `\x1b`, `\u202e` and the like for control characters; JSON stays JSON.
 
     Parameters
     ----------
     text : str
-        A line of output, JSON or not, in which a path of this machine may stand.
+        Line ends and tabs in it are meant.
     """
-    return text.encode(errors="backslashreplace").decode()
+    return _CONTROLS_IN_TEXT.sub(_escaped_as_in_json, text)
+
+
+def _escaped_as_in_json(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\x{number:02x}" if number < _FIRST_BEYOND_ASCII else f"\\u{number:04x}"
+
+
+def printable(text: str) -> str:
+    r"""Return text that any stream takes and no terminal obeys.
+
+    What is no Unicode in it is written `\udcNN`, as JSON writes it, and so are control characters.
+
+    Parameters
+    ----------
+    text : str
+        Lines of output, JSON or not, in which a path of this machine may stand.
+    """
+    return safe(text).encode(errors="backslashreplace").decode()
+
+
+def printable_line(text: str) -> str:
+    r"""Return text for one line: line ends in it are written `\n`."""
+    return shown(text).encode(errors="backslashreplace").decode()

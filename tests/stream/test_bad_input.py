@@ -158,21 +158,6 @@ def test_a_cache_that_was_cut_or_deleted_is_made_whole_again(copied, cache):
     assert len(list(cache.glob("*/*/*.part*"))) == 0
 
 
-@pytest.mark.parametrize("spoil", [lambda row: b"\xff" * len(row), lambda row: b"\0" * len(row)])
-def test_a_row_that_went_bad_in_the_cache_is_an_error(copied, cache, spoil):
-    read(copied)
-    path = sorted(cache.glob(f"*/{STREAM}/*.mds"))[1]
-    data = bytearray(path.read_bytes())
-    begin, end = np.frombuffer(data[4:12], np.uint32)
-    data[begin:end] = spoil(data[begin:end])
-    path.write_bytes(data)
-    with pytest.raises(StorageError, match=f"row 0 of `{path}` is damaged: ") as caught:
-        read(copied)
-    assert caught.value.hint == "delete that file: it is fetched again"
-    path.unlink()
-    assert read(copied)
-
-
 WRONG_RUNS = {
     "no run": (lambda run: (run / "octomed.json").unlink(), RecipeError, "holds no finished run: it has no"),
     "cut": (lambda run: (run / "octomed.json").write_text("{"), StorageError, "octomed.json` is damaged"),

@@ -114,7 +114,8 @@ def _unexpected(error: Exception, *, json_lines: bool) -> int:
         usage = RecipeError(_sentence(error.format_message()), _usage_hint(error))
         show_error(usage, json_lines=json_lines)
         return usage.exit_code
-    log("".join(traceback.format_exception(error)).rstrip())
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        log(line)
     fault = InternalError(
         f"unexpected {type(error).__name__}: {error}",
         "this is a fault of octomed: please report it with the lines above",

@@ -6,6 +6,7 @@ import json
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
 from octomed.cli.terminal import log, out
+from octomed.names import shown
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
@@ -27,8 +28,8 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     checked = check(loaded)
     for warning in checked.warnings:
         log(f"warning: {warning}")
-    for note in checked.notes:
-        log(f"note: {note}")
+    for text in checked.notes:
+        log(f"note: {text}")
     if json_output:
         out(json.dumps(checked.values(), ensure_ascii=False))
     error = checked.error()
@@ -36,7 +37,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         raise error
     if not json_output:
         amounts = f"sources {checked.sources}, files {checked.files}, {units.bytes_of(checked.bytes)}"
-        out(f"`{recipe}` is good: {amounts}")
+        out(f"`{shown(str(recipe))}` is good: {amounts}")
         for line in checked.unread:
             out(line)
         out(f"next: `{loaded.command('plan')}`")

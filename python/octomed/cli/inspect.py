@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from octomed.cli.options import AsJson, Overrides
-from octomed.cli.terminal import console, out
+from octomed.cli.terminal import console, out, out_lines
 from octomed.errors import RecipeError
 from octomed.names import shown
 
@@ -113,7 +113,7 @@ def _show_run(folder: Path, *, as_json: bool) -> None:
     if (folder / "train.json").exists():
         raise RecipeError("what to show of this training run?", "give `--step N`")
     view = inspect_run(folder)
-    out(run_json(view) if as_json else run_text(view))
+    out_lines(run_json(view) if as_json else run_text(view))
 
 
 def _show_step(folder: Path, step: int, *, as_json: bool) -> None:

@@ -38,8 +38,8 @@ def command(
 
     loaded = load_recipe(recipe, overrides or ())
     if not json_output:
-        for note in loaded.notes():
-            log(f"note: {note}")
+        for text in loaded.notes():
+            log(f"note: {text}")
     progress = progress_for(sys.stderr, json_lines=json_output)
     try:
         with resumable(_again(recipe, overrides, workers, replace=replace)):

@@ -27,8 +27,8 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
     estimate, checked = planned.estimate(), checked_plan(planned)
-    for note in planned.notes():
-        log(f"note: {note}")
+    for text in planned.notes():
+        log(f"note: {text}")
     for warning in checked.warnings:
         log(f"warning: {warning}")
     if json_output:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from octomed import names
 from octomed.cli.options import AsJson, RunPath
-from octomed.cli.terminal import log, out
+from octomed.cli.terminal import log, out, out_lines
 from octomed.commands import shell_words
 
 _SHOWN = 20
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     line = reject_json if json_output else reject_text
     if show_text:
         for reject, text in SourceRows(output).texts(chosen):
-            out(line(reject, text))
+            out_lines(line(reject, text))
             shown += 1
     else:
         for reject in chosen:
@@ -70,4 +71,4 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         )
         log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{again}`")
     elif not shown and not json_output:
-        log(f"`{output}`: nothing {'like this ' if reason or source else ''}was left out")
+        log(f"`{names.shown(str(output))}`: nothing {'like this ' if reason or source else ''}was left out")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from octomed.cli.terminal import out
+from octomed.cli.terminal import out_lines
 
 
 def command() -> None:
@@ -16,4 +16,4 @@ def command() -> None:
     """
     from octomed.recipe import schema_json
 
-    out(json.dumps(schema_json(), indent=2, ensure_ascii=False))
+    out_lines(json.dumps(schema_json(), indent=2, ensure_ascii=False))

@@ -41,13 +41,22 @@ class Interrupted(OctomedError):
 
 
 def out(text: str) -> None:
-    """Print data."""
+    """Print a line of data, JSON or not: a line end in it is written as an escape."""
+    sys.stdout.write(f"{_one_line(text)}\n")
+
+
+def out_lines(text: str) -> None:
+    """Print data of several lines."""
     sys.stdout.write(f"{printable(text)}\n")
 
 
 def log(text: str) -> None:
-    """Print a note."""
-    sys.stderr.write(f"{printable(text)}\n")
+    """Print a line that is no data, JSON or not."""
+    sys.stderr.write(f"{_one_line(text)}\n")
+
+
+def _one_line(text: str) -> str:
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def console() -> Console:
@@ -111,4 +120,6 @@ def _about_recipe(error: Exception) -> bool:
 
 
 def _say(screen: Console, label: str, style: str, text: str) -> None:
-    screen.print(Text.assemble((f"{label}:", style), f" {printable(text)}"), soft_wrap=True)
+    # Lines of a foreign error are indented: none of them may look like one of ours.
+    lines = printable(text).replace("\n", "\n  ")
+    screen.print(Text.assemble((f"{label}:", style), f" {lines}"), soft_wrap=True)

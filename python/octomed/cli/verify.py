@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from octomed.cli.options import AsJson, RunPath, Workers
-from octomed.cli.terminal import out
+from octomed.cli.terminal import out_lines
 from octomed.errors import DataError
 from octomed.machine import cores
+from octomed.names import shown
 
 if TYPE_CHECKING:
     from octomed.pipeline.verify import Verified
@@ -38,9 +39,9 @@ def command(
     from octomed.report.findings import findings_json, findings_text
 
     verified = verify(output, workers=workers or cores(), quick=quick)
-    out(findings_json(output, verified) if json_output else findings_text(output, verified))
+    out_lines(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
-        message = f"`{output}` is not as it should be: {len(verified.findings)} findings"
+        message = f"`{shown(str(output))}` is not as it should be: {len(verified.findings)} findings"
         raise DataError(message, _hint(verified))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.commands import in_python
 from octomed.errors import DataError
+from octomed.names import printable_line
 from octomed.pipeline.plan import plan
 from octomed.pipeline.reason_hints import OF_FORMAT, hint_about
 from octomed.pipeline.sample import FileSample, samples_of
@@ -118,7 +119,8 @@ class Checked:
     def __str__(self) -> str:
         size = f"sources {self.sources}, files {self.files}, {units.bytes_of(self.bytes)}"
         notes = [f"note: {note}" for note in self.notes]
-        return "\n".join([size, *self.unread, *(f"warning: {warning}" for warning in self.warnings), *notes])
+        warnings = [f"warning: {warning}" for warning in self.warnings]
+        return "\n".join(map(printable_line, [size, *self.unread, *warnings, *notes]))
 
     __repr__ = __str__
 

@@ -19,8 +19,8 @@ from octomed.pipeline.nearest_format import near_formats
 from octomed.recipe.opening import open_stream
 from octomed.storage import storage_error
 from octomed.recipe.sniff import suspected
-from octomed.report.fit import formats_in_words, listed
-from octomed.storage import storage_error
+from octomed.pipeline.column_names import names_to_show
+from octomed.report.fit import formats_in_words, names_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,14 +88,30 @@ def naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile)
     except DataError as error:
         if not _octomed.mapped_columns(mapping, names)[0]:
             raise
-        near = near_formats(names)
-        here = f"columns here: {listed(names) or 'none'}; {formats_in_words(near)}"
+        near, may_show = near_formats(names), names_to_show(names, mapping, file.kind)
+        here = (
+            f"columns here: {names_in_words(may_show, len(names) - len(may_show))}; {formats_in_words(near)}"
+        )
         key = f"sources.{file.source}.format"
         suits = f"set `{key}: {near[0].name}`" if near and near[0].fits else None
-        similar = error.hint if error.hint and not error.hint.startswith("its columns are") else None
-        advice = "; or ".join(filter(None, [similar, suits]))
+        advice = "; or ".join(filter(None, [_of_a_name(error.hint, names, may_show), suits]))
         hint = advice or f"name the columns in `{key}` (docs/recipe.md, Formats)"
-        raise DataError(f"{error.message}, so that no row fits; {here}", hint) from error
+        hint += "; or does the file begin with a row, not with names?" * (len(may_show) < len(names))
+        message = error.message if len(may_show) == len(names) else _without_names(error.message)
+        raise DataError(f"{message}, so that no row fits; {here}", hint) from error
+
+
+def _of_a_name(hint: str | None, names: list[str], may_show: list[str]) -> str | None:
+    """Return a hint about a similar name, unless it names one that may be a value."""
+    if hint is None or hint.startswith("its columns are"):
+        return None
+    similar = any(f"`{name}`" in hint for name in set(names) - set(may_show) if name)
+    return None if similar and hint.startswith("did you mean") else hint
+
+
+def _without_names(message: str) -> str:
+    several = "the file has several columns of one name"
+    return several if message.startswith(several) else message
 
 
 _BROKEN = (

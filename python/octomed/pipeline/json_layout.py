@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.column_names import names_to_show
 from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
 from octomed.recipe.opening import open_stream
+from octomed.report.fit import names_in_words
 
 if TYPE_CHECKING:
     from octomed.recipe import InputFile
@@ -101,9 +103,11 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
             return replace(file, kind="json_rows")
         if end_of(file.path, file.compression) == "cut off":
             raise DataError(f"the file is {CUT_OFF}", CUT_OFF_HINT) from error
+        names = list(dict.fromkeys(name for name, _ in keys))
+        may_show = names_to_show(names, mapping, "json")
         lists = [name for name, held in keys if held == "objects"]
         if lists:
-            named = ", ".join(f"`rows: {name}`" for name in lists[:5])
+            named = ", ".join(f"`rows: {name if name in may_show else 'KEY'}`" for name in lists[:5])
             raise DataError(
                 f"the file is one object that is no row ({error.message}) and holds lists of objects",
                 f"say in the source which list holds the rows: {named}",
@@ -112,6 +116,6 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
             return replace(file, kind="jsonl")  # a row, which is refused
         raise DataError(
             f"the file is one object, and that is no row: {error.message}",
-            (error.hint if keys else None) or _FORMAT_HINT,
+            f"its keys are {names_in_words(may_show, len(names) - len(may_show))}" if keys else _FORMAT_HINT,
         ) from error
     return replace(file, kind="jsonl" if shape.is_on_one_line else "json_objects")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, naming, open_table
 from octomed.pipeline.nearest_format import NearFormat, near_formats
 from octomed.pipeline.read import blocks_of
@@ -62,7 +63,7 @@ class FileSample:
     first
         The first of them.
     columns
-        The file's columns; of JSON rows the keys of those looked at.
+        The file's columns; of JSON rows the keys of those looked at. Those that may be values are left out.
     missing
         Columns that the format requires and that there are none of.
     unread
@@ -73,6 +74,8 @@ class FileSample:
         Built-in formats that suit the columns, where the recipe's does not.
     looks
         What the file probably is, where none of the rows can be read.
+    not_shown
+        How many columns are left out of `columns`.
     """
 
     source: str
@@ -91,6 +94,7 @@ class FileSample:
     pictures: tuple[str, ...] = ()
     formats: tuple[NearFormat, ...] = ()
     looks: Looks | None = None
+    not_shown: int = 0
 
 
 def samples_of(plan: Plan) -> list[FileSample]:
@@ -183,6 +187,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
     columns = tuple(keys) or tuple(_columns_of(task.file))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
     known = {*wanted, *source.source.mapping.get("unused", ())}
+    may_show = tuple(names_to_show(columns, source.scanner.mapping, task.file.kind))
     own = source.source.format if isinstance(source.source.format, str) else None
     file = task.file
     unreadable = sum(
@@ -199,14 +204,15 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         tuple(count.reasons.most_common()),
         unreadable,
         count.first,
-        columns,
+        may_show,
         tuple(missing) if keys else (),
-        tuple(name for name in columns if name not in known),
-        tuple(name for name in columns if suggests_pictures(name)),
+        tuple(name for name in may_show if name not in known),
+        tuple(name for name in may_show if suggests_pictures(name)),
         near_formats(columns, but=own) if count.rows and not count.fitting else (),
         suspected(file.path, file.kind, file.compression)
         if count.rows and unreadable == count.rows
         else None,
+        len(columns) - len(may_show),
     )
 
 

@@ -7,15 +7,19 @@ so that a key given twice or of a strange type is one more problem in the list i
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from octomed.recipe.limits import DEEPEST, TOO_DEEP, TOO_LARGE, TOO_MANY, Count, too_large
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.recipe_bytes import recipe_bytes, refuse_large
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +27,16 @@ if TYPE_CHECKING:
 Keys = tuple["str | int", ...]
 """The way from the top of a document to a value: names of mappings and indices of lists."""
 
-_DEEPEST = 32
-_MOST_VALUES = 100_000
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {
+    MappingNode: {"map"},
+    SequenceNode: {"seq"},
+    ScalarNode: {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"},
+}
+"""Types that a value of YAML 1.2 has; the last three are what plain words of YAML 1.1 look like."""
+
+_DEEP_HINT = "a recipe's values are at most a few levels deep"
 
 
 @dataclass(slots=True)
@@ -82,12 +94,7 @@ def read_document(path: Path, origin: str) -> Document:
     RecipeProblems
         If the file cannot be read, is no UTF-8, or no YAML.
     """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise _fail(Place(origin), "this recipe does not exist", "give the path of a YAML file") from None
-    except OSError as error:
-        raise _fail(Place(origin), f"this recipe cannot be read: {error.strerror}") from None
+    raw = recipe_bytes(path, origin)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -105,9 +112,14 @@ def parse_document(text: str, origin: str, option: Place | None = None) -> Docum
         If the text is no YAML.
     """
     document = Document(origin)
+    refuse_large(len(text), option or Place(origin))
     loader = YAML(typ="safe", pure=True)
+    loader.Composer = _ShallowComposer
     try:
         node = loader.compose(text)
+    except _TooDeepError as error:
+        place = option or Place(origin, error.line, error.column)
+        raise _fail(place, TOO_DEEP, _DEEP_HINT) from None
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
@@ -124,6 +136,28 @@ def parse_document(text: str, origin: str, option: Place | None = None) -> Docum
     return document
 
 
+class _TooDeepError(Exception):
+    """Nodes inside of nodes, more than a recipe has."""
+
+    def __init__(self, mark: Any) -> None:  # noqa: ANN401 of ruamel.yaml
+        super().__init__()
+        self.line, self.column = mark.line + 1, mark.column + 1
+
+
+class _ShallowComposer(Composer):  # type: ignore[misc]
+    """Composes nodes, and stops at those that lie too deep, before Python's stack is full."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 of ruamel.yaml
+        if self.depth > DEEPEST + 1:
+            raise _TooDeepError(self.parser.peek_event().start_mark)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
 class _Builder:
     """Builds plain values out of YAML nodes."""
 
@@ -131,23 +165,28 @@ class _Builder:
         self.document = document
         self.loader = loader
         self.option = option
+        self.count = Count()
 
     def build(self, node: Node, way: Keys) -> Any:  # noqa: ANN401 a YAML value is of any type
         place = self.place(node)
         self.document.places[way] = place
-        if len(self.document.places) == _MOST_VALUES:
-            too_many = "this holds too many values"
-            raise _fail(place, too_many, "aliases (`*name`) multiply what they repeat")
-        if len(way) > _DEEPEST:
-            self.problem(
-                place, "this is nested too deeply", "a recipe's values are at most a few levels deep"
-            )
+        self.refuse_many(place)
+        if len(way) > DEEPEST:
+            self.problem(place, TOO_DEEP, _DEEP_HINT)
+            return None
+        if node.tag not in {_TAG + kind for kind in _TAGS[type(node)]}:
+            tag = str(node.tag).replace(_TAG, "!!")
+            self.problem(place, f"the tag `{tag}` is not read", "leave it out: a recipe is plain values")
             return None
         if isinstance(node, MappingNode):
             return self.mapping(node, way)
         if isinstance(node, SequenceNode):
             return [self.build(item, (*way, index)) for index, item in enumerate(node.value)]
         return self.scalar(node, place)
+
+    def refuse_many(self, place: Place, text: str = "") -> None:
+        if self.count.beyond(text):
+            raise _fail(place, TOO_MANY, "aliases (`*name`) multiply what they repeat")
 
     def mapping(self, node: MappingNode, way: Keys) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -157,7 +196,12 @@ class _Builder:
                 hint = "put the value in quotes" if isinstance(key_node, MappingNode) else None
                 self.problem(place, "a key must be a word", hint)
                 continue
-            name = str(key_node.value)
+            name = _joined(str(key_node.value))
+            self.refuse_many(place, name)
+            if name == "<<" and key_node.style is None:
+                hint = "merge keys are of YAML 1.1: write the keys out that it would bring"
+                self.problem(place, "the key `<<` is not read", hint)
+                continue
             if name in built:
                 first = self.document.keys[(*way, name)]
                 self.problem(
@@ -171,12 +215,18 @@ class _Builder:
     def scalar(self, node: Node, place: Place) -> Any:  # noqa: ANN401 a YAML value is of any type
         try:
             value = self.loader.constructor.construct_object(node)
-        except (YAMLError, ValueError) as error:
+        except (YAMLError, ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
             reason = getattr(error, "problem", None) or str(error)
             self.problem(place, f"this value cannot be read: {reason}", None)
             return None
         if isinstance(value, datetime.date):
             return str(node.value)
+        if isinstance(value, int) and too_large(value):
+            self.problem(place, TOO_LARGE, None)
+            return None
+        if isinstance(value, str):
+            value = _joined(value)
+            self.refuse_many(place, value)
         return value
 
     def place(self, node: Node) -> Place:
@@ -185,6 +235,11 @@ class _Builder:
 
     def problem(self, place: Place, message: str, hint: str | None) -> None:
         self.document.problems.append(Problem(place, message, hint))
+
+
+def _joined(text: str) -> str:
+    r"""Return a text in which `\ud83d\ude00`, JSON's way to write one character, is that character."""
+    return _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
 
 
 def _fail(place: Place, message: str, hint: str | None = None) -> RecipeProblems:

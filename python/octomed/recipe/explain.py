@@ -57,6 +57,10 @@ _LIMITS = {
 }
 
 
+_SHAPES = {"<text>", "<any_of>", "<list>", "<mapping>"}
+"""What `formats` calls the forms of a value; no other word in a way is left out."""
+
+
 def problems_of(error: ValidationError, document: Document, models: Models = _MODELS) -> list[Problem]:
     """Return what pydantic found, each with its place in the file and a hint.
 
@@ -108,7 +112,7 @@ def _step(values: Any, part: str | int) -> Any:  # noqa: ANN401 any YAML value
 
 def _problem(detail: ErrorDetails, document: Document, models: Models) -> Problem:
     context = detail.get("ctx") or {}
-    found = tuple(part for part in detail["loc"] if not str(part).startswith("<"))
+    found = tuple(part for part in detail["loc"] if part not in _SHAPES)
     way: Keys = (*found, *context.get("at", ()))
     name = dotted(way, document.values) or "the recipe"
     kind = detail["type"]

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from octomed.recipe.document import Document, Keys
-from octomed.recipe.problems import Place, Problem
+from octomed.recipe.limits import DEEPEST, TOO_DEEP, TOO_LARGE, TOO_MANY, Count, too_large
+from octomed.recipe.problems import Place, Problem, RecipeProblems
 
 ORIGIN = "recipe"
 """How messages call a recipe that is a dict."""
 
-_DEEPEST = 32
+_HOLDS_ITSELF = "does the dict hold itself?"
 
 
 def document_of(values: Mapping[Any, Any]) -> Document:
@@ -25,44 +26,75 @@ def document_of(values: Mapping[Any, Any]) -> Document:
         The recipe: text, numbers, lists and mappings; a path may be a `pathlib.Path`. It is copied.
     """
     document = Document(ORIGIN)
-    document.values = _built(document, values, ())
+    document.values = _Builder(document).build(values, ())
     return document
 
 
-def _built(document: Document, value: Any, way: Keys) -> Any:  # noqa: ANN401 a recipe's values are of any type
-    place = Place(_words(document, way))
-    document.places[way] = document.keys[way] = place
-    if len(way) > _DEEPEST:
-        document.problems.append(Problem(place, "this is nested too deeply", "does the dict hold itself?"))
+class _Builder:
+    """Copies plain values, and notes the place of each."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.count = Count()
+
+    def build(self, value: Any, way: Keys) -> Any:  # noqa: ANN401 a recipe's values are of any type
+        place = Place(_words(self.document, way))
+        self.document.places[way] = self.document.keys[way] = place
+        if self.count.beyond(value if isinstance(value, str) else ""):
+            raise RecipeProblems([Problem(place, TOO_MANY, _HOLDS_ITSELF)])
+        if len(way) > DEEPEST:
+            self.problem(place, TOO_DEEP, _HOLDS_ITSELF)
+            return None
+        if isinstance(value, Mapping):
+            return self.mapping(value, way)
+        if isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray | memoryview):
+            self.note_names(value, way)
+            return [self.build(item, (*way, index)) for index, item in enumerate(value)]
+        return self.scalar(value, place)
+
+    def mapping(self, value: Mapping[Any, Any], way: Keys) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key, item in value.items():
+            if isinstance(key, str):
+                built[key] = self.build(item, (*way, key))
+            else:
+                message = f"a key must be text, not a {type(key).__name__}"
+                self.problem(self.document.places[way], message, "put it in quotes")
+        return built
+
+    def note_names(self, items: Sequence[Any], way: Keys) -> None:
+        """Note the names of sources, which stand for their numbers in what messages call a place."""
+        if way == ("sources",):
+            for index, item in enumerate(items):
+                name = item.get("name") if isinstance(item, Mapping) else None
+                if isinstance(name, str) and name:
+                    self.document.places["sources", index] = Place(f"sources.{name}")
+
+    def scalar(self, value: Any, place: Place) -> Any:  # noqa: ANN401 as above
+        if value is None or isinstance(value, bool | str):
+            return value
+        if isinstance(value, os.PathLike):
+            return os.fsdecode(value)
+        if isinstance(value, numbers.Integral):
+            return self.number(int(value), place)
+        if isinstance(value, numbers.Real):
+            try:
+                return float(value)
+            except (ArithmeticError, ValueError):
+                self.problem(place, TOO_LARGE, None)
+                return None
+        message = f"a recipe holds text, numbers, lists and mappings, not a {type(value).__name__}"
+        self.problem(place, message, "write what a YAML file would hold")
         return None
-    if isinstance(value, Mapping):
-        return _built_mapping(document, value, way)
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [
-            _built(document, item, (*way, index)) for index, item in enumerate(_named(document, value, way))
-        ]
-    return _scalar(document, value, place)
 
+    def number(self, value: int, place: Place) -> int | None:
+        if not too_large(value):
+            return value
+        self.problem(place, TOO_LARGE, None)
+        return None
 
-def _built_mapping(document: Document, value: Mapping[Any, Any], way: Keys) -> dict[str, Any]:
-    built: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(key, str):
-            built[key] = _built(document, item, (*way, key))
-        else:
-            place = document.places[way]
-            document.problems.append(Problem(place, f"a key must be text, not {key!r}", "put it in quotes"))
-    return built
-
-
-def _named(document: Document, items: Sequence[Any], way: Keys) -> Sequence[Any]:
-    """Note the names of sources, which stand for their numbers in what messages call a place."""
-    if way == ("sources",):
-        for index, item in enumerate(items):
-            name = item.get("name") if isinstance(item, Mapping) else None
-            if isinstance(name, str) and name:
-                document.places["sources", index] = Place(f"sources.{name}")
-    return items
+    def problem(self, place: Place, message: str, hint: str | None) -> None:
+        self.document.problems.append(Problem(place, message, hint))
 
 
 def _words(document: Document, way: Keys) -> str:
@@ -74,17 +106,3 @@ def _words(document: Document, way: Keys) -> str:
         return named.origin
     around = document.places.get(way[:-1])
     return str(way[-1]) if around is None or way[:-1] == () else f"{around.origin}.{way[-1]}"
-
-
-def _scalar(document: Document, value: Any, place: Place) -> Any:  # noqa: ANN401 as above
-    if value is None or isinstance(value, bool | str):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        return float(value)
-    message = f"a recipe holds text, numbers, lists and mappings, not a {type(value).__name__}"
-    document.problems.append(Problem(place, message, "write what a YAML file would hold"))
-    return None

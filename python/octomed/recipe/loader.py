@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,6 @@ from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import VERSION, Recipe
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
 
@@ -127,7 +127,7 @@ def _missing_template(values: Any, document: Document) -> list[Problem]:  # noqa
     if (
         not isinstance(template, str)
         or not template.endswith((".jinja", ".jinja2", ".j2"))
-        or Path(template).is_file()
+        or os.path.isfile(template)
     ):
         return []
     return [Problem(document.place(("template",)), f"the template `{template}` does not exist")]

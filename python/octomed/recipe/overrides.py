@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.document import parse_document
+from octomed.recipe.limits import DEEPEST, TOO_DEEP
 from octomed.recipe.problems import Place, Problem, RecipeProblems, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from octomed.recipe.document import Document, Keys
+
+
+_MOST_DIGITS = 10
 
 
 def apply_overrides(document: Document, options: Sequence[str], *, option_name: str = "--set ") -> None:
@@ -90,6 +94,8 @@ def _way(document: Document, dotted: str, place: Place, names: _SourceNames) -> 
     way: Keys = ()
     values, rest = document.values, dotted
     while rest:
+        if len(way) == DEEPEST:
+            raise _fail(place, TOO_DEEP)
         part: str | int
         if isinstance(values, list):
             part, rest = _item(values, way, rest, place, names)
@@ -116,7 +122,7 @@ def _item(values: list[Any], way: Keys, rest: str, place: Place, names: _SourceN
     if way == ("sources",) and (found := names.index(rest)) is not None:
         return found
     part, _, remains = rest.partition(".")
-    if part.isascii() and part.isdecimal() and int(part) < len(values):
+    if part.isascii() and part.isdecimal() and len(part) < _MOST_DIGITS and int(part) < len(values):
         return int(part), remains
     known = [name for name in names.all() if name] if way == ("sources",) else []
     known = known or [str(index) for index in range(len(values))]

@@ -79,7 +79,7 @@ def absolute(path: str, folder: Path) -> str:
 def _names_a_file(path: str, way: Keys, folder: Path) -> bool:
     if way == ("template",):
         return path.endswith((".jinja", ".jinja2", ".j2"))
-    return path.startswith((".", "/", "~")) or Path(absolute(path, folder)).exists()
+    return path.startswith((".", "/", "~")) or os.path.exists(absolute(path, folder))
 
 
 def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
+from octomed.names import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,8 @@ class Place:
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.origin}:{self.line}:{self.column}" if self.line else f"`{self.origin}`"
+        origin = shown(self.origin)
+        return f"{origin}:{self.line}:{self.column}" if self.line else f"`{origin}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Problem:
     place: Place
     message: str
     hint: str | None = None
+
+    def __post_init__(self) -> None:
+        """Put message and hint on one line each: what a recipe holds may not look like lines of ours."""
+        object.__setattr__(self, "message", shown(self.message))
+        object.__setattr__(self, "hint", None if self.hint is None else shown(self.hint))
 
     def __str__(self) -> str:
         place = str(self.place)

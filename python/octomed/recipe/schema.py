@@ -53,6 +53,10 @@ _URL_SCHEMES = (
     "http://",
     "https://",
 )
+_LONGEST_FILE_NAME = 255
+_LONGEST_PATH = 3840
+"""Linux takes 4,095 bytes, and a run's files lie below its path."""
+
 SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
 
 
@@ -64,7 +68,24 @@ def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type a
         raise fault("a path may not be empty", "write `.` for the recipe's own folder")
     if isinstance(value, str) and "\0" in value:
         raise fault("a path may not hold a NUL character")
+    if isinstance(value, str):
+        _refuse_long(value)
     return value
+
+
+def _refuse_long(path: str) -> None:
+    """Refuse what no file system takes; a glob's `[…]` may be longer than what it matches."""
+    names = [name for name in path.split("/") if not any(sign in name for sign in "*?[")]
+    if max(map(_bytes_of, names), default=0) > _LONGEST_FILE_NAME:
+        raise fault(
+            "a name in this path is too long", f"a file's name has at most {_LONGEST_FILE_NAME} bytes"
+        )
+    if _bytes_of(path) > _LONGEST_PATH:
+        raise fault("this path is too long", f"a path has at most {_LONGEST_PATH:,} bytes")
+
+
+def _bytes_of(text: str) -> int:
+    return len(text.encode(errors="surrogatepass"))
 
 
 def _as_list(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards

@@ -29,6 +29,10 @@ UNITS = {
     "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30,
 }  # fmt: skip
 
+_LONGEST_NAME = 200
+"""Bytes; a file system takes 255, and files of a run have more in their names than their source's."""
+
+_LARGEST_SIZE = 2.0**64
 SMALLEST_SHARD = 2**12
 LARGEST_SHARD = 2**32 - 1
 
@@ -64,7 +68,7 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
         raise fault(
             f"`{value}` is not a size", "write bytes, or a number with a unit: `128MiB`, `64MB`, `1GiB`"
         )
-    return round(float(matched[1]) * UNITS[matched[2].upper()])
+    return round(min(float(matched[1]), _LARGEST_SIZE) * UNITS[matched[2].upper()])
 
 
 def _shard_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
@@ -125,6 +129,8 @@ def _name(value: Any) -> str:  # noqa: ANN401 what YAML gave
             f"`{value}` is not a name",
             "letters, digits, `.`, `_` and `-`; a letter or digit first; at most 100",
         )
+    if len(value.encode(errors="surrogatepass")) > _LONGEST_NAME:
+        raise fault(f"`{value}` is too long for a name of files", f"at most {_LONGEST_NAME} bytes of UTF-8")
     return value
 
 

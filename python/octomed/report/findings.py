@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def findings_text(output: Path, verified: Verified) -> str:
     """Return a line a problem, then what was looked at."""
-    lines = [f"{finding.file}: {finding.what}" for finding in verified.findings]
+    lines = [shown(f"{finding.file}: {finding.what}") for finding in verified.findings]
     amounts = {name: getattr(verified, name) for name in ("shards", "packs", "traces", "tokens")}
     looked = ", ".join(f"{units.count(number)} {name}" for name, number in amounts.items())
     ending = f"{units.count(len(lines))} problems" if lines else "all is well"
-    return "\n".join([*lines, f"`{output}`: {looked}: {ending}; {_how(verified)}"])
+    return "\n".join([*lines, f"`{shown(str(output))}`: {looked}: {ending}; {_how(verified)}"])
 
 
 def _how(verified: Verified) -> str:

@@ -25,9 +25,17 @@ def listed(names: Sequence[str], *, most: int = _MOST_COLUMNS) -> str:
     return f"{words}… ({units.count(len(names))} in all)" if len(names) > most else words
 
 
+def names_in_words(shown: Sequence[str], hidden: int) -> str:
+    """Return names that may be shown, and how many others there are."""
+    if not hidden:
+        return listed(shown) or "none"
+    more = f"{units.count(hidden)} whose names are not shown: they may be values of a row"
+    return f"{listed(shown)} and {more}" if shown else more
+
+
 def _printable(name: str) -> str:
     """Return a name that cannot steer a terminal, and does not fill it."""
-    safe = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name[:_LONGEST_NAME])
+    safe = shown(name[:_LONGEST_NAME])
     return f"{safe}…" if len(name) > _LONGEST_NAME else safe
 
 
@@ -45,8 +53,8 @@ def misfit_line(sample: FileSample) -> str | None:
         rows = f"0 of {sample.rows} rows fit: {_reasons(sample)}"
         return f"{place}: {rows}; it looks like {sample.looks.what}"
     parts = [_why_none_fits(sample)]
-    if sample.columns:
-        parts.append(f"columns here: {listed(sample.columns)}")
+    if sample.columns or sample.not_shown:
+        parts.append(f"columns here: {names_in_words(sample.columns, sample.not_shown)}")
     parts += (
         [formats_in_words(sample.formats)]
         if sample.missing or any(one.fits for one in sample.formats)
@@ -113,6 +121,7 @@ def sample_values(sample: FileSample) -> dict[str, Any]:
         "reasons": dict(sample.reasons),
         "first": first and {"row": first.row, "reason": first.reason, "detail": first.detail},
         "columns": list(sample.columns),
+        "columns_not_shown": sample.not_shown,
         "columns_missing": list(sample.missing),
         "columns_unread": list(sample.unread),
         "columns_of_pictures": list(sample.pictures),

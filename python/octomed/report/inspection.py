@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from octomed.commands import shell_words
-from octomed.names import shown
+from octomed.names import UNPRINTABLE, printable_line, shown
 from octomed.report import units
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.inspect import TraceView
     from octomed.train.lookup import StepView
 
+_JOINERS = "\u200c\u200d"
 OPEN, CLOSE = "⟦", "⟧"
 """Marks round supervised text, because colour alone says nothing on paper or to a screen reader."""
 
@@ -28,7 +29,7 @@ def show_view(view: TraceView, console: Console) -> None:
     """Print where a trace is from, its lengths, and its text: supervised text in brackets, and in green."""
     console.print(Text(shown(view.place), style="bold"), soft_wrap=True)
     for name, value in _facts(view):
-        console.print(Text(f"  {name.ljust(8)}  {value}"), soft_wrap=True)
+        console.print(Text(f"  {name.ljust(8)}  {printable_line(value)}"), soft_wrap=True)
     if view.token_ids:
         console.print(Text.assemble(*_styled(view)), soft_wrap=True)
 
@@ -59,7 +60,7 @@ def show_step(view: StepView, console: Console) -> None:
         origin = f"{trace.source}/{shown(trace.file)} row {trace.row} sample {trace.sample}"
         packed = f"{trace.stream} pack {trace.pack} document {trace.document}"
         line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(printable_line(line)), soft_wrap=True)
     if view.traces:
         hint = shell_words(["octomed", "inspect", view.data, "--trace", str(view.traces[0].trace_id)])
         console.print(Text(f"next: {hint}"), soft_wrap=True)
@@ -88,7 +89,9 @@ def printable(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    if character in "\n\t" or character.isprintable() or (character.isspace() and character > "\x7f"):
+    if character in "\n\t" or character.isprintable() or character in _JOINERS:
+        return character
+    if character.isspace() and not UNPRINTABLE.search(character):
         return character
     return character.encode("unicode_escape").decode("ascii")
 

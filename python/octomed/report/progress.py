@@ -17,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from octomed.names import printable, printable_line
 from octomed.report import units
 from octomed.report.meter import Meter, Reading
 
@@ -111,7 +112,7 @@ class LineProgress:
 
     def message(self, text: str) -> None:
         """Write a line."""
-        self.write(text)
+        self.write(printable_line(text))
 
     def stop(self) -> None:
         """Write the last line of a stage that did not come to its end."""
@@ -124,7 +125,7 @@ class LineProgress:
     def write(self, text: str) -> None:
         """Write one line at once, whole."""
         with self._lock:
-            self._stream.write(f"{text}\n")
+            self._stream.write(f"{printable(text)}\n")
             self._stream.flush()
 
     def write_start(self, name: str, total_bytes: int | None) -> None:
@@ -213,7 +214,7 @@ class LiveProgress:
 
     def message(self, text: str) -> None:
         """Print a line above the display."""
-        self._console.print(Text(text))
+        self._console.print(Text(printable_line(text)))
 
     def stop(self) -> None:
         """Leave behind where the stage stopped."""

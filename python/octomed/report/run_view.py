@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from octomed.commands import shell_words
-from octomed.names import shown
+from octomed.names import printable_line, shown
 from octomed.report import units
 from octomed.report.losses import reasons_in_words
 
@@ -25,7 +25,7 @@ def run_json(view: RunView) -> str:
 
 def run_text(view: RunView) -> str:
     """Return the run as tables of text."""
-    return "\n".join(_lines(view))
+    return "\n".join(map(printable_line, _lines(view)))
 
 
 def _lines(view: RunView) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from octomed.commands import in_python, shell_words
-from octomed.names import printable, shown
+from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 from octomed.report.losses import large_losses, makes_unreadable
@@ -217,15 +217,19 @@ class Summary:
         """Return what is shown: a label and a value each."""
         return [*self._lines_in(), *self._lines_out(), *self._lines_work()]
 
+    def _safe_lines(self) -> list[tuple[str, str]]:
+        return [(printable_line(label), printable_line(value)) for label, value in self.lines()]
+
     def plain(self) -> str:
         """Return the summary as text."""
-        width = max(len(label) for label, _ in self.lines())
-        rows = [f"  {label.ljust(width)}  {value}" for label, value in self.lines()]
+        width = max(len(label) for label, _ in self._safe_lines())
+        rows = [f"  {label.ljust(width)}  {value}" for label, value in self._safe_lines()]
         return "\n".join([self._title(), *rows, f"next: {self.next_command}"])
 
     def __str__(self) -> str:
         """Return the summary as text, with its warnings."""
-        return "\n".join([self.plain(), *(f"warning: {warning}" for warning in self.warnings)])
+        warnings = (f"warning: {printable_line(warning)}" for warning in self.warnings)
+        return "\n".join([self.plain(), *warnings])
 
     def show(self, console: Console) -> None:
         """Print the summary: a table on a terminal, text elsewhere."""
@@ -233,19 +237,23 @@ class Summary:
             console.print(Text(printable(self.plain())), soft_wrap=True)
             return
         table = Table(
-            title=printable(self._title()), title_justify="left", show_header=False, box=None, padding=(0, 2)
+            title=Text(printable(self._title())),
+            title_justify="left",
+            show_header=False,
+            box=None,
+            padding=(0, 2),
         )
         table.add_column(style="dim")
         table.add_column()
-        for label, value in self.lines():
-            table.add_row(printable(label), Text(printable(value)))
+        for label, value in self._safe_lines():
+            table.add_row(Text(label), Text(value))
         console.print(table)
         console.print(Text(printable(f"next: `{self.next_command}`")))
 
     def _title(self) -> str:
         if self.already_done:
-            return f"nothing to do: the run in `{self.folder}` is complete"
-        return f"packed {units.count(self.train)} traces into `{self.folder}`"
+            return f"nothing to do: the run in `{shown(self.folder)}` is complete"
+        return f"packed {units.count(self.train)} traces into `{shown(self.folder)}`"
 
     def _lines_in(self) -> list[tuple[str, str]]:
         lines = [("rows read", units.count(self.rows))]

@@ -13,6 +13,7 @@ from streaming.base.world import World as Ranks
 from torch import distributed
 
 from octomed.errors import RecipeError
+from octomed.names import printable, shown
 from octomed.stream.batching import (
     canonical_nodes_for,
     check_left_out,
@@ -151,6 +152,8 @@ class PackedDataset(FailingDataset):
                 batching_method=batching_method,
             )
             hold(self._shm_prefix_int)
+            self.begin_checks(leader=ranks.is_local_leader)
+            barrier()
         self.counts = self.count_epoch(0)
         check_left_out(self.counts, batching_method)
         if ranks.is_leader and not quiet:
@@ -165,13 +168,13 @@ class PackedDataset(FailingDataset):
         return count_epoch(self, epoch, self._parallel_rank_world)
 
     def _print(self, names: Sequence[str], canonical: int, world: World) -> None:
-        lines = [f"{self.run.location}: {len(names)} streams, {self.counts}"]
+        lines = [f"{shown(self.run.location)}: {len(names)} streams, {self.counts}"]
         if canonical % world.ranks:
             lines.append(
                 f"note: {world.ranks} ranks do not divide num_canonical_nodes, {canonical}: "
                 "another number of ranks will see other batches"
             )
-        print("\n".join(lines), file=sys.stderr)  # noqa: T201
+        print(printable("\n".join(lines)), file=sys.stderr)  # noqa: T201
 
 
 def _outside(cache: Path, run: Run) -> Path:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,17 @@ from streaming.base.hashing import get_hash
 from octomed import _octomed
 from octomed.errors import StorageError
 from octomed.mds_index import INDEX, read_index
-from octomed.storage import make_folder, temporary_name, write_atomically
+from octomed.names import shown
+from octomed.storage import make_folder, storage_error, temporary_name, write_atomically
+from octomed.stream.digests import (
+    Stamp,
+    digest_in_index,
+    digest_of,
+    file_has,
+    keep_digest,
+    kept_digest,
+    stamp_of,
+)
 from octomed.stream.run import empty_stream
 
 if TYPE_CHECKING:
@@ -23,6 +34,8 @@ if TYPE_CHECKING:
     from streaming.base.world import World
 
     from octomed.stream.run import Run
+
+_LOG = logging.getLogger(__name__)
 
 
 class CachedStream(Stream):
@@ -89,18 +102,60 @@ class CachedStream(Stream):
         write_atomically(Path(self.local, INDEX), data, sync=False)
 
     def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
-        """Find the shards that stand in the cache, and delete those of a wrong size."""
+        """Find the shards that stand in the cache, and delete what stands there and is none."""
         for number, shard in enumerate(shards):
             raw, _ = shard.file_pairs[0]
             stands = self._stands(raw)
             cache_usage_per_shard[number] = raw.bytes if stands else 0
             if not stands:
-                Path(self.local, raw.basename).unlink(missing_ok=True)
+                self._remove(self.raw_path(shard))
+
+    def raw_path(self, shard: Reader) -> str:
+        """Return where a raw shard is in the cache."""
+        return os.path.join(self.local, shard.file_pairs[0][0].basename)
+
+    def is_whole(self, shard: Reader) -> bool:
+        """Tell whether the raw shard that stands in the cache has the bytes that were packed.
+
+        All of it is read.
+        """
+        raw, _ = shard.file_pairs[0]
+        path = self.raw_path(shard)
+        expected = digest_in_index(raw.hashes) or kept_digest(path)
+        try:
+            return self._stands(raw) and expected is not None and file_has(path, expected)
+        except OSError:
+            return False
+
+    def discard(self, shard: Reader, seen: Stamp | None) -> bool:
+        """Delete a raw shard that is not whole, unless another process has put a new one there.
+
+        Parameters
+        ----------
+        shard
+            The shard.
+        seen
+            The stamp of the file that was found not to be whole; ``None`` for what is no regular file.
+        """
+        path = self.raw_path(shard)
+        if stamp_of(path) != seen:
+            return False
+        if os.path.lexists(path):
+            _LOG.warning("`%s` is damaged in the cache: it is fetched again", shown(path))
+            self._remove(path)
+        return True
+
+    @staticmethod
+    def _remove(path: str) -> None:
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error("delete from the cache", path, error) from error
 
     def _stands(self, raw: FileInfo) -> bool:
-        with contextlib.suppress(OSError):
-            return Path(self.local, raw.basename).stat().st_size == raw.bytes
-        return False
+        """Tell whether a file of the right size stands; a link is none, wherever it leads."""
+        stamp = stamp_of(os.path.join(self.local, raw.basename))
+        return stamp is not None and stamp[1] == raw.bytes
 
     def prepare_shard(self, shard: Reader) -> int:
         """Bring a shard into the cache, and return by how many bytes that grew.
@@ -113,6 +168,7 @@ class CachedStream(Stream):
         raw, packed = shard.file_pairs[0]
         if self._stands(raw):
             return 0
+        path = self.raw_path(shard)
         name = f"{self.name}/{(packed or raw).basename}"
         part = Path(self.local, temporary_name(raw.basename))
         try:
@@ -120,8 +176,9 @@ class CachedStream(Stream):
             data = self._checked(part, name, packed or raw)
             if packed is not None:
                 part.unlink()
-                self._unpack(data, name, raw, shard.compression, part)
-            part.replace(Path(self.local, raw.basename))
+                data = self._unpack(data, name, raw, shard.compression, part)
+            self._keep_digest(path, data, name, raw)
+            self._place(part, path)
         except FileNotFoundError as error:
             message = f"shard `{self.run.source.address(name)}` is missing"
             hint = f"run `{self.run.rebuild}`: only what is missing is written again"
@@ -139,14 +196,34 @@ class CachedStream(Stream):
                 raise self._damaged(name, f"its {algorithm} is not {expected}")
         return data
 
-    def _unpack(self, data: bytes, name: str, raw: FileInfo, compression: str | None, target: Path) -> None:
+    def _keep_digest(self, path: str, data: bytes, name: str, raw: FileInfo) -> None:
+        """Keep the digest of a raw shard that the index has none of; refuse one that is not as it was."""
+        if digest_in_index(raw.hashes) is not None:
+            return
+        found, before = digest_of(data), kept_digest(path)
+        if before is not None and before != found:
+            raise self._damaged(name, "it is not what was fetched before, and the run has no hashes")
+        keep_digest(path, found)
+
+    @staticmethod
+    def _place(part: Path, path: str) -> None:
+        try:
+            part.replace(path)
+        except OSError as error:
+            raise storage_error("write", path, error) from error
+
+    def _unpack(self, data: bytes, name: str, raw: FileInfo, compression: str | None, target: Path) -> bytes:
         try:
             unpacked = decompress(compression, data)
         except Exception as error:
             raise self._damaged(name, f"{error}") from error
         if len(unpacked) != raw.bytes:
             raise self._damaged(name, f"it unpacks to {len(unpacked)} bytes, not {raw.bytes}")
+        for algorithm, expected in raw.hashes.items():
+            if get_hash(algorithm, unpacked) != expected:
+                raise self._damaged(name, f"the {algorithm} of what it unpacks to is not {expected}")
         write_atomically(target, unpacked, sync=False)
+        return bytes(unpacked)
 
     def _damaged(self, name: str, what: str) -> StorageError:
         address = self.run.source.address(name)

@@ -27,6 +27,7 @@ _SEGMENT = re.compile(rf"(\d{{6}})_(?:{'|'.join(SHM_TO_CLEAN)})")
 _LOCK_FILE = re.compile(rf"(\d{{6}})_(?:{BARRIER_FILELOCK}|{CACHE_FILELOCK})")
 _MAPPED = re.compile(rb"/dev/shm/(\d{6})_")
 _MARK = "octomed"
+_CHECKED = "octomed_checked"
 
 _held: dict[int, int] = {}
 
@@ -43,6 +44,11 @@ def remove_stale() -> list[str]:
     living = _mapped()
     stale = [number for number in numbers if number not in living and _is_stale(number, numbers[number])]
     return [path.name for number in stale for path in numbers[number] if _unlink(path)]
+
+
+def checked_name(number: int) -> str:
+    """Return the name of the segment in which a data set's processes say which shards they have checked."""
+    return f"{number:06}_{_CHECKED}"
 
 
 def hold(number: int) -> None:
@@ -67,7 +73,7 @@ def _release(path: Path, descriptor: int) -> None:
 def _numbers() -> dict[int, list[Path]]:
     """Return this user's files by the number that they begin with."""
     numbers: dict[int, list[Path]] = defaultdict(list)
-    mark = re.compile(rf"(\d{{6}})_{_MARK}")
+    mark = re.compile(rf"(\d{{6}})_(?:{_MARK}|{_CHECKED})")
     for folder, patterns in ((_SEGMENTS, (_SEGMENT, mark)), (Path(tempfile.gettempdir()), (_LOCK_FILE,))):
         for path in _own_files(folder):
             found = next(filter(None, (pattern.fullmatch(path.name) for pattern in patterns)), None)

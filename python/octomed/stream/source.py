@@ -94,7 +94,7 @@ class Source:
             return
         path = path_below(Path(self.location), name)
         try:
-            os.link(path, target)
+            os.link(os.path.realpath(path), target)  # of a link itself there would be no file in the cache
         except FileNotFoundError:
             raise
         except OSError:

@@ -6,11 +6,16 @@ import os
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from filelock import FileLock
 from streaming import StreamingDataset
 from streaming.base.constant import TICK
 from streaming.base.dataset import _ShardState
+from streaming.base.shared import SharedArray
 
 from octomed.errors import StorageError
+from octomed.stream.digests import Stamp, number_of, stamp_of
+from octomed.stream.shared_memory import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +26,7 @@ _OF_A_PROCESS = ("_iterator", "_executor", "_event", "_failure", "_cache_fileloc
 
 
 _AHEAD = 512
+_ATTEMPTS = 8
 
 
 class FailingDataset(StreamingDataset):
@@ -63,14 +69,72 @@ class FailingDataset(StreamingDataset):
         StorageError
             When what the cache holds of it is no row.
         """
+        shard, row = self.spanner[sample_id]
+        self._check(int(shard))
         try:
             return super().get_item(sample_id, retry)
         except (ValueError, KeyError, IndexError) as error:
-            shard, row = self.spanner[sample_id]
-            folder = self.streams[self.stream_per_shard[shard]].local
-            path = f"{folder}/{self.shards[shard].file_pairs[0][0].basename}"
-            message = f"row {row} of `{path}` is damaged: {error}"
+            message = f"row {row} of `{self._path(int(shard))}` is damaged: {error}"
             raise StorageError(message, "delete that file: it is fetched again") from error
+
+    def begin_checks(self, *, leader: bool) -> None:
+        """Forget which raw shards are known to be whole: every start finds that out anew.
+
+        What one process of this machine has checked, the others of this data set need not check again. They
+        share a number a shard, made of the checked file's inode, size and times.
+
+        Parameters
+        ----------
+        leader
+            Whether this is the first rank of the machine; the others wait for it behind this call.
+        """
+        self._checked = SharedArray(self.num_shards, np.uint64, checked_name(self._shm_prefix_int))
+        self._seen: dict[int, tuple[str, Stamp | None]] = {}
+        if leader:
+            self._checked.numpy()[:] = 0
+
+    def _check(self, shard: int) -> None:
+        """Have a whole raw shard in the cache: one that is damaged is fetched again.
+
+        Raises
+        ------
+        StorageError
+            When what is fetched is damaged, too.
+        """
+        path, seen = self._seen.get(shard) or (self._path(shard), None)
+        if seen is not None and stamp_of(path) == seen:
+            return
+        for _ in range(_ATTEMPTS):
+            stamp = stamp_of(path)
+            if stamp is not None and (
+                self._checked[shard] == number_of(stamp) or self._stream(shard).is_whole(self.shards[shard])
+            ):
+                self._checked[shard] = number_of(stamp)
+                self._seen[shard] = path, stamp
+                return
+            self._fetch_again(shard, stamp)
+        if stamp_of(path) is None:
+            return  # others need the room of a small cache, and Streaming says so
+        message = f"`{path}` is damaged again and again"
+        raise StorageError(message, "look at the disk of the cache, or choose another folder for it")
+
+    def _fetch_again(self, shard: int, seen: Stamp | None) -> None:
+        if self._shard_states[shard] == _ShardState.LOCAL:
+            if not hasattr(self, "_cache_filelock"):
+                self._cache_filelock = FileLock(self._cache_filelock_path)
+            with self._cache_filelock:
+                local = self._shard_states[shard] == _ShardState.LOCAL
+                if local and self._stream(shard).discard(self.shards[shard], seen):
+                    self._shard_states[shard] = _ShardState.REMOTE
+                    self.cache_usage -= self.shards[shard].file_pairs[0][0].bytes
+        self.prepare_shard(shard)
+
+    def _stream(self, shard: int) -> Any:  # noqa: ANN401 a `CachedStream`, which no type of Streaming's says
+        return self.streams[self.stream_per_shard[shard]]
+
+    def _path(self, shard: int) -> str:
+        path: str = self._stream(shard).raw_path(self.shards[shard])
+        return path
 
     def _settle(self) -> None:
         """Leave behind what another process began."""

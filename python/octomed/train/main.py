@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import warnings
 from typing import TYPE_CHECKING
 
+from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError, StorageError
+from octomed.names import printable
 from octomed.train.ending import tell, together
 
 if TYPE_CHECKING:
@@ -85,9 +86,9 @@ def _show(error: OctomedError, arguments: Sequence[str]) -> None:
     """Say what went wrong. All ranks find the same fault in a recipe, so there the first speaks for all."""
     if isinstance(error, RecipeError) and os.environ.get("RANK", "0") != "0":
         return
-    print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 a message
+    print(f"error: {printable(error.message)}", file=sys.stderr)  # noqa: T201 a message
     if error.hint:
-        print(f"hint: {error.hint}", file=sys.stderr)  # noqa: T201 a message
+        print(f"hint: {printable(error.hint)}", file=sys.stderr)  # noqa: T201 a message
     if isinstance(error, StorageError):
         _show_resume(arguments)
 
@@ -102,4 +103,4 @@ def _show_stop(number: int, arguments: Sequence[str]) -> None:
 def _show_resume(arguments: Sequence[str]) -> None:
     words = [*dict.fromkeys([*arguments, "autoresume=true"])]
     ranks = os.environ.get("WORLD_SIZE", "1")
-    print(f"resume: composer -n {ranks} train.py {shlex.join(words)}", file=sys.stderr)  # noqa: T201 a message
+    print(f"resume: composer -n {ranks} train.py {shell_words(words)}", file=sys.stderr)  # noqa: T201 a message

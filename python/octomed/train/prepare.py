@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
+from octomed.names import printable
 from octomed.stream import open_run
 from octomed.train import steps
 from octomed.train.build import read_configuration
@@ -70,7 +71,7 @@ def prepare(recipe: TrainRecipe) -> Prepared:
 def say(text: str) -> None:
     """Print a line to standard error, on the first rank."""
     if dist.get_global_rank() == 0:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 what a user watches
+        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 what a user watches
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

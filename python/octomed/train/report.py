@@ -6,6 +6,7 @@ import html
 import math
 from typing import TYPE_CHECKING
 
+from octomed.names import printable_line
 from octomed.train.journal import read_journal
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def write_report(folder: Path, name: str) -> Path:
         "\n".join(part for part in parts if part)
         or "<p>No measurements: <code>loggers.jsonl</code> is off.</p>"
     )
-    title = html.escape(name)
+    title = html.escape(printable_line(name))
     page = (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'

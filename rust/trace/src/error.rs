@@ -111,7 +111,7 @@ impl TraceError {
                 ..
             } => Some(format!("did you mean `{nearest}`?")),
             Self::MissingColumn { present, .. } => {
-                Some(format!("its columns are {}", quoted(present)))
+                Some(format!("its columns are {}", quoted_names(present)))
             }
             Self::DuplicateColumns { .. } => Some("rename one of them in the file".to_owned()),
             Self::NotAnArray { .. } => {
@@ -125,7 +125,7 @@ impl TraceError {
             Self::CsvHeader { .. } => {
                 Some("save the file as CSV in UTF-8, with a line of names first".to_owned())
             }
-            Self::RowsNotFound { keys, .. } => Some(format!("its keys are {}", quoted(keys))),
+            Self::RowsNotFound { keys, .. } => Some(format!("its keys are {}", quoted_names(keys))),
             Self::NoRowsHeld { .. } => Some(
                 "`rows` names a list of objects, or an object whose values are rows; dots lead into objects"
                     .to_owned(),
@@ -153,6 +153,47 @@ pub(crate) fn quoted(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }
+
+/// Names that a message may show, and how many it may not: keys of an object of rows, and the first line of a
+/// CSV file without names, are data.
+fn quoted_names(names: &[String]) -> String {
+    let (plain, data): (Vec<String>, Vec<String>) =
+        names.iter().cloned().partition(|name| is_plain_name(name));
+    let shown = plain.len().min(MOST_SHOWN);
+    match names.len() - shown {
+        0 => quoted(&plain),
+        left if shown == 0 => format!("not shown: {left}, which may be data"),
+        left if data.is_empty() => format!("{} and {left} more", quoted(&plain[..shown])),
+        left => format!(
+            "{} and {left} that are not shown: they may be data",
+            quoted(&plain[..shown])
+        ),
+    }
+}
+
+/// Whether a text is made as names of columns are: few words, few digits, no sentence.
+fn is_plain_name(name: &str) -> bool {
+    let of_a_name = |sign: char| {
+        sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.' | ' ' | '(' | ')' | '/')
+    };
+    let digits = name.chars().filter(char::is_ascii_digit).count();
+    let begins = name
+        .chars()
+        .next()
+        .is_some_and(|sign| sign.is_alphabetic() || sign == '_');
+    begins
+        && digits < MOST_DIGITS
+        && name.chars().count() <= LONGEST_NAME
+        && name.chars().filter(|&sign| sign == ' ').count() < MOST_WORDS
+        && name.chars().all(of_a_name)
+}
+
+/// What a name of a column has at most: more is not printed.
+const LONGEST_NAME: usize = 40;
+const MOST_WORDS: usize = 4;
+const MOST_DIGITS: usize = 4;
+/// Names in one message.
+const MOST_SHOWN: usize = 12;
 
 /// The candidate most similar to `name`, if one is similar enough to be meant.
 pub(crate) fn nearest<'a>(
@@ -186,7 +227,35 @@ fn distance(left: &str, right: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{distance, nearest};
+    use super::{distance, nearest, quoted_names};
+
+    #[test]
+    fn what_may_be_data_is_counted_and_not_shown() {
+        let names = |given: &[&str]| {
+            quoted_names(
+                &given
+                    .iter()
+                    .map(|&name| name.to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(
+            names(&["Question", "Chain of Thought (CoT)"]),
+            "`Question`, `Chain of Thought (CoT)`"
+        );
+        assert_eq!(
+            names(&[
+                "rows",
+                "patient 10023",
+                "A man of 54, with chest pain.",
+                "\u{1b}[2J",
+                ""
+            ]),
+            "`rows` and 4 that are not shown: they may be data"
+        );
+        assert_eq!(names(&["10023"]), "not shown: 1, which may be data");
+        assert!(names(&["a"; 14]).ends_with("`a` and 2 more"));
+    }
 
     #[test]
     fn distances_are_levenshtein() {
