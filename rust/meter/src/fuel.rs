@@ -66,10 +66,14 @@ impl Fueled {
         };
         let compiler = thread::Builder::new().stack_size(COMPILER_STACK);
         let compiled = compiler.spawn(|| guard(work));
-        let compiled = compiled.map_err(|error| refused(format!("no thread to compile it: {error}")))?;
-        let compiled = compiled.join().unwrap_or_else(|_| Err(Panicked(String::new())));
-        let (environment, variables) = compiled
-            .map_err(|Panicked(why)| refused(format!("the template engine failed on it: {why}")))??;
+        let compiled =
+            compiled.map_err(|error| refused(format!("no thread to compile it: {error}")))?;
+        let compiled = compiled
+            .join()
+            .unwrap_or_else(|_| Err(Panicked(String::new())));
+        let (environment, variables) = compiled.map_err(|Panicked(why)| {
+            refused(format!("the template engine failed on it: {why}"))
+        })??;
         let mut variables: Vec<String> = variables.into_iter().collect();
         variables.sort_unstable();
         Ok(Self {
@@ -121,7 +125,9 @@ pub fn is_out_of_fuel(error: &Error) -> bool {
     while let Some(current) = next {
         if let Some(error) = current.downcast_ref::<Error>() {
             let deep = error.kind() == ErrorKind::InvalidOperation
-                && error.detail().is_some_and(|why| why.contains("recursion limit"));
+                && error
+                    .detail()
+                    .is_some_and(|why| why.contains("recursion limit"));
             if error.kind() == ErrorKind::OutOfFuel || deep {
                 return true;
             }
@@ -152,24 +158,31 @@ mod tests {
             let ours = crate::method(state, value, method, arguments)?;
             match ours {
                 Some(value) => Ok(value),
-                None => minijinja_contrib::pycompat::unknown_method_callback(state, value, method, arguments),
+                None => minijinja_contrib::pycompat::unknown_method_callback(
+                    state, value, method, arguments,
+                ),
             }
         });
-        let fueled = Fueled::compile(environment, "t", source).map_err(|error| error.to_string())?;
+        let fueled =
+            Fueled::compile(environment, "t", source).map_err(|error| error.to_string())?;
         let text = fueled.render(Value::from(()), 0, 0);
-        text.map(|text| text.len()).map_err(|error| match is_out_of_fuel(&error) {
-            true => "limit".to_owned(),
-            false => error.to_string(),
-        })
+        text.map(|text| text.len())
+            .map_err(|error| match is_out_of_fuel(&error) {
+                true => "limit".to_owned(),
+                false => error.to_string(),
+            })
     }
 
     #[test]
     fn a_rendering_ends_when_its_fuel_does() {
         let grown = |begin: &str, step: &str, end: &str| {
-            format!("{{% set ns = namespace(a={begin}) %}}{{% for i in range(70) %}}{{% set ns.a = {step} %}}{{% endfor %}}{end}")
+            format!(
+                "{{% set ns = namespace(a={begin}) %}}{{% for i in range(70) %}}{{% set ns.a = {step} %}}{{% endfor %}}{end}"
+            )
         };
         for source in [
-            "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}".to_owned(),
+            "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}"
+                .to_owned(),
             grown("'x'", "ns.a ~ ns.a", ""),
             grown("'x'", "ns.a * 2", ""),
             grown("'x'", "ns.a|replace('x', 'xx')", ""),

@@ -12,13 +12,23 @@ const VISITS: u64 = 4;
 /// one another twice, and so on, has no end that fuel would last for.
 #[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
 pub(crate) fn held(state: &State, value: Value) -> Result<Value, Error> {
-    Walk { state, visits: 0, within_namespace: false }.settle(value, 0)
+    Walk {
+        state,
+        visits: 0,
+        within_namespace: false,
+    }
+    .settle(value, 0)
 }
 
 /// The same for what a namespace keeps, which may be no namespace: one could hold itself.
 #[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
 pub(crate) fn held_within(state: &State, value: Value) -> Result<Value, Error> {
-    Walk { state, visits: 0, within_namespace: true }.settle(value, 0)
+    Walk {
+        state,
+        visits: 0,
+        within_namespace: true,
+    }
+    .settle(value, 0)
 }
 
 struct Walk<'s, 'a, 'b> {
@@ -51,7 +61,11 @@ impl Walk<'_, '_, '_> {
             return Ok(Value::from(items));
         }
         for key in value.try_iter()? {
-            let item = if kind == ValueKind::Seq { key } else { value.get_item(&key)? };
+            let item = if kind == ValueKind::Seq {
+                key
+            } else {
+                value.get_item(&key)?
+            };
             self.settle(item, depth + 1)?;
         }
         Ok(value)
@@ -63,5 +77,7 @@ fn refused(why: &'static str) -> Result<Value, Error> {
 }
 
 fn is_namespace(value: &Value) -> bool {
-    value.as_object().is_some_and(|object| object.type_name().ends_with("::Namespace"))
+    value
+        .as_object()
+        .is_some_and(|object| object.type_name().ends_with("::Namespace"))
 }

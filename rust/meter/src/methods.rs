@@ -52,7 +52,9 @@ fn charge_format(state: &State, text: &str, arguments: &[Value]) -> Result<(), E
         charge_bytes(state, argument.as_usize().unwrap_or(0))?;
     }
     for digits in text.split(|character: char| !character.is_ascii_digit()) {
-        let width = digits.parse().unwrap_or(if digits.is_empty() { 0 } else { usize::MAX });
+        let width = digits
+            .parse()
+            .unwrap_or(if digits.is_empty() { 0 } else { usize::MAX });
         charge_bytes(state, width)?;
     }
     Ok(())
@@ -65,7 +67,10 @@ fn charge_parts(state: &State, text: &str, arguments: &[Value]) -> Result<(), Er
     let parts = match separator {
         Some("") => 0,
         Some(separator) => text.matches(separator).count(),
-        None => text.chars().filter(|character| character.is_whitespace()).count(),
+        None => text
+            .chars()
+            .filter(|character| character.is_whitespace())
+            .count(),
     };
     charge_items(state, parts)
 }

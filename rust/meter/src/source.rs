@@ -45,7 +45,10 @@ fn scan(text: &str) -> (usize, usize) {
 /// The source with a filter round every value that it keeps in a variable, or why it is too long.
 pub(crate) fn prepared(source: &str) -> Result<String, String> {
     if source.len() > LONGEST {
-        return Err(format!("a template has at most {LONGEST} bytes, this one {}", source.len()));
+        return Err(format!(
+            "a template has at most {LONGEST} bytes, this one {}",
+            source.len()
+        ));
     }
     let mut out = String::with_capacity(source.len() + 64);
     let mut rest = source;
@@ -54,13 +57,25 @@ pub(crate) fn prepared(source: &str) -> Result<String, String> {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let is_end = rest.starts_with("{%") && word(&rest[2..]).0 == "endraw";
-        let (length, bare) = if verbatim && !is_end { (1, 0) } else { scan(rest) };
+        let (length, bare) = if verbatim && !is_end {
+            (1, 0)
+        } else {
+            scan(rest)
+        };
         if bare > LONGEST_CONSTRUCT {
-            return Err(format!("an expression has at most {LONGEST_CONSTRUCT} bytes beside its texts"));
+            return Err(format!(
+                "an expression has at most {LONGEST_CONSTRUCT} bytes beside its texts"
+            ));
         }
         let construct = &rest[..length];
-        let name = construct.strip_prefix("{%").map_or("", |inner| word(inner).0);
-        verbatim = if is_end { false } else { verbatim || name == "raw" };
+        let name = construct
+            .strip_prefix("{%")
+            .map_or("", |inner| word(inner).0);
+        verbatim = if is_end {
+            false
+        } else {
+            verbatim || name == "raw"
+        };
         match held(construct).filter(|_| name == "set") {
             Some(held) => out.push_str(&held),
             None => out.push_str(construct),
@@ -86,8 +101,13 @@ fn held(construct: &str) -> Option<String> {
     let equals = inner.find('=')?;
     let (target, value) = (&inner[..equals], &inner[equals + 1..]);
     // A block's filters may have arguments with names: `{% set x | f(a=1) %}`.
-    let is_value = !target.contains(['|', '(', '"', '\'']) || target.trim_start_matches("{%").contains(',');
-    let filter = if target.contains('.') { HELD_WITHIN } else { HELD };
+    let is_value =
+        !target.contains(['|', '(', '"', '\'']) || target.trim_start_matches("{%").contains(',');
+    let filter = if target.contains('.') {
+        HELD_WITHIN
+    } else {
+        HELD
+    };
     (is_value && !value.trim().is_empty()).then(|| format!("{target}= ({value})|{filter} {right}"))
 }
 
@@ -101,12 +121,24 @@ mod tests {
     fn values_that_are_kept_go_through_the_filter() {
         for (source, expected) in [
             ("{%- set a = 1 -%}", "{%- set a = ( 1 )|__held -%}"),
-            ("{% set ns.a = '%}' ~ \"=\" %}", "{% set ns.a = ( '%}' ~ \"=\" )|__held_within %}"),
+            (
+                "{% set ns.a = '%}' ~ \"=\" %}",
+                "{% set ns.a = ( '%}' ~ \"=\" )|__held_within %}",
+            ),
             ("{% set a, b = 1, 2 %}", "{% set a, b = ( 1, 2 )|__held %}"),
             ("{% set a %}x=y{% endset %}", "{% set a %}x=y{% endset %}"),
-            ("{% set a | f(b=1) %}x{% endset %}", "{% set a | f(b=1) %}x{% endset %}"),
-            ("{% raw %}{% set a = 1 %}{% endraw %}", "{% raw %}{% set a = 1 %}{% endraw %}"),
-            ("{# {% set a = 1 %} #}{{ '{% set a = 1 %}' }}", "{# {% set a = 1 %} #}{{ '{% set a = 1 %}' }}"),
+            (
+                "{% set a | f(b=1) %}x{% endset %}",
+                "{% set a | f(b=1) %}x{% endset %}",
+            ),
+            (
+                "{% raw %}{% set a = 1 %}{% endraw %}",
+                "{% raw %}{% set a = 1 %}{% endraw %}",
+            ),
+            (
+                "{# {% set a = 1 %} #}{{ '{% set a = 1 %}' }}",
+                "{# {% set a = 1 %} #}{{ '{% set a = 1 %}' }}",
+            ),
             ("{% settle %}{", "{% settle %}{"),
         ] {
             assert_eq!(prepared(source).unwrap(), expected);

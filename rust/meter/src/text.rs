@@ -57,7 +57,8 @@ impl Write for Paid<'_, '_, '_> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
         self.pieces += 1;
         let short = usize::from(self.pieces.is_multiple_of(4));
-        let paid = charge_items(self.state, short).and_then(|()| charge_bytes(self.state, piece.len()));
+        let paid =
+            charge_items(self.state, short).and_then(|()| charge_bytes(self.state, piece.len()));
         if let Err(error) = paid {
             self.error = Some(error);
             return Err(fmt::Error);
