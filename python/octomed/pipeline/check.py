@@ -9,7 +9,7 @@ from octomed.commands import in_python
 from octomed.errors import DataError
 from octomed.names import printable_line
 from octomed.pipeline.plan import plan
-from octomed.pipeline.reason_hints import OF_FORMAT, hint_about
+from octomed.pipeline.reason_hints import OF_FORMAT, OF_MODEL, hint_about
 from octomed.pipeline.sample import FileSample, samples_of
 from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
@@ -172,7 +172,7 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
 
     These are all, where no row of any fits; else those in which none fits and more rows are unreadable than
     their source tolerates. That the first rows merely hold no trace says little about the others, and a file
-    without rows is no fault while another has some.
+    without rows is no fault while another has some. A template or a tokenizer without an end in sight is one in any row.
     """
     with_rows = [sample for sample in samples if sample.rows]
     if not any(sample.fitting for sample in with_rows):
@@ -180,6 +180,8 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
     sources = {source.source.name: source.source for source in planned.sources}
 
     def fails(sample: FileSample) -> bool:
+        if OF_MODEL.intersection(reason for reason, _ in sample.reasons):
+            return True
         source = sources[sample.source]
         tolerated = max(1, int(sample.rows * source.max_unreadable)) if source.max_unreadable else 0
         all_unreadable = sample.unreadable == sample.rows and source.max_unreadable < 1
@@ -212,6 +214,9 @@ def _hint(recipe: Recipe, sample: FileSample) -> str:
 
 def _advice(sample: FileSample, key: str) -> str:
     """Say what the reason of the first row asks for, where that is not another name for a column."""
+    of_model = [reason for reason, _ in sample.reasons if reason in OF_MODEL]
+    if of_model:
+        return hint_about(of_model[0], sample.kind)
     alike = sample.unreadable == sample.rows or len(sample.reasons) == 1
     reason = sample.first.reason if sample.first and alike else None
     if reason is None or reason in OF_FORMAT:

@@ -7,6 +7,9 @@ from octomed import _octomed
 OF_FORMAT = frozenset({"missing_field", "null_field", "wrong_type"})
 """Reasons that say: the rows are JSON or a table, but not those of the source's format."""
 
+OF_MODEL = frozenset({"template_limit", "tokenizer_limit", "tokenizer_failed"})
+"""Reasons that a template or a tokenizer is at fault for: it does without end what others do in passing."""
+
 _FORMAT = "its rows are not those of the source's `format`, which names their columns"
 _COLUMNS = f"{_FORMAT}; pandas writes rows with `to_json(orient='records', lines=True)`, and columns without"
 _JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
@@ -39,6 +42,15 @@ _HINTS = {
     "has_image": "`image_columns: []` in the source's `format` packs the text alone, without its pictures",
     "no_answer": "see what the columns of the `response` template hold",
     "no_response": "see what the column of the response holds",
+    "template_limit": (
+        "a template has no end in sight: look at `template`, `prompt` and the `response` of the format, for loops in "
+        "loops and texts that double"
+    ),
+    "tokenizer_limit": (
+        "the model's `tokenizer.json` has no end in sight: look at the patterns and replacements of its `normalizer` "
+        "and `pre_tokenizer`"
+    ),
+    "tokenizer_failed": "the model's `tokenizer.json` cannot be used: see that it is whole, or fetch it again",
     "turn_weight": (
         "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or take the key away"
     ),

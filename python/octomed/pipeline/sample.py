@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS = 100
 _SAMPLE_BYTES = 4 * 2**20
+_SAMPLE_SECONDS = 5.0
 _BLOCK_BYTES = 2**18
 
 
@@ -175,14 +177,16 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
     count = _Count(plan.recipe.pack.capacity, task.first_row or 0)
     keys: dict[str, None] = {}
     read = 0
+    end = time.monotonic() + _SAMPLE_SECONDS
     for block in blocks_of(task, source.scanner.mapping, target=_BLOCK_BYTES):
         left = SAMPLE_ROWS - count.rows
         keys.update(dict.fromkeys(_octomed.top_level_keys(block, left) or ()))
         with naming(task.file):
-            for outcome in _octomed.row_outcomes(source.scanner, block, left):
+            seconds = max(end - time.monotonic(), 0.0)
+            for outcome in _octomed.row_outcomes(source.scanner, block, left, seconds):
                 count.add(*outcome)
         read += block.source_bytes
-        if count.rows >= SAMPLE_ROWS or read >= _SAMPLE_BYTES:
+        if count.rows >= SAMPLE_ROWS or read >= _SAMPLE_BYTES or time.monotonic() >= end:
             break
     columns = tuple(keys) or tuple(_columns_of(task.file))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))

@@ -14,6 +14,12 @@ pub enum Verdict {
     NoSupervisedTokens = 3,
     /// A response carries its own chain of thought and stands beside another.
     TwoReasonings = 4,
+    /// The chat template or the prompt needs more for the row than a row may take.
+    TemplateLimit = 5,
+    /// The tokenizer needs more for the text than a text may take.
+    TokenizerLimit = 6,
+    /// The tokenizer failed on the text.
+    TokenizerFailed = 7,
     /// More tokens than a pack holds. Decided in SELECT, so that another capacity re-scans nothing.
     OverLong = 64,
     /// The same trace stands earlier in source order.
@@ -22,12 +28,15 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::TemplateRefused,
         Self::NoSupervisedTokens,
         Self::TwoReasonings,
+        Self::TemplateLimit,
+        Self::TokenizerLimit,
+        Self::TokenizerFailed,
         Self::OverLong,
         Self::Duplicate,
     ];
@@ -41,6 +50,9 @@ impl Verdict {
             Self::TemplateRefused => "template_refused",
             Self::NoSupervisedTokens => "no_supervised_tokens",
             Self::TwoReasonings => "two_reasonings",
+            Self::TemplateLimit => "template_limit",
+            Self::TokenizerLimit => "tokenizer_limit",
+            Self::TokenizerFailed => "tokenizer_failed",
             Self::OverLong => "over_long",
             Self::Duplicate => "duplicate",
         }

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use octomed_curate::Verdict;
 use octomed_files::Access;
 use octomed_text::{
-    Encoder, Message, Prompt, PromptOption, Rendered, Supervise, Template, Tokenizer,
-    TwoReasonings, join_reasoning,
+    Encoder, Message, Prompt, PromptOption, Rendered, Supervise, Template, TemplateError,
+    TextError, Tokenizer, TwoReasonings, join_reasoning,
 };
 use octomed_trace::{
     Block, Body, Choice, Finding, IdentityHasher, Mapping, Response, Row, Turn, question_id,
@@ -283,14 +283,13 @@ impl Scanner {
                 responses,
                 ..
             } => {
-                let laid_out = self.lay_out(question, options, system, &mut scratch.prompt)?;
+                let refused = self.lay_out(question, options, system, &mut scratch.prompt)?;
                 let asked = scratch.prompt.len() as u64 + bytes_of_history(history);
                 for (sample, response) in (0..).zip(responses) {
                     before(asked + bytes_of_response(response))?;
-                    let seen = if laid_out {
-                        self.answered(system, history, response, scratch)?
-                    } else {
-                        scratch.without_tokens(Verdict::TemplateRefused)
+                    let seen = match refused {
+                        None => self.answered(system, history, response, scratch)?,
+                        Some(verdict) => scratch.without_tokens(verdict),
                     };
                     each(sample, seen, scratch)?;
                 }
@@ -299,20 +298,19 @@ impl Scanner {
         }
     }
 
-    /// Writes the user's turn into `prompt`; gives whether the layout takes the row.
+    /// Writes the user's turn into `prompt`; gives why the layout does not take the row.
     fn lay_out(
         &self,
         question: &str,
         options: &[Choice<'_>],
         system: Option<&str>,
         prompt: &mut String,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Option<Verdict>, EngineError> {
         let options: Vec<PromptOption<'_>> = options.iter().map(prompt_option).collect();
         prompt.clear();
         match self.prompt.render(question, &options, system, prompt) {
-            Ok(()) => Ok(true),
-            Err(error) if error.blames_row() => Ok(false),
-            Err(error) => Err(error.into()),
+            Ok(()) => Ok(None),
+            Err(error) => refusal(error).map(Some),
         }
     }
 
@@ -384,17 +382,22 @@ impl Scanner {
             .render(messages, self.supervise, &mut scratch.rendered)
         {
             Ok(()) => {}
-            Err(error) if error.blames_row() => {
-                return Ok(scratch.without_tokens(Verdict::TemplateRefused));
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Ok(scratch.without_tokens(refusal(error)?)),
         }
         scratch.ids.clear();
         scratch.spans.clear();
         let encoded =
             scratch
                 .encoder
-                .encode(&scratch.rendered, &mut scratch.ids, &mut scratch.spans)?;
+                .encode(&scratch.rendered, &mut scratch.ids, &mut scratch.spans);
+        let encoded = match encoded {
+            Ok(encoded) => encoded,
+            Err(TextError::Limit(_)) => return Ok(scratch.without_tokens(Verdict::TokenizerLimit)),
+            Err(TextError::Failed(_)) => {
+                return Ok(scratch.without_tokens(Verdict::TokenizerFailed));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let verdict = if encoded.supervised == 0 {
             Verdict::NoSupervisedTokens
         } else {
@@ -423,6 +426,15 @@ impl Scanner {
             Supervise::All => answers.any(blank),
             Supervise::Last => answers.next().is_none_or(blank),
         }
+    }
+}
+
+/// What becomes of a row at which a template fails; an error where the template is at fault.
+fn refusal(error: TemplateError) -> Result<Verdict, EngineError> {
+    match error {
+        TemplateError::Limit => Ok(Verdict::TemplateLimit),
+        error if error.blames_row() => Ok(Verdict::TemplateRefused),
+        error => Err(error.into()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bindings for `check`, `plan` and `rejects`: what becomes of a sample's rows, and rows as their file has them.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
@@ -34,20 +35,23 @@ type Outcome = (
 );
 
 /// What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
-/// row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at.
+/// row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at. Once `seconds`
+/// are over, no further row is looked at.
 #[pyfunction]
-#[pyo3(signature = (scanner, block, count))]
+#[pyo3(signature = (scanner, block, count, seconds=f64::INFINITY))]
 fn row_outcomes(
     py: Python<'_>,
     scanner: &Scanner,
     block: &Block,
     count: usize,
+    seconds: f64,
 ) -> PyResult<Vec<Outcome>> {
     leave(py, || {
         let scanner = &scanner.scanner;
+        let begin = Instant::now();
         let mut outcomes = Vec::new();
         let read = block.0.for_each(scanner.mapping(), |finding| {
-            if outcomes.len() == count {
+            if outcomes.len() == count || begin.elapsed().as_secs_f64() > seconds {
                 return Err(Stop::Enough);
             }
             outcomes.push(outcome(scanner, finding).map_err(Stop::Engine)?);

@@ -131,7 +131,12 @@ impl ChatTemplate {
     /// Raises `RecipeError` when the template can never work for training.
     #[pyo3(signature = ())]
     fn probe(&self, py: Python<'_>) -> PyResult<()> {
-        leave(py, || self.0.probe().map_err(|error| refuse(&error)))
+        leave(py, || {
+            let wrong = |error: TemplateError| {
+                raise(Kind::Recipe, &error, error.hint().map(ToOwned::to_owned))
+            };
+            self.0.probe().map_err(wrong)
+        })
     }
 
     /// 128-bit hash of all that decides what the template writes, in hexadecimal.

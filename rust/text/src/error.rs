@@ -25,6 +25,12 @@ pub enum TextError {
     /// The `tokenizers` crate refused a text.
     #[error("the text cannot be encoded: {0}")]
     Encode(String),
+    /// The tokenizer needs more for a text than one text may take.
+    #[error("the tokenizer {0} than one text may take")]
+    Limit(&'static str),
+    /// The `tokenizers` crate panicked on a text.
+    #[error("the tokenizer failed on the text: {0}")]
+    Failed(String),
     /// One text of a batch cannot be encoded.
     #[error("row {row} {reason}")]
     Row {

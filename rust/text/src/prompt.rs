@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, Value};
+use minijinja::Value;
+use octomed_meter::Fueled;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::template::{TemplateError, compiling, environment, rendering};
@@ -29,7 +30,7 @@ pub struct PromptOption<'a> {
 /// The default writes the question, then each option on a line of its own as `A. text`.
 #[derive(Debug, Default)]
 pub struct Prompt {
-    compiled: Option<(Environment<'static>, String)>,
+    compiled: Option<(Fueled, String)>,
 }
 
 impl Prompt {
@@ -39,28 +40,19 @@ impl Prompt {
     /// # Errors
     /// A source that is no Jinja template, or that names another variable.
     pub fn compile(source: &str) -> Result<Self, TemplateError> {
-        let mut environment = environment().map_err(|error| compiling(&error))?;
-        environment
-            .add_template_owned(NAME, source.to_owned())
+        let engine = environment()
+            .and_then(|environment| Fueled::compile(environment, NAME, source))
             .map_err(|error| compiling(&error))?;
-        let template = environment
-            .get_template(NAME)
-            .map_err(|error| compiling(&error))?;
-        let unknown = |name: &String| {
+        let unknown = |name: &&String| {
             ![&VARIABLES[..], &FUNCTIONS[..]]
                 .concat()
                 .contains(&name.as_str())
         };
-        if let Some(name) = template
-            .undeclared_variables(false)
-            .into_iter()
-            .filter(unknown)
-            .min()
-        {
-            return Err(TemplateError::UnknownVariable { name });
+        if let Some(name) = engine.variables().iter().find(unknown) {
+            return Err(TemplateError::UnknownVariable { name: name.clone() });
         }
         Ok(Self {
-            compiled: Some((environment, source.to_owned())),
+            compiled: Some((engine, source.to_owned())),
         })
     }
 
@@ -81,7 +73,7 @@ impl Prompt {
                 write_options(options, out);
                 Ok(())
             }
-            Some((environment, _)) => out_of_engine(environment, question, options, system, out),
+            Some((engine, _)) => out_of_engine(engine, question, options, system, out),
         }
     }
 
@@ -104,7 +96,7 @@ fn write_options(options: &[PromptOption<'_>], out: &mut String) {
 }
 
 fn out_of_engine(
-    environment: &Environment<'_>,
+    engine: &Fueled,
     question: &str,
     options: &[PromptOption<'_>],
     system: Option<&str>,
@@ -120,14 +112,14 @@ fn out_of_engine(
         ("labelled_options", labelled.collect()),
         ("system", Value::from(system)),
     ]);
-    let template = environment
-        .get_template(NAME)
+    let of_options = options
+        .iter()
+        .map(|option| 2 * option.written.len() + option.label.len());
+    let bytes = question.len() + system.map_or(0, str::len) + of_options.sum::<usize>();
+    let text = engine
+        .render(Value::from(context), bytes, 2 * options.len())
         .map_err(|error| rendering(&error))?;
-    out.push_str(
-        &template
-            .render(Value::from(context))
-            .map_err(|error| rendering(&error))?,
-    );
+    out.push_str(&text);
     Ok(())
 }
 

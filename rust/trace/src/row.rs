@@ -129,11 +129,13 @@ pub enum Reason {
     TwoReasonings,
     /// A turn says of itself how it is to be learned in a way that a mask over whole turns cannot express.
     TurnWeight,
+    /// The template of `response` needs more for the row than a row may take.
+    TemplateLimit,
 }
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -154,6 +156,7 @@ impl Reason {
         Self::OptionLabels,
         Self::TwoReasonings,
         Self::TurnWeight,
+        Self::TemplateLimit,
     ];
 
     /// Whether the row is broken, and not merely without a trace.
@@ -166,6 +169,7 @@ impl Reason {
                 | Self::NoAnswer
                 | Self::HasImage
                 | Self::TwoReasonings
+                | Self::TemplateLimit
         )
     }
 
@@ -203,6 +207,7 @@ impl Reason {
             Self::OptionLabels => "option_labels",
             Self::TwoReasonings => "two_reasonings",
             Self::TurnWeight => "turn_weight",
+            Self::TemplateLimit => "template_limit",
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
-use minijinja::{Environment, Value};
+use octomed_meter::Fueled;
 
 use super::builtin::{is_name, unwritten};
 use super::controls::ControlTable;
@@ -20,7 +21,7 @@ const NAME: &str = "chat template";
 /// A template compiled once.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    environment: Environment<'static>,
+    engine: Fueled,
     variables: Vec<(String, Value)>,
     pub(super) controls: ControlTable,
     pub(super) eos: Option<String>,
@@ -60,15 +61,14 @@ impl Compiled {
         controls: &[(String, u32)],
     ) -> Result<Self, TemplateError> {
         let rewritten = rewrite(source);
-        let mut environment = environment().map_err(|error| compiling(&error))?;
-        environment
-            .add_template_owned(NAME, rewritten.source)
+        let engine = environment()
+            .and_then(|environment| Fueled::compile(environment, NAME, &rewritten.source))
             .map_err(|error| compiling(&error))?;
         let variables_given = variables
             .iter()
             .map(|(name, text)| (name.clone(), Value::from(text)));
         Ok(Self {
-            environment,
+            engine,
             variables: variables_given.collect(),
             controls: ControlTable::new(controls),
             eos: variables
@@ -138,7 +138,10 @@ impl Compiled {
         prompts: bool,
         marks: Option<&[String; 2]>,
     ) -> Result<String, TemplateError> {
+        let (mut bytes, mut items) = (0, 0);
         let turns = turns.map(|(role, content)| {
+            items += 1;
+            bytes += role.len() + content.as_str().map_or(0, str::len);
             Value::from_object(Turn {
                 role: Value::from(role),
                 content,
@@ -161,12 +164,8 @@ impl Compiled {
             });
             context.extend([(OPEN, open), (CLOSE, close)]);
         }
-        let template = self
-            .environment
-            .get_template(NAME)
-            .map_err(|error| rendering(&error))?;
-        template
-            .render(Value::from(context))
+        self.engine
+            .render(Value::from(context), bytes, items)
             .map_err(|error| rendering(&error))
     }
 }

@@ -1,8 +1,11 @@
 //! minijinja taught the dialect in which chat templates are written: jinja2 as `transformers` sets it up.
 
+use std::borrow::Cow;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
+use octomed_meter::written;
 
 use super::{json, methods};
 use crate::python_text::strip;
@@ -39,16 +42,17 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     Ok(environment)
 }
 
-fn trim(value: &Value, characters: Option<&str>) -> String {
-    let text = value
-        .as_str()
-        .map_or_else(|| value.to_string(), ToOwned::to_owned);
-    match characters {
+fn trim(state: &State, value: &Value, characters: Option<&str>) -> Result<String, Error> {
+    let text = match value.as_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(written(state, value)?),
+    };
+    Ok(match characters {
         Some(characters) => text
             .trim_matches(|character| characters.contains(character))
             .to_owned(),
         None => strip(&text).to_owned(),
-    }
+    })
 }
 
 fn is_iterable(value: &Value) -> bool {
@@ -64,8 +68,8 @@ fn is_sequence(value: &Value) -> bool {
         )
 }
 
-fn raise_exception(message: &Value) -> Result<Value, Error> {
-    let stop = Stop::Raised(message.to_string());
+fn raise_exception(state: &State, message: &Value) -> Result<Value, Error> {
+    let stop = Stop::Raised(written(state, message)?);
     Err(Error::new(ErrorKind::InvalidOperation, "raise_exception").with_source(stop))
 }
 

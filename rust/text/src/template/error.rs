@@ -50,6 +50,15 @@ pub enum TemplateError {
         /// What the engine says.
         detail: String,
     },
+    /// The template needs more for this row than a row may take.
+    #[error("the template makes or does more than one row may take")]
+    Limit,
+    /// The engine failed, which is its own fault and hangs on the row.
+    #[error("the template engine failed: {detail}")]
+    Engine {
+        /// What it says.
+        detail: String,
+    },
     /// There is no assistant turn to learn from.
     #[error("there is no assistant turn")]
     NoAssistant,
@@ -113,6 +122,8 @@ impl TemplateError {
         matches!(
             self,
             Self::Refused { .. }
+                | Self::Limit
+                | Self::Engine { .. }
                 | Self::NoAssistant
                 | Self::Role { .. }
                 | Self::NotLocated { .. }
@@ -135,6 +146,10 @@ impl TemplateError {
             }
             Self::DependsOnDate => {
                 "save the template to a file with the date written out, and name that file under `template:`"
+            }
+            Self::Limit => {
+                "docs/recipe.md says how much that is; a loop without an end, or a text that doubles, has no use \
+                 for more"
             }
             Self::DropsText { .. } => {
                 "templates made for chatting cut `<think>…</think>` out of earlier or all answers; \

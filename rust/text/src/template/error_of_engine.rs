@@ -1,6 +1,7 @@
 //! minijinja's errors as ours, without any text of the row.
 
 use minijinja::ErrorKind;
+use octomed_meter::{Panicked, is_out_of_fuel};
 
 use super::TemplateError;
 use super::dialect::Stop;
@@ -15,8 +16,16 @@ pub(crate) fn compiling(error: &minijinja::Error) -> TemplateError {
 
 /// An error met while a template was rendered.
 pub(crate) fn rendering(error: &minijinja::Error) -> TemplateError {
+    if is_out_of_fuel(error) {
+        return TemplateError::Limit;
+    }
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
+        if let Some(Panicked(detail)) = cause.downcast_ref() {
+            return TemplateError::Engine {
+                detail: detail.clone(),
+            };
+        }
         match cause.downcast_ref::<Stop>() {
             Some(Stop::AsksForDate) => return TemplateError::DependsOnDate,
             Some(Stop::Raised(message)) => {

@@ -1,5 +1,7 @@
 //! `{% generation %}` blocks, which minijinja does not know, rewritten into blocks that it does.
 
+use octomed_meter::construct_length;
+
 /// The variables that hold the marks written at both ends of a block.
 pub(super) const OPEN: &str = "__generation_open";
 pub(super) const CLOSE: &str = "__generation_close";
@@ -83,30 +85,6 @@ fn tag(text: &str) -> Option<Tag<'_>> {
     let right = &inner[inner.len() - usize::from(inner.ends_with(['-', '+']))..];
     let name = inner[..inner.len() - right.len()].trim();
     Some(Tag { left, name, right })
-}
-
-/// Bytes of the comment, expression or tag that `text` begins with; 1 for a plain brace.
-fn construct_length(text: &str) -> usize {
-    let close = match text.as_bytes().get(1) {
-        Some(b'#') => return text.find("#}").map_or(text.len(), |at| at + 2),
-        Some(b'%') => "%}",
-        Some(b'{') => "}}",
-        _ => return 1,
-    };
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, character) in text.char_indices().skip(2) {
-        match quote {
-            Some(_) if escaped => escaped = false,
-            Some(_) if character == '\\' => escaped = true,
-            Some(open) if character == open => quote = None,
-            Some(_) => {}
-            None if matches!(character, '"' | '\'') => quote = Some(character),
-            None if text[at..].starts_with(close) => return at + 2,
-            None => {}
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use minijinja::value::{Kwargs, ValueKind};
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, State, Value};
+use octomed_meter::{charge_bytes, charge_items, written};
 
 /// How `json.dumps` lays out what it writes.
-struct Layout {
+struct Layout<'s, 'a, 'b> {
+    state: &'s State<'a, 'b>,
     ascii: bool,
     indent: Option<String>,
     item_separator: String,
@@ -16,18 +18,20 @@ struct Layout {
 
 /// `json.dumps(value, ensure_ascii, indent, separators, sort_keys)`.
 #[allow(clippy::needless_pass_by_value)] // the engine hands keyword arguments over
-pub(super) fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
+pub(super) fn tojson(state: &State, value: &Value, options: Kwargs) -> Result<Value, Error> {
     let indent: Option<Value> = options.get("indent")?;
     let indent = indent
         .filter(|indent| !indent.is_none())
         .map(|indent| match indent.as_usize() {
-            Some(width) => " ".repeat(width),
-            None => indent.to_string(),
-        });
+            Some(width) => charge_bytes(state, width).map(|()| " ".repeat(width)),
+            None => written(state, &indent),
+        })
+        .transpose()?;
     let separators: Option<Vec<String>> = options.get("separators")?;
     let default = [if indent.is_some() { "," } else { ", " }, ": "].map(ToOwned::to_owned);
     let mut separators = separators.unwrap_or(default.to_vec()).into_iter();
     let layout = Layout {
+        state,
         ascii: options
             .get::<Option<bool>>("ensure_ascii")?
             .unwrap_or(false),
@@ -42,13 +46,18 @@ pub(super) fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
     Ok(Value::from(out))
 }
 
-impl Layout {
+impl Layout<'_, '_, '_> {
     fn write(&self, value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
+        charge_items(self.state, 1)?;
         match value.kind() {
             ValueKind::None => out.push_str("null"),
             ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number => out.push_str(&value.to_string()),
-            ValueKind::String => self.write_string(value.as_str().unwrap_or_default(), out),
+            ValueKind::String => {
+                let text = value.as_str().unwrap_or_default();
+                charge_bytes(self.state, text.len())?;
+                self.write_string(text, out);
+            }
             ValueKind::Seq => self.write_list(value, depth, out)?,
             ValueKind::Map => self.write_map(value, depth, out)?,
             kind => {
@@ -62,7 +71,7 @@ impl Layout {
     fn write_list(&self, list: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
         let mut open = false;
         for item in list.try_iter()? {
-            self.begin_item('[', &mut open, depth, out);
+            self.begin_item('[', &mut open, depth, out)?;
             self.write(&item, depth + 1, out)?;
         }
         self.end("[]", open, depth, out);
@@ -76,7 +85,7 @@ impl Layout {
         }
         let mut open = false;
         for key in keys {
-            self.begin_item('{', &mut open, depth, out);
+            self.begin_item('{', &mut open, depth, out)?;
             match key.as_str() {
                 Some(text) => self.write_string(text, out),
                 None => write!(out, "\"{key}\"").map_err(|_| ErrorKind::WriteFailure)?,
@@ -88,7 +97,19 @@ impl Layout {
         Ok(())
     }
 
-    fn begin_item(&self, bracket: char, open: &mut bool, depth: usize, out: &mut String) {
+    fn begin_item(
+        &self,
+        bracket: char,
+        open: &mut bool,
+        depth: usize,
+        out: &mut String,
+    ) -> Result<(), Error> {
+        let indent = self.indent.as_ref().map_or(0, String::len);
+        let separators = self.item_separator.len() + self.key_separator.len();
+        charge_bytes(
+            self.state,
+            indent.saturating_mul(depth + 1).saturating_add(separators),
+        )?;
         if *open {
             out.push_str(&self.item_separator);
         } else {
@@ -96,6 +117,7 @@ impl Layout {
             *open = true;
         }
         self.break_line(depth + 1, out);
+        Ok(())
     }
 
     fn end(&self, brackets: &str, open: bool, depth: usize, out: &mut String) {

@@ -13,6 +13,9 @@ pub(super) fn call(
     method: &str,
     arguments: &[Value],
 ) -> Result<Value, Error> {
+    if let Some(result) = octomed_meter::method(state, value, method, arguments)? {
+        return Ok(result);
+    }
     if let Some(text) = value.as_str().filter(|_| value.kind() == ValueKind::String)
         && let Some(result) = string_method(text, method, arguments)?
     {

@@ -17,6 +17,7 @@ mod file;
 mod json;
 mod lowest;
 mod merge;
+mod metered;
 mod near;
 mod normalise;
 mod outline;

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 
+use octomed_meter::{Panicked, guard};
 use serde::Deserialize;
 use tokenizers::{
-    Model as _, ModelWrapper, NormalizedString, Normalizer as _, OffsetReferential, OffsetType,
-    PostProcessorWrapper, PreTokenizedString, PreTokenizer as _, PreTokenizerWrapper, Token,
-    Tokenizer as Crate, normalizer::Range as Part,
+    Model as _, ModelWrapper, NormalizedString, OffsetReferential, OffsetType,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizerWrapper, Token, Tokenizer as Crate,
+    normalizer::Range as Part,
 };
 
 use super::added::{AddedToken, Additions};
 use super::edges::Edges;
 use super::extract::{Found, Patterns, Wanted, unfound};
+use super::metered::{Budget, Decoding, Exceeded, Normalising, PreTokenizing, check_file};
 use super::registry::{Model, Registry};
 use crate::{Control, Rendered, TextError};
 
@@ -20,6 +22,9 @@ use crate::{Control, Rendered, TextError};
 pub(crate) struct Reference {
     tokenizer: Crate,
     registry: Registry,
+    normalising: Normalising,
+    pre_tokenizing: PreTokenizing,
+    decoding: Decoding,
     raw: Patterns,
     normalised: Patterns,
 }
@@ -34,6 +39,17 @@ struct AddedOf {
 impl Reference {
     /// The tokenizer of a file, and what else a folder says of it.
     pub fn from_json(bytes: &[u8], additions: &Additions) -> Result<Self, TextError> {
+        let work = || {
+            check_file(bytes, &additions.added).map_err(TextError::TokenizerFile)?;
+            Self::read(bytes, additions)
+        };
+        guard(work).unwrap_or_else(|Panicked(why)| {
+            let why = format!("the `tokenizers` crate fails on it: {why}");
+            Err(TextError::TokenizerFile(why))
+        })
+    }
+
+    fn read(bytes: &[u8], additions: &Additions) -> Result<Self, TextError> {
         let extra = &additions.added[..];
         let fail = |error: tokenizers::Error| TextError::TokenizerFile(error.to_string());
         let mut tokenizer = Crate::from_bytes(bytes).map_err(fail)?;
@@ -53,11 +69,14 @@ impl Reference {
             tokenizer.add_tokens(&given);
         }
         let registry = registry(&tokenizer, &added.added_tokens, extra);
-        let normalizer = tokenizer.get_normalizer();
+        let normalising = Normalising::new(tokenizer.get_normalizer());
+        let normalising = normalising.map_err(TextError::TokenizerFile)?;
+        let pre_tokenizing = PreTokenizing::new(tokenizer.get_pre_tokenizer());
+        let decoding = Decoding::new(tokenizer.get_decoder());
         let written = |content: &str| {
             let mut text = NormalizedString::from(content);
-            let done = normalizer.is_none_or(|normalizer| normalizer.normalize(&mut text).is_ok());
-            if done {
+            let budget = Budget::of(content.len());
+            if normalising.normalise(&mut text, &budget).is_ok() {
                 text.get().to_owned()
             } else {
                 content.to_owned()
@@ -69,15 +88,29 @@ impl Reference {
             raw,
             normalised,
             registry,
+            normalising,
+            pre_tokenizing: pre_tokenizing.map_err(TextError::TokenizerFile)?,
+            decoding: decoding.map_err(TextError::TokenizerFile)?,
             tokenizer,
         })
     }
 
     /// Appends the ids of `text`.
     pub fn encode_text(&self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(fail)?;
-        ids.extend_from_slice(encoding.get_ids());
-        Ok(())
+        let budget = Budget::of(text.len());
+        guarded(|| {
+            let pieces = self.pieces(text, &[], &budget)?;
+            let encoding = pieces.into_encoding(None, 0, OffsetType::None);
+            ids.extend_from_slice(encoding.map_err(fail)?.get_ids());
+            Ok(())
+        })
+    }
+
+    /// The ids of `text` as the crate alone gives them.
+    #[cfg(test)]
+    pub fn by_crate(&self, text: &str) -> Option<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false).ok()?;
+        Some(encoding.get_ids().to_vec())
     }
 
     /// Appends the ids of a rendered trace, whose controls must ascend and be disjoint.
@@ -90,23 +123,17 @@ impl Reference {
         ids: &mut Vec<u32>,
         edges: &mut Edges,
     ) -> Result<(), TextError> {
+        guarded(|| self.encode_unguarded(rendered, ids, edges))
+    }
+
+    fn encode_unguarded(
+        &self,
+        rendered: &Rendered,
+        ids: &mut Vec<u32>,
+        edges: &mut Edges,
+    ) -> Result<(), TextError> {
         let text = rendered.text.as_str();
-        let (late, early): (Vec<_>, Vec<_>) = rendered
-            .controls
-            .iter()
-            .map(wanted)
-            .partition(|control| self.is_late(control));
-        let found = self.raw.between(text, &early, &self.registry)?;
-        let mut pieces = PreTokenizedString::from(text);
-        pieces.split(|_, whole| cut(&whole, &found)).map_err(fail)?;
-        self.cut_normalised(&mut pieces, &late)?;
-        if let Some(pre_tokenizer) = self.tokenizer.get_pre_tokenizer() {
-            pre_tokenizer.pre_tokenize(&mut pieces).map_err(fail)?;
-        }
-        let model = self.tokenizer.get_model();
-        pieces
-            .tokenize(|piece| model.tokenize(piece.get()))
-            .map_err(fail)?;
+        let pieces = self.pieces(text, &rendered.controls, &Budget::of(text.len()))?;
         let uncovered = match edges.next() {
             Some(_) => uncovered(&pieces, edges)?,
             None => Vec::new(),
@@ -132,6 +159,32 @@ impl Reference {
         Ok(())
     }
 
+    /// A text cut into words, each with its tokens.
+    fn pieces(
+        &self,
+        text: &str,
+        controls: &[Control],
+        budget: &Budget,
+    ) -> Result<PreTokenizedString, TextError> {
+        let (late, early): (Vec<_>, Vec<_>) = controls
+            .iter()
+            .map(wanted)
+            .partition(|control| self.is_late(control));
+        let found = self.raw.between(text, &early, &self.registry)?;
+        let mut pieces = PreTokenizedString::from(text);
+        pieces.split(|_, whole| cut(&whole, &found)).map_err(fail)?;
+        self.cut_normalised(&mut pieces, &late, budget)?;
+        let cut = self.pre_tokenizing.cut(&mut pieces, text.len(), budget);
+        cut.map_err(fail)?;
+        let model = self.tokenizer.get_model();
+        let tokenize = |piece: &NormalizedString| {
+            budget.work(looked_up(model, piece.get()))?;
+            model.tokenize(piece.get())
+        };
+        pieces.tokenize(tokenize).map_err(fail)?;
+        Ok(pieces)
+    }
+
     /// Whether a control token is looked for in the normalised text.
     fn is_late(&self, control: &Wanted) -> bool {
         !self.raw.knows(control.id) && self.normalised.knows(control.id)
@@ -142,14 +195,12 @@ impl Reference {
         &self,
         pieces: &mut PreTokenizedString,
         late: &[Wanted],
+        budget: &Budget,
     ) -> Result<(), TextError> {
-        let normalizer = self.tokenizer.get_normalizer();
         let mut met = 0;
         pieces
             .split(|_, mut piece| {
-                if let Some(normalizer) = normalizer {
-                    normalizer.normalize(&mut piece)?;
-                }
+                self.normalising.normalise(&mut piece, budget)?;
                 let base = piece.offsets_original().0;
                 let found = self.normalised.normalised(piece.get(), |bytes, id| {
                     let original = piece.convert_offsets(Part::Normalized(bytes.clone()));
@@ -194,21 +245,44 @@ impl Reference {
     }
 
     pub fn decode_bytes(&self, ids: &[u32]) -> Result<Vec<u8>, TextError> {
-        if let Some(id) = ids
-            .iter()
-            .find(|id| self.tokenizer.id_to_token(**id).is_none())
-        {
-            return Err(TextError::UnknownId(*id));
-        }
-        let text = self.tokenizer.decode(ids, false);
-        text.map(String::into_bytes)
-            .map_err(|error| TextError::Encode(error.to_string()))
+        let token = |id: &u32| {
+            self.tokenizer
+                .id_to_token(*id)
+                .ok_or(TextError::UnknownId(*id))
+        };
+        let tokens: Vec<String> = ids.iter().map(token).collect::<Result<_, _>>()?;
+        let text = guarded(|| self.decoding.decode(tokens).map_err(fail))?;
+        Ok(text.into_bytes())
     }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn fail(error: tokenizers::Error) -> TextError {
-    TextError::Encode(error.to_string())
+    match error.downcast_ref() {
+        Some(Exceeded(what)) => TextError::Limit(what),
+        None => TextError::Encode(error.to_string()),
+    }
+}
+
+/// Work of the crate, whose panics hang on the text at hand.
+fn guarded<T>(work: impl FnOnce() -> Result<T, TextError>) -> Result<T, TextError> {
+    guard(work).unwrap_or_else(|Panicked(why)| Err(TextError::Failed(why)))
+}
+
+/// Work that a model has with a word beyond what its length says: WordPiece looks every part of it up.
+fn looked_up(model: &ModelWrapper, word: &str) -> u64 {
+    let ModelWrapper::WordPiece(model) = model else {
+        return 1;
+    };
+    let characters = word
+        .chars()
+        .take(model.max_input_chars_per_word.saturating_add(1))
+        .count();
+    match characters {
+        ..=100 => 1,
+        count if count > model.max_input_chars_per_word => 1,
+        count => (count as u64).saturating_pow(3) / 1024,
+    }
 }
 
 fn without_dropout(tokenizer: &mut Crate) {

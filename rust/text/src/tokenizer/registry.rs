@@ -33,16 +33,16 @@ impl Registry {
             }
         }
         let mut next = match self.by_id.last_key_value() {
-            Some((last, _)) if *last >= model.size || model.size == 0 => last + 1,
+            Some((last, _)) if *last >= model.size || model.size == 0 => last.saturating_add(1),
             _ => model.size,
         };
         for token in tokens {
-            if token.content.is_empty() || self.by_id.values().any(|known| same(known, token)) {
+            if token.content.is_empty() || self.is_known(token) {
                 continue;
             }
             let id = self.id(&token.content, model).unwrap_or_else(|| {
-                next += 1;
-                next - 1
+                next = next.saturating_add(1);
+                next.saturating_sub(1)
             });
             self.ids.insert(token.content.clone(), id);
             self.by_id.insert(
@@ -56,6 +56,15 @@ impl Registry {
                 self.other.push(token.clone());
             }
         }
+    }
+
+    /// Whether the token is defined so already.
+    fn is_known(&self, token: &AddedToken) -> bool {
+        let known = self
+            .ids
+            .get(&token.content)
+            .and_then(|id| self.by_id.get(id));
+        known.is_some_and(|known| same(known, token))
     }
 
     fn id(&self, content: &str, model: &Model<'_>) -> Option<u32> {

@@ -9,6 +9,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Object, ObjectRepr, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value as Rendered};
 
+use minijinja_contrib::pycompat;
+use octomed_meter::{Fueled, is_out_of_fuel};
+
 use crate::error::TraceError;
 use crate::row::Reason;
 use crate::value::{Fault, Value};
@@ -30,7 +33,7 @@ const FUNCTIONS: [&str; 5] = ["range", "dict", "namespace", "raise_exception", "
 /// index, which Jinja would count from the end: a data set's `-1` says that there is no answer.
 #[derive(Clone)]
 pub(crate) struct ColumnTemplate {
-    environment: Environment<'static>,
+    engine: Fueled,
     /// The columns by the names of their variables.
     pub(crate) columns: Vec<Field>,
     /// How the template uses each.
@@ -57,17 +60,12 @@ impl ColumnTemplate {
         let wrong = |error: &Error| TraceError::Mapping {
             message: format!("the template of `response`: {error}"),
         };
-        let mut environment = environment().map_err(|error| wrong(&error))?;
         let checked = check_indices(source).map_err(|message| TraceError::Mapping { message })?;
-        environment
-            .add_template_owned(NAME, checked)
+        let engine = environment()
+            .and_then(|environment| Fueled::compile(environment, NAME, &checked))
             .map_err(|error| wrong(&error))?;
-        let template = environment
-            .get_template(NAME)
-            .map_err(|error| wrong(&error))?;
-        let mut names: Vec<String> = template.undeclared_variables(false).into_iter().collect();
+        let mut names = engine.variables().to_vec();
         names.retain(|name| !FUNCTIONS.contains(&name.as_str()));
-        names.sort_unstable();
         if names.is_empty() {
             let message = "the template of `response` reads no column".to_owned();
             return Err(TraceError::Mapping { message });
@@ -78,7 +76,7 @@ impl ColumnTemplate {
             .collect();
         let uses = names.iter().map(|name| Use::of(source, name)).collect();
         Ok(Self {
-            environment,
+            engine,
             columns,
             uses,
         })
@@ -107,7 +105,13 @@ impl ColumnTemplate {
                 Ok(text)
             }
         });
-        text.map_err(|error| Fault::new(Reason::NoAnswer, self.detail(&error, slots)))
+        text.map_err(|error| {
+            if is_out_of_fuel(&error) {
+                let why = "the template of `response` makes or does more than one row may take";
+                return Fault::new(Reason::TemplateLimit, why.to_owned());
+            }
+            Fault::new(Reason::NoAnswer, self.detail(&error, slots))
+        })
     }
 
     /// Refuses a text where the template means a number or a truth value.
@@ -129,16 +133,18 @@ impl ColumnTemplate {
     /// The text of a row's values, with this in the place of nulls.
     fn apply(&self, slots: &Slots<'_>, null: &dyn Fn() -> Rendered) -> Result<String, Error> {
         let mut context = BTreeMap::new();
+        let (mut bytes, mut items) = (0, 0);
         for field in &self.columns {
             let value = match field.find(slots) {
-                Ok(Some(value)) => rendered(value, null),
+                Ok(Some(value)) => {
+                    measure(value, &mut bytes, &mut items);
+                    rendered(value, null)
+                }
                 _ => null(),
             };
             context.insert(field.first_name().to_owned(), value);
         }
-        self.environment
-            .get_template(NAME)?
-            .render(Rendered::from(context))
+        self.engine.render(Rendered::from(context), bytes, items)
     }
 
     /// Why the template says nothing for a row, without a value of it.
@@ -174,7 +180,12 @@ fn environment() -> Result<Environment<'static>, Error> {
             .lstrip_blocks(true)
             .build()?,
     );
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.set_unknown_method_callback(|state, value, method, arguments| {
+        match octomed_meter::method(state, value, method, arguments)? {
+            Some(result) => Ok(result),
+            None => pycompat::unknown_method_callback(state, value, method, arguments),
+        }
+    });
     environment.set_formatter(|out, state, value| {
         if is_absent(value) && value.downcast_object_ref::<Absent>().is_none() {
             return Err(Error::new(ErrorKind::UndefinedError, "none is written"));
@@ -238,6 +249,22 @@ fn checked_index(index: Rendered) -> Result<Rendered, Error> {
         return Err(undefined());
     }
     Ok(Rendered::from(number as u64))
+}
+
+/// Adds up the text and the items of a value.
+fn measure(value: &Value<'_>, bytes: &mut usize, items: &mut usize) {
+    *items += 1;
+    match value {
+        Value::Text(text) => *bytes += text.len(),
+        Value::List(values) => values.iter().for_each(|value| measure(value, bytes, items)),
+        Value::Struct(fields) => {
+            for (key, value) in fields {
+                *bytes += key.len();
+                measure(value, bytes, items);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Whether a value is null, or holds one.

@@ -1,0 +1,83 @@
+//! Values that a template keeps: bounded in depth and size, so that whatever walks them ends.
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, State, Value};
+
+/// How deep lists and mappings may lie in each other: dropping, comparing and writing go as deep as they do.
+const DEEPEST: usize = 64;
+/// Values visited for one unit of fuel.
+const VISITS: u64 = 4;
+
+/// Gives the value of a variable back, once all that is in it has been visited: one that holds another twice, and that
+/// one another twice, and so on, has no end that fuel would last for.
+#[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
+pub(crate) fn held(state: &State, value: Value) -> Result<Value, Error> {
+    Walk {
+        state,
+        visits: 0,
+        within_namespace: false,
+    }
+    .settle(value, 0)
+}
+
+/// The same for what a namespace keeps, which may be no namespace: one could hold itself.
+#[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
+pub(crate) fn held_within(state: &State, value: Value) -> Result<Value, Error> {
+    Walk {
+        state,
+        visits: 0,
+        within_namespace: true,
+    }
+    .settle(value, 0)
+}
+
+struct Walk<'s, 'a, 'b> {
+    state: &'s State<'a, 'b>,
+    visits: u64,
+    within_namespace: bool,
+}
+
+impl Walk<'_, '_, '_> {
+    fn settle(&mut self, value: Value, depth: usize) -> Result<Value, Error> {
+        self.visits += 1;
+        if self.visits.is_multiple_of(VISITS) {
+            self.state.consume_fuel(1)?;
+        }
+        let kind = value.kind();
+        if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+            return Ok(value);
+        }
+        if depth == DEEPEST {
+            return refused("a value holds lists or mappings too deep in each other");
+        }
+        if self.within_namespace && is_namespace(&value) {
+            return refused("a namespace cannot hold a namespace");
+        }
+        if kind == ValueKind::Iterable {
+            let mut items = Vec::new();
+            for item in value.try_iter()? {
+                items.push(self.settle(item, depth + 1)?);
+            }
+            return Ok(Value::from(items));
+        }
+        for key in value.try_iter()? {
+            let item = if kind == ValueKind::Seq {
+                key
+            } else {
+                value.get_item(&key)?
+            };
+            self.settle(item, depth + 1)?;
+        }
+        Ok(value)
+    }
+}
+
+fn refused(why: &'static str) -> Result<Value, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, why))
+}
+
+fn is_namespace(value: &Value) -> bool {
+    value
+        .as_object()
+        .is_some_and(|object| object.type_name().ends_with("::Namespace"))
+}

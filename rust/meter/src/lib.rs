@@ -1,0 +1,16 @@
+//! Limits for code that comes with files: templates, patterns, and the settings of tokenizers.
+//!
+//! Every limit is a count, never a time, so that the same row meets it on every machine.
+
+mod fuel;
+mod guard;
+mod held;
+mod methods;
+mod source;
+mod text;
+
+pub use fuel::{Fueled, is_out_of_fuel};
+pub use guard::{Panicked, guard};
+pub use methods::method;
+pub use source::construct_length;
+pub use text::{charge_bytes, charge_items, written};

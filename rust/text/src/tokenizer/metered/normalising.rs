@@ -1,0 +1,88 @@
+//! The normaliser of a file, step by step.
+
+use serde::Deserialize;
+use tokenizers::{NormalizedString, Normalizer as _, NormalizerWrapper};
+
+use super::Budget;
+use super::pattern::{Search, Searched, Written};
+
+/// Bytes of a text that one step passes for one unit of work.
+const PASSED: usize = 16;
+
+/// The steps of a normaliser.
+#[derive(Debug, Default)]
+pub(crate) struct Normalising(Vec<Step>);
+
+#[derive(Debug)]
+enum Step {
+    Replace { pattern: Searched, content: String },
+    Crate(Box<NormalizerWrapper>),
+}
+
+/// A `Replace` as it is written; its pattern cannot be asked for.
+#[derive(Deserialize)]
+pub(super) struct Replace {
+    pub pattern: Written,
+    pub content: String,
+}
+
+impl Normalising {
+    /// The steps of a normaliser, or why it has none that can be run.
+    pub fn new(normalizer: Option<&NormalizerWrapper>) -> Result<Self, String> {
+        let mut steps = Vec::new();
+        if let Some(normalizer) = normalizer {
+            collect(normalizer, &mut steps)?;
+        }
+        Ok(Self(steps))
+    }
+
+    /// Normalises `text`.
+    pub fn normalise(
+        &self,
+        text: &mut NormalizedString,
+        budget: &Budget,
+    ) -> tokenizers::Result<()> {
+        for step in &self.0 {
+            let before = text.get().len();
+            budget.work((before / PASSED) as u64 + 1)?;
+            match step {
+                Step::Replace { pattern, content } => {
+                    let search = Search {
+                        searched: pattern,
+                        budget,
+                        becomes: Some(content.len()),
+                        inverted: false,
+                    };
+                    text.replace(&search, content)?;
+                }
+                Step::Crate(normalizer) => {
+                    normalizer.normalize(text)?;
+                    budget.grown(before, text.get().len())?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn collect(normalizer: &NormalizerWrapper, steps: &mut Vec<Step>) -> Result<(), String> {
+    match normalizer {
+        NormalizerWrapper::Sequence(sequence) => sequence
+            .as_ref()
+            .iter()
+            .try_for_each(|step| collect(step, steps)),
+        NormalizerWrapper::Replace(replace) => {
+            let written = serde_json::to_value(replace).and_then(serde_json::from_value::<Replace>);
+            let written = written.map_err(|error| error.to_string())?;
+            steps.push(Step::Replace {
+                pattern: Searched::new(&written.pattern)?,
+                content: written.content,
+            });
+            Ok(())
+        }
+        other => {
+            steps.push(Step::Crate(Box::new(other.clone())));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What of a `tokenizer.json` is looked at before the `tokenizers` crate sees it.
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::{NormalizedString, NormalizerWrapper};
+
+use super::super::added::AddedToken;
+use super::{Budget, Normalising, charsmap};
+
+/// The crate compares each added token with all before it. The largest published vocabularies have 65,536.
+const MOST_ADDED: usize = 100_000;
+/// Bytes of a pattern, and brackets open in it at once. Published ones have under 1,000 bytes.
+const LONGEST_PATTERN: usize = 16 << 10;
+const DEEPEST_PATTERN: usize = 100;
+/// Characters of a word that WordPiece may be told to look into; its work is their third power.
+const LONGEST_WORD: u64 = 10_000;
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct File {
+    added_tokens: Vec<AddedToken>,
+    normalizer: Value,
+    pre_tokenizer: Value,
+    decoder: Value,
+    model: Model,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Model {
+    max_input_chars_per_word: Value,
+}
+
+/// Why the crate is not to read a file, if so.
+pub(crate) fn check(bytes: &[u8], extra: &[AddedToken]) -> Result<(), String> {
+    let file: File = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let added = file.added_tokens.len() + extra.len();
+    if added > MOST_ADDED {
+        return Err(format!(
+            "it has {added} added tokens, more than {MOST_ADDED}"
+        ));
+    }
+    if file.model.max_input_chars_per_word.as_u64() > Some(LONGEST_WORD) {
+        return Err(format!(
+            "its `max_input_chars_per_word` is above {LONGEST_WORD}"
+        ));
+    }
+    for part in [&file.normalizer, &file.pre_tokenizer, &file.decoder] {
+        check_texts(part)?;
+    }
+    check_added(&file, extra)
+}
+
+/// Refuses patterns and maps that could exhaust what reads them.
+fn check_texts(part: &Value) -> Result<(), String> {
+    match part {
+        Value::Array(parts) => parts.iter().try_for_each(check_texts),
+        Value::Object(members) => {
+            members
+                .iter()
+                .try_for_each(|(key, value)| match value.as_str() {
+                    Some(text) if key == "Regex" => check_pattern(text),
+                    Some(text) if key == "precompiled_charsmap" => charsmap::check(text),
+                    _ => check_texts(value),
+                })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    let mut depth = 0_usize;
+    for byte in pattern.bytes() {
+        match byte {
+            b'(' | b'[' => depth += 1,
+            b')' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST_PATTERN || pattern.len() > LONGEST_PATTERN {
+            return Err("one of its patterns is too long or too deep".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The crate normalises the texts of added tokens when it reads a file: that must have an end.
+fn check_added(file: &File, extra: &[AddedToken]) -> Result<(), String> {
+    if file.normalizer.is_null() {
+        return Ok(());
+    }
+    let Ok(normalizer) = serde_json::from_value::<NormalizerWrapper>(file.normalizer.clone())
+    else {
+        return Ok(()); // the crate says what is wrong with it
+    };
+    let steps = Normalising::new(Some(&normalizer))?;
+    let tokens = || file.added_tokens.iter().chain(extra);
+    let budget = Budget::of(tokens().map(|token| token.content.len()).sum());
+    for token in tokens() {
+        let mut text = NormalizedString::from(token.content.as_str());
+        steps
+            .normalise(&mut text, &budget)
+            .map_err(|error| format!("{error}, in its added tokens"))?;
+    }
+    Ok(())
+}
