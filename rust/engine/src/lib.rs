@@ -18,6 +18,8 @@ mod write;
 pub use accounts::{SourceAccount, source_accounts};
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
+#[doc(hidden)]
+pub use ids::{pack_ids, unpack_ids};
 pub use index::{
     Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal,
     read_header, read_index,
