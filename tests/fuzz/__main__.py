@@ -14,16 +14,17 @@ from tests.fuzz.surfaces import SURFACES
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("--surface", action="append", choices=sorted(SURFACES), help="all by default")
+    parser.add_argument("--surface", action="append", help=f"all by default: {', '.join(SURFACES)}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60.0, help="for each surface")
     parser.add_argument("--case", type=int, help="run this one alone")
     parser.add_argument("--out", type=Path, help="a JSON file for the outcomes")
+    parser.add_argument("--keep", type=Path, help="a folder for damaged files that find a fault")
     chosen = parser.parse_args()
     outcomes = []
     for surface in chosen.surface or SURFACES:
         one = {} if chosen.case is None else {"first": chosen.case, "cases": 1}
-        outcome = fuzz(surface, seed=chosen.seed, seconds=chosen.seconds, **one)
+        outcome = fuzz(surface, seed=chosen.seed, seconds=chosen.seconds, keep=chosen.keep, **one)
         outcomes.append(asdict(outcome))
         if chosen.out:
             chosen.out.write_text(json.dumps(outcomes, indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import octomed
-from tests.fuzz.surfaces import TOP
+from tests.fuzz.surfaces import TOP, corpus
 
 HANG_SECONDS = 60.0
 PEAK_BYTES = 4 << 30
@@ -51,8 +51,8 @@ class Child:
             stdin=subprocess.DEVNULL,
         )
         os.close(writing)
-        self.reading = reading
-        self.rest = b""
+        self.reading, self.rest = reading, b""
+        self.large = False
 
     def line(self, until: float) -> str | None:
         """The next report; none when the child ended, grew too large or took too long, and then it is dead."""
@@ -79,68 +79,91 @@ class Child:
             return 0
 
     def end(self) -> None:
+        """Kill it."""
         self.large = self.resident() > PEAK_BYTES
         self.process.kill()
         self.process.wait()
 
-    large = False
+    def close(self) -> None:
+        """Kill it if it lives, and let go what belongs to it."""
+        if self.process.poll() is None:
+            self.end()
+        os.close(self.reading)
 
 
-def fuzz(surface: str, *, seed: int, seconds: float = 1e9, cases: int = 1 << 30, first: int = 0) -> Outcome:
-    """Run so many cases of a surface, or for so long."""
+def fuzz(
+    surface: str,
+    *,
+    seed: int,
+    seconds: float = 1e9,
+    cases: int = 1 << 30,
+    first: int | None = None,
+    keep: Path | None = None,
+) -> Outcome:
+    """Run the corpus of a surface, or of several in turn with commas between, and then so many cases, or for so long; damaged files that find a fault are kept."""
     outcome, begin = Outcome(surface, seed), time.monotonic()
+    number = -len(corpus(surface.split(","))) if first is None else first
+    last = max(number, 0) + cases
     memory = Path("/dev/shm")  # noqa: S108 a disk in memory, where the system has one
     folder = Path(tempfile.mkdtemp(prefix="octomed-fuzz-", dir=memory if memory.is_dir() else None))
     try:
-        while outcome.cases < cases and time.monotonic() - begin < seconds:
-            count = min(CASES_A_CHILD, cases - outcome.cases)
-            child = Child(surface, seed, first + outcome.cases, count, folder)
-            _follow(child, outcome, begin + seconds)
+        while number < last and time.monotonic() - begin < seconds:
+            child = Child(surface, seed, number, min(CASES_A_CHILD, last - number), folder)
+            follow = Following(child, outcome, folder / "case", keep)
+            number = follow.until(begin + seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     outcome.seconds = round(time.monotonic() - begin, 1)
     return outcome
 
 
-def _follow(child: Child, outcome: Outcome, until: float) -> None:
-    """Read the reports of a child until it ends, or the time is over."""
-    try:
-        while True:
-            number = child.line(time.monotonic() + HANG_SECONDS)
-            if number is None:
-                if child.process.returncode:  # before a case began
-                    raise RuntimeError(f"the child of `{outcome.surface}` ended with {child.process.returncode}")
-                return
-            result = child.line(time.monotonic() + HANG_SECONDS)
-            outcome.cases += 1
-            if result is None:
-                _note(outcome, int(number), {"fault": _death(child)})
-                return
-            _take(outcome, int(number), json.loads(result))
-            if time.monotonic() > until:
-                return
-    finally:
-        if child.process.poll() is None:
-            child.process.kill()
-            child.process.wait()
-        os.close(child.reading)
+@dataclass
+class Following:
+    """Reads the reports of a child."""
 
+    child: Child
+    outcome: Outcome
+    case: Path
+    keep: Path | None
 
-def _death(child: Child) -> str:
-    if child.large:
-        return f"more than {PEAK_BYTES >> 20} MB"
-    code = child.process.returncode
-    return f"no end in {HANG_SECONDS:.0f} s" if code == -9 else f"the process died: {code}"
+    def until(self, end: float) -> int:
+        """Read until the child ends, or the time is over; returns the number of the next case."""
+        number = -(1 << 30)
+        try:
+            while begun := self.child.line(time.monotonic() + HANG_SECONDS):
+                about = json.loads(begun)
+                number = about["case"] + 1
+                said = self.child.line(time.monotonic() + HANG_SECONDS)
+                self.outcome.cases += 1
+                self._take(about, json.loads(said) if said else {"fault": self._death(), "code": None})
+                if said is None or time.monotonic() > end:
+                    break
+        finally:
+            self.child.close()
+        if number == -(1 << 30):
+            raise RuntimeError(f"the child of `{self.outcome.surface}` ended before its first case")
+        return number
 
+    def _death(self) -> str:
+        if self.child.large:
+            return f"more than {PEAK_BYTES >> 20} MB"
+        code = self.child.process.returncode
+        return f"no end in {HANG_SECONDS:.0f} s" if code == -9 else f"the process died: {code}"
 
-def _take(outcome: Outcome, number: int, result: dict[str, Any]) -> None:
-    code = str(result["code"])
-    outcome.codes[code] = outcome.codes.get(code, 0) + 1
-    outcome.peak_mb = max(outcome.peak_mb, result["peak_kb"] >> 10)
-    if result["fault"]:
-        _note(outcome, number, result)
-
-
-def _note(outcome: Outcome, number: int, result: dict[str, Any]) -> None:
-    again = f"python -m tests.fuzz --surface {outcome.surface} --seed {outcome.seed} --case {number}"
-    outcome.findings.append({"case": number, "again": again, **result})
+    def _take(self, about: dict[str, Any], result: dict[str, Any]) -> None:
+        outcome, code = self.outcome, str(result["code"])
+        outcome.codes[code] = outcome.codes.get(code, 0) + 1
+        outcome.peak_mb = max(outcome.peak_mb, result.get("peak_kb", 0) >> 10)
+        if not result["fault"]:
+            return
+        finding = about | result
+        finding["command"] = " ".join(about["command"]).replace(str(self.case), "CASE")
+        finding["again"] = (
+            f"python -m tests.fuzz --surface {outcome.surface} --seed {outcome.seed} --case {about['case']}"
+        )
+        if self.keep is not None and about["case"] >= 0:
+            name = f"{about['surface']}-{outcome.seed}-{about['case']}-{about['file'].replace('/', '+')}"
+            self.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.case / about["file"], self.keep / name)
+            finding["kept"] = name
+        outcome.findings.append(finding)

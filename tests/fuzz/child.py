@@ -1,7 +1,7 @@
-"""The process that runs the cases of one surface: it may crash, hang or grow, and its parent sees that.
+"""The process that runs the cases of surfaces: it may crash, hang or grow, and its parent sees that.
 
-`python -m tests.fuzz.child SURFACE SEED FIRST COUNT FOLDER REPORTS`: for each case it writes the case's number to the
-descriptor `REPORTS` before, and a JSON line with what came of it behind.
+`python -m tests.fuzz.child SURFACES SEED FIRST COUNT FOLDER REPORTS`: for each case it writes two JSON lines to the
+descriptor `REPORTS`, what it is about to run and what came of it. Negative numbers are the cases of the corpus.
 """
 
 from __future__ import annotations
@@ -22,27 +22,36 @@ BYTES_SAID = 3000
 
 
 class Cases:
-    """The cases of a surface, each in a fresh copy of its base."""
+    """The cases of surfaces in turn, each in a fresh copy of its surface's base."""
 
-    def __init__(self, surface: str, seed: int, folder: Path) -> None:
-        self.surface, self.seed = surface, seed
-        self.base, self.case, self.log = folder / "base", folder / "case", folder / "log"
-        outside = folder / "outside"
-        if not self.base.exists():
-            self.base.mkdir(parents=True)
-            outside.mkdir()
-            (outside / "keep").write_bytes(b"kept")
-            surfaces.write_base(surface, self.base)
+    def __init__(self, names: list[str], seed: int, folder: Path) -> None:
+        self.names, self.seed = names, seed
+        self.folder, self.case, self.log = folder, folder / "case", folder / "log"
         descriptor = os.open(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         for standard in (1, 2):
             os.dup2(descriptor, standard)
+        if not (folder / "outside").exists():
+            (folder / "outside").mkdir()
+            (folder / "outside/keep").write_bytes(b"kept")
 
-    def run(self, number: int) -> dict[str, Any]:
-        """Run a case; returns what came of it."""
+    def prepare(self, number: int) -> tuple[str, str, list[str]]:
+        """Damage a fresh copy of a base; returns the surface, the damaged file and the words of the command."""
+        command = surfaces.corpus(self.names)[-number - 1] if number < 0 else None
+        surface = command.parents[1].name if command else self.names[number % len(self.names)]
+        base = self.folder / f"base-{surface}"
+        if not base.exists():
+            base.mkdir()
+            surfaces.write_base(surface, base)
         shutil.rmtree(self.case, ignore_errors=True)
-        shutil.copytree(self.base, self.case)
-        mutator = Mutator(f"{self.seed}/{self.surface}/{number}", str(self.case.parent / "outside"))
-        path, arguments = surfaces.damage(self.surface, self.case, mutator)
+        shutil.copytree(base, self.case)
+        if command:
+            return surface, *surfaces.known(surface, self.case, command)
+        mutator = Mutator(f"{self.seed}/{surface}/{number}", str(self.folder / "outside"))
+        path, arguments = surfaces.damage(surface, self.case, mutator)
+        return surface, str(path.relative_to(self.case)), arguments
+
+    def run(self, arguments: list[str]) -> dict[str, Any]:
+        """Run a command over the case; returns what came of it."""
         before = surfaces.outside(self.case)
         os.truncate(self.log, 0)
         code, fault = execute(arguments)
@@ -51,14 +60,8 @@ class Cases:
         sys.stdout.flush()
         sys.stderr.flush()
         said = self.log.read_bytes()[-BYTES_SAID:].decode(errors="replace")
-        return {
-            "file": str(path.relative_to(self.case)),
-            "command": " ".join(arguments),
-            "code": code,
-            "fault": fault,
-            "said": said if fault else "",
-            "peak_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-        }
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"code": code, "fault": fault, "said": said if fault else "", "peak_kb": peak}
 
 
 def execute(arguments: list[str]) -> tuple[int, str]:
@@ -72,12 +75,14 @@ def execute(arguments: list[str]) -> tuple[int, str]:
 
 
 def main() -> None:
-    surface, seed, first, count, folder, reports = sys.argv[1:]
-    cases = Cases(surface, int(seed), Path(folder))
+    names, seed, first, count, folder, reports = sys.argv[1:]
     with os.fdopen(int(reports), "w") as out:
+        cases = Cases(names.split(","), int(seed), Path(folder))
         for number in range(int(first), int(first) + int(count)):
-            print(number, file=out, flush=True)
-            print(json.dumps(cases.run(number)), file=out, flush=True)
+            surface, file, arguments = cases.prepare(number)
+            about = {"surface": surface, "case": number, "file": file, "command": arguments}
+            print(json.dumps(about), file=out, flush=True)
+            print(json.dumps(cases.run(arguments)), file=out, flush=True)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Surface:
     packed: bool = False
 
 
-_READ = ("check {recipe}", "pack {recipe}", "pack {recipe} --set on_bad_file=skip", "plan {recipe}")
+_READ = ("check {recipe}", "pack {recipe}", "pack {recipe}{skip}", "plan {recipe}")
 _RUN = (
     "pack {recipe}", "pack {recipe}", "pack {recipe} --replace", "pack {recipe} --replace --set pack.seed=4",
     "verify {out}", "inspect {out}", "rejects {out}", "plan {recipe}", "clean {recipe}", "clean {recipe} --all",
@@ -120,13 +120,28 @@ def damage(surface: str, folder: Path, mutator: Mutator) -> tuple[Path, list[str
     files = sorted(path for pattern in wanted.files for path in folder.glob(pattern) if path.is_file())
     path = mutator.draw.choice(files)
     path.write_bytes(getattr(mutator, wanted.kind)(path.read_bytes()))
-    return path, words(mutator.draw.choice(wanted.commands), folder)
+    return path, words(surface, mutator.draw.choice(wanted.commands), folder)
 
 
-def words(command: str, folder: Path) -> list[str]:
+def corpus(names: list[str]) -> list[Path]:
+    """Cases of these surfaces that were found once: the `command` of a folder each, which has the damaged file too."""
+    folder = Path(__file__).parent / "corpus"
+    return sorted(path for name in names for path in (folder / name).glob("*/command"))
+
+
+def known(surface: str, folder: Path, command: Path) -> tuple[str, list[str]]:
+    """Put a case of the corpus over a copy of the base."""
+    files = [path for path in command.parent.rglob("*") if path.is_file() and path != command]
+    for path in files:
+        shutil.copyfile(path, folder / path.relative_to(command.parent))
+    return command.parent.name, words(surface, command.read_text(encoding="utf-8").strip(), folder)
+
+
+def words(surface: str, command: str, folder: Path) -> list[str]:
     """The words of a command over a case's folder."""
+    skip = "".join(f" --set sources.{name}.on_bad_file=skip" for name in SURFACES[surface].only)
     places = {"recipe": folder / "recipe.yaml", "out": folder / "out", "train": folder / "train.yaml"}
-    return command.format(**places).split(" ")
+    return command.format(skip=skip, **places).split(" ")
 
 
 def execute(arguments: list[str]) -> int:
