@@ -50,7 +50,16 @@ def possible() -> bool:
 
 def build() -> None:
     """Build all targets with AddressSanitizer."""
-    words = ["cargo", "+nightly", "fuzz", "build", "--fuzz-dir", str(FUZZ), "--target-dir", str(BUILT / "fuzz")]
+    words = [
+        "cargo",
+        "+nightly",
+        "fuzz",
+        "build",
+        "--fuzz-dir",
+        str(FUZZ),
+        "--target-dir",
+        str(BUILT / "fuzz"),
+    ]
     subprocess.run(words, check=True, cwd=TOP)
 
 
@@ -65,8 +74,16 @@ def rust(target: str, seconds: int, _seed: int, found: Path) -> dict[str, Any]:
     for folder in (*corpora, found):
         folder.mkdir(parents=True, exist_ok=True)
     dictionary = FUZZ / "dictionaries" / f"{target}.dict"
-    options = ["-print_final_stats=1", f"-timeout={SLOW_SECONDS}", f"-rss_limit_mb={PEAK_MB}", "-max_len=4096"]
-    options += [f"-artifact_prefix={found}/{target}-", *([f"-dict={dictionary}"] if dictionary.exists() else [])]
+    options = [
+        "-print_final_stats=1",
+        f"-timeout={SLOW_SECONDS}",
+        f"-rss_limit_mb={PEAK_MB}",
+        "-max_len=4096",
+    ]
+    options += [
+        f"-artifact_prefix={found}/{target}-",
+        *([f"-dict={dictionary}"] if dictionary.exists() else []),
+    ]
     begin, said = time.monotonic(), ""
     result: dict[str, Any] = {"target": target, "runs": 0, "coverage": 0, "new coverage": 0, "peak MB": 0}
     result["findings"] = []
@@ -118,20 +135,26 @@ def chosen_targets(names: str) -> list[str]:
     wanted: list[str] = []
     for name in re.split(r"[,\s]+", names.strip()):
         if name not in groups and name not in groups["all"]:
-            sys.exit(f"there is no target `{name}`; targets are {', '.join(groups['all'])}, and all, rust, python")
+            sys.exit(
+                f"there is no target `{name}`; targets are {', '.join(groups['all'])}, and all, rust, python"
+            )
         wanted += groups.get(name, [name])
     return list(dict.fromkeys(wanted))
 
 
 def main() -> int:
     """Run the targets."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=60, help="for each target")
     parser.add_argument("--targets", default="all")
     parser.add_argument("--jobs", type=int, default=1, help="targets at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the surfaces of tests/fuzz")
     parser.add_argument("--out", type=Path, help="a JSON file for the table")
-    parser.add_argument("--if-possible", action="store_true", help="leave out what the machine has no tools for")
+    parser.add_argument(
+        "--if-possible", action="store_true", help="leave out what the machine has no tools for"
+    )
     chosen = parser.parse_args()
     targets = chosen_targets(chosen.targets)
     if any(target in RUST for target in targets):
@@ -162,7 +185,9 @@ def main() -> int:
 
 def show(result: dict[str, Any]) -> None:
     """Print a line of the table, and what was found."""
-    coverage = f", {result['coverage']} edges, {result['new coverage']} of them new" if "coverage" in result else ""
+    coverage = (
+        f", {result['coverage']} edges, {result['new coverage']} of them new" if "coverage" in result else ""
+    )
     print(
         f"{result['target']}: {result['runs']} runs in {result['seconds']:.0f} s{coverage}, "
         f"at most {result['peak MB']} MB, {len(result['findings'])} findings",

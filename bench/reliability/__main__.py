@@ -98,7 +98,9 @@ def main() -> int:
     try:
         layer = build_layer(folder)
         threads = [
-            threading.Thread(target=run, args=(words[at::WORKERS], chosen.seed, layer, folder / str(at), results))
+            threading.Thread(
+                target=run, args=(words[at::WORKERS], chosen.seed, layer, folder / str(at), results)
+            )
             for at in range(min(WORKERS, len(words)))
         ]
         for thread in threads:

@@ -14,7 +14,13 @@ from bench.reliability.bytes_of import contents, difference, left_over
 from bench.reliability.power import Disk, cut_power
 
 KILLS_A_CASE = 4
-GOOD = ("same bytes", "found and named", "made again, same bytes", "harmless", "reads as other rows, all counted")
+GOOD = (
+    "same bytes",
+    "found and named",
+    "made again, same bytes",
+    "harmless",
+    "reads as other rows, all counted",
+)
 SOURCES = ("lines", "array", "csv", "parquet", "gzip")
 FAULTS: list[tuple[str, int]] = [
     ("write", errno.ENOSPC),

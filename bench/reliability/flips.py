@@ -138,12 +138,17 @@ class Flips:
         if found.returncode != 0:
             return {"file": file, **_found(".mds" in found.stderr, found.stderr)}
         same = found.stdout == self.batches.stdout
-        return {"file": file, "outcome": "made again, same bytes" if same else "WRONG: other batches without a word"}
+        return {
+            "file": file,
+            "outcome": "made again, same bytes" if same else "WRONG: other batches without a word",
+        }
 
 
 def flip(folder: Path, pattern: str, draw: random.Random) -> str:
     """Flip one bit of one file; returns its name and the bit."""
-    path = draw.choice(sorted(path for path in folder.glob(pattern) if path.is_file() and path.stat().st_size))
+    path = draw.choice(
+        sorted(path for path in folder.glob(pattern) if path.is_file() and path.stat().st_size)
+    )
     status = path.stat()
     data = bytearray(path.read_bytes())
     bit = draw.randrange(8 * len(data))
@@ -154,7 +159,11 @@ def flip(folder: Path, pattern: str, draw: random.Random) -> str:
 
 
 def _found(named: bool, said: str) -> dict[str, Any]:
-    return {"outcome": "found and named"} if named else {"outcome": "WRONG: no file is named", "detail": said[-1500:]}
+    return (
+        {"outcome": "found and named"}
+        if named
+        else {"outcome": "WRONG: no file is named", "detail": said[-1500:]}
+    )
 
 
 def _stem(file: str) -> str:

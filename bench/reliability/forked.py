@@ -78,7 +78,9 @@ def journal(folder: Path, path: Path, attic: Path) -> Callable[[], None]:
     return begin
 
 
-def octomed(*words: str | Path, kill_after: float | None = None, first: Callable[[], None] | None = None) -> Ended:
+def octomed(
+    *words: str | Path, kill_after: float | None = None, first: Callable[[], None] | None = None
+) -> Ended:
     """Run a command to its end, or kill it after so many seconds."""
     with tempfile.TemporaryFile() as log:
         begin = time.monotonic()

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 
-
 @dataclass
 class Disk:
     """What the journal's calls did to the files below a folder.
@@ -97,5 +96,3 @@ def _undo(path: Path, kept: str) -> None:
         path.unlink(missing_ok=True)
     if kept and path.parent.is_dir():
         shutil.copyfile(kept, path)
-
-

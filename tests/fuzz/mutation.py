@@ -6,7 +6,18 @@ import json
 import random
 from typing import Any
 
-BYTES = [b"\0", b"\xff", b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"\xff" * 8, b"\0" * 64, b"PAR1", b"ARROW1", b"\n", b'"']
+BYTES = [
+    b"\0",
+    b"\xff",
+    b"\x7f\xff\xff\xff",
+    b"\x80\0\0\0",
+    b"\xff" * 8,
+    b"\0" * 64,
+    b"PAR1",
+    b"ARROW1",
+    b"\n",
+    b'"',
+]
 TEXTS = [
     "<<: *a\n", "&a ", "*a ", "!!python/object:os.system ", "\\ud83d\\ude00", "\\ud800", "🩺", "\x1b[2J", "\t", ": ", "- ",
     "? ", "| ", "${HOME}", "${X:-", "{{ ", " }}", "[", "{", "]", "}", "[" * 3000, "{a: " * 3000, "#", "\ufeff", "\r\n",

@@ -156,5 +156,3 @@ def execute(arguments: list[str]) -> int:
     except OctomedError as error:
         return error.exit_code
     return 0
-
-

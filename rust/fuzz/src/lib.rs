@@ -27,7 +27,9 @@ const MAPPINGS: [&str; 7] = [
 
 static COMPILED: LazyLock<Vec<Mapping>> = LazyLock::new(|| {
     let compiled = MAPPINGS.iter().map(|json| Mapping::from_json(json));
-    compiled.collect::<Result<_, _>>().expect("a mapping of ours")
+    compiled
+        .collect::<Result<_, _>>()
+        .expect("a mapping of ours")
 });
 
 /// One of the mappings.
@@ -67,7 +69,11 @@ pub fn chunks(bytes: &[u8], size: u8) -> impl Iterator<Item = &[u8]> {
 #[must_use]
 pub fn folder(name: &str) -> PathBuf {
     let memory = PathBuf::from("/dev/shm");
-    let parent = if memory.is_dir() { memory } else { std::env::temp_dir() };
+    let parent = if memory.is_dir() {
+        memory
+    } else {
+        std::env::temp_dir()
+    };
     let folder = parent.join(format!("octomed-fuzz-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for a target's files");
     folder
@@ -83,7 +89,9 @@ pub fn let_panics_unwind() {
 #[must_use]
 pub fn variables() -> BTreeMap<String, String> {
     let pairs = [("bos_token", "<s>"), ("eos_token", "</s>")];
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
 }
 
 /// Control tokens of a made-up vocabulary.

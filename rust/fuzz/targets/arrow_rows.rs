@@ -1,8 +1,8 @@
 //! Record batches of any schema, read by a mapping; however blocks are cut, the rows are the same.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use libfuzzer_sys::arbitrary::Unstructured;
+use libfuzzer_sys::fuzz_target;
 use octomed_fuzz::{batches, findings, mapping};
 use octomed_trace::ArrowCutter;
 

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use libfuzzer_sys::fuzz_target;
-use octomed_engine::{BlockRef, SelectSettings, Selection, first_refusal, pack_ids, read_header, read_index, unpack_ids};
+use octomed_engine::{
+    BlockRef, SelectSettings, Selection, first_refusal, pack_ids, read_header, read_index,
+    unpack_ids,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("block"));
@@ -25,7 +28,12 @@ fn ids(choice: u8, stored: &[u8]) {
     if !unpack_ids(stored, &mut out) {
         return;
     }
-    let ids: Vec<u32> = out.as_chunks::<4>().0.iter().map(|id| u32::from_le_bytes(*id)).collect();
+    let ids: Vec<u32> = out
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|id| u32::from_le_bytes(*id))
+        .collect();
     let mut packed = Vec::new();
     pack_ids(&ids, &mut packed);
     let mut again = vec![0; out.len()];
@@ -41,7 +49,10 @@ fn index(bytes: &[u8]) {
     if read_index(&path).is_err() {
         return;
     }
-    let blocks = [BlockRef { path: FOLDER.join("0"), first_row: 0 }];
+    let blocks = [BlockRef {
+        path: FOLDER.join("0"),
+        first_row: 0,
+    }];
     let settings = SelectSettings {
         capacity: 1024,
         edges: vec![256, 512],

@@ -18,17 +18,23 @@ fuzz_target!(|input: &[u8]| {
     };
     let columns = mapping(*columns);
     let cut = |size| {
-        let cutter = CsvCutter::new(columns, dialect, u64::from(*target) * 4 + 1).with_max_row_bytes(400);
+        let cutter =
+            CsvCutter::new(columns, dialect, u64::from(*target) * 4 + 1).with_max_row_bytes(400);
         cut(cutter, chunks(file, size))
     };
     match (cut(0), cut(*size)) {
-        (Ok(whole), Ok(pieces)) => assert_eq!(findings(&whole, columns), findings(&pieces, columns)),
+        (Ok(whole), Ok(pieces)) => {
+            assert_eq!(findings(&whole, columns), findings(&pieces, columns))
+        }
         (Err(whole), Err(pieces)) => assert_eq!(whole, pieces),
         (whole, pieces) => panic!("{whole:?} whole, {pieces:?} in pieces"),
     }
 });
 
-fn cut<'a>(mut cutter: CsvCutter, chunks: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Block>, TraceError> {
+fn cut<'a>(
+    mut cutter: CsvCutter,
+    chunks: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<Block>, TraceError> {
     let mut blocks = Vec::new();
     for chunk in chunks {
         cutter.feed(chunk);

@@ -4,7 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use octomed_fuzz::{chunks, findings, mapping};
 use octomed_trace::{
-    Block, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape, Numbering, TraceError,
+    Block, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape,
+    Numbering, TraceError,
 };
 
 /// A byte each chooses cutter, mapping, size of a piece and size of a block; the rest is the file.
@@ -25,7 +26,11 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-fn cut<'a>(layout: u8, target: u64, chunks: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Block>, TraceError> {
+fn cut<'a>(
+    layout: u8,
+    target: u64,
+    chunks: impl Iterator<Item = &'a [u8]>,
+) -> Result<Vec<Block>, TraceError> {
     macro_rules! fed {
         ($cutter:expr) => {{
             let mut cutter = $cutter;
@@ -38,12 +43,17 @@ fn cut<'a>(layout: u8, target: u64, chunks: impl Iterator<Item = &'a [u8]>) -> R
         }};
     }
     match layout % 6 {
-        0 => fed!(JsonLinesCutter::new(0, None, Numbering::ByteOffset, target).with_max_row_bytes(400)),
+        0 => fed!(
+            JsonLinesCutter::new(0, None, Numbering::ByteOffset, target).with_max_row_bytes(400)
+        ),
         1 => fed!(JsonLinesCutter::new(0, None, Numbering::RowNumber, target)),
         2 => fed!(JsonArrayCutter::new(target).with_max_row_bytes(400)),
         3 => fed!(JsonObjectsCutter::new(target)),
         4 => fed!(JsonRowsCutter::new(Vec::new(), target)),
-        _ => fed!(JsonRowsCutter::new(vec!["data".to_owned(), "rows".to_owned()], target)),
+        _ => fed!(JsonRowsCutter::new(
+            vec!["data".to_owned(), "rows".to_owned()],
+            target
+        )),
     }
 }
 
@@ -55,7 +65,12 @@ fn shape(file: &[u8], size: u8) {
                 break;
             }
         }
-        (shape.layout(), shape.keys().to_vec(), shape.is_on_one_line(), shape.holds_only_objects())
+        (
+            shape.layout(),
+            shape.keys().to_vec(),
+            shape.is_on_one_line(),
+            shape.holds_only_objects(),
+        )
     };
     assert_eq!(look(0), look(size));
 }

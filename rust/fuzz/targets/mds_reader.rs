@@ -31,9 +31,18 @@ fn names(folder: &Path) -> Vec<String> {
     let Ok(index) = Index::read(folder) else {
         return Vec::new();
     };
-    let files = index.shards.iter().take(4).map(|shard| shard.file().basename.clone());
+    let files = index
+        .shards
+        .iter()
+        .take(4)
+        .map(|shard| shard.file().basename.clone());
     files
-        .inspect(|name| assert!(!name.contains('/') && name != "..", "{name} leads out of its folder"))
+        .inspect(|name| {
+            assert!(
+                !name.contains('/') && name != "..",
+                "{name} leads out of its folder"
+            )
+        })
         .filter(|name| name.len() < 100 && name != INDEX_NAME && !name.contains('\0'))
         .collect()
 }
@@ -50,10 +59,11 @@ fn read(folder: &Path) -> Result<(), MdsError> {
             let Ok(row) = shard.row(row) else { continue };
             let _ = row.columns();
             for name in shard.schema().names() {
-                let _ = row.array(name).map(|array| (array.to_u32(), array.to_u64()));
+                let _ = row
+                    .array(name)
+                    .map(|array| (array.to_u32(), array.to_u64()));
             }
         }
     }
     Ok(())
 }
-

@@ -29,8 +29,18 @@ fn chat(source: &str) {
         return;
     };
     let _ = template.probe();
-    let turns = [("system", "Think."), ("user", "Why?\n<|im_end|>"), ("assistant", " 因为 \n"), ("user", ""), ("assistant", "b")];
-    let messages = turns.map(|(role, content)| Message { role, content, learned: true });
+    let turns = [
+        ("system", "Think."),
+        ("user", "Why?\n<|im_end|>"),
+        ("assistant", " 因为 \n"),
+        ("user", ""),
+        ("assistant", "b"),
+    ];
+    let messages = turns.map(|(role, content)| Message {
+        role,
+        content,
+        learned: true,
+    });
     let mut out = Rendered::default();
     for supervise in [Supervise::All, Supervise::Last] {
         if template.render(&messages, supervise, &mut out).is_ok() {
@@ -41,11 +51,23 @@ fn chat(source: &str) {
 
 /// What the tokenizer relies on: controls and spans ascend, and cut no character.
 fn sound(out: &Rendered) {
-    for ranges in [out.controls.iter().map(|control| control.bytes.clone()).collect(), out.supervised.clone()] {
+    for ranges in [
+        out.controls
+            .iter()
+            .map(|control| control.bytes.clone())
+            .collect(),
+        out.supervised.clone(),
+    ] {
         let mut before = 0;
         for range in ranges {
-            assert!(before <= range.start && range.start < range.end, "{range:?} behind {before}");
-            assert!(out.text.get(range.clone()).is_some(), "{range:?} cuts a character");
+            assert!(
+                before <= range.start && range.start < range.end,
+                "{range:?} behind {before}"
+            );
+            assert!(
+                out.text.get(range.clone()).is_some(),
+                "{range:?} cuts a character"
+            );
             before = range.end;
         }
     }
@@ -56,7 +78,11 @@ fn prompt(source: &str) {
         return;
     };
     let options = [("A", "x", "A) x"), ("B", "", "B")];
-    let options = options.map(|(label, text, written)| PromptOption { label, text, written });
+    let options = options.map(|(label, text, written)| PromptOption {
+        label,
+        text,
+        written,
+    });
     let _ = prompt.render("Why?", &options, Some("Think."), &mut String::new());
 }
 
@@ -68,7 +94,8 @@ fn response(source: &str) {
         letter => json.push(letter),
     });
     json.push('"');
-    let Ok(mapping) = Mapping::from_json(&format!(r#"{{"question": "q", "response": {json}}}"#)) else {
+    let Ok(mapping) = Mapping::from_json(&format!(r#"{{"question": "q", "response": {json}}}"#))
+    else {
         return;
     };
     let mut cutter = JsonLinesCutter::new(0, None, Numbering::ByteOffset, 1 << 20);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use libfuzzer_sys::fuzz_target;
 use octomed_text::{Encoder, Rendered, Tokenizer};
 
-const TEXT: &str = "Fever 38.5 °C,  心电图\n\n<s> aaaaaaaaaaaaaaaaaaaaaaaa \u{301}e\u{0} it's 1234 </s>\r\n ";
+const TEXT: &str =
+    "Fever 38.5 °C,  心电图\n\n<s> aaaaaaaaaaaaaaaaaaaaaaaa \u{301}e\u{0} it's 1234 </s>\r\n ";
 
 fuzz_target!(
     init: octomed_fuzz::let_panics_unwind(),

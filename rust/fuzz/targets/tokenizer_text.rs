@@ -24,10 +24,24 @@ fuzz_target!(|input: &[u8]| {
     let text = String::from_utf8_lossy(input).into_owned();
     let theirs = THEIRS.encode(text.as_str(), false).expect("ids of a text");
     let middle = text.floor_char_boundary(text.len() / 2);
-    let supervised = if middle < text.len() { vec![middle..text.len()] } else { Vec::new() };
-    let rendered = Rendered { text, supervised, ..Rendered::default() };
+    let supervised = if middle < text.len() {
+        vec![middle..text.len()]
+    } else {
+        Vec::new()
+    };
+    let rendered = Rendered {
+        text,
+        supervised,
+        ..Rendered::default()
+    };
     let (mut ids, mut spans) = (Vec::new(), Vec::new());
-    ENCODER.with_borrow_mut(|encoder| encoder.encode(&rendered, &mut ids, &mut spans)).expect("ids of a text");
+    ENCODER
+        .with_borrow_mut(|encoder| encoder.encode(&rendered, &mut ids, &mut spans))
+        .expect("ids of a text");
     assert_eq!(ids, theirs.get_ids());
-    assert!(spans.iter().all(|span| span[0] < span[1] && span[1] as usize <= ids.len()));
+    assert!(
+        spans
+            .iter()
+            .all(|span| span[0] < span[1] && span[1] as usize <= ids.len())
+    );
 });

@@ -222,7 +222,9 @@ impl Memory {
 
     /// Finds the ids of the words that are not near, asking for the memory of all before looking at any.
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
-        let Self { near, other, ahead, .. } = self;
+        let Self {
+            near, other, ahead, ..
+        } = self;
         let missing = ahead.missing();
         for number in 0..missing {
             let key = ahead.missing_key(number);
