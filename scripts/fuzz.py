@@ -111,7 +111,7 @@ def take(said: str, result: dict[str, Any]) -> None:
 
 
 def kept(said: str) -> str:
-    """The input that libFuzzer kept of a crash."""
+    """Return the input that libFuzzer kept of a crash."""
     match = re.search(r"Test unit written to (\S+)", said)
     return match[1] if match else ""
 
@@ -130,7 +130,7 @@ def python(surface: str, seconds: int, seed: int, found: Path) -> dict[str, Any]
 
 
 def chosen_targets(names: str) -> list[str]:
-    """The targets that the words name."""
+    """Return the targets that the words name."""
     groups = {"all": [*RUST, *SURFACES], "rust": RUST, "python": list(SURFACES)}
     wanted: list[str] = []
     for name in re.split(r"[,\s]+", names.strip()):

@@ -15,7 +15,7 @@ BEGIN, END = "<!-- figures -->\n", "<!-- end of figures -->"
 
 
 def reliability(campaign: dict[str, Any]) -> str:
-    """A table of outcomes, and one of flipped bits by kind of file."""
+    """Make a table of outcomes, and one of flipped bits by kind of file."""
     lines = [
         f"`make reliability SEED={campaign['seed']}`:",
         "",
@@ -40,7 +40,7 @@ def reliability(campaign: dict[str, Any]) -> str:
 
 
 def fuzzing(results: list[dict[str, Any]]) -> str:
-    """A table of targets."""
+    """Make a table of targets."""
     lines = ["`make fuzz-campaign`:", "", "| target | seconds | runs | edges | peak MB | findings |"]
     lines += ["|---|---|---|---|---|---|"]
     for one in sorted(results, key=lambda one: (one.get("coverage") is None, one["target"])):

@@ -79,7 +79,7 @@ class Bench:
 
 
 def kill(bench: Bench, number: int) -> dict[str, Any]:
-    """Kill a run again and again at random moments, resuming it each time; it must end with the same bytes."""
+    """Kill a run again and again at random moments, resuming it; it must end with the same bytes."""
     draw, kills = bench.draw("kill", number), 0
     bench.wipe()
     tries = 0
@@ -99,7 +99,7 @@ def kill(bench: Bench, number: int) -> dict[str, Any]:
 
 
 def fault(bench: Bench, number: int) -> dict[str, Any]:
-    """Let one call fail, or it and all later ones; the run says which file, and resumed has the same bytes."""
+    """Let a call fail, or it and all later ones; the run says which file, and resumed has the same bytes."""
     draw = bench.draw("fault", number)
     call, error = FAULTS[number % len(FAULTS)]
     nth = draw.randint(1, 6 if draw.random() < 0.4 else 60)
@@ -137,9 +137,6 @@ def power(bench: Bench, number: int) -> dict[str, Any]:
     shutil.rmtree(attic, ignore_errors=True)
     attic.mkdir()
     journal.unlink(missing_ok=True)
-    for folder in (bench.out, bench.store):
-        folder.mkdir()
-    # Names begin with the folder's, so that both folders and nothing else are written down.
     after = None if number % 2 else draw.uniform(0, bench.seconds * 1.2)
     first = forked.journal(bench.folder, journal, attic)
     ended = forked.octomed("pack", bench.recipe, first=first, kill_after=after)
@@ -149,6 +146,8 @@ def power(bench: Bench, number: int) -> dict[str, Any]:
     lost = cut_power(disk, draw)
     case = {"during": ended.code == -9, **lost}
     if ended.code == 0 and (lost["names undone"] or lost["files cut or zeroed"]):
-        case["outcome_of_verify"] = forked.octomed("verify", bench.out).code
+        verified = forked.octomed("verify", bench.out)
+        if verified.code != 0:
+            return {**case, "outcome": "WRONG: lost after exit 0", "detail": verified.said[-1500:]}
     outcome, detail = bench.resumed()
     return {**case, "outcome": outcome, "detail": detail}

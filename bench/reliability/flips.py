@@ -108,7 +108,7 @@ class Flips:
         return {"outcome": "made again, same bytes" if "again" in ended.said else "harmless"}
 
     def _written(self, file: str, draw: random.Random) -> dict[str, Any]:
-        """`verify` finds the damage and names the file; the same command goes on or says what is to be done."""
+        """`verify` finds the damage and names the file; the same command goes on or says what to do."""
         verified = forked.octomed("verify", self.case / "out")
         case = {"file": file, "code": verified.code}
         if verified.code == 0:

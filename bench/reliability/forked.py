@@ -1,4 +1,4 @@
-"""Commands of `octomed` in forked children, which start in a moment and can be killed, or run on a failing disk.
+"""Commands of `octomed` in forked children: they start in a moment, can be killed, or run on a failing disk.
 
 Tasks and blocks are cut small by the driver of the end-to-end tests, so that a small corpus has many.
 """

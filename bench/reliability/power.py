@@ -1,8 +1,9 @@
 """A power cut: what of a journal of calls is on the disk afterwards.
 
-The rules are POSIX's, which promise less than any one file system keeps: what was written and not synced may be
-there, may be cut off, or may be zeros; a name that was made, renamed or removed counts once its folder is synced, and
-until then each folder has some first part of what was done in it. What a folder had before a lost rename comes back.
+The rules are POSIX's, which promise less than any one file system keeps: what was written and not synced may
+be there, may be cut off, or may be zeros; a name that was made, renamed or removed counts once its folder is
+synced, and until then each folder has some first part of what was done in it. What a folder had before a lost
+rename comes back.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ class Disk:
     unsynced
         Files, by their present names, whose last bytes were not synced.
     undone
-        For each folder, how to undo what was done in it since it was synced, the last deed last: the name, and
-        where the former file is kept, if there was one.
+        For each folder, how to undo what was done in it since it was synced, the last deed last: the name,
+        and where the former file is kept, if there was one.
     """
 
     unsynced: set[str] = field(default_factory=set)
@@ -61,7 +62,7 @@ class Disk:
         self._did(target, kept)
 
     def _did(self, path: str, kept: str) -> None:
-        self.undone.setdefault(os.path.dirname(path), []).append((path, kept))
+        self.undone.setdefault(str(Path(path).parent), []).append((path, kept))
 
 
 def cut_power(disk: Disk, draw: random.Random) -> dict[str, int]:

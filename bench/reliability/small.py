@@ -1,4 +1,4 @@
-"""A corpus, a model and a recipe so small that a run takes a tenth of a second, and yet has every kind of file.
+"""A corpus, a model and a recipe so small that a run takes a tenth of a second; it has every kind of file.
 
 One source for each format that is read; several tasks, blocks, shards and streams where blocks are cut small.
 """

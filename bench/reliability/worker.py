@@ -1,6 +1,6 @@
-"""A process that runs every second case of a campaign: `python -m bench.reliability.worker SEED FOLDER KIND:NUMBER …`.
+"""A process that runs every second case of a campaign, and writes a JSON line a case to its standard output.
 
-It writes a JSON line a case to its standard output.
+`python -m bench.reliability.worker SEED FOLDER KIND:NUMBER …`
 """
 
 from __future__ import annotations

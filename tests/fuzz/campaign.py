@@ -1,4 +1,4 @@
-"""Runs the cases of a surface in a child, and notes what crashes, hangs, ends in exit 70 or takes too much memory."""
+"""Runs cases in a child, and notes what crashes, hangs, ends in exit 70 or takes too much memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import octomed
+
 from tests.fuzz.surfaces import TOP, corpus
 
 HANG_SECONDS = 60.0
@@ -55,7 +56,7 @@ class Child:
         self.large = False
 
     def line(self, until: float) -> str | None:
-        """The next report; none when the child ended, grew too large or took too long, and then it is dead."""
+        """The next report; none when the child ended, or grew too large or took too long and was killed."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.reading, selectors.EVENT_READ)
             while b"\n" not in self.rest:
@@ -93,7 +94,7 @@ class Child:
         os.close(self.reading)
 
 
-def fuzz(
+def fuzz(  # noqa: PLR0913 keyword-only settings
     surface: str,
     *,
     seed: int,
@@ -102,11 +103,14 @@ def fuzz(
     first: int | None = None,
     keep: Path | None = None,
 ) -> Outcome:
-    """Run the corpus of a surface, or of several in turn with commas between, and then so many cases, or for so long; damaged files that find a fault are kept."""
+    """Run the corpus of a surface, or of several with commas between, and then so many cases, or for so long.
+
+    Damaged files that find a fault are copied to ``keep``.
+    """
     outcome, begin = Outcome(surface, seed), time.monotonic()
     number = -len(corpus(surface.split(","))) if first is None else first
     last = max(number, 0) + cases
-    memory = Path("/dev/shm")  # noqa: S108 a disk in memory, where the system has one
+    memory = Path("/dev/shm")
     folder = Path(tempfile.mkdtemp(prefix="octomed-fuzz-", dir=memory if memory.is_dir() else None))
     try:
         while number < last and time.monotonic() - begin < seconds:

@@ -1,7 +1,7 @@
 """The process that runs the cases of surfaces: it may crash, hang or grow, and its parent sees that.
 
-`python -m tests.fuzz.child SURFACES SEED FIRST COUNT FOLDER REPORTS`: for each case it writes two JSON lines to the
-descriptor `REPORTS`, what it is about to run and what came of it. Negative numbers are the cases of the corpus.
+`python -m tests.fuzz.child SURFACES SEED FIRST COUNT FOLDER REPORTS`: for each case it writes two JSON lines
+to the descriptor `REPORTS`, what it is about to run and what came of it. Negative numbers are the corpus.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cases:
             (folder / "outside/keep").write_bytes(b"kept")
 
     def prepare(self, number: int) -> tuple[str, str, list[str]]:
-        """Damage a fresh copy of a base; returns the surface, the damaged file and the words of the command."""
+        """Damage a fresh copy of a base; returns the surface, the damaged file and the command's words."""
         command = surfaces.corpus(self.names)[-number - 1] if number < 0 else None
         surface = command.parents[1].name if command else self.names[number % len(self.names)]
         base = self.folder / f"base-{surface}"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.reliability import small
 from octomed.cli.app import run as command_line
+
+from bench.reliability import small
 
 if TYPE_CHECKING:
     from tests.fuzz.mutation import Mutator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 ROWS = 20
 TOP = Path(__file__).parents[2]
 TIME = 1_700_000_000
-"""Of every input, so that a store's keys, and with them the names of its files, are those of every other run."""
+"""Of every input, so that a store's keys, and the names of its files with them, are those of every run."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,17 @@ class Surface:
 
 _READ = ("check {recipe}", "pack {recipe}", "pack {recipe}{skip}", "plan {recipe}")
 _RUN = (
-    "pack {recipe}", "pack {recipe}", "pack {recipe} --replace", "pack {recipe} --replace --set pack.seed=4",
-    "verify {out}", "inspect {out}", "rejects {out}", "plan {recipe}", "clean {recipe}", "clean {recipe} --all",
-)  # fmt: skip
+    "pack {recipe}",
+    "pack {recipe}",
+    "pack {recipe} --replace",
+    "pack {recipe} --replace --set pack.seed=4",
+    "verify {out}",
+    "inspect {out}",
+    "rejects {out}",
+    "plan {recipe}",
+    "clean {recipe}",
+    "clean {recipe} --all",
+)
 _COMPRESSED = ("gzip", "zstd", "bzip2", "xz", "lz4", "brotli")
 
 SURFACES = {
@@ -60,22 +69,30 @@ SURFACES = {
     "tables": Surface("text", ("data/table.csv",), _READ, ("csv",)),
     "tokenizer": Surface("json", ("model/tokenizer.json",), _READ[:2], ("lines",)),
     "state": Surface(
-        "json", ("out/.octomed-run.json", "out/octomed.json", "store/**/*.json"), _RUN, ("lines", "csv"), packed=True
+        "json",
+        ("out/.octomed-run.json", "out/octomed.json", "store/**/*.json"),
+        _RUN,
+        ("lines", "csv"),
+        packed=True,
     ),
     "index": Surface("json", ("out/*/index.json",), _RUN, ("lines", "csv"), packed=True),
     "run": Surface(
-        "bytes", ("out/*/shard*", "out/*/*.parquet", "store/blocks/*/*.i*"), _RUN, ("lines", "csv"), packed=True
+        "bytes",
+        ("out/*/shard*", "out/*/*.parquet", "store/blocks/*/*.i*"),
+        _RUN,
+        ("lines", "csv"),
+        packed=True,
     ),
     "recipe": Surface("json", ("recipe.yaml",), _READ[::3], ("lines",)),
     "yaml": Surface("text", ("recipe.yaml",), _READ[::3], ("lines",)),
     "train": Surface("text", ("train.yaml",), ("train {train}",), ("lines",)),
-}  # fmt: skip
+}
 
 _YAML = """# As people write them.
 version: 1
 name: small
 model: model
-template: "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+template: "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}"
 sources: &all
   - {name: lines, path: "data/lines.jsonl", format: {question: q, response: r}, group: text}
   - name: more
@@ -124,7 +141,7 @@ def damage(surface: str, folder: Path, mutator: Mutator) -> tuple[Path, list[str
 
 
 def corpus(names: list[str]) -> list[Path]:
-    """Cases of these surfaces that were found once: the `command` of a folder each, which has the damaged file too."""
+    """Cases that were found once: the `command` of a folder each, which has the damaged file too."""
     folder = Path(__file__).parent / "corpus"
     return sorted(path for name in names for path in (folder / name).glob("*/command"))
 

@@ -1,10 +1,11 @@
-"""Damaged files never crash, hang or grow the program, and never end in exit 70: a few seeded cases of each kind."""
+"""Damaged files never crash, hang or grow the program, and never end in exit 70: a few cases of each kind."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+
 from tests.fuzz.campaign import fuzz
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.surfaces import SURFACES
