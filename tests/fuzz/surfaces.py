@@ -92,7 +92,7 @@ _YAML = """# As people write them.
 version: 1
 name: small
 model: model
-template: "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}"
+template: "{%for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}"
 sources: &all
   - {name: lines, path: "data/lines.jsonl", format: {question: q, response: r}, group: text}
   - name: more
