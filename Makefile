@@ -15,10 +15,12 @@ export CARGO_TARGET_DIR
 export PYO3_PYTHON = $(BIN)/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f)
+# The fuzz targets are a workspace of their own: the package does not change with them.
+RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f \) -print)
 PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
 
-.PHONY: help quickstart test test-long test-next lint rust-test python-test fmt stubs bench clean
+.PHONY: help quickstart test test-long test-next lint rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
+  fmt stubs bench clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +58,29 @@ test-next: $(DEV)  ## The tests of streaming and training with newer torch and t
 test-long: $(DEV)  ## The tests that take many minutes
 	cargo test --workspace --release -- --include-ignored
 	$(BIN)/python -m pytest -m long
+	$(BIN)/python scripts/fuzz.py --targets rust --seconds 60 --if-possible
+
+# Seconds a target, and which: `make fuzz FUZZ_SECONDS=600 FUZZ_TARGETS="csv parquet"`; all, rust and python are groups.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= all
+fuzz: $(DEV)  ## Fuzz what reads foreign files (cargo-fuzz, and a harness for what Python reads)
+	$(BIN)/python scripts/fuzz.py --targets "$(FUZZ_TARGETS)" --seconds $(FUZZ_SECONDS)
+
+fuzz-campaign: $(DEV)  ## Two targets at a time, with a table in bench/results/fuzz.json
+	$(BIN)/python scripts/fuzz.py --targets "$(FUZZ_TARGETS)" --seconds $(FUZZ_SECONDS) --jobs 2 --out bench/results/fuzz.json
+
+sanitize:  ## Tests of memory and buffers under AddressSanitizer or valgrind, with each set of instructions
+	scripts/sanitize.sh
+
+miri:  ## Tests of memory and buffers under Miri, where the component is installed
+	if cargo +nightly miri --version >/dev/null 2>&1; \
+	then MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 cargo +nightly miri test -p octomed-memory -p octomed-pack --lib; \
+	else echo 'Miri is not installed: `rustup +nightly component add miri`'; fi
+
+# Kills, failing disks, power cuts, flipped bits: `make reliability SEED=7`.
+SEED ?= 1
+reliability: $(DEV)  ## The reliability campaign, with its outcomes in bench/results/reliability.json
+	$(BIN)/python -m bench.reliability --seed $(SEED) --out bench/results/reliability.json
 
 fmt: $(DEV)  ## Bring the code into form
 	cargo fmt --all

@@ -20,6 +20,8 @@ pub use accounts::{SourceAccount, source_accounts};
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use fingerprint::fingerprint;
+#[doc(hidden)]
+pub use ids::{pack_ids, unpack_ids};
 pub use index::{
     Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, part_path,
     read_header, read_index, read_parts,

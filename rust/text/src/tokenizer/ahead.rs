@@ -85,7 +85,7 @@ impl Ahead {
     /// inside it.
     ///
     /// # Safety
-    /// The processor must have what [`super::window::widest`] asks for.
+    /// The processor must have [`super::window::Instructions::Widest`].
     #[cfg(target_arch = "x86_64")]
     #[inline]
     pub unsafe fn put_window(&mut self, window: &[u8; WINDOW], at: usize, begins: u64, ends: u64) {
@@ -350,6 +350,7 @@ const fn kept() -> [[u32; 8]; 16] {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::window::Instructions;
     use super::*;
 
     proptest! {
@@ -375,7 +376,7 @@ mod tests {
             prop_assert_eq!(unsafe { ahead.write::<false>(&short, &mut ids) }, last);
             prop_assert_eq!(&ids, &expected);
             ids.clear();
-            if super::super::window::wide() {
+            if Instructions::all().any(|one| one == Instructions::Wide) {
                 // SAFETY: there is room, and it is wide.
                 prop_assert_eq!(unsafe { ahead.write::<true>(&short, &mut ids) }, last);
                 prop_assert_eq!(&ids, &expected);

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::edges::Edges;
 use super::fast::Fast;
+#[cfg(test)]
+use super::window::Instructions;
 use super::words::{Memory, Place};
 use super::{Engine, Tokenizer, plain};
 use crate::{Rendered, TextError};
@@ -37,6 +39,17 @@ impl Encoder {
             tokenizer,
             memory,
             edges: Edges::default(),
+        }
+    }
+
+    /// An encoder whose inner loop has no other instructions than these.
+    #[cfg(test)]
+    pub(super) fn with(tokenizer: Arc<Tokenizer>, instructions: Instructions) -> Self {
+        let memory = matches!(tokenizer.engine, Engine::Fast(_))
+            .then(|| Box::new(Memory::with(instructions)));
+        Self {
+            memory,
+            ..Self::new(tokenizer)
         }
     }
 

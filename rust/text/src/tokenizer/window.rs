@@ -76,31 +76,67 @@ pub(crate) unsafe fn starts<S: Splitter, const WIDE: bool>(window: &[u8; WINDOW]
     }
 }
 
-/// Whether the processor has what the wide inner loop is compiled for: that of x86-64-v3.
-#[inline]
-pub(crate) fn wide() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx2")
+/// What the inner loop is compiled for, from the oldest processors to the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Instructions {
+    /// What every processor has: SSE2 on x86-64.
+    Every,
+    /// Those of x86-64-v3.
+    Wide,
+    /// Those as well with which the words of a window are put side by side: of Ice Lake and Zen 4.
+    Widest,
+}
+
+impl Instructions {
+    /// The best that this processor has.
+    #[inline]
+    pub fn best() -> Self {
+        #[cfg(test)]
+        if let Some(forced) = Self::forced() {
+            return forced;
+        }
+        Self::of_processor()
+    }
+
+    fn of_processor() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if wide() {
+            return if widest() { Self::Widest } else { Self::Wide };
+        }
+        Self::Every
+    }
+
+    /// All that this processor has.
+    #[cfg(test)]
+    pub fn all() -> impl Iterator<Item = Self> {
+        let all = [Self::Every, Self::Wide, Self::Widest].into_iter();
+        all.filter(|&one| one <= Self::of_processor())
+    }
+
+    /// What `OCTOMED_INSTRUCTIONS` names for a run of the tests: `every`, `wide` or `widest`, if the processor has it.
+    #[cfg(test)]
+    fn forced() -> Option<Self> {
+        let wanted = std::env::var("OCTOMED_INSTRUCTIONS").ok()?;
+        Self::all().find(|one| format!("{one:?}").eq_ignore_ascii_case(&wanted))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn wide() -> bool {
+    is_x86_feature_detected!("avx2")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("lzcnt")
-        && is_x86_feature_detected!("popcnt");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+        && is_x86_feature_detected!("popcnt")
 }
 
-/// Whether the processor has what the words of a window are put side by side with as well: that of Ice Lake and Zen 4.
-#[inline]
-pub(crate) fn widest() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return wide()
-        && is_x86_feature_detected!("avx512f")
+#[cfg(target_arch = "x86_64")]
+fn widest() -> bool {
+    is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vbmi")
-        && is_x86_feature_detected!("avx512vbmi2");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 impl Kinds {

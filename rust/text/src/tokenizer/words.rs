@@ -11,7 +11,7 @@ use super::merge::Scratch;
 use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::seams::Seams;
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
-use super::window::{WINDOW, starts, wide, widest};
+use super::window::{Instructions, WINDOW, starts};
 
 /// Words of at most so many bytes are not cut into parts: they come again as they are.
 const UNCUT: usize = 8;
@@ -19,6 +19,8 @@ const UNCUT: usize = 8;
 /// One worker's memory of words.
 #[derive(Debug)]
 pub(crate) struct Memory {
+    /// The processor has them: only [`Instructions::best`] and `all` make any.
+    instructions: Instructions,
     near: NearWords,
     other: OtherWords,
     ahead: Ahead,
@@ -66,7 +68,13 @@ impl Place<'_> {
 
 impl Memory {
     pub fn new() -> Self {
+        Self::with(Instructions::best())
+    }
+
+    /// A memory of words that are cut and looked up with these instructions.
+    pub(super) fn with(instructions: Instructions) -> Self {
         Self {
+            instructions,
             near: NearWords::new(),
             other: OtherWords {
                 short: ShortWords::new(),
@@ -131,14 +139,16 @@ impl Memory {
         ids: &mut Vec<u32>,
     ) -> Last {
         #[cfg(target_arch = "x86_64")]
-        if widest() {
-            // SAFETY: the processor has what the function is compiled for, and what the widest one asks for.
-            return unsafe { self.run_wide::<S, true>(fast, splitter, text, bytes, ids) };
-        }
-        #[cfg(target_arch = "x86_64")]
-        if wide() {
+        match self.instructions {
+            Instructions::Every => {}
             // SAFETY: the processor has what the function is compiled for.
-            return unsafe { self.run_wide::<S, false>(fast, splitter, text, bytes, ids) };
+            Instructions::Wide => {
+                return unsafe { self.run_wide::<S, false>(fast, splitter, text, bytes, ids) };
+            }
+            // SAFETY: the processor has what the function is compiled for, and what the widest one asks for.
+            Instructions::Widest => {
+                return unsafe { self.run_wide::<S, true>(fast, splitter, text, bytes, ids) };
+            }
         }
         // SAFETY: not wide.
         unsafe { self.run_with::<S, false, false>(fast, splitter, text, bytes, ids) }
@@ -147,7 +157,7 @@ impl Memory {
     /// [`Self::run_with`] for a newer processor.
     ///
     /// # Safety
-    /// The processor must have what [`wide`] asks for; `WIDEST` wants what [`widest`] asks for.
+    /// The processor must have [`Instructions::Wide`]; `WIDEST` wants [`Instructions::Widest`].
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     unsafe fn run_wide<S: Splitter, const WIDEST: bool>(
@@ -166,7 +176,7 @@ impl Memory {
     /// what one word waits for does not hold up the next.
     ///
     /// # Safety
-    /// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
+    /// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
     #[inline(always)]
     unsafe fn run_with<S: Splitter, const WIDE: bool, const WIDEST: bool>(
         &mut self,
@@ -212,7 +222,9 @@ impl Memory {
 
     /// Finds the ids of the words that are not near, asking for the memory of all before looking at any.
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
-        let Self { near, other, ahead } = self;
+        let Self {
+            near, other, ahead, ..
+        } = self;
         let missing = ahead.missing();
         for number in 0..missing {
             let key = ahead.missing_key(number);
@@ -252,7 +264,7 @@ impl<S: Splitter> Cutter<'_, S> {
     /// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
     ///
     /// # Safety
-    /// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
+    /// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
     #[inline(always)]
     unsafe fn cut<const WIDE: bool, const WIDEST: bool>(
         &mut self,
@@ -342,7 +354,7 @@ impl<S: Splitter> Cutter<'_, S> {
 /// there is the splitter's.
 ///
 /// # Safety
-/// `WIDE` wants what [`wide`] asks for, and `WIDEST` what [`widest`] does.
+/// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
 #[inline(always)]
 unsafe fn cut_window<S: Splitter, const WIDE: bool, const WIDEST: bool>(
     window: &[u8; WINDOW + LONGEST_NEAR],
@@ -506,7 +518,7 @@ mod tests {
             let Some(window) = text.first_chunk() else {
                 return Ok(());
             };
-            if widest() {
+            if Instructions::all().any(|one| one == Instructions::Widest) {
                 // SAFETY: the processor is as wide as it gets.
                 unsafe {
                     prop_assert_eq!(cut::<Words<1>, true>(window, before), cut::<Words<1>, false>(window, before));

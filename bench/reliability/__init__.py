@@ -1,0 +1,1 @@
+"""What a run survives: kills, failing disks, power cuts, flips. `python -m bench.reliability --help`."""

@@ -1,0 +1,65 @@
+//! A block of a working store: an index of any bytes whose checksum is right, stored ids of any bytes.
+#![no_main]
+
+use std::sync::LazyLock;
+use std::sync::atomic::AtomicBool;
+
+use libfuzzer_sys::fuzz_target;
+use octomed_engine::{
+    BlockRef, SelectSettings, Selection, first_refusal, pack_ids, read_header, read_index,
+    unpack_ids,
+};
+use xxhash_rust::xxh3::xxh3_64;
+
+static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("block"));
+
+fuzz_target!(|input: &[u8]| {
+    let [choice, rest @ ..] = input else { return };
+    if choice & 1 == 1 {
+        ids(*choice, rest);
+    } else {
+        index(rest);
+    }
+});
+
+/// What is unpacked is packed to the same bytes, but for ids that were stored in more words than they need.
+fn ids(choice: u8, stored: &[u8]) {
+    let mut out = vec![0; usize::from(choice >> 1) * 4];
+    if !unpack_ids(stored, &mut out) {
+        return;
+    }
+    let ids: Vec<u32> = out
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|id| u32::from_le_bytes(*id))
+        .collect();
+    let mut packed = Vec::new();
+    pack_ids(&ids, &mut packed);
+    let mut again = vec![0; out.len()];
+    assert!(packed.len() <= stored.len() && unpack_ids(&packed, &mut again) && again == out);
+}
+
+fn index(bytes: &[u8]) {
+    let path = FOLDER.join("0.index");
+    let hashed = [bytes, &xxh3_64(bytes).to_le_bytes()].concat();
+    std::fs::write(&path, hashed).expect("room for an index");
+    let _ = read_header(&path);
+    let _ = first_refusal(&path);
+    if read_index(&path).is_err() {
+        return;
+    }
+    let blocks = [BlockRef {
+        path: FOLDER.join("0"),
+        first_row: 0,
+    }];
+    let settings = SelectSettings {
+        capacity: 1024,
+        edges: vec![256, 512],
+        exact_duplicates: true,
+        over_long_is_error: false,
+        seed: 1,
+        threads: 1,
+    };
+    let _ = Selection::new(&blocks, settings, &AtomicBool::new(false));
+}
