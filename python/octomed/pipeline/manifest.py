@@ -216,7 +216,7 @@ class Manifest:
         self.write()
 
     def _forget_missing(self) -> None:
-        """Forget what is not there, or not as large; a format without digests says too little to go on with."""
+        """Forget what is not there or not as large; without a digest of it, too little is known to go on."""
 
         def stands(name: str, record: FileRecord) -> bool:
             with contextlib.suppress(OSError):
@@ -331,7 +331,8 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     RecipeError
         When there is no manifest, and anything but the run's lock file and its working store.
     StorageError
-        When the folder cannot be listed, or its manifest is damaged and nothing else says whose its files are.
+        When the folder cannot be listed, or its manifest is damaged and nothing else says whose its files
+        are.
     """
     found = load_manifest(folder)
     if not isinstance(found, NotThere | Damaged):
@@ -355,8 +356,8 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
 
 def _unknown_run(folder: Path, damaged: Damaged) -> StorageError:
     return damaged.error(
-        f"which run's files `{shown(str(folder))}` holds is not known, so that none is deleted or written over: "
-        "delete the folder, or choose another `output.path`; what is scanned is not scanned again"
+        f"which run's files `{shown(str(folder))}` holds is not known, so that none is deleted or written "
+        "over: delete the folder, or choose another `output.path`; what is scanned is not scanned again"
     )
 
 
