@@ -92,7 +92,12 @@ def test_every_missing_file_and_every_other_size_is_found_quickly_too(out):
     assert octomed.verify(out, quick=True).findings == ()
 
 
-STRAYS = ["len-00256/shard.00099.mds", "len-00256/x", "len-00256/deep/x", "provenance/x.parquet", "rejects/x"]
+STRAYS = [
+    "len-00256/shard.00099.mds",
+    "len-00256/shard.00099.mds.zstd",
+    "provenance/x.parquet",
+    "rejects/x.parquet",
+]
 
 
 @pytest.mark.parametrize("name", STRAYS)
@@ -102,6 +107,16 @@ def test_a_file_that_is_none_of_the_run_is_found(out, name):
     path.write_text("x")
     assert is_found(out, path)
     assert is_found(out, path, quick=True)
+
+
+@pytest.mark.parametrize("name", ["len-00256/mine.bin", "len-00256/deep/x", "rejects/x", "x", "x/y"])
+def test_a_user_s_own_file_is_named_as_not_covered(out, name):
+    path = out / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+    verified = octomed.verify(out)
+    assert verified.findings == ()
+    assert verified.not_covered == (name if name != "x/y" else "x/",)
 
 
 def test_links_that_lead_out_are_found_and_not_followed(out):

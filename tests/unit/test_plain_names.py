@@ -10,7 +10,14 @@ import pytest
 from octomed import _octomed
 from octomed.errors import OctomedError, StorageError
 from octomed.mds_index import read_index
-from octomed.plain_names import check_basename, delete_below, delete_empty_parent, fault_of, leads_out, path_below
+from octomed.plain_names import (
+    check_basename,
+    delete_below,
+    delete_empty_parent,
+    fault_of,
+    leads_out,
+    path_below,
+)
 
 OUTSIDE = [
     "", "/", "/any/file", "//x", "../x", "a/../x", "a/..", "..", ".", "./a", "a//b", "a/", "a/./b", "..\\x", "a\\b",

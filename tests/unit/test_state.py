@@ -149,7 +149,18 @@ def test_hostile_json_is_read_or_damaged(kind):
         for _ in range(draw.randint(1, 4)):
             at = draw.randrange(len(changed))
             changed[at : at + draw.choice([0, 1, 1, 9])] = draw.choice(
-                [b"", b"{", b"[", b'"', b"\\u", b"\xff", b"-1", b"1e999", b"null", bytes([draw.randrange(256)])]
+                [
+                    b"",
+                    b"{",
+                    b"[",
+                    b'"',
+                    b"\\u",
+                    b"\xff",
+                    b"-1",
+                    b"1e999",
+                    b"null",
+                    bytes([draw.randrange(256)]),
+                ]
             )
         try:
             found = kind.read(bytes(changed), "file")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import LOCK_NAME, NAME, unpacked_name
+from octomed.pipeline.manifest import LOCK_NAME, NAME, OURS, unpacked_name
 from octomed.plain_names import leads_out
 from octomed.run_file import RUN_FILE
 
@@ -35,7 +35,7 @@ class Listing:
     Attributes
     ----------
     findings
-        What is missing, of another size, a link that leads out, or no file of the run in a folder that is.
+        What is missing, of another size, a link that leads out, or has a name that only a run's file has.
     not_covered
         What no digest is kept of, by name: a user's own files beside the run, and its working store.
     """
@@ -65,8 +65,12 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
     for name in _below(folder, {*run.streams, *_TABLES}):
         if leads_out(folder, name):
             listing.findings.append(Finding(name, LINK))
-        elif records and name not in records and name not in unpacked:
+        elif name in records or name in unpacked:
+            continue
+        elif records and OURS.fullmatch(name):
             listing.findings.append(Finding(name, "it is no file of this run"))
+        elif not OURS.fullmatch(name):
+            listing.not_covered.append(name)
     _look_beside(folder, run, listing)
     return listing
 

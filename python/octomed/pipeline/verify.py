@@ -11,7 +11,7 @@ from octomed.names import shown
 from octomed.pipeline.accounts import check_counts, check_rejects
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
-from octomed.pipeline.manifest import NAME, FileRecord, file_digest, load_manifest
+from octomed.pipeline.manifest import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.verify_stream import check_stream
@@ -116,8 +116,8 @@ class _Found:
 def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     """Check every byte of a finished run.
 
-    Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is unpacked
-    beside them; ids against the vocabulary; lengths, spans and capacity of packs; the counts of
+    Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is
+    unpacked beside them; ids against the vocabulary; lengths, spans and capacity of packs; the counts of
     ``octomed.json`` and their sums; that provenance names every trace, once, where it lies; and that what was
     left out is listed.
 
@@ -174,7 +174,7 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
         return {}
     if not run.has_digests:  # nor says it which files are the run's: some are noted by name alone
         return {}
-    if file_digest(folder, NAME) != run.run.manifest:
+    if digest_of(folder, NAME) != run.run.manifest:
         found.add([Finding(NAME, "it is not the one that `octomed.json` was written with")])
     return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
 
