@@ -22,7 +22,6 @@ from bench.train.options import add_options, check_options, device_of, peak_on, 
 from bench.train.settings import WAYS, Settings
 from bench.train.shapes import SHAPES, TINY
 from octomed.stream import open_run
-from octomed.strict_json import plain
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "bench/results/train.json"
@@ -84,7 +83,7 @@ def measure(way: str, settings: Settings, folder: Path, limit: float) -> dict[st
 def entry_of(settings: Settings, *, made_here: bool) -> dict[str, Any]:
     """What a model's part of the result begins with."""
     kept = {key: value for key, value in vars(settings).items() if key not in {"cache", "run"}}
-    run = {"traces": plain(open_run(settings.run).content.streams), "made_here": made_here}
+    run = {"traces": open_run(settings.run).streams, "made_here": made_here}
     return {"settings": kept, "run": run, "disagreement": None, "ways": {}}
 
 

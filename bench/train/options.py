@@ -130,7 +130,7 @@ def settings_of(
 
 def check_run(run: Run, model: str, wanted: int) -> None:
     """Refuses a run with too few packs, or of more token ids than the model has."""
-    packs = sum(run.streams[name].packs for name in run.choose(None, "train"))
+    packs = sum(run.content.streams[name].packs for name in run.choose(None, "train"))
     if packs < wanted:
         refuse(f"`{run.location}` has {packs} packs, and {wanted} are wanted: take fewer `--steps`")
     known, vocabulary = (

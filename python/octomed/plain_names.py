@@ -1,8 +1,8 @@
 """Names out of state files and of shards' indexes: plain, relative, and below their folder.
 
 A run may come from elsewhere, so what its files name is not to be believed: a name must not lead out of its
-folder, by itself or by a link, whether the file is read or deleted. The reader of MDS in Rust has the rules of
-one part (`is_basename`).
+folder, by itself or by a link, whether the file is read or deleted. The reader of MDS in Rust has the rules
+of one part (`is_basename`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The run file, `octomed.json`: what a finished run is, and apart from it what depends on machine and time.
 
-Its records are read and written here and nowhere else. Format 2 has digests; a run of format 1 is read with the
-defaults of the fields that it lacks.
+Its records are read and written here and nowhere else. Format 2 has digests; a run of format 1 is read with
+the defaults of the fields that it lacks.
 """
 
 from __future__ import annotations

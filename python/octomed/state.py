@@ -1,21 +1,23 @@
 """State files: JSON that OctoMed writes for itself, each with a digest of its own content.
 
-A file that is loaded is a record, or `NotThere`, or `Damaged`. What can be made again of a damaged file is made
-again by its caller, with a note; where nothing can, `Damaged.error` says what to do.
+A file that is loaded is a record, or `NotThere`, or `Damaged`. What can be made again of a damaged file is
+made again by its caller, with a note; where nothing can, `Damaged.error` says what to do.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.names import shown
 from octomed.storage import Mode, content_key, storage_error, write_json
 from octomed.strict_json import parse, plain, read_as
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 

@@ -18,6 +18,8 @@ from octomed.errors import DataError
 from octomed.pipeline import scan
 from octomed.pipeline.manifest import Manifest
 
+from tests import state_files
+
 from . import runs
 
 GOOD = {"question": "q?", "responses": ["first answer", "second answer"]}
@@ -591,7 +593,7 @@ def test_a_replacement_deletes_shards_that_a_killed_run_did_not_note(small):
     manifest = json.loads((out / ".octomed-run.json").read_text())
     unnoted = max(manifest["shards"])
     del manifest["shards"][unnoted]
-    (out / ".octomed-run.json").write_text(json.dumps(manifest))
+    state_files.write(out / ".octomed-run.json", manifest)
     other = ["output.compression=null"]
     runs.pack(small, *other, replace=True)
     assert not (out / unnoted).exists()
@@ -610,7 +612,7 @@ def test_a_replacement_deletes_what_was_unpacked_of_the_old_shards(small):
     unnoted = max(manifest["shards"])
     del manifest["shards"][unnoted]
     manifest["begun"] = [unnoted]
-    (out / ".octomed-run.json").write_text(json.dumps(manifest))
+    state_files.write(out / ".octomed-run.json", manifest)
     mine = out / "len-00256/mine.mds"
     mine.write_text("mine")
     runs.pack(small, "pack.seed=99", "pack.buckets=[256]", replace=True)

@@ -13,6 +13,8 @@ from octomed.cli.app import run as command_line
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline import sample, tasks
 
+from tests import state_files
+
 from . import runs
 
 MCQ = [{"question": f"q{number}", "exp": "e", "cop": 1, "opa": "a"} for number in range(150)]
@@ -265,7 +267,7 @@ def test_reasons_and_sources_that_do_not_add_up_are_found(tmp_path, capsys, case
         counts["sources"]["only"]["tokens"] += 1
     else:
         counts["sources"]["only"]["rows_refused"] = {"wrong_type": 1, "no_response": 1}
-    path.write_text(json.dumps(run))
+    state_files.write(path, run)
     code, out, _ = said(capsys, "verify", tmp_path / "out")
     assert (code, "octomed.json: its counts do not agree: " in out) == (3, True)
 
@@ -276,7 +278,7 @@ def test_a_run_of_an_earlier_version_counts_no_reasons(tmp_path, capsys):
     path = tmp_path / "out/octomed.json"
     run = json.loads(path.read_text())
     del run["counts"]["rows_refused"], run["counts"]["sources"], run["run"]["inputs"]
-    path.write_text(json.dumps(run))
+    state_files.write(path, run)
     assert said(capsys, "verify", tmp_path / "out")[0] == 0
     assert said(capsys, "inspect", tmp_path / "out")[0] == 0
     assert said(capsys, "pack", recipe)[0] == 0
@@ -357,12 +359,12 @@ def test_another_octomed_is_named(small, capsys):
     path = small.parent / "out/.octomed-run.json"
     manifest = json.loads(path.read_text())
     manifest["key"], manifest["about"]["versions"]["scan"] = "0" * 32, 1
-    path.write_text(json.dumps(manifest))
+    state_files.write(path, manifest)
     assert refused(capsys, small).startswith(
         "of the same recipe, but of another octomed: version of `scan` 1 → "
     )
     manifest["about"] = {}
-    path.write_text(json.dumps(manifest))
+    state_files.write(path, manifest)
     assert refused(capsys, small) == "of another recipe, of other inputs, or of another octomed"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from octomed.stream import Run, open_run
 from octomed.stream.shared_memory import remove_stale
 
+from tests import state_files
 from tests.end_to_end import runs
 
 
@@ -50,5 +50,4 @@ def _tidy() -> None:
 
 def change_run_file(folder: Path, **values: object) -> None:
     """Change keys of a run's `octomed.json`."""
-    path = folder / "octomed.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    state_files.change(folder / "octomed.json", lambda run: run.update(values))

@@ -12,6 +12,7 @@ import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.stream import Collator, PackedDataset, open_run
+from octomed.strict_json import plain
 from torch.utils.data import DataLoader
 
 from tests.end_to_end import runs
@@ -143,9 +144,10 @@ def test_a_run_replaced_at_the_same_place_is_read_anew(tmp_path, cache):
 def test_a_run_s_key_is_of_what_was_written_and_not_of_its_address(copied, packed):
     run = open_run(packed)
     assert open_run(copied).key == run.key
-    written = run.content["run"] | {"write_key": "another"}
-    for other in ({"run": written}, {"versions": {"another": "version"}}, {"streams": {}}):
-        change_run_file(copied, **(run.content | other))
+    content = plain(run.content)
+    written = content["run"] | {"write_key": "another"}
+    for other in ({"run": written}, {"versions": {"octomed": "another"}}, {"streams": {}}):
+        change_run_file(copied, **(content | other))
         assert open_run(copied).key != run.key, other
 
 
@@ -162,7 +164,7 @@ WRONG_RUNS = {
     "no run": (lambda run: (run / "octomed.json").unlink(), RecipeError, "holds no finished run: it has no"),
     "cut": (lambda run: (run / "octomed.json").write_text("{"), StorageError, "octomed.json` is damaged"),
     "a list": (lambda run: (run / "octomed.json").write_text("[1]"), RecipeError, "is not what"),
-    "newer": (lambda run: change_run_file(run, format=2), RecipeError, "has format 2, and this version"),
+    "newer": (lambda run: change_run_file(run, format=3), RecipeError, "has format 3, and this version"),
     "empty stream": (
         lambda run: (run / STREAM / "index.json").write_text('{"version": 2, "shards": []}'),
         RecipeError,

@@ -152,7 +152,7 @@ def test_labels_are_the_supervised_tokens_of_the_run(packed, run, workers):
     assert sum(int(batch["packs"][:, 0].sum()) for batch in batches) == tokens
     labels = sum(int((batch["labels"] != -100).sum()) for batch in batches)
     assert labels == sum(int(batch["supervised_tokens"].sum()) for batch in batches)
-    assert labels == run.content["counts"]["supervised_tokens"]
+    assert labels == run.content.counts.supervised_tokens
 
 
 SPOILED = {

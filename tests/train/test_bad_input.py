@@ -18,6 +18,8 @@ from octomed.train.data import batching_of, check_run
 from octomed.train.prepare import Prepared
 from octomed.train.recipe import load_train_recipe
 
+from tests import state_files
+
 from .ranks import Ranks, run_ranks
 from .sessions import command, train, write_recipe
 
@@ -77,7 +79,7 @@ def test_what_is_trained_and_evaluated_on_is_checked_first(packed, tmp_path, loa
     shutil.copytree(packed, other)
     run = json.loads((other / "octomed.json").read_text())
     run["tokenizer"]["vocabulary_size"] = 5000
-    (other / "octomed.json").write_text(json.dumps(run))
+    state_files.write(other / "octomed.json", run)
     path = write_recipe(tmp_path, packed, **{loader: {"dataset": {"remote": str(other)}}})
     ranks = Ranks(1, command, [str(path)])
     assert ranks.results() == [3]
@@ -175,7 +177,7 @@ def test_checkpoints_of_another_run_under_the_same_address(packed, tmp_path):
     run_ranks(1, train, path)
     run = json.loads((folder / "octomed.json").read_text())
     run["run"]["write_key"] = "another"
-    (folder / "octomed.json").write_text(json.dumps(run))
+    state_files.write(folder / "octomed.json", run)
     ranks = Ranks(1, train, path)
     with pytest.raises(AssertionError, match=r"of another recipe: `data\.run` differ"):
         ranks.results()
@@ -243,7 +245,7 @@ def test_a_progress_interval_that_counts_no_steps(recipe, packed, tmp_path):
     settings = recipe(console_log_interval="1ep")
     model = read_configuration(None, settings.model.config)
     with pytest.raises(RecipeError, match="counts steps, not `1ep`"):
-        make_callbacks(settings, model, folder=tmp_path, capacity=open_run(packed).content["capacity"])
+        make_callbacks(settings, model, folder=tmp_path, capacity=open_run(packed).content.capacity)
 
 
 def test_mixed_precision_without_a_gpu(recipe):

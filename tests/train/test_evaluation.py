@@ -11,6 +11,8 @@ from octomed.mds import MDSWriter
 
 pytest.importorskip("composer")
 
+from tests import state_files
+
 from .ranks import run_ranks
 from .sessions import traces_of_steps, train, write_recipe
 
@@ -32,7 +34,7 @@ def with_validation(packed, tmp_path):
         "shards": 1,
         "longest_trace": 256,
     }
-    (folder / "octomed.json").write_text(json.dumps(run))
+    state_files.write(folder / "octomed.json", run)
     return folder, some
 
 

@@ -6,10 +6,15 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from octomed.mds_index import FileInfo, ShardInfo
 from octomed.pipeline import manifest as module
-from octomed.pipeline.manifest import NAME, Manifest
+from octomed.pipeline.manifest import NAME, Manifest, ShardRecord
 
-INFO = {"zip_data": None, "raw_data": {"bytes": 1}}
+
+def shard(number):
+    name = f"shard.0000{number}.mds"
+    info = ShardInfo((), (), (), None, "mds", (), FileInfo(name, 1, {}), 1, None, 2, None)
+    return f"len-00064/{name}", ShardRecord(info, "0" * 16)
 
 
 @pytest.mark.parametrize(("takes", "between"), [(0.0, 0.05), (0.001, 0.05), (0.01, 0.2), (0.5, 10.0)])
@@ -27,11 +32,11 @@ def test_a_note_waits_for_twenty_times_what_the_last_one_took(tmp_path, monkeypa
     def noted():
         return len(json.loads((tmp_path / NAME).read_text())["shards"])
 
-    manifest.add_shard("a", INFO)
+    manifest.add_shard(*shard(0))
     assert noted() == 1
     now[0] += between * 0.9
-    manifest.add_shard("b", INFO)
+    manifest.add_shard(*shard(1))
     assert noted() == 1
     now[0] += between * 0.2
-    manifest.add_shard("c", INFO)
+    manifest.add_shard(*shard(2))
     assert noted() == 3

@@ -1,4 +1,4 @@
-"""What lies in the folder of a finished run, beside what its manifest names: missing, changed, or nobody's."""
+"""What lies in the folder of a finished run beside what its manifest names: missing, changed, or nobody's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import LOCK_NAME, NAME, unpacked_name
+from octomed.pipeline.manifest import LOCK_NAME, NAME, OURS, unpacked_name
 from octomed.plain_names import leads_out
 from octomed.run_file import RUN_FILE
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from octomed.run_file import RunFile
 
 CHANGED = "its bytes are not those that were written: its digest is another one"
+LINK = "it is a link that leads out of the run"
 _TABLES = ("provenance", "rejects")
 _OWN = {RUN_FILE, NAME, LOCK_NAME}
 
@@ -34,7 +35,7 @@ class Listing:
     Attributes
     ----------
     findings
-        What is missing, of another size, a link that leads out, or no file of the run in a folder that is.
+        What is missing, of another size, a link that leads out, or has a name that only a run's file has.
     not_covered
         What no digest is kept of, by name: a user's own files beside the run, and its working store.
     """
@@ -53,7 +54,7 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
     run
         Its run file.
     records
-        Size and digest of each file, by name.
+        Size and digest of each file, by name; empty where nothing says of all of them.
     """
     listing = Listing()
     for name, record in sorted(records.items()):
@@ -61,12 +62,15 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
         if fault is not None:
             listing.findings.append(fault)
     unpacked = {name for name in map(unpacked_name, records) if name}
-    known = records.keys() | unpacked
     for name in _below(folder, {*run.streams, *_TABLES}):
-        if name not in known:
+        if leads_out(folder, name):
+            listing.findings.append(Finding(name, LINK))
+        elif name in records or name in unpacked:
+            continue
+        elif records and OURS.fullmatch(name):
             listing.findings.append(Finding(name, "it is no file of this run"))
-        elif name in unpacked - records.keys() and leads_out(folder, name):
-            listing.findings.append(Finding(name, "it is a link that leads out of the run"))
+        elif not OURS.fullmatch(name):
+            listing.not_covered.append(name)
     _look_beside(folder, run, listing)
     return listing
 
@@ -81,7 +85,7 @@ def _fault(folder: Path, name: str, record: FileRecord) -> Finding | None:
     if not stat.S_ISREG(found.st_mode):
         return Finding(name, "it is no file")
     if leads_out(folder, name):
-        return Finding(name, "it is a link that leads out of the run")
+        return Finding(name, LINK)
     if found.st_size != record.bytes:
         return Finding(name, f"it has {found.st_size} bytes, not {record.bytes}")
     return None
@@ -111,10 +115,8 @@ def _look_beside(folder: Path, run: RunFile, listing: Listing) -> None:
             listing.not_covered.append(path.name + ("/" if path.is_dir() else ""))
 
 
-def check_digests(
-    folder: Path, records: Mapping[str, FileRecord], workers: int, skip: set[str]
-) -> list[Finding]:
-    """Read files whole and compare their digests.
+def check_digests(folder: Path, records: Mapping[str, FileRecord], workers: int) -> list[Finding]:
+    """Read files whole and compare their digests, where they are known.
 
     Parameters
     ----------
@@ -124,10 +126,7 @@ def check_digests(
         Size and digest of each file, by name.
     workers
         Threads.
-    skip
-        Files that are known to be wrong.
     """
-    names = [name for name, record in sorted(records.items()) if record.digest and name not in skip]
 
     def check(name: str) -> Finding | None:
         try:
@@ -136,5 +135,10 @@ def check_digests(
             return Finding(name, f"it cannot be read: {error.message}")
         return None if digest == records[name].digest else Finding(name, CHANGED)
 
+    names = [
+        name
+        for name, record in sorted(records.items())
+        if record.digest is not None and (folder / name).is_file() and not leads_out(folder, name)
+    ]
     with ThreadPoolExecutor(workers) as pool:
         return [finding for finding in pool.map(check, names) if finding is not None]

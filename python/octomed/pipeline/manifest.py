@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from octomed import _octomed
-from octomed.errors import RecipeError
+from octomed.errors import OctomedError, RecipeError
 from octomed.leftovers import files_of_run, is_of_run, is_temporary
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.names import shown
@@ -30,9 +30,10 @@ _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which
 bounds what notes cost. One that is lost costs the shards since the last, which are written again."""
 
-_OURS = re.compile(
+OURS = re.compile(
     r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
 )
+"""Names that a run gives to files."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class ManifestFile:
     def __post_init__(self) -> None:
         """Refuse names that no run gives, those that lead out of the folder among them."""
         for name in (*self.shards, *self.files, *self.begun):
-            if not _OURS.fullmatch(check_name(name)):
+            if not OURS.fullmatch(check_name(name)):
                 raise ValueError(f"`{shown(name)}` is no file of a run")
         for name, shard in self.shards.items():
             if name.rpartition("/")[2] != shard.info.file.basename:
@@ -240,7 +241,7 @@ class Manifest:
         self.write()
 
     def _forget_missing(self) -> None:
-        """Forget what is not there, or not as large; a format without digests says too little to go on with."""
+        """Forget what is not there or not as large; without a digest of it, too little is known to go on."""
 
         def stands(name: str, record: FileRecord) -> bool:
             with contextlib.suppress(OSError):
@@ -284,10 +285,10 @@ class Manifest:
             if self.replaces is None:
                 self._write()
 
-    def finish(self) -> str:
+    def finish(self) -> str | None:
         """Write the manifest for the last time, and return the digest of its file."""
         self.write()
-        return file_digest(self.folder, NAME)
+        return digest_of(self.folder, NAME)
 
     def _write(self) -> None:
         about = replace(self.about, inputs=None)
@@ -298,9 +299,12 @@ class Manifest:
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
-def file_digest(folder: Path, name: str) -> str:
-    """Return the digest of a file of a run."""
-    _, digest = _octomed.file_digest(str(folder / name))
+def digest_of(folder: Path, name: str) -> str | None:
+    """Return the digest of a file of a run; ``None`` where it cannot be read."""
+    try:
+        _, digest = _octomed.file_digest(str(folder / name))
+    except OctomedError:
+        return None
     return str(digest)
 
 
@@ -381,8 +385,11 @@ def is_finished(folder: Path, run: RunFile) -> bool:
     found = there(load_manifest(folder))
     if found is None or found.key != run.run.write_key or len(found.shards) != run.shards:
         return False
-    if run.has_digests and file_digest(folder, NAME) != run.run.manifest:
+    if run.has_digests and digest_of(folder, NAME) != run.run.manifest:
         return False
+    for name, stream in run.streams.items():
+        if stream.index not in {None, digest_of(folder, f"{name}/{INDEX}")}:
+            return False
     records = {name: record for name, record in found.records.items() if name != RUN_FILE}
     names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
     return names <= records.keys() and all(_stands(folder, name, one.bytes) for name, one in records.items())

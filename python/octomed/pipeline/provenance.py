@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from octomed.run_file import RunFile
 
 _COLUMNS = (
-    "trace_id", "copy", "source", "file", "row", "sample", "stream", "shard", "pack", "document", "offset", "length",
+    "trace_id", "copy", "source", "file", "row", "sample",
+    "stream", "shard", "pack", "document", "offset", "length",
 )  # fmt: skip
 
 

@@ -207,7 +207,7 @@ def _run(passes: _Passes, threads: Executor) -> Summary:
         "seconds": seconds,
         "workers": threads.workers,
         "blocks_scanned": sum(done.blocks_scanned for done in scanned),
-        "blocks_reused": sum(len(done.headers) - done.blocks_scanned for done in scanned),
+        "blocks_reused": sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
         "shards_written": written,
         "shards_reused": len(manifest.shards) - written,
         "bytes_in": sum(file.size for file in _files(planned)),

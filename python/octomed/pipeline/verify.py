@@ -10,8 +10,8 @@ from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.accounts import check_counts, check_rejects
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.listing import CHANGED, check_digests, list_run
-from octomed.pipeline.manifest import NAME, FileRecord, file_digest, load_manifest
+from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
+from octomed.pipeline.manifest import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.verify_stream import check_stream
@@ -19,6 +19,7 @@ from octomed.run_file import RUN_FILE, RunFile, load_run_file, usable
 from octomed.state import Damaged, NotThere, is_as_written, there
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 
@@ -79,21 +80,44 @@ _TOTALS = ("shards", "packs", "traces", "tokens")
 
 @dataclass
 class _Found:
-    """What is found as the run is gone through."""
+    """What is found as the run is gone through.
 
+    Attributes
+    ----------
+    of_files
+        From names, sizes and digests: one for a file, and only where a closer look says no more.
+    findings
+        From what the files hold.
+    totals
+        What was read.
+    """
+
+    of_files: dict[str, Finding] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOTALS, 0))
 
-    @property
-    def files(self) -> set[str]:
-        return {finding.file for finding in self.findings}
+    def add(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            self.of_files.setdefault(finding.file, finding)
+
+    def joined(self) -> tuple[Finding, ...]:
+        """Return all; where the very file is known, what is said of all tables together says no more."""
+        said = {finding.file for finding in self.findings}
+        further = [finding for name, finding in self.of_files.items() if name not in said]
+        folders = {finding.file.partition("/")[0] for finding in further}
+        closer = [
+            finding
+            for finding in self.findings
+            if "*" not in finding.file or finding.file.partition("/")[0] not in folders
+        ]
+        return (*closer, *further)
 
 
 def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     """Check every byte of a finished run.
 
-    Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is unpacked
-    beside them; ids against the vocabulary; lengths, spans and capacity of packs; the counts of
+    Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is
+    unpacked beside them; ids against the vocabulary; lengths, spans and capacity of packs; the counts of
     ``octomed.json`` and their sums; that provenance names every trace, once, where it lies; and that what was
     left out is listed.
 
@@ -117,18 +141,16 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     found = _Found()
     records = _records(folder, run, found)
     listing = list_run(folder, run, records)
-    if run.has_digests:
-        found.findings += listing.findings
-    else:
-        found.findings += [one for one in listing.findings if "link" in one.what or "names no" in one.what]
+    found.add(listing.findings)
     if quick:
         found.totals["shards"] = sum("/shard." in name for name in records)
+        found.findings += check_counts(run)
     else:
-        _read_all(folder, run, records, workers, found)
-    found.findings += check_counts(run)
+        found.add(check_digests(folder, records, workers))
+        _read_all(folder, run, workers, found)
     return Verified(
         **found.totals,
-        findings=_first_of_each(found.findings),
+        findings=found.joined(),
         rebuild=rebuild_command(run.run),
         quick=quick,
         has_digests=run.has_digests,
@@ -140,32 +162,32 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
     """Return size and digest of each file of a run, after a look at the files that say so."""
     try:
         if run.has_digests and not is_as_written((folder / RUN_FILE).read_bytes()):
-            found.findings.append(Finding(RUN_FILE, CHANGED))
+            found.add([Finding(RUN_FILE, CHANGED)])
         manifest = load_manifest(folder)
     except (ValueError, OSError, RecipeError) as error:
-        found.findings.append(Finding(NAME, f"it cannot be read: {error}"))
+        found.add([Finding(NAME, f"it cannot be read: {error}")])
         return {}
     if isinstance(manifest, NotThere | Damaged):
         missing = isinstance(manifest, NotThere)
         what = "it is missing" if isinstance(manifest, NotThere) else f"it is damaged: {manifest.what}"
-        found.findings += [Finding(NAME, what, missing=missing)] if run.has_digests or not missing else []
+        found.add([Finding(NAME, what, missing=missing)] if run.has_digests or not missing else [])
         return {}
-    if run.has_digests and file_digest(folder, NAME) != run.run.manifest:
-        found.findings.append(Finding(NAME, "it is not the one that `octomed.json` was written with"))
+    if not run.has_digests:  # nor says it which files are the run's: some are noted by name alone
+        return {}
+    if digest_of(folder, NAME) != run.run.manifest:
+        found.add([Finding(NAME, "it is not the one that `octomed.json` was written with")])
     return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
 
 
-def _read_all(
-    folder: Path, run: RunFile, records: dict[str, FileRecord], workers: int, found: _Found
-) -> None:
-    """Read every byte: first what the digests say, then what is in the files that are whole."""
+def _read_all(folder: Path, run: RunFile, workers: int, found: _Found) -> None:
+    """Look at what the files hold."""
     traces: Counter[str] = Counter()
-    tables = [name for name in records if "/shard." not in name]
-    shards = [name for name in records if "/shard." in name]
-    found.findings += check_digests(folder, {name: records[name] for name in tables}, workers, found.files)
-    spoiled = found.files
-    whole_streams = True
+    all_whole = True
+    outside = {file.partition("/")[0] for file, finding in found.of_files.items() if finding.what == LINK}
     for name, expected in run.streams.items():
+        if name in outside:
+            all_whole = False
+            continue
         checks, whole = check_stream(folder, name, run, workers, found.findings)
         seen = {
             "shards": len(checks),
@@ -178,26 +200,10 @@ def _read_all(
             if whole and value != getattr(expected, key):
                 what = f"stream `{name}` has {value} {key}, not {getattr(expected, key)}"
                 found.findings.append(Finding(RUN_FILE, what))
-        if not any(file.startswith(f"provenance/{name}-") for file in spoiled):
-            wrong, of_stream = check_provenance(folder, name, run, checks if whole else None)
-            found.findings += wrong
-            traces += of_stream
-            whole = whole and not wrong
-        else:
-            whole = False
-        whole_streams = whole_streams and whole
-    if whole_streams:
+        wrong, of_stream = check_provenance(folder, name, run, checks if whole else None)
+        found.findings += wrong
+        traces += of_stream
+        all_whole = all_whole and whole and not wrong
+    if all_whole:
         found.findings += check_sources(run, traces)
-    found.findings += check_digests(folder, {name: records[name] for name in shards}, workers, found.files)
-    if not any(file.startswith("rejects/") for file in spoiled):
-        found.findings += check_rejects(folder, run)
-
-
-def _first_of_each(findings: list[Finding]) -> tuple[Finding, ...]:
-    """Leave out what says the same of a file once more: a missing one is missed by several checks."""
-    kept: dict[tuple[str, str], Finding] = {}
-    missing = {finding.file for finding in findings if finding.missing}
-    for finding in findings:
-        if finding.file not in missing or finding.missing:
-            kept.setdefault((finding.file, "" if finding.missing else finding.what), finding)
-    return tuple(kept.values())
+    found.findings += check_counts(run) + check_rejects(folder, run)

@@ -127,7 +127,7 @@ class PackedDataset(FailingDataset):
         batch = ranks_batch(batch_size, global_batch_size, world.ranks)
         self.run = open_run(location, attempts=download_retry, timeout=download_timeout)
         names = self.run.choose(streams, split)
-        packs = {name: self.run.streams[name].packs for name in names}
+        packs = {name: self.run.content.streams[name].packs for name in names}
         training = split != VALIDATION
         smallest = min(packs.values()) if batching_method == "per_stream" else sum(packs.values())
         canonical = num_canonical_nodes or (canonical_nodes_for(smallest) if training else world.nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
 from octomed.pipeline.rebuild import rebuild_command
@@ -16,7 +16,7 @@ from octomed.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from octomed.run_file import RunFile, StreamEntry
+    from octomed.run_file import RunFile
 
 VALIDATION = "validation"
 """The stream that is evaluated on, and never trained on."""
@@ -49,9 +49,9 @@ class Run:
         return content_key(plain([content.run.write_key, content.streams, content.versions]))
 
     @property
-    def streams(self) -> dict[str, StreamEntry]:
-        """Packs, traces and tokens of each stream, by name."""
-        return self.content.streams
+    def streams(self) -> dict[str, dict[str, Any]]:
+        """Packs, traces and tokens of each stream, by name, as plain values."""
+        return {name: plain(stream) for name, stream in self.content.streams.items()}
 
     @property
     def rebuild(self) -> str:
@@ -68,7 +68,7 @@ class Run:
         """
         if split not in {"train", VALIDATION}:
             raise RecipeError(f"split `{split}` is none", "choose `train` or `validation`")
-        offered = [name for name in self.streams if (name == VALIDATION) == (split == VALIDATION)]
+        offered = [name for name in self.content.streams if (name == VALIDATION) == (split == VALIDATION)]
         if not offered:
             hint = "pack with `validation:` in the recipe" if split == VALIDATION else None
             raise RecipeError(f"the run `{self.location}` has no {split} stream", hint)
@@ -79,7 +79,7 @@ class Run:
                 raise RecipeError(
                     f"the run `{self.location}` has no {split} stream `{name}`", f"it has {listed}"
                 )
-            if not self.streams[name].packs:
+            if not self.content.streams[name].packs:
                 raise empty_stream(name, self.location)
         if not chosen or len(set(chosen)) < len(chosen):
             raise RecipeError("`streams` names no stream, or one twice", "leave it out for all of them")

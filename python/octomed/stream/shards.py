@@ -92,7 +92,7 @@ class CachedStream(Stream):
             raise StorageError(f"`{address}` is damaged: {error}", hint) from error
         if not packs:
             raise empty_stream(self.name, self.run.location)
-        expected = self.run.streams[self.name]
+        expected = self.run.content.streams[self.name]
         if packs != expected.packs:
             message = f"`{address}` has {packs} packs, and `octomed.json` says {expected.packs}"
             raise StorageError(message, hint)
