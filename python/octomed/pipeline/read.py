@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
+from octomed.pipeline.columnar import refuse_large_batches, rows_at_once, slices, unshared
 from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
 from octomed.pipeline.streams import open_measured
@@ -63,7 +64,7 @@ def blocks_of(
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target, ahead)
         elif task.file.kind == "arrow":
-            rows = yield from _arrow(task, mapping, target)
+            rows = yield from _arrow(task, mapping, target, ahead)
         elif task.file.kind in {"json", "json_objects", "json_rows"}:
             rows = yield from _json_document(task, target, ahead)
         else:
@@ -79,6 +80,7 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -
         columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
         groups = list(range(task.begin, task.end or 0))
         batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
+        batch_rows = rows_at_once(parquet, task.file, groups, columns, batch_rows)
         apart = has_nested_dictionary(parquet.schema_arrow, columns)
         for together in [[group] for group in groups] if apart else [groups]:
             for batch in parquet.iter_batches(
@@ -140,16 +142,17 @@ def _document_cutter(
     return _octomed.JsonRowsCutter(file.rows.split(".") if file.rows else [], target)
 
 
-def _arrow(task: Task, mapping: _octomed.Mapping, target: int) -> Reading:
+def _arrow(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
     cutter = _octomed.ArrowCutter(mapping, 0, target)
+    largest, ahead.most_rows = refuse_large_batches(task.file)
     with open_arrow(task.file) as reader:
         mapped = columns_to_read(mapping, reader.schema.names, task.file)
         columns = columns_to_scan(mapping, reader.schema, mapped)
         batches = getattr(reader, "num_record_batches", None)
         read = reader if batches is None else map(reader.get_batch, range(batches))
         for batch in read:
-            for begin in range(0, batch.num_rows, _LARGEST_BATCH):
-                yield from taken(cutter.feed(_sound(batch.slice(begin, _LARGEST_BATCH).select(columns))))
+            for piece in slices(batch.select(columns), _LARGEST_BATCH):
+                yield from taken(cutter.feed(_sound(unshared(piece, largest))))
     yield from cutter.finish()
     return cutter.rows
 

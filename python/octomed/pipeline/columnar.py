@@ -1,0 +1,169 @@
+"""How much of a Parquet or Arrow file is read at once: by what its pages and batches say, before they are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from octomed import _octomed
+from octomed.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow.parquet as pq
+
+    from octomed.recipe import InputFile
+
+LARGEST_PAGES = 256 * 2**20
+"""Bytes of the largest pages of the columns that are read together. A reader holds a page of each column whole."""
+
+LARGEST_BATCH = 512 * 2**20
+"""Bytes of a record batch of an Arrow file, which its reader holds whole."""
+
+LARGEST_DICTIONARIES = 256 * 2**20
+"""Bytes of all dictionaries of an Arrow file, which are held as long as it is open."""
+
+_MOST_VALUES = 2**24
+"""Values of a page of a list column: its reader allocates for all of them, and they may take no byte at all."""
+
+_BATCH_BYTES = 64 * 2**20
+"""What the rows that are decoded at once may take."""
+
+_SPLIT_BATCH = 64 * 2**20
+
+
+def rows_at_once(
+    parquet: pq.ParquetFile, file: InputFile, groups: list[int], columns: list[str], most: int
+) -> int:
+    """Return how many rows of a Parquet file may be decoded at once.
+
+    A text in a dictionary takes a few bits a row, and its whole length once it is decoded; so the pages are
+    looked at, not what the footer says of their sum.
+
+    Parameters
+    ----------
+    parquet, file
+        The file.
+    groups, columns
+        Row groups and columns that are read.
+    most
+        Rows otherwise.
+
+    Raises
+    ------
+    DataError
+        When pages are larger than may be held.
+    """
+    tops = {name.split(".")[0] for name in columns}
+    schema = parquet.metadata.schema
+    leaves = [
+        leaf for leaf in range(parquet.metadata.num_columns) if schema.column(leaf).path.split(".")[0] in tops
+    ]
+    for number in groups:
+        group = parquet.metadata.row_group(number)
+        chunks = [group.column(leaf) for leaf in leaves]
+        pages = _octomed.parquet_pages(file.path, [(_begin(chunk), chunk.num_values) for chunk in chunks])
+        _refuse_large(number, sum(page[0] for page in pages))
+        bytes_a_row = 1
+        for leaf, chunk, (_, values, each, dictionary) in zip(leaves, chunks, pages, strict=True):
+            is_list = schema.column(leaf).max_repetition_level > 0
+            if is_list and values > _MOST_VALUES:
+                raise DataError(
+                    f"row group {number}: a page of `{chunk.path_in_schema}` has {values:,} values; "
+                    f"{_MOST_VALUES:,} are read at most"
+                )
+            of_dictionary = 0
+            if dictionary is not None and each < dictionary[2] and dictionary[2] * most > _BATCH_BYTES:
+                of_dictionary = _longest(file, chunk, dictionary)
+            values_a_row = -(-chunk.num_values // max(1, group.num_rows)) if is_list else 1
+            bytes_a_row += max(each, of_dictionary) * values_a_row
+        most = max(1, min(most, _BATCH_BYTES // bytes_a_row))
+    return most
+
+
+def _begin(chunk: Any) -> int:  # noqa: ANN401 pyarrow's
+    first, dictionary = int(chunk.data_page_offset), chunk.dictionary_page_offset
+    return first if not dictionary else min(first, int(dictionary))
+
+
+def _refuse_large(group: int, size: int) -> None:
+    if size > LARGEST_PAGES:
+        raise DataError(
+            f"row group {group}: the largest pages of its columns have {size:,} bytes together; "
+            f"{LARGEST_PAGES:,} are read at most",
+            "write the file again with smaller pages (`data_page_size`), or as JSON Lines",
+        )
+
+
+def _longest(file: InputFile, chunk: Any, dictionary: list[int]) -> int:  # noqa: ANN401 pyarrow's
+    """Return the length of the longest text in a dictionary, or its size, where it cannot be read here."""
+    begin, stored, size = dictionary
+    if chunk.physical_type != "BYTE_ARRAY":
+        return 0 if chunk.physical_type != "FIXED_LEN_BYTE_ARRAY" else size
+    try:
+        with open(file.path, "rb") as stream:
+            stream.seek(begin)
+            data = stream.read(stored)
+        if chunk.compression != "UNCOMPRESSED":
+            codec = {"LZ4": "lz4_raw"}.get(chunk.compression, chunk.compression.lower())
+            data = pa.Codec(codec).decompress(data, size).to_pybytes()
+    except (OSError, pa.ArrowException, ValueError):
+        return size
+    return int(_octomed.longest_of_dictionary(data))
+
+
+def refuse_large_batches(file: InputFile) -> tuple[int, int]:
+    """Return the bytes of the largest batch of an Arrow file and its rows.
+
+    Raises
+    ------
+    DataError
+        When a batch, or all dictionaries, are larger than may be held.
+    """
+    largest, dictionaries, rows = _octomed.arrow_sizes(file.path)
+    for what, size, most in (
+        ("its largest record batch has", largest, LARGEST_BATCH),
+        ("its dictionaries have", dictionaries, LARGEST_DICTIONARIES),
+    ):
+        if size > most:
+            raise DataError(
+                f"{what} {size:,} bytes; {most:,} are read at most",
+                "write the file again in smaller batches (`max_chunksize`), or as Parquet",
+            )
+    return largest, rows
+
+
+def slices(batch: pa.RecordBatch, most: int) -> Iterator[pa.RecordBatch]:
+    """Cut a batch into pieces of so many rows.
+
+    Parameters
+    ----------
+    batch
+        The columns that are read.
+    most
+        Rows of a piece.
+    """
+    if _has_run_ends(batch.schema):
+        # What is run-end encoded takes its whole length in every row once it is decoded.
+        most = max(1, min(most, _BATCH_BYTES // max(1, batch.nbytes)))
+    for begin in range(0, batch.num_rows, most):
+        yield batch.slice(begin, most)
+
+
+def unshared(piece: pa.RecordBatch, largest: int) -> pa.RecordBatch:
+    """Return a piece of a batch that keeps no other column of it in memory, where batches are large."""
+    if largest <= _SPLIT_BATCH or piece.nbytes * 2 > largest:
+        return piece
+    return piece.take(pa.array(range(piece.num_rows), pa.int32()))
+
+
+def _has_run_ends(schema: pa.Schema) -> bool:
+    def has(kind: pa.DataType) -> bool:
+        if isinstance(kind, pa.BaseExtensionType):
+            return has(kind.storage_type)
+        nested = [kind.field(index).type for index in range(kind.num_fields)]
+        return pa.types.is_run_end_encoded(kind) or any(map(has, nested))
+
+    return any(has(field.type) for field in schema)
