@@ -31,13 +31,18 @@ _MOST_VALUES = 2**24
 _BATCH_BYTES = 64 * 2**20
 """What the rows that are decoded at once may take."""
 
+_LARGEST_LISTS = 256 * 2**20
+"""What the values of a page of a list column may be decoded to, if they are."""
+
+_INDEX_BYTES = 8
+
 _SPLIT_BATCH = 64 * 2**20
 
 
 def rows_at_once(
     parquet: pq.ParquetFile, file: InputFile, groups: list[int], columns: list[str], most: int
-) -> int:
-    """Return how many rows of a Parquet file may be decoded at once.
+) -> tuple[int, list[str]]:
+    """Return how many rows of a Parquet file may be decoded at once, and what must stay in its dictionaries.
 
     A text in a dictionary takes a few bits a row, and its whole length once it is decoded; so the pages are
     looked at, not what the footer says of their sum.
@@ -61,6 +66,7 @@ def rows_at_once(
     leaves = [
         leaf for leaf in range(parquet.metadata.num_columns) if schema.column(leaf).path.split(".")[0] in tops
     ]
+    kept: set[str] = set()
     for number in groups:
         group = parquet.metadata.row_group(number)
         chunks = [group.column(leaf) for leaf in leaves]
@@ -74,13 +80,16 @@ def rows_at_once(
                     f"row group {number}: a page of `{chunk.path_in_schema}` has {values:,} values; "
                     f"{_MOST_VALUES:,} are read at most"
                 )
-            of_dictionary = 0
-            if dictionary is not None and each < dictionary[2] and dictionary[2] * most > _BATCH_BYTES:
+            of_dictionary = 0 if dictionary is None else dictionary[2]
+            if dictionary is not None and of_dictionary * (values if is_list else most) > _BATCH_BYTES:
                 of_dictionary = _longest(file, chunk, dictionary)
+            if is_list and of_dictionary * values > _LARGEST_LISTS:
+                kept.add(chunk.path_in_schema)  # one row may have all of them
+                of_dictionary = _INDEX_BYTES
             values_a_row = -(-chunk.num_values // max(1, group.num_rows)) if is_list else 1
             bytes_a_row += max(each, of_dictionary) * values_a_row
         most = max(1, min(most, _BATCH_BYTES // bytes_a_row))
-    return most
+    return most, sorted(kept)
 
 
 def _begin(chunk: Any) -> int:  # noqa: ANN401 pyarrow's

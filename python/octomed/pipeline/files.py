@@ -147,17 +147,28 @@ def _first_line(error: BaseException) -> str:
 
 
 class open_parquet:  # noqa: N801 used as a statement
-    """Opens a Parquet file in bounded memory: streamed column chunks, no read-ahead of whole row groups."""
+    """Opens a Parquet file in bounded memory: streamed column chunks, no read-ahead of whole row groups.
 
-    def __init__(self, file: InputFile) -> None:
+    Parameters
+    ----------
+    file
+        The file.
+    dictionaries
+        Paths of columns whose values stay in their dictionaries.
+    """
+
+    def __init__(self, file: InputFile, dictionaries: list[str] | None = None) -> None:
         self._naming = naming(file)
         self._path = file.path
+        self._dictionaries = dictionaries
 
     def __enter__(self) -> pq.ParquetFile:
         """Open."""
         try:
             self._source = native(self._path)
-            self._file = pq.ParquetFile(self._source, pre_buffer=False, buffer_size=2**20)
+            self._file = pq.ParquetFile(
+                self._source, pre_buffer=False, buffer_size=2**20, read_dictionary=self._dictionaries
+            )
         except (*_BROKEN, OSError) as error:
             self._naming.__exit__(type(error), error, None)
             raise

@@ -80,7 +80,8 @@ def _parquet(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -
         columns = columns_to_scan(mapping, parquet.schema_arrow, mapped)
         groups = list(range(task.begin, task.end or 0))
         batch_rows = max(1, min(_LARGEST_BATCH, _BATCH_BYTES // bytes_a_row(parquet, groups, columns)))
-        batch_rows = rows_at_once(parquet, task.file, groups, columns, batch_rows)
+        batch_rows, kept = rows_at_once(parquet, task.file, groups, columns, batch_rows)
+    with open_parquet(task.file, kept) as parquet:
         apart = has_nested_dictionary(parquet.schema_arrow, columns)
         for together in [[group] for group in groups] if apart else [groups]:
             for batch in parquet.iter_batches(
