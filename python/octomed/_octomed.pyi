@@ -376,6 +376,9 @@ WRITE_VERSION: int
 
 __version__: str
 
+def arrow_sizes(path: Any) -> Any:
+    """Bytes of the largest record batch of an Arrow file or stream, of all dictionaries together, and rows in all."""
+
 def buckets(edges: Any, capacity: Any) -> Any:
     """Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle."""
 
@@ -407,6 +410,9 @@ def first_unreadable(path: Any) -> Any:
 def index_json(shards: Any) -> Any:
     """The bytes of a stream's `index.json`, from its shards' entries in order."""
 
+def longest_of_dictionary(dictionary: Any) -> Any:
+    """The length of the longest text in the bytes of a Parquet dictionary of texts."""
+
 def mapped_columns(mapping: Any, names: Any) -> Any:
     """Of a file with columns `names`: the required columns that it lacks, how many are required, and those that are read."""
 
@@ -419,6 +425,9 @@ def pack_lengths(lengths: Any, capacity: Any) -> Any:
     Returns offsets (one more than packs), items (pack after pack), the filled share of the packs and
     the lower bound on their number.
     """
+
+def parquet_pages(path: Any, chunks: Any) -> Any:
+    """The pages of chunks that begin at `(offset, values)`."""
 
 def preview(block: Any, mapping: Any, count: Any, *, skip: Any = 0) -> Any:
     """The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
@@ -441,9 +450,10 @@ def read_pack(folder: Any, pack: Any) -> Any:
 def read_parts(path: Any) -> Any:
     """The headers of all parts of the block `path`, which has no extension; `None` where one is not there."""
 
-def row_outcomes(scanner: Any, block: Any, count: Any) -> Any:
+def row_outcomes(scanner: Any, block: Any, count: Any, seconds: Any = ...) -> Any:
     """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
-    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at.
+    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at. Once `seconds`
+    are over, no further row is looked at.
     """
 
 def top_level_keys(block: Any, count: Any) -> Any:

@@ -285,7 +285,9 @@ class Outcome:
         return {name: one for name, one in self.files.items() if "/shard." in name}
 
 
-def packed(capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store: str, *options: str) -> Outcome:
+def packed(
+    capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store: str, *options: str
+) -> Outcome:
     """Pack on the command line, and return what came of it; places of output and store are taken out."""
     path = folder / "recipe.json"
     path.write_text(json.dumps(recipe))
@@ -301,7 +303,12 @@ def left(output: Path, names: dict[str, str]) -> dict[str, tuple[str, int]]:
     """Digest and mode of every file of an output but the manifest; of `octomed.json` all but time and speed."""
     found = {}
     for path in sorted(output.rglob("*")):
-        if not path.is_file() or path.name in {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}:
+        if not path.is_file() or path.name in {
+            ".octomed.lock",
+            ".octomed-run.json",
+            "README.md",
+            "report.html",
+        }:
             continue
         data = path.read_bytes()
         if path.name == "octomed.json":
@@ -318,7 +325,9 @@ def left(output: Path, names: dict[str, str]) -> dict[str, tuple[str, int]]:
     return found
 
 
-def compared(capsys: Any, folder: Path, before: Any, after: Any, change: Callable[[], object] = int) -> Outcome:
+def compared(
+    capsys: Any, folder: Path, before: Any, after: Any, change: Callable[[], object] = int
+) -> Outcome:
     """Run A, then B on A's store, into a new output and over A's, and see that it is as B alone; return that."""
     first = packed(capsys, folder, before, "out-a", "store-a")
     change()
@@ -401,7 +410,9 @@ OUTSIDE: dict[str, Callable[[Path], object]] = {
     ),
     "the template's text": lambda folder: shutil.copy(folder / "b.jinja", folder / "a.jinja"),
     "a bad file that becomes worse": lambda folder: (folder / "bad/x.parquet").write_bytes(b"PAR1"),
-    "a bad file that is mended": lambda folder: shutil.copy(folder / "good.parquet", folder / "bad/x.parquet"),
+    "a bad file that is mended": lambda folder: shutil.copy(
+        folder / "good.parquet", folder / "bad/x.parquet"
+    ),
 }
 
 

@@ -15,9 +15,7 @@ from octomed.errors import DataError, RecipeError
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-)
+CHATML = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
 WITHOUT_END = {
     "loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
     "text": "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
@@ -92,11 +90,26 @@ def tokenizer(folder: Path, **parts: Any) -> str:
         | {"single_word": False, "lstrip": False, "rstrip": False}
         for text in ("<|im_start|>", "<|im_end|>")
     ]
-    model = {"type": "BPE", "vocab": {word: n for n, word in enumerate(words)}, "merges": [], "unk_token": "<unk>"}
-    file = {"version": "1.0", "added_tokens": added, "model": model, "normalizer": None, "pre_tokenizer": None}
+    model = {
+        "type": "BPE",
+        "vocab": {word: n for n, word in enumerate(words)},
+        "merges": [],
+        "unk_token": "<unk>",
+    }
+    file = {
+        "version": "1.0",
+        "added_tokens": added,
+        "model": model,
+        "normalizer": None,
+        "pre_tokenizer": None,
+    }
     folder.mkdir()
     (folder / "tokenizer.json").write_text(json.dumps(file | parts))
-    config = {"chat_template": CHATML, "eos_token": "<|im_end|>", "tokenizer_class": "PreTrainedTokenizerFast"}
+    config = {
+        "chat_template": CHATML,
+        "eos_token": "<|im_end|>",
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return str(folder)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.columnar import refuse_large_batches, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +45,7 @@ class ArrowTable:
             self._check_footer()
         else:
             self._check_end()
+        refuse_large_batches(os.fsdecode(path))
         self._source.seek(0)
         self._reader = pa.ipc.open_file(self._source) if self._is_file else pa.ipc.open_stream(self._source)
         self.schema: pa.Schema = self._reader.schema
@@ -127,8 +130,7 @@ class ArrowTable:
         )
         for batch in read:
             batch.validate()
-            for begin in range(0, batch.num_rows, most_rows):
-                yield batch.slice(begin, most_rows).select(list(columns))
+            yield from slices(batch.select(list(columns)), most_rows)
         if not self._is_file and self._source.tell() != self._size:
             raise BrokenFileError("the Arrow stream ends before the file does: the file is damaged")
 

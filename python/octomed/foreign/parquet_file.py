@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import os
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.columnar import rows_at_once
 from octomed.foreign.nesting import refuse_other_nesting
 from octomed.foreign.parquet_pages import Chunk, read_pages
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 8
 _MAGIC_BYTES = 4
+_OPTIONS: dict[str, Any] = {"pre_buffer": False, "buffer_size": 2**20, "page_checksum_verification": True}
+"""Streamed column chunks, no read-ahead of whole row groups."""
 
 
 class ParquetTable:
@@ -36,13 +39,11 @@ class ParquetTable:
     """
 
     def __init__(self, path: bytes) -> None:
+        self._path = path
         self._source = pa.OSFile(path)
         self._descriptor = os.open(path, os.O_RDONLY)
         self._limit = _footer_begin(self._descriptor)
-        # Streamed column chunks, no read-ahead of whole row groups.
-        self._file = pq.ParquetFile(
-            self._source, pre_buffer=False, buffer_size=2**20, page_checksum_verification=True
-        )
+        self._file = pq.ParquetFile(self._source, **_OPTIONS)
         self.schema: pa.Schema = self._file.schema_arrow
         refuse_other_nesting(self.schema, self._file.metadata.metadata or {})
         self.groups, self._leaves = _groups(self._file.metadata, self._limit)
@@ -90,9 +91,12 @@ class ParquetTable:
         self, columns: Sequence[str], groups: Sequence[int], most_rows: int
     ) -> Iterator[pa.RecordBatch]:
         """Yield the rows of row groups in order."""
-        return self._file.iter_batches(
-            most_rows, row_groups=list(groups), columns=list(columns), use_threads=False
-        )
+        path = os.fsdecode(self._path)
+        most_rows, kept = rows_at_once(self._file, path, groups, columns, most_rows)
+        file = self._file
+        if kept:
+            file = pq.ParquetFile(self._source, read_dictionary=kept, **_OPTIONS)
+        return file.iter_batches(most_rows, row_groups=list(groups), columns=list(columns), use_threads=False)
 
 
 def _footer_begin(file: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.opening import open_stream
+from octomed.recipe.opening import native, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +16,16 @@ _MOST_FROM_A_BYTE = {None: 1, "gzip": 1032, "lz4": 255, "xz": 2**13, "zstd": 2**
 """What a byte of a compressed file becomes at most: a match of deflate has 258 bytes and takes two bits, a block of
 zstd 128 KiB and takes four bytes. For others nothing useful is known."""
 
+_READ_AHEAD = 2**17
+"""What Arrow has read of a compressed file and not uncompressed yet, twice over."""
+
 
 class MeasuredStream:
     """A stream and what may still come of it."""
 
-    def __init__(self, file: InputFile, stream: Any) -> None:  # noqa: ANN401 of pyarrow or of Python
+    def __init__(self, file: InputFile, raw: Any, stream: Any) -> None:  # noqa: ANN401 of pyarrow or of Python
         self._file = file
+        self._raw = raw
         self._stream = stream
         self._read = 0
 
@@ -40,11 +44,17 @@ class MeasuredStream:
     def most_to_come(self) -> int | None:
         """Bytes that may still come at most; ``None`` where nothing tells."""
         most = _MOST_FROM_A_BYTE.get(self._file.compression)
-        return None if most is None else max(0, self._file.size * most - self._read)
+        if most is None:
+            return None
+        by_size = max(0, self._file.size * most - self._read)
+        if self._raw is None or self._raw.closed:
+            return by_size
+        return min(by_size, (self._file.size - self._raw.tell() + _READ_AHEAD) * most)
 
 
 @contextmanager
 def open_measured(file: InputFile) -> Iterator[MeasuredStream]:
     """Open a file; what is read is uncompressed."""
-    with open_stream(file.path, file.compression) as stream:
-        yield MeasuredStream(file, stream)
+    raw = native(file.path) if file.compression in {"gzip", "zstd", "lz4"} else None
+    with open_stream(file.path, file.compression, raw) as stream:
+        yield MeasuredStream(file, raw, stream)

@@ -29,7 +29,7 @@ def native(path: str) -> Any:  # noqa: ANN401 pyarrow's stubs take no bytes
     return pa.OSFile(os.fsencode(path))
 
 
-def open_stream(path: str, compression: Compressed | None) -> Any:  # noqa: ANN401 of pyarrow or of Python
+def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> Any:  # noqa: ANN401 of pyarrow or of Python
     """Open a file; what is read is uncompressed.
 
     Parameters
@@ -38,10 +38,12 @@ def open_stream(path: str, compression: Compressed | None) -> Any:  # noqa: ANN4
         Where it is.
     compression : str or None
         What its name says of it.
+    raw
+        The file as :func:`native` opens it, for a caller who asks how far it was read.
     """
     if compression is None:
         return open(path, "rb", buffering=0)
     if compression == "xz":
         return XzStream(path)
-    stream = pa.CompressedInputStream(native(path), compression)
+    stream = pa.CompressedInputStream(raw or native(path), compression)
     return GzipStream(path, stream) if compression == "gzip" else stream

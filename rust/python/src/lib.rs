@@ -10,6 +10,7 @@ mod layout;
 mod leave;
 mod mds;
 mod pack;
+mod pages;
 mod preview;
 mod template;
 mod tokenizer;
@@ -27,6 +28,7 @@ fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
     layout::register(module)?;
     mds::register(module)?;
     pack::register(module)?;
+    pages::register(module)?;
     preview::register(module)?;
     template::register(module)?;
     tokenizer::register(module)?;

@@ -16,6 +16,7 @@
 //! # Ok::<(), TraceError>(())
 //! ```
 
+mod arrow_messages;
 mod block;
 mod cut;
 mod error;
@@ -23,6 +24,7 @@ mod identity;
 mod json;
 mod label;
 mod mapping;
+mod parquet_pages;
 mod picture;
 mod python_literal;
 mod raw;
@@ -30,6 +32,7 @@ mod read;
 mod row;
 mod value;
 
+pub use arrow_messages::{ArrowMessages, arrow_messages};
 pub use block::{Block, MAX_RENDERED_BYTES};
 pub use cut::{
     ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, Held,
@@ -40,5 +43,6 @@ pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
 pub use label::{label_options, option_label};
 pub use mapping::Mapping;
+pub use parquet_pages::{ChunkPages, chunk_pages, longest_text};
 pub use raw::RawRow;
 pub use row::{Body, Choice, Finding, Reason, Refusal, Response, Row, Turn};
