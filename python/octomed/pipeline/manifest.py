@@ -177,13 +177,14 @@ class Manifest:
 
     def _delete(self, name: str) -> None:
         """Delete a file of the run, but for what a link inside of the output leads to."""
-        path = self.folder / name
+        path = at = self.folder / name
         try:
-            for part in itertools.takewhile(lambda part: part != self.folder, path.parents):
-                refuse_link(part)
+            for at in itertools.takewhile(lambda part: part != self.folder, path.parents):
+                refuse_link(at)
+            at = path
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise storage_error("delete", path, error) from error
+            raise storage_error("delete" if at == path else "write to", at, error) from error
 
     def add_shard(self, name: str, info: dict[str, Any]) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""

@@ -321,6 +321,31 @@ pub fn read_header(path: &Path) -> Result<Header, EngineError> {
     Ok(header)
 }
 
+/// Reads every byte of a block: its index, and each trace's ids.
+///
+/// # Errors
+/// As [`read_header`], and when a trace's bytes are not those written.
+pub fn verify_block(path: &Path) -> Result<Header, EngineError> {
+    let (header, traces, _) = read_index(path)?;
+    let path = path.with_extension("ids");
+    check_ids_file(&path, &traces.stored)?;
+    let bytes = std::fs::read(&path).map_err(EngineError::of_block(&path))?;
+    let mut rest = &bytes[..];
+    for (&stored, &expected) in traces.stored.iter().zip(&traces.checksum) {
+        let (trace, behind) = rest
+            .split_at_checked(stored as usize)
+            .ok_or_else(|| EngineError::damaged(&path, "its end is missing"))?;
+        if checksum(trace) != expected {
+            return Err(EngineError::damaged(
+                &path,
+                "a trace's bytes are not those written",
+            ));
+        }
+        rest = behind;
+    }
+    Ok(header)
+}
+
 /// A power cut can leave a renamed index beside ids that never reached the disk.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use index::{
     Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal,
-    read_header, read_index,
+    read_header, read_index, verify_block,
 };
 pub use row::COLUMNS;
 pub use scan::{BlockPlace, Scanner};

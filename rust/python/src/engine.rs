@@ -24,6 +24,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cancel>()?;
     module.add_class::<Scanner>()?;
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
+    module.add_function(wrap_pyfunction!(verify_block, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -267,6 +268,16 @@ enum Looked {
 fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
     let header = leave(py, || {
         octomed_engine::read_header(&path).map_err(engine_error)
+    })?;
+    header_to_python(py, &header)
+}
+
+/// The header of a block of which every byte is as it was written.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    let header = leave(py, || {
+        octomed_engine::verify_block(&path).map_err(engine_error)
     })?;
     header_to_python(py, &header)
 }
