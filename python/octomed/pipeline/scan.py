@@ -64,7 +64,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
 
 
 def _look_at_all(plan: Plan, threads: Executor, again: MadeAgain) -> None:
-    """Read every byte of the blocks that stand, once one was found that does not read: all go at once then."""
+    """Read every byte of the blocks that stand, once one did not read: all that do not go at once."""
 
     def look(task: Task, number: int) -> tuple[Task, DamagedBlock] | None:
         try:
