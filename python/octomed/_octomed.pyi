@@ -460,3 +460,6 @@ def top_level_keys(block: Any, count: Any) -> Any:
     """The top-level keys of a block's first `count` rows, in the order in which they appear; `None` where the file's
     columns have names of their own.
     """
+
+def verify_block(path: Any) -> Any:
+    """The header of a block of which every byte is as it was written."""

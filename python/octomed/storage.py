@@ -30,7 +30,7 @@ _LONGEST_STEM = 200
 """Bytes of a target's name that its temporary name repeats: a file system takes 255, and the rest is 22."""
 
 _PATIENCE_SECONDS = 1.0
-_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOCK_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def content_key(value: object) -> str:
@@ -289,7 +289,7 @@ def locked(path: Path, *, exclusive: bool, busy: str, mode: Mode = "umask") -> I
     """
     try:
         refuse_link(path)
-        descriptor = os.open(path, _LOCK_FLAGS, FILE_MODES[mode] or 0o644)
+        descriptor = _open_lock(path, mode)
     except OSError as error:
         raise storage_error("write", path, error) from error
     try:
@@ -298,6 +298,15 @@ def locked(path: Path, *, exclusive: bool, busy: str, mode: Mode = "umask") -> I
         yield Lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _open_lock(path: Path, mode: Mode) -> int:
+    try:
+        descriptor = os.open(path, _LOCK_FLAGS | os.O_CREAT | os.O_EXCL, FILE_MODES[mode] or 0o666)
+    except FileExistsError:
+        return os.open(path, _LOCK_FLAGS)
+    _settle(descriptor, FILE_MODES[mode])
+    return descriptor
 
 
 def _take(descriptor: int, *, exclusive: bool) -> bool:

@@ -1,26 +1,29 @@
 """What a power cut may leave of a folder, given what was asked of the disk.
 
-A process runs with `power_cut.c` loaded, which notes each file that is made, written, synced, renamed and removed below
-one folder. `PowerCut.strike` then takes from the folder what need not have been on the disk:
+A process runs with `power_cut.c` loaded, which notes each file that is made, written, synced, renamed and
+removed below one folder. `PowerCut.strike` then takes from the folder what need not have been on the disk:
 
 - A file written since its last sync keeps its bytes, loses all, some, or has zeros for some.
-- What happened to the names in a folder since the folder's last sync happened up to some moment, and no later: as
-  file systems with a journal have it. Folders differ in that moment, which no journal allows, and other systems do.
+- What happened to the names in a folder since the folder's last sync happened up to some moment, and no
+  later: as file systems with a journal have it. Folders differ in that moment, which no journal allows.
 
-So all that survives it survives every disk; a state that it leaves may be worse than any that a disk would leave.
+So a state that it leaves may be worse than any that a disk would leave.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import random
 
 SOURCE = Path(__file__).with_name("power_cut.c")
 
@@ -98,7 +101,7 @@ class PowerCut:
         }
 
     def strike(self, draw: random.Random) -> list[str]:
-        """Leave of the folder what a power cut might leave, after the process has ended; say what was lost."""
+        """Leave of the folder what a power cut might leave, once the process has ended; say what was lost."""
         self._replay()
         places = self._places()
         after = self.scratch / "after"

@@ -17,13 +17,13 @@ def shard(number):
     return f"len-00064/{name}", ShardRecord(info, "0" * 16)
 
 
-@pytest.mark.parametrize(("takes", "between"), [(0.0, 0.05), (0.001, 0.05), (0.01, 0.2), (0.5, 10.0)])
-def test_a_note_waits_for_twenty_times_what_the_last_one_took(tmp_path, monkeypatch, takes, between):
+@pytest.mark.parametrize(("takes", "between"), [(0.0, 0.25), (0.001, 0.25), (0.01, 0.5), (0.5, 25.0)])
+def test_a_note_waits_for_fifty_times_what_the_last_one_took(tmp_path, monkeypatch, takes, between):
     now, write = [100.0], module.write_json
 
-    def slow(path, value):
+    def slow(path, value, mode):
         now[0] += takes
-        write(path, value)
+        write(path, value, mode=mode)
 
     monkeypatch.setattr(module, "write_json", slow)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))

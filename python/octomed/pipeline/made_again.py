@@ -29,10 +29,13 @@ class MadeAgain:
         What to say of tasks and files.
     blocks
         What to say of blocks.
+    suspicious
+        Whether a block that was believed to stand did not read: every byte of the others is looked at then.
     """
 
     said: list[str] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
+    suspicious: bool = False
     _removed: set[Path] = field(default_factory=set)
 
     @property

@@ -180,6 +180,7 @@ class _Passes:
                 if found is None:
                     raise
                 self.again.block(*found, damaged)
+                self.again.suspicious = True
 
 
 def _run(passes: _Passes, threads: Executor) -> Summary:

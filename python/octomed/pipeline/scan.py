@@ -46,6 +46,8 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
     StorageError
         When the working store cannot be written.
     """
+    if again.suspicious:
+        _look_at_all(plan, threads, again)
     standing: dict[str, ScannedTask] = {}
     missing: list[tuple[SourcePlan, Task]] = []
     for source, task in plan.tasks():
@@ -63,6 +65,28 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
         _release_memory(plan)
     scanned = [standing[task.key] for _, task in plan.tasks()]
     return without_bad_files(plan, scanned)
+
+
+def _look_at_all(plan: Plan, threads: Executor, again: MadeAgain) -> None:
+    """Read every byte of the blocks that stand, once one did not read: all that do not go at once."""
+
+    def look(task: Task, name: str) -> tuple[Task, DamagedBlock] | None:
+        try:
+            _octomed.verify_block(str(plan.folder(task) / f"{name}.index"))
+        except DamagedBlock as damaged:
+            return task, damaged
+        return None
+
+    found = [(task, plan.finished(task)) for _, task in plan.tasks()]
+    calls = [
+        threads.submit(look, task, header.name)
+        for task, record in found
+        if record is not None
+        for header in record.blocks
+    ]
+    for seen in results(calls, threads):
+        if seen is not None:
+            again.block(seen[0], plan.folder(seen[0]), seen[1])
 
 
 def _release_memory(plan: Plan) -> None:
@@ -187,7 +211,7 @@ class _BlockScan:
     def _standing(self, number: int) -> list[Any] | None:
         """Return the headers of a block that stands: a part that does not read is removed."""
         try:
-            return _octomed.read_parts(str(self.folder / str(number)))
+            return _octomed.read_parts(str(self.folder / str(number)), every_byte=self.again.suspicious)
         except DamagedBlock as damaged:
             self.again.block(self.task, self.folder, damaged)
             return None

@@ -374,6 +374,31 @@ pub fn read_header(path: &Path) -> Result<Header, EngineError> {
     Ok(header)
 }
 
+/// Reads every byte of a block: its index, and each trace's ids.
+///
+/// # Errors
+/// As [`read_header`], and when a trace's bytes are not those written.
+pub fn verify_block(path: &Path) -> Result<Header, EngineError> {
+    let (header, traces, _) = read_index(path)?;
+    let path = path.with_extension("ids");
+    check_ids_file(&path, &traces.stored)?;
+    let bytes = std::fs::read(&path).map_err(EngineError::of_block(&path))?;
+    let mut rest = &bytes[..];
+    for (&stored, &expected) in traces.stored.iter().zip(&traces.checksum) {
+        let (trace, behind) = rest
+            .split_at_checked(stored as usize)
+            .ok_or_else(|| EngineError::damaged(&path, "its end is missing"))?;
+        if checksum(trace) != expected {
+            return Err(EngineError::damaged(
+                &path,
+                "a trace's bytes are not those written",
+            ));
+        }
+        rest = behind;
+    }
+    Ok(header)
+}
+
 /// A power cut can leave a renamed index beside ids that never reached the disk.
 ///
 /// # Errors
@@ -409,18 +434,23 @@ pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, Engin
     }))
 }
 
-/// The headers of all parts of a block that stands; none of one that is not there whole.
+/// The headers of all parts of a block that stands, of which [`verify_block`] looks at every byte if that is
+/// asked; none of one that is not there whole.
 ///
 /// # Errors
 /// As [`read_index`].
-pub fn read_parts(stem: &Path) -> Result<Option<Vec<Header>>, EngineError> {
+pub fn read_parts(stem: &Path, every_byte: bool) -> Result<Option<Vec<Header>>, EngineError> {
     let mut headers = Vec::new();
     loop {
         let path = part_path(stem, headers.len() as u32).with_extension("index");
         if !path.exists() {
             return Ok(None);
         }
-        let header = read_header(&path)?;
+        let header = if every_byte {
+            verify_block(&path)?
+        } else {
+            read_header(&path)?
+        };
         let is_last = header.is_last;
         headers.push(header);
         if is_last {

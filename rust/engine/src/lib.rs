@@ -24,7 +24,7 @@ pub use fingerprint::fingerprint;
 pub use ids::{pack_ids, unpack_ids};
 pub use index::{
     Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, part_path,
-    read_header, read_index, read_parts,
+    read_header, read_index, read_parts, verify_block,
 };
 pub use row::COLUMNS;
 pub use scan::{BlockPlace, Scanner};

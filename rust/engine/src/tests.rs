@@ -13,7 +13,9 @@ use proptest::prelude::*;
 
 use crate::check::{check_shard, read_pack};
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes};
+use crate::index::{
+    Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes, verify_block,
+};
 use crate::{BlockRef, Layout, OpenRange, SelectSettings, Selection, ShardSettings};
 
 const CAPACITY: u32 = 64;
@@ -345,6 +347,7 @@ fn what_is_damaged_after_selection_is_never_written() {
             "byte {at}: {refused}"
         );
     }
+    assert!(verify_block(&path.with_extension("index")).is_err());
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let refused = write("cut").unwrap_err().to_string();
     assert!(
@@ -352,6 +355,7 @@ fn what_is_damaged_after_selection_is_never_written() {
         "{refused}"
     );
     std::fs::write(&path, &bytes).unwrap();
+    assert!(verify_block(&path.with_extension("index")).is_ok());
     assert_eq!(write("whole").unwrap().samples, 1);
 }
 

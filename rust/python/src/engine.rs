@@ -26,6 +26,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(read_header, module)?)?;
     module.add_function(wrap_pyfunction!(read_parts, module)?)?;
     module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
+    module.add_function(wrap_pyfunction!(verify_block, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -272,10 +273,10 @@ enum Looked {
 
 /// The headers of all parts of the block `path`, which has no extension; `None` where one is not there.
 #[pyfunction]
-#[pyo3(signature = (path))]
-fn read_parts<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+#[pyo3(signature = (path, *, every_byte=false))]
+fn read_parts<'py>(py: Python<'py>, path: PathBuf, every_byte: bool) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
     let headers = leave(py, || {
-        octomed_engine::read_parts(&path).map_err(engine_error)
+        octomed_engine::read_parts(&path, every_byte).map_err(engine_error)
     })?;
     headers
         .map(|headers| headers_to_python(py, &headers))
@@ -298,6 +299,16 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
 fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
     let read = py.detach(|| octomed_engine::fingerprint(&path));
     read.map(|hash| format!("{hash:032x}")).map_err(PyErr::from)
+}
+
+/// The header of a block of which every byte is as it was written.
+#[pyfunction]
+#[pyo3(signature = (path))]
+fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    let header = leave(py, || {
+        octomed_engine::verify_block(&path).map_err(engine_error)
+    })?;
+    header_to_python(py, &header)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.
