@@ -19,6 +19,7 @@ from octomed.mds_index import INDEX, ShardInfo
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import results
 from octomed.pipeline.manifest import ShardRecord
+from octomed.plain_names import path_below
 from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, TokenizerFacts, write_run_file
 from octomed.storage import make_folder, storage_error, write_atomically
 from octomed.strict_json import plain, read_as
@@ -44,7 +45,7 @@ def write_all(
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
     manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
     for name in (*layout.streams, "provenance"):
-        make_folder(manifest.folder / name)
+        make_folder(path_below(manifest.folder, name))
     todo = [
         number for number, shards in missing.items() if shards or not _tables_stand(layout, number, manifest)
     ]
@@ -180,7 +181,7 @@ def write_parquet(path: Path, batches: list[pa.RecordBatch]) -> None:
 
 def write_rejects(layout: _octomed.Layout, plan: Plan, manifest: Manifest) -> None:
     """Write one table a source that has rejects, in source order."""
-    folder = manifest.folder / "rejects"
+    folder = path_below(manifest.folder, "rejects")
     make_folder(folder)
     by_source: dict[str, list[int]] = {source.source.name: [] for source in plan.sources}
     for number, source in enumerate(layout.block_sources):
