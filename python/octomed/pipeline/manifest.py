@@ -285,10 +285,11 @@ class Manifest:
             if self.replaces is None:
                 self._write()
 
-    def finish(self) -> str | None:
+    def finish(self) -> str:
         """Write the manifest for the last time, and return the digest of its file."""
         self.write()
-        return digest_of(self.folder, NAME)
+        _, digest = _octomed.file_digest(str(self.folder / NAME))
+        return str(digest)
 
     def _write(self) -> None:
         about = replace(self.about, inputs=None)

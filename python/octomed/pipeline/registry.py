@@ -136,7 +136,7 @@ def _used(store: Path, *, dry_run: bool) -> set[str]:
         run = load_registered_run(entry)
         if isinstance(run, Damaged):
             raise run.error(
-                "nothing was removed, as the blocks that its output uses are not known; `octomed pack` of that "
+                "nothing was removed, as which blocks its output uses is not known; `octomed pack` of that "
                 "output's recipe writes it again, and `--everything` removes the blocks in use as well"
             )
         if isinstance(run, RegisteredRun) and _has_manifest(run.output):

@@ -140,7 +140,7 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     run = read_run(folder)
     found = _Found()
     records = _records(folder, run, found)
-    listing = list_run(folder, run, records)
+    listing = list_run(folder, run, records if run.has_digests or quick else {})
     found.add(listing.findings)
     if quick:
         found.totals["shards"] = sum("/shard." in name for name in records)
@@ -172,9 +172,7 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
         what = "it is missing" if isinstance(manifest, NotThere) else f"it is damaged: {manifest.what}"
         found.add([Finding(NAME, what, missing=missing)] if run.has_digests or not missing else [])
         return {}
-    if not run.has_digests:  # nor says it which files are the run's: some are noted by name alone
-        return {}
-    if digest_of(folder, NAME) != run.run.manifest:
+    if run.has_digests and digest_of(folder, NAME) != run.run.manifest:
         found.add([Finding(NAME, "it is not the one that `octomed.json` was written with")])
     return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
 

@@ -328,4 +328,4 @@ class Summary:
 
 def _shown(stream: StreamEntry) -> dict[str, Any]:
     """Return what the summary says of a stream."""
-    return {name: value for name, value in plain(stream).items() if name != "index"}
+    return {name: value for name, value in sorted(plain(stream).items()) if name != "index"}
