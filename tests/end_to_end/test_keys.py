@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
     "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),
     "sources.csv.delimiter": Case(",", ";", {PATH: "table.csv", FORMAT: {"question": "q", "response": "r"}}),
     "sources.csv.quote": Case('"', None, {PATH: "table.csv", FORMAT: QA}),
-    "sources.csv.escape": Case(None, "\\", {PATH: "table.csv", FORMAT: QA}),
+    "sources.csv.escape": Case(None, "\\", {PATH: "escaped.csv", FORMAT: QA, "sources.0.max_unreadable": 1.0}),
     "sources.format.id": Case(
         "id", LEFT_OUT, ONE_FILE | {"curate.duplicates.exact": False}, same_shards="it names rows"
     ),
@@ -102,7 +102,7 @@ CASES: dict[str, Case] = {
     "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
-    "pack.buckets": Case([64], [64, 128]),
+    "pack.buckets": Case([50], [1000]),
     "pack.seed": Case(1, 2),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
@@ -203,6 +203,7 @@ def folder(tmp_path: Path) -> Path:
     runs.write_lines(tmp_path / "pictures.jsonl", [*rows, *(row | {"image": "x.png"} for row in rows[:9])])
     (tmp_path / "document.json").write_text(json.dumps({"first": rows, "second": rows_with_all(30, 50)}))
     (tmp_path / "table.csv").write_text('q,r,q;r\n"a, b",c\\"d,e;f\n"g","h",i;j\n')
+    (tmp_path / "escaped.csv").write_text("q,r\na\\,b,c\nd,e\n")
     runs.write_lines(tmp_path / "broken/a.jsonl", rows)
     with (tmp_path / "broken/a.jsonl").open("a") as file:
         file.write("{\n{\n{\n")
@@ -213,7 +214,7 @@ def folder(tmp_path: Path) -> Path:
     change_model(tmp_path / "model-b")
     template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}"
     (tmp_path / "a.jinja").write_text(template)
-    (tmp_path / "b.jinja").write_text(template.replace("\\n", ": "))
+    (tmp_path / "b.jinja").write_text(template.replace("\n", ": "))
     return tmp_path
 
 
@@ -266,9 +267,6 @@ def recipes_of(key: str) -> tuple[dict[str, Any], dict[str, Any]]:
     both = copy.deepcopy(recipe), copy.deepcopy(recipe)
     for one, value in zip(both, (case.before, case.after), strict=True):
         put(one, way, value)
-    if key == "sources.csv.escape":
-        put(both[1], "sources.0.csv.quote", None)
-        put(both[0], "sources.0.csv.quote", None)
     return both
 
 

@@ -192,7 +192,7 @@ def _run(planned: Plan, manifest: Manifest, threads: Executor, progress: Progres
             for done in scanned
             for header in done.headers
         ),
-        "files": sorted(manifest.files),
+        "files": sorted(manifest.files.keys() - {RUN_FILE}),  # which a run over an earlier one has already
     }
     write_run_file(planned, layout, manifest, {"data": counts, "run": run})
     found = read_json(planned.output / RUN_FILE)
