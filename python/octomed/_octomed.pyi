@@ -311,6 +311,7 @@ class Scanner:
         *,
         system: Any = None,
         supervise: Any = "all",
+        beside: Any = None,
     ) -> None: ...
     def look(self, block: Any, ordinal: Any) -> Any:
         """What becomes of the row with number `ordinal` in the block's task: a list of traces as
@@ -382,6 +383,9 @@ def fill_batch(rows: Any, buffers: Any, vocabulary: Any) -> Any:
     A row is (input_ids, lengths, loss_spans, trace_ids); buffers are (packs, input_ids, labels,
     position_ids, cu_seqlens, trace_ids, supervised_tokens), contiguous and of the batch's size.
     """
+
+def fingerprint(path: Any) -> Any:
+    """What tells a file's content from that of another one of its name, size and time, in hexadecimal digits."""
 
 def first_unreadable(path: Any) -> Any:
     """Row number in the task, reason and detail of a block's first unreadable row."""

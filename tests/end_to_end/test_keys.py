@@ -1,4 +1,4 @@
-"""What a stored result depends on is in its key or compared: a second run on the same store is as on a fresh one.
+"""What a stored result depends on is in its key or compared: a run on another's store is as on a fresh one.
 
 Every key of the recipe has a case, found in its schema: a key without one fails.
 """
@@ -6,6 +6,7 @@ Every key of the recipe has a case, found in its schema: a key without one fails
 from __future__ import annotations
 
 import copy
+import gzip
 import hashlib
 import json
 import os
@@ -67,7 +68,9 @@ CASES: dict[str, Case] = {
     "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),
     "sources.csv.delimiter": Case(",", ";", {PATH: "table.csv", FORMAT: {"question": "q", "response": "r"}}),
     "sources.csv.quote": Case('"', None, {PATH: "table.csv", FORMAT: QA}),
-    "sources.csv.escape": Case(None, "\\", {PATH: "escaped.csv", FORMAT: QA, "sources.0.max_unreadable": 1.0}),
+    "sources.csv.escape": Case(
+        None, "\\", {PATH: "escaped.csv", FORMAT: QA, "sources.0.max_unreadable": 1.0}
+    ),
     "sources.format.id": Case(
         "id", LEFT_OUT, ONE_FILE | {"curate.duplicates.exact": False}, same_shards="it names rows"
     ),
@@ -207,7 +210,7 @@ def folder(tmp_path: Path) -> Path:
     runs.write_lines(tmp_path / "broken/a.jsonl", rows)
     with (tmp_path / "broken/a.jsonl").open("a") as file:
         file.write("{\n{\n{\n")
-    packed = __import__("gzip").compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
     (tmp_path / "broken/b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
     runs.write_model(tmp_path / "model")
     shutil.copytree(tmp_path / "model", tmp_path / "model-b")
@@ -283,7 +286,9 @@ class Outcome:
         return {name: one for name, one in self.files.items() if "/shard." in name}
 
 
-def packed(capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store: str, *options: str) -> Outcome:
+def packed(
+    capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store: str, *options: str
+) -> Outcome:
     """Pack on the command line, and return what came of it; places of output and store are taken out."""
     path = folder / "recipe.json"
     path.write_text(json.dumps(recipe))
@@ -295,11 +300,14 @@ def packed(capsys: Any, folder: Path, recipe: dict[str, Any], output: str, store
     return Outcome(code, "\n".join(said), left(folder / output, {output: "OUT", store: "STORE"}))
 
 
+NOT_COMPARED = {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}
+
+
 def left(output: Path, names: dict[str, str]) -> dict[str, tuple[str, int]]:
-    """Digest and mode of every file of an output but the manifest; of `octomed.json` all but time and speed."""
+    """Digest and mode of every file of an output but the manifest; of `octomed.json` but time and speed."""
     found = {}
     for path in sorted(output.rglob("*")):
-        if not path.is_file() or path.name in {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}:
+        if not path.is_file() or path.name in NOT_COMPARED:
             continue
         data = path.read_bytes()
         if path.name == "octomed.json":
@@ -316,8 +324,10 @@ def left(output: Path, names: dict[str, str]) -> dict[str, tuple[str, int]]:
     return found
 
 
-def compared(capsys: Any, folder: Path, before: Any, after: Any, change: Callable[[], object] = int) -> Outcome:
-    """Run A, then B on A's store, into a new output and over A's, and see that it is as B alone; return that."""
+def compared(
+    capsys: Any, folder: Path, before: Any, after: Any, change: Callable[[], object] = int
+) -> Outcome:
+    """Run A, then B on its store, into a new output and over the old; return B alone, which it must be as."""
     first = packed(capsys, folder, before, "out-a", "store-a")
     change()
     alone = packed(capsys, folder, after, "alone", "store-alone")
@@ -399,7 +409,9 @@ OUTSIDE: dict[str, Callable[[Path], object]] = {
     ),
     "the template's text": lambda folder: shutil.copy(folder / "b.jinja", folder / "a.jinja"),
     "a bad file that becomes worse": lambda folder: (folder / "bad/x.parquet").write_bytes(b"PAR1"),
-    "a bad file that is mended": lambda folder: shutil.copy(folder / "good.parquet", folder / "bad/x.parquet"),
+    "a bad file that is mended": lambda folder: shutil.copy(
+        folder / "good.parquet", folder / "bad/x.parquet"
+    ),
 }
 
 
@@ -468,13 +480,13 @@ def test_an_error_of_reading_is_not_kept(capsys, folder, monkeypatch):
 def test_a_policy_holds_for_blocks_that_stand_and_for_a_finished_output(capsys, folder, fault):
     lines = (folder / "all.jsonl").read_bytes()
     bad = {
-        "in part": __import__("gzip").compress(lines)[:-20],
-        "of nothing": __import__("gzip").compress(b"{\n" * 3),
-        "too many": __import__("gzip").compress(lines + b"{\n" * 9),
+        "in part": gzip.compress(lines)[:-20],
+        "of nothing": gzip.compress(b"{\n" * 3),
+        "too many": gzip.compress(lines + b"{\n" * 9),
     }[fault]
     (folder / "mixed").mkdir()
     (folder / "mixed/a.jsonl.gz").write_bytes(bad)
-    (folder / "mixed/b.jsonl.gz").write_bytes(__import__("gzip").compress(lines))
+    (folder / "mixed/b.jsonl.gz").write_bytes(gzip.compress(lines))
     lax, strict = base(), base()
     lax["sources"][0] |= {"path": "mixed", "on_bad_file": "skip", "max_unreadable": 1.0}
     strict["sources"][0] |= {"path": "mixed"}

@@ -71,7 +71,9 @@ def test_rejects_are_listed(kept, capsys):
 def test_rejects_with_their_text_are_read_from_the_inputs_or_refused_by_name(kept, capsys):
     code = runs.command_line(["rejects", str(kept / "run"), "--show-text"])
     captured = capsys.readouterr()
-    assert (code == 0 and "A row without a response" in captured.out) or (code == 2 and "hint" in captured.err)
+    assert (code == 0 and "A row without a response" in captured.out) or (
+        code == 2 and "hint" in captured.err
+    )
 
 
 def test_training_reads_it(kept, tmp_path):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from octomed.pipeline.plan import Plan
 
@@ -34,7 +34,9 @@ def _folders(output: Path, *, but: Path) -> Iterator[Path]:
     with contextlib.suppress(OSError), os.scandir(output) as entries:
         store = but.resolve()
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False) and not store.is_relative_to((output / entry.name).resolve()):
+            if entry.is_dir(follow_symlinks=False) and not store.is_relative_to(
+                (output / entry.name).resolve()
+            ):
                 yield output / entry.name
 
 
@@ -43,4 +45,4 @@ def _remove(folder: Path, named: re.Pattern[str]) -> None:
         for entry in entries:
             if named.search(entry.name) and entry.is_file(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    os.unlink(entry.path)
+                    Path(entry.path).unlink()

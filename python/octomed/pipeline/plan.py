@@ -112,8 +112,8 @@ class Plan:
     def finished(self, task: Task) -> dict[str, Any] | None:
         """Return what the store says of a task whose blocks all stand.
 
-        Of a file that could not be read, it may say why (earlier versions noted that): what was wrong with it may
-        be the reader's fault, so that it is read again.
+        Earlier versions noted there why a file could not be read. That may have been the reader's fault, or a
+        disk's, so that such a file is read again.
         """
         found = read_json(self.folder(task) / "task.json")
         return None if found is None or found["bad"] is not None else found
@@ -246,16 +246,17 @@ def plan(recipe: Recipe) -> Plan:
     sources: list[SourcePlan] = []
     for index, source in enumerate(recipe.sources):
         beside = sources[0].scanner if sources else None
-        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside))
+        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside=beside))
     return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
 
 
-def _source_plan(
+def _source_plan(  # noqa: PLR0913 a source is planned once
     recipe: Recipe,
     index: int,
     tokenizer: _octomed.Tokenizer,
     template: _octomed.ChatTemplate,
     files: list[InputFile],
+    *,
     beside: _octomed.Scanner | None,
 ) -> SourcePlan:
     source = recipe.sources[index]

@@ -141,8 +141,8 @@ def _standing(planned: Plan) -> Summary | None:
 def _says_the_same(found: dict[str, Any], planned: Plan) -> bool:
     """Tell whether a run's file says what it would say if it were written now, whose shards all stand.
 
-    Policies and paths of the recipe, files that are not read, notes: none of them is in a key, as none changes a
-    shard, and yet a run that says something else is another run.
+    Policies and paths of the recipe, files that are not read, notes: none is in a key, as none changes a
+    shard, and yet a run that says something else of them is another run.
     """
     said = said_by_plan(planned)
     of_run = said.pop("run")

@@ -6,7 +6,6 @@ import contextlib
 import os
 import platform
 import time
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from octomed.pipeline.storage import make_folder, storage_error, write_atomicall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor
@@ -215,7 +215,7 @@ def write_indexes(manifest: Manifest) -> None:
 def said_by_plan(plan: Plan) -> dict[str, Any]:
     """Return what ``octomed.json`` says that is known before anything is read.
 
-    A finished run whose file says something else of it is not the run that was asked for, even where all its shards
+    A finished run whose file says something else is not the run that was asked for, even where all its shards
     stand: the file is written anew.
     """
     recipe = plan.recipe

@@ -53,7 +53,9 @@ class _SourceNames:
             for index, name in enumerate(self.all()):
                 self._found.setdefault(name, index)
         ends = [len(rest), *(at for at in range(len(rest) - 1, 0, -1) if rest[at] == ".")]
-        return next(((self._found[rest[:end]], rest[end + 1 :]) for end in ends if rest[:end] in self._found), None)
+        return next(
+            ((self._found[rest[:end]], rest[end + 1 :]) for end in ends if rest[:end] in self._found), None
+        )
 
     def all(self) -> list[str]:
         """Return all names."""
@@ -109,9 +111,7 @@ def _below(values: Any, part: str | int) -> Any:  # noqa: ANN401 any YAML value
     return values[part]
 
 
-def _item(
-    values: list[Any], way: Keys, rest: str, place: Place, names: _SourceNames
-) -> tuple[int, str]:
+def _item(values: list[Any], way: Keys, rest: str, place: Place, names: _SourceNames) -> tuple[int, str]:
     """Find the item of a list that the front of `rest` names, and return what remains."""
     if way == ("sources",) and (found := names.index(rest)) is not None:
         return found

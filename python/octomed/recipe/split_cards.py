@@ -144,9 +144,7 @@ def _of_config(config: dict[Any, Any]) -> list[_Named]:
     )
     entries = files if isinstance(files, list) else [files]
     return [
-        _Named(below + path.removeprefix("./"), split)
-        for entry in entries
-        for split, path in _paths(entry)
+        _Named(below + path.removeprefix("./"), split) for entry in entries for split, path in _paths(entry)
     ]
 
 

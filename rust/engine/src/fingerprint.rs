@@ -81,7 +81,10 @@ mod tests {
         for size in [WHOLE + 1, WHOLE + 2, 1 << 20, u64::from(u32::MAX) * 1000] {
             let found = pieces(size);
             assert!(found.windows(2).all(|two| two[0].0 + two[0].1 <= two[1].0));
-            assert_eq!(found.last().map(|(begin, length)| begin + length), Some(size));
+            assert_eq!(
+                found.last().map(|(begin, length)| begin + length),
+                Some(size)
+            );
         }
     }
 }

@@ -258,8 +258,7 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
 #[pyo3(signature = (path))]
 fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
     let read = py.detach(|| octomed_engine::fingerprint(&path));
-    read.map(|hash| format!("{hash:032x}"))
-        .map_err(PyErr::from)
+    read.map(|hash| format!("{hash:032x}")).map_err(PyErr::from)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.
