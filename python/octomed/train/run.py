@@ -70,6 +70,8 @@ def train(recipe: TrainRecipe) -> Trainer:
 def make_trainer(prepared: Prepared) -> Trainer:
     """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
     recipe = prepared.recipe
+    # torch knows of affinity, and of no quota of a control group: its threads would wait for each other.
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))
     reproducibility.seed_all(recipe.seed)
     load_path = load_path_of(prepared)
     model = make_model(prepared)

@@ -103,7 +103,6 @@ impl Scanner {
     /// A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
     #[new]
     #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", beside=None))]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         mapping: Py<Mapping>,
         template: &ChatTemplate,
