@@ -11,6 +11,7 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
+from octomed.machine import cores
 from octomed.pipeline.storage import write_json
 from octomed.train import attention, checkpoints, equipment
 from octomed.train.batches import data_spec
