@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from octomed.errors import RecipeError
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.storage import content_key, locked, make_folder, read_json, storage_error, write_json
 
@@ -16,6 +17,29 @@ def register_run(store: Path, output: Path, tasks: list[str]) -> None:
     make_folder(folder)
     name = content_key(str(output.resolve()))
     write_json(folder / f"{name}.json", {"output": str(output.resolve()), "tasks": sorted(set(tasks))})
+
+
+def drop_blocks(store: Path, output: Path, tasks: list[str]) -> bool:
+    """Remove a finished run's blocks, but for those of other outputs; tell whether nobody was at work there.
+
+    The caller holds no lock of the store any more: to share one does not do for what removes files.
+
+    Parameters
+    ----------
+    store
+        The working store.
+    output
+        The run's output.
+    tasks
+        Keys of its tasks.
+    """
+    try:
+        with locked(store / ".octomed.lock", exclusive=True, busy="another run is at work"):
+            for key in set(tasks) - _used(store, dry_run=True, but=output):
+                shutil.rmtree(store / "blocks" / key, ignore_errors=True)
+    except RecipeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -78,10 +102,12 @@ def _remove(path: Path) -> None:
         raise storage_error("delete", path, error) from error
 
 
-def _used(store: Path, *, dry_run: bool) -> set[str]:
+def _used(store: Path, *, dry_run: bool, but: Path | None = None) -> set[str]:
     used: set[str] = set()
     for entry in sorted((store / "runs").glob("*.json")):
         run = read_json(entry)
+        if run is not None and but is not None and run["output"] == str(but.resolve()):
+            continue
         if run is not None and (Path(run["output"]) / MANIFEST_NAME).exists():
             used |= set(run["tasks"])
         elif not dry_run:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed, machine
 from octomed.errors import StorageError
+from octomed.names import shown
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.half_written import remove_half_written
@@ -17,7 +17,7 @@ from octomed.pipeline.manifest import LOCK_NAME, RUN_FILE, Manifest, refuse_fore
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
-from octomed.pipeline.registry import register_run
+from octomed.pipeline.registry import drop_blocks, register_run
 from octomed.pipeline.scan import scan
 from octomed.pipeline.storage import content_key, locked, make_folder, read_json, with_hint
 from octomed.pipeline.write import (
@@ -81,7 +81,8 @@ def pack(
     cleaning = f"`octomed clean` is at work in `{planned.store}`"
     with contextlib.ExitStack() as locks:
         locks.enter_context(locked(planned.output / LOCK_NAME, exclusive=True, busy=busy))
-        locks.enter_context(locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning))
+        using = locks.enter_context(contextlib.ExitStack())
+        using.enter_context(locked(planned.store / LOCK_NAME, exclusive=False, busy=cleaning))
         done = _standing(planned)
         if done is not None:
             return done
@@ -109,9 +110,19 @@ def pack(
         finally:
             progress.close()
         if not recipe.work.keep:
-            for _, task in planned.tasks():
-                shutil.rmtree(planned.folder(task), ignore_errors=True)
+            using.close()
+            _drop_blocks(planned, progress)
         return summary
+
+
+def _drop_blocks(planned: Plan, progress: Progress) -> None:
+    """Remove the blocks of a run that is to keep none, unless somebody else may be reading them."""
+    tasks = [task.key for _, task in planned.tasks()]
+    if not drop_blocks(planned.store, planned.output, tasks):
+        progress.message(
+            f"`work.keep: false`: another run is at work in `{shown(str(planned.store))}`, so the blocks stay; "
+            "`octomed clean --everything` with this recipe removes them"
+        )
 
 
 @contextlib.contextmanager
