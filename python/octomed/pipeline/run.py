@@ -120,8 +120,8 @@ def _drop_blocks(planned: Plan, progress: Progress) -> None:
     tasks = [task.key for _, task in planned.tasks()]
     if not drop_blocks(planned.store, planned.output, tasks):
         progress.message(
-            f"`work.keep: false`: another run is at work in `{shown(str(planned.store))}`, so the blocks stay; "
-            "`octomed clean --everything` with this recipe removes them"
+            f"`work.keep: false`: another run is at work in `{shown(str(planned.store))}`, and the blocks "
+            "stay: `octomed clean --everything` with this recipe removes them"
         )
 
 
