@@ -79,7 +79,7 @@ def _groups(root: Path) -> Iterator[Path]:
     for mount in _mounts(root):
         found = [path for names, path in memberships.items() if names == mount.controllers]
         for path in found or ["/"]:
-            # A process that was moved out of the mounted group sees a path with `..`: the mount is all it sees.
+            # A process that was moved out of the mounted group has a path with `..`: it sees the mount.
             below = os.path.relpath(path, mount.inside) if path.startswith(mount.inside) else "."
             folder = mount.at if below.startswith("..") else mount.at / below
             while True:
@@ -110,7 +110,7 @@ def _mounts(root: Path) -> Iterator[_Mount]:
 
 
 def _unescaped(path: str) -> str:
-    """Return a path as `mountinfo` means it, which writes blanks as ``\\040``."""
+    r"""Return a path as `mountinfo` means it, which writes blanks as ``\040``."""
     for text, character in (("\\040", " "), ("\\011", "\t"), ("\\134", "\\")):
         path = path.replace(text, character)
     return path
@@ -127,7 +127,7 @@ def _quota_v1(group: Path) -> float | None:
 
 
 def _cpu_set(group: Path) -> int | None:
-    """Count the cores of ``0-3,8``; affinity follows it where the kernel is asked, and a tool may have reset it."""
+    """Count the cores of ``0-3,8``, which affinity need not follow."""
     for name in ("cpuset.cpus.effective", "cpuset.effective_cpus"):
         ranges = [part.partition("-") for part in _text(group / name).split(",") if part]
         if ranges and all(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from octomed import _octomed
 from octomed.errors import RecipeError, StorageError
 from octomed.names import shown
 
@@ -105,6 +106,7 @@ def atomic_file(path: Path, *, mode: Mode = "umask", sync: bool = True) -> Itera
         descriptor, temporary = _create(path, mode)
     except OSError as error:
         raise storage_error("write", path, error) from error
+    _TEMPORARIES.add(temporary)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 it is open already
             yield file
@@ -120,6 +122,20 @@ def atomic_file(path: Path, *, mode: Mode = "umask", sync: bool = True) -> Itera
         if isinstance(error, OSError):
             raise storage_error("write", path, error) from error
         raise
+    finally:
+        _TEMPORARIES.discard(temporary)
+
+
+_TEMPORARIES: set[Path] = set()
+"""Temporary files that this process is writing."""
+
+
+def remove_temporaries() -> None:
+    """Remove the temporary files that calls which still run have begun, in Python and in Rust: the process ends."""
+    _octomed.remove_temporaries()
+    for path in list(_TEMPORARIES):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _create(path: Path, mode: Mode) -> tuple[int, Path]:

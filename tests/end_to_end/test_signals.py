@@ -55,7 +55,7 @@ def test_a_signal_ends_the_run_in_order(small, undisturbed, moment, number):
 
 
 @pytest.mark.parametrize("pause", [30, runs.PAUSE])
-def test_workers_that_look_at_nothing_are_not_waited_for(small, undisturbed, pause):
+def test_workers_that_look_at_nothing_are_not_waited_for(small, pause):
     """Busy in Python for half a minute, and in Rust with one block as large as the file."""
     runs.make_inputs(small.parent, rows=6000)
     forget(small)

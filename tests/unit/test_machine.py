@@ -17,7 +17,7 @@ V2 = "30 23 0:26 {inside} /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelega
 V1 = "3{n} 31 0:29 {inside} /sys/fs/cgroup/{names} rw - cgroup cgroup rw,{names}\n"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def many_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     monkeypatch.setattr(os, "cpu_count", lambda: 128)
@@ -47,12 +47,12 @@ def fake(root: Path, groups: str, mounts: str, **files: str) -> Path:
         ("100000 0", 64),
     ],
 )
-def test_a_quota_of_version_2(tmp_path, many_cores, quota, count):
+def test_a_quota_of_version_2(tmp_path, quota, count):
     root = fake(tmp_path, "0::/job\n", V2.format(inside="/"), **{"job/cpu.max": quota})
     assert machine.cores(root) == count
 
 
-def test_the_least_limit_of_all_groups_above_counts(tmp_path, many_cores):
+def test_the_least_limit_of_all_groups_above_counts(tmp_path):
     files = {
         "a/cpu.max": "800000 100000",
         "a/b/cpu.max": "max 100000",
@@ -68,21 +68,21 @@ def test_the_least_limit_of_all_groups_above_counts(tmp_path, many_cores):
 
 
 @pytest.mark.parametrize("groups", ["0::/\n", "0::/docker/1f\n", "0::/../../elsewhere\n", ""])
-def test_a_container_whose_own_group_is_mounted(tmp_path, many_cores, groups):
+def test_a_container_whose_own_group_is_mounted(tmp_path, groups):
     files = {"cpu.max": "300000 100000", "memory.max": str(2**30)}
     root = fake(tmp_path, groups, V2.format(inside="/docker/1f"), **files)
     assert machine.cores(root) == 3
     assert machine.memory(root) == 2**30
 
 
-def test_a_group_below_the_mounted_one(tmp_path, many_cores):
+def test_a_group_below_the_mounted_one(tmp_path):
     root = fake(
         tmp_path, "0::/docker/1f/job\n", V2.format(inside="/docker/1f"), **{"job/cpu.max": "200000 100000"}
     )
     assert machine.cores(root) == 2
 
 
-def test_quotas_and_limits_of_version_1(tmp_path, many_cores):
+def test_quotas_and_limits_of_version_1(tmp_path):
     mounts = V1.format(n=2, inside="/", names="cpu,cpuacct") + V1.format(n=3, inside="/", names="memory")
     files = {
         "cpu,cpuacct/job/cpu.cfs_quota_us": "250000",
@@ -99,12 +99,12 @@ def test_quotas_and_limits_of_version_1(tmp_path, many_cores):
 
 @pytest.mark.parametrize(("cpus", "count"), [("0-3,8", 5), ("7", 1), ("", 64), ("0-", 64)])
 @pytest.mark.parametrize("name", ["cpuset.cpus.effective", "cpuset.effective_cpus"])
-def test_a_set_of_cores(tmp_path, many_cores, cpus, count, name):
+def test_a_set_of_cores(tmp_path, cpus, count, name):
     root = fake(tmp_path, "0::/job\n", V2.format(inside="/"), **{f"job/{name}": cpus})
     assert machine.cores(root) == count
 
 
-def test_without_any_groups_it_is_affinity_and_the_machine(tmp_path, many_cores):
+def test_without_any_groups_it_is_affinity_and_the_machine(tmp_path):
     assert machine.cores(tmp_path) == 64
     assert machine.memory(tmp_path) == MEMORY
     assert 0 < machine.memory() <= MEMORY

@@ -31,8 +31,8 @@ A first run:
   octomed rejects runs/quickstart           what is not, and why?
 
 \b
-Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C, 143 SIGTERM. A reader that leaves
-(`| head -1`) changes none of them: the work goes on, and what cannot be printed is not printed.
+Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C, 143 SIGTERM. A reader
+that leaves (`| head -1`) changes none of them: the work goes on, and what cannot be printed is not printed.
 """
 
 app = typer.Typer(
@@ -94,8 +94,7 @@ def run(arguments: Sequence[str]) -> int:
     command: Any = typer.main.get_command(app)
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
-        if code == Interrupted.exit_code and (number := received()) is not None:
-            raise Stopped(number)  # which typer has caught
+        _raise_what_typer_caught(code)
     except KeyboardInterrupt as stop:
         interrupted = Interrupted(stop)
         show_error(interrupted, json_lines=json_lines)
@@ -106,6 +105,12 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 whatever it is, the user gets a code and a place to report it
         return _unexpected(error, json_lines=json_lines)
     return code if isinstance(code, int) else 0
+
+
+def _raise_what_typer_caught(code: object) -> None:
+    """Raise a signal's interruption again, of which typer makes the exit code of Ctrl-C and no word."""
+    if code == Interrupted.exit_code and (number := received()) is not None:
+        raise Stopped(number)
 
 
 def _unexpected(error: Exception, *, json_lines: bool) -> int:

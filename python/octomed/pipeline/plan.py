@@ -248,16 +248,17 @@ def plan(recipe: Recipe) -> Plan:
     sources: list[SourcePlan] = []
     for index, source in enumerate(recipe.sources):
         beside = sources[0].scanner if sources else None
-        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside))
+        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside=beside))
     return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
 
 
-def _source_plan(
+def _source_plan(  # noqa: PLR0913 a source is planned once
     recipe: Recipe,
     index: int,
     tokenizer: _octomed.Tokenizer,
     template: _octomed.ChatTemplate,
     files: list[InputFile],
+    *,
     beside: _octomed.Scanner | None,
 ) -> SourcePlan:
     source = recipe.sources[index]

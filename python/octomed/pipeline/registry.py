@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.errors import StorageError
 from octomed.leftovers import clear_store
+from octomed.names import shown
 from octomed.pipeline.manifest import NAME as MANIFEST_NAME
 from octomed.state import Damaged
 from octomed.storage import content_key, locked, make_folder_inside, storage_error
@@ -56,15 +58,18 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
         What to say where blocks were left.
     """
     if not lock.alone():
-        return f"another run is using `{store}`: its blocks were kept, and `octomed clean` removes them"
+        return f"another run is using `{shown(str(store))}`: its blocks were kept, and `octomed clean` removes them"
     _entry(store, output).unlink(missing_ok=True)
     mine = set(tasks)
-    theirs = mine & _used(store, dry_run=True)
+    try:
+        theirs = mine & _used(store, dry_run=True)
+    except StorageError as error:
+        return f"the run's blocks in `{shown(str(store))}` were kept: {error.message}"
     for key in sorted(mine - theirs):
         shutil.rmtree(store / "blocks" / key, ignore_errors=True)
     if theirs:
         return (
-            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{store}`: these were kept"
+            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{shown(str(store))}`: these were kept"
         )
     return None
 

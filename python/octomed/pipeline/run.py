@@ -25,7 +25,7 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import Counts, LeftOut, RunFile, SourceCounts, load_run_file, usable
 from octomed.state import there
-from octomed.storage import content_key, locked, make_folder, with_hint
+from octomed.storage import content_key, locked, make_folder, remove_temporaries, with_hint
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
@@ -107,7 +107,10 @@ def pack(
             summary = passes.run(workers or machine.cores(), locks)
         except StorageError as error:
             raise with_hint(error) from error.__cause__
-        except CancelledRun:  # the reason is on its way from another thread
+        except (KeyboardInterrupt, CancelledRun) as error:  # a cancelled run's reason is on its way
+            remove_temporaries()  # calls that look at no cancel still run, and the process ends first
+            if isinstance(error, KeyboardInterrupt):
+                raise
             raise KeyboardInterrupt from None
         finally:
             progress.close()
@@ -140,8 +143,8 @@ def _standing(planned: Plan) -> Summary | None:
 def _says_the_same(found: RunFile, planned: Plan) -> bool:
     """Tell whether a run's file says what it would say if it were written now, whose shards all stand.
 
-    Policies and paths of the recipe, files that are not read, notes: none of them is in a key, as none changes a
-    shard, and yet a run that says something else is another run.
+    Policies and paths of the recipe, files that are not read, notes: none is in a key, as none changes a
+    shard, and yet a run that says something else of them is another run.
     """
     said, making = said_by_plan(planned)
     skipped = {

@@ -216,8 +216,8 @@ def write_indexes(manifest: Manifest) -> None:
 def said_by_plan(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what of a `RunFile`, and of its `Making`, is known before anything is read.
 
-    A finished run whose file says something else of it is not the run that was asked for, even where all its
-    shards stand: the file is written anew.
+    A finished run whose file says something else is not the run that was asked for, even where all its shards
+    stand: the file is written anew.
     """
     recipe = plan.recipe
     run = {

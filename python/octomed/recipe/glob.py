@@ -125,8 +125,8 @@ def first_of(path: str, wanted: Callable[[str], bool]) -> str | None:
 class OwnFiles:
     """Files that a run will write, of kinds that rows are read from: which of them an entry would name.
 
-    There are as many as sources, and as many entries: folders are compared, and files only in one that an entry
-    reaches into.
+    There are as many as sources, and as many entries: folders are compared, and files only of one that an
+    entry reaches into.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
+from octomed.machine import cores
 from octomed.train import attention, checkpoints, equipment
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model, freeze_vision
@@ -69,6 +70,8 @@ def train(recipe: TrainRecipe) -> Trainer:
 def make_trainer(prepared: Prepared) -> Trainer:
     """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
     recipe = prepared.recipe
+    # torch knows of affinity, and of no quota of a control group: its threads would wait for each other.
+    torch.set_num_threads(min(torch.get_num_threads(), cores()))
     reproducibility.seed_all(recipe.seed)
     load_path = load_path_of(prepared)
     model = make_model(prepared)

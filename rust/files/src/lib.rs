@@ -7,7 +7,7 @@ mod access;
 mod temporary;
 
 pub use access::Access;
-pub use temporary::Temporary;
+pub use temporary::{Temporary, remove_temporaries};
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};

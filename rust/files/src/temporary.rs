@@ -1,5 +1,6 @@
 //! A file under a temporary name.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
@@ -9,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Access, Sync, sync_folder};
@@ -17,6 +19,21 @@ use crate::{Access, Sync, sync_folder};
 const LONGEST: usize = 200;
 /// A name of 64 random bits is taken once, if ever.
 const ATTEMPTS: usize = 64;
+
+/// Those that this process is writing.
+static BEING_WRITTEN: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn being_written() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    BEING_WRITTEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the temporary files of calls that still run: for a process that ends before they do.
+pub fn remove_temporaries() {
+    for path in &*being_written() {
+        // One that is gone was renamed a moment ago.
+        let _ = std::fs::remove_file(path);
+    }
+}
 
 /// A file under a temporary name: it is removed unless it is renamed into place.
 ///
@@ -48,6 +65,7 @@ impl Temporary {
                 Ok(file) if !hold(&file)? => {}
                 Ok(file) => {
                     let (target, renamed) = (target.to_owned(), false);
+                    being_written().insert(path.clone());
                     let temporary = Self {
                         file,
                         path,
@@ -95,6 +113,7 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
+        being_written().remove(&self.path);
         if !self.renamed {
             // What went wrong is told already.
             let _ = std::fs::remove_file(&self.path);

@@ -27,6 +27,7 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(read_parts, module)?)?;
     module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(verify_block, module)?)?;
+    module.add_function(wrap_pyfunction!(remove_temporaries, module)?)?;
     module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
     module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
     module.add("SCAN_VERSION", SCAN_VERSION)?;
@@ -128,7 +129,6 @@ impl Scanner {
     /// A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
     #[new]
     #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", beside=None))]
-    #[expect(clippy::too_many_arguments, reason = "Python names them")]
     fn new(
         mapping: Py<Mapping>,
         template: &ChatTemplate,
@@ -299,6 +299,12 @@ fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny
 fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
     let read = py.detach(|| octomed_engine::fingerprint(&path));
     read.map(|hash| format!("{hash:032x}")).map_err(PyErr::from)
+}
+
+/// Removes the temporary files of calls that still run, before the process ends.
+#[pyfunction]
+fn remove_temporaries(py: Python<'_>) {
+    py.detach(octomed_files::remove_temporaries);
 }
 
 /// The header of a block of which every byte is as it was written.
