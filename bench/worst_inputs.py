@@ -247,7 +247,7 @@ def tokens(folder: Path, scale: float) -> Path:
     return _lines(folder / "x.jsonl", [GOOD, *[{"question": "q", "responses": [text]}] * 2])
 
 
-@case(format={"question": "question", "response": " ".join(["{a}"] * 40)})
+@case(format={"question": "question", "response": " ".join(["{{ a }}"] * 40)})
 def repeating_template(folder: Path, scale: float) -> Path:
     """A template that says a column forty times."""
     row = {"question": "q", "a": "because it is so " * int(60_000 * scale)}

@@ -12,7 +12,9 @@ use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
-use crate::index::{Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, part_path, write_index};
+use crate::index::{
+    Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, part_path, write_index,
+};
 use crate::scan::BlockPlace;
 
 /// What the scan knows of a trace besides its ids.

@@ -19,8 +19,8 @@ pub use accounts::{SourceAccount, source_accounts};
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use index::{
-    Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal,
-    part_path, read_header, read_index, read_parts,
+    Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, part_path,
+    read_header, read_index, read_parts,
 };
 pub use row::COLUMNS;
 pub use scan::{BlockPlace, Scanner};

@@ -194,16 +194,21 @@ impl Scanner {
         mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
     ) -> Result<(), EngineError> {
         let mut scratch = self.borrow_scratch();
-        self.traces(row, &mut scratch, &mut |_| Ok(()), |sample, seen, scratch| {
-            see(
-                sample,
-                seen.verdict,
-                &scratch.rendered,
-                &scratch.ids,
-                &scratch.spans,
-            );
-            Ok(())
-        })?;
+        self.traces(
+            row,
+            &mut scratch,
+            &mut |_| Ok(()),
+            |sample, seen, scratch| {
+                see(
+                    sample,
+                    seen.verdict,
+                    &scratch.rendered,
+                    &scratch.ids,
+                    &scratch.spans,
+                );
+                Ok(())
+            },
+        )?;
         self.give_back(scratch);
         Ok(())
     }
@@ -477,7 +482,11 @@ fn forget_if_large<T>(values: &mut Vec<T>, kept: usize) {
 
 impl Scratch {
     fn forget_large(&mut self) {
-        for text in [&mut self.prompt, &mut self.response, &mut self.rendered.text] {
+        for text in [
+            &mut self.prompt,
+            &mut self.response,
+            &mut self.rendered.text,
+        ] {
             if text.capacity() > KEPT_BYTES {
                 *text = String::new();
             }

@@ -273,10 +273,7 @@ fn load(block: &BlockRef, with_fingerprints: bool) -> Result<Loaded, EngineError
     }
     let named = |(reason, count): (Reason, u64)| (reason.as_str().to_owned(), count);
     let counted = Reason::ALL.into_iter().zip(counts);
-    let refused = counted
-        .filter(|(_, count)| *count > 0)
-        .map(named)
-        .collect();
+    let refused = counted.filter(|(_, count)| *count > 0).map(named).collect();
     Ok(Loaded {
         path: block.path.clone(),
         header,

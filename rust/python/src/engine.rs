@@ -267,10 +267,7 @@ fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, Stri
     leave(py, || first_refusal(&path).map_err(engine_error))
 }
 
-fn headers_to_python<'py>(
-    py: Python<'py>,
-    headers: &[Header],
-) -> PyResult<Vec<Bound<'py, PyAny>>> {
+fn headers_to_python<'py>(py: Python<'py>, headers: &[Header]) -> PyResult<Vec<Bound<'py, PyAny>>> {
     headers
         .iter()
         .map(|header| header_to_python(py, header))

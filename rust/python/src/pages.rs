@@ -24,7 +24,12 @@ fn parquet_pages(py: Python<'_>, path: PathBuf, chunks: Vec<(u64, u64)>) -> PyRe
         for (offset, values) in chunks {
             let pages = chunk_pages(&file, offset, values)?;
             let dictionary = pages.dictionary.filter(|_| pages.uses_dictionary);
-            let ChunkPages { largest_page, most_values, bytes_a_value, .. } = pages;
+            let ChunkPages {
+                largest_page,
+                most_values,
+                bytes_a_value,
+                ..
+            } = pages;
             found.push((largest_page, most_values, bytes_a_value, dictionary));
         }
         Ok(found)
@@ -44,7 +49,11 @@ fn longest_of_dictionary(py: Python<'_>, dictionary: PyBackedBytes) -> PyResult<
 #[pyo3(signature = (path))]
 fn arrow_sizes(py: Python<'_>, path: PathBuf) -> PyResult<(u64, u64, u64)> {
     leave(py, || {
-        let ArrowMessages { largest_batch, dictionaries, rows } = arrow_messages(&File::open(path)?)?;
+        let ArrowMessages {
+            largest_batch,
+            dictionaries,
+            rows,
+        } = arrow_messages(&File::open(path)?)?;
         Ok((largest_batch, dictionaries, rows))
     })
 }

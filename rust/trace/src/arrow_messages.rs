@@ -84,7 +84,13 @@ impl ArrowMessages {
         Ok(body.checked_add(length))
     }
 
-    fn count(&mut self, file: &File, message: &Message<'_>, body: u64, length: u64) -> io::Result<()> {
+    fn count(
+        &mut self,
+        file: &File,
+        message: &Message<'_>,
+        body: u64,
+        length: u64,
+    ) -> io::Result<()> {
         if let Some(batch) = message.header_as_record_batch() {
             let size = length.saturating_add(uncompressed(file, &batch, body)?);
             self.largest_batch = self.largest_batch.max(size);

@@ -108,7 +108,10 @@ fn header_at(file: &File, at: u64) -> io::Result<Option<(u64, PageHeader)>> {
         let mut bytes = vec![0; length];
         let read = read_at(file, &mut bytes, at)?;
         bytes.truncate(read);
-        let mut reader = Compact { bytes: &bytes, at: 0 };
+        let mut reader = Compact {
+            bytes: &bytes,
+            at: 0,
+        };
         if let Some(header) = page_header(&mut reader) {
             return Ok(Some((reader.at as u64, header)));
         }
@@ -282,7 +285,12 @@ mod tests {
 
     /// A data page of `values` values and 100 bytes, uncompressed 200.
     fn page(kind: u8, values: u8, encoding: u8) -> Vec<u8> {
-        let number = |value: u8| [value << 1 & 0x7f | if value > 63 { 0x80 } else { 0 }, value >> 6];
+        let number = |value: u8| {
+            [
+                value << 1 & 0x7f | if value > 63 { 0x80 } else { 0 },
+                value >> 6,
+            ]
+        };
         let mut bytes = vec![0x15, kind << 1, 0x15];
         bytes.extend(number(200));
         bytes.push(0x15);

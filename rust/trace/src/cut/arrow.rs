@@ -7,11 +7,14 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 
 use crate::block::{Block, Content, Piece, TooLarge};
+use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::error::TraceError;
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
-use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::read::arrow::{holds_text, picture_at};
+
+/// Pieces of batches at which a block is cut: each takes some kilobytes beside its rows, and may have one row.
+const MAX_PIECES: usize = 1 << 12;
 
 /// Cuts one task of record batches into blocks of their mapped columns.
 #[derive(Debug)]
@@ -81,6 +84,9 @@ impl ArrowCutter {
             }
         }
         self.push_rows(part, from, sizes.len());
+        if self.pieces.len() >= MAX_PIECES {
+            blocks.extend(self.cut());
+        }
         Ok(blocks)
     }
 

@@ -103,7 +103,12 @@ impl Pending {
         let rows = std::mem::take(&mut self.rows);
         let block = Block {
             rows: rows.len() as u64,
-            largest_row: rows.iter().filter(|row| row.is_kept).map(|row| row.length).max().unwrap_or(0),
+            largest_row: rows
+                .iter()
+                .filter(|row| row.is_kept)
+                .map(|row| row.length)
+                .max()
+                .unwrap_or(0),
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal,
             end_position: end,

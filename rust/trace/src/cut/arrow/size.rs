@@ -117,7 +117,9 @@ pub(super) fn values_held(array: &dyn Array) -> usize {
         }
         // A value of a dictionary may stand in many rows; it is counted in each of them.
         DataType::Dictionary(_, _) => match array.as_any_dictionary_opt() {
-            Some(dictionary) => values_held(dictionary.values().as_ref()).saturating_mul(array.len()),
+            Some(dictionary) => {
+                values_held(dictionary.values().as_ref()).saturating_mul(array.len())
+            }
             None => 0,
         },
         _ => 0,
