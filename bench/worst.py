@@ -1,7 +1,7 @@
-"""The worst inputs that were thought of through `octomed pack` with two workers: peak memory and time of each.
+"""The worst inputs that were thought of, packed with two workers: peak memory and time of each.
 
-`python -m bench.worst` runs them all, one after the other, each in a process of its own that may have 8 GB of
-addresses, and writes the medians to `bench/results/worst.json`. `python -m bench.worst ones tokens` runs some.
+`python -m bench.worst` runs them all, one after the other, each in a process of its own that has 8 GiB of
+addresses at most, and writes the medians to `bench/results/worst.json`. `python -m bench.worst ones tokens` runs some.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ def main() -> None:
                 rounds.append(run(name, Path(folder), given.scale))
         middle = {key: statistics.median(one[key] for one in rounds) for key in ("peak_mb", "seconds")}
         found[name] = rounds[0] | middle
-        is_right = found[name]["exit"] == CASES[name].ends and middle["peak_mb"] <= allowed_mb(found[name]["traces"])
+        is_right = found[name]["exit"] == CASES[name].ends and middle["peak_mb"] <= allowed_mb(
+            found[name]["traces"]
+        )
         print(f"{name:20} {'' if is_right else 'WRONG '}{json.dumps(found[name])}", flush=True)
     settings = {"rounds": given.rounds, "scale": given.scale, "workers": 2}
     given.result.write_text(json.dumps(describe() | {"settings": settings, "cases": found}, indent=1) + "\n")

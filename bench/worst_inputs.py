@@ -1,4 +1,4 @@
-"""The worst inputs that were thought of: each is small on disk, or quick to write, and large in memory if one lets it.
+"""The worst inputs that were thought of: small on disk or quick to write, and large in memory if one lets them.
 
 A case writes its files into a folder and says how its source is described. `scale` 1 is the full size.
 """
@@ -47,10 +47,10 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(**settings: Any) -> Callable[[Any], Any]:  # noqa: ANN401 of a case
+def case(**settings: Any) -> Callable[[Any], Any]:
     """Adds a function that writes a case."""
 
-    def add(write: Any) -> Any:  # noqa: ANN401
+    def add(write: Any) -> Any:
         CASES[write.__name__] = Case(write, **settings)
         return write
 
@@ -139,7 +139,9 @@ def empty_objects(folder: Path, scale: float) -> Path:
 @case()
 def one_line_of_objects(folder: Path, scale: float) -> Path:
     """Objects one behind the other, pretty-printed."""
-    return _repeated(folder / "x.json", b"{\n}\n" * 1000, int(5_000 * scale), json.dumps(GOOD, indent=1).encode())
+    return _repeated(
+        folder / "x.json", b"{\n}\n" * 1000, int(5_000 * scale), json.dumps(GOOD, indent=1).encode()
+    )
 
 
 @case()
@@ -177,21 +179,29 @@ def csv_commas(folder: Path, scale: float) -> Path:
 @case()
 def responses(folder: Path, scale: float) -> Path:
     """A row of a megabyte with 100,000 responses, a long prompt before each."""
-    row = {"question": "why? " * 600, "responses": [f"r{number:05} x" for number in range(int(100_000 * scale))]}
+    row = {
+        "question": "why? " * 600,
+        "responses": [f"r{number:05} x" for number in range(int(100_000 * scale))],
+    }
     return _lines(folder / "x.jsonl", [row])
 
 
 @case()
 def long_prompt(folder: Path, scale: float) -> Path:
     """A prompt of ten megabytes before a hundred responses: a gigabyte of text."""
-    row = {"question": "Why so? " * 1_250_000, "responses": [f"r{n}" for n in range(max(2, int(100 * scale)))]}
+    row = {
+        "question": "Why so? " * 1_250_000,
+        "responses": [f"r{n}" for n in range(max(2, int(100 * scale)))],
+    }
     return _lines(folder / "x.jsonl", [row, GOOD])
 
 
 @case()
 def options(folder: Path, scale: float) -> Path:
     """A million options."""
-    return _lines(folder / "x.jsonl", [GOOD | {"options": [f"o{n}" for n in range(int(1_000_000 * scale))]}, GOOD])
+    return _lines(
+        folder / "x.jsonl", [GOOD | {"options": [f"o{n}" for n in range(int(1_000_000 * scale))]}, GOOD]
+    )
 
 
 @case()
@@ -257,7 +267,7 @@ def repeating_template(folder: Path, scale: float) -> Path:
 @case(format=QUESTION, ends=3)
 def dictionary_bomb(folder: Path, scale: float) -> Path:
     """A text of a megabyte that stands in a thousand rows and once in the file."""
-    text = "because it is so " * int(60_000)
+    text = "because it is so " * 60_000
     rows = max(40, int(1000 * scale))
     table = pa.table({"question": ["q"] * rows, "response": pa.array([text] * rows)})
     pq.write_table(table, folder / "x.parquet", compression="zstd")
@@ -270,7 +280,9 @@ def list_bomb(folder: Path, scale: float) -> Path:
     values = pa.array(["because it is so " * 60]).take(pa.array([0] * int(1_000_000 * scale)))
     lists = pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values)
     lists = pa.concat_arrays([lists, pa.array([["a"]])])
-    pq.write_table(pa.table({"question": ["q", "q"], "responses": lists}), folder / "x.parquet", compression="zstd")
+    pq.write_table(
+        pa.table({"question": ["q", "q"], "responses": lists}), folder / "x.parquet", compression="zstd"
+    )
     return folder / "x.parquet"
 
 
@@ -281,7 +293,10 @@ def prefix_bomb(folder: Path, scale: float) -> Path:
     table = pa.table({"question": ["q"] * 1000, "response": [text + str(n) for n in range(1000)]})
     rows = max(40, int(300 * scale))
     pq.write_table(
-        table.slice(0, rows), folder / "x.parquet", use_dictionary=False, column_encoding={"response": "DELTA_BYTE_ARRAY", "question": "PLAIN"}
+        table.slice(0, rows),
+        folder / "x.parquet",
+        use_dictionary=False,
+        column_encoding={"response": "DELTA_BYTE_ARRAY", "question": "PLAIN"},
     )
     return folder / "x.parquet"
 
@@ -329,5 +344,8 @@ def zstd_window(folder: Path, scale: float) -> Path:
 @case(source={})
 def short_traces(folder: Path, scale: float) -> Path:
     """Four million traces of a few tokens, what selection keeps of each counted."""
-    rows = ({"question": f"q{row}", "responses": [f"a{row} {n}" for n in range(1000)]} for row in range(int(4000 * scale)))
+    rows = (
+        {"question": f"q{row}", "responses": [f"a{row} {n}" for n in range(1000)]}
+        for row in range(int(4000 * scale))
+    )
     return _lines(folder / "x.jsonl", rows)

@@ -1,4 +1,4 @@
-"""How much of a Parquet or Arrow file is read at once: by what its pages and batches say, before they are read."""
+"""How much of a Parquet or Arrow file is read at once, by what its pages and batches say of themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DataError
+from octomed.recipe.opening import native
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from octomed.recipe import InputFile
 
 LARGEST_PAGES = 256 * 2**20
-"""Bytes of the largest pages of the columns that are read together. A reader holds a page of each column whole."""
+"""Bytes of the largest pages of the columns that are read. A reader holds a page of each column whole."""
 
 LARGEST_BATCH = 512 * 2**20
 """Bytes of a record batch of an Arrow file, which its reader holds whole."""
@@ -26,7 +27,7 @@ LARGEST_DICTIONARIES = 256 * 2**20
 """Bytes of all dictionaries of an Arrow file, which are held as long as it is open."""
 
 _MOST_VALUES = 2**24
-"""Values of a page of a list column: its reader allocates for all of them, and they may take no byte at all."""
+"""Values of a page of a list column: its reader allocates for all, and they may take no byte at all."""
 
 _BATCH_BYTES = 64 * 2**20
 """What the rows that are decoded at once may take."""
@@ -112,9 +113,9 @@ def _longest(file: InputFile, chunk: Any, dictionary: list[int]) -> int:  # noqa
     if chunk.physical_type != "BYTE_ARRAY":
         return 0 if chunk.physical_type != "FIXED_LEN_BYTE_ARRAY" else size
     try:
-        with open(file.path, "rb") as stream:
+        with native(file.path) as stream:
             stream.seek(begin)
-            data = stream.read(stored)
+            data = stream.read(min(stored, LARGEST_PAGES))
         if chunk.compression != "UNCOMPRESSED":
             codec = {"LZ4": "lz4_raw"}.get(chunk.compression, chunk.compression.lower())
             data = pa.Codec(codec).decompress(data, size).to_pybytes()

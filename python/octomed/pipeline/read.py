@@ -8,9 +8,9 @@ from octomed import _octomed
 from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 from octomed.pipeline.columnar import refuse_large_batches, rows_at_once, slices, unshared
 from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_arrow, open_parquet
+from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import bytes_a_row, columns_to_scan
 from octomed.pipeline.streams import open_measured
-from octomed.pipeline.scanned import Ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -34,7 +34,12 @@ _LARGEST_BATCH = 8192
 
 
 def blocks_of(
-    task: Task, mapping: _octomed.Mapping, *, target: int = BLOCK_BYTES, count: Callable[[int], object] = id, ahead: Ahead | None = None
+    task: Task,
+    mapping: _octomed.Mapping,
+    *,
+    target: int = BLOCK_BYTES,
+    count: Callable[[int], object] = id,
+    ahead: Ahead | None = None,
 ) -> Iterator[_octomed.Block]:
     """Read a task and cut it into blocks.
 

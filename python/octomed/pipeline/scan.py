@@ -120,7 +120,9 @@ def _finish_task(read: _ReadTask, threads: Executor) -> ScannedTask:
     unchanged([read.task.file])
     headers = [] if read.bad else [header for parts, _ in done for header in parts]
     write_json(read.folder / "task.json", {"blocks": headers, "rows": read.rows, "bad": read.bad})
-    return ScannedTask(read.task, tuple(headers), read.rows, sum(len(parts) for parts, is_new in done if is_new), read.bad)
+    return ScannedTask(
+        read.task, tuple(headers), read.rows, sum(len(parts) for parts, is_new in done if is_new), read.bad
+    )
 
 
 @dataclass(frozen=True)
