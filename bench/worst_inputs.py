@@ -1,4 +1,4 @@
-"""The worst inputs thought of: small on disk or quick to write, and large in memory if one lets them."""
+"""The worst inputs thought of: small on disk or quick to write, and large in memory if one lets them.
 
 A case writes its files into a folder and says how its source is described. `scale` 1 is the full size.
 """
