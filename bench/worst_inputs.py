@@ -1,4 +1,4 @@
-"""The worst inputs that were thought of: each is small on disk, or quick to write, and large in memory if one lets it.
+"""The worst inputs thought of: small on disk or quick to write, and large in memory if one lets them.
 
 A case writes its files into a folder and says how its source is described. `scale` 1 is the full size.
 """
@@ -47,10 +47,10 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(**settings: Any) -> Callable[[Any], Any]:  # noqa: ANN401 of a case
+def case(**settings: Any) -> Callable[[Any], Any]:
     """Adds a function that writes a case."""
 
-    def add(write: Any) -> Any:  # noqa: ANN401
+    def add(write: Any) -> Any:
         CASES[write.__name__] = Case(write, **settings)
         return write
 
@@ -257,7 +257,7 @@ def tokens(folder: Path, scale: float) -> Path:
     return _lines(folder / "x.jsonl", [GOOD, *[{"question": "q", "responses": [text]}] * 2])
 
 
-@case(format={"question": "question", "response": " ".join(["{a}"] * 40)})
+@case(format={"question": "question", "response": " ".join(["{{ a }}"] * 40)})
 def repeating_template(folder: Path, scale: float) -> Path:
     """A template that says a column forty times."""
     row = {"question": "q", "a": "because it is so " * int(60_000 * scale)}
@@ -267,7 +267,7 @@ def repeating_template(folder: Path, scale: float) -> Path:
 @case(format=QUESTION, ends=3)
 def dictionary_bomb(folder: Path, scale: float) -> Path:
     """A text of a megabyte that stands in a thousand rows and once in the file."""
-    text = "because it is so " * int(60_000)
+    text = "because it is so " * 60_000
     rows = max(40, int(1000 * scale))
     table = pa.table({"question": ["q"] * rows, "response": pa.array([text] * rows)})
     pq.write_table(table, folder / "x.parquet", compression="zstd")

@@ -1,7 +1,8 @@
-"""How much of a Parquet or Arrow file is read at once: by what its pages and batches say, before they are read."""
+"""How much of a Parquet or Arrow file is read at once, by what its pages and batches say of themselves."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 LARGEST_PAGES = 256 * 2**20
-"""Bytes of the largest pages of the columns that are read together. A reader holds a page of each column whole."""
+"""Bytes of the largest pages of the columns that are read. A reader holds a page of each column whole."""
 
 LARGEST_BATCH = 512 * 2**20
 """Bytes of a record batch of an Arrow file, which its reader holds whole."""
@@ -24,7 +25,7 @@ LARGEST_DICTIONARIES = 256 * 2**20
 """Bytes of all dictionaries of an Arrow file, which are held as long as it is open."""
 
 _MOST_VALUES = 2**24
-"""Values of a page of a list column: its reader allocates for all of them, and they may take no byte at all."""
+"""Values of a page of a list column: its reader allocates for all, and they may take no byte at all."""
 
 _BATCH_BYTES = 64 * 2**20
 """What the rows that are decoded at once may take."""
@@ -108,9 +109,9 @@ def _longest(path: str, chunk: Any, dictionary: list[int]) -> int:  # noqa: ANN4
     if chunk.physical_type != "BYTE_ARRAY":
         return 0 if chunk.physical_type != "FIXED_LEN_BYTE_ARRAY" else size
     try:
-        with open(path, "rb") as stream:
+        with pa.OSFile(os.fsencode(path)) as stream:
             stream.seek(begin)
-            data = stream.read(stored)
+            data = stream.read(min(stored, LARGEST_PAGES))
         if chunk.compression != "UNCOMPRESSED":
             codec = {"LZ4": "lz4_raw"}.get(chunk.compression, chunk.compression.lower())
             data = pa.Codec(codec).decompress(data, size).to_pybytes()

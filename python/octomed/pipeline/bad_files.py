@@ -97,7 +97,7 @@ def refuse_hopeless(plan: Plan, source: SourcePlan, read: ScannedTask, most_rows
     unreadable = count.unreadable
     if unreadable <= tolerated(most_rows, share):
         return
-    nothing = _of_nothing(plan, count)
+    nothing = _of_nothing(plan, count, so_far="the first ")
     if nothing is not None:
         raise nothing
     raise _too_many(plan, _place(count.file), [count], share, most_rows)
@@ -113,16 +113,15 @@ def _in_part(count: _FileCount) -> DataError | None:
     return None if message is None else DataError(message, hint)
 
 
-def _of_nothing(plan: Plan, count: _FileCount) -> DataError | None:
+def _of_nothing(plan: Plan, count: _FileCount, *, so_far: str = "") -> DataError | None:
     """Return the error for a file of rows none of which can be read: that is no matter of a share."""
     if not count.rows or count.unreadable < count.rows:
         return None
     file = count.file
     place, reason, detail = _first_unreadable(plan, count.tasks)
     looks = suspected(file.path, file.kind, file.compression)
-    message = (
-        f"`{shown(file.path)}` (source `{file.source}`): {count.rows:,} of {count.rows:,} rows cannot be read"
-    )
+    rows = f"{count.rows:,} of {so_far}{count.rows:,} rows"
+    message = f"{_place(file)}: {rows} cannot be read"
     if looks is not None:
         return DataError(f"{message}: it looks like {looks.what}", looks.hint)
     return DataError(f"{message}; the first is {place}: {reason} ({detail})", hint_about(reason, file.kind))

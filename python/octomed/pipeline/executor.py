@@ -89,8 +89,8 @@ class Executor:
         call, arguments
             What to do.
         memory
-            Bytes that the call holds at most, from now on. Calls wait while those before them hold as much as the
-            workers may; one that needs more than that runs alone.
+            Bytes that the call holds at most, from now on. Calls wait while those before them hold as much as
+            the workers may; one that needs more than that runs alone.
         """
         while not self._room.enter(memory, _POLL_SECONDS):
             self.check()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from octomed.recipe import InputFile
 
 _MOST_FROM_A_BYTE = {None: 1, "gzip": 1032, "lz4": 255, "xz": 2**13, "zstd": 2**15}
-"""What a byte of a compressed file becomes at most: a match of deflate has 258 bytes and takes two bits, a block of
-zstd 128 KiB and takes four bytes. For others nothing useful is known."""
+"""What a byte of a compressed file becomes at most: a match of deflate has 258 bytes and takes two bits, a
+block of zstd 128 KiB and takes four bytes. For others nothing useful is known."""
 
 _READ_AHEAD = 2**17
 """What Arrow has read of a compressed file and not uncompressed yet, twice over."""

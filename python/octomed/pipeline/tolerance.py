@@ -33,8 +33,8 @@ class Watch:
         Raises
         ------
         DataError
-            When more rows are unreadable already than are tolerated of all that the file may have. A file that
-            is skipped where it is bad is read to its end, for it may turn out to be that.
+            When more rows are unreadable already than are tolerated of all that the file may have. A file
+            that is skipped where it is bad is read to its end, for it may turn out to be that.
         """
         while self._seen < len(blocks) and blocks[self._seen].done():
             self._headers += blocks[self._seen].result()[0]

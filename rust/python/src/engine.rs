@@ -274,7 +274,11 @@ enum Looked {
 /// The headers of all parts of the block `path`, which has no extension; `None` where one is not there.
 #[pyfunction]
 #[pyo3(signature = (path, *, every_byte=false))]
-fn read_parts<'py>(py: Python<'py>, path: PathBuf, every_byte: bool) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+fn read_parts<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    every_byte: bool,
+) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
     let headers = leave(py, || {
         octomed_engine::read_parts(&path, every_byte).map_err(engine_error)
     })?;

@@ -90,6 +90,9 @@ impl TooLarge {
 /// What a worker takes for a trace beside its ids: its line in the index, unsorted, sorted and as it is written.
 const BYTES_A_TRACE: u64 = 400;
 
+/// What a piece of a record batch takes beside its values.
+const BYTES_A_PIECE: u64 = 8 << 10;
+
 /// What a worker takes for a byte of the largest row: its text joined and rendered, and up to a token with its
 /// place.
 const BYTES_A_BYTE: u64 = 14;
@@ -102,7 +105,7 @@ impl Block {
     pub fn memory(&self) -> u64 {
         let (held, rows) = match &self.content {
             Content::Json { bytes, rows } => (bytes.capacity() as u64, rows.capacity()),
-            Content::Arrow(pieces) => (self.source_bytes, pieces.len()),
+            Content::Arrow(pieces) => (self.source_bytes + BYTES_A_PIECE * pieces.len() as u64, 0),
             Content::Csv(rows) => (rows.bytes_held(), rows.len()),
         };
         let made = self.source_bytes.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;

@@ -13,6 +13,9 @@ use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::read::arrow::{holds_text, picture_at};
 
+/// Pieces of batches at which a block is cut: each takes some kilobytes beside its rows, and may have one row.
+const MAX_PIECES: usize = 1 << 12;
+
 /// Cuts one task of record batches into blocks of their mapped columns.
 #[derive(Debug)]
 pub struct ArrowCutter {
@@ -81,6 +84,9 @@ impl ArrowCutter {
             }
         }
         self.push_rows(part, from, sizes.len());
+        if self.pieces.len() >= MAX_PIECES {
+            blocks.extend(self.cut());
+        }
         Ok(blocks)
     }
 

@@ -1,0 +1,55 @@
+"""No input takes more memory than docs/performance.md says: the worst cases, small ones and all of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bench.worst import allowed_mb, run
+from bench.worst_inputs import CASES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BASE_MB = 700
+"""What a small case may take: an interpreter, Arrow, a vocabulary, and the blocks of two workers."""
+
+SMALL = {
+    "ones_gz": (0.1, {"not_an_object": 2_000_000}),
+    "responses": (0.3, {}),
+    "list_bomb": (1.0, {"row_too_large": 1}),
+    "tiny_batches": (0.05, {}),
+    "values": (0.5, {"row_too_large": 4}),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_small_cases_stay_within_their_bound(name: str, tmp_path: Path) -> None:
+    scale, refused = SMALL[name]
+    found = run(name, tmp_path / "run", scale)
+    assert found["exit"] == CASES[name].ends, found["said"]
+    assert found["rows_refused"] == refused
+    assert found["peak_mb"] <= BASE_MB
+
+
+def test_a_billion_unreadable_rows_end_as_soon_as_too_many_are_certain(tmp_path: Path) -> None:
+    found = run("billion_gz", tmp_path / "run", 0.1)
+    assert found["exit"] == 3
+    assert "of the first" in found["said"]
+    assert found["peak_mb"] <= BASE_MB
+
+
+@pytest.mark.parametrize("name", ["large_page", "zstd_window"])
+def test_what_is_too_large_is_refused_before_it_is_read(name: str, tmp_path: Path) -> None:
+    found = run(name, tmp_path / "run")
+    assert found["exit"] == 3
+    assert found["peak_mb"] <= BASE_MB / 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", CASES)
+def test_no_case_takes_more_than_is_promised(name: str, tmp_path: Path) -> None:
+    found = run(name, tmp_path / "run")
+    assert found["exit"] == CASES[name].ends, found["said"]
+    assert found["peak_mb"] <= allowed_mb(found["traces"])
