@@ -24,7 +24,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::error::EngineError;
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
-pub const SCAN_VERSION: u32 = 3;
+pub const SCAN_VERSION: u32 = 4;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
