@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import os
 import signal
 import struct
@@ -245,6 +246,41 @@ def test_a_reader_that_is_killed_again_and_again_is_no_bad_file(sound, monkeypat
         rows_of(table)
 
 
+def answering(monkeypatch, code):
+    """Have children answer everything by running this."""
+    start = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign import child; "
+    change = f"exec({code!r}); child._Reading.answer = answer; child.main()"
+    monkeypatch.setattr(helper, "_START", start + change)
+    end_idle()
+
+
+@pytest.mark.parametrize(("code", "what"), [
+    ("def answer(*_): return bytearray(3 * 2**30)", "more memory than a reader may take"),
+    ("def answer(*_):\n while True: pass\nchild.MOST_SECONDS = 1", "SIGXCPU"),
+    ("def answer(*_): raise SystemError('odd')", "SystemError: odd"),
+    ("import os\ndef answer(*_): os.kill(os.getpid(), 11)", "SIGSEGV"),
+])  # fmt: skip
+def test_a_reader_that_goes_wrong_in_any_way(sound, monkeypatch, code, what):
+    answering(monkeypatch, code)
+    with pytest.raises(BrokenFileError, match=what):
+        ForeignTable(str(sound), "parquet")
+    end_idle()
+
+
+def test_a_reader_that_does_not_start(sound, monkeypatch):
+    end_idle()
+    monkeypatch.setattr(helper, "_START", "raise ImportError('no such room')")
+    with pytest.raises(StorageError, match="does not start: ImportError: no such room"):
+        ForeignTable(str(sound), "parquet")
+
+
+def test_a_reader_ends_with_the_run(sound):
+    table = ForeignTable(str(sound), "parquet")
+    process = table._helper._process
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+
+
 def test_one_process_reads_many_files_and_text_needs_none(tmp_path, monkeypatch):
     end_idle()
     started = []
@@ -337,10 +373,19 @@ def test_a_file_cut_anywhere_but_between_two_parts(tmp_path, compression):
             read_all(path, compression)
 
 
+def test_xz_that_asks_for_two_gibibytes(tmp_path):
+    data = bytearray(lzma.compress(lines(10)))
+    end = 12 + 4 * (data[12] + 1) - 4  # of the block's header, which ends with its checksum
+    data[16] = 38  # its dictionary
+    data[end : end + 4] = struct.pack("<I", zlib.crc32(data[12:end]))
+    path = tmp_path / "a.xz"
+    path.write_bytes(data)
+    with pytest.raises(lzma.LZMAError, match="emory"):
+        read_all(path, "xz")
+
+
 def compressed(data, compression):
     if compression == "xz":
-        import lzma
-
         return lzma.compress(data)
     sink = pa.BufferOutputStream()
     with pa.CompressedOutputStream(sink, compression) as stream:

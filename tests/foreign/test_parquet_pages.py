@@ -28,15 +28,13 @@ def page(values, size=4, uncompressed=None, *, body=None):
     return b"\x15\x00" + sizes + data + b"\x00" + (bytes(max(0, size)) if body is None else body)
 
 
-def pages_of(  # noqa: PLR0913 what a chunk has
-    folder, data, *, values, rows=None, compressed=False, limit=None
-):
+def pages_of(folder, data, *, values, compressed=False, limit=None):
     path = folder / "pages"
     path.write_bytes(data)
     file = os.open(path, os.O_RDONLY)
     try:
         end = len(data) if limit is None else limit
-        chunk = Chunk("q", 0, 0, end, values, values if rows is None else rows, compressed=compressed)
+        chunk = Chunk("q", 0, 0, end, values, compressed=compressed)
         return read_pages(file, chunk, end)
     finally:
         os.close(file)

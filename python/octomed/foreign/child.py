@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-import sys
+import select
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -28,6 +28,9 @@ MOST_MEMORY = 2 * 2**30
 MOST_SECONDS = 600
 """Seconds of computing for one answer, a batch at most: beyond that, the reader goes round in a circle."""
 
+IDLE_SECONDS = 60
+"""A run that has long been over, in a notebook say, should not keep a process."""
+
 _BATCH_BYTES = 8 * 2**20
 _LARGEST_BATCH = 8192
 
@@ -44,13 +47,26 @@ def main() -> None:
     for number in (1, 2):  # what a library prints as it dies is nobody's
         os.dup2(silent, number)
     reading = _Reading()
-    for line in sys.stdin.buffer:
+    while line := _next_request(0, wait=reading.is_open):
         _limit_seconds()
         try:
             answer, parts = reading.answer(json.loads(line))
         except Exception as error:  # noqa: BLE001 whatever a library raises is an answer about the file
             answer, parts = _fault(error), []
         _send(answers, answer, parts)
+
+
+def _next_request(file: int, *, wait: bool) -> bytes:
+    """Return a request; nothing when the pipe is closed, or when no file is open and none is for a minute."""
+    line = b""
+    while not line.endswith(b"\n"):
+        if not wait and not line and not select.select([file], [], [], IDLE_SECONDS)[0]:
+            break
+        more = os.read(file, 2**16)
+        if not more:
+            break
+        line += more
+    return line
 
 
 def _limit(kind: int, most: int) -> None:
@@ -90,6 +106,9 @@ class _Reading:
 
     def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
         """Do what is asked."""
+        if "close" in request:
+            self._close()
+            return {}, []
         if "open" in request:
             return self._open(bytes.fromhex(request["open"]), request["kind"])
         if self._table is None:
@@ -104,11 +123,19 @@ class _Reading:
         found = next(self._batches, None)
         return {"end": found is None}, found or []
 
-    def _open(self, path: bytes, kind: str) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+    @property
+    def is_open(self) -> bool:
+        """Whether a file is."""
+        return self._table is not None
+
+    def _close(self) -> None:
         self._batches = iter(())
         if self._table is not None:
             self._table.close()
             self._table = None
+
+    def _open(self, path: bytes, kind: str) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+        self._close()
         self._table = ParquetTable(path) if kind == "parquet" else ArrowTable(path)
         for field in self._table.schema:
             _field_names(field)

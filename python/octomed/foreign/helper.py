@@ -129,9 +129,9 @@ class Helper:
         self._process.wait()
 
     @property
-    def is_mine(self) -> bool:
-        """Whether this process started it: after a fork its pipes are another's."""
-        return self._owner == os.getpid()
+    def is_usable(self) -> bool:
+        """Whether it runs, and this process started it: after a fork its pipes are another's."""
+        return self._owner == os.getpid() and self._process.poll() is None
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -148,8 +148,9 @@ def take() -> Helper:
     with _lock:
         while _idle:
             found = _idle.pop()
-            if found.is_mine:
+            if found.is_usable:
                 return found
+            found.close()
     return Helper()
 
 

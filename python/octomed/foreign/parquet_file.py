@@ -168,7 +168,7 @@ def _chunk(group: pq.RowGroupMetaData, number: int, leaf: int, limit: int, *, re
         raise BrokenFileError(
             f"row group {number}, column `{name}`: it lies outside of the file: the file is damaged"
         )
-    return Chunk(name, number, begin, end, values, rows, compressed=column.compression != "UNCOMPRESSED")
+    return Chunk(name, number, begin, end, values, compressed=column.compression != "UNCOMPRESSED")
 
 
 def _refuse_overlaps(chunks: list[Chunk]) -> None:

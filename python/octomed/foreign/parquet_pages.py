@@ -25,7 +25,6 @@ class Chunk(NamedTuple):
     begin: int
     end: int
     values: int
-    rows: int
     compressed: bool
 
 
@@ -48,8 +47,7 @@ def read_pages(file: int, chunk: Chunk, limit: int) -> int:
         When pages lie outside of the chunk, are larger than a page may be, or hold more or fewer values than
         the footer says.
     """
-    at, values, rows, size = chunk.begin, 0, 0, 0
-    counts_rows = True
+    at, values, size = chunk.begin, 0, 0
     while values < chunk.values:
         header, length = _header(file, at, limit, chunk)
         at += length + header[_COMPRESSED]
@@ -57,12 +55,8 @@ def read_pages(file: int, chunk: Chunk, limit: int) -> int:
             raise _fault(chunk, "a page goes on behind the column's end")
         size += header[_UNCOMPRESSED]
         values += _values(header, chunk)
-        rows += header.get(_DATA_V2_HEADER, {}).get(3, 0)
-        counts_rows &= header[_TYPE] in {_DATA_V2, _DICTIONARY}
     if values != chunk.values:
         raise _fault(chunk, f"its pages hold {values:,} values, and the footer says {chunk.values:,}")
-    if counts_rows and chunk.values and rows != chunk.rows:
-        raise _fault(chunk, f"its pages hold {rows:,} rows, and the footer says {chunk.rows:,}")
     return size
 
 

@@ -82,9 +82,15 @@ class ForeignTable:
 
     def close(self) -> None:
         """Keep the child for the next file, unless it died or is in the middle of an answer."""
-        if self._helper is not None:
-            give_back(self._helper)
-            self._helper = None
+        helper, self._helper = self._helper, None
+        if helper is None:
+            return
+        try:
+            helper.ask({"close": True})
+        except HelperDiedError:  # a fault of the next file's it cannot be
+            helper.close()
+        else:
+            give_back(helper)
 
     def count(self) -> int:
         """Return how many rows the file says it has; values are not read for that."""

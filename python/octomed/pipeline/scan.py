@@ -63,6 +63,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
         for done in _scan_missing(plan, missing, threads, progress, again):
             standing[done.task.key] = done
         _release_memory(plan)
+    end_idle()
     scanned = [standing[task.key] for _, task in plan.tasks()]
     return without_bad_files(plan, scanned)
 
@@ -93,7 +94,6 @@ def _release_memory(plan: Plan) -> None:
     """Give back what only a scan needs: the write pass then gets memory that was in use a moment ago."""
     for source in plan.sources:
         source.scanner.release_memory()
-    end_idle()
     pa.default_memory_pool().release_unused()
 
 
