@@ -420,9 +420,10 @@ def read_header(path: Any) -> Any:
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
 
-def row_outcomes(scanner: Any, block: Any, count: Any) -> Any:
+def row_outcomes(scanner: Any, block: Any, count: Any, seconds: Any = ...) -> Any:
     """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
-    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at.
+    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at. Once `seconds`
+    are over, no further row is looked at.
     """
 
 def top_level_keys(block: Any, count: Any) -> Any:

@@ -6,21 +6,18 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import octomed
 import pyarrow.parquet as pq
 import pytest
-
-import octomed
 from octomed.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-)
+CHATML = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
 WITHOUT_END = {
     "loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
-    "text": "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+    "text": "{% set n = namespace(x='x') %}{% for a in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
     "list": "{% set ns = namespace(x=[1]) %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
     "macro": "{% macro f(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}",
     "format": "{{ '{:>99999999999999}'.format(1) }}",
@@ -67,7 +64,7 @@ def rejects(folder: Path) -> list[tuple[int, str]]:
 def test_a_template_without_an_end_is_refused(tmp_path, name):
     begin = time.monotonic()
     for more in ({"template": CHATML + WITHOUT_END[name]}, {"prompt": "{{ question }}" + WITHOUT_END[name]}):
-        with pytest.raises((RecipeError, DataError), match="more than one row may take|template_limit"):
+        with pytest.raises((RecipeError, DataError), match=r"more than one row may take|template_limit"):
             raise octomed.check(recipe(tmp_path, ["What?"] * 3, **more)).error() or AssertionError
     assert time.monotonic() - begin < 60
 
@@ -91,11 +88,26 @@ def tokenizer(folder: Path, **parts: Any) -> str:
         | {"single_word": False, "lstrip": False, "rstrip": False}
         for text in ("<|im_start|>", "<|im_end|>")
     ]
-    model = {"type": "BPE", "vocab": {word: n for n, word in enumerate(words)}, "merges": [], "unk_token": "<unk>"}
-    file = {"version": "1.0", "added_tokens": added, "model": model, "normalizer": None, "pre_tokenizer": None}
+    model = {
+        "type": "BPE",
+        "vocab": {word: n for n, word in enumerate(words)},
+        "merges": [],
+        "unk_token": "<unk>",
+    }
+    file = {
+        "version": "1.0",
+        "added_tokens": added,
+        "model": model,
+        "normalizer": None,
+        "pre_tokenizer": None,
+    }
     folder.mkdir()
     (folder / "tokenizer.json").write_text(json.dumps(file | parts))
-    config = {"chat_template": CHATML, "eos_token": "<|im_end|>", "tokenizer_class": "PreTrainedTokenizerFast"}
+    config = {
+        "chat_template": CHATML,
+        "eos_token": "<|im_end|>",
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return str(folder)
 
