@@ -6,19 +6,21 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+import octomed
 import pyarrow.parquet as pq
 import pytest
-
-import octomed
 from octomed.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CHATML = "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
+CHATML = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
+    "{% endfor %}"
+)
 WITHOUT_END = {
     "loops": "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}",
-    "text": "{% set ns = namespace(x='x') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}",
+    "text": "{% set n = namespace(x='x') %}{% for a in range(99) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
     "list": "{% set ns = namespace(x=[1]) %}{% for a in range(99) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
     "macro": "{% macro f(x) %}{{ f(x) }}{{ f(x) }}{% endmacro %}{{ f(1) }}",
     "format": "{{ '{:>99999999999999}'.format(1) }}",
@@ -37,9 +39,9 @@ def rows(questions: list[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def recipe(folder: Path, questions: list[str], **more: Any) -> octomed.Recipe:
+def recipe(folder: Path, questions: list[str], **more: Any) -> dict[str, Any]:
     (folder / "rows.jsonl").write_text(rows(questions))
-    values = {
+    return {
         "name": "meter",
         "model": "qwen2.5",
         "sources": [
@@ -54,7 +56,6 @@ def recipe(folder: Path, questions: list[str], **more: Any) -> octomed.Recipe:
         "work": {"path": str(folder / "work")},
         **more,
     }
-    return octomed.Recipe.from_values(values)
 
 
 def rejects(folder: Path) -> list[tuple[int, str]]:
@@ -66,7 +67,7 @@ def rejects(folder: Path) -> list[tuple[int, str]]:
 def test_a_template_without_an_end_is_refused(tmp_path, name):
     begin = time.monotonic()
     for more in ({"template": CHATML + WITHOUT_END[name]}, {"prompt": "{{ question }}" + WITHOUT_END[name]}):
-        with pytest.raises((RecipeError, DataError), match="more than one row may take|template_limit"):
+        with pytest.raises((RecipeError, DataError), match=r"more than one row may take|template_limit"):
             raise octomed.check(recipe(tmp_path, ["What?"] * 3, **more)).error() or AssertionError
     assert time.monotonic() - begin < 60
 
@@ -128,11 +129,11 @@ def test_a_pattern_without_an_end_is_a_reject_and_the_others_are_packed(tmp_path
 
 
 def test_a_text_that_grows_is_a_reject(tmp_path):
-    grow = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 20}
+    grow = {"type": "Replace", "pattern": {"String": "q"}, "content": "q" * 20}
     normalizer = {"type": "Sequence", "normalizers": [grow] * 8}
     model = tokenizer(tmp_path / "model", normalizer=normalizer)
     with pytest.raises(DataError, match="tokenizer_limit"):
-        raise octomed.check(recipe(tmp_path, ["b", "a"], model=model)).error() or AssertionError
+        raise octomed.check(recipe(tmp_path, ["b", "q"], model=model)).error() or AssertionError
 
 
 def test_a_panic_of_the_crate_is_a_reject_and_prints_nothing(tmp_path, capfd):

@@ -172,7 +172,8 @@ def failing_samples(planned: Plan, samples: list[FileSample]) -> list[FileSample
 
     These are all, where no row of any fits; else those in which none fits and more rows are unreadable than
     their source tolerates. That the first rows merely hold no trace says little about the others, and a file
-    without rows is no fault while another has some. A template or a tokenizer without an end in sight is one in any row.
+    without rows is no fault while another has some. A template or a tokenizer without an end in sight is one
+    in any row.
     """
     with_rows = [sample for sample in samples if sample.rows]
     if not any(sample.fitting for sample in with_rows):

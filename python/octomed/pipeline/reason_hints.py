@@ -43,14 +43,14 @@ _HINTS = {
     "no_answer": "see what the columns of the `response` template hold",
     "no_response": "see what the column of the response holds",
     "template_limit": (
-        "a template has no end in sight: look at `template`, `prompt` and the `response` of the format, for loops in "
-        "loops and texts that double"
+        "a template has no end in sight: look at `template`, `prompt` and the `response` of the format, for "
+        "loops in loops and texts that double"
     ),
     "tokenizer_limit": (
-        "the model's `tokenizer.json` has no end in sight: look at the patterns and replacements of its `normalizer` "
-        "and `pre_tokenizer`"
+        "the model's `tokenizer.json` has no end in sight: look at the patterns and replacements of its "
+        "`normalizer` and `pre_tokenizer`"
     ),
-    "tokenizer_failed": "the model's `tokenizer.json` cannot be used: see that it is whole, or fetch it again",
+    "tokenizer_failed": "the model's `tokenizer.json` cannot be used: see that it is whole, or fetch it anew",
     "turn_weight": (
         "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or take the key away"
     ),

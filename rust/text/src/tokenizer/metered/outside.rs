@@ -94,7 +94,8 @@ fn check_added(file: &File, extra: &[AddedToken]) -> Result<(), String> {
         return Ok(()); // the crate says what is wrong with it
     };
     let steps = Normalising::new(Some(&normalizer))?;
-    let tokens = || file.added_tokens.iter().chain(extra);
+    let all = || file.added_tokens.iter().chain(extra);
+    let tokens = || all().filter(|token| token.normalized);
     let budget = Budget::of(tokens().map(|token| token.content.len()).sum());
     for token in tokens() {
         let mut text = NormalizedString::from(token.content.as_str());
