@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.names import shown
+from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.storage import storage_error
 from octomed.recipe.opening import native, open_stream
 from octomed.recipe.sniff import suspected
-from octomed.pipeline.column_names import names_to_show
 from octomed.report.fit import formats_in_words, names_in_words
 
 if TYPE_CHECKING:
