@@ -124,8 +124,8 @@ def test_every_key_of_a_recipe(hostile, capsys):
         parent = recipe
         *way, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
         for part in way:
-            if not isinstance(parent[part], dict | list):
-                parent[part] = {"response": "response"}
+            if isinstance(parent, dict) and not isinstance(parent.get(part), dict | list):
+                parent[part] = {"response": "response"} if part == "format" else {}
             parent = parent[part]
         parent[last] = HOSTILE
         hostile.write_text(json.dumps(recipe))
