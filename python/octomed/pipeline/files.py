@@ -15,11 +15,11 @@ from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.foreign import BrokenFileError, ForeignTable
 from octomed.names import shown
+from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.nearest_format import near_formats
 from octomed.recipe.opening import open_stream
 from octomed.storage import storage_error
 from octomed.recipe.sniff import suspected
-from octomed.pipeline.column_names import names_to_show
 from octomed.report.fit import formats_in_words, names_in_words
 
 if TYPE_CHECKING:

@@ -144,7 +144,7 @@ class _TooDeepError(Exception):
         self.line, self.column = mark.line + 1, mark.column + 1
 
 
-class _ShallowComposer(Composer):  # type: ignore[misc]
+class _ShallowComposer(Composer):
     """Composes nodes, and stops at those that lie too deep, before Python's stack is full."""
 
     depth = 0

@@ -16,7 +16,7 @@ TOO_LARGE = "this number is too large"
 
 @dataclass(slots=True)
 class Count:
-    """Values and characters so far; what repeats others, by aliases or by holding itself, counts each time."""
+    """Values and characters so far; what repeats others, by aliases or in a loop, counts each time."""
 
     values: int = 0
     characters: int = 0

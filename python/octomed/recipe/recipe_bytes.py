@@ -1,4 +1,4 @@
-"""The bytes of a recipe: of a file or a pipe, never more than a recipe can have, and without waiting for ever."""
+"""The bytes of a recipe: of a file or a pipe, no more than a recipe can have, and no waiting for ever."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def sample_values(sample: FileSample) -> dict[str, Any]:
         "reasons": dict(sample.reasons),
         "first": first and {"row": first.row, "reason": first.reason, "detail": first.detail},
         "columns": list(sample.columns),
-        "columns_not_shown": sample.not_shown,
+        **({"columns_not_shown": sample.not_shown} if sample.not_shown else {}),
         "columns_missing": list(sample.missing),
         "columns_unread": list(sample.unread),
         "columns_of_pictures": list(sample.pictures),

@@ -75,7 +75,7 @@ def file_has(path: str, expected: tuple[str, str]) -> bool:
     state = _QUICK[name]()
     buffer = memoryview(bytearray(_CHUNK_BYTES))
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with open(descriptor, "rb", buffering=0) as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         while size := file.readinto(buffer):
             state.update(buffer[:size])
     return state.hexdigest() == digest

@@ -112,7 +112,7 @@ class CachedStream(Stream):
 
     def raw_path(self, shard: Reader) -> str:
         """Return where a raw shard is in the cache."""
-        return os.path.join(self.local, shard.file_pairs[0][0].basename)
+        return str(Path(self.local, shard.file_pairs[0][0].basename))
 
     def is_whole(self, shard: Reader) -> bool:
         """Tell whether the raw shard that stands in the cache has the bytes that were packed.
@@ -154,7 +154,7 @@ class CachedStream(Stream):
 
     def _stands(self, raw: FileInfo) -> bool:
         """Tell whether a file of the right size stands; a link is none, wherever it leads."""
-        stamp = stamp_of(os.path.join(self.local, raw.basename))
+        stamp = stamp_of(str(Path(self.local, raw.basename)))
         return stamp is not None and stamp[1] == raw.bytes
 
     def prepare_shard(self, shard: Reader) -> int:
