@@ -24,7 +24,6 @@ from bench.reliability.cases import GOOD, KILLS_A_CASE
 from bench.reliability.forked import build_layer
 
 TOP = Path(__file__).parents[2]
-WORKERS = 2
 
 
 class Results:
@@ -80,6 +79,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=66)
     parser.add_argument("--power-cuts", type=int, default=20)
     parser.add_argument("--flips", type=int, default=400)
+    parser.add_argument("--workers", type=int, default=2, help="cases at a time")
     parser.add_argument("--case", action="append", default=[], help="run this one alone, such as flip:17")
     return parser.parse_args()
 
@@ -99,9 +99,9 @@ def main() -> int:
         layer = build_layer(folder)
         threads = [
             threading.Thread(
-                target=run, args=(words[at::WORKERS], chosen.seed, layer, folder / str(at), results)
+                target=run, args=(words[at :: chosen.workers], chosen.seed, layer, folder / str(at), results)
             )
-            for at in range(min(WORKERS, len(words)))
+            for at in range(min(chosen.workers, len(words)))
         ]
         for thread in threads:
             thread.start()

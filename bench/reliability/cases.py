@@ -102,7 +102,7 @@ def fault(bench: Bench, number: int) -> dict[str, Any]:
     """Let a call fail, or it and all later ones; the run says which file, and resumed has the same bytes."""
     draw = bench.draw("fault", number)
     call, error = FAULTS[number % len(FAULTS)]
-    nth = draw.randint(1, 6 if draw.random() < 0.4 else 60)
+    nth = draw.randint(1, 6 if draw.random() < 0.4 else 30)
     lasting = error != 0 and draw.random() < 0.5
     case = {"call": call, "error": errno.errorcode.get(error, "short write"), "nth": nth, "lasting": lasting}
     bench.wipe()
@@ -137,7 +137,7 @@ def power(bench: Bench, number: int) -> dict[str, Any]:
     shutil.rmtree(attic, ignore_errors=True)
     attic.mkdir()
     journal.unlink(missing_ok=True)
-    after = None if number % 2 else draw.uniform(0, bench.seconds * 1.2)
+    after = None if number % 2 else bench.seconds * draw.uniform(0.2, 1.2)
     first = forked.journal(bench.folder, journal, attic)
     ended = forked.octomed("pack", bench.recipe, first=first, kill_after=after)
     disk = Disk()

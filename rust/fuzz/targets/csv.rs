@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use octomed_fuzz::{chunks, findings, mapping};
 use octomed_trace::{Block, CsvCutter, CsvDialect, TraceError};
 
-/// A byte each chooses dialect, mapping, size of a piece and size of a block; the rest is the file.
+// A byte each chooses dialect, mapping, size of a piece and size of a block; the rest is the file.
 fuzz_target!(|input: &[u8]| {
     let [dialect, columns, size, target, file @ ..] = input else {
         return;

@@ -8,7 +8,7 @@ use octomed_trace::{
     Numbering, TraceError,
 };
 
-/// A byte each chooses cutter, mapping, size of a piece and size of a block; the rest is the file.
+// A byte each chooses cutter, mapping, size of a piece and size of a block; the rest is the file.
 fuzz_target!(|input: &[u8]| {
     let [layout, columns, size, target, file @ ..] = input else {
         return;

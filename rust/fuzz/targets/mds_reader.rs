@@ -9,7 +9,7 @@ use octomed_mds::{INDEX_NAME, Index, MdsError, Reader, verify};
 
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("mds"));
 
-/// Index and shard, parted by the first zero byte.
+// Index and shard, parted by the first zero byte.
 fuzz_target!(|input: &[u8]| {
     let Some(middle) = input.iter().position(|&byte| byte == 0) else {
         return;

@@ -8,7 +8,7 @@ use octomed_trace::{JsonLinesCutter, Mapping, Numbering};
 
 const ROW: &[u8] = br#"{"q": "Why?", "r": "Because.", "n": 1, "x": 0.5, "l": ["a", "b"], "o": {"A": "x", "B": null}}"#;
 
-/// The first byte chooses the kind, the rest is the source.
+// The first byte chooses the kind, the rest is the source.
 fuzz_target!(
     init: let_panics_unwind(),
     |input: &[u8]| {
