@@ -47,9 +47,9 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     str or None
         What to say where blocks were left.
     """
-    if not lock.alone():
-        return f"another run is using `{store}`: its blocks were kept, and `octomed clean` removes them"
     _entry(store, output).unlink(missing_ok=True)
+    if not lock.alone():
+        return f"another run is using `{store}`: the blocks were kept, and `octomed clean` removes them"
     mine = set(tasks)
     theirs = mine & _used(store, dry_run=True)
     for key in sorted(mine - theirs):
