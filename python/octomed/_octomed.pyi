@@ -447,8 +447,11 @@ def read_header(path: Any) -> Any:
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
 
-def read_parts(path: Any) -> Any:
+def read_parts(path: Any, *, every_byte: Any = False) -> Any:
     """The headers of all parts of the block `path`, which has no extension; `None` where one is not there."""
+
+def remove_temporaries() -> Any:
+    """Removes the temporary files of calls that still run, before the process ends."""
 
 def row_outcomes(scanner: Any, block: Any, count: Any, seconds: Any = ...) -> Any:
     """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a

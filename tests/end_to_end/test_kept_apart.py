@@ -211,7 +211,7 @@ class Held(SilentProgress):
             assert self.go.wait(600)
 
 
-def test_a_run_that_keeps_nothing_beside_one_that_reads_the_same_blocks(small):
+def test_a_run_that_keeps_nothing_beside_one_that_reads_the_same_blocks(small, capsys):
     held = Held()
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(runs.pack, small, "pack.seed=5", "output.path=other", progress=held)
@@ -220,9 +220,13 @@ def test_a_run_that_keeps_nothing_beside_one_that_reads_the_same_blocks(small):
             done = runs.pack(small, "work.keep=false")
         finally:
             held.go.set()
-        assert "its blocks were kept, and `octomed clean` removes them" in done.notes[-1]
+        assert "the blocks were kept, and `octomed clean` removes them" in done.notes[-1]
         assert reading.result().train == done.train
     assert list((small.parent / "store").glob("blocks/*/*.ids"))
+    assert runs.pack(small, "pack.seed=6", "output.path=third", "work.keep=false").blocks_scanned == 0
+    (small.parent / "other/.octomed-run.json").unlink()
+    assert runs.fails(capsys, "clean", small)[0] == 0
+    assert list((small.parent / "store").glob("blocks/*")) == []
 
 
 def test_a_run_that_keeps_nothing_leaves_what_others_registered(small):

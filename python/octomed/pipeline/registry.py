@@ -57,9 +57,9 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     str or None
         What to say where blocks were left.
     """
-    if not lock.alone():
-        return f"another run is using `{shown(str(store))}`: its blocks were kept, and `octomed clean` removes them"
     _entry(store, output).unlink(missing_ok=True)
+    if not lock.alone():
+        return f"another run is using `{shown(str(store))}`: the blocks were kept, and `octomed clean` removes them"
     mine = set(tasks)
     try:
         theirs = mine & _used(store, dry_run=True)

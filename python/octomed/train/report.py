@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from octomed.names import printable_line
+from octomed.storage import write_atomically
 from octomed.train.journal import read_journal
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def write_report(folder: Path, name: str) -> Path:
         f"<h1>Training run {title}</h1>\n{body}\n</html>\n"
     )
     path = folder / "train-report.html"
-    path.write_text(page, encoding="utf-8")
+    write_atomically(path, page.encode())
     return path
 
 
