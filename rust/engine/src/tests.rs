@@ -354,7 +354,7 @@ fn what_is_damaged_after_selection_is_never_written() {
         "{refused}"
     );
     std::fs::write(&path, &bytes).unwrap();
-    assert_eq!(write("whole").unwrap().samples, 1);
+    assert_eq!(write("whole").unwrap().info.samples, 1);
 }
 
 #[test]
