@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from octomed.pipeline.manifest import NAME as MANIFEST_NAME
+from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
 from octomed.storage import content_key, locked, make_folder, storage_error
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
