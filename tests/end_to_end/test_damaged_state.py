@@ -11,7 +11,7 @@ import shutil
 import octomed
 import pytest
 from octomed.errors import OctomedError, StorageError
-from octomed.pipeline.manifest import load_manifest
+from octomed.pipeline.manifest_file import load_manifest
 from octomed.run_file import load_run_file
 from octomed.state import Damaged, as_written
 from octomed.store_files import load_task

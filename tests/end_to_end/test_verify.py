@@ -186,7 +186,8 @@ def test_every_column_of_provenance_is_checked(out, column, version):
     assert set(table.column_names) == set(COLUMNS)
     values = table[column].to_pylist()
     at = len(values) // 2
-    values[at] = "chats" if column == "source" else "x" if isinstance(values[at], str) else values[at] + 1
+    other = "chats" if column == "source" else "x"
+    values[at] = other if isinstance(values[at], str) else values[at] + 1
     if column == "source":
         assert table[column][at].as_py() != "chats"
     place = table.column_names.index(column)

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 from octomed.mds_index import FileInfo, ShardInfo
 from octomed.pipeline import manifest as module
-from octomed.pipeline.manifest import NAME, Manifest, ShardRecord
+from octomed.pipeline.manifest import Manifest
+from octomed.pipeline.manifest_file import NAME, ShardRecord
 
 
 def shard(number):

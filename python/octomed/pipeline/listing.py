@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import LOCK_NAME, NAME, OURS, unpacked_name
+from octomed.pipeline.manifest import LOCK_NAME, unpacked_name
+from octomed.pipeline.manifest_file import NAME, OURS
 from octomed.plain_names import leads_out
 from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from octomed.pipeline.manifest import FileRecord
+    from octomed.pipeline.manifest_file import FileRecord
     from octomed.run_file import RunFile
 
 CHANGED = "its bytes are not those that were written: its digest is another one"

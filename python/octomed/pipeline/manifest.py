@@ -9,117 +9,32 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
 from octomed.leftovers import files_of_run, is_of_run, is_temporary
-from octomed.mds_index import INDEX, ShardInfo
+from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.difference import About, about_finished_run, difference
-from octomed.plain_names import check_name, delete_below, delete_empty_parent, leads_out
+from octomed.pipeline.manifest_file import (
+    MANIFEST,
+    NAME,
+    FileRecord,
+    ManifestFile,
+    ShardRecord,
+    load_manifest,
+)
+from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
-from octomed.state import Damaged, NotThere, StateFile, there
+from octomed.state import Damaged, NotThere, there
 from octomed.storage import Mode, storage_error, write_json
 from octomed.strict_json import plain
 
-NAME = ".octomed-run.json"
 LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which
 bounds what notes cost. One that is lost costs the shards since the last, which are written again."""
-
-OURS = re.compile(
-    r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
-)
-"""Names that a run gives to files."""
-
-
-@dataclass(frozen=True)
-class FileRecord:
-    """A finished file: its size, and the digest of its content; a manifest of format 1 has no digests."""
-
-    bytes: int
-    digest: str | None = None
-
-
-@dataclass(frozen=True)
-class ShardRecord:
-    """A finished shard: its entry of ``index.json``, and the digest of its file."""
-
-    info: ShardInfo
-    digest: str | None = None
-
-    @property
-    def record(self) -> FileRecord:
-        """Size and digest of its file."""
-        return FileRecord(self.info.file.bytes, self.digest)
-
-
-@dataclass(frozen=True)
-class ManifestFile:
-    """The manifest as it is stored.
-
-    Attributes
-    ----------
-    key
-        Content key of everything that decides the bytes below the folder.
-    shards, files
-        What is finished, by path relative to the folder.
-    begun
-        Paths of shards that were missing when writing began.
-    about
-        What the run is made of, without its inputs.
-    """
-
-    key: str
-    shards: dict[str, ShardRecord]
-    files: dict[str, FileRecord]
-    begun: tuple[str, ...] = ()
-    about: About = field(default_factory=About)
-
-    def __post_init__(self) -> None:
-        """Refuse names that no run gives, those that lead out of the folder among them."""
-        for name in (*self.shards, *self.files, *self.begun):
-            if not OURS.fullmatch(check_name(name)):
-                raise ValueError(f"`{shown(name)}` is no file of a run")
-        for name, shard in self.shards.items():
-            if name.rpartition("/")[2] != shard.info.file.basename:
-                raise ValueError(f"the shard `{shown(name)}` has another name in its entry")
-
-    @property
-    def records(self) -> dict[str, FileRecord]:
-        """Size and digest of every finished file, shards and others."""
-        return {name: shard.record for name, shard in self.shards.items()} | self.files
-
-
-def _with_records(value: dict[str, Any]) -> dict[str, Any]:
-    """Bring a manifest of format 1 into the form of records."""
-    shards, files = value.get("shards"), value.get("files")
-    if isinstance(shards, dict):
-        value = {**value, "shards": {name: {"info": info} for name, info in shards.items()}}
-    if isinstance(files, dict):
-        value = {**value, "files": {name: {"bytes": size} for name, size in files.items()}}
-    return value
-
-
-_STATE = StateFile(
-    ManifestFile, "delete what the folder holds, or choose another `output.path`", upgrade=_with_records
-)
-
-
-def load_manifest(folder: Path) -> ManifestFile | NotThere | Damaged:
-    """Read the manifest of an output folder.
-
-    Raises
-    ------
-    RecipeError
-        When it is of a newer format.
-    StorageError
-        When it cannot be read at all.
-    """
-    return _STATE.load(folder / NAME)
 
 
 @dataclass
@@ -295,7 +210,7 @@ class Manifest:
         about = replace(self.about, inputs=None)
         stored = ManifestFile(self.key, dict(self.shards), dict(self.files), self.begun, about)
         begin = time.monotonic()
-        write_json(self.folder / NAME, _STATE.signed(plain(stored)), mode=self.mode)
+        write_json(self.folder / NAME, MANIFEST.signed(plain(stored)), mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 

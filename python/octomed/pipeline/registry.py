@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.errors import StorageError
 from octomed.leftovers import clear_store
 from octomed.names import shown
-from octomed.pipeline.manifest import NAME as MANIFEST_NAME
+from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
 from octomed.storage import content_key, locked, make_folder_inside, storage_error
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run

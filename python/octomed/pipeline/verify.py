@@ -11,7 +11,8 @@ from octomed.names import shown
 from octomed.pipeline.accounts import check_counts, check_rejects
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
-from octomed.pipeline.manifest import NAME, FileRecord, digest_of, load_manifest
+from octomed.pipeline.manifest import digest_of
+from octomed.pipeline.manifest_file import NAME, FileRecord, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.verify_stream import check_stream

@@ -18,7 +18,7 @@ from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import raise_failures, results
-from octomed.pipeline.manifest import ShardRecord
+from octomed.pipeline.manifest_file import ShardRecord
 from octomed.plain_names import path_below
 from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, TokenizerFacts, write_run_file
 from octomed.storage import atomic_file, make_folder_inside, write_atomically

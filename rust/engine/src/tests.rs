@@ -356,7 +356,7 @@ fn what_is_damaged_after_selection_is_never_written() {
     );
     std::fs::write(&path, &bytes).unwrap();
     assert!(verify_block(&path.with_extension("index")).is_ok());
-    assert_eq!(write("whole").unwrap().samples, 1);
+    assert_eq!(write("whole").unwrap().info.samples, 1);
 }
 
 #[test]

@@ -1,0 +1,108 @@
+"""The manifest as it is stored: which files of an output folder a run has finished, with size and digest."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from octomed.mds_index import ShardInfo  # noqa: TC001 the records are made by their types
+from octomed.names import shown
+from octomed.pipeline.difference import About
+from octomed.plain_names import check_name
+from octomed.state import Damaged, NotThere, StateFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = ".octomed-run.json"
+OURS = re.compile(
+    r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
+)
+"""Names that a run gives to files."""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A finished file: its size, and the digest of its content; a manifest of format 1 has no digests."""
+
+    bytes: int
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
+class ShardRecord:
+    """A finished shard: its entry of ``index.json``, and the digest of its file."""
+
+    info: ShardInfo
+    digest: str | None = None
+
+    @property
+    def record(self) -> FileRecord:
+        """Size and digest of its file."""
+        return FileRecord(self.info.file.bytes, self.digest)
+
+
+@dataclass(frozen=True)
+class ManifestFile:
+    """The manifest as it is stored.
+
+    Attributes
+    ----------
+    key
+        Content key of everything that decides the bytes below the folder.
+    shards, files
+        What is finished, by path relative to the folder.
+    begun
+        Paths of shards that were missing when writing began.
+    about
+        What the run is made of, without its inputs.
+    """
+
+    key: str
+    shards: dict[str, ShardRecord]
+    files: dict[str, FileRecord]
+    begun: tuple[str, ...] = ()
+    about: About = field(default_factory=About)
+
+    def __post_init__(self) -> None:
+        """Refuse names that no run gives, those that lead out of the folder among them."""
+        for name in (*self.shards, *self.files, *self.begun):
+            if not OURS.fullmatch(check_name(name)):
+                raise ValueError(f"`{shown(name)}` is no file of a run")
+        for name, shard in self.shards.items():
+            if name.rpartition("/")[2] != shard.info.file.basename:
+                raise ValueError(f"the shard `{shown(name)}` has another name in its entry")
+
+    @property
+    def records(self) -> dict[str, FileRecord]:
+        """Size and digest of every finished file, shards and others."""
+        return {name: shard.record for name, shard in self.shards.items()} | self.files
+
+
+def _with_records(value: dict[str, Any]) -> dict[str, Any]:
+    """Bring a manifest of format 1 into the form of records."""
+    shards, files = value.get("shards"), value.get("files")
+    if isinstance(shards, dict):
+        value = {**value, "shards": {name: {"info": info} for name, info in shards.items()}}
+    if isinstance(files, dict):
+        value = {**value, "files": {name: {"bytes": size} for name, size in files.items()}}
+    return value
+
+
+MANIFEST = StateFile(
+    ManifestFile, "delete what the folder holds, or choose another `output.path`", upgrade=_with_records
+)
+
+
+def load_manifest(folder: Path) -> ManifestFile | NotThere | Damaged:
+    """Read the manifest of an output folder.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    StorageError
+        When it cannot be read at all.
+    """
+    return MANIFEST.load(folder / NAME)
