@@ -27,6 +27,9 @@ class Block:
     def first_ordinal(self) -> Any:
         """Number of the first row from the start of the task."""
     @property
+    def memory(self) -> Any:
+        """The most memory that it takes with all that a scan makes of it."""
+    @property
     def rows(self) -> Any:
         """Rows, unreadable ones included, blank lines not."""
     @property
@@ -325,7 +328,9 @@ class Scanner:
     def release_memory(self) -> Any:
         """Drops caches and memory that only scanning needs."""
     def scan(self, block: Any, source: Any, file: Any, number: Any, folder: Any, cancel: Any) -> Any:
-        """Scans a block into `<folder>/<number>.ids` and `.index`; returns its header."""
+        """Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
+        parts; returns the header of each.
+        """
 
 @final
 class Tokenizer:
@@ -367,6 +372,9 @@ WRITE_VERSION: int
 
 __version__: str
 
+def arrow_sizes(path: Any) -> Any:
+    """Bytes of the largest record batch of an Arrow file or stream, of all dictionaries together, and rows in all."""
+
 def buckets(edges: Any, capacity: Any) -> Any:
     """Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle."""
 
@@ -389,6 +397,9 @@ def first_unreadable(path: Any) -> Any:
 def index_json(shards: Any) -> Any:
     """The bytes of a stream's `index.json`, from its shards' entries in order."""
 
+def longest_of_dictionary(dictionary: Any) -> Any:
+    """The length of the longest text in the bytes of a Parquet dictionary of texts."""
+
 def mapped_columns(mapping: Any, names: Any) -> Any:
     """Of a file with columns `names`: the required columns that it lacks, how many are required, and those that are read."""
 
@@ -401,6 +412,9 @@ def pack_lengths(lengths: Any, capacity: Any) -> Any:
     Returns offsets (one more than packs), items (pack after pack), the filled share of the packs and
     the lower bound on their number.
     """
+
+def parquet_pages(path: Any, chunks: Any) -> Any:
+    """The pages of chunks that begin at `(offset, values)`."""
 
 def preview(block: Any, mapping: Any, count: Any, *, skip: Any = 0) -> Any:
     """The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
@@ -419,6 +433,9 @@ def read_header(path: Any) -> Any:
 
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
+
+def read_parts(path: Any) -> Any:
+    """The headers of all parts of the block `path`, which has no extension; `None` where it does not stand."""
 
 def row_outcomes(scanner: Any, block: Any, count: Any) -> Any:
     """What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
