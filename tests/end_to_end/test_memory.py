@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import octomed
 import pytest
 
 from bench.worst import allowed_mb, run
@@ -53,3 +54,16 @@ def test_no_case_takes_more_than_is_promised(name: str, tmp_path: Path) -> None:
     found = run(name, tmp_path / "run")
     assert found["exit"] == CASES[name].ends, found["said"]
     assert found["peak_mb"] <= allowed_mb(found["traces"])
+
+
+def test_a_block_of_several_parts_stands_only_whole(tmp_path: Path) -> None:
+    found = run("long_prompt", tmp_path / "run", 0.1)
+    assert (found["exit"], found["traces"]) == (0, 11)
+    blocks = sorted(path.name for path in (tmp_path / "run/store").glob("blocks/*/*.index"))
+    assert blocks == ["0-1.index", "0.index"]
+    for pattern in ("0-1.index", "task.json"):
+        for file in (tmp_path / "run").glob(f"store/blocks/*/{pattern}"):
+            file.unlink()
+    (tmp_path / "run/out/octomed.json").unlink()
+    summary = octomed.pack(tmp_path / "run/recipe.json", workers=1)
+    assert (summary.sums_agree, summary.blocks_scanned) == (True, 2)
