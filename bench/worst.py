@@ -1,7 +1,7 @@
 """The worst inputs that were thought of, packed with two workers: peak memory and time of each.
 
 `python -m bench.worst` runs them all, one after the other, each in a process of its own that has 8 GiB of
-addresses at most, and writes the medians to `bench/results/worst.json`. `python -m bench.worst ones` runs one.
+addresses at most, and writes the medians to `bench/results/worst.json`. `python -m bench.worst ones`: one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.worst_inputs import CASES
 
 RESULT = Path(__file__).parent / "results" / "worst.json"
 ADDRESSES = 8 * 2**30
-# The system counts to a `ru_maxrss` what the parent had when the child was made, so the child asks for its own.
+# The system counts to a `ru_maxrss` what the parent had when the child was made: the child asks for its own.
 _CHILD = """
 import atexit, pathlib, re, resource, sys
 peak, addresses, *arguments = sys.argv[1:]

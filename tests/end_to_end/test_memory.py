@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import octomed
 import pytest
 
 from bench.worst import allowed_mb, run
@@ -16,11 +17,11 @@ BASE_MB = 700
 """What a small case may take: an interpreter, Arrow, a vocabulary, and the blocks of two workers."""
 
 SMALL = {
-    "ones_gz": (0.1, {"not_an_object": 2_000_000}),
-    "responses": (0.3, {}),
-    "list_bomb": (1.0, {"row_too_large": 1}),
-    "tiny_batches": (0.05, {}),
-    "values": (0.5, {"row_too_large": 4}),
+    "ones_gz": (0.05, {"not_an_object": 1_000_000}),
+    "responses": (0.1, {}),
+    "list_bomb": (0.3, {"row_too_large": 1}),
+    "tiny_batches": (0.03, {}),
+    "values": (0.1, {"row_too_large": 4}),
 }
 
 
@@ -42,7 +43,7 @@ def test_a_billion_unreadable_rows_end_as_soon_as_too_many_are_certain(tmp_path:
 
 @pytest.mark.parametrize("name", ["large_page", "zstd_window"])
 def test_what_is_too_large_is_refused_before_it_is_read(name: str, tmp_path: Path) -> None:
-    found = run(name, tmp_path / "run")
+    found = run(name, tmp_path / "run", 0.3)
     assert found["exit"] == 3
     assert found["peak_mb"] <= BASE_MB / 2
 
@@ -53,3 +54,16 @@ def test_no_case_takes_more_than_is_promised(name: str, tmp_path: Path) -> None:
     found = run(name, tmp_path / "run")
     assert found["exit"] == CASES[name].ends, found["said"]
     assert found["peak_mb"] <= allowed_mb(found["traces"])
+
+
+def test_a_block_of_several_parts_stands_only_whole(tmp_path: Path) -> None:
+    found = run("long_prompt", tmp_path / "run", 0.1)
+    assert (found["exit"], found["traces"]) == (0, 11)
+    blocks = sorted(path.name for path in (tmp_path / "run/store").glob("blocks/*/*.index"))
+    assert blocks == ["0-1.index", "0.index"]
+    for pattern in ("0-1.index", "task.json"):
+        for file in (tmp_path / "run").glob(f"store/blocks/*/{pattern}"):
+            file.unlink()
+    (tmp_path / "run/out/octomed.json").unlink()
+    summary = octomed.pack(tmp_path / "run/recipe.json", workers=1)
+    assert (summary.sums_agree, summary.blocks_scanned) == (True, 2)

@@ -156,12 +156,7 @@ impl ArrowCutter {
     }
 
     /// Puts rows `from..to` of `batch`, the last of which has just been counted, behind the others.
-    fn push_rows(
-        &mut self,
-        (batch, pictures, refused): (&RecordBatch, &[Option<Picture>], &[(usize, TooLarge)]),
-        from: usize,
-        to: usize,
-    ) {
+    fn push_rows(&mut self, (batch, pictures, refused): Read<'_>, from: usize, to: usize) {
         if to > from {
             let position = self.row - (to - from) as u64;
             let batch = batch.slice(from, to - from);
@@ -193,6 +188,13 @@ impl ArrowCutter {
         })
     }
 }
+
+/// A batch, the pictures of its rows, and the rows that are too large.
+type Read<'b> = (
+    &'b RecordBatch,
+    &'b [Option<Picture>],
+    &'b [(usize, TooLarge)],
+);
 
 /// Adds the pictures of a column to those of each row.
 fn add_pictures(
