@@ -394,3 +394,57 @@ fn narrow(offsets: &mut [(usize, usize)], ids: &[u32], controls: &[Control]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn metered_steps_give_the_ids_of_the_crate() {
+        let words = ["<unk>", "a", "b", " ", "x", "aa", "ab", "ba", "é", "\n"];
+        let ids: serde_json::Map<_, _> = (0..)
+            .zip(words)
+            .map(|(id, word)| (word.to_owned(), json!(id)))
+            .collect();
+        let patterns = [
+            "a*",
+            "",
+            "(?=b)",
+            "a|ab",
+            "^|$",
+            "é?",
+            "\\s+(?!\\S)|\\s+",
+            "b(?<=ab)",
+        ];
+        let written = patterns.iter().map(|pattern| json!({"Regex": pattern}));
+        let written = written.chain(["a", "aa", ""].map(|text| json!({"String": text})));
+        for pattern in written {
+            for (behavior, invert) in [
+                ("Removed", false),
+                ("Isolated", true),
+                ("MergedWithNext", false),
+                ("Contiguous", true),
+            ] {
+                let file = json!({"version": "1.0", "added_tokens": [],
+                    "model": {"type": "BPE", "vocab": ids, "merges": [], "unk_token": "<unk>"},
+                    "normalizer": {"type": "Replace", "pattern": pattern, "content": "xa"},
+                    "pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": invert}});
+                let bytes = serde_json::to_vec(&file).unwrap();
+                let reference = Reference::from_json(&bytes, &Additions::default()).unwrap();
+                for text in ["", "a", "aab  ba\n", "éaéb  ", " a aaa\n\n ab"] {
+                    let mut ids = Vec::new();
+                    reference.encode_text(text, &mut ids).unwrap();
+                    assert_eq!(
+                        Some(ids),
+                        reference.by_crate(text),
+                        "{pattern} {behavior} {text:?}"
+                    );
+                }
+            }
+        }
+    }
+}

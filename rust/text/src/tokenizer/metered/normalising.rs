@@ -7,7 +7,7 @@ use super::Budget;
 use super::pattern::{Search, Searched, Written};
 
 /// Bytes of a text that one step passes for one unit of work.
-const PASSED: usize = 16;
+const PASSED: usize = 2;
 
 /// The steps of a normaliser.
 #[derive(Debug, Default)]
