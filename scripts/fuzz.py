@@ -94,7 +94,7 @@ def rust(target: str, seconds: int, _seed: int, found: Path) -> dict[str, Any]:
         take(said, result)
         if ended.returncode == 0:
             break
-        result["findings"].append({"exit": ended.returncode, "file": kept(said), "said": said[-2000:]})
+        result["findings"].append({"exit": ended.returncode, "file": kept(said), "said": telling(said)})
     result["seconds"] = round(time.monotonic() - begin, 1)
     return result
 
@@ -108,6 +108,12 @@ def take(said: str, result: dict[str, Any]) -> None:
     if coverage:
         result["new coverage"] += coverage[-1] - coverage[0]
         result["coverage"] = max(result["coverage"], coverage[-1])
+
+
+def telling(said: str) -> str:
+    """Return the lines that say what went wrong, and the first calls of our own code."""
+    lines = re.findall(r"^.*(?:panic|ERROR:|SUMMARY:|assertion|rust/).*$", said, re.MULTILINE)
+    return "\n".join(lines[:20])[:3000]
 
 
 def kept(said: str) -> str:
