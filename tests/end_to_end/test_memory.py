@@ -64,6 +64,5 @@ def test_a_block_of_several_parts_stands_only_whole(tmp_path: Path) -> None:
     for pattern in ("0-1.index", "task.json"):
         for file in (tmp_path / "run").glob(f"store/blocks/*/{pattern}"):
             file.unlink()
-    (tmp_path / "run/out/octomed.json").unlink()
-    summary = octomed.pack(tmp_path / "run/recipe.json", workers=1)
+    summary = octomed.pack(tmp_path / "run/recipe.json", workers=1, replace=True)
     assert (summary.sums_agree, summary.blocks_scanned) == (True, 2)

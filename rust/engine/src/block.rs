@@ -293,7 +293,10 @@ fn shortened(detail: &str) -> Cow<'_, str> {
     if detail.len() <= MAX_DETAIL_BYTES {
         return Cow::Borrowed(detail);
     }
-    let end = detail.floor_char_boundary(MAX_DETAIL_BYTES);
+    let mut end = MAX_DETAIL_BYTES;
+    while !detail.is_char_boundary(end) {
+        end -= 1;
+    }
     Cow::Owned(format!("{}…", &detail[..end]))
 }
 
