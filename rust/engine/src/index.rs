@@ -583,14 +583,12 @@ mod tests {
         let whole = index_bytes(&path, &header(), traces(), refusal()).unwrap();
         let file = &whole[..whole.len() - 8];
         for at in 0..file.len() {
-            for flip in [1, 0x80, 0xff] {
-                let mut changed = file.to_vec();
-                changed[at] ^= flip;
-                changed.extend_from_slice(&xxh3_64(&changed).to_le_bytes());
-                std::fs::write(&path, changed).unwrap();
-                let read = std::panic::catch_unwind(|| read_index(&path).is_ok());
-                assert!(read.is_ok(), "byte {at}");
-            }
+            let mut changed = file.to_vec();
+            changed[at] ^= [1, 0x80, 0xff][at % 3];
+            changed.extend_from_slice(&xxh3_64(&changed).to_le_bytes());
+            std::fs::write(&path, changed).unwrap();
+            let read = std::panic::catch_unwind(|| read_index(&path).is_ok());
+            assert!(read.is_ok(), "byte {at}");
         }
     }
 }
