@@ -82,7 +82,7 @@ def test_a_block_that_does_not_read(packed, kind, fault, finished):
         assert "did not read (" in again.notes[0]
         assert again.notes[0].endswith("and was made again")
     found = json.loads((small.parent / "other/octomed.json").read_text())
-    assert found["run"]["notes"] == again.notes
+    assert found["run"]["made_again"] == again.notes
     assert runs.pack(small, "pack.seed=6", "output.path=third").notes == []
 
 
