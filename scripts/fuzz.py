@@ -186,7 +186,16 @@ def main() -> int:
 
     with ThreadPoolExecutor(chosen.jobs) as pool:
         list(pool.map(run, targets))
+    tidy()
     return int(any(result["findings"] for result in results))
+
+
+def tidy() -> None:
+    """Remove the folders in memory of targets that ended."""
+    for folder in Path("/dev/shm").glob("octomed-fuzz-*-*"):  # noqa: S108 where targets put them
+        number = folder.name.rpartition("-")[2]
+        if number.isdigit() and not Path("/proc", number).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def show(result: dict[str, Any]) -> None:

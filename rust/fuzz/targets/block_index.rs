@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("block"));
 
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: octomed_fuzz::let_panics_unwind(), |input: &[u8]| {
     let [choice, rest @ ..] = input else { return };
     if choice & 1 == 1 {
         ids(*choice, rest);

@@ -10,7 +10,7 @@ use octomed_mds::{INDEX_NAME, Index, MdsError, Reader, verify};
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("mds"));
 
 // Index and shard, parted by the first zero byte.
-fuzz_target!(|input: &[u8]| {
+fuzz_target!(init: octomed_fuzz::let_panics_unwind(), |input: &[u8]| {
     let Some(middle) = input.iter().position(|&byte| byte == 0) else {
         return;
     };
