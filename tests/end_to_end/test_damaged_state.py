@@ -10,7 +10,7 @@ import shutil
 
 import octomed
 import pytest
-from octomed.errors import OctomedError, StorageError
+from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.pipeline.manifest_file import load_manifest
 from octomed.run_file import load_run_file
 from octomed.state import Damaged, as_written
@@ -207,18 +207,37 @@ def test_a_damaged_manifest_of_the_same_run_is_made_again(fresh, expected):
     assert octomed.verify(fresh / "out").findings == ()
 
 
+def files_in(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.parametrize("case", ["of another run", "of an unknown run"])
-def test_with_a_damaged_manifest_nothing_is_deleted_or_written_over(fresh, case):
-    (fresh / "out" / MANIFEST).write_text("{")
+def test_with_a_damaged_manifest_another_run_goes_only_if_it_is_to_be_replaced(fresh, case):
+    out = fresh / "out"
+    (out / MANIFEST).write_text("{")
     if case == "of an unknown run":
-        (fresh / "out/octomed.json").unlink()
-    options = ["pack.seed=5"] if case == "of another run" else []
-    before = {path: path.read_bytes() for path in (fresh / "out").rglob("*") if path.is_file()}
-    for replace in (False, True):
-        with pytest.raises(StorageError, match="is damaged") as caught:
-            runs.pack(fresh / "recipe.yaml", *options, replace=replace)
-        assert "delete the folder, or choose another `output.path`" in caught.value.hint
-    assert {path: path.read_bytes() for path in (fresh / "out").rglob("*") if path.is_file()} == before
+        (out / "octomed.json").write_text("{")
+    (out / "len-00256/mine.txt").write_text("mine")
+    before = files_in(out)
+    with pytest.raises(StorageError, match="is damaged") as caught:
+        runs.pack(fresh / "recipe.yaml", "pack.seed=5", replace=True)
+    assert "move `len-00256` away, which no run wrote" in caught.value.hint
+    (out / "len-00256/mine.txt").unlink()
+    with pytest.raises(RecipeError, match="holds another run, and its manifest does not read") as caught:
+        runs.pack(fresh / "recipe.yaml", "pack.seed=5")
+    assert "replace=True" in caught.value.hint
+    assert files_in(out) | {out / "len-00256/mine.txt": b"mine"} == before
+    replaced = runs.pack(fresh / "recipe.yaml", "pack.seed=5", replace=True)
+    assert any(f"{MANIFEST}` was damaged" in note for note in replaced.notes)
+    assert octomed.verify(out).findings == ()
+
+
+def test_a_damaged_manifest_of_a_run_that_did_not_end_is_made_again(fresh, expected):
+    (fresh / "out" / MANIFEST).write_bytes(b"")
+    (fresh / "out/octomed.json").unlink()
+    again = runs.pack(fresh / "recipe.yaml")
+    assert any(f"{MANIFEST}` was damaged" in note for note in again.notes)
+    assert runs.contents(fresh / "out") == expected
 
 
 HOSTILE = [
@@ -274,7 +293,7 @@ def test_a_replacement_follows_no_link_out_of_the_folder(fresh, form):
     stream.rename(outside)
     stream.symlink_to(outside)
     before = sorted(path.name for path in outside.iterdir())
-    with pytest.raises(StorageError, match="is a link that leads out of"):
+    with pytest.raises(StorageError, match="a link stands there, and is not followed"):
         runs.pack(fresh / "recipe.yaml", "pack.seed=5", replace=True)
     assert sorted(path.name for path in outside.iterdir()) == before
     runs.pack(fresh / "recipe.yaml", "pack.seed=5", "pack.buckets=[64]", replace=True)

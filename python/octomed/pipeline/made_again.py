@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import DamagedBlock, StorageError
 from octomed.names import shown
+from octomed.state import Damaged, NotThere
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan
     from octomed.pipeline.tasks import Task
+    from octomed.store_files import TaskRecord
 
 _NAMES_SHOWN = 3
 _BLOCKS_SHOWN = 8
@@ -77,9 +79,12 @@ class MadeAgain:
             f"block {stem.name} of {shown(task.place)} did not read ({what}) and was made again"
         )
 
-    def task(self, task: Task) -> None:
-        """Say that a task's record or blocks are not there; its blocks are looked at one by one."""
+    def task(self, task: Task, record: TaskRecord | NotThere | Damaged) -> None:
+        """Say that a task's record or its blocks are not what they were; each block is looked at."""
+        if isinstance(record, NotThere):
+            return
         note = f"the working store does not hold all that it held of {shown(task.place)}: made again"
+        note = record.note() if isinstance(record, Damaged) else note
         if note not in self.said:
             self.said.append(note)
 

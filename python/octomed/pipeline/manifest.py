@@ -264,21 +264,25 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     Raises
     ------
     RecipeError
-        When there is no manifest, and anything but the run's lock file and its working store; or one that
-        does not read, and anything but what a run writes.
+        When there is no manifest, and anything but the run's lock file and its working store.
     StorageError
-        When the folder cannot be listed.
+        When the folder cannot be listed, or its manifest does not read and there is anything but what a run
+        writes.
     """
-    if not isinstance(load_manifest(folder), NotThere | Damaged):
+    manifest = load_manifest(folder)
+    if not isinstance(manifest, NotThere | Damaged):
         return
     try:
         found = [path for path in folder.iterdir() if not _own(path.name) and not _leads_to(store, path)]
         # Where a manifest was, and does not read, what only a run makes is its run's.
-        foreign = found if not (folder / NAME).is_file() else [path for path in found if not is_of_run(path)]
+        foreign = found if isinstance(manifest, NotThere) else [path for path in found if not is_of_run(path)]
     except (FileNotFoundError, NotADirectoryError):  # a file in its place is found when the folder is made
         return
     except OSError as error:
         raise storage_error("read", folder, error) from error
+    if foreign and isinstance(manifest, Damaged):
+        name = shown(min(foreign).name)
+        raise manifest.error(f"move `{name}` away, which no run wrote, or choose another `output.path`")
     if foreign:
         raise RecipeError(
             f"the output folder `{folder}` already holds `{min(foreign).name}`, "

@@ -19,7 +19,7 @@ from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.tasks import Task, unchanged
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
-from octomed.store_files import TASK_FILE, BlockHeader, TaskRecord, write_task
+from octomed.store_files import BlockHeader, TaskRecord, load_task, write_task
 from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
     for source, task in plan.tasks():
         found = plan.finished(task)
         if found is None:
-            if (plan.folder(task) / TASK_FILE).exists():
-                again.task(task)
+            again.task(task, load_task(plan.folder(task)))
             missing.append((source, task))
         else:
             standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0)

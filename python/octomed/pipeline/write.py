@@ -221,7 +221,6 @@ def said_by_plan(plan: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """
     recipe = plan.recipe
     run = {
-        "format": FORMAT,
         "name": recipe.name,
         "recipe": recipe.canonical(),
         "model": plan.model.describe() | {"name": recipe.canonical()["model"]},
@@ -260,6 +259,7 @@ def close_run(
     streams = {name: read_as(StreamEntry, entry) for name, entry in layout.stream_summaries().items()}
     run = RunFile(
         **said,
+        format=FORMAT,
         streams={
             name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
             for name, entry in streams.items()
