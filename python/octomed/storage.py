@@ -10,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,25 @@ def _settle(target: int | Path, mode: int | None) -> None:
     """Give what is new the mode that was asked for, whatever the umask took from it."""
     if mode is not None and mode & 0o077:
         os.chmod(target, mode)  # noqa: PTH101 of an open file too
+
+
+def give_mode(path: Path, mode: Mode) -> None:
+    """Give a file or folder that stands the mode that is asked for; `umask` leaves it as it is.
+
+    Raises
+    ------
+    StorageError
+        When that is not allowed.
+    """
+    try:
+        status = path.lstat()
+        wanted = (FOLDER_MODES if stat.S_ISDIR(status.st_mode) else FILE_MODES)[mode]
+        if wanted is not None and not stat.S_ISLNK(status.st_mode) and stat.S_IMODE(status.st_mode) != wanted:
+            path.chmod(wanted)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise storage_error("change the mode of", path, error) from error
 
 
 def refuse_link(path: Path) -> None:

@@ -211,12 +211,9 @@ def files_in(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("case", ["of another run", "of an unknown run"])
-def test_with_a_damaged_manifest_another_run_goes_only_if_it_is_to_be_replaced(fresh, case):
+def test_with_a_damaged_manifest_another_run_goes_only_if_it_is_to_be_replaced(fresh):
     out = fresh / "out"
     (out / MANIFEST).write_text("{")
-    if case == "of an unknown run":
-        (out / "octomed.json").write_text("{")
     (out / "len-00256/mine.txt").write_text("mine")
     before = files_in(out)
     with pytest.raises(StorageError, match="is damaged") as caught:
@@ -232,9 +229,12 @@ def test_with_a_damaged_manifest_another_run_goes_only_if_it_is_to_be_replaced(f
     assert octomed.verify(out).findings == ()
 
 
-def test_a_damaged_manifest_of_a_run_that_did_not_end_is_made_again(fresh, expected):
+@pytest.mark.parametrize("run_file", [None, b"", b"{"])
+def test_a_damaged_manifest_of_a_run_that_is_not_known_is_made_again(fresh, expected, run_file):
     (fresh / "out" / MANIFEST).write_bytes(b"")
     (fresh / "out/octomed.json").unlink()
+    if run_file is not None:
+        (fresh / "out/octomed.json").write_bytes(run_file)
     again = runs.pack(fresh / "recipe.yaml")
     assert any(f"{MANIFEST}` was damaged" in note for note in again.notes)
     assert runs.contents(fresh / "out") == expected

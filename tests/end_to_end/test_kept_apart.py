@@ -60,14 +60,18 @@ def test_temporary_files_too(small, monkeypatch):
     assert seen == {0o600}
 
 
-def test_another_mode_changes_no_byte_and_no_file_that_stands(small):
+def test_another_mode_changes_no_byte_and_is_given_to_what_stands(small):
     runs.pack(small)
     before = runs.contents(small.parent / "out")
     again = runs.pack(small, "output.mode=group", "work.mode=group")
     assert (again.shards_written, again.blocks_scanned) == (0, 0)
     after = runs.contents(small.parent / "out")
     assert {name for name in before if before[name] != after[name]} == {"octomed.json"}
-    assert (small.parent / "out/len-00256/index.json").stat().st_mode & 0o777 == 0o640
+    assert modes(*(path for path in (small.parent / "out").iterdir() if path.is_dir())) == ({0o640}, {0o750})
+    blocks = list((small.parent / "store/blocks").iterdir())
+    assert modes(*blocks) == ({0o640}, {0o750})
+    runs.pack(small, "output.mode=owner", "work.mode=owner")
+    assert modes(*blocks) == ({0o600}, {0o700})
     assert next((small.parent / "out/len-00256").glob("shard.*")).stat().st_mode & 0o777 == 0o600
 
 

@@ -89,7 +89,7 @@ def test_a_second_signal_ends_at_once(small):
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=600)
     assert process.returncode == -signal.SIGTERM
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 2
 
 
 def test_a_signal_that_is_ignored_stays_so(small, undisturbed):

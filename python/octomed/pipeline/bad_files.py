@@ -75,32 +75,22 @@ def _why_bad(plan: Plan, source: SourcePlan, count: _FileCount) -> str | None:
     return error.message
 
 
-def refuse_hopeless(plan: Plan, source: SourcePlan, read: ScannedTask, most_rows: int) -> None:
-    """Refuse a file of which more rows are unreadable already than are tolerated of all that it may have.
+def hopeless(plan: Plan, read: ScannedTask, most_rows: int) -> DataError:
+    """Return the error for a file of which more rows are unreadable than are tolerated of all it may have.
 
     Parameters
     ----------
-    plan, source
-        The run, and the file's source.
+    plan
+        The run.
     read
-        A task of the file as far as its blocks are scanned.
+        A task of the file as far as its blocks are scanned: the rows that the error counts.
     most_rows
         Rows that the file has at most.
-
-    Raises
-    ------
-    DataError
-        As at the end of the scan, but that the rows are those so far.
     """
-    share = source.source.max_unreadable
     count = _FileCount(read.task.file, [read])
-    unreadable = count.unreadable
-    if unreadable <= tolerated(most_rows, share):
-        return
+    source = next(one for one in plan.sources if one.source.name == read.task.file.source)
     nothing = _of_nothing(plan, count, so_far="the first ")
-    if nothing is not None:
-        raise nothing
-    raise _too_many(plan, _place(count.file), [count], share, most_rows)
+    return nothing or _too_many(plan, _place(count.file), [count], source.source.max_unreadable, most_rows)
 
 
 def _place(file: InputFile) -> str:

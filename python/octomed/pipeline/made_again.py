@@ -88,6 +88,11 @@ class MadeAgain:
         if note not in self.said:
             self.said.append(note)
 
+    def state(self, record: object) -> None:
+        """Say that a state file is damaged, if that is what was found of it."""
+        if isinstance(record, Damaged):
+            self.said.append(record.note())
+
     def files(self, names: list[str], *, damaged: str | None) -> None:
         """Say that the manifest does not read, or which finished files are not what it says of them."""
         if damaged is not None:

@@ -27,7 +27,7 @@ from octomed.pipeline.manifest_file import (
 from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
 from octomed.state import Damaged, NotThere, there
-from octomed.storage import Mode, storage_error, write_json
+from octomed.storage import Mode, give_mode, storage_error, write_json
 from octomed.strict_json import plain
 
 LOCK_NAME = ".octomed.lock"
@@ -128,12 +128,11 @@ class Manifest:
     def _take_over(self, manifest: Damaged, replacing: str, *, replace: bool) -> None:
         """Begin anew in a folder whose manifest does not read: all that it may have named goes first.
 
-        That is what has a name that only a run gives; where the folder holds a finished run that is not this
-        one, or nobody knows which, only if it may be replaced.
+        That is what has a name that only a run gives; where `octomed.json` says that another run ended there,
+        only if it may be replaced.
         """
-        run = load_run_file(self.folder)
-        other = isinstance(run, Damaged) or (isinstance(run, RunFile) and run.run.write_key != self.key)
-        if other and not replace:
+        run = there(load_run_file(self.folder))
+        if run is not None and run.run.write_key != self.key and not replace:
             raise RecipeError(
                 f"`{shown(str(self.folder))}` holds another run, and its manifest does not read",
                 f"`{replacing}` deletes that run's files first; or choose another `output.path`",
@@ -154,6 +153,13 @@ class Manifest:
             _delete(self.folder, name)
         self.begun = tuple(shards)
         self.write()
+
+    def give_mode(self, mode: Mode) -> None:
+        """Write with a mode from now on, and give it to what stands."""
+        self.mode = mode
+        names = [*self.shards, *self.files]
+        for name in [*names, *{parent for name in names if (parent := name.rpartition("/")[0])}]:
+            give_mode(self.folder / name, mode)
 
     def _forget_missing(self) -> None:
         """Forget what is not there or not as large; without a digest of it, too little is known to go on."""

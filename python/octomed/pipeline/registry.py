@@ -68,9 +68,7 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     for key in sorted(mine - theirs):
         shutil.rmtree(store / "blocks" / key, ignore_errors=True)
     if theirs:
-        return (
-            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{shown(str(store))}`: these were kept"
-        )
+        return f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{shown(str(store))}`: these were kept"
     return None
 
 

@@ -95,12 +95,13 @@ def pack(
             about=about_run(planned),
             replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
         )
-        manifest.mode = recipe.output.mode
+        manifest.give_mode(recipe.output.mode)
         standing = manifest.replaces or manifest
         refuse_full_disk(planned, standing=sum(one.info.file.bytes for one in standing.shards.values()))
         manifest.write()
         register_run(planned.store, planned.output, keys, recipe.work.mode)
         again = MadeAgain()
+        again.state(load_run_file(planned.output))
         again.files(manifest.forgotten, damaged=manifest.damaged)
         passes = _Passes(planned, manifest, progress, again, seconds_since(begin))
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.tasks import Task, unchanged
 from octomed.pipeline.tolerance import Watch
-from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.storage import FOLDER_MODES, give_mode, make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store_files import BlockHeader, TaskRecord, load_task, write_task
 from octomed.strict_json import read_as
 
@@ -57,6 +58,7 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
             missing.append((source, task))
         else:
             standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
+            _give_mode(plan.folder(task), plan.recipe.work.mode)
     if missing:
         progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
         for done in _scan_missing(plan, missing, threads, progress, again):
@@ -65,6 +67,14 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
     end_idle()
     scanned = [standing[task.key] for _, task in plan.tasks()]
     return without_bad_files(plan, scanned)
+
+
+def _give_mode(folder: Path, mode: Mode) -> None:
+    """Give a task's files the mode that is asked for now; the folder's own tells whether they have it."""
+    before = stat.S_IMODE(folder.stat().st_mode)
+    if FOLDER_MODES[mode] not in {None, before}:
+        for path in (*folder.iterdir(), folder):
+            give_mode(path, mode)
 
 
 def _look_at_all(plan: Plan, threads: Executor, again: MadeAgain) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from octomed.pipeline.bad_files import refuse_hopeless
+from octomed.pipeline.bad_files import hopeless, tolerated
 from octomed.pipeline.scanned import Ahead, ScannedTask
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.pipeline.tasks import Task
     from octomed.store_files import BlockHeader
+
+_ROWS_SOON_READ = 1_000_000
+"""A file that may have no more rows than that is read to its end, and its error counts all of them."""
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Watch:
     ahead: Ahead
     _headers: list[BlockHeader] = field(default_factory=list)
     _seen: int = 0
+    _rows: int = 0
+    _unreadable: int = 0
 
     def look_at(self, blocks: list[Future[tuple[list[BlockHeader], bool]]]) -> None:
         """Raise what a block that is done raised, instead of reading a large file to its end first.
@@ -37,11 +42,16 @@ class Watch:
             that is skipped where it is bad is read to its end, for it may turn out to be that.
         """
         while self._seen < len(blocks) and blocks[self._seen].done():
-            self._headers += blocks[self._seen].result()[0]
+            for header in blocks[self._seen].result()[0]:
+                self._headers.append(header)
+                self._rows += header.rows
+                self._unreadable += header.rows_unreadable
             self._seen += 1
         for later in blocks[self._seen :]:  # no more than the workers have at hand
             if later.done():
                 later.result()
-        if self.ahead.most_rows is not None and self.source.source.on_bad_file != "skip":
-            read = ScannedTask(self.task, tuple(self._headers), 0, 0)
-            refuse_hopeless(self.plan, self.source, read, self.ahead.most_rows)
+        most = self.ahead.most_rows
+        if most is None or most - self._rows < _ROWS_SOON_READ or self.source.source.on_bad_file == "skip":
+            return
+        if self._unreadable > tolerated(most, self.source.source.max_unreadable):
+            raise hopeless(self.plan, ScannedTask(self.task, tuple(self._headers), 0, 0), most)
