@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.errors import StorageError
 from octomed.foreign import BrokenFileError, ForeignTable, end_idle, helper
-from octomed.pipeline import read
+from octomed.pipeline import streams
 from octomed.recipe.opening import open_stream
 
 from tests.end_to_end import runs
@@ -186,7 +186,7 @@ def test_whatever_a_reader_raises_is_the_error_of_its_file(tmp_path, capsys, mon
             raise error
         return open_stream(path, compression)
 
-    monkeypatch.setattr(read, "open_stream", opened)
+    monkeypatch.setattr(streams, "open_stream", opened)
     code, said = runs.fails(capsys, "pack", recipe)
     assert code == 3, said
     assert "data/b.json` (source `only`) cannot be read" in said
@@ -202,7 +202,7 @@ def test_a_disk_that_fails_is_no_bad_file(tmp_path, capsys, monkeypatch):
     def opened(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(read, "open_stream", opened)
+    monkeypatch.setattr(streams, "open_stream", opened)
     assert runs.fails(capsys, "pack", recipe)[0] == 4
 
 

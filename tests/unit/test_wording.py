@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from octomed import _octomed
 from octomed.commands import in_python, python_call, shell_command, speaking_python
-from octomed.pipeline.difference import difference, flat
+from octomed.pipeline.difference import About, difference, flat
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.rebuild import rebuild_command
 from octomed.recipe.formats import load_preset, preset_names
 from octomed.recipe.pictures import suggests_pictures
 from octomed.report.losses import large_losses, reasons_in_words
+from octomed.run_file import Origin, Versions
 
 
 @pytest.mark.parametrize(
@@ -109,24 +112,23 @@ def test_commands_are_quoted_for_a_shell():
 
 
 def test_the_command_of_a_run_without_a_file():
-    run = {"recipe_folder": "/r", "recipe_file": None, "overrides": ["a=1"]}
+    run = Origin(recipe_folder="/r", recipe_file=None, overrides=("a=1",))
     assert rebuild_command(run) == "octomed.pack({...}, overrides=['a=1'])"
-    assert rebuild_command(run | {"recipe_file": "r.yaml"}) == "octomed pack /r/r.yaml --set a=1"
-    assert rebuild_command({}) == "octomed pack RECIPE"
+    assert rebuild_command(replace(run, recipe_file="r.yaml")) == "octomed pack /r/r.yaml --set a=1"
+    assert rebuild_command(Origin()) == "octomed pack RECIPE"
 
 
 def about(**recipe):
     recipe = {"sources": [{"name": "a", "path": ["x"], "format": "octomed"}], "pack": {"seed": 1}} | recipe
-    return {"recipe": recipe, "tokenizer": "t", "template": "u", "versions": {"scan": 1, "write": 1}}
+    return About(recipe, "t", "u", versions=Versions(scan=1, write=1))
 
 
 def test_what_decides_no_byte_is_no_difference():
     other = about(name="n", output={"path": "o"}, work={"keep": False}, model="m")
-    other["recipe"]["sources"] = [{**about()["recipe"]["sources"][0], "teacher": "T", "max_unreadable": 1.0}]
+    other.recipe["sources"] = [{**about().recipe["sources"][0], "teacher": "T", "max_unreadable": 1.0}]
     assert difference(about(), other).startswith("of the same recipe, over other inputs")
-    other["tokenizer"] = "t2"
-    assert difference(about(), other) == 'of another recipe: `model` (not set) → "m"'
-    assert difference(about(), {**about(), "template": "u2"}) == (
+    assert difference(about(), replace(other, tokenizer="t2")) == 'of another recipe: `model` (not set) → "m"'
+    assert difference(about(), replace(about(), template="u2")) == (
         "of the same recipe, but the template of its model was another one"
     )
 
@@ -139,13 +141,13 @@ def test_long_values_and_many_keys_are_cut():
 
 
 def test_what_an_old_run_does_not_say_is_not_compared():
-    assert difference({}, about()) == "of another recipe, of other inputs, or of another octomed"
-    old = {"recipe": about()["recipe"]}
+    assert difference(About(), about()) == "of another recipe, of other inputs, or of another octomed"
+    old = About(about().recipe)
     assert difference(old, about(pack={"seed": 2})) == "of another recipe: `pack.seed` 1 → 2"
     assert difference(old, about()).startswith("of the same recipe, over other inputs: files were")
 
 
 def test_keys_are_flat_as_set_takes_them():
-    assert dict(flat(about()["recipe"])) == {
+    assert dict(flat(about().recipe)) == {
         "sources.a.path": ["x"], "sources.a.format": "octomed", "pack.seed": 1,
     }  # fmt: skip

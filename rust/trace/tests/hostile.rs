@@ -27,7 +27,13 @@ fn refusal(json: &str, line: &[u8]) -> Refusal {
 #[test]
 fn every_bad_row_has_its_reason_and_place() {
     const OPTIONS: &str = r#"{"question": "q", "options": ["A", "B"], "response": "r"}"#;
+    // A hundred million values written.
+    const LOOPS: &str = r#"{"question": "q", "response": "{% for a in range(9999) %}{% for b in range(9999) %}{{ r }}{% endfor %}{% endfor %}"}"#;
     let deep = format!("{{\"x\": {}", "[".repeat(100_000));
+    let many = format!(
+        r#"{{"q": [{}0], "t": "2", "r": "3"}}"#,
+        "0,".repeat(1 << 20)
+    );
     let cases: &[(&str, &[u8], Reason, &str)] = &[
         (
             TWO_PARTS,
@@ -283,6 +289,18 @@ fn every_bad_row_has_its_reason_and_place() {
             Reason::WrongType,
             "a type",
         ),
+        (
+            TWO_PARTS,
+            many.as_bytes(),
+            Reason::RowTooLarge,
+            "more than 1048576 values",
+        ),
+        (
+            LOOPS,
+            br#"{"q": "1", "r": "2"}"#,
+            Reason::TemplateLimit,
+            "more than one row may take",
+        ),
     ];
     for (json, line, reason, detail) in cases {
         let refusal = refusal(json, line);
@@ -298,12 +316,7 @@ fn every_bad_row_has_its_reason_and_place() {
         .iter()
         .map(|(_, _, reason, _)| reason.as_str())
         .collect();
-    let elsewhere = [
-        Reason::RowTooLarge,
-        Reason::InvalidCsv,
-        Reason::WrongColumnCount,
-    ]
-    .map(Reason::as_str);
+    let elsewhere = [Reason::InvalidCsv, Reason::WrongColumnCount].map(Reason::as_str);
     assert_eq!(met.len() + elsewhere.len(), Reason::ALL.len());
 }
 

@@ -44,12 +44,16 @@ fn short(value: Option<&Value>) -> Result<Option<String>, &'static str> {
     }
 }
 
-/// As [`short`], and a list of nothing is nothing.
+/// As [`short`], and a list is its items.
 fn shown(value: Option<&Value>) -> Result<Option<String>, &'static str> {
-    match value {
-        Some(Value::Array(values)) if values.is_empty() => Ok(None),
-        value => short(value),
+    let Some(Value::Array(values)) = value else {
+        return short(value);
+    };
+    let mut items = Vec::new();
+    for value in values.iter().filter(|value| !value.is_null()) {
+        items.push(shown(Some(value))?.unwrap_or_default());
     }
+    Ok(Some(items.join(", ")).filter(|text| !text.is_empty()))
 }
 
 /// A column that may be JSON in text.
@@ -64,6 +68,12 @@ fn expanded(value: &Value) -> Result<Value, &'static str> {
         }
         _ => Ok(value.clone()),
     }
+}
+
+/// The letter or number that a key is, without marks around it.
+fn label_of(key: &str) -> Option<&str> {
+    let label = key.trim_matches(['(', ')', '.', ':', ' ']);
+    is_label(label).then_some(label)
 }
 
 fn is_label(text: &str) -> bool {
@@ -93,8 +103,12 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
                         let text = given(&fields[*key.ok_or("missing_field")?])?;
                         let letter = match fields.get("letter") {
                             None | Some(Value::Null) => None,
-                            Some(Value::String(letter)) if is_label(letter) => {
-                                Some(letter.trim().to_owned())
+                            Some(Value::String(letter)) => {
+                                Some(label_of(letter).ok_or("option_labels")?.to_owned())
+                            }
+                            Some(Value::Number(number)) => {
+                                let digits = number.to_string();
+                                Some(label_of(&digits).ok_or("option_labels")?.to_owned())
                             }
                             Some(_) => return Err("option_labels"),
                         };
@@ -105,13 +119,13 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
             }
             read.into_iter().unzip()
         }
-        Some(Value::Object(fields)) if !fields.keys().all(|key| is_label(key)) => {
+        Some(Value::Object(fields)) if !fields.keys().all(|key| label_of(key).is_some()) => {
             return Err(OUT_OF_RANGE); // names of options have tests of their own
         }
         Some(Value::Object(fields)) => {
             let mut read = Vec::new();
             for (key, option) in fields {
-                read.push((Some(key), given(&option)?));
+                read.push((label_of(&key).map(str::to_owned), given(&option)?));
             }
             read.into_iter().unzip()
         }
@@ -144,11 +158,14 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
     let Some(own) = label_options(&texts) else {
         return Err(OUT_OF_RANGE);
     };
-    let twice = own.iter().any(|own| own.text != own.written)
-        && own
-            .iter()
-            .zip(&labels)
-            .all(|(own, label)| own.label.eq_ignore_ascii_case(label));
+    let twice = own.iter().any(|own| own.text != own.written);
+    let agree = own
+        .iter()
+        .zip(&labels)
+        .all(|(own, label)| own.label.eq_ignore_ascii_case(label));
+    if twice && !agree {
+        return Err(OUT_OF_RANGE); // letters that contradict the keys have tests of their own
+    }
     let choice = |(label, own): (String, Choice<'static>)| Choice {
         label: label.into(),
         text: if twice { own.text } else { own.written },
