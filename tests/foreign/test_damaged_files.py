@@ -181,10 +181,10 @@ def test_whatever_a_reader_raises_is_the_error_of_its_file(tmp_path, capsys, mon
     (tmp_path / "data/b.json").write_text(json.dumps(samples.rows(20)))
     recipe = runs.write_recipe(tmp_path, runs.one_source("data", FORMAT))
 
-    def opened(path, compression):
+    def opened(path, compression, *rest):
         if path.endswith("b.json"):
             raise error
-        return open_stream(path, compression)
+        return open_stream(path, compression, *rest)
 
     monkeypatch.setattr(streams, "open_stream", opened)
     code, said = runs.fails(capsys, "pack", recipe)
