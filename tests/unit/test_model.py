@@ -152,6 +152,67 @@ def test_broken_files_are_said(folder, text, message):
         resolve_model("m", SOURCE, base=folder)
 
 
+BESIDE = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.json",
+    "config.json",
+)
+
+
+def refused(folder, name, content, message):
+    """Read a folder that has one damaged file, and return the hint."""
+    file = folder / "m" / name
+    before = file.read_bytes() if file.exists() else None
+    file.write_bytes(content)
+    with pytest.raises(RecipeError, match=message) as caught:
+        resolve_model("m", None if name == "chat_template.json" else SOURCE, base=folder)
+    file.write_bytes(before) if before is not None else file.unlink()
+    assert name in caught.value.message
+    str(caught.value).encode()
+    return caught.value.hint
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_nesting_without_end_is_refused_with_the_file(folder, name):
+    for deep in (b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' + b"[" * 50_000 + b"]" * 50_000 + b"}"):
+        refused(folder, name, deep, "more than 100 deep")
+    refused(folder, name, b'{"a":' * 101 + b"1" + b"}" * 101, "more than 100 deep")
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("value", [["\ud800"], "a\udfff", {"content": "\udc00"}, {"\ud800": 1}])
+@pytest.mark.parametrize("key", ["additional_special_tokens", "eos_token", "chat_template"])
+def test_half_a_character_is_refused_with_the_file(folder, name, key, value):
+    content = json.dumps({key: value}).encode()
+    assert "character whole" in refused(folder, name, content, r"`\\ud[89c-f]..`, one half of a character")
+
+
+def test_whole_characters_in_two_halves_are_text(folder):
+    configure(folder, chat_template=SOURCE + "\U0001f600")
+    assert resolve_model("m", None, base=folder).template.endswith("\U0001f600")
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+def test_what_is_no_json_is_named(folder, name):
+    for content, message, hint in (
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n", "git-LFS", "git lfs pull"),
+        (b"<!DOCTYPE html><html>log in</html>", "a page of HTML", "download the file itself"),
+        (b"\xef\xbb\xbf{}", "byte order mark", "take it away"),
+        ("{}".encode("utf-16"), "text in UTF-16", "iconv"),
+        (b"PK\x03\x04", "a zip archive", "save_pretrained"),
+        (b" \n", "is empty", "save_pretrained"),
+    ):
+        assert hint in refused(folder, name, content, message)
+
+
+def test_numbers_without_end_are_refused(folder):
+    (folder / "m" / "added_tokens.json").write_text('{"a": Infinity}')
+    with pytest.raises(RecipeError, match="not as `transformers` writes them"):
+        resolve_model("m", SOURCE, base=folder)
+
+
 def test_errors_of_a_template_name_it(folder):
     configure(folder, chat_template="{{ strftime_now('%Y') }}")
     resolved = resolve_model("m", None, base=folder)

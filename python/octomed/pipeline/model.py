@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
+from octomed.pipeline.model_files import json_object, read_text, read_vocabulary
 from octomed.pipeline.tokenizer_folder import FolderFiles, FolderTokens, read_folder
 
 if TYPE_CHECKING:
@@ -219,9 +220,9 @@ def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
     if not file.is_file():
         hint = "save the tokenizer there with `AutoTokenizer.from_pretrained(…).save_pretrained(…)`"
         raise RecipeError(f"`model: {model}` has no `tokenizer.json`", hint)
-    config = _json_object(file.parent / "tokenizer_config.json")
+    config = json_object(file.parent / "tokenizer_config.json")
     template = chosen or _own_template(model, file.parent, config)
-    vocabulary = _bytes(file)
+    vocabulary = read_vocabulary(file)
     folder = _folder_tokens(model, vocabulary, file.parent, config)
     return replace(_resolved(model, vocabulary, str(file), template, folder.variables), folder=folder)
 
@@ -232,14 +233,14 @@ def _folder_tokens(model: str, vocabulary: bytes, folder: Path, config: Mapping[
 
     files = FolderFiles(
         config,
-        _json_object(folder / "special_tokens_map.json"),
-        _json_object(folder / "added_tokens.json"),
-        _json_object(folder / "config.json"),
+        json_object(folder / "special_tokens_map.json"),
+        json_object(folder / "added_tokens.json"),
+        json_object(folder / "config.json"),
     )
     outline = json.loads(_octomed.Tokenizer.outline(vocabulary))
     try:
         return read_folder(f"`model: {model}`", outline, files)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         hint = "save the tokenizer anew with `save_pretrained`"
         raise RecipeError(
             f"`model: {model}`: the files beside `tokenizer.json` are not as `transformers` writes them", hint
@@ -289,7 +290,7 @@ def read_template(template: str | None, *, base: Path) -> Template | None:
         return Template(template, "of the recipe")
     path = base / Path(template).expanduser()
     if path.is_file():
-        return Template(_text(path), str(path))
+        return Template(read_text(path), str(path))
     names = ", ".join(f"`{name}`" for name in BUILTIN_TEMPLATES)
     hint = f"built-in templates are {names}; any other one is a `.jinja` file"
     raise RecipeError(f"`template: {template}` is no built-in template, and no file", hint)
@@ -298,14 +299,14 @@ def read_template(template: str | None, *, base: Path) -> Template | None:
 def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> Template:
     """Read a folder's chat template, in the order of `transformers`."""
     if (file := folder / "chat_template.jinja").is_file():
-        return Template(_text(file), str(file))
+        return Template(read_text(file), str(file))
     named = folder / "additional_chat_templates"
     if (file := named / "default.jinja").is_file():
-        return Template(_text(file), str(file))
+        return Template(read_text(file), str(file))
     if others := sorted(file.stem for file in named.glob("*.jinja")):
         raise _no_default(named, others)
     for file, value in (
-        (folder / "chat_template.json", _json_object(folder / "chat_template.json").get("chat_template")),
+        (folder / "chat_template.json", json_object(folder / "chat_template.json").get("chat_template")),
         (folder / "tokenizer_config.json", config.get("chat_template")),
     ):
         if isinstance(value, str):
@@ -379,30 +380,3 @@ def _is_offline() -> bool:
     from octomed.pipeline.hub import reachable  # noqa: PLC0415 an HTTP client that other models need not load
 
     return bool(constants.HF_HUB_OFFLINE) or not reachable(constants.ENDPOINT)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise RecipeError(f"{path} cannot be read: {error.strerror}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return _bytes(path).decode()
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"{path} is not UTF-8 (byte {error.start})") from error
-
-
-def _json_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is not there is an empty one."""
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(_text(path))
-    except ValueError as error:
-        raise RecipeError(f"{path} is not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise RecipeError(f"{path} holds no JSON object")
-    return value
