@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _OF_OUTPUT = r"octomed\.json|\.octomed-run\.json"
-_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
+FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
 _OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")
-_STREAM_FOLDER = re.compile(r"len-\d+")
-_TABLES = {"provenance": r"len-\d+-\d{5,}\.parquet", "rejects": r".+\.parquet"}
+STREAM_FOLDERS = r"len-\d+"
+FILES_OF_TABLES = {"provenance": r"len-\d+-\d{5,}\.parquet", "rejects": r"[^/]+\.parquet"}
 
 
 def clear_output(folder: Path) -> None:
@@ -82,7 +82,7 @@ def is_of_run(path: Path) -> bool:
 
 def _names_in(folder: str) -> str | None:
     """Return the expression of the names in a folder of an output; `None` where a run makes none such."""
-    return _OF_STREAM if _STREAM_FOLDER.fullmatch(folder) else _TABLES.get(folder)
+    return FILES_OF_STREAM if re.fullmatch(STREAM_FOLDERS, folder) else FILES_OF_TABLES.get(folder)
 
 
 def is_temporary(name: str, of: str) -> bool:

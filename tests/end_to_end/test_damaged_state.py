@@ -250,6 +250,9 @@ HOSTILE = [
     ".git/config",
     "a\\b",
     "a\0",
+    "provenance/mine.parquet",
+    "mine/index.json",
+    "len-00256/shard.00000.mds.mine",
 ]
 
 
@@ -281,6 +284,28 @@ def test_a_manifest_that_names_what_is_not_its_run_s_deletes_nothing(fresh, name
     for mine in (fresh / "x", out / "thesis.tex", out / "notes/thesis.tex"):
         assert mine.read_text() == "mine"
     assert next(out.glob("*/shard.*")).exists()
+
+
+def outside_of(out, name):
+    """Move a file or folder of a run elsewhere, and leave a link."""
+    outside = out.parent / "outside"
+    (out / name).rename(outside)
+    (out / name).symlink_to(outside)
+    return outside
+
+
+@pytest.mark.parametrize("name", ["len-00256", "provenance", "shard", "index", "octomed.json", MANIFEST])
+def test_a_finished_run_of_which_a_link_leads_out_is_not_done(fresh, name):
+    out = fresh / "out"
+    of_stream = {"shard": "shard.*", "index": "index.json"}
+    if name in of_stream:
+        name = str(min(out.glob(f"len-*/{of_stream[name]}")).relative_to(out))
+    outside_of(out, name)
+    before = files_in(fresh)
+    with pytest.raises(StorageError, match="a link stands there, and is not followed") as caught:
+        runs.pack(fresh / "recipe.yaml")
+    assert f"`{out / name}`" in caught.value.message
+    assert {path: before.get(path) for path in files_in(fresh / "outside")} == files_in(fresh / "outside")
 
 
 @pytest.mark.parametrize("form", ["format 1", "format 2"])

@@ -13,7 +13,7 @@ from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.finding import Finding
 from octomed.pipeline.manifest import LOCK_NAME, unpacked_name
-from octomed.pipeline.manifest_file import NAME, OURS
+from octomed.pipeline.manifest_file import LIKE_OURS, NAME
 from octomed.plain_names import leads_out
 from octomed.run_file import RUN_FILE
 
@@ -68,9 +68,9 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
             listing.findings.append(Finding(name, LINK))
         elif name in records or name in unpacked:
             continue
-        elif records and OURS.fullmatch(name):
+        elif records and LIKE_OURS.fullmatch(name):
             listing.findings.append(Finding(name, "it is no file of this run"))
-        elif not OURS.fullmatch(name):
+        elif not LIKE_OURS.fullmatch(name):
             listing.not_covered.append(name)
     _look_beside(folder, run, listing)
     return listing

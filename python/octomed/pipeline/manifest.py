@@ -165,11 +165,7 @@ class Manifest:
         """Forget what is not there or not as large; without a digest of it, too little is known to go on."""
 
         def stands(name: str, record: FileRecord) -> bool:
-            with contextlib.suppress(OSError):
-                found = (self.folder / name).lstat()
-                whole = stat.S_ISREG(found.st_mode) and found.st_size == record.bytes
-                return whole and record.digest is not None and not leads_out(self.folder, name)
-            return False
+            return record.digest is not None and _stands(self.folder, name, record.bytes)
 
         records = {name: shard.record for name, shard in self.shards.items()} | self.files
         self.forgotten = [name for name, record in records.items() if not stands(name, record)]
@@ -307,7 +303,12 @@ def _leads_to(store: Path, path: Path) -> bool:
 
 
 def is_finished(folder: Path, run: RunFile) -> bool:
-    """Tell whether every file stands that a run file and its manifest name, by listing and sizes."""
+    """Tell whether every file stands that a run file and its manifest name, by listing and sizes.
+
+    A link is no file of a run, wherever it leads: what it leads to was not checked when it was written.
+    """
+    if any((folder / name).is_symlink() for name in (NAME, RUN_FILE)):
+        return False
     found = there(load_manifest(folder))
     if found is None or found.key != run.run.write_key or len(found.shards) != run.shards:
         return False
@@ -323,5 +324,7 @@ def is_finished(folder: Path, run: RunFile) -> bool:
 
 def _stands(folder: Path, name: str, size: int) -> bool:
     with contextlib.suppress(OSError):
-        return (folder / name).stat().st_size == size
+        found = (folder / name).lstat()
+        whole = stat.S_ISREG(found.st_mode) and found.st_size == size
+        return whole and not leads_out(folder, name)
     return False

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed.leftovers import FILES_OF_STREAM, FILES_OF_TABLES, STREAM_FOLDERS
 from octomed.mds_index import ShardInfo  # noqa: TC001 the records are made by their types
 from octomed.names import shown
 from octomed.pipeline.difference import About
@@ -16,8 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = ".octomed-run.json"
-OURS = re.compile(
+LIKE_OURS = re.compile(
     r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
+)
+"""Names that a reader of a run may take for its files."""
+
+_OURS = re.compile(
+    rf"octomed\.json|{STREAM_FOLDERS}/(?:{FILES_OF_STREAM})|"
+    + "|".join(f"{folder}/{names}" for folder, names in FILES_OF_TABLES.items())
 )
 """Names that a run gives to files."""
 
@@ -68,7 +75,7 @@ class ManifestFile:
     def __post_init__(self) -> None:
         """Refuse names that no run gives, those that lead out of the folder among them."""
         for name in (*self.shards, *self.files, *self.begun):
-            if not OURS.fullmatch(check_name(name)):
+            if not _OURS.fullmatch(check_name(name)):
                 raise ValueError(f"`{shown(name)}` is no file of a run")
         for name, shard in self.shards.items():
             if name.rpartition("/")[2] != shard.info.file.basename:
