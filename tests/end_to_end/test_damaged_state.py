@@ -240,6 +240,24 @@ def test_a_damaged_manifest_of_a_run_that_is_not_known_is_made_again(fresh, expe
     assert runs.contents(fresh / "out") == expected
 
 
+def test_a_missing_manifest_beside_a_finished_run_is_made_again(fresh, expected):
+    """What `verify` says to do is done; beside files that no run wrote it is a folder of somebody else's."""
+    out = fresh / "out"
+    (out / MANIFEST).unlink()
+    (out / "mine.txt").write_text("mine")
+    before = files_in(out)
+    with pytest.raises(RecipeError, match=r"already holds `mine\.txt`, and no manifest says"):
+        runs.pack(fresh / "recipe.yaml")
+    assert files_in(out) == before
+    (out / "mine.txt").unlink()
+    with pytest.raises(RecipeError, match="holds another run, and its manifest is missing"):
+        runs.pack(fresh / "recipe.yaml", "pack.seed=5")
+    again = runs.pack(fresh / "recipe.yaml")
+    assert any(f"{MANIFEST}` was missing and is made again" in note for note in again.notes)
+    assert runs.contents(out) == expected
+    assert octomed.verify(out).findings == ()
+
+
 HOSTILE = [
     "/any/file",
     "../../x",

@@ -37,6 +37,9 @@ _NOTES_SHARE = 50
 bounds what notes cost. One that is lost costs the shards since the last, which are written again."""
 
 
+_MISSING = "it is missing"
+
+
 @dataclass
 class Manifest:
     """Finished files of an output folder, while a run adds to them.
@@ -103,7 +106,7 @@ class Manifest:
             When the folder holds another run and ``replace`` is off. A run that ended before it wrote
             anything stands in nobody's way: its recipe may be mended and run again.
         """
-        found = load_manifest(folder)
+        found = _load(folder)
         fresh = cls(folder, key, about=about or About())
         if isinstance(found, NotThere):
             return fresh
@@ -133,11 +136,15 @@ class Manifest:
         """
         run = there(load_run_file(self.folder))
         if run is not None and run.run.write_key != self.key and not replace:
+            why = "is missing" if manifest.what == _MISSING else "does not read"
             raise RecipeError(
-                f"`{shown(str(self.folder))}` holds another run, and its manifest does not read",
+                f"`{shown(str(self.folder))}` holds another run, and its manifest {why}",
                 f"`{replacing}` deletes that run's files first; or choose another `output.path`",
             )
-        self.damaged = manifest.note()
+        missing = manifest.what == _MISSING
+        self.damaged = (
+            f"`{shown(manifest.file)}` was missing and is made again" if missing else manifest.note()
+        )
         files = {name: FileRecord((self.folder / name).lstat().st_size) for name in files_of_run(self.folder)}
         self.replaces = Manifest(self.folder, "", files=files) if files else None
 
@@ -217,6 +224,14 @@ class Manifest:
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
 
 
+def _load(folder: Path) -> ManifestFile | NotThere | Damaged:
+    """Read the manifest; one that is missing beside the file of a finished run is a damaged one."""
+    found = load_manifest(folder)
+    if isinstance(found, NotThere) and there(load_run_file(folder)) is not None:
+        return Damaged(found.file, _MISSING, MANIFEST.hint)
+    return found
+
+
 def digest_of(folder: Path, name: str) -> str | None:
     """Return the digest of a file of a run; ``None`` where it cannot be read."""
     try:
@@ -271,7 +286,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
         When the folder cannot be listed, or its manifest does not read and there is anything but what a run
         writes.
     """
-    manifest = load_manifest(folder)
+    manifest = _load(folder)
     if not isinstance(manifest, NotThere | Damaged):
         return
     try:
@@ -282,7 +297,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
         return
     except OSError as error:
         raise storage_error("read", folder, error) from error
-    if foreign and isinstance(manifest, Damaged):
+    if foreign and isinstance(manifest, Damaged) and manifest.what != _MISSING:
         name = shown(min(foreign).name)
         raise manifest.error(f"move `{name}` away, which no run wrote, or choose another `output.path`")
     if foreign:
