@@ -433,8 +433,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn labels_that_we_write_are_split_again(texts in prop::collection::vec("[^\\s]{0,5}", 1..60)) {
-            prop_assume!(!texts.iter().any(|text| goes_on(text)) && texts.iter().any(|text| !text.is_empty()));
+        fn labels_that_we_write_are_split_again(
+            texts in prop::collection::vec("[^\\s]{0,5}".prop_filter("it goes on", |text| !goes_on(text)), 1..60),
+        ) {
+            prop_assume!(texts.iter().any(|text| !text.is_empty()));
             let labelled: Vec<_> = texts.iter().enumerate()
                 .map(|(place, text)| format!("{}. {text}", option_label(place))).collect();
             let labelled: Vec<_> = labelled.iter().map(String::as_str).collect();

@@ -21,7 +21,7 @@ pub const TWO_PARTS: &str = r#"{"question": "q", "reasoning": "t", "response": "
 /// A configuration that leaves no files behind.
 pub fn cases(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases: cases * std::env::var("MULT").map_or(1, |m| m.parse().unwrap()),
+        cases,
         failure_persistence: None,
         ..ProptestConfig::default()
     }
