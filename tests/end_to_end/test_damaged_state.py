@@ -343,6 +343,23 @@ def test_a_replacement_follows_no_link_out_of_the_folder(fresh, form):
     assert sorted(path.name for path in outside.iterdir()) == before
 
 
+@pytest.mark.parametrize("name", ["len-00320", "provenance", "rejects", "len-00320/index.json", MANIFEST])
+def test_a_link_that_no_run_made_is_found_before_the_old_run_goes(fresh, name):
+    out = fresh / "out"
+    (fresh / "outside").mkdir()
+    if name == MANIFEST or (out / name).is_dir():
+        shutil.rmtree(fresh / "outside")
+        outside_of(out, name)
+    else:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).symlink_to(fresh / "outside")
+    before = files_in(out)
+    with pytest.raises(StorageError, match="a link stands there, and is not followed") as caught:
+        runs.pack(fresh / "recipe.yaml", "pack.capacity=320", replace=True)
+    assert f"`{out / name}`" in caught.value.message
+    assert files_in(out) == before
+
+
 def test_runs_of_format_1_are_read_and_replaced(fresh):
     out = fresh / "out"
     state_files.as_format_1(out)

@@ -9,10 +9,11 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError, RecipeError
-from octomed.leftovers import files_of_run, is_of_run, is_temporary
+from octomed.leftovers import FILES_OF_TABLES, files_of_run, is_of_run, is_temporary
 from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.difference import About, about_finished_run, difference
@@ -22,13 +23,17 @@ from octomed.pipeline.manifest_file import (
     FileRecord,
     ManifestFile,
     ShardRecord,
+    is_name_of_run,
     load_manifest,
 )
 from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
 from octomed.state import Damaged, NotThere, there
-from octomed.storage import Mode, give_mode, storage_error, write_json
+from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
 from octomed.strict_json import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
@@ -148,11 +153,17 @@ class Manifest:
         files = {name: FileRecord((self.folder / name).lstat().st_size) for name in files_of_run(self.folder)}
         self.replaces = Manifest(self.folder, "", files=files) if files else None
 
-    def begin(self, shards: list[str]) -> None:
-        """Delete what this run replaces, and note the shards that it is about to write.
+    def begin(self, shards: list[str], streams: Iterable[str] = ()) -> None:
+        """Delete what this run replaces, and note the shards that it is about to write to its streams.
 
         What a reader unpacked of an earlier file of theirs goes now: Streaming would read it for the new one.
+
+        Raises
+        ------
+        StorageError
+            When a link stands where something will be written; nothing is deleted then.
         """
+        self._refuse_links(streams)
         if self.replaces is not None:
             self.replaces.delete_files()
             self.replaces = None
@@ -160,6 +171,16 @@ class Manifest:
             _delete(self.folder, name)
         self.begun = tuple(shards)
         self.write()
+
+    def _refuse_links(self, streams: Iterable[str]) -> None:
+        """Refuse links in the folders that are written to, save those that this run deletes first."""
+        gone = self.replaces.names() if self.replaces is not None else set()
+        folders = (*streams, *FILES_OF_TABLES)
+        inside = (f"{folder}/{path.name}" for folder in folders for path in (self.folder / folder).glob("*"))
+        files = (name for name in (RUN_FILE, *inside) if is_name_of_run(name) and name not in gone)
+        for name in (NAME, *folders, *files):
+            with _naming("write to" if name in folders else "write", self.folder / name):
+                refuse_link(self.folder / name)
 
     def give_mode(self, mode: Mode) -> None:
         """Write with a mode from now on, and give it to what stands."""
@@ -185,10 +206,14 @@ class Manifest:
         The manifest itself stays until the next one takes its place: without one, what a user put into the
         folder would make it a folder that no run wrote.
         """
-        shards = [*self.shards, *self.begun]
-        for name in [RUN_FILE, *shards, *filter(None, map(unpacked_name, shards)), *self.files]:
+        for name in sorted(self.names()):
             _delete(self.folder, name)
             delete_empty_parent(self.folder, name)
+
+    def names(self) -> set[str]:
+        """Return the names of its files, finished and begun, and of what was unpacked of its shards."""
+        shards = [*self.shards, *self.begun]
+        return {RUN_FILE, *shards, *filter(None, map(unpacked_name, shards)), *self.files}
 
     def add_shard(self, name: str, shard: ShardRecord) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
@@ -248,10 +273,16 @@ def unpacked_name(shard: str) -> str | None:
 
 
 def _delete(folder: Path, name: str) -> None:
-    try:
+    with _naming("delete", folder / name):
         delete_below(folder, name)
+
+
+@contextlib.contextmanager
+def _naming(action: str, path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
-        raise storage_error("delete", folder / name, error) from error
+        raise storage_error(action, path, error) from error
 
 
 def _about(folder: Path, manifest: ManifestFile) -> About:

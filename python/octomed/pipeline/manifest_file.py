@@ -26,7 +26,11 @@ _OURS = re.compile(
     rf"octomed\.json|{STREAM_FOLDERS}/(?:{FILES_OF_STREAM})|"
     + "|".join(f"{folder}/{names}" for folder, names in FILES_OF_TABLES.items())
 )
-"""Names that a run gives to files."""
+
+
+def is_name_of_run(name: str) -> bool:
+    """Tell whether a run gives such a name, relative to its output folder, to a file."""
+    return _OURS.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class ManifestFile:
     def __post_init__(self) -> None:
         """Refuse names that no run gives, those that lead out of the folder among them."""
         for name in (*self.shards, *self.files, *self.begun):
-            if not _OURS.fullmatch(check_name(name)):
+            if not is_name_of_run(check_name(name)):
                 raise ValueError(f"`{shown(name)}` is no file of a run")
         for name, shard in self.shards.items():
             if name.rpartition("/")[2] != shard.info.file.basename:

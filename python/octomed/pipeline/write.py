@@ -44,7 +44,8 @@ def write_all(
     ahead, or the last shards of the one before.
     """
     missing = {number: _missing(layout, number, manifest) for number in range(layout.ranges)}
-    manifest.begin([_shard_path(layout, *shard) for shards in missing.values() for shard in shards])
+    shards = [_shard_path(layout, *shard) for shards in missing.values() for shard in shards]
+    manifest.begin(shards, layout.streams)
     for name in (*layout.streams, "provenance"):
         make_folder_inside(manifest.folder, name, manifest.mode)
     todo = [
