@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use octomed_text::{Encoder, Rendered, TextError, Tokenizer};
+use octomed_text::{AddedToken, Additions, Encoder, Rendered, TextError, Tokenizer};
 use serde_json::{Value, json};
 
 const TEXT: &str =
@@ -401,6 +401,70 @@ fn met(bytes: &[u8], text: &str) -> String {
         begin.elapsed()
     );
     said
+}
+
+#[test]
+fn long_texts_of_a_file_are_refused_before_they_are_copied() {
+    let long = "x".repeat(20 << 20);
+    let sequence =
+        json!({"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": long}]});
+    for (part, value) in [
+        ("/normalizer", json!({"type": "Prepend", "prepend": long})),
+        ("/normalizer", sequence),
+        (
+            "/normalizer",
+            json!({"type": "Replace", "pattern": {"String": "a"}, "content": long}),
+        ),
+        ("/added_tokens/0/content", json!(long)),
+        ("/model/end_of_word_suffix", json!(long)),
+    ] {
+        let bytes = with(part, value);
+        let said = met(&bytes, "a text");
+        assert!(
+            said.contains("has 20971520 bytes, more than 16384"),
+            "{said}"
+        );
+        let outlined = Tokenizer::outline(&bytes).map_err(|error| error.to_string());
+        assert_eq!(
+            outlined.is_err(),
+            part != "/model/end_of_word_suffix",
+            "{part}"
+        );
+    }
+}
+
+#[test]
+fn added_tokens_of_all_files_count() {
+    let token = |n: usize| AddedToken {
+        content: format!("<{n}>"),
+        ..AddedToken::default()
+    };
+    let additions = Additions {
+        added: (0..100_001).map(token).collect(),
+        add_prefix_space: None,
+    };
+    // One that takes our own path, and one of the crate's.
+    let own = Tokenizer::builtin_json("qwen2.5").unwrap().into_bytes();
+    for bytes in [own, with("/normalizer", Value::Null)] {
+        let refused = Tokenizer::from_json_with(&bytes, &additions).map(|_| ());
+        let said = refused.unwrap_err().to_string();
+        assert!(
+            said.contains("added tokens, with those of the files beside it"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_model_without_its_unknown_token_fails_on_the_text() {
+    let model = json!({"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "<unk>"});
+    let bytes = with("/model", model);
+    assert_eq!(outcome(&bytes, &["a"]).unwrap().len(), 0);
+    let errors = outcome(&bytes, &["unheard"]).unwrap();
+    let all_failed = errors
+        .iter()
+        .all(|error| matches!(error, TextError::Failed(_)));
+    assert!(!errors.is_empty() && all_failed, "{errors:?}");
 }
 
 #[test]

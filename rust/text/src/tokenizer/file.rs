@@ -1,6 +1,6 @@
 //! Reads a `tokenizer.json` into the parts of a fast tokenizer, or says why it cannot be one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::added::{AddedToken, Additions};
 use super::alphabet::{byte_to_char, char_to_byte_table};
 use super::json::{Merge, Pairs, Words};
+use super::metered::check_tokens;
 use super::parts::{Parts, Vocabulary};
 use super::split::recognise;
 
@@ -47,6 +48,7 @@ type Ids<'a> = HashMap<&'a str, u32, BuildHasherDefault<WordHasher>>;
 pub(crate) fn read(bytes: &[u8], additions: &Additions) -> Result<Parts, String> {
     let mut file: File = serde_json::from_slice(bytes)
         .map_err(|error| format!("its model is no plain BPE ({error})"))?;
+    check_tokens(&file.added_tokens, &additions.added)?; // the other way refuses it as well
     if let (Some(add), "ByteLevel") = (additions.add_prefix_space, kind_of(&file.pre_tokenizer)) {
         file.pre_tokenizer["add_prefix_space"] = add.into();
     }
@@ -198,8 +200,9 @@ fn placed(
             ));
         }
     }
+    let mut known: HashSet<String> = added.iter().map(|token| token.content.clone()).collect();
     for token in extra {
-        if added.iter().any(|known| known.content == token.content) {
+        if !known.insert(token.content.clone()) {
             return Err(format!(
                 "its added token `{}` is defined anew",
                 token.content

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::metered::{check_count, check_texts};
 use crate::TextError;
 
 /// The small parts of a file.
@@ -35,10 +36,20 @@ impl Default for Outline {
     }
 }
 
+impl Outline {
+    /// Refuses what no reader takes, before others make copies of it.
+    fn check(&self) -> Result<(), String> {
+        check_count(self.added_tokens.as_array().map_or(0, Vec::len))?;
+        let mut parts = [&self.added_tokens, &self.normalizer, &self.pre_tokenizer].into_iter();
+        parts.try_for_each(check_texts)
+    }
+}
+
 /// The outline of a file as JSON: `added_tokens`, `normalizer`, `pre_tokenizer` and the model's `dropout`.
 pub(crate) fn read(bytes: &[u8]) -> Result<String, TextError> {
     let fail = |error: serde_json::Error| TextError::TokenizerFile(error.to_string());
     let mut outline: Outline = serde_json::from_slice(bytes).map_err(fail)?;
+    outline.check().map_err(TextError::TokenizerFile)?;
     outline.dropout = outline.model.dropout;
     serde_json::to_string(&outline).map_err(fail)
 }

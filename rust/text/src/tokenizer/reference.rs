@@ -181,7 +181,7 @@ impl Reference {
             budget.work(looked_up(model, piece.get()))?;
             model.tokenize(piece.get())
         };
-        pieces.tokenize(tokenize).map_err(fail)?;
+        pieces.tokenize(tokenize).map_err(failed)?;
         Ok(pieces)
     }
 
@@ -261,6 +261,14 @@ fn fail(error: tokenizers::Error) -> TextError {
     match error.downcast_ref() {
         Some(Exceeded(what)) => TextError::Limit(what),
         None => TextError::Encode(error.to_string()),
+    }
+}
+
+/// What a model says of a text that it has no tokens for, where the model names none for the unknown.
+fn failed(error: tokenizers::Error) -> TextError {
+    match fail(error) {
+        TextError::Encode(reason) => TextError::Failed(reason),
+        other => other,
     }
 }
 

@@ -46,6 +46,12 @@ impl Budget {
         let growth = after.saturating_sub(before) as u64;
         pay(&self.growth, growth).ok_or(Exceeded("makes a longer text"))
     }
+
+    /// Whether a text may still grow by that many bytes, which are paid for once it has.
+    pub fn room(&self, bytes: usize) -> Result<(), Exceeded> {
+        let fits = bytes as u64 <= self.growth.get();
+        fits.then_some(()).ok_or(Exceeded("makes a longer text"))
+    }
 }
 
 fn pay(left: &Cell<u64>, units: u64) -> Option<()> {

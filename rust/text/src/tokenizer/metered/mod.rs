@@ -13,5 +13,5 @@ mod pre_tokenizing;
 pub(crate) use budget::{Budget, Exceeded};
 pub(crate) use decoding::Decoding;
 pub(crate) use normalising::Normalising;
-pub(crate) use outside::check as check_file;
+pub(crate) use outside::{check as check_file, check_count, check_texts, check_tokens};
 pub(crate) use pre_tokenizing::PreTokenizing;

@@ -56,6 +56,9 @@ impl Normalising {
                     text.replace(&search, content)?;
                 }
                 Step::Crate(normalizer) => {
+                    if let NormalizerWrapper::Prepend(prepend) = normalizer.as_ref() {
+                        budget.room(prepend.prepend.len())?; // before the text is made
+                    }
                     normalizer.normalize(text)?;
                     budget.grown(before, text.get().len())?;
                 }
@@ -84,5 +87,24 @@ fn collect(normalizer: &NormalizerWrapper, steps: &mut Vec<Step>) -> Result<(), 
             steps.push(Step::Crate(Box::new(other.clone())));
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use tokenizers::normalizers::Prepend;
+
+    use super::*;
+
+    #[test]
+    fn what_is_prepended_counts_before_it_is() {
+        let prepend = Prepend::new("x".repeat(2 << 20));
+        let steps = Normalising::new(Some(&NormalizerWrapper::Prepend(prepend))).unwrap();
+        let mut text = NormalizedString::from("a");
+        let met = steps.normalise(&mut text, &Budget::of(1)).unwrap_err();
+        assert!(met.to_string().contains("makes a longer text"), "{met}");
+        assert_eq!(text.get(), "a");
     }
 }
