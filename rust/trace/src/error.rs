@@ -49,6 +49,12 @@ pub enum TraceError {
         /// What seems to separate the columns, if it is not what the dialect says.
         delimiter: Option<char>,
     },
+    /// A record of a CSV file is too long, and may as well be rows behind a quote that does not close.
+    #[error("{message}")]
+    CsvQuote {
+        /// Where it begins.
+        message: String,
+    },
     /// The characters of a CSV dialect cannot be told apart.
     #[error("this is no CSV dialect: {message}")]
     CsvDialect {
@@ -124,6 +130,9 @@ impl TraceError {
             } => Some(other_delimiter(*delimiter)),
             Self::CsvHeader { .. } => {
                 Some("save the file as CSV in UTF-8, with a line of names first".to_owned())
+            }
+            Self::CsvQuote { .. } => {
+                Some("close the quote, or leave the row out of the file if it is that long".to_owned())
             }
             Self::RowsNotFound { keys, .. } => Some(format!("its keys are {}", quoted_names(keys))),
             Self::NoRowsHeld { .. } => Some(

@@ -193,27 +193,107 @@ fn the_names_of_a_header_are_told_as_soon_as_it_ends() {
     );
 }
 
+/// What a row comes to, with the detail of a refusal.
+type Detailed = Result<(String, String), (String, String)>;
+
+/// Rows of a file of which a row may have a hundred bytes, in pieces of seven.
+fn read_short(file: &str) -> Result<Vec<Detailed>, TraceError> {
+    let cutter = CsvCutter::new(&mapping(PLAIN), comma(), TARGET).with_max_row_bytes(100);
+    cut_csv(cutter, file.as_bytes(), &[7]).map(|blocks| details(&blocks))
+}
+
+#[test]
+fn a_record_that_is_too_long_is_passed_over_and_its_neighbours_are_kept() {
+    let long = "x".repeat(1000);
+    let whole = "has 1005 bytes, more than 100 bytes";
+    for (record, detail) in [
+        (
+            format!("ab,{long}\n"),
+            "has 1004 bytes, more than 100 bytes",
+        ),
+        (format!("a,\"{long}\"\n"), whole),
+        (format!("\"{long}\",a\n"), whole),
+        (format!("\"a\n\n\n\n\n\n\",\"{}\"\n", &long[8..]), whole),
+        (format!("a,\"{long}\"b\n"), "has more than 100 bytes"),
+    ] {
+        let rows = read_short(&format!("q,r\na,b\n{record}c,\"d\ne\"\nf,g\n")).unwrap();
+        let valid = |q: &str, r: &str| Ok((q.to_owned(), r.to_owned()));
+        let detail = format!("the record that begins on line 3 {detail}");
+        let refused = Err(("row_too_large".to_owned(), detail));
+        let wanted = [
+            valid("a", "b"),
+            refused,
+            valid("c", "d\ne"),
+            valid("f", "g"),
+        ];
+        assert_eq!(rows, wanted, "{record:?}");
+    }
+}
+
+#[test]
+fn no_line_in_the_quotes_of_a_record_that_is_too_long_is_a_row() {
+    let inner = "i,j\n".repeat(250);
+    let long = "x".repeat(1000);
+    for (record, column) in [
+        (format!("a,\"{inner}\"\n"), 2),
+        (format!("a,\"{inner}"), 2),
+        (format!("a,\"{long}\n\"\n"), 2),
+        (format!("a,{long},\"b\n\"\n"), 3),
+        (format!("\"b\nb\",\"{long}\"b\n"), 1),
+    ] {
+        let error = read_short(&format!("q,r\na,b\n{record}c,d\n")).unwrap_err();
+        let wanted = format!(
+            "the record that begins on line 3 has more than 100 bytes, and line ends in quotes, column {column}"
+        );
+        assert_eq!(error.to_string(), wanted, "{record:?}");
+    }
+    // A file that ends before that many bytes is read on behind the quote.
+    let rows = read_short("q,r\na,\"b\nc,d\ne,f\n").unwrap();
+    assert_eq!(rows.iter().filter(|row| row.is_ok()).count(), 2);
+}
+
+#[test]
+fn a_record_that_is_too_long_is_not_kept() {
+    let cutter = CsvCutter::new(&mapping(PLAIN), comma(), TARGET).with_max_row_bytes(1 << 16);
+    let file = format!("q,r\na,\"{}\"\nc,d\n", "x".repeat(32 << 20));
+    let begin = Instant::now();
+    let rows = found(&cut_csv(cutter, file.as_bytes(), &[1 << 12]).unwrap());
+    assert_eq!(rows, [refused("row_too_large"), row("c", "d")]);
+    assert!(begin.elapsed() < Duration::from_secs(2));
+}
+
 /// Seconds that a file takes whose every line opens a quote anew, and its rows.
-fn hostile_seconds(line: &str, bytes: usize, escape: Option<char>) -> (Duration, Vec<Found>) {
+fn hostile_seconds(
+    line: &str,
+    bytes: usize,
+    limit: usize,
+    escape: Option<char>,
+) -> (Duration, Result<Vec<Found>, TraceError>) {
     let file = format!("q,r\n{}", line.repeat(bytes / line.len()));
     let dialect = CsvDialect::new(',', Some('"'), escape).unwrap();
-    let cutter = CsvCutter::new(&mapping(PLAIN), dialect, TARGET).with_max_row_bytes(bytes / 4);
+    let cutter = CsvCutter::new(&mapping(PLAIN), dialect, TARGET).with_max_row_bytes(limit);
     let begin = Instant::now();
-    let rows = found(&cut_csv(cutter, file.as_bytes(), &[1 << 16]).unwrap());
-    (begin.elapsed(), rows)
+    let blocks = cut_csv(cutter, file.as_bytes(), &[1 << 16]);
+    (begin.elapsed(), blocks.map(|blocks| found(&blocks)))
 }
 
 #[test]
 fn stray_quotes_in_every_line_take_no_quadratic_time() {
-    for (line, escape) in [
-        ("x\",\"y\n", None),
-        ("\"x,\"\"y\n", None),
-        ("x,\"y\"\"\n\n", None),
-        ("x\",\"y\\\n\n", Some('\\')),
-        ("\"x\\\"\n", Some('\\')),
+    for (line, escape, is_open) in [
+        ("x\",\"y\n", None, true),
+        ("\"x,\"\"y\n", None, false),
+        ("x,\"y\"\"\n\n", None, false),
+        ("x\",\"y\\\n\n", Some('\\'), true),
+        ("\"x\\\"\n", Some('\\'), false),
     ] {
-        let (time, rows) = hostile_seconds(line, 4 << 20, escape);
+        let bytes = (2 << 20) / line.len() / 2 * 2 * line.len() + line.len();
+        let (time, rows) = hostile_seconds(line, bytes, 4 << 20, escape);
+        let rows = rows.unwrap();
         assert!(rows.len() > 100_000, "{line:?}: {} rows", rows.len());
+        assert!(time < Duration::from_secs(20), "{line:?}: {time:?}");
+        let (time, rows) = hostile_seconds(line, bytes, 1 << 19, escape);
+        let is_refused = matches!(rows, Err(TraceError::CsvQuote { .. }));
+        assert_eq!(is_refused, is_open, "{line:?}");
         assert!(time < Duration::from_secs(20), "{line:?}: {time:?}");
     }
 }

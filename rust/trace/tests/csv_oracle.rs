@@ -5,7 +5,7 @@ mod common;
 
 use common::csv::{Found, PLAIN, TARGET, details, found, refused};
 use common::{cases, cut_csv, mapping, summary};
-use octomed_trace::{Block, CsvCutter, CsvDialect};
+use octomed_trace::{Block, CsvCutter, CsvDialect, TraceError};
 use proptest::prelude::*;
 
 /// The rules once more, by one byte at a time and from each line anew.
@@ -22,23 +22,49 @@ enum Parsed {
     Record(Vec<Vec<u8>>, usize),
     Broken,
     Stray(usize),
-    TooLong,
+    /// A record that is longer than the limit, and where the next one begins.
+    TooLong(usize),
+    /// The same, broken behind the limit.
+    TooLongBroken,
+    TooLongStray(usize),
+    /// What may be a record longer than the limit, or rows behind a stray quote.
+    Unknown,
 }
 
 impl Naive<'_> {
+    /// What begins at `start`, and what a length over the limit makes of it.
     fn parse(&self, start: usize) -> Parsed {
+        let mut lines = false;
+        let (parsed, end) = match self.parse_any(start, &mut lines) {
+            Ok(found) => found,
+            Err(()) => return Parsed::Unknown,
+        };
+        if end - start <= self.limit {
+            return parsed;
+        }
+        match parsed {
+            Parsed::Record(_, next) => Parsed::TooLong(next),
+            _ if lines => Parsed::Unknown,
+            Parsed::Stray(at) => Parsed::TooLongStray(at),
+            _ => Parsed::TooLongBroken,
+        }
+    }
+
+    /// What begins at `start` and how far that was looked at; `lines` is set when lines end in its quotes. An
+    /// error when more than the limit is in quotes, and lines end in them.
+    fn parse_any(&self, start: usize, lines: &mut bool) -> Result<(Parsed, usize), ()> {
         let mut fields = vec![Vec::new()];
+        let (mut over, mut open_lines) = (false, false);
         let (mut quoted, mut closed, mut empty) = (false, false, true);
         let mut at = start;
         let mut cut_off = false;
         while at < self.file.len() {
-            if at - start >= self.limit {
-                let kept = quoted && !closed;
-                return if kept {
-                    Parsed::Broken
-                } else {
-                    Parsed::TooLong
-                };
+            let is_open = quoted && !closed;
+            if at - start >= self.limit && !over {
+                over = true;
+                if is_open && open_lines {
+                    return Err(());
+                }
             }
             let byte = self.file[at];
             let value = fields.last_mut().unwrap();
@@ -51,6 +77,12 @@ impl Naive<'_> {
                     value.extend(self.file.get(at));
                 } else {
                     value.push(byte);
+                    if byte == self.end {
+                        (*lines, open_lines) = (true, true);
+                        if over {
+                            return Err(());
+                        }
+                    }
                 }
             } else if closed && Some(byte) == self.quote {
                 value.push(byte);
@@ -58,12 +90,13 @@ impl Naive<'_> {
             } else if byte == self.delimiter {
                 fields.push(Vec::new());
                 (quoted, closed, empty) = (false, false, true);
+                open_lines = false;
                 at += 1;
                 continue;
             } else if byte == b'\n' || byte == b'\r' {
-                return self.ended(fields, start, at);
+                return Ok(self.ended(fields, at));
             } else if closed {
-                return Parsed::Broken;
+                return Ok((Parsed::Broken, at + 1));
             } else if empty && Some(byte) == self.quote {
                 quoted = true;
             } else if Some(byte) == self.escape {
@@ -76,31 +109,22 @@ impl Naive<'_> {
             empty = false;
             at += 1;
         }
-        if self.file.len() - start > self.limit {
-            let kept = quoted && !closed;
-            return if kept {
-                Parsed::Broken
-            } else {
-                Parsed::TooLong
-            };
-        }
+        let length = self.file.len();
         if (quoted && !closed) || cut_off {
-            return Parsed::Broken;
+            return Ok((Parsed::Broken, length));
         }
-        Parsed::Record(fields, at)
+        Ok((Parsed::Record(fields, length), length))
     }
 
-    fn ended(&self, fields: Vec<Vec<u8>>, start: usize, at: usize) -> Parsed {
+    fn ended(&self, fields: Vec<Vec<u8>>, at: usize) -> (Parsed, usize) {
         let is_other = |byte: &&u8| matches!(**byte, b'\n' | b'\r') && **byte != self.end;
         let run = self.file[at..].iter().take_while(is_other).count();
         let next = (at + run + 1).min(self.file.len());
-        if next - start > self.limit {
-            return Parsed::TooLong;
-        }
-        match self.file.get(at + run) {
+        let parsed = match self.file.get(at + run) {
             Some(byte) if *byte != self.end => Parsed::Stray(at + run),
             _ => Parsed::Record(fields, next),
-        }
+        };
+        (parsed, next)
     }
 
     /// The start of the line behind the one at `start`, and how many stray ends are between `from` and it.
@@ -125,7 +149,8 @@ impl Naive<'_> {
         (self.file.len(), strays)
     }
 
-    fn rows(&self, mut start: usize) -> Vec<Found> {
+    /// The rows from `start` on; nothing for a file that is in error.
+    fn rows(&self, mut start: usize) -> Option<Vec<Found>> {
         let mut rows = Vec::new();
         while start < self.file.len() {
             if self.end == b'\r' && self.file[start] == b'\n' && self.file[start - 1] == b'\r' {
@@ -143,7 +168,18 @@ impl Naive<'_> {
                     continue;
                 }
                 Parsed::Broken => rows.push(refused("invalid_csv")),
-                Parsed::TooLong => rows.push(refused("row_too_large")),
+                Parsed::TooLongBroken => rows.push(refused("row_too_large")),
+                Parsed::TooLong(next) => {
+                    rows.push(refused("row_too_large"));
+                    start = next;
+                    continue;
+                }
+                Parsed::TooLongStray(at) => {
+                    let (_, more) = self.next_line(at, at);
+                    rows.push(refused("row_too_large"));
+                    rows.extend(vec![refused("invalid_csv"); more]);
+                }
+                Parsed::Unknown => return None,
                 Parsed::Stray(at) if at < line => {
                     let (_, more) = self.next_line(at, at);
                     rows.extend(vec![refused("invalid_csv"); 1 + more]);
@@ -152,7 +188,7 @@ impl Naive<'_> {
             }
             start = line;
         }
-        rows
+        Some(rows)
     }
 }
 
@@ -216,7 +252,7 @@ proptest! {
         let mapping = mapping(PLAIN);
         let cut = |sizes: &[usize], target| {
             let cutter = CsvCutter::new(&mapping, dialect, target).with_max_row_bytes(limit);
-            cut_csv(cutter, file.as_bytes(), sizes).unwrap()
+            cut_csv(cutter, file.as_bytes(), sizes)
         };
         let naive = Naive {
             file: file.as_bytes(),
@@ -226,14 +262,24 @@ proptest! {
             limit,
             end: if end == "\r" { b'\r' } else { b'\n' },
         };
-        let whole = cut(&[usize::MAX], TARGET);
-        prop_assert_eq!(found(&whole), naive.rows(head.len()), "{:?}", file);
+        let rows = naive.rows(head.len());
+        let whole = match cut(&[usize::MAX], TARGET) {
+            Ok(whole) => whole,
+            Err(error) => {
+                prop_assert_eq!(rows, None, "{:?}", file);
+                let is_of_quotes = matches!(error, TraceError::CsvQuote { .. });
+                prop_assert!(is_of_quotes);
+                prop_assert_eq!(cut(&sizes, target).err(), Some(error));
+                return Ok(());
+            }
+        };
+        prop_assert_eq!(Some(found(&whole)), rows, "{:?}", file);
         let summaries = |blocks: &[Block]| blocks.iter().map(|block| summary(block, &mapping)).collect::<Vec<_>>();
-        let blocks = cut(&[usize::MAX], target);
+        let blocks = cut(&[usize::MAX], target).unwrap();
         prop_assert_eq!(details(&blocks), details(&whole));
-        prop_assert_eq!(summaries(&blocks), summaries(&cut(&sizes, target)));
+        prop_assert_eq!(summaries(&blocks), summaries(&cut(&sizes, target).unwrap()));
         let details = details(&whole);
-        let again = cut(&sizes, TARGET);
+        let again = cut(&sizes, TARGET).unwrap();
         prop_assert_eq!(details, self::details(&again));
     }
 }

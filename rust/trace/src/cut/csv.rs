@@ -16,6 +16,7 @@ use crate::read::csv::CsvRows;
 
 use header::{MAX_HEADER_BYTES, broken_header, names};
 use records::{Event, Record, Records};
+use scan::Fault;
 
 use super::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
@@ -33,9 +34,10 @@ const HELD_TARGETS: u64 = 2;
 /// and line ends between are text. A quote in any other field is text. Where the dialect has an escape, the
 /// character behind it is itself. All other bytes are text.
 ///
-/// Text behind a closing quote, and a quote that does not close before the end of the file or the longest
-/// record, refuse the row; reading resumes at the line behind the one on which its record begins. Positions are
-/// row numbers, of which the header has none.
+/// Text behind a closing quote, and a quote that does not close before the end of the file, refuse the row;
+/// reading resumes at the line behind the one on which its record begins. A record that is too long is a refused
+/// row, behind whose end reading resumes; with a quote that is open over a line end it may as well be rows behind
+/// a stray one, which is an error of the file. Positions are row numbers, of which the header has none.
 #[derive(Debug)]
 pub struct CsvCutter {
     mapping: Mapping,
@@ -96,7 +98,7 @@ impl CsvCutter {
     /// is found to be broken after many others may let go all of them at once.
     ///
     /// # Errors
-    /// [`TraceError::CsvHeader`], and those of [`CsvDialect::check_columns`].
+    /// [`TraceError::CsvHeader`], [`TraceError::CsvQuote`], and those of [`CsvDialect::check_columns`].
     pub fn next_block(&mut self) -> Result<Option<Block>, TraceError> {
         if self.mapped.is_none() && !self.take_header()? {
             return Ok(None);
@@ -113,6 +115,9 @@ impl CsvCutter {
                 }
                 Event::Broken(broken) => {
                     let (reason, detail) = broken.explain(self.max_row_bytes);
+                    if broken.fault == Fault::TooLongInQuotes {
+                        return Err(TraceError::CsvQuote { message: detail });
+                    }
                     self.held.push_refused(row, reason, detail);
                 }
             }
@@ -136,6 +141,7 @@ impl CsvCutter {
         self.dialect.check_columns(&self.mapping, &names)?;
         self.records.wanted = names.len();
         self.records.max_bytes = self.max_row_bytes;
+        self.records.passes = true;
         self.held = CsvRows::new(names.into());
         let columns = self.held.columns(&self.mapping);
         let mapped = columns.into_iter().take(self.mapping.mapped);

@@ -2,7 +2,7 @@
 
 use crate::row::Reason;
 
-use super::scan::{Fault, State};
+use super::scan::Fault;
 
 /// A line on which no record begins that could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +24,17 @@ impl Broken {
             .column
             .map_or(String::new(), |column| format!(", column {column}"));
         let detail = match self.fault {
-            Fault::TooLong(State::Quoted | State::QuotedEscape) => format!(
-                "the quote that opens on line {line}{column}, does not close within {max_bytes} bytes"
-            ),
-            Fault::TooLong(_) => {
+            Fault::TooLong(length) => {
+                let length =
+                    length.map_or("more".to_owned(), |length| format!("{length} bytes, more"));
                 let detail = format!(
-                    "the record that begins on line {line} has more than {max_bytes} bytes"
+                    "the record that begins on line {line} has {length} than {max_bytes} bytes"
                 );
                 return (Reason::RowTooLarge, detail);
             }
+            Fault::TooLongInQuotes => format!(
+                "the record that begins on line {line} has more than {max_bytes} bytes, and line ends in quotes{column}"
+            ),
             Fault::Unclosed => {
                 format!("the quote that opens on line {line}{column}, never closes")
             }

@@ -1,5 +1,5 @@
 //! The records of a CSV file, of which the bytes arrive in pieces. Where one is broken, reading resumes at the
-//! line behind the one on which it begins.
+//! line behind the one on which it begins; where one is too long, behind its end.
 
 use memchr::memchr_iter;
 
@@ -41,6 +41,15 @@ struct Known {
     line: u64,
 }
 
+/// A record that is too long, of which only the end is looked for and nothing is kept.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    line: u64,
+    length: u64,
+    /// The first field with line ends in its quotes.
+    column: Option<usize>,
+}
+
 /// The records of a file.
 #[derive(Debug)]
 pub(super) struct Records {
@@ -49,14 +58,15 @@ pub(super) struct Records {
     pub(super) max_bytes: usize,
     /// How many fields of a record are kept.
     pub(super) wanted: usize,
+    /// Whether a record that is too long is read to its end, not refused at once.
+    pub(super) passes: bool,
     bytes: Vec<u8>,
     /// Where the record, or the line that is skipped, begins in `bytes`.
     start: usize,
     scan: Scan,
     /// Whether the scan is of a record that is over.
     over: bool,
-    /// Whether the scan only looks for the end of a record that an earlier one went into.
-    probing: bool,
+    passed: Option<Passed>,
     ends: Option<Ends>,
     /// Lines before `start`.
     lines: u64,
@@ -87,11 +97,12 @@ impl Records {
             dialect,
             max_bytes,
             wanted: usize::MAX,
+            passes: false,
             bytes: Vec::new(),
             start: 0,
             scan: Scan::default(),
             over: true,
-            probing: false,
+            passed: None,
             ends: None,
             lines: 0,
             begun: false,
@@ -130,6 +141,8 @@ impl Records {
         loop {
             let next = if self.skip.is_some() {
                 self.skip_on(is_last)
+            } else if let Some(passed) = self.passed {
+                self.pass_on(passed, is_last)
             } else if self.over && !self.begin(is_last) {
                 Next::Wait
             } else {
@@ -168,7 +181,8 @@ impl Records {
         match self.scan.run(bytes, &self.dialect, self.ends, is_whole) {
             Outcome::More if line.is_some() => self.come_to_known(),
             Outcome::More if limit == rest => Next::Wait,
-            Outcome::More => self.refuse(Fault::TooLong(self.scan.state)),
+            Outcome::More if self.passes => self.pass(),
+            Outcome::More => self.broken(self.scan.count + 1, Fault::TooLong(None), self.lines + 1),
             Outcome::Undecided if self.decide(is_last) => Next::Again,
             Outcome::Undecided => Next::Wait,
             Outcome::Fault(fault) => self.refuse(fault),
@@ -176,12 +190,77 @@ impl Records {
         }
     }
 
-    /// Ends the record that was scanned to its end; one that was only probed is scanned anew for its fields.
+    /// Begins to pass over a record that is too long. In quotes that are open over a line end it is not known
+    /// whether it is one.
+    fn pass(&mut self) -> Next {
+        let line = self.lines + 1;
+        let bytes = &self.bytes[self.start..self.start + self.scan.at];
+        let field = &bytes[self.scan.field..];
+        if self.scan.is_in_quotes() && line_length(field, &self.dialect, self.ends).is_some() {
+            return self.broken(self.scan.count + 1, Fault::TooLongInQuotes, line);
+        }
+        let first = line_length(bytes, &self.dialect, self.ends);
+        self.passed = Some(Passed {
+            line,
+            length: 0,
+            column: first.map(|length| self.column_at(length)),
+        });
+        self.known = None;
+        self.scan.look_for_end(self.ends.map(Ends::byte));
+        self.let_go();
+        Next::Again
+    }
+
+    /// Goes on over a record that is too long.
+    fn pass_on(&mut self, passed: Passed, is_last: bool) -> Next {
+        let bytes = &self.bytes[self.start..];
+        let outcome = self.scan.run(bytes, &self.dialect, self.ends, is_last);
+        let length = self.let_go();
+        let (column, fault) = match outcome {
+            Outcome::More | Outcome::Undecided => return Next::Wait,
+            Outcome::End => (None, Fault::TooLong(Some(length))),
+            Outcome::Fault(Fault::TooLongInQuotes) => {
+                (Some(self.scan.count + 1), Fault::TooLongInQuotes)
+            }
+            // Its lines, which would be read anew, are gone.
+            Outcome::Fault(_) if passed.column.is_some() => (passed.column, Fault::TooLongInQuotes),
+            Outcome::Fault(_) => (None, Fault::TooLong(None)),
+        };
+        if let Outcome::Fault(found) = outcome {
+            let is_stray = found == Fault::StrayEnd;
+            self.skip = Some(Skip::new(self.dialect, self.ends, is_stray));
+        }
+        self.passed = None;
+        self.over = true;
+        Next::Step(Step::Broken(Broken {
+            line: passed.line,
+            column,
+            fault,
+            fault_line: passed.line,
+        }))
+    }
+
+    /// Lets go of what was scanned of a record that is too long, and says how much that is in all.
+    fn let_go(&mut self) -> u64 {
+        let taken = self.scan.let_go();
+        self.consume(taken);
+        self.passed.as_mut().map_or(0, |passed| {
+            passed.length += taken as u64;
+            passed.length
+        })
+    }
+
+    /// The field, from 1, in whose quotes the record's first line ends, which has this length.
+    fn column_at(&self, length: usize) -> usize {
+        let line = &self.bytes[self.start..self.start + length];
+        let mut scan = Scan::default();
+        scan.run(line, &self.dialect, self.ends, false);
+        scan.count + 1
+    }
+
+    /// Ends the record that was scanned to its end.
     fn end(&mut self) -> Next {
         self.over = true;
-        if self.probing {
-            return Next::Again;
-        }
         let start = self.start;
         self.consume(self.scan.at);
         if self.scan.length == 0 {
@@ -211,9 +290,6 @@ impl Records {
                 return false;
             }
         }
-        if std::mem::take(&mut self.probing) {
-            self.known = None;
-        }
         self.scan.restart(self.wanted);
         self.over = false;
         true
@@ -235,12 +311,6 @@ impl Records {
         let Some(known) = self.known else {
             return Next::Again;
         };
-        if let Fault::TooLong(state) = known.fault {
-            // This one begins later, so that it may be longer: it goes on where the other had to stop.
-            self.scan.resume(known.until - self.start, state);
-            self.probing = true;
-            return Next::Again;
-        }
         self.broken(self.scan.count + 1, known.fault, known.line)
     }
 
@@ -254,18 +324,14 @@ impl Records {
             let is_stray = fault == Fault::StrayEnd;
             return self.broken(self.scan.count + usize::from(!is_stray), fault, line);
         };
-        let fault_line = match fault {
-            Fault::TooLong(_) => line,
-            _ => line + count(self.ends, &bytes[..self.scan.at]),
-        };
-        let mut scan = Scan::default();
-        scan.run(&bytes[..length], &self.dialect, self.ends, false);
+        let fault_line = line + count(self.ends, &bytes[..self.scan.at]);
+        let column = self.column_at(length);
         self.known = Some(Known {
             until: self.start + self.scan.at,
             fault,
             line: fault_line,
         });
-        self.broken(scan.count + 1, fault, fault_line)
+        self.broken(column, fault, fault_line)
     }
 
     /// The line for its fault, behind which reading resumes.
@@ -274,7 +340,6 @@ impl Records {
         let is_stray = fault == Fault::StrayEnd && fault_line == line;
         self.skip = Some(Skip::new(self.dialect, self.ends, is_stray));
         self.over = true;
-        self.probing = false;
         if is_stray {
             self.consume(self.scan.at);
         }

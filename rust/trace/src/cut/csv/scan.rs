@@ -1,6 +1,6 @@
 //! Where a CSV record ends, and its fields: one pass over its bytes, which may arrive in pieces.
 
-use memchr::memchr3;
+use memchr::{memchr, memchr3};
 
 use super::dialect::{CsvDialect, find_either};
 
@@ -72,8 +72,10 @@ pub(super) enum Fault {
     Unclosed,
     /// The file ends behind an escape, or behind a line end that is escaped.
     OpenEscape,
-    /// It is longer than the largest row, and was met in this state at that length.
-    TooLong(State),
+    /// It is longer than the largest row: its length, where its end was found.
+    TooLong(Option<u64>),
+    /// It is longer than the largest row and has line ends in quotes, so that it may be rows behind a stray one.
+    TooLongInQuotes,
 }
 
 /// What a scan came to.
@@ -96,7 +98,9 @@ pub(super) struct Scan {
     pub(super) at: usize,
     pub(super) state: State,
     /// Where the field begins.
-    field: usize,
+    pub(super) field: usize,
+    /// A line end that is a fault in quotes.
+    barred: Option<u8>,
     /// Whether the field has anything to be rewritten.
     raw: bool,
     /// Fields that are complete.
@@ -120,10 +124,21 @@ impl Scan {
         };
     }
 
-    /// Goes on in the middle of a record of which only the end is looked for.
-    pub(super) fn resume(&mut self, at: usize, state: State) {
-        self.restart(0);
-        (self.at, self.state) = (at, state);
+    /// Keeps no fields from here on, for only the record's end is looked for; in quotes lines may not end.
+    pub(super) fn look_for_end(&mut self, barred: Option<u8>) {
+        self.fields.clear();
+        self.wanted = 0;
+        self.barred = barred;
+    }
+
+    /// Lets go of the bytes that were looked at, and says how many.
+    pub(super) fn let_go(&mut self) -> usize {
+        std::mem::take(&mut self.at)
+    }
+
+    /// Whether the next byte stands in quotes.
+    pub(super) fn is_in_quotes(&self) -> bool {
+        matches!(self.state, State::Quoted | State::QuotedEscape)
     }
 
     /// Looks at the bytes of a record from where it stopped; `bytes` begin at the record's start.
@@ -180,6 +195,11 @@ impl Scan {
     fn quoted(&mut self, bytes: &[u8], dialect: &CsvDialect) -> Option<Outcome> {
         let rest = &bytes[self.at..];
         let found = find_either(dialect.quote, dialect.escape, rest);
+        let text = &rest[..found.unwrap_or(rest.len())];
+        if let Some(line) = self.barred.and_then(|end| memchr(end, text)) {
+            self.at += line;
+            return Some(Outcome::Fault(Fault::TooLongInQuotes));
+        }
         self.at += found.map_or(rest.len(), |found| found + 1);
         if let Some(found) = found {
             let closes = Some(rest[found]) == dialect.quote;
