@@ -8,16 +8,18 @@ import os
 import random
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from octomed import _octomed
 from octomed.errors import StorageError
 from octomed.stream import Collator, PackedDataset
 from octomed.stream.digests import digest_in_index, keep_digest, kept_digest
 from torch.utils.data import DataLoader
 
 from tests.end_to_end import runs
+from tests.state_files import change
 
 from .ranks import in_ranks
 from .reading import drain, epoch
@@ -54,8 +56,18 @@ def without_hashes(run: Path, *, raw: bool) -> Path:
         for shard in content["shards"]:
             shard["raw_data"]["hashes"] = {}
             shard["zip_data"]["hashes"] = shard["zip_data"]["hashes"] if raw else {}
-        index.write_text(json.dumps(content))
+        write_index(index, content)
     return run
+
+
+def write_index(index: Path, content: dict[str, Any]) -> None:
+    """Write an index, and its digest into the run's file."""
+    index.write_text(json.dumps(content))
+    digest = _octomed.digest(index.read_bytes())
+    change(
+        index.parent.parent / "octomed.json",
+        lambda run: run["streams"][index.parent.name].update(index=digest),
+    )
 
 
 @pytest.mark.parametrize("hashes", ["all", "of packed shards", "none"])
@@ -144,6 +156,43 @@ def test_links_in_a_cache_are_not_followed(copied, cache, tmp_path, name):
         assert elsewhere.read_bytes() == before
 
 
+@pytest.mark.parametrize("level", ["*", "*/*"])
+def test_a_folder_that_is_a_link_is_made_anew(copied, cache, tmp_path, level, caplog):
+    sound = batches(copied)
+    folder = min(cache.glob(level))
+    elsewhere = tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    flip(min(elsewhere.rglob("*.mds")), 4_321)
+    folder.symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    assert batches(copied) == sound
+    assert not folder.is_symlink()
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
+    assert f"`{folder}` is a link in the cache: it is removed" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["folder", "link", "pipe"])
+def test_an_index_that_is_no_file_is_fetched_again(copied, cache, tmp_path, kind, caplog):
+    sound = batches(copied)
+    path = min(cache.glob("*/*/index.json"))
+    path.unlink()
+    make = {"folder": path.mkdir, "link": lambda: path.symlink_to(tmp_path), "pipe": lambda: os.mkfifo(path)}
+    make[kind]()
+    if kind == "folder":
+        (path / "x").write_text("x")
+    assert batches(copied) == sound
+    assert path.is_file()
+    assert f"`{path}` is damaged in the cache: it is fetched again" in caplog.text
+
+
+def test_an_emptied_shard_is_told_of(copied, cache, caplog):
+    sound = batches(copied)
+    path = min(cache.glob("*/*/*.mds"))
+    path.write_bytes(b"")
+    assert batches(copied) == sound
+    assert f"`{path}` is damaged in the cache: it is fetched again" in caplog.text
+
+
 def test_a_folder_in_the_place_of_a_shard_is_an_error(copied, cache):
     batches(copied)
     path = min(cache.glob("*/*/*.mds"))
@@ -179,7 +228,7 @@ def test_a_run_without_hashes_read_in_place_is_compared_with_what_it_was(raw):
         content = json.loads(index.read_text())
         for shard in content["shards"]:
             shard["raw_data"]["hashes"] = {}
-        index.write_text(json.dumps(content))
+        write_index(index, content)
     batches(raw)
     path = min(raw.glob("*/*.mds"))
     flip(path, 12_345)
@@ -190,7 +239,8 @@ def test_a_run_without_hashes_read_in_place_is_compared_with_what_it_was(raw):
 def test_a_run_of_links_is_read(raw, tmp_path, cache):
     sound = batches(raw)
     linked = tmp_path / "linked"
-    shutil.copytree(raw, linked, copy_function=os.symlink)
+    shutil.copytree(raw, linked / "kept")
+    shutil.copytree(linked / "kept", linked, copy_function=os.symlink, dirs_exist_ok=True)
     shutil.rmtree(cache)
     assert batches(linked) == sound
     assert not any(path.is_symlink() for path in cache.rglob("*"))
@@ -201,7 +251,7 @@ def test_what_is_unpacked_is_compared_with_the_index(copied):
         index.write_text(index.read_text().replace('"xxh3_64":"', '"xxh3_64":"', 1))
         content = json.loads(index.read_text())
         content["shards"][0]["raw_data"]["hashes"] = {"xxh3_64": "0" * 16}
-        index.write_text(json.dumps(content))
+        write_index(index, content)
     with pytest.raises(StorageError, match="of what it unpacks to is not 0000"):
         batches(copied)
 

@@ -90,6 +90,8 @@ def keep_digest(path: str, digest: tuple[str, str]) -> None:
         When that file cannot be written.
     """
     line = f"{Path(path).name} {digest[0]} {digest[1]}"
+    if os.path.islink(path + _ENDING):  # noqa: PTH114 a path as text
+        Path(path + _ENDING).unlink(missing_ok=True)
     write_atomically(Path(path + _ENDING), f"{line} {_own(line)}\n".encode(), sync=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,8 +99,24 @@ class CachedStream(Stream):
             raise StorageError(message, hint)
         if expected.index not in {None, _octomed.digest(data)}:
             raise StorageError(f"`{address}` is damaged: its digest is not that in `octomed.json`", hint)
+        self._clear_way()
         make_folder(Path(self.local))
         write_atomically(Path(self.local, INDEX), data, sync=False)
+
+    def _clear_way(self) -> None:
+        """Remove links, through which nothing is written or deleted, and an index that is no file."""
+        folder = Path(self.local)
+        index = folder / INDEX
+        try:
+            for path in (folder.parent, folder):
+                if path.is_symlink():
+                    _LOG.warning("`%s` is a link in the cache: it is removed", shown(str(path)))
+                    path.unlink()
+            if os.path.lexists(index) and stamp_of(str(index)) is None:
+                _LOG.warning("`%s` is damaged in the cache: it is fetched again", shown(str(index)))
+                shutil.rmtree(index) if index.is_dir() and not index.is_symlink() else index.unlink()
+        except OSError as error:
+            raise storage_error("delete from the cache", folder, error) from error
 
     def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
         """Find the shards that stand in the cache, and delete what stands there and is none."""
@@ -107,8 +124,10 @@ class CachedStream(Stream):
             raw, _ = shard.file_pairs[0]
             stands = self._stands(raw)
             cache_usage_per_shard[number] = raw.bytes if stands else 0
-            if not stands:
-                self._remove(self.raw_path(shard))
+            path = self.raw_path(shard)
+            if not stands and os.path.lexists(path):
+                _LOG.warning("`%s` is damaged in the cache: it is fetched again", shown(path))
+                self._remove(path)
 
     def raw_path(self, shard: Reader) -> str:
         """Return where a raw shard is in the cache."""
