@@ -142,3 +142,20 @@ def test_a_panic_of_the_crate_is_a_reject_and_prints_nothing(tmp_path, capfd):
         raise octomed.check(recipe(tmp_path, ["b"], model=model)).error() or AssertionError
     assert "tokenizer" in str(caught.value)
     assert "panicked" not in capfd.readouterr().err
+
+
+def test_a_word_that_the_model_has_no_token_for_is_a_reject(tmp_path):
+    words = ["a", "b", "An", "answer.", "user", "assistant", "<|im_start|>", "<|im_end|>"]
+    vocabulary = {word: n for n, word in enumerate(words)}
+    added = [
+        {"id": vocabulary[text], "content": text, "special": True, "normalized": False}
+        | {"single_word": False, "lstrip": False, "rstrip": False}
+        for text in words[-2:]
+    ]
+    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<unk>"}
+    parts = {"model": model, "added_tokens": added, "pre_tokenizer": {"type": "WhitespaceSplit"}}
+    rowed = recipe(tmp_path, ["a", "unheard", "b"], model=tokenizer(tmp_path / "model", **parts))
+    octomed.pack(rowed)
+    assert rejects(tmp_path) == [(1, "tokenizer_failed")]
+    with pytest.raises(DataError, match="tokenizer_failed"):
+        raise octomed.check(rowed).error() or AssertionError

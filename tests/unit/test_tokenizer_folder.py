@@ -359,3 +359,22 @@ def test_check_and_plan_tell_of_the_tokenizer_s_files(tmp_path):
         )
         assert "note: `<|e|>` is a token only in the files beside" in done.stderr
         assert "`dropout`" in done.stderr
+
+
+def test_of_many_tokens_three_are_told_and_the_rest_counted(tmp_path):
+    config = CLASS | {"additional_special_tokens": [f"<{n}>" for n in range(1200)]}
+    folders.write(tmp_path / "m", {"tokenizer.json": bpe(), "tokenizer_config.json": config}, CHATML)
+    *first, last = resolve_model("m", None, base=tmp_path).notes
+    assert [note.split("`")[1] for note in first] == ["<0>", "<1>", "<2>"]
+    assert last.startswith("so are 1,197 more tokens")
+
+
+@pytest.mark.parametrize("key", ["additional_special_tokens", "extra_special_tokens"])
+def test_added_tokens_of_all_files_count(key, tmp_path):
+    config = CLASS | {key: [f"<{n}>" for n in range(100_000)]}
+    files = {"tokenizer.json": bpe(), "tokenizer_config.json": config}
+    older = {"additional_special_tokens": [f"<<{n}>" for n in range(100_000)]}
+    for more in ({}, {"special_tokens_map.json": older}):
+        folders.write(tmp_path / "m", files | more, CHATML)
+        with pytest.raises(RecipeError, match=r"[12]00,002 added tokens, more than 100,000"):
+            resolve_model("m", None, base=tmp_path)

@@ -67,6 +67,12 @@ _CLASS_OF_MODEL = {
     "bloom": "BloomTokenizer",
 }
 
+# As the engine counts; the largest published vocabularies have 65,536.
+_MOST_ADDED = 100_000
+
+# Tokens of the files beside a `tokenizer.json` that have a note of their own.
+_SHOWN = 3
+
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
@@ -147,12 +153,8 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
     init, decoder = _settings(files, outline)
     named = _named_tokens(kind, init, {token.content: token for token in decoder.values()})
     added = _tokens_to_add(in_file, decoder, named)
-    known = {token.content for token in in_file}
-    for token in added:
-        what = "is defined anew by" if token.content in known else "is a token only in"
-        notes.append(
-            f"`{token.content}` {what} the files beside `tokenizer.json`, which `transformers` reads"
-        )
+    _refuse_many(name, len(in_file) + len(added))
+    notes += _notes_on(added, {token.content for token in in_file})
     if outline.get("dropout"):
         notes.append("the tokenizer's `dropout`, which would give other ids in every run, is switched off")
     return FolderTokens(
@@ -161,6 +163,31 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
         variables={key: _text(value) for key, value in named.items() if not isinstance(value, list)},
         notes=tuple(notes),
     )
+
+
+def _notes_on(added: list[AddedToken], known: set[str]) -> list[str]:
+    """Say which tokens the files beside a `tokenizer.json` bring: the first of them, and how many more."""
+    notes = [
+        f"`{token.content}` {'is defined anew by' if token.content in known else 'is a token only in'} "
+        "the files beside `tokenizer.json`, which `transformers` reads"
+        for token in added[:_SHOWN]
+    ]
+    if len(added) > _SHOWN:
+        notes.append(
+            f"so are {len(added) - _SHOWN:,} more tokens: "
+            "the files beside `tokenizer.json` add them or define them anew"
+        )
+    return notes
+
+
+def _refuse_many(name: str, tokens: int) -> None:
+    """Refuse more added tokens than the engine takes, before each is looked at."""
+    if tokens > _MOST_ADDED:
+        raise RecipeError(
+            f"{name}: `tokenizer.json` and the files beside it have {tokens:,} added tokens, "
+            f"more than {_MOST_ADDED:,}",
+            "take those out that no text needs",
+        )
 
 
 def _other_prefix(kind: str, outline: Mapping[str, Any], config: Mapping[str, Any]) -> bool | None:
@@ -269,7 +296,8 @@ def _settings(files: FolderFiles, outline: Mapping[str, Any]) -> tuple[dict[str,
         if key == LIST_NAME and isinstance(value, list):
             listed = [_token(token) for token in init.get(key) or ()]
             new = [_token(token, special=True) for token in value]
-            init[key] = listed + [token for token in new if token not in listed]
+            known = set(listed)
+            init[key] = listed + [token for token in new if token not in known]
         else:
             init[key] = _token(value, special=True)
     special = {_text(token) for name in (*TOKEN_NAMES, LIST_NAME) for token in _listed(init.get(name))}
