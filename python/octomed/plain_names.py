@@ -81,7 +81,7 @@ def path_below(folder: Path, name: str) -> Path:
     Raises
     ------
     StorageError
-        When the name is not plain, or a link leads out.
+        When the name is not plain, or a link leads out, or what stands there is neither file nor folder.
     """
     fault = fault_of(name)
     if fault is not None:
@@ -89,6 +89,8 @@ def path_below(folder: Path, name: str) -> Path:
     path = folder / name
     if leads_out(folder, name):
         raise StorageError(f"`{shown(str(path))}` is a link that leads out of `{shown(str(folder))}`", _HINT)
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe waits for a writer without end
+        raise StorageError(f"`{shown(str(path))}` is no file", _HINT)
     return path
 
 

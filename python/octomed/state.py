@@ -7,6 +7,7 @@ made again by its caller, with a note; where nothing can, `Damaged.error` says w
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -104,6 +105,8 @@ class StateFile(Generic[T]):
             When it cannot be read at all.
         """
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe waits for a writer without end
+                return Damaged(str(path), "it is a folder" if path.is_dir() else "it is no file", self.hint)
             return self.read(path.read_bytes(), str(path))
         except (FileNotFoundError, NotADirectoryError):
             return NotThere(str(path))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import os
 import random
 import shutil
+import signal
 
 import octomed
 import pytest
@@ -383,6 +385,51 @@ def test_a_run_of_a_newer_format_is_refused_by_name(fresh, capsys):
         code, said = runs.fails(capsys, verb, out)
         assert (code, "has format 3, and this version of octomed reads 2" in said) == (2, True)
         assert "install the octomed that wrote it" in said
+
+
+@contextlib.contextmanager
+def deadline():
+    """End what waits for a pipe; a signal does not leave a call in Rust, and pytest's own limit then does."""
+    signal.alarm(20)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+PIPES = ["octomed.json", MANIFEST, "*/index.json", "*/shard.*", "provenance/*", "rejects/*"]
+
+
+@pytest.mark.parametrize("pattern", PIPES)
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(fresh, capsys, pattern):
+    out = fresh / "out"
+    path = min(path for path in out.glob(pattern) if path.is_file())
+    path.unlink()
+    os.mkfifo(path)
+    stream = min(path.name for path in out.glob("len-*"))
+    verbs = ["inspect", "rejects", "verify", "verify --quick", f"inspect --stream {stream} --pack 0"]
+    codes = []
+    for verb, *options in map(str.split, verbs):
+        with deadline():
+            codes.append(runs.command_line([verb, str(out), *options]))
+    assert set(codes) <= {0, 3, 4}
+    assert 0 not in codes[2:4]
+    assert "no file" in "".join(capsys.readouterr())
+    with deadline():
+        made = outcome(lambda: runs.pack(fresh / "recipe.yaml"))
+    assert path.is_file() or isinstance(made, StorageError)
+
+
+@pytest.mark.parametrize("kind", ["task", "registered run"])
+def test_a_pipe_in_the_store_is_not_waited_for(fresh, expected, kind):
+    path = FILES[kind](fresh)
+    path.unlink()
+    os.mkfifo(path)
+    with deadline():
+        assert runs.command_line(["clean", str(fresh / "recipe.yaml")]) in {0, 4}
+        (fresh / "out/octomed.json").unlink()
+        runs.pack(fresh / "recipe.yaml")
+    assert runs.contents(fresh / "out") == expected
 
 
 def test_a_damaged_run_file_is_named_with_the_command_that_writes_it_again(fresh, capsys, expected):

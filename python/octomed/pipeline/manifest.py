@@ -259,6 +259,8 @@ def _load(folder: Path) -> ManifestFile | NotThere | Damaged:
 
 def digest_of(folder: Path, name: str) -> str | None:
     """Return the digest of a file of a run; ``None`` where it cannot be read."""
+    if not (folder / name).is_file():  # a pipe waits for a writer without end
+        return None
     try:
         _, digest = _octomed.file_digest(str(folder / name))
     except OctomedError:

@@ -21,6 +21,10 @@ def check_stream(
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return what was read of the shards, and whether that is all of them."""
     stream = folder / name
+    pipes = [path for path in sorted(stream.glob("*")) if path.exists() and not _is_plain(path)]
+    if pipes:  # to open one is to wait for a writer without end
+        findings += [Finding(f"{name}/{path.name}", "it is no file") for path in pipes]
+        return [], False
     try:
         damage = _octomed.mds_verify(str(stream), workers)
         written = [file for file, _ in _octomed.MdsReader(str(stream)).shards]
@@ -57,6 +61,10 @@ def check_stream(
             Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result["faults"]
         ]
     return [result for _, result in checks], len(checks) == len(written)
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _damage_by_file(
