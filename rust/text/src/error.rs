@@ -28,7 +28,7 @@ pub enum TextError {
     /// The tokenizer needs more for a text than one text may take.
     #[error("the tokenizer {0} than one text may take")]
     Limit(&'static str),
-    /// The `tokenizers` crate panicked on a text.
+    /// The `tokenizers` crate panicked on a text, or its model has no token for a word of it.
     #[error("the tokenizer failed on the text: {0}")]
     Failed(String),
     /// One text of a batch cannot be encoded.
