@@ -132,7 +132,7 @@ _TEMPORARIES: set[Path] = set()
 
 
 def remove_temporaries() -> None:
-    """Remove the temporary files that calls which still run have begun, in Python and in Rust: the process ends."""
+    """Remove the temporary files of calls that still run, in Python and in Rust: the process ends."""
     _octomed.remove_temporaries()
     for path in list(_TEMPORARIES):
         with contextlib.suppress(OSError):
@@ -157,7 +157,7 @@ def _create(path: Path, mode: Mode) -> tuple[int, Path]:
 
 def _settle(target: int | Path, mode: int | None) -> None:
     """Give what is new the mode that was asked for, whatever the umask took from it."""
-    if mode is not None and mode & 0o077:
+    if mode is not None:
         os.chmod(target, mode)  # noqa: PTH101 of an open file too
 
 

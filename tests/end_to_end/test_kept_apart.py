@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from octomed.errors import StorageError
 from octomed.report.progress import SilentProgress
-from octomed.storage import atomic_file, make_folder, write_atomically
+from octomed.storage import atomic_file, locked, make_folder, write_atomically
 
 from . import runs
 
@@ -282,3 +282,12 @@ def test_temporary_names_cannot_be_guessed(tmp_path):
             names |= {path.name for path in tmp_path.glob(".a.tmp-*")}
     assert len(names) == 50
     assert len({name[7:10] for name in names}) > 20
+
+
+@pytest.mark.parametrize("mode", ["owner", "group"])
+def test_a_umask_that_takes_all_takes_nothing_of_what_was_asked_for(tmp_path, mode):
+    os.umask(0o777)
+    make_folder(tmp_path / "out", mode)
+    write_atomically(tmp_path / "out/a", b"", mode=mode)
+    with locked(tmp_path / "out/lock", exclusive=True, busy="", mode=mode):
+        assert modes(tmp_path / "out") == tuple({one} for one in MODES[mode])

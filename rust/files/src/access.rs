@@ -40,8 +40,27 @@ impl Access {
     /// Gives a new file what the umask took from it.
     pub(crate) fn settle(self, file: &File) -> io::Result<()> {
         match self {
-            Self::Group => file.set_permissions(Permissions::from_mode(self.mode())),
-            Self::Owner | Self::Umask => Ok(()),
+            Self::Owner | Self::Group => file.set_permissions(Permissions::from_mode(self.mode())),
+            Self::Umask => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_umask_took_is_given_back() {
+        for (access, mode) in [
+            (Access::Owner, 0o600),
+            (Access::Group, 0o640),
+            (Access::Umask, 0),
+        ] {
+            let file = tempfile::tempfile().unwrap();
+            file.set_permissions(Permissions::from_mode(0)).unwrap();
+            access.settle(&file).unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, mode);
         }
     }
 }
