@@ -98,8 +98,8 @@ def _refuse_large(group: int, size: int) -> None:
     if size > LARGEST_PAGES:
         raise BrokenFileError(
             f"row group {group}: the largest pages of its columns have {size:,} bytes together; "
-            f"{LARGEST_PAGES:,} are read at most: write the file again with smaller pages (`data_page_size`), "
-            "or as JSON Lines"
+            f"{LARGEST_PAGES:,} are read at most: write the file again with smaller pages "
+            "(`data_page_size`), or as JSON Lines"
         )
 
 

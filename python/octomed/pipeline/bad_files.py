@@ -9,11 +9,11 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.reason_hints import hint_about
-from octomed.pipeline.scanned import ScannedTask
 from octomed.recipe.sniff import suspected
 
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.scanned import ScannedTask
     from octomed.recipe import InputFile
 
 

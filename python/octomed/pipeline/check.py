@@ -37,7 +37,7 @@ class RowsDoNotFit(DataError):
         message, hint = in_words(self.problems, f"{len(self.problems)} kinds of files of which no row fits")
         super().__init__(message, hint)
 
-    def __reduce__(self) -> tuple[type[RowsDoNotFit], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[RowsDoNotFit], tuple[tuple[Problem, ...]]]:
         """Pickle by the problems, from which message and hint follow."""
         return type(self), (self.problems,)
 

@@ -18,9 +18,9 @@ from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.nearest_format import near_formats
 from octomed.recipe.opening import open_stream
-from octomed.storage import storage_error
 from octomed.recipe.sniff import suspected
 from octomed.report.fit import formats_in_words, names_in_words
+from octomed.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

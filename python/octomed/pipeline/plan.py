@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -378,10 +377,9 @@ def _sample(source: SourcePlan) -> _Sample:
 def _stands(folder: Path, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
-        return (
-            os.stat(folder / f"{header.name}.ids").st_size == header.stored_bytes
-            and os.stat(folder / f"{header.name}.index").st_size > 0
-        )
+        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
+            folder / f"{header.name}.index"
+        ).stat().st_size > 0
     except OSError:
         return False
 

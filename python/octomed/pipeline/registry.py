@@ -59,7 +59,8 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     """
     _entry(store, output).unlink(missing_ok=True)
     if not lock.alone():
-        return f"another run is using `{shown(str(store))}`: the blocks were kept, and `octomed clean` removes them"
+        place = shown(str(store))
+        return f"another run is using `{place}`: the blocks were kept, and `octomed clean` removes them"
     mine = set(tasks)
     try:
         theirs = mine & _used(store, dry_run=True)
@@ -68,7 +69,10 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     for key in sorted(mine - theirs):
         shutil.rmtree(store / "blocks" / key, ignore_errors=True)
     if theirs:
-        return f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{shown(str(store))}`: these were kept"
+        place = shown(str(store))
+        return (
+            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{place}`: these were kept"
+        )
     return None
 
 

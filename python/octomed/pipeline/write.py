@@ -6,7 +6,6 @@ import contextlib
 import itertools
 import platform
 import time
-from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,13 @@ from octomed.mds_index import INDEX, ShardInfo
 from octomed.pipeline.difference import inputs_of, origin_of, versions
 from octomed.pipeline.executor import raise_failures, results
 from octomed.pipeline.manifest_file import ShardRecord
-from octomed.plain_names import path_below
 from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, TokenizerFacts, write_run_file
 from octomed.storage import atomic_file, make_folder_inside, write_atomically
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from octomed.pipeline.executor import Executor

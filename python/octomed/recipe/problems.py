@@ -78,7 +78,7 @@ class RecipeProblems(RecipeError):
         message, hint = in_words(self.problems, f"{len(self.problems)} problems in the recipe")
         super().__init__(message, hint)
 
-    def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[RecipeProblems], tuple[tuple[Problem, ...]]]:
         """Pickle by the problems, from which message and hint follow."""
         return type(self), (self.problems,)
 

@@ -48,6 +48,7 @@ impl Access {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -58,7 +59,7 @@ mod tests {
             (Access::Umask, 0),
         ] {
             let file = tempfile::tempfile().unwrap();
-            file.set_permissions(Permissions::from_mode(0)).unwrap();
+            file.set_permissions(Permissions::from_mode(0o000)).unwrap();
             access.settle(&file).unwrap();
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, mode);
         }
