@@ -75,8 +75,15 @@ def check_basename(name: str) -> str:
     return check_name(name)
 
 
-def path_below(folder: Path, name: str) -> Path:
+def path_below(folder: Path, name: str, *, through_links: bool = False) -> Path:
     """Return the path of a file that is to be read; a link in it must not lead out of the folder.
+
+    Parameters
+    ----------
+    folder, name
+        The folder, and the name below it.
+    through_links
+        Whether links may lead out of it: hubs keep what is downloaded as links to a store of their own.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def path_below(folder: Path, name: str) -> Path:
     if fault is not None:
         raise StorageError(f"`{shown(str(folder))}`: the name `{shown(name)}` {fault}", _HINT)
     path = folder / name
-    if leads_out(folder, name):
+    if not through_links and leads_out(folder, name):
         raise StorageError(f"`{shown(str(path))}` is a link that leads out of `{shown(str(folder))}`", _HINT)
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe waits for a writer without end
         raise StorageError(f"`{shown(str(path))}` is no file", _HINT)

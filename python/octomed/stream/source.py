@@ -74,7 +74,7 @@ class Source:
         """
         self._check(name)
         if not self.remote:
-            return self._read_local(path_below(Path(self.location), name))
+            return self._read_local(path_below(Path(self.location), name, through_links=True))
         with tempfile.TemporaryDirectory(prefix="octomed-") as folder:
             target = Path(folder, "file")
             self._download(name, target)
@@ -92,7 +92,7 @@ class Source:
         if self.remote:
             self._download(name, target)
             return
-        path = path_below(Path(self.location), name)
+        path = path_below(Path(self.location), name, through_links=True)
         try:
             os.link(os.path.realpath(path), target)  # of a link itself there would be no file in the cache
         except FileNotFoundError:
