@@ -20,6 +20,7 @@ GOOD = (
     "made again, same bytes",
     "harmless",
     "reads as other rows, all counted",
+    "unseen, as its writer left out the checksum",
 )
 SOURCES = ("lines", "array", "csv", "parquet", "gzip")
 FAULTS: list[tuple[str, int]] = [
