@@ -27,7 +27,7 @@ from .reading import drain, epoch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FLIPS = 60
+FLIPS = 20
 
 
 def batches(path: Path, workers: int = 0) -> list[bytes]:
