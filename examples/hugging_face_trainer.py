@@ -69,7 +69,7 @@ def train(run: str, output: str, *, batch_size: int = 2, collator: Any = collate
         save_strategy="no",
         disable_tqdm=True,
     )
-    model = tiny_model(dataset.run.content["tokenizer"]["vocabulary_size"])
+    model = tiny_model(dataset.run.content.tokenizer.vocabulary_size)
     trainer = PackedTrainer(model=model, args=arguments, train_dataset=dataset, data_collator=collator)
     trainer.train()
     return trainer
