@@ -14,7 +14,7 @@ import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from octomed import _octomed
 from octomed.errors import RecipeError, StorageError
@@ -239,18 +239,6 @@ def write_json(path: Path, value: object, *, mode: Mode = "umask") -> None:
     text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False)
     # A path of this machine may hold bytes that are not UTF-8: JSON writes those as `\\udcNN`.
     write_atomically(path, (text + "\n").encode(errors="backslashreplace"), mode=mode)
-
-
-def read_json(path: Path) -> Any | None:  # noqa: ANN401 a file holds any JSON
-    """Read a JSON file; ``None`` where there is none, or where it is not whole."""
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return None
-    except OSError as error:
-        raise storage_error("read", path, error) from error
 
 
 def make_folder(path: Path, mode: Mode = "umask") -> None:

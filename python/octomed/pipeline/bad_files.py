@@ -75,20 +75,19 @@ def _why_bad(plan: Plan, source: SourcePlan, count: _FileCount) -> str | None:
     return error.message
 
 
-def hopeless(plan: Plan, read: ScannedTask, most_rows: int) -> DataError:
+def hopeless(plan: Plan, source: SourcePlan, read: ScannedTask, most_rows: int) -> DataError:
     """Return the error for a file of which more rows are unreadable than are tolerated of all it may have.
 
     Parameters
     ----------
-    plan
-        The run.
+    plan, source
+        The run, and the file's source.
     read
         A task of the file as far as its blocks are scanned: the rows that the error counts.
     most_rows
         Rows that the file has at most.
     """
     count = _FileCount(read.task.file, [read])
-    source = next(one for one in plan.sources if one.source.name == read.task.file.source)
     nothing = _of_nothing(plan, count, so_far="the first ")
     return nothing or _too_many(plan, _place(count.file), [count], source.source.max_unreadable, most_rows)
 

@@ -195,10 +195,10 @@ class Manifest:
         def stands(name: str, record: FileRecord) -> bool:
             return record.digest is not None and _stands(self.folder, name, record.bytes)
 
-        records = {name: shard.record for name, shard in self.shards.items()} | self.files
-        self.forgotten = [name for name, record in records.items() if not stands(name, record)]
+        names = [*self.shards, *self.files]
         self.shards = {name: shard for name, shard in self.shards.items() if stands(name, shard.record)}
         self.files = {name: record for name, record in self.files.items() if stands(name, record)}
+        self.forgotten = [name for name in names if name not in self.shards and name not in self.files]
 
     def delete_files(self) -> None:
         """Delete the files that this manifest names and what was unpacked of its shards, and only those.

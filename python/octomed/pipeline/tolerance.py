@@ -54,4 +54,5 @@ class Watch:
         if most is None or most - self._rows < _ROWS_SOON_READ or self.source.source.on_bad_file == "skip":
             return
         if self._unreadable > tolerated(most, self.source.source.max_unreadable):
-            raise hopeless(self.plan, ScannedTask(self.task, tuple(self._headers), 0, 0), most)
+            read = ScannedTask(self.task, tuple(self._headers), 0, 0)
+            raise hopeless(self.plan, self.source, read, most)
