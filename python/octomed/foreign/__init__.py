@@ -11,7 +11,7 @@ hands over batches; when it dies, the file is bad and the run goes on.
 from __future__ import annotations
 
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.helper import end_idle
+from octomed.foreign.helper import end_idle, start
 from octomed.foreign.table import ForeignTable
 
-__all__ = ["BrokenFileError", "ForeignTable", "end_idle"]
+__all__ = ["BrokenFileError", "ForeignTable", "end_idle", "start"]

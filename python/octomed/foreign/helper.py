@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -19,8 +20,18 @@ from octomed.errors import StorageError
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
 )
-_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""What this pool allocates counts against the child's limit; other pools reserve far more than they use."""
+_ENVIRONMENT = {
+    # What this pool allocates counts against the child's limit; other pools reserve far more than they use.
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    # NumPy, which pyarrow loads and the child does not use, starts a thread a core otherwise.
+    "OPENBLAS_NUM_THREADS": "1",
+    # Memory of one batch serves the next: glibc would give buffers beyond 128 KiB back to the system each time.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
+}
+_PIPE_BYTES = 2**20
+"""What an unprivileged process may ask for by default. With the system's 64 KiB the two sides wake each other
+for every eighth of a megabyte."""
 
 
 class HelperDiedError(Exception):
@@ -61,6 +72,9 @@ class Helper:
             env=os.environ | _ENVIRONMENT,
             start_new_session=True,
         )
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
+            with contextlib.suppress(OSError):  # a limit of the system's: it works with the smaller pipe
+                fcntl.fcntl(_pipe(self._process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._started = False
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
@@ -152,6 +166,13 @@ def take() -> Helper:
                 return found
             found.close()
     return Helper()
+
+
+def start() -> None:
+    """Start a child for files that will be asked for soon: it loads Arrow while this process does other things."""
+    with _lock:
+        if not _idle:
+            _idle.append(Helper())
 
 
 def give_back(helper: Helper) -> None:

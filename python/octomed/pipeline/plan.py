@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed, machine
+from octomed import _octomed, foreign, machine
 from octomed.errors import DataError, OctomedError, StorageError
 from octomed.pipeline.files import naming
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
@@ -34,6 +34,7 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
     f"`{name}`" for name in BUILTIN_TEMPLATES
 )
 
+_COLUMNAR = (".parquet", ".pq", ".arrow", ".feather")
 _NAMES_SHOWN = 3
 _SAMPLE_BYTES = 2**20
 """Bytes of a source that the estimate tokenizes."""
@@ -230,6 +231,8 @@ def plan(recipe: Recipe) -> Plan:
     DataError
         When an input cannot be read as a whole and its source does not skip such files.
     """
+    if any(path.endswith(_COLUMNAR) for source in recipe.sources for path in source.path):
+        foreign.start()
     base = recipe.file.parent
     chosen_at = recipe.written_at("model" if recipe.template is None else "template")
     with placed(chosen_at):

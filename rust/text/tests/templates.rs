@@ -475,6 +475,54 @@ fn a_generation_block_of_learned_and_other_turns_is_refused() {
     assert_eq!(supervised(&rendered), ["c</s>"]);
 }
 
+/// A conversation is rendered a few times, however many turns it has: each of these answers has a header of its own,
+/// white space that no prompt writes, or white space that the template trims.
+#[test]
+fn long_conversations_are_rendered_a_few_times() {
+    let chat = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant' }}{% endif %}";
+    let block = chat.replace(
+        "+ m.content + '<|im_end|>\n' }}",
+        "}}{% generation %}{{ m.content + '<|im_end|>' }}{% endgeneration %}{{ '\n' }}",
+    );
+    let turns: Vec<(&str, &str)> = (0..20_000)
+        .map(|turn| match turn % 2 {
+            0 => ("user", "question"),
+            _ => ("assistant", "answer"),
+        })
+        .collect();
+    for source in [chat, &block] {
+        let rendered = render(&compiled(source), &turns, Supervise::All).unwrap();
+        let written: String = turns
+            .iter()
+            .map(|(role, content)| format!("<|im_start|>{role}\n{content}<|im_end|>\n"))
+            .collect();
+        assert_eq!(rendered.text, written);
+        assert_eq!(rendered.supervised.len(), 10_000);
+        assert_eq!(rendered.leads.len(), 10_000);
+        for (span, lead) in rendered.supervised.iter().zip(&rendered.leads) {
+            assert_eq!(&rendered.text[span.clone()], "answer<|im_end|>");
+            assert_eq!(*lead, span.start - 1);
+        }
+    }
+    let numbered = chat.replace("m.role + '\n'", "m.role ~ loop.index ~ '\n'");
+    let rendered = render(&compiled(&numbered), &turns, Supervise::All).unwrap();
+    assert_eq!(rendered.supervised.len(), 10_000);
+    let trims = chat.replace("m.content +", "(m.content | trim) +");
+    let spaced: Vec<_> = turns.iter().map(|(role, _)| (*role, " a")).collect();
+    assert_eq!(
+        render(&compiled(&trims), &spaced, Supervise::All).unwrap_err(),
+        TemplateError::Limit
+    );
+    let few = &spaced[..200];
+    let rendered = render(&compiled(&trims), few, Supervise::All).unwrap();
+    assert_eq!(rendered.supervised.len(), 100);
+    let many = turns.repeat(4);
+    assert_eq!(
+        render(&compiled(chat), &many, Supervise::All).unwrap_err(),
+        TemplateError::Limit
+    );
+}
+
 /// White space before an answer is a lead where no prompt writes it, in every turn and for every header.
 #[test]
 fn white_space_that_no_prompt_writes_is_the_lead_of_an_answer() {

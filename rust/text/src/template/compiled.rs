@@ -1,6 +1,6 @@
 //! Any chat template, through minijinja: rendered once as it is and once with its contents marked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use minijinja::Value;
@@ -106,15 +106,15 @@ impl Compiled {
             located => located?,
         };
         let spans = Spans::new(self, &plain, &located);
-        let mut turns = Vec::new();
+        let mut turns = HashMap::new();
         for turn in (0..messages.len()).filter(|turn| supervised(*turn)) {
-            out.supervised.push(spans.of_turn(turn)?);
-            turns.extend(out.supervised.last().map(|span| (span.start, turn)));
+            let span = spans.of_turn(turn)?;
+            turns.entry(span.start).or_insert(turn);
+            out.supervised.push(span);
         }
         spans.put_in_order(&mut out.supervised)?;
         for span in &out.supervised {
-            let turn = turns.iter().find(|(start, _)| *start == span.start);
-            let turn = turn.map_or(0, |(_, turn)| *turn);
+            let turn = turns.get(&span.start).copied().unwrap_or_default();
             let header = spans.last_content_before(span.start)..span.start;
             out.leads.push(self.lead(messages, turn, &plain, header));
         }

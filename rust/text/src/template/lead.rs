@@ -17,6 +17,10 @@ const LONGEST_HEADER: usize = 2048;
 /// row came first.
 const CONTENT: &str = "content";
 
+/// How many turns before an answer are rendered for its prompt: the first half and the last half of these. Without
+/// such a bound a conversation of n turns is rendered n times.
+const TURNS: usize = 64;
+
 /// For each header, and the roles before it: how many bytes of white space at its end no prompt writes.
 #[derive(Debug, Default)]
 pub(super) struct Leads(RwLock<HashMap<String, usize>>);
@@ -51,14 +55,14 @@ impl Compiled {
         if header.trim_end().len() == header.len() {
             return start;
         }
-        let before = &messages[..turn];
+        let before = shortened(&messages[..turn]);
         let mut key = header.to_owned();
-        for message in before {
+        for message in &before {
             key.push('\0');
             key.push_str(message.role);
         }
         let own = self.leads.get(&key).unwrap_or_else(|| {
-            let own = self.own_blank(before, header);
+            let own = self.own_blank(&before, header);
             self.leads.keep(key, own);
             own
         });
@@ -86,6 +90,17 @@ impl Compiled {
         };
         unwritten(blank, &tail[at + solid.len()..])
     }
+}
+
+/// The first and the last turns of a long conversation: an even number is left out, so that users and assistants
+/// still alternate.
+fn shortened<'m>(turns: &[Message<'m>]) -> Vec<Message<'m>> {
+    let left_out = turns.len().saturating_sub(TURNS).next_multiple_of(2);
+    if left_out == 0 {
+        return turns.to_vec();
+    }
+    let (first, rest) = turns.split_at(TURNS / 2);
+    [first, &rest[left_out..]].concat()
 }
 
 /// The bytes of `blank` that `written` does not begin with.

@@ -1,5 +1,6 @@
 //! Where each turn's content lies in a rendered text.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use minijinja::Value;
@@ -17,20 +18,18 @@ pub(super) struct Located {
     pub(super) typed: Vec<Range<usize>>,
     /// The `{% generation %}` blocks.
     pub(super) blocks: Vec<Range<usize>>,
-    /// Which blocks hold something of the assistant turns without loss.
-    pub(super) unlearned: Vec<(usize, Unlearned)>,
+    /// The first assistant turn without loss that has a mark in each block, by block; a template may drop what it
+    /// likes of such a turn.
+    pub(super) unlearned: BTreeMap<usize, usize>,
+    /// The first assistant turn without loss that could not be marked.
+    pub(super) unmarked: Option<usize>,
     /// How many assistant turns there are.
     pub(super) assistants: usize,
 }
 
-/// Where an assistant turn without loss stands; a template may drop what it likes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unlearned {
-    /// One of its marks stands in this block.
-    In(usize),
-    /// It could not be marked.
-    Unmarked,
-}
+/// How many turns may be rendered for the white space before contents: one rendering of all turns for each such
+/// content, about two seconds of work.
+const TURNS_RENDERED: usize = 2_000_000;
 
 /// One way of marking the contents.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +140,8 @@ impl Search<'_> {
             blocks: blocks(found),
             ..Located::default()
         };
+        self.limit_leads(attempt)?;
+        let by_turn = by_turn(found, self.messages.len());
         for (turn, message) in self.messages.iter().enumerate() {
             let placement = self.placement(turn, attempt);
             let expected = if placement == Placement::Core {
@@ -148,7 +149,7 @@ impl Search<'_> {
             } else {
                 message.content
             };
-            let regions = self.regions(turn, expected, found);
+            let regions = self.regions(expected, &by_turn[turn]);
             let supervised = (self.supervised)(turn);
             located.contents.push(if supervised {
                 Some(self.content(turn, placement, expected, &regions)?)
@@ -161,13 +162,12 @@ impl Search<'_> {
             }
             located.assistants += usize::from(message.role == "assistant");
             if message.role == "assistant" && !supervised {
-                let places = match placement {
-                    Placement::Nowhere => vec![Unlearned::Unmarked],
-                    _ => blocks_with(turn, found),
-                };
-                located
-                    .unlearned
-                    .extend(places.into_iter().map(|place| (turn, place)));
+                if placement == Placement::Nowhere {
+                    located.unmarked.get_or_insert(turn);
+                }
+                for block in by_turn[turn].iter().filter_map(|at| at.block) {
+                    located.unlearned.entry(block).or_insert(turn);
+                }
             }
             located.typed.extend(regions.places);
         }
@@ -197,6 +197,19 @@ impl Search<'_> {
         }
     }
 
+    /// Refuses a conversation that [`Search::kept_lead`] would render too often.
+    fn limit_leads(&self, attempt: Attempt) -> Result<(), TemplateError> {
+        let has_lead = |turn: &usize| {
+            self.placement(*turn, attempt) == Placement::Core
+                && !parts(self.messages[*turn].content).0.is_empty()
+        };
+        let turns = (0..self.messages.len()).filter(|turn| (self.supervised)(*turn));
+        match turns.filter(has_lead).count() * self.messages.len() > TURNS_RENDERED {
+            true => Err(TemplateError::Limit),
+            false => Ok(()),
+        }
+    }
+
     /// Bytes of leading white space that a template which trims other turns, or other ends, kept.
     ///
     /// The header may end in the same characters, so looking at the text does not tell: the turn is
@@ -220,16 +233,16 @@ impl Search<'_> {
         (rest == &self.plain[core_start..]).then_some(kept.len())
     }
 
-    fn regions(&self, turn: usize, expected: &str, found: &[(Mark, usize)]) -> Regions {
+    fn regions(&self, expected: &str, found: &[Found]) -> Regions {
         let mut regions = Regions {
             places: Vec::new(),
             complete: true,
         };
         let mut open = None;
-        for (mark, at) in found {
-            if *mark == Mark::Open(turn) {
+        for Found { opens, at, .. } in found {
+            if *opens {
                 regions.complete &= open.replace(*at).is_none();
-            } else if *mark == Mark::Close(turn) {
+            } else {
                 let start = open.take().or_else(|| self.start_before(*at, expected));
                 regions.complete &= start.is_some();
                 regions.places.extend(start.map(|start| start..*at));
@@ -284,22 +297,35 @@ fn blocks(found: &[(Mark, usize)]) -> Vec<Range<usize>> {
     blocks
 }
 
-/// The blocks in which a mark of this turn stands; a place in the text does not tell blocks that touch apart.
-fn blocks_with(turn: usize, found: &[(Mark, usize)]) -> Vec<Unlearned> {
+/// A mark of one turn.
+struct Found {
+    opens: bool,
+    /// Where it stands in the text without marks.
+    at: usize,
+    /// The `{% generation %}` block that it stands in: a place in the text does not tell blocks that touch apart.
+    block: Option<usize>,
+}
+
+/// The marks of each turn, in the order of the text.
+fn by_turn(found: &[(Mark, usize)], turns: usize) -> Vec<Vec<Found>> {
+    let mut by_turn: Vec<Vec<Found>> = (0..turns).map(|_| Vec::new()).collect();
     let (mut number, mut open) = (0, false);
-    let mut places = Vec::new();
-    for (mark, _) in found {
-        match mark {
-            Mark::BlockOpen => open = true,
+    for &(mark, at) in found {
+        let (turn, opens) = match mark {
+            Mark::Open(turn) => (turn, true),
+            Mark::Close(turn) => (turn, false),
+            Mark::BlockOpen => {
+                open = true;
+                continue;
+            }
             Mark::BlockClose => {
                 number += usize::from(open);
                 open = false;
+                continue;
             }
-            Mark::Open(marked) | Mark::Close(marked) if open && *marked == turn => {
-                places.push(Unlearned::In(number));
-            }
-            _ => {}
-        }
+        };
+        let block = open.then_some(number);
+        by_turn[turn].push(Found { opens, at, block });
     }
-    places
+    by_turn
 }

@@ -41,9 +41,15 @@ pub(super) struct Marks {
 /// The supplementary private-use areas.
 const AREAS: [(u32, u32); 2] = [(0xF_0000, 0xF_FFFD), (0x10_0000, 0x10_FFFD)];
 
+/// How many turns one area has marks for: two a turn and two for blocks.
+const MOST_TURNS: usize = (AREAS[0].1 - AREAS[0].0 + 1) as usize / 2 - 1;
+
 impl Marks {
     /// Chooses marks that occur neither in the rendered text nor in the contents.
     pub(super) fn choose(plain: &str, messages: &[Message<'_>]) -> Result<Self, TemplateError> {
+        if messages.len() > MOST_TURNS {
+            return Err(TemplateError::Limit);
+        }
         let mut taken = BTreeSet::new();
         collect_private(plain, &mut taken);
         messages

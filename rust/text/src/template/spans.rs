@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::TemplateError;
 use super::compiled::Compiled;
-use super::locate::{Located, Unlearned};
+use super::locate::Located;
 use crate::Control;
 
 /// What a rendered text says about its parts.
@@ -12,6 +12,8 @@ pub(super) struct Spans<'a> {
     template: &'a Compiled,
     plain: &'a str,
     located: &'a Located,
+    /// End and start of each content, ascending.
+    ends: Vec<(usize, usize)>,
     /// The control tokens that the template wrote.
     pub(super) controls: Vec<Control>,
 }
@@ -29,10 +31,14 @@ impl<'a> Spans<'a> {
         template
             .controls
             .find(plain, written..plain.len(), &mut controls);
+        let typed = located.typed.iter();
+        let mut ends: Vec<_> = typed.map(|typed| (typed.end, typed.start)).collect();
+        ends.sort_unstable();
         Self {
             template,
             plain,
             located,
+            ends,
             controls,
         }
     }
@@ -47,25 +53,24 @@ impl<'a> Spans<'a> {
         if !self.template.has_blocks {
             return Ok(content.start..self.end_of_turn(content.end, next).ok_or(none)?);
         }
-        let holds =
-            |block: &&Range<usize>| block.start <= content.start && content.end <= block.end;
-        let number = self.located.blocks.iter().position(|block| holds(&block));
-        let number = number.ok_or(TemplateError::OutsideGeneration { turn })?;
+        let blocks = &self.located.blocks;
+        let number = blocks.partition_point(|block| block.end < content.end);
+        let block = blocks.get(number);
+        let block = block
+            .filter(|block| block.start <= content.start)
+            .ok_or(TemplateError::OutsideGeneration { turn })?;
         self.refuse_shared(number)?;
-        let block = &self.located.blocks[number];
         if let Some(end) = self.last_control(content.end..block.end) {
             return Ok(block.start..end);
         }
         let end = self.end_of_turn(block.end, next).ok_or(none.clone())?;
         let between = self.plain[block.end..end].trim_start();
-        if self
-            .controls
-            .iter()
-            .any(|control| control.bytes.start == end - between.len())
+        match (self.controls)
+            .binary_search_by_key(&(end - between.len()), |control| control.bytes.start)
         {
-            return Ok(block.start..end);
+            Ok(_) => Ok(block.start..end),
+            Err(_) => Err(none),
         }
-        Err(none)
     }
 
     /// Refuses a block that holds an assistant turn without loss beside one with it: the span is the block.
@@ -74,32 +79,27 @@ impl<'a> Spans<'a> {
     /// assistant turns.
     fn refuse_shared(&self, block: usize) -> Result<(), TemplateError> {
         let own_blocks = self.located.blocks.len() >= self.located.assistants;
-        let shares = |place: &Unlearned| match place {
-            Unlearned::In(number) => *number == block,
-            Unlearned::Unmarked => !own_blocks,
-        };
-        let mut unlearned = self.located.unlearned.iter();
-        match unlearned.find(|(_, place)| shares(place)) {
-            Some((turn, _)) => Err(TemplateError::SharedBlock { turn: *turn }),
+        let unmarked = self.located.unmarked.filter(|_| !own_blocks);
+        let inside = self.located.unlearned.get(&block).copied();
+        match inside.into_iter().chain(unmarked).min() {
+            Some(turn) => Err(TemplateError::SharedBlock { turn }),
             None => Ok(()),
         }
     }
 
     /// Where the last content ends that ends at or before `start`.
     pub(super) fn last_content_before(&self, start: usize) -> usize {
-        let typed = self.located.typed.iter();
-        let earlier = typed.filter(|typed| typed.start < start && typed.end <= start);
-        earlier.map(|typed| typed.end).max().unwrap_or(0)
+        let ended = &self.ends[..self.ends.partition_point(|(end, _)| *end <= start)];
+        let last = ended.iter().rev().find(|(_, typed)| *typed < start);
+        last.map_or(0, |(end, _)| *end)
     }
 
     /// Where the content that follows begins; the next turn's header is before it.
     fn next_content(&self, content: &Range<usize>) -> usize {
-        let after = |typed: &&Range<usize>| typed.start >= content.end && *typed != content;
-        self.located
-            .typed
-            .iter()
-            .find(after)
-            .map_or(self.plain.len(), |typed| typed.start)
+        let typed = &self.located.typed;
+        let after = &typed[typed.partition_point(|typed| typed.start < content.end)..];
+        let next = after.iter().find(|typed| *typed != content);
+        next.map_or(self.plain.len(), |typed| typed.start)
     }
 
     /// The end of the first control token at or after `from`; of the end-of-sequence token, when that
@@ -139,11 +139,8 @@ impl<'a> Spans<'a> {
     /// a model stops at the token, so the line break carries no loss here.
     fn last_control(&self, part: Range<usize>) -> Option<usize> {
         let end = part.start + self.plain[part.clone()].trim_end().len();
-        let last = self
-            .controls
-            .iter()
-            .rev()
-            .find(|control| control.bytes.end <= part.end)?;
+        let ended = (self.controls).partition_point(|control| control.bytes.end <= part.end);
+        let last = self.controls[..ended].last()?;
         (last.bytes.start >= part.start && last.bytes.end == end).then_some(end)
     }
 
