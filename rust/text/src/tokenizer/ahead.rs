@@ -85,63 +85,59 @@ impl Ahead {
     /// inside it.
     ///
     /// # Safety
-    /// The processor must have [`super::window::Instructions::Widest`].
+    /// The processor must have [`super::isa::Isa::Avx512`].
     #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2")]
     #[inline]
     pub unsafe fn put_window(&mut self, window: &[u8; WINDOW], at: usize, begins: u64, ends: u64) {
-        // There is room for the words of a window behind so many, and for three more.
-        const { assert!(FULL + WINDOW + 3 <= ROOM) };
+        use std::arch::x86_64::{
+            __m256i, _mm256_add_epi64, _mm256_cvtepu8_epi64, _mm256_set1_epi64x,
+            _mm256_storeu_si256, _mm512_add_epi8, _mm512_alignr_epi32, _mm512_castsi512_si128,
+            _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_mask_cmple_epu8_mask,
+            _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8, _mm512_permutexvar_epi8,
+            _mm512_set1_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
+        };
+        // A window has at most 64 words. They are written four at a time, so up to three places behind the last are
+        // written as well (four where there are no words).
+        const { assert!(FULL + WINDOW + WORDS_AT_ONCE <= ROOM) };
         let first = self.count % FULL;
         let count = ends.count_ones() as usize;
-        // Instructions and not functions, which are of a newer compiler than the oldest that is asked for.
-        // SAFETY: the processor knows them; they read the window and the table, and write the keys and ends of
-        // `count` words, rounded up to four (of four, if there are none).
-        unsafe {
-            std::arch::asm!(
-                "vmovdqu64 zmm0, zmmword ptr [{window}]",
-                "vmovdqu64 zmm1, zmmword ptr [{rows}]",
-                "vmovdqu64 zmm2, zmmword ptr [{rows} + 64]",
-                "vmovdqu64 zmm3, zmmword ptr [{rows} + 128]",
-                "vmovdqu64 zmm4, zmmword ptr [{rows} + 192]",
-                "vpbroadcastq ymm5, {at}",
-                // The numbers of the bytes at which words begin and end, side by side.
-                "kmovq k1, {begins}",
-                "kmovq k2, {ends}",
-                "vpcompressb zmm6 {{k1}} {{z}}, zmm1",
-                "vpcompressb zmm7 {{k2}} {{z}}, zmm1",
-                "2:",
-                // Those of four words, each sixteen times, and the lengths.
-                "vpermb zmm8, zmm3, zmm6",
-                "vpermb zmm9, zmm3, zmm7",
-                "vpsubb zmm9, zmm9, zmm8",
-                // The bytes of each word, and zeros behind them; nothing of a word that is too long.
-                "vpaddb zmm8, zmm8, zmm2",
-                "vpcmpub k1, zmm2, zmm9, 1",
-                "vpcmpub k1 {{k1}}, zmm9, zmm4, 2",
-                "vpermb zmm8 {{k1}} {{z}}, zmm8, zmm0",
-                "vmovdqu64 zmmword ptr [{keys}], zmm8",
-                "vpmovzxbq ymm8, xmm7",
-                "vpaddq ymm8, ymm8, ymm5",
-                "vmovdqu ymmword ptr [{outs}], ymm8",
-                "valignd zmm6, zmm6, zmm6, 1",
-                "valignd zmm7, zmm7, zmm7, 1",
-                "add {keys}, 64",
-                "add {outs}, 32",
-                "sub {left}, 4",
-                "jg 2b",
-                window = in(reg) window.as_ptr(),
-                rows = in(reg) ROWS.0.as_ptr(),
-                at = in(reg) at,
-                begins = in(reg) begins,
-                ends = in(reg) ends,
-                keys = inout(reg) self.keys.as_mut_ptr().add(first) => _,
-                outs = inout(reg) self.ends.as_mut_ptr().add(first) => _,
-                left = inout(reg) count => _,
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
-                out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
-                out("k1") _, out("k2") _,
-                options(nostack),
-            );
+        // SAFETY: each of these arrays has the 64 bytes of a register.
+        let [text, byte_numbers, byte_in_key, word_of_byte] = unsafe {
+            [window, &BYTE_NUMBERS.0, &BYTE_IN_KEY.0, &WORD_OF_BYTE.0]
+                .map(|bytes| _mm512_loadu_si512(bytes.as_ptr().cast()))
+        };
+        let longest = _mm512_set1_epi8(LONGEST_KEY);
+        let base = _mm256_set1_epi64x(at.cast_signed() as i64);
+        // The numbers of the bytes at which words begin and end, side by side: one byte of the register per word.
+        let mut starts = _mm512_maskz_compress_epi8(begins, byte_numbers);
+        let mut stops = _mm512_maskz_compress_epi8(ends, byte_numbers);
+        let mut word = first;
+        loop {
+            // Start and length of each of the first four words, once for each of the sixteen bytes of its key.
+            let start = _mm512_permutexvar_epi8(word_of_byte, starts);
+            let length = _mm512_sub_epi8(_mm512_permutexvar_epi8(word_of_byte, stops), start);
+            // The bytes of the word, and zeros behind them; only zeros for a word that is too long for a key.
+            let inside = _mm512_cmplt_epu8_mask(byte_in_key, length);
+            let inside = _mm512_mask_cmple_epu8_mask(inside, length, longest);
+            let source = _mm512_add_epi8(start, byte_in_key);
+            let keys = _mm512_maskz_permutexvar_epi8(inside, source, text);
+            let stop = _mm256_cvtepu8_epi64(_mm512_castsi512_si128(stops));
+            let stop = _mm256_add_epi64(stop, base);
+            // SAFETY: `word` is below `first + count` rounded up to four words, so the four keys and four ends written
+            // here lie inside the arrays: see the assertion above.
+            unsafe {
+                _mm512_storeu_si512(self.keys.as_mut_ptr().add(word).cast(), keys);
+                let ends = self.ends.as_mut_ptr().add(word);
+                _mm256_storeu_si256(ends.cast::<__m256i>(), stop);
+            }
+            word += WORDS_AT_ONCE;
+            if word >= first + count {
+                break;
+            }
+            // The next four words become the first ones.
+            starts = _mm512_alignr_epi32::<1>(starts, starts);
+            stops = _mm512_alignr_epi32::<1>(stops, stops);
         }
         self.count = first + count;
     }
@@ -213,16 +209,16 @@ impl Ahead {
     /// Appends the ids of all words; gives how many the last one has.
     ///
     /// # Safety
-    /// `ids` has room for them and for [`BEYOND`] more; `WIDE` wants AVX2.
+    /// `ids` has room for them and for [`BEYOND`] more; `AVX2` asks for AVX2.
     #[inline(always)]
-    pub unsafe fn write<const WIDE: bool>(&self, short: &ShortWords, ids: &mut Vec<u32>) -> usize {
+    pub unsafe fn write<const AVX2: bool>(&self, short: &ShortWords, ids: &mut Vec<u32>) -> usize {
         let mut length = ids.len();
         for values in self.values[..self.count].chunks(4) {
             // SAFETY: the caller has made room, and has AVX2 if need be.
             unsafe {
                 let out = ids.as_mut_ptr().add(length);
                 length += match values.first_chunk() {
-                    Some(four) if WIDE => match write_four(four, out) {
+                    Some(four) if AVX2 => match write_four(four, out) {
                         0 => self.write_each(values, short, out),
                         count => count,
                     },
@@ -300,28 +296,43 @@ unsafe fn write_four(_values: &[Value; 4], _out: *mut u32) -> usize {
     0
 }
 
-/// For [`Ahead::put_window`]: the numbers of its bytes; of the bytes of four keys, in their key; of the key that each is
-/// of; and how many there are in one.
+/// How many words [`Ahead::put_window`] writes at once: their keys fill a register.
 #[cfg(target_arch = "x86_64")]
-static ROWS: Rows = Rows(rows());
+const WORDS_AT_ONCE: usize = WINDOW / LONGEST_NEAR;
 
+/// The bytes of the longest word that has a key.
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::cast_possible_truncation, reason = "16")]
+const LONGEST_KEY: i8 = LONGEST_NEAR as i8;
+
+/// The bytes of a 64-byte register, for [`Ahead::put_window`].
 #[cfg(target_arch = "x86_64")]
 #[repr(align(64))]
-struct Rows([[u8; WINDOW]; 4]);
+struct Register([u8; WINDOW]);
 
+/// The number of each byte of the window.
 #[cfg(target_arch = "x86_64")]
-const fn rows() -> [[u8; WINDOW]; 4] {
-    const KEY: u8 = 16;
-    const { assert!(KEY as usize == LONGEST_NEAR) };
-    let mut rows = [[KEY; WINDOW]; 4];
-    let (mut byte, mut number) = (0, 0);
-    while byte < WINDOW {
-        rows[0][byte] = number;
-        rows[1][byte] = number % KEY;
-        rows[2][byte] = number / KEY;
-        (byte, number) = (byte + 1, number + 1);
+static BYTE_NUMBERS: Register = Register(bytes_modulo(WINDOW, 1));
+
+/// For each byte of four keys: which byte of its key it is.
+#[cfg(target_arch = "x86_64")]
+static BYTE_IN_KEY: Register = Register(bytes_modulo(LONGEST_NEAR, 1));
+
+/// For each byte of four keys: which of the four keys it is in.
+#[cfg(target_arch = "x86_64")]
+static WORD_OF_BYTE: Register = Register(bytes_modulo(WINDOW, LONGEST_NEAR));
+
+/// For each byte of a register its number modulo `modulus`, divided by `divisor`.
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::cast_possible_truncation, reason = "below 64")]
+const fn bytes_modulo(modulus: usize, divisor: usize) -> [u8; WINDOW] {
+    let mut bytes = [0; WINDOW];
+    let mut at = 0;
+    while at < WINDOW {
+        bytes[at] = (at % modulus / divisor) as u8;
+        at += 1;
     }
-    rows
+    bytes
 }
 
 /// For the bits of those of four words that have one id: the numbers to keep of their eight, side by side.
@@ -350,7 +361,7 @@ const fn kept() -> [[u32; 8]; 16] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::window::Instructions;
+    use super::super::isa::Isa;
     use super::*;
 
     proptest! {
@@ -372,12 +383,12 @@ mod tests {
             }
             let last = ahead.values[words.len() - 1].count();
             let mut ids = Vec::with_capacity(expected.len() + BEYOND);
-            // SAFETY: there is room, and it is not wide.
+            // SAFETY: there is room, and AVX2 is not used.
             prop_assert_eq!(unsafe { ahead.write::<false>(&short, &mut ids) }, last);
             prop_assert_eq!(&ids, &expected);
             ids.clear();
-            if Instructions::all().any(|one| one == Instructions::Wide) {
-                // SAFETY: there is room, and it is wide.
+            if Isa::Avx2.is_available() {
+                // SAFETY: there is room, and the processor has AVX2.
                 prop_assert_eq!(unsafe { ahead.write::<true>(&short, &mut ids) }, last);
                 prop_assert_eq!(&ids, &expected);
             }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::edges::Edges;
 use super::fast::Fast;
-#[cfg(test)]
-use super::window::Instructions;
+use super::isa::Isa;
 use super::words::{Memory, Place};
 use super::{Engine, Tokenizer, plain};
 use crate::{Rendered, TextError};
@@ -31,10 +30,13 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder with empty caches.
+    /// An encoder with empty caches, for the best instruction set that the processor has.
     #[must_use]
     pub fn new(tokenizer: Arc<Tokenizer>) -> Self {
-        let memory = matches!(tokenizer.engine, Engine::Fast(_)).then(|| Box::new(Memory::new()));
+        let memory = match tokenizer.engine {
+            Engine::Fast(_) => Memory::with_isa(Isa::best()).map(Box::new),
+            Engine::Reference(_) => None,
+        };
         Self {
             tokenizer,
             memory,
@@ -42,15 +44,16 @@ impl Encoder {
         }
     }
 
-    /// An encoder whose inner loop has no other instructions than these.
-    #[cfg(test)]
-    pub(super) fn with(tokenizer: Arc<Tokenizer>, instructions: Instructions) -> Self {
-        let memory = matches!(tokenizer.engine, Engine::Fast(_))
-            .then(|| Box::new(Memory::with(instructions)));
-        Self {
-            memory,
-            ..Self::new(tokenizer)
+    /// An encoder whose inner loop uses an instruction set, to compare and to measure it; none if the processor
+    /// lacks it. All give the same ids.
+    #[must_use]
+    pub fn with_isa(tokenizer: Arc<Tokenizer>, isa: Isa) -> Option<Self> {
+        let mut encoder = Self::new(tokenizer);
+        let memory = Memory::with_isa(isa)?;
+        if let Some(best) = &mut encoder.memory {
+            **best = memory;
         }
+        Some(encoder)
     }
 
     /// The tokenizer whose ids it gives.

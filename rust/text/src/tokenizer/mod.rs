@@ -14,6 +14,7 @@ mod encoder;
 mod extract;
 mod fast;
 mod file;
+mod isa;
 mod json;
 mod lowest;
 mod merge;
@@ -40,6 +41,7 @@ use xxhash_rust::xxh3::xxh3_128;
 pub use added::{AddedToken, Additions};
 pub use batch::{Batch, Encoders};
 pub use encoder::{Encoded, Encoder};
+pub use isa::Isa;
 pub use placed::Spare;
 
 use crate::TextError;

@@ -38,13 +38,13 @@ pub(crate) struct Starts {
 /// The words of the window whose first byte begins one.
 ///
 /// # Safety
-/// `WIDE` wants what [`wide`] asks for.
+/// `AVX2` asks for [`super::isa::Isa::Avx2`].
 #[inline(always)]
-pub(crate) unsafe fn starts<S: Splitter, const WIDE: bool>(window: &[u8; WINDOW]) -> Starts {
+pub(crate) unsafe fn starts<S: Splitter, const AVX2: bool>(window: &[u8; WINDOW]) -> Starts {
     const { assert!(S::LEADS[b' ' as usize] == 2) };
-    let kinds = if WIDE {
+    let kinds = if AVX2 {
         // SAFETY: the caller has AVX2.
-        unsafe { Kinds::of_wide(window) }
+        unsafe { Kinds::of_avx2(window) }
     } else {
         Kinds::of(window)
     };
@@ -74,69 +74,6 @@ pub(crate) unsafe fn starts<S: Splitter, const WIDE: bool>(window: &[u8; WINDOW]
         closed: end > 0 && kinds.ascii & !prolongs & at != 0,
         hard,
     }
-}
-
-/// What the inner loop is compiled for, from the oldest processors to the newest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Instructions {
-    /// What every processor has: SSE2 on x86-64.
-    Every,
-    /// Those of x86-64-v3.
-    Wide,
-    /// Those as well with which the words of a window are put side by side: of Ice Lake and Zen 4.
-    Widest,
-}
-
-impl Instructions {
-    /// The best that this processor has.
-    #[inline]
-    pub fn best() -> Self {
-        #[cfg(test)]
-        if let Some(forced) = Self::forced() {
-            return forced;
-        }
-        Self::of_processor()
-    }
-
-    fn of_processor() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        if wide() {
-            return if widest() { Self::Widest } else { Self::Wide };
-        }
-        Self::Every
-    }
-
-    /// All that this processor has.
-    #[cfg(test)]
-    pub fn all() -> impl Iterator<Item = Self> {
-        let all = [Self::Every, Self::Wide, Self::Widest].into_iter();
-        all.filter(|&one| one <= Self::of_processor())
-    }
-
-    /// What `OCTOMED_INSTRUCTIONS` names for a run of the tests: `every`, `wide` or `widest`, if the processor has it.
-    #[cfg(test)]
-    fn forced() -> Option<Self> {
-        let wanted = std::env::var("OCTOMED_INSTRUCTIONS").ok()?;
-        Self::all().find(|one| format!("{one:?}").eq_ignore_ascii_case(&wanted))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-fn wide() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("lzcnt")
-        && is_x86_feature_detected!("popcnt")
-}
-
-#[cfg(target_arch = "x86_64")]
-fn widest() -> bool {
-    is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512bw")
-        && is_x86_feature_detected!("avx512vl")
-        && is_x86_feature_detected!("avx512vbmi")
-        && is_x86_feature_detected!("avx512vbmi2")
 }
 
 impl Kinds {
@@ -198,7 +135,7 @@ impl Kinds {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2")]
     #[inline]
-    unsafe fn of_wide(window: &[u8; WINDOW]) -> Self {
+    unsafe fn of_avx2(window: &[u8; WINDOW]) -> Self {
         use std::arch::x86_64::{
             __m256i, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8, _mm256_movemask_epi8,
             _mm256_or_si256, _mm256_set1_epi8, _mm256_sub_epi8,
@@ -236,7 +173,7 @@ impl Kinds {
     }
 
     #[cfg(not(target_arch = "x86_64"))]
-    unsafe fn of_wide(window: &[u8; WINDOW]) -> Self {
+    unsafe fn of_avx2(window: &[u8; WINDOW]) -> Self {
         Self::one_by_one(window)
     }
 
@@ -295,7 +232,7 @@ mod tests {
             let Some(window) = bytes.get(at..).and_then(|rest| rest.first_chunk()) else {
                 break;
             };
-            // SAFETY: not wide.
+            // SAFETY: AVX2 is not used.
             let found = unsafe { starts::<S, false>(window) };
             let mut ours: Vec<usize> = (0..64)
                 .filter(|bit| found.bits >> bit & 1 == 1)
@@ -323,7 +260,7 @@ mod tests {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: there is AVX2.
-                prop_assert_eq!(unsafe { Kinds::of_wide(&window) }, Kinds::one_by_one(&window));
+                prop_assert_eq!(unsafe { Kinds::of_avx2(&window) }, Kinds::one_by_one(&window));
             }
         }
 

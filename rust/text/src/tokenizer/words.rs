@@ -7,11 +7,12 @@ use super::block::{BLOCK, Block};
 use super::cache::{LONGEST, LongWords, ShortWords, place};
 use super::edges::Edges;
 use super::fast::Fast;
+use super::isa::Isa;
 use super::merge::Scratch;
 use super::near::{ABSENT, LONGEST_NEAR, NearWords, near_key};
 use super::seams::Seams;
 use super::split::{Cased, DeepSeek, Gpt2, Scheme, Splitter, Words};
-use super::window::{Instructions, WINDOW, starts};
+use super::window::{WINDOW, starts};
 
 /// Words of at most so many bytes are not cut into parts: they come again as they are.
 const UNCUT: usize = 8;
@@ -19,8 +20,8 @@ const UNCUT: usize = 8;
 /// One worker's memory of words.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    /// The processor has them: only [`Instructions::best`] and `all` make any.
-    instructions: Instructions,
+    /// What the inner loop uses; the processor has it, which [`Memory::with_isa`] checks.
+    isa: Isa,
     near: NearWords,
     other: OtherWords,
     ahead: Ahead,
@@ -67,14 +68,10 @@ impl Place<'_> {
 }
 
 impl Memory {
-    pub fn new() -> Self {
-        Self::with(Instructions::best())
-    }
-
-    /// A memory of words that are cut and looked up with these instructions.
-    pub(super) fn with(instructions: Instructions) -> Self {
-        Self {
-            instructions,
+    /// An empty memory whose words are cut and looked up with an instruction set; none if the processor lacks it.
+    pub fn with_isa(isa: Isa) -> Option<Self> {
+        isa.is_available().then(|| Self {
+            isa,
             near: NearWords::new(),
             other: OtherWords {
                 short: ShortWords::new(),
@@ -84,7 +81,7 @@ impl Memory {
                 seldom: [0; ROOM],
             },
             ahead: Ahead::new(),
-        }
+        })
     }
 
     /// Appends the ids of a text that is normalised and has no added tokens in it.
@@ -138,29 +135,25 @@ impl Memory {
         bytes: Range<usize>,
         ids: &mut Vec<u32>,
     ) -> Last {
-        #[cfg(target_arch = "x86_64")]
-        match self.instructions {
-            Instructions::Every => {}
-            // SAFETY: the processor has what the function is compiled for.
-            Instructions::Wide => {
-                return unsafe { self.run_wide::<S, false>(fast, splitter, text, bytes, ids) };
-            }
-            // SAFETY: the processor has what the function is compiled for, and what the widest one asks for.
-            Instructions::Widest => {
-                return unsafe { self.run_wide::<S, true>(fast, splitter, text, bytes, ids) };
+        // SAFETY: the processor has `self.isa`, and with it what each of the functions is compiled for.
+        unsafe {
+            match self.isa {
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx512 => self.run_avx512(fast, splitter, text, bytes, ids),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 => self.run_avx2(fast, splitter, text, bytes, ids),
+                _ => self.run_with::<S, false, false>(fast, splitter, text, bytes, ids),
             }
         }
-        // SAFETY: not wide.
-        unsafe { self.run_with::<S, false, false>(fast, splitter, text, bytes, ids) }
     }
 
-    /// [`Self::run_with`] for a newer processor.
+    /// [`Self::run_with`] compiled for AVX2.
     ///
     /// # Safety
-    /// The processor must have [`Instructions::Wide`]; `WIDEST` wants [`Instructions::Widest`].
+    /// The processor must have [`Isa::Avx2`].
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-    unsafe fn run_wide<S: Splitter, const WIDEST: bool>(
+    unsafe fn run_avx2<S: Splitter>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
@@ -168,17 +161,36 @@ impl Memory {
         bytes: Range<usize>,
         ids: &mut Vec<u32>,
     ) -> Last {
-        // SAFETY: as the caller says.
-        unsafe { self.run_with::<S, true, WIDEST>(fast, splitter, text, bytes, ids) }
+        // SAFETY: the caller has AVX2, and AVX-512 is not used.
+        unsafe { self.run_with::<S, true, false>(fast, splitter, text, bytes, ids) }
+    }
+
+    /// [`Self::run_with`] compiled for AVX-512.
+    ///
+    /// # Safety
+    /// The processor must have [`Isa::Avx512`].
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vbmi,avx512vbmi2")]
+    unsafe fn run_avx512<S: Splitter>(
+        &mut self,
+        fast: &Fast,
+        splitter: &mut S,
+        text: &[u8],
+        bytes: Range<usize>,
+        ids: &mut Vec<u32>,
+    ) -> Last {
+        // SAFETY: the caller has AVX-512, and AVX2 with it.
+        unsafe { self.run_with::<S, true, true>(fast, splitter, text, bytes, ids) }
     }
 
     /// Some dozens of words are cut, then looked up, then written: each step is a loop with few branches, and
     /// what one word waits for does not hold up the next.
     ///
     /// # Safety
-    /// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
+    /// `AVX2` asks for [`Isa::Avx2`], and `AVX512` for [`Isa::Avx512`].
     #[inline(always)]
-    unsafe fn run_with<S: Splitter, const WIDE: bool, const WIDEST: bool>(
+    unsafe fn run_with<S: Splitter, const AVX2: bool, const AVX512: bool>(
         &mut self,
         fast: &Fast,
         splitter: &mut S,
@@ -202,15 +214,15 @@ impl Memory {
         while last.end < bytes.end {
             self.ahead.restart(last.end);
             // SAFETY: as the caller says.
-            let end = unsafe { cutter.cut::<WIDE, WIDEST>(last.end..bytes.end, &mut self.ahead) };
+            let end = unsafe { cutter.cut::<AVX2, AVX512>(last.end..bytes.end, &mut self.ahead) };
             if self.other.short.make_room(self.ahead.len()) {
                 // Near words may have their ids apart as well.
                 self.near.clear();
             }
             self.ahead.find(&self.near);
             self.find_others(fast, text);
-            // SAFETY: as many bytes have room for as many ids, and some more; for `WIDE`, as the caller says.
-            let last_count = unsafe { self.ahead.write::<WIDE>(&self.other.short, ids) };
+            // SAFETY: as many bytes have room for as many ids, and some more; for `AVX2`, as the caller says.
+            let last_count = unsafe { self.ahead.write::<AVX2>(&self.other.short, ids) };
             last = Last {
                 start: self.ahead.last_start(),
                 ids_before: ids.len() - last_count,
@@ -264,9 +276,9 @@ impl<S: Splitter> Cutter<'_, S> {
     /// Cuts words until there are enough or one ends at or after the last byte of `bytes`; gives its end.
     ///
     /// # Safety
-    /// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
+    /// `AVX2` asks for [`Isa::Avx2`], and `AVX512` for [`Isa::Avx512`].
     #[inline(always)]
-    unsafe fn cut<const WIDE: bool, const WIDEST: bool>(
+    unsafe fn cut<const AVX2: bool, const AVX512: bool>(
         &mut self,
         bytes: Range<usize>,
         ahead: &mut Ahead,
@@ -280,7 +292,7 @@ impl<S: Splitter> Cutter<'_, S> {
                 continue;
             };
             // SAFETY: as the caller says.
-            let (end, hard) = unsafe { cut_window::<S, WIDE, WIDEST>(window, at, ahead) };
+            let (end, hard) = unsafe { cut_window::<S, AVX2, AVX512>(window, at, ahead) };
             at = end;
             if hard {
                 at = self.cut_one(at, bytes.end, ahead);
@@ -354,9 +366,9 @@ impl<S: Splitter> Cutter<'_, S> {
 /// there is the splitter's.
 ///
 /// # Safety
-/// `WIDE` wants [`Instructions::Wide`], and `WIDEST` [`Instructions::Widest`].
+/// `AVX2` asks for [`Isa::Avx2`], and `AVX512` for [`Isa::Avx512`].
 #[inline(always)]
-unsafe fn cut_window<S: Splitter, const WIDE: bool, const WIDEST: bool>(
+unsafe fn cut_window<S: Splitter, const AVX2: bool, const AVX512: bool>(
     window: &[u8; WINDOW + LONGEST_NEAR],
     at: usize,
     ahead: &mut Ahead,
@@ -365,9 +377,9 @@ unsafe fn cut_window<S: Splitter, const WIDE: bool, const WIDEST: bool>(
         return (at, true);
     };
     // SAFETY: as the caller says.
-    let found = unsafe { starts::<S, WIDE>(plain) };
+    let found = unsafe { starts::<S, AVX2>(plain) };
     #[cfg(target_arch = "x86_64")]
-    if WIDEST {
+    if AVX512 {
         let last = u64::from(found.closed) << (found.end % 64);
         // SAFETY: as the caller says; the ends ascend, and words begin at 0 and at each but the last.
         unsafe { ahead.put_window(plain, at, found.bits | 1, found.bits | last) };
@@ -494,7 +506,7 @@ mod tests {
     use super::*;
 
     /// The words of a window, where they end, and whether the next one is the splitter's.
-    unsafe fn cut<S: Splitter, const WIDE: bool>(
+    unsafe fn cut<S: Splitter, const AVX2: bool, const AVX512: bool>(
         window: &[u8; WINDOW + LONGEST_NEAR],
         before: usize,
     ) -> (Vec<(usize, u128)>, (usize, bool)) {
@@ -502,15 +514,31 @@ mod tests {
         ahead.restart(1000 - before);
         (0..before).for_each(|word| ahead.push(1001 - before + word, 5));
         // SAFETY: as the caller says.
-        let ended = unsafe { cut_window::<S, WIDE, WIDE>(window, 1000, &mut ahead) };
+        let ended = unsafe { cut_window::<S, AVX2, AVX512>(window, 1000, &mut ahead) };
         (ahead.words(), ended)
+    }
+
+    /// The words of a window with every instruction set that the processor has.
+    fn cut_by_each<S: Splitter>(
+        window: &[u8; WINDOW + LONGEST_NEAR],
+        before: usize,
+    ) -> Vec<(Vec<(usize, u128)>, (usize, bool))> {
+        // SAFETY: only what the processor has is called.
+        let cut = |isa| unsafe {
+            match isa {
+                Isa::Baseline => cut::<S, false, false>(window, before),
+                Isa::Avx2 => cut::<S, true, false>(window, before),
+                Isa::Avx512 => cut::<S, true, true>(window, before),
+            }
+        };
+        Isa::available().map(cut).collect()
     }
 
     proptest! {
         #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
 
         #[test]
-        fn words_of_a_window_are_the_same_however_wide(
+        fn words_of_a_window_are_the_same_with_every_instruction_set(
             pieces in prop::collection::vec(prop_oneof!["[a-zA-Z]{1,3}", "[a-zA-Z]{4,20}", "[ -~]", " ", "[0-9]", "é"], 80),
             before in 0..FULL,
         ) {
@@ -518,12 +546,12 @@ mod tests {
             let Some(window) = text.first_chunk() else {
                 return Ok(());
             };
-            if Instructions::all().any(|one| one == Instructions::Widest) {
-                // SAFETY: the processor is as wide as it gets.
-                unsafe {
-                    prop_assert_eq!(cut::<Words<1>, true>(window, before), cut::<Words<1>, false>(window, before));
-                    prop_assert_eq!(cut::<Words<3>, true>(window, before), cut::<Words<3>, false>(window, before));
-                    prop_assert_eq!(cut::<Cased<3, true>, true>(window, before), cut::<Cased<3, true>, false>(window, before));
+            for cut in [cut_by_each::<Words<1>>, cut_by_each::<Words<3>>, cut_by_each::<Gpt2>, cut_by_each::<DeepSeek>,
+                cut_by_each::<Cased<3, true>>, cut_by_each::<Cased<1, false>>] {
+                let mut all = cut(window, before).into_iter();
+                let baseline = all.next();
+                for other in all {
+                    prop_assert_eq!(Some(&other), baseline.as_ref());
                 }
             }
         }
