@@ -14,5 +14,5 @@ pub use rendered::{Control, Rendered};
 pub use response::{TwoReasonings, join_reasoning};
 pub use template::{Message, Supervise, Template, TemplateError};
 pub use tokenizer::{
-    AddedToken, Additions, Batch, Encoded, Encoder, Encoders, Isa, Spare, Tokenizer,
+    AddedToken, Additions, Batch, BufferPool, Encoded, Encoder, Encoders, Isa, Tokenizer,
 };

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::{hostile, variants};
-use crate::tokenizer::alphabet::written;
+use crate::tokenizer::spec::alphabet::written;
 use crate::tokenizer::split::CL100K;
 use crate::tokenizer::{Additions, Encoded, Encoder, Encoders, Isa, Tokenizer};
 use crate::{Control, Rendered};
