@@ -1,13 +1,14 @@
 """Text to ids on one thread with each instruction set that the processor has.
 
-`python -m bench.instruction_sets` builds the Rust program of this name, runs it and writes the figures with the machine
-and the commit to `bench/results/instruction-sets.json`. An instruction set that is not 10 % faster than the one before
-it in any of its figures has no place in the tokenizer: the exit code is then 1.
+`python -m bench.instruction_sets` builds the Rust program of this name, runs it and writes the figures with the
+machine and the commit to `bench/results/instruction-sets.json`. An instruction set that is not 10 % faster than
+the one before it in any of its figures has no place in the tokenizer: the exit code is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -29,11 +30,11 @@ def measured(rounds: int) -> dict[str, Any]:
 
 
 def gains(figures: dict[str, Any]) -> dict[str, float]:
-    """For each instruction set but the first, the largest quotient of its figures and those of the one before it."""
+    """The largest quotient of the figures of an instruction set and those of the one before it, by its name."""
     best: dict[str, float] = {}
     for sets in figures.values():
         names = list(sets)
-        for before, name in zip(names, names[1:], strict=False):
+        for before, name in itertools.pairwise(names):
             quotients = [sets[name][key] / sets[before][key] for key in sets[name]]
             best[name] = max([best.get(name, 0.0), *quotients])
     return {name: round(gain, 3) for name, gain in best.items()}

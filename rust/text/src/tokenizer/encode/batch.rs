@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Encoder;
+use super::encoder::Encoder;
 use super::output_buffer::{BufferPool, OutputBuffer};
+use super::sync::locked;
 use crate::TextError;
 use crate::tokenizer::Tokenizer;
 
@@ -266,8 +267,4 @@ fn tasks(rows: &[&[u8]]) -> Vec<Range<usize>> {
         }
     }
     tasks
-}
-
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,6 +7,7 @@ mod encoder;
 mod isa;
 mod output_buffer;
 mod segment;
+mod sync;
 mod text;
 mod window;
 mod word_batch;

@@ -3,7 +3,7 @@
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::batch::locked;
+use super::sync::locked;
 
 /// Memory of ids that are no longer needed, at most that of one batch: the next one need not wait for the system to
 /// give it new memory. The system may take it back at any time.
