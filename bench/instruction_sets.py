@@ -1,8 +1,8 @@
 """Text to ids on one thread with each instruction set that the processor has.
 
-`python -m bench.instruction_sets` builds the Rust program of this name, runs it and writes the figures with the
-machine and the commit to `bench/results/instruction-sets.json`. An instruction set that is not 10 % faster than
-the one before it in any of its figures has no place in the tokenizer: the exit code is then 1.
+`python -m bench.instruction_sets` builds the Rust program of this name, runs it and writes the figures with
+the machine and the commit to `bench/results/instruction-sets.json`. An instruction set that is not 10 %
+faster than the one before it in any of its figures has no place in the tokenizer: the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def measured(rounds: int) -> dict[str, Any]:
 
 
 def gains(figures: dict[str, Any]) -> dict[str, float]:
-    """The largest quotient of the figures of an instruction set and those of the one before it, by its name."""
+    """The largest gain of each instruction set over the one before it, as a quotient."""
     best: dict[str, float] = {}
     for sets in figures.values():
         names = list(sets)
