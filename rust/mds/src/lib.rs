@@ -27,6 +27,7 @@ mod ndarray;
 mod pool;
 mod reader;
 mod schema;
+mod shard_file;
 mod verify;
 mod writer;
 
@@ -34,7 +35,7 @@ pub use builder::{Row, ShardBuilder};
 pub use cell::{Cell, Value};
 pub use codec::{Codec, Compression};
 pub use cut::{ShardCutter, cut};
-pub use digest::Digest;
+pub use digest::{Digest, UnknownDigest};
 pub use encoding::{Encoding, Kind};
 pub use error::MdsError;
 pub use file_digest::{FileDigest, file_digest, xxh3_hex};

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::encoding::{Encoding, Kind};
 use crate::layout::{split_row, word};
-use crate::reader::decompress_file;
-use crate::{Digest, FileInfo, Index, MdsError, Schema, ShardInfo};
+use crate::shard_file::{decompress_file, differences};
+use crate::{FileInfo, Index, MdsError, Schema, ShardInfo};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,26 +123,6 @@ impl Findings {
             self.add(file, what);
         }
     }
-}
-
-/// How size and digests of a file differ from what the index says of it.
-pub(crate) fn differences(file: &FileInfo, bytes: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    if bytes.len() as u64 != file.bytes {
-        found.push(format!(
-            "it has {} bytes, and the index says {}",
-            bytes.len(),
-            file.bytes
-        ));
-    }
-    for (name, expected) in &file.hashes {
-        match Digest::parse(name) {
-            Ok(digest) if digest.hex(bytes) == *expected => {}
-            Ok(_) => found.push(format!("its {name} is not the one in the index")),
-            Err(error) => found.push(error.to_string()),
-        }
-    }
-    found
 }
 
 fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Finding> {

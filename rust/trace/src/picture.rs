@@ -103,6 +103,17 @@ pub(crate) struct Picture {
     pub(crate) column: Arc<str>,
 }
 
+impl Picture {
+    /// Adds the picture with this hash to those before it; `column` names where the first one is.
+    pub(crate) fn add(found: &mut Option<Self>, hash: u64, column: impl FnOnce() -> Arc<str>) {
+        let picture = found.get_or_insert_with(|| Self {
+            hash: 0,
+            column: column(),
+        });
+        picture.hash = self::hash(picture.hash, &hash.to_le_bytes());
+    }
+}
+
 /// Adds the picture `bytes` to a hash of those before it.
 pub(crate) fn hash(before: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, before)

@@ -24,13 +24,13 @@ pub(crate) struct ConversationMapping {
 }
 
 /// What a conversation says.
-pub(super) struct Read<'r> {
+pub(crate) struct Read<'r> {
     /// The leading system message.
-    pub(super) system: Option<Cow<'r, str>>,
+    pub(crate) system: Option<Cow<'r, str>>,
     /// The turns behind it.
-    pub(super) turns: Vec<Turn<'r>>,
+    pub(crate) turns: Vec<Turn<'r>>,
     /// The pictures that turns show.
-    pub(super) picture: Option<Shown>,
+    pub(crate) picture: Option<Shown>,
 }
 
 /// The roles of calls that are no turn of their own.
@@ -57,7 +57,7 @@ impl ConversationMapping {
         self.context.iter().chain(std::iter::once(&self.column))
     }
 
-    pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
+    pub(crate) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
         let mut read = Read {
             system: None,
             turns: Vec::new(),

@@ -56,7 +56,7 @@ impl QuestionMapping {
     }
 
     /// The question, and the placeholder of a picture in it.
-    pub(super) fn read<'r>(
+    pub(crate) fn read<'r>(
         &self,
         slots: &'r Slots<'_>,
     ) -> Result<(Body<'r>, Option<Shown>), Fault> {

@@ -69,9 +69,9 @@ pub(super) struct ReadTurn<'r> {
 
 /// The pictures of a turn or a conversation: what the first is, and a hash of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) what: String,
-    pub(super) hash: u64,
+pub(crate) struct Shown {
+    pub(crate) what: String,
+    pub(crate) hash: u64,
 }
 
 impl Shown {
