@@ -1,86 +1,14 @@
-//! Bindings of `octomed-trace`: JSON files that are no lines and no array.
+//! Binding of `octomed-trace`: how rows stand in a JSON file.
 
-use octomed_trace::{
-    DEFAULT_TARGET, Held, JsonObjectsCutter as RustJsonObjectsCutter,
-    JsonRowsCutter as RustJsonRowsCutter, JsonShape as RustJsonShape, Layout,
-};
+use octomed_trace::{Held, JsonShape as RustJsonShape, Layout};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
 use crate::leave::leave;
-use crate::trace::{Block, refuse, wrapped};
 
-/// Adds this file's classes to the extension module.
+/// Adds this file's class to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<JsonObjectsCutter>()?;
-    module.add_class::<JsonRowsCutter>()?;
     module.add_class::<JsonShape>()
-}
-
-/// Cuts a file of JSON objects one behind the other, over as many lines as they like.
-#[pyclass(module = "octomed._octomed")]
-pub struct JsonObjectsCutter(RustJsonObjectsCutter);
-
-#[pymethods]
-impl JsonObjectsCutter {
-    /// A cutter for a whole file.
-    #[new]
-    #[pyo3(signature = (target = DEFAULT_TARGET))]
-    fn new(target: u64) -> Self {
-        Self(RustJsonObjectsCutter::new(target))
-    }
-
-    /// Rows so far.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows()
-    }
-
-    /// Take the next bytes of the file; returns the blocks that they complete.
-    #[pyo3(signature = (chunk))]
-    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
-    }
-
-    /// End the file; returns the last block, if there is one. Raises `DataError` when it is cut off.
-    #[pyo3(signature = ())]
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
-    }
-}
-
-/// Cuts a file that is one JSON object, in which a path of keys leads to the rows.
-#[pyclass(module = "octomed._octomed")]
-pub struct JsonRowsCutter(RustJsonRowsCutter);
-
-#[pymethods]
-impl JsonRowsCutter {
-    /// A cutter for a whole file; without a path its own object's values are the rows.
-    #[new]
-    #[pyo3(signature = (path, target = DEFAULT_TARGET))]
-    fn new(path: Vec<String>, target: u64) -> Self {
-        Self(RustJsonRowsCutter::new(path, target))
-    }
-
-    /// Rows so far.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows()
-    }
-
-    /// Take the next bytes of the file; returns the blocks that they complete.
-    #[pyo3(signature = (chunk))]
-    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
-    }
-
-    /// End the file; returns the last block, if there is one. Raises `DataError` when it is cut off.
-    #[pyo3(signature = ())]
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
-    }
 }
 
 /// Tells how the rows stand in a JSON file, from its first value.

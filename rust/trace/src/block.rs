@@ -208,13 +208,13 @@ fn finding<'r>(
     filled: Result<Option<Picture>, Fault>,
     slots: &'r mut [Option<Value<'_>>],
 ) -> Finding<'r> {
-    match filled.and_then(|picture| mapping.read(slots, picture.as_ref())) {
+    match filled.and_then(|picture| mapping.read(slots, picture)) {
         Ok(parts) => Finding::Row(Row {
             position,
             ordinal,
             id: parts.id,
             system: parts.system,
-            pictures: parts.pictures,
+            images: parts.images,
             body: parts.body,
         }),
         Err(Fault { reason, detail }) => Finding::Refused(Refusal {

@@ -3,6 +3,7 @@
 mod arrow;
 mod csv;
 mod json_array;
+mod json_bytes;
 mod json_lines;
 mod json_objects;
 mod json_rows;

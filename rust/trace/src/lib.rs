@@ -50,4 +50,6 @@ pub use limits::{DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, MAX_BLOCK_ROWS, MAX_ROW_
 pub use mapping::Mapping;
 pub use parquet_pages::{ChunkPages, chunk_pages, longest_text};
 pub use raw::RawRow;
-pub use row::{Body, Choice, Finding, Reason, Refusal, Response, Row, Turn};
+pub use row::{
+    Body, Choice, Finding, ImagePlace, ImageRef, Part, Reason, Refusal, Response, Row, Turn,
+};

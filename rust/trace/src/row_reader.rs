@@ -5,15 +5,14 @@ use std::borrow::Cow;
 use crate::mapping::{Mapping, Pictures};
 use crate::picture::{self, Picture};
 use crate::read::{BodyMapping, Slots, optional_text};
-use crate::row::{Body, Reason};
+use crate::row::{Body, ImagePlace, ImageRef, Reason};
 use crate::value::{Fault, Value};
 
 /// What a row says besides its place.
 pub(crate) struct Parts<'r> {
     pub(crate) id: Option<Cow<'r, str>>,
     pub(crate) system: Option<Cow<'r, str>>,
-    /// A hash of the pictures that are left out as the mapping asks.
-    pub(crate) pictures: Option<u64>,
+    pub(crate) images: Vec<ImageRef>,
     pub(crate) body: Body<'r>,
 }
 
@@ -22,10 +21,12 @@ impl Mapping {
     pub(crate) fn read<'r>(
         &self,
         slots: &'r mut Slots<'_>,
-        unmapped: Option<&Picture>,
+        unmapped: Option<Picture>,
     ) -> Result<Parts<'r>, Fault> {
         self.refuse_guarded(slots)?;
-        let mut pictures = self.pictures_of(slots, unmapped)?;
+        let mut images = self.images_in_columns(slots, unmapped)?;
+        // Nothing else of the row is read then, and nothing else that is wrong with it is its reason.
+        self.check_images(&images)?;
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
@@ -36,33 +37,37 @@ impl Mapping {
         let slots = &*slots;
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
-        let (system, body, placed) = match &self.body {
+        let (system, body) = match &self.body {
             BodyMapping::Question(question) => {
-                let (body, placed) = question.read(slots)?;
-                (system, body, placed)
+                let (body, placeholder) = question.read(slots)?;
+                images.extend(placeholder);
+                (system, body)
             }
             BodyMapping::Conversation(conversation) => {
                 let read = conversation.read(slots)?;
+                images.extend(read.images);
                 let system = one_system(read.system, system)?;
-                (system, Body::Conversation(read.turns), read.picture)
+                (system, Body::Conversation(read.turns))
             }
         };
-        if let Some(shown) = placed {
-            if !self.leaves_pictures_out() {
-                let detail = format!("a turn holds {}", shown.what);
-                return Err(Fault::new(Reason::HasImage, detail));
-            }
-            pictures = Some(picture::hash(
-                pictures.unwrap_or(0),
-                &shown.hash.to_le_bytes(),
-            ));
-        }
+        self.check_images(images.iter().chain(body.images()))?;
         Ok(Parts {
             id,
             system,
-            pictures,
+            images,
             body,
         })
+    }
+
+    /// Refuses a row with images, unless the mapping asks to leave them out: they cannot be packed.
+    fn check_images<'i>(
+        &self,
+        images: impl IntoIterator<Item = &'i ImageRef>,
+    ) -> Result<(), Fault> {
+        match (&self.pictures, images.into_iter().next()) {
+            (Pictures::Everywhere | Pictures::In(_), Some(image)) => Err(image.place.reject()),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a row by what is in columns that change what it means and that the mapping does not name.
@@ -82,16 +87,20 @@ impl Mapping {
         Ok(())
     }
 
-    /// A hash of the row's pictures where they are to be left out; where not, a picture is a fault.
-    fn pictures_of(
+    /// The images that columns hold or name; those of columns that are not mapped come first.
+    fn images_in_columns(
         &self,
         slots: &Slots<'_>,
-        unmapped: Option<&Picture>,
-    ) -> Result<Option<u64>, Fault> {
-        let mut found = unmapped.map(|picture| (picture.column.to_string(), picture.hash));
+        unmapped: Option<Picture>,
+    ) -> Result<Vec<ImageRef>, Fault> {
+        let unmapped = unmapped.map(|picture| ImageRef {
+            place: ImagePlace::Unmapped(picture.column),
+            hash: picture.hash,
+        });
+        let mut images: Vec<ImageRef> = unmapped.into_iter().collect();
         let mut add = |column: &str, hash: u64| {
-            let (_, before) = found.get_or_insert((column.to_owned(), 0));
-            *before = picture::hash(*before, &hash.to_le_bytes());
+            let place = ImagePlace::Column(column.into());
+            images.push(ImageRef { place, hash });
         };
         for field in self.named_pictures() {
             if let Some(value) = field.find(slots)?.filter(|value| value.is_filled()) {
@@ -120,17 +129,20 @@ impl Mapping {
                 add(&self.keys[index], hash);
             }
         }
-        match found {
-            Some((column, _)) if !self.leaves_pictures_out() => {
-                let detail = format!("column `{column}` holds or names a picture");
-                Err(Fault::new(Reason::HasImage, detail))
-            }
-            found => Ok(found.map(|(_, hash)| hash)),
-        }
+        Ok(images)
     }
+}
 
-    fn leaves_pictures_out(&self) -> bool {
-        matches!(self.pictures, Pictures::LeftOut)
+impl ImagePlace {
+    /// The reject of a row whose image cannot be packed.
+    fn reject(&self) -> Fault {
+        let detail = match self {
+            Self::Unmapped(column) | Self::Column(column) => {
+                format!("column `{column}` holds or names a picture")
+            }
+            Self::Placeholder(what) | Self::Turn(what) => format!("a turn holds {what}"),
+        };
+        Fault::new(Reason::HasImage, detail)
     }
 }
 
