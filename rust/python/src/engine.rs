@@ -8,14 +8,14 @@ use octomed_engine::{
     BlockPlace, EngineError, Header, INDEX_ROW_BYTES, SCAN_VERSION, WRITE_VERSION, first_refusal,
 };
 use octomed_files::Access;
-use octomed_text::Supervise;
+
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 use crate::mds::kind_of;
-use crate::template::{ChatTemplate, Prompt};
+use crate::template::{ChatTemplate, Prompt, supervised};
 use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
 
@@ -138,17 +138,7 @@ impl Scanner {
         supervise: &str,
         beside: Option<&Self>,
     ) -> PyResult<Self> {
-        let supervise = match supervise {
-            "all" => Supervise::All,
-            "last" => Supervise::Last,
-            other => {
-                return Err(raise(
-                    Kind::Recipe,
-                    format!("`supervise` is `all` or `last`, not `{other}`"),
-                    None,
-                ));
-            }
-        };
+        let supervise = supervised(supervise)?;
         let scanner = octomed_engine::Scanner::new(
             RustMapping::clone(&mapping.get().0),
             template.inner(),

@@ -167,8 +167,12 @@ fn turns(json: &str, line: &str) -> String {
         return shown;
     };
     let turn = |part: &str| {
-        let (role, rest) = part.split_once("\", content: \"").unwrap();
-        let (content, rest) = rest.split_once("\", reasoning: ").unwrap();
+        let (role, rest) = part.split_once("\", content: [").unwrap();
+        let (parts, rest) = rest.split_once("], reasoning: ").unwrap();
+        let texts = parts.split("Text(\"").skip(1);
+        let content: String = texts
+            .map(|text| text.split_once("\")").unwrap().0)
+            .collect();
         let reasoning = rest.strip_prefix("Some(\"").map_or(String::new(), |rest| {
             format!("|{}", rest.split_once('"').unwrap().0)
         });
@@ -473,7 +477,7 @@ fn rows_with_pictures_are_rejects_wherever_the_picture_is_named() {
         let found = one(SHAREGPT, &line);
         assert!(found.starts_with("has_image"), "{key}: {found}");
         let asked = SHAREGPT.replacen('{', r#"{"image_columns": [], "#, 1);
-        assert!(one(&asked, &line).contains("pictures: Some"), "{key}");
+        assert!(one(&asked, &line).contains("images: [ImageRef"), "{key}");
     }
     for (key, value) in [
         ("image", "null"),
@@ -489,7 +493,7 @@ fn rows_with_pictures_are_rejects_wherever_the_picture_is_named() {
     ] {
         let line = sharegpt.replace("KEY", key).replace("VALUE", value);
         assert!(
-            one(SHAREGPT, &line).starts_with("id: None, system: None, pictures: None"),
+            one(SHAREGPT, &line).starts_with("id: None, system: None, images: []"),
             "{key}: {value}"
         );
     }

@@ -7,10 +7,9 @@ use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
 
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
+use crate::read::Slots;
 use crate::row::Reason;
 use crate::value::{Fault, Value, utf8};
-
-use super::Slots;
 
 /// About what a row costs besides its fields, and what a refusal costs besides its text.
 const ROW_BYTES: usize = 32;
