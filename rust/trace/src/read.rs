@@ -85,7 +85,6 @@ impl Mapping {
         unmapped: Option<&Picture>,
     ) -> Result<Parts<'r>, Fault> {
         self.refuse_guarded(slots)?;
-        let mut pictures = self.pictures_of(slots, unmapped)?;
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
@@ -94,6 +93,8 @@ impl Mapping {
             .iter()
             .for_each(|field| field.expand(slots, turns_alone));
         let slots = &*slots;
+        // A list says the same whether a row holds it as a list or as JSON in a text, so this comes after `expand`.
+        let mut pictures = self.pictures_of(slots, unmapped)?;
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
         let (system, body, placed) = match &self.body {
