@@ -33,8 +33,8 @@ class Verified:
     files
         Files of the manifest that were compared with it; 0 where no manifest says which there are.
     shards, packs, traces, tokens
-        Read and checked. Where only names and sizes were compared, the shards among the files, and None for what
-        is in them, which nobody counted.
+        Read and checked. Where only names and sizes were compared, the shards among the files, and None for
+        what is in them, which nobody counted.
     findings
         Empty when all is well.
     rebuild
