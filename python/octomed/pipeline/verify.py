@@ -30,8 +30,11 @@ class Verified:
 
     Attributes
     ----------
+    files
+        Files of the manifest that were compared with it; 0 where no manifest says which there are.
     shards, packs, traces, tokens
-        Read and checked; packs and what is in them are not read where only names and sizes are compared.
+        Read and checked. Where only names and sizes were compared, the shards among the files, and None for
+        what is in them, which nobody counted.
     findings
         Empty when all is well.
     rebuild
@@ -44,10 +47,11 @@ class Verified:
         What lies in the folder and was not checked, as no digest of it is kept.
     """
 
+    files: int
     shards: int
-    packs: int
-    traces: int
-    tokens: int
+    packs: int | None
+    traces: int | None
+    tokens: int | None
     findings: tuple[Finding, ...]
     rebuild: str
     quick: bool = False
@@ -143,14 +147,20 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     records = _records(folder, run, found)
     listing = list_run(folder, run, records if run.has_digests or quick else {})
     found.add(listing.findings)
+    totals: dict[str, int | None] = dict.fromkeys(_TOTALS)
     if quick:
-        found.totals["shards"] = sum("/shard." in name for name in records)
+        totals["shards"] = sum("/shard." in name for name in records)
         found.findings += check_counts(run)
     else:
         found.add(check_digests(folder, records, workers))
         _read_all(folder, run, workers, found)
+        totals.update(found.totals)
     return Verified(
-        **found.totals,
+        files=len(records),
+        shards=totals["shards"] or 0,
+        packs=totals["packs"],
+        traces=totals["traces"],
+        tokens=totals["tokens"],
         findings=found.joined(),
         rebuild=rebuild_command(run.run),
         quick=quick,

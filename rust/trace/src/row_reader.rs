@@ -24,9 +24,6 @@ impl Mapping {
         unmapped: Option<Picture>,
     ) -> Result<Parts<'r>, Fault> {
         self.refuse_guarded(slots)?;
-        let mut images = self.images_in_columns(slots, unmapped)?;
-        // Nothing else of the row is read then, and nothing else that is wrong with it is its reason.
-        self.check_images(&images)?;
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
@@ -35,6 +32,10 @@ impl Mapping {
             .iter()
             .for_each(|field| field.expand(slots, turns_alone));
         let slots = &*slots;
+        // A list says the same whether a row holds it as a list or as JSON in a text, so this comes after `expand`.
+        let mut images = self.images_in_columns(slots, unmapped)?;
+        // Nothing else of the row is read then, and nothing else that is wrong with it is its reason.
+        self.check_images(&images)?;
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
         let (system, body) = match &self.body {

@@ -531,6 +531,35 @@ fn a_users_placeholder_is_a_picture_and_an_answers_is_none() {
 }
 
 #[test]
+fn pictures_are_found_in_lists_and_objects_that_a_text_says() {
+    let options = r#"{"question": "q", "options": "o", "response": "r"}"#;
+    let dotted = r#"{"question": "data.q", "response": "data.r"}"#;
+    let named = r#"{"question": "data.q", "response": "data.r", "image_columns": ["data.pic"]}"#;
+    for (json, key, value) in [
+        (options, "o", r#"["a.png", "No finding"]"#),
+        (
+            options,
+            "o",
+            r#"["No finding", "https://example.org/b.jpg"]"#,
+        ),
+        (options, "o", r#"{"A": "no", "B": {"image": "train_0422"}}"#),
+        (dotted, "data", r#"{"q": "q", "r": "r", "file": "a.png"}"#),
+        (dotted, "data", r#"{"q": "q", "r": "r", "image": "a17"}"#),
+        (dotted, "data", r#"{"q": "q", "r": "a.png", "image": null}"#),
+        (named, "data", r#"{"q": "q", "r": "r", "pic": "a17"}"#),
+    ] {
+        let row = |value: &str| format!(r#"{{"q": "q", "{key}": {value}, "r": "r"}}"#);
+        let said = serde_json::Value::String(value.to_owned()).to_string();
+        assert_eq!(one(json, &row(value)), one(json, &row(&said)), "{value}");
+    }
+    let said = one(
+        options,
+        r#"{"q": "q", "o": "[\"a.png\", \"No finding\"]", "r": "r"}"#,
+    );
+    assert!(said.starts_with("has_image"), "{said}");
+}
+
+#[test]
 fn named_columns_of_pictures_are_the_only_ones() {
     let json = r#"{"question": "q", "response": "r", "image_columns": ["pic"]}"#;
     for (line, wanted) in [

@@ -189,7 +189,7 @@ fn environment() -> Result<Environment<'static>, Error> {
         if is_absent(value) && value.downcast_object_ref::<Absent>().is_none() {
             return Err(Error::new(ErrorKind::UndefinedError, "none is written"));
         }
-        minijinja::escape_formatter(out, state, value)
+        octomed_meter::print(out, state, value)
     });
     environment.add_filter("checked_index", checked_index);
     environment.add_filter("default", default);
