@@ -10,6 +10,7 @@ import torch
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
+from octomed.stream.contract import CONTRACT, REQUIRED, Axis
 from octomed.stream.parcel import Parcel
 
 if TYPE_CHECKING:
@@ -85,17 +86,18 @@ class Collator:
 
     def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
         """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
-        tokens = sum(len(ids) for ids, *_ in rows)
-        documents = sum(len(lengths) for _, lengths, *_ in rows)
-        batch: dict[str, Any] = {
-            "packs": torch.empty((len(rows), 2), dtype=torch.int64),
-            "input_ids": torch.empty((1, tokens), dtype=torch.int64),
-            "labels": torch.empty((1, tokens), dtype=torch.int64),
-            "position_ids": torch.empty((*_POSITION_ROWS[self.positions], 1, tokens), dtype=torch.int64),
-            "cu_seqlens": torch.empty(documents + 1, dtype=torch.int32),
-            "trace_ids": torch.empty(documents, dtype=torch.int64),
-            "supervised_tokens": torch.empty(documents, dtype=torch.int64),
+        shapes: dict[Axis, tuple[int, ...]] = {
+            Axis.PACKS: (len(rows), 2),
+            Axis.TOKENS: (1, sum(len(ids) for ids, *_ in rows)),
+            Axis.DOCUMENTS: (documents := sum(len(lengths) for _, lengths, *_ in rows),),
+            Axis.EDGES: (documents + 1,),
         }
+        batch: dict[str, Any] = {}
+        for name in REQUIRED:
+            axis = CONTRACT[name]
+            leading = _POSITION_ROWS[self.positions] if name == "position_ids" else ()
+            dtype = torch.int32 if axis is Axis.EDGES else torch.int64
+            batch[name] = torch.empty((*leading, *shapes[axis]), dtype=dtype)
         packs, *others = (tensor.numpy() for tensor in batch.values())
         buffers = (packs, *(buffer.reshape(-1) for buffer in others))
         batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)
