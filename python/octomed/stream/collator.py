@@ -11,15 +11,14 @@ import torch
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.stream.contract import CONTRACT, REQUIRED, Axis
-from octomed.stream.parcel import Parcel
+from octomed.stream.deferred_batch import DeferredBatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from octomed.stream.deferred_batch import Columns
 
     Pack = Mapping[str, Any]
-    Columns = tuple[NDArray[Any], ...]
 
 _COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
 _POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
@@ -82,7 +81,7 @@ class Collator:
         if torch.utils.data.get_worker_info() is None:
             return self.batch(rows)
         _octomed.check_packs(rows, self.vocabulary_size)
-        return cast("dict[str, Any]", Parcel(self, rows))
+        return cast("dict[str, Any]", DeferredBatch(self.batch, rows))
 
     def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
         """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
