@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import LOCK_NAME, unpacked_name
+from octomed.pipeline.manifest import unpacked_name
 from octomed.pipeline.manifest_file import LIKE_OURS, NAME
 from octomed.plain_names import leads_out
 from octomed.run_file import RUN_FILE
+from octomed.storage import LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

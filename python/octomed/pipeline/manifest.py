@@ -29,13 +29,12 @@ from octomed.pipeline.manifest_file import (
 from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
 from octomed.state import Damaged, NotThere, there
-from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
+from octomed.storage import LOCK_NAME, Mode, give_mode, refuse_link, storage_error, write_json
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which

@@ -15,7 +15,7 @@ from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.difference import about_run
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.made_again import MadeAgain, find_task
-from octomed.pipeline.manifest import LOCK_NAME, Manifest, is_finished, refuse_foreign_files
+from octomed.pipeline.manifest import Manifest, is_finished, refuse_foreign_files
 from octomed.pipeline.nothing_left import nothing_left
 from octomed.pipeline.plan import Plan, plan, refuse_full_disk
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
@@ -25,7 +25,7 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import Counts, LeftOut, RunFile, SourceCounts, load_run_file, usable
 from octomed.state import there
-from octomed.storage import content_key, locked, make_folder, remove_temporaries, with_hint
+from octomed.storage import LOCK_NAME, content_key, locked, make_folder, remove_temporaries, with_hint
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:

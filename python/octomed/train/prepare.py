@@ -68,8 +68,8 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
 
 
-def say(text: str) -> None:
-    """Print a line to standard error, on the first rank."""
+def log_rank0(text: str) -> None:
+    """Print a line to standard error, on rank 0."""
     if dist.get_global_rank() == 0:
         print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 what a user watches
 
@@ -95,5 +95,5 @@ def _batching(recipe: TrainRecipe, packed: Run) -> Batching:
     else:
         assert recipe.global_train_batch_size is not None
         size = steps.spread(counts, recipe.global_train_batch_size)
-    say(str(size))
+    log_rank0(str(size))
     return batching_of(size.packs, ranks)

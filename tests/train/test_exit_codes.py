@@ -9,7 +9,7 @@ import traceback
 
 import pytest
 from octomed.errors import DataError, RecipeError, StorageError
-from octomed.train import ending, main
+from octomed.train import exit_codes, main
 
 from .ranks import free_port
 
@@ -46,6 +46,14 @@ def port():
     return free_port()
 
 
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Where the folders of launchers are; each test ends without one."""
+    monkeypatch.setattr(exit_codes.tempfile, "gettempdir", lambda: str(tmp_path))
+    yield tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
 def fails(error, after=0.0):
     def train(_):
         time.sleep(after)
@@ -66,7 +74,7 @@ def test_the_first_rank_returns_what_another_failed_with(error, consequence, por
 
 
 def test_a_first_rank_that_hangs_ends_with_the_other_s_code(port, monkeypatch):
-    monkeypatch.setattr(ending, "PATIENCE", 0.3)
+    monkeypatch.setattr(exit_codes, "PATIENCE", 0.3)
     first = start(0, lambda _: time.sleep(60), port)
     begin = time.monotonic()
     second = start(1, fails(StorageError("gone")), port)
@@ -123,3 +131,57 @@ def test_ranks_of_another_launcher_are_not_heard(port):
     first = start(0, fails(RuntimeError("a fault"), after=1), port)
     second = start(1, fails(StorageError("gone")), port + 1)
     assert (code_of(first), code_of(second)) == (1, 4)
+
+
+def test_the_code_that_was_written_first_counts(port):
+    first = start(0, fails(RuntimeError("Connection closed by peer"), after=1.5), port, ranks=3)
+    second = start(1, fails(RuntimeError("Connection closed by peer"), after=0.7), port, ranks=3)
+    third = start(2, fails(StorageError("gone")), port, ranks=3)
+    assert (code_of(first), code_of(second), code_of(third)) == (4, 1, 4)
+
+
+def test_a_folder_that_killed_ranks_left_is_removed_by_the_next_start(port, folders):
+    ended = os.fork()
+    if not ended:
+        os._exit(0)
+    os.waitpid(ended, 0)
+    stale = folders / f"octomed-ranks-{ended}-17-29500"
+    stale.mkdir()
+    (stale / "exit-code-1").write_text("3")
+    (stale / "rank0.lock").touch()
+    foreign = folders / "octomed-ranks-notes"
+    foreign.mkdir()
+    assert code_of(start(0, lambda _: None, port)) == 0
+    assert not stale.exists()
+    foreign.rmdir()
+
+
+def test_the_folder_of_a_living_launcher_is_not_removed(port, folders):
+    living = folders / f"octomed-ranks-{os.getpid()}-{exit_codes._started(os.getpid())}-1"
+    hidden = folders / "octomed-ranks-4194304-17-1"  # as of a container that hides its processes
+    for folder in (living, hidden):
+        folder.mkdir()
+    exit_codes._show_alive(hidden)
+    assert code_of(start(0, lambda _: None, port)) == 0
+    for folder in (living, hidden):
+        assert folder.is_dir()
+        exit_codes.shutil.rmtree(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a folder away")
+def test_a_folder_of_another_user_is_not_believed(port, folders):
+    folder = folders / f"octomed-ranks-{os.getpid()}-{exit_codes._started(os.getpid())}-{port}"
+    folder.mkdir()
+    (folder / "exit-code-1").write_text("4")
+    os.chown(folder, 12345, 12345)
+    assert code_of(start(0, fails(ValueError("a fault")), port)) == 1
+    assert folder.exists()
+    exit_codes.shutil.rmtree(folder)
+
+
+def test_a_rank_that_outlives_a_killed_rank_0_removes_the_folder(port):
+    first = start(0, lambda _: time.sleep(60), port)
+    time.sleep(0.5)
+    os.kill(first, signal.SIGKILL)
+    assert code_of(first) == -9
+    assert code_of(start(1, fails(StorageError("gone")), port)) == 4

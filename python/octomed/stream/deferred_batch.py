@@ -14,29 +14,33 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from octomed.stream.collator import Collator, Columns
+    from numpy.typing import NDArray
+
+    Columns = tuple[NDArray[Any], ...]
+    """Of a pack: ids, lengths, loss spans, trace ids."""
+    MakeBatch = Callable[[Sequence[Columns]], dict[str, Any]]
 
 
-class Parcel(Mapping[str, Any]):
+class DeferredBatch(Mapping[str, Any]):
     """Packs that have been checked; the process that unpickles them gets the batch, a plain dict.
 
     A function around the collator that runs in the worker may read it like the batch.
 
     Parameters
     ----------
-    collator
-        Makes the batch.
+    make_batch
+        Makes the batch of the rows; it is pickled with them.
     rows
         Columns of each pack.
     """
 
-    def __init__(self, collator: Collator, rows: Sequence[Columns]) -> None:
-        self._collator = collator
+    def __init__(self, make_batch: MakeBatch, rows: Sequence[Columns]) -> None:
+        self._make_batch = make_batch
         self._rows = rows
 
     @cached_property
     def _batch(self) -> dict[str, Any]:
-        return self._collator.batch(self._rows)
+        return self._make_batch(self._rows)
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 tensors and numbers
         """Return a value of the batch."""
@@ -52,8 +56,8 @@ class Parcel(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]:
         """Pickle as what makes the batch."""
-        return _opened, (self._collator, self._rows)
+        return _made, (self._make_batch, self._rows)
 
 
-def _opened(collator: Collator, rows: Sequence[Columns]) -> dict[str, Any]:
-    return collator.batch(rows)
+def _made(make_batch: MakeBatch, rows: Sequence[Columns]) -> dict[str, Any]:
+    return make_batch(rows)
