@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from octomed.foreign.arrow_file import ArrowTable
+from octomed.foreign.arrow_values import has_nested_dictionary, readable
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.parquet_file import ParquetTable
-from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

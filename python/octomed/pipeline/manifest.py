@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.errors import OctomedError, RecipeError
+from octomed.errors import RecipeError
 from octomed.leftovers import FILES_OF_TABLES, files_of_run, is_of_run, is_temporary
 from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.difference import About, about_finished_run, difference
 from octomed.pipeline.manifest_file import (
+    LOCK_NAME,
     MANIFEST,
     NAME,
     FileRecord,
     ManifestFile,
     ShardRecord,
+    digest_of,
     is_name_of_run,
     load_manifest,
+    unpacked_name,
 )
 from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
@@ -35,7 +38,6 @@ from octomed.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LOCK_NAME = ".octomed.lock"
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
 """A note waits for the disk, and one of many shards takes long: the next waits so many times as long, which
@@ -255,23 +257,6 @@ def _load(folder: Path) -> ManifestFile | NotThere | Damaged:
     if isinstance(found, NotThere) and there(load_run_file(folder)) is not None:
         return Damaged(found.file, _MISSING, MANIFEST.hint)
     return found
-
-
-def digest_of(folder: Path, name: str) -> str | None:
-    """Return the digest of a file of a run; ``None`` where it cannot be read."""
-    if not (folder / name).is_file():  # a pipe waits for a writer without end
-        return None
-    try:
-        _, digest = _octomed.file_digest(str(folder / name))
-    except OctomedError:
-        return None
-    return str(digest)
-
-
-def unpacked_name(shard: str) -> str | None:
-    """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
-    raw, mds, extension = shard.rpartition(".mds")
-    return raw + mds if extension else None
 
 
 def _delete(folder: Path, name: str) -> None:

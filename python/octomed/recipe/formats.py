@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,10 +14,10 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from ruamel.yaml import YAML
 
+from octomed.recipe.invalid import invalid as fault
+from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
-from octomed.recipe.values import fault
 
 
 def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
@@ -166,33 +164,6 @@ class Mapping(Piece):
             if getattr(self, key) is not None:
                 hint = f"`messages` holds whole conversations: leave `{key}` out"
                 raise fault(f"`messages` and `{key}` exclude each other", hint, at=(key,))
-
-
-@functools.cache
-def preset_names() -> tuple[str, ...]:
-    """Return the names of the built-in row formats, sorted."""
-    folder = resources.files("octomed.recipe") / "presets"
-    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
-
-
-def load_preset(name: str) -> dict[str, Any]:
-    """Return the mapping of a built-in row format, whose keys the caller may change.
-
-    Raises
-    ------
-    KeyError
-        If there is none of this name.
-    """
-    if name not in preset_names():
-        raise KeyError(name)
-    return dict(_read_preset(name))
-
-
-@functools.cache
-def _read_preset(name: str) -> dict[str, Any]:
-    text = (resources.files("octomed.recipe") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return loaded
 
 
 def _preset(value: str) -> str:
