@@ -23,7 +23,7 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     # NumPy, which pyarrow loads and the child does not use, starts a thread a core otherwise.
     "OPENBLAS_NUM_THREADS": "1",
-    # Memory of one batch serves the next: glibc would give buffers beyond 128 KiB back to the system each time.
+    # Memory of one batch serves the next: glibc would give buffers beyond 128 KiB back each time.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
@@ -168,7 +168,7 @@ def take() -> Helper:
 
 
 def start() -> None:
-    """Start a child for files that will be asked for soon: it loads Arrow while this process does other things."""
+    """Start a child for files that will be asked for soon: it loads Arrow while this process works on."""
     with _lock:
         if not _idle:
             _idle.append(Helper())
