@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
+from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
 from octomed.state import Damaged, NotThere, StateFile
 
@@ -112,30 +113,6 @@ class TokenizerFacts:
     content_hash: str = ""
     path: str = ""
     vocabulary_size: int = 0
-
-
-@dataclass(frozen=True)
-class Versions:
-    """The versions that a run was written with."""
-
-    octomed: str | None = None
-    scan: int | None = None
-    write: int | None = None
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run's recipe lies on its machine, and what was put over it.
-
-    Attributes
-    ----------
-    recipe_file
-        ``None`` for a recipe that was a dict, and empty in a run that does not say.
-    """
-
-    recipe_file: str | None = ""
-    recipe_folder: str | None = None
-    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import time
 from concurrent.futures import Future
 from contextlib import ExitStack
 
+import octomed
 import pytest
 from octomed.pipeline.check import check
 from octomed.pipeline.executor import executor, results
-from octomed.pipeline.plan import plan
 from octomed.recipe import load_recipe
 from octomed.recipe.problems import RecipeProblems
 
@@ -154,7 +154,7 @@ def test_options(folder):
 
 
 def test_plans_of_many_sources(folder):
-    in_proportion(lambda count: many_sources(folder, count), lambda path: str(plan(load_recipe(path))))
+    in_proportion(lambda count: many_sources(folder, count), lambda path: str(octomed.plan(path)))
 
 
 def test_packs_of_many_sources(folder):

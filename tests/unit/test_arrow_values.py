@@ -15,7 +15,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.pipeline.arrow_values import readable
+from octomed.foreign.arrow_values import readable
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import tasks_of
 from octomed.recipe import InputFile

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.arrow_values import readable
+from octomed.foreign.arrow_values import readable
 from octomed.recipe.formats import load_preset, preset_names
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]

@@ -19,14 +19,16 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
       octomed plan recipes/quickstart.yaml
       octomed plan recipes/quickstart.yaml --json | jq .tokens
     """
-    from octomed.pipeline.check import checked_plan
+    from octomed.pipeline.checked import checked_plan
+    from octomed.pipeline.estimate import estimate
     from octomed.pipeline.plan import plan
+    from octomed.pipeline.plan_table import plan_view
     from octomed.recipe import load_recipe
     from octomed.report.planned import plan_lines
 
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
-    estimate, checked = planned.estimate(), checked_plan(planned)
+    expected, checked = estimate(planned), checked_plan(planned)
     for text in planned.notes():
         log(f"note: {text}")
     for warning in checked.warnings:
@@ -34,9 +36,9 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
         said |= {"left_out": planned.left_out()}
-        out(json.dumps(asdict(estimate) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
+        out(json.dumps(asdict(expected) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
-        for line in plan_lines(planned, estimate):
+        for line in plan_lines(plan_view(planned, expected)):
             out(line)
     error = checked.error()
     if error is not None:

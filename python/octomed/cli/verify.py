@@ -13,7 +13,7 @@ from octomed.machine import cores
 from octomed.names import shown
 
 if TYPE_CHECKING:
-    from octomed.pipeline.verify import Verified
+    from octomed.report.views import Verified
 
 
 def command(

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pyarrow as pa
 
 from octomed.foreign.arrow_file import ArrowTable
+from octomed.foreign.arrow_values import has_nested_dictionary, readable
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.parquet_file import ParquetTable
 from octomed.foreign.slots import SLOT_BYTES, SLOTS, places
-from octomed.pipeline.arrow_values import has_nested_dictionary, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,6 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from octomed.errors import StorageError
 from octomed.foreign.slots import Slots
 
 _START = (
@@ -58,6 +57,10 @@ class HelperDiedError(Exception):
         return f"signal {-self.status}"
 
 
+class HelperNotStartedError(Exception):
+    """The child cannot start: what it said last."""
+
+
 class Helper:
     """A child process that reads foreign files."""
 
@@ -88,7 +91,7 @@ class Helper:
         ------
         HelperDiedError
             When the child ends instead.
-        StorageError
+        HelperNotStartedError
             When it cannot even start.
         """
         if not self._started:
@@ -119,10 +122,7 @@ class Helper:
         except HelperDiedError as died:
             said = _pipe(self._process.stderr).read().decode("utf-8", "replace").splitlines()
             last = said[-1] if said else died.how
-            raise StorageError(
-                f"the process that reads Parquet and Arrow files does not start: {last}",
-                "see whether this machine lets a program start another, and has memory for it",
-            ) from died
+            raise HelperNotStartedError(last) from died
         self._started = True
 
     def _answer(self) -> tuple[dict[str, Any], list[pa.Buffer]]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from octomed.errors import StorageError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.helper import Helper, HelperDiedError, give_back, take
+from octomed.foreign.helper import Helper, HelperDiedError, HelperNotStartedError, give_back, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -143,7 +143,7 @@ class ForeignTable:
             None,
         )  # one that is not heard to its end is no use to another file
         try:
-            answer, parts = helper.ask(request)
+            answer, parts = _answer_of(helper, request)
         except HelperDiedError:
             helper.close()
             helper = Helper()
@@ -161,8 +161,8 @@ class ForeignTable:
         """Ask a child that has read no other file: if that dies, too, this file is the reason."""
         try:
             for before in self._asked:
-                helper.ask(before)
-            return helper.ask(request)
+                _answer_of(helper, before)
+            return _answer_of(helper, request)
         except HelperDiedError as died:
             helper.close()
             if -died.status not in _FAULTS:
@@ -251,3 +251,13 @@ def _together(parts: list[pa.RecordBatch | None], mapped: list[bool]) -> pa.Reco
     return pa.RecordBatch.from_arrays(
         [column for _, column in found], schema=pa.schema([field for field, _ in found])
     )
+
+
+def _answer_of(helper: Helper, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
+    try:
+        return helper.ask(request)
+    except HelperNotStartedError as error:
+        raise StorageError(
+            f"the process that reads Parquet and Arrow files does not start: {error}",
+            "see whether this machine lets a program start another, and has memory for it",
+        ) from error.__cause__

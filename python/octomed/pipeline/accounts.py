@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import StorageError
-from octomed.pipeline.finding import Finding
 from octomed.plain_names import path_below
 from octomed.recipe.opening import native
+from octomed.report.views import Finding
 from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:

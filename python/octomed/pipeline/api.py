@@ -1,4 +1,7 @@
-"""What `import octomed` offers of the pipeline: recipes by path or as values; hints name calls."""
+"""What `import octomed` offers of the pipeline: recipes by path or as values; hints name calls.
+
+A call loads what it needs, as a verb of the command line does.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.commands import speaking_python
 from octomed.errors import RecipeError
-from octomed.pipeline import check as checking
-from octomed.pipeline import plan as planning
-from octomed.pipeline import run as running
-from octomed.pipeline import verify as verifying
-from octomed.recipe import Recipe
-from octomed.recipe import load_recipe as load
+from octomed.recipe.loader import load_recipe as load
+from octomed.recipe.schema import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from octomed.pipeline.checked import Checked
+    from octomed.pipeline.plan_table import PrintedPlan
     from octomed.report.progress import Progress
     from octomed.report.summary import Summary
+    from octomed.report.views import Verified
 
 AnyRecipe = Recipe | str | os.PathLike[str] | Mapping[str, Any]
 """A recipe: loaded, the path of its file, or what a file would hold as a dict."""
@@ -54,7 +56,7 @@ def load_recipe(
         return load(recipe, overrides, check_files=check_files)
 
 
-def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> checking.Checked:
+def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> Checked:
     """Check a recipe, its files and their first rows: what ``octomed check`` does. Nothing is written.
 
     Parameters
@@ -72,8 +74,10 @@ def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> checking.Check
     RecipeError, DataError, StorageError
         When the recipe, the model or an input cannot be used, or none of the first rows of a file fits.
     """
+    from octomed.pipeline.check import check as check_recipe
+
     with speaking_python():
-        checked = checking.check(_loaded(recipe, overrides))
+        checked = check_recipe(_loaded(recipe, overrides))
         error = checked.error()
         if error is not None:
             raise error
@@ -114,14 +118,16 @@ def pack(
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
     """
+    from octomed.pipeline.run import pack as pack_recipe
+
     if workers is not None and workers < 1:
         raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one a core")
     with speaking_python():
         loaded = _loaded(recipe, overrides)
-        return running.pack(loaded, workers=workers, replace=replace, progress=progress)
+        return pack_recipe(loaded, workers=workers, replace=replace, progress=progress)
 
 
-def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> planning.Plan:
+def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
     """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs.
 
     It prints as a table.
@@ -136,11 +142,14 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> planning.Plan:
     RecipeError, DataError, StorageError
         When the model or an input cannot be used.
     """
+    from octomed.pipeline.plan import plan as plan_recipe
+    from octomed.pipeline.plan_table import PrintedPlan
+
     with speaking_python():
-        return planning.plan(_loaded(recipe, overrides))
+        return PrintedPlan.of(plan_recipe(_loaded(recipe, overrides)))
 
 
-def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False) -> verifying.Verified:
+def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False) -> Verified:
     """Check every byte of a finished run: what ``octomed verify`` does.
 
     Parameters
@@ -159,10 +168,13 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
     StorageError
         When its ``octomed.json`` is damaged.
     """
-    return verifying.verify(Path(output), workers=workers, quick=quick)
+    from octomed.pipeline.verify import verify as verify_run
+
+    return verify_run(Path(output), workers=workers, quick=quick)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
+
     if isinstance(overrides, str):
         raise RecipeError("`overrides` is one text", f"give a list: `overrides=[{overrides!r}]`")
     if isinstance(recipe, Recipe):

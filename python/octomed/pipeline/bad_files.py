@@ -14,7 +14,7 @@ from octomed.recipe.sniff import suspected
 if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.pipeline.scanned import ScannedTask
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 
 @dataclass

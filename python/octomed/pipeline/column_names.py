@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.recipe.formats import load_preset, preset_names
+from octomed.recipe.presets import load_preset, preset_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

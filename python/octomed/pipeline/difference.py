@@ -6,17 +6,16 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import octomed
 from octomed import _octomed
 from octomed.names import shown
-from octomed.pipeline.rebuild import rebuild_command
-from octomed.run_file import Origin, Versions
+from octomed.origin import Origin, Versions, rebuild_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from octomed.pipeline.plan import Plan
-    from octomed.recipe import InputFile, Recipe
+    from octomed.recipe.input_file import InputFile
+    from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
 
 _NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
@@ -87,7 +86,7 @@ def about_finished_run(run: RunFile) -> About:
 
 def versions() -> Versions:
     """Return the versions that a run is written with."""
-    return Versions(octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)
+    return Versions(_octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)
 
 
 def inputs_of(plan: Plan) -> dict[str, dict[str, str]]:

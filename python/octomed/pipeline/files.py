@@ -7,13 +7,15 @@ import errno
 import lzma
 import struct
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError
-from octomed.foreign import BrokenFileError, ForeignTable
+from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.table import ForeignTable
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.nearest_format import near_formats
@@ -23,9 +25,9 @@ from octomed.report.fit import formats_in_words, names_in_words
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 _HEAD_BYTES = 2**16
 
@@ -134,6 +136,27 @@ _BROKEN = (
 def place_of(file: InputFile) -> str:
     """Return a file and its source, for messages."""
     return f"`{shown(file.path)}` (source `{file.source}`)"
+
+
+def unchanged(files: Iterable[InputFile]) -> None:
+    """Check that inputs are what they were when the plan was made.
+
+    Raises
+    ------
+    DataError
+        When one has another size, time or fingerprint.
+    """
+    for file in files:
+        try:
+            found = Path(file.path).stat()
+            content = _octomed.fingerprint(file.path)
+        except OSError as error:
+            raise storage_error("read", file.path, error) from error
+        if (found.st_size, found.st_mtime_ns, content) != (file.size, file.mtime_ns, file.fingerprint):
+            raise DataError(
+                f"`{shown(file.path)}` changed while the run read it",
+                "run the same command again once it is complete",
+            )
 
 
 class naming:  # noqa: N801 reads as the statement it is

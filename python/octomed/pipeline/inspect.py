@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,63 +13,21 @@ from octomed import _octomed
 from octomed.commands import shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.names import as_text, shown
+from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.verify import read_run
 from octomed.plain_names import path_below
 from octomed.recipe.opening import native
+from octomed.report.views import TraceView
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
-    from octomed.recipe import Recipe
+    from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
 
 _SMALL_BLOCK_BYTES = 2**20
 _NAMED_AT_MOST = 5
-
-
-@dataclass(frozen=True)
-class TraceView:
-    """A trace to look at.
-
-    Attributes
-    ----------
-    place
-        Source, file, row and sample it comes from.
-    verdict
-        ``kept``, or why it is rejected. Of a recipe's row this is what the row itself decides, and the
-        capacity: which of two duplicates stays is decided by the run.
-    token_ids
-        Its ids.
-    token_texts
-        The bytes of each token; a character may be cut between two.
-    loss_spans
-        Supervised tokens, half-open, counted from the trace's first token.
-    trace_id
-        Its id, where a run gave it one.
-    at
-        Where it lies in the output: stream, pack, document and offset.
-    capacity
-        Tokens that a pack of the recipe holds; ``None`` for a trace of a run.
-    may_be_duplicate
-        Whether a run has yet to look for an earlier trace of the same text.
-    """
-
-    place: str
-    verdict: str
-    token_ids: tuple[int, ...]
-    token_texts: tuple[bytes, ...]
-    loss_spans: tuple[tuple[int, int], ...]
-    trace_id: int | None = None
-    at: str | None = None
-    capacity: int | None = None
-    may_be_duplicate: bool = False
-
-    @property
-    def supervised(self) -> int:
-        """Tokens that carry loss."""
-        return sum(end - begin for begin, end in self.loss_spans)
 
 
 def inspect_row(recipe: Recipe, source: str, row: int, *, file: str | None = None) -> list[TraceView]:

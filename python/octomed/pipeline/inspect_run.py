@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,69 +11,18 @@ import pyarrow.parquet as pq
 from octomed.commands import shell_words
 from octomed.errors import DataError
 from octomed.pipeline.accounts import table_names
-from octomed.pipeline.verify import read_run
+from octomed.pipeline.finished_run import read_run
 from octomed.plain_names import path_below
+from octomed.report.views import RunView, StreamView
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from octomed.run_file import Counts, RunFile, SourceCounts, StreamEntry
+    from octomed.run_file import Counts, RunFile, StreamEntry
 
 PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
-
-
-@dataclass(frozen=True)
-class StreamView:
-    """A stream to look at: what is in it, how full its packs are, and percentiles of its traces' lengths."""
-
-    packs: int
-    traces: int
-    tokens: int
-    shards: int
-    fill: float
-    lengths: dict[str, int]
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run to look at.
-
-    Attributes
-    ----------
-    folder, name
-        The output, and the name in its recipe.
-    capacity
-        Tokens that a pack holds.
-    packs, traces, tokens, supervised_tokens
-        Packed.
-    fill
-        Share of the packs' capacity that holds tokens.
-    streams
-        By name: packs, traces, tokens, shards, fill, and percentiles of the traces' lengths.
-    lengths
-        Percentiles of the lengths of all packed traces, in tokens.
-    rows, rows_refused, rejected
-        Rows read, and by reason the rows and traces that were left out.
-    sources
-        By name: rows, traces, tokens and what was left out; empty for a run of an earlier version.
-    """
-
-    folder: str
-    name: str
-    capacity: int
-    packs: int
-    traces: int
-    tokens: int
-    supervised_tokens: int
-    fill: float
-    streams: dict[str, StreamView]
-    lengths: dict[str, int]
-    rows: int
-    rows_refused: dict[str, int]
-    rejected: dict[str, int]
-    sources: dict[str, SourceCounts]
 
 
 def inspect_run(folder: Path) -> RunView:

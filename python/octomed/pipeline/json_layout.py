@@ -13,7 +13,7 @@ from octomed.recipe.opening import open_stream
 from octomed.report.fit import names_in_words
 
 if TYPE_CHECKING:
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 _CHUNK_BYTES = 2**16
 _LARGER_CHUNK_BYTES = 2**22

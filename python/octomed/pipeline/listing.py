@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import unpacked_name
-from octomed.pipeline.manifest_file import LIKE_OURS, NAME
+from octomed.pipeline.manifest_file import LIKE_OURS, NAME, unpacked_name
 from octomed.plain_names import leads_out
+from octomed.report.views import Finding
 from octomed.run_file import RUN_FILE
 from octomed.storage import LOCK_NAME
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.errors import OctomedError, RecipeError
+from octomed.errors import RecipeError
 from octomed.leftovers import FILES_OF_TABLES, files_of_run, is_of_run, is_temporary
 from octomed.mds_index import INDEX
 from octomed.names import shown
@@ -23,8 +23,10 @@ from octomed.pipeline.manifest_file import (
     FileRecord,
     ManifestFile,
     ShardRecord,
+    digest_of,
     is_name_of_run,
     load_manifest,
+    unpacked_name,
 )
 from octomed.plain_names import delete_below, delete_empty_parent, leads_out
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
@@ -254,23 +256,6 @@ def _load(folder: Path) -> ManifestFile | NotThere | Damaged:
     if isinstance(found, NotThere) and there(load_run_file(folder)) is not None:
         return Damaged(found.file, _MISSING, MANIFEST.hint)
     return found
-
-
-def digest_of(folder: Path, name: str) -> str | None:
-    """Return the digest of a file of a run; ``None`` where it cannot be read."""
-    if not (folder / name).is_file():  # a pipe waits for a writer without end
-        return None
-    try:
-        _, digest = _octomed.file_digest(str(folder / name))
-    except OctomedError:
-        return None
-    return str(digest)
-
-
-def unpacked_name(shard: str) -> str | None:
-    """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
-    raw, mds, extension = shard.rpartition(".mds")
-    return raw + mds if extension else None
 
 
 def _delete(folder: Path, name: str) -> None:

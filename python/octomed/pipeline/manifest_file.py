@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed import _octomed
+from octomed.errors import OctomedError
 from octomed.leftovers import FILES_OF_STREAM, FILES_OF_TABLES, STREAM_FOLDERS
 from octomed.mds_index import ShardInfo  # noqa: TC001 the records are made by their types
 from octomed.names import shown
@@ -117,3 +119,20 @@ def load_manifest(folder: Path) -> ManifestFile | NotThere | Damaged:
         When it cannot be read at all.
     """
     return MANIFEST.load(folder / NAME)
+
+
+def digest_of(folder: Path, name: str) -> str | None:
+    """Return the digest of a file of a run; ``None`` where it cannot be read."""
+    if not (folder / name).is_file():  # a pipe waits for a writer without end
+        return None
+    try:
+        _, digest = _octomed.file_digest(str(folder / name))
+    except OctomedError:
+        return None
+    return str(digest)
+
+
+def unpacked_name(shard: str) -> str | None:
+    """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
+    raw, mds, extension = shard.rpartition(".mds")
+    return raw + mds if extension else None

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.recipe.formats import load_preset, preset_names
+from octomed.recipe.presets import load_preset, preset_names
+from octomed.report.samples import NearFormat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MOST_MISSING = 1
 """A format that lacks more of its columns is not near."""
-
-
-@dataclass(frozen=True)
-class NearFormat:
-    """A built-in row format, and what columns lack for it.
-
-    Attributes
-    ----------
-    name
-        Its name.
-    missing
-        Its required columns that there are none of.
-    """
-
-    name: str
-    missing: tuple[str, ...]
-
-    @property
-    def fits(self) -> bool:
-        """Whether all required columns are there."""
-        return not self.missing
-
-    def __str__(self) -> str:
-        wanted = ", ".join(f"`{column}`" for column in self.missing)
-        return f"`{self.name}`" if self.fits else f"`{self.name}` (but for {wanted})"
 
 
 @functools.cache

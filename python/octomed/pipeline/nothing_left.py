@@ -11,7 +11,7 @@ from octomed.errors import DataError
 from octomed.pipeline.reason_hints import hint_about
 
 if TYPE_CHECKING:
-    from octomed.recipe import Recipe
+    from octomed.recipe.schema import Recipe
 
 
 def nothing_left(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0) -> DataError:

@@ -1,31 +1,28 @@
-"""The plan of a run: its tasks, which of them stand, and what the rest will cost."""
+"""The plan of a run: its model, its sources and their tasks, and which of these are finished."""
 
 from __future__ import annotations
 
-import html
-import shutil
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed, foreign, machine
-from octomed.errors import DataError, OctomedError, StorageError
-from octomed.pipeline.files import naming
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.foreign import helper
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
-from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import Task, tasks_of
-from octomed.recipe import InputFile, Inputs, Recipe, Source, find_inputs
-from octomed.recipe.input_file import names_rows
+from octomed.recipe.input_file import InputFile, Inputs, names_rows
+from octomed.recipe.inputs import find_inputs
 from octomed.recipe.problems import placed
-from octomed.report.units import bytes_of
 from octomed.state import there
 from octomed.storage import content_key
 from octomed.store_files import BlockHeader, TaskRecord, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from octomed.recipe.schema import Recipe, Source
 
 _PROMPT_HINT = (
     "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
@@ -36,8 +33,6 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
 
 _COLUMNAR = (".parquet", ".pq", ".arrow", ".feather")
 _NAMES_SHOWN = 3
-_SAMPLE_BYTES = 2**20
-"""Bytes of a source that the estimate tokenizes."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +62,7 @@ class SourcePlan:
 
 @dataclass(repr=False)
 class Plan:
-    """What a run will do; it prints as a table.
+    """What a run will do.
 
     Attributes
     ----------
@@ -153,66 +148,6 @@ class Plan:
         """Return what is worth a look before a run."""
         return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes]
 
-    def estimate(self) -> Estimate:
-        """Estimate the work that is left, from the first rows of each source."""
-        return _estimate(self)
-
-    @cached_property
-    def _table(self) -> str:
-        from octomed.pipeline.check import checked_plan  # noqa: PLC0415 it needs this module
-        from octomed.report.planned import plan_lines  # noqa: PLC0415 only those who print it need it
-
-        try:
-            checked = checked_plan(self)
-            lines = [*plan_lines(self, self.estimate()), *(f"warning: {line}" for line in checked.warnings)]
-            error = checked.error()
-            return "\n".join([*lines, *([f"error: {error}"] if error is not None else [])])
-        except OctomedError as failed:  # a table is printed in any state, by debuggers too
-            return f"error: {failed}"
-
-    def __str__(self) -> str:
-        """Return what ``octomed plan`` shows."""
-        return self._table
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """Return the table for a notebook."""
-        return f"<pre>{html.escape(self._table)}</pre>"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a plan expects; measured on a sample of rows, so near and not exact.
-
-    Attributes
-    ----------
-    tasks, tasks_standing
-        Reads in all, and those whose blocks stand already.
-    rows, traces, tokens
-        Of all sources; ``rows`` and ``traces`` follow from bytes where files do not count rows.
-    source_bytes
-        Bytes of mapped columns before compression.
-    seconds
-        For what is left to scan and for all that is to be written, on this machine with this many workers.
-    store_bytes, output_bytes, free_bytes
-        Disk wanted by the working store and the output, and free where the store lies.
-    store_bytes_left
-        Disk wanted by what is not in the working store yet.
-    """
-
-    tasks: int
-    tasks_standing: int
-    rows: int
-    traces: int
-    tokens: int
-    source_bytes: int
-    seconds: float
-    store_bytes: int
-    output_bytes: int
-    free_bytes: int
-    store_bytes_left: int = 0
-
 
 def _a_few(files: list[str], reason: str) -> list[str]:
     """Return a few names, first those that speak of rows: a misspelt ending is worth a look."""
@@ -232,7 +167,7 @@ def plan(recipe: Recipe) -> Plan:
         When an input cannot be read as a whole and its source does not skip such files.
     """
     if any(path.endswith(_COLUMNAR) for source in recipe.sources for path in source.path):
-        foreign.start()
+        helper.start()
     base = recipe.file.parent
     chosen_at = recipe.written_at("model" if recipe.template is None else "template")
     with placed(chosen_at):
@@ -305,78 +240,6 @@ def _source_plan(  # noqa: PLR0913 a source is planned once
     return SourcePlan(source, scanner, scan_key, tuple(tasks), bad_files)
 
 
-@dataclass
-class _Sample:
-    source_bytes: int = 0
-    rows: int = 0
-    traces: int = 0
-    tokens: int = 0
-    stored: int = 0
-    seconds: float = 0.0
-
-
-def _estimate(plan: Plan) -> Estimate:
-    rows = traces = tokens = source_bytes = standing = count = 0
-    seconds = 0.0
-    stored = stored_left = 0
-    for source in plan.sources:
-        sample = _sample(source)
-        total = sum(task.source_bytes for task in source.tasks)
-        missing = [task for task in source.tasks if plan.finished(task) is None]
-        left = sum(task.source_bytes for task in missing)
-        standing += len(source.tasks) - len(missing)
-        count += len(source.tasks)
-        ratio = total / max(1, sample.source_bytes)
-        rows += round(sample.rows * ratio)
-        traces += round(sample.traces * ratio)
-        tokens += round(sample.tokens * ratio)
-        stored += round(sample.stored * ratio)
-        stored_left += round(sample.stored * left / max(1, sample.source_bytes))
-        seconds += sample.seconds * left / max(1, sample.source_bytes)
-        source_bytes += total
-    workers = machine.cores()
-    free = shutil.disk_usage(_existing(plan.store)).free
-    # The write pass reads, compresses and writes four bytes a token at about 150 MB/s a core.
-    seconds = (seconds + 4 * tokens / 150e6) / workers
-    ratio = 0.45 if plan.recipe.output.compression else 1.0
-    return Estimate(
-        tasks=count,
-        tasks_standing=standing,
-        rows=rows,
-        traces=traces,
-        tokens=tokens,
-        source_bytes=source_bytes,
-        seconds=seconds,
-        store_bytes=stored,
-        output_bytes=round(4 * tokens * ratio),
-        free_bytes=free,
-        store_bytes_left=stored_left,
-    )
-
-
-def _sample(source: SourcePlan) -> _Sample:
-    """Tokenize the first rows of a source."""
-    sample = _Sample()
-    for task in source.tasks:
-        try:
-            block = next(iter(blocks_of(task, source.scanner.mapping, target=_SAMPLE_BYTES)), None)
-        except DataError:
-            if source.source.on_bad_file != "skip":
-                raise
-            continue
-        if block is None:
-            continue
-        begin = time.perf_counter()
-        with naming(task.file):
-            seen = source.scanner.measure(block)
-        sample.seconds = time.perf_counter() - begin
-        sample.source_bytes = block.source_bytes
-        sample.rows, sample.traces, sample.tokens = block.rows, seen["traces"], seen["tokens"]
-        sample.stored = seen["stored_bytes"] + _octomed.INDEX_ROW_BYTES * seen["traces"]
-        break
-    return sample
-
-
 def _stands(folder: Path, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
@@ -385,45 +248,3 @@ def _stands(folder: Path, header: BlockHeader) -> bool:
         ).stat().st_size > 0
     except OSError:
         return False
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
-
-
-_MOST_DISK = 32
-"""With so many times the inputs' text free there is no need to estimate: four bytes a token in the store and
-four in the output, a prompt again with each of its responses, do not come near it."""
-
-
-def refuse_full_disk(plan: Plan, *, standing: int) -> None:
-    """Refuse a run of which what is left to write will not fit.
-
-    Parameters
-    ----------
-    plan
-        The plan; its folders exist.
-    standing
-        Bytes of the output's shards that stand.
-
-    Raises
-    ------
-    StorageError
-        When a disk has less free than the estimate wants of it.
-    """
-    text = sum(task.source_bytes for _, task in plan.tasks())
-    if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:
-        return
-    estimate = plan.estimate()
-    wanted = {plan.store: estimate.store_bytes_left, plan.output: max(0, estimate.output_bytes - standing)}
-    if plan.store.stat().st_dev == plan.output.stat().st_dev:
-        wanted = {plan.output: sum(wanted.values())}
-    for folder, size in wanted.items():
-        free = shutil.disk_usage(folder).free
-        if size > free:
-            raise StorageError(
-                f"the run wants about {bytes_of(size)} more disk at `{folder}`, {bytes_of(free)} are free",
-                "free some space, or put `work.path` and `output.path` on other disks",
-            )

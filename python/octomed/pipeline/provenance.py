@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from octomed.errors import StorageError
 from octomed.pipeline.accounts import table_names, unreadable
-from octomed.pipeline.finding import Finding
 from octomed.plain_names import path_below
 from octomed.recipe.opening import native
+from octomed.report.views import Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

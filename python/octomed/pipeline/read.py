@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table
+from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table, unchanged
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
-from octomed.pipeline.tasks import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from octomed.pipeline.tasks import Task
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
     Reading = Generator[_octomed.Block, None, int]
 

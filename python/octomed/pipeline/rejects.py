@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,43 +13,16 @@ from octomed.commands import shell_words
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.accounts import table_names
-from octomed.pipeline.verify import read_run
+from octomed.pipeline.finished_run import read_run
 from octomed.plain_names import path_below
 from octomed.recipe.problems import suggest
+from octomed.report.views import Reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from octomed.run_file import Counts
-
-
-@dataclass(frozen=True)
-class Reject:
-    """A row or a trace that did not get in.
-
-    Attributes
-    ----------
-    source, file, row
-        Where it is from; rows count from 0.
-    sample
-        Which response of the row; ``None`` for the whole row.
-    reason, detail
-        Why: never a value of the row.
-    """
-
-    source: str
-    file: str
-    row: int
-    sample: int | None
-    reason: str
-    detail: str
-
-    @property
-    def place(self) -> str:
-        """Where it is from, in words."""
-        whole = f"{self.source}/{shown(self.file)} row {self.row}"
-        return whole if self.sample is None else f"{whole} sample {self.sample}"
 
 
 def rejects_of(folder: Path, *, reason: str | None = None, source: str | None = None) -> Iterator[Reject]:

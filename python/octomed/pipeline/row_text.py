@@ -12,10 +12,11 @@ from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input
 from octomed.pipeline.files import naming
+from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import tasks_of
-from octomed.pipeline.verify import read_run
-from octomed.recipe import load_recipe, resolve_inputs
+from octomed.recipe.inputs import resolve_inputs
+from octomed.recipe.loader import load_recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from octomed.pipeline.rejects import Reject
-    from octomed.recipe import InputFile, Recipe
+    from octomed.recipe.input_file import InputFile
+    from octomed.recipe.schema import Recipe
+    from octomed.report.views import Reject
 
 _SMALL_BLOCK_BYTES = 2**20
 _KEYS = ("version", "name", "model", "sources", "output")

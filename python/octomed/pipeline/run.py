@@ -13,11 +13,12 @@ from octomed import _octomed, machine
 from octomed.errors import DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.difference import about_run
+from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import CancelledRun, Executor, executor
 from octomed.pipeline.made_again import MadeAgain, find_task
 from octomed.pipeline.manifest import Manifest, is_finished, refuse_foreign_files
 from octomed.pipeline.nothing_left import nothing_left
-from octomed.pipeline.plan import Plan, plan, refuse_full_disk
+from octomed.pipeline.plan import Plan, plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.scan import scan
 from octomed.pipeline.write import close_run, said_by_plan, seconds_since, write_all, write_indexes
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
-    from octomed.recipe import InputFile, Recipe
+    from octomed.recipe.input_file import InputFile
+    from octomed.recipe.schema import Recipe
 
 
 def pack(

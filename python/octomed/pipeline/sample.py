@@ -11,91 +11,22 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, naming, open_table
-from octomed.pipeline.nearest_format import NearFormat, near_formats
+from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.read import blocks_of
-from octomed.recipe.sniff import Looks, suspected
+from octomed.recipe.sniff import suspected
+from octomed.report.samples import FileSample, Misfit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.pipeline.tasks import Task
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 SAMPLE_ROWS = 100
 _SAMPLE_BYTES = 4 * 2**20
 _SAMPLE_SECONDS = 5.0
 _BLOCK_BYTES = 2**18
-
-
-@dataclass(frozen=True)
-class Misfit:
-    """A row that gives no trace to pack.
-
-    Attributes
-    ----------
-    row
-        Its number in the file, from 0.
-    reason, detail
-        Why: never a value of the row.
-    """
-
-    row: int
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True)
-class FileSample:
-    """What becomes of the first rows of a file.
-
-    Attributes
-    ----------
-    source, file, path
-        The source's name, the file's path relative to its root, and where it is.
-    kind
-        The file's kind, with its compression: `jsonl`, `csv.gzip`.
-    rows, fitting, traces
-        Rows looked at, those with a trace that fits a pack, and such traces.
-    reasons
-        Of the rows that do not fit, how many for which reason.
-    unreadable
-        How many of them cannot be read at all.
-    first
-        The first of them.
-    columns
-        The file's columns; of JSON rows the keys of those looked at. Those that may be values are left out.
-    missing
-        Columns that the format requires and that there are none of.
-    unread
-        Columns that the format does not read.
-    pictures
-        Columns whose names suggest pictures.
-    formats
-        Built-in formats that suit the columns, where the recipe's does not.
-    looks
-        What the file probably is, where none of the rows can be read.
-    not_shown
-        How many columns are left out of `columns`.
-    """
-
-    source: str
-    file: str
-    path: str
-    kind: str
-    rows: int = 0
-    fitting: int = 0
-    traces: int = 0
-    reasons: tuple[tuple[str, int], ...] = ()
-    unreadable: int = 0
-    first: Misfit | None = None
-    columns: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    unread: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = ()
-    formats: tuple[NearFormat, ...] = ()
-    looks: Looks | None = None
-    not_shown: int = 0
 
 
 def samples_of(plan: Plan) -> list[FileSample]:

@@ -11,13 +11,12 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.errors import DamagedBlock, DataError
-from octomed.foreign import end_idle
+from octomed.foreign.helper import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
-from octomed.pipeline.files import naming
+from octomed.pipeline.files import naming, unchanged
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead, ScannedTask
-from octomed.pipeline.tasks import Task, unchanged
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import FOLDER_MODES, give_mode, make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store_files import BlockHeader, TaskRecord, load_task, write_task
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.executor import Executor
     from octomed.pipeline.made_again import MadeAgain
     from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.tasks import Task
     from octomed.report.progress import Progress
     from octomed.storage import Mode
 

@@ -10,7 +10,7 @@ from octomed.recipe.opening import native, open_stream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 _MOST_FROM_A_BYTE = {None: 1, "gzip": 1032, "lz4": 255, "xz": 2**13, "zstd": 2**15}
 """What a byte of a compressed file becomes at most: a match of deflate has 258 bytes and takes two bits, a

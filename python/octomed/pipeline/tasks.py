@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.names import shown
 from octomed.pipeline.files import (
     columns_to_read,
     csv_dialect,
@@ -20,12 +18,10 @@ from octomed.pipeline.files import (
 )
 from octomed.pipeline.json_layout import with_layout
 from octomed.recipe.sniff import foreign
-from octomed.storage import content_key, storage_error
+from octomed.storage import content_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from octomed.recipe import InputFile
+    from octomed.recipe.input_file import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
 PARQUET_TASK_BYTES = 256 * 2**20
@@ -168,24 +164,3 @@ def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     with naming(file), naming_formats(mapping, names, file):
         if names:
             csv_dialect(file).check_columns(mapping, names)
-
-
-def unchanged(files: Iterable[InputFile]) -> None:
-    """Check that inputs are what they were when the plan was made.
-
-    Raises
-    ------
-    DataError
-        When one has another size, time or fingerprint.
-    """
-    for file in files:
-        try:
-            found = Path(file.path).stat()
-            content = _octomed.fingerprint(file.path)
-        except OSError as error:
-            raise storage_error("read", file.path, error) from error
-        if (found.st_size, found.st_mtime_ns, content) != (file.size, file.mtime_ns, file.fingerprint):
-            raise DataError(
-                f"`{shown(file.path)}` changed while the run read it",
-                "run the same command again once it is complete",
-            )

@@ -7,77 +7,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.names import shown
+from octomed.origin import rebuild_command
 from octomed.pipeline.accounts import check_counts, check_rejects
-from octomed.pipeline.finding import Finding
+from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
-from octomed.pipeline.manifest import digest_of
-from octomed.pipeline.manifest_file import NAME, FileRecord, load_manifest
+from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
-from octomed.pipeline.rebuild import rebuild_command
 from octomed.pipeline.verify_stream import check_stream
-from octomed.run_file import RUN_FILE, RunFile, load_run_file, usable
-from octomed.state import Damaged, NotThere, is_as_written, there
+from octomed.report.views import Finding, Verified
+from octomed.run_file import RUN_FILE, RunFile
+from octomed.state import Damaged, NotThere, is_as_written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What was checked, and what was found.
-
-    Attributes
-    ----------
-    files
-        Files of the manifest that were compared with it; 0 where no manifest says which there are.
-    shards, packs, traces, tokens
-        Read and checked. Where only names and sizes were compared, the shards among the files, and None for
-        what is in them, which nobody counted.
-    findings
-        Empty when all is well.
-    rebuild
-        The command that writes again what is missing.
-    quick
-        Whether only names and sizes were compared.
-    has_digests
-        Whether the run says the digest of each of its files.
-    not_covered
-        What lies in the folder and was not checked, as no digest of it is kept.
-    """
-
-    files: int
-    shards: int
-    packs: int | None
-    traces: int | None
-    tokens: int | None
-    findings: tuple[Finding, ...]
-    rebuild: str
-    quick: bool = False
-    has_digests: bool = True
-    not_covered: tuple[str, ...] = ()
-
-
-def read_run(folder: Path) -> RunFile:
-    """Read a finished run's ``octomed.json``.
-
-    Raises
-    ------
-    RecipeError
-        When the folder holds no finished run, or one of a newer format.
-    StorageError
-        When its ``octomed.json`` is damaged.
-    """
-    found = load_run_file(folder)
-    if isinstance(found, RunFile):
-        return found
-    manifest = there(load_manifest(folder))
-    command = manifest.about.command if manifest is not None else None
-    if isinstance(found, Damaged):
-        usable(found, f"delete it and run `{command}`: it is written again" if command else None)
-    hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
-    raise RecipeError(f"`{shown(str(folder))}` holds no finished run", hint)
 
 
 _TOTALS = ("shards", "packs", "traces", "tokens")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.pipeline.finding import Finding
-from octomed.pipeline.manifest import unpacked_name
+from octomed.pipeline.manifest_file import unpacked_name
+from octomed.report.views import Finding
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,6 @@ from octomed.recipe.input_file import (
     EXTENSIONS_HINT,
     InputFile,
     Inputs,
-    Kind,
     LeftOut,
     kind_of,
     known_kind,
@@ -30,6 +29,7 @@ from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
 
 if TYPE_CHECKING:
+    from octomed.recipe.kinds import Kind
     from octomed.recipe.schema import Source
 
 _NAMED_AT_MOST = 3

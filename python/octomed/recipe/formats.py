@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from importlib import resources
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,11 +14,11 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from ruamel.yaml import YAML
 
 from octomed import _octomed
+from octomed.recipe.invalid import invalid as fault
+from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
-from octomed.recipe.values import fault
 
 
 def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
@@ -149,33 +147,6 @@ class Mapping(Piece):
             message, hint, key = found
             raise fault(message, hint, at=(key,) if key else ())
         return self
-
-
-@functools.cache
-def preset_names() -> tuple[str, ...]:
-    """Return the names of the built-in row formats, sorted."""
-    folder = resources.files("octomed.recipe") / "presets"
-    return tuple(sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml")))
-
-
-def load_preset(name: str) -> dict[str, Any]:
-    """Return the mapping of a built-in row format, whose keys the caller may change.
-
-    Raises
-    ------
-    KeyError
-        If there is none of this name.
-    """
-    if name not in preset_names():
-        raise KeyError(name)
-    return dict(_read_preset(name))
-
-
-@functools.cache
-def _read_preset(name: str) -> dict[str, Any]:
-    text = (resources.files("octomed.recipe") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
-    return loaded
 
 
 def _preset(value: str) -> str:

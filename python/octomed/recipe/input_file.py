@@ -5,26 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from octomed.recipe.kinds import KINDS, Kind
 from octomed.recipe.metadata import is_metadata
 from octomed.recipe.opening import COMPRESSED, Compressed
 
 if TYPE_CHECKING:
     from octomed.recipe.values import Dialect
 
-Kind = Literal["parquet", "arrow", "jsonl", "json", "json_objects", "json_rows", "csv", "tsv"]
 
-KINDS: dict[str, Kind] = {
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".jsonl": "jsonl",
-    ".jsonlines": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".csv": "csv",
-    ".tsv": "tsv",
-}
 _NEVER_COMPRESSED = frozenset({"parquet", "arrow"})
 _UNREAD = {
     ".zip": "an archive: unpack it",

@@ -11,7 +11,6 @@ from octomed.recipe.entries import Entry, matches_nothing
 from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.recipe.schema import Csv
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
@@ -80,9 +79,8 @@ def _divided(
 ) -> list[InputFile]:
     """Return the files of a source, with the dialect of those that are CSV."""
     source = recipe.sources[index]
-    dialects = source.csv or Csv()
     files = [
-        replace(file, dialect=dialects.dialect(file.kind)) if file.kind in {"csv", "tsv"} else file
+        replace(file, dialect=source.dialect(file.kind)) if file.kind in {"csv", "tsv"} else file
         for file in found.values()
     ]
     if source.csv is not None and files and not any(file.dialect for file in files):

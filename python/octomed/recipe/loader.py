@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from octomed.commands import in_python
-from octomed.recipe.document import Document, Keys, read_document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.inputs import missing_inputs
@@ -20,9 +19,12 @@ from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import expanded
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import VERSION, Recipe
+from octomed.recipe.yaml_file import read_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from octomed.recipe.document import Document, Keys
 
 
 def load_recipe(

@@ -1,13 +1,20 @@
-"""Input files opened to be read from their beginning, their compression undone."""
+"""Input files opened to be read from their beginning, their compression undone.
+
+Zero bytes behind the parts of a compressed file, as tapes and disks pad them, are no fault.
+"""
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
-from typing import Any, Literal
+import zlib
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import pyarrow as pa
 
-from octomed.recipe.padded import GzipStream, XzStream
+if TYPE_CHECKING:
+    from types import TracebackType
 
 Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
 
@@ -22,6 +29,11 @@ COMPRESSED: dict[str, Compressed] = {
     ".xz": "xz",
 }
 """Compressions that a file name may end in."""
+
+_CHUNK_BYTES = 2**18
+_XZ_PADDING = 4
+XZ_MEMORY = 160 * 2**20
+"""What an xz stream may take to be read: `xz -9` makes streams that take 65 MiB, others up to 4 GiB."""
 
 
 def native(path: str) -> Any:  # noqa: ANN401 pyarrow's stubs take no bytes
@@ -47,3 +59,114 @@ def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> A
         return XzStream(path)
     stream = pa.CompressedInputStream(raw or native(path), compression)
     return GzipStream(path, stream) if compression == "gzip" else stream
+
+
+class _Stream:
+    """What both readers are: closed at the end of a `with`."""
+
+    def __enter__(self) -> Any:  # noqa: ANN401 each returns itself
+        """Nothing to set up."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        raise NotImplementedError
+
+
+class GzipStream(_Stream):
+    """Reads gzip with Arrow, which is fast, and what Arrow refuses with Python, which knows of padding.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    stream
+        The file as Arrow uncompresses it.
+    """
+
+    def __init__(self, path: str, stream: Any) -> None:  # noqa: ANN401 pyarrow's
+        self._path = path
+        self._stream = stream
+        self._read = 0
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes, and none at the end only."""
+        try:
+            data: bytes = self._stream.read(size)
+        except (OSError, pa.ArrowException):
+            if isinstance(self._stream, gzip.GzipFile):
+                raise
+            found = self._with_python(size)
+            if found is None:
+                raise
+            data = found
+        except zlib.error as error:  # of Python's reader; callers know Arrow's
+            raise OSError(str(error)) from error
+        self._read += len(data)
+        return data
+
+    def _with_python(self, size: int) -> bytes | None:
+        """Go on with Python where Arrow stopped; `None` if the file is broken for it, too."""
+        self._stream.close()
+        self._stream = gzip.open(self._path)  # noqa: SIM115 closed as what it stands for
+        try:
+            self._stream.seek(self._read)
+            data: bytes = self._stream.read(size)
+        except (OSError, EOFError, zlib.error):
+            return None
+        return data if self._stream.tell() >= self._read else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+
+
+class XzStream(_Stream):
+    """Reads xz of one stream or several; unlike Python's reader it takes nothing behind them for an end."""
+
+    def __init__(self, path: str) -> None:
+        self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 closed below
+        self._decoder: lzma.LZMADecompressor | None = None
+        self._input = b""
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes, and none at the end only."""
+        while True:
+            if self._decoder is None:
+                self._input = self._next_stream()
+                if not self._input:
+                    return b""
+                self._decoder = lzma.LZMADecompressor(memlimit=XZ_MEMORY)
+            elif self._decoder.needs_input:
+                self._input = self._file.read(_CHUNK_BYTES)
+                if not self._input:
+                    raise EOFError("the file ends before its last xz stream does")
+            data = self._decoder.decompress(self._input, size)
+            self._input = b""
+            if self._decoder.eof:
+                self._input, self._decoder = self._decoder.unused_data, None
+            if data:
+                return data
+
+    def _next_stream(self) -> bytes:
+        """Return the first bytes of the stream that follows, padding left out."""
+        padding, found = 0, self._input
+        while not (begin := found.lstrip(b"\0")):
+            padding += len(found)
+            found = self._file.read(_CHUNK_BYTES)
+            if not found:
+                break
+        padding += len(found) - len(begin)
+        if padding % _XZ_PADDING:
+            raise lzma.LZMAError(f"{padding} zero bytes behind an xz stream, which are no multiple of four")
+        return begin
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

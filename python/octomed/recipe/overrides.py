@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.document import parse_document
 from octomed.recipe.limits import DEEPEST, TOO_DEEP
 from octomed.recipe.problems import Place, Problem, RecipeProblems, suggest
+from octomed.recipe.yaml_file import parse_document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

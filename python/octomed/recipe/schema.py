@@ -20,6 +20,7 @@ from octomed.commands import in_python, python_call, shell_command
 from octomed.names import as_text
 from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, mapping_of
+from octomed.recipe.invalid import invalid
 from octomed.recipe.values import (
     Character,
     Compression,
@@ -28,7 +29,6 @@ from octomed.recipe.values import (
     Name,
     NotBuilt,
     ShardSize,
-    fault,
     not_built,
 )
 from octomed.storage import Mode
@@ -63,11 +63,11 @@ SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
 def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
     if isinstance(value, str) and value.lower().startswith(_URL_SCHEMES):
         scheme = value.split("://", 1)[0]
-        raise fault(f"paths of `{scheme}://` are not built yet", "copy the files to a local folder")
+        raise invalid(f"paths of `{scheme}://` are not built yet", "copy the files to a local folder")
     if isinstance(value, str) and not value:
-        raise fault("a path may not be empty", "write `.` for the recipe's own folder")
+        raise invalid("a path may not be empty", "write `.` for the recipe's own folder")
     if isinstance(value, str) and "\0" in value:
-        raise fault("a path may not hold a NUL character")
+        raise invalid("a path may not hold a NUL character")
     if isinstance(value, str):
         _refuse_long(value)
     return value
@@ -77,11 +77,11 @@ def _refuse_long(path: str) -> None:
     """Refuse what no file system takes; a glob's `[…]` may be longer than what it matches."""
     names = [name for name in path.split("/") if not any(sign in name for sign in "*?[")]
     if max(map(_bytes_of, names), default=0) > _LONGEST_FILE_NAME:
-        raise fault(
+        raise invalid(
             "a name in this path is too long", f"a file's name has at most {_LONGEST_FILE_NAME} bytes"
         )
     if _bytes_of(path) > _LONGEST_PATH:
-        raise fault("this path is too long", f"a path has at most {_LONGEST_PATH:,} bytes")
+        raise invalid("this path is too long", f"a path has at most {_LONGEST_PATH:,} bytes")
 
 
 def _bytes_of(text: str) -> int:
@@ -135,7 +135,7 @@ class Csv(Part):
         delimiters = [self.delimiter] if self.delimiter else [",", "\t"]
         given = [one for one in (*delimiters, self.quote, self.escape) if one is not None]
         if len(set(given)) != len(given):
-            raise fault(
+            raise invalid(
                 "delimiter, quote and escape must differ", "the delimiter is a comma or tab if left out"
             )
         return self
@@ -168,6 +168,10 @@ class Source(Part):
     """Share of unreadable rows that is tolerated, and at least one row."""
     csv: Csv | None = None
     """How the source's CSV files are written, where they are not as usual."""
+
+    def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
+        """Return the characters that divide its files of this kind."""
+        return (self.csv or Csv()).dialect(kind)
 
     @property
     def mapping(self) -> dict[str, Any]:
@@ -214,7 +218,7 @@ class Pack(Part):
     @model_validator(mode="after")
     def _ascending(self) -> Pack:
         if any(low >= high for low, high in zip(self.buckets, self.buckets[1:], strict=False)):
-            raise fault("the edges must rise", f"write {sorted(set(self.buckets))}", at=("buckets",))
+            raise invalid("the edges must rise", f"write {sorted(set(self.buckets))}", at=("buckets",))
         return self
 
     @property
@@ -240,7 +244,7 @@ class Output(Part):
     @model_validator(mode="after")
     def _each_once(self) -> Output:
         if len(set(self.hashes)) != len(self.hashes):
-            raise fault("a digest is named twice", "name each once", at=("hashes",))
+            raise invalid("a digest is named twice", "name each once", at=("hashes",))
         return self
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import unicodedata
 
-from octomed.recipe.input_file import KINDS
+from octomed.recipe.kinds import KINDS
 from octomed.recipe.opening import COMPRESSED
 
 HELD_OUT = "heldout"

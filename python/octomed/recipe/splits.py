@@ -7,7 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError
-from octomed.foreign import BrokenFileError, ForeignTable
+from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.table import ForeignTable
 from octomed.names import shown
 from octomed.recipe.split_cards import WrittenSplits
 from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem

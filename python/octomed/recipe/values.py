@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from octomed.recipe.invalid import invalid
 from octomed.recipe.problems import suggest
 
 LEVELS: dict[str, range | None] = {
@@ -37,11 +38,6 @@ SMALLEST_SHARD = 2**12
 LARGEST_SHARD = 2**32 - 1
 
 
-def fault(message: str, hint: str | None = None, *, at: tuple[str, ...] = ()) -> PydanticCustomError:
-    """Return an error that a validator raises: what is wrong, what to do, and below which key it is."""
-    return PydanticCustomError("octomed", "{message}", {"message": message, "hint": hint, "at": at})
-
-
 def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not built yet may hold anything
     raise PydanticCustomError("not_built", "not built yet")
 
@@ -65,7 +61,7 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
         return value
     matched = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value) if isinstance(value, str) else None
     if matched is None or matched[2].upper() not in UNITS:
-        raise fault(
+        raise invalid(
             f"`{value}` is not a size", "write bytes, or a number with a unit: `128MiB`, `64MB`, `1GiB`"
         )
     return round(min(float(matched[1]), _LARGEST_SIZE) * UNITS[matched[2].upper()])
@@ -74,7 +70,7 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
 def _shard_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
     size = parse_size(value)
     if not SMALLEST_SHARD <= size <= LARGEST_SHARD:
-        raise fault(
+        raise invalid(
             f"a shard of {size} bytes is not possible",
             "between 4KiB and 4GiB less one byte; 64 to 256MiB is usual",
         )
@@ -86,23 +82,24 @@ def parse_compression(value: Any) -> str | None:  # noqa: ANN401 what YAML gave
     if value is None or value == "none":
         return None
     if not isinstance(value, str):
-        raise fault(f"`{value}` is not a compression", "write `zstd:1`, or null for none")
+        raise invalid(f"`{value}` is not a compression", "write `zstd:1`, or null for none")
     codec, colon, level = value.partition(":")
     if codec not in LEVELS:
-        raise fault(f"`{codec}` is not a compression", suggest(codec, [*LEVELS, "none"], kind="compressions"))
+        names = suggest(codec, [*LEVELS, "none"], kind="compressions")
+        raise invalid(f"`{codec}` is not a compression", names)
     levels = LEVELS[codec]
     if not colon:
         return value
     if levels is None:
-        raise fault(f"`{codec}` has no levels", f"write `{codec}`")
+        raise invalid(f"`{codec}` has no levels", f"write `{codec}`")
     if not level.isascii() or not level.isdecimal() or int(level) not in levels:
-        raise fault(f"`{level}` is not a level of `{codec}`", f"levels are {levels[0]} to {levels[-1]}")
+        raise invalid(f"`{level}` is not a level of `{codec}`", f"levels are {levels[0]} to {levels[-1]}")
     return f"{codec}:{int(level)}"
 
 
 def _hash_name(value: Any) -> str:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str) or value not in HASHES:
-        raise fault(f"`{value}` is not a digest", suggest(str(value), HASHES, kind="digests"))
+        raise invalid(f"`{value}` is not a digest", suggest(str(value), HASHES, kind="digests"))
     return value
 
 
@@ -117,20 +114,20 @@ class Dialect(NamedTuple):
 def _character(value: Any) -> str:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in "\r\n":
         hint = 'put it in quotes: `";"`, or `"\\t"` for a tab, double quotes around it'
-        raise fault("it must be one character of ASCII, and no line end", hint)
+        raise invalid("it must be one character of ASCII, and no line end", hint)
     return value
 
 
 def _name(value: Any) -> str:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str):
-        raise fault(f"a name must be text, not `{value}`", "put it in quotes")
+        raise invalid(f"a name must be text, not `{value}`", "put it in quotes")
     if not re.fullmatch(r"[^\W_][\w.-]{0,99}", value):
-        raise fault(
+        raise invalid(
             f"`{value}` is not a name",
             "letters, digits, `.`, `_` and `-`; a letter or digit first; at most 100",
         )
     if len(value.encode(errors="surrogatepass")) > _LONGEST_NAME:
-        raise fault(f"`{value}` is too long for a name of files", f"at most {_LONGEST_NAME} bytes of UTF-8")
+        raise invalid(f"`{value}` is too long for a name of files", f"at most {_LONGEST_NAME} bytes of UTF-8")
     return value
 
 

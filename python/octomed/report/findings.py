@@ -12,7 +12,7 @@ from octomed.report import units
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from octomed.pipeline.verify import Verified
+    from octomed.report.views import Verified
 
 
 def findings_text(output: Path, verified: Verified) -> str:

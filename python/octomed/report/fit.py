@@ -11,8 +11,7 @@ from octomed.report import units
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from octomed.pipeline.nearest_format import NearFormat
-    from octomed.pipeline.sample import FileSample
+    from octomed.report.samples import FileSample, NearFormat
 
 _MOST_COLUMNS = 12
 _LONGEST_NAME = 60

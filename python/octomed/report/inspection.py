@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from octomed.pipeline.inspect import TraceView
-    from octomed.train.lookup import StepView
+    from octomed.report.views import StepView, TraceView
 
 _JOINERS = "\u200c\u200d"
 OPEN, CLOSE = "⟦", "⟧"

@@ -10,8 +10,6 @@ from octomed.report import units
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from octomed.pipeline.plan import SourcePlan
-
 
 def not_read(reason: str, left: Mapping[str, Any]) -> str:
     """Return one line: how many files, why, and the first few by name.
@@ -28,17 +26,17 @@ def not_read(reason: str, left: Mapping[str, Any]) -> str:
     return f"{units.count(number)} file{'' if number == 1 else 's'}, {reason} ({names}{more})"
 
 
-def unread_lines(source: SourcePlan, left_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def unread_lines(bad_files: Mapping[str, str], left_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield a line for each file of a source that is skipped, and for each reason why others are not read.
 
     Parameters
     ----------
-    source : SourcePlan
-        The source.
+    bad_files : mapping
+        Files that are skipped, with the reason.
     left_out : mapping
-        What `Plan.left_out` returns.
+        By reason, what is not read: as for :func:`not_read`.
     """
-    for file, reason in source.bad_files.items():
+    for file, reason in bad_files.items():
         yield f"  file skipped: `{shown(file)}`: {reason}"
-    for reason, left in left_out.get(source.source.name, {}).items():
+    for reason, left in left_out.items():
         yield f"  not read: {not_read(reason, left)}"

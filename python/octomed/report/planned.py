@@ -1,29 +1,96 @@
-"""A plan as lines of text."""
+"""A plan as plain values, and as lines of text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from octomed.report import units
 from octomed.report.left_out import unread_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from octomed.pipeline.plan import Estimate, Plan
+    from collections.abc import Iterator, Mapping
 
 
-def plan_lines(plan: Plan, estimate: Estimate) -> Iterator[str]:
+@dataclass(frozen=True)
+class Estimate:
+    """What a plan expects; measured on a sample of rows, so near and not exact.
+
+    Attributes
+    ----------
+    tasks, tasks_standing
+        Reads in all, and those whose blocks stand already.
+    rows, traces, tokens
+        Of all sources; ``rows`` and ``traces`` follow from bytes where files do not count rows.
+    source_bytes
+        Bytes of mapped columns before compression.
+    seconds
+        For what is left to scan and for all that is to be written, on this machine with this many workers.
+    store_bytes, output_bytes, free_bytes
+        Disk wanted by the working store and the output, and free where the store lies.
+    store_bytes_left
+        Disk wanted by what is not in the working store yet.
+    """
+
+    tasks: int
+    tasks_standing: int
+    rows: int
+    traces: int
+    tokens: int
+    source_bytes: int
+    seconds: float
+    store_bytes: int
+    output_bytes: int
+    free_bytes: int
+    store_bytes_left: int = 0
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """A source of a plan.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    files, bytes
+        Its files, and their size.
+    tasks, tasks_finished
+        Its reads, and those whose blocks are in the working store.
+    bad_files
+        Files that are skipped because they cannot be read, with the reason.
+    left_out
+        What its folders and globs hold and is not read: by reason.
+    """
+
+    name: str
+    files: int
+    bytes: int
+    tasks: int
+    tasks_finished: int
+    bad_files: Mapping[str, str]
+    left_out: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class PlanView:
+    """A plan to look at: its sources, its model and how that tokenizes, and what it expects."""
+
+    sources: tuple[SourceView, ...]
+    model: str
+    tokenizer: str
+    estimate: Estimate
+
+
+def plan_lines(view: PlanView) -> Iterator[str]:
     """Yield what `octomed plan` shows: figures from a sample are marked with `about`."""
-    left_out = plan.left_out()
-    for source in plan.sources:
-        files = {task.file.relative: task.file.size for task in source.tasks}
-        stand = sum(plan.finished(task) is not None for task in source.tasks)
-        size = units.bytes_of(sum(files.values()))
-        tasks = f"{units.count(len(source.tasks))} tasks, {units.count(stand)} standing"
-        yield f"source `{source.source.name}`: {units.count(len(files))} files, {size}, {tasks}"
-        yield from unread_lines(source, left_out)
-    yield f"model     {plan.recipe.model}, tokenizer: {plan.tokenizer.path}"
+    estimate = view.estimate
+    for source in view.sources:
+        size = units.bytes_of(source.bytes)
+        tasks = f"{units.count(source.tasks)} tasks, {units.count(source.tasks_finished)} standing"
+        yield f"source `{source.name}`: {units.count(source.files)} files, {size}, {tasks}"
+        yield from unread_lines(source.bad_files, source.left_out)
+    yield f"model     {view.model}, tokenizer: {view.tokenizer}"
     yield f"rows      about {units.count(estimate.rows)}, traces about {units.count(estimate.traces)}"
     yield f"tokens    about {units.count(estimate.tokens)}"
     yield f"tasks     {units.count(estimate.tasks)}, of which {units.count(estimate.tasks_standing)} stand"

@@ -10,7 +10,7 @@ from octomed.names import shown
 from octomed.report.inspection import printable
 
 if TYPE_CHECKING:
-    from octomed.pipeline.rejects import Reject
+    from octomed.report.views import Reject
 
 
 def reject_text(reject: Reject, text: str | None = None) -> str:

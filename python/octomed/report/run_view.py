@@ -14,7 +14,7 @@ from octomed.report.losses import reasons_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from octomed.pipeline.inspect_run import RunView, StreamView
+    from octomed.report.views import RunView, StreamView
     from octomed.run_file import SourceCounts
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
-from octomed.pipeline.rebuild import rebuild_command
+from octomed.origin import rebuild_command
 from octomed.run_file import RUN_FILE, parse_run_file
 from octomed.storage import content_key
 from octomed.stream.source import Source

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import RecipeError
+from octomed.report.views import StepTrace, StepView
 from octomed.stream import open_run
 from octomed.strict_json import read_as
 from octomed.train.facts import read_facts
@@ -23,56 +24,6 @@ if TYPE_CHECKING:
     from octomed.stream import Run
 
 _COLUMNS = ("trace_id", "source", "file", "row", "sample", "stream", "pack", "document", "length")
-
-
-@dataclass(frozen=True)
-class StepTrace:
-    """A trace that a step learned from.
-
-    Attributes
-    ----------
-    rank
-        Which rank had it.
-    trace_id
-        Its id.
-    source, file, row, sample
-        Where it is from.
-    stream, pack, document, length
-        Where it lies in the packed run, and its tokens.
-    """
-
-    rank: int
-    trace_id: int
-    source: str
-    file: str
-    row: int
-    sample: int
-    stream: str
-    pack: int
-    document: int
-    length: int
-
-
-@dataclass(frozen=True)
-class StepView:
-    """A step to look at.
-
-    Attributes
-    ----------
-    step
-        Its number, from 1.
-    loss
-        Its mean loss, where it was logged.
-    data
-        Folder or address of the packed run.
-    traces
-        What it learned from, rank by rank.
-    """
-
-    step: int
-    loss: float | None
-    data: str
-    traces: tuple[StepTrace, ...]
 
 
 def look_at_step(folder: Path, step: int) -> StepView:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from octomed.recipe.document import Document, read_document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.lone_surrogates import lone_surrogates
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import absolute, expand
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.yaml_file import read_document
 from octomed.train.schema import (
     Algorithms,
     Dataset,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
-    from octomed.recipe.document import Keys
+    from octomed.recipe.document import Document, Keys
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): TrainRecipe,

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from octomed.recipe.explain import show
+from octomed.recipe.invalid import invalid as fault
 from octomed.recipe.schema import Part
-from octomed.recipe.values import fault
 from octomed.train.schema_monitoring import Callbacks, Loggers
 
 Positive = Annotated[int, Field(ge=1)]

@@ -1,0 +1,18 @@
+"""Kinds of source files, by the endings of their names."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["parquet", "arrow", "jsonl", "json", "json_objects", "json_rows", "csv", "tsv"]
+
+KINDS: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".jsonl": "jsonl",
+    ".jsonlines": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+}
