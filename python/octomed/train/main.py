@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.names import printable
+from octomed.stream.versions import check_installed
 from octomed.train.exit_codes import open_channel, send
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _train(arguments: Sequence[str]) -> None:
 
     recipe = load_train_recipe(arguments[0], arguments[1:])
     from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
+
+    check_installed("mosaicml")
     from octomed.train.run import train  # noqa: PLC0415 as above
 
     try:
