@@ -56,6 +56,7 @@ class MendedDataset(StreamingDataset):
 
     patience: float = 10.0
     closed: bool = False
+    _failure: BaseException | None
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over this worker's packs.
@@ -173,7 +174,7 @@ class MendedDataset(StreamingDataset):
                 self.__dict__.pop(name, None)
             self._shared_barrier.__dict__.pop("lock", None)
             self._process = os.getpid()
-            self._failure: BaseException | None = None
+            self._failure = None
 
     def _end_threads(self) -> None:
         """Tell the threads of an iteration of this process to end."""
