@@ -253,6 +253,25 @@ def test_data_sets_that_are_read_and_gone_keep_no_descriptor(packed, ways, worke
     assert sorted(os.listdir("/dev/shm")) == segments
 
 
+def test_an_iteration_that_is_broken_off_ends_its_own_threads_alone(packed):
+    dataset = PackedDataset(packed, batch_size=1, quiet=True)
+    first = iter(dataset)
+    next(first)
+    second = iter(dataset)
+    seen = [next(second)]
+    first.close()
+    seen += second
+    assert len(seen) == len(dataset)
+    third = iter(dataset)
+    next(third)
+    third.close()
+    for _ in range(500):
+        if dataset._iterator._num_exited == 2:
+            break
+        time.sleep(0.01)
+    assert dataset._iterator._num_exited == 2
+
+
 def test_a_closed_data_set_is_read_no_more(packed):
     with PackedDataset(packed, batch_size=1, quiet=True) as dataset:
         assert dataset[0]["input_ids"].size

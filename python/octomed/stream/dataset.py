@@ -181,11 +181,11 @@ class PackedDataset(CheckedDataset):
 
     def __len__(self) -> int:
         """Return the packs that this rank is given an epoch, with the repeats: trainers count steps by it."""
-        return self.counts.slots // self._parallel_rank_world.num_ranks
+        return self.counts.slots // self.rank_world.num_ranks
 
     def count_epoch(self, epoch: int) -> EpochCounts:
         """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""
-        return count_epoch(self, epoch, self._parallel_rank_world)
+        return count_epoch(self, epoch, self.rank_world)
 
     def _print(self, names: Sequence[str], canonical: int, world: World) -> None:
         lines = [f"{shown(self.run.location)}: {len(names)} streams, {self.counts}"]

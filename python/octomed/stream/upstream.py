@@ -70,12 +70,15 @@ class MendedDataset(StreamingDataset):
         self._settle()
         if self._failure is not None:
             raise self._failure
+        mine = None
         try:
-            yield from super().__iter__()
+            for pack in super().__iter__():
+                mine = mine or self._iterator
+                yield pack
         except Exception as error:  # noqa: BLE001 whatever it is, the cause is ours
             raise self._failure or error from None
         finally:
-            self._end_threads()
+            self._end_threads(mine)  # not those of an iteration that began since
         if self._failure is not None:
             raise self._failure
 
@@ -132,13 +135,18 @@ class MendedDataset(StreamingDataset):
         """The number that the names of this data set's shared memory begin with."""
         return int(self._shm_prefix_int)
 
+    @property
+    def rank_world(self) -> World:
+        """The machines and ranks that share the samples."""
+        return self._parallel_rank_world
+
     def close(self) -> None:
         """End the threads and give the shared memory back; nothing can be read after that.
 
         Streaming 0.13 keeps both until the process ends. Loaders of the data set have to be gone.
         """
         self.closed = True
-        self._end_threads()
+        self._end_threads(getattr(self, "_iterator", None))
         if getattr(self, "_process", None) == os.getpid() and hasattr(self, "_executor"):
             self._executor.shutdown(wait=True)
         for segment in self._segments():
@@ -176,10 +184,10 @@ class MendedDataset(StreamingDataset):
             self._process = os.getpid()
             self._failure = None
 
-    def _end_threads(self) -> None:
-        """Tell the threads of an iteration of this process to end."""
-        if getattr(self, "_process", None) == os.getpid() and hasattr(self, "_iterator"):
-            self._iterator.non_blocking_exit()
+    def _end_threads(self, iteration: Any) -> None:  # noqa: ANN401 Streaming's iterator
+        """Tell the threads of an iteration to end; those of another process did not come along."""
+        if iteration is not None and getattr(self, "_process", None) == os.getpid():
+            iteration.non_blocking_exit()
 
     def _prepare_thread(self, it: Any) -> None:  # noqa: ANN401 Streaming's iterator
         """Fetch shards ahead; say so when that fails, because the end of an epoch waits for its threads.

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")  # noqa: T201 the answer to a question
         return 0 if arguments else 2
     warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
-    with open_channel() as others:
+    with open_channel() as channel:
         try:
             _train(arguments)
         except OctomedError as error:
@@ -52,14 +52,14 @@ def main(arguments: Sequence[str]) -> int:
         except SystemExit as stop:  # Composer makes it of a signal
             if isinstance(stop.code, str):  # a message of somebody else's, which Python prints
                 raise
-            code = others.code or int(stop.code or 0)
+            code = channel.code or int(stop.code or 0)
             if code > SIGNALLED:
                 _show_stop(code - SIGNALLED, arguments)
                 send(code, SECONDS_OF_ONE)
-            return others.leave(code)
+            return channel.leave(code)
         except Exception:
-            if others.code is not None:
-                return others.leave(others.code)  # the rank that failed has said why
+            if channel.code is not None:
+                return channel.leave(channel.code)  # the rank that failed has said why
             send(1, SECONDS_OF_ONE)
             raise
     return 0
