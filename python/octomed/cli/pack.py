@@ -57,8 +57,8 @@ def command(
 
 
 def _again(recipe: RecipePath, overrides: Overrides, workers: Workers, *, replace: bool) -> list[str]:
-    from octomed.commands import set_options
+    from octomed.commands import as_argument, set_options
 
     options = ["--workers", str(workers)] if workers else []
     options += ["--replace"] if replace else []
-    return ["octomed", "pack", str(recipe), *options, *set_options(overrides or ())]
+    return ["octomed", "pack", as_argument(str(recipe)), *options, *set_options(overrides or ())]

@@ -66,7 +66,7 @@ def resuming(arguments: Sequence[str]) -> str | None:
     words = [word for word in rest if word != "--json"]
     before = ["", *words]
     has_recipe = any(
-        not word.startswith("-") and previous not in _WITH_VALUE
+        previous == "--" or (not word.startswith("-") and previous not in _WITH_VALUE)
         for previous, word in zip(before, words, strict=False)
     )
     return shell_words(["octomed", verb, *words]) if verb == "pack" and has_recipe else None
