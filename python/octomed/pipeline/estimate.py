@@ -112,15 +112,15 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def refuse_full_disk(plan: Plan, *, standing: int) -> None:
+def refuse_full_disk(plan: Plan, *, finished: int) -> None:
     """Refuse a run of which what is left to write will not fit.
 
     Parameters
     ----------
     plan
         The plan; its folders exist.
-    standing
-        Bytes of the output's shards that stand.
+    finished
+        Bytes of the output's shards that are there.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def refuse_full_disk(plan: Plan, *, standing: int) -> None:
     if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:
         return
     expected = estimate(plan)
-    wanted = {plan.store: expected.store_bytes_left, plan.output: max(0, expected.output_bytes - standing)}
+    wanted = {plan.store: expected.store_bytes_left, plan.output: max(0, expected.output_bytes - finished)}
     if plan.store.stat().st_dev == plan.output.stat().st_dev:
         wanted = {plan.output: sum(wanted.values())}
     for folder, size in wanted.items():

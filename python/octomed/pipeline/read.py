@@ -12,7 +12,7 @@ from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe.input_file import InputFile
@@ -33,7 +33,6 @@ def blocks_of(
     mapping: _octomed.Mapping,
     *,
     target: int = BLOCK_BYTES,
-    count: Callable[[int], object] = id,
     ahead: Ahead | None = None,
 ) -> Iterator[_octomed.Block]:
     """Read a task and cut it into blocks.
@@ -48,9 +47,7 @@ def blocks_of(
         Bytes of mapped columns after which a block ends. Where blocks end depends on the rows alone, so a
         task that is read again gives the same blocks.
     ahead
-        Told, before each block, how many rows the file has at most.
-    count
-        Called at the end with the rows read, blank lines counted: row numbers of the next task go on there.
+        Told, before each block, how many rows the file has at most, and at the end how many were read.
 
     Raises
     ------
@@ -70,7 +67,7 @@ def blocks_of(
         if task.rows is not None and rows != task.rows:
             unchanged([task.file])
             raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
-        count(rows)
+        ahead.rows_read = rows
 
 
 def _table(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:

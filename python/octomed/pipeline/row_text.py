@@ -14,6 +14,7 @@ from octomed.pipeline.difference import input_state, is_same_input
 from octomed.pipeline.files import naming
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.tasks import tasks_of
 from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe
@@ -93,15 +94,15 @@ class SourceRows:
         first_row = 0
         for task in tasks_of(file, mapping, ""):
             first_row = first_row if task.first_row is None else task.first_row
-            counted: list[int] = []
-            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, count=counted.append):
+            ahead = Ahead()
+            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
                 rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
                 for reject, row in zip(left, rows, strict=False):
                     yield reject, _text(row)
                 left = left[len(rows) :]
                 if not left:
                     return
-            first_row += counted[0]
+            first_row += ahead.rows_read
         for reject in left:
             yield reject, NOT_KEPT
 

@@ -1,13 +1,34 @@
-"""A task that was scanned: what the scan hands to selection, and to what looks for bad files."""
+"""A task whose blocks are in the working store, and what its source tolerates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.state import there
+from octomed.store_files import load_task
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from octomed.pipeline.tasks import Task
-    from octomed.store_files import BlockHeader
+    from octomed.store_files import BlockHeader, TaskRecord
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a source says of what cannot be read.
+
+    Attributes
+    ----------
+    skips_files
+        Whether a file that cannot be read is left out (``on_bad_file: skip``) instead of ending the run.
+    unreadable
+        Share of unreadable rows that is tolerated (``max_unreadable``).
+    """
+
+    skips_files: bool
+    unreadable: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,28 @@ class Ahead:
     ----------
     most_rows
         Rows that the file has at most, those that were read included; ``None`` where nothing tells.
+    rows_read
+        Rows of the task, blank lines counted, once it is read: row numbers of the next go on there.
     """
 
     most_rows: int | None = None
+    rows_read: int = 0
+
+
+def finished(task: Task, store: Path) -> TaskRecord | None:
+    """Return what the store says of a task whose blocks are all there, as far as names and sizes tell."""
+    folder = task.folder(store)
+    found = there(load_task(folder))
+    if found is None or not all(_is_there(folder, header) for header in found.blocks):
+        return None
+    return found
+
+
+def _is_there(folder: Path, header: BlockHeader) -> bool:
+    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
+    try:
+        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
+            folder / f"{header.name}.index"
+        ).stat().st_size > 0
+    except OSError:
+        return False

@@ -21,6 +21,8 @@ from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from octomed.recipe.input_file import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -54,6 +56,10 @@ class Task:
     rows: int | None
     source_bytes: int
     key: str
+
+    def folder(self, store: Path) -> Path:
+        """Folder of its blocks in a working store."""
+        return store / "blocks" / self.key
 
     @property
     def place(self) -> str:
