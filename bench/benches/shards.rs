@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use octomed_bench::Numbers;
-use octomed_mds::{Dtype, Finisher, Schema, ShardBuilder, Value};
+use octomed_files::{Access, Sync};
+use octomed_mds::{Dtype, Schema, ShardBuilder, ShardEncoder, Value};
 
 const PACKS: usize = 256;
 const TOKENS: u64 = 16_384;
@@ -58,14 +59,15 @@ fn shards(criterion: &mut Criterion) {
         let schema = schema(compression);
         let shard = raw(&schema, &ids);
         let folder = tempfile::tempdir().unwrap();
-        let mut finisher = Finisher::new(&schema).unwrap();
+        let mut encoder = ShardEncoder::new(&schema).unwrap();
         group.bench_function(
             format!("finish {}", compression.unwrap_or("raw")),
             |bencher| {
                 bencher.iter(|| {
-                    finisher
-                        .finish(&shard, folder.path(), "shard.00000.mds")
-                        .unwrap()
+                    let encoded = encoder.encode(&shard, "shard.00000.mds").unwrap();
+                    encoded
+                        .put(folder.path(), Access::Umask, Sync::Later)
+                        .unwrap();
                 });
             },
         );

@@ -441,9 +441,6 @@ def raw_rows(block: Any, ordinals: Any) -> Any:
     `pyarrow.RecordBatch` of one row, or `None` for a row that was not kept. Numbers rise.
     """
 
-def read_header(path: Any) -> Any:
-    """The header of a part of a block that stands: its index reads, and its ids are as long as that says."""
-
 def read_pack(folder: Any, pack: Any) -> Any:
     """A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`."""
 

@@ -32,6 +32,8 @@ _LONGEST_STEM = 200
 """Bytes of a target's name that its temporary name repeats: a file system takes 255, and the rest is 22."""
 
 _PATIENCE_SECONDS = 1.0
+LOCK_NAME = ".octomed.lock"
+"""What a folder is held by: an output or a store while a run writes, a training's folder while it trains."""
 _LOCK_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

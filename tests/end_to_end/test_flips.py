@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -153,6 +154,25 @@ def test_the_last_line_says_how_and_what_is_not_covered(out, capsys):
         said = capsys.readouterr().out
         assert f": all is well; {how}" in said
         assert said.endswith("; not covered: `README.md`, `report.html`, `store/`\n")
+
+
+def test_a_quick_look_says_what_it_compared_and_no_zeros(out, capsys):
+    assert runs.command_line(["verify", str(out), "--quick"]) == 0
+    line = capsys.readouterr().out
+    shards = len(list(out.glob("len-*/shard.*")))
+    below = [path for path in files(out) if path.name not in {"octomed.json", ".octomed-run.json"}]
+    assert (
+        f"`: {len(below)} files, {shards} of them shards: all is well; names and sizes were compared" in line
+    )
+    assert " 0 " not in line
+    assert "packs" not in line
+    assert runs.command_line(["verify", str(out), "--quick", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["files"], found["shards"]) == (len(below), shards)
+    assert (found["packs"], found["traces"], found["tokens"]) == (None, None, None)
+    (out / ".octomed-run.json").unlink()
+    assert runs.command_line(["verify", str(out), "--quick"]) == 3
+    assert "`: no file could be compared: " in capsys.readouterr().out
 
 
 def test_a_run_of_format_1_is_verified_as_it_was(out, capsys):

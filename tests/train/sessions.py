@@ -64,14 +64,14 @@ def write_recipe(
 def train(path: Path, overrides: list[str] = (), kill: dict[str, Any] | None = None) -> dict[str, Any]:
     """Train, and return whole weights by name; `kill` names a rank, a step and an event of Composer's."""
     from composer.utils import dist
-    from octomed.train import equipment
+    from octomed.train import components
     from octomed.train.recipe import load_train_recipe
     from octomed.train.run import train as run
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
     if kill is not None and kill["rank"] in (None, int(os.environ["RANK"])):
-        whole = equipment.make_callbacks
-        equipment.make_callbacks = lambda *given, **named: [*whole(*given, **named), _killer(kill)]
+        whole = components.make_callbacks
+        components.make_callbacks = lambda *given, **named: [*whole(*given, **named), _killer(kill)]
     trainer = run(load_train_recipe(path, list(overrides)))
     weights = get_model_state_dict(trainer.state.model, options=StateDictOptions(full_state_dict=True))
     dist.barrier()

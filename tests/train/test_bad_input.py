@@ -230,7 +230,7 @@ def test_a_store_that_goes_away(packed, store):
 def test_a_logger_whose_package_is_missing(recipe, tmp_path, package):
     import importlib.util
 
-    from octomed.train.equipment import make_loggers
+    from octomed.train.components import make_loggers
 
     if importlib.util.find_spec(package) is not None:
         pytest.skip(f"{package} is installed")
@@ -240,7 +240,7 @@ def test_a_logger_whose_package_is_missing(recipe, tmp_path, package):
 
 
 def test_a_progress_interval_that_counts_no_steps(recipe, packed, tmp_path):
-    from octomed.train.equipment import make_callbacks
+    from octomed.train.components import make_callbacks
 
     settings = recipe(console_log_interval="1ep")
     model = read_configuration(None, settings.model.config)

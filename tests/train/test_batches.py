@@ -7,7 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from octomed.errors import RecipeError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from octomed.errors import DataError, RecipeError
+from octomed.stream.contract import CONTRACT, REQUIRED, Axis
 
 from . import tiny
 
@@ -59,6 +62,108 @@ def test_a_batch_survives_a_deep_copy():
 def test_a_piece_of_a_pack_is_refused(packs):
     with pytest.raises(RecipeError, match="microbatch"):
         split_batch(tiny.batch_of(packs_of([1]), 1), packs)
+
+
+@st.composite
+def batches(draw):
+    """A batch with every key of the contract: packs of documents, some with images of some patches."""
+    packs = draw(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=3), min_size=1, max_size=5))
+    images = [draw(st.integers(0, 2)) for _ in packs]
+    grid = torch.tensor([draw(st.tuples(*[st.integers(1, 2)] * 3)) for _ in range(sum(images))])
+    grid = grid.reshape(-1, 3).to(torch.int64)
+    lengths = torch.tensor([length for pack in packs for length in pack])
+    edges = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).to(torch.int32)
+    tokens, documents = int(lengths.sum()), len(lengths)
+    rows = draw(st.sampled_from([(1,), (4, 1)]))
+    counts = [[sum(pack), len(pack), number] for pack, number in zip(packs, images, strict=True)]
+    patches = int(grid.prod(1).sum())
+    batch = {
+        "packs": torch.tensor(counts),
+        "input_ids": torch.arange(tokens)[None],
+        "labels": -torch.arange(tokens)[None],
+        "position_ids": torch.arange(tokens).expand(*rows, tokens),
+        "cu_seqlens": edges,
+        "trace_ids": torch.arange(documents),
+        "supervised_tokens": lengths - 1,
+        "max_length": max(lengths.tolist()),
+        "image_grid_thw": grid,
+        "pixel_values": torch.arange(patches * 2).reshape(patches, 2),
+    }
+    batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), edges)
+    return batch | dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
+
+
+def joined(parts):
+    """Microbatches put together again, axis by axis."""
+    whole = {}
+    for name in parts[0]:
+        values, axis = [part[name] for part in parts], CONTRACT[name]
+        if axis is Axis.LONGEST:
+            whole[name] = max(values)
+        elif axis is Axis.EDGES:
+            lengths = torch.cat([torch.diff(edges) for edges in values])
+            whole[name] = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).to(lengths.dtype)
+        else:
+            whole[name] = torch.cat(values, dim=-1 if axis is Axis.TOKENS else 0)
+    return whole
+
+
+@settings(deadline=None)
+@given(batches(), st.integers(1, 6))
+def test_microbatches_put_together_are_the_batch_on_every_axis(batch, at_once):
+    assert batch.keys() == CONTRACT.keys(), "a key of the contract that this test does not know"
+    parts = split_batch(batch, at_once)
+    assert sum(map(number_of_packs, parts)) == number_of_packs(batch)
+    for part in parts:
+        assert list(part) == list(batch)
+        assert part["max_length"] == int(torch.diff(part["cu_seqlens"]).max())
+        assert int(part["image_grid_thw"].prod(1).sum()) == len(part["pixel_values"])
+        assert part["input_ids"].shape[1] == int(part["packs"][:, 0].sum()) == int(part["cu_seqlens"][-1])
+    for name, value in joined(parts).items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(batch[name])), name
+
+
+def test_lengths_for_transformers_are_split_too():
+    batch = tiny.batch_of(packs_of([3, 1, 2]), 4)
+    batch |= {"cu_seq_lens_q": batch["cu_seqlens"], "max_length_q": batch["max_length"]}
+    for part in split_batch(batch, 1):
+        assert torch.equal(part["cu_seq_lens_q"], part["cu_seqlens"])
+        assert part["max_length_q"] == part["max_length"]
+
+
+@pytest.mark.parametrize("at_once", [1, 99])
+def test_a_key_that_the_contract_does_not_know_is_refused_by_name(at_once):
+    batch = tiny.batch_of(packs_of([2, 1]), 4) | {"reward": torch.zeros(3), "hint": torch.zeros(3)}
+    with pytest.raises(DataError, match="the batch contract does not know `reward`, `hint`"):
+        split_batch(batch, at_once)
+
+
+def test_images_that_no_pack_counts_are_refused_by_name():
+    batch = tiny.batch_of(packs_of([2, 1]), 4) | {"pixel_values": torch.zeros(8, 2)}
+    with pytest.raises(DataError, match="`pixel_values` of the batch cannot be split: nothing counts"):
+        split_batch(batch, 1)
+    batch["packs"] = torch.cat([batch["packs"], torch.ones(2, 1, dtype=torch.int64)], dim=1)
+    with pytest.raises(DataError, match="`pixel_values` of the batch cannot be split"):
+        split_batch(batch, 1)
+
+
+@pytest.mark.parametrize("name", [name for name in REQUIRED if name != "packs"])
+def test_a_value_that_is_not_as_long_as_its_packs_is_refused_by_name(name):
+    batch = tiny.batch_of(packs_of([2, 1]), 4)
+    with pytest.raises(DataError, match=f"`{name}` of the batch has"):
+        split_batch(batch | {name: batch[name][..., :-1]}, 1)
+    with pytest.raises(DataError, match=f"the batch has no `{name}`"):
+        split_batch({key: value for key, value in batch.items() if key != name}, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("pixel_values", "the batch has `pixel_values`"), ("reward", "does not know `reward`")],
+)
+def test_a_model_that_would_leave_a_value_out_refuses_it(name, words):
+    network = tiny.fresh_model("qwen2").network
+    with pytest.raises(DataError, match=words):
+        network(tiny.batch_of(packs_of([2]), 1) | {name: torch.zeros(4, 2)})
 
 
 def test_padding_and_waiting_are_shares_over_all_ranks(monkeypatch):

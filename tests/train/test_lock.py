@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("composer")
 
 from octomed.errors import RecipeError
-from octomed.train.lock import alone
+from octomed.train.lock import exclusive
 
 from .ranks import Ranks
 from .sessions import train, write_recipe
@@ -23,7 +23,7 @@ def hold(folder, *, worker):
     if process:
         os.close(there)
         return process, int(os.read(here, 20))
-    with alone(str(folder)):
+    with exclusive(str(folder)):
         other = os.fork() if worker else -1
         if other:
             os.write(there, str(other).encode())
@@ -34,10 +34,10 @@ def hold(folder, *, worker):
 def test_a_folder_is_held_by_one_process_until_it_dies(tmp_path):
     process, _ = hold(tmp_path / "run", worker=False)
     with pytest.raises(RecipeError, match=f"process {process} is training in `{tmp_path}/run`"):
-        alone(str(tmp_path / "run")).__enter__()
+        exclusive(str(tmp_path / "run")).__enter__()
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    with alone(str(tmp_path / "run")):
+    with exclusive(str(tmp_path / "run")):
         pass
 
 
@@ -46,7 +46,7 @@ def test_a_worker_that_outlives_its_rank_holds_nothing(tmp_path):
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     os.kill(worker, 0)  # it lives
-    with alone(str(tmp_path)):
+    with exclusive(str(tmp_path)):
         os.kill(worker, signal.SIGKILL)
 
 
@@ -54,7 +54,7 @@ def test_a_worker_that_outlives_its_rank_holds_nothing(tmp_path):
 def test_a_second_training_is_refused(held, packed, tmp_path):
     """Before it writes anything."""
     recipe = write_recipe(tmp_path, packed)
-    with alone(str(tmp_path / held)):
+    with exclusive(str(tmp_path / held)):
         ranks = Ranks(1, train, recipe)
         with pytest.raises(AssertionError, match=f"process {os.getpid()} is training in `{tmp_path}/{held}`"):
             ranks.results()

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("composer")
 
 from composer.core import Time, Timestamp
-from octomed.train.equipment import make_algorithms
+from octomed.train.components import make_algorithms
 from octomed.train.optim import make_optimizer, make_scheduler
 from octomed.train.recipe import load_train_recipe
 from octomed.train.schema import Optimizer, Scheduler

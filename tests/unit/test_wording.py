@@ -11,7 +11,6 @@ from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, difference, flat
 from octomed.pipeline.nearest_format import near_formats
 from octomed.recipe.formats import load_preset, preset_names
-from octomed.recipe.pictures import suggests_pictures
 from octomed.report.losses import large_losses, reasons_in_words
 from octomed.run_file import Origin, Versions
 
@@ -24,14 +23,14 @@ from octomed.run_file import Origin, Versions
     ],
 )  # fmt: skip
 def test_names_that_suggest_pictures(name):
-    assert suggests_pictures(name)
+    assert _octomed.Mapping.suggests_pictures(name)
 
 
 @pytest.mark.parametrize(
     "name", ["imagine", "question", "topic", "configuration", "path", "", "gifted", "answer_2"]
 )
 def test_names_that_do_not(name):
-    assert not suggests_pictures(name)
+    assert not _octomed.Mapping.suggests_pictures(name)
 
 
 def required(value):

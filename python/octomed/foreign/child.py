@@ -7,9 +7,11 @@ recipes, and nothing that the run holds is lost when this process ends.
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import resource
 import select
+import sys
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
@@ -18,6 +20,7 @@ from octomed.foreign.arrow_file import ArrowTable
 from octomed.foreign.arrow_values import has_nested_dictionary, readable
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.parquet_file import ParquetTable
+from octomed.foreign.slots import SLOT_BYTES, SLOTS, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,14 +49,40 @@ def main() -> None:
     _send(answers, {}, [])
     for number in (1, 2):  # what a library prints as it dies is nobody's
         os.dup2(silent, number)
-    reading = _Reading()
+    reading, slots = _Reading(), _shared()
     while line := _next_request(0, wait=reading.is_open):
         _limit_seconds()
+        request = json.loads(line)
         try:
-            answer, parts = reading.answer(json.loads(line))
+            answer, parts = reading.answer(request)
         except Exception as error:  # noqa: BLE001 whatever a library raises is an answer about the file
             answer, parts = _fault(error), []
+        if parts and slots is not None and request["slot"] is not None:
+            answer, parts = _placed(slots, request["slot"], answer, parts)
         _send(answers, answer, parts)
+
+
+def _shared() -> memoryview | None:
+    """Return the memory that the run shares with this process, if it does."""
+    if len(sys.argv) < 3:  # noqa: PLR2004 the program's paths come first
+        return None
+    return memoryview(mmap.mmap(int(sys.argv[2]), SLOTS * SLOT_BYTES))
+
+
+def _placed(
+    slots: memoryview, slot: int, answer: dict[str, Any], parts: list[list[pa.Buffer]]
+) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+    """Write parts into a slot, if they fit: the answer then says how long each is."""
+    sizes = _sizes(parts)
+    begins = places(sizes)
+    if begins[-1] > SLOT_BYTES:
+        return answer, parts
+    for part, begin in zip(parts, begins, strict=False):
+        at = slot * SLOT_BYTES + begin
+        for piece in part:
+            slots[at : at + len(piece)] = memoryview(piece).cast("B")
+            at += len(piece)
+    return answer | {"shared": sizes}, []
 
 
 def _next_request(file: int, *, wait: bool) -> bytes:
@@ -90,11 +119,14 @@ def _fault(error: Exception) -> dict[str, Any]:
 
 
 def _send(answers: BinaryIO, answer: dict[str, Any], parts: list[list[pa.Buffer]]) -> None:
-    sizes = [sum(len(piece) for piece in part) for part in parts]
-    answers.write(json.dumps(answer | {"sizes": sizes}).encode() + b"\n")
+    answers.write(json.dumps(answer | {"sizes": _sizes(parts)}).encode() + b"\n")
     for part in parts:
         answers.writelines(memoryview(piece) for piece in part)
     answers.flush()
+
+
+def _sizes(parts: list[list[pa.Buffer]]) -> list[int]:
+    return [sum(len(piece) for piece in part) for part in parts]
 
 
 class _Reading:
@@ -186,24 +218,34 @@ class _Writer:
     """Batches as the messages of one Arrow stream, so that a dictionary is sent once."""
 
     def __init__(self) -> None:
-        self._pieces: list[pa.Buffer] = []
+        self._sink = _Sink()
         self._stream: Any = None
-        self.closed = False
-
-    def write(self, data: Any) -> int:  # noqa: ANN401 bytes or a buffer
-        """Keep what Arrow writes; nothing is copied."""
-        self._pieces.append(data if isinstance(data, pa.Buffer) else pa.py_buffer(data))
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
     def written(self, batch: pa.RecordBatch) -> list[pa.Buffer]:
         """Return the messages of a batch; of no columns there are none."""
         if not batch.num_columns:
             return []
         if self._stream is None:
-            self._stream = pa.ipc.new_stream(pa.PythonFile(self, mode="w"), batch.schema)
+            self._stream = pa.ipc.new_stream(pa.PythonFile(self._sink, mode="w"), batch.schema)
         self._stream.write_batch(batch)
-        pieces, self._pieces = self._pieces, []
+        pieces, self._sink.pieces = self._sink.pieces, []
         return pieces
+
+
+class _Sink:
+    """What a stream is written to.
+
+    An object of its own, because Arrow's writer holds it where Python's collector does not look.
+    """
+
+    def __init__(self) -> None:
+        self.pieces: list[pa.Buffer] = []
+        self.closed = False
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 bytes or a buffer
+        """Keep what Arrow writes; nothing is copied."""
+        self.pieces.append(data if isinstance(data, pa.Buffer) else pa.py_buffer(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""

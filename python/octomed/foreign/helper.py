@@ -15,6 +15,8 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from octomed.foreign.slots import Slots
+
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
 )
@@ -23,7 +25,7 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     # NumPy, which pyarrow loads and the child does not use, starts a thread a core otherwise.
     "OPENBLAS_NUM_THREADS": "1",
-    # Memory of one batch serves the next: glibc would give buffers beyond 128 KiB back each time.
+    # Memory of one batch serves the next: glibc gives buffers beyond 128 KiB back to the system otherwise.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
@@ -64,7 +66,9 @@ class Helper:
 
     def __init__(self) -> None:
         self._owner = os.getpid()
-        words = [sys.executable or "python3", "-I", "-c", _START, json.dumps(sys.path)]
+        self._slots = Slots() if hasattr(os, "memfd_create") else None  # Linux
+        shared = [] if self._slots is None else [self._slots.file]
+        words = [sys.executable or "python3", "-I", "-c", _START, json.dumps(sys.path), *map(str, shared)]
         # A session of its own: Ctrl-C is for the run, which closes the pipe that the child lives on.
         self._process = subprocess.Popen(  # noqa: S603 our own interpreter
             words,
@@ -73,6 +77,7 @@ class Helper:
             stderr=subprocess.PIPE,
             env=os.environ | _ENVIRONMENT,
             start_new_session=True,
+            pass_fds=shared,
         )
         if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
             with contextlib.suppress(OSError):  # a limit of the system's: it works with the smaller pipe
@@ -91,6 +96,18 @@ class Helper:
         """
         if not self._started:
             self._wait_for_start()
+        slot = self._slots.take() if self._slots is not None and "next" in request else None
+        answer, parts = self._said(
+            request | {"slot": slot}
+        )  # where it raises, the child may still write there
+        if slot is None or self._slots is None:
+            return answer, parts
+        if "shared" in answer:
+            return answer, self._slots.parts(slot, answer["shared"])
+        self._slots.give_back(slot)
+        return answer, parts
+
+    def _said(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:
         requests = _pipe(self._process.stdin)
         try:
             requests.write(json.dumps(request).encode() + b"\n")
@@ -136,6 +153,9 @@ class Helper:
         if self._owner != os.getpid():
             return
         self._process.kill()
+        if self._slots is not None:
+            self._slots.close()
+            self._slots = None
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(OSError):
                 _pipe(pipe).close()
@@ -168,7 +188,7 @@ def take() -> Helper:
 
 
 def start() -> None:
-    """Start a child for files that will be asked for soon: it loads Arrow while this process works on."""
+    """Start a child for files that will be asked for soon: it loads Arrow while this process goes on."""
     with _lock:
         if not _idle:
             _idle.append(Helper())

@@ -189,31 +189,53 @@ class _Stream:
     """The messages of an Arrow stream, a batch at a time."""
 
     def __init__(self) -> None:
-        self._held = pa.py_buffer(b"")
-        self._at = 0
+        self._messages = _Messages()
         self._reader: Any = None
-        self.closed = False
 
     def batch(self, messages: pa.Buffer) -> pa.RecordBatch | None:
         """Return the batch of these messages; nothing of none."""
         if not len(messages):
             return None
-        self._held, self._at = messages, 0
+        self._messages.held, self._messages.at = messages, 0
         if self._reader is None:
-            self._reader = pa.ipc.open_stream(pa.PythonFile(self, mode="r"))
+            self._reader = pa.ipc.open_stream(pa.PythonFile(self._messages, mode="r"))
         batch: pa.RecordBatch = self._reader.read_next_batch()
-        self._held = pa.py_buffer(b"")
+        self._messages.held = _NOTHING
         return batch
 
+
+_NOTHING = pa.py_buffer(b"")
+
+_METADATA_BYTES = 4096
+"""The reader of a stream keeps what it read of the schema: a copy of that keeps no batch's memory."""
+
+
+class _Messages:
+    """What a stream is read from.
+
+    An object of its own, because Arrow's reader holds it where Python's collector does not look.
+    """
+
+    def __init__(self) -> None:
+        self.held = _NOTHING
+        self.at = 0
+        self.closed = False
+
     def read_buffer(self, size: int) -> pa.Buffer:
-        """Return the next bytes; nothing is copied."""
-        found = self._held.slice(self._at, min(size, len(self._held) - self._at))
-        self._at += len(found)
-        return found
+        """Return the next bytes; batches are not copied."""
+        found = self.held.slice(self.at, min(size, len(self.held) - self.at))
+        self.at += len(found)
+        return _copy(found) if 0 < len(found) <= _METADATA_BYTES else found
 
     def read(self, size: int) -> bytes:
         """Return the next bytes."""
         return self.read_buffer(size).to_pybytes()
+
+
+def _copy(buffer: pa.Buffer) -> pa.Buffer:
+    copy = pa.allocate_buffer(len(buffer))
+    memoryview(copy).cast("B")[:] = memoryview(buffer).cast("B")
+    return copy
 
 
 def _together(parts: list[pa.RecordBatch | None], mapped: list[bool]) -> pa.RecordBatch:

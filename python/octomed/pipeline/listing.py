@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.pipeline.manifest_file import LIKE_OURS, LOCK_NAME, NAME, unpacked_name
+from octomed.pipeline.manifest_file import LIKE_OURS, NAME, unpacked_name
 from octomed.plain_names import leads_out
 from octomed.report.views import Finding
 from octomed.run_file import RUN_FILE
+from octomed.storage import LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = ".octomed-run.json"
-LOCK_NAME = ".octomed.lock"
 LIKE_OURS = re.compile(
     r"octomed\.json|(provenance|rejects)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
 )

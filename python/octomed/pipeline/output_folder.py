@@ -10,7 +10,6 @@ from octomed.leftovers import is_of_run, is_temporary
 from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.manifest_file import (
-    LOCK_NAME,
     MISSING,
     NAME,
     digest_of,
@@ -20,7 +19,7 @@ from octomed.pipeline.manifest_file import (
 )
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
 from octomed.state import Damaged, NotThere, there
-from octomed.storage import storage_error
+from octomed.storage import LOCK_NAME, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path

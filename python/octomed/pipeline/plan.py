@@ -11,13 +11,13 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
-from octomed.pipeline.scanned import finished
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.problems import placed
 from octomed.storage import content_key
+from octomed.store_files import finished_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ class Plan:
 
     def finished(self, task: Task) -> TaskRecord | None:
         """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
-        return finished(task, self.store)
+        return finished_task(task.folder(self.store))
 
     @cached_property
     def write_key(self) -> str:

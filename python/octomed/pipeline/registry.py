@@ -12,7 +12,7 @@ from octomed.leftovers import clear_store
 from octomed.names import shown
 from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
-from octomed.storage import content_key, locked, make_folder_inside, storage_error
+from octomed.storage import LOCK_NAME, content_key, locked, make_folder_inside, storage_error
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     if not store.is_dir():
         return Cleaned((), 0, 0)
     busy = f"a run is using `{store}`"
-    with locked(store / ".octomed.lock", exclusive=True, busy=busy, mode="owner"):
+    with locked(store / LOCK_NAME, exclusive=True, busy=busy, mode="owner"):
         used = set() if everything else _used(store, dry_run=dry_run)
         blocks = store / "blocks"
         folders = sorted(path for path in blocks.iterdir() if path.is_dir()) if blocks.is_dir() else []

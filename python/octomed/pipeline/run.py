@@ -18,7 +18,6 @@ from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import CancelledRun, executor
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest import Manifest
-from octomed.pipeline.manifest_file import LOCK_NAME
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
@@ -30,7 +29,7 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
 from octomed.state import there
-from octomed.storage import locked, make_folder, remove_temporaries, with_hint
+from octomed.storage import LOCK_NAME, locked, make_folder, remove_temporaries, with_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,7 +13,6 @@ from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, naming, open_table
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.read import blocks_of
-from octomed.recipe.pictures import suggests_pictures
 from octomed.recipe.sniff import suspected
 from octomed.report.samples import FileSample, Misfit
 
@@ -142,7 +141,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         may_show,
         tuple(missing) if keys else (),
         tuple(name for name in may_show if name not in known),
-        tuple(name for name in may_show if suggests_pictures(name)),
+        tuple(name for name in may_show if _octomed.Mapping.suggests_pictures(name)),
         near_formats(columns, but=own) if count.rows and not count.fitting else (),
         suspected(file.path, file.kind, file.compression)
         if count.rows and unreadable == count.rows

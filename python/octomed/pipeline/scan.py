@@ -14,11 +14,11 @@ from octomed.foreign.helper import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
 from octomed.pipeline.made_again import remove_block
-from octomed.pipeline.scanned import ScannedTask, finished
+from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.work import scan_task
 from octomed.storage import FOLDER_MODES, give_mode
-from octomed.store_files import load_task
+from octomed.store_files import finished_task, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +65,7 @@ def scan(
     missing: list[TaskSpec] = []
     for spec in specs:
         task = spec.task
-        found = finished(task, spec.store)
+        found = finished_task(spec.folder)
         if found is None:
             again.task(task, load_task(spec.folder))
             remade = again.made_again(task)
@@ -105,7 +105,7 @@ def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) 
     calls = [
         threads.submit(look, spec, header.name)
         for spec in specs
-        if (record := finished(spec.task, spec.store)) is not None
+        if (record := finished_task(spec.folder)) is not None
         for header in record.blocks
     ]
     for seen in results(calls, threads):

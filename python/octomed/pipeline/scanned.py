@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from octomed.state import there
-from octomed.store_files import load_task
-
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed.pipeline.tasks import Task
-    from octomed.store_files import BlockHeader, TaskRecord
+    from octomed.store_files import BlockHeader
 
 
 @dataclass(frozen=True)
@@ -70,22 +65,3 @@ class Ahead:
 
     most_rows: int | None = None
     rows_read: int = 0
-
-
-def finished(task: Task, store: Path) -> TaskRecord | None:
-    """Return what the store says of a task whose blocks are all there, as far as names and sizes tell."""
-    folder = task.folder(store)
-    found = there(load_task(folder))
-    if found is None or not all(_is_there(folder, header) for header in found.blocks):
-        return None
-    return found
-
-
-def _is_there(folder: Path, header: BlockHeader) -> bool:
-    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
-    try:
-        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
-            folder / f"{header.name}.index"
-        ).stat().st_size > 0
-    except OSError:
-        return False

@@ -90,14 +90,20 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     records = _records(folder, run, found)
     listing = list_run(folder, run, records if run.has_digests or quick else {})
     found.add(listing.findings)
+    totals: dict[str, int | None] = dict.fromkeys(_TOTALS)
     if quick:
-        found.totals["shards"] = sum("/shard." in name for name in records)
+        totals["shards"] = sum("/shard." in name for name in records)
         found.findings += check_counts(run)
     else:
         found.add(check_digests(folder, records, workers))
         _read_all(folder, run, workers, found)
+        totals.update(found.totals)
     return Verified(
-        **found.totals,
+        files=len(records),
+        shards=totals["shards"] or 0,
+        packs=totals["packs"],
+        traces=totals["traces"],
+        tokens=totals["tokens"],
         findings=found.joined(),
         rebuild=rebuild_command(run.run),
         quick=quick,

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from octomed import _octomed
 from octomed.recipe.invalid import invalid as fault
 from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
@@ -141,29 +142,11 @@ class Mapping(Piece):
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
-        if self.messages is not None:
-            self._stands_alone()
-            return self
-        if self.question is None:
-            raise fault(
-                "this mapping has neither `messages` nor `question`", "name the column with the prompt"
-            )
-        if self.response is None and self.responses is None:
-            hint = "name the column that holds what the model is to learn"
-            raise fault("this mapping has neither `response` nor `responses`", hint)
-        if self.response is not None and self.responses is not None:
-            hint = "`response` is one column of text, `responses` a list: keep one of them"
-            raise fault("`response` and `responses` exclude each other", hint, at=("responses",))
-        if self.responses is not None and self.reasoning is not None:
-            hint = "a list of responses holds its own reasoning: leave `reasoning` out"
-            raise fault("`responses` and `reasoning` exclude each other", hint, at=("reasoning",))
+        found = _octomed.Mapping.fault_of_keys(self.model_dump(mode="json", exclude_unset=True))
+        if found is not None:
+            message, hint, key = found
+            raise fault(message, hint, at=(key,) if key else ())
         return self
-
-    def _stands_alone(self) -> None:
-        for key in ("question", "options", "answer", "history", "response", "responses", "reasoning"):
-            if getattr(self, key) is not None:
-                hint = f"`messages` holds whole conversations: leave `{key}` out"
-                raise fault(f"`messages` and `{key}` exclude each other", hint, at=(key,))
 
 
 def _preset(value: str) -> str:

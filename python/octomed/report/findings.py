@@ -18,16 +18,28 @@ if TYPE_CHECKING:
 def findings_text(output: Path, verified: Verified) -> str:
     """Return a line a problem, then what was looked at."""
     lines = [shown(f"{finding.file}: {finding.what}") for finding in verified.findings]
-    amounts = {name: getattr(verified, name) for name in ("shards", "packs", "traces", "tokens")}
-    looked = ", ".join(f"{units.count(number)} {name}" for name, number in amounts.items())
+    looked = _compared(verified) if verified.quick else _read(verified)
     ending = f"{units.count(len(lines))} problems" if lines else "all is well"
     return "\n".join([*lines, f"`{shown(str(output))}`: {looked}: {ending}; {_how(verified)}"])
+
+
+def _read(verified: Verified) -> str:
+    amounts = {name: getattr(verified, name) for name in ("shards", "packs", "traces", "tokens")}
+    return ", ".join(f"{units.count(number)} {name}" for name, number in amounts.items())
+
+
+def _compared(verified: Verified) -> str:
+    """Return what was compared: what is in the shards was not counted, and is not said."""
+    if not verified.files:
+        return "no file could be compared"
+    return f"{units.count(verified.files)} files, {units.count(verified.shards)} of them shards"
 
 
 def _how(verified: Verified) -> str:
     """Return how it was looked at, and what was not."""
     if verified.quick:
-        how = "names and sizes were compared (without `--quick` every byte is read)"
+        read = " and the digests of `octomed.json` and its manifest" if verified.has_digests else ""
+        how = f"names and sizes were compared{read} (without `--quick` every byte is read)"
     elif verified.has_digests:
         how = "every byte was read"
     else:

@@ -129,8 +129,11 @@ class Verified:
 
     Attributes
     ----------
+    files
+        Files of the manifest that were compared with it; 0 where no manifest says which there are.
     shards, packs, traces, tokens
-        Read and checked; packs and what is in them are not read where only names and sizes are compared.
+        Read and checked. Where only names and sizes were compared, the shards among the files, and None for
+        what is in them, which nobody counted.
     findings
         Empty when all is well.
     rebuild
@@ -143,10 +146,11 @@ class Verified:
         What lies in the folder and was not checked, as no digest of it is kept.
     """
 
+    files: int
     shards: int
-    packs: int
-    traces: int
-    tokens: int
+    packs: int | None
+    traces: int | None
+    tokens: int | None
     findings: tuple[Finding, ...]
     rebuild: str
     quick: bool = False

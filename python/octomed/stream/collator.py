@@ -10,15 +10,15 @@ import torch
 
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
-from octomed.stream.parcel import Parcel
+from octomed.stream.contract import CONTRACT, REQUIRED, Axis
+from octomed.stream.deferred_batch import DeferredBatch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from octomed.stream.deferred_batch import Columns
 
     Pack = Mapping[str, Any]
-    Columns = tuple[NDArray[Any], ...]
 
 _COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
 _POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
@@ -81,21 +81,22 @@ class Collator:
         if torch.utils.data.get_worker_info() is None:
             return self.batch(rows)
         _octomed.check_packs(rows, self.vocabulary_size)
-        return cast("dict[str, Any]", Parcel(self, rows))
+        return cast("dict[str, Any]", DeferredBatch(self.batch, rows))
 
     def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
         """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
-        tokens = sum(len(ids) for ids, *_ in rows)
-        documents = sum(len(lengths) for _, lengths, *_ in rows)
-        batch: dict[str, Any] = {
-            "packs": torch.empty((len(rows), 2), dtype=torch.int64),
-            "input_ids": torch.empty((1, tokens), dtype=torch.int64),
-            "labels": torch.empty((1, tokens), dtype=torch.int64),
-            "position_ids": torch.empty((*_POSITION_ROWS[self.positions], 1, tokens), dtype=torch.int64),
-            "cu_seqlens": torch.empty(documents + 1, dtype=torch.int32),
-            "trace_ids": torch.empty(documents, dtype=torch.int64),
-            "supervised_tokens": torch.empty(documents, dtype=torch.int64),
+        shapes: dict[Axis, tuple[int, ...]] = {
+            Axis.PACKS: (len(rows), 2),
+            Axis.TOKENS: (1, sum(len(ids) for ids, *_ in rows)),
+            Axis.DOCUMENTS: (documents := sum(len(lengths) for _, lengths, *_ in rows),),
+            Axis.EDGES: (documents + 1,),
         }
+        batch: dict[str, Any] = {}
+        for name in REQUIRED:
+            axis = CONTRACT[name]
+            leading = _POSITION_ROWS[self.positions] if name == "position_ids" else ()
+            dtype = torch.int32 if axis is Axis.EDGES else torch.int64
+            batch[name] = torch.empty((*leading, *shapes[axis]), dtype=dtype)
         packs, *others = (tensor.numpy() for tensor in batch.values())
         buffers = (packs, *(buffer.reshape(-1) for buffer in others))
         batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)

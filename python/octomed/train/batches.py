@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from composer.core import DataSpec
 
-from octomed.errors import RecipeError
+from octomed.errors import DataError, RecipeError
+from octomed.stream.contract import CONTRACT, MADE_BY, Axis, check_keys, size_along
 from octomed.train.network import loss_units
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from octomed.train.network import Weighting
 
 Batch = dict[str, Any]
-_OF_TOKENS = ("input_ids", "labels", "position_ids")
-_OF_DOCUMENTS = ("trace_ids", "supervised_tokens")
+Offsets = dict[Axis, list[int]]
+"""By axis, where each pack's entries begin; last, how many there are."""
 
 
 def data_spec(loader: Iterable[Batch], *, weighting: Weighting = "token") -> DataSpec:
@@ -66,7 +67,11 @@ def split_batch(batch: Batch, packs: float) -> list[Batch]:
     ------
     RecipeError
         When a microbatch would be a piece of a pack.
+    DataError
+        When the batch has a key that the contract does not know, or lacks one, or a value is not as long as
+        its packs.
     """
+    check_keys(batch)
     if packs < 1 or int(packs) != packs:
         raise RecipeError(
             f"a microbatch of {packs} packs is not possible",
@@ -74,25 +79,63 @@ def split_batch(batch: Batch, packs: float) -> list[Batch]:
         )
     if number_of_packs(batch) <= packs:
         return [batch]
-    tokens, documents = (edges.tolist() for edges in _edges(batch["packs"]))
-    firsts = range(0, number_of_packs(batch), int(packs))
-    return [_part(batch, first, first + int(packs), tokens, documents) for first in firsts]
+    offsets = _offsets(batch)
+    _check_sizes(batch, offsets)
+    size, count = int(packs), number_of_packs(batch)
+    return [_microbatch(batch, offsets, first, min(first + size, count)) for first in range(0, count, size)]
 
 
-def _edges(packs: torch.Tensor) -> list[torch.Tensor]:
-    both = torch.cat([packs.new_zeros(1, 2), packs.cumsum(0)]).cpu()
-    return [both[:, 0], both[:, 1]]
+def _offsets(batch: Batch) -> Offsets:
+    """Return where each pack begins, on every axis that the batch has."""
+    counts = batch["packs"].cpu()
+    begins = torch.cat([counts.new_zeros(1, counts.shape[1]), counts.cumsum(0)])
+    offsets = {Axis.PACKS: list(range(len(counts) + 1))}
+    for axis, column in zip((Axis.TOKENS, Axis.DOCUMENTS, Axis.IMAGES), begins.unbind(1), strict=False):
+        offsets[axis] = column.tolist()
+    if Axis.IMAGES in offsets and "image_grid_thw" in batch:
+        patches = batch["image_grid_thw"].cpu().prod(1)
+        before = torch.cat([patches.new_zeros(1), patches.cumsum(0)])
+        if offsets[Axis.IMAGES][-1] == len(patches):  # else the check of sizes says so
+            offsets[Axis.PATCHES] = before[begins[:, 2]].tolist()
+    return offsets
 
 
-def _part(batch: Batch, first: int, end: int, tokens: list[int], documents: list[int]) -> Batch:
-    end = min(end, len(tokens) - 1)
-    some_tokens = slice(tokens[first], tokens[end])
-    some_documents = slice(documents[first], documents[end])
-    edges = batch["cu_seqlens"][documents[first] : documents[end] + 1] - tokens[first]
-    part: Batch = {"packs": batch["packs"][first:end]}
+def _check_sizes(batch: Batch, offsets: Offsets) -> None:
+    """Check that each value has the entries that `packs` counts: a slice beyond its end would be short."""
     for name, value in batch.items():
-        if name in _OF_TOKENS:
-            part[name] = value[..., some_tokens]
-        elif name in _OF_DOCUMENTS:
-            part[name] = value[some_documents]
-    return part | {"cu_seqlens": edges, "max_length": int(torch.diff(edges).max())}
+        axis = CONTRACT[name]
+        if axis is Axis.LONGEST:
+            continue
+        counted = Axis.DOCUMENTS if axis is Axis.EDGES else axis
+        if counted not in offsets:
+            raise DataError(
+                f"`{name}` of the batch cannot be split: nothing counts the {axis.value} of a pack",
+                "the third column of `packs` counts images, and `image_grid_thw` their patches",
+            )
+        expected = offsets[counted][-1] + (axis is Axis.EDGES)
+        if size_along(axis, value) != expected:
+            raise DataError(
+                f"`{name}` of the batch has {size_along(axis, value):,} {axis.value}, "
+                f"and its packs have {expected:,}",
+                MADE_BY,
+            )
+
+
+def _microbatch(batch: Batch, offsets: Offsets, first: int, end: int) -> Batch:
+    """Return the packs from `first` to `end`, with every key that the batch has."""
+    bounds = {axis: slice(begins[first], begins[end]) for axis, begins in offsets.items()}
+    documents = bounds[Axis.DOCUMENTS]
+    edges = batch["cu_seqlens"][documents.start : documents.stop + 1] - bounds[Axis.TOKENS].start
+    longest = int(torch.diff(edges).max())
+    part: Batch = {}
+    for name, value in batch.items():
+        axis = CONTRACT[name]
+        if axis is Axis.EDGES:
+            part[name] = edges
+        elif axis is Axis.LONGEST:
+            part[name] = longest
+        elif axis is Axis.TOKENS:
+            part[name] = value[..., bounds[axis]]
+        else:
+            part[name] = value[bounds[axis]]
+    return part

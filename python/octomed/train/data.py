@@ -25,14 +25,14 @@ class Batching:
 
     Attributes
     ----------
-    everywhere
+    global_size
         Over all ranks.
-    a_rank
+    per_rank
         On each.
     """
 
-    everywhere: int
-    a_rank: int
+    global_size: int
+    per_rank: int
 
 
 def batching_of(packs: int, ranks: int) -> Batching:

@@ -10,7 +10,7 @@ from octomed.errors import RecipeError
 from octomed.state import Damaged, NotThere, StateFile
 from octomed.strict_json import read_as
 
-RUN_FILE = "train.json"
+TRAINING_FILE = "train.json"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ _STATE = StateFile(TrainingFacts, "it is written when a training in this folder 
 
 def write_facts(folder: Path, facts: TrainingFacts) -> None:
     """Put it into the training's folder."""
-    _STATE.write(folder / RUN_FILE, facts)
+    _STATE.write(folder / TRAINING_FILE, facts)
 
 
 def read_facts(folder: Path) -> TrainingFacts:
@@ -75,11 +75,11 @@ def read_facts(folder: Path) -> TrainingFacts:
     StorageError
         When the file is damaged.
     """
-    found = _STATE.load(folder / RUN_FILE)
+    found = _STATE.load(folder / TRAINING_FILE)
     if isinstance(found, NotThere):
         raise RecipeError(
             f"`{folder}` is the folder of no training run",
-            f"it has no `{RUN_FILE}`; see `run_folder` of the recipe",
+            f"it has no `{TRAINING_FILE}`; see `run_folder` of the recipe",
         )
     if isinstance(found, Damaged):
         raise found.error()

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+METRICS = "metrics.jsonl"
+"""Measurements of a training run, a line a step."""
+TRACES = "traces-rank*.jsonl"
+"""Trace ids a step, a file a rank."""
+
 
 class Journal:
     """A file of one JSON object a line, each with its `step`.

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.storage import make_folder, storage_error
+from octomed.storage import LOCK_NAME, make_folder, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOCK = ".octomed.lock"
-
 
 @contextlib.contextmanager
-def alone(folder: str) -> Iterator[None]:
+def exclusive(folder: str) -> Iterator[None]:
     """Hold a folder for as long as the block runs; a dead process holds none.
 
     The lock belongs to the process (`lockf`): a loader's worker that outlives a killed rank does not hold it.
@@ -33,7 +31,7 @@ def alone(folder: str) -> Iterator[None]:
     RecipeError
         When another process holds it.
     """
-    path = Path(folder, LOCK)
+    path = Path(folder, LOCK_NAME)
     make_folder(path.parent)
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)

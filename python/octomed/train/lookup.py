@@ -15,7 +15,7 @@ from octomed.report.views import StepTrace, StepView
 from octomed.stream import open_run
 from octomed.strict_json import read_as
 from octomed.train.facts import read_facts
-from octomed.train.journal import read_journal
+from octomed.train.journal import METRICS, TRACES, read_journal
 from octomed.train.steps import provenance_files
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from octomed.stream import Run
 
-TRACES, METRICS = "traces-rank*.jsonl", "metrics.jsonl"
 _COLUMNS = ("trace_id", "source", "file", "row", "sample", "stream", "pack", "document", "length")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.names import printable
-from octomed.train.ending import tell, together
+from octomed.train.exit_codes import open_channel, send
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +41,12 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")  # noqa: T201 the answer to a question
         return 0 if arguments else 2
     warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
-    with together() as others:
+    with open_channel() as others:
         try:
             _train(arguments)
         except OctomedError as error:
             _show(error, arguments)
-            tell(error.exit_code, SECONDS_OF_ALL if isinstance(error, RecipeError) else SECONDS_OF_ONE)
+            send(error.exit_code, SECONDS_OF_ALL if isinstance(error, RecipeError) else SECONDS_OF_ONE)
             return error.exit_code
         except SystemExit as stop:  # Composer makes it of a signal
             if isinstance(stop.code, str):  # a message of somebody else's, which Python prints
@@ -54,12 +54,12 @@ def main(arguments: Sequence[str]) -> int:
             code = others.code or int(stop.code or 0)
             if code > SIGNALLED:
                 _show_stop(code - SIGNALLED, arguments)
-                tell(code, SECONDS_OF_ONE)
+                send(code, SECONDS_OF_ONE)
             return others.leave(code)
         except Exception:
             if others.code is not None:
                 return others.leave(others.code)  # the rank that failed has said why
-            tell(1, SECONDS_OF_ONE)
+            send(1, SECONDS_OF_ONE)
             raise
     return 0
 

@@ -12,15 +12,12 @@ from composer.core import Callback, TimeUnit
 from composer.loggers import LoggerDestination
 from composer.utils import dist
 
-from octomed.train.journal import Journal, rewind
+from octomed.train.journal import METRICS, TRACES, Journal, rewind
 from octomed.train.progress import progress_line
 
 if TYPE_CHECKING:
     from composer.core import State
     from composer.loggers import Logger
-
-TRACES = "traces-rank*.jsonl"
-METRICS = "metrics.jsonl"
 
 
 class DataMonitor(Callback):

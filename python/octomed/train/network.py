@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from octomed.stream.contract import check_text
 from octomed.train import attention
 from octomed.train.loss import IGNORED, liger_cross_entropy, weighted_cross_entropy
 
@@ -61,7 +62,13 @@ class PackedNetwork(torch.nn.Module):
             The batch contract of `octomed.stream`.
         want
             ``loss``; ``hidden``, the last hidden states [T, width]; or ``logits`` [T, vocabulary].
+
+        Raises
+        ------
+        DataError
+            When the batch has a key that the contract does not know, or images, which would be left out.
         """
+        check_text(batch)
         hidden = self._hidden(batch)
         if want == "hidden":
             return hidden

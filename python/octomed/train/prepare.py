@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
-from octomed.names import printable
 from octomed.stream import open_run
 from octomed.train import steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
+from octomed.train.log import log_rank0
 from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
@@ -68,12 +67,6 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
 
 
-def say(text: str) -> None:
-    """Print a line to standard error, on the first rank."""
-    if dist.get_global_rank() == 0:
-        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 what a user watches
-
-
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
     names = ("run_folder", "save_folder", "export_folder")
     given = {name: getattr(recipe, name) for name in names}
@@ -95,5 +88,5 @@ def _batching(recipe: TrainRecipe, packed: Run) -> Batching:
     else:
         assert recipe.global_train_batch_size is not None
         size = steps.spread(counts, recipe.global_train_batch_size)
-    say(str(size))
+    log_rank0(str(size))
     return batching_of(size.packs, ranks)

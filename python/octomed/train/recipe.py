@@ -27,7 +27,7 @@ from octomed.train.schema import (
     Tokenizer,
     TrainRecipe,
 )
-from octomed.train.schema_watch import Callbacks, Loggers, SpeedMonitor, TraceLog
+from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
 
 if TYPE_CHECKING:
     import os

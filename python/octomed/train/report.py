@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from octomed.names import printable_line
 from octomed.storage import write_atomically
-from octomed.train.journal import read_journal
+from octomed.train.journal import METRICS, read_journal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-METRICS = "metrics.jsonl"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 760, 240, 64, 24
 CURVES = (
     ("Training loss", ("loss/train/total",), "nats a supervised token"),

@@ -8,7 +8,7 @@ from composer.utils import dist
 
 from octomed.errors import RecipeError
 from octomed.train import checkpoints
-from octomed.train.prepare import say
+from octomed.train.log import log_rank0
 
 if TYPE_CHECKING:
     from octomed.train.prepare import Prepared
@@ -36,20 +36,20 @@ def load_path_of(prepared: Prepared) -> str | None:
             f"`{folder}` already holds checkpoints",
             "`autoresume=true` goes on from the newest; or choose another `save_folder`",
         )
-    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.everywhere)
+    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.global_size)
     if newest or broken:
         before = checkpoints.check_meaning(folder, meaning)
         _note_duration(before, recipe.max_duration)
     dist.barrier()
     checkpoints.write_meaning(folder, meaning, recipe.max_duration)
     for name in broken:
-        say(f"warning: checkpoint `{name}` was not written to its end: left aside")
+        log_rank0(f"warning: checkpoint `{name}` was not written to its end: left aside")
     if recipe.autoresume and newest:
-        say(f"resuming from `{newest}`")
+        log_rank0(f"resuming from `{newest}`")
         return newest
     return recipe.load_path
 
 
 def _note_duration(before: str | None, duration: str) -> None:
     if before not in {None, duration}:
-        say(f"note: `max_duration` was {before}: from here on the schedule is that of {duration}")
+        log_rank0(f"note: `max_duration` was {before}: from here on the schedule is that of {duration}")

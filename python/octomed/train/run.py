@@ -12,18 +12,19 @@ from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
 from octomed.machine import cores
-from octomed.train import attention, checkpoints, equipment
+from octomed.train import attention, checkpoints, components
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model, freeze_vision
 from octomed.train.data import make_loader
 from octomed.train.export import export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.layers import compile_layers, recompute_layers
-from octomed.train.lock import alone
+from octomed.train.lock import exclusive
+from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer, make_scheduler
-from octomed.train.prepare import Prepared, prepare, say
+from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
 from octomed.urls import is_url
@@ -55,14 +56,14 @@ def train(recipe: TrainRecipe) -> Trainer:
         Before the first step where that is possible, with what to do.
     """
     prepared = prepare(recipe)
-    with _folders_alone(prepared):
+    with _exclusive_folders(prepared):
         trainer = make_trainer(prepared)
         if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
             trainer.eval()
         if trainer.state.timestamp < trainer.state.max_duration:
             trainer.fit()
         else:
-            say(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
+            log_rank0(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
         finish(prepared, trainer)
     return trainer
 
@@ -83,9 +84,9 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
         schedulers=make_scheduler(recipe.scheduler),
-        algorithms=equipment.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe),
         callbacks=_callbacks(prepared),
-        loggers=equipment.make_loggers(recipe, prepared.folder),
+        loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
         max_duration=recipe.max_duration,
         precision=_precision(recipe),
@@ -127,8 +128,8 @@ def make_model(prepared: Prepared) -> OctomedModel:
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     kernel = attention.kernel_name(_device(), _matrix_type(recipe))
     kind = prepared.configuration.model_type
-    say(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
-    say(f"attention: {kernel}, documents apart")
+    log_rank0(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
+    log_rank0(f"attention: {kernel}, documents apart")
     return model
 
 
@@ -141,25 +142,25 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
         export_model(model, Path(recipe.export_folder), tokenizer)
-        say(f"exported to `{recipe.export_folder}`")
+        log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
-        say(f"report: {write_report(prepared.folder, recipe.run_name)}")
+        log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
 
 
 @contextlib.contextmanager
-def _folders_alone(prepared: Prepared) -> Iterator[None]:
+def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
     """Hold the local folders that a training writes to; the first rank does."""
     folders = {str(prepared.folder), prepared.recipe.save_folder or str(prepared.folder)}
     with contextlib.ExitStack() as held:
         if dist.get_global_rank() == 0:
             for folder in sorted(folder for folder in folders if not is_url(folder)):
-                held.enter_context(alone(folder))
+                held.enter_context(exclusive(folder))
         yield
 
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.a_rank, prepared.configuration)
+    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -181,7 +182,7 @@ def _callbacks(prepared: Prepared) -> list[Any]:
         prepared.folder.mkdir(parents=True, exist_ok=True)
         facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
         write_facts(prepared.folder, facts)
-    return equipment.make_callbacks(
+    return components.make_callbacks(
         prepared.recipe,
         prepared.configuration,
         folder=prepared.folder,

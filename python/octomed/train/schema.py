@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid as fault
 from octomed.recipe.schema import Part
-from octomed.train.schema_watch import Callbacks, Loggers
+from octomed.train.schema_monitoring import Callbacks, Loggers
 
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]

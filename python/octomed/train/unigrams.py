@@ -46,7 +46,7 @@ class UnigramMonitor(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts of all ranks."""
-        return {"counts": self._everywhere(), "losses": list(self.losses)}
+        return {"counts": self._all_ranks(), "losses": list(self.losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the counts; on the first rank, so that they are added up once."""
@@ -68,13 +68,13 @@ class UnigramMonitor(Callback):
     def fit_end(self, state: State, logger: Logger) -> None:
         """Log and print both."""
         del state
-        bound, mean = entropy(self._everywhere()), sum(self.losses) / max(1, len(self.losses))
+        bound, mean = entropy(self._all_ranks()), sum(self.losses) / max(1, len(self.losses))
         logger.log_metrics({"unigrams/entropy": bound, "unigrams/last_losses": mean})
         if dist.get_global_rank() == 0:
             text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}"
             print(f"{text}, entropy of supervised tokens {bound:.4f}", file=sys.stderr)  # noqa: T201 a result
 
-    def _everywhere(self) -> torch.Tensor:
+    def _all_ranks(self) -> torch.Tensor:
         total = self.counts.clone()
         dist.all_reduce(total, reduce_operation="SUM")
         return total

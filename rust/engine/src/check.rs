@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use octomed_mds::{Reader, RowBytes};
+use octomed_pack::{PackRow, PackRules};
 
 use crate::error::EngineError;
 
@@ -30,63 +31,14 @@ impl PackContent {
         })
     }
 
-    /// What is wrong with the pack, in words; empty when nothing is.
-    #[must_use]
-    pub fn faults(&self, vocabulary: u32, capacity: u32) -> Vec<String> {
-        let mut faults = Vec::new();
-        let total: u64 = self.lengths.iter().map(|&length| u64::from(length)).sum();
-        if total != self.input_ids.len() as u64 {
-            faults.push(format!(
-                "lengths sum to {total}, there are {} ids",
-                self.input_ids.len()
-            ));
+    /// Its columns, to be checked.
+    fn row(&self) -> PackRow<'_> {
+        PackRow {
+            input_ids: &self.input_ids,
+            lengths: &self.lengths,
+            loss_spans: self.loss_spans.as_flattened(),
+            trace_ids: &self.trace_ids,
         }
-        if self.input_ids.len() > capacity as usize {
-            faults.push(format!(
-                "{} ids, a pack holds {capacity}",
-                self.input_ids.len()
-            ));
-        }
-        if let Some(id) = self.input_ids.iter().find(|&&id| id >= vocabulary) {
-            faults.push(format!("id {id} is outside the vocabulary of {vocabulary}"));
-        }
-        if self.trace_ids.len() != self.lengths.len() {
-            faults.push(format!(
-                "{} trace ids for {} traces",
-                self.trace_ids.len(),
-                self.lengths.len()
-            ));
-        }
-        faults.extend(self.span_fault());
-        faults
-    }
-
-    /// Spans ascend, are not empty, and each lies inside one trace; every trace has one.
-    fn span_fault(&self) -> Option<String> {
-        let mut spans = self.loss_spans.iter().peekable();
-        let mut begin = 0_u32;
-        let mut last = 0;
-        for (document, length) in self.lengths.iter().enumerate() {
-            let end = begin.saturating_add(*length);
-            if spans.peek().is_none_or(|span| span[0] >= end) {
-                return Some(format!(
-                    "trace {document} of the pack has no supervised token"
-                ));
-            }
-            while let Some(span) = spans.next_if(|span| span[0] < end) {
-                if span[0] < begin.max(last) || span[1] <= span[0] || span[1] > end {
-                    return Some(format!(
-                        "span {}..{} does not fit trace {document}",
-                        span[0], span[1]
-                    ));
-                }
-                last = span[1];
-            }
-            begin = end;
-        }
-        spans
-            .next()
-            .map(|span| format!("span {}..{} lies outside the pack", span[0], span[1]))
     }
 }
 
@@ -123,12 +75,17 @@ pub fn check_shard(
         packs: shard.len() as u64,
         ..ShardCheck::default()
     };
+    let rules = PackRules {
+        vocabulary: Some(vocabulary),
+        capacity: Some(capacity),
+        every_document_learned: true,
+    };
     for row in 0..shard.len() {
         let pack = PackContent::read(&shard.row(row)?)?;
-        let faults = pack.faults(vocabulary, capacity);
+        let faults = pack.row().faults(&rules);
         check
             .faults
-            .extend(faults.into_iter().map(|fault| (row as u64, fault)));
+            .extend(faults.map(|fault| (row as u64, fault.to_string())));
         check.tokens += pack.input_ids.len() as u64;
         check.documents.push(pack.lengths.len() as u32);
         check.trace_ids.extend(pack.trace_ids);
@@ -146,58 +103,4 @@ pub fn read_pack(directory: &Path, pack: usize) -> Result<PackContent, EngineErr
     let (shard, row) = reader.locate(pack)?;
     reader.check_written(shard)?;
     PackContent::read(&reader.written_shard(shard)?.row(row)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pack() -> PackContent {
-        PackContent {
-            input_ids: vec![1, 2, 3, 4, 5],
-            lengths: vec![2, 3],
-            loss_spans: vec![[1, 2], [2, 3], [4, 5]],
-            trace_ids: vec![7, 8],
-        }
-    }
-
-    #[test]
-    fn a_good_pack_has_no_faults() {
-        assert_eq!(pack().faults(6, 5), Vec::<String>::new());
-    }
-
-    #[test]
-    fn every_fault_is_seen() {
-        assert_eq!(pack().faults(5, 5), ["id 5 is outside the vocabulary of 5"]);
-        assert_eq!(pack().faults(6, 4), ["5 ids, a pack holds 4"]);
-        let short = PackContent {
-            lengths: vec![2, 2],
-            ..pack()
-        };
-        assert!(short.faults(6, 5)[0].starts_with("lengths sum to 4"));
-        let ids = PackContent {
-            trace_ids: vec![7],
-            ..pack()
-        };
-        assert_eq!(ids.faults(6, 5), ["1 trace ids for 2 traces"]);
-        for (spans, fault) in [
-            (vec![[1, 2]], "trace 1 of the pack has no supervised token"),
-            (vec![[1, 3], [4, 5]], "span 1..3 does not fit trace 0"),
-            (vec![[1, 1], [4, 5]], "span 1..1 does not fit trace 0"),
-            (
-                vec![[1, 2], [2, 4], [3, 5]],
-                "span 3..5 does not fit trace 1",
-            ),
-            (
-                vec![[1, 2], [2, 4], [5, 6]],
-                "span 5..6 lies outside the pack",
-            ),
-        ] {
-            let wrong = PackContent {
-                loss_spans: spans,
-                ..pack()
-            };
-            assert_eq!(wrong.faults(6, 5), [fault]);
-        }
-    }
 }

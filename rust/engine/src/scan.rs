@@ -55,8 +55,8 @@ struct Scratch {
     ids: Vec<u32>,
     spans: Vec<[u32; 2]>,
     edges: Vec<u8>,
-    /// A hash of the pictures that the row is packed without.
-    pictures: Option<u64>,
+    /// A hash of the images that the row is packed without.
+    images: Option<u64>,
     /// Memory of the last block that was written.
     arena: Vec<u8>,
 }
@@ -255,7 +255,7 @@ impl Scanner {
             ids: Vec::new(),
             spans: Vec::new(),
             edges: Vec::new(),
-            pictures: None,
+            images: None,
             arena: Vec::new(),
         })
     }
@@ -269,7 +269,7 @@ impl Scanner {
         mut each: impl FnMut(u32, Seen, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let system = row.system.as_deref().or(self.system.as_deref());
-        scratch.pictures = row.pictures;
+        scratch.images = row.image_hash();
         match &row.body {
             Body::Conversation(turns) => {
                 before(bytes_of_turns(turns))?;
@@ -288,7 +288,7 @@ impl Scanner {
                 for (sample, response) in (0..).zip(responses) {
                     before(asked + bytes_of_response(response))?;
                     let seen = match refused {
-                        None => self.answered(system, history, response, scratch)?,
+                        None => self.render_question(system, history, response, scratch)?,
                         Some(verdict) => scratch.without_tokens(verdict),
                     };
                     each(sample, seen, scratch)?;
@@ -320,13 +320,13 @@ impl Scanner {
         turns: &[Turn<'_>],
         scratch: &mut Scratch,
     ) -> Result<Seen, EngineError> {
-        let spoken: Result<Vec<Cow<'_, str>>, _> = turns.iter().map(spoken).collect();
-        let Ok(spoken) = spoken else {
+        let texts: Result<Vec<Cow<'_, str>>, _> = turns.iter().map(turn_text).collect();
+        let Ok(texts) = texts else {
             return Ok(scratch.without_tokens(Verdict::TwoReasonings));
         };
         let mut messages = Vec::with_capacity(turns.len() + 1);
         messages.extend(system.map(|content| message("system", content)));
-        messages.extend(turns.iter().zip(&spoken).map(|(turn, content)| Message {
+        messages.extend(turns.iter().zip(&texts).map(|(turn, content)| Message {
             role: &turn.role,
             content,
             learned: turn.learned,
@@ -334,7 +334,7 @@ impl Scanner {
         self.render_and_encode(&messages, scratch)
     }
 
-    fn answered(
+    fn render_question(
         &self,
         system: Option<&str>,
         history: &[[Cow<'_, str>; 2]],
@@ -453,7 +453,7 @@ type Before<'b> = dyn FnMut(u64) -> Result<(), EngineError> + 'b;
 fn bytes_of_turns(turns: &[Turn<'_>]) -> u64 {
     let bytes = |turn: &Turn<'_>| {
         let reasoning = turn.reasoning.as_ref().map_or(0, |text| text.len());
-        (turn.content.len() + reasoning) as u64
+        (turn.text().len() + reasoning) as u64
     };
     turns.iter().map(bytes).sum()
 }
@@ -477,14 +477,15 @@ fn prompt_option<'o>(choice: &'o Choice<'_>) -> PromptOption<'o> {
 }
 
 /// The text of a turn: its reasoning goes before it, where it says something.
-fn spoken<'t>(turn: &'t Turn<'_>) -> Result<Cow<'t, str>, TwoReasonings> {
+fn turn_text<'t>(turn: &'t Turn<'_>) -> Result<Cow<'t, str>, TwoReasonings> {
+    let content = turn.text();
     match &turn.reasoning {
-        Some(reasoning) if !turn.content.trim().is_empty() => {
+        Some(reasoning) if !content.trim().is_empty() => {
             let mut text = String::new();
-            join_reasoning(Some(reasoning), &turn.content, &mut text)?;
+            join_reasoning(Some(reasoning), &content, &mut text)?;
             Ok(Cow::Owned(text))
         }
-        _ => Ok(Cow::Borrowed(&turn.content)),
+        _ => Ok(content),
     }
 }
 
@@ -542,8 +543,8 @@ impl Scratch {
     /// writes one, and what is said of one picture is no duplicate of what is said of another.
     fn hash(&mut self) -> u128 {
         self.edges.clear();
-        if let Some(pictures) = self.pictures {
-            self.edges.extend_from_slice(&pictures.to_le_bytes());
+        if let Some(images) = self.images {
+            self.edges.extend_from_slice(&images.to_le_bytes());
         }
         for control in &self.rendered.controls {
             self.edges
@@ -573,20 +574,21 @@ struct Pass<'a, 'place> {
 
 impl<'place> Pass<'_, 'place> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), EngineError> {
+        let images = row.image_hash();
         let question_id = match &row.body {
             Body::Question {
                 question, options, ..
             } => {
                 let options = options.iter().map(|option| option.text);
-                question_id(question, options, row.pictures)
+                question_id(question, options, images)
             }
             Body::Conversation(turns) => {
                 let asked = turns.iter().find(|turn| turn.role == "user");
-                let asked = asked.map_or("", |turn| &turn.content);
-                question_id(asked, [], row.pictures)
+                let asked = asked.map_or_else(Cow::default, Turn::text);
+                question_id(&asked, [], images)
             }
         };
-        self.writer()?.count_pictures(row.pictures);
+        self.writer()?.count_pictures(images);
         let Self {
             scanner,
             hasher,

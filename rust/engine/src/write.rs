@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use octomed_files::{Access, Sync};
-use octomed_mds::{Finisher, Schema, ShardBuilder, ShardInfo, cut, shard_basename, xxh3_hex};
+use octomed_mds::{Schema, ShardBuilder, ShardEncoder, ShardInfo, cut, shard_basename, xxh3_hex};
 use serde::Serialize;
 
 use crate::error::EngineError;
@@ -70,7 +70,7 @@ pub struct Layout {
     pub parts: Vec<Vec<StreamPart>>,
     schema: Arc<Schema>,
     access: Access,
-    finishers: Mutex<Vec<(Finisher, Vec<u8>)>>,
+    encoders: Mutex<Vec<(ShardEncoder, Vec<u8>)>>,
 }
 
 impl Layout {
@@ -107,7 +107,7 @@ impl Layout {
             parts,
             schema,
             access: settings.access,
-            finishers: Mutex::new(Vec::new()),
+            encoders: Mutex::new(Vec::new()),
         })
     }
 
@@ -146,18 +146,15 @@ impl Layout {
             })
     }
 
-    fn borrow_finisher(&self) -> Result<(Finisher, Vec<u8>), EngineError> {
+    fn borrow_encoder(&self) -> Result<(ShardEncoder, Vec<u8>), EngineError> {
         let idle = self
-            .finishers
+            .encoders
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop();
         match idle {
-            Some(finisher) => Ok(finisher),
-            None => {
-                let finisher = Finisher::new(&self.schema)?.files(self.access, Sync::Now);
-                Ok((finisher, Vec::new()))
-            }
+            Some(idle) => Ok(idle),
+            None => Ok((ShardEncoder::new(&self.schema)?, Vec::new())),
         }
     }
 }
@@ -253,19 +250,22 @@ impl OpenRange {
             at.ok_or_else(|| EngineError::Settings(format!("no shard {shard} in this range")))?;
         let first = part.shards[..at].iter().map(|&count| count as usize).sum();
         let packs = first..first + part.shards[at] as usize;
-        let (mut finisher, buffer) = self.layout.borrow_finisher()?;
-        let raw = self.encode(stream, packs, buffer, cancel)?;
-        let info = finisher.finish(&raw, directory, &shard_basename(shard as usize))?;
-        let digest = xxh3_hex(finisher.written(&raw));
+        let (mut encoder, buffer) = self.layout.borrow_encoder()?;
+        let raw = self.lay_out(stream, packs, buffer, cancel)?;
+        let encoded = encoder.encode(&raw, &shard_basename(shard as usize))?;
+        encoded.put(directory, self.layout.access, Sync::Now)?;
+        let digest = xxh3_hex(encoded.bytes);
+        let info = encoded.info;
         self.layout
-            .finishers
+            .encoders
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push((finisher, raw));
+            .push((encoder, raw));
         Ok(WrittenShard { info, digest })
     }
 
-    fn encode(
+    /// The raw shard of `packs`, with their ids and spans read out of the working store.
+    fn lay_out(
         &self,
         stream: usize,
         packs: std::ops::Range<usize>,

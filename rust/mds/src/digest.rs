@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use sha2::Digest as _;
+use thiserror::Error;
 use xxhash_rust::{xxh3, xxh32, xxh64};
-
-use crate::MdsError;
 
 /// A digest of `hashlib` or `xxhash` that readers of MDS know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,16 +50,24 @@ const DIGESTS: [(Digest, &str); 17] = [
     (Digest::Xxh64, "xxh64"),
 ];
 
+/// A name that no digest has.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("hash `{name}` is none of {}", Digest::names().join(", "))]
+pub struct UnknownDigest {
+    /// The digest asked for.
+    pub name: String,
+}
+
 impl Digest {
     /// The digest of this name.
     ///
     /// # Errors
-    /// [`MdsError::Digest`] if there is none.
-    pub fn parse(name: &str) -> Result<Self, MdsError> {
+    /// [`UnknownDigest`] if there is none.
+    pub fn parse(name: &str) -> Result<Self, UnknownDigest> {
         let found = DIGESTS.iter().find(|(_, known)| *known == name);
         found
             .map(|(digest, _)| *digest)
-            .ok_or_else(|| MdsError::Digest {
+            .ok_or_else(|| UnknownDigest {
                 name: name.to_owned(),
             })
     }

@@ -31,11 +31,8 @@ pub enum MdsError {
         name: String,
     },
     /// The digest is not one that readers know.
-    #[error("hash `{name}` is none of {}", crate::Digest::names().join(", "))]
-    Digest {
-        /// The digest asked for.
-        name: String,
-    },
+    #[error(transparent)]
+    Digest(#[from] crate::digest::UnknownDigest),
     /// `MDSWriter` wants digests sorted and unique, as the index lists them.
     #[error("hashes must be sorted and unique: `{name}` does not follow `{previous}`")]
     DigestOrder {

@@ -5,7 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use crate::{Finisher, MdsError, Schema, ShardInfo, shard_basename};
+use octomed_files::{Access, Sync};
+
+use crate::{EncodedShard, MdsError, Schema, ShardEncoder, ShardInfo, shard_basename};
 
 /// What a worker does.
 enum Job {
@@ -45,7 +47,7 @@ impl Pool {
         let mut workers = Vec::with_capacity(threads);
         for _ in 0..threads {
             let worker = Worker {
-                finisher: Finisher::new(schema)?,
+                encoder: ShardEncoder::new(schema)?,
                 directory: directory.to_owned(),
                 queue: Arc::clone(&queue),
                 report: report.clone(),
@@ -88,7 +90,7 @@ impl Drop for Pool {
 }
 
 struct Worker {
-    finisher: Finisher,
+    encoder: ShardEncoder,
     directory: PathBuf,
     queue: Arc<Mutex<Receiver<Job>>>,
     report: Sender<Done>,
@@ -109,7 +111,12 @@ impl Worker {
 
     fn write(&mut self, shard: usize, raw: Vec<u8>) -> Done {
         let basename = shard_basename(shard);
-        let info = self.finisher.finish(&raw, &self.directory, &basename);
+        let put = |encoded: EncodedShard<'_>| {
+            // The writer syncs all shards before the index names them.
+            encoded.put(&self.directory, Access::Umask, Sync::Later)?;
+            Ok(encoded.info)
+        };
+        let info = self.encoder.encode(&raw, &basename).and_then(put);
         Done {
             shard: Some((shard, info)),
             raw,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::encoding::Kind;
 use crate::layout::{split_row, word};
 use crate::ndarray::ArrayView;
-use crate::verify::differences;
-use crate::{Codec, Compression, Index, MdsError, Schema, ShardInfo};
+use crate::shard_file::{decompress_file, differences};
+use crate::{Index, MdsError, Schema, ShardInfo};
 
 /// A dataset that lies in a folder.
 #[derive(Debug)]
@@ -227,31 +227,6 @@ impl Shard {
             path: self.path.clone(),
             what,
         }
-    }
-}
-
-/// The raw shard in the compressed file `path`, which must have `bytes` bytes.
-pub(crate) fn decompress_file(
-    path: &Path,
-    compression: &str,
-    bytes: u64,
-) -> Result<Vec<u8>, MdsError> {
-    let codec = Codec::new(&Compression::parse(compression)?)?;
-    let zip = fs::read(path).map_err(|source| MdsError::io(path, source))?;
-    let damaged = |what| MdsError::Damaged {
-        path: path.to_owned(),
-        what,
-    };
-    let raw = codec
-        .decompress(&zip, bytes)
-        .map_err(|error| damaged(error.to_string()))?;
-    if raw.len() as u64 == bytes {
-        Ok(raw)
-    } else {
-        Err(damaged(format!(
-            "it holds {} bytes, and the index says {bytes}",
-            raw.len()
-        )))
     }
 }
 

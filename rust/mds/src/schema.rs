@@ -120,7 +120,7 @@ fn check_digests(names: &[String]) -> Result<Vec<Digest>, MdsError> {
         let (previous, name) = (pair[0].clone(), pair[1].clone());
         return Err(MdsError::DigestOrder { name, previous });
     }
-    names.iter().map(|name| Digest::parse(name)).collect()
+    names.iter().map(|name| Ok(Digest::parse(name)?)).collect()
 }
 
 impl Schema {

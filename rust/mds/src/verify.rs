@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::encoding::{Encoding, Kind};
 use crate::layout::{split_row, word};
-use crate::reader::decompress_file;
-use crate::{Digest, FileInfo, Index, MdsError, Schema, ShardInfo};
+use crate::shard_file::{decompress_file, differences};
+use crate::{FileInfo, Index, MdsError, Schema, ShardInfo};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,29 +35,14 @@ const MOST_ROWS: usize = 20;
 /// Only if there is no index that can be read: [`MdsError::Io`], [`MdsError::Index`].
 pub fn verify(directory: &Path, threads: usize) -> Result<Vec<Finding>, MdsError> {
     let index = Index::read(directory)?;
-    let shards: Vec<(usize, &ShardInfo)> = index.shards.iter().enumerate().collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        loop {
-            let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let Some((shard, info)) = shards.get(at) else {
-                return found;
-            };
-            found.extend(check_shard(directory, *shard, info));
-        }
-    };
-    let mut found = std::thread::scope(|scope| {
-        let workers: Vec<_> = (1..threads.min(shards.len()))
-            .map(|_| scope.spawn(work))
-            .collect();
-        let mut found = work();
-        for worker in workers {
-            found.extend(worker.join().map_err(|_| MdsError::Worker)?);
-        }
-        Ok::<_, MdsError>(found)
-    })?;
-    found.sort_by_key(|finding| finding.shard);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.clamp(1, index.shards.len().max(1)))
+        .build()
+        .map_err(|_| MdsError::Worker)?;
+    let check = |(shard, info)| check_shard(directory, shard, info);
+    let found: Vec<Vec<Finding>> =
+        pool.install(|| index.shards.par_iter().enumerate().map(check).collect());
+    let mut found = found.concat();
     found.extend(find_strays(directory, &index));
     Ok(found)
 }
@@ -123,26 +110,6 @@ impl Findings {
             self.add(file, what);
         }
     }
-}
-
-/// How size and digests of a file differ from what the index says of it.
-pub(crate) fn differences(file: &FileInfo, bytes: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    if bytes.len() as u64 != file.bytes {
-        found.push(format!(
-            "it has {} bytes, and the index says {}",
-            bytes.len(),
-            file.bytes
-        ));
-    }
-    for (name, expected) in &file.hashes {
-        match Digest::parse(name) {
-            Ok(digest) if digest.hex(bytes) == *expected => {}
-            Ok(_) => found.push(format!("its {name} is not the one in the index")),
-            Err(error) => found.push(error.to_string()),
-        }
-    }
-    found
 }
 
 fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Finding> {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use octomed_mds::{
-    Cell, Dtype, MdsError, Reader, Schema, ShardBuilder, ShardCutter, Value, Writer, cut, verify,
+    Cell, Dtype, MdsError, Reader, Schema, ShardBuilder, ShardCutter, ShardEncoder, Value, Writer,
+    cut, shard_basename, verify,
 };
 use proptest::prelude::*;
 
@@ -347,4 +348,48 @@ fn a_row_that_is_not_what_was_announced_is_taken_back() {
         .unwrap();
     let shard = builder.finish();
     assert_eq!(&shard[shard.len() - 13..], b"\x02\0\0\0\x03\0\0\x0012345");
+}
+
+#[test]
+fn an_encoded_shard_is_the_file_that_a_writer_writes_and_is_nowhere_before_it_is_put() {
+    for compression in [None, Some("zstd:1")] {
+        let schema = || {
+            let schema = Schema::of(&[("a", "bytes")]).hashes(&["md5"]);
+            match compression {
+                Some(name) => schema.compression(name),
+                None => schema,
+            }
+            .build()
+            .unwrap()
+        };
+        let written = tempfile::tempdir().unwrap();
+        let mut writer = Writer::create(written.path(), schema(), 1).unwrap();
+        writer.push(&[Value::Bytes(b"a row of bytes")]).unwrap();
+        let shards = writer.finish().unwrap();
+        let schema = Arc::new(schema());
+        let mut builder = ShardBuilder::new(&schema, 1);
+        builder.push(&[Value::Bytes(b"a row of bytes")]).unwrap();
+        let raw = builder.finish();
+        let folder = tempfile::tempdir().unwrap();
+        let mut encoder = ShardEncoder::new(&schema).unwrap();
+        let encoded = encoder.encode(&raw, &shard_basename(0)).unwrap();
+        let name = encoded.info.file().basename.clone();
+        assert_eq!(encoded.info, shards[0]);
+        assert_eq!(
+            encoded.bytes,
+            std::fs::read(written.path().join(&name)).unwrap()
+        );
+        assert!(!folder.path().join(&name).exists());
+        encoded
+            .put(
+                folder.path(),
+                octomed_files::Access::Umask,
+                octomed_files::Sync::Now,
+            )
+            .unwrap();
+        assert_eq!(
+            std::fs::read(folder.path().join(&name)).unwrap(),
+            encoded.bytes
+        );
+    }
 }

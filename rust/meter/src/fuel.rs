@@ -154,6 +154,7 @@ mod tests {
     /// What became of a template: its length, whether fuel ran out, or another error.
     fn outcome(source: &str) -> Result<usize, String> {
         let mut environment = Environment::new();
+        environment.set_formatter(crate::print);
         environment.set_unknown_method_callback(|state, value, method, arguments| {
             let ours = crate::method(state, value, method, arguments)?;
             match ours {
@@ -201,6 +202,21 @@ mod tests {
         ] {
             assert_eq!(outcome(&source), Err("limit".to_owned()), "{source}");
         }
+    }
+
+    /// Lists that hold one another twice, so deep, are printed as often as their fuel lasts, and not oftener.
+    #[test]
+    fn printing_is_paid_for_by_the_item() {
+        let printed = |levels: usize, end: &str| {
+            outcome(&format!(
+                "{{% set ns = namespace(a=[1]) %}}{{% for i in range({levels}) %}}{{% set ns.a = [ns.a, ns.a] %}}{{% endfor %}}{end}"
+            ))
+        };
+        for end in ["{{ ns.a }}", "{{ ''.join([ns.a]) }}"] {
+            assert!(printed(10, end).is_ok(), "{end}");
+            assert_eq!(printed(17, end), Err("limit".to_owned()), "{end}");
+        }
+        assert_eq!(printed(19, ""), Err("limit".to_owned()));
     }
 
     #[test]

@@ -5,8 +5,10 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 /// How deep lists and mappings may lie in each other: dropping, comparing and writing go as deep as they do.
 const DEEPEST: usize = 64;
-/// Values visited for one unit of fuel.
+/// Values visited for one unit of fuel; below [`DEEP`] each one costs one, for lists that hold one another lie there,
+/// and the turns of a conversation do not.
 const VISITS: u64 = 4;
+const DEEP: usize = 8;
 
 /// Gives the value of a variable back, once all that is in it has been visited: one that holds another twice, and that
 /// one another twice, and so on, has no end that fuel would last for.
@@ -40,7 +42,7 @@ struct Walk<'s, 'a, 'b> {
 impl Walk<'_, '_, '_> {
     fn settle(&mut self, value: Value, depth: usize) -> Result<Value, Error> {
         self.visits += 1;
-        if self.visits.is_multiple_of(VISITS) {
+        if depth > DEEP || self.visits.is_multiple_of(VISITS) {
             self.state.consume_fuel(1)?;
         }
         let kind = value.kind();

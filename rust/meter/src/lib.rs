@@ -13,4 +13,4 @@ pub use fuel::{Fueled, is_out_of_fuel};
 pub use guard::{Panicked, guard};
 pub use methods::method;
 pub use source::construct_length;
-pub use text::{charge_bytes, charge_items, written};
+pub use text::{charge_bytes, charge_items, print, written};

@@ -2,10 +2,14 @@
 
 use std::fmt::{self, Write};
 
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, Output, State, Value, escape_formatter};
 
 /// Bytes that one unit of fuel pays for, as in minijinja.
 const BYTES: usize = 64;
+/// Fuel for each piece of which a list or mapping is written: to find an item and write it takes as long as some
+/// instructions do, and a list may hold another one twice, and that one another one, and so on.
+const OF_PIECE: usize = 2;
 
 /// Pays for bytes that are about to be made.
 ///
@@ -35,7 +39,6 @@ pub fn written(state: &State, value: &Value) -> Result<String, Error> {
     let mut out = Paid {
         state,
         text: String::new(),
-        pieces: 0,
         error: None,
     };
     let result = write!(out, "{value}");
@@ -46,19 +49,29 @@ pub fn written(state: &State, value: &Value) -> Result<String, Error> {
     }
 }
 
+/// A formatter that pays for lists and mappings as they are written, and writes all else as the engine does.
+///
+/// # Errors
+/// When the fuel does not last, or the value cannot be written.
+pub fn print(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    let kind = value.kind();
+    if matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+        let text = written(state, value)?;
+        return out.write_str(&text).map_err(Error::from);
+    }
+    escape_formatter(out, state, value)
+}
+
 struct Paid<'s, 'a, 'b> {
     state: &'s State<'a, 'b>,
     text: String,
-    pieces: usize,
     error: Option<Error>,
 }
 
 impl Write for Paid<'_, '_, '_> {
     fn write_str(&mut self, piece: &str) -> fmt::Result {
-        self.pieces += 1;
-        let short = usize::from(self.pieces.is_multiple_of(4));
         let paid =
-            charge_items(self.state, short).and_then(|()| charge_bytes(self.state, piece.len()));
+            charge_items(self.state, OF_PIECE).and_then(|()| charge_bytes(self.state, piece.len()));
         if let Err(error) = paid {
             self.error = Some(error);
             return Err(fmt::Error);

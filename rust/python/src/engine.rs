@@ -8,14 +8,14 @@ use octomed_engine::{
     BlockPlace, EngineError, Header, INDEX_ROW_BYTES, SCAN_VERSION, WRITE_VERSION, first_refusal,
 };
 use octomed_files::Access;
-use octomed_text::Supervise;
+
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
 use crate::error::{Kind, raise};
 use crate::leave::leave;
 use crate::mds::kind_of;
-use crate::template::{ChatTemplate, Prompt};
+use crate::template::{ChatTemplate, Prompt, supervised};
 use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
 
@@ -23,7 +23,6 @@ use crate::trace::{Block, Mapping};
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Cancel>()?;
     module.add_class::<Scanner>()?;
-    module.add_function(wrap_pyfunction!(read_header, module)?)?;
     module.add_function(wrap_pyfunction!(read_parts, module)?)?;
     module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
     module.add_function(wrap_pyfunction!(verify_block, module)?)?;
@@ -138,17 +137,7 @@ impl Scanner {
         supervise: &str,
         beside: Option<&Self>,
     ) -> PyResult<Self> {
-        let supervise = match supervise {
-            "all" => Supervise::All,
-            "last" => Supervise::Last,
-            other => {
-                return Err(raise(
-                    Kind::Recipe,
-                    format!("`supervise` is `all` or `last`, not `{other}`"),
-                    None,
-                ));
-            }
-        };
+        let supervise = supervised(supervise)?;
         let scanner = octomed_engine::Scanner::new(
             RustMapping::clone(&mapping.get().0),
             template.inner(),
@@ -285,16 +274,6 @@ fn read_parts<'py>(
     headers
         .map(|headers| headers_to_python(py, &headers))
         .transpose()
-}
-
-/// The header of a part of a block that stands: its index reads, and its ids are as long as that says.
-#[pyfunction]
-#[pyo3(signature = (path))]
-fn read_header<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
-    let header = leave(py, || {
-        octomed_engine::read_header(&path).map_err(engine_error)
-    })?;
-    header_to_python(py, &header)
 }
 
 /// What tells a file's content from that of another one of its name, size and time, in hexadecimal digits.

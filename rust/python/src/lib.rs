@@ -3,9 +3,10 @@
 mod batch;
 mod check;
 mod csv;
+mod cutters;
 mod engine;
 mod error;
-mod json_documents;
+mod json_shape;
 mod layout;
 mod leave;
 mod mds;
@@ -24,7 +25,9 @@ fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::register(module)?;
     check::register(module)?;
     csv::register(module)?;
+    cutters::register(module)?;
     engine::register(module)?;
+    json_shape::register(module)?;
     layout::register(module)?;
     mds::register(module)?;
     pack::register(module)?;

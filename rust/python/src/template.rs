@@ -47,13 +47,14 @@ impl ChatTemplate {
     }
 }
 
-fn supervised(name: &str) -> PyResult<Supervise> {
+/// The turns that carry loss, by the name that a recipe has for them.
+pub(crate) fn supervised(name: &str) -> PyResult<Supervise> {
     match name {
         "all" => Ok(Supervise::All),
         "last" => Ok(Supervise::Last),
         other => {
-            let hint = Some("write all or last".to_owned());
-            Err(raise(Kind::Recipe, format!("supervise is `{other}`"), hint))
+            let message = format!("`supervise` is `all` or `last`, not `{other}`");
+            Err(raise(Kind::Recipe, message, None))
         }
     }
 }

@@ -9,7 +9,7 @@ use arrow_array::{StringArray, StringViewArray, UInt32Array, make_array};
 use arrow_buffer::{Buffer, ScalarBuffer};
 use arrow_data::ArrayData;
 use arrow_pyarrow::PyArrowType;
-use octomed_text::{AddedToken, Additions, Batch, Encoders, Spare, TextError, Tokenizer};
+use octomed_text::{AddedToken, Additions, Batch, BufferPool, Encoders, TextError, Tokenizer};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
@@ -23,15 +23,15 @@ pub struct PyTokenizer {
     encoders: Encoders,
 }
 
-/// The ids of a batch while Python has them.
-struct Lent {
+/// The ids of a batch while Python has them; their memory goes back to the pool.
+struct PooledIds {
     ids: Vec<u32>,
-    spare: Spare,
+    pool: BufferPool,
 }
 
-impl Drop for Lent {
+impl Drop for PooledIds {
     fn drop(&mut self) {
-        self.spare.give(std::mem::take(&mut self.ids));
+        self.pool.give(std::mem::take(&mut self.ids));
     }
 }
 
@@ -192,9 +192,9 @@ impl PyTokenizer {
         let Some(first) = NonNull::new(ids.as_ptr().cast_mut().cast()) else {
             return UInt32Array::from(ids);
         };
-        let owner = Arc::new(Lent {
+        let owner = Arc::new(PooledIds {
             ids,
-            spare: self.encoders.spare().clone(),
+            pool: self.encoders.pool().clone(),
         });
         // SAFETY: the owner holds that many bytes of ids, where they are, and changes none.
         let buffer =

@@ -1,20 +1,14 @@
-//! Bindings of `octomed-trace`: a mapping, cutters that make blocks, and a look into a block.
+//! Bindings of `octomed-trace`: a mapping, a block, and a look into it.
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use arrow_pyarrow::PyArrowType;
 use octomed_trace::{
-    ArrowCutter as RustArrowCutter, Block as RustBlock, Body, DEFAULT_TARGET, Finding,
-    JsonArrayCutter as RustJsonArrayCutter, JsonLinesCutter as RustJsonLinesCutter,
-    Mapping as RustMapping, Numbering, Refusal, Row, TraceError, Turn,
+    Block as RustBlock, Body, Finding, Mapping as RustMapping, Refusal, Row, TraceError, Turn,
 };
 use pyo3::prelude::*;
-use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyString};
 
 use crate::error::{Kind, raise};
-use crate::leave::leave;
 
 /// Which columns of a row hold which part of a trace.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -26,17 +20,19 @@ impl Mapping {
     #[new]
     #[pyo3(signature = (mapping))]
     fn new(mapping: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let json: String = if mapping.is_instance_of::<PyString>() {
-            mapping.extract()?
-        } else {
-            mapping
-                .py()
-                .import("json")?
-                .call_method1("dumps", (mapping,))?
-                .extract()?
-        };
-        let mapping = RustMapping::from_json(&json).map_err(refuse)?;
+        let mapping = RustMapping::from_json(&as_json(mapping)?).map_err(refuse)?;
         Ok(Self(Arc::new(mapping)))
+    }
+
+    /// What is wrong with the keys of a mapping taken together: message, hint, and the key that should not be there.
+    #[staticmethod]
+    #[pyo3(signature = (mapping))]
+    fn fault_of_keys(mapping: &Bound<'_, PyAny>) -> PyResult<Option<KeyFault>> {
+        match RustMapping::check_keys(&as_json(mapping)?) {
+            Ok(()) => Ok(None),
+            Err(TraceError::Mapping { message, hint, key }) => Ok(Some((message, hint, key))),
+            Err(error) => Err(refuse(error)),
+        }
     }
 
     /// The columns to read of a file with columns `names`, in the file's order.
@@ -61,6 +57,27 @@ impl Mapping {
     fn is_picture_name(column: &str) -> bool {
         RustMapping::is_picture_name(column)
     }
+
+    /// Whether a column's name has a word for pictures: `image_0`, `imgPath`, `Figure_path`.
+    ///
+    /// That is a reason to look; what a row holds is read from its values.
+    #[staticmethod]
+    #[pyo3(signature = (column))]
+    fn suggests_pictures(column: &str) -> bool {
+        RustMapping::suggests_pictures(column)
+    }
+}
+
+/// Message, hint and key of what is wrong with a mapping.
+type KeyFault = (String, Option<String>, Option<&'static str>);
+
+/// A mapping as JSON, as which it may be given.
+fn as_json(mapping: &Bound<'_, PyAny>) -> PyResult<String> {
+    if mapping.is_instance_of::<PyString>() {
+        return mapping.extract();
+    }
+    let json = mapping.py().import("json")?;
+    json.call_method1("dumps", (mapping,))?.extract()
 }
 
 /// Consecutive rows of a task, as they were read.
@@ -97,121 +114,6 @@ impl Block {
     #[getter]
     fn end_position(&self) -> u64 {
         self.0.end_position()
-    }
-}
-
-/// Cuts a task of a JSON Lines file: the lines that start at bytes `start` to `end`.
-#[pyclass(module = "octomed._octomed")]
-pub struct JsonLinesCutter(RustJsonLinesCutter);
-
-#[pymethods]
-impl JsonLinesCutter {
-    /// Positions are byte offsets, or row numbers for a file that cannot be entered in its middle.
-    #[new]
-    #[pyo3(signature = (start = 0, end = None, *, by_offset = true, target = DEFAULT_TARGET))]
-    fn new(start: u64, end: Option<u64>, by_offset: bool, target: u64) -> Self {
-        let numbering = if by_offset {
-            Numbering::ByteOffset
-        } else {
-            Numbering::RowNumber
-        };
-        Self(RustJsonLinesCutter::new(start, end, numbering, target))
-    }
-
-    /// The offset in the file from which the cutter must be fed.
-    #[getter]
-    fn read_from(&self) -> u64 {
-        self.0.read_from()
-    }
-
-    /// Whether what follows belongs to another task.
-    #[getter]
-    fn done(&self) -> bool {
-        self.0.done()
-    }
-
-    /// Rows of the task so far, blank lines counted.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows()
-    }
-
-    /// Take the next bytes of the file; returns the blocks that they complete.
-    #[pyo3(signature = (chunk))]
-    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
-    }
-
-    /// End the task; returns the last block, if there is one.
-    #[pyo3(signature = ())]
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
-    }
-}
-
-/// Cuts a file that is one JSON array.
-#[pyclass(module = "octomed._octomed")]
-pub struct JsonArrayCutter(RustJsonArrayCutter);
-
-#[pymethods]
-impl JsonArrayCutter {
-    /// A cutter for a whole file.
-    #[new]
-    #[pyo3(signature = (target = DEFAULT_TARGET))]
-    fn new(target: u64) -> Self {
-        Self(RustJsonArrayCutter::new(target))
-    }
-
-    /// Rows of the task so far, blank lines counted.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows()
-    }
-
-    /// Take the next bytes of the file; returns the blocks that they complete.
-    #[pyo3(signature = (chunk))]
-    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
-    }
-
-    /// End the file; returns the last block, if there is one. Raises `DataError` when it is cut off.
-    #[pyo3(signature = ())]
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
-    }
-}
-
-/// Cuts record batches of Parquet row groups.
-#[pyclass(module = "octomed._octomed")]
-pub struct ArrowCutter(RustArrowCutter);
-
-#[pymethods]
-impl ArrowCutter {
-    /// A cutter for a task whose first row has number `first_row` in its file.
-    #[new]
-    #[pyo3(signature = (mapping, first_row = 0, target = DEFAULT_TARGET))]
-    fn new(mapping: &Mapping, first_row: u64, target: u64) -> Self {
-        Self(RustArrowCutter::new(&mapping.0, first_row, target))
-    }
-
-    /// Rows of the task so far, blank lines counted.
-    #[getter]
-    fn rows(&self) -> u64 {
-        self.0.rows()
-    }
-
-    /// Take the next `pyarrow.RecordBatch`; returns the blocks that it completes.
-    #[pyo3(signature = (batch))]
-    fn feed(&mut self, py: Python<'_>, batch: PyArrowType<RecordBatch>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(batch.0).map(wrapped).map_err(refuse))
-    }
-
-    /// End the task; returns the last block, if there is one.
-    #[pyo3(signature = ())]
-    fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
     }
 }
 
@@ -325,7 +227,7 @@ fn shown_turn<'py>(py: Python<'py>, turn: &Turn<'_>) -> PyResult<Bound<'py, PyDi
         py,
         [
             ("role", Some(&*turn.role)),
-            ("content", Some(&*turn.content)),
+            ("content", Some(&*turn.text())),
         ],
     )?;
     if let Some(reasoning) = &turn.reasoning {
@@ -368,9 +270,5 @@ pub(crate) fn refuse(error: TraceError) -> PyErr {
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Mapping>()?;
     module.add_class::<Block>()?;
-    module.add_class::<JsonLinesCutter>()?;
-    module.add_class::<JsonArrayCutter>()?;
-    crate::json_documents::register(module)?;
-    module.add_class::<ArrowCutter>()?;
     module.add_function(wrap_pyfunction!(preview, module)?)
 }

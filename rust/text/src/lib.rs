@@ -13,4 +13,6 @@ pub use prompt::{Prompt, PromptOption};
 pub use rendered::{Control, Rendered};
 pub use response::{TwoReasonings, join_reasoning};
 pub use template::{Message, Supervise, Template, TemplateError};
-pub use tokenizer::{AddedToken, Additions, Batch, Encoded, Encoder, Encoders, Spare, Tokenizer};
+pub use tokenizer::{
+    AddedToken, Additions, Batch, BufferPool, Encoded, Encoder, Encoders, Isa, Tokenizer,
+};

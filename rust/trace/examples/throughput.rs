@@ -207,7 +207,7 @@ fn read(blocks: &[Block], mapping: &Mapping) -> u64 {
                 total ^= question_id(
                     question,
                     options.iter().map(|option| option.text),
-                    row.pictures,
+                    row.image_hash(),
                 ) ^ hasher.trace_id(row.position, 0);
                 total += responses[0].response.len() as u64;
                 Ok::<(), TraceError>(())

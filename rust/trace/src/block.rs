@@ -2,12 +2,13 @@
 
 use arrow_array::{Array, RecordBatch};
 
-use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
-use crate::json::{self, Shape, TOO_MANY_VALUES};
+use crate::csv_rows::CsvRows;
+use crate::json::TOO_MANY_VALUES;
+use crate::json_row::{self, Shape};
+use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
 use crate::read::arrow::{picture_at, value_at};
-use crate::read::csv::CsvRows;
 use crate::row::{Finding, Reason, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
@@ -207,13 +208,13 @@ fn finding<'r>(
     filled: Result<Option<Picture>, Fault>,
     slots: &'r mut [Option<Value<'_>>],
 ) -> Finding<'r> {
-    match filled.and_then(|picture| mapping.read(slots, picture.as_ref())) {
+    match filled.and_then(|picture| mapping.read(slots, picture)) {
         Ok(parts) => Finding::Row(Row {
             position,
             ordinal,
             id: parts.id,
             system: parts.system,
-            pictures: parts.pictures,
+            images: parts.images,
             body: parts.body,
         }),
         Err(Fault { reason, detail }) => Finding::Refused(Refusal {
@@ -243,7 +244,7 @@ fn fill_from_json<'a>(
         .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
     let mut picture = None;
     let searched = |key: &str| mapping.searches_pictures_in(key);
-    match json::read_row(text, &mapping.keys, slots, searched, &mut picture) {
+    match json_row::read_row(text, &mapping.keys, slots, searched, &mut picture) {
         Ok(Shape::Object) => Ok(picture),
         Ok(Shape::DuplicateKey(key)) => {
             let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
@@ -253,11 +254,11 @@ fn fill_from_json<'a>(
             Reason::NotAnObject,
             "the row is JSON but no object",
         )),
-        Err(broken) if broken.what == TOO_MANY_VALUES => {
+        Err(error) if error.what == TOO_MANY_VALUES => {
             Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
         }
-        Err(broken) => {
-            let detail = format!("byte {} of the row: {}", broken.at, broken.what);
+        Err(error) => {
+            let detail = format!("byte {} of the row: {}", error.at, error.what);
             Err(Fault::new(Reason::InvalidJson, detail))
         }
     }

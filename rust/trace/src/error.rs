@@ -16,6 +16,10 @@ pub enum TraceError {
     Mapping {
         /// What is wrong with it.
         message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        /// The key that should not be there.
+        key: Option<&'static str>,
     },
     /// A mapped column is not in the file.
     #[error("the file has no column `{column}`")]
@@ -108,6 +112,15 @@ pub enum TraceError {
 }
 
 impl TraceError {
+    /// A mapping that is wrong in a way that needs no hint.
+    pub(crate) fn mapping(message: impl Into<String>) -> Self {
+        Self::Mapping {
+            message: message.into(),
+            hint: None,
+            key: None,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -139,8 +152,8 @@ impl TraceError {
                 "`rows` names a list of objects, or an object whose values are rows; dots lead into objects"
                     .to_owned(),
             ),
-            Self::Mapping { .. }
-            | Self::CsvDialect { .. }
+            Self::Mapping { hint, .. } => hint.clone(),
+            Self::CsvDialect { .. }
             | Self::ArrayTruncated { .. }
             | Self::ArrayTrailing { .. }
             | Self::DocumentTruncated { .. }

@@ -18,11 +18,14 @@
 
 mod arrow_messages;
 mod block;
+mod csv_rows;
 mod cut;
 mod error;
 mod identity;
 mod json;
+mod json_row;
 mod label;
+mod limits;
 mod mapping;
 mod parquet_pages;
 mod picture;
@@ -30,19 +33,23 @@ mod python_literal;
 mod raw;
 mod read;
 mod row;
+mod row_reader;
 mod value;
+mod written;
 
 pub use arrow_messages::{ArrowMessages, arrow_messages};
 pub use block::{Block, MAX_RENDERED_BYTES};
 pub use cut::{
-    ArrowCutter, CsvCutter, CsvDialect, DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, Held,
-    JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter, JsonShape, Layout,
-    MAX_BLOCK_ROWS, MAX_ROW_VALUES, Numbering,
+    ArrowCutter, CsvCutter, CsvDialect, Held, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter,
+    JsonRowsCutter, JsonShape, Layout, Numbering,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
 pub use label::{label_options, option_label};
+pub use limits::{DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 pub use mapping::Mapping;
 pub use parquet_pages::{ChunkPages, chunk_pages, longest_text};
 pub use raw::RawRow;
-pub use row::{Body, Choice, Finding, Reason, Refusal, Response, Row, Turn};
+pub use row::{
+    Body, Choice, Finding, ImagePlace, ImageRef, Part, Reason, Refusal, Response, Row, Turn,
+};

@@ -2,13 +2,13 @@
 
 mod columns;
 mod compile;
+mod rules;
 mod spec;
 
 use crate::error::{TraceError, nearest};
 use crate::picture;
 use crate::read::{BodyMapping, Field};
 
-use compile::wrong;
 use spec::Spec;
 
 /// Which columns hold what, checked and ready to read rows with.
@@ -77,8 +77,15 @@ impl Mapping {
     /// # Errors
     /// [`TraceError::Mapping`] when it is no mapping, [`TraceError::Images`] when it maps images.
     pub fn from_json(json: &str) -> Result<Self, TraceError> {
-        let spec: Spec = serde_json::from_str(json).map_err(|error| wrong(error.to_string()))?;
-        Self::try_from(spec)
+        Self::try_from(spec(json)?)
+    }
+
+    /// Checks only that the keys of a mapping go together; a recipe's columns may be anything yet.
+    ///
+    /// # Errors
+    /// [`TraceError::Mapping`].
+    pub fn check_keys(json: &str) -> Result<(), TraceError> {
+        rules::check_keys(&spec(json)?)
     }
 
     /// The columns of a file with columns `names` that must be read, in the file's order.
@@ -109,6 +116,11 @@ impl Mapping {
     /// Whether a column's name alone says that pictures are in it.
     pub fn is_picture_name(column: &str) -> bool {
         picture::is_column_name(column)
+    }
+
+    /// Whether a column's name has a word for pictures, which is a reason to look and no more.
+    pub fn suggests_pictures(column: &str) -> bool {
+        picture::suggests_pictures(column)
     }
 
     /// The columns of pictures that the recipe names.
@@ -175,6 +187,10 @@ impl Mapping {
     fn fields(&self) -> impl Iterator<Item = &Field> {
         self.id.iter().chain(&self.system).chain(self.body.fields())
     }
+}
+
+fn spec(json: &str) -> Result<Spec, TraceError> {
+    serde_json::from_str(json).map_err(|error| TraceError::mapping(error.to_string()))
 }
 
 #[cfg(test)]

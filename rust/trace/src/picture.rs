@@ -4,6 +4,7 @@
 //! decides only where a value says too little: a bare `train_0422` under `image` is a picture's name, under
 //! `case` it is none.
 
+mod names;
 mod placeholder;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::value::Value;
 
+pub(crate) use names::{is_column_name, suggests_pictures};
 pub(crate) use placeholder::placeholder;
 
 /// Extensions of pictures, scans, films and sounds: none of them can be packed.
@@ -38,57 +40,6 @@ const BASE64_STARTS: [&str; 8] = [
 ];
 const LEAST_BASE64: usize = 64;
 
-/// Names of columns that hold pictures, without numbers at their end.
-const COLUMN_NAMES: [&str; 48] = [
-    "image",
-    "images",
-    "img",
-    "imgs",
-    "pic",
-    "pics",
-    "picture",
-    "pictures",
-    "photo",
-    "photos",
-    "figure",
-    "figures",
-    "fig",
-    "jpg",
-    "jpeg",
-    "png",
-    "image_path",
-    "image_paths",
-    "image_file",
-    "image_files",
-    "image_name",
-    "image_names",
-    "image_url",
-    "image_urls",
-    "image_filename",
-    "img_path",
-    "img_paths",
-    "img_name",
-    "img_url",
-    "img_file",
-    "figure_path",
-    "figure_name",
-    "picture_path",
-    "image_bytes",
-    "image_data",
-    "image_base64",
-    "pixel_values",
-    "decoded_image",
-    "dicom",
-    "dicom_path",
-    "video",
-    "videos",
-    "video_path",
-    "video_url",
-    "audio",
-    "audios",
-    "audio_path",
-    "scan_path",
-];
 /// What people write into a column of pictures where there is none.
 const NOTHING: [&str; 9] = [
     "none", "null", "nan", "n/a", "na", "no", "false", "true", "-",
@@ -103,17 +54,20 @@ pub(crate) struct Picture {
     pub(crate) column: Arc<str>,
 }
 
+impl Picture {
+    /// Adds the picture with this hash to those before it; `column` names where the first one is.
+    pub(crate) fn add(found: &mut Option<Self>, hash: u64, column: impl FnOnce() -> Arc<str>) {
+        let picture = found.get_or_insert_with(|| Self {
+            hash: 0,
+            column: column(),
+        });
+        picture.hash = self::hash(picture.hash, &hash.to_le_bytes());
+    }
+}
+
 /// Adds the picture `bytes` to a hash of those before it.
 pub(crate) fn hash(before: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, before)
-}
-
-/// Whether a column's name alone says that pictures are in it.
-pub(crate) fn is_column_name(name: &str) -> bool {
-    let name = name.trim_end_matches(|last: char| last.is_ascii_digit() || last == '_');
-    COLUMN_NAMES
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// Whether a text as a whole is a picture's path, URL or file name, or its bytes in base64.

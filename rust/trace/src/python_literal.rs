@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use crate::cut::MAX_ROW_VALUES;
+use crate::limits::MAX_ROW_VALUES;
 use crate::value::Value;
 
 /// Deeper nesting is no literal: the reader recurses.

@@ -1,18 +1,90 @@
 //! What a row gives: the parts of its traces, or the reason why it gives none.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+/// An image that a row holds or names. Its pixels stay where they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageRef {
+    /// Where the row has it.
+    pub place: ImagePlace,
+    /// A hash of all that the row says of it.
+    pub hash: u64,
+}
+
+/// Where a row has an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImagePlace {
+    /// Columns that the mapping does not name; this is the first of them, and the hash is of all.
+    Unmapped(Arc<str>),
+    /// A column that the mapping names.
+    Column(Arc<str>),
+    /// What stands for an image in the text of a question.
+    Placeholder(String),
+    /// A part of a turn, or what stands for one in its text.
+    Turn(String),
+}
+
+/// A piece of a turn's content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All texts up to the next image, joined.
+    Text(Cow<'a, str>),
+    /// An image.
+    Image(ImageRef),
+}
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turn<'a> {
     /// `system`, `user`, `assistant` or `tool`.
     pub role: Cow<'a, str>,
-    /// The text of the turn.
-    pub content: Cow<'a, str>,
+    /// Texts and images in their order; one part where there is no image.
+    pub content: Vec<Part<'a>>,
     /// The assistant's chain of thought, when it has a key of its own.
     pub reasoning: Option<Cow<'a, str>>,
     /// Whether the row lets the turn carry loss, if it is the assistant's.
     pub learned: bool,
+}
+
+/// Puts `text` behind `joined`, without a copy where that is empty.
+pub(crate) fn append<'a>(joined: &mut Cow<'a, str>, text: Cow<'a, str>) {
+    if joined.is_empty() {
+        *joined = text;
+    } else {
+        joined.to_mut().push_str(&text);
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// The texts of the turn, which follow one another directly.
+    pub fn text(&self) -> Cow<'_, str> {
+        let texts = self.content.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(&**text),
+            Part::Image(_) => None,
+        });
+        texts.fold(Cow::Borrowed(""), |joined, text| joined + text)
+    }
+
+    /// Its texts, and its images apart from them.
+    pub(crate) fn into_text(self) -> (Cow<'a, str>, Vec<ImageRef>) {
+        let mut joined = Cow::Borrowed("");
+        let mut images = Vec::new();
+        for part in self.content {
+            match part {
+                Part::Text(text) => append(&mut joined, text),
+                Part::Image(image) => images.push(image),
+            }
+        }
+        (joined, images)
+    }
+
+    fn images(&self) -> impl Iterator<Item = &ImageRef> {
+        self.content.iter().filter_map(|part| match part {
+            Part::Image(image) => Some(image),
+            Part::Text(_) => None,
+        })
+    }
 }
 
 /// One answer option of a question.
@@ -67,10 +139,21 @@ pub struct Row<'a> {
     pub id: Option<Cow<'a, str>>,
     /// The row's system message: a conversation's first turn, else the `system` column if not empty.
     pub system: Option<Cow<'a, str>>,
-    /// A hash of what the row says of pictures, where they are left out because the mapping asks for it.
-    pub pictures: Option<u64>,
+    /// Images that stand in no turn of [`Self::body`]. There are none unless the mapping asks to leave them out.
+    pub images: Vec<ImageRef>,
     /// Question or conversation.
     pub body: Body<'a>,
+}
+
+impl Body<'_> {
+    /// The images that its turns show.
+    pub fn images(&self) -> impl Iterator<Item = &ImageRef> {
+        let turns = match self {
+            Self::Conversation(turns) => &turns[..],
+            Self::Question { .. } => &[],
+        };
+        turns.iter().flat_map(Turn::images)
+    }
 }
 
 /// A row that gives no trace.

@@ -47,8 +47,10 @@ fn question() -> impl Strategy<Value = Question> {
         })
 }
 
+/// With the unmapped column of `batch`, in which a picture may be named, too.
 fn as_json(row: &Question) -> serde_json::Value {
-    json!({"question": row.question, "options": row.options, "answer": row.answer, "responses": row.responses})
+    json!({"question": row.question, "unmapped": row.answer, "options": row.options, "answer": row.answer,
+        "responses": row.responses})
 }
 
 /// How texts and lists are stored.

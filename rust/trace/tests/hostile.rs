@@ -334,7 +334,7 @@ fn names_may_have_dots_and_several_spellings() {
     let nested = r#"{"a": {"b": "q"}, "m": {"deep": {"r": "x"}}, "Ground-True Answer": 7}"#;
     let literal = r#"{"a.b": "q", "a": {"b": "no"}, "r1": null, "m": {"deep.r": "x"}, "Ground-True Answer": "7"}"#;
     let encoded = r#"{"a": "{\"b\": \"q\"}", "r1": "x", "Ground-True Answer": "7"}"#;
-    let wanted = "id: None, system: None, pictures: None, body: Question { question: \"q\", options: [], answer: Some(\"7\"), history: [], \
+    let wanted = "id: None, system: None, images: [], body: Question { question: \"q\", options: [], answer: Some(\"7\"), history: [], \
                   responses: [Response { reasoning: None, response: \"x\" }] } }";
     for line in [nested, literal, encoded] {
         assert_eq!(one(json, line), wanted, "{line}");
@@ -379,7 +379,7 @@ fn the_system_turn_leads_and_trailing_turns_stay() {
         .replace('\n', "");
     let turn = |role: &str, content: &str| {
         format!(
-            "Turn {{ role: \"{role}\", content: \"{content}\", reasoning: None, learned: true }}"
+            "Turn {{ role: \"{role}\", content: [Text(\"{content}\")], reasoning: None, learned: true }}"
         )
     };
     let turns = [
@@ -390,9 +390,7 @@ fn the_system_turn_leads_and_trailing_turns_stay() {
     .join(", ");
     assert_eq!(
         one(SHAREGPT, &line),
-        format!(
-            "id: None, system: Some(\"turn\"), pictures: None, body: Conversation([{turns}]) }}"
-        )
+        format!("id: None, system: Some(\"turn\"), images: [], body: Conversation([{turns}]) }}")
     );
 }
 

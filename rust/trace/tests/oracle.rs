@@ -4,7 +4,7 @@
 mod common;
 
 use common::{OCTOMED, SHAREGPT, all, cases, lines, mapping, refused, text};
-use octomed_trace::{Body, Choice, Finding, Numbering, Response, Row, Turn, label_options};
+use octomed_trace::{Body, Choice, Finding, Numbering, Part, Response, Row, Turn, label_options};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -271,14 +271,14 @@ fn slow_conversation(row: &Value) -> Slow {
         } else {
             turns.push(Turn {
                 role: role.into(),
-                content: content.into(),
+                content: vec![Part::Text(content.into())],
                 reasoning: None,
                 learned: true,
             });
         }
     }
     let to_nothing = |pair: &[Turn<'_>]| {
-        pair[0].role == "user" && pair[0].content.trim().is_empty() && pair[1].role == "assistant"
+        pair[0].role == "user" && pair[0].text().trim().is_empty() && pair[1].role == "assistant"
     };
     if turns.windows(2).any(to_nothing) {
         return Err("empty_question");
@@ -317,7 +317,7 @@ fn slow(file: &[u8], read: fn(&Value) -> Slow) -> Vec<String> {
                 ordinal,
                 id: None,
                 system: system.map(Into::into),
-                pictures: None,
+                images: Vec::new(),
                 body,
             })),
         });

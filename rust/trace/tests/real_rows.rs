@@ -167,8 +167,12 @@ fn turns(json: &str, line: &str) -> String {
         return shown;
     };
     let turn = |part: &str| {
-        let (role, rest) = part.split_once("\", content: \"").unwrap();
-        let (content, rest) = rest.split_once("\", reasoning: ").unwrap();
+        let (role, rest) = part.split_once("\", content: [").unwrap();
+        let (parts, rest) = rest.split_once("], reasoning: ").unwrap();
+        let texts = parts.split("Text(\"").skip(1);
+        let content: String = texts
+            .map(|text| text.split_once("\")").unwrap().0)
+            .collect();
         let reasoning = rest.strip_prefix("Some(\"").map_or(String::new(), |rest| {
             format!("|{}", rest.split_once('"').unwrap().0)
         });
@@ -473,7 +477,7 @@ fn rows_with_pictures_are_rejects_wherever_the_picture_is_named() {
         let found = one(SHAREGPT, &line);
         assert!(found.starts_with("has_image"), "{key}: {found}");
         let asked = SHAREGPT.replacen('{', r#"{"image_columns": [], "#, 1);
-        assert!(one(&asked, &line).contains("pictures: Some"), "{key}");
+        assert!(one(&asked, &line).contains("images: [ImageRef"), "{key}");
     }
     for (key, value) in [
         ("image", "null"),
@@ -489,7 +493,7 @@ fn rows_with_pictures_are_rejects_wherever_the_picture_is_named() {
     ] {
         let line = sharegpt.replace("KEY", key).replace("VALUE", value);
         assert!(
-            one(SHAREGPT, &line).starts_with("id: None, system: None, pictures: None"),
+            one(SHAREGPT, &line).starts_with("id: None, system: None, images: []"),
             "{key}: {value}"
         );
     }
@@ -524,6 +528,35 @@ fn a_users_placeholder_is_a_picture_and_an_answers_is_none() {
     }
     let beside = r#"{"messages": [{"role": "user", "content": "q", "images": ["a.png"]}, {"role": "assistant", "content": "a"}]}"#;
     assert!(one(MESSAGES, beside).starts_with("has_image"));
+}
+
+#[test]
+fn pictures_are_found_in_lists_and_objects_that_a_text_says() {
+    let options = r#"{"question": "q", "options": "o", "response": "r"}"#;
+    let dotted = r#"{"question": "data.q", "response": "data.r"}"#;
+    let named = r#"{"question": "data.q", "response": "data.r", "image_columns": ["data.pic"]}"#;
+    for (json, key, value) in [
+        (options, "o", r#"["a.png", "No finding"]"#),
+        (
+            options,
+            "o",
+            r#"["No finding", "https://example.org/b.jpg"]"#,
+        ),
+        (options, "o", r#"{"A": "no", "B": {"image": "train_0422"}}"#),
+        (dotted, "data", r#"{"q": "q", "r": "r", "file": "a.png"}"#),
+        (dotted, "data", r#"{"q": "q", "r": "r", "image": "a17"}"#),
+        (dotted, "data", r#"{"q": "q", "r": "a.png", "image": null}"#),
+        (named, "data", r#"{"q": "q", "r": "r", "pic": "a17"}"#),
+    ] {
+        let row = |value: &str| format!(r#"{{"q": "q", "{key}": {value}, "r": "r"}}"#);
+        let said = serde_json::Value::String(value.to_owned()).to_string();
+        assert_eq!(one(json, &row(value)), one(json, &row(&said)), "{value}");
+    }
+    let said = one(
+        options,
+        r#"{"q": "q", "o": "[\"a.png\", \"No finding\"]", "r": "r"}"#,
+    );
+    assert!(said.starts_with("has_image"), "{said}");
 }
 
 #[test]

@@ -22,6 +22,20 @@ pub enum RowFault {
         /// Ids in the pack.
         ids: usize,
     },
+    /// More tokens than a pack holds.
+    #[error("it has {ids} ids, and a pack holds {capacity}")]
+    Capacity {
+        /// Ids in the pack.
+        ids: usize,
+        /// The most of them.
+        capacity: u32,
+    },
+    /// Nothing of a document is learned.
+    #[error("document {document} has no supervised token")]
+    NotLearned {
+        /// Its number in the pack.
+        document: usize,
+    },
     /// Every document has an id.
     #[error("it has {trace_ids} trace ids for {documents} documents")]
     TraceIds {

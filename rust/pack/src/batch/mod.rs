@@ -8,7 +8,7 @@ mod error;
 mod row;
 
 pub use error::{BatchError, RowFault};
-pub use row::PackRow;
+pub use row::{PackRow, PackRules};
 
 /// The label of a token that is not learned, as the field's cross-entropies ignore it.
 pub const IGNORED: i64 = -100;
@@ -41,8 +41,12 @@ impl BatchSize {
 /// # Errors
 /// [`BatchError::Row`] for the first that is not.
 pub fn check_packs(rows: &[PackRow<'_>], vocabulary: Option<u32>) -> Result<(), BatchError> {
+    let rules = PackRules {
+        vocabulary,
+        ..PackRules::default()
+    };
     for (pack, row) in rows.iter().enumerate() {
-        row.check(vocabulary).map_err(|fault| BatchError::Row {
+        row.check(&rules).map_err(|fault| BatchError::Row {
             pack,
             first_trace: row.trace_ids.first().copied(),
             fault,

@@ -15,72 +15,96 @@ pub struct PackRow<'a> {
     pub trace_ids: &'a [u64],
 }
 
+/// What is asked of a pack beyond that its columns fit together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PackRules {
+    /// Entries of the vocabulary: every id is below.
+    pub vocabulary: Option<u32>,
+    /// The most tokens of a pack.
+    pub capacity: Option<u32>,
+    /// Whether every document has a supervised token, as packs have that a run wrote.
+    pub every_document_learned: bool,
+}
+
 impl PackRow<'_> {
-    /// Checks that lengths, spans and ids fit together, and ids a vocabulary of `vocabulary` entries.
+    /// Checks that this is a pack.
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn check(&self, vocabulary: Option<u32>) -> Result<(), RowFault> {
-        self.check_lengths()?;
-        self.check_spans()?;
-        let Some(vocabulary) = vocabulary else {
-            return Ok(());
-        };
-        match self.input_ids.iter().copied().max() {
-            Some(id) if id >= vocabulary => Err(RowFault::Id { id, vocabulary }),
-            _ => Ok(()),
-        }
+    pub fn check(&self, rules: &PackRules) -> Result<(), RowFault> {
+        self.faults(rules).next().map_or(Ok(()), Err)
     }
 
-    fn check_lengths(&self) -> Result<(), RowFault> {
-        let (documents, ids) = (self.lengths.len(), self.input_ids.len());
-        if documents == 0 {
-            return Err(RowFault::NoDocuments);
+    /// What is wrong with it, of each kind the first; nothing if this is a pack.
+    pub fn faults(&self, rules: &PackRules) -> impl Iterator<Item = RowFault> {
+        let rules = *rules;
+        let documents = || self.document_fault();
+        let capacity = move || self.capacity_fault(rules.capacity);
+        let trace_ids = || self.trace_id_fault();
+        let spans = move || self.span_fault(rules.every_document_learned);
+        let vocabulary = move || self.id_fault(rules.vocabulary);
+        std::iter::once_with(documents)
+            .chain(std::iter::once_with(capacity))
+            .chain(std::iter::once_with(trace_ids))
+            .chain(std::iter::once_with(spans))
+            .chain(std::iter::once_with(vocabulary))
+            .flatten()
+    }
+
+    fn document_fault(&self) -> Option<RowFault> {
+        if self.lengths.is_empty() {
+            return Some(RowFault::NoDocuments);
         }
         if let Some(document) = self.lengths.iter().position(|&length| length == 0) {
-            return Err(RowFault::Empty { document });
+            return Some(RowFault::Empty { document });
         }
         let sum: u64 = self.lengths.iter().map(|&length| u64::from(length)).sum();
-        if sum != ids as u64 {
-            return Err(RowFault::Lengths { sum, ids });
-        }
-        match self.trace_ids.len() {
-            trace_ids if trace_ids == documents => Ok(()),
-            trace_ids => Err(RowFault::TraceIds {
-                trace_ids,
-                documents,
-            }),
-        }
+        let ids = self.input_ids.len();
+        (sum != ids as u64).then_some(RowFault::Lengths { sum, ids })
     }
 
-    /// Spans ascend, none is empty, and each lies inside one document.
-    fn check_spans(&self) -> Result<(), RowFault> {
+    fn capacity_fault(&self, capacity: Option<u32>) -> Option<RowFault> {
+        let ids = self.input_ids.len();
+        let capacity = capacity.filter(|&capacity| ids > capacity as usize)?;
+        Some(RowFault::Capacity { ids, capacity })
+    }
+
+    fn trace_id_fault(&self) -> Option<RowFault> {
+        let (trace_ids, documents) = (self.trace_ids.len(), self.lengths.len());
+        (trace_ids != documents).then_some(RowFault::TraceIds {
+            trace_ids,
+            documents,
+        })
+    }
+
+    fn id_fault(&self, vocabulary: Option<u32>) -> Option<RowFault> {
+        let (vocabulary, id) = vocabulary.zip(self.input_ids.iter().copied().max())?;
+        (id >= vocabulary).then_some(RowFault::Id { id, vocabulary })
+    }
+
+    /// Spans ascend, none is empty, and each lies inside one document; where it is asked for, each document has one.
+    fn span_fault(&self, every_document: bool) -> Option<RowFault> {
         if self.loss_spans.len() % 2 == 1 {
-            return Err(RowFault::HalfSpan {
+            return Some(RowFault::HalfSpan {
                 edges: self.loss_spans.len(),
             });
         }
-        let mut lengths = self.lengths.iter();
-        let (mut end, mut last) = (0, 0);
-        for [from, to] in self.spans() {
-            let begin = loop {
-                if from < end {
-                    break last;
-                }
-                match lengths.next() {
-                    Some(&length) => {
-                        last = end;
-                        end += length as usize;
-                    }
-                    None => return Err(RowFault::Span { from, to }),
-                }
-            };
-            if from < begin || to <= from || to > end {
-                return Err(RowFault::Span { from, to });
+        let mut spans = self.spans().peekable();
+        let (mut begin, mut last) = (0, 0);
+        for (document, &length) in self.lengths.iter().enumerate() {
+            let end = begin + length as usize;
+            if every_document && spans.peek().is_none_or(|span| span[0] >= end) {
+                return Some(RowFault::NotLearned { document });
             }
-            last = to;
+            while let Some([from, to]) = spans.next_if(|span| span[0] < end) {
+                if from < begin.max(last) || to <= from || to > end {
+                    return Some(RowFault::Span { from, to });
+                }
+                last = to;
+            }
+            begin = end;
         }
-        Ok(())
+        spans.next().map(|[from, to]| RowFault::Span { from, to })
     }
 
     /// The spans as pairs.

@@ -233,8 +233,64 @@ fn every_fault_has_its_words() {
     for (spoil, fault) in cases {
         let mut pack = small();
         spoil(&mut pack);
-        assert_eq!(pack.row().check(Some(10)), Err(fault));
+        let rules = PackRules {
+            vocabulary: Some(10),
+            ..PackRules::default()
+        };
+        assert_eq!(pack.row().check(&rules), Err(fault));
     }
+}
+
+#[test]
+fn a_pack_that_a_run_wrote_keeps_its_capacity_and_teaches_in_every_document() {
+    let rules = |capacity| PackRules {
+        vocabulary: Some(10),
+        capacity: Some(capacity),
+        every_document_learned: true,
+    };
+    let faults = |pack: &Columns, capacity| -> Vec<RowFault> {
+        pack.row().faults(&rules(capacity)).collect()
+    };
+    assert_eq!(faults(&small(), 5), []);
+    let too_many = RowFault::Capacity {
+        ids: 5,
+        capacity: 4,
+    };
+    assert_eq!(faults(&small(), 4), [too_many]);
+    for (spans, document) in [(vec![1, 2], 1), (vec![3, 4], 0), (vec![], 0)] {
+        let mut pack = small();
+        pack.spans = spans;
+        assert_eq!(faults(&pack, 5), [RowFault::NotLearned { document }]);
+        assert_eq!(pack.row().check(&PackRules::default()), Ok(()));
+    }
+}
+
+#[test]
+fn of_every_kind_of_fault_the_first_is_told() {
+    let mut pack = small();
+    (pack.lengths[1], pack.ids[2]) = (4, 10);
+    pack.traces.truncate(1);
+    pack.spans = vec![1, 1, 3, 9];
+    let rules = PackRules {
+        vocabulary: Some(10),
+        capacity: Some(4),
+        every_document_learned: true,
+    };
+    let said: Vec<String> = pack
+        .row()
+        .faults(&rules)
+        .map(|fault| fault.to_string())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "its lengths sum to 6, and it has 5 ids",
+            "it has 5 ids, and a pack holds 4",
+            "it has 1 trace ids for 2 documents",
+            "its loss span 1..1 does not follow the one before it inside one document",
+            "its id 10 is outside a vocabulary of 10",
+        ]
+    );
 }
 
 #[test]

@@ -30,6 +30,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
             .build()?,
     );
     environment.set_unknown_method_callback(methods::call);
+    environment.set_formatter(octomed_meter::print);
     environment.add_filter("tojson", json::tojson);
     environment.add_filter("trim", trim);
     environment.add_test("iterable", is_iterable);

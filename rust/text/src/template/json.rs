@@ -6,6 +6,9 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use octomed_meter::{charge_bytes, charge_items, written};
 
+/// Fuel for each value, whose finding and writing takes as long as some instructions do.
+const OF_VALUE: usize = 4;
+
 /// How `json.dumps` lays out what it writes.
 struct Layout<'s, 'a, 'b> {
     state: &'s State<'a, 'b>,
@@ -48,7 +51,7 @@ pub(super) fn tojson(state: &State, value: &Value, options: Kwargs) -> Result<Va
 
 impl Layout<'_, '_, '_> {
     fn write(&self, value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
-        charge_items(self.state, 1)?;
+        charge_items(self.state, OF_VALUE)?;
         match value.kind() {
             ValueKind::None => out.push_str("null"),
             ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 use minijinja::Value;
 
 use super::Message;
-use super::compiled::Compiled;
+use super::renderer::Renderer;
 
 /// How many headers are remembered, and how long they may be: a template has a handful of short ones.
 const HEADERS: usize = 1024;
@@ -37,17 +37,15 @@ impl Leads {
             known.insert(key, own);
         }
     }
-}
 
-impl Compiled {
     /// Where the white space before an answer begins that `add_generation_prompt=True` does not write.
     ///
-    /// `header` is what the template wrote between the last content and the answer of `turn`. The prompt is rendered
+    /// `header` is what the template wrote between the last content and the answer; `before` are the turns before it. The prompt is rendered
     /// once for each header and the roles before it, not for each row.
     pub(super) fn lead(
         &self,
-        messages: &[Message<'_>],
-        turn: usize,
+        renderer: &Renderer,
+        before: &[Message<'_>],
         plain: &str,
         header: Range<usize>,
     ) -> usize {
@@ -55,41 +53,41 @@ impl Compiled {
         if header.trim_end().len() == header.len() {
             return start;
         }
-        let before = shortened(&messages[..turn]);
+        let before = shortened(before);
         let mut key = header.to_owned();
         for message in &before {
             key.push('\0');
             key.push_str(message.role);
         }
-        let own = self.leads.get(&key).unwrap_or_else(|| {
-            let own = self.own_blank(&before, header);
-            self.leads.keep(key, own);
+        let own = self.get(&key).unwrap_or_else(|| {
+            let own = own_blank(renderer, &before, header);
+            self.keep(key, own);
             own
         });
         start - own
     }
+}
 
-    /// How many bytes at the end of `header` the prompt after such turns does not write.
-    ///
-    /// It is none where no prompt writes this header, or where such turns cannot be rendered alone: nobody knows what
-    /// follows the prompt then.
-    fn own_blank(&self, turns: &[Message<'_>], header: &str) -> usize {
-        let solid = header.trim_end();
-        let blank = &header[solid.len()..];
-        let turns = turns.iter().map(|turn| (turn.role, Value::from(CONTENT)));
-        let Ok(prompt) = self.run(turns, true, None) else {
-            return 0;
+/// How many bytes at the end of `header` the prompt after such turns does not write.
+///
+/// It is none where no prompt writes this header, or where such turns cannot be rendered alone: nobody knows what
+/// follows the prompt then.
+fn own_blank(renderer: &Renderer, turns: &[Message<'_>], header: &str) -> usize {
+    let solid = header.trim_end();
+    let blank = &header[solid.len()..];
+    let turns = turns.iter().map(|turn| (turn.role, Value::from(CONTENT)));
+    let Ok(prompt) = renderer.run(turns, true, None) else {
+        return 0;
+    };
+    let content = prompt.rfind(CONTENT).map(|at| at + CONTENT.len());
+    let tail = &prompt[content.unwrap_or(0)..];
+    let Some(at) = tail.rfind(solid).filter(|_| !solid.is_empty()) else {
+        return match content {
+            Some(_) if solid.is_empty() => unwritten(blank, tail),
+            _ => 0,
         };
-        let content = prompt.rfind(CONTENT).map(|at| at + CONTENT.len());
-        let tail = &prompt[content.unwrap_or(0)..];
-        let Some(at) = tail.rfind(solid).filter(|_| !solid.is_empty()) else {
-            return match content {
-                Some(_) if solid.is_empty() => unwritten(blank, tail),
-                _ => 0,
-            };
-        };
-        unwritten(blank, &tail[at + solid.len()..])
-    }
+    };
+    unwritten(blank, &tail[at + solid.len()..])
 }
 
 /// The first and the last turns of a long conversation: an even number is left out, so that users and assistants

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use minijinja::Value;
 
-use super::compiled::Compiled;
 use super::marks::{Mark, Marks, Placement, parts};
+use super::renderer::Renderer;
 use super::{Message, TemplateError};
 
 /// Places in the rendered text.
@@ -43,7 +43,7 @@ struct Attempt {
 
 /// A conversation under search.
 struct Search<'a> {
-    template: &'a Compiled,
+    renderer: &'a Renderer,
     messages: &'a [Message<'a>],
     supervised: &'a dyn Fn(usize) -> bool,
     plain: &'a str,
@@ -56,14 +56,14 @@ struct Search<'a> {
 /// only if the text without the marks is `plain`: a template that looks into a content, trims it or
 /// measures it then falls to the next way of marking, and in the end to an error.
 pub(super) fn locate(
-    template: &Compiled,
+    renderer: &Renderer,
     messages: &[Message<'_>],
     supervised: &dyn Fn(usize) -> bool,
     plain: &str,
 ) -> Result<Located, TemplateError> {
     let marks = Marks::choose(plain, messages)?;
     let search = Search {
-        template,
+        renderer,
         messages,
         supervised,
         plain,
@@ -120,7 +120,7 @@ impl Search<'_> {
             (message.role, Value::from(content))
         });
         let marked = self
-            .template
+            .renderer
             .run(turns, false, Some(&self.marks.of_blocks()))
             .ok()?;
         Some(self.marks.strip(&marked))
@@ -157,7 +157,7 @@ impl Search<'_> {
                 None
             });
             let whole = regions.complete && !regions.places.is_empty();
-            if !whole && self.template.controls.any_in(message.content) {
+            if !whole && self.renderer.controls.any_in(message.content) {
                 return Err(TemplateError::LookAlike { turn });
             }
             located.assistants += usize::from(message.role == "assistant");
@@ -223,7 +223,7 @@ impl Search<'_> {
             let cut = if other == turn { lead.len() } else { 0 };
             (message.role, Value::from(&message.content[cut..]))
         });
-        let without = self.template.run(turns, false, None).ok()?;
+        let without = self.renderer.run(turns, false, None).ok()?;
         let kept = lead.get(
             lead.len()
                 .checked_sub(self.plain.len().checked_sub(without.len())?)?..,

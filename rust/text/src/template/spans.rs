@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::TemplateError;
-use super::compiled::Compiled;
 use super::locate::Located;
+use super::renderer::Renderer;
 use crate::Control;
 
 /// What a rendered text says about its parts.
 pub(super) struct Spans<'a> {
-    template: &'a Compiled,
+    renderer: &'a Renderer,
     plain: &'a str,
     located: &'a Located,
     /// End and start of each content, ascending.
@@ -19,23 +19,23 @@ pub(super) struct Spans<'a> {
 }
 
 impl<'a> Spans<'a> {
-    pub(super) fn new(template: &'a Compiled, plain: &'a str, located: &'a Located) -> Self {
+    pub(super) fn new(renderer: &'a Renderer, plain: &'a str, located: &'a Located) -> Self {
         let mut controls = Vec::new();
         let mut written = 0;
         for typed in &located.typed {
-            template
+            renderer
                 .controls
                 .find(plain, written..typed.start.max(written), &mut controls);
             written = written.max(typed.end);
         }
-        template
+        renderer
             .controls
             .find(plain, written..plain.len(), &mut controls);
         let typed = located.typed.iter();
         let mut ends: Vec<_> = typed.map(|typed| (typed.end, typed.start)).collect();
         ends.sort_unstable();
         Self {
-            template,
+            renderer,
             plain,
             located,
             ends,
@@ -50,7 +50,7 @@ impl<'a> Spans<'a> {
             .ok_or(TemplateError::NotLocated { turn })?;
         let none = TemplateError::NoEndOfTurn { turn };
         let next = self.next_content(&content);
-        if !self.template.has_blocks {
+        if !self.renderer.has_blocks {
             return Ok(content.start..self.end_of_turn(content.end, next).ok_or(none)?);
         }
         let blocks = &self.located.blocks;
@@ -117,7 +117,7 @@ impl<'a> Spans<'a> {
                 break;
             }
             end = Some(control.bytes.end);
-            if self.template.eos.as_deref() == Some(&self.plain[control.bytes.clone()]) {
+            if self.renderer.eos.as_deref() == Some(&self.plain[control.bytes.clone()]) {
                 return end;
             }
         }
@@ -126,7 +126,7 @@ impl<'a> Spans<'a> {
             .get(first)
             .filter(|control| control.bytes.end <= next);
         found.map(|control| control.bytes.end).or_else(|| {
-            let eos = self.template.eos.as_deref()?;
+            let eos = self.renderer.eos.as_deref()?;
             self.plain[from..next]
                 .find(eos)
                 .map(|at| from + at + eos.len())
@@ -148,7 +148,7 @@ impl<'a> Spans<'a> {
     pub(super) fn put_in_order(&self, spans: &mut Vec<Range<usize>>) -> Result<(), TemplateError> {
         spans.sort_by_key(|span| (span.start, span.end));
         spans.dedup_by(|later, earlier| {
-            later.start == earlier.start && self.template.has_blocks && {
+            later.start == earlier.start && self.renderer.has_blocks && {
                 earlier.end = earlier.end.max(later.end);
                 true
             }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
-use super::added::{AddedToken, Finder};
-use super::merge::Merger;
-use super::normalise::nfc;
-use super::parts::{Parts, Vocabulary};
-use super::seams::Seams;
-use super::split::Scheme;
 use crate::TextError;
+use crate::tokenizer::bpe::boundaries::MergeBoundaries;
+use crate::tokenizer::bpe::merge::Merger;
+use crate::tokenizer::normalise::nfc;
+use crate::tokenizer::spec::added::{AddedToken, Finder};
+use crate::tokenizer::spec::tokenizer_spec::{TokenizerSpec, Vocabulary};
+use crate::tokenizer::split::Scheme;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -31,16 +31,16 @@ pub(crate) struct Fast {
 }
 
 impl Fast {
-    pub fn new(parts: Parts) -> Result<Self, TextError> {
-        let content_hash = parts.content_hash();
+    pub fn new(spec: TokenizerSpec) -> Result<Self, TextError> {
+        let content_hash = spec.content_hash();
         let texts = |normalized: bool| -> Vec<_> {
             // Special tokens come first, as in the crate: of equal texts the first pattern is found.
-            let (special, other): (Vec<_>, Vec<_>) = parts
+            let (special, other): (Vec<_>, Vec<_>) = spec
                 .added
                 .iter()
                 .filter(|token| token.normalized == normalized)
                 .partition(|token| token.special);
-            let text = |token: &AddedToken| match parts.nfc && normalized {
+            let text = |token: &AddedToken| match spec.nfc && normalized {
                 true => nfc(&token.content).text,
                 false => token.content.clone(),
             };
@@ -51,21 +51,21 @@ impl Fast {
                 .collect()
         };
         let (raw, normalised) = (Finder::new(&texts(false))?, Finder::new(&texts(true))?);
-        let whole = if parts.ignore_merges {
-            parts.vocabulary.by_bytes()
+        let whole = if spec.ignore_merges {
+            spec.vocabulary.by_bytes()
         } else {
             HashMap::new()
         };
         Ok(Self {
-            scheme: parts.scheme,
-            nfc: parts.nfc,
-            merger: Merger::new(&parts),
-            vocabulary: parts.vocabulary,
+            scheme: spec.scheme,
+            nfc: spec.nfc,
+            merger: Merger::new(&spec),
+            vocabulary: spec.vocabulary,
             whole,
             raw,
             normalised,
-            strips: parts.added.iter().any(|token| token.lstrip || token.rstrip),
-            added: parts
+            strips: spec.added.iter().any(|token| token.lstrip || token.rstrip),
+            added: spec
                 .added
                 .into_iter()
                 .map(|token| (token.id, token))
@@ -74,27 +74,27 @@ impl Fast {
         })
     }
 
-    /// The seams at which words may be cut: not where a word may be a token without merging, as no part of it may.
-    pub fn seams(&self) -> Option<&Seams> {
-        self.whole.is_empty().then_some(self.merger.seams())
+    /// The boundaries at which words may be cut: not where a word may be a token without merging, as no part of it may.
+    pub fn boundaries(&self) -> Option<&MergeBoundaries> {
+        self.whole.is_empty().then_some(self.merger.boundaries())
     }
 
-    /// What of the stretch at `at` a control token behind it leaves, and what the one before it does.
+    /// What of the segment at `at` a control token after it leaves, and what the one before it does.
     pub fn stripped(
         &self,
         before: Option<u32>,
-        stretch: Range<usize>,
+        segment: Range<usize>,
         text: &str,
-        behind: Option<u32>,
+        after: Option<u32>,
     ) -> Range<usize> {
         let swallows = |id: Option<u32>, side: fn(&AddedToken) -> bool| {
             id.and_then(|id| self.added.get(&id)).is_some_and(side)
         };
-        let Range { mut start, mut end } = stretch;
+        let Range { mut start, mut end } = segment;
         if swallows(before, |token| token.rstrip) {
             start = end - text[start..end].trim_start().len();
         }
-        if swallows(behind, |token| token.lstrip) {
+        if swallows(after, |token| token.lstrip) {
             end = start + text[start..end].trim_end().len();
         }
         start..end
@@ -130,7 +130,7 @@ impl Fast {
         if let Some(added) = self.added.values().find(|added| added.content == token) {
             return Some(added.id);
         }
-        let bytes = super::alphabet::read(token);
+        let bytes = crate::tokenizer::spec::alphabet::read(token);
         self.vocabulary.find(
             bytes.as_deref().unwrap_or(token.as_bytes()),
             bytes.is_none(),

@@ -1,50 +1,27 @@
 //! Text to token ids, equal to the pinned `tokenizers` in every id.
 
-mod added;
-mod ahead;
-mod alphabet;
-mod batch;
-mod block;
-mod builtin;
+mod bpe;
 mod cache;
-mod chars;
 mod classes;
-mod edges;
-mod encoder;
-mod extract;
+mod encode;
 mod fast;
-mod file;
-mod json;
-mod lowest;
-mod merge;
-mod metered;
-mod near;
 mod normalise;
-mod outline;
-mod pairs;
-mod parts;
-mod placed;
-mod plain;
 mod reference;
-mod registry;
-mod seams;
+mod span_aligner;
+mod spec;
 mod split;
 #[cfg(test)]
 mod tests;
-mod value;
-mod window;
-mod words;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-pub use added::{AddedToken, Additions};
-pub use batch::{Batch, Encoders};
-pub use encoder::{Encoded, Encoder};
-pub use placed::Spare;
+pub use encode::{Batch, BufferPool, Encoded, Encoder, Encoders, Isa};
+pub use spec::added::{AddedToken, Additions};
 
 use crate::TextError;
 use fast::Fast;
 use reference::Reference;
+use spec::{builtin, file, outline};
 
 /// A vocabulary and the rules that cut text into its tokens; shared by all workers.
 #[derive(Debug)]
@@ -79,7 +56,7 @@ impl Tokenizer {
     /// [`TextError::TokenizerFile`] when the bytes are not one.
     pub fn from_json_with(bytes: &[u8], additions: &Additions) -> Result<Self, TextError> {
         match file::read(bytes, additions) {
-            Ok(parts) => Fast::new(parts).map(Self::from_fast),
+            Ok(spec) => Fast::new(spec).map(Self::from_fast),
             Err(reason) => Self::from_reference(bytes, additions, &reason),
         }
     }
@@ -97,7 +74,7 @@ impl Tokenizer {
     /// # Errors
     /// [`TextError::UnknownVocabulary`] for any other name.
     pub fn builtin(name: &str) -> Result<Self, TextError> {
-        Fast::new(builtin::parts(name)?).map(Self::from_fast)
+        Fast::new(builtin::spec(name)?).map(Self::from_fast)
     }
 
     /// The `tokenizer.json` of a built-in vocabulary, for other tools and for tests.

@@ -2,7 +2,7 @@
 
 use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use super::classes;
+use crate::tokenizer::classes;
 
 /// A text in NFC.
 #[derive(Debug, Default)]

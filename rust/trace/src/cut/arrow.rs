@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow_array::{Array, RecordBatch};
 
 use crate::block::{Block, Content, Piece, TooLarge};
-use crate::cut::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::error::TraceError;
+use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::read::arrow::{holds_text, picture_at};
@@ -209,13 +209,6 @@ fn add_pictures(
             continue;
         };
         pictures.resize(column.len(), None);
-        let before = pictures[row].take();
-        pictures[row] = Some(Picture {
-            hash: picture::hash(
-                before.as_ref().map_or(0, |before| before.hash),
-                &hash.to_le_bytes(),
-            ),
-            column: before.map_or_else(|| Arc::clone(&name), |before| before.column),
-        });
+        Picture::add(&mut pictures[row], hash, || Arc::clone(&name));
     }
 }

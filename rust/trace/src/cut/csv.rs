@@ -10,15 +10,14 @@ mod scan;
 use std::sync::Arc;
 
 use crate::block::{Block, Content};
+use crate::csv_rows::CsvRows;
 use crate::error::TraceError;
+use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
-use crate::read::csv::CsvRows;
 
 use header::{MAX_HEADER_BYTES, broken_header, names};
 use records::{Event, Record, Records};
 use scan::Fault;
-
-use super::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
 pub use dialect::CsvDialect;
 

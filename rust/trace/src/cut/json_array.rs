@@ -1,10 +1,9 @@
 //! A file that is one JSON array, read in bounded memory: only the commas between rows are looked for.
 
-use memchr::memchr2;
-
 use crate::block::Block;
 use crate::error::TraceError;
 
+use super::json_bytes::{InString, Steps};
 use super::pending::Pending;
 
 /// Cuts a file that is one JSON array into blocks; a task is the whole file.
@@ -14,6 +13,7 @@ use super::pending::Pending;
 #[derive(Debug)]
 pub struct JsonArrayCutter {
     state: State,
+    string: InString,
     /// Offset of the next byte to be fed.
     at: u64,
     row_start: u64,
@@ -27,12 +27,8 @@ pub struct JsonArrayCutter {
 enum State {
     /// Before `[`.
     Before,
-    /// In a row, outside of strings, so deep inside brackets.
+    /// In a row, so deep inside brackets.
     Row { depth: u64 },
-    /// In a string of a row.
-    Text { depth: u64 },
-    /// Behind a backslash in a string of a row.
-    Escaped { depth: u64 },
     /// Behind `]`.
     Behind,
 }
@@ -47,6 +43,7 @@ impl JsonArrayCutter {
     pub fn new(target: u64) -> Self {
         Self {
             state: State::Before,
+            string: InString::default(),
             at: 0,
             row_start: 0,
             row: 0,
@@ -66,24 +63,8 @@ impl JsonArrayCutter {
     ///
     /// # Errors
     /// [`TraceError::NotAnArray`], [`TraceError::ArrayTrailing`].
-    pub fn feed(&mut self, mut chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
-        let mut blocks = Vec::new();
-        while !chunk.is_empty() {
-            let taken = match self.state {
-                State::Before => self.before(chunk)?,
-                State::Behind => self.behind(chunk)?,
-                State::Row { depth } => self.in_row(chunk, depth, &mut blocks),
-                State::Text { depth } => self.in_text(chunk, depth),
-                State::Escaped { depth } => {
-                    self.pending.extend(&chunk[..1]);
-                    self.state = State::Text { depth };
-                    1
-                }
-            };
-            self.at += taken as u64;
-            chunk = &chunk[taken..];
-        }
-        Ok(blocks)
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
+        self.take(chunk)
     }
 
     /// Ends the file and gives the last block.
@@ -94,9 +75,7 @@ impl JsonArrayCutter {
         match self.state {
             State::Behind => Ok(self.pending.cut(self.row)),
             State::Before => Err(TraceError::NotAnArray { at: self.at }),
-            State::Row { .. } | State::Text { .. } | State::Escaped { .. } => {
-                Err(TraceError::ArrayTruncated { at: self.at })
-            }
+            State::Row { .. } => Err(TraceError::ArrayTruncated { at: self.at }),
         }
     }
 
@@ -137,7 +116,8 @@ impl JsonArrayCutter {
             match byte {
                 b'"' => {
                     self.pending.extend(&chunk[..=offset]);
-                    self.state = State::Text { depth };
+                    self.string.begin();
+                    self.state = State::Row { depth };
                     return offset + 1;
                 }
                 b',' | b']' if depth == 0 => {
@@ -156,18 +136,6 @@ impl JsonArrayCutter {
         chunk.len()
     }
 
-    fn in_text(&mut self, chunk: &[u8], depth: u64) -> usize {
-        let special = memchr2(b'"', b'\\', chunk);
-        let taken = special.map_or(chunk.len(), |special| special + 1);
-        self.pending.extend(&chunk[..taken]);
-        match special.map(|special| chunk[special]) {
-            Some(b'"') => self.state = State::Row { depth },
-            Some(_) => self.state = State::Escaped { depth },
-            None => {}
-        }
-        taken
-    }
-
     /// Ends the row before the separator at offset `end`.
     fn end_row(&mut self, end: u64, is_last: bool) -> Option<Block> {
         let row = self.row;
@@ -183,5 +151,24 @@ impl JsonArrayCutter {
         }
         self.row += 1;
         self.pending.close(row, row, end - start, self.row)
+    }
+}
+
+impl Steps for JsonArrayCutter {
+    fn step(&mut self, chunk: &[u8], blocks: &mut Vec<Block>) -> Result<usize, TraceError> {
+        if self.string.is_open() {
+            let taken = self.string.step(chunk);
+            self.pending.extend(&chunk[..taken]);
+            return Ok(taken);
+        }
+        match self.state {
+            State::Before => self.before(chunk),
+            State::Behind => self.behind(chunk),
+            State::Row { depth } => Ok(self.in_row(chunk, depth, blocks)),
+        }
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.at += bytes;
     }
 }

@@ -5,6 +5,7 @@ use memchr::memchr2;
 use crate::block::Block;
 use crate::error::TraceError;
 
+use super::json_bytes::{InString, Steps};
 use super::json_shape::is_mark;
 use super::pending::Pending;
 
@@ -16,8 +17,7 @@ use super::pending::Pending;
 pub struct JsonObjectsCutter {
     /// Brackets that are open.
     depth: u64,
-    in_text: bool,
-    escaped: bool,
+    string: InString,
     /// Whether the open row does not begin with `{`: it ends with its line.
     is_garbage: bool,
     /// Offset of the next byte.
@@ -32,8 +32,7 @@ impl JsonObjectsCutter {
     pub fn new(target: u64) -> Self {
         Self {
             depth: 0,
-            in_text: false,
-            escaped: false,
+            string: InString::default(),
             is_garbage: false,
             at: 0,
             row_start: 0,
@@ -51,22 +50,8 @@ impl JsonObjectsCutter {
     ///
     /// # Errors
     /// None: what is no object is a refused row.
-    pub fn feed(&mut self, mut chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
-        let mut blocks = Vec::new();
-        while !chunk.is_empty() {
-            let taken = if self.in_text {
-                self.text(chunk)
-            } else if self.is_garbage {
-                self.garbage(chunk, &mut blocks)
-            } else if self.depth > 0 {
-                self.object(chunk, &mut blocks)
-            } else {
-                self.between(chunk)
-            };
-            self.at += taken as u64;
-            chunk = &chunk[taken..];
-        }
-        Ok(blocks)
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
+        self.take(chunk)
     }
 
     /// Ends the file and gives the last block.
@@ -97,21 +82,6 @@ impl JsonObjectsCutter {
         1
     }
 
-    fn text(&mut self, chunk: &[u8]) -> usize {
-        if std::mem::take(&mut self.escaped) {
-            self.pending.extend(&chunk[..1]);
-            return 1;
-        }
-        let special = memchr2(b'"', b'\\', chunk);
-        let taken = special.map_or(chunk.len(), |special| special + 1);
-        self.pending.extend(&chunk[..taken]);
-        if let Some(special) = special {
-            self.in_text = chunk[special] != b'"';
-            self.escaped = self.in_text;
-        }
-        taken
-    }
-
     fn garbage(&mut self, chunk: &[u8], blocks: &mut Vec<Block>) -> usize {
         let end = memchr2(b'\n', b'{', chunk);
         self.pending.extend(&chunk[..end.unwrap_or(chunk.len())]);
@@ -124,12 +94,12 @@ impl JsonObjectsCutter {
     fn object(&mut self, chunk: &[u8], blocks: &mut Vec<Block>) -> usize {
         for (offset, byte) in chunk.iter().enumerate() {
             match byte {
-                b'"' => self.in_text = true,
+                b'"' => self.string.begin(),
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => self.depth -= 1,
                 _ => continue,
             }
-            if self.in_text || self.depth == 0 {
+            if self.string.is_open() || self.depth == 0 {
                 self.pending.extend(&chunk[..=offset]);
                 if self.depth == 0 {
                     blocks.extend(self.end_row(self.at + offset as u64 + 1));
@@ -146,5 +116,25 @@ impl JsonObjectsCutter {
         self.is_garbage = false;
         self.row += 1;
         self.pending.close(row, row, end - self.row_start, self.row)
+    }
+}
+
+impl Steps for JsonObjectsCutter {
+    fn step(&mut self, chunk: &[u8], blocks: &mut Vec<Block>) -> Result<usize, TraceError> {
+        Ok(if self.string.is_open() {
+            let taken = self.string.step(chunk);
+            self.pending.extend(&chunk[..taken]);
+            taken
+        } else if self.is_garbage {
+            self.garbage(chunk, blocks)
+        } else if self.depth > 0 {
+            self.object(chunk, blocks)
+        } else {
+            self.between(chunk)
+        })
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.at += bytes;
     }
 }

@@ -1,12 +1,11 @@
 //! Rows inside of one JSON object: the entries of a list in it, or the values of its members.
 
-use memchr::memchr2;
-
 use crate::block::Block;
 use crate::error::TraceError;
 use crate::json;
 use crate::value::Value;
 
+use super::json_bytes::{InString, Steps};
 use super::json_shape::is_mark;
 use super::pending::Pending;
 
@@ -26,8 +25,7 @@ pub struct JsonRowsCutter {
     state: State,
     /// Brackets that are open.
     depth: usize,
-    in_text: bool,
-    escaped: bool,
+    string: InString,
     /// The key that is being read, or was read last.
     key: Vec<u8>,
     /// Keys beside the one that is looked for, for the message.
@@ -70,8 +68,7 @@ impl JsonRowsCutter {
             found: 0,
             state: State::Value,
             depth: 0,
-            in_text: false,
-            escaped: false,
+            string: InString::default(),
             key: Vec::new(),
             keys: Vec::new(),
             at: 0,
@@ -90,19 +87,8 @@ impl JsonRowsCutter {
     ///
     /// # Errors
     /// [`TraceError::RowsNotFound`], [`TraceError::NoRowsHeld`], [`TraceError::DocumentBroken`].
-    pub fn feed(&mut self, mut chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
-        let mut blocks = Vec::new();
-        while !chunk.is_empty() {
-            let taken = if self.in_text {
-                self.text(chunk)
-            } else {
-                self.structure(chunk[0], &mut blocks)?;
-                1
-            };
-            self.at += taken as u64;
-            chunk = &chunk[taken..];
-        }
-        Ok(blocks)
+    pub fn feed(&mut self, chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
+        self.take(chunk)
     }
 
     /// Ends the file and gives the last block.
@@ -121,16 +107,7 @@ impl JsonRowsCutter {
     }
 
     fn text(&mut self, chunk: &[u8]) -> usize {
-        let taken = if std::mem::take(&mut self.escaped) {
-            1
-        } else {
-            let special = memchr2(b'"', b'\\', chunk);
-            if let Some(special) = special {
-                self.in_text = chunk[special] != b'"';
-                self.escaped = self.in_text;
-            }
-            special.map_or(chunk.len(), |special| special + 1)
-        };
+        let taken = self.string.step(chunk);
         if self.in_row() {
             self.pending.extend(&chunk[..taken]);
         } else if self.state == State::Colon && self.key.len() < MAX_KEY_BYTES {
@@ -190,7 +167,7 @@ impl JsonRowsCutter {
         match byte {
             b'"' => {
                 self.key = vec![b'"'];
-                self.in_text = true;
+                self.string.begin();
                 self.state = State::Colon;
                 Ok(())
             }
@@ -231,7 +208,7 @@ impl JsonRowsCutter {
     /// Steps over a value of the object that is `found + 1` deep.
     fn other(&mut self, byte: u8) -> Result<(), TraceError> {
         match byte {
-            b'"' => self.in_text = true,
+            b'"' => self.string.begin(),
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' if self.depth == self.found + 1 => return Err(self.not_found()),
             b'}' | b']' => self.depth -= 1,
@@ -244,7 +221,7 @@ impl JsonRowsCutter {
     fn row_key(&mut self, byte: u8) -> Result<(), TraceError> {
         match byte {
             b'"' => {
-                self.in_text = true;
+                self.string.begin();
                 self.state = State::RowColon;
             }
             b'}' if self.row == 0 => self.end_rows(),
@@ -257,7 +234,7 @@ impl JsonRowsCutter {
     fn row_byte(&mut self, byte: u8, in_object: bool) -> Option<Block> {
         let outer = self.found + 1;
         match byte {
-            b'"' => self.in_text = true,
+            b'"' => self.string.begin(),
             b'{' | b'[' => self.depth += 1,
             b',' | b'}' | b']' if self.depth == outer => return self.end_row(byte, in_object),
             b'}' | b']' => self.depth -= 1,
@@ -295,7 +272,7 @@ impl JsonRowsCutter {
 
     fn rest(&mut self, byte: u8) -> Result<(), TraceError> {
         match byte {
-            b'"' => self.in_text = true,
+            b'"' => self.string.begin(),
             b'{' | b'[' => self.depth += 1,
             b'}' | b']' => {
                 self.depth -= 1;
@@ -306,5 +283,19 @@ impl JsonRowsCutter {
             _ => {}
         }
         Ok(())
+    }
+}
+
+impl Steps for JsonRowsCutter {
+    fn step(&mut self, chunk: &[u8], blocks: &mut Vec<Block>) -> Result<usize, TraceError> {
+        if self.string.is_open() {
+            return Ok(self.text(chunk));
+        }
+        self.structure(chunk[0], blocks)?;
+        Ok(1)
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        self.at += bytes;
     }
 }

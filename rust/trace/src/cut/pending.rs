@@ -1,8 +1,7 @@
 //! The block that JSON rows are being gathered into.
 
 use crate::block::{Block, Content, JsonRow};
-
-use super::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
+use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
 /// Rows gathered since the last cut, and the row that is being read.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Broken, Reader};
+use super::{JsonError, Reader};
 
 /// Room for a text with escapes: most reasoning fits after a doubling or two.
 const FIRST_CAPACITY: usize = 2048;
@@ -12,7 +12,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 impl<'a> Reader<'a> {
     /// The string that begins here, borrowed unless it has escapes.
-    pub(super) fn string(&mut self) -> Result<Cow<'a, str>, Broken> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, JsonError> {
         let start = self.at + 1;
         self.at = plain_end(self.bytes, start);
         if self.peek() == Some(b'"') {
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over the string that begins here; it is checked as if it were read.
-    pub(super) fn skip_string(&mut self) -> Result<(), Broken> {
+    pub(crate) fn skip_string(&mut self) -> Result<(), JsonError> {
         self.at = plain_end(self.bytes, self.at + 1);
         while !self.closes_string()? {
             self.escape()?;
@@ -42,20 +42,20 @@ impl<'a> Reader<'a> {
     }
 
     /// Steps over a closing quote (true), or stands before an escape (false).
-    fn closes_string(&mut self) -> Result<bool, Broken> {
+    fn closes_string(&mut self) -> Result<bool, JsonError> {
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
                 Ok(true)
             }
             Some(b'\\') => Ok(false),
-            Some(_) => self.broken("a control character stands unescaped in a string"),
-            None => self.broken("the row ends inside a string"),
+            Some(_) => self.error("a control character stands unescaped in a string"),
+            None => self.error("the row ends inside a string"),
         }
     }
 
     /// The character of the escape that begins here.
-    fn escape(&mut self) -> Result<char, Broken> {
+    fn escape(&mut self) -> Result<char, JsonError> {
         let escaped = match self.bytes.get(self.at + 1) {
             Some(b'n') => '\n',
             Some(b'"') => '"',
@@ -66,44 +66,44 @@ impl<'a> Reader<'a> {
             Some(b'b') => '\u{8}',
             Some(b'f') => '\u{c}',
             Some(b'u') => return self.unicode_escape(),
-            Some(_) => return self.broken("an escape that JSON does not have"),
-            None => return self.broken("the row ends inside a string"),
+            Some(_) => return self.error("an escape that JSON does not have"),
+            None => return self.error("the row ends inside a string"),
         };
         self.at += 2;
         Ok(escaped)
     }
 
-    fn unicode_escape(&mut self) -> Result<char, Broken> {
+    fn unicode_escape(&mut self) -> Result<char, JsonError> {
         let unit = self.unit(self.at)?;
         let (code, length) = if (0xd800..0xdc00).contains(&unit) {
             let paired = self.bytes[self.at + 6..].starts_with(b"\\u");
             let low = if paired { self.unit(self.at + 6)? } else { 0 };
             if !(0xdc00..0xe000).contains(&low) {
-                return self.broken("a lone surrogate is no Unicode text");
+                return self.error("a lone surrogate is no Unicode text");
             }
             (0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00), 12)
         } else {
             (unit, 6)
         };
         let Some(character) = char::from_u32(code) else {
-            return self.broken("a lone surrogate is no Unicode text");
+            return self.error("a lone surrogate is no Unicode text");
         };
         self.at += length;
         Ok(character)
     }
 
     /// The code unit of the `\uXXXX` at `at`.
-    fn unit(&self, at: usize) -> Result<u32, Broken> {
+    fn unit(&self, at: usize) -> Result<u32, JsonError> {
         let digits = self.bytes.get(at + 2..at + 6).unwrap_or_default();
         let mut unit = 0;
         for digit in digits {
             let Some(digit) = char::from(*digit).to_digit(16) else {
-                return self.broken("`\\u` wants four hexadecimal digits");
+                return self.error("`\\u` wants four hexadecimal digits");
             };
             unit = unit << 4 | digit;
         }
         if digits.is_empty() {
-            self.broken("the row ends inside a string")
+            self.error("the row ends inside a string")
         } else {
             Ok(unit)
         }

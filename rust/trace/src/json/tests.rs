@@ -4,16 +4,18 @@ use proptest::prelude::*;
 
 use crate::value::Value;
 
-use super::{Broken, Shape, parse};
+use crate::json_row::{self, Shape};
+
+use super::{JsonError, parse};
 
 fn read_row<'a>(
     text: &'a str,
     keys: &[String],
     slots: &mut [Option<Value<'a>>],
-) -> Result<Shape, Broken> {
-    let searched = super::read_row(text, keys, slots, |_| true, &mut None);
+) -> Result<Shape, JsonError> {
+    let searched = json_row::read_row(text, keys, slots, |_| true, &mut None);
     slots.fill(None);
-    let plain = super::read_row(text, keys, slots, |_| false, &mut None);
+    let plain = json_row::read_row(text, keys, slots, |_| false, &mut None);
     assert_eq!(searched.is_ok(), plain.is_ok(), "{text:?}");
     plain
 }
@@ -202,7 +204,7 @@ fn every_fault_has_its_byte() {
 fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
     for open in ["[", "{\"a\":", "[{\"wanted\":"] {
         let text = open.repeat(100_000);
-        assert!(parse(&text).is_err_and(|Broken { what, .. }| what.contains("deeper")));
+        assert!(parse(&text).is_err_and(|JsonError { what, .. }| what.contains("deeper")));
         assert!(read_row(&text, &[], &mut []).is_err());
         let row = format!("{{\"wanted\": {text}");
         assert!(read_row(&row, &["wanted".to_owned()], &mut [None]).is_err());
@@ -271,7 +273,7 @@ fn what_python_writes_for_missing_and_infinite_numbers_is_read() {
 fn pictures_are_found_under_keys_that_nobody_wants() {
     let picture = |text: &str| {
         let mut picture = None;
-        super::read_row(text, &["q".to_owned()], &mut [None], |_| true, &mut picture).unwrap();
+        json_row::read_row(text, &["q".to_owned()], &mut [None], |_| true, &mut picture).unwrap();
         picture
     };
     let found = picture(r#"{"q": "a.png", "x": [1, {"y": "b.png"}], "z": "c.png"}"#).unwrap();

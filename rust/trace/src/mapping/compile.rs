@@ -6,6 +6,7 @@ use crate::read::{
     ResponseSource, Responses, Role,
 };
 
+use super::rules::{check_keys, no_response};
 use super::spec::{Column, Columns, Messages, Spec};
 use super::{GUARDS, Mapping, Pictures};
 
@@ -20,6 +21,7 @@ impl TryFrom<Spec> for Mapping {
                 });
             }
         }
+        check_keys(&spec)?;
         let mut keys = Vec::new();
         let id = spec
             .id
@@ -32,10 +34,7 @@ impl TryFrom<Spec> for Mapping {
             .map(|column| field(column, &mut keys))
             .transpose()?;
         let body = match &spec.messages {
-            Some(messages) => {
-                refuse_with_messages(&spec)?;
-                BodyMapping::Conversation(conversation(messages, &mut keys)?)
-            }
+            Some(messages) => BodyMapping::Conversation(conversation(messages, &mut keys)?),
             None => BodyMapping::Question(question(&spec, &mut keys)?),
         };
         let mapped = keys.len();
@@ -75,40 +74,13 @@ impl TryFrom<Spec> for Mapping {
     }
 }
 
-pub(super) fn wrong(message: impl Into<String>) -> TraceError {
-    TraceError::Mapping {
-        message: message.into(),
-    }
-}
-
-fn refuse_with_messages(spec: &Spec) -> Result<(), TraceError> {
-    let others = [
-        ("question", spec.question.is_some()),
-        ("options", spec.options.is_some()),
-        ("answer", spec.answer.is_some()),
-        ("history", spec.history.is_some()),
-        ("response", spec.response.is_some()),
-        ("responses", spec.responses.is_some()),
-        ("reasoning", spec.reasoning.is_some()),
-    ];
-    match others.iter().find(|(_, is_set)| *is_set) {
-        Some((key, _)) => Err(wrong(format!(
-            "`messages` holds whole conversations, so `{key}` has no place"
-        ))),
-        None => Ok(()),
-    }
-}
-
 fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, TraceError> {
-    let Some(columns) = &spec.question else {
-        return Err(wrong("it has neither `messages` nor `question`"));
-    };
+    let columns = spec.question.iter().flat_map(Columns::all);
     let question = columns
-        .all()
         .map(|column| field(column, keys))
         .collect::<Result<Vec<_>, _>>()?;
     if question.is_empty() {
-        return Err(wrong("`question` is an empty list"));
+        return Err(TraceError::mapping("`question` is an empty list"));
     }
     let options = match &spec.options {
         None => None,
@@ -139,23 +111,17 @@ fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, Trac
 }
 
 fn responses(spec: &Spec, keys: &mut Vec<String>) -> Result<Responses, TraceError> {
-    match (&spec.response, &spec.responses, &spec.reasoning) {
-        (Some(response), None, reasoning) => Ok(Responses::One {
-            reasoning: reasoning
-                .as_ref()
-                .map(|column| field(column, keys))
-                .transpose()?,
-            response: response_source(response, keys)?,
-        }),
-        (None, Some(responses), None) => Ok(Responses::Many(field(responses, keys)?)),
-        (None, Some(_), Some(_)) => Err(wrong(
-            "`reasoning` goes with `response`; a list of `responses` holds its own reasoning",
-        )),
-        (Some(_), Some(_), _) => Err(wrong(
-            "`response` is one column, `responses` a list: name one of them",
-        )),
-        (None, None, _) => Err(wrong("it has neither `response` nor `responses`")),
+    if let Some(responses) = &spec.responses {
+        return Ok(Responses::Many(field(responses, keys)?));
     }
+    let Some(response) = &spec.response else {
+        return Err(no_response());
+    };
+    let reasoning = spec.reasoning.as_ref();
+    Ok(Responses::One {
+        reasoning: reasoning.map(|column| field(column, keys)).transpose()?,
+        response: response_source(response, keys)?,
+    })
 }
 
 fn response_source(column: &Column, keys: &mut Vec<String>) -> Result<ResponseSource, TraceError> {
@@ -196,7 +162,7 @@ fn conversation(
     let mut roles = ConversationMapping::default_roles();
     for (name, role) in &detailed.roles {
         let Some(role) = Role::named(role) else {
-            return Err(wrong(format!(
+            return Err(TraceError::mapping(format!(
                 "role `{name}` becomes `{role}`, which is none of `system`, `user`, `assistant`, `tool`"
             )));
         };
@@ -221,7 +187,7 @@ fn conversation(
 fn field(column: &Column, keys: &mut Vec<String>) -> Result<Field, TraceError> {
     let names: Vec<&str> = column.names().collect();
     if names.is_empty() || names.contains(&"") {
-        return Err(wrong("a column's name is empty"));
+        return Err(TraceError::mapping("a column's name is empty"));
     }
     Ok(Field::new(&names, column.is_optional(), keys))
 }

@@ -18,15 +18,15 @@ fn wrong_mappings_are_refused_with_a_reason() {
         (r#"{"question": "q"}"#, "neither `response` nor `responses`"),
         (
             r#"{"question": "q", "response": "r", "responses": "r"}"#,
-            "name one of them",
+            "`response` and `responses` exclude",
         ),
         (
             r#"{"question": "q", "responses": "r", "reasoning": "t"}"#,
-            "`reasoning` goes with `response`",
+            "`responses` and `reasoning` exclude",
         ),
         (
             r#"{"messages": "m", "answer": "a"}"#,
-            "`answer` has no place",
+            "`messages` and `answer` exclude",
         ),
         (
             r#"{"messages": {"column": "m", "roles": {"bot": "robot"}}}"#,

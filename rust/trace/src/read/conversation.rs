@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::row::{Reason, Turn};
+use crate::row::{ImageRef, Reason, Turn};
 use crate::value::{Fault, Value};
 
-use super::turn::{ReadTurn, Role, Shown, no_turn, read_turn};
+use super::turn::{Role, no_turn, read_turn};
 use super::{Field, Slots, text, wrong_type};
 
 /// How a conversation is written.
@@ -24,13 +24,13 @@ pub(crate) struct ConversationMapping {
 }
 
 /// What a conversation says.
-pub(super) struct Read<'r> {
+pub(crate) struct Read<'r> {
     /// The leading system message.
-    pub(super) system: Option<Cow<'r, str>>,
+    pub(crate) system: Option<Cow<'r, str>>,
     /// The turns behind it.
-    pub(super) turns: Vec<Turn<'r>>,
-    /// The pictures that turns show.
-    pub(super) picture: Option<Shown>,
+    pub(crate) turns: Vec<Turn<'r>>,
+    /// The images of the system message.
+    pub(crate) images: Vec<ImageRef>,
 }
 
 /// The roles of calls that are no turn of their own.
@@ -57,11 +57,11 @@ impl ConversationMapping {
         self.context.iter().chain(std::iter::once(&self.column))
     }
 
-    pub(super) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
+    pub(crate) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
         let mut read = Read {
             system: None,
             turns: Vec::new(),
-            picture: None,
+            images: Vec::new(),
         };
         if let Some(context) = &self.context {
             self.collect(context, Role::User, slots, &mut read)?;
@@ -108,7 +108,8 @@ impl ConversationMapping {
             Value::List(values) => values,
             Value::Text(_) | Value::Integer(_) | Value::Float(_) if self.context.is_some() => {
                 let turn = read_turn(value, role, value, &field.label)?;
-                return self.add(turn, role, read);
+                self.add(turn, role, read);
+                return Ok(());
             }
             other => return Err(wrong_type(&field.label, other, "a list of turns")),
         };
@@ -120,34 +121,27 @@ impl ConversationMapping {
             match self.pair(fields) {
                 Some(pair) => {
                     for (role, content) in pair {
-                        self.add(read_turn(value, role, content, &label)?, role, read)?;
+                        self.add(read_turn(value, role, content, &label)?, role, read);
                     }
                 }
                 None => {
                     let role = self.role_of(value, &label)?;
                     let content = self.content_of(value, role, &label)?;
-                    self.add(read_turn(value, role, content, &label)?, role, read)?;
+                    self.add(read_turn(value, role, content, &label)?, role, read);
                 }
             }
         }
         Ok(())
     }
 
-    fn add<'r>(
-        &self,
-        read_turn: ReadTurn<'r>,
-        role: Role,
-        read: &mut Read<'r>,
-    ) -> Result<(), Fault> {
-        if let Some(shown) = read_turn.picture {
-            Shown::add(&mut read.picture, || shown.what, shown.hash);
-        }
+    fn add<'r>(&self, turn: Turn<'r>, role: Role, read: &mut Read<'r>) {
         if role == Role::System && read.turns.is_empty() && read.system.is_none() {
-            read.system = Some(read_turn.turn.content);
+            let (system, images) = turn.into_text();
+            read.system = Some(system);
+            read.images = images;
         } else {
-            read.turns.push(read_turn.turn);
+            read.turns.push(turn);
         }
-        Ok(())
     }
 
     /// Two turns in one object, under the names of their roles: `{human: …, assistant: …}`.
@@ -252,7 +246,7 @@ fn check_turns(turns: &[Turn<'_>], label: &str) -> Result<(), Fault> {
         return Err(Fault::new(Reason::NoAssistantTurn, detail));
     }
     let answered = |pair: &[Turn<'_>]| {
-        pair[0].role == "user" && pair[0].content.trim().is_empty() && pair[1].role == "assistant"
+        pair[0].role == "user" && pair[0].text().trim().is_empty() && pair[1].role == "assistant"
     };
     match turns.windows(2).position(answered) {
         Some(turn) => {

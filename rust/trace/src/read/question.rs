@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use crate::picture;
-use crate::row::{Body, Reason, Response};
+use crate::row::{Body, ImagePlace, ImageRef, Reason, Response};
 use crate::value::{Fault, Value};
 
-use super::turn::Shown;
 use super::{
     Field, OptionsMapping, ResponseSource, Slots, optional_text, said_text, text, wrong_type,
 };
@@ -56,10 +55,10 @@ impl QuestionMapping {
     }
 
     /// The question, and the placeholder of a picture in it.
-    pub(super) fn read<'r>(
+    pub(crate) fn read<'r>(
         &self,
         slots: &'r Slots<'_>,
-    ) -> Result<(Body<'r>, Option<Shown>), Fault> {
+    ) -> Result<(Body<'r>, Option<ImageRef>), Fault> {
         let options = match &self.options {
             Some(options) => options.read(slots)?,
             None => Vec::new(),
@@ -78,8 +77,8 @@ impl QuestionMapping {
             .chain(history.iter().map(|[asked, _]| &**asked))
             .chain(options.iter().map(|option| option.text));
         let placed = asked.into_iter().find_map(picture::placeholder);
-        let placed = placed.map(|what| Shown {
-            what: what.to_owned(),
+        let placed = placed.map(|mark| ImageRef {
+            place: ImagePlace::Placeholder(mark.to_owned()),
             hash: 0,
         });
         let body = Body::Question {

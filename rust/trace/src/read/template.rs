@@ -57,18 +57,17 @@ impl ColumnTemplate {
 
     /// Compiles `source`; the columns that it reads are added to `keys`.
     pub(crate) fn compile(source: &str, keys: &mut Vec<String>) -> Result<Self, TraceError> {
-        let wrong = |error: &Error| TraceError::Mapping {
-            message: format!("the template of `response`: {error}"),
-        };
-        let checked = check_indices(source).map_err(|message| TraceError::Mapping { message })?;
+        let wrong =
+            |error: &Error| TraceError::mapping(format!("the template of `response`: {error}"));
+        let checked = check_indices(source).map_err(TraceError::mapping)?;
         let engine = environment()
             .and_then(|environment| Fueled::compile(environment, NAME, &checked))
             .map_err(|error| wrong(&error))?;
         let mut names = engine.variables().to_vec();
         names.retain(|name| !FUNCTIONS.contains(&name.as_str()));
         if names.is_empty() {
-            let message = "the template of `response` reads no column".to_owned();
-            return Err(TraceError::Mapping { message });
+            let message = "the template of `response` reads no column";
+            return Err(TraceError::mapping(message));
         }
         let columns = names
             .iter()
@@ -190,7 +189,7 @@ fn environment() -> Result<Environment<'static>, Error> {
         if is_absent(value) && value.downcast_object_ref::<Absent>().is_none() {
             return Err(Error::new(ErrorKind::UndefinedError, "none is written"));
         }
-        minijinja::escape_formatter(out, state, value)
+        octomed_meter::print(out, state, value)
     });
     environment.add_filter("checked_index", checked_index);
     environment.add_filter("default", default);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::picture;
-use crate::row::{Reason, Turn};
+use crate::row::{ImagePlace, ImageRef, Part, Reason, Turn, append};
 use crate::value::{Fault, Value};
 
 use super::{said_text, text, wrong_type};
@@ -61,59 +61,37 @@ const WEIGHT_KEYS: [&str; 9] = [
 /// Keys under which it asks for less than the whole turn, or for the opposite.
 const PARTIAL_KEYS: [&str; 5] = ["train_detail", "loss_scale", "mask", "masked", "no_loss"];
 
-/// A turn, and the pictures that it shows.
-pub(super) struct ReadTurn<'r> {
-    pub(super) turn: Turn<'r>,
-    pub(super) picture: Option<Shown>,
-}
-
-/// The pictures of a turn or a conversation: what the first is, and a hash of all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) what: String,
-    pub(super) hash: u64,
-}
-
-impl Shown {
-    /// Adds a picture to those before it.
-    pub(super) fn add(shown: &mut Option<Self>, what: impl FnOnce() -> String, hash: u64) {
-        let before = shown.get_or_insert_with(|| Self {
-            what: what(),
-            hash: 0,
-        });
-        before.hash = picture::hash(before.hash, &hash.to_le_bytes());
-    }
-}
-
 /// Reads the turn `value` of `role` with this content.
 pub(super) fn read_turn<'r>(
     value: &'r Value<'_>,
     role: Role,
     content: &'r Value<'_>,
     label: &str,
-) -> Result<ReadTurn<'r>, Fault> {
+) -> Result<Turn<'r>, Fault> {
     let learned = is_learned(value, role, label)?;
     let mut reasoning = None;
     if role == Role::Assistant {
         refuse_calls(value, label)?;
         reasoning = reasoning_of(value, label)?;
     }
-    let mut picture = pictures_beside(value);
-    let content = content_text(content, label, &mut picture)?;
+    let mut turn = Turn {
+        role: Cow::Borrowed(role.as_str()),
+        content: images_beside(value),
+        reasoning,
+        learned,
+    };
+    add_content(&mut turn.content, content, label)?;
     if role == Role::User
-        && let Some(placeholder) = picture::placeholder(&content)
+        && let Some(mark) = picture::placeholder(&turn.text()).map(str::to_owned)
     {
-        Shown::add(&mut picture, || placeholder.to_owned(), 0);
+        turn.content.push(image(mark, 0));
     }
-    Ok(ReadTurn {
-        turn: Turn {
-            role: Cow::Borrowed(role.as_str()),
-            content,
-            reasoning,
-            learned,
-        },
-        picture,
-    })
+    Ok(turn)
+}
+
+fn image<'r>(what: String, hash: u64) -> Part<'r> {
+    let place = ImagePlace::Turn(what);
+    Part::Image(ImageRef { place, hash })
 }
 
 /// Whether the turn lets itself be learned.
@@ -184,53 +162,56 @@ pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The pictures that a turn carries beside its content, as Ollama's interface has them.
-fn pictures_beside(turn: &Value<'_>) -> Option<Shown> {
-    let mut shown = None;
-    if let Value::Struct(fields) = turn {
-        for (key, value) in fields
-            .iter()
-            .filter(|(key, _)| picture::is_column_name(key))
-        {
-            if let Some(hash) = picture::search(value, true, &[]) {
-                Shown::add(&mut shown, || format!("`{key}`"), hash);
+/// The images that a turn carries beside its content, as Ollama's interface has them.
+fn images_beside<'r>(turn: &Value<'_>) -> Vec<Part<'r>> {
+    let Value::Struct(fields) = turn else {
+        return Vec::new();
+    };
+    let named = fields
+        .iter()
+        .filter(|(key, _)| picture::is_column_name(key));
+    let found = named.filter_map(|(key, value)| {
+        let hash = picture::search(value, true, &[])?;
+        Some(image(format!("`{key}`"), hash))
+    });
+    found.collect()
+}
+
+/// Adds the content of a turn: text, or a list of typed parts, whose texts follow one another directly.
+fn add_content<'r>(
+    content: &mut Vec<Part<'r>>,
+    value: &'r Value<'_>,
+    label: &str,
+) -> Result<(), Fault> {
+    let Value::List(values) = value else {
+        content.push(Part::Text(said_text(value, label)?));
+        return Ok(());
+    };
+    let mut joined = Cow::Borrowed("");
+    let mut has_text = false;
+    for value in values {
+        match part(value, label)? {
+            Part::Text(text) => append(&mut joined, text),
+            image @ Part::Image(_) => {
+                let before = std::mem::take(&mut joined);
+                if !before.is_empty() {
+                    has_text = true;
+                    content.push(Part::Text(before));
+                }
+                content.push(image);
             }
         }
     }
-    shown
-}
-
-/// The text of a turn: text, or a list of typed parts, whose texts follow one another directly.
-fn content_text<'r>(
-    value: &'r Value<'_>,
-    label: &str,
-    picture: &mut Option<Shown>,
-) -> Result<Cow<'r, str>, Fault> {
-    let Value::List(parts) = value else {
-        return said_text(value, label);
-    };
-    let mut joined = Cow::Borrowed("");
-    for value in parts {
-        let Some(part) = part(value, label, picture)? else {
-            continue;
-        };
-        if joined.is_empty() {
-            joined = part;
-        } else {
-            joined.to_mut().push_str(&part);
-        }
+    if !joined.is_empty() || !has_text {
+        content.push(Part::Text(joined));
     }
-    Ok(joined)
+    Ok(())
 }
 
-/// The text of a typed part; a picture has none.
-fn part<'r>(
-    value: &'r Value<'_>,
-    label: &str,
-    picture: &mut Option<Shown>,
-) -> Result<Option<Cow<'r, str>>, Fault> {
+/// A typed part.
+fn part<'r>(value: &'r Value<'_>, label: &str) -> Result<Part<'r>, Fault> {
     let Value::Struct(fields) = value else {
-        return text(value, label).map(Some);
+        return text(value, label).map(Part::Text);
     };
     let kind = match value.field("type")? {
         Some(Value::Text(kind)) => Some(kind.as_ref()),
@@ -240,26 +221,16 @@ fn part<'r>(
         .iter()
         .find(|(key, value)| is_medium(key) && value.is_present());
     match (kind, by_key) {
-        (Some("text"), _) => {}
+        (Some("text"), _) | (None, None) => part_text(value, label).map(Part::Text),
         (Some(kind), _) if is_medium(kind) => {
-            Shown::add(
-                picture,
-                || format!("a part of type `{kind}`"),
-                hash_of(value),
-            );
-            return Ok(None);
+            Ok(image(format!("a part of type `{kind}`"), hash_of(value)))
         }
         (Some(_), _) => {
             let detail = format!("{label} has a part of a type that is neither text nor a picture");
-            return Err(Fault::new(Reason::WrongType, detail));
+            Err(Fault::new(Reason::WrongType, detail))
         }
-        (None, Some((key, _))) => {
-            Shown::add(picture, || format!("a part with `{key}`"), hash_of(value));
-            return Ok(None);
-        }
-        (None, None) => {}
+        (None, Some((key, _))) => Ok(image(format!("a part with `{key}`"), hash_of(value))),
     }
-    part_text(value, label).map(Some)
 }
 
 /// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file

@@ -18,10 +18,11 @@ pub const SHAREGPT: &str = r#"{"messages": {"column": "conversations", "role": {
 
 pub const TWO_PARTS: &str = r#"{"question": "q", "reasoning": "t", "response": "r"}"#;
 
-/// A configuration that leaves no files behind.
+/// A configuration that leaves no files behind, of so many cases, or as many as `PROPTEST_CASES` asks for.
 pub fn cases(cases: u32) -> ProptestConfig {
+    let asked = std::env::var("PROPTEST_CASES");
     ProptestConfig {
-        cases,
+        cases: asked.map_or(cases, |asked| asked.parse().unwrap()),
         failure_persistence: None,
         ..ProptestConfig::default()
     }

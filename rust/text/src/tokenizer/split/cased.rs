@@ -1,7 +1,7 @@
 //! The patterns of o200k and tekken, which also cut before a capital inside a word.
 
 use super::common::{contraction, is_break, numbers_end, spaces_end};
-use super::{Splitter, joining, leads};
+use super::{Splitter, joining, min_certain_len};
 use crate::tokenizer::classes::{
     LETTER, LOWER, NUMBER, SPACE, UPPER, class_at, run_end, run_end_without,
 };
@@ -11,7 +11,7 @@ use crate::tokenizer::classes::{
 pub(crate) struct Cased<const DIGITS: usize, const CONTRACTIONS: bool>;
 
 impl<const DIGITS: usize, const CONTRACTIONS: bool> Splitter for Cased<DIGITS, CONTRACTIONS> {
-    const LEADS: [u8; 256] = leads(joining(super::NEVER));
+    const MIN_CERTAIN_LEN: [u8; 256] = min_certain_len(joining(super::NEVER));
     const CASED: bool = true;
     const LONE_DIGITS: bool = DIGITS == 1;
 

@@ -1,7 +1,7 @@
 //! The three splits of DeepSeek-V3, one after the other: numbers, Chinese and kana, then words.
 
 use super::common::{breaks_end, is_break, numbers_end, spaces_end};
-use super::{Splitter, joining, leads};
+use super::{Splitter, joining, min_certain_len};
 use crate::tokenizer::classes::{LETTER, MARK, NUMBER, SPACE, SYMBOL, class_at, decode, run_end};
 
 /// Splits by [`super::patterns::DEEPSEEK`].
@@ -14,7 +14,7 @@ pub(crate) struct DeepSeek {
 
 impl Splitter for DeepSeek {
     // A byte beyond the letters is no letter, and numbers and Chinese end a word just the same.
-    const LEADS: [u8; 256] = leads(joining(b'\n'));
+    const MIN_CERTAIN_LEN: [u8; 256] = min_certain_len(joining(b'\n'));
 
     #[inline]
     fn end(&mut self, text: &[u8], start: usize) -> usize {

@@ -1,7 +1,7 @@
 //! The pattern of GPT-2, which `ByteLevel` applies by itself.
 
 use super::common::spaces_end;
-use super::{Splitter, leads};
+use super::{Splitter, min_certain_len};
 use crate::tokenizer::classes::{LETTER, NUMBER, SPACE, class_at, run_end, run_end_without};
 
 /// Splits as [`super::Scheme::Gpt2`] says.
@@ -16,7 +16,7 @@ const fn joins() -> [u8; 128] {
 }
 
 impl Splitter for Gpt2 {
-    const LEADS: [u8; 256] = leads(joins());
+    const MIN_CERTAIN_LEN: [u8; 256] = min_certain_len(joins());
 
     #[inline]
     fn end(&mut self, text: &[u8], start: usize) -> usize {

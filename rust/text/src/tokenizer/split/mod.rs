@@ -23,7 +23,7 @@ pub(crate) trait Splitter: Default {
     /// For the first byte of a word made of it and ASCII letters: the fewest bytes that make such a word
     /// certain, given that the byte after it is ASCII and no letter; [`NEVER`] when that byte needs a look
     /// at the general rule. A mark with 2 here is a word by itself when a space follows.
-    const LEADS: [u8; 256];
+    const MIN_CERTAIN_LEN: [u8; 256];
     /// Whether an upper-case letter after a lower-case one begins a word, and a quote may prolong one.
     const CASED: bool = false;
     /// Whether every digit is a word.
@@ -33,11 +33,11 @@ pub(crate) trait Splitter: Default {
     fn end(&mut self, text: &[u8], start: usize) -> usize;
 }
 
-/// In [`Splitter::LEADS`]: more bytes than a short word has.
+/// In [`Splitter::MIN_CERTAIN_LEN`]: more bytes than a short word has.
 pub(crate) const NEVER: u8 = u8::MAX;
 
-/// A table of leads: letters alone, and the other ASCII bytes for which `joins` holds with a letter after them.
-pub(crate) const fn leads(joins: [u8; 128]) -> [u8; 256] {
+/// A table of min_certain_len: letters alone, and the other ASCII bytes for which `joins` holds with a letter after them.
+pub(crate) const fn min_certain_len(joins: [u8; 128]) -> [u8; 256] {
     let mut table = [NEVER; 256];
     let mut byte = 0;
     while byte < 128 {
@@ -51,7 +51,7 @@ pub(crate) const fn leads(joins: [u8; 128]) -> [u8; 256] {
     table
 }
 
-/// For [`leads`]: every ASCII byte but letters, digits, line breaks, and `without`.
+/// For [`min_certain_len`]: every ASCII byte but letters, digits, line breaks, and `without`.
 pub(crate) const fn joining(without: u8) -> [u8; 128] {
     let mut table = [0; 128];
     let mut byte = 0;

@@ -1,7 +1,7 @@
 //! The pattern of cl100k, Llama-3 and Qwen, which differ in how many digits make a word.
 
 use super::common::{breaks_end, contraction, is_break, numbers_end, spaces_end};
-use super::{Splitter, joining, leads};
+use super::{Splitter, joining, min_certain_len};
 use crate::tokenizer::classes::{LETTER, NUMBER, SPACE, class_at, run_end, run_end_without};
 
 /// Splits by [`super::patterns::QWEN`] (1 digit) or [`super::patterns::CL100K`] (3 digits).
@@ -9,7 +9,7 @@ use crate::tokenizer::classes::{LETTER, NUMBER, SPACE, class_at, run_end, run_en
 pub(crate) struct Words<const DIGITS: usize>;
 
 impl<const DIGITS: usize> Splitter for Words<DIGITS> {
-    const LEADS: [u8; 256] = leads(joining(b'\''));
+    const MIN_CERTAIN_LEN: [u8; 256] = min_certain_len(joining(b'\''));
     const LONE_DIGITS: bool = DIGITS == 1;
 
     #[inline]

@@ -9,10 +9,9 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::{hostile, variants};
-use crate::tokenizer::alphabet::written;
+use crate::tokenizer::spec::alphabet::written;
 use crate::tokenizer::split::CL100K;
-use crate::tokenizer::window::Instructions;
-use crate::tokenizer::{Additions, Encoded, Encoder, Encoders, Tokenizer};
+use crate::tokenizer::{Additions, Encoded, Encoder, Encoders, Isa, Tokenizer};
 use crate::{Control, Rendered};
 
 /// A tokenizer of ours and the crate's for the same file.
@@ -78,14 +77,16 @@ fn a_clause_that_is_a_token_stays_whole() {
     }
 }
 
+/// An encoder for every instruction set that the processor has.
+fn encoders(pair: &Pair) -> Vec<Encoder> {
+    Isa::available()
+        .filter_map(|isa| Encoder::with_isa(pair.ours.clone(), isa))
+        .collect()
+}
+
 #[test]
-fn ids_equal_the_crate_whatever_the_processor() {
-    let with_each = |pair: &Pair| -> Vec<Encoder> {
-        Instructions::all()
-            .map(|instructions| Encoder::with(pair.ours.clone(), instructions))
-            .collect()
-    };
-    let mut encoders: Vec<_> = PAIRS.iter().map(with_each).collect();
+fn ids_equal_the_crate_with_every_instruction_set() {
+    let mut encoders: Vec<_> = PAIRS.iter().map(encoders).collect();
     let encoders = std::sync::Mutex::new(&mut encoders);
     cases(400)
         .run(&hostile::text(), |text| {
@@ -209,28 +210,23 @@ fn slow_mask(
 
 #[test]
 fn masks_equal_the_slow_rule() {
-    let mut encoders: Vec<_> = PAIRS
-        .iter()
-        .map(|pair| Encoder::new(pair.ours.clone()))
-        .collect();
+    let mut encoders: Vec<_> = PAIRS.iter().map(encoders).collect();
     let encoders = std::sync::Mutex::new(&mut encoders);
     cases(300)
         .run(&rendered(), |rendered| {
-            for (pair, encoder) in PAIRS.iter().zip(encoders.lock().unwrap().iter_mut()) {
-                let (mut ids, mut spans) = (vec![1, 2], Vec::new());
-                let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
+            for (pair, encoders) in PAIRS.iter().zip(encoders.lock().unwrap().iter_mut()) {
                 let tokens = slow_tokens(&pair.theirs, &rendered);
                 let slow_ids: Vec<u32> = [1, 2]
                     .into_iter()
                     .chain(tokens.iter().map(|token| token.0))
                     .collect();
-                prop_assert_eq!(ids, slow_ids, "{}", pair.name);
-                prop_assert_eq!(
-                    (spans, encoded),
-                    slow_mask(&tokens, &rendered.supervised, &rendered.leads),
-                    "{}",
-                    pair.name
-                );
+                let slow = slow_mask(&tokens, &rendered.supervised, &rendered.leads);
+                for encoder in encoders {
+                    let (mut ids, mut spans) = (vec![1, 2], Vec::new());
+                    let encoded = encoder.encode(&rendered, &mut ids, &mut spans).unwrap();
+                    prop_assert_eq!(&ids, &slow_ids, "{}", pair.name);
+                    prop_assert_eq!(&(spans, encoded), &slow, "{}", pair.name);
+                }
             }
             Ok(())
         })
@@ -329,28 +325,24 @@ fn white_space_that_controls_swallow_is_gone_on_both_paths() {
 fn long_runs_are_exact_and_not_quadratic() {
     let text = |fragment: &str| fragment.repeat((1 << 20) / fragment.len());
     let qwen = &PAIRS[0];
-    let mut encoder = Encoder::new(qwen.ours.clone());
+    let mut encoders = encoders(qwen);
     for fragment in [
         "a", "ab", " ", "\n", "x\r\n ", "中", "患者", "!", "9", "\0", "e\u{301}", "\u{301}", "'s",
     ] {
         let text = text(fragment);
-        let mut ids = Vec::new();
-        encoder.encode_text(&text, &mut ids).unwrap();
-        assert_eq!(
-            ids,
-            qwen.theirs
-                .encode_fast(text.as_str(), false)
-                .unwrap()
-                .get_ids(),
-            "{fragment:?}"
-        );
+        let theirs = qwen.theirs.encode_fast(text.as_str(), false).unwrap();
+        for encoder in &mut encoders {
+            let mut ids = Vec::new();
+            encoder.encode_text(&text, &mut ids).unwrap();
+            assert_eq!(ids, theirs.get_ids(), "{fragment:?}");
+        }
     }
 }
 
 #[test]
 fn caches_stay_exact_when_they_overflow() {
     let qwen = &PAIRS[0];
-    let mut encoder = Encoder::new(qwen.ours.clone());
+    let mut encoders = encoders(qwen);
     let word = |n: u64| {
         format!(
             " {:x} {}",
@@ -360,16 +352,15 @@ fn caches_stay_exact_when_they_overflow() {
     };
     for round in 0..40u64 {
         let text: String = (0..10_000).map(|n| word(n + round * 7_000)).collect();
-        let mut ids = Vec::new();
-        encoder.encode_text(&text, &mut ids).unwrap();
+        let all = encoders.iter_mut().map(|encoder| {
+            let mut ids = Vec::new();
+            encoder.encode_text(&text, &mut ids).unwrap();
+            ids
+        });
+        let all: Vec<_> = all.collect();
         if round % 13 == 0 {
-            assert_eq!(
-                ids,
-                qwen.theirs
-                    .encode_fast(text.as_str(), false)
-                    .unwrap()
-                    .get_ids()
-            );
+            let theirs = qwen.theirs.encode_fast(text.as_str(), false).unwrap();
+            all.iter().for_each(|ids| assert_eq!(ids, theirs.get_ids()));
         }
     }
 }
@@ -415,19 +406,14 @@ fn contractions_fold_as_the_engine_folds() {
         .map(|x| format!("x'{x} y'{x}e z'r{x} u'l{x}l\n"))
         .collect();
     for pair in [&PAIRS[1], &PAIRS[4], &PAIRS[5]] {
-        let mut encoder = Encoder::new(pair.ours.clone());
+        let mut encoders = encoders(pair);
         for text in lines.chunks(100).map(<[String]>::concat) {
-            let mut ids = Vec::new();
-            encoder.encode_text(&text, &mut ids).unwrap();
-            assert!(
-                ids == pair
-                    .theirs
-                    .encode_fast(text.as_str(), false)
-                    .unwrap()
-                    .get_ids(),
-                "{}: {text}",
-                pair.name
-            );
+            let theirs = pair.theirs.encode_fast(text.as_str(), false).unwrap();
+            for encoder in &mut encoders {
+                let mut ids = Vec::new();
+                encoder.encode_text(&text, &mut ids).unwrap();
+                assert!(ids == theirs.get_ids(), "{}: {text}", pair.name);
+            }
         }
     }
 }

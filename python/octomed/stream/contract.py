@@ -1,0 +1,104 @@
+"""The batch contract: every key that a batch may have, and the axis along which its values run.
+
+The collator allocates by this table, `fill_batch` fills in its order, and microbatches are split by it. A key
+that is not in it is an error: nobody could say which of its values belong to a pack, and a value that is left
+out of a microbatch changes what is learned.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from octomed.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+class Axis(Enum):
+    """What the entries of a value are, one by one."""
+
+    PACKS = "packs"
+    """A row a pack."""
+    TOKENS = "tokens"
+    """An entry of the last dimension a token."""
+    DOCUMENTS = "documents"
+    """A row a document."""
+    EDGES = "edges of documents"
+    """A row a document and one more: offsets into the tokens, the first 0."""
+    LONGEST = "longest document"
+    """One number, the tokens of the longest document."""
+    IMAGES = "images"
+    """A row an image."""
+    PATCHES = "patches of images"
+    """A row a patch; an image has as many as the product of its row of `image_grid_thw`."""
+
+
+CONTRACT: dict[str, Axis] = {
+    "packs": Axis.PACKS,
+    "input_ids": Axis.TOKENS,
+    "labels": Axis.TOKENS,
+    "position_ids": Axis.TOKENS,
+    "cu_seqlens": Axis.EDGES,
+    "trace_ids": Axis.DOCUMENTS,
+    "supervised_tokens": Axis.DOCUMENTS,
+    "max_length": Axis.LONGEST,
+    "cu_seq_lens_q": Axis.EDGES,
+    "cu_seq_lens_k": Axis.EDGES,
+    "max_length_q": Axis.LONGEST,
+    "max_length_k": Axis.LONGEST,
+    "image_grid_thw": Axis.IMAGES,
+    "pixel_values": Axis.PATCHES,
+}
+"""The axis of each key."""
+
+REQUIRED = ("packs", "input_ids", "labels", "position_ids", "cu_seqlens", "trace_ids", "supervised_tokens")
+"""Keys of every batch, in the order in which `octomed._octomed.fill_batch` takes their buffers."""
+
+
+MADE_BY = "batches are made by `octomed.stream.Collator`"
+
+
+def check_keys(batch: Mapping[str, Any]) -> None:
+    """Check that a batch has the keys of the contract and no other.
+
+    Raises
+    ------
+    DataError
+        Naming the keys that are unknown, or those that are missing.
+    """
+    unknown = [name for name in batch if name not in CONTRACT]
+    if unknown:
+        raise DataError(
+            f"the batch contract does not know {_listed(unknown)}",
+            f"a batch may have {_listed(CONTRACT)}: see `octomed.stream.contract`",
+        )
+    missing = [name for name in REQUIRED if name not in batch]
+    if missing:
+        raise DataError(
+            f"the batch has no {_listed(missing)}", "batches are made by `octomed.stream.Collator`"
+        )
+
+
+def check_text(batch: Mapping[str, Any]) -> None:
+    """Check that a batch keeps the contract and holds text alone, for a model that would leave images out.
+
+    Raises
+    ------
+    DataError
+        As `check_keys`, and naming the values that belong to images.
+    """
+    check_keys(batch)
+    images = [name for name in batch if CONTRACT[name] in {Axis.IMAGES, Axis.PATCHES}]
+    if images:
+        raise DataError(f"the batch has {_listed(images)}", "images are not supported in training yet")
+
+
+def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor or an array
+    """Return how many entries a value has along its axis."""
+    return int(value.shape[-1 if axis is Axis.TOKENS else 0])
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

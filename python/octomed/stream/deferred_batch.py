@@ -1,0 +1,63 @@
+"""A batch on its way out of a loader worker: the packs that it is made of, and how.
+
+A finished batch has 52 bytes a token, and to share them with the training process costs more than to make
+them. So a worker reads, unpacks and checks the packs, and sends their 4 bytes a token; they become tensors
+where they arrive: in the loader's pinning thread, where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Columns = tuple[NDArray[Any], ...]
+    """Of a pack: ids, lengths, loss spans, trace ids."""
+    MakeBatch = Callable[[Sequence[Columns]], dict[str, Any]]
+
+
+class DeferredBatch(Mapping[str, Any]):
+    """Packs that have been checked; the process that unpickles them gets the batch, a plain dict.
+
+    A function around the collator that runs in the worker may read it like the batch.
+
+    Parameters
+    ----------
+    make_batch
+        Makes the batch of the rows; it is pickled with them.
+    rows
+        Columns of each pack.
+    """
+
+    def __init__(self, make_batch: MakeBatch, rows: Sequence[Columns]) -> None:
+        self._make_batch = make_batch
+        self._rows = rows
+
+    @cached_property
+    def _batch(self) -> dict[str, Any]:
+        return self._make_batch(self._rows)
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 tensors and numbers
+        """Return a value of the batch."""
+        return self._batch[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names of the batch."""
+        return iter(self._batch)
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._batch)
+
+    def __reduce__(self) -> tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]:
+        """Pickle as what makes the batch."""
+        return _made, (self._make_batch, self._rows)
+
+
+def _made(make_batch: MakeBatch, rows: Sequence[Columns]) -> dict[str, Any]:
+    return make_batch(rows)

@@ -1,0 +1,209 @@
+"""How the ranks of a machine end together, with the exit code of the one that failed.
+
+A launcher ends all ranks when one fails, and returns the code of the lowest rank that did not end well: that
+of one it killed itself, when another failed. So a rank that fails writes its exit code into a file of its
+own, as a worker of torchelastic does (`TORCHELASTIC_ERROR_FILE`), in a folder of the launcher's ranks, and
+rank 0 of the machine ends with the code that was written first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from octomed.storage import write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE = 15.0
+"""Seconds after which a rank 0 that hangs in a collective ends by itself; a launcher kills after 30."""
+
+_POLL = 0.1
+_ALIVE = "rank0.lock"
+_NAME = re.compile(r"octomed-ranks-(\d+)-(\d+)-\d*")
+
+
+class Channel:
+    """The exit codes that the other ranks of a machine have written.
+
+    Parameters
+    ----------
+    folder
+        Where they write them; None for a rank that has no others.
+
+    Attributes
+    ----------
+    code
+        Exit code of the rank that failed first; None while none has.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._closed = threading.Event()
+
+    @property
+    def code(self) -> int | None:
+        """Return the code, after a moment for one that is being written."""
+        if self._folder is not None and self._read() is None:
+            time.sleep(2 * _POLL)
+        return self._read()
+
+    def leave(self, code: int) -> int:
+        """Return the code to end with, and let the launcher's signal no longer change it."""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        return code
+
+    def watch(self) -> None:
+        """End this process, `PATIENCE` after a rank failed: a collective without it may never return."""
+        while not self._closed.wait(_POLL):
+            code = self._read()
+            if code is not None:
+                time.sleep(PATIENCE)
+                self.close()
+                os._exit(code)
+
+    def close(self) -> None:
+        """Stop to watch, and remove the folder."""
+        self._closed.set()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _read(self) -> int | None:
+        written = self._folder.glob("exit-code-*") if self._folder is not None else ()
+        with contextlib.suppress(OSError, ValueError):  # a folder that is being removed
+            return min((path.stat().st_mtime_ns, int(path.read_text("ascii"))) for path in written)[1]
+        return None
+
+
+@contextlib.contextmanager
+def open_channel() -> Iterator[Channel]:
+    """Watch the other ranks of this machine while the block runs, on its rank 0."""
+    channel = Channel()
+    if _has_others() and _local_rank() == 0:
+        with contextlib.suppress(OSError):  # no such folder: codes are what the launcher makes of them
+            _remove_left()
+            folder = _make_folder()
+            _show_alive(folder)
+            channel = Channel(folder)
+            threading.Thread(target=channel.watch, daemon=True).start()
+    try:
+        yield channel
+    finally:
+        channel.close()
+
+
+def send(code: int, seconds: float) -> None:
+    """Write the exit code of this rank for rank 0 of this machine, and let that one end first.
+
+    Parameters
+    ----------
+    code
+        Of this rank.
+    seconds
+        How long to wait for rank 0 to end: it may be about to say the same.
+    """
+    if not _has_others() or _local_rank() == 0:
+        return
+    with contextlib.suppress(OSError):
+        folder = _make_folder()
+        file = folder / f"exit-code-{_local_rank()}"
+        write_atomically(file, str(code).encode(), sync=False)
+        if _outlives_rank0(folder, seconds):
+            shutil.rmtree(folder, ignore_errors=True)  # a rank 0 that was killed did not
+        elif not (folder / _ALIVE).exists():  # nobody will read it
+            file.unlink()
+            folder.rmdir()
+
+
+def _outlives_rank0(folder: Path, seconds: float) -> bool:
+    """Wait for rank 0 to end, and return whether it did; it may not have begun yet."""
+    until = time.monotonic() + seconds
+    with contextlib.ExitStack() as opened:
+        alive = None
+        while time.monotonic() < until:
+            with contextlib.suppress(FileNotFoundError):  # not begun yet, or ended already
+                alive = alive or opened.enter_context((folder / _ALIVE).open("rb"))
+            if alive is not None and not _is_locked(alive.fileno()):
+                return True
+            time.sleep(_POLL)
+    return False
+
+
+def _has_others() -> bool:
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) > 1
+
+
+def _local_rank() -> int:
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def _make_folder() -> Path:
+    """Make the folder of this launcher's ranks, which no other user's is and no earlier launcher's was.
+
+    Raises
+    ------
+    OSError
+        When it cannot be made, or another user's is in its place.
+    """
+    launcher = os.getppid()
+    name = f"octomed-ranks-{launcher}-{_started(launcher)}-{os.environ.get('MASTER_PORT', '')}"
+    folder = Path(tempfile.gettempdir(), name)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
+        raise PermissionError(f"`{folder}` is another user's")
+    return folder
+
+
+def _started(process: int) -> int:
+    """Return when a process began, in ticks since the machine did; 0 where that cannot be known."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text("utf-8", errors="replace")
+        return int(status.rpartition(")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+def _show_alive(folder: Path) -> None:
+    """Hold a lock until this process has ended; its loaders' workers do not hold it (`lockf`)."""
+    descriptor = os.open(folder / _ALIVE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
+
+
+def _remove_left() -> None:
+    """Remove the folders that killed ranks left: their launcher has ended, and no rank 0 holds its lock."""
+    for folder in Path(tempfile.gettempdir()).glob("octomed-ranks-*"):
+        matched = _NAME.fullmatch(folder.name)
+        with contextlib.suppress(OSError):
+            if (
+                matched is not None
+                and folder.lstat().st_uid == os.geteuid()
+                and _started(int(matched[1])) != int(matched[2])
+                and not _is_held(folder)
+            ):
+                shutil.rmtree(folder)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        with (folder / _ALIVE).open("rb") as alive:
+            return _is_locked(alive.fileno())
+    except FileNotFoundError:
+        return False

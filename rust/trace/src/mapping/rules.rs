@@ -1,0 +1,69 @@
+//! Which keys of a mapping go together: for mappings that are compiled, and for those that a recipe writes.
+
+use crate::error::TraceError;
+
+use super::spec::Spec;
+
+/// Checks that the keys that are set make traces together.
+pub(super) fn check_keys(spec: &Spec) -> Result<(), TraceError> {
+    if spec.messages.is_some() {
+        return check_alone(spec);
+    }
+    if spec.question.is_none() {
+        return Err(fault(
+            "this mapping has neither `messages` nor `question`",
+            "name the column with the prompt",
+            None,
+        ));
+    }
+    match (&spec.response, &spec.responses, &spec.reasoning) {
+        (None, None, _) => Err(no_response()),
+        (Some(_), Some(_), _) => Err(fault(
+            "`response` and `responses` exclude each other",
+            "`response` is one column of text, `responses` a list: keep one of them",
+            Some("responses"),
+        )),
+        (None, Some(_), Some(_)) => Err(fault(
+            "`responses` and `reasoning` exclude each other",
+            "a list of responses holds its own reasoning: leave `reasoning` out",
+            Some("reasoning"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn no_response() -> TraceError {
+    fault(
+        "this mapping has neither `response` nor `responses`",
+        "name the column that holds what the model is to learn",
+        None,
+    )
+}
+
+fn check_alone(spec: &Spec) -> Result<(), TraceError> {
+    let others = [
+        ("question", spec.question.is_some()),
+        ("options", spec.options.is_some()),
+        ("answer", spec.answer.is_some()),
+        ("history", spec.history.is_some()),
+        ("response", spec.response.is_some()),
+        ("responses", spec.responses.is_some()),
+        ("reasoning", spec.reasoning.is_some()),
+    ];
+    match others.into_iter().find(|(_, is_set)| *is_set) {
+        Some((key, _)) => Err(fault(
+            &format!("`messages` and `{key}` exclude each other"),
+            &format!("`messages` holds whole conversations: leave `{key}` out"),
+            Some(key),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn fault(message: &str, hint: &str, key: Option<&'static str>) -> TraceError {
+    TraceError::Mapping {
+        message: message.to_owned(),
+        hint: Some(hint.to_owned()),
+        key,
+    }
+}
