@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed, machine
 from octomed.errors import DataError, StorageError
-from octomed.pipeline.files import naming
+from octomed.pipeline.files import file_errors
 from octomed.pipeline.read import blocks_of
 from octomed.report.planned import Estimate
 from octomed.report.units import bytes_of
@@ -96,7 +96,7 @@ def _sample(source: SourcePlan) -> _Sample:
         if block is None:
             continue
         begin = time.perf_counter()
-        with naming(task.file):
+        with file_errors(task.file):
             seen = source.scanner.measure(block)
         sample.seconds = time.perf_counter() - begin
         sample.source_bytes = block.source_bytes

@@ -1,23 +1,22 @@
-"""Where calls of work run: the protocol, and threads of this process, which is all there is today.
-
-Each call of the engine releases the GIL and can be cancelled.
-"""
+"""Threads that run the engine's calls; each call releases the GIL and can be cancelled."""
 
 from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from octomed import _octomed
+from octomed.pipeline.executor_protocol import Here, unheard
 from octomed.pipeline.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from octomed.pipeline.executor_protocol import Workers
 
 Result = TypeVar("Result")
 Spec = TypeVar("Spec")
@@ -31,50 +30,6 @@ _PATIENCE_SECONDS = 1.0
 
 MEMORY_A_WORKER = 448 * 2**20
 """What a worker's calls hold at most, those that wait for it included."""
-
-
-def unheard(_: object) -> None:
-    """Hear of what is done, and do nothing."""
-
-
-class Executor(Protocol):
-    """What runs the work of a run: here threads; processes or other machines would be another one.
-
-    Attributes
-    ----------
-    workers
-        How many parts of the work run at once.
-    cancel
-        Set when the run ends early: the engine's calls return soon after.
-    """
-
-    workers: int
-    cancel: _octomed.Cancel
-
-    def map(
-        self,
-        call: Callable[[Spec, Here], Result],
-        specs: Iterable[Spec],
-        *,
-        at_once: int,
-        readers: int = 1,
-        told: Callable[[Any], object] = unheard,
-    ) -> Iterator[Result]:
-        """Run a call of `octomed.pipeline.work` for each specification, and yield results as they come.
-
-        Parameters
-        ----------
-        call
-            A function of a specification that pickles, whose result does, too.
-        specs
-            What to do, in the order in which it is best begun.
-        at_once
-            How many calls may have begun.
-        readers
-            How many of them may read at once.
-        told
-            Hears what a call says while it runs, from any thread, where it runs in this process.
-        """
 
 
 class Threads:
@@ -192,28 +147,6 @@ class Threads:
         return wait(self._unfinished.copy(), timeout=patience).not_done
 
 
-@dataclass(frozen=True)
-class Here:
-    """What a call of work finds where it runs beside others.
-
-    Attributes
-    ----------
-    threads
-        Workers for the parts of its work.
-    reading
-        Held by a call while it reads, and by no more of them than the disk and the workers want.
-    told
-        Hears what is done, part by part.
-    queueing
-        Held by a call while it queues its parts, where those of one call are to come before another's.
-    """
-
-    threads: Threads
-    reading: threading.Semaphore = field(default_factory=threading.BoundedSemaphore)
-    told: Callable[[Any], object] = unheard
-    queueing: threading.Lock = field(default_factory=threading.Lock)
-
-
 class CancelledRun(Exception):
     """The run ended early for a reason that is raised elsewhere."""
 
@@ -263,7 +196,7 @@ def raise_failures(unseen: list[Future[Result]]) -> None:
         future.result()
 
 
-def results(futures: list[Future[Result]], threads: Threads) -> Iterator[Result]:
+def results(futures: list[Future[Result]], threads: Workers) -> Iterator[Result]:
     """Yield results as they come; the first failure cancels the rest and is raised.
 
     Waits in short steps, so that Ctrl-C reaches the main thread. Each future says itself that it is done: to

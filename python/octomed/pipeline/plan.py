@@ -15,7 +15,7 @@ from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
-from octomed.recipe.problems import placed
+from octomed.recipe.problems import located
 from octomed.storage import content_key
 from octomed.store_files import finished_task
 
@@ -163,13 +163,13 @@ def plan(recipe: Recipe) -> Plan:
         helper.start()
     base = recipe.file.parent
     chosen_at = recipe.written_at("model" if recipe.template is None else "template")
-    with placed(chosen_at):
+    with located(chosen_at):
         chosen = read_template(recipe.template, base=base)
-    with placed(recipe.written_at("model")):
+    with located(recipe.written_at("model")):
         model = find_model(recipe.model, chosen, base=base)
-    with placed(recipe.written_at("model"), key="model"):
+    with located(recipe.written_at("model"), key="model"):
         tokenizer = model.tokenizer()
-    with placed(chosen_at, hint=_TEMPLATE_HINT):
+    with located(chosen_at, hint=_TEMPLATE_HINT):
         template = model.chat_template(tokenizer)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe)
@@ -186,9 +186,9 @@ def _source_plan(recipe: Recipe, index: int, text: Text, files: list[InputFile])
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
-    with placed(format_at, key=f"sources.{source.name}.format"):
+    with located(format_at, key=f"sources.{source.name}.format"):
         mapping = _octomed.Mapping(mapping_value)
-    with placed(prompt_at, key="prompt", hint=_PROMPT_HINT):
+    with located(prompt_at, key="prompt", hint=_PROMPT_HINT):
         prompt = _octomed.Prompt(layout)
     unkeyed = ScannerSpec(
         key="",

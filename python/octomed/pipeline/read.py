@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table, unchanged
+from octomed.pipeline.files import columns_to_read, csv_dialect, file_errors, open_table, unchanged
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
@@ -55,7 +55,7 @@ def blocks_of(
         When the file cannot be read as a whole; rows that are merely wrong are refusals of their block.
     """
     ahead = ahead or Ahead()
-    with naming(task.file):
+    with file_errors(task.file):
         if task.file.kind in {"parquet", "arrow"}:
             rows = yield from _table(task, mapping, target, ahead)
         elif task.file.kind == "jsonl":

@@ -11,7 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input
-from octomed.pipeline.files import naming
+from octomed.pipeline.files import file_errors
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead
@@ -82,7 +82,7 @@ class SourceRows:
         if file is None:
             raise DataError(f"`{source}/{shown(relative)}` is gone since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
-        with naming(file):
+        with file_errors(file):
             file = replace(file, fingerprint=_octomed.fingerprint(file.path))
         if packed is None or not is_same_input(packed, input_state(file)):
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)

@@ -23,8 +23,8 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.work import LaidOut, made_layout
-from octomed.pipeline.write import write_all
+from octomed.pipeline.work import made_layout
+from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file

@@ -7,17 +7,14 @@ the caller. Inside a call, parts of the work go to threads: a reader cuts blocks
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from octomed import _octomed
 from octomed.errors import DamagedBlock, DataError
-from octomed.pipeline.executor import Here, executor, raise_failures, results
-from octomed.pipeline.files import naming, unchanged
+from octomed.pipeline.executor import executor, raise_failures, results
+from octomed.pipeline.executor_protocol import Here
+from octomed.pipeline.files import file_errors, unchanged
 from octomed.pipeline.kept import Kept
 from octomed.pipeline.made_again import RemovedBlock, remove_block
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord
@@ -25,8 +22,9 @@ from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.scanners import scanner_of
 from octomed.pipeline.specs import BlockScanned, RangeResult, ShardWritten, TaskResult
+from octomed.pipeline.tables import provenance_name, write_parquet
 from octomed.pipeline.tolerance import Watch
-from octomed.storage import atomic_file, make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store_files import BlockHeader, TaskRecord, write_task
 from octomed.strict_json import read_as
 
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from octomed.pipeline.executor import Threads
+    from octomed.pipeline.executor_protocol import Workers
     from octomed.pipeline.specs import LayoutSpec, RangeSpec, TaskSpec
-    from octomed.storage import Mode
 
 layouts: Kept[_octomed.Layout] = Kept(1)
 
@@ -113,7 +110,7 @@ class _TaskScan:
         is_new = found is None
         if found is None:
             file = self.spec.task.file
-            with naming(file):
+            with file_errors(file):
                 found = self.scanner.scan(
                     block,
                     file.source,
@@ -159,15 +156,7 @@ def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
         raise storage_error("write", folder, error) from error
 
 
-@dataclass(frozen=True)
-class LaidOut:
-    """A layout, and what it follows from."""
-
-    spec: LayoutSpec
-    layout: _octomed.Layout
-
-
-def made_layout(spec: LayoutSpec, threads: Threads) -> _octomed.Layout:
+def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     """Decide which traces stay, which share a pack, and which packs a shard.
 
     Raises
@@ -263,27 +252,3 @@ class _RangeWrite:
         path = self.spec.folder / name
         write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.mode)
         self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))
-
-
-def provenance_name(stream: str, number: int) -> str:
-    """Path of the table of a range's traces in a stream, below the output folder."""
-    return f"provenance/{stream}-{number:05}.parquet"
-
-
-def write_parquet(
-    path: Path, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = (), mode: Mode = "umask"
-) -> None:
-    """Write a table as :func:`octomed.storage.atomic_file` does, batch by batch as they come.
-
-    Raises
-    ------
-    StorageError
-        When the file cannot be written; no half file is left.
-    """
-    with (
-        atomic_file(path, mode=mode) as file,
-        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
-    ):
-        for batch in itertools.chain([first], others):
-            if batch.num_rows:
-                writer.write_batch(batch)

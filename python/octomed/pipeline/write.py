@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from octomed.pipeline.specs import RangeSpec
-from octomed.pipeline.work import layouts, provenance_name, write_parquet, write_range
+from octomed.pipeline.tables import provenance_name, write_rejects
+from octomed.pipeline.work import layouts, write_range
 from octomed.storage import make_folder_inside
 
 if TYPE_CHECKING:
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
     from octomed.pipeline.executor import Threads
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.specs import LayoutSpec, ShardWritten
-    from octomed.pipeline.work import LaidOut
     from octomed.report.progress import Progress
 
 _OPEN_RANGES = 2
 """The one whose shards are encoded, and beside it the next one, being read ahead."""
+
+
+@dataclass(frozen=True)
+class LaidOut:
+    """A layout, and what it follows from."""
+
+    spec: LayoutSpec
+    layout: _octomed.Layout
 
 
 def write_all(
@@ -84,23 +92,3 @@ def shard_name(number: int, extension: str) -> str:
 
 def _has_tables(spec: RangeSpec, manifest: Manifest) -> bool:
     return all(provenance_name(stream, spec.number) in manifest.files for stream in spec.streams)
-
-
-def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Manifest) -> None:
-    """Write one table a source that has rejects, in source order."""
-    folder = manifest.folder / "rejects"
-    make_folder_inside(manifest.folder, "rejects", manifest.mode)
-    by_source: dict[str, list[int]] = {source: [] for source in sources}
-    for number, source in enumerate(layout.block_sources):
-        by_source[source].append(number)
-    for source, numbers in by_source.items():
-        name = f"rejects/{source}.parquet"
-        if name in manifest.files or not numbers:
-            continue
-        batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)
-        first = next(batches, None)
-        if first is not None:
-            write_parquet(manifest.folder / name, first, batches, manifest.mode)
-            manifest.add_file(name)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
