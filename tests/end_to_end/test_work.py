@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import octomed
 import pytest
+from octomed.commands import speaking_python
 from octomed.errors import DamagedBlock, DataError, RecipeError, StorageError
 from octomed.pipeline.executor import Threads
 from octomed.pipeline.kept import Kept
@@ -17,6 +18,8 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.run_spec import run_spec
 from octomed.pipeline.work import scan_task, write_range
 from octomed.recipe import load_recipe
+from octomed.report.summary import Summary
+from octomed.run_file import load_run_file
 
 from . import elsewhere, runs
 
@@ -183,3 +186,26 @@ def test_the_last_few_are_kept_and_lent_ones_while_they_are_lent():
     assert made == ["b", "a", "c"]
     assert get("a") == "made a"
     assert made == ["b", "a", "c", "a"]
+
+
+def test_the_run_file_is_read_once(small, monkeypatch):
+    from octomed.pipeline import output_folder, run
+
+    read = []
+
+    def load(folder):
+        read.append(folder)
+        return load_run_file(folder)
+
+    monkeypatch.setattr(run, "load_run_file", load)
+    monkeypatch.setattr(output_folder, "load_run_file", load)
+    first = runs.pack(small)
+    assert len(read) <= 2, "before the lock and under it, while there is neither a manifest nor a run file"
+    found = load_run_file(small.parent / "out")
+    with speaking_python():
+        again = Summary.from_run_file(found, output=first.output, already_done=False)
+    assert again.to_json() == first.to_json()
+    for changed in ({"overrides": ("pack.seed=5",), "replace": True}, {"overrides": ("pack.seed=5",)}):
+        read.clear()
+        runs.pack(small, *changed.pop("overrides"), **changed)
+        assert len(read) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -87,4 +88,5 @@ def close_run(
     )
     # Every other file is on the disk, and so is its name: this one, which says that all is done, comes last.
     write_run_file(manifest.folder, run, manifest.mode)
-    return run
+    # As whoever reads the file gets it, its keys in order.
+    return read_as(RunFile, json.loads(json.dumps(plain(run), sort_keys=True)))

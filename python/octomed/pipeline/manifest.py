@@ -10,25 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.errors import RecipeError
-from octomed.leftovers import FILES_OF_TABLES, files_of_run
-from octomed.names import shown
-from octomed.pipeline.difference import About, about_finished_run, difference
+from octomed.leftovers import FILES_OF_TABLES
+from octomed.pipeline.difference import About
 from octomed.pipeline.manifest_file import (
     MANIFEST,
-    MISSING,
     NAME,
     FileRecord,
     ManifestFile,
     ShardRecord,
     is_name_of_run,
     is_there,
-    load_manifest_of,
     unpacked_name,
 )
 from octomed.plain_names import delete_below, delete_empty_parent
-from octomed.run_file import RUN_FILE, RunFile
-from octomed.state import Damaged, NotThere
+from octomed.run_file import RUN_FILE
 from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
 from octomed.strict_json import plain
 
@@ -76,81 +71,6 @@ class Manifest:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
-    @classmethod
-    def open(  # noqa: PLR0913 what is asked for, and what is there
-        cls,
-        folder: Path,
-        key: str,
-        *,
-        run: RunFile | None = None,
-        replace: bool,
-        about: About | None = None,
-        replacing: str = "--replace",
-    ) -> Manifest:
-        """Read the folder's manifest, or begin one (after :func:`refuse_foreign_files`).
-
-        Parameters
-        ----------
-        folder
-            The output folder.
-        key
-            Content key of the run.
-        run
-            What the folder's run file says, where there is a sound one.
-        replace
-            Whether another run there goes.
-        about
-            What the run is made of.
-        replacing
-            What to run to have another run go, for the hint.
-
-        Raises
-        ------
-        RecipeError
-            When the folder holds another run and ``replace`` is off. A run that ended before it wrote
-            anything stands in nobody's way: its recipe may be mended and run again.
-        """
-        found = load_manifest_of(folder, is_finished=run is not None)
-        fresh = cls(folder, key, about=about or About())
-        if isinstance(found, NotThere):
-            return fresh
-        if isinstance(found, Damaged):
-            fresh._take_over(found, run, replacing, replace=replace)
-            return fresh
-        manifest = cls(folder, found.key, found.shards, found.files, found.begun)
-        if manifest.key == key:
-            manifest.about = fresh.about
-            manifest._forget_missing()
-            return manifest
-        if not (manifest.shards or manifest.files or manifest.begun or _ours(folder)):
-            return fresh
-        if not replace:
-            raise RecipeError(
-                f"`{folder}` holds a run {difference(_about(found, run), fresh.about)}",
-                f"`{replacing}` deletes that run's files first; or choose another `output.path`",
-            )
-        fresh.replaces = manifest
-        return fresh
-
-    def _take_over(self, manifest: Damaged, run: RunFile | None, replacing: str, *, replace: bool) -> None:
-        """Begin anew in a folder whose manifest does not read: all that it may have named goes first.
-
-        That is what has a name that only a run gives; where `octomed.json` says that another run ended there,
-        only if it may be replaced.
-        """
-        if run is not None and run.run.write_key != self.key and not replace:
-            why = "is missing" if manifest.what == MISSING else "does not read"
-            raise RecipeError(
-                f"`{shown(str(self.folder))}` holds another run, and its manifest {why}",
-                f"`{replacing}` deletes that run's files first; or choose another `output.path`",
-            )
-        missing = manifest.what == MISSING
-        self.damaged = (
-            f"`{shown(manifest.file)}` was missing and is made again" if missing else manifest.note()
-        )
-        files = {name: FileRecord((self.folder / name).lstat().st_size) for name in files_of_run(self.folder)}
-        self.replaces = Manifest(self.folder, "", files=files) if files else None
-
     def begin(self, shards: list[str], streams: Iterable[str] = ()) -> None:
         """Delete what this run replaces, and note the shards that it is about to write to its streams.
 
@@ -187,7 +107,7 @@ class Manifest:
         for name in [*names, *{parent for name in names if (parent := name.rpartition("/")[0])}]:
             give_mode(self.folder / name, mode)
 
-    def _forget_missing(self) -> None:
+    def forget_missing(self) -> None:
         """Forget what is not there or not as large; without a digest of it, too little is known to go on."""
 
         def is_kept(name: str, record: FileRecord) -> bool:
@@ -271,16 +191,3 @@ def _naming(action: str, path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error(action, path, error) from error
-
-
-def _about(manifest: ManifestFile, run: RunFile | None) -> About:
-    """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
-    if run is not None and run.run.write_key == manifest.key:
-        return manifest.about.or_else(about_finished_run(run))
-    return manifest.about
-
-
-def _ours(folder: Path) -> list[str]:
-    """Names in the folder that only a run gives."""
-    names = [RUN_FILE, "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
-    return [name for name in names if (folder / name).exists()]

@@ -17,7 +17,7 @@ from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import CancelledRun, executor
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
-from octomed.pipeline.manifest import Manifest
+from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from octomed import _octomed
     from octomed.errors import DataError
     from octomed.pipeline.executor import Threads
+    from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.run_spec import RunSpec
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
@@ -122,9 +123,8 @@ def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Lock:
 
 
 def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
-    manifest = Manifest.open(
-        spec.output, spec.write_key, run=run, replace=replace, about=spec.about, replacing=spec.replacing
-    )
+    wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
+    manifest = open_manifest(spec.output, wanted, run)
     manifest.give_mode(spec.output_mode)
     return manifest
 
