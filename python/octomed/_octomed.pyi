@@ -15,7 +15,7 @@ class ArrowCutter:
         """End the task; returns the last block, if there is one."""
     @property
     def rows(self) -> Any:
-        """Rows of the task so far, blank lines counted."""
+        """Rows of the task so far, refused ones counted."""
 
 @final
 class Block:
@@ -113,10 +113,10 @@ class JsonArrayCutter:
     def feed(self, chunk: Any) -> Any:
         """Take the next bytes of the file; returns the blocks that they complete."""
     def finish(self) -> Any:
-        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+        """End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off."""
     @property
     def rows(self) -> Any:
-        """Rows of the task so far, blank lines counted."""
+        """Rows so far, refused ones and blank lines counted."""
 
 @final
 class JsonLinesCutter:
@@ -130,13 +130,13 @@ class JsonLinesCutter:
     def feed(self, chunk: Any) -> Any:
         """Take the next bytes of the file; returns the blocks that they complete."""
     def finish(self) -> Any:
-        """End the task; returns the last block, if there is one."""
+        """End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off."""
     @property
     def read_from(self) -> Any:
         """The offset in the file from which the cutter must be fed."""
     @property
     def rows(self) -> Any:
-        """Rows of the task so far, blank lines counted."""
+        """Rows so far, refused ones and blank lines counted."""
 
 @final
 class JsonObjectsCutter:
@@ -145,10 +145,10 @@ class JsonObjectsCutter:
     def feed(self, chunk: Any) -> Any:
         """Take the next bytes of the file; returns the blocks that they complete."""
     def finish(self) -> Any:
-        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+        """End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off."""
     @property
     def rows(self) -> Any:
-        """Rows so far."""
+        """Rows so far, refused ones and blank lines counted."""
 
 @final
 class JsonRowsCutter:
@@ -157,10 +157,10 @@ class JsonRowsCutter:
     def feed(self, chunk: Any) -> Any:
         """Take the next bytes of the file; returns the blocks that they complete."""
     def finish(self) -> Any:
-        """End the file; returns the last block, if there is one. Raises `DataError` when it is cut off."""
+        """End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off."""
     @property
     def rows(self) -> Any:
-        """Rows so far."""
+        """Rows so far, refused ones and blank lines counted."""
 
 @final
 class JsonShape:
@@ -242,10 +242,19 @@ class Mapping:
         Raises `DataError` when a mapped column is missing or several columns have one name.
         """
     @staticmethod
+    def fault_of_keys(mapping: Any) -> Any:
+        """What is wrong with the keys of a mapping taken together: message, hint, and the key that should not be there."""
+    @staticmethod
     def is_picture_name(column: Any) -> Any:
         """Whether a column's name alone says that pictures are in it."""
     def searches_pictures_in(self, column: Any) -> Any:
         """Whether a picture is looked for in a column that the mapping does not name."""
+    @staticmethod
+    def suggests_pictures(column: Any) -> Any:
+        """Whether a column's name has a word for pictures: `image_0`, `imgPath`, `Figure_path`.
+
+        That is a reason to look; what a row holds is read from its values.
+        """
 
 @final
 class MdsReader:
