@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from octomed.state import Damaged, NotThere, StateFile
+from octomed.state import Damaged, NotThere, StateFile, there
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,3 +101,21 @@ def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:
 def write_registered_run(path: Path, run: RegisteredRun, mode: Mode) -> None:
     """Note which tasks an output uses."""
     _RUN.write(path, run, mode)
+
+
+def finished_task(folder: Path) -> TaskRecord | None:
+    """Return what the store says of a task whose blocks are all there, as far as names and sizes tell."""
+    found = there(load_task(folder))
+    if found is None or not all(_is_there(folder, header) for header in found.blocks):
+        return None
+    return found
+
+
+def _is_there(folder: Path, header: BlockHeader) -> bool:
+    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
+    try:
+        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
+            folder / f"{header.name}.index"
+        ).stat().st_size > 0
+    except OSError:
+        return False

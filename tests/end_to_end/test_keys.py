@@ -454,21 +454,21 @@ def test_another_version_uses_nothing_of_this_one(capsys, folder, monkeypatch, v
 def test_an_error_of_reading_is_not_kept(capsys, folder, monkeypatch):
     """What was wrong with a file may have been the reader's fault, or a disk's: it is read again."""
     from octomed.errors import DataError
-    from octomed.pipeline import scan
+    from octomed.pipeline import work
 
     recipe = base()
     recipe["sources"][0]["on_bad_file"] = "skip"
     recipe["sources"].append({"name": "two", "path": "more.jsonl", "format": QA})
-    whole = scan.blocks_of
+    whole = work.blocks_of
 
     def failing(task, *arguments, **options):
         if task.file.source == "one":
             raise DataError("the disk is tired")
         return whole(task, *arguments, **options)
 
-    monkeypatch.setattr(scan, "blocks_of", failing)
+    monkeypatch.setattr(work, "blocks_of", failing)
     first = packed(capsys, folder, recipe, "first", "store-a")
-    monkeypatch.setattr(scan, "blocks_of", whole)
+    monkeypatch.setattr(work, "blocks_of", whole)
     later = packed(capsys, folder, recipe, "later", "store-a")
     alone = packed(capsys, folder, recipe, "alone", "store-b")
     assert first.code == later.code == 0

@@ -15,8 +15,8 @@ def ends_with(error, locks, *calls):
     with executor(1, locks) as threads:
         for call in calls:
             threads.submit(call)
-        threads.submit_aside(calls[0])
-        threads.submit_beside(1, [calls[0]])
+        threads.submit_background(calls[0])
+        threads.submit_readers(1, [calls[0]])
         raise error
 
 

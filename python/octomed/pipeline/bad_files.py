@@ -12,8 +12,10 @@ from octomed.pipeline.reason_hints import hint_about
 from octomed.recipe.sniff import suspected
 
 if TYPE_CHECKING:
-    from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.pipeline.scanned import ScannedTask
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from octomed.pipeline.scanned import ScannedTask, Tolerance
     from octomed.recipe.input_file import InputFile
 
 
@@ -33,11 +35,22 @@ class _FileCount:
         return sum(header.rows_unreadable for done in self.tasks for header in done.headers)
 
 
-def without_bad_files(plan: Plan, scanned: list[ScannedTask]) -> list[ScannedTask]:
+def without_bad_files(
+    scanned: Sequence[ScannedTask], tolerances: Mapping[str, Tolerance], store: Path
+) -> list[ScannedTask]:
     """Mark the tasks of files that are left out, and refuse what the recipe does not tolerate.
 
     It is decided anew in every run from what the blocks say of themselves, so that a change of `on_bad_file`
     or `max_unreadable` holds for blocks that stand, too.
+
+    Parameters
+    ----------
+    scanned
+        All tasks, in source order.
+    tolerances
+        What the sources say of what cannot be read, by name.
+    store
+        The working store: its blocks say which row was the first that could not be read.
 
     Raises
     ------
@@ -48,13 +61,13 @@ def without_bad_files(plan: Plan, scanned: list[ScannedTask]) -> list[ScannedTas
     of_source: dict[str, list[ScannedTask]] = {}
     for done in scanned:
         of_source.setdefault(done.task.file.source, []).append(done)
-    for source in plan.sources:
-        mine = of_source.get(source.source.name, [])
+    for source, mine in of_source.items():
         for count in _by_file(mine):
-            reason = _why_bad(plan, source, count)
+            reason = _why_bad(count, tolerances[source], store)
             if reason is not None:
                 bad |= {done.task.key: reason for done in count.tasks}
-        _refuse_too_many(plan, source, [done for done in mine if done.task.key not in bad])
+        left = [done for done in mine if done.task.key not in bad]
+        _refuse_too_many(source, left, tolerances[source], store)
     return [replace(done, bad=bad[done.task.key]) if done.task.key in bad else done for done in scanned]
 
 
@@ -65,31 +78,33 @@ def _by_file(scanned: list[ScannedTask]) -> list[_FileCount]:
     return list(files.values())
 
 
-def _why_bad(plan: Plan, source: SourcePlan, count: _FileCount) -> str | None:
+def _why_bad(count: _FileCount, tolerance: Tolerance, store: Path) -> str | None:
     """Return why a file is left out; an error where its source does not say `on_bad_file: skip`."""
-    error = _in_part(count) or _of_nothing(plan, count)
+    error = _in_part(count) or _of_nothing(count, store)
     if error is None:
         return None
-    if source.source.on_bad_file != "skip":
+    if not tolerance.skips_files:
         raise error
     return error.message
 
 
-def hopeless(plan: Plan, source: SourcePlan, read: ScannedTask, most_rows: int) -> DataError:
+def hopeless(read: ScannedTask, tolerance: Tolerance, store: Path, most_rows: int) -> DataError:
     """Return the error for a file of which more rows are unreadable than are tolerated of all it may have.
 
     Parameters
     ----------
-    plan, source
-        The run, and the file's source.
     read
         A task of the file as far as its blocks are scanned: the rows that the error counts.
+    tolerance
+        What the file's source tolerates.
+    store
+        The working store.
     most_rows
         Rows that the file has at most.
     """
     count = _FileCount(read.task.file, [read])
-    nothing = _of_nothing(plan, count, so_far="the first ")
-    return nothing or _too_many(plan, _place(count.file), [count], source.source.max_unreadable, most_rows)
+    nothing = _of_nothing(count, store, so_far="the first ")
+    return nothing or _too_many(_place(count.file), [count], tolerance.unreadable, store, most_rows)
 
 
 def _place(file: InputFile) -> str:
@@ -102,12 +117,12 @@ def _in_part(count: _FileCount) -> DataError | None:
     return None if message is None else DataError(message, hint)
 
 
-def _of_nothing(plan: Plan, count: _FileCount, *, so_far: str = "") -> DataError | None:
+def _of_nothing(count: _FileCount, store: Path, *, so_far: str = "") -> DataError | None:
     """Return the error for a file of rows none of which can be read: that is no matter of a share."""
     if not count.rows or count.unreadable < count.rows:
         return None
     file = count.file
-    place, reason, detail = _first_unreadable(plan, count.tasks)
+    place, reason, detail = _first_unreadable(count.tasks, store)
     looks = suspected(file.path, file.kind, file.compression)
     rows = f"{count.rows:,} of {so_far}{count.rows:,} rows"
     message = f"{_place(file)}: {rows} cannot be read"
@@ -121,20 +136,20 @@ def tolerated(rows: int, share: float) -> int:
     return max(1, int(rows * share)) if share > 0 else 0
 
 
-def _refuse_too_many(plan: Plan, source: SourcePlan, scanned: list[ScannedTask]) -> None:
+def _refuse_too_many(source: str, scanned: list[ScannedTask], tolerance: Tolerance, store: Path) -> None:
     """Hold the share for all files together, and for each: a large one must not hide a small one."""
-    share = source.source.max_unreadable
+    share = tolerance.unreadable
     files = _by_file(scanned)
     total = sum(count.unreadable for count in files)
     if total > tolerated(sum(count.rows for count in files), share):
-        raise _too_many(plan, f"source `{source.source.name}`", files, share)
+        raise _too_many(f"source `{source}`", files, share, store)
     for count in files:
         if count.unreadable > tolerated(count.rows, share):
-            raise _too_many(plan, _place(count.file), [count], share)
+            raise _too_many(_place(count.file), [count], share, store)
 
 
 def _too_many(
-    plan: Plan, place: str, files: list[_FileCount], share: float, most_rows: int | None = None
+    place: str, files: list[_FileCount], share: float, store: Path, most_rows: int | None = None
 ) -> DataError:
     """Return the error; ``most_rows`` where the files are not read to their end."""
     rows, unreadable = sum(count.rows for count in files), sum(count.unreadable for count in files)
@@ -142,7 +157,7 @@ def _too_many(
     if most_rows is not None:
         found = f"{unreadable:,} of the first {rows:,} rows"
     first = next(count for count in files if count.unreadable)
-    row, reason, detail = _first_unreadable(plan, first.tasks)
+    row, reason, detail = _first_unreadable(first.tasks, store)
     return DataError(
         f"{place}: {found} cannot be read, {tolerated(most_rows or rows, share):,} are tolerated; "
         f"the first is {row}: {reason} ({detail})",
@@ -150,13 +165,13 @@ def _too_many(
     )
 
 
-def _first_unreadable(plan: Plan, tasks: list[ScannedTask]) -> tuple[str, str, str]:
+def _first_unreadable(tasks: list[ScannedTask], store: Path) -> tuple[str, str, str]:
     first_row = 0
     for done in tasks:
         first_row = first_row if done.task.first_row is None else done.task.first_row
         for header in done.headers:
             if header.rows_unreadable:
-                found = _octomed.first_unreadable(str(plan.folder(done.task) / f"{header.name}.index"))
+                found = _octomed.first_unreadable(str(done.task.folder(store) / f"{header.name}.index"))
                 if found is not None:
                     ordinal, reason, detail = found
                     return f"`{shown(done.task.file.path)}` row {first_row + ordinal}", reason, detail

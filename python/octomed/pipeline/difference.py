@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.names import shown
-from octomed.origin import Origin, Versions, rebuild_command
+from octomed.origin import Origin, Versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from octomed.pipeline.plan import Plan
     from octomed.recipe.input_file import InputFile
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
@@ -58,18 +57,6 @@ class About:
         return About(**{name: getattr(other, name) if one is None else one for name, one in mine.items()})
 
 
-def about_run(plan: Plan) -> About:
-    """Return what decides the bytes of a run."""
-    return About(
-        recipe=plan.recipe.canonical(),
-        tokenizer=plan.tokenizer.content_hash,
-        template=plan.template_hash,
-        inputs=inputs_of(plan),
-        versions=versions(),
-        command=rebuild_command(origin_of(plan.recipe)),
-    )
-
-
 def origin_of(recipe: Recipe) -> Origin:
     """Return where a run's recipe lies on this machine, and what was put over it."""
     return Origin(
@@ -80,7 +67,7 @@ def origin_of(recipe: Recipe) -> Origin:
 
 
 def about_finished_run(run: RunFile) -> About:
-    """Return the same of a finished run, as far as its ``octomed.json`` says."""
+    """Return what decides the bytes of a finished run, as far as its ``octomed.json`` says."""
     return About(run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions)
 
 
@@ -89,11 +76,10 @@ def versions() -> Versions:
     return Versions(_octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)
 
 
-def inputs_of(plan: Plan) -> dict[str, dict[str, str]]:
+def inputs_of(files: Iterable[InputFile]) -> dict[str, dict[str, str]]:
     """Return size and time of each input, by source and path, those skipped left out."""
     inputs: dict[str, dict[str, str]] = {}
-    for _, task in plan.tasks():
-        file = task.file
+    for file in files:
         relative = file.relative.encode("utf-8", "backslashreplace").decode()
         inputs.setdefault(file.source, {})[relative] = input_state(file)
     return inputs
@@ -115,7 +101,7 @@ def difference(old: About, new: About) -> str:
     Parameters
     ----------
     old, new
-        As :func:`about_run` returns them; what the old one does not say is not compared.
+        What decides their bytes; what the old one does not say is not compared.
     """
     if not old.recipe:
         return "of another recipe, of other inputs, or of another octomed"

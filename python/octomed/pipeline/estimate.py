@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed, machine
 from octomed.errors import DataError, StorageError
-from octomed.pipeline.files import naming
+from octomed.pipeline.files import file_errors
 from octomed.pipeline.read import blocks_of
 from octomed.report.planned import Estimate
 from octomed.report.units import bytes_of
@@ -96,7 +96,7 @@ def _sample(source: SourcePlan) -> _Sample:
         if block is None:
             continue
         begin = time.perf_counter()
-        with naming(task.file):
+        with file_errors(task.file):
             seen = source.scanner.measure(block)
         sample.seconds = time.perf_counter() - begin
         sample.source_bytes = block.source_bytes
@@ -112,15 +112,15 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def refuse_full_disk(plan: Plan, *, standing: int) -> None:
+def refuse_full_disk(plan: Plan, *, finished: int) -> None:
     """Refuse a run of which what is left to write will not fit.
 
     Parameters
     ----------
     plan
         The plan; its folders exist.
-    standing
-        Bytes of the output's shards that stand.
+    finished
+        Bytes of the output's shards that are there.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def refuse_full_disk(plan: Plan, *, standing: int) -> None:
     if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:
         return
     expected = estimate(plan)
-    wanted = {plan.store: expected.store_bytes_left, plan.output: max(0, expected.output_bytes - standing)}
+    wanted = {plan.store: expected.store_bytes_left, plan.output: max(0, expected.output_bytes - finished)}
     if plan.store.stat().st_dev == plan.output.stat().st_dev:
         wanted = {plan.output: sum(wanted.values())}
     for folder, size in wanted.items():

@@ -5,15 +5,21 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from octomed import _octomed
+from octomed.pipeline.executor_protocol import Here, unheard
+from octomed.pipeline.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from octomed.pipeline.executor_protocol import Workers
+
 Result = TypeVar("Result")
+Spec = TypeVar("Spec")
 
 _POLL_SECONDS = 0.1
 """How long the main thread waits before it looks whether Ctrl-C was pressed."""
@@ -26,36 +32,7 @@ MEMORY_A_WORKER = 448 * 2**20
 """What a worker's calls hold at most, those that wait for it included."""
 
 
-class _Room:
-    """How many calls, and how many bytes, are queued or running."""
-
-    def __init__(self, calls: int, memory: int) -> None:
-        self._most = (calls, memory)
-        self._calls = self._memory = 0
-        self._left = threading.Condition()
-
-    def enter(self, memory: int, patience: float) -> bool:
-        """Take part of the room; return whether there was enough within so many seconds."""
-        with self._left:
-            if not self._left.wait_for(lambda: self._fits(memory), patience):
-                return False
-            self._calls += 1
-            self._memory += memory
-            return True
-
-    def leave(self, memory: int) -> None:
-        """Give back what was taken."""
-        with self._left:
-            self._calls -= 1
-            self._memory -= memory
-            self._left.notify_all()
-
-    def _fits(self, memory: int) -> bool:
-        calls, most = self._most
-        return self._calls < calls and (not self._memory or self._memory + memory <= most)
-
-
-class Executor:
+class Threads:
     """Worker threads with a bounded queue.
 
     Attributes
@@ -70,11 +47,11 @@ class Executor:
         self.workers = workers
         self.cancel = _octomed.Cancel()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="octomed")
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="octomed-aside")
-        self._pools = [self._threads, self._aside]
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="octomed-background")
+        self._pools = [self._threads, self._background]
         self._unfinished: set[Future[Any]] = set()
         # As many again may wait, so that no worker idles while a reader cuts the next block.
-        self._room = _Room(2 * workers, workers * MEMORY_A_WORKER)
+        self._room = Room(2 * workers, workers * MEMORY_A_WORKER)
 
     def submit(
         self,
@@ -103,17 +80,31 @@ class Executor:
         future.add_done_callback(lambda _: self._room.leave(memory))
         return future
 
-    def submit_aside(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:  # noqa: ANN401
-        """Queue a call ahead of need, on a thread of its own."""
-        return self._submit_to(self._aside, call, *arguments)
+    def submit_background(self, call: Callable[..., Result], *arguments: Any) -> Future[Result]:  # noqa: ANN401
+        """Queue a call on a thread of its own."""
+        return self._submit_to(self._background, call, *arguments)
 
-    def submit_beside(self, threads: int, calls: Iterable[Callable[[], Result]]) -> list[Future[Result]]:
+    def submit_readers(self, threads: int, calls: Iterable[Callable[[], Result]]) -> list[Future[Result]]:
         """Queue calls that submit others themselves, on so many threads of their own."""
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="octomed-beside")
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="octomed-reader")
         self._pools.append(pool)
         futures = [self._submit_to(pool, call) for call in calls]
         pool.shutdown(wait=False)  # threads that end leave no memory that only they could give back
         return futures
+
+    def map(
+        self,
+        call: Callable[[Spec, Here], Result],
+        specs: Iterable[Spec],
+        *,
+        at_once: int,
+        readers: int = 1,
+        told: Callable[[Any], object] = unheard,
+    ) -> Iterator[Result]:
+        """Run a call for each specification; its parts go to the workers, which all calls share."""
+        here = Here(self, threading.BoundedSemaphore(readers), told)
+        calls = [partial(call, spec, here) for spec in specs]
+        return results(self.submit_readers(at_once, calls), self)
 
     def _submit_to(
         self,
@@ -161,7 +152,7 @@ class CancelledRun(Exception):
 
 
 @contextmanager
-def executor(workers: int, locks: ExitStack | None = None) -> Iterator[Executor]:
+def executor(workers: int, locks: ExitStack | None = None) -> Iterator[Threads]:
     """Run threads for a block; an exception inside, Ctrl-C too, cancels them first.
 
     Parameters
@@ -172,7 +163,7 @@ def executor(workers: int, locks: ExitStack | None = None) -> Iterator[Executor]
         What the calls must hold. Ctrl-C does not wait long for a call that looks at no cancel; the locks are
         then taken out of the stack and released after the last such call, so that it meets no other run.
     """
-    threads = Executor(workers)
+    threads = Threads(workers)
     patience = None
     try:
         yield threads
@@ -205,7 +196,7 @@ def raise_failures(unseen: list[Future[Result]]) -> None:
         future.result()
 
 
-def results(futures: list[Future[Result]], threads: Executor) -> Iterator[Result]:
+def results(futures: list[Future[Result]], threads: Workers) -> Iterator[Result]:
     """Yield results as they come; the first failure cancels the rest and is raised.
 
     Waits in short steps, so that Ctrl-C reaches the main thread. Each future says itself that it is done: to

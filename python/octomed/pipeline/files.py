@@ -41,7 +41,7 @@ def open_table(file: InputFile) -> Iterator[ForeignTable]:
     DataError
         When it cannot be read.
     """
-    with naming(file), ForeignTable(file.path, file.kind) as table:
+    with file_errors(file), ForeignTable(file.path, file.kind) as table:
         yield table
 
 
@@ -61,7 +61,7 @@ def csv_names(file: InputFile) -> list[str]:
     """
     dialect = csv_dialect(file)
     head = b""
-    with naming(file), open_stream(file.path, file.compression) as stream:
+    with file_errors(file), open_stream(file.path, file.compression) as stream:
         while True:
             chunk = stream.read(max(_HEAD_BYTES, len(head)))
             head += chunk
@@ -78,12 +78,12 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
     DataError
         When a mapped column is missing, or several columns have one name.
     """
-    with naming(file), naming_formats(mapping, names, file):
+    with file_errors(file), column_errors(mapping, names, file):
         return mapping.columns_to_read(names)
 
 
 @contextlib.contextmanager
-def naming_formats(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> Iterator[None]:
+def column_errors(mapping: _octomed.Mapping, names: list[str], file: InputFile) -> Iterator[None]:
     """Add to an error about a missing column which columns there are, and which format suits them."""
     try:
         yield
@@ -159,32 +159,36 @@ def unchanged(files: Iterable[InputFile]) -> None:
             )
 
 
-class naming:  # noqa: N801 reads as the statement it is
-    """Adds the file's name to errors that do not know it, and turns pyarrow's into ours."""
+@contextlib.contextmanager
+def file_errors(file: InputFile) -> Iterator[None]:
+    """Add the file's name to errors that do not know it, and turn those of its readers into ours.
 
-    def __init__(self, file: InputFile) -> None:
-        self.file = file
-
-    def __enter__(self) -> None:
-        """Nothing to set up."""
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Re-raise ``error`` with the file's name."""
-        place = place_of(self.file)
-        hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
-        if isinstance(error, DataError) and not error.message.startswith(place):
-            raise DataError(f"{place}: {error.message}", error.hint or hint) from error
-        if isinstance(error, OctomedError) or error is None:
-            return
-        if isinstance(error, _BROKEN):
-            looks = suspected(self.file.path, self.file.kind, self.file.compression)
-            if looks is not None:
-                raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error
+    Raises
+    ------
+    DataError
+        When the file is not whole, or not what its name says.
+    StorageError
+        When the system cannot read it.
+    """
+    place = place_of(file)
+    hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
+    try:
+        yield
+    except DataError as error:
+        if error.message.startswith(place):
+            raise
+        raise DataError(f"{place}: {error.message}", error.hint or hint) from error
+    except OctomedError:
+        raise
+    except _BROKEN as error:
+        looks = suspected(file.path, file.kind, file.compression)
+        if looks is not None:
+            raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error
+        raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
+    except OSError as error:
+        if error.errno is None or error.errno == errno.EINVAL:
             raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
-        if isinstance(error, OSError):
-            if error.errno is None or error.errno == errno.EINVAL:
-                raise DataError(f"{place} cannot be read: {_first_line(error)}", hint) from error
-            raise storage_error("read", self.file.path, error) from error
+        raise storage_error("read", file.path, error) from error
 
 
 _OWN_WORDS = (BrokenFileError, pa.ArrowException, OSError, EOFError, lzma.LZMAError, zlib.error, UnicodeError)

@@ -17,6 +17,7 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import Ahead
 from octomed.plain_names import path_below
 from octomed.recipe.opening import native
 from octomed.report.views import TraceView
@@ -83,12 +84,12 @@ def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> li
         if task.rows is not None and row >= first_row + task.rows:
             first_row += task.rows
             continue
-        counted: list[int] = []
-        for block in blocks_of(task, source.scanner.mapping, target=_SMALL_BLOCK_BYTES, count=counted.append):
+        ahead = Ahead()
+        for block in blocks_of(task, source.scanner.mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
             looked = source.scanner.look(block, row - first_row)
             if looked is not None:
                 return _looked_views(planned, f"{task.place} row {row}", looked)
-        first_row += counted[0]
+        first_row += ahead.rows_read
     raise RecipeError(f"`{shown(tasks[0].file.path)}` has no row {row}", f"its rows are 0 to {first_row - 1}")
 
 

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError
-from octomed.pipeline.accounts import table_names
 from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.reconcile import table_names
 from octomed.plain_names import path_below
 from octomed.report.views import RunView, StreamView
 

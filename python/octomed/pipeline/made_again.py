@@ -13,12 +13,21 @@ from octomed.state import Damaged, NotThere
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
-    from octomed.pipeline.plan import Plan
+    from collections.abc import Container, Iterable
+
     from octomed.pipeline.tasks import Task
     from octomed.store_files import TaskRecord
 
 _NAMES_SHOWN = 3
 _BLOCKS_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class RemovedBlock:
+    """A block that did not read: its name in its task's folder, and what is wrong with it."""
+
+    name: str
+    what: str
 
 
 @dataclass
@@ -38,7 +47,7 @@ class MadeAgain:
     said: list[str] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
     suspicious: bool = False
-    _removed: set[Path] = field(default_factory=set)
+    _removed: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def notes(self) -> list[str]:
@@ -47,36 +56,15 @@ class MadeAgain:
         rest = [f"{more} more blocks did not read and were made again"] if more > 0 else []
         return [*self.said, *self.blocks[:_BLOCKS_SHOWN], *rest]
 
-    def block(self, task: Task, folder: Path, damaged: DamagedBlock) -> None:
-        """Remove a block that did not read, so that it is scanned again; it may be called from any thread.
+    def made_again(self, task: Task) -> frozenset[str]:
+        """Return the names of a task's blocks that this run has removed."""
+        return frozenset(name for key, name in self._removed if key == task.key)
 
-        Parameters
-        ----------
-        task
-            The block's task.
-        folder
-            Its folder in the working store.
-        damaged
-            What reading it met.
-
-        Raises
-        ------
-        StorageError
-            When the block was made by this very run: the disk does not keep what it is given.
-        """
-        stem = folder / Path(damaged.path).stem
-        if stem in self._removed:
-            raise StorageError(
-                f"{damaged.message}; this run made the block again, and it does not read again",
-                "the disk does not keep what is written: look at it, or choose another `work.path`",
-            ) from damaged
-        self._removed.add(stem)
-        # The task first: while it stands, its blocks are believed to.
-        for path in (folder / "task.json", stem.with_suffix(".index"), stem.with_suffix(".ids")):
-            _remove(path)
-        what = damaged.message.rpartition(" is damaged: ")[2]
+    def block(self, task: Task, removed: RemovedBlock) -> None:
+        """Note a block that was removed."""
+        self._removed.add((task.key, removed.name))
         self.blocks.append(
-            f"block {stem.name} of {shown(task.place)} did not read ({what}) and was made again"
+            f"block {removed.name} of {shown(task.place)} did not read ({removed.what}) and was made again"
         )
 
     def task(self, task: Task, record: TaskRecord | NotThere | Damaged) -> None:
@@ -103,13 +91,39 @@ class MadeAgain:
             self.said.append(f"missing or of another size, and made again: {listed}{more}")
 
 
-def find_task(plan: Plan, damaged: DamagedBlock) -> tuple[Task, Path] | None:
-    """Return the task of a block that did not read, and the task's folder."""
+def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]) -> RemovedBlock:
+    """Remove a block that did not read, so that it is scanned again.
+
+    Parameters
+    ----------
+    folder
+        Its task's folder in the working store.
+    damaged
+        What reading it met.
+    made_again
+        Blocks of the task that this run has removed before.
+
+    Raises
+    ------
+    StorageError
+        When the block is one of those: the disk does not keep what it is given.
+    """
+    stem = folder / Path(damaged.path).stem
+    if stem.name in made_again:
+        raise StorageError(
+            f"{damaged.message}; this run made the block again, and it does not read again",
+            "the disk does not keep what is written: look at it, or choose another `work.path`",
+        ) from damaged
+    # The task first: while it counts as finished, its blocks are believed.
+    for path in (folder / "task.json", stem.with_suffix(".index"), stem.with_suffix(".ids")):
+        _remove(path)
+    return RemovedBlock(stem.name, damaged.message.rpartition(" is damaged: ")[2])
+
+
+def find_task(tasks: Iterable[Task], store: Path, damaged: DamagedBlock) -> Task | None:
+    """Return the task of a block that did not read."""
     folder = Path(damaged.path).parent
-    for _, task in plan.tasks():
-        if plan.folder(task) == folder:
-            return task, folder
-    return None
+    return next((task for task in tasks if task.folder(store) == folder), None)
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ from octomed.leftovers import FILES_OF_STREAM, FILES_OF_TABLES, STREAM_FOLDERS
 from octomed.mds_index import ShardInfo  # noqa: TC001 the records are made by their types
 from octomed.names import shown
 from octomed.pipeline.difference import About
-from octomed.plain_names import check_name
+from octomed.plain_names import check_name, leads_out
 from octomed.state import Damaged, NotThere, StateFile
 
 if TYPE_CHECKING:
@@ -136,3 +138,23 @@ def unpacked_name(shard: str) -> str | None:
     """Name of the raw file that Streaming unpacks beside a compressed shard; ``None`` for a raw shard."""
     raw, mds, extension = shard.rpartition(".mds")
     return raw + mds if extension else None
+
+
+MISSING = "it is missing"
+
+
+def load_manifest_of(folder: Path, *, is_finished: bool) -> ManifestFile | NotThere | Damaged:
+    """Read the manifest of an output folder; one that is missing where a run is finished is a damaged one."""
+    found = load_manifest(folder)
+    if isinstance(found, NotThere) and is_finished:
+        return Damaged(found.file, MISSING, MANIFEST.hint)
+    return found
+
+
+def is_there(folder: Path, name: str, size: int) -> bool:
+    """Tell whether a file of a run is there, of its size; a link that leads out of the folder is none."""
+    with contextlib.suppress(OSError):
+        found = (folder / name).lstat()
+        whole = stat.S_ISREG(found.st_mode) and found.st_size == size
+        return whole and not leads_out(folder, name)
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,19 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
-from octomed.recipe.problems import placed
-from octomed.state import there
+from octomed.recipe.problems import located
 from octomed.storage import content_key
-from octomed.store_files import BlockHeader, TaskRecord, load_task
+from octomed.store_files import finished_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from octomed.recipe.schema import Recipe, Source
+    from octomed.store_files import TaskRecord
 
 _PROMPT_HINT = (
     "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
@@ -43,10 +44,10 @@ class SourcePlan:
     ----------
     source
         The recipe's entry.
+    spec
+        What its scanner is made of.
     scanner
         Turns its rows into traces.
-    scan_key
-        Content key of all that decides what a scan makes of a row.
     tasks
         Its reads, in source order.
     bad_files
@@ -54,8 +55,8 @@ class SourcePlan:
     """
 
     source: Source
+    spec: ScannerSpec
     scanner: _octomed.Scanner
-    scan_key: str
     tasks: tuple[Task, ...]
     bad_files: dict[str, str]
 
@@ -97,10 +98,6 @@ class Plan:
         """The output folder."""
         return Path(self.recipe.output.path)
 
-    def folder(self, task: Task) -> Path:
-        """Folder of a task's blocks in the working store."""
-        return self.store / "blocks" / task.key
-
     def tasks(self) -> Iterator[tuple[SourcePlan, Task]]:
         """All tasks in source order."""
         for source in self.sources:
@@ -109,11 +106,7 @@ class Plan:
 
     def finished(self, task: Task) -> TaskRecord | None:
         """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
-        folder = self.folder(task)
-        found = there(load_task(folder))
-        if found is None or not all(_stands(folder, header) for header in found.blocks):
-            return None
-        return found
+        return finished_task(task.folder(self.store))
 
     @cached_property
     def write_key(self) -> str:
@@ -170,81 +163,55 @@ def plan(recipe: Recipe) -> Plan:
         helper.start()
     base = recipe.file.parent
     chosen_at = recipe.written_at("model" if recipe.template is None else "template")
-    with placed(chosen_at):
+    with located(chosen_at):
         chosen = read_template(recipe.template, base=base)
-    with placed(recipe.written_at("model")):
+    with located(recipe.written_at("model")):
         model = find_model(recipe.model, chosen, base=base)
-    with placed(recipe.written_at("model"), key="model"):
+    with located(recipe.written_at("model"), key="model"):
         tokenizer = model.tokenizer()
-    with placed(chosen_at, hint=_TEMPLATE_HINT):
+    with located(chosen_at, hint=_TEMPLATE_HINT):
         template = model.chat_template(tokenizer)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe)
     for file in inputs.files:
         files[file.source].append(file)
-    sources: list[SourcePlan] = []
-    for index, source in enumerate(recipe.sources):
-        beside = sources[0].scanner if sources else None
-        sources.append(_source_plan(recipe, index, tokenizer, template, files[source.name], beside=beside))
+    text = Text(tokenizer, template)
+    sources = [_source_plan(recipe, index, text, files[one.name]) for index, one in enumerate(recipe.sources)]
     return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
 
 
-def _source_plan(  # noqa: PLR0913 a source is planned once
-    recipe: Recipe,
-    index: int,
-    tokenizer: _octomed.Tokenizer,
-    template: _octomed.ChatTemplate,
-    files: list[InputFile],
-    *,
-    beside: _octomed.Scanner | None,
-) -> SourcePlan:
+def _source_plan(recipe: Recipe, index: int, text: Text, files: list[InputFile]) -> SourcePlan:
     source = recipe.sources[index]
     mapping_value = source.mapping
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
-    with placed(format_at, key=f"sources.{source.name}.format"):
+    with located(format_at, key=f"sources.{source.name}.format"):
         mapping = _octomed.Mapping(mapping_value)
-    with placed(prompt_at, key="prompt", hint=_PROMPT_HINT):
+    with located(prompt_at, key="prompt", hint=_PROMPT_HINT):
         prompt = _octomed.Prompt(layout)
-    scanner = _octomed.Scanner(
-        mapping,
-        template,
-        prompt,
-        tokenizer,
+    unkeyed = ScannerSpec(
+        key="",
+        source=source.name,
+        model=recipe.model,
+        template=recipe.template,
+        folder=str(recipe.file.parent),
+        tokenizer=text.tokenizer.content_hash,
+        template_hash=text.template.content_hash,
+        mapping=mapping_value,
+        prompt=layout,
         system=recipe.system,
         supervise=recipe.supervise,
-        beside=beside,
     )
-    scan_key = content_key(
-        {
-            "version": _octomed.SCAN_VERSION,
-            "source": source.name,
-            "mapping": mapping_value,
-            "prompt": prompt.content_hash,
-            "system": recipe.system,
-            "template": template.content_hash,
-            "tokenizer": tokenizer.content_hash,
-            "supervise": recipe.supervise,
-        }
-    )
+    spec = replace(unkeyed, key=scan_key(unkeyed, text, prompt.content_hash))
+    scanner = assembled(spec, text, mapping, prompt)
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
     for file in files:
         try:
-            tasks += tasks_of(file, mapping, scan_key)
+            tasks += tasks_of(file, mapping, spec.key)
         except DataError as error:
             if source.on_bad_file != "skip":
                 raise
             bad_files[file.relative] = error.message
-    return SourcePlan(source, scanner, scan_key, tuple(tasks), bad_files)
-
-
-def _stands(folder: Path, header: BlockHeader) -> bool:
-    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
-    try:
-        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
-            folder / f"{header.name}.index"
-        ).stat().st_size > 0
-    except OSError:
-        return False
+    return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)

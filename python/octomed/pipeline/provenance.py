@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import StorageError
-from octomed.pipeline.accounts import table_names, unreadable
+from octomed.pipeline.reconcile import table_names, unreadable
 from octomed.plain_names import path_below
 from octomed.recipe.opening import native
 from octomed.report.views import Finding

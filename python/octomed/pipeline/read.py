@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.files import columns_to_read, csv_dialect, naming, open_table, unchanged
+from octomed.pipeline.files import columns_to_read, csv_dialect, file_errors, open_table, unchanged
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Generator, Iterator
 
     from octomed.pipeline.tasks import Task
     from octomed.recipe.input_file import InputFile
@@ -33,7 +33,6 @@ def blocks_of(
     mapping: _octomed.Mapping,
     *,
     target: int = BLOCK_BYTES,
-    count: Callable[[int], object] = id,
     ahead: Ahead | None = None,
 ) -> Iterator[_octomed.Block]:
     """Read a task and cut it into blocks.
@@ -48,9 +47,7 @@ def blocks_of(
         Bytes of mapped columns after which a block ends. Where blocks end depends on the rows alone, so a
         task that is read again gives the same blocks.
     ahead
-        Told, before each block, how many rows the file has at most.
-    count
-        Called at the end with the rows read, blank lines counted: row numbers of the next task go on there.
+        Told, before each block, how many rows the file has at most, and at the end how many were read.
 
     Raises
     ------
@@ -58,7 +55,7 @@ def blocks_of(
         When the file cannot be read as a whole; rows that are merely wrong are refusals of their block.
     """
     ahead = ahead or Ahead()
-    with naming(task.file):
+    with file_errors(task.file):
         if task.file.kind in {"parquet", "arrow"}:
             rows = yield from _table(task, mapping, target, ahead)
         elif task.file.kind == "jsonl":
@@ -70,7 +67,7 @@ def blocks_of(
         if task.rows is not None and rows != task.rows:
             unchanged([task.file])
             raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
-        count(rows)
+        ahead.rows_read = rows
 
 
 def _table(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:

@@ -12,8 +12,8 @@ from octomed import _octomed
 from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
-from octomed.pipeline.accounts import table_names
 from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.reconcile import table_names
 from octomed.plain_names import path_below
 from octomed.recipe.problems import suggest
 from octomed.report.views import Reject

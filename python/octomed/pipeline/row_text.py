@@ -11,9 +11,10 @@ from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input
-from octomed.pipeline.files import naming
+from octomed.pipeline.files import file_errors
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.tasks import tasks_of
 from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe
@@ -81,7 +82,7 @@ class SourceRows:
         if file is None:
             raise DataError(f"`{source}/{shown(relative)}` is gone since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
-        with naming(file):
+        with file_errors(file):
             file = replace(file, fingerprint=_octomed.fingerprint(file.path))
         if packed is None or not is_same_input(packed, input_state(file)):
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
@@ -93,15 +94,15 @@ class SourceRows:
         first_row = 0
         for task in tasks_of(file, mapping, ""):
             first_row = first_row if task.first_row is None else task.first_row
-            counted: list[int] = []
-            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, count=counted.append):
+            ahead = Ahead()
+            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
                 rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
                 for reject, row in zip(left, rows, strict=False):
                     yield reject, _text(row)
                 left = left[len(rows) :]
                 if not left:
                     return
-            first_row += counted[0]
+            first_row += ahead.rows_read
         for reject in left:
             yield reject, NOT_KEPT
 

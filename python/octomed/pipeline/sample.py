@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
-from octomed.pipeline.files import csv_names, naming, open_table
+from octomed.pipeline.files import csv_names, file_errors, open_table
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.sniff import suspected
@@ -111,7 +111,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
     for block in blocks_of(task, source.scanner.mapping, target=_BLOCK_BYTES):
         left = SAMPLE_ROWS - count.rows
         keys.update(dict.fromkeys(_octomed.top_level_keys(block, left) or ()))
-        with naming(task.file):
+        with file_errors(task.file):
             seconds = max(end - time.monotonic(), 0.0)
             for outcome in _octomed.row_outcomes(source.scanner, block, left, seconds):
                 count.add(*outcome)
@@ -156,6 +156,6 @@ def _columns_of(file: InputFile) -> list[str]:
         with open_table(file) as table:
             return list(table.schema.names)
     if file.kind in {"csv", "tsv"}:
-        with naming(file):
+        with file_errors(file):
             return csv_names(file)
     return []

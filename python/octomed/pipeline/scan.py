@@ -1,44 +1,56 @@
-"""SCAN: tasks become blocks of the working store; tasks that stand are not read again."""
+"""SCAN: tasks become blocks of the working store; finished tasks are not read again."""
 
 from __future__ import annotations
 
 import stat
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DamagedBlock, DataError
+from octomed.errors import DamagedBlock
 from octomed.foreign.helper import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
-from octomed.pipeline.files import naming, unchanged
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.scanned import Ahead, ScannedTask
-from octomed.pipeline.tolerance import Watch
-from octomed.storage import FOLDER_MODES, give_mode, make_folder_inside, storage_error, sync_file, sync_folder
-from octomed.store_files import BlockHeader, TaskRecord, load_task, write_task
-from octomed.strict_json import read_as
+from octomed.pipeline.made_again import remove_block
+from octomed.pipeline.scanned import ScannedTask
+from octomed.pipeline.scanners import scanners
+from octomed.pipeline.work import scan_task
+from octomed.storage import FOLDER_MODES, give_mode
+from octomed.store_files import finished_task, load_task
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from octomed.pipeline.executor import Executor
+    from octomed.pipeline.executor import Threads
     from octomed.pipeline.made_again import MadeAgain
-    from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.pipeline.tasks import Task
+    from octomed.pipeline.specs import BlockScanned, TaskSpec
     from octomed.report.progress import Progress
     from octomed.storage import Mode
 
-_WORKERS_A_READER = 4
+_WORKERS_PER_READER = 4
 """A reader decodes about as fast as this many workers tokenize."""
 
 
-def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) -> list[ScannedTask]:
-    """Scan all tasks that do not stand, and return all in source order; tell `again` what did not read.
+def scan(
+    specs: Sequence[TaskSpec],
+    made: Mapping[str, _octomed.Scanner],
+    threads: Threads,
+    progress: Progress,
+    again: MadeAgain,
+) -> list[ScannedTask]:
+    """Scan all tasks that are not finished, and return all in source order; tell `again` what did not read.
+
+    Parameters
+    ----------
+    specs
+        The tasks of the run, in source order.
+    made
+        Scanners that are made already, by their keys.
+    threads, progress, again
+        Of the run.
 
     Raises
     ------
@@ -48,25 +60,28 @@ def scan(plan: Plan, threads: Executor, progress: Progress, again: MadeAgain) ->
         When the working store cannot be written.
     """
     if again.suspicious:
-        _look_at_all(plan, threads, again)
-    standing: dict[str, ScannedTask] = {}
-    missing: list[tuple[SourcePlan, Task]] = []
-    for source, task in plan.tasks():
-        found = plan.finished(task)
+        _look_at_all(specs, threads, again)
+    scanned: dict[str, ScannedTask] = {}
+    missing: list[TaskSpec] = []
+    for spec in specs:
+        task = spec.task
+        found = finished_task(spec.folder)
         if found is None:
-            again.task(task, load_task(plan.folder(task)))
-            missing.append((source, task))
+            again.task(task, load_task(spec.folder))
+            remade = again.made_again(task)
+            missing.append(replace(spec, every_byte=again.suspicious, made_again=remade))
         else:
-            standing[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
-            _give_mode(plan.folder(task), plan.recipe.work.mode)
+            scanned[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
+            _give_mode(spec.folder, spec.mode)
     if missing:
-        progress.stage("scan", sum(task.source_bytes for _, task in missing), None)
-        for done in _scan_missing(plan, missing, threads, progress, again):
-            standing[done.task.key] = done
-        _release_memory(plan)
+        progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
+        with scanners.lend(made):
+            scanned |= _scan_missing(missing, threads, progress, again)
+        _release_memory(made)
     end_idle()
-    scanned = [standing[task.key] for _, task in plan.tasks()]
-    return without_bad_files(plan, scanned)
+    tolerances = {spec.task.file.source: spec.tolerance for spec in specs}
+    in_order = [scanned[spec.task.key] for spec in specs]
+    return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
 
 
 def _give_mode(folder: Path, mode: Mode) -> None:
@@ -77,150 +92,49 @@ def _give_mode(folder: Path, mode: Mode) -> None:
             give_mode(path, mode)
 
 
-def _look_at_all(plan: Plan, threads: Executor, again: MadeAgain) -> None:
-    """Read every byte of the blocks that stand, once one did not read: all that do not go at once."""
+def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) -> None:
+    """Read every byte of finished blocks, once one did not read: all that do not go at once."""
 
-    def look(task: Task, name: str) -> tuple[Task, DamagedBlock] | None:
+    def look(spec: TaskSpec, name: str) -> tuple[TaskSpec, DamagedBlock] | None:
         try:
-            _octomed.verify_block(str(plan.folder(task) / f"{name}.index"))
+            _octomed.verify_block(str(spec.folder / f"{name}.index"))
         except DamagedBlock as damaged:
-            return task, damaged
+            return spec, damaged
         return None
 
-    found = [(task, plan.finished(task)) for _, task in plan.tasks()]
     calls = [
-        threads.submit(look, task, header.name)
-        for task, record in found
-        if record is not None
+        threads.submit(look, spec, header.name)
+        for spec in specs
+        if (record := finished_task(spec.folder)) is not None
         for header in record.blocks
     ]
     for seen in results(calls, threads):
         if seen is not None:
-            again.block(seen[0], plan.folder(seen[0]), seen[1])
-
-
-def _release_memory(plan: Plan) -> None:
-    """Give back what only a scan needs: the write pass then gets memory that was in use a moment ago."""
-    for source in plan.sources:
-        source.scanner.release_memory()
-    pa.default_memory_pool().release_unused()
+            spec, damaged = seen
+            again.block(spec.task, remove_block(spec.folder, damaged, again.made_again(spec.task)))
 
 
 def _scan_missing(
-    plan: Plan,
-    missing: list[tuple[SourcePlan, Task]],
-    threads: Executor,
-    progress: Progress,
-    again: MadeAgain,
-) -> list[ScannedTask]:
+    missing: list[TaskSpec], threads: Threads, progress: Progress, again: MadeAgain
+) -> dict[str, ScannedTask]:
     """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
-    readers = max(1, threads.workers // _WORKERS_A_READER)
-    mode = plan.recipe.work.mode
 
-    def read(source: SourcePlan, task: Task) -> _ReadTask:
-        folder = make_folder_inside(plan.store, f"blocks/{task.key}", mode)
-        return _read_task(
-            plan, _BlockScan(source, task, folder, threads.cancel, progress, again, mode), threads
-        )
+    def told(block: BlockScanned) -> None:
+        progress.advance(rows=block.rows, bytes=block.bytes, tokens=block.tokens, rejects=block.rejects)
 
-    calls = [partial(read, source, task) for source, task in missing]
-    futures = threads.submit_beside(readers, calls)
-    return [_finish_task(plan, read, threads) for read in results(futures, threads)]
-
-
-_Scanned = tuple[list[BlockHeader], bool]
-"""Headers of the parts of a block, and whether it was scanned now."""
+    readers = max(1, threads.workers // _WORKERS_PER_READER)
+    at_once = readers + 2 * threads.workers  # as many may wait for their last block as the queue has blocks
+    scanned: dict[str, ScannedTask] = {}
+    for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
+        task = result.scanned.task
+        scanned[task.key] = result.scanned
+        for removed in result.removed:
+            again.block(task, removed)
+    return scanned
 
 
-@dataclass(frozen=True)
-class _ReadTask:
-    """A task that was read to its end, and its blocks, which workers may still be scanning."""
-
-    task: Task
-    folder: Path
-    blocks: list[Future[_Scanned]]
-    rows: int
-    bad: str | None
-
-
-def _read_task(plan: Plan, scan_block: _BlockScan, threads: Executor) -> _ReadTask:
-    source, task = scan_block.source, scan_block.task
-    futures: list[Future[_Scanned]] = []
-    counted: list[int] = []
-    bad = None
-    ahead = Ahead()
-    watch = Watch(plan, source, task, ahead)
-    try:
-        blocks = blocks_of(task, source.scanner.mapping, count=counted.append, ahead=ahead)
-        for number, block in enumerate(blocks):
-            futures.append(threads.submit(scan_block, number, block, memory=block.memory))
-            del block  # what is queued is counted, and what the reader still held would not be
-            watch.look_at(futures)
-    except DataError as error:
-        failed = [future.exception() for future in futures if future.done()]
-        if source.source.on_bad_file != "skip" or error in failed:
-            raise  # what fails in a block is no fault of the file's form: images, say
-        bad = error.message
-    return _ReadTask(task, scan_block.folder, futures, counted[0] if counted else 0, bad)
-
-
-def _finish_task(plan: Plan, read: _ReadTask, threads: Executor) -> ScannedTask:
-    """Wait for a task's blocks, have them on the disk, and note that it stands, unless its file is bad."""
-    done = [threads.wait(block) for block in read.blocks]
-    unchanged([read.task.file])
-    headers = () if read.bad else tuple(header for parts, _ in done for header in parts)
-    if read.bad is None:
-        _sync(read.folder, headers)
-        write_task(read.folder, TaskRecord(headers, read.rows), plan.recipe.work.mode)
-    scanned = sum(len(parts) for parts, is_new in done if is_new)
-    return ScannedTask(read.task, headers, read.rows, scanned, read.bad)
-
-
-def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
-    """Wait for the disk, which began with its work when each block was written."""
-    for header in headers:
-        sync_file(folder / f"{header.name}.ids")
-        sync_file(folder / f"{header.name}.index")
-    try:
-        sync_folder(folder)
-    except OSError as error:
-        raise storage_error("write", folder, error) from error
-
-
-@dataclass(frozen=True)
-class _BlockScan:
-    """Scans blocks of one task; a block that stands is not scanned again, for a task's cuts never change."""
-
-    source: SourcePlan
-    task: Task
-    folder: Path
-    cancel: _octomed.Cancel
-    progress: Progress
-    again: MadeAgain
-    mode: Mode
-
-    def __call__(self, number: int, block: _octomed.Block) -> _Scanned:
-        """Return the headers of the block's parts, and whether it was scanned now."""
-        found = self._standing(number)
-        stands = found is not None
-        if found is None:
-            file = self.task.file
-            with naming(file):
-                found = self.source.scanner.scan(
-                    block, file.source, file.relative, number, str(self.folder), self.cancel, self.mode
-                )
-        headers = [read_as(BlockHeader, header) for header in found]
-        for header in headers:
-            rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
-            self.progress.advance(
-                rows=header.rows, bytes=header.source_bytes, tokens=header.tokens, rejects=rejects
-            )
-        return headers, not stands
-
-    def _standing(self, number: int) -> list[Any] | None:
-        """Return the headers of a block that stands: a part that does not read is removed."""
-        try:
-            return _octomed.read_parts(str(self.folder / str(number)), every_byte=self.again.suspicious)
-        except DamagedBlock as damaged:
-            self.again.block(self.task, self.folder, damaged)
-            return None
+def _release_memory(made: Mapping[str, _octomed.Scanner]) -> None:
+    """Give back what only a scan needs: the write pass then gets memory that was in use a moment ago."""
+    for scanner in made.values():
+        scanner.release_memory()
+    pa.default_memory_pool().release_unused()

@@ -1,4 +1,4 @@
-"""A task that was scanned: what the scan hands to selection, and to what looks for bad files."""
+"""A task whose blocks are in the working store, and what its source tolerates."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
     from octomed.store_files import BlockHeader
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a source says of what cannot be read.
+
+    Attributes
+    ----------
+    skips_files
+        Whether a file that cannot be read is left out (``on_bad_file: skip``) instead of ending the run.
+    unreadable
+        Share of unreadable rows that is tolerated (``max_unreadable``).
+    """
+
+    skips_files: bool
+    unreadable: float
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,9 @@ class Ahead:
     ----------
     most_rows
         Rows that the file has at most, those that were read included; ``None`` where nothing tells.
+    rows_read
+        Rows of the task, blank lines counted, once it is read: row numbers of the next go on there.
     """
 
     most_rows: int | None = None
+    rows_read: int = 0

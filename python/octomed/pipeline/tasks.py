@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.files import (
+    column_errors,
     columns_to_read,
     csv_dialect,
     csv_names,
-    naming,
-    naming_formats,
+    file_errors,
     open_table,
     place_of,
 )
@@ -21,6 +21,8 @@ from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from octomed.recipe.input_file import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -55,6 +57,10 @@ class Task:
     source_bytes: int
     key: str
 
+    def folder(self, store: Path) -> Path:
+        """Folder of its blocks in a working store."""
+        return store / "blocks" / self.key
+
     @property
     def place(self) -> str:
         """Source and file, for messages."""
@@ -78,7 +84,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     DataError
         When the file cannot be read at all, or lacks a mapped column.
     """
-    with naming(file):
+    with file_errors(file):
         _refuse_foreign(file)
         file = with_layout(file, mapping)
         file = replace(file, fingerprint=_octomed.fingerprint(file.path))
@@ -161,6 +167,6 @@ def _refuse_foreign(file: InputFile) -> None:
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
     names = csv_names(file)
-    with naming(file), naming_formats(mapping, names, file):
+    with file_errors(file), column_errors(mapping, names, file):
         if names:
             csv_dialect(file).check_columns(mapping, names)

@@ -10,8 +10,9 @@ from octomed.pipeline.scanned import Ahead, ScannedTask
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from pathlib import Path
 
-    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.scanned import Tolerance
     from octomed.pipeline.tasks import Task
     from octomed.store_files import BlockHeader
 
@@ -23,9 +24,9 @@ _ROWS_SOON_READ = 1_000_000
 class Watch:
     """Looks at the blocks of a task while it is read."""
 
-    plan: Plan
-    source: SourcePlan
     task: Task
+    tolerance: Tolerance
+    store: Path
     ahead: Ahead
     _headers: list[BlockHeader] = field(default_factory=list)
     _seen: int = 0
@@ -51,8 +52,8 @@ class Watch:
             if later.done():
                 later.result()
         most = self.ahead.most_rows
-        if most is None or most - self._rows < _ROWS_SOON_READ or self.source.source.on_bad_file == "skip":
+        if most is None or most - self._rows < _ROWS_SOON_READ or self.tolerance.skips_files:
             return
-        if self._unreadable > tolerated(most, self.source.source.max_unreadable):
+        if self._unreadable > tolerated(most, self.tolerance.unreadable):
             read = ScannedTask(self.task, tuple(self._headers), 0, 0)
-            raise hopeless(self.plan, self.source, read, most)
+            raise hopeless(read, self.tolerance, self.store, most)

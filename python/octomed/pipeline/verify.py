@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
 from octomed.origin import rebuild_command
-from octomed.pipeline.accounts import check_counts, check_rejects
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
 from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
+from octomed.pipeline.reconcile import check_counts, check_rejects
 from octomed.pipeline.verify_stream import check_stream
 from octomed.report.views import Finding, Verified
 from octomed.run_file import RUN_FILE, RunFile

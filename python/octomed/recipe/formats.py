@@ -16,13 +16,13 @@ from pydantic import (
 )
 
 from octomed import _octomed
-from octomed.recipe.invalid import invalid as fault
+from octomed.recipe.invalid import invalid
 from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
 
 
 def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
-    raise fault(
+    raise invalid(
         "images are not supported yet",
         "take this source out of the recipe: packing its text alone would lose the pictures",
     )
@@ -145,13 +145,13 @@ class Mapping(Piece):
         found = _octomed.Mapping.fault_of_keys(self.model_dump(mode="json", exclude_unset=True))
         if found is not None:
             message, hint, key = found
-            raise fault(message, hint, at=(key,) if key else ())
+            raise invalid(message, hint, at=(key,) if key else ())
         return self
 
 
 def _preset(value: str) -> str:
     if value not in preset_names():
-        raise fault(f"there is no row format `{value}`", suggest(value, preset_names(), kind="formats"))
+        raise invalid(f"there is no row format `{value}`", suggest(value, preset_names(), kind="formats"))
     return value
 
 

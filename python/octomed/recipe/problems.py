@@ -96,7 +96,7 @@ def in_words(problems: Sequence[Problem], title: str) -> tuple[str, str | None]:
 
 
 @contextmanager
-def placed(place: Place, *, key: str = "", hint: str | None = None) -> Iterator[None]:
+def located(place: Place, *, key: str = "", hint: str | None = None) -> Iterator[None]:
     """Give errors of what a key names, found after loading, the place that the loader's problems have.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
-from octomed.names import printable
 from octomed.stream import open_run
 from octomed.train import steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
+from octomed.train.log import log_rank0
 from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
@@ -66,12 +65,6 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         check_run(recipe, _open(recipe.eval_loader), configuration)
     batching = _batching(recipe, packed)
     return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
-
-
-def log_rank0(text: str) -> None:
-    """Print a line to standard error, on rank 0."""
-    if dist.get_global_rank() == 0:
-        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 what a user watches
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

@@ -8,7 +8,7 @@ from composer.utils import dist
 
 from octomed.errors import RecipeError
 from octomed.train import checkpoints
-from octomed.train.prepare import log_rank0
+from octomed.train.log import log_rank0
 
 if TYPE_CHECKING:
     from octomed.train.prepare import Prepared

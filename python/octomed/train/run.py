@@ -20,10 +20,11 @@ from octomed.train.export import export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
+from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer, make_scheduler
-from octomed.train.prepare import Prepared, log_rank0, prepare
+from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
 from octomed.urls import is_url

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from octomed.recipe.explain import show
-from octomed.recipe.invalid import invalid as fault
+from octomed.recipe.invalid import invalid
 from octomed.recipe.schema import Part
 from octomed.train.schema_monitoring import Callbacks, Loggers
 
@@ -21,7 +21,7 @@ _DURATION = re.compile(r"\d+(\.\d+)?(ep|ba|sp|tok|dur|sec)")
 def _duration(value: Any) -> Any:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         hint = "write `3ep` (epochs), `100ba` (steps), `2000000tok` (tokens) or `0.1dur` (a share of the run)"
-        raise fault(f"{show(value)} is no duration", hint)
+        raise invalid(f"{show(value)} is no duration", hint)
     return value
 
 
@@ -53,7 +53,7 @@ class Model(Part):
     @model_validator(mode="after")
     def _one_source(self) -> Model:
         if (self.pretrained_model_name_or_path is None) == (self.config is None):
-            raise fault(
+            raise invalid(
                 "give either `pretrained_model_name_or_path` or `config`",
                 "a whole `config` draws random weights",
             )
@@ -135,7 +135,9 @@ class Optimizer(Part):
     @model_validator(mode="after")
     def _has_a_kernel(self) -> Optimizer:
         if self.fused and self.name != "adamw":
-            raise fault(f"`{self.name}` cannot be fused", "take `adamw`, or leave `fused` out", at=("fused",))
+            raise invalid(
+                f"`{self.name}` cannot be fused", "take `adamw`, or leave `fused` out", at=("fused",)
+            )
         return self
 
 
@@ -256,16 +258,18 @@ class TrainRecipe(Part):
     @model_validator(mode="after")
     def _agrees(self) -> TrainRecipe:
         if (self.global_train_batch_size is None) == (self.global_train_batch_samples is None):
-            raise fault(
+            raise invalid(
                 "give either `global_train_batch_size` (packs) or `global_train_batch_samples` (traces)",
                 "512 traces is the effective batch of the OctoMed paper",
             )
         if self.autoresume and self.save_folder is None:
-            raise fault("`autoresume` needs a `save_folder`", "add `save_folder: …`", at=("autoresume",))
+            raise invalid("`autoresume` needs a `save_folder`", "add `save_folder: …`", at=("autoresume",))
         if self.autoresume and self.load_path is not None:
-            raise fault("`autoresume` and `load_path` exclude each other", "leave one out", at=("load_path",))
+            raise invalid(
+                "`autoresume` and `load_path` exclude each other", "leave one out", at=("load_path",)
+            )
         if self.autoresume and self.save_weights_only:
-            raise fault(
+            raise invalid(
                 "`autoresume` cannot go on from weights alone",
                 "leave one of the two out: to resume takes the optimizer and the place in the data",
                 at=("save_weights_only",),
@@ -277,11 +281,11 @@ class TrainRecipe(Part):
         for name in ("run_folder", "export_folder"):
             if "://" in (getattr(self, name) or ""):
                 message = "this is a folder of this machine; only checkpoints go to an object store"
-                raise fault(message, "write a path, and copy the folder when the run has ended", at=(name,))
+                raise invalid(message, "write a path, and copy the folder when the run has ended", at=(name,))
         for name in ("save_folder", "load_path"):
             if (getattr(self, name) or "").startswith("az://"):
                 message = "Composer knows no checkpoints in `az://`"
-                raise fault(
+                raise invalid(
                     message, "write a path, or `s3://` or `gs://`; shards may be in `az://`", at=(name,)
                 )
         return self

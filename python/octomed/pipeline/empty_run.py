@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
 
 
-def nothing_left(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0) -> DataError:
+def empty_run(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipped: int = 0) -> DataError:
     """Return the error for a layout without packs.
 
     Parameters

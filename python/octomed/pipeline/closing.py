@@ -1,0 +1,92 @@
+"""The files that close a run: each stream's `index.json`, the manifest, and `octomed.json` after all."""
+
+from __future__ import annotations
+
+import json
+import platform
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from octomed import _octomed
+from octomed.mds_index import INDEX, ShardInfo
+from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, write_run_file
+from octomed.storage import content_key, write_atomically
+from octomed.strict_json import plain, read_as
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from octomed.pipeline.manifest import Manifest
+    from octomed.pipeline.run_spec import RunSpec
+
+
+def write_indexes(manifest: Manifest) -> None:
+    """Write each stream's ``index.json`` from the manifest's shards, as MDS writes it."""
+    streams: dict[str, list[ShardInfo]] = {}
+    for name in sorted(manifest.shards):
+        streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
+    for stream, shards in streams.items():
+        name = f"{stream}/{INDEX}"
+        write_atomically(manifest.folder / name, _octomed.index_json(plain(shards)), mode=manifest.mode)
+        manifest.add_file(name)
+
+
+def says_the_same(found: RunFile, spec: RunSpec) -> bool:
+    """Tell whether a run's file says what it would say if it were written now, whose shards are all there.
+
+    Policies and paths of the recipe, files that are not read, notes: none is in a key, as none changes a
+    shard, and yet a run that says something else of them is another run.
+    """
+    pairs = [(getattr(found, name), value) for name, value in spec.said.items()]
+    pairs += [(getattr(found.run, name), value) for name, value in spec.making.items()]
+    pairs.append((found.counts.files_left_out, spec.left_out))
+    pairs += [(found.counts.files_skipped.get(name), why) for name, why in spec.files_skipped.items()]
+    return all(content_key(plain(before)) == content_key(plain(now)) for before, now in pairs)
+
+
+def close_run(
+    spec: RunSpec,
+    streams: Mapping[str, Any],
+    manifest: Manifest,
+    counts: Counts,
+    facts: dict[str, Any],
+) -> RunFile:
+    """Write the manifest, then ``octomed.json`` with its digest, and return what that says.
+
+    Parameters
+    ----------
+    spec, manifest
+        Of the run, whose files are all written.
+    streams
+        What is in each stream, as the layout says it.
+    counts
+        What no machine or time changes.
+    facts
+        What of `Making` only this call knows.
+    """
+    run = RunFile(
+        **spec.said,
+        format=FORMAT,
+        streams={
+            name: replace(read_as(StreamEntry, entry), index=manifest.files[f"{name}/{INDEX}"].digest)
+            for name, entry in streams.items()
+        },
+        counts=counts,
+        run=Making(
+            **spec.making,
+            **facts,
+            finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            machine=f"{platform.machine()} {platform.system()}",
+            python=platform.python_version(),
+            pyarrow=pa.__version__,
+            files=tuple(sorted(manifest.files)),
+            manifest=manifest.finish(),
+        ),
+    )
+    # Every other file is on the disk, and so is its name: this one, which says that all is done, comes last.
+    write_run_file(manifest.folder, run, manifest.mode)
+    # As whoever reads the file gets it, its keys in order.
+    return read_as(RunFile, json.loads(json.dumps(plain(run), sort_keys=True)))

@@ -1,0 +1,177 @@
+"""What a run needs to know of its recipe and plan: taken out of both once, so that neither is handed on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.origin import rebuild_command
+from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.scanned import Tolerance
+from octomed.pipeline.specs import LayoutSpec, TaskSpec
+from octomed.run_file import TokenizerFacts
+from octomed.storage import content_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.recipe.schema import Recipe
+    from octomed.storage import Mode
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """What a run needs to know.
+
+    Attributes
+    ----------
+    output, output_mode
+        Where shards go, and who may read them.
+    store, store_mode, keeps_blocks
+        Where blocks go, who may read them, and whether they stay when the run is finished.
+    write_key
+        Content key of everything that decides the bytes of shards, provenance and rejects.
+    tasks
+        What to scan, in source order.
+    sources
+        Names of the sources, in the recipe's order.
+    files_skipped
+        Files that the plan could not read, by source and path, with the reason.
+    left_out
+        What the sources' folders hold and is not read: by source and reason.
+    layout
+        How traces are chosen and packed; its blocks are known after the scan.
+    about
+        What the run is made of, for the message that refuses another.
+    said, making
+        What of a `RunFile`, and of its `Making`, is known before anything is read. A finished run whose file
+        says something else is not the run that was asked for, even where all its shards are there.
+    replacing
+        The command that has another run in the output folder go.
+    """
+
+    output: Path
+    output_mode: Mode
+    store: Path
+    store_mode: Mode
+    keeps_blocks: bool
+    write_key: str
+    tasks: tuple[TaskSpec, ...]
+    sources: tuple[str, ...]
+    files_skipped: dict[str, str]
+    left_out: dict[str, dict[str, dict[str, Any]]]
+    layout: LayoutSpec
+    about: About
+    said: dict[str, Any]
+    making: dict[str, Any]
+    replacing: str
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the tasks."""
+        return [spec.task.key for spec in self.tasks]
+
+
+def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
+    """Return what a run needs to know.
+
+    Parameters
+    ----------
+    recipe, planned
+        The recipe and its plan.
+    workers
+        Threads of the run.
+    """
+    written = recipe.canonical()
+    origin = origin_of(recipe)
+    inputs = inputs_of(task.file for _, task in planned.tasks())
+    skipped = {
+        f"{source.source.name}/{file}": reason
+        for source in planned.sources
+        for file, reason in source.bad_files.items()
+    }
+    return RunSpec(
+        output=planned.output,
+        output_mode=recipe.output.mode,
+        store=planned.store,
+        store_mode=recipe.work.mode,
+        keeps_blocks=recipe.work.keep,
+        write_key=planned.write_key,
+        tasks=tuple(
+            spec
+            for source in planned.sources
+            for spec in _task_specs(source, planned.store, recipe.work.mode, workers)
+        ),
+        sources=tuple(source.source.name for source in planned.sources),
+        files_skipped=skipped,
+        left_out=planned.left_out(),
+        layout=_layout_settings(recipe),
+        about=About(
+            recipe=written,
+            tokenizer=planned.tokenizer.content_hash,
+            template=planned.template_hash,
+            inputs=inputs,
+            versions=versions(),
+            command=rebuild_command(origin),
+        ),
+        said={
+            "name": recipe.name,
+            "recipe": written,
+            "model": planned.model.describe() | {"name": written["model"]},
+            "tokenizer": TokenizerFacts(
+                planned.tokenizer.content_hash, planned.tokenizer.path, planned.tokenizer.vocabulary_size
+            ),
+            "capacity": recipe.pack.capacity,
+            "columns": dict(_octomed.COLUMNS),
+            "versions": versions(),
+        },
+        making={
+            **vars(origin),
+            "write_key": planned.write_key,
+            "inputs": inputs,
+            "model": recipe.model,
+            "notes": (*planned.model.notes, *planned.inputs.notes),
+        },
+        replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+    )
+
+
+def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> list[TaskSpec]:
+    tolerance = Tolerance(source.source.on_bad_file == "skip", source.source.max_unreadable)
+    return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
+
+
+def _layout_settings(recipe: Recipe) -> LayoutSpec:
+    pack, output = recipe.pack, recipe.output
+    return LayoutSpec(
+        key="",
+        blocks=(),
+        capacity=pack.capacity,
+        buckets=tuple(pack.buckets),
+        exact_duplicates=recipe.curate.duplicates.exact,
+        over_long_is_error=recipe.curate.over_long == "error",
+        seed=pack.seed,
+        compression=output.compression,
+        hashes=tuple(output.hashes),
+        shard_size=output.shard_size,
+        mode=output.mode,
+    )
+
+
+def layout_of(settings: LayoutSpec, blocks: list[tuple[Path, int]], write_key: str) -> LayoutSpec:
+    """Return the settings of a layout with its blocks, and its content key.
+
+    Parameters
+    ----------
+    settings
+        How traces are chosen and packed.
+    blocks
+        Paths of the blocks in source order, without extension, each with its task's first row number.
+    write_key
+        Of the run: it has the keys of all tasks, but not which files a scan left out.
+    """
+    named = [(path.parent.name, path.name, first_row) for path, first_row in blocks]
+    key = content_key({"write": write_key, "blocks": named})
+    return replace(settings, key=key, blocks=tuple((str(path), first_row) for path, first_row in blocks))

@@ -1,0 +1,145 @@
+"""Work as plain values that pickle: what a call needs to know, and what it returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from octomed.pipeline.made_again import RemovedBlock
+    from octomed.pipeline.manifest_file import FileRecord, ShardRecord
+    from octomed.pipeline.scanned import ScannedTask, Tolerance
+    from octomed.pipeline.scanners import ScannerSpec
+    from octomed.pipeline.tasks import Task
+    from octomed.storage import Mode
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task to scan.
+
+    Attributes
+    ----------
+    task
+        What to read.
+    scanner
+        What makes traces of its rows.
+    tolerance
+        What the source says of files and rows that cannot be read.
+    store
+        The working store.
+    mode
+        Who may read what is written to it.
+    workers
+        Threads of a process that scans the task for itself alone.
+    every_byte
+        Whether blocks that are there are read whole before they are believed.
+    made_again
+        Names of its blocks that this run has removed before: those are not removed a second time.
+    """
+
+    task: Task
+    scanner: ScannerSpec
+    tolerance: Tolerance
+    store: Path
+    mode: Mode
+    workers: int = 1
+    every_byte: bool = False
+    made_again: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the task's blocks."""
+        return self.task.folder(self.store)
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """A task that was scanned, and the blocks that were removed before, because they did not read."""
+
+    scanned: ScannedTask
+    removed: tuple[RemovedBlock, ...] = ()
+
+
+@dataclass(frozen=True)
+class BlockScanned:
+    """Told of each block of a task as soon as it is done."""
+
+    rows: int
+    bytes: int
+    tokens: int
+    rejects: int
+
+
+@dataclass(frozen=True)
+class LayoutSpec:
+    """What a layout follows from.
+
+    Attributes
+    ----------
+    key
+        Content key of all that decides the layout.
+    blocks
+        Paths of the blocks in source order, without extension, each with its task's first row number.
+    capacity, buckets, exact_duplicates, over_long_is_error, seed
+        How traces are chosen and packed.
+    compression, hashes, shard_size, mode
+        How shards are written.
+    """
+
+    key: str
+    blocks: tuple[tuple[str, int], ...] = field(repr=False)
+    capacity: int
+    buckets: tuple[int, ...]
+    exact_duplicates: bool
+    over_long_is_error: bool
+    seed: int
+    compression: str | None
+    hashes: tuple[str, ...]
+    shard_size: int
+    mode: Mode
+
+
+@dataclass(frozen=True)
+class RangeSpec:
+    """What to write of a range.
+
+    Attributes
+    ----------
+    layout
+        The layout that the range is one of.
+    number
+        Its number.
+    shards
+        Stream and number of the shards to write, the largest first.
+    streams
+        Streams whose provenance is written.
+    folder
+        The output folder.
+    workers
+        Threads of a process that writes the range for itself alone.
+    """
+
+    layout: LayoutSpec
+    number: int
+    shards: tuple[tuple[str, int], ...]
+    streams: tuple[str, ...]
+    folder: Path
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class ShardWritten:
+    """Told of each shard of a range as soon as it is on the disk: its path below the output folder."""
+
+    name: str
+    record: ShardRecord
+
+
+@dataclass(frozen=True)
+class RangeResult:
+    """A range that was written: its shards and its tables, by path below the output folder."""
+
+    shards: dict[str, ShardRecord]
+    tables: dict[str, FileRecord]

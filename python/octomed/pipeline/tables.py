@@ -1,0 +1,65 @@
+"""Tables beside the shards: where each trace is from, and what was left out."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet as pq
+
+from octomed.storage import atomic_file, make_folder_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from octomed import _octomed
+    from octomed.pipeline.manifest import Manifest
+    from octomed.storage import Mode
+
+
+def provenance_name(stream: str, number: int) -> str:
+    """Path of the table of a range's traces in a stream, below the output folder."""
+    return f"provenance/{stream}-{number:05}.parquet"
+
+
+def write_parquet(
+    path: Path, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = (), mode: Mode = "umask"
+) -> None:
+    """Write a table as :func:`octomed.storage.atomic_file` does, batch by batch as they come.
+
+    Raises
+    ------
+    StorageError
+        When the file cannot be written; no half file is left.
+    """
+    with (
+        atomic_file(path, mode=mode) as file,
+        pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+    ):
+        for batch in itertools.chain([first], others):
+            if batch.num_rows:
+                writer.write_batch(batch)
+
+
+def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Manifest) -> None:
+    """Write one table a source that has rejects, in source order."""
+    folder = manifest.folder / "rejects"
+    make_folder_inside(manifest.folder, "rejects", manifest.mode)
+    by_source: dict[str, list[int]] = {source: [] for source in sources}
+    for number, source in enumerate(layout.block_sources):
+        by_source[source].append(number)
+    for source, numbers in by_source.items():
+        name = f"rejects/{source}.parquet"
+        if name in manifest.files or not numbers:
+            continue
+        batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)
+        first = next(batches, None)
+        if first is not None:
+            write_parquet(manifest.folder / name, first, batches, manifest.mode)
+            manifest.add_file(name)
+    with contextlib.suppress(OSError):
+        folder.rmdir()

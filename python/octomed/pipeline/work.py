@@ -1,0 +1,254 @@
+"""The work of a run as calls of plain values: a task scanned, a range written.
+
+What a call needs is in its specification, and what it did in its result. Both pickle, so that it may run in
+another process, or on another machine that sees the same folders. Locks, the manifest and progress stay with
+the caller. Inside a call, parts of the work go to threads: a reader cuts blocks while workers scan them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.errors import DamagedBlock, DataError
+from octomed.pipeline.executor import executor, raise_failures, results
+from octomed.pipeline.executor_protocol import Here
+from octomed.pipeline.files import file_errors, unchanged
+from octomed.pipeline.kept import Kept
+from octomed.pipeline.made_again import RemovedBlock, remove_block
+from octomed.pipeline.manifest_file import FileRecord, ShardRecord
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import Ahead, ScannedTask
+from octomed.pipeline.scanners import scanner_of
+from octomed.pipeline.specs import BlockScanned, RangeResult, ShardWritten, TaskResult
+from octomed.pipeline.tables import provenance_name, write_parquet
+from octomed.pipeline.tolerance import Watch
+from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.store_files import BlockHeader, TaskRecord, write_task
+from octomed.strict_json import read_as
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from octomed.pipeline.executor_protocol import Workers
+    from octomed.pipeline.specs import LayoutSpec, RangeSpec, TaskSpec
+
+layouts: Kept[_octomed.Layout] = Kept(1)
+
+
+def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
+    """Scan a task into blocks of the working store; those that are there already are not scanned again.
+
+    Parameters
+    ----------
+    spec
+        What to scan.
+    here
+        Threads to share where the call runs beside others; by default it has its own.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read, changes meanwhile, or has too many unreadable rows.
+    StorageError
+        When the working store cannot be written.
+    """
+    if here is not None:
+        return _TaskScan(spec, here, scanner_of(spec.scanner)).run()
+    with executor(spec.workers) as threads:
+        return _TaskScan(spec, Here(threads), scanner_of(spec.scanner)).run()
+
+
+_Scanned = tuple[list[BlockHeader], bool]
+"""Headers of the parts of a block, and whether it was scanned now."""
+
+
+@dataclass(frozen=True)
+class _TaskScan:
+    """Reads a task and has its blocks scanned."""
+
+    spec: TaskSpec
+    here: Here
+    scanner: _octomed.Scanner
+    removed: list[RemovedBlock] = field(default_factory=list)
+
+    def run(self) -> TaskResult:
+        make_folder_inside(self.spec.store, f"blocks/{self.spec.task.key}", self.spec.mode)
+        blocks: list[Future[_Scanned]] = []
+        bad, rows = None, 0
+        # Let go when all is read: the next task is read while workers finish this one.
+        with self.here.reading:
+            self.here.threads.check()
+            try:
+                rows = self._read(blocks)
+            except DataError as error:
+                failed = [block.exception() for block in blocks if block.done()]
+                if not self.spec.tolerance.skips_files or error in failed:
+                    raise  # what fails in a block is no fault of the file's form: images, say
+                bad = error.message
+        done = [self.here.threads.wait(block) for block in blocks]
+        return TaskResult(self._finished(done, rows, bad), tuple(self.removed))
+
+    def _read(self, scanned: list[Future[_Scanned]]) -> int:
+        """Cut the task into blocks and queue each; return the rows read."""
+        spec = self.spec
+        ahead = Ahead()
+        watch = Watch(spec.task, spec.tolerance, spec.store, ahead)
+        blocks = blocks_of(spec.task, self.scanner.mapping, ahead=ahead)
+        for number, block in enumerate(blocks):
+            scanned.append(self.here.threads.submit(self._scan, number, block, memory=block.memory))
+            del block  # what is queued is counted, and what the reader still held would not be
+            watch.look_at(scanned)
+        return ahead.rows_read
+
+    def _scan(self, number: int, block: _octomed.Block) -> _Scanned:
+        """Scan a block, unless it is there: a task's cuts never change."""
+        found = self._there(number)
+        is_new = found is None
+        if found is None:
+            file = self.spec.task.file
+            with file_errors(file):
+                found = self.scanner.scan(
+                    block,
+                    file.source,
+                    file.relative,
+                    number,
+                    str(self.spec.folder),
+                    self.here.threads.cancel,
+                    self.spec.mode,
+                )
+        headers = [read_as(BlockHeader, header) for header in found]
+        for header in headers:
+            rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
+            self.here.told(BlockScanned(header.rows, header.source_bytes, header.tokens, rejects))
+        return headers, is_new
+
+    def _there(self, number: int) -> list[Any] | None:
+        """Return the headers of a block that is there: a part that does not read is removed."""
+        try:
+            return _octomed.read_parts(str(self.spec.folder / str(number)), every_byte=self.spec.every_byte)
+        except DamagedBlock as damaged:
+            self.removed.append(remove_block(self.spec.folder, damaged, self.spec.made_again))
+            return None
+
+    def _finished(self, done: list[_Scanned], rows: int, bad: str | None) -> ScannedTask:
+        """Have the blocks on the disk, and note that the task is finished, unless its file is bad."""
+        spec = self.spec
+        unchanged([spec.task.file])
+        headers = () if bad else tuple(header for parts, _ in done for header in parts)
+        if bad is None:
+            _sync(spec.folder, headers)
+            write_task(spec.folder, TaskRecord(headers, rows), spec.mode)
+        return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
+
+
+def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
+    """Wait for the disk, which began with its work when each block was written."""
+    for header in headers:
+        sync_file(folder / f"{header.name}.ids")
+        sync_file(folder / f"{header.name}.index")
+    try:
+        sync_folder(folder)
+    except OSError as error:
+        raise storage_error("write", folder, error) from error
+
+
+def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
+    """Decide which traces stay, which share a pack, and which packs a shard.
+
+    Raises
+    ------
+    DataError
+        When a trace is too long, and such traces are an error.
+    DamagedBlock
+        When a block does not read.
+    """
+    return _octomed.Layout(
+        list(spec.blocks),
+        capacity=spec.capacity,
+        edges=list(spec.buckets),
+        exact_duplicates=spec.exact_duplicates,
+        over_long_is_error=spec.over_long_is_error,
+        seed=spec.seed,
+        compression=spec.compression,
+        hashes=list(spec.hashes),
+        shard_size=spec.shard_size,
+        threads=threads.workers,
+        cancel=threads.cancel,
+        mode=spec.mode,
+    )
+
+
+def write_range(spec: RangeSpec, here: Here | None = None) -> RangeResult:
+    """Write shards of a range and its tables of provenance, under temporary names first.
+
+    Parameters
+    ----------
+    spec
+        What to write.
+    here
+        Threads to share where the call runs beside others; by default it has its own.
+
+    Raises
+    ------
+    DamagedBlock
+        When a block of the working store does not read.
+    StorageError
+        When the output cannot be written.
+    """
+    if here is not None:
+        return _RangeWrite.opened(spec, here).run()
+    with executor(spec.workers) as threads:
+        return _RangeWrite.opened(spec, Here(threads)).run()
+
+
+@dataclass(frozen=True)
+class _RangeWrite:
+    """Writes what an open range adds to the output."""
+
+    spec: RangeSpec
+    here: Here
+    range: _octomed.Range
+    shards: dict[str, ShardRecord] = field(default_factory=dict)
+    tables: dict[str, FileRecord] = field(default_factory=dict)
+
+    @classmethod
+    def opened(cls, spec: RangeSpec, here: Here) -> _RangeWrite:
+        """Open the range: it is read ahead, while workers write the one before it."""
+        layout = layouts.get(spec.layout.key, lambda: made_layout(spec.layout, here.threads))
+        with here.reading:
+            here.threads.check()
+            return cls(spec, here, layout.open_range(spec.number, here.threads.cancel))
+
+    def run(self) -> RangeResult:
+        futures: list[Future[None]] = []
+        unseen: list[Future[None]] = []
+        with self.here.queueing:  # one range after the other: its blocks then leave the page cache first
+            for call, *arguments in self._calls():
+                futures.append(self.here.threads.submit(call, *arguments))
+                unseen.append(futures[-1])
+                raise_failures(unseen)  # a failure ends the run now, not after a range of failures
+        for _ in results(futures, self.here.threads):
+            pass
+        self.here.threads.check()
+        return RangeResult(self.shards, self.tables)
+
+    def _calls(self) -> Iterable[tuple[Any, ...]]:
+        yield from ((self._shard, stream, shard) for stream, shard in self.spec.shards)
+        yield from ((self._provenance, stream) for stream in self.spec.streams)
+
+    def _shard(self, stream: str, shard: int) -> None:
+        folder = str(self.spec.folder / stream)
+        record = read_as(ShardRecord, self.range.write_shard(stream, shard, folder, self.here.threads.cancel))
+        name = f"{stream}/{record.info.file.basename}"
+        self.shards[name] = record
+        self.here.told(ShardWritten(name, record))
+
+    def _provenance(self, stream: str) -> None:
+        name = provenance_name(stream, self.spec.number)
+        path = self.spec.folder / name
+        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.mode)
+        self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))
