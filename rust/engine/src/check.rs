@@ -82,7 +82,8 @@ pub fn check_shard(
     };
     for row in 0..shard.len() {
         let pack = PackContent::read(&shard.row(row)?)?;
-        let faults = pack.row().faults(&rules);
+        let columns = pack.row();
+        let faults = columns.faults(&rules);
         check
             .faults
             .extend(faults.map(|fault| (row as u64, fault.to_string())));
