@@ -240,8 +240,13 @@ impl Order {
     /// Three per cent more ids than the texts so far need for their bytes.
     fn expected(&self) -> usize {
         let left = (self.bytes - self.placed) as u128 * self.end as u128;
-        let left = left / self.placed.max(1) as u128 * 33 / 32;
-        self.end + usize::try_from(left).unwrap_or(0)
+        let left = (left / self.placed.max(1) as u128 * 33 / 32).min(4 * self.bytes as u128);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "at most four times the bytes of texts in memory"
+        )]
+        let left = left as usize;
+        self.end + left
     }
 
     /// Where the texts begin, and where the last one ends.
@@ -251,8 +256,12 @@ impl Order {
     }
 }
 
+#[expect(
+    clippy::cast_possible_wrap,
+    reason = "a position in ids that are in memory"
+)]
 fn position(at: usize) -> i64 {
-    i64::try_from(at).unwrap_or(i64::MAX)
+    at as i64
 }
 
 /// Consecutive rows of about [`TASK`] bytes.
