@@ -235,24 +235,15 @@ def _files(planned: Plan) -> list[InputFile]:
 
 
 def _lay_out(planned: Plan, scanned: list[ScannedTask], threads: Executor) -> _octomed.Layout:
-    pack = planned.recipe.pack
-    output = planned.recipe.output
     blocks = _blocks(planned, scanned)
+    recipe = planned.recipe
+    settings = {
+        "curate": recipe.curate.model_dump(mode="json"),
+        "pack": recipe.pack.model_dump(mode="json"),
+        "output": recipe.output.model_dump(mode="json", exclude={"path"}),
+    }
     call = threads.submit_aside(
-        lambda: _octomed.Layout(
-            blocks,
-            capacity=pack.capacity,
-            edges=list(pack.buckets),
-            exact_duplicates=planned.recipe.curate.duplicates.exact,
-            over_long_is_error=planned.recipe.curate.over_long == "error",
-            seed=pack.seed,
-            compression=output.compression,
-            hashes=list(output.hashes),
-            shard_size=output.shard_size,
-            threads=threads.workers,
-            cancel=threads.cancel,
-            mode=output.mode,
-        )
+        lambda: _octomed.Layout(blocks, settings, threads=threads.workers, cancel=threads.cancel)
     )
     return threads.wait(call)
 
