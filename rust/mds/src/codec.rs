@@ -186,7 +186,6 @@ impl Codec {
             Family::Gzip => Box::new(flate2::read::MultiGzDecoder::new(data)),
             Family::Snappy => return decompress_snappy(data, limit),
         };
-        #[expect(clippy::cast_possible_truncation, reason = "at most 256 MiB")]
         let expected = limit.min(1 << 28) as usize;
         let mut out = Vec::with_capacity(expected);
         reader.take(limit + 1).read_to_end(&mut out)?;

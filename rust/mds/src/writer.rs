@@ -166,7 +166,6 @@ fn open_shard(schema: &Arc<Schema>, rows: usize, buffer: Vec<u8>) -> ShardBuilde
 }
 
 /// Bytes that a shard asks for before it has a row.
-#[expect(clippy::cast_possible_truncation, reason = "at most `MOST_ROOM`")]
 fn room(schema: &Schema) -> usize {
     schema.size_limit().unwrap_or(0).min(MOST_ROOM) as usize
 }
