@@ -240,12 +240,9 @@ impl Order {
     /// Three per cent more ids than the texts so far need for their bytes.
     fn expected(&self) -> usize {
         let left = (self.bytes - self.placed) as u128 * self.end as u128;
-        let left = (left / self.placed.max(1) as u128 * 33 / 32).min(4 * self.bytes as u128);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "at most four times the bytes of texts in memory"
-        )]
-        let left = left as usize;
+        let left = left / self.placed.max(1) as u128 * 33 / 32;
+        // At most four times the bytes of texts that are in memory.
+        let left = left.min(4 * self.bytes as u128) as usize;
         self.end + left
     }
 
