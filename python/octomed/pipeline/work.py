@@ -166,20 +166,7 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     DamagedBlock
         When a block does not read.
     """
-    return _octomed.Layout(
-        list(spec.blocks),
-        capacity=spec.capacity,
-        edges=list(spec.buckets),
-        exact_duplicates=spec.exact_duplicates,
-        over_long_is_error=spec.over_long_is_error,
-        seed=spec.seed,
-        compression=spec.compression,
-        hashes=list(spec.hashes),
-        shard_size=spec.shard_size,
-        threads=threads.workers,
-        cancel=threads.cancel,
-        mode=spec.mode,
-    )
+    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)
 
 
 def write_range(spec: RangeSpec, here: Here | None = None) -> RangeResult:
@@ -250,5 +237,5 @@ class _RangeWrite:
     def _provenance(self, stream: str) -> None:
         name = provenance_name(stream, self.spec.number)
         path = self.spec.folder / name
-        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.mode)
+        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.settings["output"]["mode"])
         self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))

@@ -242,7 +242,9 @@ impl Order {
     fn expected(&self) -> usize {
         let left = (self.bytes - self.ordered_bytes) as u128 * self.end as u128;
         let left = left / self.ordered_bytes.max(1) as u128 * 33 / 32;
-        self.end + usize::try_from(left).unwrap_or(0)
+        // At most four times the bytes of texts that are in memory.
+        let left = left.min(4 * self.bytes as u128) as usize;
+        self.end + left
     }
 
     /// Where the texts begin, and where the last one ends.
@@ -252,8 +254,12 @@ impl Order {
     }
 }
 
+#[expect(
+    clippy::cast_possible_wrap,
+    reason = "a position in ids that are in memory"
+)]
 fn position(at: usize) -> i64 {
-    i64::try_from(at).unwrap_or(i64::MAX)
+    at as i64
 }
 
 /// Consecutive rows of about [`TASK`] bytes.

@@ -184,7 +184,8 @@ fn with_ids(
     extra: &[AddedToken],
     ids: &Ids,
 ) -> Result<Vec<AddedToken>, String> {
-    let mut next = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+    let mut next =
+        u32::try_from(ids.len()).map_err(|_| "it has more entries than ids".to_owned())?;
     let mut id_of = |token: &AddedToken| {
         ids.get(token.content.as_str()).copied().unwrap_or_else(|| {
             next += 1;
