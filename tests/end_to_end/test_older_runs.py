@@ -14,6 +14,8 @@ from octomed.pipeline.inspect_run import inspect_run
 from octomed.pipeline.verify import verify
 from octomed.recipe import load_recipe
 
+from tests import state_files
+
 from . import runs
 
 KEPT = sorted((Path(__file__).parents[1] / "data/runs").glob("*.tar.xz"))
@@ -33,11 +35,15 @@ def kept(request, tmp_path):
     with tarfile.open(request.param) as archive:
         archive.extractall(tmp_path, filter="data")
     for path in tmp_path.rglob("*.json"):
-        path.write_text(path.read_text().replace(WHERE_THEY_WERE, str(tmp_path)))
-    manifest = tmp_path / "run/.octomed-run.json"
-    value = json.loads(manifest.read_text())
-    value["files"]["octomed.json"] = (tmp_path / "run/octomed.json").stat().st_size
-    manifest.write_text(json.dumps(value))
+        moved = json.loads(path.read_text().replace(WHERE_THEY_WERE, str(tmp_path)))
+        state_files.write(path, moved)
+    manifest, run_file = tmp_path / "run/.octomed-run.json", tmp_path / "run/octomed.json"
+    if "digest" in json.loads(manifest.read_text()):
+        _, digest = _octomed.file_digest(str(manifest))
+        state_files.change(run_file, lambda value: value["run"].update(manifest=digest))
+    else:
+        size = run_file.stat().st_size
+        state_files.change(manifest, lambda value: value["files"].update({"octomed.json": size}))
     return tmp_path
 
 

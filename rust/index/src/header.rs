@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
-pub const SCAN_VERSION: u32 = 4;
+pub const SCAN_VERSION: u32 = 5;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
