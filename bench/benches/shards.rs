@@ -27,7 +27,7 @@ fn schema(compression: Option<&str>) -> Arc<Schema> {
 /// Ids as frequent as words are: zstd finds about what it finds in real ones.
 fn ids() -> Vec<u8> {
     let mut numbers = Numbers::new(1);
-    let ids = (0..TOKENS).map(|_| u32::try_from(numbers.rank(150_000)).unwrap_or_default());
+    let ids = (0..TOKENS).map(|_| u32::try_from(numbers.rank(150_000)).unwrap());
     ids.flat_map(u32::to_le_bytes).collect()
 }
 

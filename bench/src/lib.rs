@@ -25,7 +25,9 @@ impl Numbers {
 
     /// A number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next_u64() % limit.max(1) as u64).unwrap_or_default()
+        #[expect(clippy::cast_possible_truncation, reason = "below a `usize`")]
+        let number = (self.next_u64() % limit.max(1) as u64) as usize;
+        number
     }
 
     /// A rank below `limit`, small ranks far more often than large ones: about one over the rank.
@@ -101,8 +103,10 @@ pub fn lengths(seed: u64, count: usize, capacity: u32) -> Vec<u32> {
     let mut one = || {
         let doublings = numbers.below(8).min(numbers.below(8)).min(numbers.below(8));
         let base = 128_usize << doublings;
-        let length = u32::try_from(base + numbers.below(base)).unwrap_or(capacity);
-        length.min(capacity)
+        let length = base + numbers.below(base);
+        #[expect(clippy::cast_possible_truncation, reason = "at most the capacity")]
+        let length = length.min(capacity as usize) as u32;
+        length
     };
     (0..count).map(|_| one()).collect()
 }

@@ -184,22 +184,7 @@ class JsonShape:
 @final
 class Layout:
     """Which traces stay, which share a pack, and which packs a shard."""
-    def __init__(
-        self,
-        blocks: Any,
-        *,
-        capacity: Any,
-        edges: Any,
-        exact_duplicates: Any,
-        over_long_is_error: Any,
-        seed: Any,
-        compression: Any,
-        hashes: Any,
-        shard_size: Any,
-        threads: Any,
-        cancel: Any,
-        mode: Any = "umask",
-    ) -> None: ...
+    def __init__(self, blocks: Any, settings: Any, *, threads: Any, cancel: Any) -> None: ...
     @property
     def block_sources(self) -> Any:
         """The source of each block."""

@@ -38,7 +38,12 @@ def set_options(overrides: Sequence[str]) -> list[str]:
 
 def shell_command(verb: str, recipe: str, overrides: Sequence[str], *options: str) -> str:
     """Return a command with the recipe's path and every override, as a shell takes it."""
-    return shell_words(["octomed", verb, recipe, *set_options(overrides), *options])
+    return shell_words(["octomed", verb, as_argument(recipe), *set_options(overrides), *options])
+
+
+def as_argument(path: str) -> str:
+    """Return a path as a command line takes it: one that begins with a hyphen would be an option."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def shell_words(words: Sequence[str]) -> str:

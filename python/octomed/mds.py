@@ -250,7 +250,7 @@ def _bytes(size: int | str | None) -> int | None:
     if isinstance(size, int):
         number, power = float(size), 0
     else:
-        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([kmg]?)i?b?\s*", size, re.IGNORECASE)
+        match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([kmg]?)i?b?\s*", size, re.IGNORECASE)
         if match is None:
             raise RecipeError(f"`{size}` is not a size", hint='write a number of bytes, or "64mb"')
         number, power = float(match[1]), " kmg".index(match[2].lower() or " ")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DataError, StorageError
+from octomed.errors import DataError, RecipeError, StorageError
 from octomed.machine import cores
 
 if TYPE_CHECKING:
@@ -99,7 +99,13 @@ class Tokenizer:
             content = file.read_bytes()
         except OSError as error:
             raise StorageError(f"cannot read the tokenizer `{file}`: {error.strerror}") from error
-        return cls(_octomed.Tokenizer.from_json(content))
+        from octomed.pipeline.model_files import refuse_foreign  # noqa: PLC0415 a built-in vocabulary needs none
+
+        refuse_foreign(file, content)
+        try:
+            return cls(_octomed.Tokenizer.from_json(content))
+        except RecipeError as error:
+            raise RecipeError(f"{file}: {error.message}", error.hint) from None
 
     @classmethod
     def builtin(cls, name: str) -> Tokenizer:

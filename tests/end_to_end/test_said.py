@@ -10,6 +10,8 @@ import shlex
 import octomed
 import pytest
 from octomed.cli.app import run as command_line
+from octomed.cli.starting import resuming
+from octomed.commands import as_argument
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline import sample, tasks
 
@@ -603,3 +605,32 @@ def test_texts_of_a_source_with_a_mapping_of_its_own(tmp_path, capsys):
     for out, row in (("out", {"talk": turns}), ("out2", {"q": "q2", "r": " "})):
         code, found, _ = said(capsys, "rejects", tmp_path / out, "--show-text", "--json")
         assert (code, json.loads(json.loads(found)["text"])) == (0, row)
+
+
+def test_a_vocabulary_with_ids_too_large_is_an_error_with_its_file(tmp_path, capsys):
+    runs.make_inputs(tmp_path, rows=5)
+    recipe = runs.write_recipe(tmp_path, runs.values())
+    path = tmp_path / "model/tokenizer.json"
+    content = json.loads(path.read_text())
+    vocabulary = content["model"]["vocab"]
+    vocabulary[list(vocabulary)[-1]] = 2**32 - 1
+    path.write_text(json.dumps(content))
+    code, _, err = said(capsys, "check", recipe)
+    assert code == 2
+    assert "`model`: its `tokenizer.json` has the id 4,294,967,295; ids are below 536,870,912" in err
+
+
+def test_commands_take_names_that_begin_with_a_hyphen_for_names(tmp_path, capsys, monkeypatch):
+    runs.make_inputs(tmp_path, rows=5)
+    runs.write_recipe(tmp_path, runs.values()).rename(tmp_path / "-r.yaml")
+    monkeypatch.chdir(tmp_path)
+    words = ["--set", "output.path=-out", "--", "-r.yaml"]
+    assert "next: `octomed plan ./-r.yaml --set output.path=-out`" in said(capsys, "check", *words)[1]
+    code, out, _ = said(capsys, "pack", *words)
+    assert code == 0
+    folder = re.search(r"next: `?octomed verify ([^`\s]+)", out)[1]
+    assert not folder.startswith("-")
+    assert runs.command_line(["verify", folder]) == 0
+    assert resuming(["pack", *words]) == "octomed pack --set output.path=-out -- -r.yaml"
+    assert resuming(["pack", "--set", "a=b"]) is None
+    assert as_argument("-out") == "./-out"

@@ -128,3 +128,76 @@ from octomed.pipeline import plan
 plan.find_inputs = lambda _: os.kill(os.getpid(), signal.SIGTERM)
 main(sys.argv[1:])
 """
+
+
+LOADED = [
+    *("octomed.cli.app", "typer", "rich", "rich.console", "octomed.cli.pack"),
+    *(
+        "octomed.pipeline.run",
+        "octomed._octomed",
+        "pyarrow",
+        "numpy",
+        "pydantic",
+        "ruamel.yaml",
+        "octomed.recipe.schema",
+    ),
+]
+
+
+@pytest.mark.parametrize("module", LOADED)
+def test_a_signal_while_libraries_load_says_how_to_go_on(small, module):
+    """NumPy and others make of an exception in the middle of their import a failure of their own."""
+    for number, what in SAID.items():
+        words = ["pack", str(small), "--set", "pack.capacity=512", "--workers", "2"]
+        command = [sys.executable, "-c", STOPPED_WHILE_LOADING, module, str(int(number)), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+        assert done.returncode == 128 + number, done.stderr
+        again = f"resume: `octomed {' '.join(words)}`"
+        assert done.stderr == f"error: {what}: what is finished stands\n{again}\n"
+
+
+def test_a_signal_while_libraries_load_is_an_event_with_json(small):
+    words = ["pack", "--json", "--set", "name=a b", str(small)]
+    command = [sys.executable, "-c", STOPPED_WHILE_LOADING, "typer", str(int(signal.SIGHUP)), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 129
+    event = json.loads(done.stderr)
+    assert event["message"] == "stopped by SIGHUP: what is finished stands"
+    assert event["resume"] == f"octomed pack --set 'name=a b' {small}"
+
+
+@pytest.mark.parametrize("words", [["check", "r.yaml"], ["pack"], ["pack", "--set", "a=1"], ["--help"], []])
+def test_what_no_command_resumes_has_no_such_line(words):
+    command = [sys.executable, "-c", STOPPED_WHILE_LOADING, "typer", str(int(signal.SIGTERM)), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert done.returncode == 143
+    assert done.stderr == "error: stopped by SIGTERM: what is finished stands\n"
+
+
+def test_a_signal_after_any_pause_is_a_code_and_a_line(small):
+    """What comes before Python runs a line of ours has the code of the signal, and nothing can be said."""
+    forget(small)
+    for step in range(12):
+        number = list(SAID)[step % 3]
+        command = [sys.executable, "-m", "octomed", "pack", str(small)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.1 * step)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=600)
+        assert process.returncode in {128 + number, -number, 0}, said
+        assert "Traceback" not in said or "octomed" not in said
+        if process.returncode == 128 + number:
+            assert f"resume: `octomed pack {small}`" in said
+
+
+STOPPED_WHILE_LOADING = """
+import os, sys
+module, number = sys.argv.pop(1), int(sys.argv.pop(1))
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), number)
+sys.meta_path.insert(0, Finder())
+from octomed.cli import main
+main()
+"""

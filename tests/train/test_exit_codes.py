@@ -185,3 +185,19 @@ def test_a_rank_that_outlives_a_killed_rank_0_removes_the_folder(port):
     os.kill(first, signal.SIGKILL)
     assert code_of(first) == -9
     assert code_of(start(1, fails(StorageError("gone")), port)) == 4
+
+
+def test_a_folder_that_cannot_be_made_changes_no_code(port, monkeypatch):
+    monkeypatch.setattr(exit_codes.tempfile, "gettempdir", lambda: "/proc/nothing/here")
+    assert code_of(start(1, fails(DataError("damaged")), port)) == 3
+    assert code_of(start(0, fails(DataError("damaged")), port)) == 3
+
+
+def test_a_code_that_cannot_be_written_changes_no_code(port, monkeypatch):
+    def full(*_, **__):
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(exit_codes, "write_atomically", full)
+    assert code_of(start(1, fails(DataError("damaged")), port)) == 3
+    for folder in exit_codes.Path(exit_codes.tempfile.gettempdir()).iterdir():
+        folder.rmdir()

@@ -193,6 +193,12 @@ def test_object_stores_are_refused(tmp_path, key, url):
         ("output.hashes=[sha1, sha1]", "a digest is named twice"),
         ("output.shard_size=12 parsecs", "`12 parsecs` is not a size"),
         ("output.shard_size=5GiB", "is not possible"),
+        ("output.shard_size=١MB", "`١MB` is not a size"),
+        ("output.shard_size=1e400", "this number is too large"),
+        ("pack.capacity=1e400", "this number is too large"),
+        ("pack.seed=-1e400", "this number is too large"),
+        (f"pack.seed={'7' * 5000}", "this number is too large"),
+        (f"pack.seed=0x{'f' * 6000}", "this number is too large"),
         ("sources=[]", "`sources` must not be empty"),
         ("sources.second.name=medqa", "two sources are named `medqa`"),
         ("sources.medqa.name=../x", "is not a name"),
@@ -261,6 +267,8 @@ def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path):
         ("", (1, 1), "the recipe is empty"),
         ("# only a comment\n", (1, 1), "the recipe is empty"),
         ("- a\n- b\n", (1, 1), "a recipe is a mapping"),
+        ("!x\na: 1\n", (1, 1), "the tag `!x` is not read"),
+        ("!!set {a}\n", (1, 1), "the tag `!!set` is not read"),
         ("a: 1\n---\nb: 2\n", (2, 1), "expected a single document"),
         ("name: a\x00b\n", (1, 8), "may not stand in YAML"),
         ("a: &a [*a]\n", (1, 4), "nested too deeply"),
@@ -271,6 +279,18 @@ def test_what_is_said_about_bad_yaml(tmp_path, text, place, said):
     problems = problems_of(tmp_path, text)
     (found,) = [problem for problem in problems if said in problem.message]
     assert (found.place.line, found.place.column) == place
+
+
+@pytest.mark.parametrize("text", ["!x\na: 1\n", "!!set {a}\n", "!x {a: 1}"])
+def test_a_root_that_is_not_read_is_not_called_empty(tmp_path, text):
+    assert len(problems_of(tmp_path, text)) == 1
+
+
+@pytest.mark.parametrize("word", ["<<", "="])
+def test_words_of_older_yaml_are_text(tmp_path, word):
+    text = recipes.to_yaml(recipes.values()).replace("system: Think first.", f"system: {word}")
+    assert load_recipe(recipes.write(tmp_path, text)).system == word
+    assert load_recipe(recipes.write(tmp_path, recipes.values()), [f"system={word}"]).system == word
 
 
 def test_a_key_given_twice_is_found(tmp_path):

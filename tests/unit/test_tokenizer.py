@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -233,6 +234,35 @@ def test_bad_files_are_refused(tmp_path) -> None:
         Tokenizer.from_file(tmp_path)
     with pytest.raises(RecipeError, match="qwen2.5"):  # noqa: RUF043
         Tokenizer.builtin("gpt-5")
+
+
+BPE = {
+    "added_tokens": [],
+    "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+    "decoder": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True},
+    "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []},
+}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n", "a git-LFS pointer"),
+        (b"\xef\xbb\xbf{}", "begins with a byte order mark"),
+        ("{}".encode("utf-16"), "text in UTF-16"),
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html></html>", "a page of HTML"),
+        (b"[]", "expected struct"),
+        (json.dumps(BPE | {"model": BPE["model"] | {"vocab": {"a": 0, "b": 2**32}}}).encode(), ""),
+    ],
+)
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path, content, said):
+    path = tmp_path / "mine.json"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError) as caught:
+        Tokenizer.from_file(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
 
 
 def test_built_in_has_the_published_ids() -> None:

@@ -12,7 +12,8 @@ import typer
 
 from octomed.cli import check, clean, inspect, pack, plan, rejects, schema, verify
 from octomed.cli.pipes import outlive_readers
-from octomed.cli.signals import Stopped, received, stop_by_signals
+from octomed.cli.signals import Stopped, received
+from octomed.cli.starting import leave_on_signals
 from octomed.cli.terminal import Interrupted, log, out, show_error
 from octomed.errors import InternalError, OctomedError, RecipeError
 
@@ -76,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     gc.set_threshold(1 << 18)
     # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    outlive_readers()
-    stop_by_signals()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    outlive_readers()
+    leave_on_signals(arguments)
     code = run(arguments)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from octomed.cli.options import AsJson, Overrides, RecipePath
+from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import out
 
 
@@ -33,6 +34,7 @@ def command(
     from octomed.recipe import load_recipe
     from octomed.report import units
 
+    stop_by_signals()
     loaded = load_recipe(recipe, overrides or (), check_files=False)
     cleaned = clean(Path(loaded.work.path), everything=everything, dry_run=dry_run)
     if json_output:

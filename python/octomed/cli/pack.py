@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from octomed.cli.options import AsJson, Overrides, RecipePath, Workers
+from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import console, log, out, resumable
 
 
@@ -43,6 +44,7 @@ def command(
     progress = progress_for(sys.stderr, json_lines=json_output)
     try:
         with resumable(_again(recipe, overrides, workers, replace=replace)):
+            stop_by_signals()
             summary = pack(loaded, workers=workers, replace=replace, progress=progress)
     finally:
         progress.close()
@@ -55,8 +57,8 @@ def command(
 
 
 def _again(recipe: RecipePath, overrides: Overrides, workers: Workers, *, replace: bool) -> list[str]:
-    from octomed.commands import set_options
+    from octomed.commands import as_argument, set_options
 
     options = ["--workers", str(workers)] if workers else []
     options += ["--replace"] if replace else []
-    return ["octomed", "pack", str(recipe), *options, *set_options(overrides or ())]
+    return ["octomed", "pack", as_argument(str(recipe)), *options, *set_options(overrides or ())]

@@ -10,7 +10,7 @@ import typer
 from octomed import names
 from octomed.cli.options import AsJson, RunPath
 from octomed.cli.terminal import log, out, out_lines
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 
 _SHOWN = 20
 
@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         options = {"--reason": reason, "--source": source, "--limit": "0"}
         words = [word for name, value in options.items() if value for word in (name, value)]
         again = shell_words(
-            ["octomed", "rejects", str(output), *words, *(["--show-text"] if show_text else [])]
+            ["octomed", "rejects", as_argument(str(output)), *words, *(["--show-text"] if show_text else [])]
         )
         log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{again}`")
     elif not shown and not json_output:

@@ -41,6 +41,12 @@ def number_of(stop: KeyboardInterrupt) -> int:
     return stop.number if isinstance(stop, Stopped) else (received() or signal.SIGINT)
 
 
+def said_of(number: int) -> str:
+    """Return what a user is told of a signal."""
+    what = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+    return f"{what}: what is finished stands"
+
+
 def received() -> int | None:
     """Return the signal that came, if any: typer makes an exit code of what it raised, that of Ctrl-C."""
     return _received[0] if _received else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from octomed.cli.signals import number_of
+from octomed.cli.signals import number_of, said_of
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
 from octomed.names import printable
@@ -36,8 +36,7 @@ class Interrupted(OctomedError):
     def __init__(self, stop: KeyboardInterrupt) -> None:
         number = number_of(stop)
         self.exit_code = 128 + number
-        what = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
-        super().__init__(f"{what}: what is finished stands")
+        super().__init__(said_of(number))
 
 
 def out(text: str) -> None:

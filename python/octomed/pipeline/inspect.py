@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.names import as_text, shown
 from octomed.pipeline.finished_run import read_run
@@ -232,4 +232,4 @@ def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any
 
 
 def _verify_hint(folder: Path) -> str:
-    return f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
+    return f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
@@ -78,7 +78,7 @@ def _lengths(folder: Path, run: RunFile, stream: str) -> NDArray[np.uint32]:
         try:
             column = pq.read_table(path_below(folder, name), columns=["length"])["length"]
         except (OSError, pa.ArrowException) as error:
-            hint = f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
+            hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
         parts.append(column.to_numpy())
     return np.concatenate(parts)

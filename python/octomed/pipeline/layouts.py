@@ -29,17 +29,4 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     DamagedBlock
         When a block does not read.
     """
-    return _octomed.Layout(
-        list(spec.blocks),
-        capacity=spec.capacity,
-        edges=list(spec.buckets),
-        exact_duplicates=spec.exact_duplicates,
-        over_long_is_error=spec.over_long_is_error,
-        seed=spec.seed,
-        compression=spec.compression,
-        hashes=list(spec.hashes),
-        shard_size=spec.shard_size,
-        threads=threads.workers,
-        cancel=threads.cancel,
-        mode=spec.mode,
-    )
+    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)

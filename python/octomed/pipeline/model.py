@@ -61,6 +61,10 @@ OPTIONAL_FILES = (
     "chat_template.json",
 )
 
+_MOST_IDS = 2**29
+"""Ids that the working store can write, as the engine says, too."""
+_AGAIN = "save the tokenizer anew with `save_pretrained`"
+
 
 @dataclass(frozen=True)
 class ResolvedModel:
@@ -113,7 +117,13 @@ class ResolvedModel:
         if isinstance(self.vocabulary, str):
             return _octomed.Tokenizer.builtin(self.vocabulary)
         added = [astuple(token) for token in self.folder.added]
-        return _octomed.Tokenizer.from_json(self.vocabulary, added, self.folder.add_prefix_space)
+        tokenizer = _octomed.Tokenizer.from_json(self.vocabulary, added, self.folder.add_prefix_space)
+        if tokenizer.vocabulary_size > _MOST_IDS:
+            last = tokenizer.vocabulary_size - 1
+            raise RecipeError(
+                f"its `tokenizer.json` has the id {last:,}; ids are below {_MOST_IDS:,}", _AGAIN
+            )
+        return tokenizer
 
     def chat_template(self, tokenizer: _octomed.Tokenizer) -> _octomed.ChatTemplate:
         """Compile the chat template for a tokenizer, and see that it can be trained on.

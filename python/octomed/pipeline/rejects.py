@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed import _octomed
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished_run import read_run
@@ -88,5 +88,5 @@ def _batches(
                 for batch in table.iter_batches(columns=columns):
                     yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
         except (OSError, pa.ArrowException, KeyError) as error:
-            hint = f"`{shell_words(['octomed', 'verify', str(folder)])}` says what is wrong"
+            hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

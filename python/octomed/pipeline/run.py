@@ -202,7 +202,7 @@ class _Passes:
 
         begin = time.perf_counter()
         self.progress.stage("select", None, None)
-        layout_spec = layout_of(spec.layout, blocks_of_run(scanned, spec.store), spec.write_key)
+        layout_spec = layout_of(spec.settings, blocks_of_run(scanned, spec.store), spec.write_key)
         layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
         skipped = files_skipped(scanned, spec.files_skipped)
         if layout.packs == 0:

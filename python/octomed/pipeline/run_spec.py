@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
@@ -41,8 +41,8 @@ class RunSpec:
         Files that the plan could not read, by source and path, with the reason.
     left_out
         What the sources' folders hold and is not read: by source and reason.
-    layout
-        How traces are chosen and packed; its blocks are known after the scan.
+    settings
+        The recipe's sections that decide how traces are chosen, packed and written.
     about
         What the run is made of, for the message that refuses another.
     said, making
@@ -62,7 +62,7 @@ class RunSpec:
     sources: tuple[str, ...]
     files_skipped: dict[str, str]
     left_out: dict[str, dict[str, dict[str, Any]]]
-    layout: LayoutSpec
+    settings: dict[str, Any]
     about: About
     said: dict[str, Any]
     making: dict[str, Any]
@@ -107,7 +107,11 @@ def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
         sources=tuple(source.source.name for source in planned.sources),
         files_skipped=skipped,
         left_out=planned.left_out(),
-        layout=_layout_settings(recipe),
+        settings={
+            "curate": recipe.curate.model_dump(mode="json"),
+            "pack": recipe.pack.model_dump(mode="json"),
+            "output": recipe.output.model_dump(mode="json", exclude={"path"}),
+        },
         about=About(
             recipe=written,
             tokenizer=planned.tokenizer.content_hash,
@@ -143,30 +147,13 @@ def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> li
     return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
 
 
-def _layout_settings(recipe: Recipe) -> LayoutSpec:
-    pack, output = recipe.pack, recipe.output
-    return LayoutSpec(
-        key="",
-        blocks=(),
-        capacity=pack.capacity,
-        buckets=tuple(pack.buckets),
-        exact_duplicates=recipe.curate.duplicates.exact,
-        over_long_is_error=recipe.curate.over_long == "error",
-        seed=pack.seed,
-        compression=output.compression,
-        hashes=tuple(output.hashes),
-        shard_size=output.shard_size,
-        mode=output.mode,
-    )
-
-
-def layout_of(settings: LayoutSpec, blocks: list[tuple[Path, int]], write_key: str) -> LayoutSpec:
-    """Return the settings of a layout with its blocks, and its content key.
+def layout_of(settings: dict[str, Any], blocks: list[tuple[Path, int]], write_key: str) -> LayoutSpec:
+    """Return what a layout follows from.
 
     Parameters
     ----------
     settings
-        How traces are chosen and packed.
+        The recipe's sections that decide how traces are chosen, packed and written.
     blocks
         Paths of the blocks in source order, without extension, each with its task's first row number.
     write_key
@@ -174,4 +161,4 @@ def layout_of(settings: LayoutSpec, blocks: list[tuple[Path, int]], write_key: s
     """
     named = [(path.parent.name, path.name, first_row) for path, first_row in blocks]
     key = content_key({"write": write_key, "blocks": named})
-    return replace(settings, key=key, blocks=tuple((str(path), first_row) for path, first_row in blocks))
+    return LayoutSpec(key, tuple((str(path), first_row) for path, first_row in blocks), settings)

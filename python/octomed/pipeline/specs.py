@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from octomed.pipeline.made_again import RemovedBlock
@@ -82,23 +82,13 @@ class LayoutSpec:
         Content key of all that decides the layout.
     blocks
         Paths of the blocks in source order, without extension, each with its task's first row number.
-    capacity, buckets, exact_duplicates, over_long_is_error, seed
-        How traces are chosen and packed.
-    compression, hashes, shard_size, mode
-        How shards are written.
+    settings
+        The recipe's sections `curate`, `pack` and `output`, the path left out.
     """
 
     key: str
     blocks: tuple[tuple[str, int], ...] = field(repr=False)
-    capacity: int
-    buckets: tuple[int, ...]
-    exact_duplicates: bool
-    over_long_is_error: bool
-    seed: int
-    compression: str | None
-    hashes: tuple[str, ...]
-    shard_size: int
-    mode: Mode
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True)

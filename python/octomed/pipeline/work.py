@@ -221,5 +221,5 @@ class _RangeWrite:
     def _provenance(self, stream: str) -> None:
         name = provenance_name(stream, self.spec.number)
         path = self.spec.folder / name
-        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.mode)
+        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.settings["output"]["mode"])
         self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))

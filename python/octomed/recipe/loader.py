@@ -78,6 +78,8 @@ def load_recipe(
 
 def _check_shape(document: Document) -> None:
     """Refuse what is no recipe at all, or one of a newer version, before other messages drown that."""
+    if document.values is None and document.problems:
+        raise RecipeProblems(document.problems)
     if document.values is None:
         raise _fail(
             Place(document.origin, 1, 1),
@@ -107,7 +109,9 @@ def _validate(values: Any, document: Document, problems: list[Problem]) -> Recip
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, document)
+        # What cannot be read stands as nothing in the values: that it is missing says no more.
+        unread = {problem.place for problem in document.problems}
+        problems += [problem for problem in problems_of(error, document) if problem.place not in unread]
         return None
 
 

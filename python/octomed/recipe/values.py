@@ -59,7 +59,7 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
     """Return a number of bytes from 134217728, `128MiB` or `128 MB`."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    matched = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", value) if isinstance(value, str) else None
+    matched = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)", value) if isinstance(value, str) else None
     if matched is None or matched[2].upper() not in UNITS:
         raise invalid(
             f"`{value}` is not a size", "write bytes, or a number with a unit: `128MiB`, `64MB`, `1GiB`"

@@ -7,6 +7,7 @@ so that a key given twice or of a strange type is one more problem in the list i
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,11 @@ _TAGS = {
     ScalarNode: {"str", "int", "float", "bool", "null", "timestamp", "merge", "value"},
 }
 """Types that a value of YAML 1.2 has; the last three are what plain words of YAML 1.1 look like."""
+
+_PLAIN_WORDS = {_TAG + "merge", _TAG + "value"}
+"""`<<` and `=`, which mean something in YAML 1.1 and are text here."""
+_MOST_DIGITS = 4000
+"""Of a number; Python reads no more than 4,300 at once."""
 
 _DEEP_HINT = "a recipe's values are at most a few levels deep"
 
@@ -173,15 +179,21 @@ class _Builder:
         return built
 
     def scalar(self, node: Node, place: Place) -> Any:  # noqa: ANN401 a YAML value is of any type
+        if node.tag in _PLAIN_WORDS:
+            return str(node.value)
         try:
             value = self.loader.constructor.construct_object(node)
         except (YAMLError, ValueError, ArithmeticError, AttributeError, LookupError, TypeError) as error:
+            if node.tag == f"{_TAG}int" and len(node.value) > _MOST_DIGITS:
+                self.problem(place, TOO_LARGE, None)
+                return None
             reason = getattr(error, "problem", None) or str(error)
             self.problem(place, f"this value cannot be read: {reason}", None)
             return None
         if isinstance(value, datetime.date):
             return str(node.value)
-        if isinstance(value, int) and too_large(value):
+        is_endless = isinstance(value, float) and math.isinf(value) and "inf" not in str(node.value).lower()
+        if is_endless or (isinstance(value, int) and too_large(value)):
             self.problem(place, TOO_LARGE, None)
             return None
         if isinstance(value, str):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 from octomed.names import UNPRINTABLE, printable_line, shown
 from octomed.report import units
 
@@ -61,7 +61,9 @@ def show_step(view: StepView, console: Console) -> None:
         line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
         console.print(Text(printable_line(line)), soft_wrap=True)
     if view.traces:
-        hint = shell_words(["octomed", "inspect", view.data, "--trace", str(view.traces[0].trace_id)])
+        hint = shell_words(
+            ["octomed", "inspect", as_argument(view.data), "--trace", str(view.traces[0].trace_id)]
+        )
         console.print(Text(f"next: {hint}"), soft_wrap=True)
 
 

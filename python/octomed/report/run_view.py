@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from octomed.commands import shell_words
+from octomed.commands import as_argument, shell_words
 from octomed.names import printable_line, shown
 from octomed.report import units
 from octomed.report.losses import reasons_in_words
@@ -55,7 +55,7 @@ def _lines(view: RunView) -> Iterator[str]:
     yield f"rows left out    {reasons_in_words(view.rows_refused) or 'none'}"
     yield f"traces left out  {reasons_in_words(view.rejected) or 'none'}"
     if view.rows_refused or view.rejected:
-        yield f"which, and why: `{shell_words(['octomed', 'rejects', view.folder])}`"
+        yield f"which, and why: `{shell_words(['octomed', 'rejects', as_argument(view.folder)])}`"
     for name in list(view.streams)[:1]:
         words = ["octomed", "inspect", view.folder, "--stream", name, "--pack", "0"]
         yield f"next: `{shell_words(words)}`"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from octomed.commands import in_python, shell_words
+from octomed.commands import as_argument, in_python, shell_words
 from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
@@ -196,7 +196,7 @@ class Summary:
         """What to type next."""
         if self.from_python:
             return f"octomed.verify({self.folder!r})"
-        return shell_words(["octomed", "verify", self.folder])
+        return shell_words(["octomed", "verify", as_argument(self.folder)])
 
     @property
     def folder(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from streaming.base.batching import generate_work
 
 from octomed.errors import RecipeError
 from octomed.stream.counts import EpochCounts, World, slots_of
@@ -13,8 +12,9 @@ from octomed.stream.counts import EpochCounts, World, slots_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streaming import StreamingDataset
     from streaming.base.world import World as Ranks
+
+    from octomed.stream.upstream import MendedDataset
 
 METHODS = ("random", "per_stream", "stratified")
 MOST_LEFT_OUT = 0.005
@@ -108,7 +108,7 @@ def check_method(
             raise RecipeError(message, "choose `random`, or a smaller batch")
 
 
-def count_epoch(dataset: StreamingDataset, epoch: int, ranks: Ranks) -> EpochCounts:
+def count_epoch(dataset: MendedDataset, epoch: int, ranks: Ranks) -> EpochCounts:
     """Count what an epoch holds, from the order that Streaming makes for it.
 
     For ``random`` batching nothing is left out, and the repeats follow from the rule alone.
@@ -118,8 +118,7 @@ def count_epoch(dataset: StreamingDataset, epoch: int, ranks: Ranks) -> EpochCou
         canonical_nodes = dataset.num_canonical_nodes or 1
         slots = slots_of(packs, canonical_nodes, World(ranks.num_nodes, ranks.ranks_per_node))
         return EpochCounts(packs, slots, slots - packs, 0)
-    dataset._set_shuffle_block_size(ranks)  # noqa: SLF001 as Streaming does before it makes an order
-    order = generate_work(dataset.batching_method, dataset, ranks, epoch, 0)
+    order = dataset.order_of(epoch, ranks)
     given = order[order >= 0]
     distinct = len(np.unique(given))
     return EpochCounts(packs, given.size, given.size - distinct, packs - distinct)

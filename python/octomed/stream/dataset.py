@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,16 @@ from octomed.stream.batching import (
     count_epoch,
     ranks_batch,
 )
+from octomed.stream.checked import CheckedDataset
 from octomed.stream.counts import EpochCounts, World
 from octomed.stream.run import VALIDATION, open_run
 from octomed.stream.shards import CachedStream
-from octomed.stream.shared_memory import hold, remove_stale
-from octomed.stream.worker import FailingDataset
+from octomed.stream.shared_memory import hold, release, remove_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
 
     from octomed.stream.run import Run
 
@@ -43,7 +46,7 @@ def default_cache() -> Path:
     return Path(base, "octomed", "streams")
 
 
-class PackedDataset(FailingDataset):
+class PackedDataset(CheckedDataset):
     """The packs of a finished run, in an order that depends on the seed alone.
 
     A mosaicml-streaming ``StreamingDataset``: it shards itself over ranks (``RANK``, ``WORLD_SIZE``,
@@ -151,7 +154,8 @@ class PackedDataset(FailingDataset):
                 shuffle_seed=shuffle_seed,
                 batching_method=batching_method,
             )
-            hold(self._shm_prefix_int)
+            hold(self.shared_memory_number)
+            self._release = weakref.finalize(self, release, self.shared_memory_number)
             self.begin_checks(leader=ranks.is_local_leader)
             barrier()
         self.counts = self.count_epoch(0)
@@ -159,13 +163,29 @@ class PackedDataset(FailingDataset):
         if ranks.is_leader and not quiet:
             self._print(names, canonical, world)
 
+    def close(self) -> None:
+        """End the threads and give the shared memory back; nothing can be read after that.
+
+        The same happens when the data set is garbage; loaders of it have to be gone.
+        """
+        super().close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        """Return the data set itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
     def __len__(self) -> int:
         """Return the packs that this rank is given an epoch, with the repeats: trainers count steps by it."""
-        return self.counts.slots // self._parallel_rank_world.num_ranks
+        return self.counts.slots // self.rank_world.num_ranks
 
     def count_epoch(self, epoch: int) -> EpochCounts:
         """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""
-        return count_epoch(self, epoch, self._parallel_rank_world)
+        return count_epoch(self, epoch, self.rank_world)
 
     def _print(self, names: Sequence[str], canonical: int, world: World) -> None:
         lines = [f"{shown(self.run.location)}: {len(names)} streams, {self.counts}"]

@@ -16,6 +16,7 @@ from octomed import _octomed
 from octomed.errors import StorageError
 from octomed.mds_index import INDEX, read_index
 from octomed.names import shown
+from octomed.run_file import RUN_FILE
 from octomed.storage import make_folder, storage_error, temporary_name, write_atomically
 from octomed.stream.digests import (
     Stamp,
@@ -95,10 +96,10 @@ class CachedStream(Stream):
             raise empty_stream(self.name, self.run.location)
         expected = self.run.content.streams[self.name]
         if packs != expected.packs:
-            message = f"`{address}` has {packs} packs, and `octomed.json` says {expected.packs}"
+            message = f"`{address}` has {packs} packs, and `{RUN_FILE}` says {expected.packs}"
             raise StorageError(message, hint)
         if expected.index not in {None, _octomed.digest(data)}:
-            raise StorageError(f"`{address}` is damaged: its digest is not that in `octomed.json`", hint)
+            raise StorageError(f"`{address}` is damaged: its digest is not that in `{RUN_FILE}`", hint)
         self._clear_way()
         make_folder(Path(self.local))
         write_atomically(Path(self.local, INDEX), data, sync=False)

@@ -29,7 +29,8 @@ _MAPPED = re.compile(rb"/dev/shm/(\d{6})_")
 _MARK = "octomed"
 _CHECKED = "octomed_checked"
 
-_held: dict[int, int] = {}
+_held: dict[tuple[int, int], int] = {}
+"""Descriptors by process and number: one that was forked holds what it opens itself."""
 
 
 def remove_stale() -> list[str]:
@@ -53,21 +54,31 @@ def checked_name(number: int) -> str:
 
 def hold(number: int) -> None:
     """Mark the segments of a number as used until this process, and those it forks, have ended."""
-    if number in _held or not _SEGMENTS.is_dir():
+    mine = os.getpid(), number
+    if mine in _held or not _SEGMENTS.is_dir():
         return
     path = _SEGMENTS / f"{number:06}_{_MARK}"
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_SH)
-        _held[number] = descriptor
-        atexit.register(_release, path, descriptor)
+        _held[mine] = descriptor
 
 
-def _release(path: Path, descriptor: int) -> None:
-    """Take the mark away, if nobody else holds it."""
+def release(number: int) -> None:
+    """Take the mark away, if nobody else holds it; a forked process leaves what its parent marked."""
+    descriptor = _held.pop((os.getpid(), number), None)
+    if descriptor is None:
+        return
     with contextlib.suppress(OSError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.unlink()
+        (_SEGMENTS / f"{number:06}_{_MARK}").unlink()
+    os.close(descriptor)
+
+
+@atexit.register
+def _release_all() -> None:
+    for _, number in list(_held):
+        release(number)
 
 
 def _numbers() -> dict[int, list[Path]]:

@@ -12,7 +12,6 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageText
 from octomed.errors import RecipeError
 from octomed.recipe.problems import suggest
 from octomed.train import attention
-from octomed.train.network import vision_tower
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +95,11 @@ def freeze_vision(model: PreTrainedModel) -> int:
         return 0
     tower.requires_grad_(requires_grad=False)
     return sum(parameter.numel() for parameter in tower.parameters())
+
+
+def vision_tower(language_model: PreTrainedModel) -> torch.nn.Module | None:
+    """Return the vision tower, or None for a text model."""
+    return getattr(language_model.model, "visual", None)
 
 
 def text_configuration(configuration: PretrainedConfig) -> Any:  # noqa: ANN401 a class of each family

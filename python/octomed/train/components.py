@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from composer.algorithms import GradientClipping
@@ -11,10 +9,12 @@ from composer.callbacks import MemoryMonitor, OptimizerMonitor, RuntimeEstimator
 from composer.core import Algorithm
 
 from octomed.errors import RecipeError
+from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import VISION_LANGUAGE, text_configuration
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
 from octomed.train.reduction import MeanGradients
+from octomed.train.report import check_plots
 from octomed.train.unigrams import UnigramMonitor
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def make_callbacks(
         Tokens that a pack holds at most.
     """
     wanted = recipe.callbacks
+    if wanted.report is not None:
+        check_plots()
     text = text_configuration(configuration)
     vocabulary = text.vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
@@ -81,7 +83,7 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
     if wanted.tensorboard is not None:
         made.append(_foreign("TensorboardLogger", "tensorboard", {"log_dir": str(folder / "tensorboard")}))
     if wanted.wandb is not None:
-        _give_runs_their_url()
+        give_wandb_runs_their_url()
         made.append(_foreign("WandBLogger", "wandb", wanted.wandb))
     if wanted.mlflow is not None:
         made.append(_foreign("MLFlowLogger", "mlflow", wanted.mlflow))
@@ -129,14 +131,6 @@ def _foreign(name: str, package: str, settings: dict[str, Any]) -> Any:  # noqa:
         raise RecipeError(
             f"`loggers.{package}`: {error}", f"its keys are those of Composer's `{name}`"
         ) from error
-
-
-def _give_runs_their_url() -> None:
-    """Give W&B's runs back the method that Composer 0.32 calls; newer W&B has the property alone."""
-    with contextlib.suppress(ImportError):
-        run = importlib.import_module("wandb").sdk.wandb_run.Run
-        if not hasattr(run, "get_url"):
-            run.get_url = lambda self: self.url
 
 
 def _steps(interval: str) -> int:

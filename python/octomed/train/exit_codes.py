@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.errors import StorageError
 from octomed.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Channel:
 
     def _read(self) -> int | None:
         written = self._folder.glob("exit-code-*") if self._folder is not None else ()
-        with contextlib.suppress(OSError, ValueError):  # a folder that is being removed
+        with contextlib.suppress(OSError, ValueError):  # none, or a folder that is being removed
             return min((path.stat().st_mtime_ns, int(path.read_text("ascii"))) for path in written)[1]
         return None
 
@@ -114,7 +115,7 @@ def send(code: int, seconds: float) -> None:
     """
     if not _has_others() or _local_rank() == 0:
         return
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StorageError):  # what this rank failed with is what has to be told
         folder = _make_folder()
         file = folder / f"exit-code-{_local_rank()}"
         write_atomically(file, str(code).encode(), sync=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.names import printable
+from octomed.stream.versions import check_installed
 from octomed.train.exit_codes import open_channel, send
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")  # noqa: T201 the answer to a question
         return 0 if arguments else 2
     warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
-    with open_channel() as others:
+    with open_channel() as channel:
         try:
             _train(arguments)
         except OctomedError as error:
@@ -51,14 +52,14 @@ def main(arguments: Sequence[str]) -> int:
         except SystemExit as stop:  # Composer makes it of a signal
             if isinstance(stop.code, str):  # a message of somebody else's, which Python prints
                 raise
-            code = others.code or int(stop.code or 0)
+            code = channel.code or int(stop.code or 0)
             if code > SIGNALLED:
                 _show_stop(code - SIGNALLED, arguments)
                 send(code, SECONDS_OF_ONE)
-            return others.leave(code)
+            return channel.leave(code)
         except Exception:
-            if others.code is not None:
-                return others.leave(others.code)  # the rank that failed has said why
+            if channel.code is not None:
+                return channel.leave(channel.code)  # the rank that failed has said why
             send(1, SECONDS_OF_ONE)
             raise
     return 0
@@ -69,6 +70,8 @@ def _train(arguments: Sequence[str]) -> None:
 
     recipe = load_train_recipe(arguments[0], arguments[1:])
     from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
+
+    check_installed("mosaicml")
     from octomed.train.run import train  # noqa: PLC0415 as above
 
     try:

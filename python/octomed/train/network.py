@@ -126,8 +126,3 @@ def decoder(language_model: PreTrainedModel) -> Any:  # noqa: ANN401 a class of 
     """Return the text decoder: the module with `layers`."""
     inner = language_model.model
     return getattr(inner, "language_model", inner)
-
-
-def vision_tower(language_model: PreTrainedModel) -> torch.nn.Module | None:
-    """Return the vision tower, or None for a text model."""
-    return getattr(language_model.model, "visual", None)

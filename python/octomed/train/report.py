@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import html
+import importlib.util
+import io
 import math
 from typing import TYPE_CHECKING
 
+from octomed.errors import RecipeError
 from octomed.names import printable_line
 from octomed.storage import write_atomically
 from octomed.train.journal import METRICS, read_journal
@@ -14,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 760, 240, 64, 24
 CURVES = (
     ("Training loss", ("loss/train/total",), "nats a supervised token"),
     ("Evaluation loss", ("metrics/validation/loss",), "nats a supervised token"),
@@ -31,11 +33,25 @@ _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 820px; margin: 2rem auto; padding: 0 1rem;
   color: #1d2733; background: #fff }
 h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .2rem }
-.unit { color: #5b6876; font-weight: normal } svg { width: 100%; height: auto }
-text { font: 11px system-ui, sans-serif; fill: #5b6876 } .axis { stroke: #c4ccd4 }
-.curve { fill: none; stroke: #1f6feb; stroke-width: 1.6 }
-@media (prefers-color-scheme: dark) { body { background: #14181d; color: #dde4ea } .axis { stroke: #3a444f } }
+.unit { color: #5b6876; font-weight: normal }
+svg { width: 100%; height: auto; background: #fff; border-radius: 4px }
+@media (prefers-color-scheme: dark) { body { background: #14181d; color: #dde4ea } }
 """
+
+
+def check_plots() -> None:
+    """Check before the training that its curves can be drawn at the end.
+
+    Raises
+    ------
+    RecipeError
+        When the package that draws them is not installed.
+    """
+    if importlib.util.find_spec("matplotlib") is None:
+        raise RecipeError(
+            "`callbacks.report` needs the package `matplotlib`, which is not installed",
+            "`pip install matplotlib`, or `callbacks.report=null` to do without curves",
+        )
 
 
 def write_report(folder: Path, name: str) -> Path:
@@ -80,33 +96,28 @@ def _curve(entries: Sequence[dict[str, float]], title: str, keys: Sequence[str],
     if not points:
         return f'<h2>{html.escape(title)} <span class="unit">{html.escape(unit)}</span></h2>'
     note = f' <span class="unit">{html.escape(unit)}</span>' if unit else ""
-    last = f"last {_short(points[-1][1])}"
-    return f"<h2>{html.escape(title)}{note}</h2>\n{_svg(points, f'{title}: {last}')}"
+    label = f"{title}: last {points[-1][1]:,.5g}"
+    return f"<h2>{html.escape(title)}{note}</h2>\n{_svg(points, label)}"
 
 
 def _svg(points: Sequence[tuple[float, float]], label: str) -> str:
-    """Draw a line through points [(step, value)]."""
-    first, last = points[0][0], points[-1][0]
-    low, high = min(value for _, value in points), max(value for _, value in points)
-    across = (_WIDTH - _LEFT - 8) / max(last - first, 1)
-    up = (_HEIGHT - _BOTTOM - 12) / ((high - low) or 1)
-    floor = _HEIGHT - _BOTTOM
-    line = " ".join(
-        f"{_LEFT + (step - first) * across:.1f},{floor - (value - low) * up:.1f}" for step, value in points
-    )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{html.escape(label)}">'
-        f'<path class="axis" d="M{_LEFT} 8V{floor}H{_WIDTH - 8}" fill="none"/>'
-        f'<text x="{_LEFT - 6}" y="{floor}" text-anchor="end">{_short(low)}</text>'
-        f'<text x="{_LEFT - 6}" y="16" text-anchor="end">{_short(high)}</text>'
-        f'<text x="{_LEFT}" y="{_HEIGHT - 6}">step {first:.0f}</text>'
-        f'<text x="{_WIDTH - 8}" y="{_HEIGHT - 6}" text-anchor="end">step {last:.0f}</text>'
-        f'<polyline class="curve" points="{line}"/></svg>'
-    )
+    """Draw a line through points [(step, value)], with axes."""
+    from matplotlib import rc_context  # noqa: PLC0415 takes half a second, and only at a training's end
+    from matplotlib.figure import Figure  # noqa: PLC0415 as above: a figure of its own needs no `pyplot`
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter  # noqa: PLC0415 as above
 
-
-def _short(value: float) -> str:
-    """Write a number as an axis has room for it: 812.7, 12,770 or 3.2 M."""
-    if abs(value) >= 1e6:  # noqa: PLR2004 as the units below
-        return f"{value / 1e6:.3g} M"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"  # noqa: PLR2004
+    figure = Figure(figsize=(7.6, 2.4), layout="constrained")
+    axes = figure.subplots()
+    marker = "o" if len(points) == 1 else ""  # a line of one point is not seen
+    axes.plot(*zip(*points, strict=True), marker=marker, linewidth=1.2, clip_on=False, gid="curve")
+    axes.set_xlabel("step")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0)
+    file = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):  # text stays text
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    drawing = file.getvalue()
+    named = f'<svg role="img" aria-label="{html.escape(label)}"'
+    return drawing[drawing.index("<svg") :].replace("<svg", named, 1)

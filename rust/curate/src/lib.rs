@@ -1,11 +1,18 @@
-//! Which traces stay: verdicts, exact duplicates, and unique trace ids.
+//! Which traces stay: a list of rules over the index, and unique trace ids.
 //!
-//! Every decision reads the index only; the order in which they apply is that of [`Verdict`].
+//! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
+//! the index and says which traces it leaves out; the passes around it know only the list.
 
-mod duplicates;
+mod exact_duplicates;
+mod over_long;
+mod rule;
+mod rules;
+mod settings;
 mod trace_ids;
-mod verdict;
 
-pub use duplicates::{Duplicate, Fingerprint, Place, exact_duplicates};
+pub use exact_duplicates::ExactDuplicates;
+pub use over_long::OverLong;
+pub use rule::{CurateError, Rejects, Rule};
+pub use rules::{needs, rules};
+pub use settings::{Curate, Duplicates, OverLongPolicy};
 pub use trace_ids::{Renamed, rename_collisions};
-pub use verdict::Verdict;

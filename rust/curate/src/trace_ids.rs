@@ -1,28 +1,27 @@
 //! Trace ids are 64-bit hashes of identities; the few that collide are renamed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Place;
+use octomed_index::{Index, TraceLocation};
 
 /// A trace that got another id because an earlier one has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renamed {
     /// The trace.
-    pub place: Place,
+    pub trace: TraceLocation,
     /// Its new id.
     pub trace_id: u64,
 }
 
-/// Gives the later of two traces of one id the next free value.
+/// Gives the later, in source order, of two traces of one id the next free value.
 ///
-/// `ids` are all ids (sorted here), `places_of` finds the places of some ids in one walk over the
-/// index, and `order` ranks places in source order. With 64-bit ids eight million traces collide
-/// about once in half a million runs, so the walk is the rare case.
-pub fn rename_collisions<K: Ord>(
-    mut ids: Vec<u64>,
-    places_of: impl FnOnce(&[u64]) -> Vec<(u64, Place)>,
-    order: impl Fn(Place) -> K,
-) -> Vec<Renamed> {
+/// With 64-bit ids eight million traces collide about once in half a million runs, so the walk that finds them is the
+/// rare case.
+pub fn rename_collisions(index: &mut Index) -> Vec<Renamed> {
+    let blocks = index.blocks.iter();
+    let mut ids: Vec<u64> = blocks
+        .flat_map(|block| block.traces.trace_id.iter().copied())
+        .collect();
     ids.sort_unstable();
     let mut twice: Vec<u64> = ids
         .windows(2)
@@ -33,54 +32,72 @@ pub fn rename_collisions<K: Ord>(
     if twice.is_empty() {
         return Vec::new();
     }
-    let mut groups: BTreeMap<u64, Vec<Place>> = BTreeMap::new();
-    for (id, place) in places_of(&twice) {
-        groups.entry(id).or_default().push(place);
-    }
-    let mut later: Vec<(u64, Place)> = Vec::new();
-    for (id, mut places) in groups {
-        places.sort_by_key(|place| order(*place));
-        later.extend(places.into_iter().skip(1).map(|place| (id, place)));
-    }
-    later.sort_by_key(|(_, place)| order(*place));
-    let mut given = std::collections::BTreeSet::new();
-    let mut renamed = Vec::with_capacity(later.len());
-    for (id, place) in later {
+    let mut given = BTreeSet::new();
+    let mut renamed = Vec::new();
+    for (id, trace) in later(index, &twice) {
         let mut trace_id = id.wrapping_add(1);
         while ids.binary_search(&trace_id).is_ok() || given.contains(&trace_id) {
             trace_id = trace_id.wrapping_add(1);
         }
         given.insert(trace_id);
-        renamed.push(Renamed { place, trace_id });
+        renamed.push(Renamed { trace, trace_id });
+    }
+    for one in &renamed {
+        let block = &mut index.blocks[one.trace.block as usize];
+        block.traces.trace_id[one.trace.row as usize] = one.trace_id;
     }
     renamed
 }
 
+/// The traces that have one of the ids, but for the first of each, in source order.
+fn later(index: &Index, ids: &[u64]) -> Vec<(u64, TraceLocation)> {
+    let mut groups: BTreeMap<u64, Vec<TraceLocation>> = BTreeMap::new();
+    for (block, loaded) in (0..).zip(&index.blocks) {
+        for (row, id) in (0..).zip(&loaded.traces.trace_id) {
+            if ids.binary_search(id).is_ok() {
+                let group = groups.entry(*id).or_default();
+                group.push(TraceLocation { block, row });
+            }
+        }
+    }
+    let mut later = Vec::new();
+    for (id, mut traces) in groups {
+        traces.sort_by_key(|trace| index.source_order(*trace));
+        later.extend(traces.into_iter().skip(1).map(|trace| (id, trace)));
+    }
+    later.sort_by_key(|(_, trace)| index.source_order(*trace));
+    later
+}
+
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    use octomed_index::{BlockIndex, TraceColumns, TraceEntry};
     use proptest::prelude::*;
 
     use super::*;
 
     fn run(ids: &[u64]) -> Vec<u64> {
-        let place = |index: usize| Place {
-            block: 0,
-            row: u32::try_from(index).unwrap(),
-        };
-        let renamed = rename_collisions(
-            ids.to_vec(),
-            |wanted| {
-                let found = ids.iter().enumerate().filter(|(_, id)| wanted.contains(id));
-                found.map(|(index, id)| (*id, place(index))).collect()
-            },
-            |place| place.row,
-        );
-        let mut result = ids.to_vec();
-        for one in renamed {
-            result[one.place.row as usize] = one.trace_id;
+        let mut traces = TraceColumns::default();
+        for (ordinal, trace_id) in (0..).zip(ids) {
+            traces.push(&TraceEntry {
+                trace_id: *trace_id,
+                ordinal,
+                ..TraceEntry::default()
+            });
         }
-        result
+        let block = BlockIndex {
+            traces,
+            ..BlockIndex::default()
+        };
+        let mut index = Index {
+            blocks: vec![block],
+        };
+        let renamed = rename_collisions(&mut index);
+        let ids = std::mem::take(&mut index.blocks[0].traces.trace_id);
+        for one in renamed {
+            assert_eq!(ids[one.trace.row as usize], one.trace_id);
+        }
+        ids
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use octomed_curate::Verdict;
+use octomed_index::{BlockIndex, Verdict};
 use serde::Serialize;
 
-use crate::select::{Loaded, Selection};
+use crate::select::Selection;
 
 /// The rows and traces of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub struct SourceAccount {
 #[must_use]
 pub fn source_accounts(selection: &Selection) -> BTreeMap<String, SourceAccount> {
     let mut accounts = BTreeMap::<String, SourceAccount>::new();
-    for block in &selection.blocks {
+    for block in &selection.index.blocks {
         let account = accounts.entry(block.header.source.clone()).or_default();
         account.add(block);
     }
@@ -42,21 +42,21 @@ pub fn source_accounts(selection: &Selection) -> BTreeMap<String, SourceAccount>
 }
 
 impl SourceAccount {
-    fn add(&mut self, block: &Loaded) {
+    fn add(&mut self, block: &BlockIndex) {
         self.rows += block.header.rows;
         self.rows_unreadable += block.header.rows_unreadable;
         self.rows_without_trace += block.header.rows_without_trace;
         for (reason, count) in &block.refused {
             *self.rows_refused.entry(reason.clone()).or_default() += count;
         }
-        self.traces += block.verdict.len() as u64;
+        self.traces += block.len() as u64;
         let mut by_code = [0_u64; 256];
-        for (row, &code) in block.verdict.iter().enumerate() {
+        for (row, &code) in block.traces.verdict.iter().enumerate() {
             by_code[usize::from(code)] += 1;
             if block.is_kept(row) {
                 self.train += 1;
-                self.tokens += u64::from(block.tokens[row]);
-                self.supervised_tokens += u64::from(block.supervised[row]);
+                self.tokens += u64::from(block.traces.tokens[row]);
+                self.supervised_tokens += u64::from(block.traces.supervised[row]);
             }
         }
         for verdict in Verdict::ALL {

@@ -2,19 +2,30 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{ErrorKind, IoSlice, Write};
 use std::path::Path;
 
-use octomed_curate::Verdict;
-use octomed_files::{Sync, Temporary};
+use octomed_files::Access;
+use octomed_index::{
+    Header, NewBlock, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry, Verdict, checksum,
+    part_path,
+};
 use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
-use crate::index::{
-    Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes, part_path,
-};
-use crate::scan::BlockPlace;
+
+/// Where a block comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockOrigin<'a> {
+    /// Name of the source.
+    pub source: &'a str,
+    /// Path of the file, relative to the source's root.
+    pub file: &'a str,
+    /// Number of the block in its task.
+    pub number: u32,
+    /// Who may read its files.
+    pub access: Access,
+}
 
 /// What the scan knows of a trace besides its ids.
 #[derive(Clone, Copy, Debug)]
@@ -45,14 +56,12 @@ pub struct ScannedTrace {
 
 /// Collects a block and writes it.
 pub struct BlockWriter<'a> {
-    place: BlockPlace<'a>,
+    origin: BlockOrigin<'a>,
     header: Header,
     traces: TraceColumns,
     refusals: RefusalColumns,
     /// Spans and packed ids, in reading order.
     arena: Vec<u8>,
-    /// Where each trace begins in the arena.
-    starts: Vec<usize>,
     /// The number of each detail of the refusals.
     details: HashMap<String, u32>,
     /// The most text that the traces so far may have been rendered to.
@@ -64,12 +73,12 @@ const MAX_DETAIL_BYTES: usize = 500;
 
 impl<'a> BlockWriter<'a> {
     /// An empty block for the rows of `block`, in the memory of one before.
-    pub fn new(block: &Block, place: BlockPlace<'a>, mut arena: Vec<u8>) -> Self {
+    pub fn new(block: &Block, origin: BlockOrigin<'a>, mut arena: Vec<u8>) -> Self {
         let header = Header {
             version: SCAN_VERSION,
-            source: place.source.to_owned(),
-            file: place.file.to_owned(),
-            number: place.number,
+            source: origin.source.to_owned(),
+            file: origin.file.to_owned(),
+            number: origin.number,
             is_last: true,
             first_ordinal: block.first_ordinal(),
             rows: block.rows(),
@@ -80,18 +89,17 @@ impl<'a> BlockWriter<'a> {
         arena.clear();
         let expected = block.source_bytes().min(MAX_RENDERED_BYTES);
         octomed_memory::reserve(&mut arena, expected as usize / 8 * 5);
-        Self::with_header(place, header, arena)
+        Self::with_header(origin, header, arena)
     }
 
-    fn with_header(place: BlockPlace<'a>, header: Header, mut arena: Vec<u8>) -> Self {
+    fn with_header(origin: BlockOrigin<'a>, header: Header, mut arena: Vec<u8>) -> Self {
         arena.clear();
         Self {
-            place,
+            origin,
             header,
             arena,
             traces: TraceColumns::default(),
             refusals: RefusalColumns::default(),
-            starts: Vec::new(),
             details: HashMap::new(),
             rendered: 0,
         }
@@ -101,13 +109,13 @@ impl<'a> BlockWriter<'a> {
     /// as many traces, as a worker shall hold. It is asked before the trace is rendered, and by lengths alone, so
     /// that parts depend on rows and on nothing else.
     pub fn is_full(&self, bytes: u64) -> bool {
-        let traces = self.starts.len();
+        let traces = self.traces.len();
         traces >= MAX_BLOCK_ROWS
             || (traces > 0 && self.rendered.saturating_add(bytes) > MAX_RENDERED_BYTES)
     }
 
     /// Notes that the next trace is rendered to so many bytes at most.
-    pub fn expect(&mut self, bytes: u64) {
+    pub fn announce(&mut self, bytes: u64) {
         self.rendered = self.rendered.saturating_add(bytes);
     }
 
@@ -116,12 +124,12 @@ impl<'a> BlockWriter<'a> {
     /// # Errors
     /// As [`Self::finish`].
     pub fn next_part(self, directory: Option<&Path>) -> Result<(Header, Self), EngineError> {
-        let place = self.place;
+        let origin = self.origin;
         let next = Header {
             version: SCAN_VERSION,
-            source: place.source.to_owned(),
-            file: place.file.to_owned(),
-            number: place.number,
+            source: origin.source.to_owned(),
+            file: origin.file.to_owned(),
+            number: origin.number,
             part: self.header.part + 1,
             is_last: true,
             first_ordinal: self.header.first_ordinal,
@@ -133,20 +141,28 @@ impl<'a> BlockWriter<'a> {
             Some(directory) => written.finish(directory)?,
             None => written.into_header(),
         };
-        Ok((header, Self::with_header(place, next, arena)))
+        Ok((header, Self::with_header(origin, next, arena)))
     }
 
     /// Notes a source row that gave no trace.
-    pub fn refuse(&mut self, position: u64, ordinal: u64, reason: Reason, detail: &str) {
+    ///
+    /// # Errors
+    /// When a task has more rows than 32 bits count.
+    pub fn reject(
+        &mut self,
+        position: u64,
+        ordinal: u64,
+        reason: Reason,
+        detail: &str,
+    ) -> Result<(), EngineError> {
+        let ordinal = row_number(ordinal)?;
         if reason.is_unreadable() {
             self.header.rows_unreadable += 1;
         } else {
             self.header.rows_without_trace += 1;
         }
         self.refusals.position.push(position);
-        self.refusals
-            .ordinal
-            .push(u32::try_from(ordinal).unwrap_or(u32::MAX));
+        self.refusals.ordinal.push(ordinal);
         self.refusals.reason.push(reason.code());
         let detail = shortened(detail);
         let number = match self.details.get(&*detail) {
@@ -154,6 +170,7 @@ impl<'a> BlockWriter<'a> {
             None => self.add_detail(detail.into_owned()),
         };
         self.refusals.detail.push(number);
+        Ok(())
     }
 
     fn add_detail(&mut self, detail: String) -> u32 {
@@ -184,28 +201,28 @@ impl<'a> BlockWriter<'a> {
         }
         pack_ids(ids, &mut self.arena);
         let narrow = |value: usize, what: &str| {
-            u32::try_from(value)
-                .map_err(|_| EngineError::Settings(format!("{what} of a trace pass 32 bits")))
+            let message = || format!("a trace has {value} {what}, more than 32 bits count");
+            u32::try_from(value).map_err(|_| EngineError::TooLarge(message()))
         };
         let stored = narrow(self.arena.len() - start, "stored bytes")?;
-        let ordinal = u32::try_from(trace.ordinal)
-            .map_err(|_| EngineError::Settings("a task has more than 4,294,967,295 rows".into()))?;
-        self.starts.push(start);
-        let columns = &mut self.traces;
-        columns.trace_id.push(trace.trace_id);
-        columns.shuffle_key.push(trace.shuffle_key);
-        columns.hash_high.push((trace.hash >> 64) as u64);
-        columns.hash_low.push(trace.hash as u64);
-        columns.question_id.push(trace.question_id);
-        columns.position.push(trace.position);
-        columns.ordinal.push(ordinal);
-        columns.sample.push(trace.sample);
-        columns.tokens.push(narrow(ids.len(), "tokens")?);
-        columns.supervised.push(trace.supervised);
-        columns.spans.push(narrow(spans.len(), "spans")?);
-        columns.stored.push(stored);
-        columns.checksum.push(checksum(&self.arena[start..]));
-        columns.verdict.push(trace.verdict as u8);
+        let ordinal = row_number(trace.ordinal)?;
+        let entry = TraceEntry {
+            trace_id: trace.trace_id,
+            shuffle_key: trace.shuffle_key,
+            hash_high: (trace.hash >> 64) as u64,
+            hash_low: trace.hash as u64,
+            question_id: trace.question_id,
+            position: trace.position,
+            ordinal,
+            sample: trace.sample,
+            tokens: narrow(ids.len(), "tokens")?,
+            supervised: trace.supervised,
+            spans: narrow(spans.len(), "spans")?,
+            stored,
+            checksum: checksum(&self.arena[start..]),
+            verdict: trace.verdict as u8,
+        };
+        self.traces.push(&entry);
         self.header.traces += 1;
         self.header.traces_rejected += u64::from(trace.verdict != Verdict::Kept);
         self.header.text_bytes += trace.text_bytes as u64;
@@ -220,72 +237,32 @@ impl<'a> BlockWriter<'a> {
         (self.header, self.arena)
     }
 
-    /// Sorts the block by shuffle key and writes it: the ids first, the index last. Gives its memory back for
-    /// another block.
-    ///
-    /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
+    /// Writes the block, sorted by shuffle key ([`NewBlock::write`]). Gives its memory back for another block.
     ///
     /// # Errors
     /// When a file cannot be written; no half file is left.
     pub fn finish(self, directory: &Path) -> Result<(Header, Vec<u8>), EngineError> {
-        let order = self.order();
-        let stem = directory.join(self.place.number.to_string());
+        let stem = directory.join(self.origin.number.to_string());
         let stem = part_path(&stem, self.header.part);
-        let ids_path = stem.with_extension("ids");
-        let ids = self.write_ids(&ids_path, &order)?;
-        let index_path = stem.with_extension("index");
-        let access = self.place.access;
-        let Self {
-            header,
-            traces,
-            refusals,
-            arena,
-            ..
-        } = self;
-        let bytes = index_bytes(&index_path, &header, reorder(traces, &order), refusals)?;
-        let write_index = || {
-            let mut index = Temporary::beside(&index_path, access)?;
-            index.file().write_all(&bytes)?;
-            Ok(index)
+        let block = NewBlock {
+            header: &self.header,
+            traces: self.traces,
+            refusals: self.refusals,
+            stored: &self.arena,
+            side: &[],
         };
-        let index = write_index().map_err(EngineError::file("write", &index_path))?;
-        ids.rename(Sync::Later)
-            .map_err(EngineError::file("write", &ids_path))?;
-        index
-            .rename(Sync::Later)
-            .map_err(EngineError::file("write", &index_path))?;
-        Ok((header, arena))
+        block.write(&stem, self.origin.access)?;
+        Ok((self.header, self.arena))
     }
+}
 
-    fn order(&self) -> Vec<u32> {
-        let traces = &self.traces;
-        let mut order: Vec<u32> = (0..).take(traces.shuffle_key.len()).collect();
-        order.sort_unstable_by_key(|&row| {
-            let row = row as usize;
-            (
-                traces.shuffle_key[row],
-                traces.position[row],
-                traces.sample[row],
-            )
-        });
-        order
-    }
-
-    fn write_ids(&self, path: &Path, order: &[u32]) -> Result<Temporary, EngineError> {
-        let write = || {
-            let mut temporary = Temporary::beside(path, self.place.access)?;
-            let stored = |&row: &u32| {
-                let start = self.starts[row as usize];
-                IoSlice::new(&self.arena[start..start + self.traces.stored[row as usize] as usize])
-            };
-            for rows in order.chunks(SLICES_A_WRITE) {
-                let mut slices: Vec<IoSlice<'_>> = rows.iter().map(stored).collect();
-                write_slices(temporary.file(), &mut slices)?;
-            }
-            Ok(temporary)
-        };
-        write().map_err(EngineError::file("write", path))
-    }
+/// A row number as the index keeps it.
+fn row_number(ordinal: u64) -> Result<u32, EngineError> {
+    u32::try_from(ordinal).map_err(|_| {
+        EngineError::TooLarge(format!(
+            "row {ordinal} of a file: one task has at most 4,294,967,296 rows"
+        ))
+    })
 }
 
 /// A detail without what is too long of it.
@@ -300,98 +277,29 @@ fn shortened(detail: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &detail[..end]))
 }
 
-/// As many as the system takes at once.
-const SLICES_A_WRITE: usize = 1024;
-
-/// Writes all of the slices, from where they lie.
-fn write_slices(file: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> std::io::Result<()> {
-    // Empty slices alone would look like a file that takes no more.
-    IoSlice::advance_slices(&mut slices, 0);
-    while !slices.is_empty() {
-        match file.write_vectored(slices) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut slices, written),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-fn reorder(columns: TraceColumns, order: &[u32]) -> TraceColumns {
-    fn pick<T: Copy>(column: &[T], order: &[u32]) -> Vec<T> {
-        order.iter().map(|&row| column[row as usize]).collect()
-    }
-    TraceColumns {
-        trace_id: pick(&columns.trace_id, order),
-        shuffle_key: pick(&columns.shuffle_key, order),
-        hash_high: pick(&columns.hash_high, order),
-        hash_low: pick(&columns.hash_low, order),
-        question_id: pick(&columns.question_id, order),
-        position: pick(&columns.position, order),
-        ordinal: pick(&columns.ordinal, order),
-        sample: pick(&columns.sample, order),
-        tokens: pick(&columns.tokens, order),
-        supervised: pick(&columns.supervised, order),
-        spans: pick(&columns.spans, order),
-        stored: pick(&columns.stored, order),
-        checksum: pick(&columns.checksum, order),
-        verdict: pick(&columns.verdict, order),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Takes a few bytes at a time, as a disk that fills up or a signal make a file do.
-    struct Reluctant {
-        taken: Vec<u8>,
-        room: usize,
-        interrupt: bool,
-    }
-
-    impl Write for Reluctant {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.interrupt = !self.interrupt;
-            if self.interrupt {
-                return Err(ErrorKind::Interrupted.into());
-            }
-            let taken = bytes.len().min(7).min(self.room - self.taken.len());
-            self.taken.extend_from_slice(&bytes[..taken]);
-            Ok(taken)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    fn written(parts: &[&[u8]], room: usize) -> std::io::Result<Vec<u8>> {
-        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
-        let (taken, interrupt) = (Vec::new(), false);
-        let mut file = Reluctant {
-            taken,
-            room,
-            interrupt,
+    #[test]
+    fn a_row_number_beyond_32_bits_is_an_error_and_no_other_row() {
+        let origin = BlockOrigin {
+            source: "a",
+            file: "b",
+            number: 0,
+            access: Access::Owner,
         };
-        write_slices(&mut file, &mut slices)?;
-        Ok(file.taken)
-    }
-
-    #[test]
-    fn slices_are_written_whole_and_in_order() {
-        let long = [b'x'; 100];
-        let parts: [&[u8]; 6] = [b"", b"ab", b"", &long, b"c", b""];
-        assert_eq!(written(&parts, 1000).unwrap(), parts.concat());
-        assert_eq!(written(&[b"", b""], 0).unwrap(), b"");
-        assert_eq!(written(&[], 0).unwrap(), b"");
-    }
-
-    #[test]
-    fn a_file_that_takes_no_more_is_an_error() {
-        let error = written(&[b"abc", b"def"], 4).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::WriteZero);
+        let mut writer = BlockWriter::with_header(origin, Header::default(), Vec::new());
+        let last = u64::from(u32::MAX);
+        writer.reject(0, last, Reason::InvalidJson, "").unwrap();
+        for ordinal in [last + 1, u64::MAX] {
+            let error = writer
+                .reject(0, ordinal, Reason::InvalidJson, "")
+                .unwrap_err();
+            assert!(matches!(error, EngineError::TooLarge(_)), "{error}");
+        }
+        let (header, _) = writer.into_header();
+        assert_eq!(header.rows_unreadable, 1);
     }
 }

@@ -1,118 +1,184 @@
 //! Layout: which traces share a pack, and which packs a shard, known before a byte is written.
 
-use octomed_curate::Place;
-use octomed_pack::pack_lengths;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use octomed_files::Access;
+use octomed_mds::{Schema, ShardEncoder, cut};
 
 use crate::error::EngineError;
-use crate::row::PackShape;
+use crate::parallel::in_parallel;
+use crate::range_packs::{RangePacks, pack_range, shapes};
+use crate::row::COLUMNS;
 use crate::select::Selection;
+use crate::settings::Output;
 
-/// The packs of one range in one stream.
+/// What a range adds to a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StreamPacks {
-    /// Entries of pack `p` are `entries[offsets[p]..offsets[p + 1]]`.
-    pub offsets: Vec<u32>,
-    /// Numbers into [`RangePacks::places`].
-    pub entries: Vec<u32>,
+pub struct StreamPart {
+    /// Row of the stream of the range's first pack.
+    pub first_pack: u64,
+    /// Number of the range's first shard.
+    pub first_shard: u32,
+    /// Packs of each shard.
+    pub shards: Vec<u32>,
+    /// Raw bytes of each shard's rows.
+    pub shard_bytes: Vec<u64>,
+    /// Traces in the range's packs.
+    pub traces: u64,
+    /// Tokens in the range's packs.
+    pub tokens: u64,
+    /// Raw bytes of the range's rows.
+    pub bytes: u64,
 }
 
-impl StreamPacks {
-    /// Number of packs.
+/// Everything about the output that is fixed before a byte of it is written.
+pub struct Layout {
+    /// Which traces are written.
+    pub selection: Selection,
+    /// Ranges in the order in which they are written.
+    pub order: Vec<usize>,
+    /// What each range, in that order, adds to each stream.
+    pub parts: Vec<Vec<StreamPart>>,
+    schema: Arc<Schema>,
+    pub(crate) access: Access,
+    encoders: Mutex<Vec<(ShardEncoder, Vec<u8>)>>,
+}
+
+impl Layout {
+    /// Packs every range, on some threads, and numbers every shard.
+    ///
+    /// # Errors
+    /// When the shard settings are not MDS's, or `cancel` is set.
+    pub fn new(
+        selection: Selection,
+        output: &Output,
+        threads: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Self, EngineError> {
+        let mut hashes = output.hashes.clone();
+        hashes.sort();
+        let mut schema = Schema::of(&COLUMNS)
+            .hashes(&hashes)
+            .size_limit(Some(output.shard_size));
+        if let Some(compression) = &output.compression {
+            schema = schema.compression(compression);
+        }
+        let schema = Arc::new(schema.build()?);
+        let order = selection.key_space.permuted(selection.pack.seed);
+        let mut parts = in_parallel(threads, order.len(), cancel, |number| {
+            let packs = pack_range(&selection, order[number])?;
+            (0..packs.streams.len())
+                .map(|stream| part(&selection, &schema, &packs, stream))
+                .collect()
+        })?;
+        number_shards(&mut parts);
+        Ok(Self {
+            selection,
+            order,
+            parts,
+            schema,
+            access: output.mode,
+            encoders: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// Names of the streams, empty ones included.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+    pub fn streams(&self) -> Vec<String> {
+        self.selection.buckets.names()
     }
 
-    /// Entries of pack `pack`.
+    /// Packs, traces, tokens, raw bytes and shards of a stream.
     #[must_use]
-    pub fn pack(&self, pack: usize) -> &[u32] {
-        &self.entries[self.offsets[pack] as usize..self.offsets[pack + 1] as usize]
+    pub fn total(&self, stream: usize) -> (StreamPart, u64) {
+        let mut total = StreamPart::default();
+        let mut packs = 0;
+        for part in self.parts.iter().map(|parts| &parts[stream]) {
+            packs += part
+                .shards
+                .iter()
+                .map(|&count| u64::from(count))
+                .sum::<u64>();
+            total.shards.extend(&part.shards);
+            total.traces += part.traces;
+            total.tokens += part.tokens;
+            total.bytes += part.bytes;
+        }
+        (total, packs)
     }
-}
 
-/// The packs of one range.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RangePacks {
-    /// The kept traces of the range, in their shuffled order.
-    pub places: Vec<Place>,
-    /// Packs, a value a bucket.
-    pub streams: Vec<StreamPacks>,
-}
-
-/// Packs the traces of range `range`, from lengths alone.
-///
-/// # Errors
-/// When the packer refuses a length, which selection rules out.
-pub fn pack_range(selection: &Selection, range: usize) -> Result<RangePacks, EngineError> {
-    let places = shuffled(selection, range);
-    let tokens = |place: &Place| selection.blocks[place.block as usize].tokens[place.row as usize];
-    let lengths: Vec<u32> = places.iter().map(tokens).collect();
-    let packing = pack_lengths(&lengths, selection.settings.capacity)
-        .map_err(|error| EngineError::Settings(error.to_string()))?;
-    let mut buckets: Vec<Vec<&[u32]>> = vec![Vec::new(); selection.buckets.len()];
-    for pack in packing.packs() {
-        let longest = lengths[pack[0] as usize];
-        buckets[selection.buckets.bucket_of(longest)].push(pack);
+    /// What compressed shards end with, `.zstd` or nothing.
+    #[must_use]
+    pub fn extension(&self) -> String {
+        self.schema
+            .compression()
+            .map_or_else(String::new, |compression| {
+                format!(".{}", compression.extension())
+            })
     }
-    let streams = buckets.into_iter().map(in_shuffled_order).collect();
-    Ok(RangePacks { places, streams })
-}
 
-/// The kept traces of a range, by hash of trace id, copy and seed.
-fn shuffled(selection: &Selection, range: usize) -> Vec<Place> {
-    let mut keyed = Vec::new();
-    for (number, block) in (0..).zip(&selection.blocks) {
-        for row in selection.key_space.rows(&block.shuffle_key, range) {
-            if !block.is_kept(row) {
-                continue;
-            }
-            let mut identity = [0; 12];
-            identity[..8].copy_from_slice(&block.trace_id[row].to_le_bytes());
-            let key = xxh3_64_with_seed(&identity, selection.settings.seed);
-            keyed.push((
-                key,
-                Place {
-                    block: number,
-                    row: row as u32,
-                },
-            ));
+    /// Columns and settings of the shards.
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// Keeps an encoder and the memory of a raw shard for the next.
+    pub(crate) fn give_back(&self, encoder: ShardEncoder, buffer: Vec<u8>) {
+        let mut idle = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((encoder, buffer));
+    }
+
+    /// An encoder and memory for a raw shard.
+    ///
+    /// # Errors
+    /// When the shard settings are not MDS's.
+    pub(crate) fn borrow_encoder(&self) -> Result<(ShardEncoder, Vec<u8>), EngineError> {
+        let mut encoders = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+        match encoders.pop() {
+            Some(idle) => Ok(idle),
+            None => Ok((ShardEncoder::new(&self.schema)?, Vec::new())),
         }
     }
-    keyed.sort_unstable();
-    keyed.into_iter().map(|(_, place)| place).collect()
 }
 
-/// Packs by the shuffled place of their longest trace, which says nothing of what else they hold, and
-/// traces inside a pack by their own.
-fn in_shuffled_order(mut packs: Vec<&[u32]>) -> StreamPacks {
-    packs.sort_unstable_by_key(|pack| pack[0]);
-    let mut stream = StreamPacks {
-        offsets: vec![0],
-        entries: Vec::new(),
-    };
-    for pack in packs {
-        let start = stream.entries.len();
-        stream.entries.extend_from_slice(pack);
-        stream.entries[start..].sort_unstable();
-        stream.offsets.push(stream.entries.len() as u32);
-    }
-    stream
+fn part(
+    selection: &Selection,
+    schema: &Schema,
+    packs: &RangePacks,
+    stream: usize,
+) -> Result<StreamPart, EngineError> {
+    let shapes = shapes(selection, packs, stream);
+    let sizes: Vec<u64> = shapes
+        .iter()
+        .map(|shape| shape.row_bytes(schema))
+        .collect::<Result<_, _>>()?;
+    let shards = cut(schema, sizes.iter().copied())?;
+    let mut left = sizes.iter();
+    let bytes = |&packs: &usize| left.by_ref().take(packs).sum();
+    Ok(StreamPart {
+        first_pack: 0,
+        first_shard: 0,
+        shard_bytes: shards.iter().map(bytes).collect(),
+        shards: shards.into_iter().map(|packs| packs as u32).collect(),
+        traces: shapes.iter().map(|shape| shape.traces).sum(),
+        tokens: shapes.iter().map(|shape| shape.tokens).sum(),
+        bytes: sizes.iter().sum(),
+    })
 }
 
-/// The shape of each pack of a stream, from which its size on disk follows.
-pub fn shapes(selection: &Selection, packs: &RangePacks, stream: usize) -> Vec<PackShape> {
-    let stream = &packs.streams[stream];
-    let shape = |pack: usize| {
-        let mut shape = PackShape::default();
-        for &entry in stream.pack(pack) {
-            let place = packs.places[entry as usize];
-            let block = &selection.blocks[place.block as usize];
-            shape.traces += 1;
-            shape.tokens += u64::from(block.tokens[place.row as usize]);
-            shape.spans += u64::from(block.spans[place.row as usize]);
+fn number_shards(parts: &mut [Vec<StreamPart>]) {
+    let streams = parts.first().map_or(0, Vec::len);
+    for stream in 0..streams {
+        let (mut first_pack, mut first_shard) = (0, 0);
+        for part in parts.iter_mut().map(|parts| &mut parts[stream]) {
+            (part.first_pack, part.first_shard) = (first_pack, first_shard);
+            first_pack += part
+                .shards
+                .iter()
+                .map(|&count| u64::from(count))
+                .sum::<u64>();
+            first_shard += part.shards.len() as u32;
         }
-        shape
-    };
-    (0..stream.len()).map(shape).collect()
+    }
 }

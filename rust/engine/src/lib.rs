@@ -4,33 +4,34 @@ mod accounts;
 mod block;
 mod check;
 mod error;
+mod extents;
 mod fingerprint;
 mod ids;
-mod index;
 mod layout;
+mod parallel;
+mod range_packs;
 mod ranges;
 mod row;
-mod runs;
 mod scan;
 mod select;
+mod settings;
 mod tables;
 mod write;
 
 pub use accounts::{SourceAccount, source_accounts};
+pub use block::BlockOrigin;
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use fingerprint::fingerprint;
 #[doc(hidden)]
 pub use ids::{pack_ids, unpack_ids};
-pub use index::{
-    Header, INDEX_ROW_BYTES, RefusalColumns, SCAN_VERSION, TraceColumns, first_refusal, part_path,
-    read_header, read_index, read_parts, verify_block,
-};
+pub use layout::{Layout, StreamPart};
 pub use row::COLUMNS;
-pub use scan::{BlockPlace, Scanner};
-pub use select::{BlockRef, SelectSettings, Selection};
+pub use scan::Scanner;
+pub use select::Selection;
+pub use settings::{Output, Pack, Settings};
 pub use tables::rejects;
-pub use write::{Layout, OpenRange, ShardSettings, StreamPart, WRITE_VERSION, WrittenShard};
+pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
 #[cfg(test)]
 mod tests;

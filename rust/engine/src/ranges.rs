@@ -1,15 +1,14 @@
 //! Ranges: intervals of shuffle keys of about equal tokens, the unit of writing.
 
+use octomed_index::Index;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::select::Loaded;
-
-/// Tokens of the smallest and the largest range. A range's runs should stay in the page cache while it
+/// Tokens of the smallest and the largest range. A range's extents should stay in the page cache while it
 /// is written, at about two bytes a token.
 const SMALLEST: u64 = 75_000_000;
 const LARGEST: u64 = 150_000_000;
-/// With more blocks ranges grow, so that a run in one block stays a long read.
-const TOKENS_A_BLOCK: u64 = 64_000;
+/// With more blocks ranges grow, so that the extent in one block stays a long read.
+const TOKENS_PER_BLOCK: u64 = 64_000;
 /// Keys are hashes, so cutting at multiples of 2⁴⁸ is exact to a few hundred traces of eight million.
 const BINS: usize = 1 << 16;
 
@@ -22,14 +21,15 @@ pub struct KeySpace {
 impl KeySpace {
     /// Cuts by quantiles of the kept traces' tokens.
     #[must_use]
-    pub fn cut(blocks: &[Loaded]) -> Self {
+    pub fn cut(index: &Index) -> Self {
         let mut tokens = vec![0_u64; BINS];
-        for block in blocks {
-            for row in (0..block.tokens.len()).filter(|&row| block.is_kept(row)) {
-                tokens[(block.shuffle_key[row] >> 48) as usize] += u64::from(block.tokens[row]);
+        for block in &index.blocks {
+            for row in block.kept_rows() {
+                let bin = (block.traces.shuffle_key[row] >> 48) as usize;
+                tokens[bin] += u64::from(block.traces.tokens[row]);
             }
         }
-        let size = LARGEST.min(SMALLEST.max(TOKENS_A_BLOCK * blocks.len() as u64));
+        let size = LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * index.blocks.len() as u64));
         Self::from_bins(&tokens, size)
     }
 

@@ -64,7 +64,7 @@ pub struct PackRow {
 
 /// Where the ids and the spans of a pack's first trace begin in the raw shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RowPlace {
+pub struct RowOffsets {
     /// Byte of the first id.
     pub ids: usize,
     /// Byte of the first span.
@@ -91,7 +91,7 @@ impl PackRow {
     ///
     /// # Errors
     /// When the shard passes 4 GiB.
-    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<RowPlace, MdsError> {
+    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<RowOffsets, MdsError> {
         let shape = PackShape {
             traces: self.lengths.len() as u64,
             tokens: self.tokens,
@@ -104,7 +104,7 @@ impl PackRow {
             let spans = row.leave(8 * self.spans as usize)?;
             row.append(&self.trace_ids)?;
             row.finish()?;
-            Ok(RowPlace { ids, spans })
+            Ok(RowOffsets { ids, spans })
         })
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use octomed_curate::Verdict;
 use octomed_files::Access;
+use octomed_index::{Header, Verdict};
 use octomed_text::{
     Encoder, Message, Prompt, PromptOption, Rendered, Supervise, Template, TemplateError,
     TextError, Tokenizer, TwoReasonings, join_reasoning,
@@ -17,10 +17,9 @@ use octomed_trace::{
 };
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
-use crate::block::{BlockWriter, ScannedTrace};
+use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
-use crate::index::Header;
 
 /// What turns rows into traces: one value serves all workers.
 pub struct Scanner {
@@ -32,19 +31,6 @@ pub struct Scanner {
     supervise: Supervise,
     /// Scratch of workers at rest: their word caches stay warm from block to block, their memory touched.
     idle: Arc<Mutex<Vec<Scratch>>>,
-}
-
-/// Where a block comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockPlace<'a> {
-    /// Name of the source.
-    pub source: &'a str,
-    /// Path of the file, relative to the source's root.
-    pub file: &'a str,
-    /// Number of the block in its task.
-    pub number: u32,
-    /// Who may read its files.
-    pub access: Access,
 }
 
 struct Scratch {
@@ -115,23 +101,23 @@ impl Scanner {
     pub fn scan(
         &self,
         block: &Block,
-        place: BlockPlace<'_>,
+        origin: BlockOrigin<'_>,
         directory: &Path,
         cancel: &AtomicBool,
     ) -> Result<Vec<Header>, EngineError> {
-        self.scan_parts(block, place, Some(directory), cancel)
+        self.scan_parts(block, origin, Some(directory), cancel)
     }
 
     /// Scans a block, part by part; nothing is written without a directory.
     fn scan_parts(
         &self,
         block: &Block,
-        place: BlockPlace<'_>,
+        origin: BlockOrigin<'_>,
         directory: Option<&Path>,
         cancel: &AtomicBool,
     ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let (mut headers, writer) = self.collect(block, place, directory, &mut scratch, cancel)?;
+        let (mut headers, writer) = self.collect(block, origin, directory, &mut scratch, cancel)?;
         let (header, arena) = match directory {
             Some(directory) => writer.finish(directory)?,
             None => writer.into_header(),
@@ -147,31 +133,31 @@ impl Scanner {
     /// # Errors
     /// As [`Self::scan`].
     pub fn measure(&self, block: &Block) -> Result<Header, EngineError> {
-        let place = BlockPlace {
+        let origin = BlockOrigin {
             source: "",
             file: "",
             number: 0,
             access: Access::Owner,
         };
         let never = AtomicBool::new(false);
-        let headers = self.scan_parts(block, place, None, &never)?;
+        let headers = self.scan_parts(block, origin, None, &never)?;
         Ok(Header::sum(headers))
     }
 
     fn collect<'a>(
         &self,
         block: &Block,
-        place: BlockPlace<'a>,
+        origin: BlockOrigin<'a>,
         directory: Option<&Path>,
         scratch: &mut Scratch,
         cancel: &AtomicBool,
     ) -> Result<(Vec<Header>, BlockWriter<'a>), EngineError> {
         let arena = std::mem::take(&mut scratch.arena);
-        let mut pass = Pass {
+        let mut scan = BlockScan {
             scanner: self,
-            hasher: IdentityHasher::new(place.source, place.file),
+            hasher: IdentityHasher::new(origin.source, origin.file),
             scratch,
-            writer: Some(BlockWriter::new(block, place, arena)),
+            writer: Some(BlockWriter::new(block, origin, arena)),
             directory,
             parts: Vec::new(),
             cancel,
@@ -181,20 +167,17 @@ impl Scanner {
                 return Err(EngineError::Cancelled);
             }
             match finding {
-                Finding::Row(row) => pass.row(&row),
-                Finding::Refused(refusal) => {
-                    pass.writer()?.refuse(
-                        refusal.position,
-                        refusal.ordinal,
-                        refusal.reason,
-                        &refusal.detail,
-                    );
-                    Ok(())
-                }
+                Finding::Row(row) => scan.row(&row),
+                Finding::Refused(refusal) => scan.writer()?.reject(
+                    refusal.position,
+                    refusal.ordinal,
+                    refusal.reason,
+                    &refusal.detail,
+                ),
             }
         })?;
-        let parts = std::mem::take(&mut pass.parts);
-        let writer = pass.writer.ok_or(EngineError::Cancelled)?;
+        let parts = std::mem::take(&mut scan.parts);
+        let writer = scan.writer.ok_or(EngineError::Cancelled)?;
         Ok((parts, writer))
     }
 
@@ -212,10 +195,10 @@ impl Scanner {
             row,
             &mut scratch,
             &mut |_| Ok(()),
-            |sample, seen, scratch| {
+            |sample, result, scratch| {
                 see(
                     sample,
-                    seen.verdict,
+                    result.verdict,
                     &scratch.rendered,
                     &scratch.ids,
                     &scratch.spans,
@@ -266,15 +249,15 @@ impl Scanner {
         row: &Row<'_>,
         scratch: &mut Scratch,
         before: &mut Before<'_>,
-        mut each: impl FnMut(u32, Seen, &Scratch) -> Result<(), EngineError>,
+        mut each: impl FnMut(u32, ScanResult, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let system = row.system.as_deref().or(self.system.as_deref());
         scratch.images = row.image_hash();
         match &row.body {
             Body::Conversation(turns) => {
                 before(bytes_of_turns(turns))?;
-                let seen = self.conversation(system, turns, scratch)?;
-                each(0, seen, scratch)
+                let result = self.conversation(system, turns, scratch)?;
+                each(0, result, scratch)
             }
             Body::Question {
                 question,
@@ -287,11 +270,11 @@ impl Scanner {
                 let asked = scratch.prompt.len() as u64 + bytes_of_history(history);
                 for (sample, response) in (0..).zip(responses) {
                     before(asked + bytes_of_response(response))?;
-                    let seen = match refused {
+                    let result = match refused {
                         None => self.render_question(system, history, response, scratch)?,
                         Some(verdict) => scratch.without_tokens(verdict),
                     };
-                    each(sample, seen, scratch)?;
+                    each(sample, result, scratch)?;
                 }
                 Ok(())
             }
@@ -319,7 +302,7 @@ impl Scanner {
         system: Option<&str>,
         turns: &[Turn<'_>],
         scratch: &mut Scratch,
-    ) -> Result<Seen, EngineError> {
+    ) -> Result<ScanResult, EngineError> {
         let texts: Result<Vec<Cow<'_, str>>, _> = turns.iter().map(turn_text).collect();
         let Ok(texts) = texts else {
             return Ok(scratch.without_tokens(Verdict::TwoReasonings));
@@ -340,7 +323,7 @@ impl Scanner {
         history: &[[Cow<'_, str>; 2]],
         response: &Response<'_>,
         scratch: &mut Scratch,
-    ) -> Result<Seen, EngineError> {
+    ) -> Result<ScanResult, EngineError> {
         if response.response.trim().is_empty() {
             return Ok(scratch.without_tokens(Verdict::EmptyResponse));
         }
@@ -352,7 +335,7 @@ impl Scanner {
                 .map(|()| joined.as_str()),
         };
         let prompt = std::mem::take(&mut scratch.prompt);
-        let seen = match text {
+        let result = match text {
             Ok(text) => {
                 let mut messages = Vec::with_capacity(3 + 2 * history.len());
                 messages.extend(system.map(|content| message("system", content)));
@@ -365,14 +348,14 @@ impl Scanner {
             Err(TwoReasonings) => Ok(scratch.without_tokens(Verdict::TwoReasonings)),
         };
         (scratch.response, scratch.prompt) = (joined, prompt);
-        seen
+        result
     }
 
     fn render_and_encode(
         &self,
         messages: &[Message<'_>],
         scratch: &mut Scratch,
-    ) -> Result<Seen, EngineError> {
+    ) -> Result<ScanResult, EngineError> {
         if self.has_blank_response(messages) {
             return Ok(scratch.without_tokens(Verdict::EmptyResponse));
         }
@@ -408,7 +391,7 @@ impl Scanner {
             scratch.spans.clear();
         }
         let hash = scratch.hash();
-        Ok(Seen {
+        Ok(ScanResult {
             verdict,
             supervised: encoded.supervised,
             straddling: encoded.straddling,
@@ -491,7 +474,7 @@ fn turn_text<'t>(turn: &'t Turn<'_>) -> Result<Cow<'t, str>, TwoReasonings> {
 
 /// What came of one trace; its text and ids are in the scratch.
 #[derive(Clone, Copy)]
-struct Seen {
+struct ScanResult {
     verdict: Verdict,
     supervised: u32,
     straddling: u32,
@@ -526,11 +509,11 @@ impl Scratch {
         forget_if_large(&mut self.arena, 8 * KEPT_BYTES);
     }
 
-    fn without_tokens(&mut self, verdict: Verdict) -> Seen {
+    fn without_tokens(&mut self, verdict: Verdict) -> ScanResult {
         self.rendered.clear();
         self.ids.clear();
         self.spans.clear();
-        Seen {
+        ScanResult {
             verdict,
             supervised: 0,
             straddling: 0,
@@ -560,19 +543,19 @@ impl Scratch {
     }
 }
 
-struct Pass<'a, 'place> {
+struct BlockScan<'a, 'origin> {
     scanner: &'a Scanner,
     hasher: IdentityHasher,
     scratch: &'a mut Scratch,
     /// There but while a part is written.
-    writer: Option<BlockWriter<'place>>,
+    writer: Option<BlockWriter<'origin>>,
     directory: Option<&'a Path>,
     /// Parts that are written.
     parts: Vec<Header>,
     cancel: &'a AtomicBool,
 }
 
-impl<'place> Pass<'_, 'place> {
+impl<'origin> BlockScan<'_, 'origin> {
     fn row(&mut self, row: &Row<'_>) -> Result<(), EngineError> {
         let images = row.image_hash();
         let question_id = match &row.body {
@@ -610,22 +593,22 @@ impl<'place> Pass<'_, 'place> {
                 parts.push(header);
                 open = next;
             }
-            open.expect(bytes);
+            open.announce(bytes);
             **slot = Some(open);
             Ok(())
         };
-        scanner.traces(row, scratch, &mut make_room, |sample, seen, scratch| {
+        scanner.traces(row, scratch, &mut make_room, |sample, result, scratch| {
             let trace = ScannedTrace {
                 trace_id: hasher.trace_id(row.position, sample),
                 shuffle_key: hasher.shuffle_key(row.position, sample),
-                hash: seen.hash,
+                hash: result.hash,
                 question_id,
                 position: row.position,
                 ordinal: row.ordinal,
                 sample,
-                verdict: seen.verdict,
-                supervised: seen.supervised,
-                straddling: seen.straddling,
+                verdict: result.verdict,
+                supervised: result.supervised,
+                straddling: result.straddling,
                 text_bytes: scratch.rendered.text.len(),
             };
             let mut slot = writer.borrow_mut();
@@ -635,7 +618,7 @@ impl<'place> Pass<'_, 'place> {
     }
 
     /// The part that is open; a failure to write one ends the scan, so that nobody asks behind it.
-    fn writer(&mut self) -> Result<&mut BlockWriter<'place>, EngineError> {
+    fn writer(&mut self) -> Result<&mut BlockWriter<'origin>, EngineError> {
         self.writer.as_mut().ok_or(EngineError::Cancelled)
     }
 }

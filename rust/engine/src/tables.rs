@@ -7,16 +7,15 @@ use arrow_array::builder::{StringDictionaryBuilder, UInt32Builder};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use octomed_curate::{Place, Verdict};
+use octomed_index::{TraceLocation, Verdict, read_index};
 
 use crate::error::EngineError;
-use crate::index::read_index;
-use crate::layout::RangePacks;
+use crate::range_packs::RangePacks;
 use crate::select::Selection;
 
-/// Where a range's packs stand in a stream.
+/// Where a range's packs begin in a stream.
 #[derive(Clone, Debug)]
-pub struct StreamPlace<'a> {
+pub struct StreamStart<'a> {
     /// Name of the stream.
     pub name: &'a str,
     /// Row of the stream of the range's first pack.
@@ -35,23 +34,23 @@ pub fn provenance(
     selection: &Selection,
     packs: &RangePacks,
     stream: usize,
-    place: &StreamPlace<'_>,
+    start: &StreamStart<'_>,
 ) -> Result<RecordBatch, EngineError> {
     let mut table = Provenance::default();
     let stream = &packs.streams[stream];
     let mut pack = 0;
-    for (shard, &count) in (place.first_shard..).zip(place.shards) {
+    for (shard, &count) in (start.first_shard..).zip(start.shards) {
         for _ in 0..count {
             let mut offset = 0;
             for (document, &entry) in (0..).zip(stream.pack(pack)) {
-                let from = packs.places[entry as usize];
-                let row = (shard, place.first_pack + pack as u64, document, offset);
+                let from = packs.traces[entry as usize];
+                let row = (shard, start.first_pack + pack as u64, document, offset);
                 offset += table.push(selection, from, row);
             }
             pack += 1;
         }
     }
-    table.finish(place.name).map_err(arrow)
+    table.finish(start.name).map_err(arrow)
 }
 
 #[derive(Default)]
@@ -69,22 +68,27 @@ struct Provenance {
 }
 
 impl Provenance {
-    fn push(&mut self, selection: &Selection, from: Place, at: (u32, u64, u32, u32)) -> u32 {
-        let block = &selection.blocks[from.block as usize];
-        let row = from.row as usize;
+    fn push(
+        &mut self,
+        selection: &Selection,
+        from: TraceLocation,
+        at: (u32, u64, u32, u32),
+    ) -> u32 {
+        let block = selection.index.block(from);
+        let (traces, row) = (&block.traces, from.row as usize);
         let (shard, pack, document, offset) = at;
-        self.trace_id.push(block.trace_id[row]);
+        self.trace_id.push(traces.trace_id[row]);
         self.source.append_value(&block.header.source);
         self.file.append_value(&block.header.file);
         self.row
-            .push(block.first_row + u64::from(block.ordinal[row]));
-        self.sample.push(block.sample[row]);
+            .push(block.first_row + u64::from(traces.ordinal[row]));
+        self.sample.push(traces.sample[row]);
         self.shard.push(shard);
         self.pack.push(pack);
         self.document.push(document);
         self.offset.push(offset);
-        self.length.push(block.tokens[row]);
-        block.tokens[row]
+        self.length.push(traces.tokens[row]);
+        traces.tokens[row]
     }
 
     fn finish(mut self, stream: &str) -> Result<RecordBatch, ArrowError> {
@@ -117,7 +121,7 @@ impl Provenance {
 /// # Errors
 /// When the block's index cannot be read.
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
-    let block = &selection.blocks[number];
+    let block = &selection.index.blocks[number];
     let (_, _, refusals) = read_index(&block.path.with_extension("index"))?;
     let mut rows: Vec<Reject<'_>> = Vec::new();
     for (row, ordinal) in refusals.ordinal.iter().enumerate() {
@@ -128,19 +132,19 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
             detail: Cow::Borrowed(refusals.detail_of(row)),
         });
     }
-    for row in 0..block.verdict.len() {
-        if let Some(verdict) =
-            Verdict::from_code(block.verdict[row]).filter(|verdict| *verdict != Verdict::Kept)
+    for row in 0..block.len() {
+        if let Some(verdict) = Verdict::from_code(block.traces.verdict[row])
+            .filter(|verdict| *verdict != Verdict::Kept)
         {
-            let place = Place {
+            let trace = TraceLocation {
                 block: number as u32,
                 row: row as u32,
             };
             rows.push(Reject {
-                ordinal: block.ordinal[row],
-                sample: Some(block.sample[row]),
+                ordinal: block.traces.ordinal[row],
+                sample: Some(block.traces.sample[row]),
                 reason: verdict.as_str(),
-                detail: Cow::Owned(detail(selection, place, verdict)),
+                detail: Cow::Owned(selection.detail(trace, verdict)),
             });
         }
     }
@@ -154,38 +158,13 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
     .map_err(arrow)
 }
 
+/// A line of the rejects.
 struct Reject<'r> {
     ordinal: u32,
     sample: Option<u32>,
     reason: &'static str,
+    /// Kind and place, never a value.
     detail: Cow<'r, str>,
-}
-
-/// Kind and place, never a value.
-fn detail(selection: &Selection, place: Place, verdict: Verdict) -> String {
-    let block = &selection.blocks[place.block as usize];
-    match verdict {
-        Verdict::OverLong => {
-            let tokens = block.tokens[place.row as usize];
-            format!(
-                "{tokens} tokens, a pack holds {}",
-                selection.settings.capacity
-            )
-        }
-        Verdict::Duplicate => {
-            let found = selection
-                .duplicates
-                .binary_search_by_key(&place, |duplicate| duplicate.place);
-            let kept = found.ok().map(|index| selection.duplicates[index].kept);
-            kept.map_or_else(String::new, |kept| {
-                format!(
-                    "equals {}",
-                    selection.blocks[kept.block as usize].place(kept.row as usize)
-                )
-            })
-        }
-        _ => String::new(),
-    }
 }
 
 fn rejects_batch(
@@ -242,5 +221,16 @@ fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError
 }
 
 fn arrow(error: ArrowError) -> EngineError {
-    EngineError::Settings(format!("table: {error}"))
+    EngineError::Internal(format!("a table cannot be made: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrow_refuses_is_a_fault_of_ours_and_not_of_the_recipe() {
+        let error = arrow(ArrowError::DictionaryKeyOverflowError);
+        assert!(matches!(error, EngineError::Internal(_)), "{error}");
+    }
 }

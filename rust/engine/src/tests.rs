@@ -8,15 +8,17 @@ use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{UInt32Type, UInt64Type};
+use octomed_curate::{Curate, Duplicates, OverLongPolicy};
 use octomed_files::Access;
+use octomed_index::{
+    BlockRef, Header, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry, checksum,
+    index_bytes, verify_block,
+};
 use proptest::prelude::*;
 
 use crate::check::{check_shard, read_pack};
 use crate::ids::pack_ids;
-use crate::index::{
-    Header, RefusalColumns, SCAN_VERSION, TraceColumns, checksum, index_bytes, verify_block,
-};
-use crate::{BlockRef, Layout, OpenRange, SelectSettings, Selection, ShardSettings};
+use crate::{EngineError, Layout, OpenRange, Output, Pack, Selection};
 
 const CAPACITY: u32 = 64;
 const VOCABULARY: u32 = 200_000;
@@ -55,20 +57,20 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
                 stored.extend_from_slice(&edge.to_le_bytes());
             }
             pack_ids(&ids(number, row, trace.tokens), &mut stored);
-            columns.trace_id.push(trace.trace_id);
-            columns.shuffle_key.push((row as u64) << 56 | number as u64);
-            columns.hash_high.push(0);
-            columns.hash_low.push(trace.hash);
-            columns.question_id.push(0);
-            columns.position.push((traces.len() - row) as u64);
-            columns.ordinal.push((traces.len() - row) as u32);
-            columns.sample.push(0);
-            columns.tokens.push(trace.tokens);
-            columns.supervised.push(trace.tokens - 1);
-            columns.spans.push(1);
-            columns.stored.push((stored.len() - before) as u32);
-            columns.checksum.push(checksum(&stored[before..]));
-            columns.verdict.push(0);
+            let position = traces.len() - row;
+            columns.push(&TraceEntry {
+                trace_id: trace.trace_id,
+                shuffle_key: (row as u64) << 56 | number as u64,
+                hash_low: trace.hash,
+                position: position as u64,
+                ordinal: position as u32,
+                tokens: trace.tokens,
+                supervised: trace.tokens - 1,
+                spans: 1,
+                stored: (stored.len() - before) as u32,
+                checksum: checksum(&stored[before..]),
+                ..TraceEntry::default()
+            });
         }
         let path = folder.join(number.to_string());
         std::fs::write(path.with_extension("ids"), stored).unwrap();
@@ -81,7 +83,7 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
             ..Header::default()
         };
         let index = path.with_extension("index");
-        let bytes = index_bytes(&index, &header, columns, RefusalColumns::default()).unwrap();
+        let bytes = index_bytes(&header, columns, RefusalColumns::default()).unwrap();
         std::fs::write(&index, bytes).unwrap();
         BlockRef {
             path,
@@ -91,15 +93,25 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
     blocks.iter().enumerate().map(write).collect()
 }
 
-fn settings(threads: usize) -> SelectSettings {
-    SelectSettings {
-        capacity: CAPACITY,
-        edges: vec![8, 24],
-        exact_duplicates: true,
-        over_long_is_error: false,
-        seed: 17,
-        threads,
+fn curate(over_long: OverLongPolicy) -> Curate {
+    let duplicates = Duplicates { exact: true };
+    Curate {
+        duplicates,
+        over_long,
     }
+}
+
+fn pack() -> Pack {
+    Pack {
+        capacity: CAPACITY,
+        buckets: vec![8, 24],
+        seed: 17,
+    }
+}
+
+fn select(blocks: &[BlockRef], over_long: OverLongPolicy) -> Result<Selection, EngineError> {
+    let never = AtomicBool::new(false);
+    Selection::new(blocks, &curate(over_long), pack(), 1, &never)
 }
 
 /// Block and row of the traces that stay: the first of each hash in source order that fits a pack.
@@ -118,15 +130,16 @@ fn expected(blocks: &[Vec<Made>]) -> BTreeSet<(usize, usize)> {
 
 fn lay_out(folder: &Path, blocks: &[Vec<Made>], threads: usize) -> Arc<Layout> {
     let never = AtomicBool::new(false);
-    let selection =
-        Selection::new(&write_blocks(folder, blocks), settings(threads), &never).unwrap();
-    let shards = ShardSettings {
+    let blocks = write_blocks(folder, blocks);
+    let curate = curate(OverLongPolicy::Reject);
+    let selection = Selection::new(&blocks, &curate, pack(), threads, &never).unwrap();
+    let output = Output {
         compression: Some("zstd:1".into()),
         hashes: vec!["xxh3_64".into()],
         shard_size: 1500,
-        access: Access::Owner,
+        mode: Access::Owner,
     };
-    Arc::new(Layout::new(selection, &shards, &never).unwrap())
+    Arc::new(Layout::new(selection, &output, threads, &never).unwrap())
 }
 
 /// Writes all shards and returns where provenance says that each trace lies.
@@ -259,14 +272,14 @@ proptest! {
         let one = lay_out(folder.path(), &blocks, 1);
         let two = lay_out(folder.path(), &blocks, 8);
         prop_assert_eq!(&one.parts, &two.parts);
-        let ids: Vec<u64> = one.selection.blocks.iter().flat_map(|block| block.trace_id.clone()).collect();
+        let ids: Vec<u64> = one.selection.index.blocks.iter().flat_map(|block| block.traces.trace_id.clone()).collect();
         let unique: BTreeSet<u64> = ids.iter().copied().collect();
         prop_assert_eq!(unique.len(), ids.len());
         let mut firsts: HashMap<u64, usize> = HashMap::new();
         for (number, traces) in blocks.iter().enumerate() {
             for (row, trace) in traces.iter().enumerate().rev() {
                 if firsts.insert(trace.trace_id, number).is_none() {
-                    prop_assert_eq!(one.selection.blocks[number].trace_id[row], trace.trace_id);
+                    prop_assert_eq!(one.selection.index.blocks[number].traces.trace_id[row], trace.trace_id);
                 }
             }
         }
@@ -282,13 +295,7 @@ fn an_over_long_trace_is_an_error_when_the_recipe_says_so() {
         trace_id: 1,
     };
     let blocks = write_blocks(folder.path(), &[vec![made]]);
-    let settings = SelectSettings {
-        over_long_is_error: true,
-        ..settings(1)
-    };
-    let refused = Selection::new(&blocks, settings, &AtomicBool::new(false))
-        .err()
-        .unwrap();
+    let refused = select(&blocks, OverLongPolicy::Error).err().unwrap();
     assert_eq!(
         refused.to_string(),
         "trace made/0.jsonl row 1 sample 0 has 65 tokens, a pack holds 64"
@@ -307,9 +314,7 @@ fn a_damaged_block_is_named() {
     let path = blocks[0].path.with_extension("ids");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-    let refused = Selection::new(&blocks, settings(1), &AtomicBool::new(false))
-        .err()
-        .unwrap();
+    let refused = select(&blocks, OverLongPolicy::Reject).err().unwrap();
     assert!(
         refused
             .to_string()
@@ -368,8 +373,8 @@ fn a_cancelled_selection_ends() {
         trace_id: 1,
     };
     let blocks = write_blocks(folder.path(), &[vec![made]]);
-    let refused = Selection::new(&blocks, settings(1), &AtomicBool::new(true))
-        .err()
-        .unwrap();
+    let (curate, cancelled) = (curate(OverLongPolicy::Reject), AtomicBool::new(true));
+    let refused = Selection::new(&blocks, &curate, pack(), 1, &cancelled);
+    let refused = refused.err().unwrap();
     assert_eq!(refused.to_string(), "cancelled");
 }

@@ -5,10 +5,9 @@ use std::sync::LazyLock;
 use std::sync::atomic::AtomicBool;
 
 use libfuzzer_sys::fuzz_target;
-use octomed_engine::{
-    BlockRef, SCAN_VERSION, SelectSettings, Selection, first_refusal, pack_ids, read_header,
-    read_index, unpack_ids,
-};
+use octomed_curate::{Curate, Duplicates};
+use octomed_engine::{Pack, Selection, pack_ids, unpack_ids};
+use octomed_index::{BlockRef, SCAN_VERSION, first_refusal, read_header, read_index};
 use xxhash_rust::xxh3::xxh3_64;
 
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("block"));
@@ -65,13 +64,14 @@ fn index(bytes: &[u8]) {
         path: FOLDER.join("0"),
         first_row: 0,
     }];
-    let settings = SelectSettings {
-        capacity: 1024,
-        edges: vec![256, 512],
-        exact_duplicates: true,
-        over_long_is_error: false,
-        seed: 1,
-        threads: 1,
+    let curate = Curate {
+        duplicates: Duplicates { exact: true },
+        ..Curate::default()
     };
-    let _ = Selection::new(&blocks, settings, &AtomicBool::new(false));
+    let pack = Pack {
+        capacity: 1024,
+        buckets: vec![256, 512],
+        seed: 1,
+    };
+    let _ = Selection::new(&blocks, &curate, pack, 1, &AtomicBool::new(false));
 }

@@ -38,7 +38,7 @@ impl ShardBuilder {
     #[must_use]
     pub fn reuse(schema: &Arc<Schema>, rows: usize, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        let head = usize::try_from(schema.head_size(rows)).unwrap_or_default();
+        let head = in_memory(schema.head_size(rows));
         buffer.resize(head, 0);
         Self {
             schema: Arc::clone(schema),
@@ -130,7 +130,7 @@ impl ShardBuilder {
 
     /// Moves the rows to behind a head of the true number of rows.
     fn place_rows(&mut self) {
-        let head = usize::try_from(self.schema.head_size(self.ends.len())).unwrap_or_default();
+        let head = in_memory(self.schema.head_size(self.ends.len()));
         if head == self.head {
             return;
         }
@@ -265,8 +265,17 @@ impl Drop for Row<'_> {
             let builder = &mut *self.builder;
             builder.ends.pop();
             let rows = builder.ends.last().copied().unwrap_or(0);
-            let keep = builder.head + usize::try_from(rows).unwrap_or_default();
+            let keep = builder.head + in_memory(rows);
             builder.buffer.truncate(keep);
         }
     }
+}
+
+/// A number of bytes that are in memory, or will be.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "more than a `usize` counts would not have been in memory"
+)]
+fn in_memory(bytes: u64) -> usize {
+    bytes as usize
 }

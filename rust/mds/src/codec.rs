@@ -186,7 +186,7 @@ impl Codec {
             Family::Gzip => Box::new(flate2::read::MultiGzDecoder::new(data)),
             Family::Snappy => return decompress_snappy(data, limit),
         };
-        let expected = usize::try_from(limit.min(1 << 28)).unwrap_or_default();
+        let expected = limit.min(1 << 28) as usize;
         let mut out = Vec::with_capacity(expected);
         reader.take(limit + 1).read_to_end(&mut out)?;
         if out.len() as u64 > limit {

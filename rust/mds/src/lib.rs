@@ -44,5 +44,5 @@ pub use ndarray::{ArrayEncoding, ArrayView, Dtype};
 pub use reader::{Reader, RowBytes, Shard};
 pub use schema::{Schema, SchemaBuilder};
 pub use shard_encoder::{EncodedShard, ShardEncoder, shard_basename};
-pub use verify::{Finding, verify};
+pub use verify::{Defect, verify};
 pub use writer::Writer;

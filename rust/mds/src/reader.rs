@@ -8,7 +8,7 @@ use crate::encoding::Kind;
 use crate::layout::{split_row, word};
 use crate::ndarray::ArrayView;
 use crate::shard_file::{decompress_file, differences};
-use crate::{Index, MdsError, Schema, ShardInfo};
+use crate::{INDEX_NAME, Index, MdsError, Schema, ShardInfo};
 
 /// A dataset that lies in a folder.
 #[derive(Debug)]
@@ -51,7 +51,10 @@ impl Reader {
         let mut starts = vec![0];
         let mut rows = 0_usize;
         for shard in &index.shards {
-            rows = rows.saturating_add(usize::try_from(shard.samples).unwrap_or(usize::MAX));
+            let more = number_of_rows(directory, shard)?;
+            rows = rows
+                .checked_add(more)
+                .ok_or_else(|| too_many_rows(directory, shard))?;
             starts.push(rows);
         }
         Ok(Self {
@@ -133,6 +136,20 @@ impl Reader {
     }
 }
 
+fn number_of_rows(directory: &Path, info: &ShardInfo) -> Result<usize, MdsError> {
+    usize::try_from(info.samples).map_err(|_| too_many_rows(directory, info))
+}
+
+fn too_many_rows(directory: &Path, info: &ShardInfo) -> MdsError {
+    MdsError::Index {
+        path: directory.join(INDEX_NAME),
+        what: format!(
+            "with the {} rows of `{}` it has more than can be counted",
+            info.samples, info.raw_data.basename
+        ),
+    }
+}
+
 impl Shard {
     fn open(directory: &Path, info: &ShardInfo, unpacked: bool) -> Result<Self, MdsError> {
         let raw = directory.join(&info.raw_data.basename);
@@ -147,7 +164,7 @@ impl Shard {
                 (raw, Bytes::File(file))
             }
         };
-        let rows = usize::try_from(info.samples).unwrap_or(usize::MAX);
+        let rows = number_of_rows(directory, info)?;
         Ok(Self {
             path,
             schema: info.schema()?,

@@ -13,7 +13,7 @@ use crate::{FileInfo, Index, MdsError, Schema, ShardInfo};
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
+pub struct Defect {
     /// Number of the shard; `None` for a file that belongs to no shard.
     pub shard: Option<usize>,
     /// The file.
@@ -22,7 +22,7 @@ pub struct Finding {
     pub what: String,
 }
 
-/// Findings in the rows of one shard that are listed one by one; the rest is counted.
+/// Defects in the rows of one shard that are listed one by one; the rest is counted.
 const MOST_ROWS: usize = 20;
 
 /// Checks the dataset in `directory` with `threads` threads and lists all that is wrong, in shard order.
@@ -33,14 +33,14 @@ const MOST_ROWS: usize = 20;
 ///
 /// # Errors
 /// Only if there is no index that can be read: [`MdsError::Io`], [`MdsError::Index`].
-pub fn verify(directory: &Path, threads: usize) -> Result<Vec<Finding>, MdsError> {
+pub fn verify(directory: &Path, threads: usize) -> Result<Vec<Defect>, MdsError> {
     let index = Index::read(directory)?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.clamp(1, index.shards.len().max(1)))
         .build()
         .map_err(|_| MdsError::Worker)?;
     let check = |(shard, info)| check_shard(directory, shard, info);
-    let found: Vec<Vec<Finding>> =
+    let found: Vec<Vec<Defect>> =
         pool.install(|| index.shards.par_iter().enumerate().map(check).collect());
     let mut found = found.concat();
     found.extend(find_strays(directory, &index));
@@ -48,7 +48,7 @@ pub fn verify(directory: &Path, threads: usize) -> Result<Vec<Finding>, MdsError
 }
 
 /// Files that look like shards and are in no index.
-fn find_strays(directory: &Path, index: &Index) -> Vec<Finding> {
+fn find_strays(directory: &Path, index: &Index) -> Vec<Defect> {
     let files =
         |info: &ShardInfo| [Some(&info.raw_data), info.zip_data.as_ref()].map(|file| file.cloned());
     let known = index
@@ -67,7 +67,7 @@ fn find_strays(directory: &Path, index: &Index) -> Vec<Finding> {
         .filter(|name| name.starts_with("shard."));
     let what = "the index does not list it";
     strays
-        .map(|file| Finding {
+        .map(|file| Defect {
             shard: None,
             file: file.clone(),
             what: what.to_owned(),
@@ -75,16 +75,16 @@ fn find_strays(directory: &Path, index: &Index) -> Vec<Finding> {
         .collect()
 }
 
-/// Findings of one shard.
-struct Findings {
+/// Defects of one shard.
+struct Defects {
     shard: usize,
-    found: Vec<Finding>,
+    found: Vec<Defect>,
 }
 
-impl Findings {
+impl Defects {
     fn add(&mut self, file: &FileInfo, what: impl Into<String>) {
         let (file, what) = (file.basename.clone(), what.into());
-        self.found.push(Finding {
+        self.found.push(Defect {
             shard: Some(self.shard),
             file,
             what,
@@ -112,33 +112,33 @@ impl Findings {
     }
 }
 
-fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Finding> {
-    let mut findings = Findings {
+fn check_shard(directory: &Path, shard: usize, info: &ShardInfo) -> Vec<Defect> {
+    let mut defects = Defects {
         shard,
         found: Vec::new(),
     };
-    if let Some(raw) = raw_shard(&mut findings, directory, info) {
+    if let Some(raw) = raw_shard(&mut defects, directory, info) {
         match info.schema() {
-            Ok(schema) => check_raw(&mut findings, info, &schema, &raw),
-            Err(error) => findings.add(&info.raw_data, error.to_string()),
+            Ok(schema) => check_raw(&mut defects, info, &schema, &raw),
+            Err(error) => defects.add(&info.raw_data, error.to_string()),
         }
     }
-    findings.found
+    defects.found
 }
 
 /// The raw shard, from its own file or from the compressed one; both are checked where both are there.
-fn raw_shard(findings: &mut Findings, directory: &Path, info: &ShardInfo) -> Option<Vec<u8>> {
+fn raw_shard(defects: &mut Defects, directory: &Path, info: &ShardInfo) -> Option<Vec<u8>> {
     let (Some(zip), Some(compression)) = (&info.zip_data, &info.compression) else {
-        return findings.read(directory, &info.raw_data);
+        return defects.read(directory, &info.raw_data);
     };
     let path = directory.join(&zip.basename);
     let plain = directory.join(&info.raw_data.basename).exists();
     if plain && !path.exists() {
-        return findings.read(directory, &info.raw_data);
+        return defects.read(directory, &info.raw_data);
     }
-    findings.read(directory, zip)?;
+    defects.read(directory, zip)?;
     let unpacked = match plain {
-        true => Some(findings.read(directory, &info.raw_data)?),
+        true => Some(defects.read(directory, &info.raw_data)?),
         false => None,
     };
     if unpacked.is_some() && !info.raw_data.hashes.is_empty() {
@@ -147,28 +147,28 @@ fn raw_shard(findings: &mut Findings, directory: &Path, info: &ShardInfo) -> Opt
     match decompress_file(&path, compression, info.raw_data.bytes) {
         Ok(raw) => {
             if unpacked.is_some_and(|unpacked| unpacked != raw) {
-                findings.add(&info.raw_data, "it is not what its compressed shard holds");
+                defects.add(&info.raw_data, "it is not what its compressed shard holds");
             }
-            findings.compare(&info.raw_data, &raw);
+            defects.compare(&info.raw_data, &raw);
             Some(raw)
         }
         Err(MdsError::Damaged { what, .. }) => {
-            findings.add(zip, what);
+            defects.add(zip, what);
             None
         }
         Err(error) => {
-            findings.add(zip, error.to_string());
+            defects.add(zip, error.to_string());
             None
         }
     }
 }
 
 /// Head, offsets and rows of a raw shard.
-fn check_raw(findings: &mut Findings, info: &ShardInfo, schema: &Schema, raw: &[u8]) {
+fn check_raw(defects: &mut Defects, info: &ShardInfo, schema: &Schema, raw: &[u8]) {
     let file = &info.raw_data;
     let rows = word(raw, 0).map_or(0, u64::from);
     if rows != info.samples {
-        findings.add(
+        defects.add(
             file,
             format!("it has {rows} rows, and the index says {}", info.samples),
         );
@@ -177,9 +177,9 @@ fn check_raw(findings: &mut Findings, info: &ShardInfo, schema: &Schema, raw: &[
         .map(|row| Some(u64::from(word(raw, usize::try_from(row).ok()? + 1)?)))
         .collect();
     let Some(offsets) = offsets else {
-        return findings.add(file, "its offsets are cut off");
+        return defects.add(file, "its offsets are cut off");
     };
-    check_head(findings, file, schema, raw, &offsets);
+    check_head(defects, file, schema, raw, &offsets);
     let broken = |row: usize| {
         Some(format!(
             "row {row}: {}",
@@ -188,16 +188,16 @@ fn check_raw(findings: &mut Findings, info: &ShardInfo, schema: &Schema, raw: &[
     };
     let mut faults = (0..offsets.len() - 1).filter_map(broken);
     for fault in faults.by_ref().take(MOST_ROWS) {
-        findings.add(file, fault);
+        defects.add(file, fault);
     }
     match faults.count() {
         0 => {}
-        more => findings.add(file, format!("and {more} more broken rows")),
+        more => defects.add(file, format!("and {more} more broken rows")),
     }
 }
 
 fn check_head(
-    findings: &mut Findings,
+    defects: &mut Defects,
     file: &FileInfo,
     schema: &Schema,
     raw: &[u8],
@@ -209,13 +209,13 @@ fn check_head(
         .ok()
         .and_then(|head| raw.get(8 + 4 * rows..head));
     if config != Some(schema.config()) {
-        findings.add(file, "its configuration is not the one in the index");
+        defects.add(file, "its configuration is not the one in the index");
     }
     if offsets.first() != Some(&head) {
-        findings.add(file, "its first row does not follow its head");
+        defects.add(file, "its first row does not follow its head");
     }
     if offsets.last() != Some(&(raw.len() as u64)) {
-        findings.add(file, "its last row does not end where the file ends");
+        defects.add(file, "its last row does not end where the file ends");
     }
 }
 

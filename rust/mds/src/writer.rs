@@ -167,7 +167,7 @@ fn open_shard(schema: &Arc<Schema>, rows: usize, buffer: Vec<u8>) -> ShardBuilde
 
 /// Bytes that a shard asks for before it has a row.
 fn room(schema: &Schema) -> usize {
-    usize::try_from(schema.size_limit().unwrap_or(0).min(MOST_ROOM)).unwrap_or(0)
+    schema.size_limit().unwrap_or(0).min(MOST_ROOM) as usize
 }
 
 fn make_empty_directory(directory: &Path) -> Result<(), MdsError> {

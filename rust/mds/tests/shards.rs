@@ -393,3 +393,27 @@ fn an_encoded_shard_is_the_file_that_a_writer_writes_and_is_nowhere_before_it_is
         );
     }
 }
+
+#[test]
+fn more_rows_than_can_be_counted_are_an_error_and_not_fewer() {
+    let shard = |samples: u64| {
+        format!(
+            r#"{{"column_encodings":["int"],"column_names":["a"],"column_sizes":[8],"compression":null,"format":"mds",
+            "hashes":[],"raw_data":{{"basename":"a.mds","bytes":0,"hashes":{{}}}},"samples":{samples},
+            "size_limit":null,"version":2,"zip_data":null}}"#
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let open = |shards: [u64; 2]| {
+        let [one, two] = shards.map(shard);
+        let index = format!(r#"{{"shards":[{one},{two}],"version":2}}"#);
+        std::fs::write(folder.path().join("index.json"), index).unwrap();
+        octomed_mds::Reader::open(folder.path()).map(|reader| reader.len())
+    };
+    assert_eq!(open([3, 4]).unwrap(), 7);
+    let error = open([u64::MAX, 1]).err().unwrap();
+    assert!(
+        error.to_string().contains("more than can be counted"),
+        "{error}"
+    );
+}

@@ -79,7 +79,9 @@ pub fn read_ahead(file: &std::fs::File, start: u64, length: u64) {
     #[cfg(target_os = "linux")]
     {
         use std::os::fd::AsRawFd;
-        let [start, length] = [start, length].map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        let (Ok(start), Ok(length)) = (i64::try_from(start), i64::try_from(length)) else {
+            return; // no file is as long
+        };
         // SAFETY: advice about a file that is open, which changes no content; its failure does not matter.
         unsafe { libc::posix_fadvise(file.as_raw_fd(), start, length, libc::POSIX_FADV_WILLNEED) };
     }

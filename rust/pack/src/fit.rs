@@ -37,9 +37,13 @@ impl OpenPacks {
 
     /// The number of a new pack.
     fn open(&mut self) -> u32 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "fewer packs than items, whose numbers have 32 bits"
+        )]
+        let pack = self.below.len() as u32;
         self.below.push(NONE);
-        // Fewer packs than items, and item numbers fit 32 bits.
-        u32::try_from(self.below.len() - 1).unwrap_or(NONE)
+        pack
     }
 
     /// Puts `pack` back with `room` left; a full one is not kept.

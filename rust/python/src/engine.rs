@@ -4,11 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{
-    BlockPlace, EngineError, Header, INDEX_ROW_BYTES, SCAN_VERSION, WRITE_VERSION, first_refusal,
-};
+use octomed_engine::{BlockOrigin, EngineError, WRITE_VERSION};
 use octomed_files::Access;
-
+use octomed_index::{Header, INDEX_ROW_BYTES, IndexError, SCAN_VERSION, first_refusal};
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
@@ -37,14 +35,22 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub fn engine_error(error: EngineError) -> PyErr {
     let kind = match &error {
         EngineError::Cancelled => return cancelled(),
-        EngineError::DamagedBlock { path, .. } => return damaged_block(&error, path),
-        EngineError::File { .. } => Kind::Storage,
+        EngineError::Index(IndexError::Damaged { path, .. }) => return damaged_block(&error, path),
+        EngineError::Index(IndexError::File { .. }) => Kind::Storage,
+        EngineError::Index(IndexError::Encoding(_)) | EngineError::Internal(_) => Kind::Internal,
         EngineError::Mds(error) => kind_of(error),
         EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
-        EngineError::OverLong { .. } | EngineError::Trace(_) | EngineError::Text(_) => Kind::Data,
+        EngineError::Curate(_)
+        | EngineError::TooLarge(_)
+        | EngineError::Trace(_)
+        | EngineError::Text(_) => Kind::Data,
     };
     let hint = error.hint();
     raise(kind, error, hint)
+}
+
+fn index_error(error: IndexError) -> PyErr {
+    engine_error(error.into())
 }
 
 /// The error of a block that does not read: it names the file, so that the run can make it again.
@@ -165,7 +171,7 @@ impl Scanner {
     #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask"))]
     #[expect(
         clippy::too_many_arguments,
-        reason = "the place of a block has three parts"
+        reason = "where a block comes from has three parts"
     )]
     fn scan<'py>(
         &self,
@@ -178,7 +184,7 @@ impl Scanner {
         cancel: &Cancel,
         mode: &str,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let place = BlockPlace {
+        let origin = BlockOrigin {
             source,
             file,
             number,
@@ -186,7 +192,7 @@ impl Scanner {
         };
         let headers = leave(py, || {
             self.scanner
-                .scan(&block.0, place, &folder, cancel.flag())
+                .scan(&block.0, origin, &folder, cancel.flag())
                 .map_err(engine_error)
         })?;
         headers_to_python(py, &headers)
@@ -269,7 +275,7 @@ fn read_parts<'py>(
     every_byte: bool,
 ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
     let headers = leave(py, || {
-        octomed_engine::read_parts(&path, every_byte).map_err(engine_error)
+        octomed_index::read_parts(&path, every_byte).map_err(index_error)
     })?;
     headers
         .map(|headers| headers_to_python(py, &headers))
@@ -295,7 +301,7 @@ fn remove_temporaries(py: Python<'_>) {
 #[pyo3(signature = (path))]
 fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
     let header = leave(py, || {
-        octomed_engine::verify_block(&path).map_err(engine_error)
+        octomed_index::verify_block(&path).map_err(index_error)
     })?;
     header_to_python(py, &header)
 }
@@ -304,7 +310,7 @@ fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAn
 #[pyfunction]
 #[pyo3(signature = (path))]
 fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
-    leave(py, || first_refusal(&path).map_err(engine_error))
+    leave(py, || first_refusal(&path).map_err(index_error))
 }
 
 fn headers_to_python<'py>(py: Python<'py>, headers: &[Header]) -> PyResult<Vec<Bound<'py, PyAny>>> {

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_curate::Verdict;
-use octomed_engine::{BlockRef, OpenRange, SelectSettings, Selection, ShardSettings, rejects};
+use octomed_engine::{OpenRange, Selection, Settings, rejects};
+use octomed_index::{BlockRef, Verdict};
 use octomed_mds::ShardInfo;
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::engine::{Cancel, access, engine_error};
+use crate::engine::{Cancel, engine_error};
 use crate::error::{Kind, raise};
 use crate::leave::leave;
+use crate::trace::as_json;
 
 /// Adds this file's classes and functions to the extension module.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -35,54 +36,33 @@ pub struct Layout {
 #[pymethods]
 impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
-    /// in its file of its task's first row.
+    /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
+    /// path left out, as a dict or as its JSON.
     #[new]
-    #[pyo3(signature = (
-        blocks, *, capacity, edges, exact_duplicates, over_long_is_error, seed, compression, hashes,
-        shard_size, threads, cancel, mode="umask"
-    ))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "keyword-only settings of a recipe"
-    )]
+    #[pyo3(signature = (blocks, settings, *, threads, cancel))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
-        capacity: u32,
-        edges: Vec<u32>,
-        exact_duplicates: bool,
-        over_long_is_error: bool,
-        seed: u64,
-        compression: Option<String>,
-        hashes: Vec<String>,
-        shard_size: u64,
+        settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
-        mode: &str,
     ) -> PyResult<Self> {
+        let settings = Settings::from_json(&as_json(settings)?).map_err(engine_error)?;
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
             .collect();
-        let settings = SelectSettings {
-            capacity,
-            edges,
-            exact_duplicates,
-            over_long_is_error,
-            seed,
-            threads,
-        };
-        let shards = ShardSettings {
-            compression,
-            hashes,
-            shard_size,
-            access: access(mode)?,
-        };
         leave(py, || {
-            let selection =
-                Selection::new(&blocks, settings, cancel.flag()).map_err(engine_error)?;
+            let Settings {
+                curate,
+                pack,
+                output,
+            } = settings;
+            let capacity = pack.capacity;
+            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())
+                .map_err(engine_error)?;
             let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
-            let layout = octomed_engine::Layout::new(selection, &shards, cancel.flag())
+            let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())
                 .map_err(engine_error)?;
             Ok(Self {
                 layout: Arc::new(layout),
@@ -126,6 +106,7 @@ impl Layout {
     fn block_sources(&self) -> Vec<String> {
         self.layout
             .selection
+            .index
             .blocks
             .iter()
             .map(|block| block.header.source.clone())
@@ -205,7 +186,7 @@ impl Layout {
         result.set_item("supervised_tokens", supervised)?;
         result.set_item("packs", self.packs())?;
         result.set_item("packs_lower_bound", self.lower_bound)?;
-        result.set_item("capacity", selection.settings.capacity)?;
+        result.set_item("capacity", selection.pack.capacity)?;
         Ok(result)
     }
 

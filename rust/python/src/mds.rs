@@ -222,7 +222,7 @@ fn mds_verify(
         let found = octomed_mds::verify(Path::new(&directory), threads).map_err(refuse)?;
         Ok(found
             .into_iter()
-            .map(|finding| (finding.shard, finding.file, finding.what))
+            .map(|defect| (defect.shard, defect.file, defect.what))
             .collect())
     })
 }

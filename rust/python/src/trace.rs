@@ -71,13 +71,13 @@ impl Mapping {
 /// Message, hint and key of what is wrong with a mapping.
 type KeyFault = (String, Option<String>, Option<&'static str>);
 
-/// A mapping as JSON, as which it may be given.
-fn as_json(mapping: &Bound<'_, PyAny>) -> PyResult<String> {
-    if mapping.is_instance_of::<PyString>() {
-        return mapping.extract();
+/// A dict as JSON, as which it may be given.
+pub(crate) fn as_json(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    if value.is_instance_of::<PyString>() {
+        return value.extract();
     }
-    let json = mapping.py().import("json")?;
-    json.call_method1("dumps", (mapping,))?.extract()
+    let json = value.py().import("json")?;
+    json.call_method1("dumps", (value,))?.extract()
 }
 
 /// Consecutive rows of a task, as they were read.

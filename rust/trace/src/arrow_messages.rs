@@ -79,7 +79,7 @@ impl ArrowMessages {
             return Ok(None);
         };
         let body = begin + size;
-        let length = u64::try_from(message.bodyLength()).unwrap_or(u64::MAX);
+        let length = claimed(message.bodyLength());
         self.count(file, &message, body, length)?;
         Ok(body.checked_add(length))
     }
@@ -94,9 +94,7 @@ impl ArrowMessages {
         if let Some(batch) = message.header_as_record_batch() {
             let size = length.saturating_add(uncompressed(file, &batch, body)?);
             self.largest_batch = self.largest_batch.max(size);
-            self.rows = self
-                .rows
-                .saturating_add(u64::try_from(batch.length()).unwrap_or(u64::MAX));
+            self.rows = self.rows.saturating_add(claimed(batch.length()));
         } else if let Some(dictionary) = message.header_as_dictionary_batch() {
             let more = match dictionary.data() {
                 Some(batch) => uncompressed(file, &batch, body)?,
@@ -107,6 +105,15 @@ impl ArrowMessages {
         }
         Ok(())
     }
+}
+
+/// A length that a file states. A negative one is damage: it counts as more than any file holds, and is refused as that.
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "a negative length becomes one of 2^63 and more"
+)]
+fn claimed(length: i64) -> u64 {
+    length as u64
 }
 
 /// What the buffers of a compressed batch are uncompressed to: each says so in its first eight bytes.
@@ -121,8 +128,10 @@ fn uncompressed(file: &File, batch: &RecordBatch<'_>, body: u64) -> io::Result<u
         };
         let head = bytes_at(file, body.saturating_add(offset), 8)?;
         if let Some(bytes) = head.as_deref().and_then(<[u8]>::first_chunk::<8>) {
-            // -1 says that the buffer is stored as it is.
-            sum = sum.saturating_add(u64::try_from(i64::from_le_bytes(*bytes)).unwrap_or(0));
+            sum = sum.saturating_add(match i64::from_le_bytes(*bytes) {
+                -1 => 0, // the buffer is stored as it is
+                length => claimed(length),
+            });
         }
     }
     Ok(sum)
@@ -151,7 +160,11 @@ fn bytes_at(file: &File, at: u64, length: u64) -> io::Result<Option<Vec<u8>>> {
     if at.saturating_add(length) > file.metadata()?.len() {
         return Ok(None);
     }
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "no more than a file's metadata or eight bytes"
+    )]
+    let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, at)?;
     Ok(Some(bytes))
 }
@@ -196,6 +209,17 @@ mod tests {
             assert_eq!(found.rows, 1015);
             assert!((8000..9000).contains(&found.largest_batch), "{found:?}");
         }
+    }
+
+    #[test]
+    fn a_negative_length_claims_more_than_any_file_holds() {
+        assert_eq!([0, i64::MAX].map(claimed), [0, i64::MAX as u64]);
+        assert!(
+            [-1, i64::MIN]
+                .map(claimed)
+                .into_iter()
+                .all(|length| length >= 1 << 63)
+        );
     }
 
     proptest! {

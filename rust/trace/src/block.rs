@@ -9,7 +9,7 @@ use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
 use crate::read::arrow::{picture_at, value_at};
-use crate::row::{Finding, Reason, Refusal, Row};
+use crate::row::{Finding, ImagePlace, Reason, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
 /// Consecutive rows of a task, cut by one of the cutters.
@@ -276,8 +276,8 @@ fn fill_from_arrow<'a>(
             match value_at(column, row) {
                 // A picture's bytes are no text, and no damage.
                 Err(_) if picture_at(column, row, false).is_some() => {
-                    let detail = format!("column `{}` holds a picture", mapping.keys[index]);
-                    return Err(Fault::new(Reason::HasImage, detail));
+                    let column = ImagePlace::Column(mapping.keys[index].as_str().into());
+                    return Err(column.reject());
                 }
                 value => value.map_err(|fault| in_column(fault, &mapping.keys[index]))?,
             }

@@ -136,7 +136,7 @@ impl Mapping {
 
 impl ImagePlace {
     /// The reject of a row whose image cannot be packed.
-    fn reject(&self) -> Fault {
+    pub(crate) fn reject(&self) -> Fault {
         let detail = match self {
             Self::Unmapped(column) | Self::Column(column) => {
                 format!("column `{column}` holds or names a picture")

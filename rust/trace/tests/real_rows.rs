@@ -653,6 +653,58 @@ fn pictures_in_turns_are_told_apart_when_they_are_left_out() {
 }
 
 #[test]
+fn texts_and_images_of_a_turn_stand_in_their_order() {
+    let asked = r#"{"messages": "messages", "image_columns": []}"#;
+    let line = |parts: &str| {
+        format!(
+            r#"{{"messages": [{{"role": "user", "content": [{parts}]}}, {{"role": "assistant", "content": "a"}}]}}"#
+        )
+    };
+    let kinds = |parts: &str| {
+        let shown = one(asked, &line(parts));
+        let turn = shown
+            .split("role: \"assistant\"")
+            .next()
+            .unwrap()
+            .to_owned();
+        let kind = |at: usize| match turn[at..].starts_with("Text(") {
+            true => turn[at..].split('"').nth(1).unwrap().to_owned(),
+            false => "image".to_owned(),
+        };
+        let mut starts: Vec<usize> = ["Text(", "Image("]
+            .iter()
+            .flat_map(|name| turn.match_indices(name).map(|(at, _)| at))
+            .collect();
+        starts.sort_unstable();
+        starts.into_iter().map(kind).collect::<Vec<_>>()
+    };
+    let (image, text) = (r#"{"type": "image"}"#, |said: &str| {
+        format!(r#"{{"type": "text", "text": "{said}"}}"#)
+    });
+    for (parts, wanted) in [
+        (vec![text("x"), text("y")], vec!["xy"]),
+        (
+            vec![text("x"), image.to_owned(), text("y"), text("z")],
+            vec!["x", "image", "yz"],
+        ),
+        (
+            vec![image.to_owned(), image.to_owned(), text("x")],
+            vec!["image", "image", "x"],
+        ),
+        // What stands for an image in a text is one more image, behind the texts.
+        (vec![text("<image> x")], vec!["<image> x", "image"]),
+    ] {
+        let parts = parts.join(", ");
+        assert_eq!(kinds(&parts), wanted, "{parts}");
+    }
+    let joined = turns(
+        asked,
+        &line(&[text("x"), image.to_owned(), text("y")].join(", ")),
+    );
+    assert_eq!(joined, "user:xy assistant:a");
+}
+
+#[test]
 fn named_columns_of_pictures_may_lead_into_structs() {
     let json = r#"{"question": "q", "response": "r", "image_columns": ["meta.image", "images.0"]}"#;
     for (line, wanted) in [

@@ -53,6 +53,9 @@ pub struct CsvCutter {
     is_last: bool,
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "64 MiB")]
+const MAX_ROW_BYTES: usize = DEFAULT_MAX_ROW_BYTES as usize;
+
 impl CsvCutter {
     /// A cutter for a whole file. A block is cut when the values of its mapped columns reach `target` bytes.
     pub fn new(mapping: &Mapping, dialect: CsvDialect, target: u64) -> Self {
@@ -60,7 +63,7 @@ impl CsvCutter {
             mapping: mapping.clone(),
             dialect,
             target,
-            max_row_bytes: usize::try_from(DEFAULT_MAX_ROW_BYTES).unwrap_or(usize::MAX),
+            max_row_bytes: MAX_ROW_BYTES,
             records: Records::new(dialect, MAX_HEADER_BYTES),
             mapped: None,
             held: CsvRows::new(Arc::default()),

@@ -3,6 +3,9 @@
 use crate::block::{Block, Content, JsonRow};
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
+/// The largest target that is kept to: where a row starts in its block has 32 bits.
+const LARGEST_TARGET: u64 = 1 << 30;
+
 /// Rows gathered since the last cut, and the row that is being read.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -22,7 +25,7 @@ pub(super) struct Pending {
 impl Pending {
     pub(super) fn new(target: u64) -> Self {
         Self {
-            target,
+            target: target.min(LARGEST_TARGET),
             max_row_bytes: DEFAULT_MAX_ROW_BYTES,
             bytes: Vec::new(),
             rows: Vec::new(),
@@ -77,9 +80,13 @@ impl Pending {
         source_bytes: u64,
         end: u64,
     ) -> Option<Block> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the rows before are shorter than the target, which is at most 1 GiB"
+        )]
+        let start = self.open as u32;
         self.rows.push(JsonRow {
-            // A block has less than a target and one row, far less than 4 GiB.
-            start: u32::try_from(self.open).unwrap_or(u32::MAX),
+            start,
             length: self.open_length,
             position,
             ordinal,
@@ -118,5 +125,16 @@ impl Pending {
         };
         self.open = 0;
         Some(block)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_ends_before_32_bits_no_longer_say_where_its_rows_start() {
+        assert_eq!(Pending::new(100).target, 100);
+        assert_eq!(Pending::new(u64::MAX).target, LARGEST_TARGET);
     }
 }

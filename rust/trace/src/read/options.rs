@@ -1,6 +1,7 @@
 //! Answer options in the shapes that sources write them, with their letters.
 
 mod letters;
+mod written;
 
 use std::borrow::Cow;
 
@@ -8,19 +9,15 @@ use crate::label::{is_label, key_label, option_label};
 use crate::row::{Choice, Reason};
 use crate::value::{Fault, Value};
 
-use super::{Field, Slots, short_text, wrong_type};
+use super::{Field, Slots, wrong_type};
 use letters::{
     contradiction, counted, keyed, labelled, letters_of, letters_under_other_keys,
     refuse_shuffled_counts,
 };
+use written::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
 
-/// Keys under which an option's text stands when options are objects.
-const TEXT_KEYS: [&str; 5] = ["content", "text", "value", "option_text", "option"];
 /// Keys under which its letter stands.
 const LABEL_KEYS: [&str; 6] = ["label", "letter", "key", "option_label", "symbol", "option"];
-/// Keys under which a number may stand that merely counts.
-const COUNT_KEYS: [&str; 4] = ["id", "index", "idx", "option_id"];
-
 /// Where the options stand.
 #[derive(Clone, Debug)]
 pub(crate) enum OptionsMapping {
@@ -32,14 +29,6 @@ pub(crate) enum OptionsMapping {
         labels: Vec<String>,
     },
 }
-
-/// An option as it stands in the row: its own label, where it has one, and its text, where there is any.
-struct Read<'r> {
-    label: Option<Cow<'r, str>>,
-    text: Option<&'r str>,
-}
-
-type ReadAll<'r> = Result<Vec<Read<'r>>, Fault>;
 
 impl OptionsMapping {
     /// Options in columns of their own.
@@ -256,12 +245,4 @@ fn side_by_side<'r>(
         });
     }
     Ok(options)
-}
-
-/// The text of an option, if there is any.
-fn option<'r>(value: Option<&'r Value<'_>>, label: &str) -> Result<Option<&'r str>, Fault> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => Ok(Some(short_text(value, label)?).filter(|text| !text.is_empty())),
-    }
 }

@@ -1,15 +1,22 @@
-//! MergeBoundaries of a word: places that no token reaches across, so that what lies on either side merges by itself.
+//! Merge boundaries of a word: positions that no token crosses, so that the text on either side merges by itself.
 //!
-//! Chinese and Japanese write no spaces. What the patterns call a word is there a clause: it is seldom met again,
-//! and merging takes longer the longer it is. Its tokens are one to four characters long, and most neighbours
-//! stand side by side in no token. Parts between boundaries are short and come again, as the words of English do.
+//! Chinese and Japanese are written without spaces, so what the patterns call a word is a clause there. A clause is
+//! seldom met again, and merging takes longer the longer the word is; yet its tokens are one to four characters long,
+//! and most pairs of neighbours are in no token. The parts between boundaries are short and come again, as words of
+//! English do.
 //!
-//! A character on its own becomes one token by merges up to a rank R. Until it is whole, its bytes offer a merge of
-//! rank R at most, wherever it stands, unless another merge takes a part of it together with bytes outside it. If all of
-//! those that fit the characters beside it have ranks above R, none of them comes first, and the character becomes
-//! whole. A place between two such characters is a boundary when no merge makes a token that holds both side by side: a
-//! token that reached across would have to. So no merge takes anything from both sides, and each side's merges are
-//! those that it has alone; at a boundary a part ends as a word does, where fewer merges could take a part of a character.
+//! Why a boundary changes no id:
+//!
+//! 1. Take a character that alone becomes one token, by merges of ranks up to R. In a text its bytes offer a merge of
+//!    rank R at most until the character is whole. Merges happen by rank, so it becomes whole unless a *split merge* of
+//!    lower rank comes first: one that joins a part of the character with bytes outside it.
+//! 2. Whether a split merge fits depends on the characters beside this one. Where each one that fits has a rank above R,
+//!    the character becomes whole ([`WHOLE`], minus the flags below).
+//! 3. Let two characters beside each other both become whole, and let no merge make a token that holds both side by side
+//!    ([`NEIGHBOURS`]). A token across the position between them would hold both, or, against 2, a part of one. So
+//!    no merge takes bytes from both sides, and each side merges as it would alone.
+//! 4. Cutting at that position does not undo 2: a character at the end of a part has fewer neighbours, so fewer split
+//!    merges fit.
 
 use std::collections::HashMap;
 
@@ -20,19 +27,20 @@ use crate::tokenizer::spec::tokenizer_spec::Vocabulary;
 const CHARACTERS: usize = 1 << 16;
 /// Bytes in which boundaries are found at once.
 const WINDOW: usize = 64;
-/// Of a character: whole before any merge could take a part of it, but for the following and for pairs.
+/// Flag of a character: it becomes whole, except as the flags below and those of pairs say.
 const WHOLE: u8 = 1;
-/// Not after, and not before, a character that is none of [`is_common`].
+/// Flags of a character: perhaps not after, and not before, a character that is not common.
 const NOT_AFTER_OTHERS: u8 = 2;
 const NOT_BEFORE_OTHERS: u8 = 4;
-/// Perhaps not whole, whatever stands beside it.
+/// Flag of a character: perhaps never, whatever is beside it.
 const NEVER: u8 = 8;
-/// One of [`is_common`].
+/// Flag of a character: it is common, see [`is_common`].
 const COMMON: u8 = 16;
 
-/// Bits of the place of a pair of characters: 256 KiB. Pairs that share a place with others have fewer boundaries.
+/// Bits of the slot of a pair of characters: 256 KiB. Pairs that share a slot share their flags, which only costs
+/// boundaries.
 const SLOT_BITS: u32 = 20;
-/// Of a pair: a token holds both side by side; a merge that fits both takes a part of one of them.
+/// Flags of a pair: a token holds both side by side; a split merge of lower rank fits both.
 const NEIGHBOURS: u64 = 1;
 const SPLIT: u64 = 2;
 
@@ -45,13 +53,13 @@ pub(crate) struct MergeBoundaries {
     pairs: Box<[u64]>,
 }
 
-/// A merge whose token holds a part of a character and bytes outside it.
+/// A merge that joins a part of a character with bytes outside it.
 struct SplitMerge {
     rank: u32,
     beside: Beside,
 }
 
-/// What stands in such a token beside the part of a character.
+/// What is beside the part of the character in the token that it makes.
 #[derive(Clone, Copy)]
 enum Beside {
     /// A character that is no space, in whole.
@@ -62,7 +70,7 @@ enum Beside {
     Other,
 }
 
-/// SplitMerges by the part of the character, its start or its end.
+/// Split merges by the part of the character that they take, its start or its end.
 #[derive(Default)]
 struct SplitMerges {
     starts: HashMap<Vec<u8>, Vec<SplitMerge>>,
@@ -78,8 +86,8 @@ impl MergeBoundaries {
         }
     }
 
-    /// The boundaries that a vocabulary leaves; `merged` gives what the bytes of a character alone become, if that is
-    /// one token, and the highest rank on the way.
+    /// The boundaries that a vocabulary leaves; `merged` returns the token that the bytes of a character alone become, if
+    /// they become one, and the highest rank on the way.
     pub fn new(
         vocabulary: &Vocabulary,
         joined: &[u32],
@@ -121,7 +129,8 @@ impl MergeBoundaries {
         }
     }
 
-    /// Notes beside what a character may not be whole, if it is by merges up to the rank `highest`.
+    /// Marks beside which neighbours a character may stay split, if alone it becomes whole by merges up to the rank
+    /// `highest`.
     fn split(&mut self, one: u32, bytes: &[u8], highest: u32, splits: &SplitMerges) {
         for cut in 1..bytes.len() {
             let earlier = |split: &&SplitMerge| split.rank <= highest;
@@ -255,9 +264,9 @@ fn last_bytes(text: &[u8], at: usize) -> [u8; 4] {
     std::array::from_fn(|after| text.get(at + after).copied().unwrap_or(0))
 }
 
-/// The place of a pair of characters.
+/// The slot of a pair of characters.
 #[inline]
-#[allow(clippy::cast_possible_truncation, reason = "the bits of a place")]
+#[allow(clippy::cast_possible_truncation, reason = "the bits of a slot")]
 fn slot_of(left: u32, right: u32) -> usize {
     let both = u64::from(left) << 32 | u64::from(right);
     (both.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOT_BITS)) as usize

@@ -1,4 +1,4 @@
-//! The leftmost of the lowest ranks of a short word, by one look at all of them.
+//! The leftmost of the lowest ranks of a short word, by comparing all of them at once.
 
 use super::pairs::NO_RANK;
 use crate::tokenizer::spec::tokenizer_spec::MAX_MERGES;
@@ -58,7 +58,7 @@ fn least(chunks: &[[u32; CHUNK]]) -> u32 {
         __m128i, _mm_and_si128, _mm_andnot_si128, _mm_cmpgt_epi32, _mm_cvtsi128_si32,
         _mm_loadu_si128, _mm_or_si128, _mm_set1_epi32, _mm_shuffle_epi32,
     };
-    // SAFETY: SSE2 is part of every x86-64; a chunk has sixteen bytes, loaded unaligned.
+    // SAFETY: each load reads the sixteen bytes of one chunk and needs no alignment; SSE2 is part of every x86-64.
     unsafe {
         let lesser = |left, right| {
             let greater = _mm_cmpgt_epi32(left, right);

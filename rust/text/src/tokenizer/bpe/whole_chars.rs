@@ -1,12 +1,15 @@
-//! Characters that are whole before anything else can happen to their bytes, so that merging may begin with
-//! them: text beyond ASCII has two or three bytes a character, and most of its merges only put those together.
+//! Characters that are one token before anything else can happen to their bytes, so that merging may begin with them:
+//! text beyond ASCII has two or three bytes a character, and most of its merges only put those together.
 //!
-//! Merges happen in the order of their ranks when no merge makes a token that a merge of lower rank could have
-//! used (see [`in_order`]). A character on its own then becomes one token by merges up to a rank R. Let S be
-//! the lowest rank of a merge whose token holds a part of the character beside bytes outside it. Where R < S,
-//! whatever the text around it, the character is whole when the first merge comes that could take a part of
-//! it; and a merge that uses the whole character has a rank above R. So all other merges find what they would
-//! have found, and beginning with the whole character changes nothing.
+//! Why beginning with a whole character changes no id:
+//!
+//! 1. Merges happen in the order of their ranks if no merge makes a token that a merge of lower rank uses; [`in_order`]
+//!    checks that.
+//! 2. Alone, the character becomes one token by merges of ranks up to R. Let S be the lowest rank of a merge that joins a
+//!    part of the character with bytes outside it ([`SplitRanks`]).
+//! 3. If R < S, then whatever the text around it, the character is whole before the first merge that could take a part of
+//!    it. A merge that uses the whole character has a rank above R by 1.
+//! 4. So every other merge finds the tokens that it would have found, and may start from the whole character.
 
 use std::collections::HashMap;
 
@@ -17,7 +20,7 @@ use crate::tokenizer::spec::tokenizer_spec::{MAX_ID, Vocabulary};
 const CHARACTERS: usize = 1 << 16;
 /// In place of an id: begin with the bytes.
 const BYTES: u32 = u32::MAX;
-/// Beside an id: not after an ASCII byte; not before one.
+/// Flags above an id: do not begin with it after an ASCII byte; do not before one.
 const NOT_AFTER_ASCII: u32 = 1 << 30;
 const NOT_BEFORE_ASCII: u32 = 1 << 31;
 
@@ -27,8 +30,8 @@ pub(crate) struct WholeChars {
     ids: Box<[u32]>,
 }
 
-/// The lowest rank of a merge whose token holds a part of a character, and bytes outside it: by that part, and
-/// by whether the byte next to it is ASCII.
+/// The lowest rank of a merge that joins a part of a character with bytes outside it: by that part, and by whether the
+/// byte next to it is ASCII.
 #[derive(Debug, Default)]
 struct SplitRanks {
     starts: [HashMap<Vec<u8>, u32>; 2],
@@ -43,8 +46,8 @@ impl WholeChars {
         }
     }
 
-    /// The characters of a vocabulary; `merged` gives what the bytes of one alone become, if that is one token,
-    /// and the highest rank on the way.
+    /// The characters of a vocabulary; `merged` returns the token that the bytes of one alone become, if they
+    /// become one, and the highest rank on the way.
     pub fn new(
         vocabulary: &Vocabulary,
         pairs: &[(u32, u32)],

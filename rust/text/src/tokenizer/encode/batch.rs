@@ -22,11 +22,11 @@ pub struct Batch {
     pub offsets: Vec<i64>,
 }
 
-/// Encoders that rest between batches and keep what they have learnt.
+/// Encoders that are kept between batches with the words that they know.
 #[derive(Debug)]
 pub struct Encoders {
     tokenizer: Arc<Tokenizer>,
-    /// Each with the number of its worker, who gets it again.
+    /// Each with the number of its worker, which gets it again.
     resting: Mutex<Vec<(usize, Encoder)>>,
     pool: BufferPool,
 }
@@ -46,9 +46,9 @@ struct Order {
     /// Where the ids of the next piece begin.
     end: usize,
     offsets: Vec<i64>,
-    /// Bytes of text in all, and in the pieces that have their places.
+    /// Bytes of text in all, and in the pieces whose offsets are known.
     bytes: usize,
-    placed: usize,
+    ordered_bytes: usize,
     early: BTreeMap<usize, Piece>,
     /// Pieces that are copied.
     done: Vec<Piece>,
@@ -65,7 +65,7 @@ impl Encoders {
         }
     }
 
-    /// Where the memory of ids that are no longer needed waits for the next batch.
+    /// The pool of the buffers of batches whose ids are no longer needed.
     #[must_use]
     pub fn pool(&self) -> &BufferPool {
         &self.pool
@@ -90,7 +90,7 @@ impl Encoders {
             bytes,
             ..Order::default()
         });
-        let placed = OutputBuffer::new(self.pool.take(bytes));
+        let buffer = OutputBuffer::new(self.pool.take(bytes));
         let failure = Mutex::new(None);
         let work = |worker: usize| {
             let mut encoder = self.take(worker);
@@ -98,7 +98,7 @@ impl Encoders {
             while let Some(number) = { locked(&queue).take(worker) } {
                 let piece = { locked(&order).done.pop() }.unwrap_or_default();
                 match encode_rows(&mut encoder, rows, tasks[number].clone(), piece) {
-                    Ok(piece) => put(&order, &placed, number, piece),
+                    Ok(piece) => put(&order, &buffer, number, piece),
                     Err((row, error)) => {
                         locked(&queue).end();
                         keep_first(&mut locked(&failure), row, error);
@@ -119,8 +119,9 @@ impl Encoders {
             return Err(TextError::Row { row, reason });
         }
         let order = order.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: there was no failure, so every piece was put at its place, and they end there.
-        let ids = unsafe { placed.finish(order.end) };
+        // SAFETY: there was no failure, so every piece was copied to its offset; the offsets follow one another without a
+        // gap from 0 to `order.end`.
+        let ids = unsafe { buffer.finish(order.end) };
         Ok(Batch {
             ids,
             offsets: order.ended(),
@@ -172,7 +173,7 @@ impl Queue {
         (number < self.tasks).then_some(number)
     }
 
-    /// Leaves nothing to take.
+    /// Empties the queue.
     fn end(&mut self) {
         self.tasks = 0;
     }
@@ -207,26 +208,26 @@ fn encode_rows(
     Ok(piece)
 }
 
-/// Gives a piece its place, and those that waited for it, and copies them there: memory that is touched for the
-/// first time is waited for, so nobody else waits meanwhile.
-fn put(order: &Mutex<Order>, placed: &OutputBuffer, number: usize, piece: Piece) {
+/// Finds the offset of a piece, and of those that waited for it, and copies them there. The copy waits for memory that is
+/// touched for the first time, so it holds no lock that others need.
+fn put(order: &Mutex<Order>, buffer: &OutputBuffer, number: usize, piece: Piece) {
     let (ready, expected) = { locked(order).ready(number, piece) };
     for (at, piece) in ready {
-        // SAFETY: places are given once, each behind the last.
-        unsafe { placed.put(at, &piece.ids, expected) };
+        // SAFETY: each piece gets its offset once, behind the last id of the piece before it, so no two ranges overlap.
+        unsafe { buffer.put(at, &piece.ids, expected) };
         locked(order).done.push(piece);
     }
 }
 
 impl Order {
-    /// The pieces that have a place now that this one has come, if its turn has, each with where its ids begin;
-    /// and how many ids are expected in all.
+    /// The pieces whose offsets are known now that this one has come, each with its offset; and how many ids are expected
+    /// in all.
     fn ready(&mut self, number: usize, piece: Piece) -> (Vec<(usize, Piece)>, usize) {
         let mut ready = Vec::new();
         self.early.insert(number, piece);
         while let Some(piece) = self.early.remove(&self.next) {
             self.next += 1;
-            self.placed += piece.bytes;
+            self.ordered_bytes += piece.bytes;
             let at = self.end;
             for length in &piece.lengths {
                 self.offsets.push(position(self.end));
@@ -239,9 +240,11 @@ impl Order {
 
     /// Three per cent more ids than the texts so far need for their bytes.
     fn expected(&self) -> usize {
-        let left = (self.bytes - self.placed) as u128 * self.end as u128;
-        let left = left / self.placed.max(1) as u128 * 33 / 32;
-        self.end + usize::try_from(left).unwrap_or(0)
+        let left = (self.bytes - self.ordered_bytes) as u128 * self.end as u128;
+        let left = left / self.ordered_bytes.max(1) as u128 * 33 / 32;
+        // At most four times the bytes of texts that are in memory.
+        let left = left.min(4 * self.bytes as u128) as usize;
+        self.end + left
     }
 
     /// Where the texts begin, and where the last one ends.
@@ -251,8 +254,12 @@ impl Order {
     }
 }
 
+#[expect(
+    clippy::cast_possible_wrap,
+    reason = "a position in ids that are in memory"
+)]
 fn position(at: usize) -> i64 {
-    i64::try_from(at).unwrap_or(i64::MAX)
+    at as i64
 }
 
 /// Consecutive rows of about [`TASK`] bytes.

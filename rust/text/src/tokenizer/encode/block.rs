@@ -54,7 +54,7 @@ impl Block {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::_mm_movemask_epi8;
-            // SAFETY: SSE2 is part of every x86-64.
+            // SAFETY: these need SSE2, which is part of every x86-64.
             unsafe { _mm_movemask_epi8(self.vector()).cast_unsigned() }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -70,7 +70,7 @@ impl Block {
                 _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
                 _mm_sub_epi8,
             };
-            // SAFETY: SSE2 is part of every x86-64.
+            // SAFETY: these need SSE2, which is part of every x86-64.
             unsafe {
                 let folded = _mm_or_si128(self.vector(), _mm_set1_epi8(FOLD.cast_signed()));
                 let moved = _mm_sub_epi8(folded, _mm_set1_epi8(FIRST.cast_signed()));
@@ -85,7 +85,7 @@ impl Block {
     #[cfg(target_arch = "x86_64")]
     #[inline]
     fn vector(self) -> std::arch::x86_64::__m128i {
-        // SAFETY: any sixteen bytes are a vector, and the load may be unaligned.
+        // SAFETY: sixteen bytes are loaded from an array of sixteen; the load needs no alignment.
         unsafe { std::arch::x86_64::_mm_loadu_si128(self.0.as_ptr().cast()) }
     }
 

@@ -23,10 +23,11 @@ pub struct Encoded {
     pub straddling: u32,
 }
 
-/// Encodes traces for one worker; holds the caches and scratch words, so each worker has its own.
+/// Encodes traces for one worker; holds the caches and scratch memory, so each worker has its own.
 #[derive(Debug)]
 pub struct Encoder {
     tokenizer: Arc<Tokenizer>,
+    /// None where the `tokenizers` crate does the work.
     words: Option<Box<WordEncoder>>,
     aligner: SpanAligner,
 }
@@ -58,7 +59,7 @@ impl Encoder {
         Some(encoder)
     }
 
-    /// The tokenizer whose ids it gives.
+    /// The tokenizer whose ids it returns.
     #[must_use]
     pub fn tokenizer(&self) -> &Arc<Tokenizer> {
         &self.tokenizer
@@ -80,11 +81,11 @@ impl Encoder {
         spans: &mut Vec<[u32; 2]>,
     ) -> Result<Encoded, TextError> {
         let text = rendered.text.as_str();
-        refuse_longer(text)?;
+        check_length(text)?;
         self.aligner
             .start(text, &rendered.supervised, &rendered.leads)?;
         let first = ids.len();
-        self.check(rendered)?;
+        self.check_controls(rendered)?;
         let tokenizer = Arc::clone(&self.tokenizer);
         match &tokenizer.engine {
             Engine::Fast(fast) => self.fast(fast, rendered, first, ids),
@@ -104,8 +105,8 @@ impl Encoder {
         })
     }
 
-    /// Refuses controls that do not ascend or that cut a character.
-    fn check(&self, rendered: &Rendered) -> Result<(), TextError> {
+    /// Checks that the controls ascend and cut no character.
+    fn check_controls(&self, rendered: &Rendered) -> Result<(), TextError> {
         let mut at = 0;
         for control in &rendered.controls {
             let Range { start, end } = control.bytes;
@@ -144,7 +145,7 @@ impl Encoder {
     /// # Errors
     /// [`TextError::TooLong`] beyond 256 MiB, [`TextError::Encode`] when the fallback refuses the text.
     pub fn encode_text(&mut self, text: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
-        refuse_longer(text)?;
+        check_length(text)?;
         self.aligner.start("", &[], &[])?;
         let first = ids.len();
         let tokenizer = Arc::clone(&self.tokenizer);
@@ -174,19 +175,19 @@ impl Encoder {
             return;
         };
         let base = segment.start;
-        let place = Segment {
+        let part = Segment {
             text: &text[segment],
             base,
             first,
         };
-        encode_segment(fast, words, place, ids, &mut self.aligner);
+        encode_segment(fast, words, part, ids, &mut self.aligner);
     }
 }
 
 /// Positions and counts of ids take 30 bits, also when normalising makes a text three times as long.
 const LONGEST_TEXT: usize = 1 << 28;
 
-fn refuse_longer(text: &str) -> Result<(), TextError> {
+fn check_length(text: &str) -> Result<(), TextError> {
     if text.len() > LONGEST_TEXT {
         return Err(TextError::TooLong(text.len()));
     }

@@ -1,17 +1,17 @@
-//! One buffer for the ids of all pieces, into which several workers copy at once.
+//! One buffer for the ids of all pieces of a batch, into which several workers copy at once.
 
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::sync::locked;
 
-/// Memory of ids that are no longer needed, at most that of one batch: the next one need not wait for the system to
-/// give it new memory. The system may take it back at any time.
+/// The buffer of a batch whose ids are no longer needed, at most one: the next batch need not wait for the system to give
+/// it new memory. The system may take the memory back at any time.
 #[derive(Clone, Debug, Default)]
 pub struct BufferPool(Arc<Mutex<Vec<u32>>>);
 
 impl BufferPool {
-    /// Keeps the memory of ids that are no longer needed, unless what is kept is larger.
+    /// Keeps the buffer of ids that are no longer needed, unless the one that is kept is larger.
     pub fn give(&self, mut ids: Vec<u32>) {
         if octomed_memory::rest(&mut ids) {
             let mut kept = locked(&self.0);
@@ -21,7 +21,7 @@ impl BufferPool {
         }
     }
 
-    /// The memory that is kept, if a batch of so many bytes may need it all.
+    /// The buffer that is kept, if a batch of so many bytes may need it all; else a new one.
     pub(super) fn take(&self, bytes: usize) -> Vec<u32> {
         let mut kept = locked(&self.0);
         match kept.capacity() <= bytes {
@@ -31,28 +31,33 @@ impl BufferPool {
     }
 }
 
-/// A buffer that grows, and whose ids are written in any order.
+/// A buffer that grows, and whose ids are written in any order by several workers.
 #[derive(Debug)]
 pub(super) struct OutputBuffer(RwLock<Memory>);
 
-/// As many ids as fit, and the first of them: who may read this may write ids that nobody else writes.
+/// The buffer, all of its capacity counted as its length, and a pointer to its first id.
+///
+/// Holders of the read lock may write disjoint ranges through `first`; growing, which moves the buffer, takes the write
+/// lock.
 #[derive(Debug)]
 struct Memory {
     ids: Vec<MaybeUninit<u32>>,
     first: *mut MaybeUninit<u32>,
 }
 
-// SAFETY: the pointer is that of the vector, and writes through it do not overlap; see `OutputBuffer::put`.
+// SAFETY: `first` points into `ids`, which the same value owns: both go to another thread together.
 unsafe impl Send for Memory {}
-// SAFETY: as above.
+// SAFETY: threads that share this write through `first` in `OutputBuffer::put` only, whose caller promises that no two
+// of them write the same range; nothing reads the ids before `OutputBuffer::finish`, which owns the buffer.
 unsafe impl Sync for Memory {}
 
 impl OutputBuffer {
-    /// A buffer in this memory.
-    pub fn new(spare: Vec<u32>) -> Self {
-        let mut spare = ManuallyDrop::new(spare);
-        let (first, capacity) = (spare.as_mut_ptr().cast(), spare.capacity());
-        // SAFETY: the memory of a vector that is not dropped, and ids that may be anything need not be written.
+    /// A buffer in the memory of another one.
+    pub fn new(pooled: Vec<u32>) -> Self {
+        let mut pooled = ManuallyDrop::new(pooled);
+        let (first, capacity) = (pooled.as_mut_ptr().cast(), pooled.capacity());
+        // SAFETY: pointer and capacity are those of a vector that is not dropped, `MaybeUninit<u32>` has the layout of
+        // `u32`, and needs no writing to be valid, so that the length may be the capacity.
         let ids = unsafe { Vec::from_raw_parts(first, capacity, capacity) };
         Self(RwLock::new(Memory::new(ids)))
     }
@@ -67,10 +72,11 @@ impl OutputBuffer {
             {
                 let memory = self.0.read().unwrap_or_else(PoisonError::into_inner);
                 if end <= memory.ids.len() {
-                    // SAFETY: inside the vector, which does not move while anybody reads; nobody else writes there.
+                    // SAFETY: `at..end` is inside the buffer, which does not move while the read lock is held, and the
+                    // caller promises that nobody else writes there; `ids` is a slice of other memory.
                     unsafe {
-                        let place = memory.first.add(at).cast::<u32>();
-                        place.copy_from_nonoverlapping(ids.as_ptr(), ids.len());
+                        let target = memory.first.add(at).cast::<u32>();
+                        target.copy_from_nonoverlapping(ids.as_ptr(), ids.len());
                     }
                     return;
                 }
@@ -80,14 +86,15 @@ impl OutputBuffer {
         }
     }
 
-    /// The ids.
+    /// The first `count` ids.
     ///
     /// # Safety
-    /// So many were put, without a gap.
+    /// Calls of [`Self::put`] have written all of `0..count`.
     pub unsafe fn finish(self, count: usize) -> Vec<u32> {
         let memory = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut ids = ManuallyDrop::new(memory.ids);
-        // SAFETY: the memory of a vector that is not dropped, and the first `count` ids are written.
+        // SAFETY: pointer and capacity are those of a vector that is not dropped, `MaybeUninit<u32>` has the layout of
+        // `u32`, and the caller promises that the first `count` ids are written.
         unsafe { Vec::from_raw_parts(ids.as_mut_ptr().cast(), count, ids.capacity()) }
     }
 }
@@ -103,7 +110,7 @@ impl Memory {
         if wanted > length {
             let capacity = wanted.max(expected).max(length + length / 8);
             octomed_memory::reserve(&mut self.ids, capacity - length);
-            // SAFETY: ids that may be anything need not be written.
+            // SAFETY: `MaybeUninit` needs no writing to be valid, and the length is not above the capacity.
             unsafe { self.ids.set_len(self.ids.capacity()) };
             self.first = self.ids.as_mut_ptr();
         }
@@ -116,42 +123,42 @@ mod tests {
 
     #[test]
     fn ids_are_where_they_were_put() {
-        for spare in [0, 10, 3000] {
-            let placed = OutputBuffer::new(Vec::with_capacity(spare));
-            let placed_by = |worker: usize| {
+        for capacity in [0, 10, 3000] {
+            let buffer = OutputBuffer::new(Vec::with_capacity(capacity));
+            let put_by = |worker: usize| {
                 for piece in (worker..100).step_by(4) {
                     let ids: Vec<u32> = (0..50).map(|id| piece as u32 * 50 + id).collect();
                     // SAFETY: every piece is put once.
-                    unsafe { placed.put(piece * 50, &ids, 0) };
+                    unsafe { buffer.put(piece * 50, &ids, 0) };
                 }
             };
             std::thread::scope(|scope| {
-                let placed_by = &placed_by;
-                (0..4).for_each(|worker| drop(scope.spawn(move || placed_by(worker))));
+                let put_by = &put_by;
+                (0..4).for_each(|worker| drop(scope.spawn(move || put_by(worker))));
             });
             // SAFETY: a hundred pieces of fifty are put.
-            let ids = unsafe { placed.finish(5000) };
+            let ids = unsafe { buffer.finish(5000) };
             assert_eq!(ids, (0..5000).collect::<Vec<u32>>());
         }
     }
 
     #[test]
-    fn a_spare_is_for_a_batch_that_needs_it() {
-        let spare = BufferPool::default();
-        spare.give(Vec::with_capacity(8));
+    fn a_pooled_buffer_is_for_a_batch_that_needs_it() {
+        let pool = BufferPool::default();
+        pool.give(Vec::with_capacity(8));
         assert_eq!(
-            spare.take(usize::MAX).capacity(),
+            pool.take(usize::MAX).capacity(),
             0,
             "too small to be worth it"
         );
-        spare.give(Vec::with_capacity(3 << 20));
-        assert_eq!(spare.take(1000).capacity(), 0, "too large for so few bytes");
+        pool.give(Vec::with_capacity(3 << 20));
+        assert_eq!(pool.take(1000).capacity(), 0, "too large for so few bytes");
         let kept = if cfg!(target_os = "linux") {
             3 << 20
         } else {
             0
         };
-        assert_eq!(spare.take(9 << 20).capacity(), kept);
-        assert_eq!(spare.take(9 << 20).capacity(), 0, "taken");
+        assert_eq!(pool.take(9 << 20).capacity(), kept);
+        assert_eq!(pool.take(9 << 20).capacity(), 0, "taken");
     }
 }

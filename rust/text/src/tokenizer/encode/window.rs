@@ -29,9 +29,9 @@ pub(crate) struct Starts {
     pub bits: u64,
     /// Where the last word ends, if [`Self::closed`]; no bit is at or after it.
     pub end: u32,
-    /// Whether the last word surely ends at `end`; else it is the splitter's.
+    /// Whether the last word surely ends at `end`; else the splitter has to cut it.
     pub closed: bool,
-    /// Whether the byte at `end` begins a word that is the splitter's.
+    /// Whether the byte at `end` begins a word that the splitter has to cut.
     pub hard: bool,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct Starts {
 pub(crate) unsafe fn starts<S: Splitter, const AVX2: bool>(window: &[u8; WINDOW]) -> Starts {
     const { assert!(S::MIN_CERTAIN_LEN[b' ' as usize] == 2) };
     let kinds = if AVX2 {
-        // SAFETY: the caller has AVX2.
+        // SAFETY: with `AVX2` the caller promises that the processor has it.
         unsafe { Kinds::of_avx2(window) }
     } else {
         Kinds::of(window)
@@ -86,7 +86,8 @@ impl Kinds {
         };
         let mut kinds = Self::default();
         for part in 0..4 {
-            // SAFETY: sixteen of the 64 bytes, loaded unaligned; SSE2 is part of every x86-64.
+            // SAFETY: `16 * part` is at most 48, so the sixteen bytes are inside the window; the load needs no alignment,
+            // and SSE2 is part of every x86-64.
             let bits = unsafe {
                 let bytes = _mm_loadu_si128(window.as_ptr().add(16 * part).cast::<__m128i>());
                 let mask = |found: __m128i| u64::from(_mm_movemask_epi8(found).cast_unsigned());
@@ -142,7 +143,7 @@ impl Kinds {
         };
         let mut kinds = Self::default();
         for part in 0..2 {
-            // SAFETY: 32 of the 64 bytes, loaded unaligned.
+            // SAFETY: `32 * part` is at most 32, so the 32 bytes are inside the window; the load needs no alignment.
             let bytes = unsafe { _mm256_loadu_si256(window.as_ptr().add(32 * part).cast()) };
             let bits = {
                 let all = |byte: u8| _mm256_set1_epi8(byte.cast_signed());

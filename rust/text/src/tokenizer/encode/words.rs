@@ -43,7 +43,7 @@ struct Last {
 }
 
 impl WordEncoder {
-    /// An empty words whose words are cut and looked up with an instruction set; none if the processor lacks it.
+    /// One without words, whose inner loop uses an instruction set; none if the processor lacks it.
     pub fn with_isa(isa: Isa) -> Option<Self> {
         isa.is_available().then(|| Self {
             isa,
@@ -203,8 +203,8 @@ impl WordEncoder {
             self.batch.find(&self.hot);
             self.find_others(fast, text);
             // SAFETY: `ids` has room for as many ids as bytes are left and for `SPARE_IDS` more, and no word has more ids
-            // than bytes; for `AVX2`, as the caller says.
-            let last_count = unsafe { self.batch.write::<AVX2>(&self.caches.short, ids) };
+            // than bytes.
+            let last_count = unsafe { self.batch.write(&self.caches.short, ids) };
             last = Last {
                 start: self.batch.last_start(),
                 ids_before: ids.len() - last_count,
@@ -214,7 +214,7 @@ impl WordEncoder {
         last
     }
 
-    /// Finds the ids of the words that are not hot, asking for the words of all before looking at any.
+    /// Finds the ids of the words that the hot cache lacks, asking for the memory of all before looking at any.
     fn find_others(&mut self, fast: &Fast, text: &[u8]) {
         let Self {
             hot, caches, batch, ..

@@ -317,8 +317,13 @@ fn set_prefix_space(tokenizer: &mut Crate, add: bool) {
 
 fn registry(tokenizer: &Crate, added: &[AddedToken], extra: &[AddedToken]) -> Registry {
     let vocabulary = tokenizer.get_model();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an id of the crate has 32 bits"
+    )]
+    let size = vocabulary.get_vocab_size() as u32;
     let model = Model {
-        size: u32::try_from(vocabulary.get_vocab_size()).unwrap_or(u32::MAX),
+        size,
         id: &|content| vocabulary.token_to_id(content),
     };
     let mut registry = Registry::default();

@@ -6,8 +6,10 @@ pub(crate) fn byte_to_char(byte: u8) -> char {
     if printable(byte) {
         return char::from(byte);
     }
-    let earlier = (0..byte).filter(|other| !printable(*other)).count();
-    char::from_u32(256 + u32::try_from(earlier).unwrap_or(0)).unwrap_or(' ')
+    let mut next = '\u{100}'..;
+    let others = (0..byte).filter(|other| !printable(*other));
+    others.for_each(|_| _ = next.next());
+    next.start
 }
 
 /// The byte that each character below U+0144 stands for; `None` where no byte does.

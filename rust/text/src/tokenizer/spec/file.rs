@@ -1,8 +1,8 @@
 //! Reads a `tokenizer.json` into the parts of a fast tokenizer, or says why it cannot be one.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashSet;
 
+use rustc_hash::FxHashMap;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ struct Model<'a> {
     merges: MergeList<'a>,
 }
 
-type Ids<'a> = HashMap<&'a str, u32, BuildHasherDefault<WordHasher>>;
+type Ids<'a> = FxHashMap<&'a str, u32>;
 
 /// The parts of a file, or the reason to leave it to the crate.
 pub(crate) fn read(bytes: &[u8], additions: &Additions) -> Result<TokenizerSpec, String> {
@@ -184,7 +184,8 @@ fn with_ids(
     extra: &[AddedToken],
     ids: &Ids,
 ) -> Result<Vec<AddedToken>, String> {
-    let mut next = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+    let mut next =
+        u32::try_from(ids.len()).map_err(|_| "it has more entries than ids".to_owned())?;
     let mut id_of = |token: &AddedToken| {
         ids.get(token.content.as_str()).copied().unwrap_or_else(|| {
             next += 1;
@@ -215,23 +216,4 @@ fn with_ids(
         });
     }
     Ok(added)
-}
-
-/// Hashes words of a vocabulary eight bytes at a time; set-up time is a promise.
-#[derive(Default)]
-struct WordHasher(u64);
-
-impl Hasher for WordHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.0 = (self.0.rotate_left(23) ^ u64::from_le_bytes(word))
-                .wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
 }

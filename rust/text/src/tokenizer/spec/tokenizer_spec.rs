@@ -93,7 +93,12 @@ impl Vocabulary {
     }
 
     fn ids(&self) -> std::ops::Range<u32> {
-        0..u32::try_from(self.len()).unwrap_or(u32::MAX)
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an entry's number is its id, which has 32 bits"
+        )]
+        let end = self.len() as u32;
+        0..end
     }
 
     /// Number of ids.

@@ -6,7 +6,7 @@ use crate::label::{Labelled, key_label, label_options, split_labels};
 use crate::row::{Choice, Reason};
 use crate::value::{Fault, Value};
 
-use super::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
+use super::written::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
 
 /// Options that have labels apart from their texts; those without a text are left out.
 pub(super) fn labelled(options: Vec<Read<'_>>) -> Result<Vec<Choice<'_>>, Fault> {

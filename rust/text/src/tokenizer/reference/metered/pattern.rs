@@ -121,7 +121,8 @@ fn limited(retries: u64) -> MatchParam {
     let mut param = MatchParam::default();
     param.set_match_stack_limit(LONGEST_STACK);
     // Beyond that the limit of the search alone counts; a match has at most the retries of its search.
-    param.set_retry_limit_in_match(u32::try_from(retries).unwrap_or(u32::MAX));
+    #[expect(clippy::cast_possible_truncation, reason = "cut to 32 bits before")]
+    param.set_retry_limit_in_match(retries.min(u64::from(u32::MAX)) as u32);
     // SAFETY: the parameters live, and nobody else has them.
     unsafe {
         onig_sys::onig_set_retry_limit_in_search_of_match_param(param.as_raw(), retries as _);

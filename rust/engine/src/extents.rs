@@ -1,4 +1,4 @@
-//! The runs of a range: what each block holds of it, and how its traces get from there into a raw shard.
+//! The extents of a range: what each block holds of it, and how its traces get from there into a raw shard.
 
 use std::fs::File;
 use std::ops::Range;
@@ -6,31 +6,30 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_curate::Place;
+use octomed_index::{BlockIndex, IndexError, TraceLocation, checksum};
 
 use crate::error::EngineError;
 use crate::ids::unpack_ids;
-use crate::index::checksum;
-use crate::select::{Loaded, Selection};
+use crate::select::Selection;
 
 /// One block's part of a range.
-struct Run {
+struct Extent {
     rows: Range<usize>,
     /// Where its bytes begin in the block's ids.
     start: u64,
 }
 
 /// Where every trace of a range lies in the working store.
-pub struct Runs {
-    /// A value a block.
-    runs: Vec<Run>,
+pub struct Extents {
+    /// One for each block.
+    extents: Vec<Extent>,
 }
 
 /// A trace that a raw shard has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
-    /// Where it is from.
-    pub place: Place,
+pub struct TraceCopy {
+    /// Where it is.
+    pub trace: TraceLocation,
     /// Byte of the shard of its first id.
     pub ids: usize,
     /// Byte of the shard of its first span.
@@ -39,7 +38,7 @@ pub struct Wanted {
     pub offset: u32,
 }
 
-impl Runs {
+impl Extents {
     /// Finds range `range` in every block, and has the system read it ahead: one long read a block, whose bytes
     /// wait in the page cache, where those of a store that was just written are anyhow.
     ///
@@ -50,21 +49,21 @@ impl Runs {
         range: usize,
         cancel: &AtomicBool,
     ) -> Result<Self, EngineError> {
-        let find = |block: &Loaded| {
+        let find = |block: &BlockIndex| {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            let rows = selection.key_space.rows(&block.shuffle_key, range);
-            let run = Run {
-                start: bytes(&block.stored[..rows.start]),
+            let rows = selection.key_space.rows(&block.traces.shuffle_key, range);
+            let extent = Extent {
+                start: bytes(&block.traces.stored[..rows.start]),
                 rows,
             };
-            run.read_ahead(block)?;
-            Ok(run)
+            extent.read_ahead(block)?;
+            Ok(extent)
         };
-        let runs = selection.blocks.iter().map(find);
+        let extents = selection.index.blocks.iter().map(find);
         Ok(Self {
-            runs: runs.collect::<Result<_, _>>()?,
+            extents: extents.collect::<Result<_, _>>()?,
         })
     }
 
@@ -75,35 +74,35 @@ impl Runs {
     pub fn fill(
         &self,
         selection: &Selection,
-        mut wanted: Vec<Wanted>,
+        mut copies: Vec<TraceCopy>,
         shard: &mut [u8],
         cancel: &AtomicBool,
     ) -> Result<(), EngineError> {
-        wanted.sort_unstable();
+        copies.sort_unstable();
         let mut stored = Vec::new();
-        for traces in wanted.chunk_by(|one, next| one.place.block == next.place.block) {
+        for copies in copies.chunk_by(|one, next| one.trace.block == next.trace.block) {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            let number = traces[0].place.block as usize;
-            let source = Source::open(&selection.blocks[number])?;
-            let run = &self.runs[number];
-            let (mut row, mut offset) = (run.rows.start, run.start);
-            for trace in traces {
-                let at = trace.place.row as usize;
-                offset += bytes(&source.block.stored[row..at]);
+            let number = copies[0].trace.block as usize;
+            let source = Source::open(&selection.index.blocks[number])?;
+            let extent = &self.extents[number];
+            let (mut row, mut offset) = (extent.rows.start, extent.start);
+            for copy in copies {
+                let at = copy.trace.row as usize;
+                offset += bytes(&source.block.traces.stored[row..at]);
                 row = at;
                 source.read(at, offset, &mut stored)?;
-                source.place(at, &stored, trace, shard)?;
+                source.copy_into(at, &stored, copy, shard)?;
             }
         }
         Ok(())
     }
 }
 
-impl Run {
-    fn read_ahead(&self, block: &Loaded) -> Result<(), EngineError> {
-        let length = bytes(&block.stored[self.rows.clone()]);
+impl Extent {
+    fn read_ahead(&self, block: &BlockIndex) -> Result<(), EngineError> {
+        let length = bytes(&block.traces.stored[self.rows.clone()]);
         if length > 0 {
             octomed_memory::read_ahead(&open(block)?.1, self.start, length);
         }
@@ -113,62 +112,62 @@ impl Run {
 
 /// A block's ids, open.
 struct Source<'a> {
-    block: &'a Loaded,
+    block: &'a BlockIndex,
     path: PathBuf,
     file: File,
 }
 
 impl<'a> Source<'a> {
-    fn open(block: &'a Loaded) -> Result<Self, EngineError> {
+    fn open(block: &'a BlockIndex) -> Result<Self, EngineError> {
         let (path, file) = open(block)?;
         Ok(Self { block, path, file })
     }
 
     /// Reads the trace of row `row`, which begins at `offset`.
     fn read(&self, row: usize, offset: u64, stored: &mut Vec<u8>) -> Result<(), EngineError> {
-        stored.resize(self.block.stored[row] as usize, 0);
+        stored.resize(self.block.traces.stored[row] as usize, 0);
         let read = self.file.read_exact_at(stored, offset);
         read.map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => self.damaged("its end is missing"),
-            _ => EngineError::of_block(&self.path)(error),
+            _ => IndexError::of_block(&self.path)(error).into(),
         })
     }
 
     /// Writes a trace's ids and spans to the shard.
-    fn place(
+    fn copy_into(
         &self,
         row: usize,
         stored: &[u8],
-        trace: &Wanted,
+        copy: &TraceCopy,
         shard: &mut [u8],
     ) -> Result<(), EngineError> {
-        if checksum(stored) != self.block.checksum[row] {
+        if checksum(stored) != self.block.traces.checksum[row] {
             return Err(self.damaged("a trace's bytes are not those written"));
         }
-        let spans = 8 * self.block.spans[row] as usize;
+        let spans = 8 * self.block.traces.spans[row] as usize;
         let (spans, ids) = stored
             .split_at_checked(spans)
             .ok_or_else(|| self.damaged("a trace's spans are cut"))?;
         let edges = spans.as_chunks::<4>().0.iter();
-        let places = shard[trace.spans..].as_chunks_mut::<4>().0.iter_mut();
-        for (edge, place) in edges.zip(places) {
-            *place = (u32::from_le_bytes(*edge) + trace.offset).to_le_bytes();
+        let slots = shard[copy.spans..].as_chunks_mut::<4>().0.iter_mut();
+        for (edge, slot) in edges.zip(slots) {
+            *slot = (u32::from_le_bytes(*edge) + copy.offset).to_le_bytes();
         }
-        let tokens = self.block.tokens[row] as usize;
-        if unpack_ids(ids, &mut shard[trace.ids..trace.ids + 4 * tokens]) {
+        let tokens = self.block.traces.tokens[row] as usize;
+        if unpack_ids(ids, &mut shard[copy.ids..copy.ids + 4 * tokens]) {
             return Ok(());
         }
         Err(self.damaged("a trace has another length than its index says"))
     }
 
     fn damaged(&self, what: &str) -> EngineError {
-        EngineError::damaged(&self.path, what)
+        IndexError::damaged(&self.path, what).into()
     }
 }
 
-fn open(block: &Loaded) -> Result<(PathBuf, File), EngineError> {
+fn open(block: &BlockIndex) -> Result<(PathBuf, File), EngineError> {
     let path = block.path.with_extension("ids");
-    let file = File::open(&path).map_err(EngineError::of_block(&path))?;
+    let file = File::open(&path).map_err(IndexError::of_block(&path))?;
     Ok((path, file))
 }
 

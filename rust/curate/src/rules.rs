@@ -1,0 +1,83 @@
+//! The list of rules.
+
+use octomed_index::Needs;
+
+use crate::{Curate, ExactDuplicates, OverLong, Rule};
+
+/// The rules that the recipe asks for, in the order in which they run; `capacity` is that of a pack in tokens.
+#[must_use]
+pub fn rules(curate: &Curate, capacity: u32) -> Vec<Box<dyn Rule>> {
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
+        capacity,
+        policy: curate.over_long,
+    })];
+    if curate.duplicates.exact {
+        rules.push(Box::new(ExactDuplicates));
+    }
+    rules
+}
+
+/// All that the rules need.
+#[must_use]
+pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
+    let mut all = Needs::default();
+    for needs in rules.iter().map(|rule| rule.needs()) {
+        all.columns.extend(needs.columns);
+        all.side.extend(needs.side);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use octomed_index::{Column, Verdict};
+
+    use super::*;
+
+    fn everything() -> Vec<Box<dyn Rule>> {
+        let curate = r#"{"duplicates": {"exact": true}, "over_long": "error"}"#;
+        rules(&serde_json::from_str(curate).unwrap(), 64)
+    }
+
+    #[test]
+    fn rules_run_in_the_order_of_the_verdicts() {
+        let verdicts: Vec<Verdict> = everything().iter().map(|rule| rule.verdict()).collect();
+        let of_the_index: Vec<Verdict> = Verdict::ALL
+            .into_iter()
+            .filter(|verdict| verdicts.contains(verdict))
+            .collect();
+        assert_eq!(verdicts, of_the_index);
+        assert_eq!(verdicts, [Verdict::OverLong, Verdict::Duplicate]);
+    }
+
+    #[test]
+    fn no_two_rules_take_the_same_column() {
+        let needs = needs(&everything());
+        for (number, column) in needs.columns.iter().enumerate() {
+            assert!(!column.is_always_loaded(), "{column:?}");
+            assert!(!needs.columns[..number].contains(column), "{column:?}");
+        }
+        assert_eq!(needs.columns, [Column::hash_high, Column::hash_low]);
+        assert_eq!(needs.side, []);
+    }
+
+    #[test]
+    fn a_rule_that_is_not_asked_for_is_not_in_the_list() {
+        assert_eq!(rules(&Curate::default(), 64).len(), 1);
+        assert_eq!(needs(&rules(&Curate::default(), 64)), Needs::default());
+    }
+
+    #[test]
+    fn a_key_without_a_rule_is_an_error() {
+        for curate in [
+            r#"{"duplicates": {"exact": true}, "over_long": "cut"}"#,
+            r#"{"duplicates": {"exact": true, "near": 1}, "over_long": "error"}"#,
+            r#"{"duplicates": {"exact": true}, "over_long": "error", "length": 3}"#,
+            r#"{"duplicates": {}, "over_long": "error"}"#,
+            r"{}",
+        ] {
+            assert!(serde_json::from_str::<Curate>(curate).is_err(), "{curate}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! The indexes of all blocks as one: what the decisions are taken on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use octomed_trace::Reason;
+
+use crate::checks::check_ids_file;
+use crate::{Column, Header, IndexError, SideColumn, TraceColumns, Verdict, read_index};
+
+/// A block that stands, and where its rows come from.
+#[derive(Clone, Debug)]
+pub struct BlockRef {
+    /// Path without extension: `<path>.ids` and `<path>.index` exist.
+    pub path: PathBuf,
+    /// Row number in the file of the task's first row.
+    pub first_row: u64,
+}
+
+/// What is to be in memory besides the columns that always are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Columns of the index.
+    pub columns: Vec<Column>,
+    /// Columns in files of their own.
+    pub side: Vec<SideColumn>,
+}
+
+/// Where a trace is: the block's number in source order, and its row in that block's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TraceLocation {
+    /// Number of the block in source order.
+    pub block: u32,
+    /// Row in the block's index (sorted by shuffle key, not by source order).
+    pub row: u32,
+}
+
+/// A block's index in memory: 45 bytes a trace, and what the rules need while they run.
+#[derive(Debug, Default)]
+pub struct BlockIndex {
+    /// Path without extension.
+    pub path: PathBuf,
+    /// What the block says of itself.
+    pub header: Header,
+    /// Row number in the file of the task's first row.
+    pub first_row: u64,
+    /// Rows that gave no trace, by the name of the reason.
+    pub refused: BTreeMap<String, u64>,
+    /// The traces; columns that nobody asked for are empty.
+    pub traces: TraceColumns,
+    /// The side columns that were asked for, each with its values.
+    pub side: Vec<(SideColumn, Vec<u8>)>,
+}
+
+impl BlockIndex {
+    /// Reads the index of a block.
+    ///
+    /// # Errors
+    /// When a file of the block is missing or damaged.
+    pub fn load(block: &BlockRef, needs: &Needs) -> Result<Self, IndexError> {
+        let index = block.path.with_extension("index");
+        let (header, mut traces, refusals) = read_index(&index)?;
+        check_ids_file(&block.path.with_extension("ids"), &traces.stored)?;
+        if !traces.shuffle_key.is_sorted() {
+            return Err(IndexError::damaged(&index, "traces are out of order"));
+        }
+        let asked = |column: Column| column.is_always_loaded() || needs.columns.contains(&column);
+        traces.retain(asked);
+        let read = |&column: &SideColumn| Ok((column, column.read(&block.path, traces.len())?));
+        Ok(Self {
+            path: block.path.clone(),
+            header,
+            first_row: block.first_row,
+            refused: count_reasons(&refusals.reason),
+            side: needs.side.iter().map(read).collect::<Result<_, _>>()?,
+            traces,
+        })
+    }
+
+    /// Number of traces.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.traces.len()
+    }
+
+    /// Whether there are no traces.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.traces.is_empty()
+    }
+
+    /// Whether no decision has left the trace out so far.
+    #[must_use]
+    pub fn is_kept(&self, row: usize) -> bool {
+        self.traces.verdict[row] == Verdict::Kept as u8
+    }
+
+    /// The rows that are kept so far.
+    pub fn kept_rows(&self) -> impl Iterator<Item = usize> {
+        (0..self.len()).filter(|&row| self.is_kept(row))
+    }
+
+    /// The values of a side column, if it was asked for.
+    #[must_use]
+    pub fn side(&self, column: SideColumn) -> Option<&[u8]> {
+        let mut loaded = self.side.iter();
+        let (_, values) = loaded.find(|(other, _)| *other == column)?;
+        Some(values)
+    }
+
+    /// Source, file, row and sample of a trace, for messages.
+    #[must_use]
+    pub fn describe(&self, row: usize) -> String {
+        let number = self.first_row + u64::from(self.traces.ordinal[row]);
+        let Header { source, file, .. } = &self.header;
+        let sample = self.traces.sample[row];
+        format!("{source}/{file} row {number} sample {sample}")
+    }
+
+    /// Frees what only rules need.
+    fn release(&mut self) {
+        self.traces.retain(Column::is_always_loaded);
+        self.side = Vec::new();
+    }
+}
+
+fn count_reasons(codes: &[u8]) -> BTreeMap<String, u64> {
+    let mut counts = [0_u64; Reason::ALL.len()];
+    for code in codes {
+        if let Some(count) = counts.get_mut(usize::from(*code)) {
+            *count += 1;
+        }
+    }
+    let named = |(reason, count): (Reason, u64)| (reason.as_str().to_owned(), count);
+    let counted = Reason::ALL.into_iter().zip(counts);
+    counted.filter(|(_, count)| *count > 0).map(named).collect()
+}
+
+/// The indexes of all blocks, in source order.
+#[derive(Debug, Default)]
+pub struct Index {
+    /// The blocks.
+    pub blocks: Vec<BlockIndex>,
+}
+
+impl Index {
+    /// The block of a trace.
+    #[must_use]
+    pub fn block(&self, trace: TraceLocation) -> &BlockIndex {
+        &self.blocks[trace.block as usize]
+    }
+
+    /// Rank in source order: blocks are in source order, rows inside a block by row number.
+    #[must_use]
+    pub fn source_order(&self, trace: TraceLocation) -> (u32, u32, u32) {
+        let (traces, row) = (&self.block(trace).traces, trace.row as usize);
+        (trace.block, traces.ordinal[row], traces.sample[row])
+    }
+
+    /// Source, file, row and sample of a trace, for messages.
+    #[must_use]
+    pub fn describe(&self, trace: TraceLocation) -> String {
+        self.block(trace).describe(trace.row as usize)
+    }
+
+    /// Leaves a trace out.
+    pub fn reject(&mut self, trace: TraceLocation, verdict: Verdict) {
+        let block = &mut self.blocks[trace.block as usize];
+        block.traces.verdict[trace.row as usize] = verdict as u8;
+    }
+
+    /// Frees what only rules need, once they have run.
+    pub fn release(&mut self) {
+        self.blocks.iter_mut().for_each(BlockIndex::release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use octomed_files::Access;
+
+    use super::*;
+    use crate::{NewBlock, RefusalColumns, SCAN_VERSION, TraceEntry};
+
+    const LETTERS: SideColumn = SideColumn {
+        extension: "letters",
+        width: 2,
+    };
+
+    /// Two traces whose shuffle order is not their reading order, with a side column of two letters each.
+    fn write(stem: &std::path::Path) {
+        let header = Header {
+            version: SCAN_VERSION,
+            traces: 2,
+            ..Header::default()
+        };
+        let mut traces = TraceColumns::default();
+        for (shuffle_key, stored) in [(9, 1), (3, 2)] {
+            traces.push(&TraceEntry {
+                shuffle_key,
+                stored,
+                ..TraceEntry::default()
+            });
+        }
+        let block = NewBlock {
+            header: &header,
+            traces,
+            refusals: RefusalColumns::default(),
+            stored: b"abb",
+            side: &[(LETTERS, b"1a2b".to_vec())],
+        };
+        block.write(stem, Access::Owner).unwrap();
+    }
+
+    fn load(stem: &std::path::Path, side: &[SideColumn]) -> Result<BlockIndex, IndexError> {
+        let block = BlockRef {
+            path: stem.to_owned(),
+            first_row: 0,
+        };
+        let needs = Needs {
+            columns: vec![Column::position],
+            side: side.to_vec(),
+        };
+        BlockIndex::load(&block, &needs)
+    }
+
+    #[test]
+    fn a_side_column_comes_back_in_the_order_of_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0-1");
+        write(&stem);
+        assert_eq!(std::fs::read(stem.with_extension("ids")).unwrap(), b"bba");
+        let mut block = load(&stem, &[LETTERS]).unwrap();
+        assert_eq!(block.traces.shuffle_key, [3, 9]);
+        assert_eq!(block.side(LETTERS).unwrap(), b"2b1a");
+        assert_eq!(LETTERS.value(block.side(LETTERS).unwrap(), 1), b"1a");
+        assert_eq!(block.traces.position.len(), 2);
+        block.release();
+        assert_eq!(
+            (block.side(LETTERS), block.traces.position.len()),
+            (None, 0)
+        );
+    }
+
+    #[test]
+    fn a_side_column_is_read_only_where_it_is_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write(&stem);
+        std::fs::remove_file(LETTERS.path(&stem)).unwrap();
+        assert_eq!(load(&stem, &[]).unwrap().side(LETTERS), None);
+        let error = load(&stem, &[LETTERS]).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("0.letters` is damaged: it is missing")
+        );
+    }
+
+    #[test]
+    fn a_side_column_that_was_changed_or_cut_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write(&stem);
+        let path = LETTERS.path(&stem);
+        let whole = std::fs::read(&path).unwrap();
+        let mut hostile: Vec<Vec<u8>> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 4;
+            hostile.push(changed);
+        }
+        let longer = [b"2b1a9z".as_slice()].concat();
+        let hash = xxhash_rust::xxh3::xxh3_64(&longer).to_le_bytes();
+        hostile.push([longer, hash.to_vec()].concat());
+        for bytes in hostile {
+            std::fs::write(&path, &bytes).unwrap();
+            let error = load(&stem, &[LETTERS]).unwrap_err();
+            assert!(matches!(error, IndexError::Damaged { .. }), "{bytes:?}");
+        }
+    }
+}

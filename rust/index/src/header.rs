@@ -1,0 +1,74 @@
+//! What a block says of itself.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the block format and of what SCAN puts into it; part of every scan key.
+pub const SCAN_VERSION: u32 = 4;
+
+/// What a block says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCAN_VERSION`] of the writer.
+    pub version: u32,
+    /// Name of the source.
+    pub source: String,
+    /// Path of the file, relative to the source's root.
+    pub file: String,
+    /// Number of the block in its task.
+    pub number: u32,
+    /// Number of the part: rows whose rendered text passes a bound are stored in several.
+    #[serde(default)]
+    pub part: u32,
+    /// Whether no part follows.
+    #[serde(default)]
+    pub is_last: bool,
+    /// Row number, in the task, of the block's first row.
+    pub first_ordinal: u64,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that could not be read.
+    pub rows_unreadable: u64,
+    /// Rows that hold no trace.
+    pub rows_without_trace: u64,
+    /// Rows whose pictures are left out because the recipe asks for it.
+    #[serde(default)]
+    pub rows_without_pictures: u64,
+    /// Bytes of the mapped columns.
+    pub source_bytes: u64,
+    /// Bytes of rendered text.
+    pub text_bytes: u64,
+    /// Tokens of traces with ids.
+    pub tokens: u64,
+    /// Bytes of the `.ids` file.
+    pub stored_bytes: u64,
+    /// Traces made.
+    pub traces: u64,
+    /// Traces that the scan rejected.
+    pub traces_rejected: u64,
+    /// Tokens that straddle the edge of a supervised span, and so carry no loss.
+    pub straddling: u64,
+}
+
+impl Header {
+    /// What all parts of a block say together.
+    #[must_use]
+    pub fn sum(parts: Vec<Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut sum = parts.next().unwrap_or_default();
+        for part in parts {
+            sum.is_last = part.is_last;
+            sum.rows += part.rows;
+            sum.rows_unreadable += part.rows_unreadable;
+            sum.rows_without_trace += part.rows_without_trace;
+            sum.rows_without_pictures += part.rows_without_pictures;
+            sum.source_bytes += part.source_bytes;
+            sum.text_bytes += part.text_bytes;
+            sum.tokens += part.tokens;
+            sum.stored_bytes += part.stored_bytes;
+            sum.traces += part.traces;
+            sum.traces_rejected += part.traces_rejected;
+            sum.straddling += part.straddling;
+        }
+        sum
+    }
+}

@@ -1,0 +1,28 @@
+//! The index of the working store: what is known of every trace, and where its ids lie.
+//!
+//! A block is two files: `<number>.ids` with the stored bytes of its traces, and `<number>.index` with a row a trace
+//! ([`TraceColumns`]: one table says which columns there are), a row for each source row that gave none, and a header.
+//! What only some decisions need may lie in files of their own beside them ([`SideColumn`]). Later passes read the
+//! indexes of all blocks as one [`Index`], and decide on it alone.
+
+mod block_index;
+mod checks;
+mod columns;
+mod error;
+mod file;
+mod header;
+mod new_block;
+mod refusals;
+mod side_column;
+mod verdict;
+
+pub use block_index::{BlockIndex, BlockRef, Index, Needs, TraceLocation};
+pub use checks::{first_refusal, part_path, read_header, read_parts, verify_block};
+pub use columns::{Column, INDEX_ROW_BYTES, TraceColumns, TraceEntry};
+pub use error::IndexError;
+pub use file::{checksum, index_bytes, read_index};
+pub use header::{Header, SCAN_VERSION};
+pub use new_block::NewBlock;
+pub use refusals::RefusalColumns;
+pub use side_column::SideColumn;
+pub use verdict::Verdict;

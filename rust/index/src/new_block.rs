@@ -1,0 +1,158 @@
+//! A block on its way to the disk: sorted by shuffle key, the ids first, the index last.
+
+use std::io::{ErrorKind, IoSlice, Write};
+use std::path::Path;
+
+use octomed_files::{Access, Sync, Temporary};
+
+use crate::{Header, IndexError, RefusalColumns, SideColumn, TraceColumns, index_bytes};
+
+/// All that a block holds, its traces in reading order.
+#[derive(Debug)]
+pub struct NewBlock<'b> {
+    /// What it says of itself.
+    pub header: &'b Header,
+    /// Its traces.
+    pub traces: TraceColumns,
+    /// The rows that gave none.
+    pub refusals: RefusalColumns,
+    /// The stored bytes of the traces, one after the other.
+    pub stored: &'b [u8],
+    /// Columns that get files of their own, with a value for each trace.
+    pub side: &'b [(SideColumn, Vec<u8>)],
+}
+
+impl NewBlock<'_> {
+    /// Writes `<stem>.ids`, a file for each side column, and `<stem>.index`.
+    ///
+    /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
+    ///
+    /// # Errors
+    /// When a file cannot be written; no half file is left.
+    pub fn write(self, stem: &Path, access: Access) -> Result<(), IndexError> {
+        let order = self.traces.shuffled_order();
+        let ids_path = stem.with_extension("ids");
+        let mut files = vec![(self.write_ids(&ids_path, &order, access)?, ids_path)];
+        for (column, values) in self.side {
+            let file = column.write(stem, values, &order, access)?;
+            files.push((file, column.path(stem)));
+        }
+        let bytes = index_bytes(self.header, self.traces.reordered(&order), self.refusals)?;
+        let index_path = stem.with_extension("index");
+        let write_index = || {
+            let mut index = Temporary::beside(&index_path, access)?;
+            index.file().write_all(&bytes)?;
+            Ok(index)
+        };
+        let index = write_index().map_err(IndexError::file("write", &index_path))?;
+        files.push((index, index_path));
+        for (file, path) in files {
+            file.rename(Sync::Later)
+                .map_err(IndexError::file("write", &path))?;
+        }
+        Ok(())
+    }
+
+    fn write_ids(
+        &self,
+        path: &Path,
+        order: &[u32],
+        access: Access,
+    ) -> Result<Temporary, IndexError> {
+        let lengths = self.traces.stored.iter().map(|&bytes| bytes as usize);
+        let starts: Vec<usize> = lengths
+            .scan(0, |end, length| {
+                let start = *end;
+                *end += length;
+                Some(start)
+            })
+            .collect();
+        let stored = |&row: &u32| {
+            let row = row as usize;
+            IoSlice::new(&self.stored[starts[row]..][..self.traces.stored[row] as usize])
+        };
+        let write = || {
+            let mut temporary = Temporary::beside(path, access)?;
+            for rows in order.chunks(SLICES_PER_WRITE) {
+                let mut slices: Vec<IoSlice<'_>> = rows.iter().map(stored).collect();
+                write_slices(temporary.file(), &mut slices)?;
+            }
+            Ok(temporary)
+        };
+        write().map_err(IndexError::file("write", path))
+    }
+}
+
+/// As many as the system takes at once.
+const SLICES_PER_WRITE: usize = 1024;
+
+/// Writes all of the slices, from where they lie.
+fn write_slices(file: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> std::io::Result<()> {
+    // Empty slices alone would look like a file that takes no more.
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match file.write_vectored(slices) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Takes a few bytes at a time, as a disk that fills up or a signal make a file do.
+    struct Reluctant {
+        taken: Vec<u8>,
+        room: usize,
+        interrupt: bool,
+    }
+
+    impl Write for Reluctant {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.interrupt = !self.interrupt;
+            if self.interrupt {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let taken = bytes.len().min(7).min(self.room - self.taken.len());
+            self.taken.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn written(parts: &[&[u8]], room: usize) -> std::io::Result<Vec<u8>> {
+        let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let (taken, interrupt) = (Vec::new(), false);
+        let mut file = Reluctant {
+            taken,
+            room,
+            interrupt,
+        };
+        write_slices(&mut file, &mut slices)?;
+        Ok(file.taken)
+    }
+
+    #[test]
+    fn slices_are_written_whole_and_in_order() {
+        let long = [b'x'; 100];
+        let parts: [&[u8]; 6] = [b"", b"ab", b"", &long, b"c", b""];
+        assert_eq!(written(&parts, 1000).unwrap(), parts.concat());
+        assert_eq!(written(&[b"", b""], 0).unwrap(), b"");
+        assert_eq!(written(&[], 0).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_that_takes_no_more_is_an_error() {
+        let error = written(&[b"abc", b"def"], 4).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WriteZero);
+    }
+}

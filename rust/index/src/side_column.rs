@@ -1,0 +1,81 @@
+//! Columns in files of their own: what few decisions need, and what would make every reading of the index longer.
+
+use std::path::{Path, PathBuf};
+
+use octomed_files::{Access, Temporary};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::IndexError;
+
+/// A column of values of one width, in the order of the index, in `<number>.<extension>`: the values on end, then their
+/// hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SideColumn {
+    /// What the name of its file ends with.
+    pub extension: &'static str,
+    /// Bytes of a trace's value.
+    pub width: usize,
+}
+
+impl SideColumn {
+    /// The file of the block `stem`.
+    #[must_use]
+    pub fn path(self, stem: &Path) -> PathBuf {
+        stem.with_extension(self.extension)
+    }
+
+    /// Writes the values, of which `order` says which comes first; the file gets its name when it is renamed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn write(
+        self,
+        stem: &Path,
+        values: &[u8],
+        order: &[u32],
+        access: Access,
+    ) -> Result<Temporary, IndexError> {
+        let mut bytes = Vec::with_capacity(values.len() + 8);
+        for &row in order {
+            bytes.extend_from_slice(self.value(values, row as usize));
+        }
+        bytes.extend_from_slice(&xxh3_64(&bytes).to_le_bytes());
+        let path = self.path(stem);
+        let write = || {
+            let mut file = Temporary::beside(&path, access)?;
+            std::io::Write::write_all(file.file(), &bytes)?;
+            Ok(file)
+        };
+        write().map_err(IndexError::file("write", &path))
+    }
+
+    /// Reads the values of a block of `traces` traces.
+    ///
+    /// # Errors
+    /// When the file is missing, or does not have a value for each trace as it was written.
+    pub(crate) fn read(self, stem: &Path, traces: usize) -> Result<Vec<u8>, IndexError> {
+        let path = self.path(stem);
+        let mut bytes = std::fs::read(&path).map_err(IndexError::of_block(&path))?;
+        let Some((values, hash)) = bytes.split_last_chunk() else {
+            return Err(IndexError::damaged(&path, "it is cut"));
+        };
+        if xxh3_64(values) != u64::from_le_bytes(*hash) {
+            return Err(IndexError::damaged(
+                &path,
+                "its bytes are not those written",
+            ));
+        }
+        if values.len() != self.width * traces {
+            let message = format!("{} bytes for {traces} traces", values.len());
+            return Err(IndexError::damaged(&path, message));
+        }
+        bytes.truncate(self.width * traces);
+        Ok(bytes)
+    }
+
+    /// The value of the trace in row `row`.
+    #[must_use]
+    pub fn value(self, values: &[u8], row: usize) -> &[u8] {
+        &values[self.width * row..self.width * (row + 1)]
+    }
+}
