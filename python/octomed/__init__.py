@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
     from octomed.pipeline.api import check, load_recipe, pack, plan, verify
-    from octomed.tokenizer import Tokenizer
+    from octomed.pipeline.tokenizer import Tokenizer
 
 _HOMES = {
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
-    "Tokenizer": "octomed.tokenizer",
+    "Tokenizer": "octomed.pipeline.tokenizer",
     "check": "octomed.pipeline.api",
     "load_recipe": "octomed.pipeline.api",
     "pack": "octomed.pipeline.api",

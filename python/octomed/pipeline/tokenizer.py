@@ -12,6 +12,7 @@ import pyarrow as pa
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError, StorageError
 from octomed.machine import cores
+from octomed.pipeline.model_files import refuse_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +100,6 @@ class Tokenizer:
             content = file.read_bytes()
         except OSError as error:
             raise StorageError(f"cannot read the tokenizer `{file}`: {error.strerror}") from error
-        from octomed.pipeline.model_files import refuse_foreign  # noqa: PLC0415 a built-in vocabulary needs none
-
         refuse_foreign(file, content)
         try:
             return cls(_octomed.Tokenizer.from_json(content))
