@@ -15,7 +15,7 @@ from octomed.errors import DamagedBlock, DataError
 from octomed.pipeline.executor import executor, raise_failures, results
 from octomed.pipeline.executor_protocol import Here
 from octomed.pipeline.files import file_errors, unchanged
-from octomed.pipeline.kept import Kept
+from octomed.pipeline.layouts import layout_named
 from octomed.pipeline.made_again import RemovedBlock, remove_block
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord
 from octomed.pipeline.read import blocks_of
@@ -33,10 +33,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
-    from octomed.pipeline.executor_protocol import Workers
-    from octomed.pipeline.specs import LayoutSpec, RangeSpec, TaskSpec
-
-layouts: Kept[_octomed.Layout] = Kept(1)
+    from octomed.pipeline.specs import RangeSpec, TaskSpec
 
 
 def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
@@ -156,19 +153,6 @@ def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
         raise storage_error("write", folder, error) from error
 
 
-def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
-    """Decide which traces stay, which share a pack, and which packs a shard.
-
-    Raises
-    ------
-    DataError
-        When a trace is too long, and such traces are an error.
-    DamagedBlock
-        When a block does not read.
-    """
-    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)
-
-
 def write_range(spec: RangeSpec, here: Here | None = None) -> RangeResult:
     """Write shards of a range and its tables of provenance, under temporary names first.
 
@@ -205,7 +189,7 @@ class _RangeWrite:
     @classmethod
     def opened(cls, spec: RangeSpec, here: Here) -> _RangeWrite:
         """Open the range: it is read ahead, while workers write the one before it."""
-        layout = layouts.get(spec.layout.key, lambda: made_layout(spec.layout, here.threads))
+        layout = layout_named(spec.layout, here.threads)
         with here.reading:
             here.threads.check()
             return cls(spec, here, layout.open_range(spec.number, here.threads.cancel))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.pipeline.layouts import layouts
 from octomed.pipeline.specs import RangeSpec
 from octomed.pipeline.tables import provenance_name, write_rejects
-from octomed.pipeline.work import layouts, write_range
+from octomed.pipeline.work import write_range
 from octomed.storage import make_folder_inside
 
 if TYPE_CHECKING:

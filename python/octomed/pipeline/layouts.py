@@ -1,0 +1,32 @@
+"""The layout of a run's packs: made of plain values, and kept by their content key where it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.pipeline.kept import Kept
+
+if TYPE_CHECKING:
+    from octomed.pipeline.executor_protocol import Workers
+    from octomed.pipeline.specs import LayoutSpec
+
+layouts: Kept[_octomed.Layout] = Kept(1)
+
+
+def layout_named(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
+    """Return the layout that a specification names, made anew where this process has none."""
+    return layouts.get(spec.key, lambda: made_layout(spec, threads))
+
+
+def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
+    """Decide which traces stay, which share a pack, and which packs a shard.
+
+    Raises
+    ------
+    DataError
+        When a trace is too long, and such traces are an error.
+    DamagedBlock
+        When a block does not read.
+    """
+    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)
