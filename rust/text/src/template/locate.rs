@@ -14,7 +14,7 @@ use super::{Message, TemplateError};
 pub(super) struct Located {
     /// The content of each supervised turn, by turn.
     pub(super) contents: Vec<Option<Range<usize>>>,
-    /// Every stretch that came from a content, ascending: no control token is looked for in it.
+    /// Every part that came from a content, ascending: no control token is looked for in it.
     pub(super) typed: Vec<Range<usize>>,
     /// The `{% generation %}` blocks.
     pub(super) blocks: Vec<Range<usize>>,

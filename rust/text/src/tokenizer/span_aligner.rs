@@ -1,4 +1,4 @@
-//! Where the edges of supervised spans fall between tokens.
+//! Aligns the edges of supervised spans with tokens.
 
 use std::ops::Range;
 
@@ -128,7 +128,7 @@ impl SpanAligner {
         }
     }
 
-    /// Appends the token ranges of the spans; gives the tokens inside them, and the tokens on an edge.
+    /// Appends the token ranges of the spans; returns the number of tokens inside them, and of tokens on an edge.
     ///
     /// A token that reaches into a span counts as inside it where it begins in the span's lead.
     pub fn finish(&self, spans: &mut Vec<[u32; 2]>) -> (u32, u32) {

@@ -1,7 +1,7 @@
 //! Merge boundaries of a word: positions that no token crosses, so that the text on either side merges by itself.
 //!
 //! Chinese and Japanese are written without spaces, so what the patterns call a word is a clause there. A clause is
-//! seldom met again, and merging takes longer the longer the word is; yet its tokens are one to four characters long,
+//! rarely met again, and merging takes longer the longer the word is; yet its tokens are one to four characters long,
 //! and most pairs of neighbours are in no token. The parts between boundaries are short and come again, as words of
 //! English do.
 //!
@@ -159,12 +159,12 @@ impl MergeBoundaries {
     }
 
     /// The boundaries of a word in the 64 bytes from `start`, which is its beginning or a boundary: a bit for each; and
-    /// whether there are none behind those. The word ends at byte `end` of the text.
+    /// whether there are none after those. The word ends at byte `end` of the text.
     #[inline]
     pub fn within(&self, text: &[u8], start: usize, end: usize) -> (u64, bool) {
         let (mut left, length) = decode(text, start);
         let mut kind = self.kind(left);
-        // Whether the left character is whole, as far as what stands before it says, and then after a boundary.
+        // Whether the left character is whole, as far as what is before it says, and then after a boundary.
         let mut whole = kind & (WHOLE | NEVER) == WHOLE;
         let mut after = false;
         let (mut boundaries, mut left_at, mut at) = (0, 0, length);
@@ -258,7 +258,7 @@ fn decode(text: &[u8], at: usize) -> (u32, usize) {
     }
 }
 
-/// Bytes at the end of a text, and zeros behind them.
+/// Bytes at the end of a text, and zeros after them.
 #[cold]
 fn last_bytes(text: &[u8], at: usize) -> [u8; 4] {
     std::array::from_fn(|after| text.get(at + after).copied().unwrap_or(0))

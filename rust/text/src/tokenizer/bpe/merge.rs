@@ -129,7 +129,7 @@ impl Merger {
         scratch.ranks.push(NO_RANK);
     }
 
-    /// Merges by looking at all ranks each time. Gives the highest rank on the way.
+    /// Merges by looking at all ranks each time. Returns the highest rank on the way.
     fn merge_few(&self, scratch: &mut Scratch) -> u32 {
         let Scratch {
             pieces,

@@ -171,13 +171,13 @@ impl SplitRanks {
         splits
     }
 
-    /// The lowest rank at which a start of this character may be taken by what lies before it.
+    /// The lowest rank at which a start of this character may be taken by what is before it.
     fn start_rank(&self, character: &[u8], ascii: bool) -> u32 {
         let starts = (1..character.len()).map(|end| &character[..end]);
         lowest(&self.starts[usize::from(ascii)], starts)
     }
 
-    /// The lowest rank at which an end of this character may be taken by what lies behind it.
+    /// The lowest rank at which an end of this character may be taken by what follows it.
     fn end_rank(&self, character: &[u8], ascii: bool) -> u32 {
         let ends = (1..character.len()).map(|start| &character[start..]);
         lowest(&self.ends[usize::from(ascii)], ends)

@@ -7,7 +7,7 @@ use super::token_ids::TokenIds;
 /// Slots that are used, of two words each: 512 KiB.
 const SLOTS: usize = 1 << 13;
 /// Slots that are allocated: a huge page of them, because the system gives no huge page for less. What must not be kept
-/// is written to those behind the used ones.
+/// is written to those after the used ones.
 const ALLOCATED: usize = (2 << 20) / size_of::<Pair>();
 /// The longest word with a key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 16;
@@ -64,7 +64,7 @@ impl HotCache {
     #[inline]
     pub fn keep(&mut self, key: u128, value: TokenIds) {
         let allowed = (key != NO_KEY) & !value.is_transient();
-        // Nothing looks behind the last used slot.
+        // No look-up reaches a slot after the used ones.
         let pair = &mut self.slots[if allowed { slot_of(key) } else { SLOTS }];
         let slot = usize::from(pair.keys[0] != FREE);
         pair.keys[slot] = key;

@@ -49,8 +49,8 @@ impl ShortWordCache {
         }
     }
 
-    /// Forgets everything when the ids of `words` more might not fit, and says so: what a lookup gives is valid
-    /// until then.
+    /// Forgets everything when the ids of `words` more might not fit, and returns whether it did: what a look-up returns is
+    /// valid until then.
     pub fn make_room(&mut self, words: usize) -> bool {
         let full = self.spilled.len() + words * MAX_KEY_BYTES > SPILLED;
         if full {
@@ -90,7 +90,7 @@ impl ShortWordCache {
         let _ = set;
     }
 
-    /// Keeps the ids of a word in a free slot, or in place of the second; gives what it is.
+    /// Keeps the ids of a word in a free slot, or in place of the second; returns its value.
     pub fn keep(&mut self, key: u128, ids: &[u32]) -> TokenIds {
         let value = TokenIds::keep(ids, &mut self.spilled);
         let set = &mut self.sets[set_of(key) as usize];

@@ -213,7 +213,7 @@ fn encode_rows(
 fn put(order: &Mutex<Order>, buffer: &OutputBuffer, number: usize, piece: Piece) {
     let (ready, expected) = { locked(order).ready(number, piece) };
     for (at, piece) in ready {
-        // SAFETY: each piece gets its offset once, behind the last id of the piece before it, so no two ranges overlap.
+        // SAFETY: each piece gets its offset once, after the last id of the piece before it, so no two ranges overlap.
         unsafe { buffer.put(at, &piece.ids, expected) };
         locked(order).done.push(piece);
     }

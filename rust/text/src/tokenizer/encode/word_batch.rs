@@ -14,7 +14,7 @@ use crate::tokenizer::cache::words::ShortWordCache;
 pub(crate) const FULL: usize = 64;
 /// Room for [`FULL`] words, and for those of one more window and of one more word.
 pub(crate) const ROOM: usize = 256;
-/// How many ids may be written behind those of the words: two are written for every word, also where it has one.
+/// How many ids may be written after those of the words: two are written for every word, also where it has one.
 pub(crate) const SPARE_IDS: usize = 1;
 
 /// Some dozens of words, as arrays of their properties.
@@ -65,7 +65,7 @@ impl WordBatch {
         self.count = self.put(self.count, end, key);
     }
 
-    /// Writes a word behind `count` others and returns how many there are then; [`Self::grow`] appends what was written.
+    /// Writes a word after `count` others and returns how many there are then; [`Self::grow`] appends what was written.
     #[inline]
     pub fn put(&mut self, count: usize, end: usize, key: u128) -> usize {
         let at = count % ROOM;
@@ -96,7 +96,7 @@ impl WordBatch {
             _mm512_maskz_compress_epi8, _mm512_maskz_permutexvar_epi8, _mm512_permutexvar_epi8,
             _mm512_set1_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
         };
-        // A window has at most 64 words. They are written four at a time, so up to three places behind the last are
+        // A window has at most 64 words. They are written four at a time, so up to three entries after the last are
         // written as well (four where there are no words).
         const { assert!(FULL + WINDOW + WORDS_AT_ONCE <= ROOM) };
         let first = self.count % FULL;
@@ -116,7 +116,7 @@ impl WordBatch {
             // Start and length of each of the first four words, once for each of the sixteen bytes of its key.
             let start = _mm512_permutexvar_epi8(word_of_byte, starts);
             let length = _mm512_sub_epi8(_mm512_permutexvar_epi8(word_of_byte, stops), start);
-            // The bytes of the word, and zeros behind them; only zeros for a word that is too long for a key.
+            // The bytes of the word, and zeros after them; only zeros for a word that is too long for a key.
             let inside = _mm512_cmplt_epu8_mask(byte_in_key, length);
             let inside = _mm512_mask_cmple_epu8_mask(inside, length, longest);
             let source = _mm512_add_epi8(start, byte_in_key);
@@ -211,30 +211,33 @@ impl WordBatch {
     /// `ids` has room for the ids of all words and for [`SPARE_IDS`] more.
     #[inline(always)]
     pub unsafe fn write(&self, short: &ShortWordCache, ids: &mut Vec<u32>) -> usize {
-        let mut length = ids.len();
+        let before = ids.len();
+        // SAFETY: the first `before` ids are in the vector. A pointer of its own, because the compiler has to expect that
+        // what is written through that of the vector changes the vector.
+        let first = unsafe { ids.as_mut_ptr().add(before) };
+        let mut length = 0;
         for value in &self.values[..self.count] {
-            // SAFETY: the vector has room for the ids of this word behind the `length` that are written so far, and for
+            // SAFETY: the vector has room for the ids of this word after the `length` that are written so far, and for
             // one more.
-            let out = unsafe { ids.as_mut_ptr().add(length) };
-            if let Some(count) = value.spilled() {
-                let known = if value.is_transient() {
-                    value.within(&self.spilled)
-                } else {
-                    short.spilled(*value)
-                };
-                let known = known.as_ptr();
-                // SAFETY: there is room for `count` ids at `out`, and `known` is a list of its own.
-                unsafe { out.copy_from_nonoverlapping(known, count) };
-                length += count;
-            } else {
+            let out = unsafe { first.add(length) };
+            let Some(count) = value.spilled() else {
                 let (pair, count) = value.ids();
                 // SAFETY: there is room for two ids at `out`: for one of this word, and for its second or one more.
                 unsafe { out.cast::<[u32; 2]>().write_unaligned(pair) };
                 length += count;
-            }
+                continue;
+            };
+            let known = if value.is_transient() {
+                value.within(&self.spilled)
+            } else {
+                short.spilled(*value)
+            };
+            // SAFETY: there is room for `count` ids at `out`, `known` has as many, and is a list of its own.
+            unsafe { out.copy_from_nonoverlapping(known.as_ptr(), count) };
+            length += count;
         }
-        // SAFETY: the first `length` ids are written, and the capacity is not smaller.
-        unsafe { ids.set_len(length) };
+        // SAFETY: `length` ids are written after the others, and the vector has room for them.
+        unsafe { ids.set_len(before + length) };
         let last = self.values[..self.count].last();
         last.map_or(0, |value| value.count())
     }

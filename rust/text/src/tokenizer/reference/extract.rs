@@ -63,7 +63,7 @@ impl Patterns {
         })
     }
 
-    /// Whether a pattern stands for this token.
+    /// Whether there is a pattern of this token.
     pub fn knows(&self, id: u32) -> bool {
         self.tokens.iter().any(|token| token.id == id)
     }
@@ -75,7 +75,7 @@ impl Patterns {
 
     /// The tokens in `text`: those of `wanted`, and between them those that are not special.
     ///
-    /// A wanted token needs no pattern here. It is an error if it stands inside a word and may not.
+    /// A wanted token needs no pattern here. It is an error if it is inside a word and may not.
     pub fn between(
         &self,
         text: &str,
@@ -137,7 +137,7 @@ impl Patterns {
     }
 }
 
-/// Appends a token with the white space that it swallows, unless it stands inside a word and may not.
+/// Appends a token with the white space that it swallows, unless it is inside a word and may not.
 fn push(text: &str, bytes: Range<usize>, token: &AddedToken, found: &mut Vec<Found>) -> bool {
     let Range { mut start, mut end } = bytes;
     if token.single_word && (ends_with_word(&text[..start]) || starts_with_word(&text[end..])) {

@@ -400,7 +400,7 @@ fn uncovered(
     Ok(found)
 }
 
-/// Gives each control token its own bytes: the white space that it swallows is none of it.
+/// Gives each control token its own bytes: without the white space that it swallows.
 fn narrow(offsets: &mut [(usize, usize)], ids: &[u32], controls: &[Control]) {
     let mut at = 0;
     for control in controls {

@@ -16,7 +16,7 @@ pub struct AddedToken {
     pub single_word: bool,
     /// Whether it swallows the white space before it.
     pub lstrip: bool,
-    /// Whether it swallows the white space behind it.
+    /// Whether it swallows the white space after it.
     pub rstrip: bool,
     /// Whether it is looked for in the normalised text.
     pub normalized: bool,

@@ -1,6 +1,6 @@
 //! How vocabularies cut text into words, written by hand instead of as regular expressions.
 //!
-//! A splitter gives the end of the word that begins at a byte. It sees the whole text, because some rules
+//! A splitter finds the end of the word that begins at a byte. It sees the whole text, because some rules
 //! look ahead. Each equals one pattern of [`patterns`], which says what a backtracking engine does with it.
 
 mod cased;

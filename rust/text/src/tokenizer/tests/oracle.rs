@@ -145,7 +145,7 @@ fn ranges(text: &str, cuts: &[prop::sample::Index], touching: bool) -> Vec<Range
         .collect()
 }
 
-/// Every token with its bytes: each stretch by the crate, with its offsets.
+/// Every token with its bytes: each segment by the crate, with its offsets.
 fn slow_tokens(theirs: &tokenizers::Tokenizer, rendered: &Rendered) -> Vec<(u32, Range<usize>)> {
     let mut tokens = Vec::new();
     let mut at = 0;
