@@ -73,8 +73,7 @@ impl Encoder {
     ///
     /// # Errors
     /// [`TextError::BadRange`] when controls or spans do not ascend or cut a character, [`TextError::TooLong`] beyond
-    /// 256 MiB of text or as many tokens; after any error
-    /// what was appended to `ids` is to be thrown away.
+    /// 256 MiB of text or as many tokens; after any error what was appended to `ids` is to be thrown away.
     pub fn encode(
         &mut self,
         rendered: &Rendered,
@@ -116,7 +115,7 @@ impl Encoder {
                 return Err(TextError::BadRange { start, end });
             }
             at = end;
-            most = most.saturating_add(control.repeat as usize);
+            most = most.saturating_add(control.repeat.saturating_sub(1) as usize);
         }
         if most > LONGEST_TEXT {
             return Err(TextError::TooLong(most));
