@@ -14,11 +14,6 @@ if TYPE_CHECKING:
 RUST = Path(__file__).parents[2] / "rust"
 CRATES = sorted(path.parent.name for path in RUST.glob("*/src") if path.is_dir())
 
-ALLOWED: dict[str, list[set[str]]] = {
-    "engine": [{"block.rs", "scan.rs"}, {"ranges.rs", "select.rs"}],
-}
-"""Circles that are not broken yet, by crate. A part of one of them is allowed, too; none may be added."""
-
 Module = tuple[str, ...]
 Name = tuple[str, tuple[str, ...]]
 
@@ -138,9 +133,7 @@ def reached(edges: dict[str, set[str]], start: str) -> set[str]:
 
 @pytest.mark.parametrize("crate", CRATES)
 def test_no_circles_among_files(crate: str) -> None:
-    allowed = ALLOWED.get(crate, [])
-    found = circles(Crate(RUST / crate / "src").edges())
-    assert [circle for circle in found if not any(circle <= known for known in allowed)] == []
+    assert circles(Crate(RUST / crate / "src").edges()) == []
 
 
 def test_circles_are_found(tmp_path: Path) -> None:

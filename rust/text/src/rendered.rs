@@ -9,6 +9,8 @@ pub struct Control {
     pub bytes: Range<usize>,
     /// The id it becomes.
     pub id: u32,
+    /// How many of that id stand there: an image's placeholder is one text and a token for each piece of the image.
+    pub repeat: u32,
 }
 
 /// A trace as its chat template writes it.

@@ -284,6 +284,7 @@ fn outcome(bytes: &[u8], texts: &[&str]) -> Result<Vec<TextError>, TextError> {
             rendered.controls.push(octomed_text::Control {
                 bytes: 0..control.len(),
                 id: *id,
+                repeat: 1,
             });
         }
         rendered.supervised.extend(

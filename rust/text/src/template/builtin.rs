@@ -95,6 +95,7 @@ impl Token {
         out.controls.push(Control {
             bytes: start..out.text.len(),
             id: self.id,
+            repeat: 1,
         });
     }
 }

@@ -59,6 +59,7 @@ impl ControlTable {
             found.push(Control {
                 bytes: at..at + token.len(),
                 id: *id,
+                repeat: 1,
             });
             at += token.len();
         }

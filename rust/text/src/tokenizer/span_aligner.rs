@@ -79,12 +79,12 @@ impl SpanAligner {
         }));
     }
 
-    /// Resolves the edges up to the end of a token at bytes `start..end` that comes after `before` others;
-    /// one at `end` waits for what follows.
-    pub fn control(&mut self, start: usize, end: usize, before: usize) {
+    /// Resolves the edges up to the end of `count` tokens that all stand at bytes `start..end`, after `before`
+    /// others; one at `end` waits for what follows.
+    pub fn control(&mut self, start: usize, end: usize, before: usize, count: usize) {
         self.resolve_between(start, before);
         while self.next().is_some_and(|edge| edge < end) {
-            self.resolve(before, before + 1);
+            self.resolve(before, before + count);
         }
     }
 

@@ -72,8 +72,8 @@ impl Encoder {
     /// [`Rendered::leads`], counts as well. Spans without a whole token are left out; adjacent spans stay apart.
     ///
     /// # Errors
-    /// [`TextError::BadRange`] when controls or spans do not ascend or cut a character; after any error
-    /// what was appended to `ids` is to be thrown away.
+    /// [`TextError::BadRange`] when controls or spans do not ascend or cut a character, [`TextError::TooLong`] beyond
+    /// 256 MiB of text or as many tokens; after any error what was appended to `ids` is to be thrown away.
     pub fn encode(
         &mut self,
         rendered: &Rendered,
@@ -95,7 +95,7 @@ impl Encoder {
         let (supervised, straddling) = self.aligner.finish(spans);
         #[allow(
             clippy::cast_possible_truncation,
-            reason = "a text of at most 256 MiB has fewer tokens than bytes"
+            reason = "a text of at most 256 MiB has fewer tokens than bytes and repeated controls, which were counted"
         )]
         let tokens = (ids.len() - first) as u32;
         Ok(Encoded {
@@ -105,15 +105,20 @@ impl Encoder {
         })
     }
 
-    /// Checks that the controls ascend and cut no character.
+    /// Checks that the controls ascend, cut no character, and stand for no more tokens than are counted.
     fn check_controls(&self, rendered: &Rendered) -> Result<(), TextError> {
         let mut at = 0;
+        let mut most = rendered.text.len();
         for control in &rendered.controls {
             let Range { start, end } = control.bytes;
             if start < at || start == end || rendered.text.get(start..end).is_none() {
                 return Err(TextError::BadRange { start, end });
             }
             at = end;
+            most = most.saturating_add(control.repeat.saturating_sub(1) as usize);
+        }
+        if most > LONGEST_TEXT {
+            return Err(TextError::TooLong(most));
         }
         Ok(())
     }
@@ -132,9 +137,10 @@ impl Encoder {
                 first,
                 ids,
             );
-            self.aligner
-                .control(range.start, range.end, ids.len() - first);
-            ids.push(control.id);
+            let repeat = control.repeat as usize;
+            let tokens = ids.len() - first;
+            self.aligner.control(range.start, range.end, tokens, repeat);
+            ids.extend(std::iter::repeat_n(control.id, repeat));
             (at, before) = (range.end, Some(control.id));
         }
         self.segment(fast, text, at..text.len(), (before, None), first, ids);

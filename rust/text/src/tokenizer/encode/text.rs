@@ -35,6 +35,7 @@ fn around(
             segment.base + start,
             segment.base + end,
             ids.len() - segment.first,
+            1,
         );
         ids.push(id);
         at = end;

@@ -142,24 +142,32 @@ impl Reference {
             Some(_) => uncovered(&pieces, aligner)?,
             None => Vec::new(),
         };
-        let before = ids.len();
-        let kind = if aligner.next().is_some() {
+        let repeats = rendered.controls.iter().any(|control| control.repeat != 1);
+        let kind = if aligner.next().is_some() || repeats {
             OffsetType::Byte
         } else {
             OffsetType::None
         };
         let encoding = pieces.into_encoding(None, 0, kind).map_err(fail)?;
-        ids.extend_from_slice(encoding.get_ids());
-        if aligner.next().is_some() {
-            let mut offsets = encoding.get_offsets().to_vec();
-            for (tokens, bytes) in uncovered {
-                offsets[tokens].fill(bytes);
-            }
-            if self.raw.strip() || self.normalised.strip() {
-                narrow(&mut offsets, &ids[before..], &rendered.controls);
-            }
-            aligner.resolve_by_offsets(text.len(), 0, &offsets);
+        if aligner.next().is_none() && !repeats {
+            ids.extend_from_slice(encoding.get_ids());
+            return Ok(());
         }
+        let mut offsets = encoding.get_offsets().to_vec();
+        for (tokens, bytes) in uncovered {
+            offsets[tokens].fill(bytes);
+        }
+        if self.raw.strip() || self.normalised.strip() {
+            narrow(&mut offsets, encoding.get_ids(), &rendered.controls);
+        }
+        let offsets = if repeats {
+            let tokens = encoding.get_ids().iter().copied().zip(offsets);
+            repeated(tokens, &rendered.controls, ids)
+        } else {
+            ids.extend_from_slice(encoding.get_ids());
+            offsets
+        };
+        aligner.resolve_by_offsets(text.len(), 0, &offsets);
         Ok(())
     }
 
@@ -398,6 +406,25 @@ fn uncovered(
         found.push((first..at, bytes));
     }
     Ok(found)
+}
+
+/// Appends the ids of tokens, those of controls as often as they repeat; gives the offsets of all.
+fn repeated(
+    tokens: impl Iterator<Item = (u32, (usize, usize))>,
+    controls: &[Control],
+    ids: &mut Vec<u32>,
+) -> Vec<(usize, usize)> {
+    let mut all = Vec::new();
+    for (id, offsets) in tokens {
+        let found = controls.binary_search_by_key(&offsets.0, |control| control.bytes.start);
+        let control = found.ok().map(|number| &controls[number]);
+        let repeat = control
+            .filter(|control| control.id == id && control.bytes.end == offsets.1)
+            .map_or(1, |control| control.repeat as usize);
+        ids.extend(std::iter::repeat_n(id, repeat));
+        all.extend(std::iter::repeat_n(offsets, repeat));
+    }
+    all
 }
 
 /// Gives each control token its own bytes: without the white space that it swallows.

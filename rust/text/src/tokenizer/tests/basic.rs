@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::tokenizer::{Encoder, Tokenizer};
-use crate::{Control, Rendered};
+use crate::{Control, Rendered, TextError};
 
 fn qwen() -> Arc<Tokenizer> {
     Arc::new(Tokenizer::builtin("qwen2.5").unwrap())
@@ -37,10 +37,12 @@ fn controls_and_spans_come_out() {
             Control {
                 bytes: 0..12,
                 id: 151_644,
+                repeat: 1,
             },
             Control {
                 bytes: end..end + 10,
                 id: 151_645,
+                repeat: 1,
             },
         ],
         supervised: vec![start..end + 10],
@@ -67,6 +69,43 @@ fn controls_and_spans_come_out() {
 }
 
 #[test]
+fn a_control_that_repeats_is_one_text_and_many_tokens() {
+    let text = "<|vision_start|><|image_pad|><|vision_end|>What?<|im_end|>".to_owned();
+    let control = |name: &str, id, repeat| {
+        let start = text.find(name).unwrap();
+        let bytes = start..start + name.len();
+        Control { bytes, id, repeat }
+    };
+    let rendered = |repeat| Rendered {
+        controls: vec![
+            control("<|vision_start|>", 151_652, 1),
+            control("<|image_pad|>", 151_655, repeat),
+            control("<|vision_end|>", 151_653, 1),
+            control("<|im_end|>", 151_645, 1),
+        ],
+        supervised: vec![text.find("What").unwrap()..text.len()],
+        text: text.clone(),
+        ..Rendered::default()
+    };
+    let mut encoder = Encoder::new(qwen());
+    let mut encode = |repeat| {
+        let (mut ids, mut spans) = (Vec::new(), Vec::new());
+        let encoded = encoder.encode(&rendered(repeat), &mut ids, &mut spans);
+        encoded.map(|encoded| (ids, spans, encoded))
+    };
+    let (once, spans, encoded) = encode(1).unwrap();
+    assert_eq!(once[..3], [151_652, 151_655, 151_653]);
+    let (many, moved, counted) = encode(324).unwrap();
+    assert_eq!(many[..2], once[..2]);
+    assert!(many[1..325].iter().all(|id| *id == 151_655));
+    assert_eq!(many[325..], once[2..]);
+    assert_eq!(moved, [[spans[0][0] + 323, spans[0][1] + 323]]);
+    assert_eq!(counted.tokens, encoded.tokens + 323);
+    assert_eq!(counted.supervised, encoded.supervised);
+    assert!(matches!(encode(u32::MAX), Err(TextError::TooLong(_))));
+}
+
+#[test]
 fn built_in_equals_its_file() {
     for name in ["qwen2.5", "qwen3"] {
         let ours = Tokenizer::builtin(name).unwrap();
@@ -87,7 +126,11 @@ fn built_in_equals_its_file() {
 fn wrong_ranges_are_refused() {
     let mut encoder = Encoder::new(qwen());
     let text = "aé<|im_end|>".to_owned();
-    let control = |bytes| Control { bytes, id: 151_645 };
+    let control = |bytes| Control {
+        bytes,
+        id: 151_645,
+        repeat: 1,
+    };
     let cases = [
         (vec![control(2..4)], vec![]),
         (vec![control(3..13), control(4..13)], vec![]),

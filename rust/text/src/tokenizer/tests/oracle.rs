@@ -106,11 +106,17 @@ fn ids_equal_the_crate_with_every_instruction_set() {
 /// A rendered trace with controls and supervised spans at random places.
 fn rendered() -> impl Strategy<Value = Rendered> {
     let cuts = vec(any::<prop::sample::Index>(), 0..16);
-    (hostile::text(), cuts.clone(), cuts).prop_map(|(text, controls, spans)| {
+    let repeats = vec(prop_oneof![3 => Just(1), 1 => 0..4_u32], 16);
+    (hostile::text(), cuts.clone(), cuts, repeats).prop_map(|(text, controls, spans, repeats)| {
         let controls = ranges(&text, &controls, false);
         let controls = controls
             .into_iter()
-            .map(|bytes| Control { bytes, id: 151_645 })
+            .zip(repeats)
+            .map(|(bytes, repeat)| Control {
+                bytes,
+                id: 151_645,
+                repeat,
+            })
             .collect();
         let supervised = ranges(&text, &spans, true);
         let lead = |span: &Range<usize>| text[..span.start].trim_end_matches([' ', '\n']).len();
@@ -159,7 +165,8 @@ fn slow_tokens(theirs: &tokenizers::Tokenizer, rendered: &Rendered) -> Vec<(u32,
     };
     for control in &rendered.controls {
         stretch(at..control.bytes.start, &mut tokens);
-        tokens.push((control.id, control.bytes.clone()));
+        let token = (control.id, control.bytes.clone());
+        tokens.extend(std::iter::repeat_n(token, control.repeat as usize));
         at = control.bytes.end;
     }
     stretch(at..rendered.text.len(), &mut tokens);
@@ -307,7 +314,13 @@ fn white_space_that_controls_swallow_is_gone_on_both_paths() {
                         let start = rendered.text.len();
                         rendered.text += token;
                         let bytes = start..rendered.text.len();
-                        rendered.controls.push(Control { bytes, id: *id });
+                        // Repeated as well, by a number that differs from control to control.
+                        let repeat = 1 + (start % 3) as u32;
+                        rendered.controls.push(Control {
+                            bytes,
+                            id: *id,
+                            repeat,
+                        });
                     }
                     rendered.text += behind;
                     rendered.text += &text;
