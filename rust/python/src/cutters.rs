@@ -37,7 +37,6 @@ macro_rules! byte_cutter {
 
             /// Take the next bytes of the file; returns the blocks that they complete.
             #[pyo3(signature = (chunk))]
-            #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
             fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
                 leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
             }
