@@ -73,7 +73,7 @@ impl Scale<'_, '_, '_> {
     fn add(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         self.visits += 1;
         let mut price = value.as_str().map_or(0, |text| text.len() as u64 / BYTES);
-        price += u64::from(self.visits.is_multiple_of(VISITS));
+        price += u64::from(depth > DEEP || self.visits.is_multiple_of(VISITS));
         if price > 0 {
             self.state.consume_fuel(price)?;
             self.paid += price;

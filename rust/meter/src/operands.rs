@@ -85,7 +85,8 @@ impl Finder<'_> {
         if self.is_small(left.0, left.1) || !is_in && self.is_small(right.0, right.1) {
             return;
         }
-        let is_list = self.is_constant_list(right.0, right.1);
+        let is_list =
+            self.is_constant_list(right.0, right.1) && self.tokens[right.0].text != "{";
         if !is_list {
             self.wrap(left.0, left.1, WEIGH);
         }
