@@ -110,11 +110,7 @@ fn pay_for_comparing(state: &State, one: &Value, other: &Value) -> Result<(), Er
 }
 
 /// Pays for a value that is compared with each of another, or looked up in it.
-pub(crate) fn pay_for_seeking(
-    state: &State,
-    sought: &Value,
-    within: &Value,
-) -> Result<(), Error> {
+pub(crate) fn pay_for_seeking(state: &State, sought: &Value, within: &Value) -> Result<(), Error> {
     weigh(state, sought)?;
     let is_long = is_container(sought) || sought.as_str().is_some_and(|text| text.len() > SHORT);
     if is_long && is_container(within) {
@@ -164,7 +160,11 @@ fn length(value: &Value) -> u64 {
 
 /// The commas in the texts of an argument, or of those with names.
 fn commas(state: &State, argument: &Value) -> Result<u64, Error> {
-    let count = |value: &Value| value.as_str().map_or(0, |text| text.matches(',').count() as u64);
+    let count = |value: &Value| {
+        value
+            .as_str()
+            .map_or(0, |text| text.matches(',').count() as u64)
+    };
     if argument.kind() != ValueKind::Map {
         return Ok(count(argument));
     }
@@ -178,8 +178,8 @@ fn commas(state: &State, argument: &Value) -> Result<u64, Error> {
 
 /// The engine's mappings in a chain ask one another for each key: a copy does not.
 fn chain(state: &State, value: Value, others: Rest<Value>) -> Result<Value, Error> {
-    let maps = value.kind() == ValueKind::Map
-        && others.iter().all(|other| other.kind() == ValueKind::Map);
+    let maps =
+        value.kind() == ValueKind::Map && others.iter().all(|other| other.kind() == ValueKind::Map);
     if !maps {
         return filters::chain(state, value, others);
     }

@@ -92,8 +92,12 @@ pub(crate) fn tokens(text: &str, start: usize, is_loop: bool) -> Option<Vec<Toke
 /// The length and the kind of the token that `text` begins with.
 fn token(text: &str) -> (usize, Kind) {
     let bytes = text.as_bytes();
-    let run =
-        |goes_on: fn(&u8) -> bool| bytes.iter().position(|b| !goes_on(b)).unwrap_or(bytes.len());
+    let run = |goes_on: fn(&u8) -> bool| {
+        bytes
+            .iter()
+            .position(|b| !goes_on(b))
+            .unwrap_or(bytes.len())
+    };
     match bytes[0] {
         b'\'' | b'"' => (quoted_length(bytes), Kind::Quoted),
         b'0'..=b'9' => (run(u8::is_ascii_digit), Kind::Number),

@@ -139,7 +139,11 @@ fn comparing_long_texts_is_paid_for() {
 #[test]
 fn every_way_to_keep_a_list_is_paid_for() {
     let nested = |open: &str, close: &str, inner: &str| {
-        format!("{{% set a = [1] %}}{}{inner}{}", open.repeat(40), close.repeat(40))
+        format!(
+            "{{% set a = [1] %}}{}{inner}{}",
+            open.repeat(40),
+            close.repeat(40)
+        )
     };
     for source in [
         nested("{% with a = [a, a] %}", "{% endwith %}", "{{ a is eq(a ~ '') }}"),
