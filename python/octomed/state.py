@@ -135,10 +135,10 @@ class StateFile(Generic[T]):
         except ValueError as error:
             return Damaged(file, str(error), self.hint)
         if not isinstance(value, dict):
-            return Damaged(file, "it holds no object", self.hint, foreign=True)
+            return Damaged(file, "it does not hold a JSON object", self.hint, foreign=True)
         found = value.get("format", 1)
         if type(found) is not int or found < 1:
-            return Damaged(file, "`format` is no number of one", self.hint, foreign=True)
+            return Damaged(file, "`format` is not a format number", self.hint, foreign=True)
         if found > self.format:
             raise _newer(file, found, self.format)
         if found < self.oldest:

@@ -549,7 +549,7 @@ def test_a_disk_that_is_too_small_is_seen_before(small, capsys, which):
     options = ["--set", f"{which}.path=disk/{which}", "--set", "output.compression=null"]
     with small_disk(small.parent / "disk", "200k") as mounted:
         if mounted:
-            place = f"more disk at `{small.parent / 'disk' / which}`"
+            place = f"more disk space at `{small.parent / 'disk' / which}`"
             assert_refused(capsys, small, 4, "the run wants about", place, options=options)
             subprocess.run(["mount", "-o", "remount,size=50m", str(small.parent / "disk")], check=True)
         assert runs.pack(small, *options[1::2]).train > 0

@@ -92,11 +92,11 @@ def refused(capsys, recipe, *parts, verb="pack", code=3, options=()):
     ("b.jsonl.gz", gzip.compress(gzip.compress(lines(rows()))), "compressed twice"),
     ("b.jsonl.gz", lines(rows()), "not compressed by gzip"),
     ("b.jsonl.xz", lines(rows()), "not compressed by xz"),
-    ("b.jsonl.gz", gzip.compress(HTML), "a page of HTML"),
+    ("b.jsonl.gz", gzip.compress(HTML), "an HTML page"),
     ("b.jsonl", archive(), "a zip archive"),
-    ("b.jsonl", HTML, "a page of HTML"),
-    ("b.csv", b"\n " + HTML.lower(), "a page of HTML"),
-    ("b.parquet", HTML, "a page of HTML"),
+    ("b.jsonl", HTML, "an HTML page"),
+    ("b.csv", b"\n " + HTML.lower(), "an HTML page"),
+    ("b.parquet", HTML, "an HTML page"),
     ("b.jsonl", b'<?xml version="1.0"?>\n<rows/>\n', "an XML document"),
     ("b.jsonl", lines(rows()).decode().encode("utf-16"), "text in UTF-16"),
     ("b.jsonl", lines(rows()).decode().encode("utf-16-le"), "text in UTF-16"),
@@ -250,7 +250,7 @@ def test_what_a_folder_holds_and_is_not_read_is_listed(tmp_path, capsys):
     assert {reason: left["names"] for reason, left in found["only"].items()} == {
         "metadata of another tool": ["README.md", "dataset_infos.json", "index.json"],
         "an archive: unpack it": ["b.zip"],
-        "of no known kind": ["c.txt"],
+        "of an unknown kind": ["c.txt"],
         "compressed as a whole: Parquet compresses inside; uncompress the file": ["d.parquet.gz"],
     }
     kept = json.loads((tmp_path / "out/octomed.json").read_text(encoding="utf-8"))
@@ -384,7 +384,9 @@ def test_what_may_be_a_split_beside_train_wants_a_word(tmp_path, capsys, name):
 def test_files_of_no_split_beside_train_are_a_note(tmp_path, capsys, verb):
     put_splits(tmp_path, ["train.jsonl", "more.jsonl", "interval.jsonl"])
     recipe = folder_recipe(tmp_path)
-    note = "source `only`: 2 files of no split are read beside `train`: `interval.jsonl`, `more.jsonl`"
+    note = (
+        "source `only`: 2 files of no split are read in addition to `train`: `interval.jsonl`, `more.jsonl`"
+    )
     code, said = runs.fails(capsys, verb, recipe)
     assert code == 0, said
     assert f"note: {note}" in said
@@ -459,7 +461,7 @@ def test_a_file_that_a_card_names_nowhere_is_a_note(tmp_path, capsys):
     put(tmp_path, {"README.md": card_of(train="a.jsonl")})
     code, said = runs.fails(capsys, "check", folder_recipe(tmp_path))
     assert code == 0, said
-    assert "note: source `only`: 1 file of no split is read beside `train`: `b.jsonl`" in said
+    assert "note: source `only`: 1 file of no split is read in addition to `train`: `b.jsonl`" in said
 
 
 @pytest.mark.parametrize(

@@ -486,14 +486,14 @@ def test_texts_of_inputs_that_changed_or_are_gone_are_refused_by_name(tmp_path, 
     assert f"`{path}` (source `only`) changed since the run" in err
     path.unlink()
     code, _, err = said(capsys, "rejects", tmp_path / "out", "--show-text")
-    assert (code, "`only/a.jsonl` is gone since the run" in err) == (3, True)
+    assert (code, "`only/a.jsonl` has been removed since the run" in err) == (3, True)
     assert said(capsys, "rejects", tmp_path / "out")[0] == 0
 
 
 def test_rejects_of_what_there_is_not(small, capsys):
     runs.pack(small)
     code, _, err = said(capsys, "rejects", small.parent / "out", "--reason", "too_long")
-    assert (code, "there is no reason `too_long`" in err) == (2, True)
+    assert (code, "unknown reason `too_long`" in err) == (2, True)
     code, _, err = said(capsys, "rejects", small.parent / "out", "--source", "chat")
     assert (code, "did you mean `chats`?" in err) == (2, True)
     next(small.parent.glob("out/rejects/*.parquet")).write_bytes(b"PAR1")
@@ -564,9 +564,9 @@ def test_what_is_wrong_with_a_dict_is_placed_by_its_keys():
 
 
 def test_arguments_that_would_be_ignored_are_refused(small):
-    with pytest.raises(RecipeError, match="`overrides` is one text"):
+    with pytest.raises(RecipeError, match="`overrides` is a single string"):
         octomed.pack(small, overrides="pack.seed=1")
-    with pytest.raises(RecipeError, match="`overrides` is one text"):
+    with pytest.raises(RecipeError, match="`overrides` is a single string"):
         octomed.load_recipe(small, "pack.seed=1")
     with pytest.raises(RecipeError, match="`override pack=1`"):
         octomed.load_recipe(small, ["pack=1"])

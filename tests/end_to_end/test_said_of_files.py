@@ -123,7 +123,7 @@ def test_an_object_without_keys_has_no_empty_hint(tmp_path, capsys):
     (b'{\n"data": []}\nEND', "text behind it that belongs to no object"),
     (b'{"data": []} {"data": []}', "this is JSON Lines"),
     (lines(rows()), "this is JSON Lines"),
-    (b'{"data": [}', "no JSON object, or a broken one"),
+    (b'{"data": [}', "not a JSON object, or a malformed one"),
     (b"[1]", "this is one array"),
 ])  # fmt: skip
 def test_rows_of_what_is_no_document_says_what_it_is(tmp_path, capsys, data, found):
@@ -328,13 +328,12 @@ def test_names_that_speak_of_rows_come_first(tmp_path, capsys):
     names = ["a.md", "b.md", "c.md", "d.md", "x.jsonl.bak", "y.parquet_", "my_csv.txt"]
     put(tmp_path, dict.fromkeys(names, b"text"))
     _, _, err = said(capsys, "check", folder_recipe(tmp_path))
-    first = (
-        "`my_csv.txt` (of no known kind), `x.jsonl.bak` (of no known kind), `y.parquet_` (of no known kind)"
-    )
+    kind = "of an unknown kind"
+    first = f"`my_csv.txt` ({kind}), `x.jsonl.bak` ({kind}), `y.parquet_` ({kind})"
     assert f"{first}, and 4 more" in err
     put(tmp_path, {"r.jsonl": lines(rows())})
     _, out, _ = said(capsys, "plan", tmp_path / "recipe.yaml")
-    assert "7 files, of no known kind (`my_csv.txt`, `x.jsonl.bak`, `y.parquet_`, …)" in out
+    assert "7 files, of an unknown kind (`my_csv.txt`, `x.jsonl.bak`, `y.parquet_`, …)" in out
 
 
 @pytest.mark.parametrize("verb", ["check", "pack"])

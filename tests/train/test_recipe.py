@@ -105,7 +105,7 @@ CASES = {
     "resuming from nowhere": ("autoresume: true\n", "`autoresume` needs a `save_folder`", "save_folder"),
     "weights alone to resume from": (
         "autoresume: true\nsave_folder: x\nsave_weights_only: true\n",
-        "train.yaml:11:20: `save_weights_only`: `autoresume` cannot go on from weights alone",
+        "train.yaml:11:20: `save_weights_only`: `autoresume` cannot resume from weights alone",
         "leave one of the two out",
     ),
     "a run in a store": (

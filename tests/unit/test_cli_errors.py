@@ -48,7 +48,7 @@ def test_ctrl_c(monkeypatch, capsys):
     code, lines = fail(monkeypatch, capsys, KeyboardInterrupt())
     assert code == 130
     assert lines == [
-        "error: interrupted: what is finished stands",
+        "error: interrupted: finished work is kept and reused",
         "resume: `octomed pack 'my recipe.yaml'`",
     ]
 

@@ -127,12 +127,12 @@ def test_the_recipe_s_template_comes_first(folder):
 @pytest.mark.parametrize(
     ("model", "template", "message", "hint"),
     [
-        ("nothing", None, "is no built-in model, folder or hub id", "`qwen2.5`"),
+        ("nothing", None, "is not a built-in model, folder or hub id", "`qwen2.5`"),
         ("./nothing", None, "does not exist", "tokenizer.json"),
         ("nothing/tokenizer.json", None, "does not exist", "tokenizer.json"),
         ("empty", None, "has no `tokenizer.json`", "save_pretrained"),
         ("m", None, "has no chat template", "template:"),
-        ("qwen2.5", "nothing.jinja", "is no built-in template, and no file", "`llama-3`"),
+        ("qwen2.5", "nothing.jinja", "is neither a built-in template nor a file", "`llama-3`"),
         ("llama-3", None, "is no built-in model", "`qwen2.5`"),
     ],
 )
@@ -198,7 +198,7 @@ def test_whole_characters_in_two_halves_are_text(folder):
 def test_what_is_no_json_is_named(folder, name):
     for content, message, hint in (
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n", "git-LFS", "git lfs pull"),
-        (b"<!DOCTYPE html><html>log in</html>", "a page of HTML", "download the file itself"),
+        (b"<!DOCTYPE html><html>log in</html>", "an HTML page", "download the file itself"),
         (b"\xef\xbb\xbf{}", "byte order mark", "take it away"),
         ("{}".encode("utf-16"), "text in UTF-16", "iconv"),
         (b"PK\x03\x04", "a zip archive", "save_pretrained"),
