@@ -79,7 +79,7 @@ def test_a_block_that_does_not_read(packed, kind, fault, finished):
     assert bool(again.notes) != silent
     if fault is flipped:
         assert f"block {victim.stem} of " in again.notes[0]
-        assert "did not read (" in again.notes[0]
+        assert "could not be read (" in again.notes[0]
         assert again.notes[0].endswith("and was made again")
     found = json.loads((small.parent / "other/octomed.json").read_text())
     assert found["run"]["made_again"] == again.notes

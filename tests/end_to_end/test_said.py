@@ -54,7 +54,7 @@ def test_rows_that_do_not_fit_are_an_error_of_check_and_plan(tmp_path, capsys):
         code, out, err = said(capsys, verb, recipe)
         assert code == 3
         assert wanted in err
-        assert "is good" not in out
+        assert "is valid" not in out
         assert "next:" not in out
         code, out, _ = said(capsys, verb, recipe, "--json")
         assert (code, json.loads(out)["ok"]) == (3, False)
@@ -93,7 +93,7 @@ def test_a_format_that_would_suit_is_named(tmp_path, capsys, name):
     assert "no column `question`" in err
     assert "nearest format: `alpaca`" in err
     code, out, _ = said(capsys, "check", recipe, "--set", "sources.only.format=alpaca")
-    assert (code, "is good" in out) == (0, True)
+    assert (code, "is valid" in out) == (0, True)
 
 
 def test_every_kind_of_file_of_every_source_is_looked_at(tmp_path, capsys):
@@ -116,7 +116,7 @@ def test_some_rows_that_do_not_fit_are_a_warning_with_the_first_ones_place(tmp_p
     rows = [*GOOD[:7], {"question": "q"}, {"question": "q", "responses": []}, {"question": "q"}, long]
     code, out, err = said(capsys, "check", one(tmp_path, rows))
     assert code == 0
-    assert "is good" in out
+    assert "is valid" in out
     assert "4 of 11 rows do not fit: 2 missing_field, 1 no_response, 1 over_long; the first is row 7" in err
     code, out, err = said(capsys, "plan", tmp_path / "recipe.yaml")
     assert (code, "4 of 11 rows do not fit" in err, "next: `octomed pack" in out) == (0, True, True)

@@ -47,8 +47,8 @@ _HINTS = {
         "format, for loops in loops and texts that double"
     ),
     "tokenizer_limit": (
-        "the model's `tokenizer.json` exceeds the limits of one text: look at the patterns and replacements of "
-        "its `normalizer` and `pre_tokenizer`"
+        "the model's `tokenizer.json` exceeds the limits of one text: look at the patterns and "
+        "replacements of its `normalizer` and `pre_tokenizer`"
     ),
     "tokenizer_failed": (
         "the model's `tokenizer.json` cannot be used: check that it is complete, or fetch it again"
