@@ -106,7 +106,7 @@ def test_a_csv_quote_that_never_closes(tmp_path, name):
 def test_too_many_malformed_csv_lines(tmp_path, capsys):
     data = b'q,r\n"a"b,c\n"a"b,c\nd,e\n'
     recipe = prepared(tmp_path, "a.csv", data, FLAT)
-    parts = ("2 of 3 rows cannot be read", "invalid_csv (line 2, column 1: text behind the closing quote)")
+    parts = ("2 of 3 rows cannot be read", "invalid_csv (line 2, column 1: text after the closing quote)")
     assert_refused(capsys, recipe, 3, *parts)
 
 

@@ -144,7 +144,7 @@ def test_what_cannot_be_found_is_said(folder, model, template, message, hint):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(b"{", "is not JSON"), (b"[]", "no JSON object"), (b"\xff", "UTF-8")]
+    ("text", "message"), [(b"{", "is not JSON"), (b"[]", "not hold a JSON object"), (b"\xff", "UTF-8")]
 )
 def test_broken_files_are_said(folder, text, message):
     (folder / "m" / "tokenizer_config.json").write_bytes(text)

@@ -84,7 +84,7 @@ def _fault(folder: Path, name: str, record: FileRecord) -> Finding | None:
         missing = not os.path.lexists(path)
         return Finding(name, "it is missing" if missing else "it cannot be read", missing=missing)
     if not stat.S_ISREG(found.st_mode):
-        return Finding(name, "it is no file")
+        return Finding(name, "it is not a file")
     if leads_out(folder, name):
         return Finding(name, LINK)
     if found.st_size != record.bytes:
