@@ -106,7 +106,8 @@ class StateFile(Generic[T]):
         """
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # a pipe waits for a writer without end
-                return Damaged(str(path), "it is a folder" if path.is_dir() else "it is not a file", self.hint)
+                what = "it is a folder" if path.is_dir() else "it is not a file"
+                return Damaged(str(path), what, self.hint)
             return self.read(path.read_bytes(), str(path))
         except (FileNotFoundError, NotADirectoryError):
             return NotThere(str(path))

@@ -414,7 +414,7 @@ def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(fresh, capsys
             codes.append(runs.command_line([verb, str(out), *options]))
     assert set(codes) <= {0, 3, 4}
     assert 0 not in codes[2:4]
-    assert "no file" in "".join(capsys.readouterr())
+    assert "not a file" in "".join(capsys.readouterr())
     with deadline():
         made = outcome(lambda: runs.pack(fresh / "recipe.yaml"))
     assert path.is_file() or isinstance(made, StorageError)
