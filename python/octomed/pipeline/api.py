@@ -66,7 +66,7 @@ def load_recipe(
     8192
     """
     if isinstance(overrides, str):
-        raise RecipeError("`overrides` is one text", f"give a list: `[{overrides!r}]`")
+        raise RecipeError("`overrides` is a single string", f"give a list: `[{overrides!r}]`")
     with speaking_python():
         return load(recipe, overrides, check_files=check_files)
 
@@ -177,7 +177,7 @@ def pack(
     from octomed.pipeline.run import pack as pack_recipe
 
     if workers is not None and workers < 1:
-        raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one a core")
+        raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one per core")
     with speaking_python():
         loaded = _loaded(recipe, overrides)
         return pack_recipe(loaded, workers=workers, replace=replace, progress=progress)
@@ -276,7 +276,7 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
 
     if isinstance(overrides, str):
-        raise RecipeError("`overrides` is one text", f"give a list: `overrides=[{overrides!r}]`")
+        raise RecipeError("`overrides` is a single string", f"give a list: `overrides=[{overrides!r}]`")
     if isinstance(recipe, Recipe):
         if overrides:
             message = "`overrides` cannot change a recipe that is loaded already"

@@ -89,7 +89,7 @@ class Collator:
     def __post_init__(self) -> None:
         """Refuse what no model has."""
         if self.positions not in _POSITION_ROWS:
-            raise RecipeError(f"positions `{self.positions}` are none", "choose `text` or `mrope`")
+            raise RecipeError(f"unknown positions `{self.positions}`", "choose `text` or `mrope`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
         """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
@@ -132,7 +132,7 @@ def _columns(number: int, pack: Pack) -> Columns:
     for name, dtype in _COLUMNS.items():
         if getattr(pack[name], "dtype", None) != dtype or pack[name].ndim != 1 + (name == "loss_spans"):
             raise DataError(
-                f"`{name}` of sample {number} of the batch is no array of {np.dtype(dtype)}", _HINT
+                f"`{name}` of sample {number} of the batch is not an array of {np.dtype(dtype)}", _HINT
             )
     return tuple(np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
 

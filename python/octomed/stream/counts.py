@@ -54,7 +54,7 @@ class EpochCounts:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated an epoch"]
+        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated per epoch"]
         if self.left_out:
             parts.append(f"{self.left_out:,} left out ({self.left_out / self.packs:.2%})")
         return ", ".join(parts)

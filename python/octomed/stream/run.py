@@ -89,7 +89,7 @@ class Run:
             When a stream or the split does not exist, or a stream is empty.
         """
         if split not in {"train", VALIDATION}:
-            raise RecipeError(f"split `{split}` is none", "choose `train` or `validation`")
+            raise RecipeError(f"unknown split `{split}`", "choose `train` or `validation`")
         offered = [name for name in self.content.streams if (name == VALIDATION) == (split == VALIDATION)]
         if not offered:
             hint = "pack with `validation:` in the recipe" if split == VALIDATION else None

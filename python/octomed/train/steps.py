@@ -39,7 +39,7 @@ class StepSize:
     def __str__(self) -> str:
         """Say it in a line."""
         return (
-            f"{self.packs:,} packs a step: {self.mean:,.1f} traces on average, "
+            f"{self.packs:,} packs per step: {self.mean:,.1f} traces on average, "
             f"{self.low:,.0f} to {self.high:,.0f} in nine steps of ten"
         )
 
@@ -72,7 +72,7 @@ def provenance_files(run: Run) -> list[str]:
     """
     names = [name for name in run.content.run.files or () if name.startswith("provenance/")]
     if not names:
-        raise DataError(f"`{run.location}` names no provenance", "pack it with a newer octomed")
+        raise DataError(f"`{run.location}` lists no provenance tables", "pack it with a newer octomed")
     return names
 
 
