@@ -19,6 +19,7 @@ impl TokenIds {
     pub const FREE: Self = Self([0; 2]);
 
     /// In place of the second number where there is one id.
+    #[cfg(target_arch = "x86_64")]
     pub const NO_SECOND: u32 = NONE;
 
     /// One id or two; none where there are more, which have to be spilled.
