@@ -106,7 +106,7 @@ def pack(
     replace
         Delete the files of another run in the output folder first.
     progress
-        Told how the run goes on; silent by default.
+        Told of the progress of the run; silent by default.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def pack(
     Raises
     ------
     RecipeError, DataError, StorageError
-        As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+        As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
     from octomed.pipeline.run import pack as pack_recipe
 
@@ -128,7 +128,7 @@ def pack(
 
 
 def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
-    """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs.
+    """Plan a run: its tasks, which of them are finished, and (``.estimate()``) what the rest costs.
 
     It prints as a table.
 

@@ -44,7 +44,7 @@ class CachedStream(Stream):
     """A stream whose shards are checked, unpacked, and kept in a cache folder.
 
     Files appear in the cache under their final name when they are whole, so several runs on one machine may
-    share it; nothing is ever written beside the shards that were packed. Streaming sees a local folder: the
+    share it; nothing is ever written next to the shards that were packed. Streaming sees a local folder: the
     shards come from the run's source, by our own attempts and with our own errors.
 
     Parameters
@@ -120,7 +120,7 @@ class CachedStream(Stream):
             raise storage_error("delete from the cache", folder, error) from error
 
     def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
-        """Find the shards that stand in the cache, and delete what stands there and is none."""
+        """Find the shards that are in the cache, and delete what is there and is not a shard."""
         for number, shard in enumerate(shards):
             raw, _ = shard.file_pairs[0]
             stands = self._stands(raw)
@@ -135,7 +135,7 @@ class CachedStream(Stream):
         return str(Path(self.local, shard.file_pairs[0][0].basename))
 
     def is_whole(self, shard: Reader) -> bool:
-        """Tell whether the raw shard that stands in the cache has the bytes that were packed.
+        """Tell whether the raw shard in the cache has the bytes that were packed.
 
         All of it is read.
         """
@@ -173,7 +173,7 @@ class CachedStream(Stream):
             raise storage_error("delete from the cache", path, error) from error
 
     def _stands(self, raw: FileInfo) -> bool:
-        """Tell whether a file of the right size stands; a link is none, wherever it leads."""
+        """Tell whether a file of the right size exists; a link does not count, wherever it leads."""
         stamp = stamp_of(str(Path(self.local, raw.basename)))
         return stamp is not None and stamp[1] == raw.bytes
 

@@ -1,7 +1,7 @@
 """All that is changed in packages of others, or used of their inside, in one place.
 
 Each change says what is wrong upstream and in which version, and has a test, in
-`tests/stream/test_upstream.py`, that fails when upstream has mended it: then the change goes. `versions.py`
+`tests/stream/test_upstream.py`, that fails when upstream has fixed it: then the change goes. `versions.py`
 keeps other versions out.
 """
 
@@ -44,7 +44,7 @@ _AHEAD = 512
 class MendedDataset(StreamingDataset):
     """A `StreamingDataset` whose failures are raised, that may be forked after use, and that can be closed.
 
-    Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,
+    Streaming 0.13 ends an epoch early and silently when its background thread cannot bring a shard,
     leaves the other workers waiting for that shard for ever, and cannot be forked once it was iterated. An
     iteration that is broken off leaves its threads running, and they the data set, until the process ends.
 
