@@ -50,7 +50,7 @@ impl Temporary {
     /// Makes the file that will be `target`.
     ///
     /// # Errors
-    /// When it cannot be made, or a link stands where the target is to be: what it leads to is somebody else's.
+    /// When it cannot be made, or a link is where the target is to be: what it leads to is somebody else's.
     pub fn beside(target: &Path, access: Access) -> io::Result<Self> {
         if target
             .symlink_metadata()

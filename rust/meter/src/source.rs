@@ -42,7 +42,7 @@ fn scan(text: &str) -> (usize, usize) {
     (text.len(), bare)
 }
 
-/// The source with a filter round every value that it keeps in a variable, or why it is too long.
+/// The source with a filter around every value that it keeps in a variable, or why it is too long.
 pub(crate) fn prepared(source: &str) -> Result<String, String> {
     if source.len() > LONGEST {
         return Err(format!(

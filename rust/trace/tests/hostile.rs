@@ -299,7 +299,7 @@ fn every_bad_row_has_its_reason_and_place() {
             LOOPS,
             br#"{"q": "1", "r": "2"}"#,
             Reason::TemplateLimit,
-            "more than one row may take",
+            "exceeds the limits of one row",
         ),
     ];
     for (json, line, reason, detail) in cases {

@@ -27,7 +27,7 @@ pub(crate) struct ConversationMapping {
 pub(crate) struct Read<'r> {
     /// The leading system message.
     pub(crate) system: Option<Cow<'r, str>>,
-    /// The turns behind it.
+    /// The turns after it.
     pub(crate) turns: Vec<Turn<'r>>,
     /// The images of the system message.
     pub(crate) images: Vec<ImageRef>,
