@@ -361,6 +361,12 @@ class Recipe(Part):
 
 
 def schema_json() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe, keys that are not supported yet marked `x-status`."""
+    """Return the JSON Schema of a recipe, keys that are not supported yet marked `x-status`.
+
+    Examples
+    --------
+    >>> schema_json()["required"]
+    ['name', 'model', 'sources', 'output']
+    """
     schema = Recipe.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "OctoMed recipe", **schema}

@@ -64,6 +64,22 @@ class Collator:
         When ``positions`` is neither, or a batch has more tokens than 32 bits count.
     DataError
         When called with what is not a pack.
+
+    Examples
+    --------
+    >>> pack = {
+    ...     "input_ids": np.array([5, 6, 7, 8, 9], np.uint32),
+    ...     "lengths": np.array([3, 2], np.uint32),  # tokens of each document
+    ...     "loss_spans": np.array([[1, 3], [4, 5]], np.uint32),  # half-open, in tokens of the pack
+    ...     "trace_ids": np.array([40, 41], np.uint64),
+    ... }
+    >>> batch = Collator(positions="text")([pack])
+    >>> batch["labels"]
+    tensor([[-100,    6,    7, -100,    9]])
+    >>> batch["position_ids"]
+    tensor([[0, 1, 2, 0, 1]])
+    >>> batch["cu_seqlens"]
+    tensor([0, 3, 5], dtype=torch.int32)
     """
 
     positions: Literal["text", "mrope"] = "mrope"

@@ -40,6 +40,11 @@ class EpochCounts:
         Slots that hold a pack a second time.
     left_out
         Packs that no slot holds.
+
+    Examples
+    --------
+    >>> print(EpochCounts(packs=19, slots=24, repeats=5, left_out=0))
+    19 packs, 5 repeated an epoch
     """
 
     packs: int
