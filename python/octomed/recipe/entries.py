@@ -90,7 +90,7 @@ class Entry:
             self.problems.append(Problem(self.place, f"`{shown(match.path)}` is {ending}", EXTENSIONS_HINT))
             return None
         if not stat.S_ISREG(match.status.st_mode):
-            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is no regular file", None))
+            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is not a regular file", None))
             return None
         kind = _sniffed(match.path, *known) if match.status.st_size else known[0]
         return InputFile(

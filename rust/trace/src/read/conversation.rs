@@ -196,7 +196,7 @@ impl ConversationMapping {
         let shown = if name.len() <= LONGEST_ROLE && name.bytes().all(is_name) {
             format!("`{name}`")
         } else {
-            "that is no name".to_owned()
+            "that is not a name".to_owned()
         };
         let detail = format!(
             "{label} has role {shown}, which the mapping does not know: name it in `roles`"
