@@ -67,7 +67,7 @@ pub(crate) fn prepared(source: &str) -> Result<String, String> {
         };
         if bare > LONGEST_CONSTRUCT {
             return Err(format!(
-                "an expression has at most {LONGEST_CONSTRUCT} bytes beside its texts"
+                "an expression has at most {LONGEST_CONSTRUCT} bytes without its texts"
             ));
         }
         let construct = &rest[..length];

@@ -45,7 +45,7 @@ fn every_bad_row_has_its_reason_and_place() {
             TWO_PARTS,
             b"{\"q\": \"a\x00b\"}",
             Reason::InvalidJson,
-            "byte 8 of the row: a control character",
+            "byte 8 of the row: an unescaped control character",
         ),
         (
             TWO_PARTS,
@@ -69,7 +69,7 @@ fn every_bad_row_has_its_reason_and_place() {
             TWO_PARTS,
             b"{} {}",
             Reason::InvalidJson,
-            "something stands behind",
+            "there is something after",
         ),
         (
             TWO_PARTS,

@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn end(&mut self) -> Result<(), JsonError> {
         self.space();
         if self.at < self.bytes.len() {
-            self.error("something stands behind the value")
+            self.error("there is something after the value")
         } else {
             Ok(())
         }
