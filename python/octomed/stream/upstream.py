@@ -235,13 +235,13 @@ class MendedDataset(StreamingDataset):
                 sleep(TICK)
 
 
-def _mend_streaming() -> None:
+def _patch_streaming() -> None:
     """Change what no subclass reaches."""
     methods: tuple[Any, ...] = (random, per_stream)
     for method in methods:
         method.get_partitions = _partitions
-    mended: Any = SharedMemory
-    mended.__init__ = _begin_segment
+    patched: Any = SharedMemory
+    patched.__init__ = _begin_segment
 
 
 def _partitions(algorithm: str, *given: Any, **named: Any) -> NDArray[np.int64]:  # noqa: ANN401 those of Streaming
@@ -302,4 +302,4 @@ def give_wandb_runs_their_url() -> None:
             run.get_url = lambda self: self.url
 
 
-_mend_streaming()  # when this is imported: a loader's worker that is spawned makes no data set
+_patch_streaming()  # when this is imported: a loader's worker that is spawned makes no data set
