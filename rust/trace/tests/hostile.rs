@@ -83,7 +83,7 @@ fn every_bad_row_has_its_reason_and_place() {
             Reason::InvalidUtf8,
             "byte 0",
         ),
-        (TWO_PARTS, b"[]", Reason::NotAnObject, "no object"),
+        (TWO_PARTS, b"[]", Reason::NotAnObject, "not an object"),
         (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "no object"),
         (
             TWO_PARTS,
