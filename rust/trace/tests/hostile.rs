@@ -84,7 +84,7 @@ fn every_bad_row_has_its_reason_and_place() {
             "byte 0",
         ),
         (TWO_PARTS, b"[]", Reason::NotAnObject, "not an object"),
-        (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "no object"),
+        (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "not an object"),
         (
             TWO_PARTS,
             br#"{"q": "1", "t": "2", "r": "3", "q": "4"}"#,
