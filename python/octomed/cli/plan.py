@@ -10,7 +10,7 @@ from octomed.cli.terminal import log, out
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
-    """Show tasks, rows, tokens, minutes and disk of a run, and what of it stands already.
+    """Show tasks, rows, tokens, minutes and disk of a run, and what is finished already.
 
     Exit code 3 when the first rows say that the run would fail.
 

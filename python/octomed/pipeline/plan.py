@@ -76,7 +76,7 @@ class Plan:
     sources
         Its sources, ready.
     inputs
-        Its files, and what lies beside them and is not read.
+        Its files, and what is next to them and is not read.
     template_hash
         Content hash of the chat template.
     """
@@ -105,7 +105,7 @@ class Plan:
                 yield source, task
 
     def finished(self, task: Task) -> TaskRecord | None:
-        """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
+        """Return what the store says of a finished task, as far as names and sizes tell."""
         return finished_task(task.folder(self.store))
 
     @cached_property

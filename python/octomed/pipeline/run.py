@@ -65,7 +65,7 @@ def pack(
     replace
         Delete the files of another run in the output folder, once there is something to put in their place.
     progress
-        Told how the run goes on.
+        Told of the progress of the run.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def pack(
     Raises
     ------
     RecipeError, DataError, StorageError
-        As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+        As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
     begin = time.perf_counter()
     planned = plan(recipe)
@@ -162,7 +162,7 @@ class _Passes:
     planning: float
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
-        """Run all three; say of a failure how to go on, and leave no temporary files after Ctrl-C."""
+        """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
         try:
             return _summary(self._until_all_read(workers, locks), self.spec, already_done=False)
         except StorageError as error:

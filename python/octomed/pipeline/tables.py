@@ -46,7 +46,7 @@ def write_parquet(
 
 
 def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Manifest) -> None:
-    """Write one table a source that has rejects, in source order."""
+    """Write one table per source that has rejects, in source order."""
     folder = manifest.folder / "rejects"
     make_folder_inside(manifest.folder, "rejects", manifest.mode)
     by_source: dict[str, list[int]] = {source: [] for source in sources}

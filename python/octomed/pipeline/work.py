@@ -44,7 +44,7 @@ def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
     spec
         What to scan.
     here
-        Threads to share where the call runs beside others; by default it has its own.
+        Threads to share where the call runs concurrently with others; by default it has its own.
 
     Raises
     ------
@@ -161,12 +161,12 @@ def write_range(spec: RangeSpec, here: Here | None = None) -> RangeResult:
     spec
         What to write.
     here
-        Threads to share where the call runs beside others; by default it has its own.
+        Threads to share where the call runs concurrently with others; by default it has its own.
 
     Raises
     ------
     DamagedBlock
-        When a block of the working store does not read.
+        When a block of the working store cannot be read.
     StorageError
         When the output cannot be written.
     """

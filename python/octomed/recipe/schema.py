@@ -128,7 +128,7 @@ class Csv(Part):
     quote: Character | None = '"'
     """Character around a field, two of which are one inside; null if none has a meaning."""
     escape: Character | None = None
-    """Character behind which any other is text, inside quotes and outside of them; null if none is."""
+    """Character after which any other is text, inside quotes and outside of them; null if none is."""
 
     @model_validator(mode="after")
     def _different(self) -> Csv:

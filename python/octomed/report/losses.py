@@ -62,7 +62,7 @@ def _losses(name: str, account: Mapping[str, Any], capacity: int) -> Iterator[st
     unreadable, without = account["rows_unreadable"], account["rows_without_trace"]
     if _large(unreadable, rows):
         reasons = reasons_in_words(refused, unreadable=True)
-        advice = f"look at {key}, or mend the file; `sources.{name}.max_unreadable` tolerates it"
+        advice = f"look at {key}, or fix the file; `sources.{name}.max_unreadable` tolerates it"
         yield f"source `{name}`: {_share(unreadable, rows, 'rows')} are unreadable ({reasons}): {advice}"
     if _large(without, rows):
         reasons = reasons_in_words(refused, unreadable=False)

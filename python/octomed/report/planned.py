@@ -19,7 +19,7 @@ class Estimate:
     Attributes
     ----------
     tasks, tasks_standing
-        Reads in all, and those whose blocks stand already.
+        Tasks in all, and those that are finished already.
     rows, traces, tokens
         Of all sources; ``rows`` and ``traces`` follow from bytes where files do not count rows.
     source_bytes

@@ -157,7 +157,7 @@ class Source:
 
 
 def _raise_final(address: str, error: Exception) -> None:
-    """Raise what no further attempt can mend."""
+    """Raise what no further attempt can fix."""
     response = getattr(error, "response", None)
     code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
     kind = type(error).__name__

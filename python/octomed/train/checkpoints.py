@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from: the newest that is whole, and of the same recipe."""
+"""Which checkpoint a run resumes from: the newest that is whole, and of the same recipe."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorith
 _OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
 _DURATION = "max_duration"
-"""May change: a training may go on for longer."""
+"""May change: a training may be extended."""
 
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
@@ -89,7 +89,7 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:
-    """Put beside the checkpoints what they are trained as, and how long; the first rank does."""
+    """Put next to the checkpoints what they are trained as, and how long; the first rank does."""
     if dist.get_global_rank() == 0:
         value = _STATE.signed({"meaning": meaning, _DURATION: duration})
         open_folder(folder).write(SIDECAR, as_written(value))
@@ -98,7 +98,7 @@ def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = N
 def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
     """Return the newest whole checkpoint of a folder, and those newer ones that are not whole.
 
-    The first rank looks, so that all ranks go on from the same one.
+    The first rank looks, so that all ranks resume from the same one.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _file_is_whole(folder: str, name: str) -> bool:
 
 
 def _sharded_is_whole(folder: CheckpointFolder, name: str) -> bool:
-    """Tell whether all files stand that a sharded checkpoint's `.metadata` names, each to its end.
+    """Tell whether all files exist that a sharded checkpoint's `.metadata` names, each to its end.
 
     On a disk `.metadata` is written last, but Composer uploads it first, so it says nothing by being there.
     """

@@ -249,7 +249,7 @@ class TrainRecipe(Part):
     load_path: Text | None = None
     """Checkpoint to begin from."""
     load_weights_only: bool = False
-    """Take the weights of it, and begin the data anew."""
+    """Take the weights of it, and begin the data again."""
     autoresume: bool = False
     """Go on from the newest whole checkpoint in `save_folder`, if there is one."""
     export_folder: Text | None = None
