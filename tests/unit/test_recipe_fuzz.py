@@ -346,7 +346,7 @@ SAID = {
     "zz: !!python/object:os.system [ls]\n": "the tag `!!python/object:os.system` is not read",
     "zz: !mine a\n": "the tag `!mine` is not read",
     f"zz: {10**50}\n": "1:5: this number is too large",
-    f"zz: {'9' * 5000}\n": "1:5: this value cannot be read",
+    f"zz: {'9' * 5000}\n": "1:5: this number is too large",
     f"zz: {'漢' * 10}\n": "unknown key `zz`",
     "zz: 1\n'zz': 2\n": "the key `zz` is given twice",
     "zz: 1\n---\nzz: 2\n": "a recipe is one document",
