@@ -13,7 +13,7 @@ import pyarrow as pa
 from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, write_run_file
-from octomed.storage import content_key, write_atomically
+from octomed.storage import content_key
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def write_indexes(manifest: Manifest) -> None:
         streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
     for stream, shards in streams.items():
         name = f"{stream}/{INDEX}"
-        write_atomically(manifest.folder / name, _octomed.index_json(plain(shards)), mode=manifest.mode)
+        manifest.store.put(name, _octomed.index_json(plain(shards)))
         manifest.add_file(name)
 
 
