@@ -14,6 +14,7 @@ from composer.utils import dist
 from octomed.errors import RecipeError
 from octomed.state import Damaged, StateFile, as_written
 from octomed.train.checkpoint_folder import open_folder
+from octomed.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,7 +166,7 @@ def _file_is_whole(folder: str, name: str) -> bool:
 
     torch's files are zip archives whose directory comes last, and each entry has a checksum.
     """
-    if "://" in folder:
+    if is_url(folder):
         return True
     try:
         with zipfile.ZipFile(Path(folder, name)) as archive:
