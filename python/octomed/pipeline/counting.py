@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.run_file import Counts, LeftOut, SourceCounts
-from octomed.strict_json import read_as
+from octomed.run_file import Counts, accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
+    from octomed.run_file import LeftOut
 
 
 def blocks_of_run(scanned: Sequence[ScannedTask], store: Path) -> list[tuple[Path, int]]:
@@ -75,7 +75,7 @@ def counts_of_run(
     *,
     bytes_out: int,
     skipped: Mapping[str, str],
-    left_out: Mapping[str, Mapping[str, Any]],
+    left_out: Mapping[str, dict[str, LeftOut]],
 ) -> Counts:
     """Return everything that the closing summary counts and that no machine or time changes.
 
@@ -99,7 +99,7 @@ def counts_of_run(
         sum(getattr(header, name) for header in headers)
         for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
-    sources = {name: read_as(SourceCounts, one) for name, one in layout.source_accounts().items()}
+    sources = accounts_of(layout.source_accounts())
     refused: Counter[str] = sum((Counter(one.rows_refused) for one in sources.values()), Counter())
     return Counts(
         rows=rows,
@@ -113,9 +113,6 @@ def counts_of_run(
         bytes_out=bytes_out,
         straddling=sum(header.straddling for header in headers),
         files_skipped=dict(skipped),
-        files_left_out={
-            source: {why: LeftOut(one["files"], tuple(one["names"])) for why, one in reasons.items()}
-            for source, reasons in left_out.items()
-        },
+        files_left_out=dict(left_out),
         **layout.counts(),
     )

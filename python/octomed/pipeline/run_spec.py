@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
+    from octomed.run_file import LeftOut
     from octomed.storage import Mode
 
 
@@ -61,7 +62,7 @@ class RunSpec:
     tasks: tuple[TaskSpec, ...]
     sources: tuple[str, ...]
     files_skipped: dict[str, str]
-    left_out: dict[str, dict[str, dict[str, Any]]]
+    left_out: dict[str, dict[str, LeftOut]]
     settings: dict[str, Any]
     about: About
     said: dict[str, Any]
