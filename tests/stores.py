@@ -41,6 +41,11 @@ class FilesConformance:
         assert stored.names("a/d") == ["a/deep/4"]
         assert stored.names("c/") == []
 
+    @pytest.mark.parametrize("prefix", ["/", "/a", "../", "a/../", "./", "a//", "a\n/"])
+    def test_no_name_begins_with_what_is_none(self, stored, prefix):
+        stored.put("a/b", b"")
+        assert stored.names(prefix) == []
+
     def test_what_is_missing(self, stored):
         stored.put("file", b"")
         for name in ("missing", "no/folder", "file/below"):
@@ -100,6 +105,15 @@ class StoreConformance(FilesConformance):
         assert stored.read("old") == b"whole"
         assert stored.names() == ["old"]
 
+    def test_a_killed_writer_leaves_what_was_there(self, stored):
+        stored.put("a", b"whole")
+        lines = ("file.write(b'half')", "file.flush()", "os.kill(os.getpid(), 9)")
+        for name in ("a", "b"):
+            process = _start(stored, f"writing({name!r}) as file", *lines)
+            assert process.wait() == -9
+        assert stored.names() == ["a"]
+        assert stored.read("a") == b"whole"
+
     def test_readers_see_the_old_or_the_new_and_nothing_between(self, stored):
         sizes = (10, 300_000)
         stored.put("a", b"x" * sizes[0])
@@ -145,7 +159,7 @@ class StoreConformance(FilesConformance):
 
     def test_another_process_s_lock_keeps_out(self, stored):
         stored.put("a", b"")
-        with self.held_elsewhere(stored), pytest.raises(RecipeError, match="it is busy"), _locked(stored):
+        with _Held(stored), pytest.raises(RecipeError, match="it is busy"), _locked(stored):
             pass
         with _locked(stored):
             assert stored.names() == ["a"]
@@ -173,32 +187,27 @@ class StoreConformance(FilesConformance):
         with pytest.raises(FileNotFoundError):
             StoredFile(stored, "missing")
 
-    def held_elsewhere(self, stored):
-        """Hold the store in a process of its own, as a context."""
-        return _Held(repr(stored))
-
 
 def _locked(stored):
     return stored.lock(exclusive=True, busy="it is busy")
 
 
+def _start(stored, held, *lines):
+    """Start a process of its own that does something in a context of the same store."""
+    head = "import os, sys", "from pathlib import PosixPath", "from octomed.store import *"
+    script = "\n".join([*head, f"with {stored!r}.{held}:", *(f"    {line}" for line in lines)])
+    return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
 class _Held:
     """A process that holds a store's lock."""
 
-    def __init__(self, made):
-        self.made = made
+    def __init__(self, stored):
+        self.stored = stored
 
     def __enter__(self):
-        lines = (
-            "import sys",
-            "from pathlib import PosixPath",
-            "from octomed.store import *",
-            f"with {self.made}.lock(exclusive=True, busy=''):",
-            "    print('held', flush=True)",
-            "    sys.stdin.read()",
-        )
-        command = [sys.executable, "-c", "\n".join(lines)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        lines = ("print('held', flush=True)", "sys.stdin.read()")
+        self.process = _start(self.stored, "lock(exclusive=True, busy='')", *lines)
         assert self.process.stdout.readline() == b"held\n"
 
     def __exit__(self, *_):

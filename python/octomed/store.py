@@ -91,9 +91,11 @@ class LocalStore:
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names that begin with a prefix; the lock and unfinished files are none."""
-        top = self.folder / prefix.rpartition("/")[0]
+        folder = prefix.rpartition("/")[0]
+        if folder and fault_of(folder) is not None:
+            return []
         found = []
-        for parent, _, files in os.walk(top, onerror=_raise):
+        for parent, _, files in os.walk(self.folder / folder, onerror=_raise):
             inside = os.path.relpath(parent, self.folder)
             names = (name if inside == "." else f"{inside}/{name}" for name in files if not _is_own(name))
             found += [name for name in names if name.startswith(prefix)]
