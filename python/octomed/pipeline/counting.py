@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
-    from octomed.run_file import LeftOut
+    from octomed.run_file import LeftOut, Making
 
 
 def blocks_of_run(scanned: Sequence[ScannedTask], store: Path) -> list[tuple[Path, int]]:
@@ -55,18 +56,17 @@ def rows_read(scanned: Sequence[ScannedTask]) -> int:
     return sum(header.rows for done in scanned if not done.bad for header in done.headers)
 
 
-def amounts(scanned: Sequence[ScannedTask]) -> dict[str, int]:
-    """Return what of a run's `Making` its scan decides."""
+def with_amounts(making: Making, scanned: Sequence[ScannedTask]) -> Making:
+    """Add to how a run was made what its scan decides."""
     headers = [header for done in scanned for header in done.headers]
     files = {done.task.file.path: done.task.file.size for done in scanned}
-    return {
-        "blocks_scanned": sum(done.blocks_scanned for done in scanned),
-        "blocks_reused": sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
-        "bytes_in": sum(files.values()),
-        "bytes_store": sum(
-            header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces for header in headers
-        ),
-    }
+    return replace(
+        making,
+        blocks_scanned=sum(done.blocks_scanned for done in scanned),
+        blocks_reused=sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
+        bytes_in=sum(files.values()),
+        bytes_store=sum(header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces for header in headers),
+    )
 
 
 def counts_of_run(

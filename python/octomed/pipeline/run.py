@@ -12,7 +12,7 @@ from octomed import machine
 from octomed.errors import DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
-from octomed.pipeline.counting import amounts, blocks_of_run, counts_of_run, files_skipped, rows_read
+from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import CancelledRun, executor
@@ -217,15 +217,15 @@ class _Passes:
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
-        facts = {
-            **amounts(scanned),
-            "seconds": seconds,
-            "workers": threads.workers,
-            "shards_written": written,
-            "shards_reused": len(manifest.shards) - written,
-            "made_again": tuple(self.again.notes),
-        }
-        return close_run(spec, layout.stream_summaries(), manifest, counts, facts)
+        making = replaced(
+            with_amounts(spec.said.run, scanned),
+            seconds=seconds,
+            workers=threads.workers,
+            shards_written=written,
+            shards_reused=len(manifest.shards) - written,
+            made_again=tuple(self.again.notes),
+        )
+        return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 
 
 def seconds_since(begin: float) -> float:
