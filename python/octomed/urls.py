@@ -40,6 +40,11 @@ def is_url(location: str) -> bool:
     ------
     RecipeError
         When the scheme is none of those that are served.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/run"), is_url("runs/quickstart")
+    (True, False)
     """
     scheme = scheme_of(location)
     if scheme is not None and scheme not in READ:
@@ -49,7 +54,13 @@ def is_url(location: str) -> bool:
 
 
 def join(location: str, *names: str) -> str:
-    """Put names below a path or an address."""
+    """Put names below a path or an address.
+
+    Examples
+    --------
+    >>> join("s3://bucket/run/", "len-01024", "index.json")
+    's3://bucket/run/len-01024/index.json'
+    """
     return "/".join([location.rstrip("/") or "/", *names])
 
 

@@ -150,7 +150,7 @@ fn temporary_name(target: &Path) -> OsString {
 
 fn is_a_link() -> io::Error {
     io::Error::other(format!(
-        "a link stands there, and is not followed (os error {})",
+        "there is a link, which is not followed (os error {})",
         libc::ELOOP
     ))
 }

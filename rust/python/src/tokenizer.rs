@@ -158,7 +158,7 @@ impl PyTokenizer {
     ) -> PyResult<Encoded> {
         let texts = strings.iter().enumerate().map(|(row, text)| {
             let refuse =
-                |error: PyErr| raise(Kind::Data, format!("row {row} is no text: {error}"), None);
+                |error: PyErr| raise(Kind::Data, format!("row {row} is not text: {error}"), None);
             text.extract::<PyBackedStr>().map_err(refuse)
         });
         let texts = texts.collect::<PyResult<Vec<_>>>()?;
@@ -244,7 +244,7 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
         rows.extend(array.iter().flatten());
     } else {
         return Err(PyTypeError::new_err(format!(
-            "strings are wanted, not {}",
+            "expected strings, not {}",
             array.data_type()
         )));
     }
