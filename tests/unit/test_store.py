@@ -45,11 +45,11 @@ class TestLocalStore(StoreConformance):
         (stored.folder / "folder").symlink_to(elsewhere)
         (stored.folder / "link").symlink_to(elsewhere / "file")
         (stored.folder / ".octomed.lock").symlink_to(elsewhere / "file")
-        with pytest.raises(StorageError, match="a link stands there"):
+        with pytest.raises(StorageError, match="a link"):
             stored.put("folder/new", b"ours")
-        with pytest.raises(StorageError, match="a link stands there"):
+        with pytest.raises(StorageError, match="a link"):
             stored.put("link", b"ours")
-        with pytest.raises(StorageError, match="a link stands there"), stored.lock(exclusive=True, busy=""):
+        with pytest.raises(StorageError, match="a link"), stored.lock(exclusive=True, busy=""):
             pass
         stored.delete("folder/file")
         stored.delete("link")
