@@ -86,6 +86,14 @@ def temporary_name(name: str) -> str:
     return f".{stem}.tmp-{secrets.token_hex(8)}"
 
 
+def is_temporary_name(name: str) -> bool:
+    """Tell whether a name is one that `temporary_name` gives, for whatever file."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+_TEMPORARY = re.compile(r"\..+\.tmp-[0-9a-f]{16}", re.DOTALL)
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path, *, mode: Mode = "umask", sync: bool = True) -> Iterator[BinaryIO]:
     """Write a file that appears whole or not at all, and is there after a power cut.

@@ -25,6 +25,7 @@ from octomed.pipeline.specs import BlockScanned, RangeResult, ShardWritten, Task
 from octomed.pipeline.tables import provenance_name, write_parquet
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.store import LocalStore
 from octomed.store_files import BlockHeader, TaskRecord, write_task
 from octomed.strict_json import read_as
 
@@ -220,6 +221,6 @@ class _RangeWrite:
 
     def _provenance(self, stream: str) -> None:
         name = provenance_name(stream, self.spec.number)
-        path = self.spec.folder / name
-        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.settings["output"]["mode"])
-        self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))
+        store = LocalStore(self.spec.folder, self.spec.layout.settings["output"]["mode"])
+        write_parquet(store, name, self.range.provenance(stream))
+        self.tables[name] = FileRecord(*_octomed.file_digest(str(store.folder / name)))

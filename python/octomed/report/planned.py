@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.report import units
 from octomed.report.left_out import unread_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from octomed.run_file import LeftOut
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class SourceView:
     tasks: int
     tasks_finished: int
     bad_files: Mapping[str, str]
-    left_out: Mapping[str, Mapping[str, Any]]
+    left_out: Mapping[str, LeftOut]
 
 
 @dataclass(frozen=True)
