@@ -8,14 +8,7 @@ use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::engine::engine_error;
 use crate::leave::leave;
-
-/// Adds this file's functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(check_shard, module)?)?;
-    module.add_function(wrap_pyfunction!(read_pack, module)?)
-}
 
 fn array(array: &dyn Array) -> PyArrowType<ArrayData> {
     PyArrowType(array.to_data())
@@ -24,7 +17,7 @@ fn array(array: &dyn Array) -> PyArrowType<ArrayData> {
 /// Checks every pack of a shard: faults, packs, tokens, ids and lengths of its traces, and traces of each pack.
 #[pyfunction]
 #[pyo3(signature = (folder, shard, vocabulary_size, capacity))]
-fn check_shard<'py>(
+pub fn check_shard<'py>(
     py: Python<'py>,
     folder: PathBuf,
     shard: usize,
@@ -32,7 +25,7 @@ fn check_shard<'py>(
     capacity: u32,
 ) -> PyResult<Bound<'py, PyDict>> {
     let check = leave(py, || {
-        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity).map_err(engine_error)
+        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity)
     })?;
     let result = PyDict::new(py);
     result.set_item("faults", check.faults)?;
@@ -47,10 +40,12 @@ fn check_shard<'py>(
 /// A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`.
 #[pyfunction]
 #[pyo3(signature = (folder, pack))]
-fn read_pack<'py>(py: Python<'py>, folder: PathBuf, pack: usize) -> PyResult<Bound<'py, PyDict>> {
-    let content = leave(py, || {
-        octomed_engine::read_pack(&folder, pack).map_err(engine_error)
-    })?;
+pub fn read_pack<'py>(
+    py: Python<'py>,
+    folder: PathBuf,
+    pack: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let content = leave(py, || octomed_engine::read_pack(&folder, pack))?;
     let result = PyDict::new(py);
     result.set_item("input_ids", content.input_ids)?;
     result.set_item("lengths", content.lengths)?;

@@ -6,25 +6,17 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_engine::{OpenRange, Selection, Settings, rejects};
+use octomed_engine::{EngineError, OpenRange, Selection, Settings, rejects};
 use octomed_index::{BlockRef, Verdict};
 use octomed_mds::ShardInfo;
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::engine::{Cancel, engine_error};
-use crate::error::{Kind, raise};
+use crate::engine::Cancel;
+use crate::error::{Error, Kind, Result, say};
 use crate::leave::leave;
 use crate::trace::as_json;
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Layout>()?;
-    module.add_class::<Range>()?;
-    module.add_function(wrap_pyfunction!(index_json, module)?)?;
-    module.add("COLUMNS", octomed_engine::COLUMNS.to_vec())
-}
 
 /// Which traces stay, which share a pack, and which packs a shard.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -46,8 +38,8 @@ impl Layout {
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
-    ) -> PyResult<Self> {
-        let settings = Settings::from_json(&as_json(settings)?).map_err(engine_error)?;
+    ) -> Result<Self> {
+        let settings = Settings::from_json(&as_json(settings)?)?;
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
@@ -59,16 +51,15 @@ impl Layout {
                 output,
             } = settings;
             let capacity = pack.capacity;
-            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())
-                .map_err(engine_error)?;
+            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())?;
             let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
-            let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())
-                .map_err(engine_error)?;
-            Ok(Self {
+            let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())?;
+            Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
                 lower_bound,
             })
         })
+        .map_err(Error::from)
     }
 
     /// Ranges, in the order in which they are written.
@@ -144,9 +135,7 @@ impl Layout {
     #[pyo3(signature = (number, cancel))]
     fn open_range(&self, py: Python<'_>, number: usize, cancel: &Cancel) -> PyResult<Range> {
         let layout = &self.layout;
-        let range = leave(py, || {
-            OpenRange::open(layout, number, cancel.flag()).map_err(engine_error)
-        })?;
+        let range = leave(py, || OpenRange::open(layout, number, cancel.flag()))?;
         Ok(Range {
             range,
             streams: self.layout.streams(),
@@ -156,10 +145,7 @@ impl Layout {
     /// What block `number` left out: source, file, row, sample, reason, detail.
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
-        leave(py, || {
-            rejects(&self.layout.selection, number).map_err(engine_error)
-        })
-        .map(PyArrowType)
+        leave(py, || rejects(&self.layout.selection, number)).map(PyArrowType)
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.
@@ -192,11 +178,10 @@ impl Layout {
 
     /// Rows and traces of each source, and what became of them, in source order.
     #[pyo3(signature = ())]
-    fn source_accounts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn source_accounts<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>> {
         let accounts = octomed_engine::source_accounts(&self.layout.selection);
-        let json =
-            serde_json::to_string(&accounts).map_err(|error| raise(Kind::Internal, error, None))?;
-        py.import("json")?.call_method1("loads", (json,))
+        let json = serde_json::to_string(&accounts)?;
+        Ok(py.import("json")?.call_method1("loads", (json,))?)
     }
 
     /// Packs, traces, tokens, raw bytes and shards of each stream that holds packs.
@@ -247,9 +232,8 @@ impl Range {
         let json = leave(py, || {
             let written = self
                 .range
-                .write_shard(stream, shard, &folder, cancel.flag())
-                .map_err(engine_error)?;
-            serde_json::to_string(&written).map_err(|error| raise(Kind::Internal, error, None))
+                .write_shard(stream, shard, &folder, cancel.flag())?;
+            Ok::<_, Error>(serde_json::to_string(&written)?)
         })?;
         py.import("json")?.call_method1("loads", (json,))
     }
@@ -258,26 +242,25 @@ impl Range {
     #[pyo3(signature = (stream))]
     fn provenance(&self, py: Python<'_>, stream: &str) -> PyResult<PyArrowType<RecordBatch>> {
         let stream = self.number(stream)?;
-        leave(py, || self.range.provenance(stream).map_err(engine_error)).map(PyArrowType)
+        leave(py, || self.range.provenance(stream)).map(PyArrowType)
     }
 }
 
 impl Range {
     fn number(&self, stream: &str) -> PyResult<usize> {
         let found = self.streams.iter().position(|name| name == stream);
-        found.ok_or_else(|| raise(Kind::Internal, format!("no stream `{stream}`"), None))
+        found.ok_or_else(|| say(Kind::Internal, format!("no stream `{stream}`"), None))
     }
 }
 
 /// The bytes of a stream's `index.json`, from its shards' entries in order.
 #[pyfunction]
 #[pyo3(signature = (shards))]
-fn index_json(py: Python<'_>, shards: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+pub fn index_json(py: Python<'_>, shards: &Bound<'_, PyAny>) -> Result<Vec<u8>> {
     let json: String = py
         .import("json")?
         .call_method1("dumps", (shards,))?
         .extract()?;
-    let shards: Vec<ShardInfo> =
-        serde_json::from_str(&json).map_err(|error| raise(Kind::Internal, error, None))?;
+    let shards: Vec<ShardInfo> = serde_json::from_str(&json)?;
     Ok(octomed_mds::index_json(&shards))
 }
