@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
-from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, write_run_file
+from octomed.run_file import FORMAT, Counts, Making, RunFile, write_run_file
 from octomed.storage import content_key, write_atomically
 from octomed.strict_json import plain, read_as
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.run_spec import RunSpec
+    from octomed.run_file import StreamEntry
 
 
 def write_indexes(manifest: Manifest) -> None:
@@ -30,7 +31,7 @@ def write_indexes(manifest: Manifest) -> None:
         streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
     for stream, shards in streams.items():
         name = f"{stream}/{INDEX}"
-        write_atomically(manifest.folder / name, _octomed.index_json(plain(shards)), mode=manifest.mode)
+        write_atomically(manifest.folder / name, _octomed.index_json(shards), mode=manifest.mode)
         manifest.add_file(name)
 
 
@@ -49,7 +50,7 @@ def says_the_same(found: RunFile, spec: RunSpec) -> bool:
 
 def close_run(
     spec: RunSpec,
-    streams: Mapping[str, Any],
+    streams: Mapping[str, StreamEntry],
     manifest: Manifest,
     counts: Counts,
     facts: dict[str, Any],
@@ -71,7 +72,7 @@ def close_run(
         **spec.said,
         format=FORMAT,
         streams={
-            name: replace(read_as(StreamEntry, entry), index=manifest.files[f"{name}/{INDEX}"].digest)
+            name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
             for name, entry in streams.items()
         },
         counts=counts,

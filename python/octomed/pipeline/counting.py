@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.run_file import Counts, LeftOut, SourceCounts
-from octomed.strict_json import read_as
+from octomed.run_file import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
+    from octomed.run_file import Counts
 
 
 def blocks_of_run(scanned: Sequence[ScannedTask], store: Path) -> list[tuple[Path, int]]:
@@ -99,9 +100,10 @@ def counts_of_run(
         sum(getattr(header, name) for header in headers)
         for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
-    sources = {name: read_as(SourceCounts, one) for name, one in layout.source_accounts().items()}
+    sources = layout.source_accounts()
     refused: Counter[str] = sum((Counter(one.rows_refused) for one in sources.values()), Counter())
-    return Counts(
+    return replace(
+        layout.counts(),
         rows=rows,
         rows_refused=dict(sorted(refused.items())),
         sources=sources,
@@ -117,5 +119,4 @@ def counts_of_run(
             source: {why: LeftOut(one["files"], tuple(one["names"])) for why, one in reasons.items()}
             for source, reasons in left_out.items()
         },
-        **layout.counts(),
     )

@@ -150,14 +150,15 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     except OctomedError as error:
         raise type(error)(error.message, _verify_hint(folder)) from None
     tokenizer = _tokenizer(run)
-    places = _places(folder, stream, pack, documents=len(content["lengths"]))
+    places = _places(folder, stream, pack, documents=len(content.lengths))
+    input_ids, loss_spans = content.input_ids, content.loss_spans
     views = []
     offset = 0
-    for document, (length, trace_id) in enumerate(zip(content["lengths"], content["trace_ids"], strict=True)):
-        ids = content["input_ids"][offset : offset + length]
+    for document, (length, trace_id) in enumerate(zip(content.lengths, content.trace_ids, strict=True)):
+        ids = input_ids[offset : offset + length]
         spans = tuple(
             (begin - offset, end - offset)
-            for begin, end in content["loss_spans"]
+            for begin, end in loss_spans
             if offset <= begin < offset + length
         )
         at = f"{stream} pack {pack} document {document} offset {offset}"

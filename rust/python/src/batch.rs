@@ -34,7 +34,11 @@ type Buffers<'py> = (
 /// A row is (input_ids, lengths, loss_spans, trace_ids); buffers are (packs, input_ids, labels,
 /// position_ids, cu_seqlens, trace_ids, supervised_tokens), contiguous and of the batch's size.
 #[pyfunction]
-#[pyo3(signature = (rows, buffers, vocabulary))]
+#[pyo3(signature = (
+    rows: "collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint64]]]",
+    buffers: "tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]]",
+    vocabulary,
+))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn fill_batch<'py>(
     py: Python<'py>,
@@ -66,7 +70,10 @@ pub fn fill_batch<'py>(
 
 /// Checks what `fill_batch` would refuse of `rows`.
 #[pyfunction]
-#[pyo3(signature = (rows, vocabulary))]
+#[pyo3(signature = (
+    rows: "collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint64]]]",
+    vocabulary,
+))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn check_packs<'py>(
     py: Python<'py>,

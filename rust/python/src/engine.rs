@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_engine::{BlockOrigin, EngineError};
 use octomed_files::Access;
-use octomed_index::{Header, IndexError, first_refusal};
+use octomed_index::{IndexError, first_refusal};
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
 use crate::error::{Error, Kind, Result, cancelled, damaged_block, raise, say};
 use crate::leave::leave;
 use crate::mds::kind_of;
+use crate::records::{BlockHeader, Record};
 use crate::template::{ChatTemplate, Prompt, supervised};
 use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
@@ -143,9 +144,9 @@ impl Scanner {
         clippy::too_many_arguments,
         reason = "where a block comes from has three parts"
     )]
-    fn scan<'py>(
+    fn scan(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         block: &Block,
         source: &str,
         file: &str,
@@ -153,7 +154,7 @@ impl Scanner {
         folder: PathBuf,
         cancel: &Cancel,
         mode: &str,
-    ) -> Result<Vec<Bound<'py, PyAny>>> {
+    ) -> Result<Vec<Record<BlockHeader>>> {
         let origin = BlockOrigin {
             source,
             file,
@@ -163,7 +164,7 @@ impl Scanner {
         let headers = leave(py, || {
             self.scanner.scan(&block.0, origin, &folder, cancel.flag())
         })?;
-        headers_to_python(py, &headers)
+        headers.iter().map(Record::of).collect()
     }
 
     /// Drops caches and memory that only scanning needs.
@@ -174,9 +175,9 @@ impl Scanner {
 
     /// Traces, tokens and stored bytes that a block would give, nothing written.
     #[pyo3(signature = (block))]
-    fn measure<'py>(&self, py: Python<'py>, block: &Block) -> Result<Bound<'py, PyAny>> {
+    fn measure(&self, py: Python<'_>, block: &Block) -> Result<Record<BlockHeader>> {
         let header = leave(py, || self.scanner.measure(&block.0))?;
-        header_to_python(py, &header)
+        Record::of(&header)
     }
 
     /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
@@ -227,14 +228,14 @@ enum Looked {
 /// The headers of all parts of the block `path`, which has no extension; `None` where one is not there.
 #[pyfunction]
 #[pyo3(signature = (path, *, every_byte=false))]
-pub fn read_parts<'py>(
-    py: Python<'py>,
+pub fn read_parts(
+    py: Python<'_>,
     path: PathBuf,
     every_byte: bool,
-) -> Result<Option<Vec<Bound<'py, PyAny>>>> {
+) -> Result<Option<Vec<Record<BlockHeader>>>> {
     let headers = leave(py, || octomed_index::read_parts(&path, every_byte))?;
     headers
-        .map(|headers| headers_to_python(py, &headers))
+        .map(|headers| headers.iter().map(Record::of).collect())
         .transpose()
 }
 
@@ -255,9 +256,9 @@ pub fn remove_temporaries(py: Python<'_>) {
 /// The header of a block of which every byte is as it was written.
 #[pyfunction]
 #[pyo3(signature = (path))]
-pub fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> Result<Bound<'py, PyAny>> {
+pub fn verify_block(py: Python<'_>, path: PathBuf) -> Result<Record<BlockHeader>> {
     let header = leave(py, || octomed_index::verify_block(&path))?;
-    header_to_python(py, &header)
+    Record::of(&header)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.
@@ -265,17 +266,4 @@ pub fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> Result<Bound<'py, Py
 #[pyo3(signature = (path))]
 pub fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
     leave(py, || first_refusal(&path))
-}
-
-fn headers_to_python<'py>(py: Python<'py>, headers: &[Header]) -> Result<Vec<Bound<'py, PyAny>>> {
-    headers
-        .iter()
-        .map(|header| header_to_python(py, header))
-        .collect()
-}
-
-/// Headers cross as dictionaries: they end up in JSON files.
-fn header_to_python<'py>(py: Python<'py>, header: &Header) -> Result<Bound<'py, PyAny>> {
-    let json = serde_json::to_string(header)?;
-    Ok(py.import("json")?.call_method1("loads", (json,))?)
 }

@@ -13,19 +13,19 @@ mod mds;
 mod pack;
 mod pages;
 mod preview;
+mod records;
 mod template;
 mod tokenizer;
 mod trace;
 
+// An inline module, and not a function, since `make stubs` reads what is exported here.
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
-///
-/// An inline module, and not a function, since `make stubs` reads what is exported here.
 #[pyo3::pymodule]
 mod _octomed {
     #[pymodule_export]
     use crate::batch::{check_packs, fill_batch};
     #[pymodule_export]
-    use crate::check::{check_shard, read_pack};
+    use crate::check::{PackContent, ShardCheck, check_shard, read_pack};
     #[pymodule_export]
     use crate::csv::{CsvCutter, CsvDialect};
     #[pymodule_export]

@@ -9,8 +9,8 @@ use pyo3::exceptions::PyIndexError;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::type_hint_union;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
+use pyo3::{PyTypeInfo, type_hint_identifier, type_hint_subscript, type_hint_union};
 
 use crate::error::{Error, Kind, Result, raise, say};
 use crate::leave::leave;
@@ -25,7 +25,15 @@ impl<'py> FromPyObject<'_, 'py> for Given<'py> {
     type Error = PyErr;
     const INPUT_TYPE: PyStaticExpr = type_hint_union!(
         PyBackedBytes::INPUT_TYPE,
-        <(PyBackedStr, Vec<u64>, PyReadonlyArray1<'py, u8>)>::INPUT_TYPE
+        type_hint_subscript!(
+            PyTuple::TYPE_HINT,
+            PyBackedStr::INPUT_TYPE,
+            Vec::<u64>::INPUT_TYPE,
+            type_hint_subscript!(
+                type_hint_identifier!("numpy.typing", "NDArray"),
+                type_hint_identifier!("numpy", "uint8")
+            )
+        )
     );
 
     /// Looks at the type first: trying one and then the other builds an error for every array.

@@ -145,7 +145,7 @@ impl PyTokenizer {
     }
 
     /// Encode a list of strings.
-    #[pyo3(signature = (strings, threads=None))]
+    #[pyo3(signature = (strings: "collections.abc.Sequence[str]", threads=None))]
     fn encode_list(
         &self,
         py: Python<'_>,

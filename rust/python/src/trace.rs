@@ -18,7 +18,7 @@ pub struct Mapping(pub(crate) Arc<RustMapping>);
 impl Mapping {
     /// Check a mapping, given as a dict or as its JSON.
     #[new]
-    #[pyo3(signature = (mapping))]
+    #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
     fn new(mapping: &Bound<'_, PyAny>) -> Result<Self> {
         let mapping = RustMapping::from_json(&as_json(mapping)?)?;
         Ok(Self(Arc::new(mapping)))
@@ -26,7 +26,7 @@ impl Mapping {
 
     /// What is wrong with the keys of a mapping taken together: message, hint, and the key that should not be there.
     #[staticmethod]
-    #[pyo3(signature = (mapping))]
+    #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
     fn fault_of_keys(mapping: &Bound<'_, PyAny>) -> Result<Option<KeyFault>> {
         match RustMapping::check_keys(&as_json(mapping)?) {
             Ok(()) => Ok(None),
@@ -122,7 +122,7 @@ impl Block {
 /// A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
 /// `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
 #[pyfunction]
-#[pyo3(signature = (block, mapping, count, *, skip = 0))]
+#[pyo3(signature = (block, mapping, count, *, skip = 0) -> "list[dict[str, typing.Any]]")]
 pub fn preview<'py>(
     py: Python<'py>,
     block: &Block,
