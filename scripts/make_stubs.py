@@ -1,4 +1,4 @@
-"""Write the type stubs of the extension: PyO3 keeps the types of the bindings in it, and maturin reads them.
+"""Write the type stubs of the extension: PyO3 keeps the types of the bindings in it, and `rust/stubs` reads them.
 
 `--check` compares instead of writing.
 """
@@ -6,36 +6,51 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import shutil
+import os
+import re
 import subprocess
 import sys
-import sysconfig
-import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).parent.parent
 HOME = TOP / "python/octomed/_octomed.pyi"
+EXTENSION = ["-p", "octomed-python", "--lib", "--features", "pyo3/extension-module"]
+LIBRARIES = ["lib_octomed.so", "lib_octomed.dylib"]
 NOTE = "Written by `make stubs`; not by hand."
+SPELLED = re.compile(r'(: |-> )"([^"]+)"')
+MODULE = re.compile(r"\b([a-z_]+(?:\.[a-z_]+)*)\.[A-Za-z]")
 
 
 def stubs() -> str:
     """Build the extension in the profile of the tests, and return its stubs in our form."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [tool("maturin"), "generate-stubs", "--quiet", "--profile", "dev", "--out", folder]
-        subprocess.run(command, cwd=TOP, check=True)
-        (found,) = Path(folder).rglob("*.pyi")
-        text = found.read_text(encoding="utf-8")
-    documentation = ast.get_docstring(ast.parse(text)) or ""
-    text = text.replace(text[: text.index('"""', 3) + 3], f'"""{documentation}\n\n{NOTE}\n"""', 1)
-    command = [tool("ruff"), "format", "--stdin-filename", str(HOME), "-"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+    # As maturin builds it, but not stripped: what is read is among the symbols.
+    environment = {**os.environ, "PYO3_BUILD_EXTENSION_MODULE": "1"}
+    run("cargo", "build", "--quiet", *EXTENSION, env=environment)
+    folder = TOP / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+    (library,) = (path for path in map(folder.joinpath, LIBRARIES) if path.exists())
+    text = run("cargo", "run", "--quiet", "-p", "octomed-stubs", "--", str(library))
+    return run(sys.executable, "-m", "ruff", "format", "--stdin-filename", str(HOME), "-", said=completed(text))
 
 
-def tool(name: str) -> str:
-    """Return the path of a program that is installed beside this Python, or else anywhere."""
-    beside = Path(sysconfig.get_path("scripts")) / name
-    return str(beside) if beside.exists() else shutil.which(name) or name
+def run(*command: str, said: str = "", env: dict[str, str] | None = None) -> str:
+    """Run a command at the top of the repository, and return what it prints."""
+    done = subprocess.run(command, cwd=TOP, env=env, input=said, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def completed(text: str) -> str:
+    """Take the quotes off the types that the bindings spell out, and import what they name."""
+    lines, modules = [], set()
+    for line in text.splitlines():
+        if line.lstrip().startswith("def "):
+            spelled = SPELLED.findall(line)
+            modules.update(module for _, kind in spelled for module in MODULE.findall(kind))
+            lines.append(SPELLED.sub(r"\1\2", line))
+        else:
+            lines.append(line)
+    end = lines.index('"""', 1)
+    imports = [f"import {module}" for module in sorted(modules)]
+    return "\n".join([*lines[:end], "", NOTE, *lines[end : end + 1], *imports, *lines[end + 1 :], ""])
 
 
 def main() -> None:
