@@ -178,7 +178,8 @@ def test_a_header_has_the_fields_of_the_engine_s(tmp_path):
 
     path = next(tmp_path.glob("store/blocks/*/0.index"))
     (header,) = _octomed.read_parts(str(path.with_suffix("")))
-    assert header.keys() == plain(read_as(BlockHeader, header)).keys()
+    written = re.search(rb'{"version".*?}', path.read_bytes())[0]
+    assert plain(header) == json.loads(written)
 
 
 def test_numbers_are_read_back_as_they_were():

@@ -184,7 +184,9 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
     for path in paths:
         found = _rows(folder, path, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
         if found:
-            return inspect_pack(folder, found[0]["stream"], found[0]["pack"])[found[0]["document"]]
+            views = inspect_pack(folder, found[0]["stream"], found[0]["pack"])
+            view: TraceView = views[found[0]["document"]]
+            return view
     raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
 
 
@@ -227,7 +229,8 @@ def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any
     """Read the rows of a provenance table that are asked for."""
     try:
         with native(str(path_below(folder, f"provenance/{path.name}"))) as file:
-            return pq.read_table(file, filters=wanted).to_pylist()
+            rows: list[dict[str, Any]] = pq.read_table(file, filters=wanted).to_pylist()
+            return rows
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"`{path}` is damaged: {error}", _verify_hint(folder)) from error
 
