@@ -155,6 +155,19 @@ class MDSReader:
         If there is no index.
     octomed.errors.DataError
         If the index is not one of MDS shards.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> with MDSWriter(folder, {"text": "str"}) as writer:
+    ...     writer.write({"text": "Fever"})
+    ...     writer.write({"text": "Rest"})
+    >>> reader = MDSReader(folder)
+    >>> len(reader), reader[-1]
+    (2, {'text': 'Rest'})
+    >>> reader.shards
+    [('shard.00000.mds', 2)]
     """
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
@@ -238,6 +251,19 @@ def verify(directory: str | os.PathLike[str], workers: int | None = None) -> lis
         If there is no index.
     octomed.errors.DataError
         If the index is not one of MDS shards.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = tempfile.mkdtemp()
+    >>> with MDSWriter(folder, {"text": "str"}, hashes=["xxh64"]) as writer:
+    ...     writer.write({"text": "Fever"})
+    >>> verify(folder)
+    []
+    >>> Path(folder, "shard.00000.mds").unlink()
+    >>> [finding.file for finding in verify(folder)]
+    ['shard.00000.mds']
     """
     found = _octomed.mds_verify(os.fspath(directory), workers or cores())
     return [Finding(*finding) for finding in found]

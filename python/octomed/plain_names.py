@@ -44,7 +44,7 @@ def fault_of(name: str) -> str | None:
     try:
         longest = max(len(os.fsencode(part)) for part in parts)
     except UnicodeEncodeError:
-        return "is no name of a file"
+        return "is not a file name"
     return "has a part that is too long" if longest > _LONGEST else None
 
 

@@ -106,7 +106,8 @@ class StateFile(Generic[T]):
         """
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # a pipe waits for a writer without end
-                return Damaged(str(path), "it is a folder" if path.is_dir() else "it is no file", self.hint)
+                what = "it is a folder" if path.is_dir() else "it is not a file"
+                return Damaged(str(path), what, self.hint)
             return self.read(path.read_bytes(), str(path))
         except (FileNotFoundError, NotADirectoryError):
             return NotThere(str(path))
@@ -135,10 +136,10 @@ class StateFile(Generic[T]):
         except ValueError as error:
             return Damaged(file, str(error), self.hint)
         if not isinstance(value, dict):
-            return Damaged(file, "it holds no object", self.hint, foreign=True)
+            return Damaged(file, "it does not hold a JSON object", self.hint, foreign=True)
         found = value.get("format", 1)
         if type(found) is not int or found < 1:
-            return Damaged(file, "`format` is no number of one", self.hint, foreign=True)
+            return Damaged(file, "`format` is not a format number", self.hint, foreign=True)
         if found > self.format:
             raise _newer(file, found, self.format)
         if found < self.oldest:

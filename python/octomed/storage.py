@@ -56,15 +56,18 @@ def storage_error(action: str, path: Path | str, error: OSError) -> StorageError
     )
 
 
-_FULL = "free some space or choose another disk, then run the same command again: finished work stands"
-_MEND = "once that is mended, run the same command again: finished work stands"
+_FULL = (
+    "free some space or choose another disk, then run the same command again: "
+    "finished work is kept and reused"
+)
+_MEND = "once that is fixed, run the same command again: finished work is kept and reused"
 _HINTS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EACCES: "check the permissions of the folder",
     errno.EROFS: "the disk is mounted read-only; choose another folder",
-    errno.ELOOP: "remove the link: inside of an output or a store none is followed",
-    errno.ENOTDIR: "a file stands where the path wants a folder; choose another path",
+    errno.ELOOP: "remove the link: links are not followed inside an output or a store",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another path",
 }
 
 
@@ -189,7 +192,7 @@ def refuse_link(path: Path) -> None:
         With the number of a link that is not followed.
     """
     if path.is_symlink():
-        raise OSError(errno.ELOOP, "a link stands there, and is not followed")
+        raise OSError(errno.ELOOP, "there is a link, which is not followed")
 
 
 def sync_file(path: Path) -> None:

@@ -68,7 +68,7 @@ class TaskRecord:
                 raise ValueError("its blocks are not numbered one after the other")
             place = (block.number + 1, 0) if block.is_last else (block.number, block.part + 1)
         if place[1]:
-            raise ValueError("its last block is not there whole")
+            raise ValueError("its last block is incomplete")
 
 
 @dataclass(frozen=True)

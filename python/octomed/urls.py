@@ -23,6 +23,11 @@ def is_url(location: str) -> bool:
     ------
     RecipeError
         When the scheme is none of those that are served.
+
+    Examples
+    --------
+    >>> is_url("s3://bucket/run"), is_url("runs/quickstart")
+    (True, False)
     """
     found = _SCHEME.fullmatch(location)
     if found is None:
@@ -34,7 +39,13 @@ def is_url(location: str) -> bool:
 
 
 def join(location: str, *names: str) -> str:
-    """Put names below a path or an address."""
+    """Put names below a path or an address.
+
+    Examples
+    --------
+    >>> join("s3://bucket/run/", "len-01024", "index.json")
+    's3://bucket/run/len-01024/index.json'
+    """
     return "/".join([location.rstrip("/") or "/", *names])
 
 

@@ -106,7 +106,7 @@ def test_a_csv_quote_that_never_closes(tmp_path, name):
 def test_too_many_malformed_csv_lines(tmp_path, capsys):
     data = b'q,r\n"a"b,c\n"a"b,c\nd,e\n'
     recipe = prepared(tmp_path, "a.csv", data, FLAT)
-    parts = ("2 of 3 rows cannot be read", "invalid_csv (line 2, column 1: text behind the closing quote)")
+    parts = ("2 of 3 rows cannot be read", "invalid_csv (line 2, column 1: text after the closing quote)")
     assert_refused(capsys, recipe, 3, *parts)
 
 
@@ -492,8 +492,8 @@ BAD_NAMES = [
     ("prompt", "{{ question", "`prompt`: line 1: unexpected end of input", "minijinja template"),
     ("prompt", "{{ qestion }}", "`prompt`: `qestion` is not a variable", "a prompt has `question`"),
     ("model", "/nope/model", "`model: /nope/model` does not exist", "tokenizer.json"),
-    ("model", "qwen9", "`model: qwen9` is no built-in model", "`qwen2.5`"),
-    ("template", "qwen9", "`template: qwen9` is no built-in template", "`llama-3`"),
+    ("model", "qwen9", "`model: qwen9` is not a built-in model", "`qwen2.5`"),
+    ("template", "qwen9", "`template: qwen9` is neither a built-in template nor a file", "`llama-3`"),
     ("template", "{{ messages", "chat template of the recipe: ", "leave `template` out"),
 ]
 
@@ -549,8 +549,8 @@ def test_a_disk_that_is_too_small_is_seen_before(small, capsys, which):
     options = ["--set", f"{which}.path=disk/{which}", "--set", "output.compression=null"]
     with small_disk(small.parent / "disk", "200k") as mounted:
         if mounted:
-            place = f"more disk at `{small.parent / 'disk' / which}`"
-            assert_refused(capsys, small, 4, "the run wants about", place, options=options)
+            place = f"more disk space at `{small.parent / 'disk' / which}`"
+            assert_refused(capsys, small, 4, "the run needs about", place, options=options)
             subprocess.run(["mount", "-o", "remount,size=50m", str(small.parent / "disk")], check=True)
         assert runs.pack(small, *options[1::2]).train > 0
 

@@ -222,7 +222,7 @@ def test_with_a_damaged_manifest_another_run_goes_only_if_it_is_to_be_replaced(f
         runs.pack(fresh / "recipe.yaml", "pack.seed=5", replace=True)
     assert "move `len-00256` away, which no run wrote" in caught.value.hint
     (out / "len-00256/mine.txt").unlink()
-    with pytest.raises(RecipeError, match="holds another run, and its manifest does not read") as caught:
+    with pytest.raises(RecipeError, match="holds another run, and its manifest cannot be read") as caught:
         runs.pack(fresh / "recipe.yaml", "pack.seed=5")
     assert "replace=True" in caught.value.hint
     assert files_in(out) | {out / "len-00256/mine.txt": b"mine"} == before
@@ -322,7 +322,7 @@ def test_a_finished_run_of_which_a_link_leads_out_is_not_done(fresh, name):
         name = str(min(out.glob(f"len-*/{of_stream[name]}")).relative_to(out))
     outside_of(out, name)
     before = files_in(fresh)
-    with pytest.raises(StorageError, match="a link stands there, and is not followed") as caught:
+    with pytest.raises(StorageError, match="there is a link, which is not followed") as caught:
         runs.pack(fresh / "recipe.yaml")
     assert f"`{out / name}`" in caught.value.message
     assert {path: before.get(path) for path in files_in(fresh / "outside")} == files_in(fresh / "outside")
@@ -338,7 +338,7 @@ def test_a_replacement_follows_no_link_out_of_the_folder(fresh, form):
     stream.rename(outside)
     stream.symlink_to(outside)
     before = sorted(path.name for path in outside.iterdir())
-    with pytest.raises(StorageError, match="a link stands there, and is not followed"):
+    with pytest.raises(StorageError, match="there is a link, which is not followed"):
         runs.pack(fresh / "recipe.yaml", "pack.seed=5", replace=True)
     assert sorted(path.name for path in outside.iterdir()) == before
     runs.pack(fresh / "recipe.yaml", "pack.seed=5", "pack.buckets=[64]", replace=True)
@@ -356,7 +356,7 @@ def test_a_link_that_no_run_made_is_found_before_the_old_run_goes(fresh, name):
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).symlink_to(fresh / "outside")
     before = files_in(out)
-    with pytest.raises(StorageError, match="a link stands there, and is not followed") as caught:
+    with pytest.raises(StorageError, match="there is a link, which is not followed") as caught:
         runs.pack(fresh / "recipe.yaml", "pack.capacity=320", replace=True)
     assert f"`{out / name}`" in caught.value.message
     assert files_in(out) == before
@@ -414,7 +414,7 @@ def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(fresh, capsys
             codes.append(runs.command_line([verb, str(out), *options]))
     assert set(codes) <= {0, 3, 4}
     assert 0 not in codes[2:4]
-    assert "no file" in "".join(capsys.readouterr())
+    assert "not a file" in "".join(capsys.readouterr())
     with deadline():
         made = outcome(lambda: runs.pack(fresh / "recipe.yaml"))
     assert path.is_file() or isinstance(made, StorageError)

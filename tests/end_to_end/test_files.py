@@ -92,11 +92,11 @@ def refused(capsys, recipe, *parts, verb="pack", code=3, options=()):
     ("b.jsonl.gz", gzip.compress(gzip.compress(lines(rows()))), "compressed twice"),
     ("b.jsonl.gz", lines(rows()), "not compressed by gzip"),
     ("b.jsonl.xz", lines(rows()), "not compressed by xz"),
-    ("b.jsonl.gz", gzip.compress(HTML), "a page of HTML"),
+    ("b.jsonl.gz", gzip.compress(HTML), "an HTML page"),
     ("b.jsonl", archive(), "a zip archive"),
-    ("b.jsonl", HTML, "a page of HTML"),
-    ("b.csv", b"\n " + HTML.lower(), "a page of HTML"),
-    ("b.parquet", HTML, "a page of HTML"),
+    ("b.jsonl", HTML, "an HTML page"),
+    ("b.csv", b"\n " + HTML.lower(), "an HTML page"),
+    ("b.parquet", HTML, "an HTML page"),
     ("b.jsonl", b'<?xml version="1.0"?>\n<rows/>\n', "an XML document"),
     ("b.jsonl", lines(rows()).decode().encode("utf-16"), "text in UTF-16"),
     ("b.jsonl", lines(rows()).decode().encode("utf-16-le"), "text in UTF-16"),
@@ -108,10 +108,10 @@ def refused(capsys, recipe, *parts, verb="pack", code=3, options=()):
     ("b.parquet", lines(rows()), "JSON under another name"),
     ("b.parquet", b"", "empty (0 bytes)"),
     ("b.jsonl.gz", b"", "empty (0 bytes)"),
-    ("b.parquet", b"question,responses\n", "no Parquet file"),
+    ("b.parquet", b"question,responses\n", "not a Parquet file"),
     ("b.jsonl", b"SQLite format 3\x00" + bytes(100), "an SQLite database"),
     ("b.json", b"%PDF-1.7\n", "a PDF document"),
-    ("b.jsonl", pickle.dumps(rows()), "a pickle"),
+    ("b.jsonl", pickle.dumps(rows()), "a Python pickle"),
 ])  # fmt: skip
 def test_a_file_that_is_not_what_its_name_says(tmp_path, capsys, name, data, what):
     put(tmp_path, {"a.jsonl": lines(rows(600)), name: data})
@@ -129,13 +129,13 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path, capsys, name, data, wha
     ("b.jsonl", "病例 一\n心电图检查结果\n".encode("gbk"), "GBK"),
     ("b.jsonl", '{"question": "où?", "responses": ["là"]}\n'.encode("latin-1"), "LATIN1"),
     ("b.jsonl", b"question,responses\nq,a\n", "let its name end in `.csv`"),
-    ("b.jsonl", b"{'question': 'q', 'responses': ['a']}\n", "Python's way of writing a dict"),
+    ("b.jsonl", b"{'question': 'q', 'responses': ['a']}\n", "a Python dict literal"),
     ("b.jsonl", b"\x00\x01\x02\x03" * 50, "binary data"),
     ("b.jsonl", b'{"question": "q1", "resp\n', "invalid_json"),
     ("b.jsonl", b'{"ask": "q", "answers": ["a"]}\n{"ask": "q", "answers": ["a"]}\n', "`format`"),
     ("b.jsonl", b"[1]\n[2]\n", "not_an_object"),
     ("b.jsonl", lines(rows(3)).replace(b"\n", b"\r"), "CR alone"),
-    ("b.jsonl", lines(rows(3)).replace(b"\n", b",\n"), "a comma behind each"),
+    ("b.jsonl", lines(rows(3)).replace(b"\n", b",\n"), "a comma after each"),
     ("b.jsonl", b"\x1e" + lines(rows(1)), "a JSON text sequence"),
     ("b.json", b'{"question": ["q"], "responses": [["a"]]}', "orient='records'"),
     ("b.json", b"[1, 2]", "not_an_object"),
@@ -250,7 +250,7 @@ def test_what_a_folder_holds_and_is_not_read_is_listed(tmp_path, capsys):
     assert {reason: left["names"] for reason, left in found["only"].items()} == {
         "metadata of another tool": ["README.md", "dataset_infos.json", "index.json"],
         "an archive: unpack it": ["b.zip"],
-        "of no known kind": ["c.txt"],
+        "of an unknown kind": ["c.txt"],
         "compressed as a whole: Parquet compresses inside; uncompress the file": ["d.parquet.gz"],
     }
     kept = json.loads((tmp_path / "out/octomed.json").read_text(encoding="utf-8"))
@@ -321,7 +321,7 @@ def test_a_link_that_leads_nowhere(tmp_path, capsys, name):
     (tmp_path / "data" / name).symlink_to("/nowhere/at/all")
     what = f"data/{name}` is a link to `/nowhere/at/all`, which is not there"
     said = refused(capsys, folder_recipe(tmp_path), what, verb="check", code=2)
-    assert "right to read" not in said
+    assert "read permission" not in said
     (tmp_path / "data" / name).unlink()
     (tmp_path / "data" / name).symlink_to(name)
     refused(capsys, folder_recipe(tmp_path), "leads back to itself", verb="check", code=2)
@@ -384,7 +384,9 @@ def test_what_may_be_a_split_beside_train_wants_a_word(tmp_path, capsys, name):
 def test_files_of_no_split_beside_train_are_a_note(tmp_path, capsys, verb):
     put_splits(tmp_path, ["train.jsonl", "more.jsonl", "interval.jsonl"])
     recipe = folder_recipe(tmp_path)
-    note = "source `only`: 2 files of no split are read beside `train`: `interval.jsonl`, `more.jsonl`"
+    note = (
+        "source `only`: 2 files of no split are read in addition to `train`: `interval.jsonl`, `more.jsonl`"
+    )
     code, said = runs.fails(capsys, verb, recipe)
     assert code == 0, said
     assert f"note: {note}" in said
@@ -459,7 +461,7 @@ def test_a_file_that_a_card_names_nowhere_is_a_note(tmp_path, capsys):
     put(tmp_path, {"README.md": card_of(train="a.jsonl")})
     code, said = runs.fails(capsys, "check", folder_recipe(tmp_path))
     assert code == 0, said
-    assert "note: source `only`: 1 file of no split is read beside `train`: `b.jsonl`" in said
+    assert "note: source `only`: 1 file of no split is read in addition to `train`: `b.jsonl`" in said
 
 
 @pytest.mark.parametrize(
@@ -525,7 +527,7 @@ def test_documents_whose_rows_cannot_be_found(tmp_path, capsys, indent):
     refused(capsys, recipe, "neither a list nor an object", options=["--set", "sources.only.rows=version"])
     assert runs.pack(recipe, "sources.only.rows=data").train == 2
     write(rows(2))
-    refused(capsys, recipe, "wants a file that is one JSON object", verb="check", options=set_rows)
+    refused(capsys, recipe, "needs a file that is one JSON object", verb="check", options=set_rows)
 
 
 def test_a_document_cut_off(tmp_path, capsys):

@@ -95,7 +95,7 @@ def test_a_folder_that_is_a_link_is_not_followed(small, capsys, name):
     code, said = runs.fails(capsys, "pack", small, "--replace")
     assert code == 4, said
     assert f"`{link}`" in said
-    assert "a link stands there, and is not followed" in said
+    assert "there is a link, which is not followed" in said
     assert "hint: remove the link" in said
     assert list(theirs.iterdir()) == []
     link.unlink()
@@ -138,7 +138,7 @@ def test_a_replacement_deletes_nothing_behind_a_link(small, capsys):
     before = sorted(path.name for path in theirs.iterdir())
     code, said = runs.fails(capsys, "pack", small, "--replace", "--set", "pack.seed=5")
     assert code == 4, said
-    assert "a link stands there, and is not followed" in said
+    assert "there is a link, which is not followed" in said
     assert sorted(path.name for path in theirs.iterdir()) == before
 
 

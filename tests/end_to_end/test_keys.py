@@ -62,7 +62,7 @@ CASES: dict[str, Case] = {
     "sources.format": Case(QA, CHAT),
     "sources.split": Case("train", ["train", "test"], {PATH: "splits", FORMAT: QA}),
     "sources.rows": Case("first", "second", {PATH: "document.json", FORMAT: QA}),
-    "sources.group": Case("a", "b", same_shards="the mix is not built yet"),
+    "sources.group": Case("a", "b", same_shards="the mix is not supported yet"),
     "sources.teacher": Case("a", "b", same_shards=NOTE),
     "sources.on_bad_file": Case("skip", "error", BROKEN | {"sources.0.max_unreadable": 0.9}),
     "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),

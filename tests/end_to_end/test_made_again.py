@@ -79,7 +79,7 @@ def test_a_block_that_does_not_read(packed, kind, fault, finished):
     assert bool(again.notes) != silent
     if fault is flipped:
         assert f"block {victim.stem} of " in again.notes[0]
-        assert "did not read (" in again.notes[0]
+        assert "could not be read (" in again.notes[0]
         assert again.notes[0].endswith("and was made again")
     found = json.loads((small.parent / "other/octomed.json").read_text())
     assert found["run"]["made_again"] == again.notes
@@ -178,7 +178,7 @@ def test_a_manifest_that_does_not_read_of_another_run(packed, capsys):
     emptied(small.parent / "out/.octomed-run.json")
     code, said = runs.fails(capsys, "pack", small, "--set", "pack.seed=5")
     assert code == 2
-    assert "holds another run, and its manifest does not read" in said
+    assert "holds another run, and its manifest cannot be read" in said
     runs.pack(small, "pack.seed=5", replace=True)
     shutil.copytree(small.parent / "out", small.parent / "other")
     assert_as_fresh(small)
@@ -198,7 +198,7 @@ def test_a_disk_that_does_not_keep_what_is_written(packed, monkeypatch):
 
     monkeypatch.setattr(_octomed, "Layout", layout)
     with pytest.raises(
-        StorageError, match="this run made the block again, and it does not read again"
+        StorageError, match="this run made the block again, and it cannot be read again"
     ) as found:
         runs.pack(small, *OTHER)
     assert "the disk does not keep what is written" in found.value.hint

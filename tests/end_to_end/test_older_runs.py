@@ -35,8 +35,8 @@ def kept(request, tmp_path):
     with tarfile.open(request.param) as archive:
         archive.extractall(tmp_path, filter="data")
     for path in tmp_path.rglob("*.json"):
-        moved = json.loads(path.read_text().replace(WHERE_THEY_WERE, str(tmp_path)))
-        state_files.write(path, moved)
+        if WHERE_THEY_WERE in (text := path.read_text()):
+            state_files.write(path, json.loads(text.replace(WHERE_THEY_WERE, str(tmp_path))))
     manifest, run_file = tmp_path / "run/.octomed-run.json", tmp_path / "run/octomed.json"
     if "digest" in json.loads(manifest.read_text()):
         _, digest = _octomed.file_digest(str(manifest))

@@ -1,4 +1,4 @@
-"""Runs that are killed, interrupted, or started twice: what is finished stands, to the same bytes."""
+"""Runs that are killed, interrupted, or started twice: finished work is kept, to the same bytes."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_ctrl_c_does_not_wait_for_a_long_call(small, undisturbed):
     _, said = process.communicate(timeout=600)
     assert time.monotonic() - begin < 2
     assert process.returncode == 130
-    assert "error: interrupted: what is finished stands" in said
+    assert "error: interrupted: finished work is kept and reused" in said
     assert f"resume: `octomed pack {small}`" in said
     runs.pack(small)
     assert runs.contents(small.parent / "out") == expected

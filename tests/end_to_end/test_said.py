@@ -54,7 +54,7 @@ def test_rows_that_do_not_fit_are_an_error_of_check_and_plan(tmp_path, capsys):
         code, out, err = said(capsys, verb, recipe)
         assert code == 3
         assert wanted in err
-        assert "is good" not in out
+        assert "is valid" not in out
         assert "next:" not in out
         code, out, _ = said(capsys, verb, recipe, "--json")
         assert (code, json.loads(out)["ok"]) == (3, False)
@@ -93,7 +93,7 @@ def test_a_format_that_would_suit_is_named(tmp_path, capsys, name):
     assert "no column `question`" in err
     assert "nearest format: `alpaca`" in err
     code, out, _ = said(capsys, "check", recipe, "--set", "sources.only.format=alpaca")
-    assert (code, "is good" in out) == (0, True)
+    assert (code, "is valid" in out) == (0, True)
 
 
 def test_every_kind_of_file_of_every_source_is_looked_at(tmp_path, capsys):
@@ -116,7 +116,7 @@ def test_some_rows_that_do_not_fit_are_a_warning_with_the_first_ones_place(tmp_p
     rows = [*GOOD[:7], {"question": "q"}, {"question": "q", "responses": []}, {"question": "q"}, long]
     code, out, err = said(capsys, "check", one(tmp_path, rows))
     assert code == 0
-    assert "is good" in out
+    assert "is valid" in out
     assert "4 of 11 rows do not fit: 2 missing_field, 1 no_response, 1 over_long; the first is row 7" in err
     code, out, err = said(capsys, "plan", tmp_path / "recipe.yaml")
     assert (code, "4 of 11 rows do not fit" in err, "next: `octomed pack" in out) == (0, True, True)
@@ -486,14 +486,14 @@ def test_texts_of_inputs_that_changed_or_are_gone_are_refused_by_name(tmp_path, 
     assert f"`{path}` (source `only`) changed since the run" in err
     path.unlink()
     code, _, err = said(capsys, "rejects", tmp_path / "out", "--show-text")
-    assert (code, "`only/a.jsonl` is gone since the run" in err) == (3, True)
+    assert (code, "`only/a.jsonl` has been removed since the run" in err) == (3, True)
     assert said(capsys, "rejects", tmp_path / "out")[0] == 0
 
 
 def test_rejects_of_what_there_is_not(small, capsys):
     runs.pack(small)
     code, _, err = said(capsys, "rejects", small.parent / "out", "--reason", "too_long")
-    assert (code, "there is no reason `too_long`" in err) == (2, True)
+    assert (code, "unknown reason `too_long`" in err) == (2, True)
     code, _, err = said(capsys, "rejects", small.parent / "out", "--source", "chat")
     assert (code, "did you mean `chats`?" in err) == (2, True)
     next(small.parent.glob("out/rejects/*.parquet")).write_bytes(b"PAR1")
@@ -564,9 +564,9 @@ def test_what_is_wrong_with_a_dict_is_placed_by_its_keys():
 
 
 def test_arguments_that_would_be_ignored_are_refused(small):
-    with pytest.raises(RecipeError, match="`overrides` is one text"):
+    with pytest.raises(RecipeError, match="`overrides` is a single string"):
         octomed.pack(small, overrides="pack.seed=1")
-    with pytest.raises(RecipeError, match="`overrides` is one text"):
+    with pytest.raises(RecipeError, match="`overrides` is a single string"):
         octomed.load_recipe(small, "pack.seed=1")
     with pytest.raises(RecipeError, match="`override pack=1`"):
         octomed.load_recipe(small, ["pack=1"])

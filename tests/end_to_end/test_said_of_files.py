@@ -42,7 +42,7 @@ def plain(found, encoding):
     ("b.jsonl", plain(ASIAN, "gbk"), "not UTF-8, by the look of it GBK", "`iconv -f GBK -t UTF-8"),
     ("b.jsonl.gz", gzip.compress(plain(ASIAN, "gbk")), "by the look of it GBK", "`iconv -f GBK -t UTF-8"),
     ("b.jsonl", plain(LATIN, "latin-1"), "by the look of it LATIN1", "`iconv -f LATIN1 -t UTF-8"),
-    ("b.jsonl", "".join(f"{row}\n" for row in rows()).encode(), "Python's way of writing", "json.dumps"),
+    ("b.jsonl", "".join(f"{row}\n" for row in rows()).encode(), "a Python dict literal", "json.dumps"),
     ("b.jsonl", lines(rows()).replace(b"\n", b"\r"), "lines end in CR alone", "`tr '\\r' '\\n'"),
     ("b.jsonl", b'{"question":"q","opti', "a JSON object that is cut off", "copy or write the file again"),
     ("b.jsonl", b'{"question":"q","x":"' + b"y" * 70_000, "cut off", "copy or write the file again"),
@@ -63,7 +63,7 @@ def test_every_verb_says_what_an_unreadable_file_looks_like(  # noqa: PLR0913, P
 
 @pytest.mark.parametrize("verb", ["check", "pack"])
 @pytest.mark.parametrize(("row", "reason", "hint"), [
-    ({"chosen": "a", "rejected": "b"}, "preference_row", "rows of preferences are for DPO"),
+    ({"chosen": "a", "rejected": "b"}, "preference_row", "preference rows are for DPO"),
     ({"tools": [{"name": "f"}]}, "tool_calls", "leave such"),
 ])  # fmt: skip
 def test_a_reason_that_all_rows_share_has_a_hint_of_its_own(  # noqa: PLR0913, PLR0917 a table's columns
@@ -119,11 +119,11 @@ def test_an_object_without_keys_has_no_empty_hint(tmp_path, capsys):
 @pytest.mark.parametrize(("data", "found"), [
     (b'{"data": [{"question": "q"', "a JSON object that is cut off"),
     (b'{"data":\n[{"question": "q"},\n', "cut off"),
-    (b'{"data": []}\n]', "text behind it that belongs to no object"),
-    (b'{\n"data": []}\nEND', "text behind it that belongs to no object"),
+    (b'{"data": []}\n]', "text after it that belongs to no object"),
+    (b'{\n"data": []}\nEND', "text after it that belongs to no object"),
     (b'{"data": []} {"data": []}', "this is JSON Lines"),
     (lines(rows()), "this is JSON Lines"),
-    (b'{"data": [}', "no JSON object, or a broken one"),
+    (b'{"data": [}', "not a JSON object, or a malformed one"),
     (b"[1]", "this is one array"),
 ])  # fmt: skip
 def test_rows_of_what_is_no_document_says_what_it_is(tmp_path, capsys, data, found):
@@ -168,13 +168,13 @@ def test_half_a_pair_in_a_recipe_is_a_problem_with_its_place(tmp_path, capsys, m
     recipe = runs.one_source("data")
     (recipe["sources"][0] if key in {"path", "teacher", "format"} else recipe)[key] = value
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(RecipeProblems, match="half of a pair of UTF-16") as caught:
+    with pytest.raises(RecipeProblems, match="a lone surrogate") as caught:
         octomed.check(recipe)
     str(caught.value).encode()
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(recipe, indent=1), encoding="utf-8")  # escapes, as YAML reads them too
     code, _, err = said(capsys, "check", path)
-    assert (code, "recipe.yaml:" in err, "half of a pair of UTF-16" in err) == (2, True, True), err
+    assert (code, "recipe.yaml:" in err, "a lone surrogate" in err) == (2, True, True), err
 
 
 def test_half_a_pair_in_an_option_names_the_option(tmp_path, capsys):
@@ -262,7 +262,7 @@ def test_words_of_a_shell_come_back_as_they_were():
 def test_a_run_that_is_not_there(tmp_path, capsys):
     for options in ([], ["--stream", "len-00256", "--pack", "0"], ["--trace", "1"]):
         code, _, err = said(capsys, "inspect", tmp_path / "nope", *options)
-        assert (code, "there is no such run" in err, "what to show" in err) == (2, True, False)
+        assert (code, "there is no such run" in err, "is selected" in err) == (2, True, False)
     code, _, err = said(capsys, "inspect", tmp_path / "nope.yaml")
     assert (code, "there is no such recipe" in err) == (2, True)
     code, _, err = said(capsys, "inspect", tmp_path / "nope.yaml", "--source", "a", "--row", "1")
@@ -321,20 +321,19 @@ def test_other_endings_of_what_is_read(tmp_path, capsys, name):
     data = b"question,answer\n" + b"q,a\n" * 3 if ".csv" in name else lines(found)
     put(tmp_path, {name: gzip.compress(data) if "gz" in name.lower() else data})
     code, out, err = said(capsys, "check", folder_recipe(tmp_path, format_=TABLE))
-    assert (code, "is good" in out) == (0, True), err
+    assert (code, "is valid" in out) == (0, True), err
 
 
 def test_names_that_speak_of_rows_come_first(tmp_path, capsys):
     names = ["a.md", "b.md", "c.md", "d.md", "x.jsonl.bak", "y.parquet_", "my_csv.txt"]
     put(tmp_path, dict.fromkeys(names, b"text"))
     _, _, err = said(capsys, "check", folder_recipe(tmp_path))
-    first = (
-        "`my_csv.txt` (of no known kind), `x.jsonl.bak` (of no known kind), `y.parquet_` (of no known kind)"
-    )
+    kind = "of an unknown kind"
+    first = f"`my_csv.txt` ({kind}), `x.jsonl.bak` ({kind}), `y.parquet_` ({kind})"
     assert f"{first}, and 4 more" in err
     put(tmp_path, {"r.jsonl": lines(rows())})
     _, out, _ = said(capsys, "plan", tmp_path / "recipe.yaml")
-    assert "7 files, of no known kind (`my_csv.txt`, `x.jsonl.bak`, `y.parquet_`, …)" in out
+    assert "7 files, of an unknown kind (`my_csv.txt`, `x.jsonl.bak`, `y.parquet_`, …)" in out
 
 
 @pytest.mark.parametrize("verb", ["check", "pack"])

@@ -45,7 +45,7 @@ def test_a_signal_ends_the_run_in_order(small, undisturbed, moment, number):
     wait_until(process, lambda: len(standing(small.parent)[moment == "write"]) > 2)
     said = stop(process, number)
     assert process.returncode == 128 + number
-    assert f"error: {SAID[number]}: what is finished stands" in said
+    assert f"error: {SAID[number]}: finished work is kept and reused" in said
     assert f"resume: `octomed pack {small}`" in said
     assert f"\n{moment}: stopped after " in said
     assert "Traceback" not in said
@@ -109,7 +109,7 @@ def test_with_json_the_event_has_the_resuming_command(small):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     event = json.loads(done.stderr.splitlines()[-1])
     assert done.returncode == 143
-    assert event["message"] == "stopped by SIGTERM: what is finished stands"
+    assert event["message"] == "stopped by SIGTERM: finished work is kept and reused"
     assert event["resume"] == f"octomed pack {small}"
 
 
@@ -118,7 +118,7 @@ def test_other_verbs_say_so_too(small, verb):
     command = [sys.executable, "-c", STOPPED_IN_A_PLAN, verb, str(small)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 143
-    assert done.stderr == "error: stopped by SIGTERM: what is finished stands\n"
+    assert done.stderr == "error: stopped by SIGTERM: finished work is kept and reused\n"
 
 
 STOPPED_IN_A_PLAN = """
@@ -153,7 +153,7 @@ def test_a_signal_while_libraries_load_says_how_to_go_on(small, module):
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
         assert done.returncode == 128 + number, done.stderr
         again = f"resume: `octomed {' '.join(words)}`"
-        assert done.stderr == f"error: {what}: what is finished stands\n{again}\n"
+        assert done.stderr == f"error: {what}: finished work is kept and reused\n{again}\n"
 
 
 def test_a_signal_while_libraries_load_is_an_event_with_json(small):
@@ -162,7 +162,7 @@ def test_a_signal_while_libraries_load_is_an_event_with_json(small):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 129
     event = json.loads(done.stderr)
-    assert event["message"] == "stopped by SIGHUP: what is finished stands"
+    assert event["message"] == "stopped by SIGHUP: finished work is kept and reused"
     assert event["resume"] == f"octomed pack --set 'name=a b' {small}"
 
 
@@ -171,7 +171,7 @@ def test_what_no_command_resumes_has_no_such_line(words):
     command = [sys.executable, "-c", STOPPED_WHILE_LOADING, "typer", str(int(signal.SIGTERM)), *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 143
-    assert done.stderr == "error: stopped by SIGTERM: what is finished stands\n"
+    assert done.stderr == "error: stopped by SIGTERM: finished work is kept and reused\n"
 
 
 def test_a_signal_after_any_pause_is_a_code_and_a_line(small):

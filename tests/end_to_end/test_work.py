@@ -102,7 +102,7 @@ def test_a_damaged_block_is_made_again_elsewhere_and_not_twice(small):
     assert [block.name for block in result.removed] == ["1"]
     assert store(small.parent / "store") == before
     damaged()
-    with pytest.raises(StorageError, match="made the block again, and it does not read again"):
+    with pytest.raises(StorageError, match="made the block again, and it cannot be read again"):
         scanned_elsewhere([replace(spec, made_again=frozenset({"1"}))])
     (spec.folder / "1.index").write_bytes(
         before[(spec.folder / "1.index").relative_to(small.parent / "store")]

@@ -49,7 +49,7 @@ def test_pages_that_agree(tmp_path):
 @pytest.mark.parametrize(("data", "values", "what"), [
     (page(3), 4, "does not end"),
     (page(3) + page(4), 5, "its pages hold 7 values, and the footer says 5"),
-    (page(3, 400, body=b"abc"), 3, "behind the column's end"),
+    (page(3, 400, body=b"abc"), 3, "past the end of its column"),
     (page(3, -1), 3, "no type or no size"),
     (page(-3), 3, "how many values"),
     (page(3, 4, LARGEST_PAGE_BYTES + 1), 3, "a page claims"),

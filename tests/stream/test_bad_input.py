@@ -230,17 +230,17 @@ WRONG_CALLS = {
     "no folder": (lambda run: PackedDataset(run / "x", batch_size=1), "holds no finished run"),
     "no batch size": (PackedDataset, "give either `batch_size`"),
     "two batch sizes": (lambda run: PackedDataset(run, batch_size=1, global_batch_size=1), "give either"),
-    "an empty batch": (lambda run: PackedDataset(run, batch_size=0), "a batch of 0 packs is none"),
+    "an empty batch": (lambda run: PackedDataset(run, batch_size=0), "a batch of 0 packs is empty"),
     "an unknown stream": (lambda run: PackedDataset(run, batch_size=1, streams=["a"]), "no train stream `a`"),
     "no stream": (lambda run: PackedDataset(run, batch_size=1, streams=[]), "names no stream"),
-    "an unknown split": (lambda run: PackedDataset(run, batch_size=1, split="test"), "split `test` is none"),
+    "an unknown split": (lambda run: PackedDataset(run, batch_size=1, split="test"), "unknown split `test`"),
     "no validation": (
         lambda run: PackedDataset(run, batch_size=1, split="validation"),
         "has no validation stream",
     ),
     "an unknown method": (
         lambda run: PackedDataset(run, batch_size=1, batching_method="any"),
-        "`any` is none",
+        "unknown batching method `any`",
     ),
     "too many canonical nodes": (
         lambda run: PackedDataset(run, batch_size=1, num_canonical_nodes=2000),

@@ -159,7 +159,7 @@ SPOILED = {
     "no_lengths": (lambda pack: pack.pop("lengths"), "is not a pack: it has no `lengths`"),
     "floats": (
         lambda pack: pack.update(input_ids=pack["input_ids"].astype(np.float32)),
-        "`input_ids` of sample 1 of the batch is no array of uint32",
+        "`input_ids` of sample 1 of the batch is not an array of uint32",
     ),
     "flat_spans": (
         lambda pack: pack.update(loss_spans=pack["loss_spans"].ravel()),
@@ -224,7 +224,7 @@ def test_scattered_arrays_are_taken_too(packed):
 
 
 def test_settings_are_checked_and_travel_to_workers():
-    with pytest.raises(RecipeError, match="positions `rope` are none"):
+    with pytest.raises(RecipeError, match="unknown positions `rope`"):
         Collator("rope")  # type: ignore[arg-type]
     collator = Collator("text", vocabulary_size=7)
     assert pickle.loads(pickle.dumps(collator)) == collator

@@ -153,4 +153,4 @@ def test_the_line_about_an_epoch(packed, run, capfd):
     PackedDataset(packed, batch_size=2)
     packs = sum(stream["packs"] for stream in run.streams.values())
     said = capfd.readouterr().err
-    assert f"{len(run.streams)} streams, {packs:,} packs, {-packs % 24} repeated an epoch\n" in said
+    assert f"{len(run.streams)} streams, {packs:,} packs, {-packs % 24} repeated per epoch\n" in said

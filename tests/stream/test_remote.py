@@ -53,7 +53,7 @@ def test_a_store_that_goes_away_ends_the_epoch_and_it_goes_on_later(packed, stor
 
     with pytest.raises(StorageError, match=f"cannot read `{address}/len-.* after 2 attempts") as caught:
         read_while_the_store_goes_away()
-    assert "it goes on from the last checkpoint" in (caught.value.hint or "")
+    assert "it resumes from the last checkpoint" in (caught.value.hint or "")
     assert 2 <= len(seen) < len(whole)
     state = batches.state_dict()
     with pytest.raises(StorageError, match=r"octomed\.json` after 1 attempts"):

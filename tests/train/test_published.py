@@ -73,7 +73,7 @@ def test_all_that_they_say_runs(name, packed, tmp_path):
     rates = [(one["throughput/device/flops_per_sec"], one["throughput/device/mfu"]) for one in lines[1:]]
     assert rates == [(pytest.approx(1e12 * share), share) for _, share in rates]
     said = ranks.said()
-    assert "packs a step: " in said
+    assert "packs per step: " in said
     assert "in nine steps of ten" in said
     assert (tmp_path / "checkpoints/ep0-ba2/.metadata").is_file()
     assert (tmp_path / "model/tokenizer.json").is_file()

@@ -100,8 +100,8 @@ def test_a_loss_that_is_no_number_is_said_and_not_drawn(tmp_path):
         journal.write({"step": step, "loss/train/total": loss, "data/traces": math.nan})
     page = read(write_report(tmp_path, "x"))
     assert [len(line) for line in page.lines] == [2]
-    assert "2 of 4 steps are no number" in page.text
-    assert "4 of 4 steps are no number" in page.text
+    assert "2 of 4 steps are not a number" in page.text
+    assert "4 of 4 steps are not a number" in page.text
     assert "nan" not in page.text
 
 

@@ -76,7 +76,7 @@ def test_a_half_written_checkpoint_is_left_aside(whole, packed, tmp_path):
     ranks = Ranks(2, train, recipe)
     assert equal(ranks.results()[0], weights)
     assert traces_of_steps(tmp_path / "run") == steps
-    assert "`ep0-ba6-rank0.pt` was not written to its end" in ranks.said()
+    assert "`ep0-ba6-rank0.pt` was not completely written" in ranks.said()
     assert "resuming from" in ranks.said()
 
 

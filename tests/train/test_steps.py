@@ -44,4 +44,4 @@ def test_percentiles_are_those_of_the_sums():
 def test_equal_packs_make_equal_steps():
     size = spread([4] * 10, 3)
     assert (size.low, size.mean, size.high) == (12, 12, 12)
-    assert str(size) == "3 packs a step: 12.0 traces on average, 12 to 12 in nine steps of ten"
+    assert str(size) == "3 packs per step: 12.0 traces on average, 12 to 12 in nine steps of ten"

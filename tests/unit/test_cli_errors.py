@@ -48,7 +48,7 @@ def test_ctrl_c(monkeypatch, capsys):
     code, lines = fail(monkeypatch, capsys, KeyboardInterrupt())
     assert code == 130
     assert lines == [
-        "error: interrupted: what is finished stands",
+        "error: interrupted: finished work is kept and reused",
         "resume: `octomed pack 'my recipe.yaml'`",
     ]
 
@@ -68,7 +68,7 @@ def test_a_fault_of_ours_shows_where_it_is(monkeypatch, capsys):
     assert code == 70
     assert lines[0] == "Traceback (most recent call last):"
     assert "error: unexpected ZeroDivisionError: division by zero" in lines
-    assert lines[-1].startswith("hint: this is a fault of octomed")
+    assert lines[-1].startswith("hint: this is a bug in octomed")
 
 
 def test_errors_as_json(monkeypatch, capsys):

@@ -154,7 +154,7 @@ def test_kinds_by_extension(tmp_path, name, kind, compression):
     [
         (["t/*.nothing"], "matches no file"),
         (["none.jsonl"], "does not exist"),
-        (["t/x/README.md"], "is of no known kind"),
+        (["t/x/README.md"], "is of an unknown kind"),
         (["t/a.jsonl", "t/*.jsonl"], "reads"),
         (["t/a.jsonl", "u/*.jsonl"], "has two files `a.jsonl`"),
         (["empty"], "no file in"),
@@ -251,9 +251,7 @@ def test_a_dialect_without_a_csv_file_is_a_problem(tmp_path):
     make(tmp_path, "t/c.jsonl")
     values = recipes.values()
     values["sources"][0] |= {"path": "t", "csv": {"delimiter": ";"}}
-    with pytest.raises(
-        RecipeProblems, match="source `medqa` says how its CSV files are written, and has none"
-    ):
+    with pytest.raises(RecipeProblems, match="source `medqa` has `csv` settings, and no CSV files"):
         resolve_inputs(load_recipe(recipes.write(tmp_path, values), check_files=False))
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 
 import numpy as np
 import pytest
-from octomed import mds
 from octomed.errors import DataError, StorageError
 from octomed.mds import Finding, MDSReader, verify
 from streaming import StreamingDataset
@@ -210,7 +208,3 @@ def test_unknown_encodings_in_an_index_are_findings(tmp_path):
     text = (tmp_path / "index.json").read_text().replace("ndarray:uint64", "ndarray:uint65")
     (tmp_path / "index.json").write_text(text)
     assert "ndarray:uint65" in whats(tmp_path)[0]
-
-
-def test_examples_of_the_documentation():
-    assert doctest.testmod(mds).failed == 0

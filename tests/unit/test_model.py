@@ -127,13 +127,13 @@ def test_the_recipe_s_template_comes_first(folder):
 @pytest.mark.parametrize(
     ("model", "template", "message", "hint"),
     [
-        ("nothing", None, "is no built-in model, folder or hub id", "`qwen2.5`"),
+        ("nothing", None, "is not a built-in model, folder or hub id", "`qwen2.5`"),
         ("./nothing", None, "does not exist", "tokenizer.json"),
         ("nothing/tokenizer.json", None, "does not exist", "tokenizer.json"),
         ("empty", None, "has no `tokenizer.json`", "save_pretrained"),
         ("m", None, "has no chat template", "template:"),
-        ("qwen2.5", "nothing.jinja", "is no built-in template, and no file", "`llama-3`"),
-        ("llama-3", None, "is no built-in model", "`qwen2.5`"),
+        ("qwen2.5", "nothing.jinja", "is neither a built-in template nor a file", "`llama-3`"),
+        ("llama-3", None, "is not a built-in model", "`qwen2.5`"),
     ],
 )
 def test_what_cannot_be_found_is_said(folder, model, template, message, hint):
@@ -144,7 +144,7 @@ def test_what_cannot_be_found_is_said(folder, model, template, message, hint):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(b"{", "is not JSON"), (b"[]", "no JSON object"), (b"\xff", "UTF-8")]
+    ("text", "message"), [(b"{", "is not JSON"), (b"[]", "not hold a JSON object"), (b"\xff", "UTF-8")]
 )
 def test_broken_files_are_said(folder, text, message):
     (folder / "m" / "tokenizer_config.json").write_bytes(text)
@@ -186,7 +186,7 @@ def test_nesting_without_end_is_refused_with_the_file(folder, name):
 @pytest.mark.parametrize("key", ["additional_special_tokens", "eos_token", "chat_template"])
 def test_half_a_character_is_refused_with_the_file(folder, name, key, value):
     content = json.dumps({key: value}).encode()
-    assert "character whole" in refused(folder, name, content, r"`\\ud[89c-f]..`, one half of a character")
+    assert "whole character" in refused(folder, name, content, r"`\\ud[89c-f]..`, one half of a character")
 
 
 def test_whole_characters_in_two_halves_are_text(folder):
@@ -198,8 +198,8 @@ def test_whole_characters_in_two_halves_are_text(folder):
 def test_what_is_no_json_is_named(folder, name):
     for content, message, hint in (
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 7\n", "git-LFS", "git lfs pull"),
-        (b"<!DOCTYPE html><html>log in</html>", "a page of HTML", "download the file itself"),
-        (b"\xef\xbb\xbf{}", "byte order mark", "take it away"),
+        (b"<!DOCTYPE html><html>log in</html>", "an HTML page", "download the file itself"),
+        (b"\xef\xbb\xbf{}", "byte order mark", "remove it"),
         ("{}".encode("utf-16"), "text in UTF-16", "iconv"),
         (b"PK\x03\x04", "a zip archive", "save_pretrained"),
         (b" \n", "is empty", "save_pretrained"),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from octomed import _octomed, packing
+from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.packing import pack_lengths
 
@@ -79,7 +77,3 @@ def test_bucket_names_and_dropped_edges():
     assert _octomed.buckets([1024, 4096], 4096) == (["len-01024", "len-04096"], [4096])
     with pytest.raises(RecipeError, match="edges must ascend"):
         _octomed.buckets([4096, 1024], 16384)
-
-
-def test_examples_of_the_documentation():
-    assert doctest.testmod(packing).failed == 0

@@ -102,7 +102,7 @@ def test_the_last_of_two_wins(tmp_path):
         ("sources.medqq.path=x", "`sources` has no `medqq`"),
         ("sources.9.path=x", "`sources` has no `9`"),
         ("name.x=3", "`name` holds one value"),
-        ("prompt={{ question }}", "`prompt` must be text, not a mapping"),
+        ("prompt={{ question }}", "a key must be a word"),
         ("name=[", "this is not YAML"),
         ("pack.buckets.x=3", "`pack.buckets` has no `x`"),
     ],

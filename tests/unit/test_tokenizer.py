@@ -251,7 +251,7 @@ BPE = {
         (b"\xef\xbb\xbf{}", "begins with a byte order mark"),
         ("{}".encode("utf-16"), "text in UTF-16"),
         (b"", "is empty"),
-        (b"<!DOCTYPE html><html></html>", "a page of HTML"),
+        (b"<!DOCTYPE html><html></html>", "an HTML page"),
         (b"[]", "expected struct"),
         (json.dumps(BPE | {"model": BPE["model"] | {"vocab": {"a": 0, "b": 2**32}}}).encode(), ""),
     ],

@@ -292,7 +292,7 @@ def test_a_token_of_the_config_alone_ends_the_turn_and_is_told(tmp_path):
         assert learned(files, CHATML, TURNS) == [["I", "t", " ", "i", "s", "<|e|>"], ["I", "t", "<|e|>"]]
         folders.write(tmp_path / "m", files, CHATML)
         (note,) = resolve_model("m", None, base=tmp_path).notes
-        assert note.startswith("`<|e|>` is a token only in the files beside `tokenizer.json`")
+        assert note.startswith("`<|e|>` is a token only in the files next to `tokenizer.json`")
 
 
 def test_white_space_that_a_control_token_swallows_is_gone_and_the_token_learned():

@@ -128,7 +128,7 @@ def test_what_decides_no_byte_is_no_difference():
     assert difference(about(), other).startswith("of the same recipe, over other inputs")
     assert difference(about(), replace(other, tokenizer="t2")) == 'of another recipe: `model` (not set) → "m"'
     assert difference(about(), replace(about(), template="u2")) == (
-        "of the same recipe, but the template of its model was another one"
+        "of the same recipe, but the template of its model was a different one"
     )
 
 

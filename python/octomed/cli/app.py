@@ -26,14 +26,14 @@ _HELP = """Reasoning traces in, packed MDS shards out.
 A first run:
   octomed check recipes/quickstart.yaml     is the recipe right, and do its files fit?
   octomed plan recipes/quickstart.yaml      what will it cost?
-  octomed pack recipes/quickstart.yaml      do it; stopped runs go on where they were
+  octomed pack recipes/quickstart.yaml      do it; a stopped run resumes
   octomed verify runs/quickstart            is every byte of the run as it should be?
   octomed inspect runs/quickstart           what is in it?
   octomed rejects runs/quickstart           what is not, and why?
 
 \b
 Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C, 143 SIGTERM. A reader
-that leaves (`| head -1`) changes none of them: the work goes on, and what cannot be printed is not printed.
+that exits early (`| head -1`) changes none of them: the work continues, and further output is discarded.
 """
 
 app = typer.Typer(
@@ -124,7 +124,7 @@ def _unexpected(error: Exception, *, json_lines: bool) -> int:
         log(line)
     fault = InternalError(
         f"unexpected {type(error).__name__}: {error}",
-        "this is a fault of octomed: please report it with the lines above",
+        "this is a bug in octomed: please report it with the lines above",
     )
     show_error(fault, json_lines=json_lines)
     return fault.exit_code
@@ -137,4 +137,4 @@ def _sentence(text: str) -> str:
 def _usage_hint(error: Any) -> str:  # noqa: ANN401 an error of typer's, whichever version
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", None) or "octomed"
-    return f"`{path} --help` shows how it is used"
+    return f"`{path} --help` shows the usage"

@@ -37,7 +37,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         raise error
     if not json_output:
         amounts = f"sources {checked.sources}, files {checked.files}, {units.bytes_of(checked.bytes)}"
-        out(f"`{shown(str(recipe))}` is good: {amounts}")
+        out(f"`{shown(str(recipe))}` is valid: {amounts}")
         for line in checked.unread:
             out(line)
         out(f"next: `{loaded.command('plan')}`")

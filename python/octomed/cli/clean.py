@@ -18,9 +18,14 @@ def command(
     recipe: RecipePath,
     overrides: Overrides = None,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Remove blocks in use as well: the next run scans anew.")
+        bool,
+        typer.Option(
+            "--everything", help="Remove blocks in use as well: the next run scans everything again."
+        ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")
+    ] = False,
     json_output: AsJson = False,
 ) -> None:
     """Remove from the recipe's working store what no existing output uses.

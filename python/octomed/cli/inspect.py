@@ -75,11 +75,13 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         elif pack is not None and stream is not None:
             found = inspect_pack(target, stream=stream, pack=pack)
         else:
-            raise RecipeError("what to show of this run?", "give `--stream NAME --pack N`, or `--trace ID`")
+            raise RecipeError(
+                "no pack and no trace is selected", "give `--stream NAME --pack N`, or `--trace ID`"
+            )
     elif source is not None and row is not None:
         found = inspect_row(load_recipe(target, overrides or ()), source=source, row=row, file=file)
     else:
-        raise RecipeError("what to show of this recipe?", "give `--source NAME --row N`")
+        raise RecipeError("no row is selected", "give `--source NAME --row N`")
     screen = console()
     for view in found:
         if json_output:
@@ -102,7 +104,7 @@ def _refuse_words_of_recipes(**words: object) -> None:
     given = [f"`--{name}`" for name, value in words.items() if value is not None]
     if given:
         raise RecipeError(
-            f"{', '.join(given)} goes with a recipe, and this is a folder", "give the recipe instead"
+            f"{', '.join(given)}: only for a recipe, and this is a folder", "give the recipe instead"
         )
 
 
@@ -111,7 +113,7 @@ def _show_run(folder: Path, *, as_json: bool) -> None:
     from octomed.report.run_view import run_json, run_text
 
     if (folder / "train.json").exists():
-        raise RecipeError("what to show of this training run?", "give `--step N`")
+        raise RecipeError("no step is selected", "give `--step N`")
     view = inspect_run(folder)
     out_lines(run_json(view) if as_json else run_text(view))
 
@@ -134,5 +136,7 @@ def _trace_id(text: str) -> int:
     except ValueError:
         number = 2**64
     if not -(2**63) <= number < 2**64:
-        raise RecipeError(f"`{text}` is no trace id", "it is a number: see `provenance/*.parquet` of the run")
+        raise RecipeError(
+            f"`{text}` is not a trace id", "a trace id is a number: see `provenance/*.parquet` of the run"
+        )
     return number % 2**64

@@ -27,7 +27,7 @@ Workers = Annotated[
         metavar="N",
         min=1,
         max=1024,
-        help="Worker threads.  [default: one a core]",
+        help="Worker threads.  [default: one per core]",
         show_default=False,
     ),
 ]

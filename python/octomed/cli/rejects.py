@@ -17,14 +17,14 @@ _SHOWN = 20
 
 def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     output: RunPath,
-    reason: Annotated[str | None, typer.Option(metavar="REASON", help="Only those of this reason.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this source.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="REASON", help="Only those with this reason.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="NAME", help="Only those from this source.")] = None,
     limit: Annotated[
         int | None,
         typer.Option(
             metavar="N",
             min=0,
-            help="At most so many; 0 for all.  [default: 20, with --json all]",
+            help="How many at most; 0 for all.  [default: 20, with --json all]",
             show_default=False,
         ),
     ] = None,

@@ -44,7 +44,7 @@ def number_of(stop: KeyboardInterrupt) -> int:
 def said_of(number: int) -> str:
     """Return what a user is told of a signal."""
     what = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
-    return f"{what}: what is finished stands"
+    return f"{what}: finished work is kept and reused"
 
 
 def received() -> int | None:

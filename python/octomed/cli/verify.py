@@ -20,7 +20,7 @@ def command(
     output: RunPath,
     workers: Workers = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Compare names and sizes alone, and read no shard or table.")
+        bool, typer.Option("--quick", help="Compare names and sizes only, and read no shard or table.")
     ] = False,
     json_output: AsJson = False,
 ) -> None:
@@ -41,7 +41,7 @@ def command(
     verified = verify(output, workers=workers or cores(), quick=quick)
     out_lines(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
-        message = f"`{shown(str(output))}` is not as it should be: {len(verified.findings)} findings"
+        message = f"`{shown(str(output))}` failed verification: {len(verified.findings)} findings"
         raise DataError(message, _hint(verified))
 
 

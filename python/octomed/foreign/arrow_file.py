@@ -182,4 +182,4 @@ class _Footer:
             return self._outside()
 
     def _outside(self) -> int:
-        raise BrokenFileError("its footer points behind its own end: it is damaged")
+        raise BrokenFileError("its footer points past its own end: it is damaged")

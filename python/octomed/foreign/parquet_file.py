@@ -111,7 +111,7 @@ def _footer_begin(file: int) -> int:
         raise BrokenFileError("its footer is encrypted")
     if tail[_MAGIC_BYTES:] != b"PAR1":
         raise BrokenFileError(
-            "Parquet magic bytes not found at its end: the file is cut off, or no Parquet file"
+            "Parquet magic bytes not found at its end: the file is cut off, or not a Parquet file"
         )
     begin: int = size - _TAIL_BYTES - struct.unpack("<I", tail[:_MAGIC_BYTES])[0]
     if begin < _MAGIC_BYTES:

@@ -52,7 +52,7 @@ def read_pages(file: int, chunk: Chunk, limit: int) -> int:
         header, length = _header(file, at, limit, chunk)
         at += length + header[_COMPRESSED]
         if at > limit:
-            raise _fault(chunk, "a page goes on behind the column's end")
+            raise _fault(chunk, "a page extends past the end of its column")
         size += header[_UNCOMPRESSED]
         values += _values(header, chunk)
     if values != chunk.values:

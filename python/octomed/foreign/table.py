@@ -167,11 +167,11 @@ class ForeignTable:
             helper.close()
             if -died.status not in _FAULTS:
                 raise StorageError(
-                    f"the process that reads Parquet and Arrow files was ended from outside ({died.how})",
-                    "see whether the machine has memory left; the same command goes on where it was",
+                    f"the process that reads Parquet and Arrow files was killed from outside ({died.how})",
+                    "check whether the machine has memory left; the same command resumes the run",
                 ) from died
             raise BrokenFileError(
-                f"it ends the process that reads it ({died.how}): the file is damaged"
+                f"it crashes the process that reads it ({died.how}): the file is damaged"
             ) from died
         except BaseException:
             helper.close()
@@ -260,5 +260,5 @@ def _answer_of(helper: Helper, request: dict[str, Any]) -> tuple[dict[str, Any],
     except HelperNotStartedError as error:
         raise StorageError(
             f"the process that reads Parquet and Arrow files does not start: {error}",
-            "see whether this machine lets a program start another, and has memory for it",
+            "check whether this machine lets a program start another, and has memory for it",
         ) from error.__cause__

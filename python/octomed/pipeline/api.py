@@ -49,9 +49,24 @@ def load_recipe(
     ------
     RecipeProblems
         With everything that is wrong, each with its place, and a hint.
+
+    Examples
+    --------
+    >>> recipe = load_recipe(
+    ...     {
+    ...         "name": "example",
+    ...         "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...         "sources": [{"name": "rows", "path": "rows/*.jsonl", "format": "messages"}],
+    ...         "output": {"path": "runs/example"},
+    ...     },
+    ...     ["pack.capacity=8192"],
+    ...     check_files=False,
+    ... )
+    >>> recipe.pack.capacity  # tokens
+    8192
     """
     if isinstance(overrides, str):
-        raise RecipeError("`overrides` is one text", f"give a list: `[{overrides!r}]`")
+        raise RecipeError("`overrides` is a single string", f"give a list: `[{overrides!r}]`")
     with speaking_python():
         return load(recipe, overrides, check_files=check_files)
 
@@ -73,6 +88,25 @@ def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> Checked:
     ------
     RecipeError, DataError, StorageError
         When the recipe, the model or an input cannot be used, or none of the first rows of a file fits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> print(check(recipe))
+    sources 1, files 1, 40 B
     """
     from octomed.pipeline.check import check as check_recipe
 
@@ -117,11 +151,33 @@ def pack(
     ------
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> summary = pack(recipe, workers=1)
+    >>> summary.rows, summary.packs, summary.sums_agree
+    (1, 1, True)
+    >>> pack(recipe).already_done
+    True
     """
     from octomed.pipeline.run import pack as pack_recipe
 
     if workers is not None and workers < 1:
-        raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one a core")
+        raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one per core")
     with speaking_python():
         loaded = _loaded(recipe, overrides)
         return pack_recipe(loaded, workers=workers, replace=replace, progress=progress)
@@ -141,6 +197,28 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
     ------
     RecipeError, DataError, StorageError
         When the model or an input cannot be used.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> planned = plan(recipe)
+    >>> planned.estimate().traces
+    1
+    >>> planned.estimate().source_bytes
+    40
     """
     from octomed.pipeline.plan import plan as plan_recipe
     from octomed.pipeline.plan_table import PrintedPlan
@@ -167,6 +245,28 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
         When the folder holds no finished run.
     StorageError
         When its ``octomed.json`` is damaged.
+
+    Examples
+    --------
+    >>> from octomed import pack
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> _ = pack(recipe)
+    >>> verified = verify(folder / "run")
+    >>> verified.packs, verified.findings
+    (1, ())
     """
     from octomed.pipeline.verify import verify as verify_run
 
@@ -176,7 +276,7 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
 
     if isinstance(overrides, str):
-        raise RecipeError("`overrides` is one text", f"give a list: `overrides=[{overrides!r}]`")
+        raise RecipeError("`overrides` is a single string", f"give a list: `overrides=[{overrides!r}]`")
     if isinstance(recipe, Recipe):
         if overrides:
             message = "`overrides` cannot change a recipe that is loaded already"

@@ -113,7 +113,7 @@ def _place(file: InputFile) -> str:
 
 def _in_part(count: _FileCount) -> DataError | None:
     message = next((done.bad for done in count.tasks if done.bad is not None), None)
-    hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
+    hint = "fix or remove the file; `on_bad_file: skip` in the source leaves such files out"
     return None if message is None else DataError(message, hint)
 
 
@@ -161,7 +161,7 @@ def _too_many(
     return DataError(
         f"{place}: {found} cannot be read, {tolerated(most_rows or rows, share):,} are tolerated; "
         f"the first is {row}: {reason} ({detail})",
-        "mend the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
+        "fix the file, or raise `max_unreadable` of the source; nothing has to be scanned again",
     )
 
 
@@ -176,4 +176,4 @@ def _first_unreadable(tasks: list[ScannedTask], store: Path) -> tuple[str, str, 
                     ordinal, reason, detail = found
                     return f"`{shown(done.task.file.path)}` row {first_row + ordinal}", reason, detail
         first_row += done.rows
-    return "unknown", "unknown", "no block says"
+    return "unknown", "unknown", "no block records it"

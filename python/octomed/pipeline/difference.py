@@ -123,7 +123,7 @@ def _other_cause(old: About, new: About) -> str:
         return f"but of another octomed: {', '.join(changes)}"
     for name in ("tokenizer", "template"):
         if _said_otherwise(old, new, name):
-            return f"but the {name} of its model was another one"
+            return f"but the {name} of its model was a different one"
     files = list(_changed_inputs(old.inputs, new.inputs or {})) if old.inputs else []
     more = f", and {len(files) - _MOST} more" if len(files) > _MOST else ""
     named = ", ".join(files[:_MOST]) or "files were added, removed, or changed since"

@@ -138,6 +138,7 @@ def refuse_full_disk(plan: Plan, *, finished: int) -> None:
         free = shutil.disk_usage(folder).free
         if size > free:
             raise StorageError(
-                f"the run wants about {bytes_of(size)} more disk at `{folder}`, {bytes_of(free)} are free",
+                f"the run needs about {bytes_of(size)} more disk space at `{folder}`, "
+                f"{bytes_of(free)} are free",
                 "free some space, or put `work.path` and `output.path` on other disks",
             )

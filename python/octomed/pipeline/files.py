@@ -171,7 +171,7 @@ def file_errors(file: InputFile) -> Iterator[None]:
         When the system cannot read it.
     """
     place = place_of(file)
-    hint = "mend or remove the file; `on_bad_file: skip` in the source leaves such files out"
+    hint = "fix or remove the file; `on_bad_file: skip` in the source leaves such files out"
     try:
         yield
     except DataError as error:

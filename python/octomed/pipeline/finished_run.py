@@ -31,5 +31,5 @@ def read_run(folder: Path) -> RunFile:
     command = manifest.about.command if manifest is not None else None
     if isinstance(found, Damaged):
         usable(found, f"delete it and run `{command}`: it is written again" if command else None)
-    hint = f"`{command}` goes on with it" if command else "`octomed pack RECIPE` makes or resumes one"
+    hint = f"`{command}` resumes it" if command else "`octomed pack RECIPE` makes or resumes one"
     raise RecipeError(f"`{shown(str(folder))}` holds no finished run", hint)

@@ -72,7 +72,7 @@ def _at_rows(file: InputFile, layout: str) -> InputFile:
     if layout not in {"object", "empty"}:
         found, hint = _instead(file, layout)
         raise DataError(
-            f"`rows: {file.rows}` of the source wants a file that is one JSON object, and this is {found}",
+            f"`rows: {file.rows}` of the source needs a file that is one JSON object, and this is {found}",
             hint,
         )
     return replace(file, kind="json_rows" if layout == "object" else "jsonl")
@@ -86,11 +86,13 @@ def _instead(file: InputFile, layout: str) -> tuple[str, str]:
     return {
         "cut off": (CUT_OFF, CUT_OFF_HINT),
         "junk behind": (
-            "one with text behind it that belongs to no object",
-            "take away what stands behind its last bracket, or write the file again",
+            "one with text after it that belongs to no object",
+            "remove what follows its last bracket, or write the file again",
         ),
         "more rows": ("JSON Lines", two_sources),
-    }.get(end_of(file.path, file.compression), ("no JSON object, or a broken one", "write the file again"))
+    }.get(
+        end_of(file.path, file.compression), ("not a JSON object, or a malformed one", "write the file again")
+    )
 
 
 def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapping) -> InputFile:
@@ -109,13 +111,13 @@ def _document(file: InputFile, shape: _octomed.JsonShape, mapping: _octomed.Mapp
         if lists:
             named = ", ".join(f"`rows: {name if name in may_show else 'KEY'}`" for name in lists[:5])
             raise DataError(
-                f"the file is one object that is no row ({error.message}) and holds lists of objects",
+                f"the file is one object that is not a row ({error.message}) and holds lists of objects",
                 f"say in the source which list holds the rows: {named}",
             ) from error
         if shape.is_on_one_line:
             return replace(file, kind="jsonl")  # a row, which is refused
         raise DataError(
-            f"the file is one object, and that is no row: {error.message}",
+            f"the file is one object, and not a row: {error.message}",
             f"its keys are {names_in_words(may_show, len(names) - len(may_show))}" if keys else _FORMAT_HINT,
         ) from error
     return replace(file, kind="jsonl" if shape.is_on_one_line else "json_objects")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest_file import FileRecord
     from octomed.run_file import RunFile
 
-CHANGED = "its bytes are not those that were written: its digest is another one"
+CHANGED = "its bytes are not those that were written: its digest differs"
 LINK = "it is a link that leads out of the run"
 _TABLES = ("provenance", "rejects")
 _OWN = {RUN_FILE, NAME, LOCK_NAME}
@@ -69,7 +69,7 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
         elif name in records or name in unpacked:
             continue
         elif records and LIKE_OURS.fullmatch(name):
-            listing.findings.append(Finding(name, "it is no file of this run"))
+            listing.findings.append(Finding(name, "it is not a file of this run"))
         elif not LIKE_OURS.fullmatch(name):
             listing.not_covered.append(name)
     _look_beside(folder, run, listing)
@@ -84,7 +84,7 @@ def _fault(folder: Path, name: str, record: FileRecord) -> Finding | None:
         missing = not os.path.lexists(path)
         return Finding(name, "it is missing" if missing else "it cannot be read", missing=missing)
     if not stat.S_ISREG(found.st_mode):
-        return Finding(name, "it is no file")
+        return Finding(name, "it is not a file")
     if leads_out(folder, name):
         return Finding(name, LINK)
     if found.st_size != record.bytes:

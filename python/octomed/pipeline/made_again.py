@@ -53,7 +53,7 @@ class MadeAgain:
     def notes(self) -> list[str]:
         """What to say: of many blocks, the first few."""
         more = len(self.blocks) - _BLOCKS_SHOWN
-        rest = [f"{more} more blocks did not read and were made again"] if more > 0 else []
+        rest = [f"{more} more blocks could not be read and were made again"] if more > 0 else []
         return [*self.said, *self.blocks[:_BLOCKS_SHOWN], *rest]
 
     def made_again(self, task: Task) -> frozenset[str]:
@@ -64,14 +64,15 @@ class MadeAgain:
         """Note a block that was removed."""
         self._removed.add((task.key, removed.name))
         self.blocks.append(
-            f"block {removed.name} of {shown(task.place)} did not read ({removed.what}) and was made again"
+            f"block {removed.name} of {shown(task.place)} could not be read ({removed.what}) "
+            "and was made again"
         )
 
     def task(self, task: Task, record: TaskRecord | NotThere | Damaged) -> None:
         """Say that a task's record or its blocks are not what they were; each block is looked at."""
         if isinstance(record, NotThere):
             return
-        note = f"the working store does not hold all that it held of {shown(task.place)}: made again"
+        note = f"the working store has lost blocks of {shown(task.place)}: made again"
         note = record.note() if isinstance(record, Damaged) else note
         if note not in self.said:
             self.said.append(note)
@@ -111,8 +112,8 @@ def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]
     stem = folder / Path(damaged.path).stem
     if stem.name in made_again:
         raise StorageError(
-            f"{damaged.message}; this run made the block again, and it does not read again",
-            "the disk does not keep what is written: look at it, or choose another `work.path`",
+            f"{damaged.message}; this run made the block again, and it cannot be read again",
+            "the disk does not keep what is written to it: check it, or choose another `work.path`",
         ) from damaged
     # The task first: while it counts as finished, its blocks are believed.
     for path in (folder / "task.json", stem.with_suffix(".index"), stem.with_suffix(".ids")):

@@ -84,7 +84,7 @@ class ManifestFile:
         """Refuse names that no run gives, those that lead out of the folder among them."""
         for name in (*self.shards, *self.files, *self.begun):
             if not is_name_of_run(check_name(name)):
-                raise ValueError(f"`{shown(name)}` is no file of a run")
+                raise ValueError(f"`{shown(name)}` is not a file of a run")
         for name, shard in self.shards.items():
             if name.rpartition("/")[2] != shard.info.file.basename:
                 raise ValueError(f"the shard `{shown(name)}` has another name in its entry")

@@ -63,7 +63,7 @@ OPTIONAL_FILES = (
 
 _MOST_IDS = 2**29
 """Ids that the working store can write, as the engine says, too."""
-_AGAIN = "save the tokenizer anew with `save_pretrained`"
+_AGAIN = "save the tokenizer again with `save_pretrained`"
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ def find_model(model: str, chosen: Template | None, *, base: Path) -> ResolvedMo
         return _local(model, _fetch(model), chosen)
     names = ", ".join(f"`{name}`" for name in BUILTIN_MODELS)
     raise RecipeError(
-        f"`model: {model}` is no built-in model, folder or hub id", f"built-in models are {names}"
+        f"`model: {model}` is not a built-in model, folder or hub id", f"built-in models are {names}"
     )
 
 
@@ -251,9 +251,10 @@ def _folder_tokens(model: str, vocabulary: bytes, folder: Path, config: Mapping[
     try:
         return read_folder(f"`model: {model}`", outline, files)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-        hint = "save the tokenizer anew with `save_pretrained`"
+        hint = "save the tokenizer again with `save_pretrained`"
         raise RecipeError(
-            f"`model: {model}`: the files beside `tokenizer.json` are not as `transformers` writes them", hint
+            f"`model: {model}`: the files next to `tokenizer.json` are not as `transformers` writes them",
+            hint,
         ) from error
 
 
@@ -303,7 +304,7 @@ def read_template(template: str | None, *, base: Path) -> Template | None:
         return Template(read_text(path), str(path))
     names = ", ".join(f"`{name}`" for name in BUILTIN_TEMPLATES)
     hint = f"built-in templates are {names}; any other one is a `.jinja` file"
-    raise RecipeError(f"`template: {template}` is no built-in template, and no file", hint)
+    raise RecipeError(f"`template: {template}` is neither a built-in template nor a file", hint)
 
 
 def _own_template(model: str, folder: Path, config: Mapping[str, Any]) -> Template:
@@ -374,7 +375,7 @@ def _fetch(model: str) -> Path:
                 continue
     except (HfHubHTTPError, OSError, ValueError) as error:
         if offline:
-            message = f"`model: {model}` is no folder here, and the hub cannot be reached to fetch it"
+            message = f"`model: {model}` is not a folder here, and the hub cannot be reached to fetch it"
             raise RecipeError(message, hint) from error
         reason = str(error).strip().split("\n")[0]
         raise RecipeError(f"`model: {model}` cannot be fetched from the hub: {reason}", hint) from error

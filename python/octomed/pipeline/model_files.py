@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BOM = b"\xef\xbb\xbf"
-_AGAIN = "copy or download it again, or save the tokenizer anew with `save_pretrained`"
+_AGAIN = "copy or download it again, or save the tokenizer again with `save_pretrained`"
 
 # Lists and objects inside of one another; `serde_json`, which reads the `tokenizer.json`, takes 127.
 _DEEPEST = 100
@@ -76,7 +76,7 @@ def json_object(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise RecipeError(f"{path} is not JSON: {error}", _AGAIN) from error
     if not isinstance(value, dict):
-        raise RecipeError(f"{path} holds no JSON object")
+        raise RecipeError(f"{path} does not hold a JSON object")
     _refuse_hostile(path, value)
     return value
 
@@ -95,11 +95,11 @@ def refuse_foreign(path: Path, content: bytes) -> None:
         raise RecipeError(f"{path} is empty", _AGAIN)
     looks = foreign(str(path), "json", None)
     if looks is not None:
-        told = looks.what.startswith(("a git-LFS", "a page of HTML", "text in UTF-"))
+        told = looks.what.startswith(("a git-LFS", "an HTML page", "text in UTF-"))
         raise RecipeError(f"{path} is {looks.what}", looks.hint if told else _AGAIN)
     if content.startswith(_BOM):
-        hint = "take it away: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE`"
-        raise RecipeError(f"{path} begins with a byte order mark, which JSON has not", hint)
+        hint = "remove it: `sed -i '1s/^\\xEF\\xBB\\xBF//' FILE`"
+        raise RecipeError(f"{path} begins with a byte order mark, which JSON does not allow", hint)
 
 
 def _refuse_hostile(path: Path, value: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ def _refuse_half_characters(path: Path, text: str) -> None:
     except UnicodeEncodeError as error:
         half = f"\\u{ord(text[error.start]):04x}"
         message = f"{path} is not text: it has `{half}`, one half of a character, without its other half"
-        raise RecipeError(message, "write the character whole, or take the string out") from error
+        raise RecipeError(message, "write the whole character, or remove the string") from error
 
 
 def _too_deep(path: Path) -> RecipeError:

@@ -40,7 +40,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
     RecipeError
         When there is no manifest, and anything but the run's lock file and its working store.
     StorageError
-        When the folder cannot be listed, or its manifest does not read and there is anything but what a run
+        When the folder cannot be listed, or its manifest cannot be read and there is anything but what a run
         writes.
     """
     manifest = load_manifest(folder)
@@ -79,7 +79,7 @@ def _leads_to(store: Path, path: Path) -> bool:
 def is_finished(folder: Path, run: RunFile) -> bool:
     """Tell whether every file stands that a run file and its manifest name, by listing and sizes.
 
-    A link is no file of a run, wherever it leads: what it leads to was not checked when it was written.
+    A link is not a file of a run, wherever it leads: what it leads to was not checked when it was written.
     """
     if any((folder / name).is_symlink() for name in (NAME, RUN_FILE)):
         return False

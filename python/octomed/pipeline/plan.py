@@ -144,7 +144,7 @@ class Plan:
 
 def _a_few(files: list[str], reason: str) -> list[str]:
     """Return a few names, first those that speak of rows: a misspelt ending is worth a look."""
-    if reason != "of no known kind":
+    if reason != "of an unknown kind":
         return files[:_NAMES_SHOWN]
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 

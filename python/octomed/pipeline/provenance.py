@@ -57,12 +57,14 @@ def check_provenance(
     if findings or not checks:
         return findings, Counter()
     if not tables:
-        return [Finding("provenance", f"stream `{stream}` has none", missing=True)], Counter()
+        return [Finding("provenance", f"stream `{stream}` has no provenance table", missing=True)], Counter()
     try:
         table = pa.concat_tables(tables).sort_by([("pack", "ascending"), ("document", "ascending")])
         wrong = _wrong_column(table, stream, checks)
     except (pa.ArrowException, KeyError) as error:
-        return [Finding(f"provenance/{stream}-*.parquet", f"it is no provenance: {error}")], Counter()
+        return [
+            Finding(f"provenance/{stream}-*.parquet", f"it is not a provenance table: {error}")
+        ], Counter()
     if wrong is not None:
         what = f"column `{wrong}` is not what the shards hold"
         return [Finding(f"provenance/{stream}-*.parquet", what)], Counter()

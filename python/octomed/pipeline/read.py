@@ -66,7 +66,7 @@ def blocks_of(
             rows = yield from _csv(task, mapping, target, ahead)
         if task.rows is not None and rows != task.rows:
             unchanged([task.file])
-            raise DataError(f"{task.rows:,} rows were to be read, and {rows:,} were: the file is damaged")
+            raise DataError(f"{task.rows:,} rows were expected, and {rows:,} were: the file is damaged")
         ahead.rows_read = rows
 
 

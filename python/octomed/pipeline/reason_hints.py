@@ -16,43 +16,45 @@ _JSON = frozenset({"json", "jsonl", "json_objects", "json_rows"})
 _SKIP = "; `on_bad_file: skip` in the source leaves such files out"
 _HINTS = {
     **dict.fromkeys(OF_FORMAT, _FORMAT),
-    "invalid_json": "it is no JSON Lines, one object a line: name it by what it holds, or write it anew",
+    "invalid_json": "it is not JSON Lines, one object per line: name it by what it holds, or write it again",
     "invalid_utf8": "save it as UTF-8",
     "invalid_csv": (
-        'say in the source how it is written: `csv: {escape: "\\\\"}` where a backslash stands before '
+        'say in the source how it is written: `csv: {escape: "\\\\"}` where a backslash precedes '
         "a quote, `csv: {quote: null}` where quotes are text"
     ),
     "wrong_column_count": (
-        'say in the source how it is written: `csv: {delimiter: ";"}` for what stands between its columns, '
+        'say in the source how it is written: `csv: {delimiter: ";"}` for what separates its columns, '
         "`csv: {quote: null}` where quotes are text"
     ),
     "not_an_object": "a row is a JSON object with named columns",
-    "duplicate_key": "write each key of a row once: which of two is meant, nobody knows",
+    "duplicate_key": "write each key of a row once: it is unclear which of two is meant",
     "preference_row": (
-        "rows of preferences are for DPO and its like, where one answer is to be avoided: write the chosen "
+        "preference rows are for DPO and the like, where one answer is to be avoided: write the chosen "
         "answers to a file of their own, with a column for the question and one for the answer"
     ),
     "option_labels": (
         "give each option a letter or number of its own, all in one way, and let the answer name one of them"
     ),
     "tool_calls": (
-        "calls of tools are not rendered: leave such rows out, or write the calls into the turn's text and "
-        "take the key away"
+        "tool calls are not rendered: leave such rows out, or write the calls into the turn's text and "
+        "remove the key"
     ),
     "has_image": "`image_columns: []` in the source's `format` packs the text alone, without its pictures",
     "no_answer": "see what the columns of the `response` template hold",
     "no_response": "see what the column of the response holds",
     "template_limit": (
-        "a template has no end in sight: look at `template`, `prompt` and the `response` of the format, for "
-        "loops in loops and texts that double"
+        "a template exceeds the limits of one row: look at `template`, `prompt` and the `response` of the "
+        "format, for loops in loops and texts that double"
     ),
     "tokenizer_limit": (
-        "the model's `tokenizer.json` has no end in sight: look at the patterns and replacements of its "
-        "`normalizer` and `pre_tokenizer`"
+        "the model's `tokenizer.json` exceeds the limits of one text: look at the patterns and "
+        "replacements of its `normalizer` and `pre_tokenizer`"
     ),
-    "tokenizer_failed": "the model's `tokenizer.json` cannot be used: see that it is whole, or fetch it anew",
+    "tokenizer_failed": (
+        "the model's `tokenizer.json` cannot be used: check that it is complete, or fetch it again"
+    ),
     "turn_weight": (
-        "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or take the key away"
+        "a turn is learned as a whole or not at all: write `weight: 0` or `weight: 1`, or remove the key"
     ),
 }
 
@@ -69,5 +71,5 @@ def hint_about(reason: str, kind: str) -> str:
     """
     if reason == "wrong_type" and kind.partition(".")[0] in _JSON:
         return _COLUMNS
-    hint = _HINTS.get(reason, "name it by what it holds, or write it anew")
+    hint = _HINTS.get(reason, "name it by what it holds, or write it again")
     return hint + _SKIP if _octomed.REASONS.get(reason, True) else hint

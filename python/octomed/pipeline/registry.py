@@ -103,7 +103,7 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     store
         The working store.
     everything
-        Remove blocks in use as well: the next run scans anew.
+        Remove blocks in use as well: the next run scans everything again.
     dry_run
         Only count.
 

@@ -76,7 +76,7 @@ def _refuse_unknown(reason: str | None, counts: Counts) -> None:
         return
     there = [why for why, number in counted.items() if number]
     hint = suggest(reason, there, kind="reasons") if there else "this run left nothing out"
-    raise RecipeError(f"there is no reason `{shown(reason)}`", hint)
+    raise RecipeError(f"unknown reason `{shown(reason)}`", hint)
 
 
 def _batches(

@@ -56,7 +56,7 @@ class SourceRows:
         states = run.run.inputs
         if states is None:
             raise RecipeError(
-                f"the run in `{folder}` does not say how its inputs were, so that none can be read again",
+                f"the run in `{folder}` does not record its inputs, so their rows cannot be read again",
                 "pack it again with this octomed",
             )
         self._states = states
@@ -80,7 +80,7 @@ class SourceRows:
         file = self._files.get((source, _escaped(relative)))
         hint = "put the file that was packed back; places and reasons are listed without `--show-text`"
         if file is None:
-            raise DataError(f"`{source}/{shown(relative)}` is gone since the run", hint)
+            raise DataError(f"`{source}/{shown(relative)}` has been removed since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
         with file_errors(file):
             file = replace(file, fingerprint=_octomed.fingerprint(file.path))
@@ -121,7 +121,7 @@ def _value(value: object) -> str:
         try:
             return value.decode("utf-8")
         except UnicodeDecodeError:
-            return f"({len(value):,} bytes that are no UTF-8)"
+            return f"({len(value):,} bytes that are not UTF-8)"
     return str(value)
 
 

@@ -168,14 +168,14 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
 def _notes_on(added: list[AddedToken], known: set[str]) -> list[str]:
     """Say which tokens the files beside a `tokenizer.json` bring: the first of them, and how many more."""
     notes = [
-        f"`{token.content}` {'is defined anew by' if token.content in known else 'is a token only in'} "
-        "the files beside `tokenizer.json`, which `transformers` reads"
+        f"`{token.content}` {'is redefined by' if token.content in known else 'is a token only in'} "
+        "the files next to `tokenizer.json`, which `transformers` reads"
         for token in added[:_SHOWN]
     ]
     if len(added) > _SHOWN:
         notes.append(
             f"so are {len(added) - _SHOWN:,} more tokens: "
-            "the files beside `tokenizer.json` add them or define them anew"
+            "the files next to `tokenizer.json` add or redefine them"
         )
     return notes
 
@@ -184,9 +184,9 @@ def _refuse_many(name: str, tokens: int) -> None:
     """Refuse more added tokens than the engine takes, before each is looked at."""
     if tokens > _MOST_ADDED:
         raise RecipeError(
-            f"{name}: `tokenizer.json` and the files beside it have {tokens:,} added tokens, "
+            f"{name}: `tokenizer.json` and the files next to it have {tokens:,} added tokens, "
             f"more than {_MOST_ADDED:,}",
-            "take those out that no text needs",
+            "remove those that no text needs",
         )
 
 
@@ -214,31 +214,31 @@ def _refuse_other_ids(name: str, kind: str, outline: Mapping[str, Any], config: 
     """Refuse by name what `transformers` follows and OctoMed cannot."""
     if config.get("split_special_tokens"):
         raise RecipeError(
-            f"{name}: `split_special_tokens` cuts the control tokens of the chat template to pieces",
-            "take it out of `tokenizer_config.json`",
+            f"{name}: `split_special_tokens` splits the control tokens of the chat template",
+            "remove it from `tokenizer_config.json`",
         )
     if config.get("fix_mistral_regex"):
         raise RecipeError(
             f"{name}: `fix_mistral_regex` replaces the pattern of `tokenizer.json` while it is loaded",
-            "save the tokenizer with the right pattern, and take the key out of `tokenizer_config.json`",
+            "save the tokenizer with the right pattern, and remove the key from `tokenizer_config.json`",
         )
     versions = [file for file in config.get("fast_tokenizer_files") or () if file != "tokenizer.json"]
     if versions:
         raise RecipeError(
             f"{name}: `fast_tokenizer_files` names `{versions[0]}`, and only `tokenizer.json` is read",
-            "save the tokenizer anew, and take the key out of `tokenizer_config.json`",
+            "save the tokenizer again, and remove the key from `tokenizer_config.json`",
         )
     prefixed = config.get("add_prefix_space")
     if kind == "LlamaTokenizer" and prefixed is not None and bool(prefixed) != _prepends(outline):
         raise RecipeError(
             f"{name}: `add_prefix_space: {str(bool(prefixed)).lower()}` makes `transformers` "
-            "build the tokenizer anew from its SentencePiece file, and `tokenizer.json` says otherwise",
-            "save the tokenizer anew with `save_pretrained`",
+            "rebuild the tokenizer from its SentencePiece file, and `tokenizer.json` says otherwise",
+            "save the tokenizer again with `save_pretrained`",
         )
     if kind in {"CohereTokenizer", "BloomTokenizer"} and prefixed and _is_nested_without_prefix(outline):
         raise RecipeError(
             f"{name}: `add_prefix_space` changes the pre-tokenizer of `{kind}` while it is loaded",
-            "save the tokenizer anew, and take the key out of `tokenizer_config.json`",
+            "save the tokenizer again, and remove the key from `tokenizer_config.json`",
         )
     _refuse_other_text(name, kind, outline, config)
 
@@ -256,7 +256,7 @@ def _refuse_other_text(name: str, kind: str, outline: Mapping[str, Any], config:
         if normalizer.get(key) != config.get(option, default):
             raise RecipeError(
                 f"{name}: `{option}` of `tokenizer_config.json` and `{key}` of `tokenizer.json` differ",
-                "save the tokenizer anew with `save_pretrained`",
+                "save the tokenizer again with `save_pretrained`",
             )
 
 

@@ -23,7 +23,7 @@ def check_stream(
     stream = folder / name
     pipes = [path for path in sorted(stream.glob("*")) if path.exists() and not _is_plain(path)]
     if pipes:  # to open one is to wait for a writer without end
-        findings += [Finding(f"{name}/{path.name}", "it is no file") for path in pipes]
+        findings += [Finding(f"{name}/{path.name}", "it is not a file") for path in pipes]
         return [], False
     try:
         damage = _octomed.mds_verify(str(stream), workers)

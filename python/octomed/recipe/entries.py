@@ -86,7 +86,7 @@ class Entry:
     def _file(self, match: Match) -> InputFile | None:
         known = kind_of(match.path)
         if known is None:
-            ending = unread(match.path) or "of no known kind"
+            ending = unread(match.path) or "of an unknown kind"
             self.problems.append(Problem(self.place, f"`{shown(match.path)}` is {ending}", EXTENSIONS_HINT))
             return None
         if not stat.S_ISREG(match.status.st_mode):
@@ -159,7 +159,7 @@ class Entry:
                 "1 file of no split is" if len(unnamed) == 1 else f"{len(unnamed):,} files of no split are"
             )
             self.inputs.notes.append(
-                f"source `{self.source.name}`: {count} read beside `train`: {_some(unnamed)}"
+                f"source `{self.source.name}`: {count} read in addition to `train`: {_some(unnamed)}"
             )
 
 

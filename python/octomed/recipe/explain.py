@@ -83,7 +83,7 @@ def _about_bad_items(detail: ErrorDetails) -> bool:
 
 
 def keys_at(way: Keys, models: Models = _MODELS) -> list[str]:
-    """Return the keys that may be used in the mapping at `way`, those not built yet left out."""
+    """Return the keys that may be used in the mapping at `way`, those not supported yet left out."""
     words = tuple(part for part in way if isinstance(part, str))
     inside_column = words[:2] == ("sources", "format") and words not in models
     model = AnyOf if inside_column else models.get(words)
@@ -121,8 +121,8 @@ def _problem(detail: ErrorDetails, document: Document, models: Models) -> Proble
     if kind == "missing":
         return _missing_key(way, document)
     if kind == "not_built":
-        hint = "leave the key out; it is kept for a later version"
-        return Problem(document.place(way, key=True), f"`{name}` is not built yet", hint)
+        hint = "leave the key out; it is reserved for a later version"
+        return Problem(document.place(way, key=True), f"`{name}` is not supported yet", hint)
     if kind == "literal_error":
         return _wrong_choice(name, detail, document, way)
     return _wrong_value(name, detail, document.place(way))

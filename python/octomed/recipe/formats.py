@@ -24,7 +24,7 @@ from octomed.recipe.problems import suggest
 def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
     raise invalid(
         "images are not supported yet",
-        "take this source out of the recipe: packing its text alone would lose the pictures",
+        "remove this source from the recipe: packing its text alone would lose the pictures",
     )
 
 
@@ -32,7 +32,7 @@ Images = Annotated[
     None,
     BeforeValidator(_no_images),
     WithJsonSchema(
-        {"not": {}, "description": "Images are not supported yet: refused.", "x-status": "not built yet"}
+        {"not": {}, "description": "Images are not supported yet: refused.", "x-status": "not supported yet"}
     ),
 ]
 Text = Annotated[str, Field(min_length=1)]
@@ -151,7 +151,7 @@ class Mapping(Piece):
 
 def _preset(value: str) -> str:
     if value not in preset_names():
-        raise invalid(f"there is no row format `{value}`", suggest(value, preset_names(), kind="formats"))
+        raise invalid(f"unknown row format `{value}`", suggest(value, preset_names(), kind="formats"))
     return value
 
 

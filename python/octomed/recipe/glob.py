@@ -21,7 +21,7 @@ _WILD = frozenset("*?[")
 _ALL = frozenset({"*", "**"})
 
 
-MAY_NOT = "give yourself the right to read it"
+MAY_NOT = "grant yourself read permission for it"
 
 
 class Unreadable(OSError):
@@ -109,9 +109,9 @@ def _unreadable(path: str, error: OSError) -> Unreadable:
         return Unreadable(
             f"`{shown(path)}` is a link that leads back to itself: `{target}`", "remove the link"
         )
-    hint = "fetch or restore what it leads to, mend the link, or remove it"
+    hint = "fetch or restore its target, fix the link, or remove it"
     if isinstance(error, PermissionError):
-        hint = "give yourself the right to read what it leads to"
+        hint = "grant yourself read permission for its target"
     where = "may not be read" if isinstance(error, PermissionError) else "is not there"
     return Unreadable(f"`{shown(path)}` is a link to `{target}`, which {where}", hint)
 
@@ -270,7 +270,7 @@ def _below(folder: _Folder, wanted: Callable[[str], bool]) -> Iterator[str]:
             folder.walk.followed |= entry.is_symlink()
             yield name
         else:
-            left[name] = "of no known kind"
+            left[name] = "of an unknown kind"
 
 
 def _may_be_folder(entry: os.DirEntry[str]) -> bool:

@@ -22,14 +22,14 @@ _UNREAD = {
     ".tgz": "an archive: unpack it",
     ".7z": "an archive: unpack it",
     ".rar": "an archive: unpack it",
-    ".sz": "compressed by snappy, which cannot be read in a stream",
-    ".snappy": "compressed by snappy, which cannot be read in a stream",
-    ".lzma": "compressed by lzma: make it `.xz`",
-    ".z": "compressed by compress: make it `.gz`",
-    ".pkl": "a pickle of Python's, which is never loaded",
-    ".pickle": "a pickle of Python's, which is never loaded",
-    ".xlsx": "a table of Excel's: save it as CSV",
-    ".xls": "a table of Excel's: save it as CSV",
+    ".sz": "compressed with snappy, which cannot be read in a stream",
+    ".snappy": "compressed with snappy, which cannot be read in a stream",
+    ".lzma": "compressed with lzma: make it `.xz`",
+    ".z": "compressed with compress: make it `.gz`",
+    ".pkl": "a Python pickle, which is never loaded",
+    ".pickle": "a Python pickle, which is never loaded",
+    ".xlsx": "an Excel workbook: save it as CSV",
+    ".xls": "an Excel workbook: save it as CSV",
 }
 """What may well hold rows, and is not read: a folder's summary says why."""
 
@@ -150,7 +150,7 @@ def names_rows(name: str) -> bool:
 
 def why_unread(path: str, name: str, reason: str) -> str:
     """Return why a file of a folder is not read, closer than the walk knows."""
-    if reason != "of no known kind":
+    if reason != "of an unknown kind":
         return reason
     if is_metadata(os.path.join(path, name)):
         return "metadata of another tool"

@@ -23,7 +23,7 @@ def resolve_inputs(recipe: Recipe) -> list[InputFile]:
     Raises
     ------
     RecipeProblems
-        If an entry matches nothing, a file is of no known kind, or two files of a source have one relative
+        If an entry matches nothing, a file is of an unknown kind, or two files of a source have one relative
         path; all such problems of a recipe together.
     StorageError
         If a file cannot be opened to see what it holds.
@@ -88,7 +88,7 @@ def _divided(
         problems.append(
             Problem(
                 place,
-                f"source `{source.name}` says how its CSV files are written, and has none",
+                f"source `{source.name}` has `csv` settings, and no CSV files",
                 "leave `csv` out; it is for files that end in `.csv` or `.tsv`",
             )
         )

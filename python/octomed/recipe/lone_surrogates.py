@@ -64,7 +64,7 @@ def _problem(document: Document, way: Keys, found: re.Match[str] | None, what: s
         return
     place = document.place(way, key=what == "this key")
     place = replace(place, origin=printable(place.origin))
-    message = f"{what} holds U+{ord(found[0]):04X}, half of a pair of UTF-16, which is no character"
+    message = f"{what} holds U+{ord(found[0]):04X}, a lone surrogate, which is not a character"
     yield Problem(place, message, "write the character itself, or its escape `\\U0001F600`, or leave it out")
 
 

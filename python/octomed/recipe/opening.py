@@ -164,7 +164,7 @@ class XzStream(_Stream):
                 break
         padding += len(found) - len(begin)
         if padding % _XZ_PADDING:
-            raise lzma.LZMAError(f"{padding} zero bytes behind an xz stream, which are no multiple of four")
+            raise lzma.LZMAError(f"{padding} zero bytes after an xz stream, not a multiple of four")
         return begin
 
     def close(self) -> None:

@@ -94,7 +94,7 @@ def _part(descriptor: int, origin: str, *, begun: bool) -> bytes:
     poll.register(descriptor, select.POLLIN)
     if not poll.poll(patience * 1000):
         hint = "give the path of a YAML file, or end the program that writes the recipe"
-        raise _fail(origin, "this recipe is a pipe into which nothing is written", hint)
+        raise _fail(origin, "this recipe is a pipe to which nothing is written", hint)
     try:
         return os.read(descriptor, _CHUNK_BYTES)
     except BlockingIOError:

@@ -63,7 +63,7 @@ SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
 def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
     if isinstance(value, str) and value.lower().startswith(_URL_SCHEMES):
         scheme = value.split("://", 1)[0]
-        raise invalid(f"paths of `{scheme}://` are not built yet", "copy the files to a local folder")
+        raise invalid(f"paths of `{scheme}://` are not supported yet", "copy the files to a local folder")
     if isinstance(value, str) and not value:
         raise invalid("a path may not be empty", "write `.` for the recipe's own folder")
     if isinstance(value, str) and "\0" in value:
@@ -218,7 +218,7 @@ class Pack(Part):
     @model_validator(mode="after")
     def _ascending(self) -> Pack:
         if any(low >= high for low, high in zip(self.buckets, self.buckets[1:], strict=False)):
-            raise invalid("the edges must rise", f"write {sorted(set(self.buckets))}", at=("buckets",))
+            raise invalid("the edges must ascend", f"write {sorted(set(self.buckets))}", at=("buckets",))
         return self
 
     @property
@@ -361,6 +361,12 @@ class Recipe(Part):
 
 
 def schema_json() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe, keys that are not built yet marked `x-status`."""
+    """Return the JSON Schema of a recipe, keys that are not supported yet marked `x-status`.
+
+    Examples
+    --------
+    >>> schema_json()["required"]
+    ['name', 'model', 'sources', 'output']
+    """
     schema = Recipe.model_json_schema(mode="validation")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "OctoMed recipe", **schema}

@@ -34,7 +34,7 @@ class Looks:
 
 _LFS = Looks("a git-LFS pointer and not the file itself", "`git lfs pull` in its repository fetches the file")
 _HTML = Looks(
-    "a page of HTML",
+    "an HTML page",
     "download the file itself: a page is what a site gives for a login, an error or a viewer",
 )
 _XML = Looks("an XML document", "convert it to JSON Lines, CSV or Parquet")
@@ -54,7 +54,7 @@ _COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], str, str]] = {
 }
 _UNPACK = "unpack it, and name the files in it"
 _ARCHIVES = {
-    b"PK\x03\x04": "a zip archive (Excel's, Word's and NumPy's files are such, too)",
+    b"PK\x03\x04": "a zip archive (Excel, Word and NumPy files are zip archives, too)",
     b"PK\x05\x06": "an empty zip archive",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive",
     b"Rar!\x1a\x07": "a rar archive",
@@ -218,7 +218,7 @@ def _no_binary(head: bytes, kind: str) -> Looks:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return Looks("JSON under another name", "let its name end in `.json` or `.jsonl`")
     again = "download or copy it again; a text file must not end in that"
-    return Looks(f"no {kind.capitalize()} file: it does not begin as one", again)
+    return Looks(f"no {kind.capitalize()} file: it does not begin like one", again)
 
 
 def _binary(head: bytes) -> Looks | None:
@@ -229,9 +229,7 @@ def _binary(head: bytes) -> Looks | None:
         if head.startswith(magic):
             return Looks(f"{what} under another name", f"let its name end in `{extension}`")
     if re.match(rb"\x80[\x02-\x05](\x95|[\]}c(X])", head):
-        return Looks(
-            "a pickle of Python's", "write its rows as JSON Lines or Parquet: pickles are never loaded"
-        )
+        return Looks("a Python pickle", "write its rows as JSON Lines or Parquet: pickles are never loaded")
     return None
 
 
@@ -271,19 +269,19 @@ def _other_json(head: bytes) -> Looks | None:  # noqa: PLR0911 a case for each g
     """Name what people take for JSON Lines; where nothing fits, the first row's fault says more."""
     line = head.split(b"\n", 1)[0].rstrip()
     if re.match(rb"\{\s*'", head):
-        return Looks("Python's way of writing a dict, which is no JSON", "write it with `json.dumps`")
+        return Looks("a Python dict literal, which is not JSON", "write it with `json.dumps`")
     if b"\r" in line and b"\n" not in head:
-        return Looks("text whose lines end in CR alone", "mend it: `tr '\\r' '\\n' < IN > OUT`")
+        return Looks("text whose lines end in CR alone", "fix it: `tr '\\r' '\\n' < IN > OUT`")
     if line.startswith(b"\x1e"):
         return Looks("a JSON text sequence (RFC 7464)", "make it JSON Lines: `tr -d '\\036' < IN > OUT`")
     if line.startswith(b"{") and line.endswith(b"},"):
-        what = "objects with a comma behind each, which is neither JSON Lines nor an array"
-        return Looks(what, "take the commas away, or put `[` and `]` around them all and name it `.json`")
+        what = "objects with a comma after each, which is neither JSON Lines nor an array"
+        return Looks(what, "remove the commas, or put `[` and `]` around them all and name it `.json`")
     if head[:1] in (b"{", b"["):
         return None
     if (b"," in line or b"\t" in line) and not re.search(rb"[{\[]", line):
-        return Looks("text that is no JSON", "if it is a table, let its name end in `.csv` or `.tsv`")
-    return Looks("text that is no JSON", "write one JSON object a line")
+        return Looks("text that is not JSON", "if it is a table, let its name end in `.csv` or `.tsv`")
+    return Looks("text that is not JSON", "write one JSON object a line")
 
 
 def _encoding(head: bytes) -> str | None:

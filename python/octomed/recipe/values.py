@@ -1,4 +1,4 @@
-"""Values with a form of their own: names, sizes, compressions, digests, and keys that are not built yet."""
+"""Values with a form of their own: names, sizes, compressions, digests, and keys not supported yet."""
 
 from __future__ import annotations
 
@@ -38,14 +38,16 @@ SMALLEST_SHARD = 2**12
 LARGEST_SHARD = 2**32 - 1
 
 
-def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not built yet may hold anything
-    raise PydanticCustomError("not_built", "not built yet")
+def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not supported yet may hold anything
+    raise PydanticCustomError("not_built", "not supported yet")
 
 
 NotBuilt = Annotated[
     None,
     BeforeValidator(_refuse),
-    WithJsonSchema({"not": {}, "description": "Not built yet: refused.", "x-status": "not built yet"}),
+    WithJsonSchema(
+        {"not": {}, "description": "Not supported yet: refused.", "x-status": "not supported yet"}
+    ),
 ]
 """A key whose place is kept: any value is refused by the key's name."""
 

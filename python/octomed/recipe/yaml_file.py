@@ -90,7 +90,9 @@ def parse_document(text: str, origin: str, option: Place | None = None) -> Docum
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
         place = option or Place(origin, line, column)
-        raise _fail(place, f"the character U+{ord(text[error.position]):04X} may not stand in YAML") from None
+        raise _fail(
+            place, f"the character U+{ord(text[error.position]):04X} is not allowed in YAML"
+        ) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = option or (Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin, 1, 1))
@@ -142,7 +144,7 @@ class _Builder:
             return None
         if node.tag not in {_TAG + kind for kind in _TAGS[type(node)]}:
             tag = str(node.tag).replace(_TAG, "!!")
-            self.problem(place, f"the tag `{tag}` is not read", "leave it out: a recipe is plain values")
+            self.problem(place, f"the tag `{tag}` is not supported", "leave it out: a recipe is plain values")
             return None
         if isinstance(node, MappingNode):
             return self.mapping(node, way)
@@ -165,13 +167,13 @@ class _Builder:
             name = _joined(str(key_node.value))
             self.refuse_many(place, name)
             if name == "<<" and key_node.style is None:
-                hint = "merge keys are of YAML 1.1: write the keys out that it would bring"
-                self.problem(place, "the key `<<` is not read", hint)
+                hint = "merge keys belong to YAML 1.1: write out the keys that it would merge"
+                self.problem(place, "the key `<<` is not supported", hint)
                 continue
             if name in built:
                 first = self.document.keys[(*way, name)]
                 self.problem(
-                    place, f"the key `{name}` is given twice", f"it stands first in line {first.line}"
+                    place, f"the key `{name}` is given twice", f"it first occurs in line {first.line}"
                 )
                 continue
             self.document.keys[(*way, name)] = place

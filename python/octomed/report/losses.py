@@ -17,7 +17,7 @@ _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "empty_response": "without text in what is to be learned: look at {format}",
     "template_refused": "refused by the chat template: look at `template`",
-    "template_limit": "for which a template has no limit in sight: look at `template` and `prompt`",
+    "template_limit": "for which a template exceeds the limits of one row: look at `template` and `prompt`",
     "tokenizer_limit": "for which the tokenizer needs more than a text may take: look at `model`",
     "tokenizer_failed": "on which the tokenizer failed: look at `model`",
     "two_reasonings": "with two different chains of thought: look at {format}",

@@ -87,13 +87,13 @@ def plan_lines(view: PlanView) -> Iterator[str]:
     estimate = view.estimate
     for source in view.sources:
         size = units.bytes_of(source.bytes)
-        tasks = f"{units.count(source.tasks)} tasks, {units.count(source.tasks_finished)} standing"
+        tasks = f"{units.count(source.tasks)} tasks, {units.count(source.tasks_finished)} finished"
         yield f"source `{source.name}`: {units.count(source.files)} files, {size}, {tasks}"
         yield from unread_lines(source.bad_files, source.left_out)
     yield f"model     {view.model}, tokenizer: {view.tokenizer}"
     yield f"rows      about {units.count(estimate.rows)}, traces about {units.count(estimate.traces)}"
     yield f"tokens    about {units.count(estimate.tokens)}"
-    yield f"tasks     {units.count(estimate.tasks)}, of which {units.count(estimate.tasks_standing)} stand"
+    yield f"tasks     {units.count(estimate.tasks)}, of which {units.count(estimate.tasks_standing)} finished"
     store, output = units.bytes_of(estimate.store_bytes), units.bytes_of(estimate.output_bytes)
     free = units.bytes_of(estimate.free_bytes)
     yield f"disk      about {store} for the store, {output} for the output; {free} free"

@@ -31,7 +31,7 @@ class NearFormat:
 
     def __str__(self) -> str:
         wanted = ", ".join(f"`{column}`" for column in self.missing)
-        return f"`{self.name}`" if self.fits else f"`{self.name}` (but for {wanted})"
+        return f"`{self.name}`" if self.fits else f"`{self.name}` (without {wanted})"
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,6 @@
 """A finished run as batches: streamed shards, packs to tensors.
 
->>> from torch.utils.data import DataLoader
->>> from octomed.stream import Collator, PackedDataset
->>> dataset = PackedDataset("runs/quickstart", batch_size=2)        # doctest: +SKIP
->>> loader = DataLoader(dataset, batch_size=2, collate_fn=Collator())  # doctest: +SKIP
+``PackedDataset`` and ``Collator`` have an example each; docs/stream.md shows them together.
 """
 
 from __future__ import annotations

@@ -39,11 +39,11 @@ def ranks_batch(batch_size: int | None, global_batch_size: int | None, ranks: in
     """
     if (batch_size is None) == (global_batch_size is None):
         raise RecipeError(
-            "give either `batch_size`, packs a rank, or `global_batch_size`, packs of all ranks"
+            "give either `batch_size`, packs per rank, or `global_batch_size`, packs of all ranks"
         )
     size = batch_size if global_batch_size is None else global_batch_size
     if not isinstance(size, int) or size < 1:
-        raise RecipeError(f"a batch of {size!r} packs is none", "a batch has at least one pack")
+        raise RecipeError(f"a batch of {size!r} packs is empty", "a batch has at least one pack")
     if global_batch_size is None:
         return size
     if size % ranks:
@@ -96,7 +96,7 @@ def check_method(
     """
     if method not in METHODS:
         listed = ", ".join(f"`{one}`" for one in METHODS)
-        raise RecipeError(f"batching method `{method}` is none", f"choose one of {listed}")
+        raise RecipeError(f"unknown batching method `{method}`", f"choose one of {listed}")
     if method == "stratified" and len(set(packs.values())) > 1:
         message = "`stratified` leaves a third of unequal streams out"
         raise RecipeError(message, "choose `random`, or `per_stream` for batches of one stream each")

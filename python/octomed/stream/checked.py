@@ -81,7 +81,7 @@ class CheckedDataset(MendedDataset):
             self._fetch_again(shard, stamp)
         if stamp_of(path) is None:
             return  # others need the room of a small cache, and Streaming says so
-        message = f"`{path}` is damaged again and again"
+        message = f"`{path}` is damaged each time it is fetched"
         raise StorageError(message, "look at the disk of the cache, or choose another folder for it")
 
     def _fetch_again(self, shard: int, seen: Stamp | None) -> None:

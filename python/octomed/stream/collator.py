@@ -64,6 +64,22 @@ class Collator:
         When ``positions`` is neither, or a batch has more tokens than 32 bits count.
     DataError
         When called with what is not a pack.
+
+    Examples
+    --------
+    >>> pack = {
+    ...     "input_ids": np.array([5, 6, 7, 8, 9], np.uint32),
+    ...     "lengths": np.array([3, 2], np.uint32),  # tokens of each document
+    ...     "loss_spans": np.array([[1, 3], [4, 5]], np.uint32),  # half-open, in tokens of the pack
+    ...     "trace_ids": np.array([40, 41], np.uint64),
+    ... }
+    >>> batch = Collator(positions="text")([pack])
+    >>> batch["labels"]
+    tensor([[-100,    6,    7, -100,    9]])
+    >>> batch["position_ids"]
+    tensor([[0, 1, 2, 0, 1]])
+    >>> batch["cu_seqlens"]
+    tensor([0, 3, 5], dtype=torch.int32)
     """
 
     positions: Literal["text", "mrope"] = "mrope"
@@ -73,7 +89,7 @@ class Collator:
     def __post_init__(self) -> None:
         """Refuse what no model has."""
         if self.positions not in _POSITION_ROWS:
-            raise RecipeError(f"positions `{self.positions}` are none", "choose `text` or `mrope`")
+            raise RecipeError(f"unknown positions `{self.positions}`", "choose `text` or `mrope`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
         """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
@@ -116,7 +132,7 @@ def _columns(number: int, pack: Pack) -> Columns:
     for name, dtype in _COLUMNS.items():
         if getattr(pack[name], "dtype", None) != dtype or pack[name].ndim != 1 + (name == "loss_spans"):
             raise DataError(
-                f"`{name}` of sample {number} of the batch is no array of {np.dtype(dtype)}", _HINT
+                f"`{name}` of sample {number} of the batch is not an array of {np.dtype(dtype)}", _HINT
             )
     ids, lengths, spans, trace_ids = (np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
     return ids, lengths, spans, trace_ids

@@ -40,6 +40,11 @@ class EpochCounts:
         Slots that hold a pack a second time.
     left_out
         Packs that no slot holds.
+
+    Examples
+    --------
+    >>> print(EpochCounts(packs=19, slots=24, repeats=5, left_out=0))
+    19 packs, 5 repeated an epoch
     """
 
     packs: int
@@ -49,7 +54,7 @@ class EpochCounts:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated an epoch"]
+        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated per epoch"]
         if self.left_out:
             parts.append(f"{self.left_out:,} left out ({self.left_out / self.packs:.2%})")
         return ", ".join(parts)

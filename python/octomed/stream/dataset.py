@@ -104,6 +104,29 @@ class PackedDataset(CheckedDataset):
         When there is no such run or stream, or the batches cannot be made.
     octomed.errors.StorageError
         When a shard is missing, damaged or out of reach; while iterating, too.
+
+    Examples
+    --------
+    >>> from octomed import pack
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> _ = pack(recipe)
+    >>> with PackedDataset(folder / "run", batch_size=1, cache=folder / "cache", quiet=True) as dataset:
+    ...     pack = next(iter(dataset))
+    >>> pack["input_ids"].shape, pack["loss_spans"].shape  # [tokens], [spans, 2]
+    ((39,), (1, 2))
     """
 
     def __init__(  # noqa: PLR0913 keyword-only settings

@@ -32,6 +32,28 @@ class Run:
         Where its files are.
     content
         Its ``octomed.json``.
+
+    Examples
+    --------
+    >>> from octomed import pack
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> _ = pack(recipe)
+    >>> run = open_run(folder / "run")
+    >>> run.choose(None, "train")
+    ['len-00512']
     """
 
     source: Source
@@ -67,7 +89,7 @@ class Run:
             When a stream or the split does not exist, or a stream is empty.
         """
         if split not in {"train", VALIDATION}:
-            raise RecipeError(f"split `{split}` is none", "choose `train` or `validation`")
+            raise RecipeError(f"unknown split `{split}`", "choose `train` or `validation`")
         offered = [name for name in self.content.streams if (name == VALIDATION) == (split == VALIDATION)]
         if not offered:
             hint = "pack with `validation:` in the recipe" if split == VALIDATION else None
@@ -107,6 +129,28 @@ def open_run(location: str | os.PathLike[str], *, attempts: int = 5, timeout: fl
         When there is no finished run, or one of a newer format.
     StorageError
         When the store does not answer, or `octomed.json` is damaged.
+
+    Examples
+    --------
+    >>> from octomed import pack
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "rows.jsonl").write_text('{"q": "Fever?", "a": "Rest, and water."}')
+    >>> recipe = {
+    ...     "name": "example",
+    ...     "model": "Qwen/Qwen2.5-7B-Instruct",
+    ...     "sources": [
+    ...         {"name": "rows", "path": f"{folder}/*.jsonl", "format": {"question": "q", "response": "a"}}
+    ...     ],
+    ...     "pack": {"capacity": 512, "buckets": []},
+    ...     "output": {"path": f"{folder}/run"},
+    ...     "work": {"path": f"{folder}/work"},
+    ... }
+    >>> _ = pack(recipe)
+    >>> run = open_run(folder / "run")
+    >>> run.streams["len-00512"]["packs"]
+    1
     """
     source = Source(os.fspath(location), attempts, timeout)
     try:

@@ -171,5 +171,5 @@ def _raise_final(address: str, error: Exception) -> None:
 def _gave_up(address: str, attempts: int, error: Exception) -> StorageError:
     return StorageError(
         f"cannot read `{address}` after {attempts} attempts: {error}",
-        "once the store answers, run the same command again: it goes on from the last checkpoint",
+        "once the store answers, run the same command again: it resumes from the last checkpoint",
     )

@@ -42,6 +42,12 @@ def read_configuration(
     ------
     RecipeError
         When there is none, or its family is not supported.
+
+    Examples
+    --------
+    >>> configuration = read_configuration(None, {"model_type": "qwen2"}, {"num_hidden_layers": 2})
+    >>> configuration.num_hidden_layers
+    2
     """
     found = _from_values(dict(config)) if config is not None else _from_source(str(source))
     _check_family(found.model_type)
@@ -70,6 +76,24 @@ def build_model(
     ------
     RecipeError
         When the weights cannot be read.
+
+    Examples
+    --------
+    >>> configuration = read_configuration(
+    ...     None,
+    ...     {
+    ...         "model_type": "qwen2",
+    ...         "vocab_size": 32,
+    ...         "hidden_size": 8,
+    ...         "intermediate_size": 16,
+    ...         "num_hidden_layers": 1,
+    ...         "num_attention_heads": 2,
+    ...         "num_key_value_heads": 2,
+    ...     },
+    ... )
+    >>> model = build_model(configuration)
+    >>> model.lm_head.weight.shape  # [vocabulary, width]
+    torch.Size([32, 8])
     """
     attention.register()
     text = text_configuration(configuration)

@@ -161,7 +161,7 @@ def _make_folder() -> Path:
     folder = Path(tempfile.gettempdir(), name)
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
-        raise PermissionError(f"`{folder}` is another user's")
+        raise PermissionError(f"`{folder}` belongs to another user")
     return folder
 
 

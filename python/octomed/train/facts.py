@@ -57,7 +57,7 @@ class _Recipe:
     callbacks: _Callbacks = field(default_factory=_Callbacks)
 
 
-_STATE = StateFile(TrainingFacts, "it is written when a training in this folder begins or goes on")
+_STATE = StateFile(TrainingFacts, "it is written when a training in this folder starts or resumes")
 
 
 def write_facts(folder: Path, facts: TrainingFacts) -> None:
@@ -78,7 +78,7 @@ def read_facts(folder: Path) -> TrainingFacts:
     found = _STATE.load(folder / TRAINING_FILE)
     if isinstance(found, NotThere):
         raise RecipeError(
-            f"`{folder}` is the folder of no training run",
+            f"`{folder}` is not the folder of a training run",
             f"it has no `{TRAINING_FILE}`; see `run_folder` of the recipe",
         )
     if isinstance(found, Damaged):

@@ -26,7 +26,7 @@ def storage_failure(error: BaseException) -> StorageError | None:
             reason = str(inner).strip().split("\n")[0]
             return StorageError(
                 f"the object store failed: {reason}",
-                "once it answers, run the same command again: it goes on from the last checkpoint",
+                "once it answers, run the same command again: it resumes from the last checkpoint",
             )
         inner = inner.__cause__ or inner.__context__
     return None

@@ -65,6 +65,21 @@ def check_isolation(
     InternalError
         When a document's change reaches another, when a document's own change has no effect, or when a packed
         document differs from the same one alone.
+
+    Examples
+    --------
+    A model that looks at each token alone keeps documents apart; one that adds a mean over the pack
+    does not.
+
+    >>> table = torch.eye(8)
+    >>> check_isolation(lambda batch: table[batch["input_ids"][0]], vocabulary=8, rows=1)
+    0.0
+    >>> def leaks(batch):
+    ...     return table[batch["input_ids"][0]] + table[batch["input_ids"][0]].mean(0)
+    >>> check_isolation(leaks, vocabulary=8, rows=1)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    octomed.errors.InternalError: ...changing document 0 of a pack changed another document's states...
     """
     ids = torch.randint(0, vocabulary, (sum(LENGTHS),), generator=torch.Generator().manual_seed(17))
     edges = torch.tensor([0, *LENGTHS]).cumsum(0).tolist()
@@ -99,6 +114,13 @@ def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float
         Of the decoder.
     tf32
         Whether float32 is multiplied in TensorFloat-32.
+
+    Examples
+    --------
+    >>> tolerance_of(torch.float32, 2)
+    0.0001
+    >>> tolerance_of(torch.bfloat16, 8)
+    0.04
     """
     of_two = TF32_TOLERANCE if tf32 and kind == torch.float32 else TOLERANCES.get(kind, 2e-2)
     return of_two * math.sqrt(max(layers, 2) / 2)
@@ -119,6 +141,14 @@ def text_batch(
         Rows of `position_ids`.
     device
         Where its tensors are.
+
+    Examples
+    --------
+    >>> batch = text_batch(torch.tensor([5, 6, 7, 8, 9]), (3, 2), rows=1)
+    >>> batch["labels"]
+    tensor([[-100,    6,    7, -100,    9]])
+    >>> batch["cu_seqlens"]
+    tensor([0, 3, 5], dtype=torch.int32)
     """
     edges = torch.tensor([0, *lengths]).cumsum(0)
     positions = torch.cat([torch.arange(length) for length in lengths])

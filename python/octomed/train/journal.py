@@ -71,7 +71,7 @@ def _entry(path: Path, number: int, line: bytes) -> dict[str, Any]:
         read_as(_Step, entry)
     except (ValueError, RecursionError) as error:
         message = f"line {number} of `{shown(str(path))}` is damaged: {error}"
-        raise StorageError(message, "move the file away to go on without what it says") from error
+        raise StorageError(message, "move the file away to continue without its records") from error
     return dict(entry)
 
 

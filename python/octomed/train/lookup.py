@@ -88,7 +88,7 @@ def _places(run: Run, ids: list[int]) -> dict[int, dict[str, Any]]:
     lost = [one for one in ids if one not in places]
     if lost:
         raise RecipeError(
-            f"`{run.location}` has no trace {lost[0]}", "it was packed anew after this training run began"
+            f"`{run.location}` has no trace {lost[0]}", "it was packed again after this training run began"
         )
     return places
 

@@ -50,6 +50,15 @@ def weighted_cross_entropy(
     -------
     Tensor
         A number, float32 or, for float64 inputs, float64.
+
+    Examples
+    --------
+    Of states that are all zero every token of the vocabulary is as likely: log(4) for each of two tokens.
+
+    >>> hidden, weight = torch.zeros(2, 3), torch.zeros(4, 3)
+    >>> loss = weighted_cross_entropy(hidden, weight, torch.tensor([0, 3]), torch.tensor([1.0, 1.0]))
+    >>> round(float(loss), 4)
+    2.7726
     """
     kind = _matmul_type(hidden)
     apply: Any = _WeightedCrossEntropy.apply
@@ -72,6 +81,11 @@ def choose_implementation(wanted: Implementation, device: str, weighting: str) -
     ------
     RecipeError
         When Liger is asked for where it cannot run.
+
+    Examples
+    --------
+    >>> choose_implementation("auto", "cpu", "token")
+    'torch'
     """
     lacks = []
     if device != "cuda":

@@ -117,7 +117,14 @@ class PackedNetwork(torch.nn.Module):
 
 
 def loss_units(batch: Mapping[str, Any], weighting: Weighting) -> int:
-    """Return how many tokens, or traces, a microbatch's loss is a mean over."""
+    """Return how many tokens, or traces, a microbatch's loss is a mean over.
+
+    Examples
+    --------
+    >>> batch = {"supervised_tokens": torch.tensor([30, 0, 12])}  # of three documents
+    >>> loss_units(batch, "token"), loss_units(batch, "trace")
+    (42, 2)
+    """
     counts = batch["supervised_tokens"]
     return int((counts if weighting == "token" else counts > 0).sum())
 

@@ -84,6 +84,23 @@ def load_train_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = (
     ------
     RecipeProblems
         With everything that is wrong, each with file, line and column, and a hint.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> values = {
+    ...     "run_name": "example",
+    ...     "model": {"pretrained_model_name_or_path": "Qwen/Qwen2.5-7B-Instruct"},
+    ...     "train_loader": {"dataset": {"remote": "s3://bucket/run"}},
+    ...     "optimizer": {"name": "adamw", "lr": 1e-5},
+    ...     "max_duration": "1ep",
+    ...     "global_train_batch_size": 8,  # packs, over all ranks
+    ... }
+    >>> file = Path(tempfile.mkdtemp(), "train.yaml")
+    >>> _ = file.write_text(json.dumps(values))  # YAML takes JSON
+    >>> recipe = load_train_recipe(file, ["optimizer.lr=2e-5"])
+    >>> recipe.optimizer.lr
+    2e-05
     """
     document = read_document(Path(path), str(path))
     apply_overrides(document, overrides, option_name="")

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CURVES = (
-    ("Training loss", ("loss/train/total",), "nats a supervised token"),
-    ("Evaluation loss", ("metrics/validation/loss",), "nats a supervised token"),
-    ("Throughput", ("data/tokens_per_second",), "tokens a second, all ranks"),
+    ("Training loss", ("loss/train/total",), "nats per supervised token"),
+    ("Evaluation loss", ("metrics/validation/loss",), "nats per supervised token"),
+    ("Throughput", ("data/tokens_per_second",), "tokens per second, all ranks"),
     ("MFU", ("throughput/device/mfu",), "share of the device's peak"),
     ("Learning rate", ("lr-AdamW/group0", "lr-DecoupledAdamW/group0"), ""),
-    ("Traces a step", ("data/traces",), ""),
+    ("Traces per step", ("data/traces",), ""),
     ("Padding share", ("data/padding_share",), "what packs lack of their capacity"),
-    ("Waiting for data", ("data/wait_share",), "share of a step"),
+    ("Waiting for data", ("data/wait_share",), "share of the step"),
 )
 """Titles, the measurements that may hold the curve, and units."""
 
@@ -92,7 +92,7 @@ def _curve(entries: Sequence[dict[str, float]], title: str, keys: Sequence[str],
     if not values:
         return ""
     lost = len(values) - len(points)
-    unit = f"{unit}; {lost} of {len(values)} steps are no number" if lost else unit
+    unit = f"{unit}; {lost} of {len(values)} steps are not a number" if lost else unit
     if not points:
         return f'<h2>{html.escape(title)} <span class="unit">{html.escape(unit)}</span></h2>'
     note = f' <span class="unit">{html.escape(unit)}</span>' if unit else ""

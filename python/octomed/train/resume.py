@@ -34,7 +34,7 @@ def load_path_of(prepared: Prepared) -> str | None:
     if (newest or broken) and not recipe.autoresume:
         raise RecipeError(
             f"`{folder}` already holds checkpoints",
-            "`autoresume=true` goes on from the newest; or choose another `save_folder`",
+            "`autoresume=true` resumes from the newest; or choose another `save_folder`",
         )
     meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.global_size)
     if newest or broken:
@@ -43,7 +43,7 @@ def load_path_of(prepared: Prepared) -> str | None:
     dist.barrier()
     checkpoints.write_meaning(folder, meaning, recipe.max_duration)
     for name in broken:
-        log_rank0(f"warning: checkpoint `{name}` was not written to its end: left aside")
+        log_rank0(f"warning: checkpoint `{name}` was not completely written: ignored")
     if recipe.autoresume and newest:
         log_rank0(f"resuming from `{newest}`")
         return newest

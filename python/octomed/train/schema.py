@@ -21,7 +21,7 @@ _DURATION = re.compile(r"\d+(\.\d+)?(ep|ba|sp|tok|dur|sec)")
 def _duration(value: Any) -> Any:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str) or not _DURATION.fullmatch(value):
         hint = "write `3ep` (epochs), `100ba` (steps), `2000000tok` (tokens) or `0.1dur` (a share of the run)"
-        raise invalid(f"{show(value)} is no duration", hint)
+        raise invalid(f"{show(value)} is not a duration", hint)
     return value
 
 
@@ -270,8 +270,8 @@ class TrainRecipe(Part):
             )
         if self.autoresume and self.save_weights_only:
             raise invalid(
-                "`autoresume` cannot go on from weights alone",
-                "leave one of the two out: to resume takes the optimizer and the place in the data",
+                "`autoresume` cannot resume from weights alone",
+                "leave one of the two out: resuming needs the optimizer state and the position in the data",
                 at=("save_weights_only",),
             )
         return self

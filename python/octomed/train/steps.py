@@ -39,7 +39,7 @@ class StepSize:
     def __str__(self) -> str:
         """Say it in a line."""
         return (
-            f"{self.packs:,} packs a step: {self.mean:,.1f} traces on average, "
+            f"{self.packs:,} packs per step: {self.mean:,.1f} traces on average, "
             f"{self.low:,.0f} to {self.high:,.0f} in nine steps of ten"
         )
 
@@ -72,7 +72,7 @@ def provenance_files(run: Run) -> list[str]:
     """
     names = [name for name in run.content.run.files or () if name.startswith("provenance/")]
     if not names:
-        raise DataError(f"`{run.location}` names no provenance", "pack it with a newer octomed")
+        raise DataError(f"`{run.location}` lists no provenance tables", "pack it with a newer octomed")
     return names
 
 
@@ -89,6 +89,12 @@ def step_size(traces: Sequence[int], samples: int, ranks: int, *, draws: int = 2
         The packs are rounded to a multiple of it.
     draws
         Random steps that the percentiles are taken over.
+
+    Examples
+    --------
+    >>> size = step_size([4, 4, 4, 4], samples=16, ranks=2)
+    >>> size.packs, size.mean
+    (4, 16.0)
     """
     mean = sum(traces) / len(traces)
     packs = max(1, round(samples / mean / ranks)) * ranks
@@ -96,7 +102,13 @@ def step_size(traces: Sequence[int], samples: int, ranks: int, *, draws: int = 2
 
 
 def spread(traces: Sequence[int], packs: int, *, draws: int = 2000) -> StepSize:
-    """Return what steps of so many packs hold, from random steps with a fixed seed."""
+    """Return what steps of so many packs hold, from random steps with a fixed seed.
+
+    Examples
+    --------
+    >>> print(spread([4, 4, 4, 4], packs=2))
+    2 packs a step: 8.0 traces on average, 8 to 8 in nine steps of ten
+    """
     draw = random.Random(17)  # noqa: S311 no secret
     size = min(packs, len(traces))
     scale = packs / size

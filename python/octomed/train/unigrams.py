@@ -26,6 +26,11 @@ def entropy(counts: torch.Tensor) -> float:
     ----------
     counts
         How often each token occurs.
+
+    Examples
+    --------
+    >>> round(entropy(torch.tensor([10, 10])), 4)  # log(2)
+    0.6931
     """
     shares = counts[counts > 0].double() / counts.sum()
     return float(-(shares * shares.log()).sum())

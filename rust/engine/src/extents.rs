@@ -147,7 +147,7 @@ impl<'a> Source<'a> {
         let spans = 8 * self.block.traces.spans[row] as usize;
         let (spans, ids) = stored
             .split_at_checked(spans)
-            .ok_or_else(|| self.damaged("a trace's spans are cut"))?;
+            .ok_or_else(|| self.damaged("a trace's spans are truncated"))?;
         let edges = spans.as_chunks::<4>().0.iter();
         let slots = shard[copy.spans..].as_chunks_mut::<4>().0.iter_mut();
         for (edge, slot) in edges.zip(slots) {
@@ -157,7 +157,7 @@ impl<'a> Source<'a> {
         if unpack_ids(ids, &mut shard[copy.ids..copy.ids + 4 * tokens]) {
             return Ok(());
         }
-        Err(self.damaged("a trace has another length than its index says"))
+        Err(self.damaged("a trace's length is not the one in its index"))
     }
 
     fn damaged(&self, what: &str) -> EngineError {

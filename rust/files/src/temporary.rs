@@ -159,7 +159,7 @@ impl fmt::Display for IsALink {
         let number = libc::ELOOP;
         write!(
             formatter,
-            "a link stands there, and is not followed (os error {number})"
+            "there is a link, which is not followed (os error {number})"
         )
     }
 }

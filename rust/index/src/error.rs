@@ -36,7 +36,7 @@ impl IndexError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => Some(
-                "free some space or choose another disk, then run the same command again: finished work stands"
+                "free some space or choose another disk, then run the same command again: finished work is kept and reused"
                     .to_owned(),
             ),
             Self::Damaged { path, .. } => {

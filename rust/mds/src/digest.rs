@@ -52,7 +52,7 @@ const DIGESTS: [(Digest, &str); 17] = [
 
 /// A name that no digest has.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("hash `{name}` is none of {}", Digest::names().join(", "))]
+#[error("unknown hash `{name}`: choose one of {}", Digest::names().join(", "))]
 pub struct UnknownDigest {
     /// The digest asked for.
     pub name: String,

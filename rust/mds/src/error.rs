@@ -25,7 +25,9 @@ pub enum MdsError {
         column: String,
     },
     /// The compression is not one that readers know.
-    #[error("compression `{name}` is none of br[:0-11], bz2[:1-9], gz[:0-9], snappy, zstd[:1-22]")]
+    #[error(
+        "unknown compression `{name}`: choose one of br[:0-11], bz2[:1-9], gz[:0-9], snappy, zstd[:1-22]"
+    )]
     Compression {
         /// The compression asked for.
         name: String,

@@ -5,8 +5,10 @@ use std::{fmt, thread};
 
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use crate::held::{held, held_within};
-use crate::source::{HELD, HELD_WITHIN, prepared};
+use crate::comparing;
+use crate::held::{held, held_within, weighed};
+use crate::operands::{HELD, WEIGHED};
+use crate::source::{HELD_WITHIN, prepared};
 use crate::{Panicked, guard};
 
 /// What every rendering may use: a million instructions, or 64 MB made.
@@ -59,6 +61,8 @@ impl Fueled {
         let source = prepared(source).map_err(refused)?;
         environment.add_filter(HELD, held);
         environment.add_filter(HELD_WITHIN, held_within);
+        environment.add_filter(WEIGHED, weighed);
+        comparing::add_to(&mut environment);
         let work = move || -> Result<_, Error> {
             environment.add_template_owned(name, source)?;
             let variables = environment.get_template(name)?.undeclared_variables(false);

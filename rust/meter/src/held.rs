@@ -9,6 +9,8 @@ const DEEPEST: usize = 64;
 /// and the turns of a conversation do not.
 const VISITS: u64 = 4;
 const DEEP: usize = 8;
+/// Bytes of text that cost one unit to compare, as to make.
+const BYTES: u64 = 64;
 
 /// Gives the value of a variable back, once all that is in it has been visited: one that holds another twice, and that
 /// one another twice, and so on, has no end that fuel would last for.
@@ -31,6 +33,66 @@ pub(crate) fn held_within(state: &State, value: Value) -> Result<Value, Error> {
         within_namespace: true,
     }
     .settle(value, 0)
+}
+
+/// Gives a value back that is about to be compared or looked up, once all that it holds is paid for, texts and keys
+/// among it.
+#[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
+pub(crate) fn weighed(state: &State, value: Value) -> Result<Value, Error> {
+    if is_container(&value) {
+        weigh(state, &value)?; // the engine has a filter's text paid for
+    }
+    Ok(value)
+}
+
+/// Pays for all that a value holds, shared parts each time; gives what that was.
+pub(crate) fn weigh(state: &State, value: &Value) -> Result<u64, Error> {
+    let mut scale = Scale {
+        state,
+        visits: 0,
+        paid: 0,
+    };
+    scale.add(value, 0)?;
+    Ok(scale.paid)
+}
+
+pub(crate) fn is_container(value: &Value) -> bool {
+    matches!(
+        value.kind(),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map
+    )
+}
+
+struct Scale<'s, 'a, 'b> {
+    state: &'s State<'a, 'b>,
+    visits: u64,
+    paid: u64,
+}
+
+impl Scale<'_, '_, '_> {
+    fn add(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
+        self.visits += 1;
+        let mut price = value.as_str().map_or(0, |text| text.len() as u64 / BYTES);
+        price += u64::from(depth > DEEP || self.visits.is_multiple_of(VISITS));
+        if price > 0 {
+            self.state.consume_fuel(price)?;
+            self.paid += price;
+        }
+        if !is_container(value) {
+            return Ok(());
+        }
+        if depth == DEEPEST {
+            return refused("a value holds lists or mappings too deep in each other").map(drop);
+        }
+        let is_map = value.kind() == ValueKind::Map;
+        for item in value.try_iter()? {
+            self.add(&item, depth + 1)?;
+            if is_map {
+                self.add(&value.get_item(&item)?, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Walk<'s, 'a, 'b> {

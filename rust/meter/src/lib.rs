@@ -2,12 +2,15 @@
 //!
 //! Every limit is a count, never a time, so that the same row meets it on every machine.
 
+mod comparing;
 mod fuel;
 mod guard;
 mod held;
 mod methods;
+mod operands;
 mod source;
 mod text;
+mod tokens;
 
 pub use fuel::{Fueled, is_out_of_fuel};
 pub use guard::{Panicked, guard};

@@ -3,6 +3,8 @@
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
+use crate::comparing::pay_for_seeking;
+use crate::held::weigh;
 use crate::{charge_bytes, charge_items, written};
 
 /// The result of `join`, or nothing for another method, once what it may make is paid for.
@@ -25,7 +27,19 @@ pub fn method(
             charge_parts(state, text, arguments).map(|()| None)
         }
         (Some(text), _) => charge_bytes(state, text.len()).map(|()| None),
-        (None, _) => Ok(None),
+        (None, "count") => {
+            charge_items(state, value.len().unwrap_or(0))?;
+            for argument in arguments {
+                pay_for_seeking(state, argument, value)?;
+            }
+            Ok(None)
+        }
+        (None, _) => {
+            for argument in arguments {
+                weigh(state, argument)?;
+            }
+            Ok(None)
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! A template's source before it is compiled: bounded, and with every `{% set %}` looked after.
 
-/// The filter through which every value goes that a template keeps.
-pub(crate) const HELD: &str = "__held";
-/// The same for an attribute of a namespace.
+use crate::operands::{HELD, weighed};
+
+/// As [`HELD`], for an attribute of a namespace.
 pub(crate) const HELD_WITHIN: &str = "__held_within";
 
 /// Bytes of a template; published ones have under 64 KiB.
@@ -27,6 +27,7 @@ fn scan(text: &str) -> (usize, usize) {
     let mut quote = None;
     let mut escaped = false;
     let mut bare = 0;
+    let mut depth = 0_isize; // as the engine counts it: the end of a construct in brackets is none
     for (at, character) in text.char_indices().skip(2) {
         bare += usize::from(quote.is_none());
         match quote {
@@ -35,7 +36,9 @@ fn scan(text: &str) -> (usize, usize) {
             Some(open) if character == open => quote = None,
             Some(_) => {}
             None if matches!(character, '"' | '\'') => quote = Some(character),
-            None if text[at..].starts_with(close) => return (at + 2, bare),
+            None if depth == 0 && text[at..].starts_with(close) => return (at + 2, bare),
+            None if matches!(character, '(' | '[' | '{') => depth += 1,
+            None if matches!(character, ')' | ']' | '}') => depth -= 1,
             None => {}
         }
     }
@@ -76,14 +79,34 @@ pub(crate) fn prepared(source: &str) -> Result<String, String> {
         } else {
             verbatim || name == "raw"
         };
-        match held(construct).filter(|_| name == "set") {
+        let construct = match expression(construct, name).filter(|_| length > 1) {
+            Some((start, end)) => weighed(construct, start, end, name),
+            None => construct.to_owned(),
+        };
+        match held(&construct).filter(|_| name == "set") {
             Some(held) => out.push_str(&held),
-            None => out.push_str(construct),
+            None => out.push_str(&construct),
         }
         rest = &rest[length..];
     }
     out.push_str(rest);
     Ok(out)
+}
+
+/// Where the expression of a construct begins and ends, without the first word of a tag.
+fn expression(construct: &str, name: &str) -> Option<(usize, usize)> {
+    let close = if construct.starts_with("{%") {
+        "%}"
+    } else {
+        "}}"
+    };
+    let inner = construct
+        .strip_suffix(close)
+        .filter(|inner| inner.len() >= 2)?;
+    let end = inner.strip_suffix(['-', '+']).unwrap_or(inner).len();
+    let start = 2 + usize::from(inner[2..].starts_with(['-', '+']));
+    let start = construct.get(start..end)?.find(name)? + start + name.len();
+    (!construct.starts_with("{#")).then_some((start, end))
 }
 
 /// The first word of a tag's inside, and what follows it.

@@ -45,7 +45,7 @@ impl Layout {
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
             .collect();
-        leave(py, || {
+        let made = leave(py, || {
             let Settings {
                 curate,
                 pack,
@@ -59,8 +59,8 @@ impl Layout {
                 layout: Arc::new(layout),
                 lower_bound,
             })
-        })
-        .map_err(Error::from)
+        })?;
+        Ok(made)
     }
 
     /// Ranges, in the order in which they are written.

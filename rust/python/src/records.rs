@@ -80,13 +80,13 @@ impl<'py, C: Class> IntoPyObject<'py> for Record<C> {
 }
 
 impl<'py, C: Class> FromPyObject<'_, 'py> for Record<C> {
-    type Error = PyErr;
+    type Error = Error;
     const INPUT_TYPE: PyStaticExpr = C::HINT;
 
-    fn extract(record: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+    fn extract(record: Borrowed<'_, 'py, PyAny>) -> Result<Self> {
         let strict_json = record.py().import("octomed.strict_json")?;
         let json = as_json(&strict_json.call_method1("plain", (record,))?)?;
-        let value = serde_json::from_str(&json).map_err(Error::from)?;
+        let value = serde_json::from_str(&json)?;
         let class = PhantomData;
         Ok(Self { value, class })
     }

@@ -154,7 +154,7 @@ impl PyTokenizer {
     ) -> PyResult<Encoded> {
         let texts = strings.iter().enumerate().map(|(row, text)| {
             let no_text =
-                |error: PyErr| say(Kind::Data, format!("row {row} is no text: {error}"), None);
+                |error: PyErr| say(Kind::Data, format!("row {row} is not text: {error}"), None);
             text.extract::<PyBackedStr>().map_err(no_text)
         });
         let texts = texts.collect::<PyResult<Vec<_>>>()?;
@@ -238,7 +238,7 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
         rows.extend(array.iter().flatten());
     } else {
         return Err(PyTypeError::new_err(format!(
-            "strings are wanted, not {}",
+            "expected strings, not {}",
             array.data_type()
         )));
     }

@@ -252,7 +252,7 @@ fn fill_from_json<'a>(
         }
         Ok(Shape::NotAnObject) => Err(Fault::new(
             Reason::NotAnObject,
-            "the row is JSON but no object",
+            "the row is JSON but not an object",
         )),
         Err(error) if error.what == TOO_MANY_VALUES => {
             Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))

@@ -60,7 +60,7 @@ pub enum TraceError {
         message: String,
     },
     /// The characters of a CSV dialect cannot be told apart.
-    #[error("this is no CSV dialect: {message}")]
+    #[error("this is not a CSV dialect: {message}")]
     CsvDialect {
         /// What is wrong with them.
         message: String,
@@ -104,7 +104,7 @@ pub enum TraceError {
         path: String,
     },
     /// Something stands behind the closing `]` of a JSON array.
-    #[error("byte {at}: something stands behind the closing `]` of the JSON array")]
+    #[error("byte {at}: there is something after the closing `]` of the JSON array")]
     ArrayTrailing {
         /// Offset of the offending byte in the file.
         at: u64,

@@ -124,6 +124,6 @@ pub(crate) fn optional_text<'r>(
 fn wrong_type(label: &str, value: &Value<'_>, wanted: &str) -> Fault {
     Fault::new(
         Reason::WrongType,
-        format!("{label} is {}, {wanted} is wanted", value.kind()),
+        format!("{label} is {}, not {wanted}", value.kind()),
     )
 }

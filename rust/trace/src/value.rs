@@ -47,7 +47,7 @@ impl<'a> Value<'a> {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool(_) => "a truth value",
+            Self::Bool(_) => "a boolean",
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a number that is not an integer",
             Self::Text(_) => "text",

@@ -29,9 +29,9 @@ fn quotes_are_read_by_the_rules_and_never_mended() {
     assert_eq!(
         rows,
         [
-            invalid("line 2, column 2: text behind the closing quote"),
+            invalid("line 2, column 2: text after the closing quote"),
             invalid(
-                "the quote that opens on line 3, column 2, leads to text behind a closing quote on line 5"
+                "the quote that opens on line 3, column 2, leads to text after a closing quote on line 5"
             ),
             valid("l1", "a1"),
             valid("l2", "ends\" here"),

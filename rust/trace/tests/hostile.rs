@@ -107,7 +107,7 @@ fn every_bad_row_has_its_reason_and_place() {
             TWO_PARTS,
             br#"{"q": "1", "t": "2", "r": true}"#,
             Reason::WrongType,
-            "`r` is a truth value, text is wanted",
+            "`r` is a boolean, not text",
         ),
         (
             TWO_PARTS,
@@ -131,7 +131,7 @@ fn every_bad_row_has_its_reason_and_place() {
             OCTOMED,
             br#"{"question": "q", "responses": "one"}"#,
             Reason::WrongType,
-            "a list of texts is wanted",
+            "not a list of texts",
         ),
         (
             OCTOMED,
@@ -203,7 +203,7 @@ fn every_bad_row_has_its_reason_and_place() {
             SHAREGPT,
             br#"{"conversations": "hello"}"#,
             Reason::WrongType,
-            "is text, a list of turns is wanted",
+            "is text, not a list of turns",
         ),
         (
             SHAREGPT,

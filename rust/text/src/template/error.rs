@@ -51,7 +51,7 @@ pub enum TemplateError {
         detail: String,
     },
     /// The template needs more for this row than a row may take.
-    #[error("the template makes or does more than one row may take")]
+    #[error("the template exceeds the limits of one row")]
     Limit,
     /// The engine failed, which is its own fault and hangs on the row.
     #[error("the template engine failed: {detail}")]
@@ -148,8 +148,8 @@ impl TemplateError {
                 "save the template to a file with the date written out, and name that file under `template:`"
             }
             Self::Limit => {
-                "docs/recipe.md says how much that is; a loop without an end, or a text that doubles, has no use \
-                 for more"
+                "docs/recipe.md lists the limits; only a loop without an end, or a text that doubles, \
+                 needs more"
             }
             Self::DropsText { .. } => {
                 "templates made for chatting cut `<think>…</think>` out of earlier or all answers; \
@@ -160,7 +160,7 @@ impl TemplateError {
                  with a special token of the tokenizer"
             }
             Self::OutsideGeneration { .. } => {
-                "put `{% generation %}` round every assistant turn, or supervise the last turn only"
+                "put `{% generation %}` around every assistant turn, or supervise the last turn only"
             }
             _ => return None,
         })

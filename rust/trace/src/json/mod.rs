@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
         }
         loop {
             element(self)?;
-            if self.closes(b']', "`,` or `]` is wanted")? {
+            if self.closes(b']', "expected `,` or `]`")? {
                 return Ok(());
             }
         }
@@ -193,16 +193,16 @@ impl<'a> Reader<'a> {
         loop {
             self.space();
             if self.peek() != Some(b'"') {
-                return self.error("a key in quotes is wanted");
+                return self.error("expected a key in quotes");
             }
             let key = self.string()?;
             self.space();
             if self.peek() != Some(b':') {
-                return self.error("`:` is wanted");
+                return self.error("expected `:`");
             }
             self.at += 1;
             member(self, key)?;
-            if self.closes(b'}', "`,` or `}` is wanted")? {
+            if self.closes(b'}', "expected `,` or `}`")? {
                 return Ok(());
             }
         }
@@ -239,8 +239,8 @@ impl<'a> Reader<'a> {
         }
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => self.number(),
-            None => self.error("the row ends where a value is wanted"),
-            Some(_) => self.error("a value is wanted"),
+            None => self.error("the row ends where a value is expected"),
+            Some(_) => self.error("expected a value"),
         }
     }
 
@@ -275,7 +275,7 @@ impl<'a> Reader<'a> {
             self.at += 1;
         }
         if self.at == start {
-            self.error("a digit is wanted")
+            self.error("expected a digit")
         } else {
             Ok(())
         }

@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
                 Ok(true)
             }
             Some(b'\\') => Ok(false),
-            Some(_) => self.error("a control character stands unescaped in a string"),
+            Some(_) => self.error("an unescaped control character in a string"),
             None => self.error("the row ends inside a string"),
         }
     }
@@ -79,14 +79,14 @@ impl<'a> Reader<'a> {
             let paired = self.bytes[self.at + 6..].starts_with(b"\\u");
             let low = if paired { self.unit(self.at + 6)? } else { 0 };
             if !(0xdc00..0xe000).contains(&low) {
-                return self.error("a lone surrogate is no Unicode text");
+                return self.error("a lone surrogate is not Unicode text");
             }
             (0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00), 12)
         } else {
             (unit, 6)
         };
         let Some(character) = char::from_u32(code) else {
-            return self.error("a lone surrogate is no Unicode text");
+            return self.error("a lone surrogate is not Unicode text");
         };
         self.at += length;
         Ok(character)
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
         let mut unit = 0;
         for digit in digits {
             let Some(digit) = char::from(*digit).to_digit(16) else {
-                return self.error("`\\u` wants four hexadecimal digits");
+                return self.error("`\\u` needs four hexadecimal digits");
             };
             unit = unit << 4 | digit;
         }

@@ -163,7 +163,7 @@ fn conversation(
     for (name, role) in &detailed.roles {
         let Some(role) = Role::named(role) else {
             return Err(TraceError::mapping(format!(
-                "role `{name}` becomes `{role}`, which is none of `system`, `user`, `assistant`, `tool`"
+                "role `{name}` becomes `{role}`, which is not one of `system`, `user`, `assistant`, `tool`"
             )));
         };
         roles.retain(|(known, _)| known != name);

@@ -106,7 +106,7 @@ impl ColumnTemplate {
         });
         text.map_err(|error| {
             if is_out_of_fuel(&error) {
-                let why = "the template of `response` makes or does more than one row may take";
+                let why = "the template of `response` exceeds the limits of one row";
                 return Fault::new(Reason::TemplateLimit, why.to_owned());
             }
             Fault::new(Reason::NoAnswer, self.detail(&error, slots))
@@ -157,7 +157,7 @@ impl ColumnTemplate {
             | ErrorKind::UnknownTest
             | ErrorKind::UnknownFunction
             | ErrorKind::UnknownMethod => {
-                "the template names a filter, test or function that there is none of".to_owned()
+                "the template names a filter, test or function that does not exist".to_owned()
             }
             _ => match self.columns.iter().find(is_null) {
                 Some(field) => format!("{} is null or missing", field.label),

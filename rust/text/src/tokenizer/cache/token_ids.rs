@@ -18,6 +18,9 @@ impl TokenIds {
     /// The value of a free slot.
     pub const FREE: Self = Self([0; 2]);
 
+    /// In place of the second number where there is one id.
+    pub const NO_SECOND: u32 = NONE;
+
     /// One id or two; none where there are more, which have to be spilled.
     #[inline]
     pub fn of(ids: &[u32]) -> Option<Self> {

@@ -14,8 +14,8 @@ use crate::tokenizer::cache::words::ShortWordCache;
 pub(crate) const FULL: usize = 64;
 /// Room for [`FULL`] words, and for those of one more window and of one more word.
 pub(crate) const ROOM: usize = 256;
-/// How many ids may be written after those of the words: two are written for every word, also where it has one.
-pub(crate) const SPARE_IDS: usize = 1;
+/// How many ids may be written after those of the words: room for so many more is needed.
+pub(crate) const SPARE_IDS: usize = 8;
 
 /// Some dozens of words, as arrays of their properties.
 #[derive(Debug)]
@@ -208,39 +208,103 @@ impl WordBatch {
     /// Appends the ids of all words; returns how many the last one has.
     ///
     /// # Safety
-    /// `ids` has room for the ids of all words and for [`SPARE_IDS`] more.
+    /// `ids` has room for them and for [`SPARE_IDS`] more; `AVX2` asks for [`super::isa::Isa::Avx2`].
     #[inline(always)]
-    pub unsafe fn write(&self, short: &ShortWordCache, ids: &mut Vec<u32>) -> usize {
-        let before = ids.len();
-        // SAFETY: the first `before` ids are in the vector. A pointer of its own, because the compiler has to expect that
-        // what is written through that of the vector changes the vector.
-        let first = unsafe { ids.as_mut_ptr().add(before) };
-        let mut length = 0;
-        for value in &self.values[..self.count] {
-            // SAFETY: the vector has room for the ids of this word after the `length` that are written so far, and for
-            // one more.
-            let out = unsafe { first.add(length) };
-            let Some(count) = value.spilled() else {
-                let (pair, count) = value.ids();
-                // SAFETY: there is room for two ids at `out`: for one of this word, and for its second or one more.
-                unsafe { out.cast::<[u32; 2]>().write_unaligned(pair) };
-                length += count;
-                continue;
-            };
-            let known = if value.is_transient() {
-                value.within(&self.spilled)
-            } else {
-                short.spilled(*value)
-            };
-            // SAFETY: there is room for `count` ids at `out`, `known` has as many, and is a list of its own.
-            unsafe { out.copy_from_nonoverlapping(known.as_ptr(), count) };
-            length += count;
+    pub unsafe fn write<const AVX2: bool>(
+        &self,
+        short: &ShortWordCache,
+        ids: &mut Vec<u32>,
+    ) -> usize {
+        let mut length = ids.len();
+        for values in self.values[..self.count].chunks(4) {
+            // SAFETY: `length` ids are written so far, and there is room for those of the words that are left and for
+            // `SPARE_IDS` more: four words of up to two ids each, written as eight ids, fit in any case. With `AVX2` the
+            // processor has it.
+            unsafe {
+                let out = ids.as_mut_ptr().add(length);
+                length += match values.first_chunk() {
+                    Some(four) if AVX2 => match write_four(four, out) {
+                        0 => self.write_each(values, short, out),
+                        count => count,
+                    },
+                    _ => self.write_each(values, short, out),
+                };
+            }
         }
-        // SAFETY: `length` ids are written after the others, and the vector has room for them.
-        unsafe { ids.set_len(before + length) };
+        // SAFETY: the first `length` ids are written, and the capacity is not smaller.
+        unsafe { ids.set_len(length) };
         let last = self.values[..self.count].last();
         last.map_or(0, |value| value.count())
     }
+
+    /// Writes the ids of some words to `out`; returns how many there are.
+    ///
+    /// # Safety
+    /// There is room at `out` for them and for one more, and no reference to that room is in use.
+    #[inline]
+    unsafe fn write_each(
+        &self,
+        values: &[TokenIds],
+        short: &ShortWordCache,
+        out: *mut u32,
+    ) -> usize {
+        let mut length = 0;
+        for value in values {
+            // SAFETY: `length` ids are written so far, for which the caller has made room.
+            let out = unsafe { out.add(length) };
+            if let Some(count) = value.spilled() {
+                let known = if value.is_transient() {
+                    value.within(&self.spilled)
+                } else {
+                    short.spilled(*value)
+                };
+                let known = known.as_ptr();
+                // SAFETY: room for `count` ids more is left, and `known` is a list of its own.
+                unsafe { out.copy_from_nonoverlapping(known, count) };
+                length += count;
+            } else {
+                let (pair, count) = value.ids();
+                // SAFETY: room for one id and for one beyond it is left; the second counts only if there is one.
+                unsafe { out.cast::<[u32; 2]>().write_unaligned(pair) };
+                length += count;
+            }
+        }
+        length
+    }
+}
+
+/// Writes the ids of four words to `out` and returns how many there are; 0 if those of any word are spilled.
+///
+/// # Safety
+/// The processor must have AVX2, and there is room at `out` for eight ids.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn write_four(values: &[TokenIds; 4], out: *mut u32) -> usize {
+    use std::arch::x86_64::{
+        _mm256_castsi256_pd, _mm256_cmpeq_epi32, _mm256_loadu_si256, _mm256_movemask_pd,
+        _mm256_permutevar8x32_epi32, _mm256_set1_epi32, _mm256_storeu_si256,
+    };
+    // SAFETY: four values are 32 bytes, which are loaded; so is a row of the table; 32 bytes are stored, for which the
+    // caller has made room. `single` has four bits, so it is below the sixteen rows.
+    unsafe {
+        let pairs = _mm256_loadu_si256(values.as_ptr().cast());
+        let none = _mm256_cmpeq_epi32(pairs, _mm256_set1_epi32(TokenIds::NO_SECOND.cast_signed()));
+        let single = _mm256_movemask_pd(_mm256_castsi256_pd(none)).cast_unsigned();
+        // The highest bit of the second number is set where there is no second id, and where the ids are spilled.
+        let no_pair = _mm256_movemask_pd(_mm256_castsi256_pd(pairs)).cast_unsigned();
+        if single != no_pair {
+            return 0;
+        }
+        let kept = _mm256_loadu_si256(KEPT[single as usize].as_ptr().cast());
+        _mm256_storeu_si256(out.cast(), _mm256_permutevar8x32_epi32(pairs, kept));
+        8 - single.count_ones() as usize
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn write_four(_values: &[TokenIds; 4], _out: *mut u32) -> usize {
+    0
 }
 
 /// How many words [`WordBatch::put_window`] writes at once: their keys fill a register.
@@ -282,30 +346,64 @@ const fn bytes_modulo(modulus: usize, divisor: usize) -> [u8; WINDOW] {
     bytes
 }
 
+/// For each set of those of four words that have one id (a bit each): the indices of the ids to keep, of the eight numbers
+/// of their values, without gaps.
+#[cfg(target_arch = "x86_64")]
+static KEPT: [[u32; 8]; 16] = kept();
+
+#[cfg(target_arch = "x86_64")]
+const fn kept() -> [[u32; 8]; 16] {
+    let mut rows = [[0; 8]; 16];
+    let mut single = 0;
+    while single < 16 {
+        let (mut number, mut kept) = (0, 0);
+        while number < 8 {
+            if number % 2 == 0 || single >> (number / 2) & 1 == 0 {
+                rows[single][kept] = number;
+                kept += 1;
+            }
+            number += 1;
+        }
+        single += 1;
+    }
+    rows
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tokenizer::encode::isa::Isa;
 
     proptest! {
         #[test]
-        fn ids_are_written_word_by_word(
+        fn four_words_at_once_are_written_as_one_by_one(
             words in prop::collection::vec(prop::collection::vec(0..1_u32 << 30, 1..5), 1..100),
+            sizes in prop::collection::vec(prop_oneof![8 => 1..3_usize, 1 => 3..5_usize], 100),
         ) {
             let mut batch = WordBatch::new();
             let mut hot = HotCache::new();
             let short = ShortWordCache::new();
-            for (word, ids) in words.iter().enumerate() {
+            let mut expected = Vec::new();
+            for (word, (ids, size)) in words.iter().zip(sizes).enumerate() {
+                let ids = &ids[..size.min(ids.len())];
+                expected.extend_from_slice(ids);
                 batch.push(word + 1, 0);
                 batch.missing[word] = word;
                 batch.set_ids(word, ids, &mut hot);
             }
-            let expected = words.concat();
+            let last = batch.values[words.len() - 1].count();
             let mut ids = Vec::with_capacity(expected.len() + SPARE_IDS);
-            // SAFETY: there is room.
-            prop_assert_eq!(unsafe { batch.write(&short, &mut ids) }, words[words.len() - 1].len());
-            prop_assert_eq!(ids, expected);
+            // SAFETY: there is room, and AVX2 is not used.
+            prop_assert_eq!(unsafe { batch.write::<false>(&short, &mut ids) }, last);
+            prop_assert_eq!(&ids, &expected);
+            ids.clear();
+            if Isa::Avx2.is_available() {
+                // SAFETY: there is room, and the processor has AVX2.
+                prop_assert_eq!(unsafe { batch.write::<true>(&short, &mut ids) }, last);
+                prop_assert_eq!(&ids, &expected);
+            }
         }
     }
 }

@@ -203,8 +203,8 @@ impl WordEncoder {
             self.batch.find(&self.hot);
             self.find_others(fast, text);
             // SAFETY: `ids` has room for as many ids as bytes are left and for `SPARE_IDS` more, and no word has more ids
-            // than bytes.
-            let last_count = unsafe { self.batch.write(&self.caches.short, ids) };
+            // than bytes; for `AVX2`, as the caller says.
+            let last_count = unsafe { self.batch.write::<AVX2>(&self.caches.short, ids) };
             last = Last {
                 start: self.batch.last_start(),
                 ids_before: ids.len() - last_count,

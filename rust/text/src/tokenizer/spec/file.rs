@@ -47,7 +47,7 @@ type Ids<'a> = FxHashMap<&'a str, u32>;
 /// The parts of a file, or the reason to leave it to the crate.
 pub(crate) fn read(bytes: &[u8], additions: &Additions) -> Result<TokenizerSpec, String> {
     let mut file: File = serde_json::from_slice(bytes)
-        .map_err(|error| format!("its model is no plain BPE ({error})"))?;
+        .map_err(|error| format!("its model is not plain BPE ({error})"))?;
     check_tokens(&file.added_tokens, &additions.added)?; // the other way refuses it as well
     if let (Some(add), "ByteLevel") = (additions.add_prefix_space, kind_of(&file.pre_tokenizer)) {
         file.pre_tokenizer["add_prefix_space"] = add.into();
@@ -84,7 +84,7 @@ fn check_model(model: &Model) -> Result<(), String> {
         .dropout
         .is_some_and(|dropout| !(0.0..=1.0).contains(&dropout))
     {
-        return Err("its dropout is no share".to_owned());
+        return Err("its dropout is not a number from 0 to 1".to_owned());
     }
     if written(&model.continuing_subword_prefix) || written(&model.end_of_word_suffix) {
         return Err("its model marks parts of words".to_owned());
@@ -204,10 +204,7 @@ fn with_ids(
     let mut known: HashSet<String> = added.iter().map(|token| token.content.clone()).collect();
     for token in extra {
         if !known.insert(token.content.clone()) {
-            return Err(format!(
-                "its added token `{}` is defined anew",
-                token.content
-            ));
+            return Err(format!("its added token `{}` is redefined", token.content));
         }
         let id = id_of(token);
         added.push(AddedToken {

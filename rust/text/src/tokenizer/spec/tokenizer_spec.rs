@@ -119,7 +119,7 @@ impl TokenizerSpec {
             if !contents.insert(&token.content) || !ids.insert(token.id) || token.content.is_empty()
             {
                 return Some(format!(
-                    "its added token `{}` is doubled or empty",
+                    "its added token `{}` is a duplicate or empty",
                     token.content
                 ));
             }

@@ -39,10 +39,10 @@ impl Broken {
                 format!("the quote that opens on line {line}{column}, never closes")
             }
             Fault::BehindQuote(_) if self.fault_line == line => {
-                format!("line {line}{column}: text behind the closing quote")
+                format!("line {line}{column}: text after the closing quote")
             }
             Fault::BehindQuote(_) => format!(
-                "the quote that opens on line {line}{column}, leads to text behind a closing quote on line {}",
+                "the quote that opens on line {line}{column}, leads to text after a closing quote on line {}",
                 self.fault_line
             ),
             Fault::StrayEnd => format!(
@@ -50,7 +50,7 @@ impl Broken {
                 self.fault_line
             ),
             Fault::OpenEscape => {
-                format!("line {line}{column}: the file ends behind an escape")
+                format!("line {line}{column}: the file ends after an escape")
             }
         };
         (Reason::InvalidCsv, detail)

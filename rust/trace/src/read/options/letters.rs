@@ -192,7 +192,7 @@ pub(super) fn refuse_shuffled_counts(values: &[Value<'_>]) -> Result<(), Fault> 
         let complete = numbers.len() == values.len() && numbers.len() > 1;
         if complete && numbers.iter().all(near) && !counts(0) && !counts(1) {
             return Err(contradiction(
-                "the options are numbered in another order than they stand in",
+                "the options are not numbered in the order in which they are listed",
             ));
         }
     }

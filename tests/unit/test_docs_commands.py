@@ -1,0 +1,280 @@
+"""What the documents tell a reader to type is run, or stands here with the reason why not."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import octomed
+import pytest
+import typer
+from octomed.recipe import load_recipe
+
+from tests.unit.documents import ROOT, SHELLS, commands, inline, snippets
+
+
+class RunBy(NamedTuple):
+    """The file of tests that runs it, and a piece of text by which it does."""
+
+    file: str
+    piece: str
+
+
+class NotRun(NamedTuple):
+    """Why no test runs it."""
+
+    reason: str
+
+
+QUICKSTART = RunBy("tests/train/test_quickstart.py", '"recipes/train/quickstart.yaml"')
+PACKED_FOR_IT = RunBy("tests/train/test_quickstart.py", "recipes/quickstart-train.yaml")
+A_STEP = RunBy("tests/train/test_quickstart.py", '"--step"')
+EIGHT_GPUS = NotRun("needs eight GPUs; tests/train/test_recipes_on_a_gpu.py takes steps of it on one")
+PUBLISHED = (
+    "OCTOMED_RUN=s3://bucket/octomed-8m OCTOMED_CHECKPOINTS=s3://bucket/octomed-SIZE "
+    "composer -n 8 train.py recipes/train/octomed-SIZE.yaml"
+)
+NETWORK = NotRun("needs a network: packages or a repository")
+THESE_TESTS = NotRun("runs these very tests")
+
+HERE = "here"
+"""Run by `test_the_commands_of_the_readme`, in their order."""
+
+COMMANDS = {
+    ("README.md", "git clone https://github.com/octomed/octomed && cd octomed"): NETWORK,
+    ("README.md", "make quickstart"): NotRun("installs the package; its two commands are run here"),
+    ("README.md", "make test"): THESE_TESTS,
+    ("README.md", "octomed check  recipes/quickstart.yaml"): HERE,
+    ("README.md", "octomed plan   recipes/quickstart.yaml"): HERE,
+    ("README.md", "octomed pack   recipes/quickstart.yaml"): HERE,
+    ("README.md", "octomed verify runs/quickstart"): HERE,
+    ("README.md", "octomed inspect runs/quickstart"): HERE,
+    ("README.md", "octomed rejects runs/quickstart"): HERE,
+    ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
+    ("README.md", "octomed check my-run.yaml"): RunBy(
+        "tests/unit/test_docs_commands.py", "test_what_the_readme_shows_of_a_wrong_recipe_is_what_is_said"
+    ),
+    ("README.md", "pip install '.[train]'"): NETWORK,
+    ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("README.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("docs/training.md", "pip install '.[train]'"): NETWORK,
+    ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("docs/training.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
+    ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
+        "tests/bench/test_corpus.py", "bench.corpus"
+    ),
+    ("CONTRIBUTING.md", "perf record -g .venv/bin/octomed pack my.yaml && perf report"): NotRun(
+        "needs perf and the processor's counters"
+    ),
+    ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("recipes/train/quickstart.yaml", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("recipes/train/octomed-4b.yaml", PUBLISHED.replace("SIZE", "4b")): EIGHT_GPUS,
+    ("recipes/train/octomed-7b.yaml", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,
+}
+SNIPPETS = {
+    ("README.md", "from streaming import StreamingDataset"): HERE,
+    ("README.md", "from octomed.stream import Collator, PackedDataset"): HERE,
+    ("README.md", "import octomed"): RunBy("tests/unit/test_docs.py", "test_the_readmes_python_runs"),
+    ("docs/stream.md", "from octomed.stream import Collator, PackedDataset"): RunBy(
+        "tests/stream/test_docs.py", "docs/stream.md"
+    ),
+    ("docs/tokenizer.md", "import pyarrow as pa"): HERE,
+}
+KNOWN_LANGUAGES = {"", "python", "yaml", "json", "text", *SHELLS}
+"""Those without a test of their own show what is printed, or trees of files."""
+
+
+def snippet(document, first_line):
+    (found,) = [one for one in snippets() if (one.document, one.first_line) == (document, first_line)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder like a clone, as far as the commands see one."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "recipes", folder / "recipes")
+    (folder / "python/octomed").mkdir(parents=True)
+    (folder / "python/octomed/sample").symlink_to(ROOT / "python/octomed/sample")
+    return folder
+
+
+# Nothing is forgotten
+
+
+def test_every_command_is_run_or_stands_here_with_a_reason():
+    assert set(commands()) - set(COMMANDS) == set(), "run it, or say in `COMMANDS` why not"
+    assert set(COMMANDS) - set(commands()) == set(), "the documents do not have it any more"
+
+
+def test_every_python_snippet_is_run():
+    found = {(one.document, one.first_line) for one in snippets() if one.language == "python"}
+    assert found == set(SNIPPETS)
+
+
+def test_the_languages_of_blocks_are_known():
+    assert {one.language for one in snippets()} <= KNOWN_LANGUAGES
+
+
+@pytest.mark.parametrize(
+    "run_by", {one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)}
+)
+def test_what_runs_elsewhere_is_there(run_by):
+    assert run_by.piece in (ROOT / run_by.file).read_text(encoding="utf-8")
+
+
+# Commands
+
+
+def run(folder, command):
+    words = shlex.split(command)
+    assert words[0] == "octomed"
+    return subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=folder,
+        env=os.environ | {"COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_commands_of_the_readme(folder):
+    for (_, command), how in COMMANDS.items():
+        if how == HERE:
+            done = run(folder, command)
+            assert (done.returncode, command) == (0, command), done.stderr
+            assert done.stdout or done.stderr
+    assert (folder / "runs/quickstart/octomed.json").exists()
+
+
+def test_what_the_readme_shows_of_a_wrong_recipe_is_what_is_said(tmp_path):
+    recipe = snippet("README.md", "name: my-run").text
+    assert "    path: data/" in recipe
+    (tmp_path / "my-run.yaml").write_text(recipe.replace("    path: ", "    pth: "), encoding="utf-8")
+    shown = snippet("README.md", "$ octomed check my-run.yaml").text.split("\n", 1)[1]
+    done = run(tmp_path, "octomed check my-run.yaml")
+    assert (done.stderr, done.returncode) == (shown, 2)
+
+
+# Python and YAML
+
+
+def execute(one):
+    found: dict[str, object] = {}
+    exec(compile(one.text, one.document, "exec"), found)
+    return found
+
+
+@pytest.fixture
+def my_run(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OCTOMED_CACHE", str(folder / "cache"))
+    octomed.pack(
+        "recipes/quickstart.yaml", overrides=[f"output.path={folder}/runs/my-run", "pack.buckets=[1024]"]
+    )
+
+
+@pytest.mark.usefixtures("my_run")
+def test_the_stock_reader_of_the_readme_runs():
+    pytest.importorskip("streaming")
+    found = execute(snippet("README.md", "from streaming import StreamingDataset"))
+    assert found["pack"]["loss_spans"].shape[1] == 2
+
+
+@pytest.mark.usefixtures("my_run")
+def test_the_loader_of_the_readme_runs():
+    pytest.importorskip("streaming")
+    found = execute(snippet("README.md", "from octomed.stream import Collator, PackedDataset"))
+    with found["dataset"]:
+        assert next(iter(found["loader"]))["input_ids"].shape[0] == 1
+
+
+def test_the_tokenizer_of_its_document_runs(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "python/octomed/sample/tokenizer/tokenizer.json", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    found = execute(snippet("docs/tokenizer.md", "import pyarrow as pa"))
+    assert found["tokenizer"].path == "byte-level BPE"
+
+
+def test_the_recipes_of_the_documents_are_right(tmp_path):
+    recipe = tmp_path / "my-run.yaml"
+    text = snippet("README.md", "name: my-run").text
+    recipe.write_text(text, encoding="utf-8")
+    assert load_recipe(recipe, check_files=False).pack.capacity == 16384
+    first_line = "# What the rows are. As released: who/which-dataset."
+    mapping = "".join(f"      {line}\n" for line in snippet("CONTRIBUTING.md", first_line).text.splitlines())
+    recipe.write_text(re.sub(r"format: octomed .*\n", f"format:\n{mapping}", text), encoding="utf-8")
+    assert load_recipe(recipe, check_files=False).sources[0].format.question == "Question"
+    known = {("README.md", "name: my-run"), ("CONTRIBUTING.md", first_line)}
+    assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
+
+
+# Commands inside sentences: what they name is there
+
+
+def targets():
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def options_of_verbs():
+    from octomed.cli.app import app
+
+    group = typer.main.get_command(app)
+    return {
+        name: {option for parameter in verb.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        for name, verb in group.commands.items()
+    }
+
+
+def wrong(command):
+    """Return what a command names that is not there."""
+    words = command.replace("\\|", "|").split("|")[0].split()
+    options = {word.split("=")[0] for word in words if word.startswith("--") and word != "--"}
+    if words[0] == "make":
+        return {words[1]} - targets()
+    if words[0] == "octomed":
+        verbs = options_of_verbs()
+        return {words[1]} - set(verbs) or options - verbs[words[1]] - {"--help"}
+    parts = words[2].split(".")
+    if importlib.util.find_spec(parts[0]) is None or not (ROOT / parts[0]).is_dir():
+        return set()  # a package of another project
+    if importlib.util.find_spec(".".join(parts[:2])) is None:
+        return {words[2]}
+    folder = ROOT / parts[0]
+    inside = [*folder.glob(f"{parts[1]}.py"), *(folder / parts[1]).rglob("*.py"), *folder.glob("__main__.py")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in inside)
+    return {option for option in options if f'"{option}"' not in source} - {"--help"}
+
+
+def test_what_commands_in_sentences_name_is_there():
+    missing = {(document, command): wrong(command) for document, command in inline()}
+    assert {place: what for place, what in missing.items() if what} == {}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "make tset",
+        "octomed pakc FILE",
+        "octomed pack --repalce",
+        "python -m bench.ful",
+        "python -m bench.full --trace 7",
+    ],
+)
+def test_a_name_that_is_not_there_is_found(command):
+    assert wrong(command)
+
+
+def test_targets_of_the_makefile_say_what_they_are():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", text, re.MULTILINE)[1].replace("\\", "").split())
+    assert phony == set(re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE))
