@@ -29,12 +29,16 @@ def stubs() -> str:
     folder = TOP / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
     (library,) = (path for path in map(folder.joinpath, LIBRARIES) if path.exists())
     text = run("cargo", "run", "--quiet", "-p", "octomed-stubs", "--", str(library))
-    return run(sys.executable, "-m", "ruff", "format", "--stdin-filename", str(HOME), "-", said=completed(text))
+    return run(
+        sys.executable, "-m", "ruff", "format", "--stdin-filename", str(HOME), "-", said=completed(text)
+    )
 
 
 def run(*command: str, said: str = "", env: dict[str, str] | None = None) -> str:
     """Run a command at the top of the repository, and return what it prints."""
-    done = subprocess.run(command, cwd=TOP, env=env, input=said, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, cwd=TOP, env=env, input=said, stdout=subprocess.PIPE, text=True, check=True
+    )
     return done.stdout
 
 

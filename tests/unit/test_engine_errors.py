@@ -14,7 +14,6 @@ import pytest
 from octomed import _octomed
 from octomed.errors import CancelledRun, DamagedBlock, DataError, RecipeError, StorageError
 from octomed.pipeline import executor
-from octomed.storage import write_atomically
 
 COLUMNS = [("text", "str")]
 
@@ -53,29 +52,26 @@ def test_a_file_that_grows_too_large(tmp_path):
         "except StorageError as error: print(error.errno)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "out")]
-    said = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=True)  # noqa: PLW1509
+    said = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=True)
     assert said.stdout == f"{errno.EFBIG}\n"
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
 def test_a_full_disk(tmp_path):
-    """The disk that is full is named by the error that Python's own writing raises, with the same number."""
-    with pytest.raises(OSError, match="No space left") as full, open("/dev/full", "wb", buffering=0) as file:
-        file.write(b"x")
-    assert full.value.errno == errno.ENOSPC
-    error = refusal(write_atomically, tmp_path / "none/file", b"")
-    assert error.errno == errno.ENOENT
+    from tests.end_to_end.test_bad_input import small_disk
+
+    with small_disk(tmp_path / "disk", "100k") as mounted:
+        if not mounted:
+            pytest.skip("no disk can be mounted here")
+        writer = _octomed.MdsWriter(tmp_path / "disk/out", COLUMNS, None, [], None, 1)
+        writer.write([bytes(2**18)])
+        error = refusal(writer.finish)
+    assert error.errno == errno.ENOSPC
+    assert "No space left on device (os error 28)" in error.message
 
 
 def test_a_link_is_not_followed_and_says_its_number(tmp_path):
-    from tests.end_to_end import runs
-
-    runs.make_inputs(tmp_path, rows=5)
-    runs.pack(runs.write_recipe(tmp_path, runs.values()))
-    (block,) = tmp_path.glob("store/blocks/*/0.ids")
-    block.unlink()
-    block.symlink_to(tmp_path / "theirs")
-    error = refusal(scan_into, block.parent)
+    (tmp_path / "0.ids").symlink_to(tmp_path / "theirs")
+    error = refusal(scan_into, tmp_path)
     assert error.errno == errno.ELOOP
     assert "there is a link, which is not followed (os error 40)" in error.message
     assert not (tmp_path / "theirs").exists()
@@ -85,7 +81,7 @@ def scan_into(folder, cancel=None):
     tokenizer = _octomed.Tokenizer.builtin("qwen2.5")
     specials = tokenizer.special_tokens()
     mapping = _octomed.Mapping({"question": "q", "response": "r"})
-    template = _octomed.ChatTemplate("chatml", specials, builtin=True)
+    template = _octomed.ChatTemplate("qwen2.5", specials, builtin=True)
     scanner = _octomed.Scanner(mapping, template, _octomed.Prompt(), tokenizer)
     cutter = _octomed.ArrowCutter(mapping)
     batch = pa.RecordBatch.from_pylist([{"q": "a", "r": "b"}])
@@ -111,9 +107,10 @@ def test_a_damaged_block_names_its_file(tmp_path):
 
 
 def test_errors_without_the_system_are_of_their_class(tmp_path):
-    with pytest.raises(RecipeError, match="unknown vocabulary|vocabular"):
+    with pytest.raises(RecipeError, match="vocabular"):
         _octomed.Tokenizer.builtin("none")
-    with pytest.raises(DataError):
+    (tmp_path / "index.json").write_bytes(b"{}")
+    with pytest.raises(DataError, match="not an index of MDS shards"):
         _octomed.MdsReader(tmp_path)
     with pytest.raises(IndexError):
         _octomed.MdsReader(made(tmp_path / "out")).locate(7)

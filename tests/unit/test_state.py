@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 from octomed.errors import RecipeError, StorageError
 from octomed.state import Damaged, NotThere, StateFile, is_as_written
-from octomed.store_files import BlockHeader
-from octomed.strict_json import MOST_VALUES, parse, plain, read_as
+from octomed.strict_json import MOST_VALUES, parse, plain
 
 CASES = int(os.environ.get("OCTOMED_CASES", "300"))
 

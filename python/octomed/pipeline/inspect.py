@@ -157,9 +157,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     for document, (length, trace_id) in enumerate(zip(content.lengths, content.trace_ids, strict=True)):
         ids = input_ids[offset : offset + length]
         spans = tuple(
-            (begin - offset, end - offset)
-            for begin, end in loss_spans
-            if offset <= begin < offset + length
+            (begin - offset, end - offset) for begin, end in loss_spans if offset <= begin < offset + length
         )
         at = f"{stream} pack {pack} document {document} offset {offset}"
         views.append(
