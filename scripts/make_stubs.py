@@ -1,149 +1,60 @@
-"""Write the type stubs of the extension out of the compiled module: what is there, its arguments, its documentation.
+"""Write the type stubs of the extension: PyO3 keeps the types of the bindings in it, and `rust/stubs` reads them.
 
-The module knows names, defaults and documentation, and no types, so arguments and results are `Any`; the Python
-modules that wrap it are the typed surface. `--check` compares instead of writing.
+`--check` compares instead of writing.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
+import os
+import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
-from types import BuiltinFunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
 
-from octomed import _octomed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-HOME = Path(__file__).parent.parent / "python/octomed/_octomed.pyi"
-HEAD = '''"""{doc}
-
-Written by `make stubs`; not by hand.
-"""
-
-from typing import Any, final
-'''
-SKIPPED = {"__new__", "__doc__", "__module__"}
-SHOWN = {"__len__", "__iter__", "__next__", "__enter__", "__exit__", "__getitem__"}
+TOP = Path(__file__).parent.parent
+HOME = TOP / "python/octomed/_octomed.pyi"
+EXTENSION = ["-p", "octomed-python", "--lib", "--features", "pyo3/extension-module"]
+LIBRARIES = ["lib_octomed.so", "lib_octomed.dylib"]
+NOTE = "Written by `make stubs`; not by hand."
+SPELLED = re.compile(r'(: |-> )"([^"]+)"')
+MODULE = re.compile(r"\b([a-z_]+(?:\.[a-z_]+)*)\.[A-Za-z]")
 
 
-def stubs(module: ModuleType) -> str:
-    """Return the stub file of an extension module."""
-    parts = [HEAD.format(doc=(module.__doc__ or "The extension.").strip())]
-    for name in sorted(vars(module)):
-        if name.startswith("__") and name != "__version__":
-            continue
-        value = getattr(module, name)
-        if isinstance(value, type):
-            parts.append("\n".join(class_stub(name, value)))
-        elif isinstance(value, BuiltinFunctionType):
-            parts.append("\n".join(function_stub(name, value, "", decorators=())))
+def stubs() -> str:
+    """Build the extension in the profile of the tests, and return its stubs in our form."""
+    # As maturin builds it, but not stripped: what is read is among the symbols.
+    environment = {**os.environ, "PYO3_BUILD_EXTENSION_MODULE": "1"}
+    run("cargo", "build", "--quiet", *EXTENSION, env=environment)
+    folder = TOP / os.environ.get("CARGO_TARGET_DIR", "target") / "debug"
+    (library,) = (path for path in map(folder.joinpath, LIBRARIES) if path.exists())
+    text = run("cargo", "run", "--quiet", "-p", "octomed-stubs", "--", str(library))
+    return run(
+        sys.executable, "-m", "ruff", "format", "--stdin-filename", str(HOME), "-", said=completed(text)
+    )
+
+
+def run(*command: str, said: str = "", env: dict[str, str] | None = None) -> str:
+    """Run a command at the top of the repository, and return what it prints."""
+    done = subprocess.run(
+        command, cwd=TOP, env=env, input=said, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def completed(text: str) -> str:
+    """Take the quotes off the types that the bindings spell out, and import what they name."""
+    lines, modules = [], set()
+    for line in text.splitlines():
+        if line.lstrip().startswith("def "):
+            spelled = SPELLED.findall(line)
+            modules.update(module for _, kind in spelled for module in MODULE.findall(kind))
+            lines.append(SPELLED.sub(r"\1\2", line))
         else:
-            parts.append(f"{name}: {kind_of(value)}")
-    command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(HOME), "-"]
-    return subprocess.run(
-        command, input="\n\n".join(parts), capture_output=True, text=True, check=True
-    ).stdout
-
-
-def kind_of(value: Any) -> str:  # noqa: ANN401 any constant
-    """Return the type of a constant."""
-    names = {dict: "dict[str, Any]", list: "list[Any]", tuple: "tuple[Any, ...]"}
-    return names.get(type(value), type(value).__name__)
-
-
-def class_stub(name: str, value: type) -> Iterator[str]:
-    """Yield the lines of a class."""
-    bases = [base.__name__ for base in value.__bases__ if base is not object]
-    yield "@final"
-    yield f"class {name}({', '.join(bases)}):" if bases else f"class {name}:"
-    yield from documentation(value.__doc__, "    ")
-    members = list(member_stubs(value))
-    yield from members
-    if not members and not value.__doc__:
-        yield "    ..."
-
-
-def member_stubs(value: type) -> Iterator[str]:
-    """Yield the lines of what is inside a class."""
-    if value.__text_signature__:
-        constructor = f"(self, {value.__text_signature__.strip('()')})".replace("(self, )", "(self)")
-        yield f"    def __init__{annotated(constructor)} -> None: ..."
-    for name, member in sorted(vars(value).items()):
-        if name in SKIPPED or (name.startswith("__") and name not in SHOWN):
-            continue
-        found = getattr(value, name)
-        if inspect.isgetsetdescriptor(member):
-            yield "    @property"
-            yield f"    def {name}(self) -> Any:"
-            yield from body(member.__doc__, "        ")
-        elif isinstance(member, staticmethod):
-            yield from function_stub(name, found, "    ", decorators=("staticmethod",))
-        elif type(member).__name__ == "classmethod_descriptor":
-            yield from function_stub(name, found, "    ", decorators=("classmethod",))
-        elif callable(found):
-            yield from function_stub(name, found, "    ", decorators=())
-
-
-def function_stub(name: str, value: Any, indent: str, *, decorators: tuple[str, ...]) -> Iterator[str]:  # noqa: ANN401
-    """Yield the lines of a function or method."""
-    for decorator in decorators:
-        yield f"{indent}@{decorator}"
-    signature = value.__text_signature__ or "(self, *args, **kwargs)"
-    if "classmethod" in decorators:
-        signature = f"(cls, {signature.replace('$type, ', '').replace('$type', '').strip('()')})".replace(
-            "(cls, )", "(cls)"
-        )
-    yield f"{indent}def {name}{annotated(signature)} -> Any:"
-    yield from body(value.__doc__, f"{indent}    ")
-
-
-def annotated(signature: str) -> str:
-    """Return a signature with `Any` at each argument: `($self, a, b=1)` becomes `(self, a: Any, b: Any = 1)`."""
-    words = []
-    for word in split(signature.strip()[1:-1]):
-        name, equals, default = word.partition("=")
-        name = name.strip().removeprefix("$")
-        if name in {"self", "cls", "/", "*"}:
-            words.append(name)
-        else:
-            words.append(f"{name}: Any" + (f" = {default.strip()}" if equals else ""))
-    return f"({', '.join(word for word in words if word)})"
-
-
-def split(arguments: str) -> Iterator[str]:
-    """Yield the arguments of a signature; a comma inside a default separates nothing."""
-    depth, begin = 0, 0
-    for position, character in enumerate(arguments):
-        depth += (character in "([{") - (character in ")]}")
-        if character == "," and depth == 0:
-            yield arguments[begin:position].strip()
-            begin = position + 1
-    if arguments[begin:].strip():
-        yield arguments[begin:].strip()
-
-
-def body(doc: str | None, indent: str) -> Iterator[str]:
-    """Yield a function's body: its documentation, or three dots."""
-    yield from list(documentation(doc, indent)) or [f"{indent}..."]
-
-
-def documentation(doc: str | None, indent: str) -> Iterator[str]:
-    """Yield a docstring's lines."""
-    if not doc:
-        return
-    lines = inspect.cleandoc(doc).replace("\\", "\\\\").splitlines()
-    if len(lines) == 1:
-        yield f'{indent}"""{lines[0]}"""'
-        return
-    yield f'{indent}"""{lines[0]}'
-    yield from textwrap.indent("\n".join(lines[1:]), indent).splitlines()
-    yield f'{indent}"""'
+            lines.append(line)
+    end = lines.index('"""', 1)
+    imports = [f"import {module}" for module in sorted(modules)]
+    return "\n".join([*lines[:end], "", NOTE, *lines[end : end + 1], *imports, *lines[end + 1 :], ""])
 
 
 def main() -> None:
@@ -152,7 +63,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="compare with the file instead of writing it")
     parser.add_argument("file", nargs="?", type=Path, default=HOME)
     options = parser.parse_args()
-    text = stubs(_octomed)
+    text = stubs()
     if not options.check:
         options.file.write_text(text, encoding="utf-8")
     elif not options.file.exists() or options.file.read_text(encoding="utf-8") != text:

@@ -11,9 +11,9 @@ import numpy as np
 from octomed.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    Stored = bytes | tuple[str, tuple[int, ...], Any]
+    Stored = bytes | tuple[str, Sequence[int], Any]
 
 #: Encodings of one number, with the NumPy type that stores it.
 SCALARS: dict[str, Any] = {

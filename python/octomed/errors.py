@@ -53,9 +53,25 @@ class DataError(OctomedError):
 
 
 class StorageError(OctomedError):
-    """A file could not be read or written."""
+    """A file could not be read or written.
+
+    Parameters
+    ----------
+    message, hint
+        As of every error.
+    errno : int, optional
+        The system's error number, where the system refused.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, hint: str | None = None, errno: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.errno = errno
+
+    def __reduce__(self) -> tuple[type[StorageError], tuple[Any, ...]]:
+        """Pickle with hint and error number."""
+        return type(self), (self.message, self.hint, self.errno)
 
 
 class DamagedBlock(StorageError):
@@ -82,3 +98,7 @@ class InternalError(OctomedError):
     """A fault of this program."""
 
     exit_code = 70
+
+
+class CancelledRun(Exception):
+    """The run ended early for a reason that is raised elsewhere."""

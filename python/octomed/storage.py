@@ -53,7 +53,7 @@ def storage_error(action: str, path: Path | str, error: OSError) -> StorageError
     """Put an operating system's error into words that name the file and the way out."""
     reason = error.strerror or str(error)
     return StorageError(
-        f"cannot {action} `{shown(str(path))}`: {reason}", _HINTS.get(error.errno or 0, _MEND)
+        f"cannot {action} `{shown(str(path))}`: {reason}", _HINTS.get(error.errno or 0, _MEND), error.errno
     )
 
 
@@ -73,10 +73,9 @@ _HINTS = {
 
 
 def with_hint(error: StorageError) -> StorageError:
-    """Give the engine's error a hint where it has none; its message ends with the system's error number."""
+    """Give the engine's error a hint where it has none, by the system's error number."""
     if error.hint is None:
-        number = re.search(r"\(os error (\d+)\)", error.message)
-        error.hint = _HINTS.get(int(number[1]) if number else 0, _MEND)
+        error.hint = _HINTS.get(error.errno or 0, _MEND)
     return error
 
 

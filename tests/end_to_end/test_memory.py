@@ -65,6 +65,6 @@ def test_a_block_of_several_parts_stands_only_whole(tmp_path: Path) -> None:
     stem = str(last.with_name("0"))
     parts = _octomed.read_parts(stem)
     assert parts is not None
-    assert [part["traces"] for part in parts] == [6, 5]
+    assert [part.traces for part in parts] == [6, 5]
     last.unlink()
     assert _octomed.read_parts(stem) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,8 +14,7 @@ from typing import Any
 import pytest
 from octomed.errors import RecipeError, StorageError
 from octomed.state import Damaged, NotThere, StateFile, is_as_written
-from octomed.store_files import BlockHeader
-from octomed.strict_json import MOST_VALUES, parse, plain, read_as
+from octomed.strict_json import MOST_VALUES, parse, plain
 
 CASES = int(os.environ.get("OCTOMED_CASES", "300"))
 
@@ -178,7 +178,8 @@ def test_a_header_has_the_fields_of_the_engine_s(tmp_path):
 
     path = next(tmp_path.glob("store/blocks/*/0.index"))
     (header,) = _octomed.read_parts(str(path.with_suffix("")))
-    assert header.keys() == plain(read_as(BlockHeader, header)).keys()
+    written = re.search(rb'{"version".*?}', path.read_bytes())[0]
+    assert plain(header) == json.loads(written)
 
 
 def test_numbers_are_read_back_as_they_were():

@@ -96,7 +96,10 @@ class ParquetTable:
         file = self._file
         if kept:
             file = pq.ParquetFile(self._source, read_dictionary=kept, **_OPTIONS)
-        return file.iter_batches(most_rows, row_groups=list(groups), columns=list(columns), use_threads=False)
+        batches: Iterator[pa.RecordBatch] = file.iter_batches(
+            most_rows, row_groups=list(groups), columns=list(columns), use_threads=False
+        )
+        return batches
 
 
 def _footer_begin(file: int) -> int:

@@ -229,7 +229,8 @@ class _Messages:
 
     def read(self, size: int) -> bytes:
         """Return the next bytes."""
-        return self.read_buffer(size).to_pybytes()
+        data: bytes = self.read_buffer(size).to_pybytes()
+        return data
 
 
 def _copy(buffer: pa.Buffer) -> pa.Buffer:

@@ -6,13 +6,13 @@ import json
 import platform
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
-from octomed.run_file import FORMAT, Counts, Making, RunFile, StreamEntry, write_run_file
+from octomed.run_file import FORMAT, Counts, Making, RunFile, write_run_file
 from octomed.storage import content_key
 from octomed.strict_json import plain, read_as
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.run_spec import RunSpec
+    from octomed.run_file import StreamEntry
 
 
 def write_indexes(manifest: Manifest) -> None:
@@ -30,7 +31,7 @@ def write_indexes(manifest: Manifest) -> None:
         streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
     for stream, shards in streams.items():
         name = f"{stream}/{INDEX}"
-        manifest.store.put(name, _octomed.index_json(plain(shards)))
+        manifest.store.put(name, _octomed.index_json(shards))
         manifest.add_file(name)
 
 
@@ -65,7 +66,7 @@ def _before_anything_is_read(found: RunFile) -> RunFile:
 
 def close_run(
     spec: RunSpec,
-    streams: Mapping[str, Any],
+    streams: Mapping[str, StreamEntry],
     manifest: Manifest,
     counts: Counts,
     making: Making,
@@ -86,7 +87,7 @@ def close_run(
     run = replace(
         spec.said,
         streams={
-            name: replace(read_as(StreamEntry, entry), index=manifest.files[f"{name}/{INDEX}"].digest)
+            name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
             for name, entry in streams.items()
         },
         counts=counts,

@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.run_file import Counts, accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
-    from octomed.run_file import LeftOut, Making
+    from octomed.run_file import Counts, LeftOut, Making
 
 
 def blocks_of_run(scanned: Sequence[ScannedTask], store: Path) -> list[tuple[Path, int]]:
@@ -99,9 +98,10 @@ def counts_of_run(
         sum(getattr(header, name) for header in headers)
         for name in ("rows", "rows_unreadable", "rows_without_trace")
     )
-    sources = accounts_of(layout.source_accounts())
+    sources = layout.source_accounts()
     refused: Counter[str] = sum((Counter(one.rows_refused) for one in sources.values()), Counter())
-    return Counts(
+    return replace(
+        layout.counts(),
         rows=rows,
         rows_refused=dict(sorted(refused.items())),
         sources=sources,
@@ -114,5 +114,4 @@ def counts_of_run(
         straddling=sum(header.straddling for header in headers),
         files_skipped=dict(skipped),
         files_left_out=dict(left_out),
-        **layout.counts(),
     )

@@ -9,7 +9,6 @@ from octomed import _octomed
 from octomed.commands import in_python
 from octomed.errors import DataError
 from octomed.pipeline.reason_hints import hint_about
-from octomed.run_file import Counts, accounts_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
@@ -32,12 +31,12 @@ def empty_run(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipp
     fates = [f"{rows:,} rows read"]
     fates += [f"{files_skipped:,} files skipped by `on_bad_file: skip`"] if files_skipped else []
     refused: Counter[str] = Counter()
-    for account in accounts_of(layout.source_accounts()).values():
+    for account in layout.source_accounts().values():
         refused.update(account.rows_refused)
     for reason, count in sorted(refused.items()):
         kind = "unreadable" if _octomed.REASONS.get(reason, True) else "without a trace"
         fates.append(f"{count:,} {kind}: {reason}")
-    rejected = Counts(**layout.counts()).rejected
+    rejected = layout.counts().rejected
     fates += [f"{rejected[reason]:,} rejected: {reason}" for reason in sorted(rejected) if rejected[reason]]
     pictures = refused["has_image"] * 2 > rows
     hint = hint_about("has_image", "") if pictures else _hint(layout, recipe)

@@ -100,8 +100,8 @@ def _sample(source: SourcePlan) -> _Sample:
             seen = source.scanner.measure(block)
         sample.seconds = time.perf_counter() - begin
         sample.source_bytes = block.source_bytes
-        sample.rows, sample.traces, sample.tokens = block.rows, seen["traces"], seen["tokens"]
-        sample.stored = seen["stored_bytes"] + _octomed.INDEX_ROW_BYTES * seen["traces"]
+        sample.rows, sample.traces, sample.tokens = block.rows, seen.traces, seen.tokens
+        sample.stored = seen.stored_bytes + _octomed.INDEX_ROW_BYTES * seen.traces
         break
     return sample
 

@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from octomed import _octomed
+from octomed.errors import CancelledRun
 from octomed.pipeline.executor_protocol import Here, unheard
 from octomed.pipeline.room import Room
 
@@ -145,10 +146,6 @@ class Threads:
         for pool in reversed(self._pools):  # those that submit to others come first
             pool.shutdown(wait=patience is None, cancel_futures=True)
         return wait(self._unfinished.copy(), timeout=patience).not_done
-
-
-class CancelledRun(Exception):
-    """The run ended early for a reason that is raised elsewhere."""
 
 
 @contextmanager

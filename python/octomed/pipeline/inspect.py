@@ -151,15 +151,14 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     except OctomedError as error:
         raise type(error)(error.message, _verify_hint(folder)) from None
     tokenizer = _tokenizer(run)
-    places = _places(folder, stream, pack, documents=len(content["lengths"]))
+    places = _places(folder, stream, pack, documents=len(content.lengths))
+    input_ids, loss_spans = content.input_ids, content.loss_spans
     views = []
     offset = 0
-    for document, (length, trace_id) in enumerate(zip(content["lengths"], content["trace_ids"], strict=True)):
-        ids = content["input_ids"][offset : offset + length]
+    for document, (length, trace_id) in enumerate(zip(content.lengths, content.trace_ids, strict=True)):
+        ids = input_ids[offset : offset + length]
         spans = tuple(
-            (begin - offset, end - offset)
-            for begin, end in content["loss_spans"]
-            if offset <= begin < offset + length
+            (begin - offset, end - offset) for begin, end in loss_spans if offset <= begin < offset + length
         )
         at = f"{stream} pack {pack} document {document} offset {offset}"
         views.append(
@@ -184,7 +183,9 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
     for table in tables:
         found = _rows(folder, table, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
         if found:
-            return inspect_pack(folder, found[0]["stream"], found[0]["pack"])[found[0]["document"]]
+            views = inspect_pack(folder, found[0]["stream"], found[0]["pack"])
+            view: TraceView = views[found[0]["document"]]
+            return view
     raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
 
 
@@ -227,7 +228,8 @@ def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any
     """Read the rows of a provenance table that are asked for."""
     try:
         with StoredFile(LocalStore(folder), table) as file:
-            return pq.read_table(file, filters=wanted).to_pylist()
+            rows: list[dict[str, Any]] = pq.read_table(file, filters=wanted).to_pylist()
+            return rows
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"`{folder / table}` is damaged: {error}", _verify_hint(folder)) from error
 

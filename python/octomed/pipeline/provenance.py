@@ -16,6 +16,7 @@ from octomed.report.views import Finding
 from octomed.store import StoredFile
 
 if TYPE_CHECKING:
+    from octomed import _octomed
     from octomed.run_file import RunFile
     from octomed.store import Store
 
@@ -26,7 +27,7 @@ _COLUMNS = (
 
 
 def check_provenance(
-    store: Store, stream: str, run: RunFile, checks: list[dict[str, Any]] | None
+    store: Store, stream: str, run: RunFile, checks: list[_octomed.ShardCheck] | None
 ) -> tuple[list[Finding], Counter[str]]:
     """Read a stream's provenance, and compare it with its shards.
 
@@ -69,7 +70,7 @@ def check_provenance(
     return [], Counter({one["values"]: one["counts"] for one in counted})
 
 
-def _wrong_column(table: pa.Table, stream: str, checks: list[dict[str, Any]]) -> str | None:
+def _wrong_column(table: pa.Table, stream: str, checks: list[_octomed.ShardCheck]) -> str | None:
     """Return the first column that does not follow from the shards."""
     for name, expected in _expected(checks).items():
         column = table[name].to_numpy()
@@ -79,11 +80,11 @@ def _wrong_column(table: pa.Table, stream: str, checks: list[dict[str, Any]]) ->
     return None if streams == [stream] else "stream"
 
 
-def _expected(checks: list[dict[str, Any]]) -> dict[str, Any]:
+def _expected(checks: list[_octomed.ShardCheck]) -> dict[str, Any]:
     """Return the columns that follow from the shards, in the order of packs."""
     lengths = _joined(checks, "lengths", np.uint32)
     documents = _joined(checks, "documents", np.uint32).astype(np.int64)
-    shards = np.repeat(np.arange(len(checks)), [check["packs"] for check in checks])
+    shards = np.repeat(np.arange(len(checks)), [check.packs for check in checks])
     first = np.cumsum(documents) - documents
     ends = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
     return {
@@ -97,8 +98,8 @@ def _expected(checks: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _joined(checks: list[dict[str, Any]], key: str, kind: type[np.generic]) -> Any:  # noqa: ANN401 an array
-    return np.concatenate([np.empty(0, kind), *(np.asarray(check[key], kind) for check in checks)])
+def _joined(checks: list[_octomed.ShardCheck], key: str, kind: type[np.generic]) -> Any:  # noqa: ANN401 an array
+    return np.concatenate([np.empty(0, kind), *(np.asarray(getattr(check, key), kind) for check in checks)])
 
 
 def check_sources(run: RunFile, traces: Counter[str]) -> list[Finding]:

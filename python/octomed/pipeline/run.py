@@ -9,13 +9,13 @@ from dataclasses import replace as replaced
 from typing import TYPE_CHECKING
 
 from octomed import machine
-from octomed.errors import DamagedBlock, StorageError
+from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
-from octomed.pipeline.executor import CancelledRun, executor
+from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest

@@ -49,7 +49,8 @@ class MeasuredStream:
         by_size = max(0, self._file.size * most - self._read)
         if self._raw is None or self._raw.closed:
             return by_size
-        return min(by_size, (self._file.size - self._raw.tell() + _READ_AHEAD) * most)
+        left: int = self._file.size - self._raw.tell() + _READ_AHEAD
+        return min(by_size, left * most)
 
 
 @contextmanager

@@ -144,9 +144,9 @@ def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> N
         checks, whole = check_stream(store.folder, name, run, workers, found.findings)
         seen = {
             "shards": len(checks),
-            "packs": sum(check["packs"] for check in checks),
-            "traces": sum(len(check["trace_ids"]) for check in checks),
-            "tokens": sum(check["tokens"] for check in checks),
+            "packs": sum(check.packs for check in checks),
+            "traces": sum(len(check.trace_ids) for check in checks),
+            "tokens": sum(check.tokens for check in checks),
         }
         for key, value in seen.items():
             found.totals[key] += value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def check_stream(
     folder: Path, name: str, run: RunFile, workers: int, findings: list[Finding]
-) -> tuple[list[dict[str, Any]], bool]:
+) -> tuple[list[_octomed.ShardCheck], bool]:
     """Return what was read of the shards, and whether that is all of them."""
     stream = folder / name
     pipes = [path for path in sorted(stream.glob("*")) if path.exists() and not _is_plain(path)]
@@ -43,7 +43,7 @@ def check_stream(
     vocabulary, capacity = run.tokenizer.vocabulary_size, run.capacity
     numbers = [number for number in range(len(written)) if number not in broken]
 
-    def check(number: int) -> dict[str, Any] | None:
+    def check(number: int) -> _octomed.ShardCheck | None:
         try:
             return _octomed.check_shard(str(stream), number, vocabulary, capacity)
         except OctomedError as error:
@@ -58,7 +58,7 @@ def check_stream(
         ]
     for number, result in checks:
         findings += [
-            Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result["faults"]
+            Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result.faults
         ]
     return [result for _, result in checks], len(checks) == len(written)
 

@@ -27,7 +27,6 @@ from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store import LocalStore
 from octomed.store_files import BlockHeader, TaskRecord, write_task
-from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,13 +117,12 @@ class _TaskScan:
                     self.here.threads.cancel,
                     self.spec.mode,
                 )
-        headers = [read_as(BlockHeader, header) for header in found]
-        for header in headers:
+        for header in found:
             rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
             self.here.told(BlockScanned(header.rows, header.source_bytes, header.tokens, rejects))
-        return headers, is_new
+        return found, is_new
 
-    def _there(self, number: int) -> list[Any] | None:
+    def _there(self, number: int) -> list[BlockHeader] | None:
         """Return the headers of a block that is there: a part that does not read is removed."""
         try:
             return _octomed.read_parts(str(self.spec.folder / str(number)), every_byte=self.spec.every_byte)
@@ -214,7 +212,7 @@ class _RangeWrite:
 
     def _shard(self, stream: str, shard: int) -> None:
         folder = str(self.spec.folder / stream)
-        record = read_as(ShardRecord, self.range.write_shard(stream, shard, folder, self.here.threads.cancel))
+        record = ShardRecord(*self.range.write_shard(stream, shard, folder, self.here.threads.cancel))
         name = f"{stream}/{record.info.file.basename}"
         self.shards[name] = record
         self.here.told(ShardWritten(name, record))

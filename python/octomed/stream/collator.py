@@ -134,7 +134,8 @@ def _columns(number: int, pack: Pack) -> Columns:
             raise DataError(
                 f"`{name}` of sample {number} of the batch is not an array of {np.dtype(dtype)}", _HINT
             )
-    return tuple(np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
+    ids, lengths, spans, trace_ids = (np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
+    return ids, lengths, spans, trace_ids
 
 
 _HINT = "batches are made of the samples of a `PackedDataset`"

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    Columns = tuple[NDArray[Any], ...]
+    Columns = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64]]
     """Of a pack: ids, lengths, loss spans, trace ids."""
     MakeBatch = Callable[[Sequence[Columns]], dict[str, Any]]
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::RandomState;
+use std::error::Error;
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::hash::BuildHasher;
 use std::io::{self, ErrorKind};
@@ -148,11 +150,28 @@ fn temporary_name(target: &Path) -> OsString {
     whole
 }
 
+/// A link where a file is to be written. The system's error, whose number callers look for, is its source.
+#[derive(Debug)]
+struct IsALink(io::Error);
+
+impl fmt::Display for IsALink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = libc::ELOOP;
+        write!(
+            formatter,
+            "there is a link, which is not followed (os error {number})"
+        )
+    }
+}
+
+impl Error for IsALink {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 fn is_a_link() -> io::Error {
-    io::Error::other(format!(
-        "there is a link, which is not followed (os error {})",
-        libc::ELOOP
-    ))
+    io::Error::other(IsALink(io::Error::from_raw_os_error(libc::ELOOP)))
 }
 
 #[cfg_attr(

@@ -1,4 +1,4 @@
-//! Bindings of `octomed-engine`: packs read back, and a row of a source looked at.
+//! Bindings of `octomed-engine`: packs read back.
 
 use std::path::PathBuf;
 
@@ -6,62 +6,88 @@ use arrow_array::{Array, UInt32Array, UInt64Array};
 use arrow_data::ArrayData;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use crate::engine::engine_error;
 use crate::leave::leave;
 
-/// Adds this file's functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(check_shard, module)?)?;
-    module.add_function(wrap_pyfunction!(read_pack, module)?)
+/// What is in a shard, and what is wrong with it.
+#[pyclass(frozen, get_all, module = "octomed._octomed")]
+pub struct ShardCheck {
+    /// Row of the shard and what is wrong with it.
+    faults: Vec<(u64, String)>,
+    /// Packs.
+    packs: u64,
+    /// Tokens.
+    tokens: u64,
+    /// Id of every trace, pack after pack.
+    trace_ids: Column<UInt64Array>,
+    /// Length of every trace, pack after pack.
+    lengths: Column<UInt32Array>,
+    /// Traces of each pack.
+    documents: Column<UInt32Array>,
 }
 
-fn array(array: &dyn Array) -> PyArrowType<ArrayData> {
-    PyArrowType(array.to_data())
+/// A column that Python gets as a `pyarrow.Array`, not copied.
+#[derive(Clone)]
+struct Column<A>(A);
+
+impl<'py, A: Array> IntoPyObject<'py> for Column<A> {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = PyErr;
+    const OUTPUT_TYPE: pyo3::inspect::PyStaticExpr =
+        <PyArrowType<ArrayData> as IntoPyObject<'py>>::OUTPUT_TYPE;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        PyArrowType(self.0.to_data()).into_pyobject(py)
+    }
 }
 
-/// Checks every pack of a shard: faults, packs, tokens, ids and lengths of its traces, and traces of each pack.
+/// A pack read back.
+#[pyclass(frozen, get_all, module = "octomed._octomed")]
+pub struct PackContent {
+    /// Token ids of all traces.
+    input_ids: Vec<u32>,
+    /// Tokens of each trace.
+    lengths: Vec<u32>,
+    /// Supervised spans, half-open, in pack coordinates.
+    loss_spans: Vec<(u32, u32)>,
+    /// Id of each trace.
+    trace_ids: Vec<u64>,
+}
+
+/// Checks every pack of a shard.
 #[pyfunction]
 #[pyo3(signature = (folder, shard, vocabulary_size, capacity))]
-fn check_shard<'py>(
-    py: Python<'py>,
+pub fn check_shard(
+    py: Python<'_>,
     folder: PathBuf,
     shard: usize,
     vocabulary_size: u32,
     capacity: u32,
-) -> PyResult<Bound<'py, PyDict>> {
+) -> PyResult<ShardCheck> {
     let check = leave(py, || {
-        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity).map_err(engine_error)
+        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity)
     })?;
-    let result = PyDict::new(py);
-    result.set_item("faults", check.faults)?;
-    result.set_item("packs", check.packs)?;
-    result.set_item("tokens", check.tokens)?;
-    result.set_item("trace_ids", array(&UInt64Array::from(check.trace_ids)))?;
-    result.set_item("lengths", array(&UInt32Array::from(check.lengths)))?;
-    result.set_item("documents", array(&UInt32Array::from(check.documents)))?;
-    Ok(result)
+    Ok(ShardCheck {
+        faults: check.faults,
+        packs: check.packs,
+        tokens: check.tokens,
+        trace_ids: Column(check.trace_ids.into()),
+        lengths: Column(check.lengths.into()),
+        documents: Column(check.documents.into()),
+    })
 }
 
-/// A pack read back: `input_ids`, `lengths`, `loss_spans` (pairs) and `trace_ids`.
+/// A pack read back.
 #[pyfunction]
 #[pyo3(signature = (folder, pack))]
-fn read_pack<'py>(py: Python<'py>, folder: PathBuf, pack: usize) -> PyResult<Bound<'py, PyDict>> {
-    let content = leave(py, || {
-        octomed_engine::read_pack(&folder, pack).map_err(engine_error)
-    })?;
-    let result = PyDict::new(py);
-    result.set_item("input_ids", content.input_ids)?;
-    result.set_item("lengths", content.lengths)?;
-    result.set_item(
-        "loss_spans",
-        content
-            .loss_spans
-            .into_iter()
-            .map(|[begin, end]| (begin, end))
-            .collect::<Vec<_>>(),
-    )?;
-    result.set_item("trace_ids", content.trace_ids)?;
-    Ok(result)
+pub fn read_pack(py: Python<'_>, folder: PathBuf, pack: usize) -> PyResult<PackContent> {
+    let content = leave(py, || octomed_engine::read_pack(&folder, pack))?;
+    let spans = content.loss_spans.into_iter();
+    Ok(PackContent {
+        input_ids: content.input_ids,
+        lengths: content.lengths,
+        loss_spans: spans.map(|[begin, end]| (begin, end)).collect(),
+        trace_ids: content.trace_ids,
+    })
 }

@@ -6,8 +6,9 @@ use octomed_trace::{CsvCutter as RustCsvCutter, CsvDialect as RustCsvDialect, DE
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use crate::error::{Error, Result};
 use crate::leave::leave;
-use crate::trace::{Block, Mapping, refuse};
+use crate::trace::{Block, Mapping};
 
 /// What separates the fields of a CSV file, what may surround one, and what takes a character's meaning away.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -18,8 +19,8 @@ impl CsvDialect {
     /// Characters of ASCII, all different and none of them a line end.
     #[new]
     #[pyo3(signature = (delimiter, quote, escape))]
-    fn new(delimiter: char, quote: Option<char>, escape: Option<char>) -> PyResult<Self> {
-        let dialect = RustCsvDialect::new(delimiter, quote, escape).map_err(refuse)?;
+    fn new(delimiter: char, quote: Option<char>, escape: Option<char>) -> Result<Self> {
+        let dialect = RustCsvDialect::new(delimiter, quote, escape)?;
         Ok(Self(dialect))
     }
 
@@ -35,7 +36,7 @@ impl CsvDialect {
         head: PyBackedBytes,
         is_last: bool,
     ) -> PyResult<Option<Vec<String>>> {
-        leave(py, || self.0.names(&head, is_last).map_err(refuse))
+        leave(py, || self.0.names(&head, is_last))
     }
 
     /// Check that a file with columns `names` has what a mapping needs.
@@ -43,8 +44,8 @@ impl CsvDialect {
     /// Raises `DataError` when a mapped column is missing or there twice.
     #[pyo3(signature = (mapping, names))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn check_columns(&self, mapping: &Mapping, names: Vec<String>) -> PyResult<()> {
-        self.0.check_columns(&mapping.0, &names).map_err(refuse)
+    fn check_columns(&self, mapping: &Mapping, names: Vec<String>) -> Result<()> {
+        Ok(self.0.check_columns(&mapping.0, &names)?)
     }
 }
 
@@ -73,7 +74,7 @@ impl CsvCutter {
     fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<()> {
         leave(py, || {
             self.0.feed(&chunk);
-            Ok(())
+            Ok::<_, Error>(())
         })
     }
 
@@ -88,13 +89,7 @@ impl CsvCutter {
     /// Raises `DataError` when the header is not what the mapping needs.
     #[pyo3(signature = ())]
     fn next_block(&mut self, py: Python<'_>) -> PyResult<Option<Block>> {
-        let block = leave(py, || self.0.next_block().map_err(refuse))?;
+        let block = leave(py, || self.0.next_block())?;
         Ok(block.map(|block| Block(Arc::new(block))))
     }
-}
-
-/// Adds this file's classes to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<CsvDialect>()?;
-    module.add_class::<CsvCutter>()
 }

@@ -7,16 +7,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
 use crate::leave::leave;
-use crate::trace::{Block, Mapping, refuse, wrapped};
-
-/// Adds this file's classes to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<JsonLinesCutter>()?;
-    module.add_class::<JsonArrayCutter>()?;
-    module.add_class::<JsonObjectsCutter>()?;
-    module.add_class::<JsonRowsCutter>()?;
-    module.add_class::<ArrowCutter>()
-}
+use crate::trace::{Block, Mapping, wrapped};
 
 /// A class over a cutter of bytes: the constructor and further getters are given, the rest is the same for all.
 macro_rules! byte_cutter {
@@ -38,13 +29,13 @@ macro_rules! byte_cutter {
             /// Take the next bytes of the file; returns the blocks that they complete.
             #[pyo3(signature = (chunk))]
             fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<Vec<Block>> {
-                leave(py, || self.0.feed(&chunk).map(wrapped).map_err(refuse))
+                leave(py, || self.0.feed(&chunk).map(wrapped))
             }
 
             /// End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off.
             #[pyo3(signature = ())]
             fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-                leave(py, || self.0.finish().map(wrapped).map_err(refuse))
+                leave(py, || self.0.finish().map(wrapped))
             }
         }
     };
@@ -139,12 +130,12 @@ impl ArrowCutter {
     /// Take the next `pyarrow.RecordBatch`; returns the blocks that it completes.
     #[pyo3(signature = (batch))]
     fn feed(&mut self, py: Python<'_>, batch: PyArrowType<RecordBatch>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.feed(batch.0).map(wrapped).map_err(refuse))
+        leave(py, || self.0.feed(batch.0).map(wrapped))
     }
 
     /// End the task; returns the last block, if there is one.
     #[pyo3(signature = ())]
     fn finish(&mut self, py: Python<'_>) -> PyResult<Vec<Block>> {
-        leave(py, || self.0.finish().map(wrapped).map_err(refuse))
+        leave(py, || self.0.finish().map(wrapped))
     }
 }

@@ -1,41 +1,42 @@
 //! Bindings of `octomed-engine`: the passes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{BlockOrigin, EngineError, WRITE_VERSION};
+use octomed_engine::{BlockOrigin, EngineError};
 use octomed_files::Access;
-use octomed_index::{Header, INDEX_ROW_BYTES, IndexError, SCAN_VERSION, first_refusal};
+use octomed_index::{IndexError, first_refusal};
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, cancelled, damaged_block, raise, say};
 use crate::leave::leave;
 use crate::mds::kind_of;
+use crate::records::{BlockHeader, Record};
 use crate::template::{ChatTemplate, Prompt, supervised};
 use crate::tokenizer::PyTokenizer;
 use crate::trace::{Block, Mapping};
 
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Cancel>()?;
-    module.add_class::<Scanner>()?;
-    module.add_function(wrap_pyfunction!(read_parts, module)?)?;
-    module.add_function(wrap_pyfunction!(fingerprint, module)?)?;
-    module.add_function(wrap_pyfunction!(verify_block, module)?)?;
-    module.add_function(wrap_pyfunction!(remove_temporaries, module)?)?;
-    module.add_function(wrap_pyfunction!(first_unreadable, module)?)?;
-    module.add("INDEX_ROW_BYTES", INDEX_ROW_BYTES)?;
-    module.add("SCAN_VERSION", SCAN_VERSION)?;
-    module.add("WRITE_VERSION", WRITE_VERSION)
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        exception(&error).into()
+    }
 }
 
-/// The Python error of an engine error.
-pub fn engine_error(error: EngineError) -> PyErr {
-    let kind = match &error {
+impl From<IndexError> for Error {
+    fn from(error: IndexError) -> Self {
+        EngineError::from(error).into()
+    }
+}
+
+fn exception(error: &EngineError) -> PyErr {
+    let hint = error.hint();
+    let kind = match error {
         EngineError::Cancelled => return cancelled(),
-        EngineError::Index(IndexError::Damaged { path, .. }) => return damaged_block(&error, path),
+        EngineError::Index(IndexError::Damaged { path, .. }) => {
+            return damaged_block(error, hint, path);
+        }
         EngineError::Index(IndexError::File { .. }) => Kind::Storage,
         EngineError::Index(IndexError::Encoding(_)) | EngineError::Internal(_) => Kind::Internal,
         EngineError::Mds(error) => kind_of(error),
@@ -45,43 +46,14 @@ pub fn engine_error(error: EngineError) -> PyErr {
         | EngineError::Trace(_)
         | EngineError::Text(_) => Kind::Data,
     };
-    let hint = error.hint();
     raise(kind, error, hint)
-}
-
-fn index_error(error: IndexError) -> PyErr {
-    engine_error(error.into())
-}
-
-/// The error of a block that does not read: it names the file, so that the run can make it again.
-fn damaged_block(error: &EngineError, path: &Path) -> PyErr {
-    let arguments = (error.to_string(), error.hint(), path);
-    Python::attach(|py| {
-        let class = py
-            .import("octomed.errors")
-            .and_then(|errors| errors.getattr("DamagedBlock"));
-        class
-            .and_then(|class| class.call1(arguments))
-            .map_or_else(|error| error, PyErr::from_value)
-    })
 }
 
 /// Who may read a file, from the recipe's word for it.
 pub fn access(name: &str) -> PyResult<Access> {
     Access::from_name(name).ok_or_else(|| {
         let message = format!("`mode` is `owner`, `group` or `umask`, not `{name}`");
-        raise(Kind::Recipe, message, None)
-    })
-}
-
-fn cancelled() -> PyErr {
-    Python::attach(|py| {
-        let class = py
-            .import("octomed.pipeline.executor")
-            .and_then(|module| module.getattr("CancelledRun"));
-        class
-            .and_then(|class| class.call0())
-            .map_or_else(|error| error, PyErr::from_value)
+        say(Kind::Recipe, message, None)
     })
 }
 
@@ -142,7 +114,7 @@ impl Scanner {
         system: Option<String>,
         supervise: &str,
         beside: Option<&Self>,
-    ) -> PyResult<Self> {
+    ) -> Result<Self> {
         let supervise = supervised(supervise)?;
         let scanner = octomed_engine::Scanner::new(
             RustMapping::clone(&mapping.get().0),
@@ -151,8 +123,7 @@ impl Scanner {
             tokenizer.inner(),
             system,
             supervise,
-        )
-        .map_err(engine_error)?;
+        )?;
         let scanner = match beside {
             Some(other) => scanner.beside(&other.scanner),
             None => scanner,
@@ -173,9 +144,9 @@ impl Scanner {
         clippy::too_many_arguments,
         reason = "where a block comes from has three parts"
     )]
-    fn scan<'py>(
+    fn scan(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         block: &Block,
         source: &str,
         file: &str,
@@ -183,7 +154,7 @@ impl Scanner {
         folder: PathBuf,
         cancel: &Cancel,
         mode: &str,
-    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    ) -> Result<Vec<Record<BlockHeader>>> {
         let origin = BlockOrigin {
             source,
             file,
@@ -191,11 +162,9 @@ impl Scanner {
             access: access(mode)?,
         };
         let headers = leave(py, || {
-            self.scanner
-                .scan(&block.0, origin, &folder, cancel.flag())
-                .map_err(engine_error)
+            self.scanner.scan(&block.0, origin, &folder, cancel.flag())
         })?;
-        headers_to_python(py, &headers)
+        headers.iter().map(Record::of).collect()
     }
 
     /// Drops caches and memory that only scanning needs.
@@ -206,9 +175,9 @@ impl Scanner {
 
     /// Traces, tokens and stored bytes that a block would give, nothing written.
     #[pyo3(signature = (block))]
-    fn measure<'py>(&self, py: Python<'py>, block: &Block) -> PyResult<Bound<'py, PyAny>> {
-        let header = leave(py, || self.scanner.measure(&block.0).map_err(engine_error))?;
-        header_to_python(py, &header)
+    fn measure(&self, py: Python<'_>, block: &Block) -> Result<Record<BlockHeader>> {
+        let header = leave(py, || self.scanner.measure(&block.0))?;
+        Record::of(&header)
     }
 
     /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
@@ -219,37 +188,27 @@ impl Scanner {
         leave(py, || {
             let mut looked = None;
             let block = &block.0;
-            block
-                .for_each(self.scanner.mapping(), |finding| {
-                    match finding {
-                        Finding::Refused(refusal) if refusal.ordinal == ordinal => {
-                            looked = Some(Looked::Refused(refusal.reason.as_str(), refusal.detail));
-                        }
-                        Finding::Row(row) if row.ordinal == ordinal => {
-                            let mut traces = Vec::new();
-                            self.scanner.preview(
-                                &row,
-                                |sample, verdict, rendered, ids, spans| {
-                                    let spans =
-                                        spans.iter().map(|[begin, end]| (*begin, *end)).collect();
-                                    let text = rendered.text.clone();
-                                    traces.push((
-                                        sample,
-                                        verdict.as_str(),
-                                        text,
-                                        ids.to_vec(),
-                                        spans,
-                                    ));
-                                },
-                            )?;
-                            looked = Some(Looked::Traces(traces));
-                        }
-                        _ => {}
+            block.for_each(self.scanner.mapping(), |finding| {
+                match finding {
+                    Finding::Refused(refusal) if refusal.ordinal == ordinal => {
+                        looked = Some(Looked::Refused(refusal.reason.as_str(), refusal.detail));
                     }
-                    Ok::<(), EngineError>(())
-                })
-                .map_err(engine_error)?;
-            Ok(looked)
+                    Finding::Row(row) if row.ordinal == ordinal => {
+                        let mut traces = Vec::new();
+                        self.scanner
+                            .preview(&row, |sample, verdict, rendered, ids, spans| {
+                                let spans =
+                                    spans.iter().map(|[begin, end]| (*begin, *end)).collect();
+                                let text = rendered.text.clone();
+                                traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
+                            })?;
+                        looked = Some(Looked::Traces(traces));
+                    }
+                    _ => {}
+                }
+                Ok::<(), EngineError>(())
+            })?;
+            Ok::<_, EngineError>(looked)
         })
     }
 }
@@ -269,60 +228,42 @@ enum Looked {
 /// The headers of all parts of the block `path`, which has no extension; `None` where one is not there.
 #[pyfunction]
 #[pyo3(signature = (path, *, every_byte=false))]
-fn read_parts<'py>(
-    py: Python<'py>,
+pub fn read_parts(
+    py: Python<'_>,
     path: PathBuf,
     every_byte: bool,
-) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
-    let headers = leave(py, || {
-        octomed_index::read_parts(&path, every_byte).map_err(index_error)
-    })?;
+) -> Result<Option<Vec<Record<BlockHeader>>>> {
+    let headers = leave(py, || octomed_index::read_parts(&path, every_byte))?;
     headers
-        .map(|headers| headers_to_python(py, &headers))
+        .map(|headers| headers.iter().map(Record::of).collect())
         .transpose()
 }
 
 /// What tells a file's content from that of another one of its name, size and time, in hexadecimal digits.
 #[pyfunction]
 #[pyo3(signature = (path))]
-fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
-    let read = py.detach(|| octomed_engine::fingerprint(&path));
-    read.map(|hash| format!("{hash:032x}")).map_err(PyErr::from)
+pub fn fingerprint(py: Python<'_>, path: PathBuf) -> PyResult<String> {
+    let hash = leave(py, || octomed_engine::fingerprint(&path))?;
+    Ok(format!("{hash:032x}"))
 }
 
 /// Removes the temporary files of calls that still run, before the process ends.
 #[pyfunction]
-fn remove_temporaries(py: Python<'_>) {
+pub fn remove_temporaries(py: Python<'_>) {
     py.detach(octomed_files::remove_temporaries);
 }
 
 /// The header of a block of which every byte is as it was written.
 #[pyfunction]
 #[pyo3(signature = (path))]
-fn verify_block<'py>(py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
-    let header = leave(py, || {
-        octomed_index::verify_block(&path).map_err(index_error)
-    })?;
-    header_to_python(py, &header)
+pub fn verify_block(py: Python<'_>, path: PathBuf) -> Result<Record<BlockHeader>> {
+    let header = leave(py, || octomed_index::verify_block(&path))?;
+    Record::of(&header)
 }
 
 /// Row number in the task, reason and detail of a block's first unreadable row.
 #[pyfunction]
 #[pyo3(signature = (path))]
-fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
-    leave(py, || first_refusal(&path).map_err(index_error))
-}
-
-fn headers_to_python<'py>(py: Python<'py>, headers: &[Header]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    headers
-        .iter()
-        .map(|header| header_to_python(py, header))
-        .collect()
-}
-
-/// Headers cross as dictionaries: they end up in JSON files.
-fn header_to_python<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyAny>> {
-    let json = serde_json::to_string(header)
-        .map_err(|error| raise(Kind::Internal, format!("header: {error}"), None))?;
-    py.import("json")?.call_method1("loads", (json,))
+pub fn first_unreadable(py: Python<'_>, path: PathBuf) -> PyResult<Option<(u32, String, String)>> {
+    leave(py, || first_refusal(&path))
 }

@@ -4,12 +4,8 @@ use octomed_trace::{Held, JsonShape as RustJsonShape, Layout};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use crate::error::Error;
 use crate::leave::leave;
-
-/// Adds this file's class to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<JsonShape>()
-}
 
 /// Tells how the rows stand in a JSON file, from its first value.
 #[pyclass(module = "octomed._octomed")]
@@ -28,7 +24,7 @@ impl JsonShape {
     #[pyo3(signature = (chunk))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
     fn feed(&mut self, py: Python<'_>, chunk: PyBackedBytes) -> PyResult<bool> {
-        leave(py, || Ok(self.0.feed(&chunk)))
+        leave(py, || Ok::<_, Error>(self.0.feed(&chunk)))
     }
 
     /// `empty`, `lines`, `array`, `object` or `objects`.

@@ -1,30 +1,23 @@
 //! Bindings of `octomed-engine`: selection, layout, and the writing of ranges.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_engine::{OpenRange, Selection, Settings, rejects};
+use octomed_engine::{EngineError, OpenRange, Selection, Settings, rejects};
 use octomed_index::{BlockRef, Verdict};
-use octomed_mds::ShardInfo;
 use octomed_pack::Packing;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use serde_json::json;
 
-use crate::engine::{Cancel, engine_error};
-use crate::error::{Kind, raise};
+use crate::engine::Cancel;
+use crate::error::{Error, Kind, Result, say};
 use crate::leave::leave;
+use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
 use crate::trace::as_json;
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Layout>()?;
-    module.add_class::<Range>()?;
-    module.add_function(wrap_pyfunction!(index_json, module)?)?;
-    module.add("COLUMNS", octomed_engine::COLUMNS.to_vec())
-}
 
 /// Which traces stay, which share a pack, and which packs a shard.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -39,36 +32,35 @@ impl Layout {
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
     /// path left out, as a dict or as its JSON.
     #[new]
-    #[pyo3(signature = (blocks, settings, *, threads, cancel))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
-    ) -> PyResult<Self> {
-        let settings = Settings::from_json(&as_json(settings)?).map_err(engine_error)?;
+    ) -> Result<Self> {
+        let settings = Settings::from_json(&as_json(settings)?)?;
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
             .collect();
-        leave(py, || {
+        let made = leave(py, || {
             let Settings {
                 curate,
                 pack,
                 output,
             } = settings;
             let capacity = pack.capacity;
-            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())
-                .map_err(engine_error)?;
+            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())?;
             let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
-            let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())
-                .map_err(engine_error)?;
-            Ok(Self {
+            let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())?;
+            Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
                 lower_bound,
             })
-        })
+        })?;
+        Ok(made)
     }
 
     /// Ranges, in the order in which they are written.
@@ -144,9 +136,7 @@ impl Layout {
     #[pyo3(signature = (number, cancel))]
     fn open_range(&self, py: Python<'_>, number: usize, cancel: &Cancel) -> PyResult<Range> {
         let layout = &self.layout;
-        let range = leave(py, || {
-            OpenRange::open(layout, number, cancel.flag()).map_err(engine_error)
-        })?;
+        let range = leave(py, || OpenRange::open(layout, number, cancel.flag()))?;
         Ok(Range {
             range,
             streams: self.layout.streams(),
@@ -156,71 +146,60 @@ impl Layout {
     /// What block `number` left out: source, file, row, sample, reason, detail.
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
-        leave(py, || {
-            rejects(&self.layout.selection, number).map_err(engine_error)
-        })
-        .map(PyArrowType)
+        leave(py, || rejects(&self.layout.selection, number)).map(PyArrowType)
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.
     #[pyo3(signature = ())]
-    fn counts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    fn counts(&self) -> Result<Record<Counts>> {
         let selection = &self.layout.selection;
         let counts = selection.counts();
-        let rejected = PyDict::new(py);
-        for (verdict, count) in Verdict::ALL
-            .into_iter()
-            .zip(counts)
-            .skip(1)
+        let verdicts = Verdict::ALL.into_iter().zip(counts).skip(1);
+        let rejected: BTreeMap<_, _> = verdicts
             .filter(|(_, count)| *count > 0)
-        {
-            rejected.set_item(verdict.as_str(), count)?;
-        }
-        let (tokens, supervised) = selection.kept_tokens();
-        let result = PyDict::new(py);
-        result.set_item("traces", counts.iter().sum::<u64>())?;
-        result.set_item("train", counts[0])?;
-        result.set_item("rejected", rejected)?;
-        result.set_item("renamed_trace_ids", selection.renamed.len())?;
-        result.set_item("tokens", tokens)?;
-        result.set_item("supervised_tokens", supervised)?;
-        result.set_item("packs", self.packs())?;
-        result.set_item("packs_lower_bound", self.lower_bound)?;
-        result.set_item("capacity", selection.pack.capacity)?;
-        Ok(result)
+            .map(|(verdict, count)| (verdict.as_str(), count))
+            .collect();
+        let (tokens, supervised_tokens) = selection.kept_tokens();
+        Record::of(&json!({
+            "traces": counts.iter().sum::<u64>(),
+            "train": counts[0],
+            "rejected": rejected,
+            "renamed_trace_ids": selection.renamed.len(),
+            "tokens": tokens,
+            "supervised_tokens": supervised_tokens,
+            "packs": self.packs(),
+            "packs_lower_bound": self.lower_bound,
+            "capacity": selection.pack.capacity,
+        }))
     }
 
     /// Rows and traces of each source, and what became of them, in source order.
     #[pyo3(signature = ())]
-    fn source_accounts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn source_accounts(&self) -> Result<BTreeMap<String, Record<SourceCounts>>> {
         let accounts = octomed_engine::source_accounts(&self.layout.selection);
-        let json =
-            serde_json::to_string(&accounts).map_err(|error| raise(Kind::Internal, error, None))?;
-        py.import("json")?.call_method1("loads", (json,))
+        let record = |(name, account)| Ok((name, Record::of(&account)?));
+        accounts.into_iter().map(record).collect()
     }
 
     /// Packs, traces, tokens, raw bytes and shards of each stream that holds packs.
     #[pyo3(signature = ())]
-    fn stream_summaries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let result = PyDict::new(py);
-        for (stream, name) in self.layout.streams().into_iter().enumerate() {
-            let (total, packs) = self.layout.total(stream);
-            if packs == 0 {
-                continue;
-            }
-            let entry = PyDict::new(py);
-            entry.set_item("packs", packs)?;
-            entry.set_item("traces", total.traces)?;
-            entry.set_item("tokens", total.tokens)?;
-            entry.set_item("raw_bytes", total.bytes)?;
-            entry.set_item("shards", total.shards.len())?;
-            entry.set_item(
-                "longest_trace",
-                self.layout.selection.buckets.uppers()[stream],
-            )?;
-            result.set_item(name, entry)?;
-        }
-        Ok(result)
+    fn stream_summaries(&self) -> Result<BTreeMap<String, Record<StreamEntry>>> {
+        let uppers = self.layout.selection.buckets.uppers();
+        let streams = self.layout.streams().into_iter().zip(uppers).enumerate();
+        let totals = streams.map(|(stream, named)| (self.layout.total(stream), named));
+        let full = totals.filter(|((_, packs), _)| *packs > 0);
+        full.map(|((total, packs), (name, longest_trace))| {
+            let entry = Record::of(&json!({
+                "packs": packs,
+                "traces": total.traces,
+                "tokens": total.tokens,
+                "raw_bytes": total.bytes,
+                "shards": total.shards.len(),
+                "longest_trace": longest_trace,
+            }))?;
+            Ok((name, entry))
+        })
+        .collect()
     }
 }
 
@@ -235,49 +214,45 @@ pub struct Range {
 impl Range {
     /// Writes a shard into `folder` and returns `info`, its entry of `index.json`, and `digest`, `xxh3_64` of its file.
     #[pyo3(signature = (stream, shard, folder, cancel))]
-    fn write_shard<'py>(
+    fn write_shard(
         &self,
-        py: Python<'py>,
+        py: Python<'_>,
         stream: &str,
         shard: u32,
         folder: PathBuf,
         cancel: &Cancel,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    ) -> PyResult<(Record<ShardInfo>, String)> {
         let stream = self.number(stream)?;
-        let json = leave(py, || {
+        leave(py, || {
             let written = self
                 .range
-                .write_shard(stream, shard, &folder, cancel.flag())
-                .map_err(engine_error)?;
-            serde_json::to_string(&written).map_err(|error| raise(Kind::Internal, error, None))
-        })?;
-        py.import("json")?.call_method1("loads", (json,))
+                .write_shard(stream, shard, &folder, cancel.flag())?;
+            Ok::<_, Error>((Record::of(&written.info)?, written.digest))
+        })
     }
 
     /// Where the range's traces in a stream come from, a row a trace.
     #[pyo3(signature = (stream))]
     fn provenance(&self, py: Python<'_>, stream: &str) -> PyResult<PyArrowType<RecordBatch>> {
         let stream = self.number(stream)?;
-        leave(py, || self.range.provenance(stream).map_err(engine_error)).map(PyArrowType)
+        leave(py, || self.range.provenance(stream)).map(PyArrowType)
     }
 }
 
 impl Range {
     fn number(&self, stream: &str) -> PyResult<usize> {
         let found = self.streams.iter().position(|name| name == stream);
-        found.ok_or_else(|| raise(Kind::Internal, format!("no stream `{stream}`"), None))
+        found.ok_or_else(|| say(Kind::Internal, format!("no stream `{stream}`"), None))
     }
 }
 
 /// The bytes of a stream's `index.json`, from its shards' entries in order.
 #[pyfunction]
 #[pyo3(signature = (shards))]
-fn index_json(py: Python<'_>, shards: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    let json: String = py
-        .import("json")?
-        .call_method1("dumps", (shards,))?
-        .extract()?;
-    let shards: Vec<ShardInfo> =
-        serde_json::from_str(&json).map_err(|error| raise(Kind::Internal, error, None))?;
+pub fn index_json(shards: Vec<Record<ShardInfo>>) -> Result<Vec<u8>> {
+    let shards = shards
+        .into_iter()
+        .map(Record::read)
+        .collect::<Result<Vec<_>>>()?;
     Ok(octomed_mds::index_json(&shards))
 }

@@ -13,28 +13,66 @@ mod mds;
 mod pack;
 mod pages;
 mod preview;
+mod records;
 mod template;
 mod tokenizer;
 mod trace;
 
-use pyo3::prelude::*;
-
+// An inline module, and not a function, since `make stubs` reads what is exported here.
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
-#[pymodule]
-fn _octomed(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    batch::register(module)?;
-    check::register(module)?;
-    csv::register(module)?;
-    cutters::register(module)?;
-    engine::register(module)?;
-    json_shape::register(module)?;
-    layout::register(module)?;
-    mds::register(module)?;
-    pack::register(module)?;
-    pages::register(module)?;
-    preview::register(module)?;
-    template::register(module)?;
-    tokenizer::register(module)?;
-    trace::register(module)?;
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+#[pyo3::pymodule]
+mod _octomed {
+    #[pymodule_export]
+    use crate::batch::{check_packs, fill_batch};
+    #[pymodule_export]
+    use crate::check::{PackContent, ShardCheck, check_shard, read_pack};
+    #[pymodule_export]
+    use crate::csv::{CsvCutter, CsvDialect};
+    #[pymodule_export]
+    use crate::cutters::{
+        ArrowCutter, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter,
+    };
+    #[pymodule_export]
+    use crate::engine::{
+        Cancel, Scanner, fingerprint, first_unreadable, read_parts, remove_temporaries,
+        verify_block,
+    };
+    #[pymodule_export]
+    use crate::json_shape::JsonShape;
+    #[pymodule_export]
+    use crate::layout::{Layout, Range, index_json};
+    #[pymodule_export]
+    use crate::mds::{MdsReader, MdsWriter, digest, file_digest, mds_verify};
+    #[pymodule_export]
+    use crate::pack::{buckets, pack_lengths};
+    #[pymodule_export]
+    use crate::pages::{arrow_sizes, longest_of_dictionary, parquet_pages};
+    #[pymodule_export]
+    use crate::preview::{mapped_columns, raw_rows, row_outcomes, top_level_keys};
+    #[pymodule_export]
+    use crate::template::{ChatTemplate, Prompt};
+    #[pymodule_export]
+    use crate::tokenizer::PyTokenizer;
+    #[pymodule_export]
+    use crate::trace::{Block, Mapping, preview};
+
+    /// Names and encodings of the columns of a pack.
+    #[pymodule_export]
+    const COLUMNS: [(&str, &str); octomed_engine::COLUMNS.len()] = octomed_engine::COLUMNS;
+    /// Bytes that a trace takes in the index of a block.
+    #[pymodule_export]
+    const INDEX_ROW_BYTES: u64 = octomed_index::INDEX_ROW_BYTES;
+    /// The reasons why a row has no trace, and whether each makes it unreadable.
+    #[pymodule_export]
+    const REASONS: crate::preview::Reasons = crate::preview::Reasons;
+    /// Part of every key of a block.
+    #[pymodule_export]
+    const SCAN_VERSION: u32 = octomed_index::SCAN_VERSION;
+    /// Part of every key of what is written.
+    #[pymodule_export]
+    const WRITE_VERSION: u32 = octomed_engine::WRITE_VERSION;
+    /// The version of the package.
+    #[expect(non_upper_case_globals, reason = "Python's name for it")]
+    #[pymodule_export]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
 }

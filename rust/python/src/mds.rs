@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use numpy::PyReadonlyArray1;
 use octomed_mds::{Dtype, Kind as Stored, MdsError, Reader, Schema, Shard, Value, Writer};
 use pyo3::exceptions::PyIndexError;
+use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
+use pyo3::{PyTypeInfo, type_hint_identifier, type_hint_subscript, type_hint_union};
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, raise, say};
 use crate::leave::leave;
 
 /// A value of a row: encoded bytes, or data type, shape and bytes of an array.
@@ -21,6 +23,18 @@ enum Given<'py> {
 
 impl<'py> FromPyObject<'_, 'py> for Given<'py> {
     type Error = PyErr;
+    const INPUT_TYPE: PyStaticExpr = type_hint_union!(
+        PyBackedBytes::INPUT_TYPE,
+        type_hint_subscript!(
+            PyTuple::TYPE_HINT,
+            PyBackedStr::INPUT_TYPE,
+            Vec::<u64>::INPUT_TYPE,
+            type_hint_subscript!(
+                type_hint_identifier!("numpy.typing", "NDArray"),
+                type_hint_identifier!("numpy", "uint8")
+            )
+        )
+    );
 
     /// Looks at the type first: trying one and then the other builds an error for every array.
     fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
@@ -41,7 +55,7 @@ enum Found<'py> {
 
 /// Writes rows into a folder as MDS shards.
 #[pyclass(frozen, module = "octomed._octomed")]
-struct MdsWriter {
+pub struct MdsWriter {
     writer: Mutex<Option<Writer>>,
     columns: Vec<(String, String)>,
 }
@@ -59,18 +73,18 @@ impl MdsWriter {
         hashes: Vec<String>,
         size_limit: Option<u64>,
         threads: usize,
-    ) -> PyResult<Self> {
+    ) -> Result<Self> {
         let mut builder = Schema::of(&columns).hashes(&hashes).size_limit(size_limit);
         if let Some(compression) = compression {
             builder = builder.compression(&compression);
         }
-        let schema = builder.build().map_err(refuse)?;
+        let schema = builder.build()?;
         let encodings = schema
             .encodings()
             .iter()
             .map(|encoding| encoding.name().to_owned());
         let columns = schema.names().iter().cloned().zip(encodings).collect();
-        let writer = Writer::create(&directory, schema, threads).map_err(refuse)?;
+        let writer = Writer::create(&directory, schema, threads)?;
         Ok(Self {
             writer: Mutex::new(Some(writer)),
             columns,
@@ -91,7 +105,7 @@ impl MdsWriter {
         leave(py, || {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let writer = writer.as_mut().ok_or_else(closed)?;
-            writer.push(&values).map_err(refuse)
+            Ok::<_, Error>(writer.push(&values)?)
         })
     }
 
@@ -100,7 +114,7 @@ impl MdsWriter {
     fn finish(&self, py: Python<'_>) -> PyResult<usize> {
         leave(py, || {
             let writer = self.take().ok_or_else(closed)?;
-            writer.finish().map(|shards| shards.len()).map_err(refuse)
+            Ok::<_, Error>(writer.finish()?.len())
         })
     }
 
@@ -109,7 +123,7 @@ impl MdsWriter {
     fn abandon(&self, py: Python<'_>) -> PyResult<()> {
         leave(py, || {
             drop(self.take());
-            Ok(())
+            Ok::<_, Error>(())
         })
     }
 }
@@ -125,7 +139,7 @@ impl MdsWriter {
 
 /// Reads rows of MDS shards in a folder.
 #[pyclass(frozen, module = "octomed._octomed")]
-struct MdsReader {
+pub struct MdsReader {
     reader: Reader,
     latest: Mutex<Option<(usize, Arc<Shard>)>>,
 }
@@ -136,8 +150,8 @@ impl MdsReader {
     #[new]
     #[pyo3(signature = (directory))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn new(directory: PathBuf) -> PyResult<Self> {
-        let reader = Reader::open(&directory).map_err(refuse)?;
+    fn new(directory: PathBuf) -> Result<Self> {
+        let reader = Reader::open(&directory)?;
         Ok(Self {
             reader,
             latest: Mutex::new(None),
@@ -150,22 +164,18 @@ impl MdsReader {
 
     /// Name, encoding and value of each column of row `row`.
     #[pyo3(signature = (row))]
-    fn read<'py>(
-        &self,
-        py: Python<'py>,
-        row: usize,
-    ) -> PyResult<Vec<(String, String, Found<'py>)>> {
-        let (number, row) = self.reader.locate(row).map_err(refuse)?;
+    fn read<'py>(&self, py: Python<'py>, row: usize) -> Result<Vec<(String, String, Found<'py>)>> {
+        let (number, row) = self.reader.locate(row)?;
         let shard = leave(py, || self.shard(number))?;
-        let row = shard.row(row).map_err(refuse)?;
+        let row = shard.row(row)?;
         let schema = shard.schema();
-        let columns = row.columns().map_err(refuse)?;
+        let columns = row.columns()?;
         let named = schema.names().iter().zip(schema.encodings()).zip(columns);
         named
             .map(|((name, encoding), bytes)| {
                 let found = match encoding.kind() {
                     Stored::Array(_) => {
-                        let array = row.array(name).map_err(refuse)?;
+                        let array = row.array(name)?;
                         let data = PyBytes::new(py, array.data);
                         Found::Array((array.dtype.name(), array.shape, data))
                     }
@@ -178,8 +188,8 @@ impl MdsReader {
 
     /// Shard and row in the shard of row `row`.
     #[pyo3(signature = (row))]
-    fn locate(&self, row: usize) -> PyResult<(usize, usize)> {
-        self.reader.locate(row).map_err(refuse)
+    fn locate(&self, row: usize) -> Result<(usize, usize)> {
+        Ok(self.reader.locate(row)?)
     }
 
     /// File and number of rows of each shard.
@@ -194,14 +204,14 @@ impl MdsReader {
 
 impl MdsReader {
     /// Shard `number`; the one used last stays open.
-    fn shard(&self, number: usize) -> PyResult<Arc<Shard>> {
+    fn shard(&self, number: usize) -> std::result::Result<Arc<Shard>, MdsError> {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some((open, shard)) if *open == number => Ok(Arc::clone(shard)),
             _ => {
                 // The old one is let go first, so that one decompressed shard is in memory, not two.
                 *latest = None;
-                let shard = Arc::new(self.reader.shard(number).map_err(refuse)?);
+                let shard = Arc::new(self.reader.shard(number)?);
                 *latest = Some((number, Arc::clone(&shard)));
                 Ok(shard)
             }
@@ -213,17 +223,19 @@ impl MdsReader {
 #[pyfunction]
 #[pyo3(signature = (directory, threads))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn mds_verify(
+pub fn mds_verify(
     py: Python<'_>,
     directory: PathBuf,
     threads: usize,
 ) -> PyResult<Vec<(Option<usize>, String, String)>> {
     leave(py, || {
-        let found = octomed_mds::verify(Path::new(&directory), threads).map_err(refuse)?;
-        Ok(found
-            .into_iter()
-            .map(|defect| (defect.shard, defect.file, defect.what))
-            .collect())
+        let found = octomed_mds::verify(Path::new(&directory), threads)?;
+        Ok::<_, MdsError>(
+            found
+                .into_iter()
+                .map(|defect| (defect.shard, defect.file, defect.what))
+                .collect(),
+        )
     })
 }
 
@@ -231,17 +243,17 @@ fn mds_verify(
 #[pyfunction]
 #[pyo3(signature = (path))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn file_digest(py: Python<'_>, path: PathBuf) -> PyResult<(u64, String)> {
+pub fn file_digest(py: Python<'_>, path: PathBuf) -> PyResult<(u64, String)> {
     leave(py, || {
-        let found = octomed_mds::file_digest(&path).map_err(refuse)?;
-        Ok((found.bytes, found.digest))
+        let found = octomed_mds::file_digest(&path)?;
+        Ok::<_, MdsError>((found.bytes, found.digest))
     })
 }
 
 /// `xxh3_64` of bytes in hexadecimal.
 #[pyfunction]
 #[pyo3(signature = (data))]
-fn digest(data: &[u8]) -> String {
+pub fn digest(data: &[u8]) -> String {
     octomed_mds::xxh3_hex(data)
 }
 
@@ -251,7 +263,7 @@ fn value<'a>(given: &'a Given<'_>) -> PyResult<Value<'a>> {
         Given::Bytes(bytes) => Ok(Value::Bytes(bytes)),
         Given::Array(name, shape, bytes) => match Dtype::from_name(name) {
             Some(dtype) => Ok(Value::Array(dtype, shape, bytes.as_slice()?)),
-            None => Err(raise(
+            None => Err(say(
                 Kind::Data,
                 format!("MDS stores no arrays of {name}"),
                 None,
@@ -261,18 +273,19 @@ fn value<'a>(given: &'a Given<'_>) -> PyResult<Value<'a>> {
 }
 
 fn closed() -> PyErr {
-    raise(Kind::Internal, "the writer is closed", None)
+    say(Kind::Internal, "the writer is closed", None)
 }
 
-/// The Python error for `error`.
-fn refuse(error: MdsError) -> PyErr {
-    let hint = match &error {
-        MdsError::NoRow { .. } => return PyIndexError::new_err(error.to_string()),
-        MdsError::NotEmpty { .. } => Some("choose another folder"),
-        MdsError::TooLarge { .. } => Some("set a size limit"),
-        _ => None,
-    };
-    raise(kind_of(&error), error, hint.map(str::to_owned))
+impl From<MdsError> for Error {
+    fn from(error: MdsError) -> Self {
+        let hint = match &error {
+            MdsError::NoRow { .. } => return PyIndexError::new_err(error.to_string()).into(),
+            MdsError::NotEmpty { .. } => Some("choose another folder"),
+            MdsError::TooLarge { .. } => Some("set a size limit"),
+            _ => None,
+        };
+        raise(kind_of(&error), &error, hint.map(str::to_owned)).into()
+    }
 }
 
 /// Whose fault `error` is.
@@ -295,13 +308,4 @@ pub fn kind_of(error: &MdsError) -> Kind {
         | MdsError::DigestOrder { .. }
         | MdsError::SizeLimit { .. } => Kind::Recipe,
     }
-}
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<MdsWriter>()?;
-    module.add_class::<MdsReader>()?;
-    module.add_function(wrap_pyfunction!(file_digest, module)?)?;
-    module.add_function(wrap_pyfunction!(digest, module)?)?;
-    module.add_function(wrap_pyfunction!(mds_verify, module)?)
 }

@@ -7,7 +7,7 @@ use octomed_pack::{Buckets, PackError, Packing};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, raise};
 use crate::leave::leave;
 
 /// Offsets, items, fill and lower bound of a packing.
@@ -19,7 +19,7 @@ type Packed = (PyArrowType<ArrayData>, PyArrowType<ArrayData>, f64, u64);
 /// the lower bound on their number.
 #[pyfunction]
 #[pyo3(signature = (lengths, capacity))]
-fn pack_lengths(
+pub fn pack_lengths(
     py: Python<'_>,
     lengths: PyArrowType<ArrayData>,
     capacity: u32,
@@ -33,10 +33,10 @@ fn pack_lengths(
         lengths.ok_or_else(|| PyTypeError::new_err("lengths must be uint32 without nulls"))?;
     leave(py, || {
         let lengths = lengths.values();
-        let packing = octomed_pack::pack_lengths(lengths, capacity).map_err(refuse)?;
+        let packing = octomed_pack::pack_lengths(lengths, capacity)?;
         let fill = packing.fill(lengths, capacity);
         let bound = Packing::lower_bound(lengths, capacity);
-        Ok((arrow(packing.offsets), arrow(packing.items), fill, bound))
+        Ok::<_, PackError>((arrow(packing.offsets), arrow(packing.items), fill, bound))
     })
 }
 
@@ -44,8 +44,8 @@ fn pack_lengths(
 #[pyfunction]
 #[pyo3(signature = (edges, capacity))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn buckets(edges: Vec<u32>, capacity: u32) -> PyResult<(Vec<String>, Vec<u32>)> {
-    let buckets = Buckets::new(&edges, capacity).map_err(refuse)?;
+pub fn buckets(edges: Vec<u32>, capacity: u32) -> Result<(Vec<String>, Vec<u32>)> {
+    let buckets = Buckets::new(&edges, capacity)?;
     Ok((buckets.names(), buckets.dropped().to_vec()))
 }
 
@@ -54,18 +54,15 @@ fn arrow(values: Vec<u32>) -> PyArrowType<ArrayData> {
     PyArrowType(UInt32Array::from(values).into_data())
 }
 
-/// The Python error for `error`.
-fn refuse(error: PackError) -> PyErr {
-    let (kind, hint) = match error {
-        PackError::TooLong { .. } => (Kind::Data, Some("raise the capacity or leave the item out")),
-        PackError::Empty { .. } | PackError::TooMany { .. } => (Kind::Data, None),
-        PackError::Capacity { .. } | PackError::Edges { .. } => (Kind::Recipe, None),
-    };
-    raise(kind, error, hint.map(str::to_owned))
-}
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(pack_lengths, module)?)?;
-    module.add_function(wrap_pyfunction!(buckets, module)?)
+impl From<PackError> for Error {
+    fn from(error: PackError) -> Self {
+        let (kind, hint) = match error {
+            PackError::TooLong { .. } => {
+                (Kind::Data, Some("raise the capacity or leave the item out"))
+            }
+            PackError::Empty { .. } | PackError::TooMany { .. } => (Kind::Data, None),
+            PackError::Capacity { .. } | PackError::Edges { .. } => (Kind::Recipe, None),
+        };
+        raise(kind, &error, hint.map(str::to_owned)).into()
+    }
 }

@@ -7,6 +7,7 @@ use octomed_trace::{ArrowMessages, ChunkPages, arrow_messages, chunk_pages, long
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+use crate::error::Error;
 use crate::leave::leave;
 
 /// What a column chunk of a Parquet file needs: the bytes of its largest page, the values of the page that has
@@ -17,7 +18,11 @@ type Pages = (u64, u64, u64, Option<[u64; 3]>);
 /// The pages of chunks that begin at `(offset, values)`.
 #[pyfunction]
 #[pyo3(signature = (path, chunks))]
-fn parquet_pages(py: Python<'_>, path: PathBuf, chunks: Vec<(u64, u64)>) -> PyResult<Vec<Pages>> {
+pub fn parquet_pages(
+    py: Python<'_>,
+    path: PathBuf,
+    chunks: Vec<(u64, u64)>,
+) -> PyResult<Vec<Pages>> {
     leave(py, || {
         let file = File::open(path)?;
         let mut found = Vec::with_capacity(chunks.len());
@@ -32,7 +37,7 @@ fn parquet_pages(py: Python<'_>, path: PathBuf, chunks: Vec<(u64, u64)>) -> PyRe
             } = pages;
             found.push((largest_page, most_values, bytes_a_value, dictionary));
         }
-        Ok(found)
+        Ok::<_, Error>(found)
     })
 }
 
@@ -40,27 +45,20 @@ fn parquet_pages(py: Python<'_>, path: PathBuf, chunks: Vec<(u64, u64)>) -> PyRe
 #[pyfunction]
 #[pyo3(signature = (dictionary))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn longest_of_dictionary(py: Python<'_>, dictionary: PyBackedBytes) -> PyResult<u64> {
-    leave(py, || Ok(longest_text(&dictionary)))
+pub fn longest_of_dictionary(py: Python<'_>, dictionary: PyBackedBytes) -> PyResult<u64> {
+    leave(py, || Ok::<_, Error>(longest_text(&dictionary)))
 }
 
 /// Bytes of the largest record batch of an Arrow file or stream, of all dictionaries together, and rows in all.
 #[pyfunction]
 #[pyo3(signature = (path))]
-fn arrow_sizes(py: Python<'_>, path: PathBuf) -> PyResult<(u64, u64, u64)> {
+pub fn arrow_sizes(py: Python<'_>, path: PathBuf) -> PyResult<(u64, u64, u64)> {
     leave(py, || {
         let ArrowMessages {
             largest_batch,
             dictionaries,
             rows,
         } = arrow_messages(&File::open(path)?)?;
-        Ok((largest_batch, dictionaries, rows))
+        Ok::<_, Error>((largest_batch, dictionaries, rows))
     })
-}
-
-/// Adds this file's functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(parquet_pages, module)?)?;
-    module.add_function(wrap_pyfunction!(longest_of_dictionary, module)?)?;
-    module.add_function(wrap_pyfunction!(arrow_sizes, module)?)
 }

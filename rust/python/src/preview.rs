@@ -6,24 +6,31 @@ use std::time::Instant;
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_engine::EngineError;
-use octomed_trace::{Finding, RawRow, Reason, TraceError};
+use octomed_trace::{Finding, RawRow, Reason};
+use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
 
-use crate::engine::{Scanner, engine_error};
+use crate::engine::Scanner;
+use crate::error::Error;
 use crate::leave::leave;
 use crate::trace::{Block, Mapping};
 
-/// Adds this file's functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_function(wrap_pyfunction!(row_outcomes, module)?)?;
-    module.add_function(wrap_pyfunction!(mapped_columns, module)?)?;
-    module.add_function(wrap_pyfunction!(top_level_keys, module)?)?;
-    module.add_function(wrap_pyfunction!(raw_rows, module)?)?;
-    let reasons: BTreeMap<_, _> = Reason::ALL
-        .into_iter()
-        .map(|reason| (reason.as_str(), reason.is_unreadable()))
-        .collect();
-    module.add("REASONS", reasons)
+/// The reasons why a row has no trace, and whether each makes it unreadable: a dict.
+pub struct Reasons;
+
+impl<'py> IntoPyObject<'py> for Reasons {
+    type Target = PyDict;
+    type Output = Bound<'py, PyDict>;
+    type Error = PyErr;
+    const OUTPUT_TYPE: PyStaticExpr = <BTreeMap<&str, bool> as IntoPyObject<'py>>::OUTPUT_TYPE;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        let reasons = Reason::ALL.into_iter();
+        reasons
+            .map(|reason| (reason.as_str(), reason.is_unreadable()))
+            .into_py_dict(py)
+    }
 }
 
 /// Row number in the task, reason and detail where it is refused, and of each trace sample, verdict and tokens.
@@ -39,7 +46,7 @@ type Outcome = (
 /// are over, no further row is looked at.
 #[pyfunction]
 #[pyo3(signature = (scanner, block, count, seconds=f64::INFINITY))]
-fn row_outcomes(
+pub fn row_outcomes(
     py: Python<'_>,
     scanner: &Scanner,
     block: &Block,
@@ -54,12 +61,12 @@ fn row_outcomes(
             if outcomes.len() == count || begin.elapsed().as_secs_f64() > seconds {
                 return Err(Stop::Enough);
             }
-            outcomes.push(outcome(scanner, finding).map_err(Stop::Engine)?);
+            outcomes.push(outcome(scanner, finding)?);
             Ok(())
         });
         match read {
             Ok(()) | Err(Stop::Enough) => Ok(outcomes),
-            Err(Stop::Engine(error)) => Err(engine_error(error)),
+            Err(Stop::Engine(error)) => Err(error),
         }
     })
 }
@@ -70,8 +77,8 @@ enum Stop {
     Engine(EngineError),
 }
 
-impl From<TraceError> for Stop {
-    fn from(error: TraceError) -> Self {
+impl<E: Into<EngineError>> From<E> for Stop {
+    fn from(error: E) -> Self {
         Self::Engine(error.into())
     }
 }
@@ -99,7 +106,7 @@ fn outcome(
 #[pyfunction]
 #[pyo3(signature = (mapping, names))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn mapped_columns(mapping: &Mapping, names: Vec<String>) -> (Vec<String>, usize, Vec<String>) {
+pub fn mapped_columns(mapping: &Mapping, names: Vec<String>) -> (Vec<String>, usize, Vec<String>) {
     let mapping = &mapping.0;
     (
         mapping.missing_columns(&names),
@@ -112,13 +119,17 @@ fn mapped_columns(mapping: &Mapping, names: Vec<String>) -> (Vec<String>, usize,
 /// columns have names of their own.
 #[pyfunction]
 #[pyo3(signature = (block, count))]
-fn top_level_keys(py: Python<'_>, block: &Block, count: usize) -> PyResult<Option<Vec<String>>> {
-    leave(py, || Ok(block.0.top_level_keys(count)))
+pub fn top_level_keys(
+    py: Python<'_>,
+    block: &Block,
+    count: usize,
+) -> PyResult<Option<Vec<String>>> {
+    leave(py, || Ok::<_, Error>(block.0.top_level_keys(count)))
 }
 
 /// A row as its file has it.
 #[derive(IntoPyObject)]
-enum Raw {
+pub enum Raw {
     /// The bytes of its JSON.
     Json(Vec<u8>),
     /// A batch of one row.
@@ -130,7 +141,7 @@ enum Raw {
 #[pyfunction]
 #[pyo3(signature = (block, ordinals))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-fn raw_rows(block: &Block, ordinals: Vec<u64>) -> Vec<Option<Raw>> {
+pub fn raw_rows(block: &Block, ordinals: Vec<u64>) -> Vec<Option<Raw>> {
     let block = &block.0;
     let inside = ordinals
         .iter()

@@ -7,7 +7,7 @@ use octomed_text::{Encoder, Message, PromptOption, Rendered, Supervise, Template
 use octomed_trace::label_options;
 use pyo3::prelude::*;
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, raise, say};
 use crate::leave::leave;
 use crate::tokenizer::PyTokenizer;
 
@@ -33,7 +33,11 @@ impl ChatTemplate {
 }
 
 impl ChatTemplate {
-    fn rendered(&self, messages: &[(String, String)], supervise: Supervise) -> PyResult<Rendered> {
+    fn rendered(
+        &self,
+        messages: &[(String, String)],
+        supervise: Supervise,
+    ) -> std::result::Result<Rendered, TemplateError> {
         let turns = messages.iter().map(|(role, content)| Message {
             role,
             content,
@@ -41,8 +45,7 @@ impl ChatTemplate {
         });
         let mut rendered = Rendered::default();
         self.0
-            .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)
-            .map_err(|error| refuse(&error))?;
+            .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)?;
         Ok(rendered)
     }
 }
@@ -54,7 +57,7 @@ pub(crate) fn supervised(name: &str) -> PyResult<Supervise> {
         "last" => Ok(Supervise::Last),
         other => {
             let message = format!("`supervise` is `all` or `last`, not `{other}`");
-            Err(raise(Kind::Recipe, message, None))
+            Err(say(Kind::Recipe, message, None))
         }
     }
 }
@@ -76,9 +79,7 @@ impl ChatTemplate {
             } else {
                 Template::compile(&template, &variables.unwrap_or_default(), &controls)
             };
-            compiled
-                .map(|template| Self(Arc::new(template)))
-                .map_err(|error| refuse(&error))
+            compiled.map(|template| Self(Arc::new(template)))
         })
     }
 
@@ -103,7 +104,8 @@ impl ChatTemplate {
                 .supervised
                 .iter()
                 .map(|span| (span.start, span.end));
-            Ok((rendered.text.clone(), controls.collect(), spans.collect()))
+            let text = rendered.text.clone();
+            Ok::<_, TemplateError>((text, controls.collect(), spans.collect()))
         })
     }
 
@@ -121,11 +123,9 @@ impl ChatTemplate {
         leave(py, || {
             let rendered = self.rendered(&messages, supervise)?;
             let (mut ids, mut spans) = (Vec::new(), Vec::new());
-            encoder
-                .encode(&rendered, &mut ids, &mut spans)
-                .map_err(|error| raise(Kind::Data, error, None))?;
+            encoder.encode(&rendered, &mut ids, &mut spans)?;
             let spans = spans.into_iter().map(|[start, end]| (start, end)).collect();
-            Ok((ids, spans))
+            Ok::<_, Error>((ids, spans))
         })
     }
 
@@ -165,14 +165,12 @@ impl Prompt {
 impl Prompt {
     #[new]
     #[pyo3(signature = (source=None))]
-    fn new(source: Option<&str>) -> PyResult<Self> {
+    fn new(source: Option<&str>) -> Result<Self> {
         let prompt = source.map_or_else(
             || Ok(octomed_text::Prompt::default()),
             octomed_text::Prompt::compile,
         );
-        prompt
-            .map(|prompt| Self(Arc::new(prompt)))
-            .map_err(|error| refuse(&error))
+        Ok(Self(Arc::new(prompt?)))
     }
 
     /// The user's turn for one question.
@@ -187,7 +185,7 @@ impl Prompt {
         leave(py, || {
             let options: Vec<&str> = options.iter().map(String::as_str).collect();
             let doubt = "the options begin with letters that may be theirs or not";
-            let choices = label_options(&options).ok_or_else(|| raise(Kind::Data, doubt, None))?;
+            let choices = label_options(&options).ok_or_else(|| say(Kind::Data, doubt, None))?;
             let options: Vec<PromptOption<'_>> = choices
                 .iter()
                 .map(|choice| PromptOption {
@@ -197,10 +195,8 @@ impl Prompt {
                 })
                 .collect();
             let mut turn = String::new();
-            self.0
-                .render(question, &options, system, &mut turn)
-                .map_err(|error| refuse(&error))?;
-            Ok(turn)
+            self.0.render(question, &options, system, &mut turn)?;
+            Ok::<_, Error>(turn)
         })
     }
 
@@ -211,18 +207,14 @@ impl Prompt {
     }
 }
 
-/// A template's error as `DataError` where the row is at fault, else as `RecipeError`.
-fn refuse(error: &TemplateError) -> PyErr {
-    let kind = if error.blames_row() {
-        Kind::Data
-    } else {
-        Kind::Recipe
-    };
-    raise(kind, error, error.hint().map(ToOwned::to_owned))
-}
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<ChatTemplate>()?;
-    module.add_class::<Prompt>()
+/// A template's error is a `DataError` where the row is at fault, else a `RecipeError`.
+impl From<TemplateError> for Error {
+    fn from(error: TemplateError) -> Self {
+        let kind = if error.blames_row() {
+            Kind::Data
+        } else {
+            Kind::Recipe
+        };
+        raise(kind, &error, error.hint().map(ToOwned::to_owned)).into()
+    }
 }

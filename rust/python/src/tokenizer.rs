@@ -14,7 +14,7 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, raise, say};
 use crate::leave::leave;
 
 /// A tokenizer and the encoders that rest between its batches.
@@ -73,9 +73,7 @@ impl PyTokenizer {
             add_prefix_space,
         };
         leave(py, || {
-            Tokenizer::from_json_with(content, &additions)
-                .map(Self::new)
-                .map_err(refuse)
+            Tokenizer::from_json_with(content, &additions).map(Self::new)
         })
     }
 
@@ -83,16 +81,14 @@ impl PyTokenizer {
     #[staticmethod]
     #[pyo3(signature = (content))]
     fn outline(py: Python<'_>, content: &[u8]) -> PyResult<String> {
-        leave(py, || Tokenizer::outline(content).map_err(refuse))
+        leave(py, || Tokenizer::outline(content))
     }
 
     /// A vocabulary that the package carries.
     #[staticmethod]
     #[pyo3(signature = (name))]
     fn builtin(py: Python<'_>, name: &str) -> PyResult<Self> {
-        leave(py, || {
-            Tokenizer::builtin(name).map(Self::new).map_err(refuse)
-        })
+        leave(py, || Tokenizer::builtin(name).map(Self::new))
     }
 
     /// Which way text takes through the engine.
@@ -141,7 +137,7 @@ impl PyTokenizer {
         for array in &arrays {
             if let Some(row) = (0..array.len()).find(|row| array.is_null(*row)) {
                 let row = rows.len() + row;
-                return Err(raise(Kind::Data, format!("row {row} is null"), None));
+                return Err(say(Kind::Data, format!("row {row} is null"), None));
             }
             push_rows(array.as_ref(), &mut rows)?;
         }
@@ -149,7 +145,7 @@ impl PyTokenizer {
     }
 
     /// Encode a list of strings.
-    #[pyo3(signature = (strings, threads=None))]
+    #[pyo3(signature = (strings: "collections.abc.Sequence[str]", threads=None))]
     fn encode_list(
         &self,
         py: Python<'_>,
@@ -157,9 +153,9 @@ impl PyTokenizer {
         threads: Option<NonZeroUsize>,
     ) -> PyResult<Encoded> {
         let texts = strings.iter().enumerate().map(|(row, text)| {
-            let refuse =
-                |error: PyErr| raise(Kind::Data, format!("row {row} is not text: {error}"), None);
-            text.extract::<PyBackedStr>().map_err(refuse)
+            let no_text =
+                |error: PyErr| say(Kind::Data, format!("row {row} is not text: {error}"), None);
+            text.extract::<PyBackedStr>().map_err(no_text)
         });
         let texts = texts.collect::<PyResult<Vec<_>>>()?;
         let rows: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
@@ -168,14 +164,11 @@ impl PyTokenizer {
 
     /// The bytes that ids stand for.
     #[pyo3(signature = (ids))]
-    fn decode(&self, ids: PyArrowType<ArrayData>) -> PyResult<Vec<u8>> {
+    fn decode(&self, ids: PyArrowType<ArrayData>) -> Result<Vec<u8>> {
         let array = make_array(ids.0);
         let ids = array.as_any().downcast_ref::<UInt32Array>();
         let ids = ids.ok_or_else(|| PyTypeError::new_err("ids must be uint32"))?;
-        self.encoders
-            .tokenizer()
-            .decode_bytes(ids.values())
-            .map_err(refuse)
+        Ok(self.encoders.tokenizer().decode_bytes(ids.values())?)
     }
 }
 
@@ -202,13 +195,14 @@ impl PyTokenizer {
         UInt32Array::new(ScalarBuffer::new(buffer, 0, count), None)
     }
 
-    fn encode(&self, rows: &[&[u8]], threads: Option<NonZeroUsize>) -> PyResult<Encoded> {
+    fn encode(
+        &self,
+        rows: &[&[u8]],
+        threads: Option<NonZeroUsize>,
+    ) -> std::result::Result<Encoded, TextError> {
         let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = threads.unwrap_or_else(cores);
-        let Batch { ids, offsets } = self
-            .encoders
-            .encode_batch(rows, threads.get())
-            .map_err(refuse)?;
+        let Batch { ids, offsets } = self.encoders.encode_batch(rows, threads.get())?;
         let ids = self.lend(ids).into_data();
         Ok((
             PyArrowType(ids),
@@ -251,17 +245,13 @@ fn push_rows<'a>(array: &'a dyn Array, rows: &mut Vec<&'a [u8]>) -> PyResult<()>
     Ok(())
 }
 
-/// The Python error for `error`.
-fn refuse(error: TextError) -> PyErr {
-    let kind = match error {
-        TextError::TokenizerFile(_) | TextError::UnknownVocabulary { .. } => Kind::Recipe,
-        TextError::BadRange { .. } => Kind::Internal,
-        _ => Kind::Data,
-    };
-    raise(kind, error, None)
-}
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PyTokenizer>()
+impl From<TextError> for Error {
+    fn from(error: TextError) -> Self {
+        let kind = match error {
+            TextError::TokenizerFile(_) | TextError::UnknownVocabulary { .. } => Kind::Recipe,
+            TextError::BadRange { .. } => Kind::Internal,
+            _ => Kind::Data,
+        };
+        raise(kind, &error, None).into()
+    }
 }

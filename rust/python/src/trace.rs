@@ -8,7 +8,7 @@ use octomed_trace::{
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::error::{Kind, raise};
+use crate::error::{Error, Kind, Result, raise};
 
 /// Which columns of a row hold which part of a trace.
 #[pyclass(frozen, module = "octomed._octomed")]
@@ -18,20 +18,20 @@ pub struct Mapping(pub(crate) Arc<RustMapping>);
 impl Mapping {
     /// Check a mapping, given as a dict or as its JSON.
     #[new]
-    #[pyo3(signature = (mapping))]
-    fn new(mapping: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let mapping = RustMapping::from_json(&as_json(mapping)?).map_err(refuse)?;
+    #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
+    fn new(mapping: &Bound<'_, PyAny>) -> Result<Self> {
+        let mapping = RustMapping::from_json(&as_json(mapping)?)?;
         Ok(Self(Arc::new(mapping)))
     }
 
     /// What is wrong with the keys of a mapping taken together: message, hint, and the key that should not be there.
     #[staticmethod]
-    #[pyo3(signature = (mapping))]
-    fn fault_of_keys(mapping: &Bound<'_, PyAny>) -> PyResult<Option<KeyFault>> {
+    #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
+    fn fault_of_keys(mapping: &Bound<'_, PyAny>) -> Result<Option<KeyFault>> {
         match RustMapping::check_keys(&as_json(mapping)?) {
             Ok(()) => Ok(None),
             Err(TraceError::Mapping { message, hint, key }) => Ok(Some((message, hint, key))),
-            Err(error) => Err(refuse(error)),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -40,8 +40,8 @@ impl Mapping {
     /// Raises `DataError` when a mapped column is missing or several columns have one name.
     #[pyo3(signature = (names))]
     #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
-    fn columns_to_read(&self, names: Vec<String>) -> PyResult<Vec<String>> {
-        self.0.check_columns(&names).map_err(refuse)?;
+    fn columns_to_read(&self, names: Vec<String>) -> Result<Vec<String>> {
+        self.0.check_columns(&names)?;
         Ok(self.0.columns_of(&names))
     }
 
@@ -122,8 +122,8 @@ impl Block {
 /// A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
 /// `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
 #[pyfunction]
-#[pyo3(signature = (block, mapping, count, *, skip = 0))]
-fn preview<'py>(
+#[pyo3(signature = (block, mapping, count, *, skip = 0) -> "list[dict[str, typing.Any]]")]
+pub fn preview<'py>(
     py: Python<'py>,
     block: &Block,
     mapping: &Mapping,
@@ -138,7 +138,7 @@ fn preview<'py>(
         }
         seen += 1;
         if seen > skip {
-            rows.push(shown(py, finding).map_err(Stop::Python)?);
+            rows.push(shown(py, finding)?);
         }
         Ok(())
     });
@@ -152,6 +152,12 @@ fn preview<'py>(
 enum Stop {
     Enough,
     Python(PyErr),
+}
+
+impl From<PyErr> for Stop {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
 }
 
 fn shown<'py>(py: Python<'py>, finding: Finding<'_>) -> PyResult<Bound<'py, PyDict>> {
@@ -254,21 +260,14 @@ pub(crate) fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block>
         .collect()
 }
 
-/// The Python error for `error`.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-pub(crate) fn refuse(error: TraceError) -> PyErr {
-    let kind = match error {
-        TraceError::Images { .. } | TraceError::Mapping { .. } | TraceError::CsvDialect { .. } => {
-            Kind::Recipe
-        }
-        _ => Kind::Data,
-    };
-    raise(kind, &error, error.hint())
-}
-
-/// Adds this file's classes and functions to the extension module.
-pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<Mapping>()?;
-    module.add_class::<Block>()?;
-    module.add_function(wrap_pyfunction!(preview, module)?)
+impl From<TraceError> for Error {
+    fn from(error: TraceError) -> Self {
+        let kind = match error {
+            TraceError::Images { .. }
+            | TraceError::Mapping { .. }
+            | TraceError::CsvDialect { .. } => Kind::Recipe,
+            _ => Kind::Data,
+        };
+        raise(kind, &error, error.hint()).into()
+    }
 }
