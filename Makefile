@@ -19,17 +19,17 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f \) -print)
 PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
 
-.PHONY: help quickstart test test-long test-next lint rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
+.PHONY: help quickstart test test-long test-next lint check-aarch64 rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
   fmt stubs bench clean
 
 help:  ## Say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 quickstart: $(RELEASE)  ## Install, and pack the embedded sample
 	$(BIN)/octomed pack recipes/quickstart.yaml --replace
 	$(BIN)/octomed verify runs/quickstart
 
-test: $(DEV) lint rust-test python-test  ## Every check
+test: $(DEV) lint check-aarch64 rust-test python-test  ## Every check
 
 lint: $(DEV)  ## Formats, lints and types, warnings being errors
 	cargo fmt --all --check
@@ -38,6 +38,9 @@ lint: $(DEV)  ## Formats, lints and types, warnings being errors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/make_stubs.py --check python/octomed/_octomed.pyi
+
+check-aarch64:  ## Lints of processors' code for aarch64, where its standard library is installed
+	scripts/check_aarch64.sh
 
 rust-test: $(DEV)  ## Tests of the crates
 	if cargo nextest --version >/dev/null 2>&1; \

@@ -32,7 +32,7 @@ def cores(root: Path = _ROOT) -> int:
 
 @functools.cache
 def _of_groups(root: Path) -> float:
-    """Return the cores that the control groups leave; groups stay what they are, affinity is asked anew."""
+    """Return the cores that the control groups leave; groups stay what they are, affinity is asked again."""
     found = (
         limit for group in _groups(root) for limit in (_quota_v2(group), _quota_v1(group), _cpu_set(group))
     )

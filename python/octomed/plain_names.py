@@ -97,7 +97,7 @@ def path_below(folder: Path, name: str, *, through_links: bool = False) -> Path:
     if not through_links and leads_out(folder, name):
         raise StorageError(f"`{shown(str(path))}` is a link that leads out of `{shown(str(folder))}`", _HINT)
     if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe waits for a writer without end
-        raise StorageError(f"`{shown(str(path))}` is no file", _HINT)
+        raise StorageError(f"`{shown(str(path))}` is not a file", _HINT)
     return path
 
 

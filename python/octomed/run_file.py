@@ -13,8 +13,10 @@ from octomed.errors import RecipeError
 from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
 from octomed.state import Damaged, NotThere, StateFile
+from octomed.strict_json import read_as
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from octomed.storage import Mode
@@ -61,6 +63,11 @@ class SourceCounts:
     tokens: int = 0
     traces: int = 0
     train: int = 0
+
+
+def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:
+    """Return the accounts of sources, by name, which the engine and a summary have as plain values."""
+    return {name: read_as(SourceCounts, one) for name, one in values.items()}
 
 
 @dataclass(frozen=True)

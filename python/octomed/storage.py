@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import time
@@ -82,6 +83,14 @@ def temporary_name(name: str) -> str:
     """Return a name that nobody can guess, for what will be `name`; `octomed.leftovers` knows its form."""
     stem = os.fsdecode(os.fsencode(name)[:_LONGEST_STEM])
     return f".{stem}.tmp-{secrets.token_hex(8)}"
+
+
+def is_temporary_name(name: str) -> bool:
+    """Tell whether a name is one that `temporary_name` gives, for whatever file."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+_TEMPORARY = re.compile(r"\..+\.tmp-[0-9a-f]{16}", re.DOTALL)
 
 
 @contextlib.contextmanager

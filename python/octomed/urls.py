@@ -10,10 +10,27 @@ import re
 
 from octomed.errors import RecipeError
 
-__all__ = ["is_url", "join", "share_endpoint", "streaming_url"]
+__all__ = ["CHECKPOINTS", "READ", "is_url", "join", "scheme_of", "share_endpoint", "streaming_url"]
+
+READ = ("s3", "gs", "az")
+"""Schemes of the object stores that runs are read from."""
+
+CHECKPOINTS = ("s3", "gs")
+"""Those of the stores that Composer writes checkpoints to."""
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
-_SERVED = ("s3", "gs", "az")
+
+
+def scheme_of(location: str) -> str | None:
+    """Return the scheme of an address, in lower case; ``None`` for a path, whatever follows its first slash.
+
+    Examples
+    --------
+    >>> scheme_of("S3://bucket/run"), scheme_of("data/s3://bucket")
+    ('s3', None)
+    """
+    found = _SCHEME.fullmatch(location)
+    return None if found is None else found[1].lower()
 
 
 def is_url(location: str) -> bool:
@@ -29,13 +46,11 @@ def is_url(location: str) -> bool:
     >>> is_url("s3://bucket/run"), is_url("runs/quickstart")
     (True, False)
     """
-    found = _SCHEME.fullmatch(location)
-    if found is None:
-        return False
-    if found[1].lower() not in _SERVED:
-        served = ", ".join(f"`{scheme}://`" for scheme in _SERVED)
-        raise RecipeError(f"`{location}` has the scheme `{found[1]}`", f"write a path, or one of {served}")
-    return True
+    scheme = scheme_of(location)
+    if scheme is not None and scheme not in READ:
+        served = ", ".join(f"`{one}://`" for one in READ)
+        raise RecipeError(f"`{location}` has the scheme `{scheme}`", f"write a path, or one of {served}")
+    return scheme is not None
 
 
 def join(location: str, *names: str) -> str:

@@ -381,10 +381,16 @@ def test_a_run_of_a_newer_format_is_refused_by_name(fresh, capsys):
         run["format"] = 3
 
     state_files.change(out / "octomed.json", edit)
-    for verb in ("verify", "inspect", "rejects"):
-        code, said = runs.fails(capsys, verb, out)
-        assert (code, "has format 3, and this version of octomed reads 2" in said) == (2, True)
+    for words in (
+        ["verify", out], ["verify", "--quick", out], ["inspect", out],
+        ["inspect", out, "--stream", "len-00064", "--pack", "0"], ["inspect", out, "--trace", "1"],
+        ["rejects", out], ["rejects", "--show-text", out], ["pack", fresh / "recipe.yaml"],
+    ):  # fmt: skip
+        code, said = runs.fails(capsys, *words)
+        assert (code, "has format 3, and this version of octomed reads 2" in said) == (2, True), said
         assert "install the octomed that wrote it" in said
+    with pytest.raises(RecipeError, match="has format 3, and this version of octomed reads 2"):
+        octomed.verify(out)
 
 
 @contextlib.contextmanager

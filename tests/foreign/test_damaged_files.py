@@ -99,7 +99,7 @@ def early_end():
 
 
 DAMAGED = {
-    "abort.parquet": (aborting, "ends the process that reads it (SIGABRT)"),
+    "abort.parquet": (aborting, "crashes the process that reads it (SIGABRT)"),
     "name.parquet": (broken_name, "UnicodeDecodeError"),
     "rows.parquet": (fewer_rows, "row group"),
     "text.parquet": (flipped_text, "CRC checksum verification failed"),

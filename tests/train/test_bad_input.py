@@ -216,6 +216,16 @@ def test_a_missing_shard_is_named_with_the_command_that_rebuilds_it(packed, tmp_
     assert f"resume: composer -n 1 train.py {path} autoresume=true" in said
 
 
+def test_a_run_of_a_newer_format(packed, tmp_path):
+    folder = shutil.copytree(packed, tmp_path / "newer")
+    state_files.change(folder / "octomed.json", lambda run: run.update(format=3))
+    ranks = Ranks(1, command, [str(write_recipe(tmp_path, folder))])
+    assert ranks.results() == [2]
+    said = ranks.said()
+    assert "octomed.json` has format 3, and this version of octomed reads 2" in said
+    assert "install the octomed that wrote it" in said
+
+
 def test_a_store_that_goes_away(packed, store):
     """After the attempts that the recipe gives it, the error names the address, and how to go on."""
     remote = store.upload(packed, "run")

@@ -123,6 +123,16 @@ CASES = {
         "train.yaml:9:14: `save_folder`: Composer knows no checkpoints in `az://`",
         "`s3://` or `gs://`",
     ),
+    "checkpoints where they are read alone, in capitals": (
+        "save_folder: AZ://account/container/checkpoints\n",
+        "`save_folder`: Composer knows no checkpoints in `az://`",
+        "`s3://` or `gs://`; shards may be in `az://`",
+    ),
+    "checkpoints in a store that is none of ours": (
+        "autoresume: false\nload_path: hf://owner/model\n",
+        "`load_path`: checkpoints in `hf://` are not supported yet",
+        "write a path, or `s3://` or `gs://`",
+    ),
     "a key twice": ("run_name: again\n", "the key `run_name` is given twice", "line 1"),
     "a variable that is not set": ("save_folder: $NOWHERE_SET/x\n", "`$NOWHERE_SET` is not set", "export"),
     "no YAML": ("a: b: c\n", "this is not YAML", "quotes"),

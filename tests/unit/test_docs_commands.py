@@ -222,7 +222,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
 
 
 def targets():
-    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    return set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def options_of_verbs():
@@ -277,4 +277,4 @@ def test_a_name_that_is_not_there_is_found(command):
 def test_targets_of_the_makefile_say_what_they_are():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     phony = set(re.search(r"^\.PHONY: ((?:.*\\\n)*.*)$", text, re.MULTILINE)[1].replace("\\", "").split())
-    assert phony == set(re.findall(r"^([a-z-]+):.*## \S", text, re.MULTILINE))
+    assert phony == set(re.findall(r"^([a-z0-9-]+):.*## \S", text, re.MULTILINE))

@@ -158,7 +158,7 @@ def test_kinds_by_extension(tmp_path, name, kind, compression):
         (["t/a.jsonl", "t/*.jsonl"], "reads"),
         (["t/a.jsonl", "u/*.jsonl"], "has two files `a.jsonl`"),
         (["empty"], "no file in"),
-        (["pipe.jsonl"], "is no regular file"),
+        (["pipe.jsonl"], "is not a regular file"),
     ],
 )
 def test_what_is_said_about_an_entry(tree, entries, said):

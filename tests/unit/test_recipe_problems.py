@@ -170,12 +170,30 @@ def test_images_are_refused(tmp_path, key):
     assert "images are not supported yet" in problem.message
 
 
-@pytest.mark.parametrize("url", ["s3://b/x", "gs://b/x", "az://b/x", "hf://datasets/x", "S3://b/x"])
+@pytest.mark.parametrize(
+    "url", ["s3://b/x", "gs://b/x", "az://b/x", "hf://datasets/x", "S3://b/x", "ftp://b/x", "FILE:///x"]
+)
 @pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path"])
 def test_object_stores_are_refused(tmp_path, key, url):
     (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={url}")
     assert "not supported yet" in problem.message
-    assert f"{url.split(':')[0].lower()}://" in problem.message.lower()
+    assert f"{url.split(':')[0].lower()}://" in problem.message
+    alone = url.startswith("FILE")
+    assert problem.hint == ("write the path alone" if alone else "copy the files to a local folder")
+
+
+def test_what_only_holds_the_signs_of_an_address_is_a_path_below_the_recipe(tmp_path, monkeypatch):
+    """It was taken for an address, and looked for where the command was called."""
+    folder = tmp_path / "recipes"
+    (folder / "of s3:").mkdir(parents=True)
+    (folder / "of s3:/a.jsonl").write_text("{}\n")
+    monkeypatch.chdir(tmp_path)
+    options = ["sources.0.path=of s3://a.jsonl", "output.path=a/b://c"]
+    recipe = load_recipe(recipes.write(folder, recipes.values()), options)
+    assert Path(recipe.output.path) == folder / "a/b:/c"
+    assert str(folder) in str(recipe.sources[0].path)
+    (problem,) = problems_of(folder, recipes.values(), "sources.0.path=of s3://b.jsonl")
+    assert "b.jsonl" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -268,8 +286,8 @@ def test_a_key_in_the_wrong_place_is_told_its_own(tmp_path):
         ("", (1, 1), "the recipe is empty"),
         ("# only a comment\n", (1, 1), "the recipe is empty"),
         ("- a\n- b\n", (1, 1), "a recipe is a mapping"),
-        ("!x\na: 1\n", (1, 1), "the tag `!x` is not read"),
-        ("!!set {a}\n", (1, 1), "the tag `!!set` is not read"),
+        ("!x\na: 1\n", (1, 1), "the tag `!x` is not supported"),
+        ("!!set {a}\n", (1, 1), "the tag `!!set` is not supported"),
         ("a: 1\n---\nb: 2\n", (2, 1), "expected a single document"),
         ("name: a\x00b\n", (1, 8), "is not allowed in YAML"),
         ("a: &a [*a]\n", (1, 4), "nested too deeply"),

@@ -357,7 +357,7 @@ def test_check_and_plan_tell_of_the_tokenizer_s_files(tmp_path):
             text=True,
             check=True,
         )
-        assert "note: `<|e|>` is a token only in the files beside" in done.stderr
+        assert "note: `<|e|>` is a token only in the files next to" in done.stderr
         assert "`dropout`" in done.stderr
 
 

@@ -24,10 +24,10 @@ _HELP = """Reasoning traces in, packed MDS shards out.
 
 \b
 A first run:
-  octomed check recipes/quickstart.yaml     is the recipe right, and do its files fit?
+  octomed check recipes/quickstart.yaml     is the recipe valid, and do its files fit?
   octomed plan recipes/quickstart.yaml      what will it cost?
   octomed pack recipes/quickstart.yaml      do it; a stopped run resumes
-  octomed verify runs/quickstart            is every byte of the run as it should be?
+  octomed verify runs/quickstart            is every byte of the run intact?
   octomed inspect runs/quickstart           what is in it?
   octomed rejects runs/quickstart           what is not, and why?
 
@@ -85,7 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.stderr.flush()
     # All files are closed and in their places. Python would take apart what the system frees at once, and
     # after Ctrl-C wait for threads inside a long call: what they write appears by rename, so that this is no
-    # worse than `kill -9`, after which a run goes on as well.
+    # worse than `kill -9`, after which a run resumes as well.
     os._exit(code)
 
 

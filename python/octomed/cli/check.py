@@ -12,7 +12,7 @@ from octomed.names import shown
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
     """Check a recipe: its keys, its files and their first rows, model and templates. Takes seconds.
 
-    Of every kind of file the first 100 rows are made into traces, and nothing is written. Exit code 3 when
+    The first 100 rows of each kind of file are made into traces, and nothing is written. Exit code 3 when
     none of them fits.
 
     \b

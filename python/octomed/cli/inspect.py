@@ -46,9 +46,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 ) -> None:
     """Show a run at a glance, or tokens with the supervised ones marked and where they are from.
 
-    A run alone shows its streams, lengths, sources and rejects, and no text. Of a recipe's row this tells
-    what the row and the capacity decide: duplicates are found by the run. What shows tokens prints the text
-    of the data: mind who looks over your shoulder.
+    A run alone shows its streams, lengths, sources and rejects, and no text. For a row of a recipe it shows
+    what the row and the capacity decide; duplicates are found by the run. Views of tokens print the text
+    of the data: mind who can see your screen.
 
     \b
     Examples:

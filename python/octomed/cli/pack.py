@@ -21,9 +21,9 @@ def command(
         bool, typer.Option("--replace", help="Delete another recipe's run in the output folder first.")
     ] = False,
 ) -> None:
-    """Pack a recipe's traces into MDS shards. What an earlier run finished is used again.
+    """Pack a recipe's traces into MDS shards. Finished work of earlier runs is reused.
 
-    With --json, progress goes to standard error as one object a line, and the summary to standard output.
+    With --json, progress goes to standard error as one object per line, and the summary to standard output.
     Events: `stage`, `progress`, `message`, `stage_done`, `stage_stopped` (the run failed in it), `error`.
     Relative paths, those of --set too, start at the recipe's folder.
 

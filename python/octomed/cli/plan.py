@@ -10,7 +10,7 @@ from octomed.cli.terminal import log, out
 
 
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
-    """Show tasks, rows, tokens, minutes and disk of a run, and what of it stands already.
+    """Show tasks, rows, tokens, minutes and disk of a run, and what is finished already.
 
     Exit code 3 when the first rows say that the run would fail.
 
@@ -25,6 +25,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     from octomed.pipeline.plan_table import plan_view
     from octomed.recipe import load_recipe
     from octomed.report.planned import plan_lines
+    from octomed.strict_json import plain
 
     loaded = load_recipe(recipe, overrides or ())
     planned = plan(loaded)
@@ -35,7 +36,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         log(f"warning: {warning}")
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
-        said |= {"left_out": planned.left_out()}
+        said |= {"left_out": plain(planned.left_out())}
         out(json.dumps(asdict(expected) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
         for line in plan_lines(plan_view(planned, expected)):

@@ -35,8 +35,8 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 ) -> None:
     """List the rows and traces that a run left out: source, file, row, response and reason.
 
-    Without --show-text nothing of the data is printed; with it, mind who looks over your shoulder. A source
-    file that changed since the run is refused. With --json, one object a line.
+    Without --show-text nothing of the data is printed; with it, mind who can see your screen. A source
+    file that changed since the run is refused. With --json, one object per line.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Signals that end the program: as Ctrl-C does, what is finished stands and the way on is named."""
+"""Signals that end the program, as Ctrl-C does: finished work is kept, the command that resumes is named."""
 
 from __future__ import annotations
 

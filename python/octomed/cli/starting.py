@@ -1,6 +1,6 @@
 """Signals while libraries load, which make of an exception raised there a failure of their own.
 
-Nothing heavy is imported here, because until this is loaded a signal ends the process without a word.
+Nothing heavy is imported here, because until this is loaded a signal ends the process silently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WITH_VALUE = frozenset({"--set", "--workers"})
 
 
 def leave_on_signals(arguments: Sequence[str]) -> None:
-    """Have a signal end the process at once, with its code, a line that says so, and the command to go on.
+    """Have a signal end the process at once, with its code, a line that says so, and the resuming command.
 
     That is enough for whatever writes nothing; a verb that does calls `stop_by_signals` before it begins to.
 
@@ -55,7 +55,7 @@ def _said(number: int, arguments: Sequence[str]) -> str:
 
 
 def resuming(arguments: Sequence[str]) -> str | None:
-    """Return the command that goes on with a run, or None where the arguments are none of one.
+    """Return the command that resumes a run, or None where the arguments are none of one.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def console() -> Console:
 
 @contextlib.contextmanager
 def resumable(command: Sequence[str]) -> Iterator[None]:
-    """Give every error inside the command that goes on where it stopped."""
+    """Give every error inside the command that resumes the run."""
     try:
         yield
     except KeyboardInterrupt as stop:
@@ -114,7 +114,7 @@ def _event(error: Exception, resume: str | None) -> dict[str, object]:
 
 
 def _about_recipe(error: Exception) -> bool:
-    """Tell whether the command would only fail again: recipe or options must be mended first."""
+    """Tell whether the command would only fail again: recipe or options must be fixed first."""
     return isinstance(error, RecipeError)
 
 

@@ -117,7 +117,7 @@ def _struct(array: pa.StructArray) -> pa.Array:
 
 
 def _as_lists(array: Any, lists: Any, offset: pa.DataType) -> pa.Array:  # noqa: ANN401 two pairs of classes
-    """Put lists one behind the other: in a view they may overlap, and null ones of a fixed size are long."""
+    """Put lists one after the other: in a view they may overlap, and null ones of a fixed size are long."""
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0).cast(offset))
     offsets = pa.concat_arrays([pa.array([0], offset), ends])
     return lists.from_arrays(offsets, array.flatten(), mask=array.is_null())

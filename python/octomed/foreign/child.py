@@ -175,7 +175,7 @@ class _Reading:
 
 
 def _field_names(field: pa.Field) -> list[str]:
-    """Raise where a field's name, however deep, is not UTF-8: nothing behind this can hold such a name."""
+    """Raise where a field's name, however deep, is not UTF-8: nothing after this can hold such a name."""
     kind = field.type
     kind = kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
     inner = [kind.field(index) for index in range(kind.num_fields)]
@@ -208,7 +208,7 @@ def _batches(
 
 
 def _sound(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Check what a file says of its own buffers: nothing behind this looks at offsets again."""
+    """Check what a file says of its own buffers: nothing after this looks at offsets again."""
     ours = readable(batch)
     ours.validate(full=True)  # of texts that are bytes now: one that is not UTF-8 is a matter of its row
     return ours

@@ -41,7 +41,7 @@ def rows_at_once(
 ) -> tuple[int, list[str]]:
     """Return how many rows of a Parquet file may be decoded at once, and what must stay in its dictionaries.
 
-    A text in a dictionary takes a few bits a row, and its whole length once it is decoded; so the pages are
+    A text in a dictionary takes a few bits per row, and its whole length once it is decoded; so the pages are
     looked at, not what the footer says of their sum.
 
     Parameters

@@ -188,7 +188,7 @@ def take() -> Helper:
 
 
 def start() -> None:
-    """Start a child for files that will be asked for soon: it loads Arrow while this process goes on."""
+    """Start a child for files that will be asked for soon: it loads Arrow while this process continues."""
     with _lock:
         if not _idle:
             _idle.append(Helper())

@@ -16,7 +16,7 @@ _KEY = b"ARROW:schema"
 def refuse_other_nesting(schema: pa.Schema, metadata: dict[bytes, bytes]) -> None:
     """Compare what is a list, an object or a value with what the writer's schema says.
 
-    A list whose annotation a flipped bit took away is read as an object, without a word. Only a schema of the
+    A list whose annotation a flipped bit took away is read as an object, silently. Only a schema of the
     same columns is compared: tools that drop or rename columns may leave an old one there.
 
     Raises

@@ -142,7 +142,7 @@ def _groups(metadata: pq.FileMetaData, limit: int) -> tuple[list[int], list[list
 
 
 def _refuse_other_columns(schema: pq.ParquetSchema, group: pq.RowGroupMetaData, number: int) -> None:
-    """Compare the names and types of columns, which a footer says anew in each row group."""
+    """Compare the names and types of columns, which a footer repeats in each row group."""
     if group.num_columns != len(schema):
         message = f"row group {number} has {group.num_columns} columns, and the file {len(schema)}"
         raise BrokenFileError(f"{message}: it is damaged")
@@ -179,5 +179,5 @@ def _refuse_overlaps(chunks: list[Chunk]) -> None:
     for before, behind in itertools.pairwise(chunks):
         if before.end > behind.begin:
             raise BrokenFileError(
-                f"row group {behind.group}, column `{behind.name}`: it lies in another: the file is damaged"
+                f"row group {behind.group}, column `{behind.name}`: it overlaps another: the file is damaged"
             )

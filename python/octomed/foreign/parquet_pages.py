@@ -38,7 +38,7 @@ def read_pages(file: int, chunk: Chunk, limit: int) -> int:
     chunk : Chunk
         Which.
     limit : int
-        Where the footer begins: no page goes on behind it. A chunk's own end is not one, because old
+        Where the footer begins: no page extends past it. A chunk's own end is not one, because old
         versions of parquet-mr leave the dictionary's header out of its size.
 
     Raises

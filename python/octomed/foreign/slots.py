@@ -14,7 +14,7 @@ SLOTS = 32
 """More batches than a reader has cut and not yet handed on; beyond that they go through the pipe."""
 
 ALIGNMENT = 64
-"""Where Arrow wants buffers to begin."""
+"""Where Arrow expects buffers to begin."""
 
 
 def places(sizes: list[int]) -> list[int]:

@@ -15,7 +15,7 @@ _LONG_LIST = 15
 
 
 class MoreBytesError(Exception):
-    """The structure goes on behind the bytes given."""
+    """The structure continues past the bytes given."""
 
 
 class Reader:

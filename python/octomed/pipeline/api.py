@@ -140,7 +140,7 @@ def pack(
     replace
         Delete the files of another run in the output folder first.
     progress
-        Told how the run goes on; silent by default.
+        Told of the progress of the run; silent by default.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def pack(
     Raises
     ------
     RecipeError, DataError, StorageError
-        As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+        As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
 
     Examples
     --------
@@ -184,7 +184,7 @@ def pack(
 
 
 def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
-    """Plan a run: its tasks, what of them stands, and (``.estimate()``) what the rest costs.
+    """Plan a run: its tasks, which of them are finished, and (``.estimate()``) what the rest costs.
 
     It prints as a table.
 

@@ -40,8 +40,8 @@ def without_bad_files(
 ) -> list[ScannedTask]:
     """Mark the tasks of files that are left out, and refuse what the recipe does not tolerate.
 
-    It is decided anew in every run from what the blocks say of themselves, so that a change of `on_bad_file`
-    or `max_unreadable` holds for blocks that stand, too.
+    It is decided again in every run from what the blocks say of themselves, so that a change of `on_bad_file`
+    or `max_unreadable` holds for finished blocks, too.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
 from octomed.report.fit import column_notes, misfit_line, sample_values
 from octomed.report.left_out import unread_lines
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.plan import Plan
     from octomed.recipe.schema import Recipe
     from octomed.report.samples import FileSample
+    from octomed.run_file import LeftOut
 
 
 class RowsDoNotFit(DataError):
@@ -74,7 +76,7 @@ class Checked:
     failing: tuple[FileSample, ...]
     files_skipped: dict[str, str]
     plan_notes: tuple[str, ...] = ()
-    left_out: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, LeftOut]] = field(default_factory=dict)
     unread: tuple[str, ...] = ()
 
     @property
@@ -110,7 +112,7 @@ class Checked:
             "sources": self.sources,
             "files": self.files,
             "files_skipped": self.files_skipped,
-            "files_left_out": self.left_out,
+            "files_left_out": plain(self.left_out),
             "notes": self.notes,
             "warnings": self.warnings,
             "samples": [sample_values(sample) for sample in self.samples],

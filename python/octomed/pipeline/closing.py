@@ -6,14 +6,14 @@ import json
 import platform
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed import _octomed
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.run_file import FORMAT, Counts, Making, RunFile, write_run_file
-from octomed.storage import content_key, write_atomically
+from octomed.storage import content_key
 from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def write_indexes(manifest: Manifest) -> None:
         streams.setdefault(name.split("/")[0], []).append(manifest.shards[name].info)
     for stream, shards in streams.items():
         name = f"{stream}/{INDEX}"
-        write_atomically(manifest.folder / name, _octomed.index_json(shards), mode=manifest.mode)
+        manifest.store.put(name, _octomed.index_json(shards))
         manifest.add_file(name)
 
 
@@ -41,11 +41,27 @@ def says_the_same(found: RunFile, spec: RunSpec) -> bool:
     Policies and paths of the recipe, files that are not read, notes: none is in a key, as none changes a
     shard, and yet a run that says something else of them is another run.
     """
-    pairs = [(getattr(found, name), value) for name, value in spec.said.items()]
-    pairs += [(getattr(found.run, name), value) for name, value in spec.making.items()]
-    pairs.append((found.counts.files_left_out, spec.left_out))
-    pairs += [(found.counts.files_skipped.get(name), why) for name, why in spec.files_skipped.items()]
+    pairs: list[tuple[object, object]] = [
+        (_before_anything_is_read(found), spec.said),
+        (found.counts.files_left_out, spec.left_out),
+        *((found.counts.files_skipped.get(name), why) for name, why in spec.files_skipped.items()),
+    ]
     return all(content_key(plain(before)) == content_key(plain(now)) for before, now in pairs)
+
+
+def _before_anything_is_read(found: RunFile) -> RunFile:
+    """Return what of a run's file was known when it began, as `RunSpec.said` has it."""
+    run = found.run
+    begun = Making(
+        recipe_file=run.recipe_file,
+        recipe_folder=run.recipe_folder,
+        overrides=run.overrides,
+        write_key=run.write_key,
+        inputs=run.inputs,
+        model=run.model,
+        notes=run.notes,
+    )
+    return replace(found, format=FORMAT, streams={}, counts=Counts(), run=begun)
 
 
 def close_run(
@@ -53,7 +69,7 @@ def close_run(
     streams: Mapping[str, StreamEntry],
     manifest: Manifest,
     counts: Counts,
-    facts: dict[str, Any],
+    making: Making,
 ) -> RunFile:
     """Write the manifest, then ``octomed.json`` with its digest, and return what that says.
 
@@ -65,20 +81,18 @@ def close_run(
         What is in each stream, as the layout says it.
     counts
         What no machine or time changes.
-    facts
-        What of `Making` only this call knows.
+    making
+        How it was made, but for what this call adds.
     """
-    run = RunFile(
-        **spec.said,
-        format=FORMAT,
+    run = replace(
+        spec.said,
         streams={
             name: replace(entry, index=manifest.files[f"{name}/{INDEX}"].digest)
             for name, entry in streams.items()
         },
         counts=counts,
-        run=Making(
-            **spec.making,
-            **facts,
+        run=replace(
+            making,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine=f"{platform.machine()} {platform.system()}",
             python=platform.python_version(),

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.run_file import LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from octomed.pipeline.scanned import ScannedTask
-    from octomed.run_file import Counts
+    from octomed.run_file import Counts, LeftOut, Making
 
 
 def blocks_of_run(scanned: Sequence[ScannedTask], store: Path) -> list[tuple[Path, int]]:
@@ -56,18 +55,17 @@ def rows_read(scanned: Sequence[ScannedTask]) -> int:
     return sum(header.rows for done in scanned if not done.bad for header in done.headers)
 
 
-def amounts(scanned: Sequence[ScannedTask]) -> dict[str, int]:
-    """Return what of a run's `Making` its scan decides."""
+def with_amounts(making: Making, scanned: Sequence[ScannedTask]) -> Making:
+    """Add to how a run was made what its scan decides."""
     headers = [header for done in scanned for header in done.headers]
     files = {done.task.file.path: done.task.file.size for done in scanned}
-    return {
-        "blocks_scanned": sum(done.blocks_scanned for done in scanned),
-        "blocks_reused": sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
-        "bytes_in": sum(files.values()),
-        "bytes_store": sum(
-            header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces for header in headers
-        ),
-    }
+    return replace(
+        making,
+        blocks_scanned=sum(done.blocks_scanned for done in scanned),
+        blocks_reused=sum(max(0, len(done.headers) - done.blocks_scanned) for done in scanned),
+        bytes_in=sum(files.values()),
+        bytes_store=sum(header.stored_bytes + _octomed.INDEX_ROW_BYTES * header.traces for header in headers),
+    )
 
 
 def counts_of_run(
@@ -76,7 +74,7 @@ def counts_of_run(
     *,
     bytes_out: int,
     skipped: Mapping[str, str],
-    left_out: Mapping[str, Mapping[str, Any]],
+    left_out: Mapping[str, dict[str, LeftOut]],
 ) -> Counts:
     """Return everything that the closing summary counts and that no machine or time changes.
 
@@ -115,8 +113,5 @@ def counts_of_run(
         bytes_out=bytes_out,
         straddling=sum(header.straddling for header in headers),
         files_skipped=dict(skipped),
-        files_left_out={
-            source: {why: LeftOut(one["files"], tuple(one["names"])) for why, one in reasons.items()}
-            for source, reasons in left_out.items()
-        },
+        files_left_out=dict(left_out),
     )

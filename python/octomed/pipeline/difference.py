@@ -36,7 +36,7 @@ class About:
     tokenizer, template
         Hashes of their contents.
     inputs
-        Size and time of each input, by source and path; not written beside every shard, for they may be many.
+        Size and time of each input, by source and path; not written next to every shard: they may be many.
     versions
         It is written with.
     command

@@ -23,7 +23,7 @@ _SAMPLE_BYTES = 2**20
 """Bytes of a source that the estimate tokenizes."""
 
 _MOST_DISK = 32
-"""With so many times the inputs' text free there is no need to estimate: four bytes a token in the store and
+"""With so many times the inputs' text free no estimate is needed: four bytes per token in the store and
 four in the output, a prompt again with each of its responses, do not come near it."""
 
 
@@ -65,7 +65,7 @@ def estimate(plan: Plan) -> Estimate:
         source_bytes += total
     workers = machine.cores()
     free = shutil.disk_usage(_existing(plan.store)).free
-    # The write pass reads, compresses and writes four bytes a token at about 150 MB/s a core.
+    # The write pass reads, compresses and writes four bytes per token at about 150 MB/s per core.
     seconds = (seconds + 4 * tokens / 150e6) / workers
     ratio = 0.45 if plan.recipe.output.compression else 1.0
     return Estimate(
@@ -125,7 +125,7 @@ def refuse_full_disk(plan: Plan, *, finished: int) -> None:
     Raises
     ------
     StorageError
-        When a disk has less free than the estimate wants of it.
+        When a disk has less free than the estimate needs of it.
     """
     text = sum(task.source_bytes for _, task in plan.tasks())
     if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:

@@ -78,7 +78,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Here:
-    """What a call of work finds where it runs beside others.
+    """What a call of work finds where it runs concurrently with others.
 
     Attributes
     ----------

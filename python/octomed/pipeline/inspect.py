@@ -17,10 +17,11 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.reconcile import tables_there
 from octomed.pipeline.scanned import Ahead
 from octomed.plain_names import path_below
-from octomed.recipe.opening import native
 from octomed.report.views import TraceView
+from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
@@ -178,9 +179,9 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
         As for :func:`inspect_pack`.
     """
     read_run(folder)
-    paths = sorted((folder / "provenance").glob("*.parquet")) if 0 <= trace_id < 2**64 else []
-    for path in paths:
-        found = _rows(folder, path, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
+    tables = tables_there(LocalStore(folder), "provenance/") if 0 <= trace_id < 2**64 else []
+    for table in tables:
+        found = _rows(folder, table, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
         if found:
             views = inspect_pack(folder, found[0]["stream"], found[0]["pack"])
             view: TraceView = views[found[0]["document"]]
@@ -209,28 +210,28 @@ def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
 
 
 def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str]:
-    for path in sorted((folder / "provenance").glob(f"{stream}-*.parquet")):
-        rows = _rows(folder, path, pc.field("pack") == pack)
+    for table in tables_there(LocalStore(folder), f"provenance/{stream}-"):
+        rows = _rows(folder, table, pc.field("pack") == pack)
         if not rows:
             continue
         rows.sort(key=lambda row: row["document"])
         if [row["document"] for row in rows] != list(range(documents)):
             raise DataError(
-                f"`{path}` has {len(rows)} traces of pack {pack}, and its shard has {documents}",
+                f"`{folder / table}` has {len(rows)} traces of pack {pack}, and its shard has {documents}",
                 _verify_hint(folder),
             )
         return [f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}" for row in rows]
     raise RecipeError(f"the provenance of `{stream}` pack {pack} is missing", _verify_hint(folder))
 
 
-def _rows(folder: Path, path: Path, wanted: pc.Expression) -> list[dict[str, Any]]:
+def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any]]:
     """Read the rows of a provenance table that are asked for."""
     try:
-        with native(str(path_below(folder, f"provenance/{path.name}"))) as file:
+        with StoredFile(LocalStore(folder), table) as file:
             rows: list[dict[str, Any]] = pq.read_table(file, filters=wanted).to_pylist()
             return rows
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"`{path}` is damaged: {error}", _verify_hint(folder)) from error
+        raise DataError(f"`{folder / table}` is damaged: {error}", _verify_hint(folder)) from error
 
 
 def _verify_hint(folder: Path) -> str:

@@ -12,8 +12,8 @@ from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
-from octomed.plain_names import path_below
 from octomed.report.views import RunView, StreamView
+from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,9 +74,11 @@ def _fill(counts: Counts | StreamEntry, capacity: int) -> float:
 def _lengths(folder: Path, run: RunFile, stream: str) -> NDArray[np.uint32]:
     """Return the lengths of a stream's traces."""
     parts = [np.empty(0, np.uint32)]
-    for name in table_names(folder, run, f"provenance/{stream}-"):
+    store = LocalStore(folder)
+    for name in table_names(store, run, f"provenance/{stream}-"):
         try:
-            column = pq.read_table(path_below(folder, name), columns=["length"])["length"]
+            with StoredFile(store, name) as file:
+                column = pq.read_table(file, columns=["length"])["length"]
         except (OSError, pa.ArrowException) as error:
             hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
             raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error

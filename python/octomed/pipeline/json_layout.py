@@ -1,4 +1,4 @@
-"""How the rows stand in a JSON file: decided when the run is planned, by what the file begins with."""
+"""How the rows are laid out in a JSON file: decided when the run is planned, by what the file begins with."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ layouts: Kept[_octomed.Layout] = Kept(1)
 
 
 def layout_named(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
-    """Return the layout that a specification names, made anew where this process has none."""
+    """Return the layout that a specification names, made again where this process has none."""
     return layouts.get(spec.key, lambda: made_layout(spec, threads))
 
 
@@ -27,6 +27,6 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     DataError
         When a trace is too long, and such traces are an error.
     DamagedBlock
-        When a block does not read.
+        When a block cannot be read.
     """
     return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)

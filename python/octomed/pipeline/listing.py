@@ -72,7 +72,7 @@ def list_run(folder: Path, run: RunFile, records: Mapping[str, FileRecord]) -> L
             listing.findings.append(Finding(name, "it is not a file of this run"))
         elif not LIKE_OURS.fullmatch(name):
             listing.not_covered.append(name)
-    _look_beside(folder, run, listing)
+    _list_others(folder, run, listing)
     return listing
 
 
@@ -103,7 +103,7 @@ def _below(folder: Path, names: set[str]) -> Iterator[str]:
             yield from sorted(str(Path(parent, one).relative_to(folder)) for one in (*files, *links))
 
 
-def _look_beside(folder: Path, run: RunFile, listing: Listing) -> None:
+def _list_others(folder: Path, run: RunFile, listing: Listing) -> None:
     """Look at what else the folder holds: a stream that the run does not name is a finding."""
     for path in sorted(folder.iterdir()):
         if path.name in {*run.streams, *_TABLES, *_OWN}:

@@ -1,4 +1,4 @@
-"""What did not read and was made again: a run says so, and goes on."""
+"""What could not be read and was made again: a run says so, and continues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BLOCKS_SHOWN = 8
 
 @dataclass(frozen=True)
 class RemovedBlock:
-    """A block that did not read: its name in its task's folder, and what is wrong with it."""
+    """A block that could not be read: its name in its task's folder, and what is wrong with it."""
 
     name: str
     what: str
@@ -32,7 +32,7 @@ class RemovedBlock:
 
 @dataclass
 class MadeAgain:
-    """Blocks and files of a run that did not read.
+    """Blocks and files of a run that could not be read.
 
     Attributes
     ----------
@@ -41,7 +41,8 @@ class MadeAgain:
     blocks
         What to say of blocks.
     suspicious
-        Whether a block that was believed to stand did not read: every byte of the others is looked at then.
+        Whether a block that was believed to be finished could not be read: then every byte of the others is
+        checked.
     """
 
     said: list[str] = field(default_factory=list)
@@ -93,7 +94,7 @@ class MadeAgain:
 
 
 def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]) -> RemovedBlock:
-    """Remove a block that did not read, so that it is scanned again.
+    """Remove a block that could not be read, so that it is scanned again.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]
 
 
 def find_task(tasks: Iterable[Task], store: Path, damaged: DamagedBlock) -> Task | None:
-    """Return the task of a block that did not read."""
+    """Return the task of a block that could not be read."""
     folder = Path(damaged.path).parent
     return next((task for task in tasks if task.folder(store) == folder), None)
 

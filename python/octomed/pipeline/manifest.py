@@ -22,9 +22,10 @@ from octomed.pipeline.manifest_file import (
     is_there,
     unpacked_name,
 )
-from octomed.plain_names import delete_below, delete_empty_parent
+from octomed.plain_names import delete_empty_parent
 from octomed.run_file import RUN_FILE
 from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
+from octomed.store import LocalStore
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ class Manifest:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
+    @property
+    def store(self) -> LocalStore:
+        """The folder, as files are written to it."""
+        return LocalStore(self.folder, self.mode)
+
     def begin(self, shards: list[str], streams: Iterable[str] = ()) -> None:
         """Delete what this run replaces, and note the shards that it is about to write to its streams.
 
@@ -86,7 +92,7 @@ class Manifest:
             self.replaces.delete_files()
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
-            _delete(self.folder, name)
+            self.store.delete(name)
         self.begun = tuple(shards)
         self.write()
 
@@ -125,7 +131,7 @@ class Manifest:
         folder would make it a folder that no run wrote.
         """
         for name in sorted(self.names()):
-            _delete(self.folder, name)
+            self.store.delete(name)
             delete_empty_parent(self.folder, name)
 
     def names(self) -> set[str]:
@@ -178,11 +184,6 @@ class Manifest:
         write_json(self.folder / NAME, MANIFEST.signed(plain(stored)), mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
-
-
-def _delete(folder: Path, name: str) -> None:
-    with _naming("delete", folder / name):
-        delete_below(folder, name)
 
 
 @contextlib.contextmanager

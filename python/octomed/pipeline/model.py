@@ -85,9 +85,9 @@ class ResolvedModel:
     builtin_template
         Whether `template` is a name.
     variables
-        What a Jinja source may name beside the messages: `bos_token`, `eos_token` and their like.
+        What a Jinja source may name besides the messages: `bos_token`, `eos_token` and their like.
     folder
-        What the files beside the `tokenizer.json` add to it.
+        What the files next to the `tokenizer.json` add to it.
     """
 
     name: str
@@ -238,7 +238,7 @@ def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
 
 
 def _folder_tokens(model: str, vocabulary: bytes, folder: Path, config: Mapping[str, Any]) -> FolderTokens:
-    """Read the files beside a `tokenizer.json`."""
+    """Read the files next to a `tokenizer.json`."""
     from octomed import _octomed  # noqa: PLC0415 the types of this module need no extension
 
     files = FolderFiles(

@@ -77,7 +77,7 @@ def _leads_to(store: Path, path: Path) -> bool:
 
 
 def is_finished(folder: Path, run: RunFile) -> bool:
-    """Tell whether every file stands that a run file and its manifest name, by listing and sizes.
+    """Tell whether every file exists that a run file and its manifest name, by listing and sizes.
 
     A link is not a file of a run, wherever it leads: what it leads to was not checked when it was written.
     """

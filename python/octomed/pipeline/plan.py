@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
@@ -16,6 +16,7 @@ from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.problems import located
+from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
 
@@ -76,7 +77,7 @@ class Plan:
     sources
         Its sources, ready.
     inputs
-        Its files, and what lies beside them and is not read.
+        Its files, and what is next to them and is not read.
     template_hash
         Content hash of the chat template.
     """
@@ -105,7 +106,7 @@ class Plan:
                 yield source, task
 
     def finished(self, task: Task) -> TaskRecord | None:
-        """Return what the store says of a task whose blocks all stand, as far as names and sizes tell."""
+        """Return what the store says of a finished task, as far as names and sizes tell."""
         return finished_task(task.folder(self.store))
 
     @cached_property
@@ -123,15 +124,14 @@ class Plan:
             }
         )
 
-    def left_out(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def left_out(self) -> dict[str, dict[str, LeftOut]]:
         """Return what the sources' folders and globs hold and is not read: by source and reason, a few names.
 
         Hidden files are not in it: some are this program's own, and come and go.
         """
         return {
             source: {
-                reason: {"files": len(files), "names": _a_few(files, reason)}
-                for reason, files in reasons.items()
+                reason: LeftOut(len(files), tuple(_a_few(files, reason))) for reason, files in reasons.items()
             }
             for source, found in self.inputs.left_out_by_reason().items()
             if (reasons := {reason: files for reason, files in found.items() if reason != "hidden"})

@@ -12,15 +12,13 @@ import pyarrow.parquet as pq
 
 from octomed.errors import StorageError
 from octomed.pipeline.reconcile import table_names, unreadable
-from octomed.plain_names import path_below
-from octomed.recipe.opening import native
 from octomed.report.views import Finding
+from octomed.store import StoredFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed import _octomed
     from octomed.run_file import RunFile
+    from octomed.store import Store
 
 _COLUMNS = (
     "trace_id", "copy", "source", "file", "row", "sample",
@@ -29,7 +27,7 @@ _COLUMNS = (
 
 
 def check_provenance(
-    folder: Path, stream: str, run: RunFile, checks: list[_octomed.ShardCheck] | None
+    store: Store, stream: str, run: RunFile, checks: list[_octomed.ShardCheck] | None
 ) -> tuple[list[Finding], Counter[str]]:
     """Read a stream's provenance, and compare it with its shards.
 
@@ -37,7 +35,7 @@ def check_provenance(
 
     Parameters
     ----------
-    folder, stream, run
+    store, stream, run
         Whose provenance.
     checks
         What was read of each shard, in order; ``None`` where some could not be read.
@@ -48,9 +46,9 @@ def check_provenance(
         What is wrong, and the traces by source.
     """
     tables, findings = [], []
-    for file in table_names(folder, run, f"provenance/{stream}-"):
+    for file in table_names(store, run, f"provenance/{stream}-"):
         try:
-            with native(str(path_below(folder, file))) as source:
+            with StoredFile(store, file) as source:
                 tables.append(pq.read_table(source, columns=list(_COLUMNS)).unify_dictionaries())
         except (OSError, pa.ArrowException, StorageError) as error:
             findings.append(unreadable(file, error))

@@ -91,12 +91,12 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
             stream.seek(cutter.read_from)
         while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
             blocks = cutter.feed(chunk)
-            # Rows before and behind the task may be all in the file but the bytes that it has read.
+            # Rows before and after the task may be all in the file but the bytes that it has read.
             ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come, task.begin)
             yield from taken(blocks)
             ends_line = chunk[-1:] == b"\n"
     yield from cutter.finish()
-    # Without offsets the cutter takes what is behind the last line end, though it is nothing, for a line.
+    # Without offsets the cutter takes what is after the last line end, though it is nothing, for a line.
     return cutter.rows - (ends_line and not plain)
 
 

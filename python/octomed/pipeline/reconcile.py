@@ -11,15 +11,13 @@ import pyarrow.parquet as pq
 
 from octomed import _octomed
 from octomed.errors import StorageError
-from octomed.plain_names import path_below
-from octomed.recipe.opening import native
 from octomed.report.views import Finding
 from octomed.run_file import RUN_FILE
+from octomed.store import StoredFile
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed.run_file import Counts, RunFile
+    from octomed.store import Store
 
 _Sum = tuple[str, int, str, int]
 """What is counted, how many, its parts, and what these add up to."""
@@ -90,23 +88,28 @@ def _sums_of_sources(counts: Counts) -> list[_Sum]:
     return sums
 
 
-def check_rejects(folder: Path, run: RunFile) -> list[Finding]:
+def check_rejects(store: Store, run: RunFile) -> list[Finding]:
     """Read the tables of rejects, and compare what they list with the counts of ``octomed.json``."""
     listed: Counter[_Fate] = Counter()
     findings = []
-    for name in table_names(folder, run, "rejects/"):
+    for name in table_names(store, run, "rejects/"):
         try:
-            listed += _reasons(path_below(folder, name))
+            listed += _reasons(store, name)
         except (OSError, pa.ArrowException, KeyError, StorageError) as error:
             findings.append(unreadable(name, error))
     return findings or _differences(listed, run.counts)
 
 
-def table_names(folder: Path, run: RunFile, prefix: str) -> list[str]:
+def table_names(store: Store, run: RunFile, prefix: str) -> list[str]:
     """Return the names of tables that the run wrote, or of those that there are, where it does not say."""
-    there = [str(path.relative_to(folder)) for path in sorted(folder.glob(f"{prefix}*.parquet"))]
-    named = there if run.run.files is None else run.run.files
-    return [name for name in named if name.startswith(prefix)]
+    if run.run.files is None:
+        return tables_there(store, prefix)
+    return [name for name in run.run.files if name.startswith(prefix)]
+
+
+def tables_there(store: Store, prefix: str) -> list[str]:
+    """Return the names of tables that there are, whoever wrote them."""
+    return [name for name in store.names(prefix) if name.endswith(".parquet")]
 
 
 def unreadable(name: str, error: Exception) -> Finding:
@@ -120,10 +123,10 @@ _Fate = tuple[str, str]
 """`rows` or `traces`, and why they were left out; of rows one for all, where a run does not count reasons."""
 
 
-def _reasons(path: Path) -> Counter[_Fate]:
+def _reasons(store: Store, name: str) -> Counter[_Fate]:
     """Count a table's traces, and its rows that made no trace, by reason."""
     listed: Counter[_Fate] = Counter()
-    with native(str(path)) as file, pq.ParquetFile(file) as table:
+    with StoredFile(store, name) as file, pq.ParquetFile(file) as table:
         for batch in table.iter_batches():
             of_row = pc.is_null(batch.column("sample"))
             for what, chosen in (("rows", of_row), ("traces", pc.invert(of_row))):

@@ -12,7 +12,8 @@ from octomed.leftovers import clear_store
 from octomed.names import shown
 from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
-from octomed.storage import LOCK_NAME, content_key, locked, make_folder_inside, storage_error
+from octomed.storage import content_key, make_folder_inside, storage_error
+from octomed.store import LocalStore
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
 
 if TYPE_CHECKING:
@@ -20,22 +21,24 @@ if TYPE_CHECKING:
 
     from octomed.storage import Lock, Mode
 
+_ENTRIES = "runs/"
+
 
 def register_run(store: Path, output: Path, tasks: list[str], mode: Mode = "umask") -> None:
     """Note that the run in ``output`` uses these tasks' blocks."""
     make_folder_inside(store, "runs", mode)
     run = RegisteredRun(str(output.resolve()), tuple(sorted(set(tasks))))
-    write_registered_run(_entry(store, output), run, mode)
+    write_registered_run(store / _entry(output), run, mode)
 
 
 def mend_registration(store: Path, output: Path, tasks: list[str], mode: Mode) -> None:
     """Note it again where the note is damaged."""
-    if isinstance(load_registered_run(_entry(store, output)), Damaged):
+    if isinstance(load_registered_run(store / _entry(output)), Damaged):
         register_run(store, output, tasks, mode)
 
 
-def _entry(store: Path, output: Path) -> Path:
-    return store / "runs" / f"{content_key(str(output.resolve()))}.json"
+def _entry(output: Path) -> str:
+    return f"{_ENTRIES}{content_key(str(output.resolve()))}.json"
 
 
 def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> str | None:
@@ -57,7 +60,7 @@ def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> s
     str or None
         What to say where blocks were left.
     """
-    _entry(store, output).unlink(missing_ok=True)
+    LocalStore(store).delete(_entry(output))
     if not lock.alone():
         place = shown(str(store))
         return f"another run is using `{place}`: the blocks were kept, and `octomed clean` removes them"
@@ -117,7 +120,7 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
     if not store.is_dir():
         return Cleaned((), 0, 0)
     busy = f"a run is using `{store}`"
-    with locked(store / LOCK_NAME, exclusive=True, busy=busy, mode="owner"):
+    with LocalStore(store, "owner").lock(exclusive=True, busy=busy):
         used = set() if everything else _used(store, dry_run=dry_run)
         blocks = store / "blocks"
         folders = sorted(path for path in blocks.iterdir() if path.is_dir()) if blocks.is_dir() else []
@@ -139,8 +142,9 @@ def _remove(path: Path) -> None:
 
 def _used(store: Path, *, dry_run: bool) -> set[str]:
     used: set[str] = set()
-    for entry in sorted((store / "runs").glob("*.json")):
-        run = load_registered_run(entry)
+    entries = LocalStore(store)
+    for name in entries.names(_ENTRIES):
+        run = load_registered_run(store / name)
         if isinstance(run, Damaged):
             raise run.error(
                 "nothing was removed, as which blocks its output uses is not known; `octomed pack` of that "
@@ -149,7 +153,7 @@ def _used(store: Path, *, dry_run: bool) -> set[str]:
         if isinstance(run, RegisteredRun) and _has_manifest(run.output):
             used |= set(run.tasks)
         elif not dry_run:
-            entry.unlink(missing_ok=True)
+            entries.delete(name)
     return used
 
 

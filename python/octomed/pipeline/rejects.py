@@ -14,9 +14,9 @@ from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
-from octomed.plain_names import path_below
 from octomed.recipe.problems import suggest
 from octomed.report.views import Reject
+from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))
     _refuse_unknown(reason, run.counts)
-    there = table_names(folder, run, "rejects/")
+    there = table_names(LocalStore(folder), run, "rejects/")
     wanted = [f"rejects/{name}.parquet" for name in sources if source in {None, name}]
     return [name for name in wanted if name in there]
 
@@ -84,7 +84,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     for name in names:
         try:
-            with pq.ParquetFile(path_below(folder, name)) as table:
+            with StoredFile(LocalStore(folder), name) as file, pq.ParquetFile(file) as table:
                 for batch in table.iter_batches(columns=columns):
                     yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
         except (OSError, pa.ArrowException, KeyError) as error:

@@ -12,7 +12,7 @@ from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
-from octomed.pipeline.counting import amounts, blocks_of_run, counts_of_run, files_skipped, rows_read
+from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
@@ -29,7 +29,8 @@ from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
 from octomed.state import there
-from octomed.storage import LOCK_NAME, locked, make_folder, remove_temporaries, with_hint
+from octomed.storage import make_folder, remove_temporaries, with_hint
+from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +66,7 @@ def pack(
     replace
         Delete the files of another run in the output folder, once there is something to put in their place.
     progress
-        Told how the run goes on.
+        Told of the progress of the run.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def pack(
     Raises
     ------
     RecipeError, DataError, StorageError
-        As :mod:`octomed.errors` says; finished work stands, and the same call resumes it.
+        As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
     begin = time.perf_counter()
     planned = plan(recipe)
@@ -117,9 +118,9 @@ def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Lock:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
     busy = f"another run is writing to `{spec.output}`"
     cleaning = f"`octomed clean` is at work in `{spec.store}`"
-    of_output, of_store = spec.output / LOCK_NAME, spec.store / LOCK_NAME
-    locks.enter_context(locked(of_output, exclusive=True, busy=busy, mode=spec.output_mode))
-    return locks.enter_context(locked(of_store, exclusive=False, busy=cleaning, mode=spec.store_mode))
+    output, store = LocalStore(spec.output, spec.output_mode), LocalStore(spec.store, spec.store_mode)
+    locks.enter_context(output.lock(exclusive=True, busy=busy))
+    return locks.enter_context(store.lock(exclusive=False, busy=cleaning))
 
 
 def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
@@ -162,7 +163,7 @@ class _Passes:
     planning: float
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
-        """Run all three; say of a failure how to go on, and leave no temporary files after Ctrl-C."""
+        """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
         try:
             return _summary(self._until_all_read(workers, locks), self.spec, already_done=False)
         except StorageError as error:
@@ -216,15 +217,15 @@ class _Passes:
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
-        facts = {
-            **amounts(scanned),
-            "seconds": seconds,
-            "workers": threads.workers,
-            "shards_written": written,
-            "shards_reused": len(manifest.shards) - written,
-            "made_again": tuple(self.again.notes),
-        }
-        return close_run(spec, layout.stream_summaries(), manifest, counts, facts)
+        making = replaced(
+            with_amounts(spec.said.run, scanned),
+            seconds=seconds,
+            workers=threads.workers,
+            shards_written=written,
+            shards_reused=len(manifest.shards) - written,
+            made_again=tuple(self.again.notes),
+        )
+        return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 
 
 def seconds_since(begin: float) -> float:

@@ -10,14 +10,16 @@ from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, inputs_of, origin_of, versions
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
-from octomed.run_file import TokenizerFacts
+from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from octomed.origin import Origin
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
+    from octomed.run_file import LeftOut
     from octomed.storage import Mode
 
 
@@ -45,9 +47,9 @@ class RunSpec:
         The recipe's sections that decide how traces are chosen, packed and written.
     about
         What the run is made of, for the message that refuses another.
-    said, making
-        What of a `RunFile`, and of its `Making`, is known before anything is read. A finished run whose file
-        says something else is not the run that was asked for, even where all its shards are there.
+    said
+        The run file as far as it is known before anything is read: without streams and counts. A finished run
+        whose file says something else is not the run that was asked for, even where all its shards are there.
     replacing
         The command that has another run in the output folder go.
     """
@@ -61,11 +63,10 @@ class RunSpec:
     tasks: tuple[TaskSpec, ...]
     sources: tuple[str, ...]
     files_skipped: dict[str, str]
-    left_out: dict[str, dict[str, dict[str, Any]]]
+    left_out: dict[str, dict[str, LeftOut]]
     settings: dict[str, Any]
     about: About
-    said: dict[str, Any]
-    making: dict[str, Any]
+    said: RunFile
     replacing: str
 
     @property
@@ -120,25 +121,38 @@ def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
             versions=versions(),
             command=rebuild_command(origin),
         ),
-        said={
-            "name": recipe.name,
-            "recipe": written,
-            "model": planned.model.describe() | {"name": written["model"]},
-            "tokenizer": TokenizerFacts(
-                planned.tokenizer.content_hash, planned.tokenizer.path, planned.tokenizer.vocabulary_size
-            ),
-            "capacity": recipe.pack.capacity,
-            "columns": dict(_octomed.COLUMNS),
-            "versions": versions(),
-        },
-        making={
-            **vars(origin),
-            "write_key": planned.write_key,
-            "inputs": inputs,
-            "model": recipe.model,
-            "notes": (*planned.model.notes, *planned.inputs.notes),
-        },
+        said=_said(recipe, planned, written, origin, inputs),
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+    )
+
+
+def _said(
+    recipe: Recipe,
+    planned: Plan,
+    written: dict[str, Any],
+    origin: Origin,
+    inputs: dict[str, dict[str, str]],
+) -> RunFile:
+    tokenizer = planned.tokenizer
+    return RunFile(
+        streams={},
+        format=FORMAT,
+        name=recipe.name,
+        recipe=written,
+        model=planned.model.describe() | {"name": written["model"]},
+        tokenizer=TokenizerFacts(tokenizer.content_hash, tokenizer.path, tokenizer.vocabulary_size),
+        capacity=recipe.pack.capacity,
+        columns=dict(_octomed.COLUMNS),
+        versions=versions(),
+        run=Making(
+            recipe_file=origin.recipe_file,
+            recipe_folder=origin.recipe_folder,
+            overrides=origin.overrides,
+            write_key=planned.write_key,
+            inputs=inputs,
+            model=recipe.model,
+            notes=(*planned.model.notes, *planned.inputs.notes),
+        ),
     )
 
 

@@ -41,7 +41,7 @@ def scan(
     progress: Progress,
     again: MadeAgain,
 ) -> list[ScannedTask]:
-    """Scan all tasks that are not finished, and return all in source order; tell `again` what did not read.
+    """Scan all unfinished tasks, and return all in source order; tell `again` what could not be read.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def _give_mode(folder: Path, mode: Mode) -> None:
 
 
 def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) -> None:
-    """Read every byte of finished blocks, once one did not read: all that do not go at once."""
+    """Read every byte of finished blocks, once one could not be read: all that do not go at once."""
 
     def look(spec: TaskSpec, name: str) -> tuple[TaskSpec, DamagedBlock] | None:
         try:

@@ -28,7 +28,7 @@ class Tolerance:
 
 @dataclass(frozen=True)
 class ScannedTask:
-    """A task whose blocks stand.
+    """A finished task.
 
     Attributes
     ----------

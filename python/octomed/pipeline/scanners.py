@@ -66,7 +66,7 @@ _texts: Kept[Text] = Kept(_MOST_TEXTS)
 
 
 def scanner_of(spec: ScannerSpec) -> _octomed.Scanner:
-    """Return the scanner that a specification names, made anew where this process has none.
+    """Return the scanner that a specification names, made again where this process has none.
 
     Raises
     ------

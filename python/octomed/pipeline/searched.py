@@ -1,4 +1,4 @@
-"""Columns in which a scan looks for pictures, beside those that the row format maps."""
+"""Columns in which a scan looks for pictures, besides those that the row format maps."""
 
 from __future__ import annotations
 

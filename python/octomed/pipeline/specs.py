@@ -56,7 +56,7 @@ class TaskSpec:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """A task that was scanned, and the blocks that were removed before, because they did not read."""
+    """A task that was scanned, and the blocks that were removed before, because they could not be read."""
 
     scanned: ScannedTask
     removed: tuple[RemovedBlock, ...] = ()

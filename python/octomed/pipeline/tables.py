@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from octomed.storage import atomic_file, make_folder_inside
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
     from octomed import _octomed
     from octomed.pipeline.manifest import Manifest
-    from octomed.storage import Mode
+    from octomed.store import Store
 
 
 def provenance_name(stream: str, number: int) -> str:
@@ -27,9 +23,9 @@ def provenance_name(stream: str, number: int) -> str:
 
 
 def write_parquet(
-    path: Path, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = (), mode: Mode = "umask"
+    store: Store, name: str, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = ()
 ) -> None:
-    """Write a table as :func:`octomed.storage.atomic_file` does, batch by batch as they come.
+    """Write a table batch by batch as they come; it is there with the last.
 
     Raises
     ------
@@ -37,7 +33,7 @@ def write_parquet(
         When the file cannot be written; no half file is left.
     """
     with (
-        atomic_file(path, mode=mode) as file,
+        store.writing(name) as file,
         pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
     ):
         for batch in itertools.chain([first], others):
@@ -46,9 +42,7 @@ def write_parquet(
 
 
 def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Manifest) -> None:
-    """Write one table a source that has rejects, in source order."""
-    folder = manifest.folder / "rejects"
-    make_folder_inside(manifest.folder, "rejects", manifest.mode)
+    """Write one table per source that has rejects, in source order."""
     by_source: dict[str, list[int]] = {source: [] for source in sources}
     for number, source in enumerate(layout.block_sources):
         by_source[source].append(number)
@@ -59,7 +53,5 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
         batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)
         first = next(batches, None)
         if first is not None:
-            write_parquet(manifest.folder / name, first, batches, manifest.mode)
+            write_parquet(manifest.store, name, first, batches)
             manifest.add_file(name)
-    with contextlib.suppress(OSError):
-        folder.rmdir()

@@ -1,8 +1,8 @@
-"""What the files beside a `tokenizer.json` say of its tokens, put together as `transformers` does.
+"""What the files next to a `tokenizer.json` say of its tokens, put together as `transformers` does.
 
 `AutoTokenizer` reads `tokenizer_config.json` too, and in folders without its `added_tokens_decoder` also
 `special_tokens_map.json` and `added_tokens.json`. All of them may add tokens, or define those of the
-`tokenizer.json` anew; the class that the folder names has tokens of its own.
+`tokenizer.json` again; the class that the folder names has tokens of its own.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _CLASS_OF_MODEL = {
 # As the engine counts; the largest published vocabularies have 65,536.
 _MOST_ADDED = 100_000
 
-# Tokens of the files beside a `tokenizer.json` that have a note of their own.
+# Tokens of the files next to a `tokenizer.json` that have a note of their own.
 _SHOWN = 3
 
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
@@ -110,12 +110,12 @@ class FolderFiles:
 
 @dataclass(frozen=True)
 class FolderTokens:
-    """What a folder says beside its `tokenizer.json`.
+    """What a folder says apart from its `tokenizer.json`.
 
     Attributes
     ----------
     added
-        Tokens to add to the `tokenizer.json`, in order, some of which define one of its tokens anew.
+        Tokens to add to the `tokenizer.json`, in order, some of which redefine one of its tokens.
     add_prefix_space
         What replaces this setting of a lone `ByteLevel` pre-tokenizer.
     variables
@@ -140,7 +140,7 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
     outline : mapping
         The `tokenizer.json` without its vocabulary.
     files : FolderFiles
-        The files beside it.
+        The files next to it.
 
     Raises
     ------
@@ -166,7 +166,7 @@ def read_folder(name: str, outline: Mapping[str, Any], files: FolderFiles) -> Fo
 
 
 def _notes_on(added: list[AddedToken], known: set[str]) -> list[str]:
-    """Say which tokens the files beside a `tokenizer.json` bring: the first of them, and how many more."""
+    """Say which tokens the files next to a `tokenizer.json` bring: the first of them, and how many more."""
     notes = [
         f"`{token.content}` {'is redefined by' if token.content in known else 'is a token only in'} "
         "the files next to `tokenizer.json`, which `transformers` reads"

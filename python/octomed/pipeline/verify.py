@@ -17,6 +17,7 @@ from octomed.pipeline.verify_stream import check_stream
 from octomed.report.views import Finding, Verified
 from octomed.run_file import RUN_FILE, RunFile
 from octomed.state import Damaged, NotThere, is_as_written
+from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,7 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
     StorageError
         When its ``octomed.json`` is damaged.
     """
-    run = read_run(folder)
+    store, run = LocalStore(folder), read_run(folder)
     found = _Found()
     records = _records(folder, run, found)
     listing = list_run(folder, run, records if run.has_digests or quick else {})
@@ -96,7 +97,7 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
         found.findings += check_counts(run)
     else:
         found.add(check_digests(folder, records, workers))
-        _read_all(folder, run, workers, found)
+        _read_all(store, run, workers, found)
         totals.update(found.totals)
     return Verified(
         files=len(records),
@@ -131,7 +132,7 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
     return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
 
 
-def _read_all(folder: Path, run: RunFile, workers: int, found: _Found) -> None:
+def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> None:
     """Look at what the files hold."""
     traces: Counter[str] = Counter()
     all_whole = True
@@ -140,7 +141,7 @@ def _read_all(folder: Path, run: RunFile, workers: int, found: _Found) -> None:
         if name in outside:
             all_whole = False
             continue
-        checks, whole = check_stream(folder, name, run, workers, found.findings)
+        checks, whole = check_stream(store.folder, name, run, workers, found.findings)
         seen = {
             "shards": len(checks),
             "packs": sum(check.packs for check in checks),
@@ -152,10 +153,10 @@ def _read_all(folder: Path, run: RunFile, workers: int, found: _Found) -> None:
             if whole and value != getattr(expected, key):
                 what = f"stream `{name}` has {value} {key}, not {getattr(expected, key)}"
                 found.findings.append(Finding(RUN_FILE, what))
-        wrong, of_stream = check_provenance(folder, name, run, checks if whole else None)
+        wrong, of_stream = check_provenance(store, name, run, checks if whole else None)
         found.findings += wrong
         traces += of_stream
         all_whole = all_whole and whole and not wrong
     if all_whole:
         found.findings += check_sources(run, traces)
-    found.findings += check_counts(run) + check_rejects(folder, run)
+    found.findings += check_counts(run) + check_rejects(store, run)

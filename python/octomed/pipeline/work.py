@@ -25,6 +25,7 @@ from octomed.pipeline.specs import BlockScanned, RangeResult, ShardWritten, Task
 from octomed.pipeline.tables import provenance_name, write_parquet
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
+from octomed.store import LocalStore
 from octomed.store_files import BlockHeader, TaskRecord, write_task
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
     spec
         What to scan.
     here
-        Threads to share where the call runs beside others; by default it has its own.
+        Threads to share where the call runs concurrently with others; by default it has its own.
 
     Raises
     ------
@@ -159,12 +160,12 @@ def write_range(spec: RangeSpec, here: Here | None = None) -> RangeResult:
     spec
         What to write.
     here
-        Threads to share where the call runs beside others; by default it has its own.
+        Threads to share where the call runs concurrently with others; by default it has its own.
 
     Raises
     ------
     DamagedBlock
-        When a block of the working store does not read.
+        When a block of the working store cannot be read.
     StorageError
         When the output cannot be written.
     """
@@ -218,6 +219,6 @@ class _RangeWrite:
 
     def _provenance(self, stream: str) -> None:
         name = provenance_name(stream, self.spec.number)
-        path = self.spec.folder / name
-        write_parquet(path, self.range.provenance(stream), mode=self.spec.layout.settings["output"]["mode"])
-        self.tables[name] = FileRecord(*_octomed.file_digest(str(path)))
+        store = LocalStore(self.spec.folder, self.spec.layout.settings["output"]["mode"])
+        write_parquet(store, name, self.range.provenance(stream))
+        self.tables[name] = FileRecord(*_octomed.file_digest(str(store.folder / name)))

@@ -1,4 +1,4 @@
-"""WRITE: the layout's shards, range by range, and the tables beside them."""
+"""WRITE: the layout's shards, range by range, and the tables next to them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from octomed.report.progress import Progress
 
 _OPEN_RANGES = 2
-"""The one whose shards are encoded, and beside it the next one, being read ahead."""
+"""The one whose shards are encoded, and next to it the next one, being read ahead."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class Document:
     values : Any
         dict, list, str, int, float, bool or None.
     keys, places : dict of Keys to Place
-        Where the key of a value, and the value itself, stand.
+        Where the key of a value, and the value itself, are.
     problems : list of Problem
         What was found wrong while reading.
     """
@@ -34,7 +34,7 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
     def place(self, way: Keys, *, key: bool = False) -> Place:
-        """Return where the value at `way` stands, or the nearest value around it that is written.
+        """Return where the value at `way` is, or the nearest value around it that is written.
 
         Parameters
         ----------

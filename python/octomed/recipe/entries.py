@@ -90,7 +90,7 @@ class Entry:
             self.problems.append(Problem(self.place, f"`{shown(match.path)}` is {ending}", EXTENSIONS_HINT))
             return None
         if not stat.S_ISREG(match.status.st_mode):
-            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is no regular file", None))
+            self.problems.append(Problem(self.place, f"`{shown(match.path)}` is not a regular file", None))
             return None
         kind = _sniffed(match.path, *known) if match.status.st_size else known[0]
         return InputFile(
@@ -147,7 +147,7 @@ class Entry:
         return [file for file in files if splits[file.relative] in names]
 
     def _check_splits(self, files: list[InputFile], splits: dict[str, str | None], there: set[str]) -> None:
-        """Refuse to learn a test split only because it lies beside the others."""
+        """Refuse to learn a test split only because it is next to the others."""
         unnamed = sorted(relative for relative, split in splits.items() if split is None)
         self.read.update(splits.values())
         if len(there) > 1 or (there and unnamed and "train" not in there):

@@ -1,7 +1,7 @@
 """Entries of a source's path: a file, a folder, or a glob whose root is the path before its first wildcard.
 
 The standard library's `glob` leaves out folders that may not be read; here they are errors, because rows
-would be missing without a word.
+would be missing silently.
 """
 
 from __future__ import annotations

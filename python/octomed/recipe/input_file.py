@@ -1,4 +1,4 @@
-"""What a source's path names: files of known kinds, and what lies beside them and is not read."""
+"""What a source's path names: files of known kinds, and what is next to them and is not read."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class InputFile:
         When it was last changed, in nanoseconds since 1970.
     kind : str
         `parquet`, `arrow`, `jsonl`, `csv` or `tsv`; or of JSON that is no lines, `json` (one array),
-        `json_objects` (objects one behind the other) or `json_rows` (an object that holds the rows).
+        `json_objects` (objects one after the other) or `json_rows` (an object that holds the rows).
     compression : str or None
         `gzip`, `zstd`, `xz` and the like, or None.
     rows : str or None

@@ -32,7 +32,7 @@ def resolve_inputs(recipe: Recipe) -> list[InputFile]:
 
 
 def find_inputs(recipe: Recipe) -> Inputs:
-    """List the files of all sources, and what lies beside them and is not read.
+    """List the files of all sources, and what is next to them and is not read.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Where the first value of a JSON file ends: whether the file is cut off, or goes on behind it."""
+"""Where the first value of a JSON file ends: whether the file is cut off, or continues after it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def end_of(path: str, compression: Compressed | None) -> End:
     Returns
     -------
     str
-        `broken` where it cannot be an object from some byte on, `more rows` where objects follow behind it.
+        `broken` where it cannot be an object from some byte on, `more rows` where objects follow it.
     """
     # The shape says when it has seen enough, and no longer what it knew one byte before.
     leading, last, before_last = (_octomed.JsonShape() for _ in range(3))

@@ -20,6 +20,7 @@ from octomed.recipe.paths import expanded
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import VERSION, Recipe
 from octomed.recipe.yaml_file import read_document
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +146,7 @@ def _missing_inputs(values: Any, document: Document) -> list[Problem]:  # noqa: 
     for index, source in enumerate(sources if isinstance(sources, list) else []):
         path = source.get("path") if isinstance(source, dict) else None
         for entry, text in enumerate(path if isinstance(path, list) else [path]):
-            if isinstance(text, str) and text and "://" not in text and "$" not in text and "\0" not in text:
+            if isinstance(text, str) and text and not (scheme_of(text) or "$" in text or "\0" in text):
                 paths["sources", index, "path", entry] = text
     return missing_inputs(paths, {way: document.place(way) for way in paths})
 

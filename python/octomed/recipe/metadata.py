@@ -1,4 +1,4 @@
-"""Files that tools write beside rows: they are no rows, and a folder or a glob leaves them alone.
+"""Files that tools write next to rows: they are not rows, and a folder or a glob leaves them alone.
 
 A name alone says little (`config.json` may be somebody's rows), so a JSON file is left alone only if it is
 one object and, where its name is a common word, holds a key that the tool writes.
@@ -49,7 +49,7 @@ _JSON: dict[str, frozenset[str]] = {
 
 
 def is_metadata(path: str) -> bool:
-    """Tell whether a known tool wrote this file to say something of the rows beside it.
+    """Tell whether a known tool wrote this file to say something of the rows next to it.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Input files opened to be read from their beginning, their compression undone.
 
-Zero bytes behind the parts of a compressed file, as tapes and disks pad them, are no fault.
+Zero bytes after the parts of a compressed file, as tapes and disks pad them, are not a fault.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class GzipStream(_Stream):
 
 
 class XzStream(_Stream):
-    """Reads xz of one stream or several; unlike Python's reader it takes nothing behind them for an end."""
+    """Reads xz of one stream or several; unlike Python's reader it takes nothing after them for an end."""
 
     def __init__(self, path: str) -> None:
         self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 closed below

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from octomed.recipe.glob import OwnFiles
 from octomed.recipe.problems import Problem
+from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def own_files_read(recipe: Recipe, document: Document) -> list[Problem]:
 def _output_files(recipe: Recipe) -> Iterator[str]:
     """Name files of the kinds of inputs that a run leaves: shards themselves end otherwise."""
     folder = recipe.output.path
-    yield f"{folder}/octomed.json"
+    yield f"{folder}/{RUN_FILE}"
     for source in recipe.sources:
         yield f"{folder}/rejects/{source.name}.parquet"
     for edge in recipe.pack.edges:

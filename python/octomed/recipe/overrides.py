@@ -39,7 +39,7 @@ def apply_overrides(document: Document, options: Sequence[str], *, option_name: 
 
 
 class _SourceNames:
-    """Where each source stands in the document; read again only when an option may have changed it."""
+    """Where each source is in the document; read again only when an option may have changed it."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

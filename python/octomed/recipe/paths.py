@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.problems import Problem
 from octomed.recipe.schema import Work
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys
@@ -46,7 +47,7 @@ def expanded(document: Document, folder: Path) -> tuple[Any, list[Problem]]:
             problems.append(Problem(document.place(way), message, hint))
         if way in (("model",), ("template",)) and not _names_a_file(path, way, folder):
             continue
-        parent[last] = path if "://" in path or not path else absolute(path, folder)
+        parent[last] = path if not path or scheme_of(path) else absolute(path, folder)
     return values, problems
 
 

@@ -32,6 +32,7 @@ from octomed.recipe.values import (
     not_built,
 )
 from octomed.storage import Mode
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,18 +42,6 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the recipe's language that this package reads."""
 
-_URL_SCHEMES = (
-    "s3://",
-    "gs://",
-    "gcs://",
-    "az://",
-    "azure://",
-    "abfs://",
-    "abfss://",
-    "hf://",
-    "http://",
-    "https://",
-)
 _LONGEST_FILE_NAME = 255
 _LONGEST_PATH = 3840
 """Linux takes 4,095 bytes, and a run's files lie below its path."""
@@ -61,9 +50,9 @@ SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
 
 
 def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
-    if isinstance(value, str) and value.lower().startswith(_URL_SCHEMES):
-        scheme = value.split("://", 1)[0]
-        raise invalid(f"paths of `{scheme}://` are not supported yet", "copy the files to a local folder")
+    if isinstance(value, str) and (scheme := scheme_of(value)) is not None:
+        hint = "write the path alone" if scheme == "file" else "copy the files to a local folder"
+        raise invalid(f"paths of `{scheme}://` are not supported yet", hint)
     if isinstance(value, str) and not value:
         raise invalid("a path may not be empty", "write `.` for the recipe's own folder")
     if isinstance(value, str) and "\0" in value:
@@ -128,7 +117,7 @@ class Csv(Part):
     quote: Character | None = '"'
     """Character around a field, two of which are one inside; null if none has a meaning."""
     escape: Character | None = None
-    """Character behind which any other is text, inside quotes and outside of them; null if none is."""
+    """Character after which any other is text, inside quotes and outside of them; null if none is."""
 
     @model_validator(mode="after")
     def _different(self) -> Csv:

@@ -281,7 +281,7 @@ def _other_json(head: bytes) -> Looks | None:  # noqa: PLR0911 a case for each g
         return None
     if (b"," in line or b"\t" in line) and not re.search(rb"[{\[]", line):
         return Looks("text that is not JSON", "if it is a table, let its name end in `.csv` or `.tsv`")
-    return Looks("text that is not JSON", "write one JSON object a line")
+    return Looks("text that is not JSON", "write one JSON object per line")
 
 
 def _encoding(head: bytes) -> str | None:

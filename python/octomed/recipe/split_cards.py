@@ -1,4 +1,4 @@
-"""Splits that are written down beside the files: by a dataset card, or by `save_to_disk`."""
+"""Splits that are written down next to the files: by a dataset card, or by `save_to_disk`."""
 
 from __future__ import annotations
 

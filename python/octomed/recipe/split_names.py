@@ -73,7 +73,7 @@ def split_named(relative: str) -> str | None:
 
 
 def split_in_doubt(relative: str) -> str | None:
-    """Return the name that stands for a split, if it may well be one beside files that have one."""
+    """Return the name that stands for a split, if it may well be one next to files that have one."""
     *folders, _ = relative.split("/")
     for part in [stem(relative), *reversed(folders)]:
         if len(_said(part)) > 1 or any(

@@ -47,7 +47,7 @@ def splits_of(files: Sequence[InputFile], root: str, *, wanted: frozenset[str]) 
         own = shards_of(stem(file.relative))
         said = written.split_of(os.path.join(base, file.path.removeprefix(root).lstrip("/")))
         found[file.relative] = said or (own if own in wanted else split_named(file.relative))
-    if wanted or any(found.values()):  # beside `train`, what else may be a split's name is one
+    if wanted or any(found.values()):  # next to `train`, what else may be a split's name is one
         for relative, split in found.items():
             if split is None:
                 found[relative] = _shards(relative) or split_in_doubt(relative)

@@ -1,4 +1,4 @@
-"""What a run says of itself: progress while it goes on, and a summary at its end."""
+"""What a run says of itself: progress while it runs, and a summary at its end."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def findings_text(output: Path, verified: Verified) -> str:
-    """Return a line a problem, then what was looked at."""
+    """Return a line per problem, then what was looked at."""
     lines = [shown(f"{finding.file}: {finding.what}") for finding in verified.findings]
     looked = _compared(verified) if verified.quick else _read(verified)
     ending = f"{units.count(len(lines))} problems" if lines else "all is well"

@@ -91,7 +91,7 @@ def formats_in_words(formats: Sequence[NearFormat]) -> str:
 
 
 def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
-    """Yield a line a source on columns that are not read, and one on those that suggest pictures."""
+    """Yield a line per source on columns that are not read, and one on those that suggest pictures."""
     of_source: dict[str, list[FileSample]] = {}
     for sample in samples:
         of_source.setdefault(sample.source, []).append(sample)

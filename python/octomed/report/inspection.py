@@ -50,7 +50,7 @@ def view_json(view: TraceView) -> str:
 
 
 def show_step(view: StepView, console: Console) -> None:
-    """Print what a training step learned from, one trace a line: no text of the data."""
+    """Print what a training step learned from, one trace per line: no text of the data."""
     tokens = sum(trace.length for trace in view.traces)
     loss = "" if view.loss is None else f", loss {view.loss:.4f}"
     title = f"step {view.step}{loss}: {units.count(len(view.traces))} traces, {units.count(tokens)} tokens"

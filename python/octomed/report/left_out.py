@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.names import shown
 from octomed.report import units
@@ -10,23 +10,25 @@ from octomed.report import units
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from octomed.run_file import LeftOut
 
-def not_read(reason: str, left: Mapping[str, Any]) -> str:
+
+def not_read(reason: str, left: LeftOut) -> str:
     """Return one line: how many files, why, and the first few by name.
 
     Parameters
     ----------
     reason : str
         Why they are not read.
-    left : mapping
-        `files`, their number, and `names`, the first ones.
+    left : LeftOut
+        The files.
     """
-    number, names = left["files"], ", ".join(f"`{shown(name)}`" for name in left["names"])
-    more = ", …" if number > len(left["names"]) else ""
+    number, names = left.files, ", ".join(f"`{shown(name)}`" for name in left.names)
+    more = ", …" if number > len(left.names) else ""
     return f"{units.count(number)} file{'' if number == 1 else 's'}, {reason} ({names}{more})"
 
 
-def unread_lines(bad_files: Mapping[str, str], left_out: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def unread_lines(bad_files: Mapping[str, str], left_out: Mapping[str, LeftOut]) -> Iterator[str]:
     """Yield a line for each file of a source that is skipped, and for each reason why others are not read.
 
     Parameters

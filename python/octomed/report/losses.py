@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.report import units
+from octomed.run_file import accounts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from octomed.run_file import SourceCounts
 
 LARGE_LOSS = 0.05
 """The share of a source's rows or traces from which on their loss is said aloud."""
@@ -28,17 +31,19 @@ _ADVICE = {
 _ONLY_PICTURES = "rows with pictures are rejects; `image_columns: []` in {format} packs their text alone"
 
 
-def large_losses(sources: Mapping[str, Mapping[str, Any]], *, capacity: int) -> list[str]:
+def large_losses(sources: Mapping[str, object], *, capacity: int) -> list[str]:
     """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
 
     Parameters
     ----------
     sources
-        The account of each source, as ``octomed.json`` has it.
+        The account of each source, in the plain values of a summary.
     capacity
         Tokens that a pack holds.
     """
-    return [line for name, account in sources.items() for line in _losses(name, account, capacity)]
+    return [
+        line for name, account in accounts_of(sources).items() for line in _losses(name, account, capacity)
+    ]
 
 
 def reasons_in_words(refused: Mapping[str, int], *, unreadable: bool | None = None) -> str:
@@ -56,13 +61,13 @@ def makes_unreadable(reason: str) -> bool:
     return bool(_octomed.REASONS.get(reason, True))
 
 
-def _losses(name: str, account: Mapping[str, Any], capacity: int) -> Iterator[str]:
-    rows, traces, refused = account["rows"], account["traces"], account["rows_refused"]
+def _losses(name: str, account: SourceCounts, capacity: int) -> Iterator[str]:
+    rows, traces, refused = account.rows, account.traces, account.rows_refused
     key = f"`sources.{name}.format`"
-    unreadable, without = account["rows_unreadable"], account["rows_without_trace"]
+    unreadable, without = account.rows_unreadable, account.rows_without_trace
     if _large(unreadable, rows):
         reasons = reasons_in_words(refused, unreadable=True)
-        advice = f"look at {key}, or mend the file; `sources.{name}.max_unreadable` tolerates it"
+        advice = f"look at {key}, or fix the file; `sources.{name}.max_unreadable` tolerates it"
         yield f"source `{name}`: {_share(unreadable, rows, 'rows')} are unreadable ({reasons}): {advice}"
     if _large(without, rows):
         reasons = reasons_in_words(refused, unreadable=False)
@@ -70,7 +75,7 @@ def _losses(name: str, account: Mapping[str, Any], capacity: int) -> Iterator[st
         only_pictures = {why for why in refused if not makes_unreadable(why)} == {"has_image"}
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
-    for reason, number in account["rejected"].items():
+    for reason, number in account.rejected.items():
         if reason != "duplicate" and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)

@@ -56,12 +56,12 @@ class Reading:
 
     @property
     def rows_per_second(self) -> float:
-        """Rows or packs a second since the stage began."""
+        """Rows or packs per second since the stage began."""
         return self.rows / self.seconds if self.seconds > 0 else 0.0
 
     @property
     def bytes_per_second(self) -> float:
-        """Bytes a second since the stage began."""
+        """Bytes per second since the stage began."""
         return self.bytes / self.seconds if self.seconds > 0 else 0.0
 
     @property

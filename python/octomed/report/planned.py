@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from octomed.report import units
 from octomed.report.left_out import unread_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from octomed.run_file import LeftOut
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Estimate:
     Attributes
     ----------
     tasks, tasks_standing
-        Reads in all, and those whose blocks stand already.
+        Tasks in all, and those that are finished already.
     rows, traces, tokens
         Of all sources; ``rows`` and ``traces`` follow from bytes where files do not count rows.
     source_bytes
@@ -69,7 +71,7 @@ class SourceView:
     tasks: int
     tasks_finished: int
     bad_files: Mapping[str, str]
-    left_out: Mapping[str, Mapping[str, Any]]
+    left_out: Mapping[str, LeftOut]
 
 
 @dataclass(frozen=True)

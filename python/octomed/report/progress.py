@@ -29,7 +29,7 @@ _BAR_WIDTH = 24
 
 
 class Progress(Protocol):
-    """What a run tells while it goes on; every method may be called from any thread."""
+    """What a run reports while it runs; every method may be called from any thread."""
 
     def stage(self, name: str, total_bytes: int | None, total_rows: int | None) -> None:
         """Begin a stage; the one before it is finished."""
@@ -153,7 +153,7 @@ def _ending(reading: Reading, *, done: bool) -> list[str]:
 
 
 class JsonProgress(LineProgress):
-    """A JSON object a line: `{"event": "progress", "stage": "scan", "rows": …}`.
+    """A JSON object per line: `{"event": "progress", "stage": "scan", "rows": …}`.
 
     The events are `stage` (begins), `progress`, `message`, `stage_done`, and `stage_stopped` for a stage in
     the middle of which the run failed or was interrupted; the command line adds `error`.
@@ -181,7 +181,7 @@ class JsonProgress(LineProgress):
 
 
 class LiveProgress:
-    """A display that is drawn anew a few times a second, for a terminal.
+    """A display that is redrawn a few times per second, for a terminal.
 
     Parameters
     ----------

@@ -15,14 +15,15 @@ from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 from octomed.report.losses import large_losses, makes_unreadable
-from octomed.strict_json import plain
+from octomed.run_file import LeftOut, StreamEntry, accounts_of
+from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from octomed.run_file import RunFile, StreamEntry
+    from octomed.run_file import RunFile
 
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
 
@@ -269,7 +270,7 @@ class Summary:
             lines.append(("  note", f"{left_out} rows without their pictures, as asked"))
         lines += [(f"file skipped: {shown(file)}", reason) for file, reason in self.files_skipped.items()]
         lines += [
-            (f"not read of {source}", not_read(reason, left))
+            (f"not read of {source}", not_read(reason, read_as(LeftOut, left)))
             for source, reasons in self.files_left_out.items()
             for reason, left in reasons.items()
         ]
@@ -288,7 +289,8 @@ class Summary:
         for reason, number in sorted(self.rows_refused.items()):
             if makes_unreadable(reason) != unreadable:
                 continue
-            counts = {name: one["rows_refused"].get(reason, 0) for name, one in self.sources.items()}
+            accounts = accounts_of(self.sources)
+            counts = {name: one.rows_refused.get(reason, 0) for name, one in accounts.items()}
             where = ", ".join(f"`{name}` {units.count(count)}" for name, count in counts.items() if count)
             several = f" ({where})" if len(self.sources) > 1 else ""
             yield f"    {reason}", f"{units.count(number)}{several}"
@@ -300,7 +302,7 @@ class Summary:
         size = f"{units.count(self.packs)} of {units.count(self.capacity)} tokens"
         packs = f"{size}, fill {units.percent(self.fill)}, {bound}"
         streams = ", ".join(
-            f"`{name}` {units.count(stream['packs'])}" for name, stream in self.streams.items()
+            f"`{name}` {units.count(read_as(StreamEntry, one).packs)}" for name, one in self.streams.items()
         )
         sizes = f"{units.bytes_of(self.bytes_in)} in, {units.bytes_of(self.bytes_store)} store"
         return [

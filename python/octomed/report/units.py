@@ -28,7 +28,7 @@ def seconds(number: float) -> str:
 
 
 def rate(number: float) -> str:
-    """Return a number of things a second with three digits that count: `27,000`, `4.21`."""
+    """Return a number of things per second with three digits that count: `27,000`, `4.21`."""
     if number >= 100:  # noqa: PLR2004 no digit behind the point is read there
         return f"{number:,.0f}"
     return f"{number:.1f}" if number >= 10 else f"{number:.2f}"  # noqa: PLR2004 as above

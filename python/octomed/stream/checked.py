@@ -41,7 +41,7 @@ class CheckedDataset(MendedDataset):
             raise StorageError(message, "delete that file: it is fetched again") from error
 
     def begin_checks(self, *, leader: bool) -> None:
-        """Forget which raw shards are known to be whole: every start finds that out anew.
+        """Forget which raw shards are known to be whole: every start finds that out again.
 
         What one process of this machine has checked, the others of this data set need not check again. They
         share a number a shard, made of the checked file's inode, size and times.

@@ -44,7 +44,7 @@ class EpochCounts:
     Examples
     --------
     >>> print(EpochCounts(packs=19, slots=24, repeats=5, left_out=0))
-    19 packs, 5 repeated an epoch
+    19 packs, 5 repeated per epoch
     """
 
     packs: int

@@ -1,4 +1,4 @@
-"""Digests of raw shards in a cache: what a shard must be, and whether the file that stands is that.
+"""Digests of raw shards in a cache: what a shard must be, and whether the file that exists is that.
 
 The run's ``index.json`` has the digest of a raw shard where the recipe asks for one that is quick to compute.
 Of any other run the digest is taken when the shard is fetched, checked and unpacked, and kept in a small file
@@ -82,7 +82,7 @@ def file_has(path: str, expected: tuple[str, str]) -> bool:
 
 
 def keep_digest(path: str, digest: tuple[str, str]) -> None:
-    """Write the digest of a raw shard beside it.
+    """Write the digest of a raw shard next to it.
 
     Raises
     ------

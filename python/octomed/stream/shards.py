@@ -44,7 +44,7 @@ class CachedStream(Stream):
     """A stream whose shards are checked, unpacked, and kept in a cache folder.
 
     Files appear in the cache under their final name when they are whole, so several runs on one machine may
-    share it; nothing is ever written beside the shards that were packed. Streaming sees a local folder: the
+    share it; nothing is ever written next to the shards that were packed. Streaming sees a local folder: the
     shards come from the run's source, by our own attempts and with our own errors.
 
     Parameters
@@ -120,13 +120,13 @@ class CachedStream(Stream):
             raise storage_error("delete from the cache", folder, error) from error
 
     def set_up_local(self, shards: list[Reader], cache_usage_per_shard: NDArray[np.int64]) -> None:
-        """Find the shards that stand in the cache, and delete what stands there and is none."""
+        """Find the shards that are in the cache, and delete what is there and is not a shard."""
         for number, shard in enumerate(shards):
             raw, _ = shard.file_pairs[0]
-            stands = self._stands(raw)
-            cache_usage_per_shard[number] = raw.bytes if stands else 0
+            cached = self._has_right_size(raw)
+            cache_usage_per_shard[number] = raw.bytes if cached else 0
             path = self.raw_path(shard)
-            if not stands and os.path.lexists(path):
+            if not cached and os.path.lexists(path):
                 _LOG.warning("`%s` is damaged in the cache: it is fetched again", shown(path))
                 self._remove(path)
 
@@ -135,7 +135,7 @@ class CachedStream(Stream):
         return str(Path(self.local, shard.file_pairs[0][0].basename))
 
     def is_whole(self, shard: Reader) -> bool:
-        """Tell whether the raw shard that stands in the cache has the bytes that were packed.
+        """Tell whether the raw shard in the cache has the bytes that were packed.
 
         All of it is read.
         """
@@ -143,7 +143,7 @@ class CachedStream(Stream):
         path = self.raw_path(shard)
         expected = digest_in_index(raw.hashes) or kept_digest(path)
         try:
-            return self._stands(raw) and expected is not None and file_has(path, expected)
+            return self._has_right_size(raw) and expected is not None and file_has(path, expected)
         except OSError:
             return False
 
@@ -172,8 +172,8 @@ class CachedStream(Stream):
         except OSError as error:
             raise storage_error("delete from the cache", path, error) from error
 
-    def _stands(self, raw: FileInfo) -> bool:
-        """Tell whether a file of the right size stands; a link is none, wherever it leads."""
+    def _has_right_size(self, raw: FileInfo) -> bool:
+        """Tell whether a file of the right size exists; a link does not count, wherever it leads."""
         stamp = stamp_of(str(Path(self.local, raw.basename)))
         return stamp is not None and stamp[1] == raw.bytes
 
@@ -186,7 +186,7 @@ class CachedStream(Stream):
             When the shard is missing, damaged, or out of reach.
         """
         raw, packed = shard.file_pairs[0]
-        if self._stands(raw):
+        if self._has_right_size(raw):
             return 0
         path = self.raw_path(shard)
         name = f"{self.name}/{(packed or raw).basename}"

@@ -1,8 +1,8 @@
 """Streaming's shared memory: what dead processes left is removed, what living ones use is not touched.
 
-Streaming keeps a run's state in segments ``<number>_<name>`` and in lock files beside them; a process that is
-killed leaves them behind. A number is in use while a process maps one of its segments, or holds the lock that
-`hold` takes: the lock tells of processes in other containers, whose maps cannot be seen.
+Streaming keeps a run's state in segments ``<number>_<name>`` and in lock files next to them; a process that
+is killed leaves them behind. A number is in use while a process maps one of its segments, or holds the lock
+that `hold` takes: the lock tells of processes in other containers, whose maps cannot be seen.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from octomed.errors import StorageError
 from octomed.names import shown
 from octomed.plain_names import fault_of, path_below
 from octomed.storage import storage_error
+from octomed.store import LocalStore
 from octomed.urls import is_url, join, share_endpoint, streaming_url
 
 _MISSING_CODES = {"404", "NoSuchKey", "NoSuchBucket"}
@@ -26,7 +27,10 @@ _REFUSED_CLASSES = {"NoCredentialsError", "DefaultCredentialsError", "Forbidden"
 
 @dataclass
 class Source:
-    """Where a run's files are.
+    """Where a run's files are, which are only read.
+
+    It is no `octomed.store.Store`: Streaming's clients, of which each process has its own, bring whole files
+    and list none.
 
     Attributes
     ----------
@@ -74,7 +78,7 @@ class Source:
         """
         self._check(name)
         if not self.remote:
-            return self._read_local(path_below(Path(self.location), name, through_links=True))
+            return LocalStore(Path(self.location), through_links=True).read(name)
         with tempfile.TemporaryDirectory(prefix="octomed-") as folder:
             target = Path(folder, "file")
             self._download(name, target)
@@ -106,15 +110,6 @@ class Source:
         if fault is not None:
             message = f"`{self.location}`: the name `{shown(name)}` {fault}"
             raise StorageError(message, "do not trust this run")
-
-    @staticmethod
-    def _read_local(path: Path) -> bytes:
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise storage_error("read", path, error) from error
 
     @staticmethod
     def _copy(path: Path, target: Path) -> None:
@@ -157,7 +152,7 @@ class Source:
 
 
 def _raise_final(address: str, error: Exception) -> None:
-    """Raise what no further attempt can mend."""
+    """Raise what no further attempt can fix."""
     response = getattr(error, "response", None)
     code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
     kind = type(error).__name__

@@ -1,7 +1,7 @@
 """All that is changed in packages of others, or used of their inside, in one place.
 
 Each change says what is wrong upstream and in which version, and has a test, in
-`tests/stream/test_upstream.py`, that fails when upstream has mended it: then the change goes. `versions.py`
+`tests/stream/test_upstream.py`, that fails when upstream has fixed it: then the change goes. `versions.py`
 keeps other versions out.
 """
 
@@ -44,7 +44,7 @@ _AHEAD = 512
 class MendedDataset(StreamingDataset):
     """A `StreamingDataset` whose failures are raised, that may be forked after use, and that can be closed.
 
-    Streaming 0.13 ends an epoch early and without a word when its background thread cannot bring a shard,
+    Streaming 0.13 ends an epoch early and silently when its background thread cannot bring a shard,
     leaves the other workers waiting for that shard for ever, and cannot be forked once it was iterated. An
     iteration that is broken off leaves its threads running, and they the data set, until the process ends.
 
@@ -235,13 +235,13 @@ class MendedDataset(StreamingDataset):
                 sleep(TICK)
 
 
-def _mend_streaming() -> None:
+def _patch_streaming() -> None:
     """Change what no subclass reaches."""
     methods: tuple[Any, ...] = (random, per_stream)
     for method in methods:
         method.get_partitions = _partitions
-    mended: Any = SharedMemory
-    mended.__init__ = _begin_segment
+    patched: Any = SharedMemory
+    patched.__init__ = _begin_segment
 
 
 def _partitions(algorithm: str, *given: Any, **named: Any) -> NDArray[np.int64]:  # noqa: ANN401 those of Streaming
@@ -302,4 +302,4 @@ def give_wandb_runs_their_url() -> None:
             run.get_url = lambda self: self.url
 
 
-_mend_streaming()  # when this is imported: a loader's worker that is spawned makes no data set
+_patch_streaming()  # when this is imported: a loader's worker that is spawned makes no data set

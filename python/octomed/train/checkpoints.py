@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from: the newest that is whole, and of the same recipe."""
+"""Which checkpoint a run resumes from: the newest that is whole, and of the same recipe."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from composer.utils import dist
 from octomed.errors import RecipeError
 from octomed.state import Damaged, StateFile, as_written
 from octomed.train.checkpoint_folder import open_folder
+from octomed.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from octomed.train.checkpoint_folder import CheckpointFolder
+    from octomed.store import Files
     from octomed.train.schema import TrainRecipe
 
 SIDECAR = "octomed-train.json"
@@ -33,7 +34,7 @@ _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorith
 _OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
 _DURATION = "max_duration"
-"""May change: a training may go on for longer."""
+"""May change: a training may be extended."""
 
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
@@ -89,16 +90,16 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:
-    """Put beside the checkpoints what they are trained as, and how long; the first rank does."""
+    """Put next to the checkpoints what they are trained as, and how long; the first rank does."""
     if dist.get_global_rank() == 0:
         value = _STATE.signed({"meaning": meaning, _DURATION: duration})
-        open_folder(folder).write(SIDECAR, as_written(value))
+        open_folder(folder).put(SIDECAR, as_written(value))
 
 
 def newest_checkpoint(folder: str) -> tuple[str | None, list[str]]:
     """Return the newest whole checkpoint of a folder, and those newer ones that are not whole.
 
-    The first rank looks, so that all ranks go on from the same one.
+    The first rank looks, so that all ranks resume from the same one.
 
     Parameters
     ----------
@@ -129,8 +130,9 @@ _STATE = StateFile(_Sidecar, "delete it, if these checkpoints are of this recipe
 
 
 def _sidecar(folder: str) -> _Sidecar | None:
-    data = open_folder(folder).read(SIDECAR)
-    if data is None:
+    try:
+        data = open_folder(folder).read(SIDECAR)
+    except FileNotFoundError:
         return None
     found = _STATE.read(data, SIDECAR)
     if isinstance(found, Damaged):
@@ -164,7 +166,7 @@ def _file_is_whole(folder: str, name: str) -> bool:
 
     torch's files are zip archives whose directory comes last, and each entry has a checksum.
     """
-    if "://" in folder:
+    if is_url(folder):
         return True
     try:
         with zipfile.ZipFile(Path(folder, name)) as archive:
@@ -173,13 +175,15 @@ def _file_is_whole(folder: str, name: str) -> bool:
         return False
 
 
-def _sharded_is_whole(folder: CheckpointFolder, name: str) -> bool:
-    """Tell whether all files stand that a sharded checkpoint's `.metadata` names, each to its end.
+def _sharded_is_whole(folder: Files, name: str) -> bool:
+    """Tell whether all files exist that a sharded checkpoint's `.metadata` names, each to its end.
 
     On a disk `.metadata` is written last, but Composer uploads it first, so it says nothing by being there.
     """
-    data = folder.read(f"{name}/{_METADATA}")
-    ends = _ends_of_files(data) if data is not None else {}
+    try:
+        ends = _ends_of_files(folder.read(f"{name}/{_METADATA}"))
+    except FileNotFoundError:
+        return False
     return bool(ends) and all((folder.size(f"{name}/{file}") or 0) >= end for file, end in ends.items())
 
 

@@ -118,7 +118,7 @@ class UnusedParameters(Algorithm):
 
 
 def _foreign(name: str, package: str, settings: dict[str, Any]) -> Any:  # noqa: ANN401 one of Composer's loggers
-    import composer.loggers  # noqa: PLC0415 beside its users
+    import composer.loggers  # noqa: PLC0415 next to its users
 
     try:
         return getattr(composer.loggers, name)(**settings)

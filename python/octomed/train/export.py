@@ -86,7 +86,7 @@ def _write(model: OctomedModel, state: dict[str, torch.Tensor], folder: Path) ->
     inner = model.language_model
     configurations = (inner.config, text_configuration(inner.config))
     for configuration in configurations:
-        configuration.use_cache = True  # generation wants the cache that training must not have
+        configuration.use_cache = True  # generation needs the cache that training must not have
     inner.save_pretrained(folder, state_dict=state)
     for configuration in configurations:
         configuration.use_cache = False

@@ -103,7 +103,7 @@ def check_isolation(
 def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float:
     """Return how much a document in a pack may differ from the same one alone, relative to the largest value.
 
-    Every layer rounds anew and independently of those before, so differences grow with the root of their
+    Every layer rounds again and independently of those before, so differences grow with the root of their
     number: Qwen2.5-VL-7B with its 28 layers and random weights differs by 3.3e-2 in bfloat16 on an H200.
 
     Parameters

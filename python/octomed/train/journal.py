@@ -1,4 +1,4 @@
-"""Files of JSON lines that a resumed run goes on with: what a crash left beyond the checkpoint is cut off."""
+"""Files of JSON lines that a resumed run continues: what a crash left beyond the checkpoint is cut off."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TRACES = "traces-rank*.jsonl"
 
 
 class Journal:
-    """A file of one JSON object a line, each with its `step`.
+    """A file of one JSON object per line, each with its `step`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class _Step:
 
 
 def rewind(path: Path, step: int) -> None:
-    """Keep the entries up to a step, because the run goes on from there."""
+    """Keep the entries up to a step, because the run resumes from there."""
     if not path.exists():
         return
     kept = [entry for entry in read_journal(path) if entry["step"] <= step]

@@ -97,7 +97,7 @@ def _show(error: OctomedError, arguments: Sequence[str]) -> None:
 
 
 def _show_stop(number: int, arguments: Sequence[str]) -> None:
-    """Say which signal ended the training, and how it goes on; on the first rank."""
+    """Say which signal ended the training, and how to resume it; on the first rank."""
     if os.environ.get("RANK", "0") == "0":
         print(f"stopped by signal {number}", file=sys.stderr)  # noqa: T201 a message
         _show_resume(arguments)

@@ -28,6 +28,7 @@ from octomed.train.schema import (
     TrainRecipe,
 )
 from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     import os
@@ -140,7 +141,7 @@ def _expanded(document: Document, folder: Path) -> tuple[dict[str, Any], list[Pr
 
 def _stays(path: str, way: Keys, folder: Path) -> bool:
     """Tell URLs, and names of models that are no folders, from paths."""
-    if "://" in path:
+    if scheme_of(path):
         return True
     return way in _MODEL_NAMES and not path.startswith((".", "/", "~")) and not (folder / path).exists()
 

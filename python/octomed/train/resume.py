@@ -1,4 +1,4 @@
-"""Where a training begins: anew, at a checkpoint that the recipe names, or where an earlier one ended."""
+"""Where a training begins: from scratch, at a checkpoint that the recipe names, or where another ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def load_path_of(prepared: Prepared) -> str | None:
     Raises
     ------
     RecipeError
-        When the folder holds checkpoints that this training would go on from or overwrite, and must not.
+        When the folder holds checkpoints that this training would resume from or overwrite, and must not.
     """
     recipe, folder = prepared.recipe, prepared.recipe.save_folder
     if folder is None:

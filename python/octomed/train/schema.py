@@ -11,6 +11,7 @@ from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid
 from octomed.recipe.schema import Part
 from octomed.train.schema_monitoring import Callbacks, Loggers
+from octomed.urls import CHECKPOINTS, READ, scheme_of
 
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
@@ -249,7 +250,7 @@ class TrainRecipe(Part):
     load_path: Text | None = None
     """Checkpoint to begin from."""
     load_weights_only: bool = False
-    """Take the weights of it, and begin the data anew."""
+    """Take the weights of it, and begin the data again."""
     autoresume: bool = False
     """Go on from the newest whole checkpoint in `save_folder`, if there is one."""
     export_folder: Text | None = None
@@ -279,13 +280,15 @@ class TrainRecipe(Part):
     @model_validator(mode="after")
     def _can_be_written(self) -> TrainRecipe:
         for name in ("run_folder", "export_folder"):
-            if "://" in (getattr(self, name) or ""):
+            if scheme_of(getattr(self, name) or ""):
                 message = "this is a folder of this machine; only checkpoints go to an object store"
                 raise invalid(message, "write a path, and copy the folder when the run has ended", at=(name,))
         for name in ("save_folder", "load_path"):
-            if (getattr(self, name) or "").startswith("az://"):
-                message = "Composer knows no checkpoints in `az://`"
-                raise invalid(
-                    message, "write a path, or `s3://` or `gs://`; shards may be in `az://`", at=(name,)
-                )
+            scheme = scheme_of(getattr(self, name) or "")
+            if scheme is not None and scheme not in CHECKPOINTS:
+                hint = f"write a path, or {' or '.join(f'`{one}://`' for one in CHECKPOINTS)}"
+                if scheme in READ:
+                    message = f"Composer knows no checkpoints in `{scheme}://`"
+                    raise invalid(message, f"{hint}; shards may be in `{scheme}://`", at=(name,))
+                raise invalid(f"checkpoints in `{scheme}://` are not supported yet", hint, at=(name,))
         return self

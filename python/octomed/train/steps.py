@@ -107,7 +107,7 @@ def spread(traces: Sequence[int], packs: int, *, draws: int = 2000) -> StepSize:
     Examples
     --------
     >>> print(spread([4, 4, 4, 4], packs=2))
-    2 packs a step: 8.0 traces on average, 8 to 8 in nine steps of ten
+    2 packs per step: 8.0 traces on average, 8 to 8 in nine steps of ten
     """
     draw = random.Random(17)  # noqa: S311 no secret
     size = min(packs, len(traces))

@@ -1,4 +1,4 @@
-"""The loss that knowing token frequencies alone would reach, beside the loss that was reached."""
+"""The loss that knowing token frequencies alone would reach, next to the loss that was reached."""
 
 from __future__ import annotations
 

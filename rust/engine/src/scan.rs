@@ -617,7 +617,7 @@ impl<'origin> BlockScan<'_, 'origin> {
         })
     }
 
-    /// The part that is open; a failure to write one ends the scan, so that nobody asks behind it.
+    /// The part that is open; a failure to write one ends the scan, so that nobody asks after it.
     fn writer(&mut self) -> Result<&mut BlockWriter<'origin>, EngineError> {
         self.writer.as_mut().ok_or(EngineError::Cancelled)
     }

@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, and are there after a power cut.
 //!
-//! A file is written beside its target under a name that nobody can guess, reaches the disk, and is renamed; then
+//! A file is written next to its target under a name that nobody can guess, reaches the disk, and is renamed; then
 //! its folder reaches the disk. `octomed.storage` does the same in Python, under names of the same form.
 
 mod access;
@@ -25,10 +25,10 @@ pub enum Sync {
     Later,
 }
 
-/// Writes `data` beside `path`, then renames; a write that fails leaves nothing behind.
+/// Writes `data` next to `path`, then renames; a write that fails leaves nothing behind.
 ///
 /// # Errors
-/// When the file cannot be written, or a link stands in its place.
+/// When the file cannot be written, or a link is in its place.
 pub fn write_file(path: &Path, data: &[u8], access: Access, sync: Sync) -> io::Result<()> {
     let mut temporary = Temporary::beside(path, access)?;
     for part in data.chunks(STRIDE) {

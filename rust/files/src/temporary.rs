@@ -52,7 +52,7 @@ impl Temporary {
     /// Makes the file that will be `target`.
     ///
     /// # Errors
-    /// When it cannot be made, or a link stands where the target is to be: what it leads to is somebody else's.
+    /// When it cannot be made, or a link is where the target is to be: what it leads to is somebody else's.
     pub fn beside(target: &Path, access: Access) -> io::Result<Self> {
         if target
             .symlink_metadata()
@@ -230,7 +230,7 @@ mod tests {
         std::fs::write(&theirs, "theirs").unwrap();
         symlink(&theirs, &target).unwrap();
         let refused = write_file(&target, b"ours", Access::Umask, Sync::Now).unwrap_err();
-        assert!(refused.to_string().contains("a link stands there"));
+        assert!(refused.to_string().contains("there is a link"));
         assert_eq!(std::fs::read(&theirs).unwrap(), b"theirs");
         assert_eq!(names(folder.path()), ["a", "theirs"]);
     }

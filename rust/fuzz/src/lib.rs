@@ -85,7 +85,7 @@ pub fn let_panics_unwind() {
     std::panic::set_hook(Box::new(|panic| eprintln!("panic: {panic}")));
 }
 
-/// What `apply_chat_template` passes beside the messages.
+/// What `apply_chat_template` passes besides the messages.
 #[must_use]
 pub fn variables() -> BTreeMap<String, String> {
     let pairs = [("bos_token", "<s>"), ("eos_token", "</s>")];

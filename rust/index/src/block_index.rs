@@ -8,7 +8,7 @@ use octomed_trace::Reason;
 use crate::checks::check_ids_file;
 use crate::{Column, Header, IndexError, SideColumn, TraceColumns, Verdict, read_index};
 
-/// A block that stands, and where its rows come from.
+/// A finished block, and where its rows come from.
 #[derive(Clone, Debug)]
 pub struct BlockRef {
     /// Path without extension: `<path>.ids` and `<path>.index` exist.

@@ -1,4 +1,4 @@
-//! Whether a block stands, from a look at its sizes to every byte of it.
+//! Whether a block is finished, from a look at its sizes to every byte of it.
 
 use std::path::{Path, PathBuf};
 
@@ -41,7 +41,7 @@ pub fn verify_block(path: &Path) -> Result<Header, IndexError> {
     Ok(header)
 }
 
-/// A power cut can leave a renamed index beside ids that never reached the disk.
+/// A power cut can leave a renamed index next to ids that never reached the disk.
 ///
 /// # Errors
 /// When the ids are missing, or not as long as the index says.
@@ -76,7 +76,7 @@ pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, Index
     }))
 }
 
-/// The headers of all parts of a block that stands, of which [`verify_block`] looks at every byte if that is
+/// The headers of all parts of a finished block, of which [`verify_block`] looks at every byte if that is
 /// asked; none of one that is not there whole.
 ///
 /// # Errors

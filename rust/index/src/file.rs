@@ -1,5 +1,5 @@
 //! The file of an index: two Arrow IPC streams on end, traces, whose schema metadata carries the header as JSON, then
-//! refusals; a hash of all that comes last. It is renamed into place after the ids, so a block stands when it exists.
+//! refusals; a hash of all that comes last. It is renamed into place after the ids, so a block is finished when it exists.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;

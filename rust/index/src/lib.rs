@@ -2,7 +2,7 @@
 //!
 //! A block is two files: `<number>.ids` with the stored bytes of its traces, and `<number>.index` with a row a trace
 //! ([`TraceColumns`]: one table says which columns there are), a row for each source row that gave none, and a header.
-//! What only some decisions need may lie in files of their own beside them ([`SideColumn`]). Later passes read the
+//! What only some decisions need may lie in files of their own next to them ([`SideColumn`]). Later passes read the
 //! indexes of all blocks as one [`Index`], and decide on it alone.
 
 mod block_index;

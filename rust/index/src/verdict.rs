@@ -12,7 +12,7 @@ pub enum Verdict {
     TemplateRefused = 2,
     /// No token lies wholly inside a supervised span.
     NoSupervisedTokens = 3,
-    /// A response carries its own chain of thought and stands beside another.
+    /// A response carries its own chain of thought and stands next to another.
     TwoReasonings = 4,
     /// The chat template or the prompt needs more for the row than a row may take.
     TemplateLimit = 5,

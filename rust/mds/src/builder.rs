@@ -128,7 +128,7 @@ impl ShardBuilder {
         self.buffer
     }
 
-    /// Moves the rows to behind a head of the true number of rows.
+    /// Moves the rows after a head of the true number of rows.
     fn place_rows(&mut self) {
         let head = in_memory(self.schema.head_size(self.ends.len()));
         if head == self.head {
@@ -226,7 +226,7 @@ impl Row<'_> {
         Ok(())
     }
 
-    /// Writes the headers of the columns from `column` on, up to one that still wants bytes.
+    /// Writes the headers of the columns from `column` on, up to one that still needs bytes.
     fn enter_columns(&mut self, column: usize) -> Result<(), MdsError> {
         let schema = Arc::clone(&self.builder.schema);
         for (column, cell) in self.cells.iter().enumerate().skip(column) {

@@ -39,7 +39,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The bytes behind the header.
+    /// The bytes after the header.
     #[must_use]
     pub fn data(&self) -> &'a [u8] {
         match *self {

@@ -35,7 +35,7 @@ pub enum MdsError {
     /// The digest is not one that readers know.
     #[error(transparent)]
     Digest(#[from] crate::digest::UnknownDigest),
-    /// `MDSWriter` wants digests sorted and unique, as the index lists them.
+    /// `MDSWriter` requires digests sorted and unique, as the index lists them.
     #[error("hashes must be sorted and unique: `{name}` does not follow `{previous}`")]
     DigestOrder {
         /// The digest out of place.

@@ -107,7 +107,7 @@ impl Reader {
         Shard::open(&self.directory, info, unpacked)
     }
 
-    /// Opens shard `shard` from the file that was written, whatever was unpacked beside it since.
+    /// Opens shard `shard` from the file that was written, whatever was unpacked next to it since.
     ///
     /// # Errors
     /// As [`Self::shard`].

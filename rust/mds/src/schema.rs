@@ -20,7 +20,7 @@ pub struct Schema {
     config: Vec<u8>,
 }
 
-/// Settings of a [`Schema`] beside its columns; no compression, no digests and 64 MiB unless told.
+/// Settings of a [`Schema`] besides its columns; no compression, no digests and 64 MiB unless told.
 #[derive(Clone, Debug)]
 pub struct SchemaBuilder {
     columns: Vec<(String, String)>,

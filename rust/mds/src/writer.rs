@@ -158,7 +158,7 @@ impl Writer {
 }
 
 /// A shard with room for all that its limit lets in: address space, which costs nothing until it is
-/// written to, where growing would map every page anew.
+/// written to, where growing would map every page again.
 fn open_shard(schema: &Arc<Schema>, rows: usize, buffer: Vec<u8>) -> ShardBuilder {
     let mut builder = ShardBuilder::reuse(schema, rows, buffer);
     builder.reserve(room(schema).saturating_sub(builder.bytes()));

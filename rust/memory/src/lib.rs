@@ -18,7 +18,7 @@ pub fn reserve<T>(values: &mut Vec<T>, more: usize) {
     );
 }
 
-/// Empties a vector whose memory is to be filled again later; the system may take the memory until then. Gives
+/// Empties a vector whose memory is to be filled again later; the system may take the memory until then. Returns
 /// whether that is worth it: not where the system cannot, and not for less than a huge page.
 pub fn rest<T: Copy>(values: &mut Vec<T>) -> bool {
     values.clear();

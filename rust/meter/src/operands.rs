@@ -311,6 +311,13 @@ impl Finder<'_> {
         if let [only] | [Token { text: "-", .. }, only] = tokens {
             return only.kind == Kind::Number || constants.contains(&only.text);
         }
+        // Nothing can be called `loop` but what the engine calls so.
+        if let [Token { text: "loop", .. }, Token { text: ".", .. }, number] = tokens {
+            return matches!(
+                number.text,
+                "index" | "index0" | "revindex" | "revindex0" | "length" | "first" | "last"
+            );
+        }
         if tokens[0].text == "(" && tokens[0].partner == last {
             return self.is_truth(from + 1, last);
         }
@@ -372,5 +379,100 @@ impl Finder<'_> {
                 .split(from + 1, to - 1, |token| matches!(token.text, "," | ":"))
                 .into_iter()
                 .all(|(from, to)| self.is_small(from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(construct: &str, tag: &str) -> String {
+        weighed(
+            construct,
+            2 + tag.len() + usize::from(!tag.is_empty()),
+            construct.len() - 2,
+            tag,
+        )
+    }
+
+    #[test]
+    fn operands_whose_size_matters_go_through_a_filter() {
+        for (source, expected) in [
+            ("{{ a == b }}", "{{ (a)|__weighed == b }}"),
+            ("{{ a.b[0] == b }}", "{{ (a.b[0])|__weighed == b }}"),
+            (
+                "{{ x or not a ~ b<c and d }}",
+                "{{ x or not (a ~ b)|__weighed<c and d }}",
+            ),
+            ("{{ a if b>c else d }}", "{{ a if (b)|__weighed>c else d }}"),
+            ("{{ a < b < c }}", "{{ (a)|__weighed < (b)|__weighed < c }}"),
+            ("{{ a in b }}", "{{ (a)|__weighed in (b)|__weighed }}"),
+            (
+                "{{ a not in b not in c }}",
+                "{{ (a)|__weighed not in (b)|__weighed not in (c)|__weighed }}",
+            ),
+            ("{{ a is not none == b }}", "{{ a is not none == b }}"),
+            ("{{ a is in(b) }}", "{{ a is in(b) }}"),
+            ("{{ a[b] }}", "{{ a[(b)|__weighed] }}"),
+            (
+                "{{ {a: b == 1, 'c': d} }}",
+                "{{ {(a)|__weighed: b == 1, 'c': d} }}",
+            ),
+            (
+                "{{ loop.changed(a, b) }}",
+                "{{ loop.changed(*([a, b]|__weighed)) }}",
+            ),
+            (
+                "{{ f([a, a], n=[b]) }}",
+                "{{ f(([a, a])|__held, n=([b])|__held) }}",
+            ),
+            ("{{ a|join([b]) }}", "{{ a|join([b]) }}"),
+        ] {
+            assert_eq!(rewritten(source, ""), expected);
+        }
+    }
+
+    #[test]
+    fn tags_that_give_names_hold_what_they_name() {
+        for (source, tag, expected) in [
+            (
+                "{%for x in [a] if x == a%}",
+                "for",
+                "{%for x in ([a])|__held if (x)|__weighed == a%}",
+            ),
+            ("{%for x in range(9)%}", "for", "{%for x in range(9)%}"),
+            (
+                "{%for x in a.b recursive%}",
+                "for",
+                "{%for x in a.b recursive%}",
+            ),
+            (
+                "{%with a = [b], c = 1%}",
+                "with",
+                "{%with a = ([b])|__held, c = 1%}",
+            ),
+            ("{%if a == b%}", "if", "{%if (a)|__weighed == b%}"),
+        ] {
+            assert_eq!(rewritten(source, tag), expected);
+        }
+    }
+
+    /// What templates of chats compare: it costs them nothing.
+    #[test]
+    fn small_operands_stay_as_they_are() {
+        for source in [
+            "{{ message['role'] == 'user' }}",
+            "{{ (m['role'] == 'user') != (loop.index0 % 2 == 0) }}",
+            "{{ loop.index0 > ns.last_query_index }}",
+            "{{ i == messages|length - 1 }}",
+            "{{ '</think>' in content }}",
+            "{{ role in ['user', 'tool'] }}",
+            "{{ messages[loop.index0 - 1].role }}",
+            "{{ messages[1:] }}",
+            "{{ x == -1 and not y != none }}",
+            "{{ namespace(a=1, b='x', c=[], d=e) }}",
+        ] {
+            assert_eq!(rewritten(source, ""), source);
+        }
     }
 }

@@ -45,7 +45,7 @@ fn scan(text: &str) -> (usize, usize) {
     (text.len(), bare)
 }
 
-/// The source with a filter round every value that it keeps in a variable, or why it is too long.
+/// The source with a filter around every value that it keeps in a variable, or why it is too long.
 pub(crate) fn prepared(source: &str) -> Result<String, String> {
     if source.len() > LONGEST {
         return Err(format!(
@@ -67,7 +67,7 @@ pub(crate) fn prepared(source: &str) -> Result<String, String> {
         };
         if bare > LONGEST_CONSTRUCT {
             return Err(format!(
-                "an expression has at most {LONGEST_CONSTRUCT} bytes beside its texts"
+                "an expression has at most {LONGEST_CONSTRUCT} bytes without its texts"
             ));
         }
         let construct = &rest[..length];

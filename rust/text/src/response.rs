@@ -12,7 +12,7 @@ const OPENINGS: [(&str, &str); 8] = [
     ("<|im_start|>think", "<|im_start|>answer"),
 ];
 
-/// A response carries one chain of thought and stands beside another.
+/// A response carries one chain of thought and stands next to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TwoReasonings;
 
@@ -24,7 +24,7 @@ pub struct TwoReasonings;
 /// passes through them unchanged.
 ///
 /// # Errors
-/// [`TwoReasonings`] when the response begins with other reasoning than the one beside it: which of them leads
+/// [`TwoReasonings`] when the response begins with other reasoning than the one next to it: which of them leads
 /// to the answer is not known.
 pub fn join_reasoning(
     reasoning: Option<&str>,

@@ -450,7 +450,7 @@ fn added_tokens_of_all_files_count() {
         let refused = Tokenizer::from_json_with(&bytes, &additions).map(|_| ());
         let said = refused.unwrap_err().to_string();
         assert!(
-            said.contains("added tokens, with those of the files beside it"),
+            said.contains("added tokens, with those of the files next to it"),
             "{said}"
         );
     }

@@ -27,7 +27,7 @@ pub struct Block {
 /// The rows of a block as their file has them.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// Texts of rows, one behind the other.
+    /// Texts of rows, one after the other.
     Json { bytes: Vec<u8>, rows: Vec<JsonRow> },
     /// Record batches of the mapped columns.
     Arrow(Vec<Piece>),
@@ -88,10 +88,10 @@ impl TooLarge {
     }
 }
 
-/// What a worker takes for a trace beside its ids: its line in the index, unsorted, sorted and as it is written.
+/// What a worker takes for a trace besides its ids: its line in the index, unsorted, sorted and as it is written.
 const BYTES_A_TRACE: u64 = 400;
 
-/// What a piece of a record batch takes beside its values.
+/// What a piece of a record batch takes besides its values.
 const BYTES_A_PIECE: u64 = 8 << 10;
 
 /// What a worker takes for a byte of the largest row: its text joined and rendered, and up to a token with its

@@ -19,7 +19,7 @@ const REFUSAL_BYTES: usize = 96;
 #[derive(Debug)]
 pub(crate) struct CsvRows {
     names: Arc<[String]>,
-    /// The values of all fields, without quotes, one behind the other.
+    /// The values of all fields, without quotes, one after the other.
     bytes: Vec<u8>,
     /// Where each field ends in `bytes`.
     ends: Vec<usize>,
@@ -75,7 +75,7 @@ impl CsvRows {
         (self.bytes.len() + self.details + fields + self.rows.len() * ROW_BYTES) as u64
     }
 
-    /// Puts a field behind the others of the row to come.
+    /// Puts a field after the others of the row to come.
     pub(crate) fn push_field(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());

@@ -53,7 +53,7 @@ pub enum TraceError {
         /// What seems to separate the columns, if it is not what the dialect says.
         delimiter: Option<char>,
     },
-    /// A record of a CSV file is too long, and may as well be rows behind a quote that does not close.
+    /// A record of a CSV file is too long, and may as well be rows after a quote that does not close.
     #[error("{message}")]
     CsvQuote {
         /// Where it begins.
@@ -103,7 +103,7 @@ pub enum TraceError {
         /// The keys that were followed.
         path: String,
     },
-    /// Something stands behind the closing `]` of a JSON array.
+    /// Something stands after the closing `]` of a JSON array.
     #[error("byte {at}: there is something after the closing `]` of the JSON array")]
     ArrayTrailing {
         /// Offset of the offending byte in the file.

@@ -39,7 +39,7 @@ impl Identity<'_> {
 /// Hashes the identities of one file's traces without allocating for each.
 #[derive(Clone, Debug)]
 pub struct IdentityHasher {
-    /// Both names, each behind its length so that no two pairs share bytes, then room for the place.
+    /// Both names, each after its length so that no two pairs share bytes, then room for the place.
     bytes: Vec<u8>,
 }
 

@@ -187,7 +187,7 @@ pub(crate) fn key_label(key: &str) -> Option<&str> {
     is_label(label).then_some(label)
 }
 
-/// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, in bold or behind a word, as label and text.
+/// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, in bold or after a word, as label and text.
 fn split_label(option: &str) -> Option<Labelled<'_>> {
     let invisible =
         |character: char| character.is_whitespace() || "\u{feff}\u{200b}".contains(character);
@@ -267,7 +267,7 @@ fn goes_on(text: &str) -> bool {
         || text.starts_with(['&', '+', ',', ';', '/', '-'])
 }
 
-/// What stands behind the mark that ends a label, and whether that is a mark which ends names, too.
+/// What stands after the mark that ends a label, and whether that is a mark which ends names, too.
 fn after_mark<'a>(label: &str, rest: &'a str) -> Option<(bool, &'a str)> {
     let ends = |rest: &str| rest.chars().next().is_none_or(char::is_whitespace);
     let rest = rest.trim_start();

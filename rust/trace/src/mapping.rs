@@ -90,7 +90,7 @@ impl Mapping {
 
     /// The columns of a file with columns `names` that must be read, in the file's order.
     ///
-    /// Beside the mapped ones these are columns that would change what a row means; in all others only pictures
+    /// Next to the mapped ones these are columns that would change what a row means; in all others only pictures
     /// are looked for, see [`Self::searches_pictures_in`].
     pub fn columns_of<T: AsRef<str>>(&self, names: &[T]) -> Vec<String> {
         let wanted = |name: &&str| {
@@ -164,7 +164,7 @@ impl Mapping {
     }
 
     /// Finds the values in which a picture may be named: all but those that the assistant says, and structs
-    /// that hold such a value beside others.
+    /// that hold such a value next to others.
     fn find_searched(&mut self) {
         let is_spoken = |key: &str| self.body.spoken().any(|field| field.is_named(key));
         self.searched = (0..self.mapped)

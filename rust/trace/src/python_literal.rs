@@ -3,7 +3,7 @@
 //! The notation of `ast.literal_eval` for lists, tuples, dicts, texts, numbers, `None`, `True` and `False`,
 //! and NumPy's print of an array, whose elements stand side by side without commas. Scalars that print as calls
 //! are read as their argument (`np.float64(0.5)`, `Decimal('1.5')`), dates as a value that no mapping takes, so
-//! that one beside a turn's content spoils no conversation. Whatever else stands there is no literal, and the
+//! that one next to a turn's content spoils no conversation. Whatever else stands there is no literal, and the
 //! field stays text.
 
 use std::borrow::Cow;
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
         self.word()
     }
 
-    /// The only argument of a call, behind which `dtype=` or `tz=` may stand: `array([...], dtype=object)`.
+    /// The only argument of a call, after which `dtype=` or `tz=` may stand: `array([...], dtype=object)`.
     fn argument(&mut self, call: &str, depth: u32) -> Option<Value<'a>> {
         let value = self.value(depth + 1)?;
         let end = self.rest().find(')')?;

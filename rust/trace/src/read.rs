@@ -77,7 +77,7 @@ pub(crate) fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>
     }
 }
 
-/// The text of a response: a number is one as well, but a truth value is said in words that are not known.
+/// The text of a response: a number is one as well, but a boolean is said in words that are not known.
 pub(crate) fn said_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
     match value {
         Value::Integer(digits) | Value::Float(digits) => Ok(Cow::Borrowed(digits)),

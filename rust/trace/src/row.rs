@@ -47,7 +47,7 @@ pub struct Turn<'a> {
     pub learned: bool,
 }
 
-/// Puts `text` behind `joined`, without a copy where that is empty.
+/// Puts `text` after `joined`, without a copy where that is empty.
 pub(crate) fn append<'a>(joined: &mut Cow<'a, str>, text: Cow<'a, str>) {
     if joined.is_empty() {
         *joined = text;
@@ -184,7 +184,7 @@ pub enum Reason {
     MissingField,
     /// A value that a trace needs is null.
     NullField,
-    /// A value is not of the kind that the mapping wants.
+    /// A value is not of the kind that the mapping asks for.
     WrongType,
     /// The row is longer than the largest row allowed.
     RowTooLarge,

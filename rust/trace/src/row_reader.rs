@@ -161,7 +161,7 @@ fn one_system<'r>(
     }
 }
 
-/// Whether a value is a truth value, which CSV writes as a text.
+/// Whether a value is a boolean, which CSV writes as a text.
 fn is_truth(value: &Value<'_>) -> bool {
     match value {
         Value::Bool(_) => true,

@@ -9,7 +9,7 @@ use crate::row::Reason;
 pub(crate) enum Value<'a> {
     /// Null.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer, in decimal digits.
     Integer(Cow<'a, str>),

@@ -45,7 +45,7 @@ fn every_bad_row_has_its_reason_and_place() {
             TWO_PARTS,
             b"{\"q\": \"a\x00b\"}",
             Reason::InvalidJson,
-            "byte 8 of the row: a control character",
+            "byte 8 of the row: an unescaped control character",
         ),
         (
             TWO_PARTS,
@@ -69,7 +69,7 @@ fn every_bad_row_has_its_reason_and_place() {
             TWO_PARTS,
             b"{} {}",
             Reason::InvalidJson,
-            "something stands behind",
+            "there is something after",
         ),
         (
             TWO_PARTS,
@@ -83,8 +83,8 @@ fn every_bad_row_has_its_reason_and_place() {
             Reason::InvalidUtf8,
             "byte 0",
         ),
-        (TWO_PARTS, b"[]", Reason::NotAnObject, "no object"),
-        (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "no object"),
+        (TWO_PARTS, b"[]", Reason::NotAnObject, "not an object"),
+        (TWO_PARTS, b"\"text\"", Reason::NotAnObject, "not an object"),
         (
             TWO_PARTS,
             br#"{"q": "1", "t": "2", "r": "3", "q": "4"}"#,
@@ -299,7 +299,7 @@ fn every_bad_row_has_its_reason_and_place() {
             LOOPS,
             br#"{"q": "1", "r": "2"}"#,
             Reason::TemplateLimit,
-            "more than one row may take",
+            "exceeds the limits of one row",
         ),
     ];
     for (json, line, reason, detail) in cases {

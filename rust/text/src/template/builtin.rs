@@ -162,7 +162,7 @@ impl ChatMl {
         );
     }
 
-    /// The published templates skip turns of other roles without a word; we do not.
+    /// The published templates skip turns of other roles silently; we do not.
     fn check_role(&self, turn: usize, role: &str) -> Result<(), TemplateError> {
         let written = match self.variant {
             Variant::Qwen25Vl => is_name(role),

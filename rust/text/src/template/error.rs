@@ -116,7 +116,7 @@ pub enum TemplateError {
 }
 
 impl TemplateError {
-    /// Whether this row is at fault, not the recipe: such a row is a reject, and the run goes on.
+    /// Whether this row is at fault, not the recipe: such a row is a reject, and the run continues.
     #[must_use]
     pub fn blames_row(&self) -> bool {
         matches!(

@@ -259,7 +259,7 @@ impl Search<'_> {
     }
 
     /// Where a content begins whose first mark the template cut away, if it stands there unaltered:
-    /// Qwen3 takes `<think>` apart and writes it anew.
+    /// Qwen3 takes `<think>` apart and writes it again.
     fn start_before(&self, end: usize, expected: &str) -> Option<usize> {
         self.plain[..end]
             .ends_with(expected)

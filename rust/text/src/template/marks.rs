@@ -1,4 +1,4 @@
-//! Private-use characters that stand round each content in a second rendering, to find it again.
+//! Private-use characters that are around each content in a second rendering, to find it again.
 
 use std::collections::BTreeSet;
 

@@ -63,7 +63,7 @@ impl Template {
 
     /// Any other chat template, in the Jinja dialect of `transformers`.
     ///
-    /// `variables` are what `apply_chat_template` passes beside the messages: `bos_token`,
+    /// `variables` are what `apply_chat_template` passes besides the messages: `bos_token`,
     /// `eos_token` and their like. `controls` are the tokenizer's special tokens with their ids.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl<'a> Spans<'a> {
         }
     }
 
-    /// Refuses a block that holds an assistant turn without loss beside one with it: the span is the block.
+    /// Refuses a block that holds an assistant turn without loss next to one with it: the span is the block.
     ///
     /// A turn that could not be marked is in none of the others' blocks where there are as many blocks as
     /// assistant turns.

@@ -24,7 +24,7 @@ pub(crate) struct Fast {
     /// Added tokens that are looked for before normalising, and after.
     pub raw: Finder,
     pub normalised: Finder,
-    /// Whether any control token swallows the white space beside it.
+    /// Whether any control token swallows the white space next to it.
     pub strips: bool,
     added: BTreeMap<u32, AddedToken>,
     content_hash: u128,

@@ -13,7 +13,7 @@ use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::read::arrow::{holds_text, picture_at};
 
-/// Pieces of batches at which a block is cut: each takes some kilobytes beside its rows, and may have one row.
+/// Pieces of batches at which a block is cut: each takes some kilobytes besides its rows, and may have one row.
 const MAX_PIECES: usize = 1 << 12;
 
 /// Cuts one task of record batches into blocks of their mapped columns.
@@ -155,7 +155,7 @@ impl ArrowCutter {
         sizes.iter().enumerate().filter_map(why).collect()
     }
 
-    /// Puts rows `from..to` of `batch`, the last of which has just been counted, behind the others.
+    /// Puts rows `from..to` of `batch`, the last of which has just been counted, after the others.
     fn push_rows(&mut self, (batch, pictures, refused): Read<'_>, from: usize, to: usize) {
         if to > from {
             let position = self.row - (to - from) as u64;

@@ -1,4 +1,4 @@
-//! CSV: records of fields, read by stated rules and never mended.
+//! CSV: records of fields, read by stated rules and never repaired.
 
 mod broken;
 mod dialect;
@@ -31,11 +31,11 @@ const HELD_TARGETS: u64 = 2;
 /// the other kind of end inside a line is an error of that line. Blank lines are nothing, and so is a byte
 /// order mark at the start. A field that begins with the quote ends with one: two of them are one, delimiters
 /// and line ends between are text. A quote in any other field is text. Where the dialect has an escape, the
-/// character behind it is itself. All other bytes are text.
+/// character after it is itself. All other bytes are text.
 ///
-/// Text behind a closing quote, and a quote that does not close before the end of the file, refuse the row;
-/// reading resumes at the line behind the one on which its record begins. A record that is too long is a refused
-/// row, behind whose end reading resumes; with a quote that is open over a line end it may as well be rows behind
+/// Text after a closing quote, and a quote that does not close before the end of the file, refuse the row;
+/// reading resumes at the line after the one on which its record begins. A record that is too long is a refused
+/// row, after whose end reading resumes; with a quote that is open over a line end it may as well be rows behind
 /// a stray one, which is an error of the file. Positions are row numbers, of which the header has none.
 #[derive(Debug)]
 pub struct CsvCutter {
@@ -166,7 +166,7 @@ impl CsvCutter {
     }
 }
 
-/// Puts a record behind the rows, and gives the bytes of its mapped fields.
+/// Puts a record after the rows, and gives the bytes of its mapped fields.
 fn hold(
     rows: &mut CsvRows,
     row: u64,

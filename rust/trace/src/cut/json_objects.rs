@@ -1,4 +1,4 @@
-//! Objects one behind the other, each over as many lines as it likes: one pretty-printed object is one row.
+//! Objects one after the other, each over as many lines as it likes: one pretty-printed object is one row.
 
 use memchr::memchr2;
 
@@ -12,7 +12,7 @@ use super::pending::Pending;
 /// Cuts a file of objects with white space between them into blocks; a task is the whole file.
 ///
 /// Positions are row numbers. What stands between two objects and is no white space is a row too, which is
-/// refused as invalid JSON: nothing is left out without a word.
+/// refused as invalid JSON: nothing is left out silently.
 #[derive(Debug)]
 pub struct JsonObjectsCutter {
     /// Brackets that are open.

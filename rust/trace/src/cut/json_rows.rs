@@ -28,7 +28,7 @@ pub struct JsonRowsCutter {
     string: InString,
     /// The key that is being read, or was read last.
     key: Vec<u8>,
-    /// Keys beside the one that is looked for, for the message.
+    /// Keys besides the one that is looked for, for the message.
     keys: Vec<String>,
     /// Offset of the next byte.
     at: u64,
@@ -48,7 +48,7 @@ enum State {
     Colon,
     /// In a value that the path does not lead to.
     Other,
-    /// Among the rows; in an object before a key or behind its value.
+    /// Among the rows; in an object before a key or after its value.
     Row { in_object: bool },
     /// Before the key of a row.
     RowKey,

@@ -10,7 +10,7 @@ const LONG_LIST: u64 = 1 << 20;
 const MAX_KEYS: usize = 1000;
 const MAX_KEY_BYTES: usize = 1 << 10;
 
-/// How the rows stand in a JSON file.
+/// How the rows are laid out in a JSON file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// Nothing but white space.
@@ -21,7 +21,7 @@ pub enum Layout {
     Array,
     /// One object.
     Object,
-    /// Objects one behind the other, each over several lines.
+    /// Objects one after the other, each over several lines.
     Objects,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn is_mark(at: u64, byte: u8) -> bool {
     matches!((at, byte), (0, 0xef) | (1, 0xbb) | (2, 0xbf))
 }
 
-/// Looks at a file's first value up to where it closes, and at the byte behind it; keeps only keys.
+/// Looks at a file's first value up to where it closes, and at the byte after it; keeps only keys.
 #[derive(Debug, Default)]
 pub struct JsonShape {
     layout: Option<Layout>,
@@ -57,7 +57,7 @@ pub struct JsonShape {
     closed: bool,
     /// Whether a line ended inside of the first value.
     broke_line: bool,
-    /// Whether a line ended behind it.
+    /// Whether a line ended after it.
     line_behind: bool,
     /// Whether the string that is open is a key of the first object.
     in_key: bool,
@@ -85,7 +85,7 @@ impl JsonShape {
         self.layout.is_some()
     }
 
-    /// How the rows stand, once the file ended or [`Self::feed`] said that it is enough.
+    /// How the rows are laid out, once the file ended or [`Self::feed`] said that it is enough.
     pub fn layout(&self) -> Layout {
         match self.layout {
             Some(layout) => layout,

@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn end(&mut self) -> Result<(), JsonError> {
         self.space();
         if self.at < self.bytes.len() {
-            self.error("something stands behind the value")
+            self.error("there is something after the value")
         } else {
             Ok(())
         }
@@ -162,7 +162,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads the rest of an array, behind its `[`.
+    /// Reads the rest of an array, after its `[`.
     fn elements(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), JsonError>,
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the rest of an object, behind its `{`.
+    /// Reads the rest of an object, after its `{`.
     pub(crate) fn members(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), JsonError>,
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Steps over the closing bracket (true) or the comma (false) behind a value.
+    /// Steps over the closing bracket (true) or the comma (false) after a value.
     fn closes(&mut self, bracket: u8, wanted: &'static str) -> Result<bool, JsonError> {
         self.space();
         let closes = match self.peek() {

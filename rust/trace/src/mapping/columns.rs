@@ -1,4 +1,4 @@
-//! What a mapping wants of a file's columns, to say which are missing before a row is read.
+//! What a mapping needs of a file's columns, to say which are missing before a row is read.
 
 use super::Mapping;
 

@@ -142,7 +142,7 @@ fn add_guards(body: &BodyMapping, keys: &mut Vec<String>) {
         }
     };
     GUARDS.into_iter().for_each(&mut add);
-    // Beside a conversation or a completion a truth value says whether it is a good one.
+    // Next to a conversation or a completion a boolean says whether it is a good one.
     let rated = match body {
         BodyMapping::Conversation(_) => true,
         BodyMapping::Question(_) => body

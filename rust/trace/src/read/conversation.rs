@@ -27,7 +27,7 @@ pub(crate) struct ConversationMapping {
 pub(crate) struct Read<'r> {
     /// The leading system message.
     pub(crate) system: Option<Cow<'r, str>>,
-    /// The turns behind it.
+    /// The turns after it.
     pub(crate) turns: Vec<Turn<'r>>,
     /// The images of the system message.
     pub(crate) images: Vec<ImageRef>,
@@ -196,7 +196,7 @@ impl ConversationMapping {
         let shown = if name.len() <= LONGEST_ROLE && name.bytes().all(is_name) {
             format!("`{name}`")
         } else {
-            "that is no name".to_owned()
+            "that is not a name".to_owned()
         };
         let detail = format!(
             "{label} has role {shown}, which the mapping does not know: name it in `roles`"

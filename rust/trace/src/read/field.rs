@@ -22,7 +22,7 @@ struct Path {
     name: String,
     /// Index of the whole name among the mapping's keys.
     literal: usize,
-    /// Index of the part before the first dot, and the part behind it.
+    /// Index of the part before the first dot, and the part after it.
     head: Option<(usize, String)>,
 }
 

@@ -168,7 +168,7 @@ impl Responses {
             Some(Value::List(values)) if !values.is_empty() => values
                 .iter()
                 .map(|value| {
-                    // A null keeps its place, so that the responses behind it keep their numbers.
+                    // A null keeps its place, so that the responses after it keep their numbers.
                     let response = if *value == Value::Null {
                         "".into()
                     } else {

@@ -113,7 +113,7 @@ impl ColumnTemplate {
         })
     }
 
-    /// Refuses a text where the template means a number or a truth value.
+    /// Refuses a text where the template means a number or a boolean.
     fn refuse_misread(&self, slots: &Slots<'_>) -> Result<(), Fault> {
         for (field, used) in self.columns.iter().zip(&self.uses) {
             if let Some(Value::Text(text)) = field.find(slots)?

@@ -162,7 +162,7 @@ pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The images that a turn carries beside its content, as Ollama's interface has them.
+/// The images that a turn carries besides its content, as Ollama's interface has them.
 fn images_beside<'r>(turn: &Value<'_>) -> Vec<Part<'r>> {
     let Value::Struct(fields) = turn else {
         return Vec::new();

@@ -10,9 +10,9 @@
 //! 1. Take a character that alone becomes one token, by merges of ranks up to R. In a text its bytes offer a merge of
 //!    rank R at most until the character is whole. Merges happen by rank, so it becomes whole unless a *split merge* of
 //!    lower rank comes first: one that joins a part of the character with bytes outside it.
-//! 2. Whether a split merge fits depends on the characters beside this one. Where each one that fits has a rank above R,
+//! 2. Whether a split merge fits depends on the characters next to this one. Where each one that fits has a rank above R,
 //!    the character becomes whole ([`WHOLE`], minus the flags below).
-//! 3. Let two characters beside each other both become whole, and let no merge make a token that holds both side by side
+//! 3. Let two characters next to each other both become whole, and let no merge make a token that holds both side by side
 //!    ([`NEIGHBOURS`]). A token across the position between them would hold both, or, against 2, a part of one. So
 //!    no merge takes bytes from both sides, and each side merges as it would alone.
 //! 4. Cutting at that position does not undo 2: a character at the end of a part has fewer neighbours, so fewer split
@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use super::whole_chars::{code, is_inside, lone};
 use crate::tokenizer::spec::tokenizer_spec::Vocabulary;
 
-/// Characters of up to three bytes in UTF-8; others are never beside a boundary.
+/// Characters of up to three bytes in UTF-8; others are never next to a boundary.
 const CHARACTERS: usize = 1 << 16;
 /// Bytes in which boundaries are found at once.
 const WINDOW: usize = 64;
@@ -32,7 +32,7 @@ const WHOLE: u8 = 1;
 /// Flags of a character: perhaps not after, and not before, a character that is not common.
 const NOT_AFTER_OTHERS: u8 = 2;
 const NOT_BEFORE_OTHERS: u8 = 4;
-/// Flag of a character: perhaps never, whatever is beside it.
+/// Flag of a character: perhaps never, whatever is next to it.
 const NEVER: u8 = 8;
 /// Flag of a character: it is common, see [`is_common`].
 const COMMON: u8 = 16;
@@ -59,7 +59,7 @@ struct SplitMerge {
     beside: Beside,
 }
 
-/// What is beside the part of the character in the token that it makes.
+/// What is next to the part of the character in the token that it makes.
 #[derive(Clone, Copy)]
 enum Beside {
     /// A character that is no space, in whole.

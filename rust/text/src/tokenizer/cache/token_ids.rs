@@ -5,7 +5,7 @@ const NONE: u32 = u32::MAX;
 /// Flag in the second number: there are more than two ids. They are in a list of spilled ids, from the index that the
 /// first number gives; the bits below the flags are how many there are.
 const SPILLED: u32 = 1 << 31;
-/// Flag beside [`SPILLED`]: that list belongs to the batch of words at hand, and is emptied with it. The value must not
+/// Flag next to [`SPILLED`]: that list belongs to the batch of words at hand, and is emptied with it. The value must not
 /// be kept in a cache.
 const TRANSIENT: u32 = 1 << 30;
 
@@ -19,6 +19,7 @@ impl TokenIds {
     pub const FREE: Self = Self([0; 2]);
 
     /// In place of the second number where there is one id.
+    #[cfg(target_arch = "x86_64")]
     pub const NO_SECOND: u32 = NONE;
 
     /// One id or two; none where there are more, which have to be spilled.

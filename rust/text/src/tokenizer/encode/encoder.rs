@@ -162,7 +162,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// Appends the ids of a segment of ordinary text, but for white space that the controls beside it swallow.
+    /// Appends the ids of a segment of ordinary text, but for white space that the controls next to it swallow.
     fn segment(
         &mut self,
         fast: &Fast,

@@ -68,7 +68,7 @@ impl Patterns {
         self.tokens.iter().any(|token| token.id == id)
     }
 
-    /// Whether any token swallows the white space beside it.
+    /// Whether any token swallows the white space next to it.
     pub fn strip(&self) -> bool {
         self.tokens.iter().any(|token| token.lstrip || token.rstrip)
     }

@@ -400,7 +400,7 @@ fn uncovered(
         }
         if aligner.any_inside(bytes.0, bytes.1) {
             let reason =
-                "the tokenizer has no token for a character beside the edge of what is learned";
+                "the tokenizer has no token for a character next to the edge of what is learned";
             return Err(TextError::Encode(reason.to_owned()));
         }
         found.push((first..at, bytes));

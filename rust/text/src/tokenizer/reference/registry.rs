@@ -9,7 +9,7 @@ use crate::tokenizer::spec::added::AddedToken;
 pub(crate) struct Registry {
     ids: HashMap<String, u32>,
     by_id: BTreeMap<u32, AddedToken>,
-    /// Every pattern in the order of the crate: a token that is defined anew keeps its old pattern.
+    /// Every pattern in the order of the crate: a token that is redefined keeps its old pattern.
     special: Vec<AddedToken>,
     other: Vec<AddedToken>,
     ever_special: HashSet<String>,

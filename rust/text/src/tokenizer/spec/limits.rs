@@ -22,7 +22,7 @@ pub(crate) fn check_tokens(added: &[AddedToken], extra: &[AddedToken]) -> Result
 pub(crate) fn check_count(added: usize) -> Result<(), String> {
     if added > MOST_ADDED {
         return Err(format!(
-            "it has {added} added tokens, with those of the files beside it, more than {MOST_ADDED}"
+            "it has {added} added tokens, with those of the files next to it, more than {MOST_ADDED}"
         ));
     }
     Ok(())

@@ -68,7 +68,7 @@ fn isolated_pattern(split: &Value) -> Result<String, String> {
         || split["invert"] != Value::Bool(false)
     {
         return Err(format!(
-            "its pre-tokenizer has a step {} that is no isolating Split",
+            "its pre-tokenizer has a step {} that is not an isolating Split",
             split["type"]
         ));
     }

@@ -37,9 +37,9 @@ impl CsvDialect {
         Ok(dialect)
     }
 
-    /// Puts the value of a field, given with its quotes, behind `out`.
+    /// Puts the value of a field, given with its quotes, after `out`.
     ///
-    /// An `N` behind an escape is the whole of a field that is null, as MySQL and its kin write it.
+    /// An `N` after an escape is the whole of a field that is null, as MySQL and its kin write it.
     pub(super) fn unescape(&self, field: &[u8], out: &mut Vec<u8>) {
         if self.escape.is_some_and(|escape| field == [escape, b'N']) {
             return;

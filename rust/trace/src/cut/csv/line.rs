@@ -1,4 +1,4 @@
-//! Physical lines of a CSV file: where reading resumes behind a broken record.
+//! Physical lines of a CSV file: where reading resumes after a broken record.
 
 use memchr::{memchr, memchr2, memchr3};
 
@@ -34,7 +34,7 @@ pub(super) struct Skip {
 /// How far a skip came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Skipped {
-    /// The line goes on.
+    /// The line continues.
     More,
     /// It ends here.
     Line,
@@ -51,7 +51,7 @@ impl Skip {
         }
     }
 
-    /// How many of the bytes are passed over, and what is behind them.
+    /// How many of the bytes are passed over, and what is after them.
     pub(super) fn run(&self, bytes: &[u8], is_last: bool) -> (usize, Skipped) {
         let mut at = 0;
         while let Some(found) = bytes.get(at..).and_then(|rest| self.find(rest)) {

@@ -1,5 +1,5 @@
 //! The records of a CSV file, of which the bytes arrive in pieces. Where one is broken, reading resumes at the
-//! line behind the one on which it begins; where one is too long, behind its end.
+//! line after the one on which it begins; where one is too long, after its end.
 
 use memchr::memchr_iter;
 
@@ -83,11 +83,11 @@ enum Step {
     Broken(Broken),
 }
 
-/// How it goes on.
+/// How it continues.
 enum Next {
     Step(Step),
     Again,
-    /// More bytes are wanted.
+    /// More bytes are needed.
     Wait,
 }
 
@@ -222,7 +222,7 @@ impl Records {
             Outcome::Fault(Fault::TooLongInQuotes) => {
                 (Some(self.scan.count + 1), Fault::TooLongInQuotes)
             }
-            // Its lines, which would be read anew, are gone.
+            // Its lines, which would be read again, are gone.
             Outcome::Fault(_) if passed.column.is_some() => (passed.column, Fault::TooLongInQuotes),
             Outcome::Fault(_) => (None, Fault::TooLong(None)),
         };
@@ -334,7 +334,7 @@ impl Records {
         self.broken(column, fault, fault_line)
     }
 
-    /// The line for its fault, behind which reading resumes.
+    /// The line for its fault, after which reading resumes.
     fn broken(&mut self, column: usize, fault: Fault, fault_line: u64) -> Next {
         let line = self.lines + 1;
         let is_stray = fault == Fault::StrayEnd && fault_line == line;

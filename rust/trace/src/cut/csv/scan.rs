@@ -64,24 +64,24 @@ pub(super) struct Span {
 /// Why a record is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// This byte stands behind a closing quote.
+    /// This byte stands after a closing quote.
     BehindQuote(u8),
     /// A byte that ends lines elsewhere stands inside of this one.
     StrayEnd,
     /// The file ends in quotes.
     Unclosed,
-    /// The file ends behind an escape, or behind a line end that is escaped.
+    /// The file ends after an escape, or after a line end that is escaped.
     OpenEscape,
     /// It is longer than the largest row: its length, where its end was found.
     TooLong(Option<u64>),
-    /// It is longer than the largest row and has line ends in quotes, so that it may be rows behind a stray one.
+    /// It is longer than the largest row and has line ends in quotes, so that it may be rows after a stray one.
     TooLongInQuotes,
 }
 
 /// What a scan came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The record goes on behind the bytes.
+    /// The record continues after the bytes.
     More,
     /// At `Scan::at` is the first line end of the file.
     Undecided,
@@ -105,7 +105,7 @@ pub(super) struct Scan {
     raw: bool,
     /// Fields that are complete.
     pub(super) count: usize,
-    /// The first of them, as many as are wanted.
+    /// The first of them, as many as are needed.
     pub(super) fields: Vec<Span>,
     pub(super) wanted: usize,
     /// Bytes of the record without its line end.

@@ -27,7 +27,7 @@ fn verbatim(text: &str, close: &str, out: &mut String) -> usize {
     end
 }
 
-/// Copies the braces that open here and the expression behind them; gives the length.
+/// Copies the braces that open here and the expression after them; gives the length.
 fn construct(text: &str, close: &str, out: &mut String) -> Result<usize, String> {
     out.push_str(&text[..2]);
     Ok(2 + expression(&text[2..], Some(close), out)?)

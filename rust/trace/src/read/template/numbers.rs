@@ -1,10 +1,10 @@
-//! Columns that a template takes for numbers or truth values: as text, which is all that CSV has, they would give
+//! Columns that a template takes for numbers or booleans: as text, which is all that CSV has, they would give
 //! every row one answer.
 
 /// How a template uses a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Use {
-    /// It is compared with a number or a truth value.
+    /// It is compared with a number or a boolean.
     compared: bool,
     /// It is a condition by itself.
     condition: bool,
@@ -47,7 +47,7 @@ impl Use {
     }
 }
 
-/// What stands behind the comparison that a text begins with.
+/// What stands after the comparison that a text begins with.
 fn operand_after(text: &str) -> Option<&str> {
     let operators = [
         "==", "!=", "<=", ">=", "<", ">", "in [", "in (", "not in [", "not in (",
