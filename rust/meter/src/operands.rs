@@ -34,7 +34,7 @@ pub(crate) fn weighed(construct: &str, start: usize, end: usize, tag: &str) -> S
     // Of those that begin at one place, the longest opens first and closes last.
     let mut insertions = Vec::with_capacity(found.wraps.len() * 2);
     for (start, end, [open, close]) in found.wraps {
-        let length = isize::try_from(end - start).unwrap_or(isize::MAX);
+        let length = (end - start).cast_signed(); // of a slice, so it is no negative number
         insertions.extend([(start, -length, open), (end, length, close)]);
     }
     insertions.sort_unstable();
