@@ -88,7 +88,7 @@ CASES = {
     ),
     "a duration misspelt": (
         "eval_interval: 3epochs\n",
-        "the text '3epochs' is no duration",
+        "the text '3epochs' is not a duration",
         "`3ep` (epochs)",
     ),
     "no number": (
