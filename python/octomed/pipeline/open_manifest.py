@@ -91,7 +91,7 @@ def _taken_over(fresh: Manifest, found: Damaged, wanted: Wanted, run: RunFile | 
     """
     missing = found.what == MISSING
     if run is not None and run.run.write_key != wanted.key and not wanted.replace:
-        why = "is missing" if missing else "does not read"
+        why = "is missing" if missing else "cannot be read"
         raise RecipeError(
             f"`{shown(str(fresh.folder))}` holds another run, and its manifest {why}", wanted.hint
         )

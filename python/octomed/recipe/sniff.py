@@ -218,7 +218,8 @@ def _no_binary(head: bytes, kind: str) -> Looks:
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
         return Looks("JSON under another name", "let its name end in `.json` or `.jsonl`")
     again = "download or copy it again; a text file must not end in that"
-    return Looks(f"no {kind.capitalize()} file: it does not begin like one", again)
+    called = {"parquet": "a Parquet", "arrow": "an Arrow"}[kind]
+    return Looks(f"not {called} file: it does not begin like one", again)
 
 
 def _binary(head: bytes) -> Looks | None:
