@@ -76,7 +76,7 @@ class TestLocalStore(StoreConformance):
         assert stored.size("folder") is None
         with pytest.raises(StorageError, match="cannot read"):
             stored.read("folder")
-        with pytest.raises(StorageError, match="is no file"):
+        with pytest.raises(StorageError, match="is not a file"):
             stored.read("pipe")
         with pytest.raises(StorageError, match="cannot write"):
             stored.put("folder", b"")
