@@ -173,6 +173,7 @@ def layout_of(settings: dict[str, Any], blocks: list[tuple[Path, int]], write_ke
     write_key
         Of the run: it has the keys of all tasks, but not which files a scan left out.
     """
-    named = [(path.parent.name, path.name, first_row) for path, first_row in blocks]
+    # Whole paths: of two runs in one process, each reads the blocks of its own store.
+    named = [(str(path), first_row) for path, first_row in blocks]
     key = content_key({"write": write_key, "blocks": named})
     return LayoutSpec(key, tuple((str(path), first_row) for path, first_row in blocks), settings)
