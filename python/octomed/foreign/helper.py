@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -29,9 +28,6 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
 }
-_PIPE_BYTES = 2**20
-"""What an unprivileged process may ask for by default. With the system's 64 KiB the two sides wake each other
-for every eighth of a megabyte."""
 
 
 class HelperDiedError(Exception):
@@ -79,9 +75,6 @@ class Helper:
             start_new_session=True,
             pass_fds=shared,
         )
-        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux
-            with contextlib.suppress(OSError):  # a limit of the system's: it works with the smaller pipe
-                fcntl.fcntl(_pipe(self._process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._started = False
 
     def ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[pa.Buffer]]:

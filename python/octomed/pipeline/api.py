@@ -274,7 +274,6 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:
-
     if isinstance(overrides, str):
         raise RecipeError("`overrides` is a single string", f"give a list: `overrides=[{overrides!r}]`")
     if isinstance(recipe, Recipe):

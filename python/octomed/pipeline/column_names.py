@@ -12,12 +12,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
+from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.presets import load_preset, preset_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_TYPED = frozenset({"parquet", "arrow"})
 _TABLES = frozenset({"csv", "tsv"})
 _PLAIN = re.compile(r"(?!(?:.*\d){4})(?:(?!\d)\w)[\w.()/-]*(?: [\w.()/-]+){0,3}")
 _LONGEST = 40
@@ -38,7 +38,7 @@ def names_to_show(names: Sequence[str], mapping: _octomed.Mapping, kind: str) ->
         The file's kind, a compression behind it or not.
     """
     kind = kind.partition(".")[0]
-    if kind in _TYPED or _octomed.mapped_columns(mapping, list(names))[2]:
+    if kind in COLUMNAR or _octomed.mapped_columns(mapping, list(names))[2]:
         return list(names)
     if kind in _TABLES:
         known = _words(mapping)

@@ -15,6 +15,7 @@ from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
+from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
@@ -33,7 +34,6 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
     f"`{name}`" for name in BUILTIN_TEMPLATES
 )
 
-_COLUMNAR = (".parquet", ".pq", ".arrow", ".feather")
 _NAMES_SHOWN = 3
 
 
@@ -159,7 +159,7 @@ def plan(recipe: Recipe) -> Plan:
     DataError
         When an input cannot be read as a whole and its source does not skip such files.
     """
-    if any(path.endswith(_COLUMNAR) for source in recipe.sources for path in source.path):
+    if any(KINDS.get(Path(path).suffix) in COLUMNAR for source in recipe.sources for path in source.path):
         helper.start()
     base = recipe.file.parent
     chosen_at = recipe.written_at("model" if recipe.template is None else "template")

@@ -10,6 +10,7 @@ from octomed.pipeline.files import columns_to_read, csv_dialect, file_errors, op
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
+from octomed.recipe.kinds import COLUMNAR
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -56,7 +57,7 @@ def blocks_of(
     """
     ahead = ahead or Ahead()
     with file_errors(task.file):
-        if task.file.kind in {"parquet", "arrow"}:
+        if task.file.kind in COLUMNAR:
             rows = yield from _table(task, mapping, target, ahead)
         elif task.file.kind == "jsonl":
             rows = yield from _json_lines(task, target, ahead)

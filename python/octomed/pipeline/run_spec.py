@@ -174,6 +174,5 @@ def layout_of(settings: dict[str, Any], blocks: list[tuple[Path, int]], write_ke
         Of the run: it has the keys of all tasks, but not which files a scan left out.
     """
     # Whole paths: of two runs in one process, each reads the blocks of its own store.
-    named = [(str(path), first_row) for path, first_row in blocks]
-    key = content_key({"write": write_key, "blocks": named})
-    return LayoutSpec(key, tuple((str(path), first_row) for path, first_row in blocks), settings)
+    named = tuple((str(path), first_row) for path, first_row in blocks)
+    return LayoutSpec(content_key({"write": write_key, "blocks": named}), named, settings)

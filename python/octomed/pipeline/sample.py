@@ -13,6 +13,7 @@ from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, file_errors, open_table
 from octomed.pipeline.nearest_format import near_formats
 from octomed.pipeline.read import blocks_of
+from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.sniff import suspected
 from octomed.report.samples import FileSample, Misfit
 
@@ -152,7 +153,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
 
 def _columns_of(file: InputFile) -> list[str]:
     """Return the columns of a file that names them."""
-    if file.kind in {"parquet", "arrow"}:
+    if file.kind in COLUMNAR:
         with open_table(file) as table:
             return list(table.schema.names)
     if file.kind in {"csv", "tsv"}:

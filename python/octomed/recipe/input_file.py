@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from octomed.recipe.kinds import KINDS, Kind
+from octomed.recipe.kinds import COLUMNAR, KINDS, Kind
 from octomed.recipe.metadata import is_metadata
 from octomed.recipe.opening import COMPRESSED, Compressed
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from octomed.recipe.values import Dialect
 
 
-_NEVER_COMPRESSED = frozenset({"parquet", "arrow"})
 _UNREAD = {
     ".zip": "an archive: unpack it",
     ".tar": "an archive: unpack it",
@@ -140,7 +139,7 @@ def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
     if compression is not None:
         extension = os.path.splitext(stem)[1]
     kind = KINDS.get(extension)
-    return None if kind is None or (kind in _NEVER_COMPRESSED and compression) else (kind, compression)
+    return None if kind is None or (kind in COLUMNAR and compression) else (kind, compression)
 
 
 def names_rows(name: str) -> bool:

@@ -16,3 +16,6 @@ KINDS: dict[str, Kind] = {
     ".csv": "csv",
     ".tsv": "tsv",
 }
+
+COLUMNAR: frozenset[Kind] = frozenset({"parquet", "arrow"})
+"""Kinds that `octomed.foreign` reads: their columns have types, and no compression is around them."""

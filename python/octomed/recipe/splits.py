@@ -10,6 +10,7 @@ from octomed.errors import OctomedError
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.table import ForeignTable
 from octomed.names import shown
+from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.split_cards import WrittenSplits
 from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem
 
@@ -78,7 +79,7 @@ def _counted(files: list[InputFile]) -> str:
 
 def _rows(files: list[InputFile]) -> int | None:
     """Add up what Parquet and Arrow files say of themselves; other files would have to be read."""
-    if len(files) > _MOST_COUNTED or any(file.kind not in {"parquet", "arrow"} for file in files):
+    if len(files) > _MOST_COUNTED or any(file.kind not in COLUMNAR for file in files):
         return None
     if sum(file.size for file in files if file.kind == "arrow") > _LARGEST_COUNTED:
         return None
