@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from octomed.foreign.slots import Slots
 
-# pyarrow does without NumPy from version 18 on, and so does the child: to load it takes longer than all the rest.
+# pyarrow does without NumPy from version 18 on, and so does the child: to load it takes longest of all.
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); sys.modules['numpy'] = None; "
     "from octomed.foreign.child import main; main()"
