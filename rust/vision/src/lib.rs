@@ -6,6 +6,7 @@
 mod error;
 mod family;
 mod image;
+mod size;
 
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
