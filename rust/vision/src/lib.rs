@@ -13,6 +13,7 @@ mod image;
 mod jpeg_markers;
 mod kind;
 mod png_chunks;
+mod size;
 
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
