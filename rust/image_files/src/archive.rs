@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{FileFault, FilesError, missing, names_a_folder, outside, shown};
-use crate::folder::names_of;
 use crate::names::{Lookup, Names};
-use crate::path::{below, relative_to};
+use crate::path::{below, names_of, relative_to};
 use crate::read::changed_at;
 use crate::tar::Tar;
 use crate::zip::Zip;
@@ -154,13 +152,4 @@ fn beginning(mut file: &File, start: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(known)
-}
-
-/// Fills `bytes` from a place of the archive; its end there is damage.
-pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> Result<(), FileFault> {
-    file.read_exact_at(bytes, at)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => FileFault::Damaged("the archive is cut".to_owned()),
-            _ => FileFault::Io(error),
-        })
 }
