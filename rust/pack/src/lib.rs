@@ -14,7 +14,10 @@ mod fit;
 mod order;
 mod packing;
 
-pub use batch::{Batch, BatchError, BatchSize, IGNORED, PackRow, PackRules, RowFault, check_packs};
+pub use batch::{
+    Batch, BatchError, BatchSize, IGNORED, ImageBuffers, ImageColumns, ImageRules, PackRow,
+    PackRules, RowFault, check_packs,
+};
 pub use buckets::Buckets;
 pub use error::PackError;
 pub use packing::{MAX_CAPACITY, Packing, pack_lengths};
