@@ -39,10 +39,10 @@ class Vision:
         Patches along a side of what becomes one token.
     temporal_patch_size
         Copies of a still image along time.
-    mean, std
-        Of each channel, of values from 0 to 1.
     image_token_id
         The token that stands for a part of an image.
+    mean, std
+        Of each channel, of values from 0 to 1.
     record
         All of the run's record, as JSON.
 
@@ -67,9 +67,9 @@ class Vision:
     patch_size: int
     merge_size: int
     temporal_patch_size: int
+    image_token_id: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    image_token_id: int
     record: str
 
     @classmethod
@@ -95,8 +95,10 @@ class Vision:
             raise RecipeError(f"`vision` has a size or a token below 1: {numbers}", _HINT)
         if any(len(values) != _CHANNELS for values in channels.values()):
             raise RecipeError("`vision` has not three channels in `mean` and `std`", _HINT)
-        family = str(values.get("family", ""))
-        return cls(family=family, **numbers, **channels, record=json.dumps(values, sort_keys=True))
+        mean, std = channels.values()
+        patch, merge, temporal, token = numbers.values()
+        record = json.dumps(values, sort_keys=True)
+        return cls(str(values.get("family", "")), patch, merge, temporal, token, mean, std, record)
 
     @property
     def factor(self) -> int:

@@ -106,7 +106,7 @@ def repeated(patches: torch.Tensor, grids: torch.Tensor, refs: torch.Tensor) -> 
     """Return the patches of each placeholder's image, in the order of the placeholders."""
     if torch.equal(refs, torch.arange(len(grids))):
         return patches
-    images = patches.split(grids.prod(1).tolist())
+    images = torch.tensor_split(patches, grids.prod(1).cumsum(0)[:-1])
     return torch.cat([images[image] for image in refs.tolist()])
 
 
