@@ -145,7 +145,12 @@ class ChatTemplate:
         128-bit hash of all that decides what the template writes, in hexadecimal.
         """
     def encode(
-        self, /, tokenizer: Tokenizer, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        tokenizer: Tokenizer,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[list[int], list[tuple[int, int]]]:
         """
         The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss.
@@ -155,12 +160,21 @@ class ChatTemplate:
         Raises `RecipeError` when the template can never work for training.
         """
     def render(
-        self, /, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[str, list[tuple[int, int, int]], list[tuple[int, int]]]:
         """
         The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
 
-        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
+        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`; `images` has for each message its
+        images, as pairs of the byte of the content before which one stands and of its tokens.
+        """
+    def takes_images(self, /, role: str) -> bool:
+        """
+        Whether images are written in turns of this role.
         """
 
 @final
