@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch.utils.data import DataLoader
 from .image_packs import IMAGE, RECORDS, Document, encoded, image_patches, pack_of, stored
 from .reading import drain
 
+ROOT = Path(__file__).parents[2]
 STREAM = "len-00512"
 VISION = RECORDS["qwen2.5-vl"]
 RULES = (IMAGE, 2)
@@ -94,6 +96,24 @@ def test_the_run_says_how_its_images_are_prepared(folder, packed):
     with PackedDataset(packed, batch_size=1, quiet=True) as text:
         assert text.vision is None
         text.check_model(Qwen3VLConfig())
+
+
+def test_the_documents_example_runs(folder, tmp_path, monkeypatch):
+    from octomed.run_file import RunFile
+
+    if "vision" not in RunFile.__dataclass_fields__:
+        pytest.skip("run files have no record of images yet")
+    sys.path.insert(0, str(ROOT / "examples"))
+    import hugging_face_trainer as example
+
+    text = (ROOT / "docs/stream.md").read_text(encoding="utf-8")
+    code = text.split("## Images")[1].split("```python\n")[1].split("```")[0]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/images").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    found: dict[str, Any] = {"model": example.tiny_vision_model(4095, VISION)}
+    exec(compile(code, "docs/stream.md", "exec"), found)
+    assert found["pixels"].shape == (len(found["patches"]), 2 * 588)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
