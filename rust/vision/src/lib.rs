@@ -4,6 +4,7 @@
 //! come from, and what a row says of them, other crates know.
 
 mod bytes;
+mod decode;
 mod error;
 mod exif;
 mod family;
@@ -13,7 +14,11 @@ mod image;
 mod jpeg_markers;
 mod kind;
 mod png_chunks;
+mod riff;
+mod samples;
+mod upright;
 
+pub use decode::decode;
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
 pub use format::{Format, Header};
