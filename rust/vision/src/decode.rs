@@ -1,6 +1,8 @@
 //! An image file becomes an upright RGB image, or a fault: nothing that is not whole passes.
 
-pub(crate) mod jpeg;
+mod bmp;
+mod gif;
+mod jpeg;
 mod png;
 mod webp;
 
@@ -56,6 +58,8 @@ fn stored(bytes: &[u8], header: &Header) -> Result<Samples, ImageError> {
         Format::Jpeg => jpeg::decode(bytes, jpeg::Colour::Told),
         Format::Png => png::decode(bytes, header),
         Format::WebP => webp::decode(bytes, header),
+        Format::Gif => gif::decode(bytes),
+        Format::Bmp => bmp::decode(bytes),
         _ => Err(ImageError::new(Fault::Kind, "not an image that is read")),
     }
 }

@@ -1,12 +1,14 @@
 //! What a file's header says: its format, size and orientation, without its pixels.
 
+mod bmp;
+mod gif;
 mod jpeg;
 mod png;
 mod webp;
 
 use crate::error::{Fault, ImageError};
 use crate::format::{Format, Header};
-use crate::{kind, png_chunks, riff};
+use crate::{gif_blocks, kind, png_chunks, riff};
 
 /// Reads the header of an image file: the format by its content, sides as stored, and how it is turned.
 ///
@@ -17,6 +19,8 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, ImageError> {
         Format::Jpeg => jpeg::read(bytes),
         Format::Png => png::read(bytes),
         Format::WebP => webp::read(bytes),
+        Format::Gif => gif::read(bytes),
+        Format::Bmp => bmp::read(bytes)?,
         _ => None,
     };
     let header = header.ok_or_else(|| {
@@ -45,6 +49,10 @@ pub(crate) fn format_of(bytes: &[u8]) -> Result<Format, ImageError> {
         Ok(Format::Png)
     } else if riff::is_webp(bytes) {
         Ok(Format::WebP)
+    } else if gif_blocks::is_gif(bytes) {
+        Ok(Format::Gif)
+    } else if bytes.starts_with(b"BM") {
+        Ok(Format::Bmp)
     } else {
         Err(kind::refusal(bytes))
     }

@@ -3,16 +3,19 @@
 //! Bytes of an image file come in; an upright RGB image, its size for a model, and its patches go out. Where files
 //! come from, and what a row says of them, other crates know.
 
+mod bmp_header;
 mod bytes;
 mod decode;
 mod error;
 mod exif;
 mod family;
 mod format;
+mod gif_blocks;
 mod header;
 mod image;
 mod jpeg_markers;
 mod kind;
+mod palette;
 mod png_chunks;
 mod riff;
 mod samples;

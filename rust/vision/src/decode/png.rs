@@ -7,6 +7,7 @@ use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
 use crate::bytes::Order;
 use crate::error::{Fault, ImageError};
 use crate::format::Header;
+use crate::palette::{coloured, unpack};
 use crate::png_chunks::chunks;
 use crate::samples::{Samples, with_alpha};
 
@@ -31,14 +32,15 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     let transparent = info.trns.as_deref();
     let width = header.width as usize;
     let depth = info.bit_depth as usize;
+    let stride = (width * depth).div_ceil(8);
     match (info.color_type, info.bit_depth) {
         (ColorType::Indexed, _) => {
             let palette = info.palette.as_deref().ok_or_else(|| damaged("it has no palette"))?;
-            Ok(coloured(&unpack(&data, width, depth), palette, transparent))
+            Ok(coloured(&unpack(&data, width, depth, stride), palette, transparent))
         }
         (ColorType::Grayscale, BitDepth::Sixteen) => Ok(gray16(&data, transparent)),
         (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => Ok(gray16_alpha(&data)),
-        (ColorType::Grayscale, _) => Ok(gray(unpack(&data, width, depth), depth, transparent)),
+        (ColorType::Grayscale, _) => Ok(gray(unpack(&data, width, depth, stride), depth, transparent)),
         (ColorType::Rgb, _) => Ok(rgb(data, depth, transparent)),
         (ColorType::GrayscaleAlpha, _) => Ok(Samples::Rgba(
             data.chunks_exact(2).flat_map(|pair| [pair[0], pair[0], pair[0], pair[1]]).collect(),
@@ -57,43 +59,6 @@ fn fault(error: &png::DecodingError) -> ImageError {
             ImageError::new(Fault::TooLarge, "the png file wants more memory than its pixels do")
         }
         other => damaged(&other.to_string()),
-    }
-}
-
-/// Samples of less than 8 bits, one a byte; each row begins with a byte of its own.
-pub(super) fn unpack(data: &[u8], width: usize, depth: usize) -> Vec<u8> {
-    if depth >= 8 {
-        return data.to_vec();
-    }
-    let (each, mask) = (8 / depth, (1_u8 << depth) - 1);
-    let stride = width.div_ceil(each);
-    let mut samples = Vec::with_capacity(width * (data.len() / stride.max(1)));
-    for row in data.chunks_exact(stride.max(1)) {
-        samples.extend((0..width).map(|x| {
-            let shift = 8 - depth * (x % each + 1);
-            (row[x / each] >> shift) & mask
-        }));
-    }
-    samples
-}
-
-/// Colours of a palette; an index beyond it is black, as libpng and Pillow have it.
-fn coloured(indices: &[u8], palette: &[u8], alpha: Option<&[u8]>) -> Samples {
-    let colour = |index: u8| {
-        let at = 3 * usize::from(index);
-        palette.get(at..at + 3).map_or([0; 3], |colour| [colour[0], colour[1], colour[2]])
-    };
-    match alpha {
-        None => Samples::Rgb(indices.iter().flat_map(|index| colour(*index)).collect()),
-        Some(alpha) => Samples::Rgba(
-            indices
-                .iter()
-                .flat_map(|index| {
-                    let [red, green, blue] = colour(*index);
-                    [red, green, blue, alpha.get(usize::from(*index)).copied().unwrap_or(255)]
-                })
-                .collect(),
-        ),
     }
 }
 
