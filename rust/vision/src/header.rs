@@ -4,11 +4,12 @@ mod bmp;
 mod gif;
 mod jpeg;
 mod png;
+mod tiff;
 mod webp;
 
 use crate::error::{Fault, ImageError};
 use crate::format::{Format, Header};
-use crate::{gif_blocks, kind, png_chunks, riff};
+use crate::{gif_blocks, kind, png_chunks, riff, tiff_page};
 
 /// Reads the header of an image file: the format by its content, sides as stored, and how it is turned.
 ///
@@ -21,7 +22,7 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, ImageError> {
         Format::WebP => webp::read(bytes),
         Format::Gif => gif::read(bytes),
         Format::Bmp => bmp::read(bytes)?,
-        _ => None,
+        Format::Tiff => tiff::read(bytes)?,
     };
     let header = header.ok_or_else(|| {
         ImageError::new(
@@ -53,6 +54,8 @@ pub(crate) fn format_of(bytes: &[u8]) -> Result<Format, ImageError> {
         Ok(Format::Gif)
     } else if bytes.starts_with(b"BM") {
         Ok(Format::Bmp)
+    } else if tiff_page::is_tiff(bytes) {
+        Ok(Format::Tiff)
     } else {
         Err(kind::refusal(bytes))
     }

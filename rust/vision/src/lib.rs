@@ -19,6 +19,7 @@ mod palette;
 mod png_chunks;
 mod riff;
 mod samples;
+mod tiff_page;
 mod upright;
 
 pub use decode::decode;

@@ -29,9 +29,9 @@ pub(crate) enum Colour {
     Rgb,
 }
 
-/// Decodes a JPEG file: grey, RGB or ink.
-pub(crate) fn decode(bytes: &[u8], colour: Colour) -> Result<Samples, ImageError> {
-    let work = AssertUnwindSafe(|| Decompressor::new(bytes).map(|mut own| own.run(colour)));
+/// Decodes a JPEG file of at most so many pixels.
+pub(crate) fn decode_within(bytes: &[u8], colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
+    let work = AssertUnwindSafe(|| Decompressor::new(bytes).map(|mut own| own.run(colour, most_pixels)));
     match catch_unwind(work) {
         Ok(result) => result.and_then(|samples| samples),
         Err(thrown) => match thrown.downcast::<ImageError>() {
@@ -87,11 +87,14 @@ impl Decompressor {
         Ok(Self { info, _error: error, _source: source, _progress: progress })
     }
 
-    fn run(&mut self, colour: Colour) -> Result<Samples, ImageError> {
+    fn run(&mut self, colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
         let info = &mut *self.info;
         // SAFETY: the calls come in the order that the library wants, on a state that it made; rows are as long as it says.
         unsafe {
             library::jpeg_read_header(info, 1);
+            if u64::from(info.image_width) * u64::from(info.image_height) > most_pixels {
+                return Err(damaged("more pixels than the header says"));
+            }
             info.out_color_space = match info.num_components {
                 1 => J_COLOR_SPACE::JCS_GRAYSCALE,
                 3 => J_COLOR_SPACE::JCS_RGB,
