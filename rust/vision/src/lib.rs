@@ -3,18 +3,27 @@
 //! Bytes of an image file come in; an upright RGB image, its size for a model, and its patches go out. Where files
 //! come from, and what a row says of them, other crates know.
 
+mod bmp_header;
 mod bytes;
+mod decode;
 mod error;
 mod exif;
 mod family;
 mod format;
+mod gif_blocks;
 mod header;
 mod image;
 mod jpeg_markers;
 mod kind;
+mod palette;
 mod png_chunks;
+mod riff;
+mod samples;
 mod size;
+mod tiff_page;
+mod upright;
 
+pub use decode::decode;
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
 pub use format::{Format, Header};
