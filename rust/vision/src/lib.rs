@@ -3,11 +3,20 @@
 //! Bytes of an image file come in; an upright RGB image, its size for a model, and its patches go out. Where files
 //! come from, and what a row says of them, other crates know.
 
+mod convolve;
+mod encode;
 mod error;
 mod family;
 mod image;
+mod loader;
+mod patches;
+mod resize;
 mod size;
 
+pub use encode::{Codec, encode};
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
 pub use image::{Alpha, DecodeRules, Gray16, Image};
+pub use loader::{Encoded, LoadError, bytes_of_patches, load_patches};
+pub use patches::{patches, pixel_values};
+pub use resize::resize;
