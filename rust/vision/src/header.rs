@@ -2,10 +2,11 @@
 
 mod jpeg;
 mod png;
+mod webp;
 
 use crate::error::{Fault, ImageError};
 use crate::format::{Format, Header};
-use crate::{kind, png_chunks};
+use crate::{kind, png_chunks, riff};
 
 /// Reads the header of an image file: the format by its content, sides as stored, and how it is turned.
 ///
@@ -15,6 +16,7 @@ pub fn read_header(bytes: &[u8]) -> Result<Header, ImageError> {
     let header = match format {
         Format::Jpeg => jpeg::read(bytes),
         Format::Png => png::read(bytes),
+        Format::WebP => webp::read(bytes),
         _ => None,
     };
     let header = header.ok_or_else(|| {
@@ -41,6 +43,8 @@ pub(crate) fn format_of(bytes: &[u8]) -> Result<Format, ImageError> {
         Ok(Format::Jpeg)
     } else if bytes.starts_with(png_chunks::SIGNATURE) {
         Ok(Format::Png)
+    } else if riff::is_webp(bytes) {
+        Ok(Format::WebP)
     } else {
         Err(kind::refusal(bytes))
     }

@@ -5,6 +5,7 @@
 
 mod bytes;
 mod convolve;
+mod decode;
 mod encode;
 mod error;
 mod exif;
@@ -18,8 +19,12 @@ mod loader;
 mod patches;
 mod png_chunks;
 mod resize;
+mod riff;
+mod samples;
 mod size;
+mod upright;
 
+pub use decode::decode;
 pub use encode::{Codec, encode};
 pub use error::{Fault, ImageError};
 pub use family::{Family, Grid};
