@@ -122,7 +122,7 @@ impl Provenance {
 /// When the block's index cannot be read.
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
     let block = &selection.index.blocks[number];
-    let (_, _, refusals) = read_index(&block.path.with_extension("index"))?;
+    let refusals = read_index(&block.path.with_extension("index"))?.refusals;
     let mut rows: Vec<Reject<'_>> = Vec::new();
     for (row, ordinal) in refusals.ordinal.iter().enumerate() {
         rows.push(Reject {
