@@ -76,7 +76,11 @@ fn patches(block: &BlockIndex, images: &[u32]) -> u64 {
 fn named(block: &BlockIndex, images: &[u32]) -> String {
     let hash = |&image: &u32| format!("{:016x}", block.images.hash[image as usize]);
     let hashes: Vec<String> = images.iter().take(MOST_NAMED).map(hash).collect();
-    let more = if images.len() > MOST_NAMED { ", …" } else { "" };
+    let more = if images.len() > MOST_NAMED {
+        ", …"
+    } else {
+        ""
+    };
     let noun = if images.len() == 1 { "image" } else { "images" };
     format!("{} {noun} ({}{more})", images.len(), hashes.join(", "))
 }

@@ -70,11 +70,7 @@ mod tests {
             .filter(|verdict| verdicts.contains(verdict))
             .collect();
         assert_eq!(verdicts, of_the_index);
-        let expected = [
-            Verdict::OverLong,
-            Verdict::OverPatches,
-            Verdict::Duplicate,
-        ];
+        let expected = [Verdict::OverLong, Verdict::OverPatches, Verdict::Duplicate];
         assert_eq!(verdicts, expected);
     }
 

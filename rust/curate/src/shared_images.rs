@@ -168,12 +168,9 @@ mod tests {
             ..Header::default()
         };
         let refs = traces.iter().flat_map(|(_, images)| *images).copied();
-        BlockIndex {
-            header,
-            traces: columns,
-            ..BlockIndex::default()
-        }
-        .with_images(table, refs.collect())
+        let mut block = BlockIndex::default();
+        (block.header, block.traces) = (header, columns);
+        block.with_images(table, refs.collect())
     }
 
     const KEPT: Verdict = Verdict::Kept;
@@ -191,13 +188,20 @@ mod tests {
             block(
                 "b",
                 &[(1, 0), (2, 0), (3, 70), (4, 80)],
-                &[(KEPT, &[1]), (KEPT, &[2]), (KEPT, &[3]), (Verdict::Duplicate, &[0])],
+                &[
+                    (KEPT, &[1]),
+                    (KEPT, &[2]),
+                    (KEPT, &[3]),
+                    (Verdict::Duplicate, &[0]),
+                ],
             ),
             block("c", &[(5, 0)], &[(KEPT, &[0])]),
         ];
         let index = Index { blocks };
         let named = |sources: &[(&str, u64)]| {
-            let named = sources.iter().map(|(name, traces)| ((*name).to_owned(), *traces));
+            let named = sources
+                .iter()
+                .map(|(name, traces)| ((*name).to_owned(), *traces));
             named.collect::<Vec<_>>()
         };
         let again = SharedImage {

@@ -51,7 +51,9 @@ impl RangeImages {
         }
         starts.push(refs.len() as u32);
         let patches = |at: &ImageLocation| {
-            index.blocks[at.block as usize].images.patches(at.image as usize) as u32
+            index.blocks[at.block as usize]
+                .images
+                .patches(at.image as usize) as u32
         };
         Self {
             patches: locations.iter().map(patches).collect(),
@@ -69,6 +71,12 @@ impl RangeImages {
     /// The images of the trace at `entry`, one for each placeholder.
     pub fn of_trace(&self, entry: u32) -> &[u32] {
         self.items().of(entry as usize)
+    }
+
+    /// Stored bytes of an image.
+    pub fn bytes(&self, index: &Index, image: u32) -> u64 {
+        let ImageLocation { block, image } = self.locations[image as usize];
+        u64::from(index.blocks[block as usize].images.bytes[image as usize])
     }
 
     /// Patches of an image.
