@@ -39,6 +39,7 @@ fn chat(source: &str) {
     let messages = turns.map(|(role, content)| Message {
         role,
         content,
+        images: &[],
         learned: true,
     });
     let mut out = Rendered::default();

@@ -41,6 +41,7 @@ impl ChatTemplate {
         let turns = messages.iter().map(|(role, content)| Message {
             role,
             content,
+            images: &[],
             learned: true,
         });
         let mut rendered = Rendered::default();

@@ -38,6 +38,9 @@ impl Compiled {
         if let Some(turn) = messages.iter().position(|message| !is_name(message.role)) {
             return Err(unwritten(turn, messages[turn].role));
         }
+        if messages.iter().any(|message| !message.images.is_empty()) {
+            return Err(TemplateError::NoImages { template: None });
+        }
         let supervised = supervise.turns(messages)?;
         let plain = self.renderer.run(
             messages

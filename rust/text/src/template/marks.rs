@@ -174,6 +174,7 @@ mod tests {
         [Message {
             role: "user",
             content,
+            images: &[],
             learned: true,
         }]
     }

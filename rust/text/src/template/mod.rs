@@ -7,6 +7,7 @@ mod dialect;
 mod error;
 mod error_of_engine;
 mod generation;
+mod image_tokens;
 mod json;
 mod lead;
 mod locate;
@@ -24,7 +25,7 @@ use crate::Rendered;
 use builtin::Builtin;
 use compiled::Compiled;
 pub use error::TemplateError;
-pub use message::{Message, Supervise};
+pub use message::{ImageSlot, Message, Supervise};
 
 pub(crate) use dialect::environment;
 pub(crate) use error_of_engine::{compiling, rendering};
@@ -99,9 +100,24 @@ impl Template {
         out: &mut Rendered,
     ) -> Result<(), TemplateError> {
         out.clear();
+        if let Some(turn) = messages
+            .iter()
+            .position(|message| !message.has_sound_images())
+        {
+            return Err(TemplateError::BadImageSlot { turn });
+        }
         match &self.form {
             Form::Builtin(builtin) => builtin.render(messages, supervise, out),
             Form::Compiled(compiled) => compiled.render(messages, supervise, out),
+        }
+    }
+
+    /// Whether images are written in turns of this role.
+    #[must_use]
+    pub fn takes_images(&self, role: &str) -> bool {
+        match &self.form {
+            Form::Builtin(builtin) => builtin.takes_images(role),
+            Form::Compiled(_) => false,
         }
     }
 
@@ -115,6 +131,7 @@ impl Template {
         let messages = turns.map(|(role, content)| Message {
             role,
             content,
+            images: &[],
             learned: true,
         });
         match self.render(&messages, Supervise::All, &mut Rendered::default()) {
