@@ -19,7 +19,10 @@ mod items;
 mod order;
 mod packing;
 
-pub use batch::{Batch, BatchError, BatchSize, IGNORED, PackRow, PackRules, RowFault, check_packs};
+pub use batch::{
+    Batch, BatchError, BatchSize, IGNORED, ImageBuffers, ImageColumns, ImageRules, PackRow,
+    PackRules, RowFault, check_packs,
+};
 pub use buckets::Buckets;
 pub use error::PackError;
 pub use item_images::{ItemImages, PackBounds};
