@@ -71,7 +71,7 @@ impl Archive {
         let name = self.name(path)?;
         match self.members().find(&name) {
             Lookup::One(number) => self.member(number, most_bytes),
-            Lookup::Several => Err(FileFault::Damaged(format!(
+            Lookup::Several(_) => Err(FileFault::Damaged(format!(
                 "the archive has several members `{}`",
                 shown(&name)
             ))),
@@ -79,12 +79,10 @@ impl Archive {
         }
     }
 
-    /// The members that the path may mean where none has its name.
-    pub(crate) fn similar(&self, path: &str, most: usize) -> Vec<u32> {
-        self.name(path).map_or_else(
-            |_| Vec::new(),
-            |name| self.members().similar(&name).take(most).collect(),
-        )
+    /// Up to two of the members that the path may mean where none has its name.
+    pub(crate) fn similar(&self, path: &str) -> Vec<u32> {
+        let name = self.name(path);
+        name.map_or_else(|_| Vec::new(), |name| self.members().similar(&name))
     }
 
     pub(crate) fn member(&self, number: u32, most_bytes: u64) -> Result<Vec<u8>, FileFault> {

@@ -135,9 +135,8 @@ impl ImageRoot {
             Place::Archive(archive) => Some(archive),
             Place::Folder(_) => None,
         });
-        let members = |archive: &Archive| archive.similar(path, 2);
         let mut found = archives.flat_map(|archive| {
-            let members = members(archive).into_iter();
+            let members = archive.similar(path).into_iter();
             members.map(move |number| (archive, number))
         });
         match (found.next(), found.next()) {
