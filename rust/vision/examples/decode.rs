@@ -15,7 +15,12 @@ fn main() {
                 let result = decode(&bytes, &rules);
                 let took = begin.elapsed().as_secs_f64() * 1e3;
                 match result {
-                    Ok(image) => println!("{name}\t{}\t{}\t{:016x}\t{took:.2}", image.height, image.width, image.pixel_hash()),
+                    Ok(image) => println!(
+                        "{name}\t{}\t{}\t{:016x}\t{took:.2}",
+                        image.height,
+                        image.width,
+                        image.pixel_hash()
+                    ),
                     Err(error) => println!("{name}\t{:?}\t{error}\t-\t{took:.2}", error.fault),
                 }
             }

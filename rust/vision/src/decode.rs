@@ -35,11 +35,18 @@ pub fn decode(bytes: &[u8], rules: &DecodeRules) -> Result<Image, ImageError> {
     let pixels = samples.into_rgb(rules)?;
     let (width, height) = (header.width as usize, header.height as usize);
     if pixels.len() != 3 * width * height {
-        return Err(ImageError::new(Fault::Damaged, "fewer pixels than the header says"));
+        return Err(ImageError::new(
+            Fault::Damaged,
+            "fewer pixels than the header says",
+        ));
     }
     let (pixels, _, _) = upright(pixels, width, height, header.orientation);
     let (height, width) = header.upright();
-    Ok(Image { width, height, pixels })
+    Ok(Image {
+        width,
+        height,
+        pixels,
+    })
 }
 
 fn limit(header: &Header, rules: &DecodeRules) -> Result<(), ImageError> {
@@ -52,7 +59,11 @@ fn limit(header: &Header, rules: &DecodeRules) -> Result<(), ImageError> {
             ),
         ));
     }
-    if header.gray16 { refuse_gray16(rules) } else { Ok(()) }
+    if header.gray16 {
+        refuse_gray16(rules)
+    } else {
+        Ok(())
+    }
 }
 
 fn stored(bytes: &[u8], header: &Header) -> Result<Samples, ImageError> {

@@ -15,10 +15,13 @@ mod header;
 mod image;
 mod jpeg_markers;
 mod kind;
+mod metadata;
 mod palette;
 mod png_chunks;
+mod png_text;
 mod riff;
 mod samples;
+mod tiff_meaning;
 mod tiff_page;
 mod upright;
 
@@ -28,3 +31,4 @@ pub use family::{Family, Grid};
 pub use format::{Format, Header};
 pub use header::read_header;
 pub use image::{Alpha, DecodeRules, Gray16, Image};
+pub use metadata::{has_metadata, strip_metadata};

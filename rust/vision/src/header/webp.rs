@@ -22,5 +22,11 @@ pub(super) fn read(bytes: &[u8]) -> Option<Header> {
     } else {
         frame_size(first)?
     };
-    Some(Header { format: Format::WebP, width, height, orientation: turned.orientation(), gray16: false })
+    Some(Header {
+        format: Format::WebP,
+        width,
+        height,
+        orientation: turned.orientation(),
+        gray16: false,
+    })
 }
