@@ -2,6 +2,8 @@
 
 use crate::bytes::{Order, slice};
 
+/// In place of a marker: no marker has a zero.
+pub(crate) const CODED: u8 = 0;
 pub(crate) const EOI: u8 = 0xD9;
 pub(crate) const SOS: u8 = 0xDA;
 pub(crate) const APP1: u8 = 0xE1;
@@ -11,24 +13,28 @@ pub(crate) const EXIF: &[u8] = b"Exif\0\0";
 /// The name before a packet of XMP in an APP1 segment.
 pub(crate) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
-/// A marker with its segment.
+/// A marker with its segment, or the coded bytes of a scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment<'a> {
-    /// The second byte of the marker.
+    /// The second byte of the marker; [`CODED`] for coded bytes.
     pub(crate) marker: u8,
     /// What follows the length; empty for a marker without one.
     pub(crate) body: &'a [u8],
-    /// From the marker on; of a scan also its coded bytes.
+    /// From the marker on.
     pub(crate) whole: &'a [u8],
     /// Where the next one may begin.
     pub(crate) end: usize,
 }
 
 /// Segments from the one after SOI on, up to EOI, or to where the file is broken.
+///
+/// Coded bytes are looked through only when what follows them is asked for.
 pub(crate) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
-    let mut next = Some(2);
+    let (mut next, mut scan) = (Some(2), false);
     std::iter::from_fn(move || {
-        let segment = read(bytes, next?)?;
+        let at = next?;
+        let segment = if scan { coded(bytes, at) } else { read(bytes, at)? };
+        scan = segment.marker == SOS;
         next = (segment.marker != EOI).then_some(segment.end);
         Some(segment)
     })
@@ -46,17 +52,30 @@ fn read(bytes: &[u8], at: usize) -> Option<Segment<'_>> {
     let inside = slice(bytes, begin, length)?;
     let body = if alone { inside } else { inside.get(2..)? };
     let end = begin + length;
-    let end = if marker == SOS {
-        scan_end(bytes, end)
-    } else {
-        end
-    };
     Some(Segment {
         marker,
         body,
         whole: &bytes[at..end],
         end,
     })
+}
+
+/// The coded bytes of a scan, which end at a marker that is no restart.
+fn coded(bytes: &[u8], begin: usize) -> Segment<'_> {
+    let (mut at, mut end) = (begin, bytes.len());
+    while let Some((found, marker)) = marker_from(bytes, at) {
+        if !matches!(marker, 0xD0..=0xD7) {
+            end = found;
+            break;
+        }
+        at = found + 2;
+    }
+    Segment {
+        marker: CODED,
+        body: &[],
+        whole: &bytes[begin..end],
+        end,
+    }
 }
 
 /// The next marker, over bytes that belong to none, as readers do.
@@ -69,15 +88,4 @@ fn marker_from(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
             marker => return Some((at, *marker)),
         }
     }
-}
-
-/// Where the coded bytes of a scan end: at a marker that is no restart.
-fn scan_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some((found, marker)) = marker_from(bytes, at) {
-        if !matches!(marker, 0xD0..=0xD7) {
-            return found;
-        }
-        at = found + 2;
-    }
-    bytes.len()
 }

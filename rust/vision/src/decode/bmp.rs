@@ -153,7 +153,8 @@ fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
                 (x, y) = (0, y + 1);
                 continue;
             }
-            (0, 1) => return Ok(indices),
+            (0, 1) if y * width + x >= width * height => return Ok(indices),
+            (0, 1) => return Err(damaged("its runs end before its pixels")),
             (0, 2) => {
                 (x, y, at) = (
                     x + usize::from(byte(at)?),
