@@ -33,7 +33,11 @@ pub(crate) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let (mut next, mut scan) = (Some(2), false);
     std::iter::from_fn(move || {
         let at = next?;
-        let segment = if scan { coded(bytes, at) } else { read(bytes, at)? };
+        let segment = if scan {
+            coded(bytes, at)
+        } else {
+            read(bytes, at)?
+        };
         scan = segment.marker == SOS;
         next = (segment.marker != EOI).then_some(segment.end);
         Some(segment)

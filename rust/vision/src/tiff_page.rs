@@ -95,6 +95,8 @@ impl<'a> Directory<'a> {
     /// Whether all entries, and all values out of line, are in the file.
     fn whole(&self) -> Option<()> {
         let count = usize::from(self.order.u16(self.bytes, self.at)?);
+        // Where the next page is said to be.
+        self.order.u32(self.bytes, self.at + 2 + 12 * count)?;
         let found = entries(self.bytes, self.order, self.at)
             .filter(|entry| self.value(entry).is_some())
             .count();

@@ -150,7 +150,7 @@ def pngs() -> Iterator[tuple[str, bytes]]:
     """PNG files."""
     image, height, width = picture(*SMALL), *SMALL
     few = image.quantize(100)
-    for mode in ("RGB", "L", "LA", "1"):
+    for mode in ("RGB", "L", "1"):
         yield f"{mode.lower()}.png", saved(image.convert(mode), "PNG")
     yield "rgba.png", saved(clear(*SMALL), "PNG")
     yield "la.png", saved(clear(*SMALL).convert("LA"), "PNG")
@@ -393,6 +393,7 @@ def main() -> None:
         old.unlink()
     lines = []
     for name, file in files():
+        assert not (folder / name).exists(), f"two files named {name}"
         (folder / name).write_bytes(file)
         pixels, white = pillow(file), pillow(file, white=True)
         lines.append(f"{name}\t{pixels.shape[0]}\t{pixels.shape[1]}\t{digest(pixels)}\t{digest(white)}\n")

@@ -24,20 +24,34 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     let mut samples = alone(&frame)?;
     // The container's word counts: without it libwebp takes no alpha from a frame.
     let whole = chunks(inside).next().filter(|chunk| &chunk.name == b"VP8X");
-    let opaque = whole.and_then(|chunk| canvas(chunk.body)).is_some_and(|(flags, ..)| flags & ALPHA == 0);
+    let opaque = whole
+        .and_then(|chunk| canvas(chunk.body))
+        .is_some_and(|(flags, ..)| flags & ALPHA == 0);
     if (frame.width, frame.height) == (header.width, header.height) {
-        return Ok(if opaque { without_alpha(samples) } else { samples });
+        return Ok(if opaque {
+            without_alpha(samples)
+        } else {
+            samples
+        });
     }
     if !frame.animated {
         return Err(damaged("its frame is smaller than its canvas"));
     }
     samples = on_canvas(samples, &frame, header);
-    Ok(if opaque { without_alpha(samples) } else { samples })
+    Ok(if opaque {
+        without_alpha(samples)
+    } else {
+        samples
+    })
 }
 
 fn without_alpha(mut samples: Samples) -> Samples {
     if let Samples::Rgba(pixels) = &mut samples {
-        pixels.iter_mut().skip(3).step_by(4).for_each(|alpha| *alpha = 255);
+        pixels
+            .iter_mut()
+            .skip(3)
+            .step_by(4)
+            .for_each(|alpha| *alpha = 255);
     }
     samples
 }
