@@ -26,19 +26,7 @@ pub(crate) fn meaning(page: &Page) -> Result<Meaning, String> {
         6 if page.compression == 7 => (Meaning::Rgb, 3),
         other => return Err(format!("of photometric interpretation {other}")),
     };
-    let depth = match (meaning, page.samples) {
-        (Meaning::Gray { .. }, 1) => matches!(page.bits, 1 | 2 | 4 | 8 | 12 | 16),
-        (Meaning::Palette, 1) => matches!(page.bits, 1 | 2 | 4 | 8),
-        (Meaning::Palette, _) => page.bits == 8,
-        _ => matches!(page.bits, 8 | 16),
-    };
-    // Signed samples have a meaning only to a window. 4 is `undefined`, which readers take for 1.
-    let format = match page.sample_format {
-        1 | 4 => true,
-        2 => page.bits == 16 && colours == 1,
-        _ => false,
-    };
-    if !(depth && format && page.even_bits) {
+    if !possible(page, meaning, colours) {
         return Err(format!(
             "of {} bits and sample format {}",
             page.bits, page.sample_format
@@ -51,6 +39,23 @@ pub(crate) fn meaning(page: &Page) -> Result<Meaning, String> {
         return Err(format!("of planes of {} bits", page.bits));
     }
     storage(page).map(|()| meaning)
+}
+
+/// Whether samples have as many bits, and of the kind, as their meaning allows.
+fn possible(page: &Page, meaning: Meaning, colours: u32) -> bool {
+    let depth = match (meaning, page.samples) {
+        (Meaning::Gray { .. }, 1) => matches!(page.bits, 1 | 2 | 4 | 8 | 12 | 16),
+        (Meaning::Palette, 1) => matches!(page.bits, 1 | 2 | 4 | 8),
+        (Meaning::Palette, _) => page.bits == 8,
+        _ => matches!(page.bits, 8 | 16),
+    };
+    // Signed samples have a meaning only to a window. 4 is `undefined`, which readers take for 1.
+    let format = match page.sample_format {
+        1 | 4 => true,
+        2 => page.bits == 16 && colours == 1,
+        _ => false,
+    };
+    depth && format && page.even_bits
 }
 
 fn storage(page: &Page) -> Result<(), String> {
