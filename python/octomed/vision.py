@@ -56,7 +56,7 @@ class Family:
     patch_size, merge_size, temporal_patch_size : int
         Sides of a patch in pixels, sides of a token in patches, copies of a still image along time.
     mean, std : tuple of float
-        Of each channel, of values from 0 to 1.
+        Of each channel, of values from 0 to 1, as numbers of 32 bits.
     min_pixels, max_pixels : int
         Bounds of a resized image, where nobody says otherwise.
 
@@ -392,6 +392,6 @@ def _image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _floats(values: tuple[float, ...] | list[float]) -> tuple[float, float, float]:
-    """Return the three shortest decimals of 32-bit numbers: those that published configurations have."""
+    """Return the shortest decimals of three numbers of 32 bits."""
     first, second, third = (float(str(np.float32(value))) for value in values)
     return first, second, third
