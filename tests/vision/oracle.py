@@ -26,7 +26,7 @@ def smart_resize(height, width, family, bounds):
 
 
 def smart_resize_of_a_row(height, widths, family, bounds):
-    """Return the same for one height and many widths at once; 0 × 0 where it refuses."""
+    """Return the same for one height and many widths at once; 0 by 0 where it refuses."""
     factor, (least, most) = FACTORS[family], bounds
     widths = widths.astype(np.float64)
     rows = np.full_like(widths, float(round(height / factor) * factor))
