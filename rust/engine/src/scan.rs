@@ -166,7 +166,7 @@ impl Scanner {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            match finding {
+            match without_images(finding) {
                 Finding::Row(row) => scan.row(&row),
                 Finding::Refused(refusal) => scan.writer()?.reject(
                     refusal.position,
@@ -419,6 +419,17 @@ fn refusal(error: TemplateError) -> Result<Verdict, EngineError> {
         TemplateError::Limit => Ok(Verdict::TemplateLimit),
         error if error.blames_row() => Ok(Verdict::TemplateRefused),
         error => Err(error.into()),
+    }
+}
+
+/// A row with images that would be shown is refused.
+fn without_images(finding: Finding<'_>) -> Finding<'_> {
+    match finding {
+        Finding::Row(row) => match row.refusal_of_images() {
+            Some(refusal) => Finding::Refused(refusal),
+            None => Finding::Row(row),
+        },
+        refused @ Finding::Refused(_) => refused,
     }
 }
 

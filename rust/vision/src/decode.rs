@@ -1,7 +1,11 @@
 //! An image file becomes an upright RGB image, or a fault: nothing that is not whole passes.
 
-pub(crate) mod jpeg;
+mod bmp;
+mod gif;
+mod jpeg;
 mod png;
+mod tiff;
+mod tiff_bytes;
 mod webp;
 
 use crate::error::{Fault, ImageError};
@@ -64,9 +68,11 @@ fn limit(header: &Header, rules: &DecodeRules) -> Result<(), ImageError> {
 
 fn stored(bytes: &[u8], header: &Header) -> Result<Samples, ImageError> {
     match header.format {
-        Format::Jpeg => jpeg::decode(bytes, jpeg::Colour::Told),
+        Format::Jpeg => jpeg::decode_within(bytes, jpeg::Colour::Told, header.pixels()),
         Format::Png => png::decode(bytes, header),
         Format::WebP => webp::decode(bytes, header),
-        _ => Err(ImageError::new(Fault::Kind, "not an image that is read")),
+        Format::Gif => gif::decode(bytes),
+        Format::Bmp => bmp::decode(bytes),
+        Format::Tiff => tiff::decode(bytes),
     }
 }

@@ -38,8 +38,9 @@ impl Turned {
 /// The order of bytes and the place of the first directory of a TIFF, or of an EXIF block.
 pub(crate) fn tiff_start(bytes: &[u8]) -> Option<(Order, usize)> {
     let order = match bytes.get(..4)? {
-        b"II*\0" => Order::Little,
-        b"MM\0*" => Order::Big,
+        // The second of each is wrong, and known.
+        b"II*\0" | b"II\0*" => Order::Little,
+        b"MM\0*" | b"MM*\0" => Order::Big,
         _ => return None,
     };
     Some((order, usize::try_from(order.u32(bytes, 4)?).ok()?))

@@ -4,7 +4,9 @@ use crate::bytes::{contains, slice};
 use crate::error::{Fault, ImageError};
 
 /// Names by the bytes at a place.
-const MAGIC: [(usize, &[u8], &str); 26] = [
+const MAGIC: [(usize, &[u8], &str); 28] = [
+    (0, b"II+\0", "BigTIFF"),
+    (0, b"MM\0+", "BigTIFF"),
     (128, b"DICM", "DICOM"),
     (344, b"n+1\0", "NIfTI"),
     (344, b"ni1\0", "NIfTI"),

@@ -3,6 +3,7 @@
 //! Bytes of an image file come in; an upright RGB image, its size for a model, and its patches go out. Where files
 //! come from, and what a row says of them, other crates know.
 
+mod bmp_header;
 mod bytes;
 mod convolve;
 mod decode;
@@ -11,17 +12,20 @@ mod error;
 mod exif;
 mod family;
 mod format;
+mod gif_blocks;
 mod header;
 mod image;
 mod jpeg_markers;
 mod kind;
 mod loader;
+mod palette;
 mod patches;
 mod png_chunks;
 mod resize;
 mod riff;
 mod samples;
 mod size;
+mod tiff_page;
 mod upright;
 
 pub use decode::decode;
