@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.plain_names import check_basename
 from octomed.state import Damaged, NotThere, StateFile, there
+from octomed.storage import make_folder_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +38,9 @@ class BlockHeader:
     traces_rejected: int
     straddling: int
     rows_without_pictures: int = 0
+    rows_with_images: int = 0
+    images: int = 0
+    image_bytes: int = 0
     part: int = 0
     is_last: bool = True
 
@@ -79,8 +84,28 @@ class RegisteredRun:
     tasks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class WithoutImages:
+    """A task without images: its blocks are the same whatever a recipe says of images.
+
+    Attributes
+    ----------
+    task
+        Key under which they lie.
+    """
+
+    task: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that lead out of the store."""
+        check_basename(self.task)
+
+
 _TASK = StateFile(TaskRecord, _AGAIN, oldest=2)
 _RUN = StateFile(RegisteredRun, _AGAIN)
+_WITHOUT = StateFile(WithoutImages, _AGAIN)
+WITHOUT_IMAGES = "without_images"
+"""Folder of the store with an entry for each task without images, by its key without what is said of them."""
 
 
 def load_task(folder: Path) -> TaskRecord | NotThere | Damaged:
@@ -101,6 +126,26 @@ def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:
 def write_registered_run(path: Path, run: RegisteredRun, mode: Mode) -> None:
     """Note which tasks an output uses."""
     _RUN.write(path, run, mode)
+
+
+def task_without_images(store: Path, key: str) -> str | None:
+    """Return the key under which the blocks of a task without images lie, if one is known to have none.
+
+    Parameters
+    ----------
+    store
+        The working store.
+    key
+        The key that the task has whatever is said of images.
+    """
+    found = there(_WITHOUT.load(store / WITHOUT_IMAGES / f"{key}.json"))
+    return None if found is None else found.task
+
+
+def write_task_without_images(store: Path, key: str, task: str, mode: Mode) -> None:
+    """Note that no row of a task has an image."""
+    make_folder_inside(store, WITHOUT_IMAGES, mode)
+    _WITHOUT.write(store / WITHOUT_IMAGES / f"{key}.json", WithoutImages(task), mode)
 
 
 def finished_task(folder: Path) -> TaskRecord | None:

@@ -26,7 +26,7 @@ from octomed.pipeline.tables import provenance_name, write_parquet
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store import LocalStore
-from octomed.store_files import BlockHeader, TaskRecord, write_task
+from octomed.store_files import BlockHeader, TaskRecord, write_task, write_task_without_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,7 +138,15 @@ class _TaskScan:
         if bad is None:
             _sync(spec.folder, headers)
             write_task(spec.folder, TaskRecord(headers, rows), spec.mode)
+            self._note_images(headers)
         return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
+
+    def _note_images(self, headers: tuple[BlockHeader, ...]) -> None:
+        """Note of a task that may have images that no row has any: its blocks serve other settings, too."""
+        spec = self.spec
+        without = spec.task.without_images
+        if without is not None and not any(header.rows_with_images for header in headers):
+            write_task_without_images(spec.store, without, spec.task.key, spec.mode)
 
 
 def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
