@@ -145,7 +145,12 @@ class ChatTemplate:
         128-bit hash of all that decides what the template writes, in hexadecimal.
         """
     def encode(
-        self, /, tokenizer: Tokenizer, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        tokenizer: Tokenizer,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[list[int], list[tuple[int, int]]]:
         """
         The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss.
@@ -155,12 +160,21 @@ class ChatTemplate:
         Raises `RecipeError` when the template can never work for training.
         """
     def render(
-        self, /, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[str, list[tuple[int, int, int]], list[tuple[int, int]]]:
         """
         The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
 
-        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
+        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`; `images` has for each message its
+        images, as pairs of the byte of the content before which one stands and of its tokens.
+        """
+    def takes_images(self, /, role: str) -> bool:
+        """
+        Whether images are written in turns of this role.
         """
 
 @final
@@ -762,17 +776,31 @@ def check_packs(
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint64],
+            tuple[
+                int,
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+            ]
+            | None,
         ]
     ],
     vocabulary: int | None,
+    image_rules: tuple[int, int] | None = None,
 ) -> None:
     """
     Checks what `fill_batch` would refuse of `rows`.
     """
 
-def check_shard(folder: str | PathLike[str], shard: int, vocabulary_size: int, capacity: int) -> ShardCheck:
+def check_shard(
+    folder: str | PathLike[str],
+    shard: int,
+    vocabulary_size: int,
+    capacity: int,
+    image_rules: tuple[int, int] | None = None,
+) -> ShardCheck:
     """
-    Checks every pack of a shard.
+    Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
     """
 
 def digest(data: bytes) -> str:
@@ -792,6 +820,13 @@ def fill_batch(
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint64],
+            tuple[
+                int,
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+            ]
+            | None,
         ]
     ],
     buffers: tuple[
@@ -804,12 +839,16 @@ def fill_batch(
         numpy.typing.NDArray[numpy.int64],
     ],
     vocabulary: int | None,
+    image_rules: tuple[int, int] | None = None,
+    image_buffers: tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]] | None = None,
 ) -> int:
     """
     Writes the batch of `rows` into `buffers`, and returns the length of its longest document.
 
-    A row is (input_ids, lengths, loss_spans, trace_ids); buffers are (packs, input_ids, labels,
-    position_ids, cu_seqlens, trace_ids, supervised_tokens), contiguous and of the batch's size.
+    A row is (input_ids, lengths, loss_spans, trace_ids, images); images are (bytes, image_offsets,
+    image_grid_thw, image_refs) or none. Buffers are (packs, input_ids, labels, position_ids, cu_seqlens,
+    trace_ids, supervised_tokens), contiguous and of the batch's size. image_rules are the token of images and the
+    patches along a side of one; image_buffers are (image_grid_thw, image_refs), and go with four columns of packs.
     """
 
 def fingerprint(path: str | PathLike[str]) -> str:

@@ -41,6 +41,9 @@ class BlockHeader:
     rows_with_images: int = 0
     images: int = 0
     image_bytes: int = 0
+    images_with_metadata: int = 0
+    image_placeholders: int = 0
+    image_files: int = 0
     part: int = 0
     is_last: bool = True
 
@@ -48,6 +51,12 @@ class BlockHeader:
     def name(self) -> str:
         """Name of the block's files in its task's folder, without extension."""
         return f"{self.number}-{self.part}" if self.part else str(self.number)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the block's files: those with images, and with where they came from, only where there are any."""
+        extensions = ["ids", "index", *["images"][: self.images], *["image_files"][: self.image_files]]
+        return tuple(f"{self.name}.{extension}" for extension in extensions)
 
 
 @dataclass(frozen=True)
@@ -159,8 +168,8 @@ def finished_task(folder: Path) -> TaskRecord | None:
 def _is_there(folder: Path, header: BlockHeader) -> bool:
     """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
     try:
-        return (folder / f"{header.name}.ids").stat().st_size == header.stored_bytes and (
-            folder / f"{header.name}.index"
-        ).stat().st_size > 0
+        sizes = {name: (folder / name).stat().st_size for name in header.files}
     except OSError:
         return False
+    expected = {f"{header.name}.ids": header.stored_bytes, f"{header.name}.images": header.image_bytes}
+    return all(size == expected[name] if name in expected else size > 0 for name, size in sizes.items())

@@ -152,8 +152,8 @@ class _TaskScan:
 def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:
     """Wait for the disk, which began with its work when each block was written."""
     for header in headers:
-        sync_file(folder / f"{header.name}.ids")
-        sync_file(folder / f"{header.name}.index")
+        for name in header.files:
+            sync_file(folder / name)
     try:
         sync_folder(folder)
     except OSError as error:

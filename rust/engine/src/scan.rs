@@ -166,7 +166,7 @@ impl Scanner {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            match finding {
+            match without_images(finding) {
                 Finding::Row(row) => scan.row(&row),
                 Finding::Refused(refusal) => scan.writer()?.reject(
                     refusal.position,
@@ -312,6 +312,7 @@ impl Scanner {
         messages.extend(turns.iter().zip(&texts).map(|(turn, content)| Message {
             role: &turn.role,
             content,
+            images: &[],
             learned: turn.learned,
         }));
         self.render_and_encode(&messages, scratch)
@@ -421,11 +422,23 @@ fn refusal(error: TemplateError) -> Result<Verdict, EngineError> {
     }
 }
 
+/// A row with images that would be shown is refused.
+fn without_images(finding: Finding<'_>) -> Finding<'_> {
+    match finding {
+        Finding::Row(row) => match row.refusal_of_images() {
+            Some(refusal) => Finding::Refused(refusal),
+            None => Finding::Row(row),
+        },
+        refused @ Finding::Refused(_) => refused,
+    }
+}
+
 /// A turn that may carry loss, if it is the assistant's.
 fn message<'m>(role: &'m str, content: &'m str) -> Message<'m> {
     Message {
         role,
         content,
+        images: &[],
         learned: true,
     }
 }

@@ -194,6 +194,11 @@ impl Scanner {
                         looked = Some(Looked::Refused(refusal.reason.as_str(), refusal.detail));
                     }
                     Finding::Row(row) if row.ordinal == ordinal => {
+                        if let Some(refusal) = row.refusal_of_images() {
+                            let reason = refusal.reason.as_str();
+                            looked = Some(Looked::Refused(reason, refusal.detail));
+                            return Ok(());
+                        }
                         let mut traces = Vec::new();
                         self.scanner
                             .preview(&row, |sample, verdict, rendered, ids, spans| {

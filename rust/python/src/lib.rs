@@ -8,6 +8,7 @@ mod engine;
 mod error;
 mod json_shape;
 mod layout;
+mod layout_images;
 mod leave;
 mod mds;
 mod pack;
@@ -41,6 +42,8 @@ mod _octomed {
     use crate::json_shape::JsonShape;
     #[pymodule_export]
     use crate::layout::{Layout, Range, index_json};
+    #[pymodule_export]
+    use crate::layout_images::{ImageCost, PackedImages, SharedImage};
     #[pymodule_export]
     use crate::mds::{MdsReader, MdsWriter, digest, file_digest, mds_verify};
     #[pymodule_export]

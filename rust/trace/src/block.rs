@@ -3,13 +3,15 @@
 use arrow_array::{Array, RecordBatch};
 
 use crate::csv_rows::CsvRows;
+use crate::image::ImagePlace;
 use crate::json::TOO_MANY_VALUES;
 use crate::json_row::{self, Shape};
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
-use crate::read::arrow::{picture_at, value_at};
-use crate::row::{Finding, ImagePlace, Reason, Refusal, Row};
+use crate::read::arrow::{Binary, picture_at, value_at};
+use crate::reason::Reason;
+use crate::row::{Finding, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
 /// Consecutive rows of a task, cut by one of the cutters.
@@ -273,7 +275,7 @@ fn fill_from_arrow<'a>(
     for (index, column) in columns.iter().enumerate() {
         let Some(column) = *column else { continue };
         slots[index] = Some(if index < mapping.mapped {
-            match value_at(column, row) {
+            match value_at(column, row, mapping.binary[index]) {
                 // A picture's bytes are no text, and no damage.
                 Err(_) if picture_at(column, row, false).is_some() => {
                     let column = ImagePlace::Column(mapping.keys[index].as_str().into());
@@ -282,7 +284,7 @@ fn fill_from_arrow<'a>(
                 value => value.map_err(|fault| in_column(fault, &mapping.keys[index]))?,
             }
         } else {
-            value_at(column, row).unwrap_or(Value::Other)
+            value_at(column, row, Binary::Text).unwrap_or(Value::Other)
         });
     }
     Ok(())

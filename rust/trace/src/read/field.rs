@@ -1,6 +1,6 @@
 //! A mapped column: its acceptable names, and the value that a row has under them.
 
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value};
 
 use super::Slots;
@@ -48,6 +48,14 @@ impl Field {
             optional,
             label: quoted.join(" or "),
         }
+    }
+
+    /// The numbers among the mapping's keys of all that it is read from.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> {
+        let heads = |path: &Path| path.head.as_ref().map(|(head, _)| *head);
+        self.paths
+            .iter()
+            .flat_map(move |path| std::iter::once(path.literal).chain(heads(path)))
     }
 
     /// The first name, for messages.

@@ -1,0 +1,264 @@
+//! The images that a conversation shows, and where: typed parts, placeholders, images beside a turn's text.
+
+use std::borrow::Cow;
+
+use crate::image::{ImagePlace, ImageRef, ImageValue};
+use crate::picture;
+use crate::place_images::{ImageCount, Mark, Marks, marks};
+use crate::reason::Reason;
+use crate::row::{Part, Turn, append};
+use crate::value::Fault;
+
+use super::images::ColumnImages;
+
+/// What becomes of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Treatment {
+    /// Columns of images are mapped.
+    Mapped,
+    /// None are: only what typed parts hold themselves is known.
+    NotMapped,
+    /// They are left out.
+    LeftOut,
+}
+
+/// The images of a conversation as far as it has been read.
+pub(crate) struct Shown<'r> {
+    pub(crate) treatment: Treatment,
+    /// Those of columns, then those that turns hold themselves.
+    pub(crate) images: Vec<ImageRef<'r>>,
+    /// How many are of columns.
+    of_columns: usize,
+    has_gap: bool,
+    marks: Marks,
+    /// Why the row is refused, unless something else is wrong with it.
+    refused: Option<Fault>,
+}
+
+impl<'r> Shown<'r> {
+    /// Before the first turn, with the images of columns.
+    pub(crate) fn new(treatment: Treatment, columns: ColumnImages<'r>) -> Self {
+        Self {
+            treatment,
+            of_columns: columns.images.len(),
+            images: columns.images,
+            has_gap: columns.has_gap,
+            marks: Marks::default(),
+            refused: None,
+        }
+    }
+
+    /// An image that a turn holds.
+    pub(super) fn own(&mut self, image: ImageValue<'r>, what: String) -> Part<'r> {
+        self.images
+            .push(ImageRef::new(image, ImagePlace::Turn(what)));
+        Part::Image(self.images.len() - 1)
+    }
+
+    /// Something in a turn that is left out.
+    pub(super) fn left_out(&mut self, what: String, hash: u64) -> Part<'r> {
+        self.images
+            .push(ImageRef::left_out(ImagePlace::Turn(what), hash));
+        Part::Image(self.images.len() - 1)
+    }
+
+    /// What stands for an image of a column.
+    pub(super) fn mark(&mut self, mark: Mark, what: String) -> Part<'r> {
+        if self.treatment == Treatment::NotMapped {
+            self.refuse(what);
+        }
+        Part::Image(self.marks.take(mark))
+    }
+
+    /// Refuses the row for an image that is not read.
+    pub(super) fn refuse(&mut self, what: String) {
+        let fault = ImagePlace::Turn(what).reject();
+        self.refused.get_or_insert(fault);
+    }
+
+    /// Looks at what is asked in a question, whose placeholders are placed once the prompt is rendered.
+    pub(super) fn check_question<'t>(
+        &mut self,
+        asked: impl Iterator<Item = &'t str>,
+    ) -> Result<(), Fault> {
+        for text in asked {
+            if self.treatment != Treatment::Mapped {
+                let Some(mark) = picture::placeholder(text) else {
+                    continue;
+                };
+                let place = ImagePlace::Placeholder(mark.to_owned());
+                self.images.push(ImageRef::left_out(place, 0));
+                break;
+            }
+            if let Some(mark) = picture::unread_mark(text) {
+                self.refuse(format!("`{mark}`, for which no image is taken"));
+            }
+            for (_, mark) in marks(text) {
+                self.marks.take(mark);
+            }
+        }
+        self.check_marks_alone()?;
+        self.refusal()
+    }
+
+    /// Refuses placeholders in a question without images, and numbers where a column before the last is empty.
+    fn check_marks_alone(&self) -> Result<(), Fault> {
+        if self.treatment != Treatment::Mapped {
+            return Ok(());
+        }
+        if self.images.is_empty() {
+            self.marks.check(0).map_err(count_fault)?;
+        }
+        if self.has_gap && self.marks.are_numbered() {
+            return Err(gap_fault());
+        }
+        Ok(())
+    }
+
+    /// Looks for placeholders in what a user says, or a tool.
+    pub(super) fn place(&mut self, turn: &mut Turn<'r>, own: Vec<Part<'r>>) -> Result<(), Fault> {
+        let is_user = turn.role == "user";
+        if self.treatment != Treatment::Mapped {
+            turn.content.splice(0..0, own);
+            let mark = is_user.then(|| picture::placeholder(&turn.text()).map(str::to_owned));
+            match mark.flatten() {
+                Some(mark) if self.treatment == Treatment::LeftOut => {
+                    turn.content.push(self.left_out(mark, 0));
+                }
+                Some(mark) => self.refuse(mark),
+                None => {}
+            }
+            return Ok(());
+        }
+        if is_user && let Some(mark) = picture::unread_mark(&turn.text()) {
+            self.refuse(format!("`{mark}`, for which no image is taken"));
+        }
+        if !is_user && turn.role != "tool" {
+            turn.content.splice(0..0, own);
+            return Ok(());
+        }
+        self.split(turn, own)
+    }
+
+    /// Takes the placeholders out of a turn. Images beside its text are what they stand for, where there are any.
+    fn split(&mut self, turn: &mut Turn<'r>, own: Vec<Part<'r>>) -> Result<(), Fault> {
+        let first = match own.first() {
+            Some(Part::Image(first)) => Some(*first),
+            _ => None,
+        };
+        let mut here = Marks::default();
+        let found = if first.is_some() {
+            &mut here
+        } else {
+            &mut self.marks
+        };
+        let has_marks = turn
+            .content
+            .iter()
+            .any(|part| matches!(part, Part::Text(text) if marks(text).next().is_some()));
+        if has_marks {
+            let mut split = Vec::new();
+            for part in std::mem::take(&mut turn.content) {
+                match part {
+                    Part::Text(text) => split_text(text, found, first.unwrap_or(0), &mut split),
+                    image @ Part::Image(_) => split.push(image),
+                }
+            }
+            turn.content = split;
+        }
+        if first.is_some() {
+            if here.is_empty() {
+                turn.content.splice(0..0, own);
+            } else {
+                here.check(own.len()).map_err(count_fault)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that placeholders and images belong together; without a placeholder, all images of columns stand
+    /// before what the first user says.
+    pub(super) fn finish(&mut self, turns: &mut [Turn<'r>]) -> Result<(), Fault> {
+        if self.treatment != Treatment::Mapped {
+            return Ok(());
+        }
+        if self.has_gap && self.marks.are_numbered() {
+            return Err(gap_fault());
+        }
+        let own = self.images.len() - self.of_columns;
+        let first = turns.iter_mut().find(|turn| turn.role == "user");
+        match first {
+            Some(turn) if self.marks.is_empty() && own == 0 => {
+                let images = (0..self.of_columns).map(Part::Image);
+                turn.content.splice(0..0, images);
+                Ok(())
+            }
+            _ => self.marks.check(self.of_columns).map_err(count_fault),
+        }
+    }
+
+    /// Why the row is refused, where nothing else is wrong with it.
+    pub(super) fn refusal(&mut self) -> Result<(), Fault> {
+        self.refused.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether a turn shows an image that is not left out.
+    pub(super) fn shows(&self, turn: &Turn<'_>) -> bool {
+        let is_there = |number: usize| {
+            let image = self.images.get(number);
+            image.is_some_and(|image| !image.is_left_out())
+        };
+        let mut parts = turn.content.iter();
+        parts.any(|part| matches!(part, Part::Image(number) if is_there(*number)))
+    }
+}
+
+/// Adds a text and the images of its placeholders, of which the first of the row has the number `first`.
+fn split_text<'r>(
+    text: Cow<'r, str>,
+    found: &mut Marks,
+    first: usize,
+    content: &mut Vec<Part<'r>>,
+) {
+    let places: Vec<_> = marks(&text).collect();
+    let mut from = 0;
+    for (range, mark) in places {
+        add_text(cut(&text, from..range.start), content);
+        content.push(Part::Image(first + found.take(mark)));
+        from = range.end;
+    }
+    if from == 0 {
+        add_text(text, content);
+    } else {
+        add_text(cut(&text, from..text.len()), content);
+    }
+}
+
+fn cut<'r>(text: &Cow<'r, str>, range: std::ops::Range<usize>) -> Cow<'r, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+        Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+    }
+}
+
+/// Adds a text after the last part, which may be one as well; an empty one is left out.
+pub(super) fn add_text<'r>(text: Cow<'r, str>, content: &mut Vec<Part<'r>>) {
+    if text.is_empty() {
+        return;
+    }
+    match content.last_mut() {
+        Some(Part::Text(before)) => append(before, text),
+        _ => content.push(Part::Text(text)),
+    }
+}
+
+/// The reject of a row whose placeholders and images do not belong together.
+pub(crate) fn count_fault(count: ImageCount) -> Fault {
+    Fault::new(Reason::ImageCount, count.to_string())
+}
+
+/// The reject of numbered placeholders next to columns of images that are empty before one that is not.
+pub(crate) fn gap_fault() -> Fault {
+    let detail = "the row numbers its images, and a column of images before the last one is empty";
+    Fault::new(Reason::ImageCount, detail)
+}
