@@ -145,7 +145,7 @@ class Vision:
         Ids of the tokens for an image.
     store
         `original`, `resized`, or `both` where sources differ.
-    codec, alpha, gray16
+    codec, alpha, gray16, max_source_pixels
         As the recipe's `images` has them.
     exif
         What became of the orientation.
@@ -168,6 +168,7 @@ class Vision:
     codec: str = "webp"
     alpha: str = "drop"
     gray16: str = "reject"
+    max_source_pixels: int = 100_000_000
     exif: str = "applied"
     resize: str = ""
 

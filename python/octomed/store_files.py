@@ -44,6 +44,7 @@ class BlockHeader:
     images_with_metadata: int = 0
     image_placeholders: int = 0
     image_files: int = 0
+    rows_images_refused: int | None = None
     part: int = 0
     is_last: bool = True
 
@@ -53,8 +54,16 @@ class BlockHeader:
         return f"{self.number}-{self.part}" if self.part else str(self.number)
 
     @property
+    def may_have_images(self) -> bool:
+        """Whether another setting of images could change the block."""
+        refused = self.rows_images_refused
+        if refused is None:  # a block that does not say why its rows were refused
+            refused = self.rows_unreadable + self.rows_without_trace
+        return self.rows_with_images + refused + self.image_files > 0
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Names of the block's files: those with images, and with where they came from, only where there are any."""
+        """Names of the block's files: those of images only where it has some."""
         extensions = ["ids", "index", *["images"][: self.images], *["image_files"][: self.image_files]]
         return tuple(f"{self.name}.{extension}" for extension in extensions)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.families import IMAGE, VISION_END, VISION_START
+from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import root_fingerprint
 from octomed.pipeline.model import VisionOf
 from octomed.recipe.formats import Mapping as RowMapping
@@ -42,7 +43,12 @@ def image_settings(recipe: Recipe, source: Source, family: Family | None) -> dic
     values = recipe.images.model_dump(mode="json")
     values["min_pixels"] = least_pixels(recipe, family)
     values["store"] = "resized" if recipe.resizes(source) else "original"
-    return {"family": family.name, **values, "root": list(source.image_roots)}
+    return {"family": family.name, **values, "root": _root(source.image_roots)}
+
+
+def _root(paths: tuple[str, ...]) -> str | list[str] | None:
+    """Return where paths are looked up, as the engine is told: several one after the other."""
+    return list(paths) if len(paths) > 1 else paths[0] if paths else None
 
 
 def least_pixels(recipe: Recipe, family: Family) -> int:
@@ -60,7 +66,7 @@ def images_key(settings: dict[str, Any]) -> str:
     values = {key: value for key, value in settings.items() if key != "root"}
     if values["store"] == "original":
         del values["codec"]
-    return content_key(values | {"roots": [root_fingerprint(path) for path in settings["root"]]})
+    return content_key(values | {"roots": [root_fingerprint(path) for path in roots_in(settings)]})
 
 
 def check_images(recipe: Recipe, vision: VisionOf) -> None:
@@ -133,6 +139,7 @@ def vision_record(recipe: Recipe, family: Family, tokenizer: _octomed.Tokenizer)
         codec=images.codec,
         alpha=images.alpha,
         gray16=images.gray16,
+        max_source_pixels=images.max_source_pixels,
         exif="applied",
         resize=_RESIZE,
     )

@@ -11,6 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
 from octomed.pipeline.found_format import refuse_held_out, with_found_formats
+from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
 from octomed.pipeline.image_settings import (
     check_images,
@@ -148,7 +149,7 @@ class Plan:
         """Return the state of the folders of images, by source."""
         written = (self.recipe.output.path, self.recipe.work.path)
         found = {
-            source.source.name: folders_state(source.spec.images["root"], written)
+            source.source.name: folders_state(roots_in(source.spec.images), written)
             for source in self.sources
             if source.spec.images is not None
         }
