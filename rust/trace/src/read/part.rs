@@ -9,11 +9,14 @@ use crate::row::Part;
 use crate::value::{Fault, Value};
 
 use super::image_value::{Said, image_of, images_of, of_kind, said};
-use super::shown::{Shown, Treatment, add_text};
+use super::shown::{Piece, Shown, Treatment};
 use super::{said_text, text};
 
 /// Media that no model here takes.
 const OTHER_MEDIA: [&str; 2] = ["video", "audio"];
+
+/// The longest type that a message repeats.
+const LONGEST_KIND: usize = 32;
 
 /// The images that a turn carries besides its content, as Ollama's interface has them.
 pub(super) fn images_beside<'r>(
@@ -34,13 +37,13 @@ pub(super) fn images_beside<'r>(
             continue;
         };
         if shown.treatment == Treatment::LeftOut {
-            found.push(shown.left_out(what, hash));
+            found.push(Part::Image(shown.left_out(what, hash)));
         } else if OTHER_MEDIA.iter().any(|medium| key.contains(medium)) {
             refuse_medium(&what, label, shown)?;
         } else {
             let label = format!("{what} of {label}");
             images_of(value, &label, |image| {
-                found.extend(image.map(|image| shown.own(image, what.clone())));
+                found.extend(image.map(|image| Part::Image(shown.own(image, what.clone()))));
             })?;
         }
     }
@@ -52,16 +55,13 @@ pub(super) fn content_of<'r>(
     value: &'r Value<'_>,
     label: &str,
     shown: &mut Shown<'r>,
-) -> Result<Vec<Part<'r>>, Fault> {
+) -> Result<Vec<Piece<'r>>, Fault> {
     let Value::List(values) = value else {
-        return Ok(vec![Part::Text(said_text(value, label)?)]);
+        return Ok(vec![Piece::Text(said_text(value, label)?)]);
     };
     let mut content = Vec::new();
     for value in values {
         add_part(value, label, shown, &mut content)?;
-    }
-    if content.is_empty() {
-        content.push(Part::Text(Cow::Borrowed("")));
     }
     Ok(content)
 }
@@ -71,10 +71,10 @@ fn add_part<'r>(
     value: &'r Value<'_>,
     label: &str,
     shown: &mut Shown<'r>,
-    content: &mut Vec<Part<'r>>,
+    content: &mut Vec<Piece<'r>>,
 ) -> Result<(), Fault> {
     let Value::Struct(fields) = value else {
-        add_text(text(value, label)?, content);
+        content.push(Piece::Text(text(value, label)?));
         return Ok(());
     };
     let kind = match value.field("type")? {
@@ -89,7 +89,13 @@ fn add_part<'r>(
         (Some("text"), _) if !holds_image(value, shown) => {
             return add_part_text(value, label, content);
         }
-        (Some(kind), _) if is_medium(kind) => format!("a part of type `{kind}`"),
+        (Some(kind), _) if is_medium(kind) => {
+            if is_name(kind) {
+                format!("a part of type `{kind}`")
+            } else {
+                "a part of an image".to_owned()
+            }
+        }
         (None | Some("text"), Some((key, _))) => format!("a part with `{key}`"),
         (Some(_), _) => {
             let detail = format!("{label} has a part of a type that is neither text nor a picture");
@@ -97,7 +103,7 @@ fn add_part<'r>(
         }
     };
     if shown.treatment == Treatment::LeftOut {
-        content.push(shown.left_out(what, hash_of(value)));
+        content.push(Piece::Image(shown.left_out(what, hash_of(value))));
         return Ok(());
     }
     let medium = kind.filter(|kind| *kind != "text");
@@ -112,13 +118,26 @@ fn add_part<'r>(
         (Said::NoKey | Said::Nothing, None) => None,
     };
     content.push(match image {
-        Some(image) => shown.own(image, what),
-        None => shown.mark(number_of(value)?, what),
+        Some(image) => Piece::Image(shown.own(image, what)),
+        None => {
+            if shown.treatment == Treatment::NotMapped {
+                shown.refuse(what);
+            }
+            Piece::Mark(number_of(value)?)
+        }
     });
     if has_text(value)? {
         add_part_text(value, label, content)?;
     }
     Ok(())
+}
+
+/// Whether a part's type is a name, which a message may repeat, and no text of the data.
+fn is_name(kind: &str) -> bool {
+    kind.len() <= LONGEST_KIND
+        && kind
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Refuses a video or a sound.
@@ -152,9 +171,9 @@ fn has_text(part: &Value<'_>) -> Result<bool, Fault> {
 fn add_part_text<'r>(
     part: &'r Value<'_>,
     label: &str,
-    content: &mut Vec<Part<'r>>,
+    content: &mut Vec<Piece<'r>>,
 ) -> Result<(), Fault> {
-    add_text(part_text(part, label)?, content);
+    content.push(Piece::Text(part_text(part, label)?));
     Ok(())
 }
 
