@@ -77,6 +77,11 @@ def suiting_formats(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in best if name in readings.values())
 
 
+def image_columns(mapping: dict[str, Any]) -> frozenset[str]:
+    """Return the columns in which a mapping has images."""
+    return frozenset(_names(mapping.get("images")))
+
+
 def _suits(name: str, there: frozenset[str]) -> bool:
     mapping = load_preset(name)
     telling = telling_columns(name)
