@@ -94,7 +94,7 @@ def test_what_is_packed_is_what_the_format_by_name_packs(tmp_path):
         ),
         (
             [{"question": "q", "options": ["x"], "response": "r"}],
-            "columns here: question, options, response; nearest format: `octomed` (without `responses`)",
+            "`octomed` (without `responses`)",
             "`sources.only.format`",
         ),
         (

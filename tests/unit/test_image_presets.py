@@ -11,10 +11,7 @@ import pyarrow.parquet
 import pytest
 from octomed import _octomed
 from octomed.pipeline.nearest_format import suiting_formats
-from octomed.recipe.compiled import compiled, reads_images
 from octomed.recipe.presets import load_preset, preset_names, trainable_presets
-
-needs_images = pytest.mark.skipif(not reads_images(), reason="the extension reads no images yet")
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"\0" * 25
 INLINE = {"bytes": PICTURE, "path": "a.png"}
@@ -245,7 +242,7 @@ def shown(blocks, mapping):
 def mapping_of(name):
     """The mapping, with a response of the test's own where the set is for evaluation."""
     own = {} if name in trainable_presets() else {"response": "the answer is {{ question|length }}"}
-    return compiled(load_preset(name) | own)
+    return _octomed.Mapping(load_preset(name) | own)
 
 
 CASES = [
@@ -272,13 +269,11 @@ def test_every_format_with_images_has_a_row_here():
     assert {name for name, _, _ in CASES} == of_images - {"prompt-completion"}
 
 
-@needs_images
 @pytest.mark.parametrize(("name", "read", "rows"), CASES)
 def test_rows_are_read(name, read, rows):
     assert len(found(name, read, rows)) == len(rows)
 
 
-@needs_images
 @pytest.mark.parametrize(
     ("name", "read", "rows", "images"),
     [
@@ -309,7 +304,6 @@ def responses(name, read, rows):
     return [[one["response"] for one in row["responses"]] for row in found(name, read, rows)]
 
 
-@needs_images
 @pytest.mark.parametrize("column", ["Answer", "Anwser"])
 def test_the_letter_of_pmc_vqa_is_learned_in_each_version(column):
     first = {(column if key == "Answer" else key): one for key, one in CSV["pmc-vqa"][0].items()}
@@ -320,7 +314,6 @@ def test_the_letter_of_pmc_vqa_is_learned_in_each_version(column):
         assert read["options"][1]["text"].strip() == "Lung"
 
 
-@needs_images
 def test_direct_answers_and_reasoning_are_learned_as_the_format_says():
     assert responses("path-vqa", from_parquet, PARQUET["path-vqa"]) == [["liver"]]
     assert responses("slake", from_json, JSON["slake"]) == [["Lung"], ["肺"]]
@@ -330,7 +323,6 @@ def test_direct_answers_and_reasoning_are_learned_as_the_format_says():
     assert len(row["responses"]) == 2
 
 
-@needs_images
 def test_turns_have_their_images_where_they_stand():
     (row,) = found("finevision", from_parquet, PARQUET["finevision"])
     assert [turn["role"] for turn in row["messages"]] == ["user", "assistant"] * 2
@@ -342,7 +334,6 @@ def test_turns_have_their_images_where_they_stand():
     assert second["messages"][0]["content"] == "Compare them."
 
 
-@needs_images
 @pytest.mark.parametrize("read", [from_parquet, from_json])
 def test_options_of_medxpertqa_are_those_of_either_form(read):
     rows = PARQUET if read is from_parquet else JSON
@@ -360,7 +351,6 @@ def test_a_format_is_found_by_its_columns(name, rows):
     assert suiting_formats(columns) == (alike.get(name, name),)
 
 
-@needs_images
 @pytest.mark.parametrize(
     ("columns", "names"),
     [

@@ -16,7 +16,6 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
-from octomed.recipe.compiled import compiled
 from octomed.recipe.formats import load_preset
 
 from .other_writers import AS_LISTED, WRITERS, datasets, frame, from_rows, ours, theirs
@@ -252,7 +251,7 @@ PLAIN = {
     "response": "response",
     "reasoning": {"any_of": ["thought"], "optional": True},
 }
-MAPPINGS = {name: compiled(load_preset(name)) for name in ("octomed", "messages")}
+MAPPINGS = {name: _octomed.Mapping(load_preset(name)) for name in ("octomed", "messages")}
 MAPPINGS |= dict.fromkeys(("id", "cell", "response"), _octomed.Mapping(PLAIN))
 MAPPINGS |= {"turn": MAPPINGS["messages"], "answer": MAPPINGS["octomed"], "options": MAPPINGS["octomed"]}
 KEYS = {"cell": "options", "response": "responses"}

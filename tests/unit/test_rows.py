@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.foreign.arrow_values import readable
-from octomed.recipe.compiled import compiled
 from octomed.recipe.formats import load_preset
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
@@ -103,7 +102,7 @@ def cell(value):
 @pytest.mark.parametrize("read", [from_lines, from_array, from_parquet, from_csv])
 @pytest.mark.parametrize("preset", sorted(ROWS))
 def test_a_preset_reads_its_rows_from_every_format(preset, read):
-    found = read(compiled(load_preset(preset)), [ROWS[preset]] * 3)
+    found = read(_octomed.Mapping(load_preset(preset)), [ROWS[preset]] * 3)
     assert found == [{"position": row, "ordinal": row, **PARTS[preset]} for row in range(3)]
 
 
@@ -126,7 +125,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size
     )
 )
 def test_any_rows_are_the_same_from_every_format(rows):
-    mapping = compiled(load_preset("octomed"))
+    mapping = _octomed.Mapping(load_preset("octomed"))
     wanted = from_lines(mapping, rows)
     assert len(wanted) == len(rows)
     assert from_array(mapping, rows) == wanted
@@ -154,8 +153,6 @@ def test_a_block_tells_its_measure_and_its_rows_can_be_skipped():
 def test_what_is_wrong_with_a_mapping_or_a_file_is_an_error_with_a_hint():
     with pytest.raises(RecipeError, match="unknown field `quesion`"):
         _octomed.Mapping({"quesion": "q"})
-    with pytest.raises(RecipeError, match="images are not supported yet"):
-        _octomed.Mapping({"question": "q", "response": "r", "images": "i"})
     mapping = _octomed.Mapping({"question": "Question", "response": "r"})
     with pytest.raises(DataError, match="no column `Question`") as error:
         mapping.columns_to_read(["question", "r"])

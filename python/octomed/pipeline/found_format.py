@@ -12,7 +12,6 @@ from octomed.pipeline.json_layout import json_shape, with_layout
 from octomed.pipeline.nearest_format import near_formats, suiting_formats
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import Task
-from octomed.recipe.compiled import compiled
 from octomed.recipe.formats import Mapping
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.presets import gives_traces, held_out_splits, load_preset
@@ -96,7 +95,7 @@ def _columns(file: InputFile) -> list[str]:
         return csv_names(file)
     keys: dict[str, None] = {}
     rows = 0
-    for block in blocks_of(_whole(_laid_out(file)), compiled(load_preset(_ANY)), target=_BLOCK_BYTES):
+    for block in blocks_of(_whole(_laid_out(file)), _octomed.Mapping(load_preset(_ANY)), target=_BLOCK_BYTES):
         keys.update(dict.fromkeys(_octomed.top_level_keys(block, _ROWS - rows) or ()))
         rows += block.rows
         if rows >= _ROWS:
@@ -114,11 +113,11 @@ def _laid_out(file: InputFile) -> InputFile:
         names = [name for name, _ in json_shape(file).keys]
         near = suiting_formats(names)
         suits = next((name for name in near if gives_traces(load_preset(name))), _ANY)
-        return with_layout(file, compiled(load_preset(suits)))
+        return with_layout(file, _octomed.Mapping(load_preset(suits)))
 
 
 def _note(source: str, name: str, columns: list[str]) -> str:
-    mapping = compiled(load_preset(name))
+    mapping = _octomed.Mapping(load_preset(name))
     read = set(_octomed.mapped_columns(mapping, columns)[2])
     found = listed([column for column in columns if column in read])
     return f"source `{source}`: no `format`, and the columns are those of `{name}`: {found}"
@@ -130,7 +129,7 @@ def _problem(
     source = recipe.sources[index].name
     key = f"sources.{source}.format"
     place = recipe.written_at("sources", index)
-    may_show = names_to_show(columns, compiled(load_preset(_ANY)), file.kind)
+    may_show = names_to_show(columns, _octomed.Mapping(load_preset(_ANY)), file.kind)
     here = f"columns here: {names_in_words(may_show, len(columns) - len(may_show))}"
     if len(names) == 1:
         message = f"source `{source}` has no `format`, and its columns are those of `{names[0]}`"

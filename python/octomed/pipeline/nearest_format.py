@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.recipe.compiled import compiled
 from octomed.recipe.presets import gives_traces, load_preset, preset_names, telling_columns, trainable_presets
 from octomed.report.samples import NearFormat
 
@@ -22,7 +21,7 @@ _LEARNED = {"response": "response"}
 
 @functools.cache
 def _mappings() -> dict[str, _octomed.Mapping]:
-    return {name: compiled(load_preset(name)) for name in trainable_presets()}
+    return {name: _octomed.Mapping(load_preset(name)) for name in trainable_presets()}
 
 
 @functools.cache
@@ -30,7 +29,7 @@ def _required_of_evaluation() -> dict[str, frozenset[str]]:
     """Return what rows of evaluation sets must have, by format."""
     others = (name for name in preset_names() if name not in trainable_presets())
     return {
-        name: frozenset(_octomed.mapped_columns(compiled(load_preset(name) | _LEARNED), [])[0])
+        name: frozenset(_octomed.mapped_columns(_octomed.Mapping(load_preset(name) | _LEARNED), [])[0])
         - frozenset(_LEARNED.values())
         for name in others
     }

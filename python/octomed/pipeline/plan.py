@@ -24,7 +24,6 @@ from octomed.pipeline.image_settings import (
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.tasks import Task, tasks_of
-from octomed.recipe.compiled import compiled
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
@@ -236,7 +235,7 @@ def _source_plan(
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
     with located(format_at, key=f"sources.{source.name}.format"):
-        mapping = compiled(mapping_value)
+        mapping = _octomed.Mapping(mapping_value)
     with located(prompt_at, key="prompt", hint=_PROMPT_HINT):
         prompt = _octomed.Prompt(layout)
     unkeyed = ScannerSpec(

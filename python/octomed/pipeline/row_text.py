@@ -16,7 +16,6 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.tasks import tasks_of
-from octomed.recipe.compiled import compiled
 from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe
 
@@ -90,7 +89,7 @@ class SourceRows:
         return file
 
     def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
-        mapping = compiled(self._recipe.sources[file.source_index].mapping)
+        mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
         left = list(rejects)
         first_row = 0
         for task in tasks_of(file, mapping, ""):

@@ -10,7 +10,6 @@ from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.pipeline.kept import Kept
 from octomed.pipeline.model import resolve_model
-from octomed.recipe.compiled import compiled
 from octomed.storage import content_key
 
 _MOST_SCANNERS = 64
@@ -82,7 +81,7 @@ def scanner_of(spec: ScannerSpec) -> _octomed.Scanner:
 
 def _made(spec: ScannerSpec) -> _octomed.Scanner:
     text = _texts.get(f"{spec.tokenizer} {spec.template_hash}", lambda: _text(spec))
-    mapping, prompt = compiled(spec.mapping), _octomed.Prompt(spec.prompt)
+    mapping, prompt = _octomed.Mapping(spec.mapping), _octomed.Prompt(spec.prompt)
     if scanner_key(spec, text, prompt.content_hash) != spec.key:
         raise RecipeError(
             f"what `model: {spec.model}` names is not what the run was planned with",
