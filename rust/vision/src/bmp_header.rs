@@ -29,7 +29,9 @@ pub(crate) struct Bmp<'a> {
 
 /// `Err` says which kind is not read; `Ok(None)` is a broken header.
 pub(crate) fn read(bytes: &[u8]) -> Result<Option<Bmp<'_>>, String> {
-    let Some(size) = Order::Little.u32(bytes, 14) else { return Ok(None) };
+    let Some(size) = Order::Little.u32(bytes, 14) else {
+        return Ok(None);
+    };
     match size {
         12 => Ok(of_os2(bytes)),
         40 | 52 | 56 | 64 | 108 | 124 => of_windows(bytes, size as usize),
@@ -55,10 +57,14 @@ fn of_os2(bytes: &[u8]) -> Option<Bmp<'_>> {
 
 fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
     let number = |at| Order::Little.u32(bytes, at);
-    let (Some(width), Some(height), Some(bits)) = (number(18), number(22), Order::Little.u16(bytes, 28)) else {
+    let (Some(width), Some(height), Some(bits)) =
+        (number(18), number(22), Order::Little.u16(bytes, 28))
+    else {
         return Ok(None);
     };
-    let (Some(compression), Some(colours)) = (number(30), number(46)) else { return Ok(None) };
+    let (Some(compression), Some(colours)) = (number(30), number(46)) else {
+        return Ok(None);
+    };
     let coding = match (compression, bits) {
         (0, _) => Coding::Plain,
         (1, 8) | (2, 4) => Coding::RunLengths,
@@ -66,21 +72,31 @@ fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
             Some(fields) => Coding::Fields(fields),
             None => return Ok(None),
         },
-        _ => return Err(format!("a BMP with compression {compression} of {bits} bits")),
+        _ => {
+            return Err(format!(
+                "a BMP with compression {compression} of {bits} bits"
+            ));
+        }
     };
-    let colours = if colours == 0 { 1 << bits.min(16) } else { colours as usize };
+    let colours = if colours == 0 {
+        1 << bits.min(16)
+    } else {
+        colours as usize
+    };
     let height = height.cast_signed();
-    Ok(parts(bytes, size, bits, colours, 4).map(|(palette, data)| Bmp {
-        // A negative width is broken, and no pixels.
-        width: u32::try_from(width.cast_signed()).unwrap_or(0),
-        height: height.unsigned_abs(),
-        downwards: height < 0,
-        bits,
-        coding,
-        palette,
-        entry: 4,
-        data,
-    }))
+    Ok(
+        parts(bytes, size, bits, colours, 4).map(|(palette, data)| Bmp {
+            // A negative width is broken, and no pixels.
+            width: u32::try_from(width.cast_signed()).unwrap_or(0),
+            height: height.unsigned_abs(),
+            downwards: height < 0,
+            bits,
+            coding,
+            palette,
+            entry: 4,
+            data,
+        }),
+    )
 }
 
 /// Masks behind a header of 40 bytes, or in a longer one.
@@ -91,10 +107,20 @@ fn fields(bytes: &[u8], size: usize) -> Option<[u32; 4]> {
 }
 
 /// Palette and pixels.
-fn parts(bytes: &[u8], size: usize, bits: u16, colours: usize, entry: usize) -> Option<(&[u8], &[u8])> {
+fn parts(
+    bytes: &[u8],
+    size: usize,
+    bits: u16,
+    colours: usize,
+    entry: usize,
+) -> Option<(&[u8], &[u8])> {
     let after = 14 + size;
     let few = bits <= 8;
-    let palette = if few { slice(bytes, after, colours.checked_mul(entry)?.min(entry << 16))? } else { &[] };
+    let palette = if few {
+        slice(bytes, after, colours.checked_mul(entry)?.min(entry << 16))?
+    } else {
+        &[]
+    };
     let begin = match Order::Little.u32(bytes, 10)? as usize {
         0 => after + palette.len(),
         // Some writers point at the palette; Pillow knows them.

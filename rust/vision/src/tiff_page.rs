@@ -37,7 +37,6 @@ pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     tiff_start(bytes).is_some()
 }
 
-
 /// The first page; `None` where its directory, or a value of it, is not whole.
 pub(crate) fn read(bytes: &[u8]) -> Option<Page<'_>> {
     let (order, at) = tiff_start(bytes)?;
@@ -51,7 +50,10 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Page<'_>> {
     let tile = if tiled {
         (directory.one(322)?, directory.one(323)?)
     } else {
-        (width, directory.one(278).unwrap_or(height).clamp(1, height.max(1)))
+        (
+            width,
+            directory.one(278).unwrap_or(height).clamp(1, height.max(1)),
+        )
     };
     let mut turned = Turned::default();
     turned.note_exif(bytes);
@@ -93,22 +95,32 @@ impl<'a> Directory<'a> {
     /// Whether all entries, and all values out of line, are in the file.
     fn whole(&self) -> Option<()> {
         let count = usize::from(self.order.u16(self.bytes, self.at)?);
-        let found = entries(self.bytes, self.order, self.at).filter(|entry| self.value(entry).is_some()).count();
+        let found = entries(self.bytes, self.order, self.at)
+            .filter(|entry| self.value(entry).is_some())
+            .count();
         (found == count).then_some(())
     }
 
     /// The bytes of an entry's value. Those of an unknown kind have none.
     fn value(&self, entry: &'a [u8]) -> Option<&'a [u8]> {
         let size = size_of_kind(self.order.u16(entry, 2)?);
-        let length = usize::try_from(self.order.u32(entry, 4)?).ok()?.checked_mul(size)?;
+        let length = usize::try_from(self.order.u32(entry, 4)?)
+            .ok()?
+            .checked_mul(size)?;
         if length <= 4 {
             return slice(entry, 8, length);
         }
-        slice(self.bytes, usize::try_from(self.order.u32(entry, 8)?).ok()?, length)
+        slice(
+            self.bytes,
+            usize::try_from(self.order.u32(entry, 8)?).ok()?,
+            length,
+        )
     }
 
     fn entry(&self, tag: u16) -> Option<&'a [u8]> {
-        entries(self.bytes, self.order, self.at).filter(|entry| self.order.u16(entry, 0) == Some(tag)).last()
+        entries(self.bytes, self.order, self.at)
+            .filter(|entry| self.order.u16(entry, 0) == Some(tag))
+            .last()
     }
 
     fn raw(&self, tag: u16) -> Option<&'a [u8]> {

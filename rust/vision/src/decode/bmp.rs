@@ -13,7 +13,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
     match (bmp.bits, bmp.coding) {
         (4 | 8, Coding::RunLengths) => Ok(indexed(&bmp, &turned(&bmp, runs(&bmp)?, 1))),
         (1 | 2 | 4 | 8, Coding::Plain) => {
-            let indices = unpack(rows(&bmp)?, bmp.width as usize, bmp.bits.into(), stride(&bmp));
+            let indices = unpack(
+                rows(&bmp)?,
+                bmp.width as usize,
+                bmp.bits.into(),
+                stride(&bmp),
+            );
             Ok(indexed(&bmp, &turned(&bmp, indices, 1)))
         }
         (16, Coding::Plain) => of_16(&bmp, [0x7C00, 0x3E0, 0x1F]),
@@ -22,7 +27,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
         (24, Coding::Fields([0xFF_0000, 0xFF00, 0xFF, _])) => of_bytes(&bmp, [2, 1, 0], None),
         (32, Coding::Fields([0, 0, 0, 0])) => of_bytes(&bmp, [2, 1, 0], Some(3)),
         (32, Coding::Fields(masks)) => of_fields(&bmp, masks),
-        _ => Err(ImageError::new(Fault::Kind, format!("a BMP of {} bits", bmp.bits))),
+        _ => Err(ImageError::new(
+            Fault::Kind,
+            format!("a BMP of {} bits", bmp.bits),
+        )),
     }
 }
 
@@ -41,7 +49,8 @@ fn stride(bmp: &Bmp) -> usize {
 
 fn rows<'a>(bmp: &Bmp<'a>) -> Result<&'a [u8], ImageError> {
     let size = stride(bmp).checked_mul(bmp.height as usize);
-    size.and_then(|size| bmp.data.get(..size)).ok_or_else(|| damaged("it ends before its last row"))
+    size.and_then(|size| bmp.data.get(..size))
+        .ok_or_else(|| damaged("it ends before its last row"))
 }
 
 /// Rows from the upper one on.
@@ -49,27 +58,45 @@ fn turned(bmp: &Bmp, pixels: Vec<u8>, channels: usize) -> Vec<u8> {
     if bmp.downwards {
         return pixels;
     }
-    pixels.chunks_exact(bmp.width as usize * channels).rev().flatten().copied().collect()
+    pixels
+        .chunks_exact(bmp.width as usize * channels)
+        .rev()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 fn indexed(bmp: &Bmp, indices: &[u8]) -> Samples {
-    let colours: Vec<u8> =
-        bmp.palette.chunks_exact(bmp.entry).flat_map(|colour| [colour[2], colour[1], colour[0]]).collect();
+    let colours: Vec<u8> = bmp
+        .palette
+        .chunks_exact(bmp.entry)
+        .flat_map(|colour| [colour[2], colour[1], colour[0]])
+        .collect();
     coloured(indices, &colours, None)
 }
 
 /// Channels that are whole bytes, at these places.
-fn of_bytes(bmp: &Bmp, [red, green, blue]: [usize; 3], alpha: Option<usize>) -> Result<Samples, ImageError> {
+fn of_bytes(
+    bmp: &Bmp,
+    [red, green, blue]: [usize; 3],
+    alpha: Option<usize>,
+) -> Result<Samples, ImageError> {
     let step = usize::from(bmp.bits / 8);
     let width = bmp.width as usize;
-    let pixels = rows(bmp)?.chunks_exact(stride(bmp)).flat_map(|row| row[..width * step].chunks_exact(step));
+    let pixels = rows(bmp)?
+        .chunks_exact(stride(bmp))
+        .flat_map(|row| row[..width * step].chunks_exact(step));
     Ok(match alpha {
         None => {
-            let rgb = pixels.flat_map(|pixel| [pixel[red], pixel[green], pixel[blue]]).collect();
+            let rgb = pixels
+                .flat_map(|pixel| [pixel[red], pixel[green], pixel[blue]])
+                .collect();
             Samples::Rgb(turned(bmp, rgb, 3))
         }
         Some(alpha) => {
-            let rgba = pixels.flat_map(|pixel| [pixel[red], pixel[green], pixel[blue], pixel[alpha]]).collect();
+            let rgba = pixels
+                .flat_map(|pixel| [pixel[red], pixel[green], pixel[blue], pixel[alpha]])
+                .collect();
             Samples::Rgba(turned(bmp, rgba, 4))
         }
     })
@@ -78,7 +105,9 @@ fn of_bytes(bmp: &Bmp, [red, green, blue]: [usize; 3], alpha: Option<usize>) -> 
 fn of_fields(bmp: &Bmp, masks: [u32; 4]) -> Result<Samples, ImageError> {
     let byte = |mask: u32| (0..4).find(|byte| mask == 0xFF << (8 * byte));
     let [red, green, blue, alpha] = masks.map(byte);
-    let (Some(red), Some(green), Some(blue)) = (red, green, blue) else { return Err(unusual()) };
+    let (Some(red), Some(green), Some(blue)) = (red, green, blue) else {
+        return Err(unusual());
+    };
     if alpha.is_none() && masks[3] != 0 {
         return Err(unusual());
     }
@@ -109,7 +138,12 @@ fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
     let (width, height) = (bmp.width as usize, bmp.height as usize);
     let mut indices = vec![0; width * height];
     let (mut x, mut y, mut at) = (0, 0, 0);
-    let byte = |at: usize| bmp.data.get(at).copied().ok_or_else(|| damaged("it ends before its end marker"));
+    let byte = |at: usize| {
+        bmp.data
+            .get(at)
+            .copied()
+            .ok_or_else(|| damaged("it ends before its end marker"))
+    };
     loop {
         let (count, value) = (usize::from(byte(at)?), byte(at + 1)?);
         at += 2;
@@ -121,7 +155,11 @@ fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
             }
             (0, 1) => return Ok(indices),
             (0, 2) => {
-                (x, y, at) = (x + usize::from(byte(at)?), y + usize::from(byte(at + 1)?), at + 2);
+                (x, y, at) = (
+                    x + usize::from(byte(at)?),
+                    y + usize::from(byte(at + 1)?),
+                    at + 2,
+                );
                 continue;
             }
             (0, literal) => (usize::from(literal), true),
@@ -145,7 +183,12 @@ fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
             x += 1;
         }
         if nibbles {
-            at += (if bmp.bits == 4 { length.div_ceil(2) } else { length }).next_multiple_of(2);
+            at += (if bmp.bits == 4 {
+                length.div_ceil(2)
+            } else {
+                length
+            })
+            .next_multiple_of(2);
         }
     }
 }

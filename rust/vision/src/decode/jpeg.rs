@@ -30,8 +30,13 @@ pub(crate) enum Colour {
 }
 
 /// Decodes a JPEG file of at most so many pixels.
-pub(crate) fn decode_within(bytes: &[u8], colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
-    let work = AssertUnwindSafe(|| Decompressor::new(bytes).map(|mut own| own.run(colour, most_pixels)));
+pub(crate) fn decode_within(
+    bytes: &[u8],
+    colour: Colour,
+    most_pixels: u64,
+) -> Result<Samples, ImageError> {
+    let work =
+        AssertUnwindSafe(|| Decompressor::new(bytes).map(|mut own| own.run(colour, most_pixels)));
     match catch_unwind(work) {
         Ok(result) => result.and_then(|samples| samples),
         Err(thrown) => match thrown.downcast::<ImageError>() {
@@ -84,7 +89,12 @@ impl Decompressor {
         info.src = from_mut(&mut *source);
         info.common.progress = from_mut(&mut *progress);
         info.common.client_data = (&raw mut *info).cast();
-        Ok(Self { info, _error: error, _source: source, _progress: progress })
+        Ok(Self {
+            info,
+            _error: error,
+            _source: source,
+            _progress: progress,
+        })
     }
 
     fn run(&mut self, colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
@@ -99,7 +109,12 @@ impl Decompressor {
                 1 => J_COLOR_SPACE::JCS_GRAYSCALE,
                 3 => J_COLOR_SPACE::JCS_RGB,
                 4 => J_COLOR_SPACE::JCS_CMYK,
-                count => return Err(ImageError::new(Fault::Kind, format!("a JPEG of {count} channels"))),
+                count => {
+                    return Err(ImageError::new(
+                        Fault::Kind,
+                        format!("a JPEG of {count} channels"),
+                    ));
+                }
             };
             if info.num_components == 3 && colour != Colour::Told {
                 info.jpeg_color_space = match colour {
@@ -138,7 +153,10 @@ unsafe fn read_rows(info: &mut jpeg_decompress_struct) -> Vec<u8> {
         let done = info.output_scanline as usize;
         let mut rows = [std::ptr::null_mut::<u8>().cast_const(); ROWS];
         let mut count = 0;
-        for (row, piece) in rows.iter_mut().zip(pixels[done * stride..].chunks_exact_mut(stride)) {
+        for (row, piece) in rows
+            .iter_mut()
+            .zip(pixels[done * stride..].chunks_exact_mut(stride))
+        {
             *row = piece.as_mut_ptr();
             count += 1;
         }
@@ -188,10 +206,16 @@ fn code(info: &jpeg_common_struct) -> c_int {
 
 unsafe extern "C-unwind" fn fail(info: &mut jpeg_common_struct) {
     throw(match code(info) {
-        library::JERR_OUT_OF_MEMORY => ImageError::new(Fault::TooLarge, "no memory for the jpeg file"),
+        library::JERR_OUT_OF_MEMORY => {
+            ImageError::new(Fault::TooLarge, "no memory for the jpeg file")
+        }
         library::JERR_BAD_PRECISION => ImageError::new(Fault::Kind, "a JPEG of more than 8 bits"),
-        library::JERR_SOF_UNSUPPORTED => ImageError::new(Fault::Kind, "a JPEG without loss, or of layers"),
-        library::JERR_CONVERSION_NOTIMPL => ImageError::new(Fault::Kind, "a JPEG of unknown channels"),
+        library::JERR_SOF_UNSUPPORTED => {
+            ImageError::new(Fault::Kind, "a JPEG without loss, or of layers")
+        }
+        library::JERR_CONVERSION_NOTIMPL => {
+            ImageError::new(Fault::Kind, "a JPEG of unknown channels")
+        }
         other => damaged(&format!("libjpeg's error {other}")),
     })
 }
@@ -246,6 +270,9 @@ unsafe extern "C-unwind" fn count_scans(info: &mut jpeg_common_struct) {
     // SAFETY: `client_data` points to the state itself.
     let scan = unsafe { (*info.client_data.cast::<jpeg_decompress_struct>()).input_scan_number };
     if scan > MOST_SCANS {
-        throw(ImageError::new(Fault::TooLarge, format!("a JPEG of more than {MOST_SCANS} scans")));
+        throw(ImageError::new(
+            Fault::TooLarge,
+            format!("a JPEG of more than {MOST_SCANS} scans"),
+        ));
     }
 }

@@ -42,8 +42,12 @@ fn colours_of(meaning: Meaning) -> u32 {
 
 fn meaning(page: &Page) -> Result<Meaning, ImageError> {
     let meaning = match page.photometric {
-        0 => Meaning::Gray { white_is_zero: true },
-        1 => Meaning::Gray { white_is_zero: false },
+        0 => Meaning::Gray {
+            white_is_zero: true,
+        },
+        1 => Meaning::Gray {
+            white_is_zero: false,
+        },
         2 => Meaning::Rgb,
         3 => Meaning::Palette,
         5 => Meaning::Ink,
@@ -60,7 +64,10 @@ fn meaning(page: &Page) -> Result<Meaning, ImageError> {
     let signed = page.sample_format == 2 && page.bits != 16;
     let format = matches!(page.sample_format, 1 | 4) || page.sample_format == 2 && !signed;
     if !depth || !format && !(page.sample_format == 2 && page.bits == 8) || !page.even_bits {
-        return Err(kind(format!("of {} bits and sample format {}", page.bits, page.sample_format)));
+        return Err(kind(format!(
+            "of {} bits and sample format {}",
+            page.bits, page.sample_format
+        )));
     }
     if page.samples < colours || page.samples > colours + 4 {
         return Err(kind(format!("of {} samples a pixel", page.samples)));
@@ -84,13 +91,27 @@ fn joined(bytes: &[u8], page: &Page) -> Result<Vec<u8>, ImageError> {
     let stride = row_bytes(page.width, each, page.bits);
     let mut all = vec![0; stride * planes as usize * page.height as usize];
     for number in 0..wanted {
-        let (plane, tile) = (number / (grid.across * grid.down), number % (grid.across * grid.down));
-        let (left, top) = (tile % grid.across * grid.width, tile / grid.across * grid.height);
-        let rows = if page.tiled { grid.height } else { grid.height.min(page.height as usize - top) };
+        let (plane, tile) = (
+            number / (grid.across * grid.down),
+            number % (grid.across * grid.down),
+        );
+        let (left, top) = (
+            tile % grid.across * grid.width,
+            tile / grid.across * grid.height,
+        );
+        let rows = if page.tiled {
+            grid.height
+        } else {
+            grid.height.min(page.height as usize - top)
+        };
         let piece = tiff_bytes::piece(bytes, page, number, each, (grid.width, rows))?;
         let from = row_bytes(grid.width as u32, each, page.bits);
         let begin = left * each * page.bits as usize / 8;
-        for (y, row) in piece.chunks_exact(from).take((page.height as usize - top).min(rows)).enumerate() {
+        for (y, row) in piece
+            .chunks_exact(from)
+            .take((page.height as usize - top).min(rows))
+            .enumerate()
+        {
             let count = from.min(stride - begin);
             let at = (top + y) * stride;
             if planes == 1 {
@@ -133,7 +154,10 @@ impl Grid {
         let size = row_bytes(width, each, page.bits) as u64 * u64::from(height);
         let pixels = u64::from(page.width) * u64::from(page.height);
         if size > SLACK + 8 * pixels {
-            return Err(ImageError::new(Fault::TooLarge, "a TIFF with tiles larger than its image"));
+            return Err(ImageError::new(
+                Fault::TooLarge,
+                "a TIFF with tiles larger than its image",
+            ));
         }
         Ok(Self {
             width: width as usize,
@@ -151,8 +175,16 @@ fn samples(page: &Page, meaning: Meaning, data: Vec<u8>) -> Samples {
         Meaning::Palette => palette(page, &data, width),
         Meaning::Gray { white_is_zero } if page.bits > 8 => gray16(page, &data, white_is_zero),
         Meaning::Gray { white_is_zero } if count == 1 => {
-            let scale = [0, 255, 85, 0, 17].get(page.bits as usize).copied().unwrap_or(1);
-            let mut gray = unpack(&data, width, page.bits as usize, row_bytes(page.width, 1, page.bits));
+            let scale = [0, 255, 85, 0, 17]
+                .get(page.bits as usize)
+                .copied()
+                .unwrap_or(1);
+            let mut gray = unpack(
+                &data,
+                width,
+                page.bits as usize,
+                row_bytes(page.width, 1, page.bits),
+            );
             for value in &mut gray {
                 *value *= scale;
                 if white_is_zero {
@@ -164,7 +196,11 @@ fn samples(page: &Page, meaning: Meaning, data: Vec<u8>) -> Samples {
         Meaning::Gray { white_is_zero } => Samples::Rgba(
             data.chunks_exact(count)
                 .flat_map(|pixel| {
-                    let gray = if white_is_zero { 255 - pixel[0] } else { pixel[0] };
+                    let gray = if white_is_zero {
+                        255 - pixel[0]
+                    } else {
+                        pixel[0]
+                    };
                     [gray, gray, gray, pixel[1]]
                 })
                 .collect(),
@@ -172,7 +208,11 @@ fn samples(page: &Page, meaning: Meaning, data: Vec<u8>) -> Samples {
         Meaning::Rgb => rgb(page, &eight(data, page, deep), count),
         Meaning::Ink => {
             let data = eight(data, page, deep);
-            Samples::Cmyk(data.chunks_exact(count).flat_map(|pixel| pixel[..4].iter().copied()).collect())
+            Samples::Cmyk(
+                data.chunks_exact(count)
+                    .flat_map(|pixel| pixel[..4].iter().copied())
+                    .collect(),
+            )
         }
     }
 }
@@ -180,7 +220,11 @@ fn samples(page: &Page, meaning: Meaning, data: Vec<u8>) -> Samples {
 /// The upper 8 of 16 bits.
 fn eight(data: Vec<u8>, page: &Page, deep: bool) -> Vec<u8> {
     let upper = usize::from(page.order == Order::Little);
-    if deep { data.into_iter().skip(upper).step_by(2).collect() } else { data }
+    if deep {
+        data.into_iter().skip(upper).step_by(2).collect()
+    } else {
+        data
+    }
 }
 
 fn palette(page: &Page, data: &[u8], width: usize) -> Samples {
@@ -189,7 +233,9 @@ fn palette(page: &Page, data: &[u8], width: usize) -> Samples {
     let mut indices = unpack(data, width * count, page.bits as usize, stride);
     let third = page.colours.len() / 3;
     let colours: Vec<u8> = (0..third)
-        .flat_map(|index| [0, 1, 2].map(|channel| (page.colours[channel * third + index] >> 8).to_le_bytes()[0]))
+        .flat_map(|index| {
+            [0, 1, 2].map(|channel| (page.colours[channel * third + index] >> 8).to_le_bytes()[0])
+        })
         .collect();
     if count == 1 {
         return coloured(&indices, &colours, None);
@@ -211,9 +257,13 @@ fn gray16(page: &Page, data: &[u8], white_is_zero: bool) -> Samples {
     let count = page.samples as usize;
     let mut values: Vec<u16> = if page.bits == 12 {
         let stride = row_bytes(page.width, 1, 12);
-        data.chunks_exact(stride).flat_map(|row| twelve(row, page.width as usize)).collect()
+        data.chunks_exact(stride)
+            .flat_map(|row| twelve(row, page.width as usize))
+            .collect()
     } else {
-        data.chunks_exact(2 * count).map(|pixel| page.order.u16(pixel, 0).unwrap_or(0)).collect()
+        data.chunks_exact(2 * count)
+            .map(|pixel| page.order.u16(pixel, 0).unwrap_or(0))
+            .collect()
     };
     for value in &mut values {
         // Signed values keep their order.
@@ -231,22 +281,40 @@ fn twelve(row: &[u8], width: usize) -> impl Iterator<Item = u16> {
     (0..width).map(move |x| {
         let at = x / 2 * 3;
         let byte = |offset: usize| u16::from(row.get(at + offset).copied().unwrap_or(0));
-        if x % 2 == 0 { byte(0) << 4 | byte(1) >> 4 } else { (byte(1) & 15) << 8 | byte(2) }
+        if x % 2 == 0 {
+            byte(0) << 4 | byte(1) >> 4
+        } else {
+            (byte(1) & 15) << 8 | byte(2)
+        }
     })
 }
 
 fn rgb(page: &Page, data: &[u8], count: usize) -> Samples {
     let pixels = data.chunks_exact(count);
     match (count, page.extra) {
-        (3, _) | (_, Some(0)) => Samples::Rgb(pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect()),
+        (3, _) | (_, Some(0)) => Samples::Rgb(
+            pixels
+                .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+                .collect(),
+        ),
         // Colours that were multiplied by their alpha are divided by it again.
         (_, Some(1)) => Samples::Rgba(pixels.flat_map(divided).collect()),
-        _ => Samples::Rgba(pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2], pixel[3]]).collect()),
+        _ => Samples::Rgba(
+            pixels
+                .flat_map(|pixel| [pixel[0], pixel[1], pixel[2], pixel[3]])
+                .collect(),
+        ),
     }
 }
 
 fn divided(pixel: &[u8]) -> [u8; 4] {
     let alpha = u32::from(pixel[3]);
-    let of = |value: u8| if alpha == 0 { 0 } else { (u32::from(value) * 255 / alpha).min(255).to_le_bytes()[0] };
+    let of = |value: u8| {
+        if alpha == 0 {
+            0
+        } else {
+            (u32::from(value) * 255 / alpha).min(255).to_le_bytes()[0]
+        }
+    };
     [of(pixel[0]), of(pixel[1]), of(pixel[2]), pixel[3]]
 }

@@ -60,7 +60,12 @@ fn first_frame(inside: &[u8]) -> Option<Frame<'_>> {
             let frame = frame_in(chunk.body.get(16..)?)?;
             let (left, top) = (2 * u24(chunk.body, 0)?, 2 * u24(chunk.body, 3)?);
             let said = (u24(chunk.body, 6)? + 1, u24(chunk.body, 9)? + 1);
-            (said == (frame.width, frame.height)).then_some(Frame { left, top, animated: true, ..frame })
+            (said == (frame.width, frame.height)).then_some(Frame {
+                left,
+                top,
+                animated: true,
+                ..frame
+            })
         }
         None => frame_in(inside),
     }
@@ -68,10 +73,20 @@ fn first_frame(inside: &[u8]) -> Option<Frame<'_>> {
 
 fn frame_in(bytes: &[u8]) -> Option<Frame<'_>> {
     let image = chunks(bytes).find(|chunk| matches!(&chunk.name, b"VP8 " | b"VP8L"))?;
-    let alpha = chunks(bytes).take_while(|chunk| chunk.name != image.name).find(|chunk| &chunk.name == b"ALPH");
+    let alpha = chunks(bytes)
+        .take_while(|chunk| chunk.name != image.name)
+        .find(|chunk| &chunk.name == b"ALPH");
     let (width, height) = frame_size(image)?;
     let alpha = alpha.filter(|_| &image.name == b"VP8 ");
-    Some(Frame { left: 0, top: 0, width, height, animated: false, alpha, image })
+    Some(Frame {
+        left: 0,
+        top: 0,
+        width,
+        height,
+        animated: false,
+        alpha,
+        image,
+    })
 }
 
 /// The file that has only this frame.
@@ -96,21 +111,31 @@ fn push(bytes: &mut Vec<u8>, chunk: Chunk) {
 }
 
 fn alone(frame: &Frame) -> Result<Samples, ImageError> {
-    let mut decoder = WebPDecoder::new(Cursor::new(file_of(frame))).map_err(|error| fault(&error))?;
+    let mut decoder =
+        WebPDecoder::new(Cursor::new(file_of(frame))).map_err(|error| fault(&error))?;
     if decoder.dimensions() != (frame.width, frame.height) {
         return Err(damaged("its size"));
     }
-    let size = decoder.output_buffer_size().ok_or_else(|| damaged("its size"))?;
+    let size = decoder
+        .output_buffer_size()
+        .ok_or_else(|| damaged("its size"))?;
     let mut pixels = vec![0; size];
-    decoder.read_image(&mut pixels).map_err(|error| fault(&error))?;
-    Ok(if decoder.has_alpha() { Samples::Rgba(pixels) } else { Samples::Rgb(pixels) })
+    decoder
+        .read_image(&mut pixels)
+        .map_err(|error| fault(&error))?;
+    Ok(if decoder.has_alpha() {
+        Samples::Rgba(pixels)
+    } else {
+        Samples::Rgb(pixels)
+    })
 }
 
 fn fault(error: &DecodingError) -> ImageError {
     match error {
-        DecodingError::MemoryLimitExceeded | DecodingError::ImageTooLarge => {
-            ImageError::new(Fault::TooLarge, "the webp file wants more memory than its pixels do")
-        }
+        DecodingError::MemoryLimitExceeded | DecodingError::ImageTooLarge => ImageError::new(
+            Fault::TooLarge,
+            "the webp file wants more memory than its pixels do",
+        ),
         other => damaged(&other.to_string()),
     }
 }

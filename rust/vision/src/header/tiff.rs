@@ -6,10 +6,15 @@ use crate::tiff_page;
 
 /// `None` where the directory of the first page is not whole.
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, ImageError> {
-    let Some(page) = tiff_page::read(bytes) else { return Ok(None) };
+    let Some(page) = tiff_page::read(bytes) else {
+        return Ok(None);
+    };
     let gray = page.photometric <= 1;
     if gray && page.bits > 16 {
-        return Err(ImageError::new(Fault::Depth, format!("{} bits of grey have no meaning in 8", page.bits)));
+        return Err(ImageError::new(
+            Fault::Depth,
+            format!("{} bits of grey have no meaning in 8", page.bits),
+        ));
     }
     Ok(Some(Header {
         format: Format::Tiff,
