@@ -230,6 +230,37 @@ class CsvDialect:
         """
 
 @final
+class ImageCost:
+    """
+    What the images of a selection cost.
+    """
+    @property
+    def image_bytes(self, /) -> int:
+        """
+        Bytes of these, which are read out of the working store.
+        """
+    @property
+    def images(self, /) -> int:
+        """
+        Distinct images of each range, summed.
+        """
+    @property
+    def packed(self, /) -> list[PackedImages]:
+        """
+        What is written, for each choice of how many traces of an image share a pack.
+        """
+    @property
+    def ranges(self, /) -> int:
+        """
+        Ranges.
+        """
+    @property
+    def runs(self, /) -> int:
+        """
+        Reads that bring them.
+        """
+
+@final
 class JsonArrayCutter:
     """
     Cuts a file that is one JSON array.
@@ -404,6 +435,10 @@ class Layout:
         """
         What shard names end with after `.mds`.
         """
+    def image_cost(self, /, traces_per_image: Sequence[int], *, threads: int, cancel: Cancel) -> ImageCost:
+        """
+        What the images cost, for each choice of how many traces of an image share a pack.
+        """
     def open_range(self, /, number: int, cancel: Cancel) -> Range:
         """
         Opens range `number`, and has it read ahead.
@@ -426,6 +461,11 @@ class Layout:
         """
         Stream and number of every shard of range `number`, the largest first: written in this order they leave no
         worker with a large one at the end.
+        """
+    def shared_images(self, /, most: int) -> tuple[int, list[SharedImage]]:
+        """
+        How many images several sources show, or are stored in several ways; and of these the `most` that most traces
+        show, the largest first.
         """
     def source_accounts(self, /) -> dict[str, SourceCounts]:
         """
@@ -567,6 +607,37 @@ class PackContent:
         """
 
 @final
+class PackedImages:
+    """
+    What is written of the images, and what a vision tower has to do for them.
+    """
+    @property
+    def image_bytes(self, /) -> int:
+        """
+        Bytes of these.
+        """
+    @property
+    def images(self, /) -> int:
+        """
+        Images of the packs: one that several show counts in each.
+        """
+    @property
+    def packs(self, /) -> int:
+        """
+        Packs.
+        """
+    @property
+    def patches(self, /) -> int:
+        """
+        Patches of these.
+        """
+    @property
+    def traces_per_image(self, /) -> int:
+        """
+        Traces of an image that share a pack at most.
+        """
+
+@final
 class Prompt:
     """
     The layout of the user's turn, compiled once.
@@ -692,6 +763,37 @@ class ShardCheck:
     def trace_ids(self, /) -> Array:
         """
         Id of every trace, pack after pack.
+        """
+
+@final
+class SharedImage:
+    """
+    An image that several sources show, or that is stored in several ways.
+    """
+    @property
+    def files(self, /) -> int:
+        """
+        Files of other bytes that show it.
+        """
+    @property
+    def hash(self, /) -> int:
+        """
+        The hash that its occurrences share.
+        """
+    @property
+    def of_pixels(self, /) -> bool:
+        """
+        Whether that is the hash of its pixels, or of its bytes.
+        """
+    @property
+    def sources(self, /) -> list[tuple[str, int]]:
+        """
+        How many of these each source has, in source order.
+        """
+    @property
+    def traces(self, /) -> int:
+        """
+        Traces that are kept and show it.
         """
 
 @final

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
@@ -68,7 +68,7 @@ def encoded(height: int, width: int, seed: int = 0, kind: str = "JPEG") -> bytes
 
 def grid_of(data: bytes, vision: dict[str, Any]) -> tuple[int, int, int]:
     """The patches of an image along time, height and width, by transformers' own rule."""
-    width, height = Image.open(io.BytesIO(data)).size
+    width, height = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).size
     patch = vision["patch_size"]
     sides = smart_resize(
         height, width, patch * vision["merge_size"], vision["min_pixels"], vision["max_pixels"]

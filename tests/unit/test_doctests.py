@@ -26,6 +26,7 @@ PUBLIC = {
     "octomed.stream.collator": ["Collator"],
     "octomed.stream.counts": ["EpochCounts"],
     "octomed.stream.dataset": ["PackedDataset"],
+    "octomed.stream.pixels": ["pixel_values"],
     "octomed.stream.run": ["Run", "open_run"],
     "octomed.train.build": ["build_model", "read_configuration"],
     "octomed.train.isolation": ["check_isolation", "text_batch", "tolerance_of"],

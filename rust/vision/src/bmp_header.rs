@@ -57,46 +57,42 @@ fn of_os2(bytes: &[u8]) -> Option<Bmp<'_>> {
 
 fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
     let number = |at| Order::Little.u32(bytes, at);
-    let (Some(width), Some(height), Some(bits)) =
-        (number(18), number(22), Order::Little.u16(bytes, 28))
+    let sides = number(18).zip(number(22));
+    let (Some((width, height)), Some(bits), Some(colours)) =
+        (sides, Order::Little.u16(bytes, 28), number(46))
     else {
         return Ok(None);
     };
-    let (Some(compression), Some(colours)) = (number(30), number(46)) else {
+    let Some(coding) = coding(bytes, size, bits)? else {
         return Ok(None);
     };
-    let coding = match (compression, bits) {
-        (0, _) => Coding::Plain,
-        (1, 8) | (2, 4) => Coding::RunLengths,
-        (3, _) => match fields(bytes, size) {
-            Some(fields) => Coding::Fields(fields),
-            None => return Ok(None),
-        },
-        _ => {
-            return Err(format!(
-                "a BMP with compression {compression} of {bits} bits"
-            ));
-        }
-    };
-    let colours = if colours == 0 {
-        1 << bits.min(16)
-    } else {
-        colours as usize
+    let colours = match colours {
+        0 => 1 << bits.min(16),
+        count => count as usize,
     };
     let height = height.cast_signed();
-    Ok(
-        parts(bytes, size, bits, colours, 4).map(|(palette, data)| Bmp {
-            // A negative width is broken, and no pixels.
-            width: u32::try_from(width.cast_signed()).unwrap_or(0),
-            height: height.unsigned_abs(),
-            downwards: height < 0,
-            bits,
-            coding,
-            palette,
-            entry: 4,
-            data,
-        }),
-    )
+    let parts = parts(bytes, size, bits, colours, 4);
+    Ok(parts.map(|(palette, data)| Bmp {
+        // A negative width is broken, and no pixels.
+        width: u32::try_from(width.cast_signed()).unwrap_or(0),
+        height: height.unsigned_abs(),
+        downwards: height < 0,
+        bits,
+        coding,
+        palette,
+        entry: 4,
+        data,
+    }))
+}
+
+fn coding(bytes: &[u8], size: usize, bits: u16) -> Result<Option<Coding>, String> {
+    Ok(match (Order::Little.u32(bytes, 30), bits) {
+        (Some(0), _) => Some(Coding::Plain),
+        (Some(1), 8) | (Some(2), 4) => Some(Coding::RunLengths),
+        (Some(3), _) => fields(bytes, size).map(Coding::Fields),
+        (Some(other), _) => return Err(format!("a BMP with compression {other} of {bits} bits")),
+        (None, _) => None,
+    })
 }
 
 /// Masks behind a header of 40 bytes, or in a longer one.

@@ -122,7 +122,7 @@ pub(crate) struct First<'a> {
 
 pub(crate) fn first(bytes: &[u8]) -> Option<First<'_>> {
     const CONTROL: u8 = 0xF9;
-    let (width, height, global, _) = screen(bytes)?;
+    let (width, height, palette, _) = screen(bytes)?;
     let mut transparent = None;
     for (block, _) in blocks(bytes) {
         match block {
@@ -136,29 +136,40 @@ pub(crate) fn first(bytes: &[u8]) -> Option<First<'_>> {
                     transparent = Some(*index);
                 }
             }
-            Block::Image {
-                head,
-                palette,
-                data,
-            } => {
-                let number = |at| Order::Little.u16(head, at).map(u32::from);
-                let (left, top, image_width, image_height) =
-                    (number(0)?, number(2)?, number(4)?, number(6)?);
-                return Some(First {
-                    width: width.max(left + image_width),
-                    height: height.max(top + image_height),
-                    left,
-                    top,
-                    image_width,
-                    image_height,
-                    interlaced: head[8] & 0x40 != 0,
-                    palette: palette.or(global),
-                    transparent,
-                    data,
-                });
-            }
+            Block::Image { .. } => return on_screen(block, width, height, palette, transparent),
             _ => {}
         }
     }
     None
+}
+
+fn on_screen<'a>(
+    block: Block<'a>,
+    width: u32,
+    height: u32,
+    global: Option<&'a [u8]>,
+    transparent: Option<u8>,
+) -> Option<First<'a>> {
+    let Block::Image {
+        head,
+        palette,
+        data,
+    } = block
+    else {
+        return None;
+    };
+    let number = |at| Order::Little.u16(head, at).map(u32::from);
+    let (left, top, image_width, image_height) = (number(0)?, number(2)?, number(4)?, number(6)?);
+    Some(First {
+        width: width.max(left + image_width),
+        height: height.max(top + image_height),
+        left,
+        top,
+        image_width,
+        image_height,
+        interlaced: head[8] & 0x40 != 0,
+        palette: palette.or(global),
+        transparent,
+        data,
+    })
 }

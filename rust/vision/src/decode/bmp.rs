@@ -136,59 +136,77 @@ fn of_16(bmp: &Bmp, masks: [u32; 3]) -> Result<Samples, ImageError> {
 /// Indices of run lengths; the file says where they end.
 fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
     let (width, height) = (bmp.width as usize, bmp.height as usize);
-    let mut indices = vec![0; width * height];
-    let (mut x, mut y, mut at) = (0, 0, 0);
-    let byte = |at: usize| {
-        bmp.data
-            .get(at)
-            .copied()
-            .ok_or_else(|| damaged("it ends before its end marker"))
+    let mut sheet = Sheet {
+        width,
+        indices: vec![0; width * height],
+        x: 0,
+        y: 0,
     };
+    let mut at = 0;
     loop {
-        let (count, value) = (usize::from(byte(at)?), byte(at + 1)?);
+        let (count, value) = (byte(bmp, at)?, byte(bmp, at + 1)?);
         at += 2;
-        let begin = at;
-        let (length, nibbles) = match (count, value) {
-            (0, 0) => {
-                (x, y) = (0, y + 1);
-                continue;
-            }
-            (0, 1) => return Ok(indices),
+        match (count, value) {
+            (0, 0) => (sheet.x, sheet.y) = (0, sheet.y + 1),
+            (0, 1) if sheet.y * width + sheet.x >= width * height => return Ok(sheet.indices),
+            (0, 1) => return Err(damaged("its runs end before its pixels")),
             (0, 2) => {
-                (x, y, at) = (
-                    x + usize::from(byte(at)?),
-                    y + usize::from(byte(at + 1)?),
-                    at + 2,
-                );
-                continue;
+                sheet.x += usize::from(byte(bmp, at)?);
+                sheet.y += usize::from(byte(bmp, at + 1)?);
+                at += 2;
             }
-            (0, literal) => (usize::from(literal), true),
-            (count, _) => (count, false),
-        };
-        for index in 0..length {
-            let from = match (nibbles, bmp.bits) {
-                (false, _) => value,
-                (true, 4) => byte(begin + index / 2)?,
-                (true, _) => byte(begin + index)?,
-            };
-            let sample = match bmp.bits {
-                4 if index % 2 == 0 => from >> 4,
-                4 => from & 15,
-                _ => from,
-            };
-            // What is beyond its row is dropped.
-            if x < width && y < height {
-                indices[y * width + x] = sample;
+            (0, literals) => {
+                let length = usize::from(literals);
+                for index in 0..length {
+                    let place = if bmp.bits == 4 { index / 2 } else { index };
+                    sheet.put(sample(bmp, byte(bmp, at + place)?, index));
+                }
+                let bytes = if bmp.bits == 4 {
+                    length.div_ceil(2)
+                } else {
+                    length
+                };
+                at += bytes.next_multiple_of(2);
             }
-            x += 1;
+            (count, value) => {
+                (0..count.into()).for_each(|index| sheet.put(sample(bmp, value, index)))
+            }
         }
-        if nibbles {
-            at += (if bmp.bits == 4 {
-                length.div_ceil(2)
-            } else {
-                length
-            })
-            .next_multiple_of(2);
+    }
+}
+
+fn byte(bmp: &Bmp, at: usize) -> Result<u8, ImageError> {
+    bmp.data
+        .get(at)
+        .copied()
+        .ok_or_else(|| damaged("it ends before its end marker"))
+}
+
+/// Of a byte with two samples that of this turn.
+fn sample(bmp: &Bmp, byte: u8, index: usize) -> u8 {
+    match (bmp.bits, index % 2) {
+        (4, 0) => byte >> 4,
+        (4, _) => byte & 15,
+        _ => byte,
+    }
+}
+
+/// What is filled by runs, and where the next sample goes.
+struct Sheet {
+    width: usize,
+    indices: Vec<u8>,
+    x: usize,
+    y: usize,
+}
+
+impl Sheet {
+    /// What is beyond its row is dropped.
+    fn put(&mut self, sample: u8) {
+        if self.x < self.width
+            && let Some(index) = self.indices.get_mut(self.y * self.width + self.x)
+        {
+            *index = sample;
         }
+        self.x += 1;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use png::{BitDepth, ColorType, Decoder, Limits, Transformations};
+use png::{BitDepth, ColorType, Decoder, Info, Limits, Transformations};
 
 use crate::bytes::Order;
 use crate::error::{Fault, ImageError};
@@ -37,38 +37,35 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     reader
         .next_frame(&mut data)
         .map_err(|error| fault(&error))?;
-    let info = reader.info();
+    samples(reader.info(), data, header.width as usize)
+}
+
+fn samples(info: &Info, data: Vec<u8>, width: usize) -> Result<Samples, ImageError> {
     let transparent = info.trns.as_deref();
-    let width = header.width as usize;
     let depth = info.bit_depth as usize;
-    let stride = (width * depth).div_ceil(8);
-    match (info.color_type, info.bit_depth) {
+    let unpacked = |data: &[u8]| unpack(data, width, depth, (width * depth).div_ceil(8));
+    Ok(match (info.color_type, info.bit_depth) {
         (ColorType::Indexed, _) => {
             let palette = info
                 .palette
                 .as_deref()
                 .ok_or_else(|| damaged("it has no palette"))?;
-            Ok(coloured(
-                &unpack(&data, width, depth, stride),
-                palette,
-                transparent,
-            ))
+            coloured(&unpacked(&data), palette, transparent)
         }
-        (ColorType::Grayscale, BitDepth::Sixteen) => Ok(gray16(&data, transparent)),
-        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => Ok(gray16_alpha(&data)),
-        (ColorType::Grayscale, _) => Ok(gray(
-            unpack(&data, width, depth, stride),
-            depth,
-            transparent,
-        )),
-        (ColorType::Rgb, _) => Ok(rgb(data, depth, transparent)),
-        (ColorType::GrayscaleAlpha, _) => Ok(Samples::Rgba(
-            data.chunks_exact(2)
-                .flat_map(|pair| [pair[0], pair[0], pair[0], pair[1]])
-                .collect(),
-        )),
-        (ColorType::Rgba, _) => Ok(Samples::Rgba(upper(data, depth))),
-    }
+        (ColorType::Grayscale, BitDepth::Sixteen) => gray16(&data, transparent),
+        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => gray16_alpha(&data),
+        (ColorType::Grayscale, _) => gray(unpacked(&data), depth, transparent),
+        (ColorType::Rgb, _) => rgb(data, depth, transparent),
+        (ColorType::GrayscaleAlpha, _) => {
+            let pixels = data.chunks_exact(2);
+            Samples::Rgba(
+                pixels
+                    .flat_map(|pair| [pair[0], pair[0], pair[0], pair[1]])
+                    .collect(),
+            )
+        }
+        (ColorType::Rgba, _) => Samples::Rgba(upper(data, depth)),
+    })
 }
 
 fn damaged(what: &str) -> ImageError {

@@ -9,8 +9,11 @@ use image_webp::{DecodingError, WebPDecoder};
 
 use crate::error::{Fault, ImageError};
 use crate::format::Header;
-use crate::riff::{Chunk, chunks, file, frame_size, u24};
+use crate::riff::{Chunk, canvas, chunks, file, frame_size, u24};
 use crate::samples::Samples;
+
+/// Of the flags of a container: it has transparency.
+const ALPHA: u8 = 0x10;
 
 pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageError> {
     let inside = file(bytes).ok_or_else(|| damaged("it is shorter than it says"))?;
@@ -18,14 +21,39 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     if frame.right() > header.width || frame.bottom() > header.height {
         return Err(damaged("its frame is larger than its canvas"));
     }
-    let samples = alone(&frame)?;
+    let mut samples = alone(&frame)?;
+    // The container's word counts: without it libwebp takes no alpha from a frame.
+    let whole = chunks(inside).next().filter(|chunk| &chunk.name == b"VP8X");
+    let opaque = whole
+        .and_then(|chunk| canvas(chunk.body))
+        .is_some_and(|(flags, ..)| flags & ALPHA == 0);
     if (frame.width, frame.height) == (header.width, header.height) {
-        return Ok(samples);
+        return Ok(if opaque {
+            without_alpha(samples)
+        } else {
+            samples
+        });
     }
     if !frame.animated {
         return Err(damaged("its frame is smaller than its canvas"));
     }
-    Ok(on_canvas(samples, &frame, header))
+    samples = on_canvas(samples, &frame, header);
+    Ok(if opaque {
+        without_alpha(samples)
+    } else {
+        samples
+    })
+}
+
+fn without_alpha(mut samples: Samples) -> Samples {
+    if let Samples::Rgba(pixels) = &mut samples {
+        pixels
+            .iter_mut()
+            .skip(3)
+            .step_by(4)
+            .for_each(|alpha| *alpha = 255);
+    }
+    samples
 }
 
 fn damaged(what: &str) -> ImageError {
@@ -91,7 +119,6 @@ fn frame_in(bytes: &[u8]) -> Option<Frame<'_>> {
 
 /// The file that has only this frame.
 fn file_of(frame: &Frame) -> Vec<u8> {
-    const ALPHA: u8 = 0x10;
     let mut chunks = Vec::new();
     if let Some(alpha) = frame.alpha {
         chunks.extend_from_slice(b"VP8X\x0A\0\0\0");

@@ -2,6 +2,7 @@
 
 use crate::error::{Fault, ImageError};
 use crate::format::{Format, Header};
+use crate::tiff_meaning::meaning;
 use crate::tiff_page;
 
 /// `None` where the directory of the first page is not whole.
@@ -16,6 +17,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Header>, ImageError> {
             format!("{} bits of grey have no meaning in 8", page.bits),
         ));
     }
+    meaning(&page).map_err(|what| ImageError::new(Fault::Kind, format!("a TIFF {what}")))?;
     Ok(Some(Header {
         format: Format::Tiff,
         width: page.width,
