@@ -97,8 +97,7 @@ def decoded(
     count = sum(int(pack[2].prod(axis=1, dtype=np.int64).sum()) for pack in packs if pack is not None)
     patches = _empty(count, vision.patch_bytes, shared=shared)
     if count:
-        extension: Any = _octomed
-        extension.image_patches(packs, vision.record, patches.numpy(), threads)
+        _octomed.image_patches(packs, vision.record, patches.numpy(), threads)
     return patches
 
 
