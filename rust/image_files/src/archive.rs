@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{FileFault, FilesError, missing, names_a_folder, outside, shown};
-use crate::folder::names_of;
 use crate::names::{Lookup, Names};
-use crate::path::{below, relative_to};
+use crate::path::{below, names_of, relative_to};
 use crate::read::changed_at;
 use crate::tar::Tar;
 use crate::zip::Zip;
@@ -73,7 +71,7 @@ impl Archive {
         let name = self.name(path)?;
         match self.members().find(&name) {
             Lookup::One(number) => self.member(number, most_bytes),
-            Lookup::Several => Err(FileFault::Damaged(format!(
+            Lookup::Several(_) => Err(FileFault::Damaged(format!(
                 "the archive has several members `{}`",
                 shown(&name)
             ))),
@@ -81,12 +79,10 @@ impl Archive {
         }
     }
 
-    /// The members that the path may mean where none has its name.
-    pub(crate) fn similar(&self, path: &str, most: usize) -> Vec<u32> {
-        self.name(path).map_or_else(
-            |_| Vec::new(),
-            |name| self.members().similar(&name).take(most).collect(),
-        )
+    /// Up to two of the members that the path may mean where none has its name.
+    pub(crate) fn similar(&self, path: &str) -> Vec<u32> {
+        let name = self.name(path);
+        name.map_or_else(|_| Vec::new(), |name| self.members().similar(&name))
     }
 
     pub(crate) fn member(&self, number: u32, most_bytes: u64) -> Result<Vec<u8>, FileFault> {
@@ -154,13 +150,4 @@ fn beginning(mut file: &File, start: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(known)
-}
-
-/// Fills `bytes` from a place of the archive; its end there is damage.
-pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> Result<(), FileFault> {
-    file.read_exact_at(bytes, at)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => FileFault::Damaged("the archive is cut".to_owned()),
-            _ => FileFault::Io(error),
-        })
 }

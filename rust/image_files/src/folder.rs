@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{FileFault, missing, names_a_folder, outside};
-use crate::path::{Below, Outside, below, relative_to};
-use crate::read::{self, FileStamp};
-use crate::root::Found;
+use crate::path::{Below, Outside, below, names_of, relative_to};
+use crate::read::{self, FileStamp, Found};
 
 /// A folder, by the names under which rows may know it.
 #[derive(Debug)]
@@ -68,11 +67,4 @@ impl Folder {
         }
         Ok(())
     }
-}
-
-/// A path as it is written, made absolute, and as the system resolves it.
-pub(crate) fn names_of(path: &Path) -> io::Result<Vec<String>> {
-    let names = [std::path::absolute(path)?, fs::canonicalize(path)?];
-    let names = names.iter().filter_map(|name| name.to_str());
-    Ok(names.map(ToOwned::to_owned).collect())
 }

@@ -19,5 +19,5 @@ mod zip_directory;
 
 pub use error::{FileFault, FilesError};
 pub use path::Outside;
-pub use read::FileStamp;
-pub use root::{Found, ImageRoot};
+pub use read::{FileStamp, Found};
+pub use root::ImageRoot;

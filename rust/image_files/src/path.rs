@@ -1,5 +1,8 @@
 //! Where a row's path leads, by its own words.
 
+use std::path::Path;
+use std::{fs, io};
+
 /// What becomes of a path that leads out of the root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outside {
@@ -81,6 +84,13 @@ fn is_of_windows(path: &str) -> bool {
 /// Whether a shell would read the path as somebody's home.
 pub(crate) fn is_home(path: &str) -> bool {
     path == "~" || (path.starts_with('~') && path.contains('/'))
+}
+
+/// A path as it is written, made absolute, and as the system resolves it.
+pub(crate) fn names_of(path: &Path) -> io::Result<Vec<String>> {
+    let names = [std::path::absolute(path)?, fs::canonicalize(path)?];
+    let names = names.iter().filter_map(|name| name.to_str());
+    Ok(names.map(ToOwned::to_owned).collect())
 }
 
 #[cfg(test)]

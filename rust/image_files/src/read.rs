@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::error::{FileFault, missing, shown};
@@ -16,6 +16,16 @@ pub struct FileStamp {
     pub size: u64,
     /// When it was changed, in nanoseconds since 1970.
     pub mtime_ns: i64,
+}
+
+/// An image's bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The bytes of the file, as they are.
+    pub bytes: Vec<u8>,
+    /// The file they are of; none for bytes that the row has itself, and for a member of an archive, see
+    /// [`crate::ImageRoot::fingerprint`].
+    pub file: Option<FileStamp>,
 }
 
 impl FileStamp {
@@ -102,4 +112,13 @@ pub(crate) fn fault(error: io::Error, written: &str) -> FileFault {
         _ if error.kind() == io::ErrorKind::InvalidInput => missing(written),
         _ => FileFault::Io(error),
     }
+}
+
+/// Fills `bytes` from a place of the archive; its end there is damage.
+pub(crate) fn read_at(file: &File, bytes: &mut [u8], at: u64) -> Result<(), FileFault> {
+    file.read_exact_at(bytes, at)
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => FileFault::Damaged("the archive is cut".to_owned()),
+            _ => FileFault::Io(error),
+        })
 }

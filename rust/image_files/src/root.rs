@@ -10,7 +10,7 @@ use crate::archive::Archive;
 use crate::error::{FileFault, FilesError, missing, outside, shown};
 use crate::folder::Folder;
 use crate::path::{Outside, is_home};
-use crate::read::{self, FileStamp};
+use crate::read::{self, FileStamp, Found};
 use crate::value::{self, Value};
 
 /// The folders and archives that the paths of a source's rows begin in; shared by all workers.
@@ -24,16 +24,6 @@ pub struct ImageRoot {
 enum Place {
     Folder(Folder),
     Archive(Archive),
-}
-
-/// An image's bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The bytes of the file, as they are.
-    pub bytes: Vec<u8>,
-    /// The file they are of; none for bytes that the row has itself, and for a member of an archive, see
-    /// [`ImageRoot::fingerprint`].
-    pub file: Option<FileStamp>,
 }
 
 impl ImageRoot {
@@ -145,9 +135,8 @@ impl ImageRoot {
             Place::Archive(archive) => Some(archive),
             Place::Folder(_) => None,
         });
-        let members = |archive: &Archive| archive.similar(path, 2);
         let mut found = archives.flat_map(|archive| {
-            let members = members(archive).into_iter();
+            let members = archive.similar(path).into_iter();
             members.map(move |number| (archive, number))
         });
         match (found.next(), found.next()) {

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use crate::archive::read_at;
 use crate::error::{FileFault, FilesError, shown};
 use crate::names::{Lookup, Names};
+use crate::read::read_at;
 
 const BLOCK: u64 = 512;
 

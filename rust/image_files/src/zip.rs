@@ -5,9 +5,9 @@ use std::path::Path;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::archive::read_at;
 use crate::error::{FileFault, FilesError, shown};
 use crate::names::Names;
+use crate::read::read_at;
 use crate::zip_directory::{Directory, LOCAL_HEADER, Member, u16_at};
 
 /// How much of a compressed member is read at a time.

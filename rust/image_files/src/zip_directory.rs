@@ -4,9 +4,9 @@ use std::fs::File;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::archive::read_at;
 use crate::error::FileFault;
 use crate::names::Names;
+use crate::read::read_at;
 
 /// The bytes of the header before each member's data, but for name and extra fields.
 pub(crate) const LOCAL_HEADER: u64 = 30;
@@ -310,10 +310,10 @@ fn find_64(file: &File, place: u64) -> Result<Option<Extent>, FileFault> {
 fn name_of(name: &[u8], fields: &[u8], flags: u16) -> Vec<u8> {
     if flags & 0x800 == 0 && !name.is_ascii() {
         let unicode = extra_field(fields, 0x7075).and_then(|field| field.split_first_chunk::<5>());
-        if let Some(([1, checksum @ ..], unicode)) = unicode {
-            if u32::from_le_bytes(*checksum) == crc32fast::hash(name) {
-                return unicode.to_vec();
-            }
+        if let Some(([1, checksum @ ..], unicode)) = unicode
+            && u32::from_le_bytes(*checksum) == crc32fast::hash(name)
+        {
+            return unicode.to_vec();
         }
     }
     match std::str::from_utf8(name) {

@@ -4,7 +4,11 @@
 mod common;
 
 use common::{mapping, one};
-use octomed_trace::{Body, Finding, ImageValue, JsonLinesCutter, Numbering, Part};
+use octomed_trace::{
+    Body, CsvCutter, CsvDialect, Finding, ImageValue, JsonLinesCutter, Numbering, Part,
+    place_images,
+};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const ASKED: &str = r#"{"question": "q", "options": {"any_of": ["o"], "optional": true}, "response": "r",
@@ -167,6 +171,10 @@ fn what_is_no_image_is_a_reject_of_its_own() {
         (json!(["a.png", 3]), "image_value"),
         (json!("[3]"), "image_value"),
         (json!("{'bytes': b'\\x89PNG', 'path': None}"), "image_value"),
+        (
+            json!("[{'bytes': b'\\x89PNG', 'path': None}]"),
+            "image_value",
+        ),
         (
             json!("a.mp4"),
             "image_kind: `image` or `images` names or holds a video",
@@ -496,6 +504,63 @@ fn images_beside_a_text_stand_before_it_or_where_its_placeholders_are() {
 }
 
 #[test]
+fn rows_of_published_sets_give_their_images() {
+    let octomed = r#"{"question": "question", "options": "options", "answer": "answer", "responses": "responses", "images": "image"}"#;
+    let row = json!({"image": {"bytes": "/9j/", "path": "PMC1.jpg"}, "image_hash": "d41d8cd98f00b204e9800998ecf8427e",
+        "question": "Which?", "options": ["A: x", "B: y"], "answer": "A: x", "responses": ["<answer>A</answer>"]});
+    assert_eq!(images(octomed, &row), ["/9j/"]);
+    let frames = json!({"image": [{"path": "1.jpg"}, {"path": "2.jpg"}], "image_hash": ["a", "b"],
+        "question": "q", "options": ["x"], "answer": "x", "responses": ["r"]});
+    assert_eq!(images(octomed, &frames), ["1.jpg", "2.jpg"]);
+    let slake =
+        r#"{"id": "qid", "question": "question", "response": "answer", "images": "img_name"}"#;
+    let row = json!({"img_id": 1, "img_name": "xmlab1/source.jpg", "question": "What?", "answer": "MRI", "q_lang": "en",
+        "location": "Abdomen", "modality": "MRI", "answer_type": "OPEN", "base_type": "vqa", "content_type": "Modality",
+        "triple": ["vhead", "_", "_"], "qid": 0});
+    assert_eq!(images(slake, &row), ["xmlab1/source.jpg"]);
+    let omni = r#"{"question": "question", "options": ["option_A", {"any_of": ["option_B"], "optional": true}],
+        "response": "gt_answer", "images": "image_path"}"#;
+    let row = json!({"dataset": "ACRIMA", "question_id": "ACRIMA_0000", "question": "q", "gt_answer": "yes",
+        "image_path": "Images/ACRIMA/Im553_g_ACRIMA.png", "option_A": "yes", "option_B": null});
+    assert_eq!(images(omni, &row), ["Images/ACRIMA/Im553_g_ACRIMA.png"]);
+    let expert = r#"{"id": "id", "question": "question", "options": "options", "response": "label", "images": "images"}"#;
+    let row = json!({"id": "MM-26", "question": "q", "options": [{"letter": "A", "content": "x"}, {"letter": "B", "content": "y"}],
+        "label": "B", "images": ["MM-26-a.jpeg", "MM-26-b.jpeg"]});
+    assert_eq!(images(expert, &row), ["MM-26-a.jpeg", "MM-26-b.jpeg"]);
+    let trl = r#"{"messages": {"column": "completion", "context": "prompt"}, "images": "images"}"#;
+    let row = json!({"prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "q"}]}],
+        "completion": [{"role": "assistant", "content": [{"type": "text", "text": "a"}]}], "images": ["a.png"]});
+    assert_eq!(turns(trl, &row), ["user: [0]q", "assistant: a"]);
+}
+
+#[test]
+fn a_csv_file_names_images() {
+    let pmc = r#"{"question": "Question", "options": ["Choice A", "Choice B"], "response": {"any_of": ["Answer", "Anwser"]},
+        "images": "Figure_path"}"#;
+    let mapping = mapping(pmc);
+    let file = "Figure_path,Question,Answer,Choice A,Choice B,Answer_label\nPMC1_F1.jpg,What?,x,A:x,B:y,A\n,Why?,x,A:x,B:y,A\n\"['a.jpg', 'b.jpg']\",q,x,A:x,B:y,A\n";
+    let dialect = CsvDialect::new(',', Some('"'), None).unwrap();
+    let blocks = common::cut_csv(
+        CsvCutter::new(&mapping, dialect, 1 << 20),
+        file.as_bytes(),
+        &[9],
+    )
+    .unwrap();
+    let rows = common::findings(&blocks[0], &mapping);
+    assert!(
+        rows[0].contains(r#"images: [ImageRef { value: Text("PMC1_F1.jpg")"#),
+        "{}",
+        rows[0]
+    );
+    assert!(rows[1].contains("images: []"), "{}", rows[1]);
+    assert!(
+        rows[2].contains(r#"Text("a.jpg")"#) && rows[2].contains(r#"Text("b.jpg")"#),
+        "{}",
+        rows[2]
+    );
+}
+
+#[test]
 fn videos_and_sounds_are_refused_by_their_name() {
     for part in [
         json!({"type": "video", "video": "a.mp4"}),
@@ -556,3 +621,63 @@ fn images_that_are_left_out_are_those_that_were_left_out_before() {
 
 const BEFORE_QUESTION: u64 = 6_198_354_159_161_576_312;
 const BEFORE_CONVERSATION: u64 = 2_657_565_954_433_444_336;
+
+/// What users and tools say, with placeholders of all kinds and what looks like one.
+fn said() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => Just("<image>".to_owned()),
+        2 => (1..4_usize).prop_map(|number| format!("<image {number}>")),
+        1 => prop::sample::select(vec!["<Image>", "<image_1>", "<IMAGE2>", "<|image_pad|>", "<im", "age>", "<images", "é", "\n"])
+            .prop_map(str::to_owned),
+        2 => "[a-z]{1,3}",
+    ];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| format!("q{}", pieces.concat()))
+}
+
+proptest! {
+    #![proptest_config(common::cases(400))]
+
+    #[test]
+    fn conversations_place_images_as_questions_do(
+        texts in prop::collection::vec((said(), any::<bool>()), 1..4),
+        count in 0..4_usize,
+        typed in any::<bool>(),
+    ) {
+        let mut messages = vec![json!({"role": "system", "content": "<image>"})];
+        for (index, (text, is_tools)) in texts.iter().enumerate() {
+            let role = if *is_tools && index > 0 { "tool" } else { "user" };
+            let content = if typed { json!([{"type": "text", "text": text}]) } else { json!(text) };
+            messages.push(json!({"role": role, "content": content}));
+            messages.push(json!({"role": "assistant", "content": "<image> <image 7>"}));
+        }
+        let names: Vec<String> = (0..count).map(|number| format!("{number}.png")).collect();
+        let row = json!({"messages": messages, "images": names});
+        let asked: Vec<&str> = texts.iter().map(|(text, _)| &**text).collect();
+        let wanted = match place_images(&asked, count) {
+            Err(fault) => Err(format!("image_count: {fault}")),
+            Ok(mut placed) => {
+                let has_marks = placed.iter().zip(&asked).any(|((text, _), asked)| text != asked);
+                if !has_marks {
+                    let all = placed.last_mut().map(|(_, slots)| std::mem::take(slots)).unwrap();
+                    placed[0].1 = all;
+                }
+                let shown = placed.into_iter().map(|(text, slots)| {
+                    let mut shown = String::new();
+                    let mut from = 0;
+                    for slot in slots {
+                        shown.push_str(&text[from..slot.at]);
+                        shown.push_str(&format!("[{}]", slot.image));
+                        from = slot.at;
+                    }
+                    shown + &text[from..]
+                });
+                Ok(shown.collect::<Vec<_>>())
+            }
+        };
+        let found = read(MESSAGES, &row).map(|(_, turns)| {
+            let asked = turns.iter().filter(|turn| !turn.starts_with("assistant"));
+            asked.map(|turn| turn.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(found, wanted);
+    }
+}

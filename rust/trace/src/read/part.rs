@@ -73,63 +73,86 @@ fn add_part<'r>(
     shown: &mut Shown<'r>,
     content: &mut Vec<Piece<'r>>,
 ) -> Result<(), Fault> {
-    let Value::Struct(fields) = value else {
+    if !matches!(value, Value::Struct(_)) {
         content.push(Piece::Text(text(value, label)?));
         return Ok(());
+    }
+    let Some(medium) = medium_of(value, label, shown)? else {
+        content.push(Piece::Text(part_text(value, label)?));
+        return Ok(());
     };
-    let kind = match value.field("type")? {
+    if shown.treatment == Treatment::LeftOut {
+        content.push(Piece::Image(shown.left_out(medium.what, hash_of(value))));
+        return Ok(());
+    }
+    if medium.is_other {
+        return refuse_medium(&medium.what, label, shown);
+    }
+    let label_of_image = format!("{} of {label}", medium.what);
+    let image = match (said(value, &label_of_image)?, medium.by_key) {
+        (Said::Image(image), _) => Some(image),
+        (Said::NoKey | Said::Nothing, Some(value)) => image_of(value, &label_of_image)?,
+        (Said::NoKey | Said::Nothing, None) => None,
+    };
+    content.push(match image {
+        Some(image) => Piece::Image(shown.own(image, medium.what)),
+        None => {
+            if shown.treatment == Treatment::NotMapped {
+                shown.refuse(medium.what);
+            }
+            Piece::Mark(number_of(value)?)
+        }
+    });
+    if has_text(value)? {
+        content.push(Piece::Text(part_text(value, label)?));
+    }
+    Ok(())
+}
+
+/// A part that is no text, or not alone.
+struct Medium<'v, 'a> {
+    /// What is said of it.
+    what: String,
+    /// Whether it is a video or a sound.
+    is_other: bool,
+    /// The value under the first key of an image, a video or a sound.
+    by_key: Option<&'v Value<'a>>,
+}
+
+/// What a part is but a text, by its type or else its keys.
+fn medium_of<'v, 'a>(
+    part: &'v Value<'a>,
+    label: &str,
+    shown: &Shown<'_>,
+) -> Result<Option<Medium<'v, 'a>>, Fault> {
+    let Value::Struct(fields) = part else {
+        return Ok(None);
+    };
+    let kind = match part.field("type")? {
         Some(Value::Text(kind)) => Some(kind.as_ref()),
         _ => None,
     };
     let by_key = fields
         .iter()
         .find(|(key, value)| is_medium(key) && value.is_present());
-    let what = match (kind, by_key) {
-        (None, None) => return add_part_text(value, label, content),
-        (Some("text"), _) if !holds_image(value, shown) => {
-            return add_part_text(value, label, content);
+    let (what, name) = match (kind, by_key) {
+        (None, None) => return Ok(None),
+        (Some("text"), _) if !holds_image(part, shown) => return Ok(None),
+        (Some(kind), _) if is_medium(kind) && is_name(kind) => {
+            (format!("a part of type `{kind}`"), kind)
         }
-        (Some(kind), _) if is_medium(kind) => {
-            if is_name(kind) {
-                format!("a part of type `{kind}`")
-            } else {
-                "a part of an image".to_owned()
-            }
-        }
-        (None | Some("text"), Some((key, _))) => format!("a part with `{key}`"),
+        (Some(kind), _) if is_medium(kind) => ("a part of an image".to_owned(), kind),
+        (None | Some("text"), Some((key, _))) => (format!("a part with `{key}`"), &**key),
         (Some(_), _) => {
             let detail = format!("{label} has a part of a type that is neither text nor a picture");
             return Err(Fault::new(Reason::WrongType, detail));
         }
     };
-    if shown.treatment == Treatment::LeftOut {
-        content.push(Piece::Image(shown.left_out(what, hash_of(value))));
-        return Ok(());
-    }
-    let medium = kind.filter(|kind| *kind != "text");
-    let medium = medium.or(by_key.map(|(key, _)| &**key)).unwrap_or_default();
-    if OTHER_MEDIA.iter().any(|other| medium.contains(other)) {
-        return refuse_medium(&what, label, shown);
-    }
-    let label_of_image = format!("{what} of {label}");
-    let image = match (said(value, &label_of_image)?, by_key) {
-        (Said::Image(image), _) => Some(image),
-        (Said::NoKey | Said::Nothing, Some((_, value))) => image_of(value, &label_of_image)?,
-        (Said::NoKey | Said::Nothing, None) => None,
-    };
-    content.push(match image {
-        Some(image) => Piece::Image(shown.own(image, what)),
-        None => {
-            if shown.treatment == Treatment::NotMapped {
-                shown.refuse(what);
-            }
-            Piece::Mark(number_of(value)?)
-        }
-    });
-    if has_text(value)? {
-        add_part_text(value, label, content)?;
-    }
-    Ok(())
+    Ok(Some(Medium {
+        is_other: OTHER_MEDIA.iter().any(|other| name.contains(other)),
+        what,
+        by_key: by_key.map(|(_, value)| value),
+    }))
 }
 
 /// Whether a part's type is a name, which a message may repeat, and no text of the data.
@@ -166,15 +189,6 @@ fn number_of(part: &Value<'_>) -> Result<Mark, Fault> {
 
 fn has_text(part: &Value<'_>) -> Result<bool, Fault> {
     Ok(matches!(part.field("text")?, Some(Value::Text(text)) if !text.is_empty()))
-}
-
-fn add_part_text<'r>(
-    part: &'r Value<'_>,
-    label: &str,
-    content: &mut Vec<Piece<'r>>,
-) -> Result<(), Fault> {
-    content.push(Piece::Text(part_text(part, label)?));
-    Ok(())
 }
 
 /// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file

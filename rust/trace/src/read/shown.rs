@@ -125,12 +125,10 @@ impl<'r> Shown<'r> {
         pieces: Vec<Piece<'r>>,
         beside: Vec<Part<'r>>,
     ) -> Result<Vec<Part<'r>>, Fault> {
-        let left_out = if role == "user" {
-            self.refuse_marks(&pieces)
-        } else {
-            None
-        };
+        let is_users = role == "user";
+        let left_out = is_users.then(|| self.refuse_marks(&pieces)).flatten();
         let splits = self.treatment == Treatment::Mapped && matches!(role, "user" | "tool");
+        // Images beside a text are what its placeholders stand for, where there are any.
         let first = match beside.first() {
             Some(Part::Image(first)) => Some(*first),
             _ => None,
@@ -138,15 +136,12 @@ impl<'r> Shown<'r> {
         let mut here = Marks::default();
         let mut content = Vec::new();
         for piece in pieces {
-            match piece {
-                // Images beside a text are what its placeholders stand for, where there are any.
-                Piece::Text(text) if splits => match first {
-                    Some(first) => split_text(text, &mut here, first, &mut content),
-                    None => split_text(text, &mut self.marks, 0, &mut content),
-                },
-                Piece::Text(text) => add_text(text, &mut content),
-                Piece::Image(number) => content.push(Part::Image(number)),
-                Piece::Mark(mark) => content.push(Part::Image(self.marks.take(mark))),
+            match (piece, first) {
+                (Piece::Text(text), _) if !splits => add_text(text, &mut content),
+                (Piece::Text(text), Some(first)) => split(text, &mut here, first, &mut content),
+                (Piece::Text(text), None) => split(text, &mut self.marks, 0, &mut content),
+                (Piece::Image(number), _) => content.push(Part::Image(number)),
+                (Piece::Mark(mark), _) => content.push(Part::Image(self.marks.take(mark))),
             }
         }
         if here.is_empty() {
@@ -225,12 +220,7 @@ fn unread(mark: &str) -> String {
 }
 
 /// Adds a text and the images of its placeholders, of which the first of the row has the number `first`.
-fn split_text<'r>(
-    text: Cow<'r, str>,
-    found: &mut Marks,
-    first: usize,
-    content: &mut Vec<Part<'r>>,
-) {
+fn split<'r>(text: Cow<'r, str>, found: &mut Marks, first: usize, content: &mut Vec<Part<'r>>) {
     let places: Vec<_> = marks(&text).collect();
     let mut from = 0;
     for (range, mark) in places {
