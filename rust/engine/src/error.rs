@@ -36,6 +36,17 @@ pub enum EngineError {
     /// The tokenizer failed.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The folder or archive of images cannot be used.
+    #[error(transparent)]
+    ImageRoot(#[from] octomed_image_files::FilesError),
+    /// An image could not be read, though it is there.
+    #[error("cannot read {place}: {source}")]
+    ImageFile {
+        /// Where the row has it.
+        place: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A shard could not be written or read.
     #[error(transparent)]
     Mds(#[from] MdsError),
@@ -48,7 +59,12 @@ impl EngineError {
         match self {
             Self::Index(error) => error.hint(),
             Self::Curate(error) => error.hint(),
+            Self::Mds(MdsError::TooLarge { .. }) => Some(
+                "set `pack.max_patches`, lower `pack.capacity`, or store images as the model sees them: `images.store: resized`"
+                    .to_owned(),
+            ),
             Self::Trace(error) => error.hint(),
+            Self::ImageRoot(error) => error.hint().map(str::to_owned),
             Self::Template(error) => error.hint().map(str::to_owned),
             _ => None,
         }

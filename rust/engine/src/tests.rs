@@ -100,7 +100,10 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
 }
 
 fn curate(over_long: OverLongPolicy) -> Curate {
-    let duplicates = Duplicates { exact: true };
+    let duplicates = Duplicates {
+        exact: true,
+        ..Duplicates::default()
+    };
     Curate {
         duplicates,
         over_long,
@@ -112,6 +115,8 @@ fn pack() -> Pack {
         capacity: CAPACITY,
         buckets: vec![8, 24],
         seed: 17,
+        traces_per_image: 1,
+        max_patches: None,
     }
 }
 
@@ -264,7 +269,7 @@ proptest! {
         for (stream, name) in layout.streams().iter().enumerate() {
             let shards: usize = layout.parts.iter().map(|parts| parts[stream].shards.len()).sum();
             for shard in 0..shards {
-                let check = check_shard(&output.join(name), shard, VOCABULARY, CAPACITY).unwrap();
+                let check = check_shard(&output.join(name), shard, VOCABULARY, CAPACITY, None).unwrap();
                 prop_assert_eq!(check.faults, vec![]);
             }
         }

@@ -77,28 +77,34 @@ impl BlockIndex {
         let asked = |column: Column| column.is_always_loaded() || needs.columns.contains(&column);
         traces.retain(asked);
         let read = |&column: &SideColumn| Ok((column, column.read(&block.path, traces.len())?));
-        let refs = index.images.refs;
-        let ref_starts = match u32::try_from(refs.len()) {
-            Ok(0) => Vec::new(),
-            Ok(_) => ref_starts(&traces.images),
-            Err(_) => {
-                return Err(IndexError::damaged(
-                    &path,
-                    "its traces show too many images",
-                ));
-            }
-        };
-        Ok(Self {
+        if u32::try_from(index.images.refs.len()).is_err() {
+            let what = "its traces show too many images";
+            return Err(IndexError::damaged(&path, what));
+        }
+        let loaded = Self {
             path: block.path.clone(),
             header: index.header,
             first_row: block.first_row,
             refused: count_reasons(&index.refusals.reason),
             side: needs.side.iter().map(read).collect::<Result<_, _>>()?,
-            images: index.images.table,
-            refs,
-            ref_starts,
             traces,
-        })
+            ..Self::default()
+        };
+        Ok(loaded.with_images(index.images.table, index.images.refs))
+    }
+
+    /// The block with these images; `refs` has a number into the table for each placeholder of each trace.
+    #[must_use]
+    pub fn with_images(mut self, images: ImageTable, refs: Vec<u32>) -> Self {
+        self.ref_starts = match refs.len() {
+            0 => Vec::new(),
+            _ => ref_starts(&self.traces.images),
+        };
+        Self {
+            images,
+            refs,
+            ..self
+        }
     }
 
     /// The images of a trace, as numbers into [`Self::images`], in the order of its placeholders.

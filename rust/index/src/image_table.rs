@@ -72,6 +72,12 @@ impl ImageTable {
         self.hash.is_empty()
     }
 
+    /// Patches of an image, as the model sees it.
+    #[must_use]
+    pub fn patches(&self, image: usize) -> u64 {
+        u64::from(self.grid_h[image]) * u64::from(self.grid_w[image])
+    }
+
     /// Bytes of the `.images` file.
     #[must_use]
     pub fn file_bytes(&self) -> u64 {

@@ -94,10 +94,16 @@ fn outcome(
         }
         Finding::Row(row) => {
             let mut traces = Vec::new();
-            scanner.preview(&row, |sample, verdict, _, ids, _| {
+            let shown = scanner.preview(&row, |sample, verdict, _, ids, _| {
                 traces.push((sample, verdict.as_str(), ids.len()));
             })?;
-            Ok((row.ordinal, None, String::new(), traces))
+            Ok(match shown {
+                Ok(_) => (row.ordinal, None, String::new(), traces),
+                Err(refusal) => {
+                    let reason = refusal.reason.as_str();
+                    (row.ordinal, Some(reason), refusal.detail, Vec::new())
+                }
+            })
         }
     }
 }

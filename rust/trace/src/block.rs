@@ -3,13 +3,15 @@
 use arrow_array::{Array, RecordBatch};
 
 use crate::csv_rows::CsvRows;
+use crate::image::ImagePlace;
 use crate::json::TOO_MANY_VALUES;
 use crate::json_row::{self, Shape};
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
-use crate::read::arrow::{picture_at, value_at};
-use crate::row::{Finding, ImagePlace, Reason, Refusal, Row};
+use crate::read::arrow::{Binary, picture_at, value_at};
+use crate::reason::Reason;
+use crate::row::{Finding, Refusal, Row};
 use crate::value::{Fault, Value, utf8};
 
 /// Consecutive rows of a task, cut by one of the cutters.
@@ -17,8 +19,10 @@ use crate::value::{Fault, Value, utf8};
 pub struct Block {
     pub(crate) content: Content,
     pub(crate) rows: u64,
-    /// Bytes of the largest row that is read.
+    /// Bytes of the largest row that is read, without those of columns of images.
     pub(crate) largest_row: u64,
+    /// Bytes of columns of images, as far as they stand apart from other values.
+    pub(crate) image_bytes: u64,
     pub(crate) source_bytes: u64,
     pub(crate) first_ordinal: u64,
     pub(crate) end_position: u64,
@@ -109,9 +113,11 @@ impl Block {
             Content::Arrow(pieces) => (self.source_bytes + BYTES_A_PIECE * pieces.len() as u64, 0),
             Content::Csv(rows) => (rows.bytes_held(), rows.len()),
         };
-        let made = self.source_bytes.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;
+        // An image is kept in memory once more until it is written; nothing else is made of its bytes here.
+        let text = self.source_bytes.saturating_sub(self.image_bytes);
+        let made = text.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;
         let noted = BYTES_A_TRACE * self.rows.min(MAX_BLOCK_ROWS as u64) + 64 * rows as u64;
-        held + made + noted + self.largest_row * BYTES_A_BYTE
+        held + self.image_bytes + made + noted + self.largest_row * BYTES_A_BYTE
     }
 
     /// Rows in the block, unreadable ones included, blank lines not.
@@ -273,7 +279,7 @@ fn fill_from_arrow<'a>(
     for (index, column) in columns.iter().enumerate() {
         let Some(column) = *column else { continue };
         slots[index] = Some(if index < mapping.mapped {
-            match value_at(column, row) {
+            match value_at(column, row, mapping.binary[index]) {
                 // A picture's bytes are no text, and no damage.
                 Err(_) if picture_at(column, row, false).is_some() => {
                     let column = ImagePlace::Column(mapping.keys[index].as_str().into());
@@ -282,7 +288,7 @@ fn fill_from_arrow<'a>(
                 value => value.map_err(|fault| in_column(fault, &mapping.keys[index]))?,
             }
         } else {
-            value_at(column, row).unwrap_or(Value::Other)
+            value_at(column, row, Binary::Text).unwrap_or(Value::Other)
         });
     }
     Ok(())

@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
 use crate::read::Slots;
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value, utf8};
 
 /// About what a row costs besides its fields, and what a refusal costs besides its text.

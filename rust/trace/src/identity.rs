@@ -2,9 +2,6 @@
 
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-use crate::picture;
-use crate::row::{ImagePlace, Row};
-
 /// Separates shuffle keys from trace ids, which hash the same bytes.
 const SHUFFLE_SALT: u64 = 0x6f63_746f_6d65_6431;
 
@@ -73,7 +70,7 @@ impl IdentityHasher {
     }
 }
 
-/// The id of a question: its text, the set of its options' texts and the images that it is about ([`Row::image_hash`]),
+/// The id of a question: its text, the set of its options' texts and the images that it is about ([`Row::image_hash`](crate::Row::image_hash)),
 /// lower-cased, white space collapsed.
 ///
 /// Neither the order nor the letters of the options matter: the same question with its options shuffled is the
@@ -97,31 +94,6 @@ pub fn question_id<'o>(
         bytes.extend_from_slice(&hash.to_le_bytes());
     }
     xxh3_64(&bytes)
-}
-
-impl Row<'_> {
-    /// A hash of what the row says of its images, where it has any: what is said of one image is not what is said of
-    /// another.
-    pub fn image_hash(&self) -> Option<u64> {
-        let add = |before: Option<u64>, hash: u64| {
-            Some(picture::hash(before.unwrap_or(0), &hash.to_le_bytes()))
-        };
-        let (mut found, mut shown) = (None, None);
-        for image in self.images.iter().chain(self.body.images()) {
-            match image.place {
-                // This is a hash of several already, and comes first.
-                ImagePlace::Unmapped(_) => found = Some(image.hash),
-                ImagePlace::Column(_) | ImagePlace::Placeholder(_) => {
-                    found = add(found, image.hash)
-                }
-                ImagePlace::Turn(_) => shown = add(shown, image.hash),
-            }
-        }
-        match shown {
-            Some(shown) => add(found, shown),
-            None => found,
-        }
-    }
 }
 
 /// Lower-cased, with each run of white space made one space and none at the ends.

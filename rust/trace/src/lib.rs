@@ -22,6 +22,7 @@ mod csv_rows;
 mod cut;
 mod error;
 mod identity;
+mod image;
 mod json;
 mod json_row;
 mod label;
@@ -29,10 +30,13 @@ mod limits;
 mod mapping;
 mod parquet_pages;
 mod picture;
+mod place_images;
 mod python_literal;
 mod raw;
 mod read;
+mod reason;
 mod row;
+mod row_images;
 mod row_reader;
 mod value;
 mod written;
@@ -45,11 +49,12 @@ pub use cut::{
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};
+pub use image::{ImagePlace, ImageRef, ImageValue};
 pub use label::{label_options, option_label};
 pub use limits::{DEFAULT_MAX_ROW_BYTES, DEFAULT_TARGET, MAX_BLOCK_ROWS, MAX_ROW_VALUES};
 pub use mapping::Mapping;
 pub use parquet_pages::{ChunkPages, chunk_pages, longest_text};
+pub use place_images::{ImageCount, ImageSlot, place_images};
 pub use raw::RawRow;
-pub use row::{
-    Body, Choice, Finding, ImagePlace, ImageRef, Part, Reason, Refusal, Response, Row, Turn,
-};
+pub use reason::Reason;
+pub use row::{Body, Choice, Finding, Part, Refusal, Response, Row, Turn};

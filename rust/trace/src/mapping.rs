@@ -7,7 +7,8 @@ mod spec;
 
 use crate::error::{TraceError, nearest};
 use crate::picture;
-use crate::read::{BodyMapping, Field};
+use crate::read::arrow::Binary;
+use crate::read::{BodyMapping, Field, ImagesMapping};
 
 use spec::Spec;
 
@@ -16,7 +17,7 @@ use spec::Spec;
 /// Read from JSON with the keys `id`, `question`, `options`, `answer`, `history`, `response`, `responses`,
 /// `reasoning`, `messages`, `system`, `images`, `image_root`, `image_columns` and `unused`. A value is a column's
 /// name (dots lead into structs and lists where no column has the literal name), a list of columns (`question`:
-/// joined by a line break; `options`: one an option), or `{"any_of": [names], "optional": bool}` where
+/// joined by a line break; `options`: one an option; `images`: in order), or `{"any_of": [names], "optional": bool}` where
 /// files differ; `response` may be a template over columns. `messages` may be
 /// `{"column", "context", "role", "content", "roles"}`.
 #[derive(Clone, Debug, serde::Deserialize)]
@@ -29,7 +30,13 @@ pub struct Mapping {
     pub(crate) mapped: usize,
     /// How many of `keys` are mapped or must be empty.
     pub(crate) guarded: usize,
-    /// Where pictures are looked for, and what becomes of a row with one.
+    /// What becomes of binary values under each of the mapped keys.
+    pub(crate) binary: Vec<Binary>,
+    /// The mapped keys that hold images and nothing else.
+    pub(crate) image_keys: Vec<usize>,
+    /// The columns of images, unless images are left out.
+    pub(crate) images: Option<ImagesMapping>,
+    /// Where pictures are looked for that nobody maps, and what becomes of a row with one.
     pub(crate) pictures: Pictures,
     /// Indices of keys whose values may name a picture.
     pub(crate) searched: Vec<usize>,
@@ -75,7 +82,7 @@ impl Mapping {
     /// Reads and checks a mapping.
     ///
     /// # Errors
-    /// [`TraceError::Mapping`] when it is no mapping, [`TraceError::Images`] when it maps images.
+    /// [`TraceError::Mapping`] when it is no mapping.
     pub fn from_json(json: &str) -> Result<Self, TraceError> {
         Self::try_from(spec(json)?)
     }
@@ -167,15 +174,31 @@ impl Mapping {
     /// that hold such a value next to others.
     fn find_searched(&mut self) {
         let is_spoken = |key: &str| self.body.spoken().any(|field| field.is_named(key));
+        let images = || self.images.iter().flat_map(|images| &images.fields);
+        // Where images are mapped an id may be called as the file of one.
+        let is_taken = |key: &str| {
+            images().any(|field| field.is_named(key))
+                || self.images.is_some() && self.id.iter().any(|field| field.is_named(key))
+        };
         self.searched = (0..self.mapped)
-            .filter(|&index| !is_spoken(&self.keys[index]))
+            .filter(|&index| !is_spoken(&self.keys[index]) && !is_taken(&self.keys[index]))
             .collect();
         self.spoken_keys = self
             .body
             .spoken()
             .flat_map(Field::last_names)
+            .chain(images().flat_map(Field::last_keys))
             .map(str::to_owned)
             .collect();
+    }
+
+    /// Finds the keys that hold images and nothing else.
+    fn find_image_keys(&mut self) {
+        let others = self.id.iter().chain(&self.system).chain(self.body.fields());
+        let others: Vec<usize> = others.flat_map(Field::keys).collect();
+        let images = self.images.iter().flat_map(|images| &images.fields);
+        let keys = images.flat_map(Field::keys);
+        self.image_keys = keys.filter(|key| !others.contains(key)).collect();
     }
 
     /// Whether several columns of this name matter nothing.
@@ -185,7 +208,12 @@ impl Mapping {
 
     /// All mapped fields.
     fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.id.iter().chain(&self.system).chain(self.body.fields())
+        let images = self.images.iter().flat_map(|images| &images.fields);
+        self.id
+            .iter()
+            .chain(&self.system)
+            .chain(self.body.fields())
+            .chain(images)
     }
 }
 

@@ -15,7 +15,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::value::Value;
 
 pub(crate) use names::{is_column_name, suggests_pictures};
-pub(crate) use placeholder::placeholder;
+pub(crate) use placeholder::{placeholder, unread_mark};
 
 /// Extensions of pictures, scans, films and sounds: none of them can be packed.
 const EXTENSIONS: [&str; 38] = [
@@ -206,6 +206,9 @@ fn collect(value: &Value<'_>, in_column: bool, skipped: &[String], found: &mut O
             if let Some(picture) = search_text(text, in_column) {
                 *found = Some(hash(found.unwrap_or(0), &picture.to_le_bytes()));
             }
+        }
+        Value::Bytes(bytes) if is_picture_bytes(bytes, in_column) => {
+            *found = Some(hash(found.unwrap_or(0), bytes));
         }
         Value::List(values) if in_column && are_pixels(values) => {
             let digits = format!("{values:?}");

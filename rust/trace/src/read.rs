@@ -3,20 +3,26 @@
 pub(crate) mod arrow;
 mod conversation;
 mod field;
+mod image_value;
+mod images;
 mod options;
+mod part;
 mod question;
+mod shown;
 mod template;
 mod turn;
 
 use std::borrow::Cow;
 
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value};
 
 pub(crate) use conversation::ConversationMapping;
 pub(crate) use field::Field;
+pub(crate) use images::{ColumnImages, ImagesMapping};
 pub(crate) use options::OptionsMapping;
 pub(crate) use question::{QuestionMapping, Responses};
+pub(crate) use shown::{Shown, Treatment};
 pub(crate) use template::{ColumnTemplate, ResponseSource};
 pub(crate) use turn::Role;
 
@@ -73,6 +79,12 @@ pub(crate) fn text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>
             Reason::NullField,
             format!("a text of {label} is null"),
         )),
+        // A binary value that is no text, in a column that may hold images as well.
+        Value::Bytes(bytes) => {
+            let at = crate::value::utf8(bytes).err().unwrap_or(0);
+            let detail = format!("byte {at} of a text of {label}");
+            Err(Fault::new(Reason::InvalidUtf8, detail))
+        }
         other => Err(wrong_type(label, other, "text")),
     }
 }

@@ -1,37 +1,17 @@
 //! What a row gives: the parts of its traces, or the reason why it gives none.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
-/// An image that a row holds or names. Its pixels stay where they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageRef {
-    /// Where the row has it.
-    pub place: ImagePlace,
-    /// A hash of all that the row says of it.
-    pub hash: u64,
-}
-
-/// Where a row has an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImagePlace {
-    /// Columns that the mapping does not name; this is the first of them, and the hash is of all.
-    Unmapped(Arc<str>),
-    /// A column that the mapping names.
-    Column(Arc<str>),
-    /// What stands for an image in the text of a question.
-    Placeholder(String),
-    /// A part of a turn, or what stands for one in its text.
-    Turn(String),
-}
+use crate::image::ImageRef;
+use crate::reason::Reason;
 
 /// A piece of a turn's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
     /// All texts up to the next image, joined.
     Text(Cow<'a, str>),
-    /// An image.
-    Image(ImageRef),
+    /// The image of this number in [`Row::images`].
+    Image(usize),
 }
 
 /// One turn of a conversation.
@@ -39,7 +19,7 @@ pub enum Part<'a> {
 pub struct Turn<'a> {
     /// `system`, `user`, `assistant` or `tool`.
     pub role: Cow<'a, str>,
-    /// Texts and images in their order; one part where there is no image.
+    /// Texts and images in their order, placeholders taken out; one part where there is no image.
     pub content: Vec<Part<'a>>,
     /// The assistant's chain of thought, when it has a key of its own.
     pub reasoning: Option<Cow<'a, str>>,
@@ -66,24 +46,15 @@ impl<'a> Turn<'a> {
         texts.fold(Cow::Borrowed(""), |joined, text| joined + text)
     }
 
-    /// Its texts, and its images apart from them.
-    pub(crate) fn into_text(self) -> (Cow<'a, str>, Vec<ImageRef>) {
+    /// The same, to be kept without the turn.
+    pub(crate) fn into_text(self) -> Cow<'a, str> {
         let mut joined = Cow::Borrowed("");
-        let mut images = Vec::new();
         for part in self.content {
-            match part {
-                Part::Text(text) => append(&mut joined, text),
-                Part::Image(image) => images.push(image),
+            if let Part::Text(text) = part {
+                append(&mut joined, text);
             }
         }
-        (joined, images)
-    }
-
-    fn images(&self) -> impl Iterator<Item = &ImageRef> {
-        self.content.iter().filter_map(|part| match part {
-            Part::Image(image) => Some(image),
-            Part::Text(_) => None,
-        })
+        joined
     }
 }
 
@@ -137,23 +108,16 @@ pub struct Row<'a> {
     pub ordinal: u64,
     /// The mapped `id`, shown to people only: identity is the position.
     pub id: Option<Cow<'a, str>>,
-    /// The row's system message: a conversation's first turn, else the `system` column if not empty.
+    /// The row's system message: a conversation's first turn, else the `system` column if not empty. One that shows
+    /// images stays the first turn, and there is none here.
     pub system: Option<Cow<'a, str>>,
-    /// Images that stand in no turn of [`Self::body`]. There are none unless the mapping asks to leave them out.
-    pub images: Vec<ImageRef>,
+    /// All images of the row: those of the mapped columns in order, then those that turns hold themselves.
+    ///
+    /// Those of a question stand in no part: its placeholders are found by [`place_images`](crate::place_images) once
+    /// the prompt is rendered. A row without images has no placeholder in its question, options and history.
+    pub images: Vec<ImageRef<'a>>,
     /// Question or conversation.
     pub body: Body<'a>,
-}
-
-impl Body<'_> {
-    /// The images that its turns show.
-    pub fn images(&self) -> impl Iterator<Item = &ImageRef> {
-        let turns = match self {
-            Self::Conversation(turns) => &turns[..],
-            Self::Question { .. } => &[],
-        };
-        turns.iter().flat_map(Turn::images)
-    }
 }
 
 /// A row that gives no trace.
@@ -167,132 +131,6 @@ pub struct Refusal {
     pub reason: Reason,
     /// Kind and place of the fault, never a value of the row.
     pub detail: String,
-}
-
-/// Why a row gives no trace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// Not JSON, or JSON that is no Unicode text (a lone surrogate), or nested too deep.
-    InvalidJson,
-    /// Bytes that are not UTF-8.
-    InvalidUtf8,
-    /// JSON, but no object.
-    NotAnObject,
-    /// A mapped key occurs twice in one object, so its value is ambiguous.
-    DuplicateKey,
-    /// A mapped key is absent.
-    MissingField,
-    /// A value that a trace needs is null.
-    NullField,
-    /// A value is not of the kind that the mapping asks for.
-    WrongType,
-    /// The row is longer than the largest row allowed.
-    RowTooLarge,
-    /// A CSV line on which no row begins that could be read.
-    InvalidCsv,
-    /// A CSV row with more or fewer fields than the header.
-    WrongColumnCount,
-    /// A conversation in which the assistant never speaks.
-    NoAssistantTurn,
-    /// The response is null, or the list of responses is null or empty.
-    NoResponse,
-    /// The question, or a turn that the assistant answers, has no text.
-    EmptyQuestion,
-    /// A template over the row's columns meets a null, a missing column or an index outside of its list.
-    NoAnswer,
-    /// The row names or holds a picture.
-    HasImage,
-    /// The row holds a preferred and a rejected answer, or says by a label whether its answer is a good one.
-    PreferenceRow,
-    /// The row defines tools or an assistant's turn calls one.
-    ToolCalls,
-    /// The letters of the options contradict one another or cannot be known.
-    OptionLabels,
-    /// Two keys of a turn hold different chains of thought.
-    TwoReasonings,
-    /// A turn says of itself how it is to be learned in a way that a mask over whole turns cannot express.
-    TurnWeight,
-    /// The template of `response` needs more for the row than a row may take.
-    TemplateLimit,
-}
-
-impl Reason {
-    /// All reasons, in a fixed order.
-    pub const ALL: [Self; 21] = [
-        Self::InvalidJson,
-        Self::InvalidUtf8,
-        Self::NotAnObject,
-        Self::DuplicateKey,
-        Self::MissingField,
-        Self::NullField,
-        Self::WrongType,
-        Self::RowTooLarge,
-        Self::InvalidCsv,
-        Self::WrongColumnCount,
-        Self::NoAssistantTurn,
-        Self::NoResponse,
-        Self::EmptyQuestion,
-        Self::NoAnswer,
-        Self::HasImage,
-        Self::PreferenceRow,
-        Self::ToolCalls,
-        Self::OptionLabels,
-        Self::TwoReasonings,
-        Self::TurnWeight,
-        Self::TemplateLimit,
-    ];
-
-    /// Whether the row is broken, and not merely without a trace.
-    pub fn is_unreadable(self) -> bool {
-        !matches!(
-            self,
-            Self::NoAssistantTurn
-                | Self::NoResponse
-                | Self::EmptyQuestion
-                | Self::NoAnswer
-                | Self::HasImage
-                | Self::TwoReasonings
-                | Self::TemplateLimit
-        )
-    }
-
-    /// The reason of this number in [`Self::ALL`].
-    pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
-    }
-
-    /// Its number in [`Self::ALL`].
-    pub fn code(self) -> u8 {
-        let found = Self::ALL.iter().position(|reason| *reason == self);
-        found.map_or(u8::MAX, |code| code as u8)
-    }
-
-    /// The name in the rejects.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidJson => "invalid_json",
-            Self::InvalidUtf8 => "invalid_utf8",
-            Self::NotAnObject => "not_an_object",
-            Self::DuplicateKey => "duplicate_key",
-            Self::MissingField => "missing_field",
-            Self::NullField => "null_field",
-            Self::WrongType => "wrong_type",
-            Self::RowTooLarge => "row_too_large",
-            Self::InvalidCsv => "invalid_csv",
-            Self::WrongColumnCount => "wrong_column_count",
-            Self::NoAssistantTurn => "no_assistant_turn",
-            Self::NoResponse => "no_response",
-            Self::EmptyQuestion => "empty_question",
-            Self::NoAnswer => "no_answer",
-            Self::HasImage => "has_image",
-            Self::PreferenceRow => "preference_row",
-            Self::ToolCalls => "tool_calls",
-            Self::OptionLabels => "option_labels",
-            Self::TwoReasonings => "two_reasonings",
-            Self::TurnWeight => "turn_weight",
-            Self::TemplateLimit => "template_limit",
-        }
-    }
 }
 
 /// What a block says of one of its rows.

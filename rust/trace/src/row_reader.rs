@@ -2,17 +2,19 @@
 
 use std::borrow::Cow;
 
+use crate::image::{ImagePlace, ImageRef};
 use crate::mapping::{Mapping, Pictures};
 use crate::picture::{self, Picture};
-use crate::read::{BodyMapping, Slots, optional_text};
-use crate::row::{Body, ImagePlace, ImageRef, Reason};
+use crate::read::{BodyMapping, ColumnImages, Shown, Slots, Treatment, optional_text};
+use crate::reason::Reason;
+use crate::row::Body;
 use crate::value::{Fault, Value};
 
 /// What a row says besides its place.
 pub(crate) struct Parts<'r> {
     pub(crate) id: Option<Cow<'r, str>>,
     pub(crate) system: Option<Cow<'r, str>>,
-    pub(crate) images: Vec<ImageRef>,
+    pub(crate) images: Vec<ImageRef<'r>>,
     pub(crate) body: Body<'r>,
 }
 
@@ -27,47 +29,69 @@ impl Mapping {
         self.dotted
             .iter()
             .for_each(|field| field.expand_heads(slots));
+        if let Some(images) = &self.images {
+            let fields = images.fields.iter();
+            fields.for_each(|field| field.expand(slots, false));
+        }
         let turns_alone = self.body.has_context();
         self.structured
             .iter()
             .for_each(|field| field.expand(slots, turns_alone));
         let slots = &*slots;
         // A list says the same whether a row holds it as a list or as JSON in a text, so this comes after `expand`.
-        let mut images = self.images_in_columns(slots, unmapped)?;
-        // Nothing else of the row is read then, and nothing else that is wrong with it is its reason.
-        self.check_images(&images)?;
+        let columns = self.column_images(slots, unmapped)?;
+        let mut shown = Shown::new(self.treatment(), columns);
         let system = optional_text(self.system.as_ref(), slots)?;
         let id = optional_text(self.id.as_ref(), slots)?;
-        let (system, body) = match &self.body {
-            BodyMapping::Question(question) => {
-                let (body, placeholder) = question.read(slots)?;
-                images.extend(placeholder);
-                (system, body)
-            }
-            BodyMapping::Conversation(conversation) => {
-                let read = conversation.read(slots)?;
-                images.extend(read.images);
-                let system = one_system(read.system, system)?;
-                (system, Body::Conversation(read.turns))
-            }
-        };
-        self.check_images(images.iter().chain(body.images()))?;
-        Ok(Parts {
+        let mut parts = Parts {
             id,
             system,
-            images,
-            body,
-        })
+            images: Vec::new(),
+            body: Body::Conversation(Vec::new()),
+        };
+        match &self.body {
+            BodyMapping::Question(question) => parts.body = question.read(slots, &mut shown)?,
+            BodyMapping::Conversation(conversation) => {
+                let read = conversation.read(slots, &mut shown)?;
+                let shown = read.shown_system().map(Cow::into_owned).map(Cow::Owned);
+                let system = one_system(read.system.or(shown.clone()), parts.system)?;
+                parts.system = system.filter(|_| shown.is_none());
+                parts.body = Body::Conversation(read.turns);
+            }
+        }
+        parts.images = shown.images;
+        // Only placeholders of a question are left out unasked.
+        if self.treatment() == Treatment::NotMapped {
+            check_left_out(&parts.images)?;
+        }
+        Ok(parts)
     }
 
-    /// Refuses a row with images, unless the mapping asks to leave them out: they cannot be packed.
-    fn check_images<'i>(
+    fn treatment(&self) -> Treatment {
+        match (&self.pictures, &self.images) {
+            (Pictures::LeftOut, _) => Treatment::LeftOut,
+            (_, Some(_)) => Treatment::Mapped,
+            (_, None) => Treatment::NotMapped,
+        }
+    }
+
+    /// The images of columns: those that are packed, or those that are left out.
+    fn column_images<'r>(
         &self,
-        images: impl IntoIterator<Item = &'i ImageRef>,
-    ) -> Result<(), Fault> {
-        match (&self.pictures, images.into_iter().next()) {
-            (Pictures::Everywhere | Pictures::In(_), Some(image)) => Err(image.place.reject()),
-            _ => Ok(()),
+        slots: &'r Slots<'_>,
+        unmapped: Option<Picture>,
+    ) -> Result<ColumnImages<'r>, Fault> {
+        let left_out = self.images_in_columns(slots, unmapped)?;
+        if self.treatment() != Treatment::LeftOut {
+            // Nothing else of the row is read then, and nothing else that is wrong with it is its reason.
+            check_left_out(&left_out)?;
+        }
+        match &self.images {
+            Some(images) if self.treatment() == Treatment::Mapped => images.read(slots),
+            _ => Ok(ColumnImages {
+                images: left_out,
+                has_gap: false,
+            }),
         }
     }
 
@@ -88,20 +112,18 @@ impl Mapping {
         Ok(())
     }
 
-    /// The images that columns hold or name; those of columns that are not mapped come first.
+    /// The images that columns hold or name and that no key maps; those of columns that are not read come first.
     fn images_in_columns(
         &self,
         slots: &Slots<'_>,
         unmapped: Option<Picture>,
-    ) -> Result<Vec<ImageRef>, Fault> {
-        let unmapped = unmapped.map(|picture| ImageRef {
-            place: ImagePlace::Unmapped(picture.column),
-            hash: picture.hash,
-        });
-        let mut images: Vec<ImageRef> = unmapped.into_iter().collect();
+    ) -> Result<Vec<ImageRef<'static>>, Fault> {
+        let unmapped = unmapped
+            .map(|picture| ImageRef::left_out(ImagePlace::Unmapped(picture.column), picture.hash));
+        let mut images: Vec<ImageRef<'static>> = unmapped.into_iter().collect();
         let mut add = |column: &str, hash: u64| {
             let place = ImagePlace::Column(column.into());
-            images.push(ImageRef { place, hash });
+            images.push(ImageRef::left_out(place, hash));
         };
         for field in self.named_pictures() {
             if let Some(value) = field.find(slots)?.filter(|value| value.is_filled()) {
@@ -134,17 +156,12 @@ impl Mapping {
     }
 }
 
-impl ImagePlace {
-    /// The reject of a row whose image cannot be packed.
-    pub(crate) fn reject(&self) -> Fault {
-        let detail = match self {
-            Self::Unmapped(column) | Self::Column(column) => {
-                format!("column `{column}` holds or names a picture")
-            }
-            Self::Placeholder(what) | Self::Turn(what) => format!("a turn holds {what}"),
-        };
-        Fault::new(Reason::HasImage, detail)
-    }
+/// Refuses a row with images that are not packed.
+fn check_left_out(images: &[ImageRef<'_>]) -> Result<(), Fault> {
+    let mut left_out = images.iter().filter(|image| image.is_left_out());
+    left_out
+        .next()
+        .map_or(Ok(()), |image| Err(image.place.reject()))
 }
 
 /// The system message that a row says once, or twice in the same words.

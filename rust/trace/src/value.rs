@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::row::Reason;
+use crate::reason::Reason;
 
 /// A value as both JSON and Arrow have it.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub(crate) enum Value<'a> {
     Float(Cow<'a, str>),
     /// Text.
     Text(Cow<'a, str>),
+    /// Bytes of a binary value that are no text, where the mapping takes images.
+    Bytes(Cow<'a, [u8]>),
     /// A list.
     List(Vec<Value<'a>>),
     /// An object or struct, in its own order.
@@ -51,6 +53,7 @@ impl<'a> Value<'a> {
             Self::Integer(_) => "an integer",
             Self::Float(_) => "a number that is not an integer",
             Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
             Self::List(_) => "a list",
             Self::Struct(_) => "an object",
             Self::Other => "a value of a kind that is neither text, number, list nor struct",
@@ -64,7 +67,9 @@ impl<'a> Value<'a> {
             Self::Text(text) => !text.is_empty(),
             Self::List(values) => values.iter().any(Self::is_present),
             Self::Struct(fields) => fields.iter().any(|(_, value)| value.is_present()),
-            Self::Bool(true) | Self::Integer(_) | Self::Float(_) | Self::Other => true,
+            Self::Bool(true) | Self::Integer(_) | Self::Float(_) | Self::Bytes(_) | Self::Other => {
+                true
+            }
         }
     }
 
@@ -103,6 +108,7 @@ impl<'a> Value<'a> {
             Self::Integer(digits) => Value::Integer(Cow::Owned(digits.into_owned())),
             Self::Float(digits) => Value::Float(Cow::Owned(digits.into_owned())),
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Self::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
             Self::List(values) => Value::List(values.into_iter().map(Self::into_owned).collect()),
             Self::Struct(fields) => Value::Struct(
                 fields

@@ -513,21 +513,27 @@ fn a_users_placeholder_is_a_picture_and_an_answers_is_none() {
     assert!(said("a typed <|vision_start|>", "a").starts_with("id: None"));
     assert!(one(TWO_PARTS, r#"{"q": "<image> q", "t": "t", "r": "r"}"#).starts_with("has_image"));
     assert!(one(TWO_PARTS, r#"{"q": "q", "t": "x.png", "r": "y.png"}"#).starts_with("id: None"));
-    for part in [
-        r#"{"type": "image_url", "image_url": {"url": "a"}}"#,
-        r#"{"type": "image"}"#,
-        r#"{"type": null, "image": "a"}"#,
-        r#"{"type": "video", "video": "a"}"#,
+    for (part, wanted) in [
+        (
+            r#"{"type": "image_url", "image_url": {"url": "a"}}"#,
+            r#"images: [ImageRef { value: Text("a")"#,
+        ),
+        (r#"{"type": "image"}"#, "has_image"),
+        (
+            r#"{"type": null, "image": "a"}"#,
+            r#"images: [ImageRef { value: Text("a")"#,
+        ),
+        (r#"{"type": "video", "video": "a"}"#, "has_image"),
     ] {
         let line = format!(
             r#"{{"messages": [{{"role": "user", "content": [{part}, {{"type": "text", "text": "q"}}]}}, {{"role": "assistant", "content": "a"}}]}}"#
         );
-        assert!(one(MESSAGES, &line).starts_with("has_image"), "{part}");
+        assert!(one(MESSAGES, &line).contains(wanted), "{part}");
         let asked = r#"{"messages": "messages", "image_columns": []}"#;
         assert_eq!(turns(asked, &line), "user:q assistant:a");
     }
     let beside = r#"{"messages": [{"role": "user", "content": "q", "images": ["a.png"]}, {"role": "assistant", "content": "a"}]}"#;
-    assert!(one(MESSAGES, beside).starts_with("has_image"));
+    assert!(one(MESSAGES, beside).contains(r#"value: Text("a.png")"#));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::TemplateError;
+use super::content::{Content, Part};
 
 /// One turn of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,17 +27,14 @@ pub struct ImageSlot {
     pub tokens: u32,
 }
 
-/// Which assistant turns carry loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Supervise {
-    /// Every assistant turn that is [`Message::learned`].
-    #[default]
-    All,
-    /// The last assistant turn, if it is [`Message::learned`]; else none.
-    Last,
+/// A part of a content: a text that is not empty, or an image, which has no bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) range: Range<usize>,
+    pub(super) is_image: bool,
 }
 
-impl<'a> Message<'a> {
+impl Message<'_> {
     /// Whether the images stand at ascending places of the content and take tokens.
     pub(super) fn has_sound_images(&self) -> bool {
         let mut before = 0;
@@ -46,14 +44,57 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The ranges of the content between its images: one more than there are images.
-    pub(super) fn text_ranges(&self) -> impl Iterator<Item = Range<usize>> + use<'a> {
-        let places = self.images.iter().map(|image| image.at);
-        let starts = std::iter::once(0).chain(places.clone());
-        starts
-            .zip(places.chain([self.content.len()]))
-            .map(|(start, end)| start..end)
+    /// The texts and images of the content, in order.
+    pub(super) fn pieces(&self) -> Vec<Piece> {
+        let mut pieces = Vec::with_capacity(2 * self.images.len() + 1);
+        let mut before = 0;
+        let mut push = |range: Range<usize>, is_image: bool| {
+            if is_image || !range.is_empty() {
+                pieces.push(Piece { range, is_image });
+            }
+        };
+        for image in self.images {
+            push(before..image.at, false);
+            push(image.at..image.at, true);
+            before = image.at;
+        }
+        push(before..self.content.len(), false);
+        pieces
     }
+
+    /// The content as a template gets it.
+    pub(super) fn written(&self) -> Content {
+        if self.images.is_empty() {
+            return self.content.into();
+        }
+        let part = |piece: Piece| match piece.is_image {
+            true => Part::Image,
+            false => Part::Text(self.content[piece.range].to_owned()),
+        };
+        self.pieces().into_iter().map(part).collect()
+    }
+
+    /// The content without its first `cut` bytes, and with an empty text in the place of each image.
+    pub(super) fn without_images(&self, cut: usize) -> Content {
+        if self.images.is_empty() {
+            return self.content[cut..].into();
+        }
+        let text = |piece: Piece| {
+            let range = piece.range.start.max(cut)..piece.range.end.max(cut);
+            Part::Text(self.content[range].to_owned())
+        };
+        self.pieces().into_iter().map(text).collect()
+    }
+}
+
+/// Which assistant turns carry loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Supervise {
+    /// Every assistant turn that is [`Message::learned`].
+    #[default]
+    All,
+    /// The last assistant turn, if it is [`Message::learned`]; else none.
+    Last,
 }
 
 impl Supervise {

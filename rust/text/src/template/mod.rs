@@ -2,12 +2,14 @@
 
 mod builtin;
 mod compiled;
+mod content;
 mod controls;
 mod dialect;
 mod error;
 mod error_of_engine;
 mod generation;
 mod image_tokens;
+mod images;
 mod json;
 mod lead;
 mod locate;
@@ -84,7 +86,8 @@ impl Template {
 
     /// Writes `messages` to `out`, whose former content is lost.
     ///
-    /// `out.text` equals `apply_chat_template(messages, tokenize=False)`. Only tokens that the
+    /// `out.text` equals `apply_chat_template(messages, tokenize=False)`, where a turn with images has typed parts as
+    /// its content: each placeholder stands once, and its control says how many tokens it is. Only tokens that the
     /// template writes are controls; their look-alikes inside a content are text. Each supervised
     /// turn reaches from the first byte of its content (or of its `{% generation %}` block) to the
     /// end of its end-of-turn token. Turns that are not learned are written all the same; where none is
@@ -117,7 +120,7 @@ impl Template {
     pub fn takes_images(&self, role: &str) -> bool {
         match &self.form {
             Form::Builtin(builtin) => builtin.takes_images(role),
-            Form::Compiled(_) => false,
+            Form::Compiled(compiled) => compiled.takes_images(role),
         }
     }
 

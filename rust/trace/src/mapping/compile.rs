@@ -1,9 +1,10 @@
 //! A mapping as it is written becomes one that reads rows.
 
 use crate::error::TraceError;
+use crate::read::arrow::Binary;
 use crate::read::{
-    BodyMapping, ColumnTemplate, ConversationMapping, Field, OptionsMapping, QuestionMapping,
-    ResponseSource, Responses, Role,
+    BodyMapping, ColumnTemplate, ConversationMapping, Field, ImagesMapping, OptionsMapping,
+    QuestionMapping, ResponseSource, Responses, Role,
 };
 
 use super::rules::{check_keys, no_response};
@@ -14,13 +15,6 @@ impl TryFrom<Spec> for Mapping {
     type Error = TraceError;
 
     fn try_from(spec: Spec) -> Result<Self, TraceError> {
-        for (key, value) in [("images", &spec.images), ("image_root", &spec.image_root)] {
-            if value.is_some() {
-                return Err(TraceError::Images {
-                    place: format!("the mapping has `{key}`"),
-                });
-            }
-        }
         check_keys(&spec)?;
         let mut keys = Vec::new();
         let id = spec
@@ -37,6 +31,12 @@ impl TryFrom<Spec> for Mapping {
             Some(messages) => BodyMapping::Conversation(conversation(messages, &mut keys)?),
             None => BodyMapping::Question(question(&spec, &mut keys)?),
         };
+        // Columns of images that are left out are no others than those that nobody maps.
+        let leaves_out = spec.image_columns.as_ref().is_some_and(Vec::is_empty);
+        let images = match &spec.images {
+            Some(columns) if !leaves_out => Some(images(columns, &mut keys)?),
+            _ => None,
+        };
         let mapped = keys.len();
         add_guards(&body, &mut keys);
         let guarded = keys.len();
@@ -44,8 +44,13 @@ impl TryFrom<Spec> for Mapping {
             None => Pictures::Everywhere,
             Some(columns) if columns.is_empty() => Pictures::LeftOut,
             Some(columns) => {
+                let is_mapped = |name: &str| {
+                    let mut fields = images.iter().flat_map(|images| &images.fields);
+                    fields.any(|field| field.is_named(name))
+                };
                 let named = columns
                     .iter()
+                    .filter(|name| !is_mapped(name))
                     .map(|name| Field::new(&[name], false, &mut keys));
                 Pictures::In(named.collect())
             }
@@ -57,6 +62,9 @@ impl TryFrom<Spec> for Mapping {
             guarded,
             searched: Vec::new(),
             spoken_keys: Vec::new(),
+            binary: Vec::new(),
+            image_keys: Vec::new(),
+            images,
             pictures,
             id,
             system,
@@ -65,6 +73,8 @@ impl TryFrom<Spec> for Mapping {
             structured,
         };
         mapping.find_searched();
+        mapping.find_image_keys();
+        mapping.binary = mapping.find_binary();
         mapping.dotted = mapping
             .fields()
             .filter(|field| field.is_dotted())
@@ -72,6 +82,36 @@ impl TryFrom<Spec> for Mapping {
             .collect();
         Ok(mapping)
     }
+}
+
+impl Mapping {
+    /// What becomes of binary values: those of columns of images and of turns may be images.
+    fn find_binary(&self) -> Vec<Binary> {
+        let images = self.images.iter().flat_map(|images| &images.fields);
+        let turns = match &self.body {
+            BodyMapping::Conversation(conversation) => Some(conversation.fields()),
+            BodyMapping::Question(_) => None,
+        };
+        let mut binary = vec![Binary::Text; self.mapped];
+        if !matches!(self.pictures, Pictures::LeftOut) {
+            let fields = images.chain(turns.into_iter().flatten());
+            for key in fields.flat_map(Field::keys) {
+                binary[key] = Binary::TextOrImage;
+            }
+        }
+        binary
+    }
+}
+
+fn images(columns: &Columns, keys: &mut Vec<String>) -> Result<ImagesMapping, TraceError> {
+    let fields = columns.all().map(|column| field(column, keys));
+    let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
+    // A set numbers as many columns as its longest row needs.
+    fields
+        .iter_mut()
+        .skip(1)
+        .for_each(|field| field.optional = true);
+    Ok(ImagesMapping { fields })
 }
 
 fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, TraceError> {

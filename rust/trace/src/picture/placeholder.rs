@@ -1,15 +1,30 @@
 //! What stands for a picture inside of a text: tags of formats and models, HTML, Markdown.
 
+use crate::place_images::marks;
+
 use super::is_reference;
 
 /// The placeholder of a picture, film or sound in what a user says.
 pub(crate) fn placeholder(text: &str) -> Option<&str> {
-    memchr::memchr3_iter(b'<', b'[', b'!', text.as_bytes()).find_map(|open| {
+    placeholders(text).next()
+}
+
+/// The first placeholder that no image takes although the row's images are read: one of another tool or model.
+///
+/// `<image>` and `<image 1>` are taken; what the model's own template writes is text where a user types it.
+pub(crate) fn unread_mark(text: &str) -> Option<&str> {
+    const TYPED: [&str; 2] = ["<|image_pad|>", "<|video_pad|>"];
+    placeholders(text).find(|mark| !TYPED.contains(mark) && marks(mark).next().is_none())
+}
+
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    memchr::memchr3_iter(b'<', b'[', b'!', text.as_bytes()).filter_map(|open| {
         let rest = &text[open..];
         match rest.as_bytes() {
             [b'!', b'[', ..] => markdown(rest),
             [b'[', ..] => enclosed(rest, ']').filter(|mark| is_bracketed(mark)),
-            [b'<', b'i' | b'I', ..] if is_tag(rest) => enclosed(rest, '>').or(Some(&rest[..4])),
+            // Without its attributes, which are the row's own words.
+            [b'<', b'i' | b'I', ..] if is_tag(rest) => Some(&rest[..4]),
             [b'<', ..] => enclosed(rest, '>').filter(|mark| is_angled(mark)),
             _ => None,
         }
@@ -67,7 +82,26 @@ fn markdown(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::placeholder;
+    use super::{placeholder, unread_mark};
+
+    #[test]
+    fn placeholders_that_no_image_takes_are_found() {
+        for (text, mark) in [
+            ("<image>\n<|image|>", Some("<|image|>")),
+            ("<video>", Some("<video>")),
+            ("[image] <image 1>", Some("[image]")),
+            ("<image 0>", Some("<image 0>")),
+            ("<image-1>", Some("<image-1>")),
+            ("<img src='x'>", Some("<img")),
+            ("<image_placeholder>", Some("<image_placeholder>")),
+            ("![x](a.png)", Some("![")),
+            ("<image> <image 1> <Image_2>", None),
+            ("<|vision_start|><|image_pad|><|vision_end|>", None),
+            ("<image>text", None),
+        ] {
+            assert_eq!(unread_mark(text), mark, "{text}");
+        }
+    }
 
     #[test]
     fn placeholders_are_found_in_all_their_forms() {

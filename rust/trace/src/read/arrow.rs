@@ -12,14 +12,29 @@ use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
 use crate::picture;
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value, utf8};
+
+/// What becomes of binary values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binary {
+    /// They are texts: files from elsewhere do not always say that a text is one.
+    Text,
+    /// They are texts where they can be, and bytes of images elsewhere and under a key `bytes`.
+    TextOrImage,
+    /// They are the bytes of images.
+    Image,
+}
 
 /// The value of `array` at `row`.
 ///
 /// Texts are checked to be UTF-8 whatever their type says: Parquet files from elsewhere lie, and nobody
 /// before us has looked.
-pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>, Fault> {
+pub(crate) fn value_at<'a>(
+    array: &'a dyn Array,
+    row: usize,
+    binary: Binary,
+) -> Result<Value<'a>, Fault> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }
@@ -29,8 +44,8 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
         DataType::Float16 => float(array.as_primitive::<Float16Type>().value(row).to_f32()),
         DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row)),
-        DataType::List(_) => list(array.as_list::<i32>(), row)?,
-        DataType::LargeList(_) => list(array.as_list::<i64>(), row)?,
+        DataType::List(_) => list(array.as_list::<i32>(), row, binary)?,
+        DataType::LargeList(_) => list(array.as_list::<i64>(), row, binary)?,
         DataType::FixedSizeList(_, _) => {
             let lists = array.as_fixed_size_list();
             let start = lists.value_offset_at(row);
@@ -38,21 +53,22 @@ pub(crate) fn value_at<'a>(array: &'a dyn Array, row: usize) -> Result<Value<'a>
                 lists.values(),
                 start,
                 start + lists.value_length().as_usize(),
+                binary,
             )?
         }
-        DataType::Struct(_) => fields(array, row)?,
-        DataType::Map(_, _) => entries(array, row)?,
+        DataType::Struct(_) => fields(array, row, binary)?,
+        DataType::Map(_, _) => entries(array, row, binary)?,
         DataType::Dictionary(_, _) => match array.as_any_dictionary_opt() {
             Some(dictionary) => {
                 match integer_at(dictionary.keys(), row).and_then(|key| usize::try_from(key).ok()) {
-                    Some(key) => value_at(dictionary.values().as_ref(), key)?,
+                    Some(key) => value_at(dictionary.values().as_ref(), key, binary)?,
                     None => Value::Other,
                 }
             }
             None => Value::Other,
         },
         _ => match bytes_at(array, row) {
-            Some(bytes) => text(bytes)?,
+            Some(bytes) => text_or_image(array, bytes, binary)?,
             None => integer_at(array, row).map_or(Value::Other, |value| {
                 Value::Integer(value.to_string().into())
             }),
@@ -143,7 +159,7 @@ fn collect_pictures(array: &dyn Array, row: usize, in_column: bool, found: &mut 
         // Numbers in a column of pictures are pixels.
         _ => {
             if (in_column || holds_text(array.data_type()))
-                && let Ok(value) = value_at(array, row)
+                && let Ok(value) = value_at(array, row, Binary::Text)
                 && let Some(hash) = picture::search(&value, in_column, &[])
             {
                 *found = Some(picture::hash(found.unwrap_or(0), &hash.to_le_bytes()));
@@ -169,6 +185,27 @@ pub(crate) fn holds_text(kind: &DataType) -> bool {
         DataType::Struct(fields) => fields.iter().any(|field| holds_text(field.data_type())),
         DataType::Dictionary(_, values) => holds_text(values),
         _ => false,
+    }
+}
+
+/// The value of a text's or a binary value's bytes.
+fn text_or_image<'a>(
+    array: &dyn Array,
+    bytes: &'a [u8],
+    binary: Binary,
+) -> Result<Value<'a>, Fault> {
+    let is_binary = matches!(
+        array.data_type(),
+        DataType::Binary
+            | DataType::LargeBinary
+            | DataType::BinaryView
+            | DataType::FixedSizeBinary(_)
+    );
+    match (text(bytes), binary) {
+        (_, Binary::Image) | (Err(_), Binary::TextOrImage) if is_binary => {
+            Ok(Value::Bytes(Cow::Borrowed(bytes)))
+        }
+        (text, _) => text,
     }
 }
 
@@ -216,45 +253,57 @@ fn integer_at(array: &dyn Array, row: usize) -> Option<i128> {
     })
 }
 
-fn list<O: OffsetSizeTrait>(array: &GenericListArray<O>, row: usize) -> Result<Value<'_>, Fault> {
+fn list<O: OffsetSizeTrait>(
+    array: &GenericListArray<O>,
+    row: usize,
+    binary: Binary,
+) -> Result<Value<'_>, Fault> {
     let offsets = array.value_offsets();
     range(
         array.values(),
         offsets[row].as_usize(),
         offsets[row + 1].as_usize(),
+        binary,
     )
 }
 
-fn range(values: &dyn Array, start: usize, end: usize) -> Result<Value<'_>, Fault> {
+fn range(values: &dyn Array, start: usize, end: usize, binary: Binary) -> Result<Value<'_>, Fault> {
     (start..end)
-        .map(|row| value_at(values, row))
+        .map(|row| value_at(values, row, binary))
         .collect::<Result<_, _>>()
         .map(Value::List)
 }
 
-fn fields(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
+fn fields(array: &dyn Array, row: usize, binary: Binary) -> Result<Value<'_>, Fault> {
     let array = array.as_struct();
     let named = array.fields().iter().zip(array.columns());
     named
-        .map(|(field, column)| Ok((Cow::Borrowed(field.name().as_str()), value_at(column, row)?)))
+        .map(|(field, column)| {
+            let name = field.name().as_str();
+            let binary = match (binary, name) {
+                (Binary::TextOrImage, "bytes") => Binary::Image,
+                _ => binary,
+            };
+            Ok((Cow::Borrowed(name), value_at(column, row, binary)?))
+        })
         .collect::<Result<_, _>>()
         .map(Value::Struct)
 }
 
 /// A map as an object: of the row's own keys, and of no others, unlike a struct of all keys of a file.
-fn entries(array: &dyn Array, row: usize) -> Result<Value<'_>, Fault> {
+fn entries(array: &dyn Array, row: usize, binary: Binary) -> Result<Value<'_>, Fault> {
     let map = array.as_map();
     let offsets = map.value_offsets();
     (offsets[row].as_usize()..offsets[row + 1].as_usize())
         .map(|entry| {
-            let key = match value_at(map.keys().as_ref(), entry)? {
+            let key = match value_at(map.keys().as_ref(), entry, Binary::Text)? {
                 Value::Text(key) | Value::Integer(key) => key,
                 other => {
                     let detail = format!("{} is the key of a map", other.kind());
                     return Err(Fault::new(Reason::WrongType, detail));
                 }
             };
-            Ok((key, value_at(map.values().as_ref(), entry)?))
+            Ok((key, value_at(map.values().as_ref(), entry, binary)?))
         })
         .collect::<Result<_, _>>()
         .map(Value::Struct)

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::row::{ImageRef, Reason, Turn};
+use crate::reason::Reason;
+use crate::row::Turn;
 use crate::value::{Fault, Value};
 
+use super::shown::{Shown, Treatment};
 use super::turn::{Role, no_turn, read_turn};
 use super::{Field, Slots, text, wrong_type};
 
@@ -25,12 +27,18 @@ pub(crate) struct ConversationMapping {
 
 /// What a conversation says.
 pub(crate) struct Read<'r> {
-    /// The leading system message.
+    /// The leading system message, unless it shows images.
     pub(crate) system: Option<Cow<'r, str>>,
     /// The turns after it.
     pub(crate) turns: Vec<Turn<'r>>,
-    /// The images of the system message.
-    pub(crate) images: Vec<ImageRef>,
+}
+
+impl Read<'_> {
+    /// The text of a leading system message that shows images, and so is a turn.
+    pub(crate) fn shown_system(&self) -> Option<Cow<'_, str>> {
+        let first = self.turns.first()?;
+        (self.system.is_none() && first.role == "system").then(|| first.text())
+    }
 }
 
 /// The roles of calls that are no turn of their own.
@@ -57,14 +65,18 @@ impl ConversationMapping {
         self.context.iter().chain(std::iter::once(&self.column))
     }
 
-    pub(crate) fn read<'r>(&self, slots: &'r Slots<'_>) -> Result<Read<'r>, Fault> {
+    /// The turns; the images that they show are added to `shown`.
+    pub(crate) fn read<'r>(
+        &self,
+        slots: &'r Slots<'_>,
+        shown: &mut Shown<'r>,
+    ) -> Result<Read<'r>, Fault> {
         let mut read = Read {
             system: None,
             turns: Vec::new(),
-            images: Vec::new(),
         };
         if let Some(context) = &self.context {
-            self.collect(context, Role::User, slots, &mut read)?;
+            self.collect(context, Role::User, slots, &mut read, shown)?;
             read.turns.iter_mut().for_each(|turn| turn.learned = false);
         }
         let spoken = if self.context.is_some() {
@@ -72,8 +84,10 @@ impl ConversationMapping {
         } else {
             Role::User
         };
-        self.collect(&self.column, spoken, slots, &mut read)?;
-        check_turns(&read.turns, &self.column.label)?;
+        self.collect(&self.column, spoken, slots, &mut read, shown)?;
+        shown.finish(&mut read.turns)?;
+        check_turns(&read.turns, &self.column.label, shown)?;
+        shown.refusal()?;
         Ok(read)
     }
 
@@ -84,6 +98,7 @@ impl ConversationMapping {
         role: Role,
         slots: &'r Slots<'_>,
         read: &mut Read<'r>,
+        shown: &mut Shown<'r>,
     ) -> Result<(), Fault> {
         let value = match field.lenient(slots)? {
             Some(value) => value,
@@ -107,8 +122,8 @@ impl ConversationMapping {
         let values = match value {
             Value::List(values) => values,
             Value::Text(_) | Value::Integer(_) | Value::Float(_) if self.context.is_some() => {
-                let turn = read_turn(value, role, value, &field.label)?;
-                self.add(turn, role, read);
+                let turn = read_turn(value, role, value, &field.label, (true, shown))?;
+                self.add(turn, role, read, shown);
                 return Ok(());
             }
             other => return Err(wrong_type(&field.label, other, "a list of turns")),
@@ -121,24 +136,30 @@ impl ConversationMapping {
             match self.pair(fields) {
                 Some(pair) => {
                     for (role, content) in pair {
-                        self.add(read_turn(value, role, content, &label)?, role, read);
+                        // What stands beside both is what the user shows; ids of rows without images count it twice.
+                        let beside = role == Role::User || shown.treatment == Treatment::LeftOut;
+                        let turn = read_turn(value, role, content, &label, (beside, shown))?;
+                        self.add(turn, role, read, shown);
                     }
                 }
                 None => {
                     let role = self.role_of(value, &label)?;
                     let content = self.content_of(value, role, &label)?;
-                    self.add(read_turn(value, role, content, &label)?, role, read);
+                    let turn = read_turn(value, role, content, &label, (true, shown))?;
+                    self.add(turn, role, read, shown);
                 }
             }
         }
         Ok(())
     }
 
-    fn add<'r>(&self, turn: Turn<'r>, role: Role, read: &mut Read<'r>) {
-        if role == Role::System && read.turns.is_empty() && read.system.is_none() {
-            let (system, images) = turn.into_text();
-            read.system = Some(system);
-            read.images = images;
+    fn add<'r>(&self, turn: Turn<'r>, role: Role, read: &mut Read<'r>, shown: &Shown<'r>) {
+        if role == Role::System
+            && read.turns.is_empty()
+            && read.system.is_none()
+            && !shown.shows(&turn)
+        {
+            read.system = Some(turn.into_text());
         } else {
             read.turns.push(turn);
         }
@@ -237,7 +258,7 @@ fn leave_out_null(turns: &mut Vec<(Role, &Value<'_>)>) {
 }
 
 /// Refuses a conversation without an answer, or with an answer to nothing.
-fn check_turns(turns: &[Turn<'_>], label: &str) -> Result<(), Fault> {
+fn check_turns(turns: &[Turn<'_>], label: &str, shown: &Shown<'_>) -> Result<(), Fault> {
     if !turns.iter().any(|turn| turn.role == "assistant") {
         let detail = format!(
             "none of the {} turns of {label} is the assistant's",
@@ -246,7 +267,10 @@ fn check_turns(turns: &[Turn<'_>], label: &str) -> Result<(), Fault> {
         return Err(Fault::new(Reason::NoAssistantTurn, detail));
     }
     let answered = |pair: &[Turn<'_>]| {
-        pair[0].role == "user" && pair[0].text().trim().is_empty() && pair[1].role == "assistant"
+        pair[0].role == "user"
+            && pair[1].role == "assistant"
+            && pair[0].text().trim().is_empty()
+            && !shown.shows(&pair[0])
     };
     match turns.windows(2).position(answered) {
         Some(turn) => {

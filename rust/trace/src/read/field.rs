@@ -1,6 +1,6 @@
 //! A mapped column: its acceptable names, and the value that a row has under them.
 
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value};
 
 use super::Slots;
@@ -48,6 +48,14 @@ impl Field {
             optional,
             label: quoted.join(" or "),
         }
+    }
+
+    /// The numbers among the mapping's keys of all that it is read from.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = usize> {
+        let heads = |path: &Path| path.head.as_ref().map(|(head, _)| *head);
+        self.paths
+            .iter()
+            .flat_map(move |path| std::iter::once(path.literal).chain(heads(path)))
     }
 
     /// The first name, for messages.
@@ -121,6 +129,13 @@ impl Field {
             .iter()
             .filter(|path| path.head.is_some())
             .filter_map(|path| path.name.rsplit('.').next())
+    }
+
+    /// The last part of each name that is no number of a place in a list.
+    pub(crate) fn last_keys(&self) -> impl Iterator<Item = &str> {
+        let is_key = |part: &&str| part.parse::<usize>().is_err();
+        let dotted = self.paths.iter().filter(|path| path.head.is_some());
+        dotted.filter_map(move |path| path.name.rsplit('.').find(is_key))
     }
 
     /// The value unless it is null, or absent where the mapping allows it.

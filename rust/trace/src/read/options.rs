@@ -6,7 +6,8 @@ mod written;
 use std::borrow::Cow;
 
 use crate::label::{is_label, key_label, option_label};
-use crate::row::{Choice, Reason};
+use crate::reason::Reason;
+use crate::row::Choice;
 use crate::value::{Fault, Value};
 
 use super::{Field, Slots, wrong_type};

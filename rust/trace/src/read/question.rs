@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::picture;
-use crate::row::{Body, ImagePlace, ImageRef, Reason, Response};
+use crate::reason::Reason;
+use crate::row::{Body, Response};
 use crate::value::{Fault, Value};
 
 use super::{
-    Field, OptionsMapping, ResponseSource, Slots, optional_text, said_text, text, wrong_type,
+    Field, OptionsMapping, ResponseSource, Shown, Slots, optional_text, said_text, text, wrong_type,
 };
 
 /// The columns of a question.
@@ -54,11 +54,12 @@ impl QuestionMapping {
             .chain(&self.history)
     }
 
-    /// The question, and the placeholder of a picture in it.
+    /// The question. What stands for an image in it must have one, or is added to `shown` where images are left out.
     pub(crate) fn read<'r>(
         &self,
         slots: &'r Slots<'_>,
-    ) -> Result<(Body<'r>, Option<ImageRef>), Fault> {
+        shown: &mut Shown<'r>,
+    ) -> Result<Body<'r>, Fault> {
         let options = match &self.options {
             Some(options) => options.read(slots)?,
             None => Vec::new(),
@@ -73,22 +74,19 @@ impl QuestionMapping {
             let detail = "a question in the history has no text";
             return Err(Fault::new(Reason::EmptyQuestion, detail));
         }
+        let answer = optional_text(self.answer.as_ref(), slots)?;
+        let responses = self.responses.read(slots)?;
         let asked = std::iter::once(&*question)
             .chain(history.iter().map(|[asked, _]| &**asked))
             .chain(options.iter().map(|option| option.text));
-        let placed = asked.into_iter().find_map(picture::placeholder);
-        let placed = placed.map(|mark| ImageRef {
-            place: ImagePlace::Placeholder(mark.to_owned()),
-            hash: 0,
-        });
-        let body = Body::Question {
+        shown.check_question(asked)?;
+        Ok(Body::Question {
             question,
             options,
-            answer: optional_text(self.answer.as_ref(), slots)?,
+            answer,
             history,
-            responses: self.responses.read(slots)?,
-        };
-        Ok((body, placed))
+            responses,
+        })
     }
 
     /// The parts of the question, joined by a line break; empty ones are left out.

@@ -13,7 +13,7 @@ use minijinja_contrib::pycompat;
 use octomed_meter::{Fueled, is_out_of_fuel};
 
 use crate::error::TraceError;
-use crate::row::Reason;
+use crate::reason::Reason;
 use crate::value::{Fault, Value};
 
 use super::{Field, Slots};
@@ -269,7 +269,7 @@ fn measure(value: &Value<'_>, bytes: &mut usize, items: &mut usize) {
 /// Whether a value is null, or holds one.
 fn holds_null(value: &Value<'_>) -> bool {
     match value {
-        Value::Null | Value::Other => true,
+        Value::Null | Value::Bytes(_) | Value::Other => true,
         Value::List(values) => values.iter().any(holds_null),
         Value::Struct(fields) => fields.iter().any(|(_, value)| holds_null(value)),
         _ => false,
@@ -278,7 +278,7 @@ fn holds_null(value: &Value<'_>) -> bool {
 
 fn rendered(value: &Value<'_>, null: &dyn Fn() -> Rendered) -> Rendered {
     match value {
-        Value::Null | Value::Other => null(),
+        Value::Null | Value::Bytes(_) | Value::Other => null(),
         Value::Bool(value) => Rendered::from(*value),
         Value::Integer(digits) => digits
             .parse::<i64>()

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::picture;
-use crate::row::{ImagePlace, ImageRef, Part, Reason, Turn, append};
+use crate::reason::Reason;
+use crate::row::Turn;
 use crate::value::{Fault, Value};
 
-use super::{said_text, text, wrong_type};
+use super::part::{content_of, images_beside};
+use super::shown::Shown;
+use super::{text, wrong_type};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +63,13 @@ const WEIGHT_KEYS: [&str; 9] = [
 /// Keys under which it asks for less than the whole turn, or for the opposite.
 const PARTIAL_KEYS: [&str; 5] = ["train_detail", "loss_scale", "mask", "masked", "no_loss"];
 
-/// Reads the turn `value` of `role` with this content.
+/// Reads the turn `value` of `role` with this content, and with the images beside it if these are its own.
 pub(super) fn read_turn<'r>(
     value: &'r Value<'_>,
     role: Role,
     content: &'r Value<'_>,
     label: &str,
+    (has_beside, shown): (bool, &mut Shown<'r>),
 ) -> Result<Turn<'r>, Fault> {
     let learned = is_learned(value, role, label)?;
     let mut reasoning = None;
@@ -74,24 +77,18 @@ pub(super) fn read_turn<'r>(
         refuse_calls(value, label)?;
         reasoning = reasoning_of(value, label)?;
     }
-    let mut turn = Turn {
+    let beside = if has_beside {
+        images_beside(value, label, shown)?
+    } else {
+        Vec::new()
+    };
+    let pieces = content_of(content, label, shown)?;
+    Ok(Turn {
         role: Cow::Borrowed(role.as_str()),
-        content: images_beside(value),
+        content: shown.place(role.as_str(), pieces, beside)?,
         reasoning,
         learned,
-    };
-    add_content(&mut turn.content, content, label)?;
-    if role == Role::User
-        && let Some(mark) = picture::placeholder(&turn.text()).map(str::to_owned)
-    {
-        turn.content.push(image(mark, 0));
-    }
-    Ok(turn)
-}
-
-fn image<'r>(what: String, hash: u64) -> Part<'r> {
-    let place = ImagePlace::Turn(what);
-    Part::Image(ImageRef { place, hash })
+    })
 }
 
 /// Whether the turn lets itself be learned.
@@ -160,109 +157,6 @@ pub(super) fn refuse_calls(turn: &Value<'_>, label: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-/// The images that a turn carries besides its content, as Ollama's interface has them.
-fn images_beside<'r>(turn: &Value<'_>) -> Vec<Part<'r>> {
-    let Value::Struct(fields) = turn else {
-        return Vec::new();
-    };
-    let named = fields
-        .iter()
-        .filter(|(key, _)| picture::is_column_name(key));
-    let found = named.filter_map(|(key, value)| {
-        let hash = picture::search(value, true, &[])?;
-        Some(image(format!("`{key}`"), hash))
-    });
-    found.collect()
-}
-
-/// Adds the content of a turn: text, or a list of typed parts, whose texts follow one another directly.
-fn add_content<'r>(
-    content: &mut Vec<Part<'r>>,
-    value: &'r Value<'_>,
-    label: &str,
-) -> Result<(), Fault> {
-    let Value::List(values) = value else {
-        content.push(Part::Text(said_text(value, label)?));
-        return Ok(());
-    };
-    let mut joined = Cow::Borrowed("");
-    let mut has_text = false;
-    for value in values {
-        match part(value, label)? {
-            Part::Text(text) => append(&mut joined, text),
-            image @ Part::Image(_) => {
-                let before = std::mem::take(&mut joined);
-                if !before.is_empty() {
-                    has_text = true;
-                    content.push(Part::Text(before));
-                }
-                content.push(image);
-            }
-        }
-    }
-    if !joined.is_empty() || !has_text {
-        content.push(Part::Text(joined));
-    }
-    Ok(())
-}
-
-/// A typed part.
-fn part<'r>(value: &'r Value<'_>, label: &str) -> Result<Part<'r>, Fault> {
-    let Value::Struct(fields) = value else {
-        return text(value, label).map(Part::Text);
-    };
-    let kind = match value.field("type")? {
-        Some(Value::Text(kind)) => Some(kind.as_ref()),
-        _ => None,
-    };
-    let by_key = fields
-        .iter()
-        .find(|(key, value)| is_medium(key) && value.is_present());
-    match (kind, by_key) {
-        (Some("text"), _) | (None, None) => part_text(value, label).map(Part::Text),
-        (Some(kind), _) if is_medium(kind) => {
-            Ok(image(format!("a part of type `{kind}`"), hash_of(value)))
-        }
-        (Some(_), _) => {
-            let detail = format!("{label} has a part of a type that is neither text nor a picture");
-            Err(Fault::new(Reason::WrongType, detail))
-        }
-        (None, Some((key, _))) => Ok(image(format!("a part with `{key}`"), hash_of(value))),
-    }
-}
-
-/// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file
-/// all have the keys of all.
-fn part_text<'r>(value: &'r Value<'_>, label: &str) -> Result<Cow<'r, str>, Fault> {
-    let mut found = None;
-    for key in ["text", "value", "content"] {
-        match value.field(key)? {
-            Some(Value::Null) => found = Some(&Value::Null),
-            Some(value) => return text(value, label),
-            None => {}
-        }
-    }
-    let missing = || {
-        Fault::new(
-            Reason::MissingField,
-            format!("a part of {label} has no `text`"),
-        )
-    };
-    text(found.ok_or_else(missing)?, label)
-}
-
-/// A hash of all that a part says.
-fn hash_of(part: &Value<'_>) -> u64 {
-    picture::hash(0, format!("{part:?}").as_bytes())
-}
-
-/// Whether a part's type or key is an image's, a video's or a sound's.
-fn is_medium(kind: &str) -> bool {
-    ["image", "video", "audio"]
-        .iter()
-        .any(|medium| kind.contains(medium))
 }
 
 /// An error for a value that is no turn.

@@ -1,6 +1,6 @@
 //! What is said of a line that cannot be read.
 
-use crate::row::Reason;
+use crate::reason::Reason;
 
 use super::scan::Fault;
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::label::{Labelled, key_label, label_options, split_labels};
-use crate::row::{Choice, Reason};
+use crate::reason::Reason;
+use crate::row::Choice;
 use crate::value::{Fault, Value};
 
 use super::written::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
