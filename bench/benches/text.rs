@@ -58,11 +58,13 @@ fn render(criterion: &mut Criterion) {
                     Message {
                         role: "user",
                         content: "Which of these is it?\nA. one\nB. another",
+                        images: &[],
                         learned: true,
                     },
                     Message {
                         role: "assistant",
                         content: text,
+                        images: &[],
                         learned: true,
                     },
                 ];

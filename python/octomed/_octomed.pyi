@@ -145,7 +145,12 @@ class ChatTemplate:
         128-bit hash of all that decides what the template writes, in hexadecimal.
         """
     def encode(
-        self, /, tokenizer: Tokenizer, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        tokenizer: Tokenizer,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[list[int], list[tuple[int, int]]]:
         """
         The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss.
@@ -155,12 +160,21 @@ class ChatTemplate:
         Raises `RecipeError` when the template can never work for training.
         """
     def render(
-        self, /, messages: Sequence[tuple[str, str]], supervise: str = "all"
+        self,
+        /,
+        messages: Sequence[tuple[str, str]],
+        supervise: str = "all",
+        images: Sequence[Sequence[tuple[int, int]]] | None = None,
     ) -> tuple[str, list[tuple[int, int, int]], list[tuple[int, int]]]:
         """
         The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
 
-        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
+        `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`; `images` has for each message its
+        images, as pairs of the byte of the content before which one stands and of its tokens.
+        """
+    def takes_images(self, /, role: str) -> bool:
+        """
+        Whether images are written in turns of this role.
         """
 
 @final
@@ -213,6 +227,37 @@ class CsvDialect:
 
         Raises `DataError` when the header cannot be read. There are no names where `is_last` says that no
         bytes follow, and all lines are blank.
+        """
+
+@final
+class ImageCost:
+    """
+    What the images of a selection cost.
+    """
+    @property
+    def image_bytes(self, /) -> int:
+        """
+        Bytes of these, which are read out of the working store.
+        """
+    @property
+    def images(self, /) -> int:
+        """
+        Distinct images of each range, summed.
+        """
+    @property
+    def packed(self, /) -> list[PackedImages]:
+        """
+        What is written, for each choice of how many traces of an image share a pack.
+        """
+    @property
+    def ranges(self, /) -> int:
+        """
+        Ranges.
+        """
+    @property
+    def runs(self, /) -> int:
+        """
+        Reads that bring them.
         """
 
 @final
@@ -390,6 +435,10 @@ class Layout:
         """
         What shard names end with after `.mds`.
         """
+    def image_cost(self, /, traces_per_image: Sequence[int], *, threads: int, cancel: Cancel) -> ImageCost:
+        """
+        What the images cost, for each choice of how many traces of an image share a pack.
+        """
     def open_range(self, /, number: int, cancel: Cancel) -> Range:
         """
         Opens range `number`, and has it read ahead.
@@ -412,6 +461,11 @@ class Layout:
         """
         Stream and number of every shard of range `number`, the largest first: written in this order they leave no
         worker with a large one at the end.
+        """
+    def shared_images(self, /, most: int) -> tuple[int, list[SharedImage]]:
+        """
+        How many images several sources show, or are stored in several ways; and of these the `most` that most traces
+        show, the largest first.
         """
     def source_accounts(self, /) -> dict[str, SourceCounts]:
         """
@@ -553,6 +607,37 @@ class PackContent:
         """
 
 @final
+class PackedImages:
+    """
+    What is written of the images, and what a vision tower has to do for them.
+    """
+    @property
+    def image_bytes(self, /) -> int:
+        """
+        Bytes of these.
+        """
+    @property
+    def images(self, /) -> int:
+        """
+        Images of the packs: one that several show counts in each.
+        """
+    @property
+    def packs(self, /) -> int:
+        """
+        Packs.
+        """
+    @property
+    def patches(self, /) -> int:
+        """
+        Patches of these.
+        """
+    @property
+    def traces_per_image(self, /) -> int:
+        """
+        Traces of an image that share a pack at most.
+        """
+
+@final
 class Prompt:
     """
     The layout of the user's turn, compiled once.
@@ -681,6 +766,37 @@ class ShardCheck:
         """
 
 @final
+class SharedImage:
+    """
+    An image that several sources show, or that is stored in several ways.
+    """
+    @property
+    def files(self, /) -> int:
+        """
+        Files of other bytes that show it.
+        """
+    @property
+    def hash(self, /) -> int:
+        """
+        The hash that its occurrences share.
+        """
+    @property
+    def of_pixels(self, /) -> bool:
+        """
+        Whether that is the hash of its pixels, or of its bytes.
+        """
+    @property
+    def sources(self, /) -> list[tuple[str, int]]:
+        """
+        How many of these each source has, in source order.
+        """
+    @property
+    def traces(self, /) -> int:
+        """
+        Traces that are kept and show it.
+        """
+
+@final
 class Tokenizer:
     """
     A tokenizer and the encoders that rest between its batches.
@@ -762,17 +878,31 @@ def check_packs(
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint64],
+            tuple[
+                int,
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+            ]
+            | None,
         ]
     ],
     vocabulary: int | None,
+    image_rules: tuple[int, int] | None = None,
 ) -> None:
     """
     Checks what `fill_batch` would refuse of `rows`.
     """
 
-def check_shard(folder: str | PathLike[str], shard: int, vocabulary_size: int, capacity: int) -> ShardCheck:
+def check_shard(
+    folder: str | PathLike[str],
+    shard: int,
+    vocabulary_size: int,
+    capacity: int,
+    image_rules: tuple[int, int] | None = None,
+) -> ShardCheck:
     """
-    Checks every pack of a shard.
+    Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
     """
 
 def digest(data: bytes) -> str:
@@ -792,6 +922,13 @@ def fill_batch(
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint32],
             numpy.typing.NDArray[numpy.uint64],
+            tuple[
+                int,
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+                numpy.typing.NDArray[numpy.uint8],
+            ]
+            | None,
         ]
     ],
     buffers: tuple[
@@ -804,12 +941,16 @@ def fill_batch(
         numpy.typing.NDArray[numpy.int64],
     ],
     vocabulary: int | None,
+    image_rules: tuple[int, int] | None = None,
+    image_buffers: tuple[numpy.typing.NDArray[numpy.int64], numpy.typing.NDArray[numpy.int64]] | None = None,
 ) -> int:
     """
     Writes the batch of `rows` into `buffers`, and returns the length of its longest document.
 
-    A row is (input_ids, lengths, loss_spans, trace_ids); buffers are (packs, input_ids, labels,
-    position_ids, cu_seqlens, trace_ids, supervised_tokens), contiguous and of the batch's size.
+    A row is (input_ids, lengths, loss_spans, trace_ids, images); images are (bytes, image_offsets,
+    image_grid_thw, image_refs) or none. Buffers are (packs, input_ids, labels, position_ids, cu_seqlens,
+    trace_ids, supervised_tokens), contiguous and of the batch's size. image_rules are the token of images and the
+    patches along a side of one; image_buffers are (image_grid_thw, image_refs), and go with four columns of packs.
     """
 
 def fingerprint(path: str | PathLike[str]) -> str:

@@ -41,6 +41,31 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
             assert isinstance(part[name], type(value))
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("settings", [{}, {"share_images": False}, {"transformers_lengths": True}])
+def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(
+    at_once, settings, monkeypatch
+):
+    from octomed import _octomed
+    from octomed.stream import Collator
+
+    from tests.stream import image_packs as by_hand
+
+    if not hasattr(_octomed, "image_patches"):
+        monkeypatch.setattr(_octomed, "image_patches", by_hand.image_patches, raising=False)
+    vision, learned = by_hand.RECORDS["qwen3-vl"], ([5, 6], True)
+    one, two = by_hand.encoded(64, 90), by_hand.encoded(90, 64)
+    documents = [[[learned, one], [one, two, learned]], [[learned]], [[two, learned]], [[one, learned, one]]]
+    packs = [by_hand.pack_of([by_hand.Document(some) for some in pack], vision) for pack in documents]
+    collator = Collator(vision=vision, **settings)
+    parts = split_batch(collator(packs), at_once)
+    expected = [collator(packs[first : first + at_once]) for first in range(0, len(packs), at_once)]
+    for part, whole in zip(parts, expected, strict=True):
+        assert list(part) == list(whole)
+        for name, value in whole.items():
+            assert torch.equal(torch.as_tensor(part[name]), torch.as_tensor(value)), name
+
+
 @pytest.mark.parametrize("weighting", ["token", "trace"])
 def test_counts_of_the_parts_add_up(weighting):
     batch = tiny.batch_of(packs_of([3, 1, 5, 2]), 4)
@@ -75,7 +100,12 @@ def batches(draw):
     edges = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).to(torch.int32)
     tokens, documents = int(lengths.sum()), len(lengths)
     rows = draw(st.sampled_from([(1,), (4, 1)]))
-    counts = [[sum(pack), len(pack), number] for pack, number in zip(packs, images, strict=True)]
+    shown = [draw(st.lists(st.integers(0, number - 1), max_size=3)) if number else [] for number in images]
+    refs = [sum(images[:pack]) + image for pack, some in enumerate(shown) for image in some]
+    counts = [
+        [sum(pack), len(pack), number, len(some)]
+        for pack, number, some in zip(packs, images, shown, strict=True)
+    ]
     patches = int(grid.prod(1).sum())
     batch = {
         "packs": torch.tensor(counts),
@@ -87,7 +117,9 @@ def batches(draw):
         "supervised_tokens": lengths - 1,
         "max_length": max(lengths.tolist()),
         "image_grid_thw": grid,
+        "image_patches": -torch.arange(patches * 3).reshape(patches, 3),
         "pixel_values": torch.arange(patches * 2).reshape(patches, 2),
+        "image_refs": torch.tensor(refs, dtype=torch.int64),
     }
     batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), edges)
     return batch | dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
@@ -103,6 +135,9 @@ def joined(parts):
         elif axis is Axis.EDGES:
             lengths = torch.cat([torch.diff(edges) for edges in values])
             whole[name] = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)]).to(lengths.dtype)
+        elif axis is Axis.PLACEHOLDERS:
+            before = torch.tensor([0, *(len(part["image_grid_thw"]) for part in parts)]).cumsum(0)
+            whole[name] = torch.cat([refs + int(first) for refs, first in zip(values, before, strict=False)])
         else:
             whole[name] = torch.cat(values, dim=-1 if axis is Axis.TOKENS else 0)
     return whole
@@ -117,7 +152,9 @@ def test_microbatches_put_together_are_the_batch_on_every_axis(batch, at_once):
     for part in parts:
         assert list(part) == list(batch)
         assert part["max_length"] == int(torch.diff(part["cu_seqlens"]).max())
-        assert int(part["image_grid_thw"].prod(1).sum()) == len(part["pixel_values"])
+        patches = int(part["image_grid_thw"].prod(1).sum())
+        assert patches == len(part["pixel_values"]) == len(part["image_patches"])
+        assert all(0 <= image < len(part["image_grid_thw"]) for image in part["image_refs"])
         assert part["input_ids"].shape[1] == int(part["packs"][:, 0].sum()) == int(part["cu_seqlens"][-1])
     for name, value in joined(parts).items():
         assert torch.equal(torch.as_tensor(value), torch.as_tensor(batch[name])), name

@@ -16,14 +16,14 @@ import pyarrow as pa
 
 from octomed.foreign.slots import Slots
 
+# pyarrow does without NumPy from version 18 on, and so does the child: to load it takes longest of all.
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from octomed.foreign.child import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); sys.modules['numpy'] = None; "
+    "from octomed.foreign.child import main; main()"
 )
 _ENVIRONMENT = {
     # What this pool allocates counts against the child's limit; other pools reserve far more than they use.
     "ARROW_DEFAULT_MEMORY_POOL": "system",
-    # NumPy, which pyarrow loads and the child does not use, starts a thread a core otherwise.
-    "OPENBLAS_NUM_THREADS": "1",
     # Memory of one batch serves the next: glibc gives buffers beyond 128 KiB back to the system otherwise.
     "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),

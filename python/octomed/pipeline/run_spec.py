@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from octomed.origin import Origin
     from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.recipe.schema import Recipe
-    from octomed.run_file import LeftOut
+    from octomed.recipe.schema import Curate, Pack, Recipe
+    from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
 
 
@@ -52,6 +52,8 @@ class RunSpec:
         whose file says something else is not the run that was asked for, even where all its shards are there.
     replacing
         The command that has another run in the output folder go.
+    vision
+        What the run file says of images, if any was read.
     """
 
     output: Path
@@ -68,6 +70,7 @@ class RunSpec:
     about: About
     said: RunFile
     replacing: str
+    vision: Vision | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -75,16 +78,17 @@ class RunSpec:
         return [spec.task.key for spec in self.tasks]
 
 
-def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
+def run_spec(planned: Plan, workers: int) -> RunSpec:
     """Return what a run needs to know.
 
     Parameters
     ----------
-    recipe, planned
-        The recipe and its plan.
+    planned
+        Its plan.
     workers
         Threads of the run.
     """
+    recipe = planned.recipe
     written = recipe.canonical()
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
@@ -109,8 +113,8 @@ def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
         files_skipped=skipped,
         left_out=planned.left_out(),
         settings={
-            "curate": recipe.curate.model_dump(mode="json"),
-            "pack": recipe.pack.model_dump(mode="json"),
+            "curate": _without_defaults(recipe.curate),
+            "pack": _without_defaults(recipe.pack),
             "output": recipe.output.model_dump(mode="json", exclude={"path"}),
         },
         about=About(
@@ -123,7 +127,21 @@ def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
         ),
         said=_said(recipe, planned, written, origin, inputs),
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+        vision=planned.vision,
     )
+
+
+def _without_defaults(section: Curate | Pack) -> dict[str, Any]:
+    """Return a section without the keys of images that say what they say by default."""
+    values = section.model_dump(mode="json")
+    for holder, key, default in (
+        (values, "traces_per_image", 1),
+        (values, "max_patches", None),
+        (values.get("duplicates", {}), "images", "off"),
+    ):
+        if holder.get(key, default) == default:
+            holder.pop(key, None)
+    return values
 
 
 def _said(
@@ -151,7 +169,7 @@ def _said(
             write_key=planned.write_key,
             inputs=inputs,
             model=recipe.model,
-            notes=(*planned.model.notes, *planned.inputs.notes),
+            notes=(*planned.model.notes, *planned.inputs.notes, *planned.found_formats),
         ),
     )
 

@@ -19,6 +19,7 @@ from octomed.pipeline.files import (
 from octomed.pipeline.json_layout import with_layout
 from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
+from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,11 @@ class Task:
         Bytes of the mapped columns before compression, as near as the file tells: for estimates.
     key
         Content key: names the task's folder in the working store.
+    identity
+        Content key of the file and of all that decides what a scan makes of it; the key is another one where
+        the blocks were made under other settings of images, and no row has an image.
+    without_images
+        The key without what is said of images, of a task whose rows may have some.
     """
 
     file: InputFile
@@ -56,6 +62,24 @@ class Task:
     rows: int | None
     source_bytes: int
     key: str
+    identity: str = ""
+    without_images: str | None = None
+
+    def of_images(self, images: str, store: Path) -> Task:
+        """Return the task as one whose rows may have images.
+
+        Parameters
+        ----------
+        images
+            Content key of what is said of them.
+        store
+            The working store: it may know that no row of the task has an image.
+        """
+        identity = content_key({"task": self.key, "images": images})
+        found = task_without_images(store, self.key)
+        known = found is not None and finished_task(store / "blocks" / found) is not None
+        key = found if known and found is not None else identity
+        return replace(self, key=key, identity=identity, without_images=self.key)
 
     def folder(self, store: Path) -> Path:
         """Folder of its blocks in a working store."""
@@ -106,9 +130,8 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
             "form": [file.kind, file.compression, file.rows, file.dialect],
             "span": [span.begin, span.end],
         }
-        return Task(
-            file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
-        )
+        key = content_key(identity)
+        return Task(file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, key, key)
 
     return [task(span) for span in spans]
 

@@ -9,6 +9,7 @@ from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.manifest_file import unpacked_name
 from octomed.report.views import Finding
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,12 +41,12 @@ def check_stream(
             broken.add(number)
             what = f"it is missing; what was unpacked of it, `{unpacked}`, is there, and Streaming reads that"
             findings.append(Finding(f"{name}/{file}", what, missing=True))
-    vocabulary, capacity = run.tokenizer.vocabulary_size, run.capacity
+    vocabulary, capacity, images = run.tokenizer.vocabulary_size, run.capacity, _image_rules(run)
     numbers = [number for number in range(len(written)) if number not in broken]
 
     def check(number: int) -> _octomed.ShardCheck | None:
         try:
-            return _octomed.check_shard(str(stream), number, vocabulary, capacity)
+            return _octomed.check_shard(str(stream), number, vocabulary, capacity, images)
         except OctomedError as error:
             findings.append(Finding(f"{name}/{written[number]}", error.message))
             return None
@@ -61,6 +62,12 @@ def check_stream(
             Finding(f"{name}/{written[number]}", f"pack {row}: {what}") for row, what in result.faults
         ]
     return [result for _, result in checks], len(checks) == len(written)
+
+
+def _image_rules(run: RunFile) -> tuple[int, int] | None:
+    """Return the token of images and the patches along a side of one; nothing for a run of text."""
+    vision = plain(getattr(run, "vision", None))
+    return None if vision is None else (vision["image_token_id"], vision["merge_size"])
 
 
 def _is_plain(path: Path) -> bool:

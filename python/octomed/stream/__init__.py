@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from octomed.stream.collator import Collator
     from octomed.stream.counts import EpochCounts
     from octomed.stream.dataset import PackedDataset
+    from octomed.stream.pixels import pixel_values
     from octomed.stream.run import Run, open_run
 
 _HOMES = {
@@ -22,9 +23,10 @@ _HOMES = {
     "PackedDataset": "octomed.stream.dataset",
     "Run": "octomed.stream.run",
     "open_run": "octomed.stream.run",
+    "pixel_values": "octomed.stream.pixels",
 }
 
-__all__ = ["Collator", "EpochCounts", "PackedDataset", "Run", "open_run"]
+__all__ = ["Collator", "EpochCounts", "PackedDataset", "Run", "open_run", "pixel_values"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name

@@ -9,6 +9,7 @@ from streaming.base.shared import SharedArray
 
 from octomed.errors import StorageError
 from octomed.stream.digests import Stamp, number_of, stamp_of
+from octomed.stream.images import with_arrays
 from octomed.stream.shared_memory import checked_name
 from octomed.stream.upstream import MendedDataset
 
@@ -35,7 +36,7 @@ class CheckedDataset(MendedDataset):
         shard, row = self.spanner[sample_id]
         self._check(int(shard))
         try:
-            return super().get_item(sample_id, retry)
+            return with_arrays(super().get_item(sample_id, retry))
         except (ValueError, KeyError, IndexError) as error:
             message = f"row {row} of `{self._path(int(shard))}` is damaged: {error}"
             raise StorageError(message, "delete that file: it is fetched again") from error

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-import numpy as np
 import torch
 
 from octomed import _octomed
-from octomed.errors import DataError, RecipeError
+from octomed.errors import RecipeError
+from octomed.stream.columns import columns_of, image_counts, images_of
 from octomed.stream.contract import CONTRACT, REQUIRED, Axis
 from octomed.stream.deferred_batch import DeferredBatch
+from octomed.stream.images import Vision
+from octomed.stream.pixels import decoded, pixel_values, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from octomed.stream.columns import Pack
     from octomed.stream.deferred_batch import Columns
 
-    Pack = Mapping[str, Any]
-
-_COLUMNS = {"input_ids": np.uint32, "lengths": np.uint32, "loss_spans": np.uint32, "trace_ids": np.uint64}
 _POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
 
 
@@ -30,15 +30,17 @@ class Collator:
 
     Called with the samples of `PackedDataset`, it returns a dict of
 
-    ``packs`` : int64, shape [packs, 2]
-        Tokens and documents of each pack. It comes first, because ``StreamingDataLoader`` takes the length of
-        the first value for the number of samples, and resumes by it.
+    ``packs`` : int64, shape [packs, 2], with ``vision`` [packs, 4]
+        Tokens and documents of each pack, and its images and placeholders. It comes first, because
+        ``StreamingDataLoader`` takes the length of the first value for the number of samples, and resumes by
+        it.
     ``input_ids`` : int64, shape [1, tokens]
     ``labels`` : int64, shape [1, tokens]
         The token itself where it is learned, ``-100`` elsewhere and at each document's first token. Not
         shifted: the loss does that.
     ``position_ids`` : int64, shape [4, 1, tokens] or [1, tokens]
-        Position in the document; for mRoPE a plain row and then time, height and width, equal for text.
+        Position in the document; for mRoPE a plain row and then time, height and width, equal for text and,
+        where there are images, those that the model's ``get_rope_index`` gives the document alone.
     ``cu_seqlens`` : int32, shape [documents + 1]
         Edges of the documents.
     ``max_length`` : int
@@ -47,6 +49,18 @@ class Collator:
         The bits of the unsigned ids.
     ``supervised_tokens`` : int64, shape [documents]
         Labels that count.
+
+    and, with ``vision``,
+
+    ``image_patches`` : uint8, shape [patches, 3 · P · P]
+        Of each image of the packs once, one image after another: `octomed.stream.pixel_values` makes what a
+        vision tower takes of them, on the device. Or
+    ``pixel_values`` : float32, shape [patches, 3 · T · P · P]
+        What the model's image processor gives.
+    ``image_grid_thw`` : int64, shape [images, 3]
+        Patches of each image along time, height and width.
+    ``image_refs`` : int64, shape [placeholders]
+        The image, a row of ``image_grid_thw``, of each run of image tokens in ``input_ids``.
 
     Attributes
     ----------
@@ -57,16 +71,28 @@ class Collator:
         variable-length attention of transformers (flash-attn) finds the documents.
     vocabulary_size
         Entries of the model's embedding: a larger id is an error. ``None`` checks nothing.
+    vision
+        How the run's images are prepared, ``dataset.vision``. Without, a pack that has images is refused.
+    pixel_values
+        Give ``pixel_values`` instead of ``image_patches``, for models and trainers that expect them. A batch
+        without an image has then no key of images, as they expect, too.
+    share_images
+        Give an image that several placeholders of a pack show once. ``False`` repeats it, so that features
+        are in the order of the placeholders, and is the default with ``pixel_values``.
+    threads
+        That decode images at the same time, in each loader worker.
 
     Raises
     ------
     RecipeError
-        When ``positions`` is neither, or a batch has more tokens than 32 bits count.
+        When ``positions`` is neither, settings do not go together, or a batch has more tokens than 32 bits
+        count.
     DataError
-        When called with what is not a pack.
+        When called with what is not a pack, or an image does not decode.
 
     Examples
     --------
+    >>> import numpy as np
     >>> pack = {
     ...     "input_ids": np.array([5, 6, 7, 8, 9], np.uint32),
     ...     "lengths": np.array([3, 2], np.uint32),  # tokens of each document
@@ -85,62 +111,107 @@ class Collator:
     positions: Literal["text", "mrope"] = "mrope"
     transformers_lengths: bool = False
     vocabulary_size: int | None = None
+    vision: Vision | Mapping[str, Any] | None = None
+    pixel_values: bool = False
+    share_images: bool | None = None
+    threads: int = 1
 
     def __post_init__(self) -> None:
         """Refuse what no model has."""
         if self.positions not in _POSITION_ROWS:
             raise RecipeError(f"unknown positions `{self.positions}`", "choose `text` or `mrope`")
+        if not isinstance(self.threads, int) or self.threads < 1:
+            raise RecipeError(f"{self.threads!r} threads decode no image", "set `threads` to 1 or more")
+        if self.vision is not None:
+            object.__setattr__(self, "vision", Vision.of(self.vision))
+            if self.positions == "text":
+                raise RecipeError("`text` positions know no images", "leave `positions` out, for `mrope`")
+        elif self.pixel_values or self.share_images is not None:
+            raise RecipeError("there are no pixels without `vision`", "set `vision=dataset.vision`")
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
         """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
-        rows = [_columns(number, pack) for number, pack in enumerate(packs)]
-        if torch.utils.data.get_worker_info() is None:
+        rows = [columns_of(number, pack) for number, pack in enumerate(packs)]
+        worker = torch.utils.data.get_worker_info() is not None
+        if self._vision is None and not worker:
             return self.batch(rows)
         # `fill_batch` checks them again in the training process, since it takes anybody's packs and writes by
         # what they say. Here an error reaches the loader as one; raised where a batch is unpickled it would
         # end the pinning thread instead. A check takes a few microseconds a pack.
-        _octomed.check_packs(rows, self.vocabulary_size)
-        return cast("dict[str, Any]", DeferredBatch(self.batch, rows))
+        _octomed.check_packs(rows, self.vocabulary_size, self._rules)
+        patches = self._patches(packs, rows, shared=worker)
+        if not worker:
+            return self.batch(rows, patches)
+        return cast("dict[str, Any]", DeferredBatch(self.batch, rows, patches))
 
-    def batch(self, rows: Sequence[Columns]) -> dict[str, Any]:
-        """Make the batch of the columns of some packs: ids, lengths, loss spans, trace ids."""
+    def batch(self, rows: Sequence[Columns], patches: torch.Tensor | None = None) -> dict[str, Any]:
+        """Make the batch of the columns of some packs, and of the patches of their images."""
+        batch: dict[str, Any] = self._empty(rows)
+        arrays = {name: tensor.numpy() for name, tensor in batch.items()}
+        packs, *others = (arrays[name] for name in REQUIRED)
+        buffers: Any = (packs, *(buffer.reshape(-1) for buffer in others))
+        images: Any = None if patches is None else tuple(arrays[name] for name in _IMAGES)
+        batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size, self._rules, images)
+        if self.transformers_lengths:
+            batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
+            batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
+        return batch if patches is None else self._with_pixels(batch, patches)
+
+    def _empty(self, rows: Sequence[Columns]) -> dict[str, torch.Tensor]:
+        """Return tensors for what `fill_batch` writes."""
+        documents = sum(len(lengths) for _, lengths, *_ in rows)
         shapes: dict[Axis, tuple[int, ...]] = {
-            Axis.PACKS: (len(rows), 2),
+            Axis.PACKS: (len(rows), 2 if self.vision is None else 4),
             Axis.TOKENS: (1, sum(len(ids) for ids, *_ in rows)),
-            Axis.DOCUMENTS: (documents := sum(len(lengths) for _, lengths, *_ in rows),),
+            Axis.DOCUMENTS: (documents,),
             Axis.EDGES: (documents + 1,),
         }
-        batch: dict[str, Any] = {}
-        for name in REQUIRED:
+        names: tuple[str, ...] = REQUIRED
+        if self.vision is not None:
+            counts = [image_counts(columns) for columns in rows]
+            shapes[Axis.IMAGES] = (sum(images for images, _ in counts), 3)
+            shapes[Axis.PLACEHOLDERS] = (sum(placeholders for _, placeholders in counts),)
+            names = (*REQUIRED, *_IMAGES)
+        batch = {}
+        for name in names:
             axis = CONTRACT[name]
             leading = _POSITION_ROWS[self.positions] if name == "position_ids" else ()
             dtype = torch.int32 if axis is Axis.EDGES else torch.int64
             batch[name] = torch.empty((*leading, *shapes[axis]), dtype=dtype)
-        packs, *others = (tensor.numpy() for tensor in batch.values())
-        buffers = (packs, *(buffer.reshape(-1) for buffer in others))
-        batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size)
-        if self.transformers_lengths:
-            batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
-            batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
         return batch
 
+    def _patches(
+        self, packs: Sequence[Pack], rows: Sequence[Columns], *, shared: bool
+    ) -> torch.Tensor | None:
+        """Return the patches of all images of some packs that have been checked."""
+        if self._vision is None:
+            return None
+        numbered = enumerate(zip(packs, rows, strict=True))
+        images = [images_of(number, pack, columns) for number, (pack, columns) in numbered]
+        return decoded(images, self._vision, threads=self.threads, shared=shared)
 
-def _columns(number: int, pack: Pack) -> Columns:
-    """Return the columns that a batch is made of, as aligned arrays."""
-    if not isinstance(pack, dict) or not _COLUMNS.keys() <= pack.keys():
-        raise DataError(f"sample {number} of the batch is not a pack: it has no {_missing(pack)}", _HINT)
-    for name, dtype in _COLUMNS.items():
-        if getattr(pack[name], "dtype", None) != dtype or pack[name].ndim != 1 + (name == "loss_spans"):
-            raise DataError(
-                f"`{name}` of sample {number} of the batch is not an array of {np.dtype(dtype)}", _HINT
-            )
-    ids, lengths, spans, trace_ids = (np.require(pack[name], requirements=("C", "A")) for name in _COLUMNS)
-    return ids, lengths, spans, trace_ids
+    def _with_pixels(self, batch: dict[str, Any], patches: torch.Tensor) -> dict[str, Any]:
+        """Add the pixels to a batch, as they are asked for."""
+        images = {name: batch.pop(name) for name in _IMAGES}
+        grids, refs = images.values()
+        if not (not self.pixel_values if self.share_images is None else self.share_images):
+            patches = repeated(patches, grids, refs)
+            images = {"image_grid_thw": grids[refs], "image_refs": torch.arange(len(refs))}
+            batch["packs"][:, 2] = batch["packs"][:, 3]
+        if not self.pixel_values:
+            return batch | {"image_patches": patches} | images
+        if not len(refs):
+            return batch
+        return batch | {"pixel_values": pixel_values(patches, cast("Vision", self.vision))} | images
+
+    @property
+    def _vision(self) -> Vision | None:
+        return cast("Vision | None", self.vision)
+
+    @property
+    def _rules(self) -> tuple[int, int] | None:
+        return None if self._vision is None else self._vision.rules
 
 
-_HINT = "batches are made of the samples of a `PackedDataset`"
-
-
-def _missing(pack: object) -> str:
-    present = pack.keys() if isinstance(pack, dict) else ()
-    return ", ".join(f"`{name}`" for name in _COLUMNS if name not in present)
+_IMAGES = ("image_grid_thw", "image_refs")
+"""What `fill_batch` writes of images, in its order."""

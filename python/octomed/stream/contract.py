@@ -33,6 +33,8 @@ class Axis(Enum):
     """A row an image."""
     PATCHES = "patches of images"
     """A row a patch; an image has as many as the product of its row of `image_grid_thw`."""
+    PLACEHOLDERS = "placeholders of images"
+    """An entry a run of image tokens, which shows an image."""
 
 
 CONTRACT: dict[str, Axis] = {
@@ -48,10 +50,15 @@ CONTRACT: dict[str, Axis] = {
     "cu_seq_lens_k": Axis.EDGES,
     "max_length_q": Axis.LONGEST,
     "max_length_k": Axis.LONGEST,
-    "image_grid_thw": Axis.IMAGES,
+    "image_patches": Axis.PATCHES,
     "pixel_values": Axis.PATCHES,
+    "image_grid_thw": Axis.IMAGES,
+    "image_refs": Axis.PLACEHOLDERS,
 }
 """The axis of each key."""
+
+OF_IMAGES = {Axis.IMAGES, Axis.PATCHES, Axis.PLACEHOLDERS}
+"""Axes that a batch of text has not."""
 
 REQUIRED = ("packs", "input_ids", "labels", "position_ids", "cu_seqlens", "trace_ids", "supervised_tokens")
 """Keys of every batch, in the order in which `octomed._octomed.fill_batch` takes their buffers."""
@@ -90,7 +97,7 @@ def check_text(batch: Mapping[str, Any]) -> None:
         As `check_keys`, and naming the values that belong to images.
     """
     check_keys(batch)
-    images = [name for name in batch if CONTRACT[name] in {Axis.IMAGES, Axis.PATCHES}]
+    images = [name for name in batch if CONTRACT[name] in OF_IMAGES]
     if images:
         raise DataError(f"the batch has {_listed(images)}", "images are not supported in training yet")
 

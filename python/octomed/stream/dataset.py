@@ -7,7 +7,7 @@ import os
 import sys
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streaming.base.distributed import barrier, maybe_init_dist
 from streaming.base.world import World as Ranks
@@ -25,6 +25,7 @@ from octomed.stream.batching import (
 )
 from octomed.stream.checked import CheckedDataset
 from octomed.stream.counts import EpochCounts, World
+from octomed.stream.images import check_model
 from octomed.stream.run import VALIDATION, open_run
 from octomed.stream.shards import CachedStream
 from octomed.stream.shared_memory import hold, release, remove_stale
@@ -95,6 +96,8 @@ class PackedDataset(CheckedDataset):
     ----------
     run : Run
         What the run holds.
+    vision : dict or None
+        How its images are prepared, for `Collator`; ``None`` for a run of text.
     counts : EpochCounts
         Packs of an epoch, and how many are repeated or left out.
 
@@ -205,6 +208,26 @@ class PackedDataset(CheckedDataset):
     def __len__(self) -> int:
         """Return the packs that this rank is given an epoch, with the repeats: trainers count steps by it."""
         return self.counts.slots // self.rank_world.num_ranks
+
+    @property
+    def vision(self) -> dict[str, Any] | None:
+        """How the run's images are prepared; ``None`` for a run of text."""
+        return self.run.vision
+
+    def check_model(self, configuration: Any) -> None:  # noqa: ANN401 of transformers
+        """Refuse a model that does not take the run's images as they were prepared.
+
+        Parameters
+        ----------
+        configuration
+            The model's, of transformers.
+
+        Raises
+        ------
+        octomed.errors.DataError
+            When the model has no vision tower, or one of another family.
+        """
+        check_model(self.vision, configuration, shown(self.run.location))
 
     def count_epoch(self, epoch: int) -> EpochCounts:
         """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""

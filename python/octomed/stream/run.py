@@ -76,6 +76,12 @@ class Run:
         return {name: plain(stream) for name, stream in self.content.streams.items()}
 
     @property
+    def vision(self) -> dict[str, Any] | None:
+        """How its images are prepared, as plain values; ``None`` for a run of text."""
+        record: dict[str, Any] | None = plain(getattr(self.content, "vision", None))
+        return record
+
+    @property
     def rebuild(self) -> str:
         """The command that writes missing shards again."""
         return rebuild_command(self.content.run)

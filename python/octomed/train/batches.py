@@ -21,6 +21,9 @@ Batch = dict[str, Any]
 Offsets = dict[Axis, list[int]]
 """By axis, where each pack's entries begin; last, how many there are."""
 
+_COUNTED = (Axis.TOKENS, Axis.DOCUMENTS, Axis.IMAGES, Axis.PLACEHOLDERS)
+"""What the columns of `packs` count of a pack; a batch of text has the first two."""
+
 
 def data_spec(loader: Iterable[Batch], *, weighting: Weighting = "token") -> DataSpec:
     """Wrap a loader of packed batches for Composer's `Trainer`.
@@ -90,7 +93,7 @@ def _offsets(batch: Batch) -> Offsets:
     counts = batch["packs"].cpu()
     begins = torch.cat([counts.new_zeros(1, counts.shape[1]), counts.cumsum(0)])
     offsets = {Axis.PACKS: list(range(len(counts) + 1))}
-    for axis, column in zip((Axis.TOKENS, Axis.DOCUMENTS, Axis.IMAGES), begins.unbind(1), strict=False):
+    for axis, column in zip(_COUNTED, begins.unbind(1), strict=False):
         offsets[axis] = column.tolist()
     if Axis.IMAGES in offsets and "image_grid_thw" in batch:
         patches = batch["image_grid_thw"].cpu().prod(1)
@@ -110,7 +113,8 @@ def _check_sizes(batch: Batch, offsets: Offsets) -> None:
         if counted not in offsets:
             raise DataError(
                 f"`{name}` of the batch cannot be split: nothing counts the {axis.value} of a pack",
-                "the third column of `packs` counts images, and `image_grid_thw` their patches",
+                "the third and fourth column of `packs` count images and their placeholders, and "
+                "`image_grid_thw` their patches",
             )
         expected = offsets[counted][-1] + (axis is Axis.EDGES)
         if size_along(axis, value) != expected:
@@ -136,6 +140,8 @@ def _microbatch(batch: Batch, offsets: Offsets, first: int, end: int) -> Batch:
             part[name] = longest
         elif axis is Axis.TOKENS:
             part[name] = value[..., bounds[axis]]
+        elif axis is Axis.PLACEHOLDERS:
+            part[name] = value[bounds[axis]] - bounds[Axis.IMAGES].start
         else:
             part[name] = value[bounds[axis]]
     return part

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
+from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
-from octomed.train.build import VISION_LANGUAGE, text_configuration
+from octomed.stream.images import check_model
+from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
 
 if TYPE_CHECKING:
@@ -106,8 +108,12 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     ------
     DataError
         When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
-        or the run's tokenizer is not the model's.
+        the run's tokenizer is not the model's, or its images are not prepared for it.
     """
+    check_model(run.vision, configuration, run.location)
+    if run.vision is not None:
+        message = f"`{run.location}` has images"
+        raise DataError(message, "images are not supported in training yet: pack without them")
     text = text_configuration(configuration)
     packed = run.content.tokenizer.vocabulary_size
     if packed > text.vocab_size:

@@ -5,14 +5,18 @@
 
 mod exact_duplicates;
 mod over_long;
+mod over_patches;
 mod rule;
 mod rules;
 mod settings;
+mod shared_images;
 mod trace_ids;
 
 pub use exact_duplicates::ExactDuplicates;
 pub use over_long::OverLong;
+pub use over_patches::OverPatches;
 pub use rule::{CurateError, Rejects, Rule};
-pub use rules::{needs, rules};
-pub use settings::{Curate, Duplicates, OverLongPolicy};
+pub use rules::{PackLimits, needs, rules};
+pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
+pub use shared_images::{SharedImage, SharedImages, shared_images};
 pub use trace_ids::{Renamed, rename_collisions};

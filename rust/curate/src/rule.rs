@@ -62,6 +62,16 @@ pub enum CurateError {
         /// The capacity.
         capacity: u32,
     },
+    /// A trace shows more than a pack may and the recipe calls that an error.
+    #[error("trace {trace} has images of {patches} patches, a pack holds {max_patches}")]
+    OverPatches {
+        /// Source, file, row and sample.
+        trace: String,
+        /// Patches of its distinct images.
+        patches: u64,
+        /// The bound.
+        max_patches: u64,
+    },
 }
 
 impl CurateError {
@@ -72,6 +82,10 @@ impl CurateError {
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }
+            Self::OverPatches { .. } => Some(
+                "raise `pack.max_patches`, lower `images.max_pixels`, or set `curate.over_long: reject`"
+                    .to_owned(),
+            ),
         }
     }
 }

@@ -2,15 +2,30 @@
 
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, Rule};
+use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule};
 
-/// The rules that the recipe asks for, in the order in which they run; `capacity` is that of a pack in tokens.
+/// What a pack holds at most: a trace that is more by itself has no place in any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackLimits {
+    /// Tokens.
+    pub capacity: u32,
+    /// Patches of distinct images, if they are bounded.
+    pub max_patches: Option<u64>,
+}
+
+/// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
-pub fn rules(curate: &Curate, capacity: u32) -> Vec<Box<dyn Rule>> {
+pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
-        capacity,
+        capacity: limits.capacity,
         policy: curate.over_long,
     })];
+    if let Some(max_patches) = limits.max_patches {
+        rules.push(Box::new(OverPatches {
+            max_patches,
+            policy: curate.over_long,
+        }));
+    }
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
     }
@@ -36,8 +51,15 @@ mod tests {
     use super::*;
 
     fn everything() -> Vec<Box<dyn Rule>> {
-        let curate = r#"{"duplicates": {"exact": true}, "over_long": "error"}"#;
-        rules(&serde_json::from_str(curate).unwrap(), 64)
+        let curate = r#"{"duplicates": {"exact": true, "images": "report"}, "over_long": "error"}"#;
+        rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
+    }
+
+    fn limits(max_patches: Option<u64>) -> PackLimits {
+        PackLimits {
+            capacity: 64,
+            max_patches,
+        }
     }
 
     #[test]
@@ -48,7 +70,8 @@ mod tests {
             .filter(|verdict| verdicts.contains(verdict))
             .collect();
         assert_eq!(verdicts, of_the_index);
-        assert_eq!(verdicts, [Verdict::OverLong, Verdict::Duplicate]);
+        let expected = [Verdict::OverLong, Verdict::OverPatches, Verdict::Duplicate];
+        assert_eq!(verdicts, expected);
     }
 
     #[test]
@@ -64,8 +87,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_not_asked_for_is_not_in_the_list() {
-        assert_eq!(rules(&Curate::default(), 64).len(), 1);
-        assert_eq!(needs(&rules(&Curate::default(), 64)), Needs::default());
+        let rules = rules(&Curate::default(), &limits(None));
+        assert_eq!(rules.len(), 1);
+        assert_eq!(needs(&rules), Needs::default());
     }
 
     #[test]
@@ -73,6 +97,7 @@ mod tests {
         for curate in [
             r#"{"duplicates": {"exact": true}, "over_long": "cut"}"#,
             r#"{"duplicates": {"exact": true, "near": 1}, "over_long": "error"}"#,
+            r#"{"duplicates": {"exact": true, "images": "remove"}, "over_long": "error"}"#,
             r#"{"duplicates": {"exact": true}, "over_long": "error", "length": 3}"#,
             r#"{"duplicates": {}, "over_long": "error"}"#,
             r"{}",

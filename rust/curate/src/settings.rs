@@ -18,9 +18,23 @@ pub struct Curate {
 pub struct Duplicates {
     /// Whether a trace goes that equals an earlier one in all its text.
     pub exact: bool,
+    /// What becomes of images that several sources show; a recipe from before there were images does not say.
+    #[serde(default)]
+    pub images: ImageDuplicates,
 }
 
-/// What becomes of a trace longer than the capacity.
+/// What becomes of images that occur more than once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageDuplicates {
+    /// Nothing is said of them.
+    #[default]
+    Off,
+    /// They are listed; no trace is left out.
+    Report,
+}
+
+/// What becomes of a trace that no pack holds: longer than the capacity, or with images of more patches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OverLongPolicy {

@@ -71,24 +71,20 @@ fn later(index: &Index, ids: &[u64]) -> Vec<(u64, TraceLocation)> {
 
 #[cfg(test)]
 mod tests {
-    use octomed_index::{BlockIndex, TraceColumns, TraceEntry};
+    use octomed_index::{BlockIndex, TraceEntry};
     use proptest::prelude::*;
 
     use super::*;
 
     fn run(ids: &[u64]) -> Vec<u64> {
-        let mut traces = TraceColumns::default();
+        let mut block = BlockIndex::default();
         for (ordinal, trace_id) in (0..).zip(ids) {
-            traces.push(&TraceEntry {
+            block.traces.push(&TraceEntry {
                 trace_id: *trace_id,
                 ordinal,
                 ..TraceEntry::default()
             });
         }
-        let block = BlockIndex {
-            traces,
-            ..BlockIndex::default()
-        };
         let mut index = Index {
             blocks: vec![block],
         };

@@ -220,6 +220,7 @@ impl<'a> BlockWriter<'a> {
             spans: narrow(spans.len(), "spans")?,
             stored,
             checksum: checksum(&self.arena[start..]),
+            images: 0,
             verdict: trace.verdict as u8,
         };
         self.traces.push(&entry);
@@ -245,11 +246,10 @@ impl<'a> BlockWriter<'a> {
         let stem = directory.join(self.origin.number.to_string());
         let stem = part_path(&stem, self.header.part);
         let block = NewBlock {
-            header: &self.header,
             traces: self.traces,
             refusals: self.refusals,
             stored: &self.arena,
-            side: &[],
+            ..NewBlock::new(&self.header)
         };
         block.write(&stem, self.origin.access)?;
         Ok((self.header, self.arena))

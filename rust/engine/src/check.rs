@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use octomed_mds::{Reader, RowBytes};
-use octomed_pack::{PackRow, PackRules};
+use octomed_pack::{ImageColumns, ImageRules, PackRow, PackRules};
 
 use crate::error::EngineError;
 
@@ -18,6 +18,10 @@ pub struct PackContent {
     pub loss_spans: Vec<[u32; 2]>,
     /// Id of each trace.
     pub trace_ids: Vec<u64>,
+    /// Its encoded images, one after another.
+    pub images: Vec<u8>,
+    /// The columns `image_offsets`, `image_grid_thw` and `image_refs`, as they are stored.
+    pub image_columns: [Vec<u8>; 3],
 }
 
 impl PackContent {
@@ -28,16 +32,29 @@ impl PackContent {
             lengths: row.array("lengths")?.to_u32()?,
             loss_spans: spans.as_chunks::<2>().0.to_vec(),
             trace_ids: row.array("trace_ids")?.to_u64()?,
+            images: row.bytes("images")?.to_vec(),
+            image_columns: [
+                row.bytes("image_offsets")?.to_vec(),
+                row.bytes("image_grid_thw")?.to_vec(),
+                row.bytes("image_refs")?.to_vec(),
+            ],
         })
     }
 
     /// Its columns, to be checked.
     fn row(&self) -> PackRow<'_> {
+        let [offsets, grids, refs] = &self.image_columns;
         PackRow {
             input_ids: &self.input_ids,
             lengths: &self.lengths,
             loss_spans: self.loss_spans.as_flattened(),
             trace_ids: &self.trace_ids,
+            images: ImageColumns {
+                bytes: self.images.len() as u64,
+                offsets,
+                grids,
+                refs,
+            },
         }
     }
 }
@@ -59,7 +76,8 @@ pub struct ShardCheck {
     pub documents: Vec<u32>,
 }
 
-/// Checks every pack of shard `shard` of the stream in `directory`, as the run wrote it.
+/// Checks every pack of shard `shard` of the stream in `directory`, as the run wrote it; `images` says
+/// how images stand in a run that has them.
 ///
 /// # Errors
 /// When the shard cannot be read at all.
@@ -68,6 +86,7 @@ pub fn check_shard(
     shard: usize,
     vocabulary: u32,
     capacity: u32,
+    images: Option<ImageRules>,
 ) -> Result<ShardCheck, EngineError> {
     let reader = Reader::open(directory)?;
     let shard = reader.written_shard(shard)?;
@@ -79,6 +98,7 @@ pub fn check_shard(
         vocabulary: Some(vocabulary),
         capacity: Some(capacity),
         every_document_learned: true,
+        images,
     };
     for row in 0..shard.len() {
         let pack = PackContent::read(&shard.row(row)?)?;

@@ -30,6 +30,12 @@ pub struct StreamPart {
     pub tokens: u64,
     /// Raw bytes of the range's rows.
     pub bytes: u64,
+    /// Images of the range's packs: one that several show counts in each.
+    pub images: u64,
+    /// Bytes of these.
+    pub image_bytes: u64,
+    /// Patches of these.
+    pub patches: u64,
 }
 
 /// Everything about the output that is fixed before a byte of it is written.
@@ -104,6 +110,9 @@ impl Layout {
             total.traces += part.traces;
             total.tokens += part.tokens;
             total.bytes += part.bytes;
+            total.images += part.images;
+            total.image_bytes += part.image_bytes;
+            total.patches += part.patches;
         }
         (total, packs)
     }
@@ -164,6 +173,9 @@ fn part(
         traces: shapes.iter().map(|shape| shape.traces).sum(),
         tokens: shapes.iter().map(|shape| shape.tokens).sum(),
         bytes: sizes.iter().sum(),
+        images: shapes.iter().map(|shape| shape.images).sum(),
+        image_bytes: shapes.iter().map(|shape| shape.image_bytes).sum(),
+        patches: shapes.iter().map(|shape| shape.patches).sum(),
     })
 }
 

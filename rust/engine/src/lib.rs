@@ -7,8 +7,12 @@ mod error;
 mod extents;
 mod fingerprint;
 mod ids;
+mod image_copies;
+mod image_cost;
 mod layout;
 mod parallel;
+mod range_cells;
+mod range_images;
 mod range_packs;
 mod ranges;
 mod row;
@@ -25,6 +29,7 @@ pub use error::EngineError;
 pub use fingerprint::fingerprint;
 #[doc(hidden)]
 pub use ids::{pack_ids, unpack_ids};
+pub use image_cost::{ImageCost, PackedImages, image_cost};
 pub use layout::{Layout, StreamPart};
 pub use row::COLUMNS;
 pub use scan::Scanner;
@@ -33,5 +38,7 @@ pub use settings::{Output, Pack, Settings};
 pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
+#[cfg(test)]
+mod image_tests;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,11 @@
 //! The packs of a range: which traces share one, from lengths alone.
 
 use octomed_index::TraceLocation;
-use octomed_pack::pack_lengths;
+use octomed_pack::{PackBounds, pack_items};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::EngineError;
+use crate::range_images::{PackImages, RangeImages};
 use crate::row::PackShape;
 use crate::select::Selection;
 
@@ -36,6 +37,8 @@ impl StreamPacks {
 pub struct RangePacks {
     /// The kept traces of the range, in their shuffled order.
     pub traces: Vec<TraceLocation>,
+    /// The images that they show.
+    pub images: RangeImages,
     /// Packs of each bucket.
     pub streams: Vec<StreamPacks>,
 }
@@ -45,11 +48,24 @@ pub struct RangePacks {
 /// # Errors
 /// When the packer refuses a length, which selection rules out: a fault of this program.
 pub fn pack_range(selection: &Selection, range: usize) -> Result<RangePacks, EngineError> {
+    pack_range_within(selection, range, &selection.pack.bounds())
+}
+
+/// As [`pack_range`], with other bounds than the recipe's.
+///
+/// # Errors
+/// As [`pack_range`].
+pub fn pack_range_within(
+    selection: &Selection,
+    range: usize,
+    bounds: &PackBounds,
+) -> Result<RangePacks, EngineError> {
     let traces = shuffled(selection, range);
+    let images = RangeImages::of(&selection.index, &traces);
     let tokens =
         |&trace: &TraceLocation| selection.index.block(trace).traces.tokens[trace.row as usize];
     let lengths: Vec<u32> = traces.iter().map(tokens).collect();
-    let packing = pack_lengths(&lengths, selection.pack.capacity)
+    let packing = pack_items(&lengths, &images.items(), bounds)
         .map_err(|error| EngineError::Internal(format!("packing: {error}")))?;
     let mut buckets: Vec<Vec<&[u32]>> = vec![Vec::new(); selection.buckets.len()];
     for pack in packing.packs() {
@@ -57,7 +73,11 @@ pub fn pack_range(selection: &Selection, range: usize) -> Result<RangePacks, Eng
         buckets[selection.buckets.bucket_of(longest)].push(pack);
     }
     let streams = buckets.into_iter().map(in_shuffled_order).collect();
-    Ok(RangePacks { traces, streams })
+    Ok(RangePacks {
+        traces,
+        images,
+        streams,
+    })
 }
 
 /// The kept traces of a range, by hash of trace id, copy and seed.
@@ -104,8 +124,16 @@ fn in_shuffled_order(mut packs: Vec<&[u32]>) -> StreamPacks {
 /// The shape of each pack of a stream, from which its size on disk follows.
 pub fn shapes(selection: &Selection, packs: &RangePacks, stream: usize) -> Vec<PackShape> {
     let stream = &packs.streams[stream];
+    let mut images = PackImages::default();
     let shape = |pack: usize| {
         let mut shape = PackShape::default();
+        images.list(&packs.images, stream.pack(pack));
+        shape.placeholders = images.refs.len() as u64;
+        for &image in &images.images {
+            shape.images += 1;
+            shape.image_bytes += packs.images.bytes(&selection.index, image);
+            shape.patches += u64::from(packs.images.patches(image));
+        }
         for &entry in stream.pack(pack) {
             let trace = packs.traces[entry as usize];
             let (traces, row) = (&selection.index.block(trace).traces, trace.row as usize);

@@ -1,7 +1,9 @@
-//! Ranges: intervals of shuffle keys of about equal tokens, the unit of writing.
+//! Ranges: intervals of shuffle keys of about equal tokens, and of bounded images, the unit of writing.
 
 use octomed_index::Index;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::range_cells::{Cell, RangeLimits, cells};
 
 /// Tokens of the smallest and the largest range. A range's extents should stay in the page cache while it
 /// is written, at about two bytes a token.
@@ -9,6 +11,8 @@ const SMALLEST: u64 = 75_000_000;
 const LARGEST: u64 = 150_000_000;
 /// With more blocks ranges grow, so that the extent in one block stays a long read.
 const TOKENS_PER_BLOCK: u64 = 64_000;
+/// Bytes of the distinct images of a range at most: they stay in the page cache, too.
+const IMAGE_BYTES: u64 = 1 << 30;
 /// Keys are hashes, so cutting at multiples of 2⁴⁸ is exact to a few hundred traces of eight million.
 const BINS: usize = 1 << 16;
 
@@ -19,9 +23,19 @@ pub struct KeySpace {
 }
 
 impl KeySpace {
-    /// Cuts by quantiles of the kept traces' tokens.
+    /// Cuts by quantiles of the kept traces' tokens, and so that no range has too many bytes of distinct images.
     #[must_use]
     pub fn cut(index: &Index) -> Self {
+        let blocks = index.blocks.len() as u64;
+        let limits = RangeLimits {
+            tokens: LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * blocks)),
+            image_bytes: IMAGE_BYTES,
+        };
+        Self::cut_within(index, limits)
+    }
+
+    /// As [`Self::cut`], for ranges of another size.
+    pub(crate) fn cut_within(index: &Index, limits: RangeLimits) -> Self {
         let mut tokens = vec![0_u64; BINS];
         for block in &index.blocks {
             for row in block.kept_rows() {
@@ -29,8 +43,45 @@ impl KeySpace {
                 tokens[bin] += u64::from(block.traces.tokens[row]);
             }
         }
-        let size = LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * index.blocks.len() as u64));
-        Self::from_bins(&tokens, size)
+        if index.blocks.iter().all(|block| block.images.is_empty()) {
+            return Self::from_bins(&tokens, limits.tokens);
+        }
+        Self::from_cells(&cells(index, &tokens, limits), limits)
+    }
+
+    /// Cuts between pieces of the key space: by quantiles of tokens, or of bytes of images where these ask for more
+    /// ranges, and always before a range would have too many bytes. Without images this is [`Self::from_bins`].
+    fn from_cells(cells: &[Cell], limits: RangeLimits) -> Self {
+        let tokens: u64 = cells.iter().map(|cell| cell.tokens).sum();
+        let bytes: u64 = cells.iter().map(|cell| cell.image_bytes).sum();
+        let by_tokens = (tokens / limits.tokens).max(1);
+        let by_bytes = bytes.div_ceil(limits.image_bytes);
+        let counts_bytes = by_bytes > by_tokens;
+        let (count, total) = if counts_bytes {
+            (by_bytes, bytes)
+        } else {
+            (by_tokens, tokens)
+        };
+        let mut starts = vec![0];
+        let (mut before, mut bytes_of_range) = (0, 0);
+        for cell in cells {
+            let wanted = u128::from(total) * starts.len() as u128 / u128::from(count);
+            let is_quantile =
+                u128::from(before) >= wanted && before > 0 && (starts.len() as u64) < count;
+            let is_full =
+                bytes_of_range > 0 && bytes_of_range + cell.image_bytes > limits.image_bytes;
+            if is_quantile || is_full {
+                starts.push(cell.start);
+                bytes_of_range = 0;
+            }
+            before += if counts_bytes {
+                cell.image_bytes
+            } else {
+                cell.tokens
+            };
+            bytes_of_range += cell.image_bytes;
+        }
+        Self { starts }
     }
 
     fn from_bins(tokens: &[u64], size: u64) -> Self {
@@ -105,6 +156,44 @@ mod tests {
                 prop_assert!(here <= total / space.len() as u64 + 2_000);
             }
             prop_assert_eq!(next, keys.len());
+        }
+
+        #[test]
+        fn pieces_without_images_are_cut_as_bins_are(
+            tokens in prop::collection::vec(0u64..1000, 400), size in 1000u64..100_000, image_bytes in 1u64..9,
+        ) {
+            let cells: Vec<Cell> = (0_u64..).zip(&tokens).map(|(bin, &tokens)| Cell {
+                start: bin << 48,
+                tokens,
+                image_bytes: 0,
+            }).collect();
+            let limits = RangeLimits { tokens: size, image_bytes };
+            prop_assert_eq!(KeySpace::from_cells(&cells, limits), KeySpace::from_bins(&tokens, size));
+        }
+
+        #[test]
+        fn no_range_has_more_images_than_the_limit_and_there_are_few(
+            cells in prop::collection::vec((0u64..1000, 0u64..100), 1..400),
+            size in 1000u64..100_000, most in 100u64..3000,
+        ) {
+            let of = |(start, (tokens, image_bytes))| Cell { start, tokens, image_bytes };
+            let cells: Vec<Cell> = (0..).zip(cells).map(of).collect();
+            let limits = RangeLimits { tokens: size, image_bytes: most };
+            let space = KeySpace::from_cells(&cells, limits);
+            let keys: Vec<u64> = cells.iter().map(|cell| cell.start).collect();
+            let mut next = 0;
+            for range in 0..space.len() {
+                let rows = space.rows(&keys, range);
+                prop_assert_eq!(rows.start, next);
+                next = rows.end;
+                prop_assert!(cells[rows].iter().map(|cell| cell.image_bytes).sum::<u64>() <= most);
+            }
+            prop_assert_eq!(next, cells.len());
+            let (tokens, bytes) = cells.iter().fold((0, 0), |(tokens, bytes), cell| {
+                (tokens + cell.tokens, bytes + cell.image_bytes)
+            });
+            // Two ranges in a row have more than the limit together, but for those that a quantile cuts off.
+            prop_assert!(space.len() as u64 <= 1 + tokens / size + 3 * bytes.div_ceil(most));
         }
 
         #[test]

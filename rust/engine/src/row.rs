@@ -4,8 +4,8 @@ use octomed_mds::{Cell, Dtype, MdsError, Schema, ShardBuilder};
 
 /// The columns of a pack's row, in the order in which MDS stores them, with their encodings.
 ///
-/// Image columns are there from the first version, empty for text: `bytes` because MDS refuses arrays
-/// without elements.
+/// Image columns are empty for a pack of text: `bytes`, little-endian numbers of 32 bits where they hold numbers, because
+/// MDS refuses arrays without elements.
 pub const COLUMNS: [(&str, &str); 8] = [
     ("image_grid_thw", "bytes"),
     ("image_offsets", "bytes"),
@@ -26,6 +26,14 @@ pub struct PackShape {
     pub tokens: u64,
     /// Supervised spans in the pack.
     pub spans: u64,
+    /// Distinct images in the pack.
+    pub images: u64,
+    /// Placeholders of images in the pack.
+    pub placeholders: u64,
+    /// Bytes of the images.
+    pub image_bytes: u64,
+    /// Patches of the images, which take no byte: what a vision tower has to do for the pack.
+    pub patches: u64,
 }
 
 impl PackShape {
@@ -39,11 +47,15 @@ impl PackShape {
 
     fn with_cells<T>(&self, take: impl FnOnce(&[Cell<'_>]) -> T) -> T {
         let (tokens, traces, spans) = ([self.tokens], [self.traces], [self.spans, 2]);
+        let offsets = match self.images {
+            0 => 0,
+            images => 4 * (images + 1),
+        };
         take(&[
-            Cell::Bytes(0),
-            Cell::Bytes(0),
-            Cell::Bytes(0),
-            Cell::Bytes(0),
+            Cell::Bytes(12 * self.images),
+            Cell::Bytes(offsets),
+            Cell::Bytes(4 * self.placeholders),
+            Cell::Bytes(self.image_bytes),
             Cell::Array(Dtype::Uint32, &tokens),
             Cell::Array(Dtype::Uint32, &traces),
             Cell::Array(Dtype::Uint32, &spans),
@@ -52,7 +64,7 @@ impl PackShape {
     }
 }
 
-/// The content of a pack while it is put together, but for ids and spans, which the working store holds; one
+/// The content of a pack while it is put together, but for ids, spans and images, which the working store holds; one
 /// value serves every pack of a worker.
 #[derive(Debug, Default)]
 pub struct PackRow {
@@ -60,15 +72,20 @@ pub struct PackRow {
     trace_ids: Vec<u8>,
     tokens: u64,
     spans: u64,
+    grids: Vec<u32>,
+    image_bytes: Vec<u32>,
+    refs: Vec<u32>,
 }
 
-/// Where the ids and the spans of a pack's first trace begin in the raw shard.
+/// Where the ids and the spans of a pack's first trace, and the bytes of its first image, begin in the raw shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowOffsets {
     /// Byte of the first id.
     pub ids: usize,
     /// Byte of the first span.
     pub spans: usize,
+    /// Byte of the first image; of no meaning where there is none.
+    pub images: usize,
 }
 
 impl PackRow {
@@ -77,6 +94,9 @@ impl PackRow {
         self.lengths.clear();
         self.trace_ids.clear();
         (self.tokens, self.spans) = (0, 0);
+        self.grids.clear();
+        self.image_bytes.clear();
+        self.refs.clear();
     }
 
     /// Notes a trace.
@@ -87,24 +107,65 @@ impl PackRow {
         self.spans += u64::from(spans);
     }
 
-    /// Appends the pack to a shard, with room for its ids and spans.
-    ///
-    /// # Errors
-    /// When the shard passes 4 GiB.
-    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<RowOffsets, MdsError> {
-        let shape = PackShape {
+    /// Notes a distinct image: its grid along the height and the width, and its bytes.
+    pub fn image(&mut self, grid: [u16; 2], bytes: u32) {
+        self.grids
+            .extend([1, u32::from(grid[0]), u32::from(grid[1])]);
+        self.image_bytes.push(bytes);
+    }
+
+    /// Notes which image each placeholder shows.
+    pub fn placeholders(&mut self, refs: &[u32]) {
+        self.refs.extend_from_slice(refs);
+    }
+
+    fn shape(&self) -> PackShape {
+        PackShape {
             traces: self.lengths.len() as u64,
             tokens: self.tokens,
             spans: self.spans,
-        };
+            images: self.image_bytes.len() as u64,
+            placeholders: self.refs.len() as u64,
+            image_bytes: self.image_bytes.iter().map(|&bytes| u64::from(bytes)).sum(),
+            patches: 0,
+        }
+    }
+
+    /// Where each image begins among the bytes of all, and where the last ends; nothing where there is none.
+    fn image_offsets(&self) -> Vec<u32> {
+        let mut offsets = Vec::new();
+        for &bytes in &self.image_bytes {
+            let start = offsets.last().copied().unwrap_or_else(|| {
+                offsets.push(0);
+                0
+            });
+            // Their sum was checked when the row was begun.
+            offsets.push(start + bytes);
+        }
+        offsets
+    }
+
+    /// Appends the pack to a shard, with room for its ids, spans and images.
+    ///
+    /// # Errors
+    /// When the row or the shard passes 4 GiB.
+    pub fn push_to(&self, shard: &mut ShardBuilder) -> Result<RowOffsets, MdsError> {
+        let shape = self.shape();
         shape.with_cells(|cells| {
             let mut row = shard.row(cells)?;
+            let mut images = 0;
+            if shape.images > 0 {
+                row.append_u32(&self.grids)?;
+                row.append_u32(&self.image_offsets())?;
+                row.append_u32(&self.refs)?;
+                images = row.leave(shape.image_bytes as usize)?;
+            }
             let ids = row.leave(4 * self.tokens as usize)?;
             row.append_u32(&self.lengths)?;
             let spans = row.leave(8 * self.spans as usize)?;
             row.append(&self.trace_ids)?;
             row.finish()?;
-            Ok(RowOffsets { ids, spans })
+            Ok(RowOffsets { ids, spans, images })
         })
     }
 }

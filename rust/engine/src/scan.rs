@@ -312,6 +312,7 @@ impl Scanner {
         messages.extend(turns.iter().zip(&texts).map(|(turn, content)| Message {
             role: &turn.role,
             content,
+            images: &[],
             learned: turn.learned,
         }));
         self.render_and_encode(&messages, scratch)
@@ -437,6 +438,7 @@ fn message<'m>(role: &'m str, content: &'m str) -> Message<'m> {
     Message {
         role,
         content,
+        images: &[],
         learned: true,
     }
 }

@@ -41,7 +41,7 @@ impl Selection {
     ) -> Result<Self, EngineError> {
         let buckets = Buckets::new(&pack.buckets, pack.capacity)
             .map_err(|error| EngineError::Settings(error.to_string()))?;
-        let rules = rules(curate, pack.capacity);
+        let rules = rules(curate, &pack.limits());
         let needs = needs(&rules);
         let blocks = in_parallel(threads, blocks.len(), cancel, |number| {
             Ok(BlockIndex::load(&blocks[number], &needs)?)
@@ -84,6 +84,13 @@ impl Selection {
             }
         }
         counts
+    }
+
+    /// Whether any block has images.
+    #[must_use]
+    pub fn has_images(&self) -> bool {
+        let mut blocks = self.index.blocks.iter();
+        blocks.any(|block| !block.images.is_empty())
     }
 
     /// Lengths of the kept traces, in index order.

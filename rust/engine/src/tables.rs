@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_array::builder::{StringDictionaryBuilder, UInt32Builder};
+use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt32Builder, UInt64Builder};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
@@ -26,7 +26,8 @@ pub struct StreamStart<'a> {
     pub shards: &'a [u32],
 }
 
-/// Provenance of a range's packs in one stream: a row a trace, in the order of the shards.
+/// Provenance of a range's packs in one stream: a row a trace, in the order of the shards. Where the run has images a
+/// column says which each trace shows, by the hashes of their bytes, in the order of the placeholders.
 ///
 /// # Errors
 /// Only when a column does not fit Arrow's limits.
@@ -36,7 +37,10 @@ pub fn provenance(
     stream: usize,
     start: &StreamStart<'_>,
 ) -> Result<RecordBatch, EngineError> {
-    let mut table = Provenance::default();
+    let mut table = Provenance {
+        images: selection.has_images().then(ListBuilder::default),
+        ..Provenance::default()
+    };
     let stream = &packs.streams[stream];
     let mut pack = 0;
     for (shard, &count) in (start.first_shard..).zip(start.shards) {
@@ -65,6 +69,7 @@ struct Provenance {
     document: Vec<u32>,
     offset: Vec<u32>,
     length: Vec<u32>,
+    images: Option<ListBuilder<UInt64Builder>>,
 }
 
 impl Provenance {
@@ -88,6 +93,10 @@ impl Provenance {
         self.document.push(document);
         self.offset.push(offset);
         self.length.push(traces.tokens[row]);
+        if let Some(images) = &mut self.images {
+            let hash = |&image: &u32| Some(block.images.hash[image as usize]);
+            images.append_value(block.image_refs(row).iter().map(hash));
+        }
         traces.tokens[row]
     }
 
@@ -99,7 +108,7 @@ impl Provenance {
         }
         let short = |values: Vec<u32>| -> ArrayRef { Arc::new(UInt32Array::from(values)) };
         let long = |values: Vec<u64>| -> ArrayRef { Arc::new(UInt64Array::from(values)) };
-        batch(vec![
+        let mut columns = vec![
             ("trace_id", long(self.trace_id), false),
             ("copy", short(vec![0; count]), false),
             ("source", Arc::new(self.source.finish()), false),
@@ -112,7 +121,11 @@ impl Provenance {
             ("document", short(self.document), false),
             ("offset", short(self.offset), false),
             ("length", short(self.length), false),
-        ])
+        ];
+        if let Some(mut images) = self.images {
+            columns.push(("images", Arc::new(images.finish()), false));
+        }
+        batch(columns)
     }
 }
 
@@ -122,7 +135,7 @@ impl Provenance {
 /// When the block's index cannot be read.
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
     let block = &selection.index.blocks[number];
-    let (_, _, refusals) = read_index(&block.path.with_extension("index"))?;
+    let refusals = read_index(&block.path.with_extension("index"))?.refusals;
     let mut rows: Vec<Reject<'_>> = Vec::new();
     for (row, ordinal) in refusals.ordinal.iter().enumerate() {
         rows.push(Reject {

@@ -11,8 +11,8 @@ use arrow_array::types::{UInt32Type, UInt64Type};
 use octomed_curate::{Curate, Duplicates, OverLongPolicy};
 use octomed_files::Access;
 use octomed_index::{
-    BlockRef, Header, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry, checksum,
-    index_bytes, verify_block,
+    BlockImages, BlockRef, Header, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry,
+    checksum, index_bytes, verify_block,
 };
 use proptest::prelude::*;
 
@@ -83,7 +83,13 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
             ..Header::default()
         };
         let index = path.with_extension("index");
-        let bytes = index_bytes(&header, columns, RefusalColumns::default()).unwrap();
+        let bytes = index_bytes(
+            &header,
+            columns,
+            RefusalColumns::default(),
+            BlockImages::default(),
+        )
+        .unwrap();
         std::fs::write(&index, bytes).unwrap();
         BlockRef {
             path,
@@ -94,7 +100,10 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
 }
 
 fn curate(over_long: OverLongPolicy) -> Curate {
-    let duplicates = Duplicates { exact: true };
+    let duplicates = Duplicates {
+        exact: true,
+        ..Duplicates::default()
+    };
     Curate {
         duplicates,
         over_long,
@@ -106,6 +115,8 @@ fn pack() -> Pack {
         capacity: CAPACITY,
         buckets: vec![8, 24],
         seed: 17,
+        traces_per_image: 1,
+        max_patches: None,
     }
 }
 

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use crate::error::EngineError;
 use crate::extents::{Extents, TraceCopy};
+use crate::image_copies::{ImageCopy, fill_images, read_images_ahead};
 use crate::layout::Layout;
+use crate::range_images::PackImages;
 use crate::range_packs::{RangePacks, pack_range};
 use crate::row::PackRow;
 use crate::tables::{StreamStart, provenance};
@@ -26,6 +28,13 @@ pub struct WrittenShard {
     pub info: ShardInfo,
     /// `xxh3_64` of its file in hexadecimal, whichever digests the index has.
     pub digest: String,
+}
+
+/// What a raw shard has room for, and where it belongs.
+#[derive(Default)]
+struct Copies {
+    traces: Vec<TraceCopy>,
+    images: Vec<ImageCopy>,
 }
 
 /// A range whose packs are known and whose extents are found, ready to be written.
@@ -49,6 +58,7 @@ impl OpenRange {
         let range = layout.order[number];
         let packs = pack_range(&layout.selection, range)?;
         let extents = Extents::find(&layout.selection, range, cancel)?;
+        read_images_ahead(&layout.selection.index, &packs.images.locations, cancel)?;
         Ok(Self {
             layout: Arc::clone(layout),
             number,
@@ -88,7 +98,7 @@ impl OpenRange {
         Ok(WrittenShard { info, digest })
     }
 
-    /// The raw shard of `packs`, with their ids and spans read out of the working store.
+    /// The raw shard of `packs`, with their ids, spans and images read out of the working store.
     fn lay_out(
         &self,
         stream: usize,
@@ -104,7 +114,9 @@ impl OpenRange {
         shard.reserve(most.min(part.bytes) as usize);
         let copies = self.push_rows(stream, packs, &mut shard)?;
         let mut raw = shard.finish();
-        self.extents.fill(selection, copies, &mut raw, cancel)?;
+        self.extents
+            .fill(selection, copies.traces, &mut raw, cancel)?;
+        fill_images(&selection.index, copies.images, &mut raw, cancel)?;
         Ok(raw)
     }
 
@@ -114,33 +126,62 @@ impl OpenRange {
         stream: usize,
         packs: std::ops::Range<usize>,
         shard: &mut ShardBuilder,
-    ) -> Result<Vec<TraceCopy>, EngineError> {
-        let mut copies = Vec::new();
+    ) -> Result<Copies, EngineError> {
+        let mut copies = Copies::default();
         let mut row = PackRow::default();
+        let mut images = PackImages::default();
         for pack in packs {
             row.clear();
-            let first = copies.len();
-            let (mut tokens, mut spans) = (0, 0);
-            for &entry in self.packs.streams[stream].pack(pack) {
-                let trace = self.packs.traces[entry as usize];
-                let block = &self.layout.selection.index.block(trace).traces;
-                let at = trace.row as usize;
-                copies.push(TraceCopy {
-                    trace,
-                    ids: 4 * tokens as usize,
-                    spans: 8 * spans as usize,
-                    offset: tokens,
-                });
-                row.trace(block.trace_id[at], block.tokens[at], block.spans[at]);
-                (tokens, spans) = (tokens + block.tokens[at], spans + block.spans[at]);
-            }
+            let first = (copies.traces.len(), copies.images.len());
+            let entries = self.packs.streams[stream].pack(pack);
+            self.add_traces(entries, &mut row, &mut copies.traces);
+            images.list(&self.packs.images, entries);
+            self.add_images(&images, &mut row, &mut copies.images);
             let offsets = row.push_to(shard)?;
-            for copy in &mut copies[first..] {
+            for copy in &mut copies.traces[first.0..] {
                 copy.ids += offsets.ids;
                 copy.spans += offsets.spans;
             }
+            for copy in &mut copies.images[first.1..] {
+                copy.at += offsets.images;
+            }
         }
         Ok(copies)
+    }
+
+    /// Adds the traces of a pack to its row, and says where they go, from where the row's first one does.
+    fn add_traces(&self, entries: &[u32], row: &mut PackRow, copies: &mut Vec<TraceCopy>) {
+        let (mut tokens, mut spans) = (0, 0);
+        for &entry in entries {
+            let trace = self.packs.traces[entry as usize];
+            let block = &self.layout.selection.index.block(trace).traces;
+            let at = trace.row as usize;
+            copies.push(TraceCopy {
+                trace,
+                ids: 4 * tokens as usize,
+                spans: 8 * spans as usize,
+                offset: tokens,
+            });
+            row.trace(block.trace_id[at], block.tokens[at], block.spans[at]);
+            (tokens, spans) = (tokens + block.tokens[at], spans + block.spans[at]);
+        }
+    }
+
+    /// Adds the images of a pack to its row, and says where they go, from where the row's first one does.
+    fn add_images(&self, images: &PackImages, row: &mut PackRow, copies: &mut Vec<ImageCopy>) {
+        let mut at = 0;
+        for &image in &images.images {
+            let from = self.packs.images.locations[image as usize];
+            let table = &self.layout.selection.index.blocks[from.block as usize].images;
+            let number = from.image as usize;
+            row.image(
+                [table.grid_h[number], table.grid_w[number]],
+                table.bytes[number],
+            );
+            copies.push(ImageCopy { from, at });
+            at += table.bytes[number] as usize;
+        }
+        row.placeholders(&images.refs);
     }
 
     /// Where the range's traces in a stream come from.

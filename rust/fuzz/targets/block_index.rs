@@ -65,13 +65,18 @@ fn index(bytes: &[u8]) {
         first_row: 0,
     }];
     let curate = Curate {
-        duplicates: Duplicates { exact: true },
+        duplicates: Duplicates {
+            exact: true,
+            ..Duplicates::default()
+        },
         ..Curate::default()
     };
     let pack = Pack {
         capacity: 1024,
         buckets: vec![256, 512],
         seed: 1,
+        traces_per_image: 4,
+        max_patches: Some(4096),
     };
     let _ = Selection::new(&blocks, &curate, pack, 1, &AtomicBool::new(false));
 }

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use octomed_fuzz::{controls, findings, let_panics_unwind, variables};
-use octomed_text::{Message, Prompt, PromptOption, Rendered, Supervise, Template};
+use octomed_text::{ImageSlot, Message, Prompt, PromptOption, Rendered, Supervise, Template};
 use octomed_trace::{JsonLinesCutter, Mapping, Numbering};
 
 const ROW: &[u8] = br#"{"q": "Why?", "r": "Because.", "n": 1, "x": 0.5, "l": ["a", "b"], "o": {"A": "x", "B": null}}"#;
@@ -36,15 +36,19 @@ fn chat(source: &str) {
         ("user", ""),
         ("assistant", "b"),
     ];
-    let messages = turns.map(|(role, content)| Message {
-        role,
-        content,
-        learned: true,
-    });
+    let slots = [0, 4, 4].map(|at| ImageSlot { at, tokens: 3 });
     let mut out = Rendered::default();
-    for supervise in [Supervise::All, Supervise::Last] {
-        if template.render(&messages, supervise, &mut out).is_ok() {
-            sound(&out);
+    for images in [&[][..], &slots] {
+        let messages = turns.map(|(role, content)| Message {
+            role,
+            content,
+            images: if content.len() > 5 { images } else { &[] },
+            learned: true,
+        });
+        for supervise in [Supervise::All, Supervise::Last] {
+            if template.render(&messages, supervise, &mut out).is_ok() {
+                sound(&out);
+            }
         }
     }
 }

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use octomed_trace::Reason;
 
-use crate::checks::check_ids_file;
-use crate::{Column, Header, IndexError, SideColumn, TraceColumns, Verdict, read_index};
+use crate::checks::check_files;
+use crate::{
+    Column, Header, ImageTable, IndexError, SideColumn, TraceColumns, Verdict, read_index,
+};
 
 /// A finished block, and where its rows come from.
 #[derive(Clone, Debug)]
@@ -35,7 +37,8 @@ pub struct TraceLocation {
     pub row: u32,
 }
 
-/// A block's index in memory: 45 bytes a trace, and what the rules need while they run.
+/// A block's index in memory: 47 bytes a trace, what the rules need while they run, and for a block with images 50
+/// bytes an image, 4 a placeholder and 4 a trace.
 #[derive(Debug, Default)]
 pub struct BlockIndex {
     /// Path without extension.
@@ -50,6 +53,12 @@ pub struct BlockIndex {
     pub traces: TraceColumns,
     /// The side columns that were asked for, each with its values.
     pub side: Vec<(SideColumn, Vec<u8>)>,
+    /// The distinct images that the traces show.
+    pub images: ImageTable,
+    /// Numbers into that table, trace by trace.
+    refs: Vec<u32>,
+    /// Where each trace's numbers begin; nothing where there are no images.
+    ref_starts: Vec<u32>,
 }
 
 impl BlockIndex {
@@ -58,23 +67,53 @@ impl BlockIndex {
     /// # Errors
     /// When a file of the block is missing or damaged.
     pub fn load(block: &BlockRef, needs: &Needs) -> Result<Self, IndexError> {
-        let index = block.path.with_extension("index");
-        let (header, mut traces, refusals) = read_index(&index)?;
-        check_ids_file(&block.path.with_extension("ids"), &traces.stored)?;
+        let path = block.path.with_extension("index");
+        let index = read_index(&path)?;
+        check_files(&path, &index)?;
+        let mut traces = index.traces;
         if !traces.shuffle_key.is_sorted() {
-            return Err(IndexError::damaged(&index, "traces are out of order"));
+            return Err(IndexError::damaged(&path, "traces are out of order"));
         }
         let asked = |column: Column| column.is_always_loaded() || needs.columns.contains(&column);
         traces.retain(asked);
         let read = |&column: &SideColumn| Ok((column, column.read(&block.path, traces.len())?));
-        Ok(Self {
+        if u32::try_from(index.images.refs.len()).is_err() {
+            let what = "its traces show too many images";
+            return Err(IndexError::damaged(&path, what));
+        }
+        let loaded = Self {
             path: block.path.clone(),
-            header,
+            header: index.header,
             first_row: block.first_row,
-            refused: count_reasons(&refusals.reason),
+            refused: count_reasons(&index.refusals.reason),
             side: needs.side.iter().map(read).collect::<Result<_, _>>()?,
             traces,
-        })
+            ..Self::default()
+        };
+        Ok(loaded.with_images(index.images.table, index.images.refs))
+    }
+
+    /// The block with these images; `refs` has a number into the table for each placeholder of each trace.
+    #[must_use]
+    pub fn with_images(mut self, images: ImageTable, refs: Vec<u32>) -> Self {
+        self.ref_starts = match refs.len() {
+            0 => Vec::new(),
+            _ => ref_starts(&self.traces.images),
+        };
+        Self {
+            images,
+            refs,
+            ..self
+        }
+    }
+
+    /// The images of a trace, as numbers into [`Self::images`], in the order of its placeholders.
+    #[must_use]
+    pub fn image_refs(&self, row: usize) -> &[u32] {
+        match self.ref_starts.get(row) {
+            Some(&start) => &self.refs[start as usize..][..usize::from(self.traces.images[row])],
+            None => &[],
+        }
     }
 
     /// Number of traces.
@@ -122,6 +161,16 @@ impl BlockIndex {
         self.traces.retain(Column::is_always_loaded);
         self.side = Vec::new();
     }
+}
+
+/// Where the placeholders of each trace begin among those of all.
+fn ref_starts(images: &[u16]) -> Vec<u32> {
+    let starts = images.iter().scan(0, |end, &count| {
+        let start = *end;
+        *end += u32::from(count);
+        Some(start)
+    });
+    starts.collect()
 }
 
 fn count_reasons(codes: &[u8]) -> BTreeMap<String, u64> {
@@ -181,7 +230,7 @@ mod tests {
     use octomed_files::Access;
 
     use super::*;
-    use crate::{NewBlock, RefusalColumns, SCAN_VERSION, TraceEntry};
+    use crate::{NewBlock, NewImage, NewImages, SCAN_VERSION, TraceEntry, verify_block};
 
     const LETTERS: SideColumn = SideColumn {
         extension: "letters",
@@ -204,11 +253,10 @@ mod tests {
             });
         }
         let block = NewBlock {
-            header: &header,
             traces,
-            refusals: RefusalColumns::default(),
             stored: b"abb",
             side: &[(LETTERS, b"1a2b".to_vec())],
+            ..NewBlock::new(&header)
         };
         block.write(stem, Access::Owner).unwrap();
     }
@@ -279,5 +327,105 @@ mod tests {
             let error = load(&stem, &[LETTERS]).unwrap_err();
             assert!(matches!(error, IndexError::Damaged { .. }), "{bytes:?}");
         }
+    }
+
+    /// Three traces in another order than they are read, with the images of these hashes.
+    fn write_images(stem: &std::path::Path, shown: [&[u64]; 3]) {
+        let mut images = NewImages::default();
+        let mut traces = TraceColumns::default();
+        for (place, hashes) in shown.into_iter().enumerate() {
+            traces.push(&TraceEntry {
+                shuffle_key: 10 - place as u64,
+                checksum: crate::checksum(b""),
+                images: hashes.len() as u16,
+                ..TraceEntry::default()
+            });
+            for &hash in hashes {
+                let stored = vec![hash as u8; 3 * hash as usize];
+                let grid_h = hash as u16;
+                let new = || NewImage {
+                    hash,
+                    grid_h,
+                    stored: stored.clone(),
+                    ..NewImage::default()
+                };
+                let number = images.number(hash).unwrap_or_else(|| images.add(new()));
+                images.show(number);
+            }
+        }
+        let images = images.settled();
+        let header = Header {
+            version: SCAN_VERSION,
+            traces: 3,
+            images: images.images().len() as u64,
+            image_bytes: images.bytes(),
+            image_placeholders: images.placeholders(),
+            ..Header::default()
+        };
+        let block = NewBlock {
+            traces,
+            images: &images,
+            ..NewBlock::new(&header)
+        };
+        block.write(stem, Access::Owner).unwrap();
+    }
+
+    #[test]
+    fn images_come_back_once_each_in_the_order_of_their_hashes() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0-1");
+        write_images(&stem, [&[5, 2, 5], &[], &[2]]);
+        let block = load(&stem, &[]).unwrap();
+        let hashes = |row| {
+            let refs = block.image_refs(row).iter();
+            refs.map(|&image| block.images.hash[image as usize])
+                .collect::<Vec<_>>()
+        };
+        assert_eq!([0, 1, 2].map(hashes), [vec![2], vec![], vec![5, 2, 5]]);
+        assert_eq!(block.images.grid_h, [2, 5]);
+        let stored = std::fs::read(stem.with_extension("images")).unwrap();
+        assert_eq!(stored, [vec![2; 6], vec![5; 15]].concat());
+        assert_eq!(
+            verify_block(&stem.with_extension("index")).unwrap().images,
+            2
+        );
+    }
+
+    #[test]
+    fn a_block_without_images_has_no_file_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write_images(&stem, [&[], &[], &[]]);
+        assert!(!stem.with_extension("images").exists());
+        assert!(!stem.with_extension("image_files").exists());
+        assert_eq!(load(&stem, &[]).unwrap().image_refs(2), &[] as &[u32]);
+    }
+
+    #[test]
+    fn images_that_are_lost_cut_or_changed_are_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write_images(&stem, [&[1], &[2], &[3]]);
+        let path = stem.with_extension("images");
+        let whole = std::fs::read(&path).unwrap();
+        let is_damage = |error| matches!(error, IndexError::Damaged { .. });
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            assert!(load(&stem, &[]).is_err_and(is_damage), "{cut} bytes");
+            assert!(verify_block(&stem.with_extension("index")).is_err_and(is_damage));
+        }
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 4;
+            std::fs::write(&path, changed).unwrap();
+            let error = verify_block(&stem.with_extension("index")).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("an image's bytes are not those written")
+            );
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(load(&stem, &[]).is_err_and(is_damage));
     }
 }

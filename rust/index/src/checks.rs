@@ -1,55 +1,100 @@
 //! Whether a block is finished, from a look at its sizes to every byte of it.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use octomed_trace::Reason;
 
-use crate::{Header, IndexError, checksum, read_index};
+use crate::image_files::read_list;
+use crate::{Header, IndexError, IndexFile, checksum, read_index};
 
-/// Reads the header of a block that may be used again: its whole index is looked at, and the size of its ids.
+/// Reads the header of a block that may be used again: its whole index is looked at, the sizes of its ids and its
+/// images, and its list of files.
 ///
 /// # Errors
-/// As [`read_index`], and when the ids are not as long as the index says.
+/// As [`read_index`], and when ids or images are not as long as the index says.
 pub fn read_header(path: &Path) -> Result<Header, IndexError> {
-    let (header, traces, _) = read_index(path)?;
-    check_ids_file(&path.with_extension("ids"), &traces.stored)?;
-    Ok(header)
+    Ok(read_checked(path)?.header)
 }
 
-/// Reads every byte of a block: its index, and each trace's ids.
+/// Reads an index, and looks at the files next to it but for the bytes of traces and images.
+fn read_checked(path: &Path) -> Result<IndexFile, IndexError> {
+    let index = read_index(path)?;
+    check_files(path, &index)?;
+    read_list(path, index.header.image_files)?;
+    Ok(index)
+}
+
+/// Reads every byte of a block: its index, each trace's ids, and each image.
 ///
 /// # Errors
-/// As [`read_header`], and when a trace's bytes are not those written.
+/// As [`read_header`], and when the bytes of a trace or an image are not those written.
 pub fn verify_block(path: &Path) -> Result<Header, IndexError> {
-    let (header, traces, _) = read_index(path)?;
-    let path = path.with_extension("ids");
-    check_ids_file(&path, &traces.stored)?;
-    let bytes = std::fs::read(&path).map_err(IndexError::of_block(&path))?;
-    let mut rest = &bytes[..];
-    for (&stored, &expected) in traces.stored.iter().zip(&traces.checksum) {
-        let (trace, behind) = rest
-            .split_at_checked(stored as usize)
-            .ok_or_else(|| IndexError::damaged(&path, "its end is missing"))?;
-        if checksum(trace) != expected {
-            return Err(IndexError::damaged(
-                &path,
-                "a trace's bytes are not those written",
-            ));
-        }
-        rest = behind;
+    let index = read_checked(path)?;
+    let (traces, images) = (&index.traces, &index.images.table);
+    verify_pieces(
+        &path.with_extension("ids"),
+        &traces.stored,
+        &traces.checksum,
+        "a trace",
+    )?;
+    if !images.is_empty() {
+        verify_pieces(
+            &images_path(path),
+            &images.bytes,
+            &images.checksum,
+            "an image",
+        )?;
     }
-    Ok(header)
+    Ok(index.header)
 }
 
-/// A power cut can leave a renamed index next to ids that never reached the disk.
-///
-/// # Errors
-/// When the ids are missing, or not as long as the index says.
-pub(crate) fn check_ids_file(path: &Path, stored: &[u32]) -> Result<(), IndexError> {
+/// Reads a file of pieces on end, and compares the checksum of each.
+fn verify_pieces(
+    path: &Path,
+    lengths: &[u32],
+    checksums: &[u32],
+    what: &str,
+) -> Result<(), IndexError> {
+    let file = File::open(path).map_err(IndexError::of_block(path))?;
+    let mut file = BufReader::new(file);
+    let mut piece = Vec::new();
+    for (&length, &expected) in lengths.iter().zip(checksums) {
+        piece.clear();
+        let read = (&mut file).take(u64::from(length)).read_to_end(&mut piece);
+        if read.map_err(IndexError::of_block(path))? != length as usize {
+            return Err(IndexError::damaged(path, "its end is missing"));
+        }
+        if checksum(&piece) != expected {
+            let message = format!("{what}'s bytes are not those written");
+            return Err(IndexError::damaged(path, message));
+        }
+    }
+    Ok(())
+}
+
+/// The file with the images of a block.
+pub(crate) fn images_path(stem: &Path) -> PathBuf {
+    stem.with_extension("images")
+}
+
+/// Whether ids and images are as long as the index says: a power cut can leave a renamed index next to files that
+/// never reached the disk.
+pub(crate) fn check_files(path: &Path, index: &IndexFile) -> Result<(), IndexError> {
+    let stored = index.traces.stored.iter();
+    let ids = stored.map(|&bytes| u64::from(bytes)).sum();
+    check_size(&path.with_extension("ids"), ids)?;
+    if index.images.table.is_empty() {
+        return Ok(());
+    }
+    check_size(&images_path(path), index.images.table.file_bytes())
+}
+
+fn check_size(path: &Path, expected: u64) -> Result<(), IndexError> {
     let bytes = std::fs::metadata(path)
         .map_err(IndexError::of_block(path))?
         .len();
-    let expected: u64 = stored.iter().map(|&bytes| u64::from(bytes)).sum();
     if bytes == expected {
         return Ok(());
     }
@@ -64,7 +109,7 @@ pub(crate) fn check_ids_file(path: &Path, stored: &[u32]) -> Result<(), IndexErr
 /// # Errors
 /// As [`read_index`].
 pub fn first_refusal(path: &Path) -> Result<Option<(u32, String, String)>, IndexError> {
-    let (_, _, refusals) = read_index(path)?;
+    let refusals = read_index(path)?.refusals;
     let unreadable = |code: &u8| Reason::from_code(*code).is_some_and(Reason::is_unreadable);
     let first = refusals.reason.iter().position(unreadable);
     Ok(first.map(|row| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{ArrowPrimitiveType, UInt8Type, UInt32Type, UInt64Type};
+use arrow_array::types::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{ArrayRef, ArrowNativeTypeOp, PrimitiveArray, RecordBatch};
 use arrow_schema::{ArrowError, Field, Schema};
 
@@ -121,6 +121,8 @@ columns! {
     stored: u32, Always;
     /// [`checksum`](crate::checksum) of these bytes.
     checksum: u32, Always;
+    /// Placeholders of images.
+    images: u16, Always;
     /// [`Verdict`](crate::Verdict) of the scan, later of all decisions.
     verdict: u8, Always;
 }
@@ -172,7 +174,7 @@ impl TraceColumns {
 }
 
 /// A type that a column may have.
-trait Value: ArrowNativeTypeOp {
+pub(crate) trait Value: ArrowNativeTypeOp {
     type Arrow: ArrowPrimitiveType<Native = Self>;
 }
 
@@ -184,15 +186,21 @@ impl Value for u32 {
     type Arrow = UInt32Type;
 }
 
+impl Value for u16 {
+    type Arrow = UInt16Type;
+}
+
 impl Value for u8 {
     type Arrow = UInt8Type;
 }
 
-fn array<T: Value>(column: Vec<T>) -> ArrayRef {
+/// A column for a file.
+pub(crate) fn array<T: Value>(column: Vec<T>) -> ArrayRef {
     Arc::new(PrimitiveArray::<T::Arrow>::new(column.into(), None))
 }
 
-fn append<T: Value>(column: &mut Vec<T>, name: &str, batch: &RecordBatch) -> Option<()> {
+/// Adds a column of a batch; `None` if the batch lacks it.
+pub(crate) fn append<T: Value>(column: &mut Vec<T>, name: &str, batch: &RecordBatch) -> Option<()> {
     let array = batch.column_by_name(name)?;
     let values = array.as_primitive_opt::<T::Arrow>()?.values();
     column.extend_from_slice(values);
@@ -209,8 +217,8 @@ mod tests {
 
     #[test]
     fn a_row_takes_what_its_columns_take() {
-        assert_eq!(INDEX_ROW_BYTES, 6 * 8 + 7 * 4 + 1);
-        assert_eq!(Column::ALL.len(), 14);
+        assert_eq!(INDEX_ROW_BYTES, 6 * 8 + 7 * 4 + 2 + 1);
+        assert_eq!(Column::ALL.len(), 15);
     }
 
     #[test]

@@ -1,19 +1,34 @@
-//! The file of an index: two Arrow IPC streams on end, traces, whose schema metadata carries the header as JSON, then
-//! refusals; a hash of all that comes last. It is renamed into place after the ids, so a block is finished when it exists.
+//! The file of an index: Arrow IPC streams on end, traces, whose schema metadata carries the header as JSON, then
+//! refusals, then images and which trace shows which, if there are any; a hash of all that comes last. It is renamed
+//! into place after the ids and the images, so a block is finished when it exists.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
 use std::path::Path;
 
+use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, Schema};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Header, IndexError, RefusalColumns, SCAN_VERSION, TraceColumns};
+use crate::{BlockImages, Header, IndexError, RefusalColumns, SCAN_VERSION, TraceColumns};
 
 /// Where the schema's metadata has the header.
 const HEADER_KEY: &str = "octomed";
+
+/// All that an index says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexFile {
+    /// What the block says of itself.
+    pub header: Header,
+    /// Its traces.
+    pub traces: TraceColumns,
+    /// The rows that gave none.
+    pub refusals: RefusalColumns,
+    /// The images that the traces show.
+    pub images: BlockImages,
+}
 
 /// The bytes of an index.
 ///
@@ -23,13 +38,18 @@ pub fn index_bytes(
     header: &Header,
     traces: TraceColumns,
     refusals: RefusalColumns,
+    images: BlockImages,
 ) -> Result<Vec<u8>, IndexError> {
     let mut bytes = Vec::new();
     let encode = || -> Result<(), ArrowError> {
         let json = serde_json::to_string(header)
             .map_err(|error| ArrowError::ExternalError(error.into()))?;
         let metadata = HashMap::from([(HEADER_KEY.to_owned(), json)]);
-        for batch in [traces.into_batch(metadata)?, refusals.into_batch()?] {
+        let mut batches = vec![traces.into_batch(metadata)?, refusals.into_batch()?];
+        if !images.is_empty() {
+            batches.extend(images.into_batches()?);
+        }
+        for batch in batches {
             let mut writer = StreamWriter::try_new(&mut bytes, batch.schema_ref())?;
             writer.write(&batch)?;
             writer.finish()?;
@@ -51,7 +71,7 @@ pub fn checksum(stored: &[u8]) -> u32 {
 ///
 /// # Errors
 /// When the file cannot be read, or is not an index of this version.
-pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns), IndexError> {
+pub fn read_index(path: &Path) -> Result<IndexFile, IndexError> {
     let bytes = std::fs::read(path).map_err(IndexError::of_block(path))?;
     let (file, hash) = bytes
         .split_last_chunk()
@@ -60,40 +80,67 @@ pub fn read_index(path: &Path) -> Result<(Header, TraceColumns, RefusalColumns),
         return Err(IndexError::damaged(path, "its bytes are not those written"));
     }
     // Arrow's reader believes the offsets of buffers, and panics where they lead out of the file.
-    catch_unwind(|| read_streams(path, file))
-        .unwrap_or_else(|_| Err(IndexError::damaged(path, "Arrow cannot read it")))
+    let index = catch_unwind(|| read_streams(file))
+        .unwrap_or_else(|_| Err("Arrow cannot read it".to_owned()))
+        .and_then(|index| match index.fault() {
+            Some(fault) => Err(fault.to_owned()),
+            None => Ok(index),
+        });
+    index.map_err(|fault| IndexError::damaged(path, fault))
 }
 
 /// What the bytes of an index say, without their hash.
-fn read_streams(
-    path: &Path,
-    mut file: &[u8],
-) -> Result<(Header, TraceColumns, RefusalColumns), IndexError> {
-    let damaged = |error: ArrowError| IndexError::damaged(path, error);
-    let missing = || IndexError::damaged(path, "a column is missing");
-    let reader = StreamReader::try_new(&mut file, None).map_err(damaged)?;
-    let header =
-        header_of(&reader.schema()).ok_or_else(|| IndexError::damaged(path, "no header"))?;
-    let mut traces = TraceColumns::default();
-    for batch in reader {
-        traces
-            .append(&batch.map_err(damaged)?)
-            .ok_or_else(missing)?;
+fn read_streams(mut file: &[u8]) -> Result<IndexFile, String> {
+    let damaged = |error: ArrowError| error.to_string();
+    let schema = StreamReader::try_new(file, None).map_err(damaged)?.schema();
+    let mut index = IndexFile {
+        header: header_of(&schema).ok_or("no header")?,
+        ..IndexFile::default()
+    };
+    for_each_batch(&mut file, |batch| index.traces.append(batch))?;
+    for_each_batch(&mut file, |batch| index.refusals.append(batch))?;
+    if index.header.image_placeholders > 0 {
+        for_each_batch(&mut file, |batch| index.images.append_images(batch))?;
+        for_each_batch(&mut file, |batch| index.images.append_refs(batch))?;
     }
-    let mut refusals = RefusalColumns::default();
-    for batch in StreamReader::try_new(&mut file, None).map_err(damaged)? {
-        refusals
-            .append(&batch.map_err(damaged)?)
-            .ok_or_else(missing)?;
+    Ok(index)
+}
+
+/// Reads the stream that `file` begins with, and leaves what is behind it.
+fn for_each_batch(
+    file: &mut &[u8],
+    mut append: impl FnMut(&RecordBatch) -> Option<()>,
+) -> Result<(), String> {
+    let damaged = |error: ArrowError| error.to_string();
+    for batch in StreamReader::try_new(file, None).map_err(damaged)? {
+        append(&batch.map_err(damaged)?).ok_or("a column is missing")?;
     }
-    let refused = header.rows_unreadable + header.rows_without_trace;
-    if (traces.verdict.len() as u64, refusals.position.len() as u64) != (header.traces, refused) {
-        return Err(IndexError::damaged(
-            path,
-            "it has fewer rows than its header counts",
-        ));
+    Ok(())
+}
+
+impl IndexFile {
+    /// What contradicts itself.
+    fn fault(&self) -> Option<&'static str> {
+        let header = &self.header;
+        let refused = header.rows_unreadable + header.rows_without_trace;
+        let rows = (
+            self.traces.len() as u64,
+            self.refusals.position.len() as u64,
+        );
+        if rows != (header.traces, refused) {
+            return Some("it has fewer rows than its header counts");
+        }
+        let table = &self.images.table;
+        let images = (
+            table.len() as u64,
+            table.file_bytes(),
+            self.images.refs.len() as u64,
+        );
+        if images != (header.images, header.image_bytes, header.image_placeholders) {
+            return Some("it has other images than its header counts");
+        }
+        self.images.fault(&self.traces.images)
     }
-    Ok((header, traces, refusals))
 }
 
 fn header_of(schema: &Schema) -> Option<Header> {
@@ -107,7 +154,7 @@ mod tests {
     use octomed_trace::Reason;
 
     use super::*;
-    use crate::TraceEntry;
+    use crate::{ImageTable, TraceEntry};
 
     fn header() -> Header {
         let source = "a".to_owned();
@@ -117,6 +164,9 @@ mod tests {
             rows_unreadable: 1,
             traces: 2,
             source,
+            images: 2,
+            image_bytes: 11,
+            image_placeholders: 5,
             ..Header::default()
         }
     }
@@ -148,27 +198,53 @@ mod tests {
                 spans: 90 + last as u32,
                 stored: 100 + last as u32,
                 checksum: 110 + last as u32,
+                images: 2 + last as u16,
                 verdict: last as u8,
             });
         }
         traces
     }
 
+    fn images() -> BlockImages {
+        let table = ImageTable {
+            hash: vec![7, u64::MAX],
+            pixel_hash: vec![u64::MAX, 0],
+            offset: vec![0, 4],
+            bytes: vec![4, 7],
+            checksum: vec![1, u32::MAX],
+            height: vec![28, u32::MAX],
+            width: vec![56, 1],
+            grid_h: vec![2, u16::MAX],
+            grid_w: vec![4, 6],
+        };
+        let refs = vec![1, 0, 0, 0, 1];
+        BlockImages { table, refs }
+    }
+
+    /// The bytes of an index with images.
+    fn whole() -> Vec<u8> {
+        index_bytes(&header(), traces(), refusal(), images()).unwrap()
+    }
+
     #[test]
     fn an_index_comes_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let (header, traces) = (header(), traces());
-        let bytes = index_bytes(&header, traces.clone(), refusal()).unwrap();
-        std::fs::write(&path, bytes).unwrap();
-        assert_eq!(read_index(&path).unwrap(), (header, traces, refusal()));
+        std::fs::write(&path, whole()).unwrap();
+        let expected = IndexFile {
+            header: header(),
+            traces: traces(),
+            refusals: refusal(),
+            images: images(),
+        };
+        assert_eq!(read_index(&path).unwrap(), expected);
     }
 
     #[test]
     fn a_cut_index_is_damaged_not_short() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let whole = index_bytes(&header(), traces(), refusal()).unwrap();
+        let whole = whole();
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             assert!(
@@ -183,7 +259,7 @@ mod tests {
     fn a_changed_byte_is_damage() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let whole = index_bytes(&header(), traces(), refusal()).unwrap();
+        let whole = whole();
         for at in 0..whole.len() {
             let mut changed = whole.clone();
             changed[at] ^= 4;
@@ -196,7 +272,7 @@ mod tests {
     fn what_a_right_hash_covers_is_read_or_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("0.index");
-        let whole = index_bytes(&header(), traces(), refusal()).unwrap();
+        let whole = whole();
         let file = &whole[..whole.len() - 8];
         for at in 0..file.len() {
             let mut changed = file.to_vec();
@@ -212,8 +288,59 @@ mod tests {
     fn columns_that_do_not_fit_are_a_fault_of_ours_and_no_damage() {
         let mut uneven = traces();
         uneven.tokens.pop();
-        let error = index_bytes(&header(), uneven, refusal()).unwrap_err();
+        let error = index_bytes(&header(), uneven, refusal(), images()).unwrap_err();
         assert!(matches!(error, IndexError::Encoding(_)), "{error}");
         assert_eq!(error.hint(), None);
+    }
+
+    #[test]
+    fn an_index_without_images_has_no_table_of_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.index");
+        let mut traces = traces();
+        traces.images = vec![0; 2];
+        let header = Header {
+            images: 0,
+            image_bytes: 0,
+            image_placeholders: 0,
+            ..header()
+        };
+        let bytes = index_bytes(&header, traces, refusal(), BlockImages::default()).unwrap();
+        let column = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+        assert!(column(b"checksum") && !column(b"pixel_hash"));
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(read_index(&path).unwrap().images, BlockImages::default());
+    }
+
+    #[test]
+    fn images_that_do_not_add_up_are_damage() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0.index");
+        let read = |change: fn(&mut Header, &mut TraceColumns, &mut BlockImages)| {
+            let (mut header, mut traces, mut images) = (header(), traces(), images());
+            change(&mut header, &mut traces, &mut images);
+            let bytes = index_bytes(&header, traces, refusal(), images).unwrap();
+            std::fs::write(&path, bytes).unwrap();
+            read_index(&path)
+        };
+        assert!(read(|_, _, _| ()).is_ok());
+        let changes: [fn(&mut Header, &mut TraceColumns, &mut BlockImages); 9] = [
+            |header, _, _| header.images += 1,
+            |header, _, _| header.image_bytes -= 1,
+            |header, _, _| header.image_placeholders += 1,
+            |header, _, _| header.image_placeholders = 0,
+            |_, traces, _| traces.images[0] += 1,
+            |_, _, images| images.refs[0] = 2,
+            |_, _, images| images.table.hash.reverse(),
+            |_, _, images| images.table.offset[1] = 5,
+            |_, _, images| images.table.bytes = vec![3, 8],
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let error = read(change).unwrap_err();
+            assert!(
+                matches!(error, IndexError::Damaged { .. }),
+                "change {number}: {error}"
+            );
+        }
     }
 }

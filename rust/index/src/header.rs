@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
-pub const SCAN_VERSION: u32 = 5;
+pub const SCAN_VERSION: u32 = 6;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,10 +47,28 @@ pub struct Header {
     pub traces_rejected: u64,
     /// Tokens that straddle the edge of a supervised span, and so carry no loss.
     pub straddling: u64,
+    /// Rows that give traces with images.
+    #[serde(default)]
+    pub rows_with_images: u64,
+    /// Distinct images.
+    #[serde(default)]
+    pub images: u64,
+    /// Bytes of the `.images` file.
+    #[serde(default)]
+    pub image_bytes: u64,
+    /// Distinct images whose bytes say who or what they are of: EXIF, texts.
+    #[serde(default)]
+    pub images_with_metadata: u64,
+    /// Placeholders of images in all traces.
+    #[serde(default)]
+    pub image_placeholders: u64,
+    /// Files that images were looked for in.
+    #[serde(default)]
+    pub image_files: u64,
 }
 
 impl Header {
-    /// What all parts of a block say together.
+    /// What all parts of a block say together; an image in several parts counts in each.
     #[must_use]
     pub fn sum(parts: Vec<Self>) -> Self {
         let mut parts = parts.into_iter();
@@ -68,6 +86,12 @@ impl Header {
             sum.traces += part.traces;
             sum.traces_rejected += part.traces_rejected;
             sum.straddling += part.straddling;
+            sum.rows_with_images += part.rows_with_images;
+            sum.images += part.images;
+            sum.image_bytes += part.image_bytes;
+            sum.images_with_metadata += part.images_with_metadata;
+            sum.image_placeholders += part.image_placeholders;
+            sum.image_files += part.image_files;
         }
         sum
     }

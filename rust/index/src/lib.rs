@@ -2,6 +2,8 @@
 //!
 //! A block is two files: `<number>.ids` with the stored bytes of its traces, and `<number>.index` with a row a trace
 //! ([`TraceColumns`]: one table says which columns there are), a row for each source row that gave none, and a header.
+//! A block with images has their bytes in `<number>.images`, each once, and a table of them in its index
+//! ([`ImageTable`]); where they were looked for in files it has a list of these in `<number>.image_files`.
 //! What only some decisions need may lie in files of their own next to them ([`SideColumn`]). Later passes read the
 //! indexes of all blocks as one [`Index`], and decide on it alone.
 
@@ -11,7 +13,10 @@ mod columns;
 mod error;
 mod file;
 mod header;
+mod image_files;
+mod image_table;
 mod new_block;
+mod new_images;
 mod refusals;
 mod side_column;
 mod verdict;
@@ -20,9 +25,12 @@ pub use block_index::{BlockIndex, BlockRef, Index, Needs, TraceLocation};
 pub use checks::{first_refusal, part_path, read_header, read_parts, verify_block};
 pub use columns::{Column, INDEX_ROW_BYTES, TraceColumns, TraceEntry};
 pub use error::IndexError;
-pub use file::{checksum, index_bytes, read_index};
+pub use file::{IndexFile, checksum, index_bytes, read_index};
 pub use header::{Header, SCAN_VERSION};
+pub use image_files::{FileState, ImageFiles, changed_image_files};
+pub use image_table::{BlockImages, ImageTable};
 pub use new_block::NewBlock;
+pub use new_images::{NewImage, NewImages, SettledImages};
 pub use refusals::RefusalColumns;
 pub use side_column::SideColumn;
 pub use verdict::Verdict;

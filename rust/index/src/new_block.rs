@@ -2,10 +2,16 @@
 
 use std::io::{ErrorKind, IoSlice, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use octomed_files::{Access, Sync, Temporary};
 
-use crate::{Header, IndexError, RefusalColumns, SideColumn, TraceColumns, index_bytes};
+use crate::checks::images_path;
+use crate::image_files::write_list;
+use crate::{
+    Header, ImageFiles, IndexError, RefusalColumns, SettledImages, SideColumn, TraceColumns,
+    index_bytes,
+};
 
 /// All that a block holds, its traces in reading order.
 #[derive(Debug)]
@@ -20,10 +26,32 @@ pub struct NewBlock<'b> {
     pub stored: &'b [u8],
     /// Columns that get files of their own, with a value for each trace.
     pub side: &'b [(SideColumn, Vec<u8>)],
+    /// The images that its traces show.
+    pub images: &'b SettledImages,
+    /// The files in which images were looked for.
+    pub files: &'b ImageFiles,
 }
 
-impl NewBlock<'_> {
-    /// Writes `<stem>.ids`, a file for each side column, and `<stem>.index`.
+static NO_IMAGES: LazyLock<SettledImages> = LazyLock::new(SettledImages::default);
+static NO_FILES: ImageFiles = ImageFiles::new();
+
+impl<'b> NewBlock<'b> {
+    /// A block that holds nothing yet.
+    #[must_use]
+    pub fn new(header: &'b Header) -> Self {
+        Self {
+            header,
+            traces: TraceColumns::default(),
+            refusals: RefusalColumns::default(),
+            stored: &[],
+            side: &[],
+            images: &NO_IMAGES,
+            files: &NO_FILES,
+        }
+    }
+
+    /// Writes `<stem>.ids`, a file for each side column, `<stem>.images` and `<stem>.image_files` where there are
+    /// any, and `<stem>.index`.
     ///
     /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
     ///
@@ -37,7 +65,16 @@ impl NewBlock<'_> {
             let file = column.write(stem, values, &order, access)?;
             files.push((file, column.path(stem)));
         }
-        let bytes = index_bytes(self.header, self.traces.reordered(&order), self.refusals)?;
+        if !self.images.images().is_empty() {
+            let path = images_path(stem);
+            files.push((self.write_images(&path, access)?, path));
+        }
+        if !self.files.is_empty() {
+            files.push(write_list(stem, self.files, access)?);
+        }
+        let images = self.images.table(&self.traces.images, &order);
+        let traces = self.traces.reordered(&order);
+        let bytes = index_bytes(self.header, traces, self.refusals, images)?;
         let index_path = stem.with_extension("index");
         let write_index = || {
             let mut index = Temporary::beside(&index_path, access)?;
@@ -67,20 +104,34 @@ impl NewBlock<'_> {
                 Some(start)
             })
             .collect();
-        let stored = |&row: &u32| {
+        write_pieces(path, order, access, |&row| {
             let row = row as usize;
-            IoSlice::new(&self.stored[starts[row]..][..self.traces.stored[row] as usize])
-        };
-        let write = || {
-            let mut temporary = Temporary::beside(path, access)?;
-            for rows in order.chunks(SLICES_PER_WRITE) {
-                let mut slices: Vec<IoSlice<'_>> = rows.iter().map(stored).collect();
-                write_slices(temporary.file(), &mut slices)?;
-            }
-            Ok(temporary)
-        };
-        write().map_err(IndexError::file("write", path))
+            &self.stored[starts[row]..][..self.traces.stored[row] as usize]
+        })
     }
+
+    fn write_images(&self, path: &Path, access: Access) -> Result<Temporary, IndexError> {
+        write_pieces(path, self.images.images(), access, |image| &image.stored)
+    }
+}
+
+/// Writes pieces of memory on end; the file gets its name when it is renamed.
+fn write_pieces<'p, T>(
+    path: &Path,
+    values: &'p [T],
+    access: Access,
+    piece: impl Fn(&'p T) -> &'p [u8],
+) -> Result<Temporary, IndexError> {
+    let slice = |value| IoSlice::new(piece(value));
+    let write = || {
+        let mut temporary = Temporary::beside(path, access)?;
+        for values in values.chunks(SLICES_PER_WRITE) {
+            let mut slices: Vec<IoSlice<'_>> = values.iter().map(slice).collect();
+            write_slices(temporary.file(), &mut slices)?;
+        }
+        Ok(temporary)
+    };
+    write().map_err(IndexError::file("write", path))
 }
 
 /// As many as the system takes at once.

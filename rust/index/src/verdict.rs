@@ -24,11 +24,13 @@ pub enum Verdict {
     OverLong = 64,
     /// The same trace stands earlier in source order.
     Duplicate = 65,
+    /// Images of more patches than a pack holds. Decided in SELECT, like the length.
+    OverPatches = 66,
 }
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::TemplateRefused,
@@ -38,6 +40,7 @@ impl Verdict {
         Self::TokenizerLimit,
         Self::TokenizerFailed,
         Self::OverLong,
+        Self::OverPatches,
         Self::Duplicate,
     ];
 
@@ -54,6 +57,7 @@ impl Verdict {
             Self::TokenizerLimit => "tokenizer_limit",
             Self::TokenizerFailed => "tokenizer_failed",
             Self::OverLong => "over_long",
+            Self::OverPatches => "over_patches",
             Self::Duplicate => "duplicate",
         }
     }

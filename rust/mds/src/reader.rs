@@ -275,21 +275,35 @@ impl RowBytes<'_> {
     /// # Errors
     /// [`MdsError::Array`] if there is no such column, or no array in it.
     pub fn array(&self, name: &str) -> Result<ArrayView<'_>, MdsError> {
-        let refuse = |what: &str| MdsError::Array {
-            column: name.to_owned(),
-            what: what.to_owned(),
-        };
-        let found = self
-            .shard
-            .schema
-            .names()
-            .binary_search_by(|known| known.as_str().cmp(name));
-        let column = found.map_err(|_| refuse("there is no such column"))?;
+        let refuse = |what: &str| refused(name, what);
+        let column = self.column(name)?;
         let Kind::Array(encoding) = self.shard.schema.encodings()[column].kind() else {
             return Err(refuse("the column holds no arrays"));
         };
         encoding
             .decode(self.columns()?[column])
             .map_err(|what| refuse(&what))
+    }
+
+    /// The bytes in column `name`, as they are stored.
+    ///
+    /// # Errors
+    /// [`MdsError::Array`] if there is no such column.
+    pub fn bytes(&self, name: &str) -> Result<&[u8], MdsError> {
+        let column = self.column(name)?;
+        Ok(self.columns()?[column])
+    }
+
+    fn column(&self, name: &str) -> Result<usize, MdsError> {
+        let names = self.shard.schema.names();
+        let found = names.binary_search_by(|known| known.as_str().cmp(name));
+        found.map_err(|_| refused(name, "there is no such column"))
+    }
+}
+
+fn refused(column: &str, what: &str) -> MdsError {
+    MdsError::Array {
+        column: column.to_owned(),
+        what: what.to_owned(),
     }
 }

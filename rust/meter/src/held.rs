@@ -11,14 +11,18 @@ const VISITS: u64 = 4;
 const DEEP: usize = 8;
 /// Bytes of text that cost one unit to compare, as to make.
 const BYTES: u64 = 64;
+/// Text that a value may hold before anybody asks whether the fuel would last to write it.
+const SHORT: u64 = 1 << 20;
 
 /// Gives the value of a variable back, once all that is in it has been visited: one that holds another twice, and that
-/// one another twice, and so on, has no end that fuel would last for.
+/// one another twice, and so on, has no end that fuel would last for. Nor may it hold more text than the fuel that is
+/// left could write: the engine writes a list in one go where it is joined to a text, and counts afterwards.
 #[allow(clippy::needless_pass_by_value, reason = "what the engine hands over")]
 pub(crate) fn held(state: &State, value: Value) -> Result<Value, Error> {
     Walk {
         state,
         visits: 0,
+        text: 0,
         within_namespace: false,
     }
     .settle(value, 0)
@@ -30,6 +34,7 @@ pub(crate) fn held_within(state: &State, value: Value) -> Result<Value, Error> {
     Walk {
         state,
         visits: 0,
+        text: 0,
         within_namespace: true,
     }
     .settle(value, 0)
@@ -98,6 +103,8 @@ impl Scale<'_, '_, '_> {
 struct Walk<'s, 'a, 'b> {
     state: &'s State<'a, 'b>,
     visits: u64,
+    /// Bytes of all texts met, shared ones each time.
+    text: u64,
     within_namespace: bool,
 }
 
@@ -109,6 +116,7 @@ impl Walk<'_, '_, '_> {
         }
         let kind = value.kind();
         if !matches!(kind, ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
+            self.read(&value)?;
             return Ok(value);
         }
         if depth == DEEPEST {
@@ -128,11 +136,25 @@ impl Walk<'_, '_, '_> {
             let item = if kind == ValueKind::Seq {
                 key
             } else {
+                self.read(&key)?;
                 value.get_item(&key)?
             };
             self.settle(item, depth + 1)?;
         }
         Ok(value)
+    }
+
+    /// Adds a text to those that were met; an error once the fuel that is left would not last to write them.
+    fn read(&mut self, value: &Value) -> Result<(), Error> {
+        self.text += value.as_str().map_or(0, |text| text.len() as u64);
+        if self.text < SHORT {
+            return Ok(());
+        }
+        let price = self.text / BYTES;
+        match self.state.fuel_levels() {
+            Some((_, left)) if left < price => self.state.consume_fuel(price),
+            _ => Ok(()),
+        }
     }
 }
 

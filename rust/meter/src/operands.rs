@@ -62,7 +62,9 @@ impl Finder<'_> {
                 (Kind::Comparison, operator) => self.compare(at, operator == "in"),
                 (Kind::Open, "[") if self.follows_operand(at) => self.look_up(at),
                 (Kind::Open, "{") => self.map(at),
-                (Kind::Open, "(") if self.is_call(at) => self.call(at),
+                (Kind::Open, "(") if self.follows_operand(at) => self.call(at),
+                (Kind::Sign, "~") => self.join(at),
+                (Kind::Sign, "|") => self.filter(at),
                 _ => {}
             }
         }
@@ -115,6 +117,27 @@ impl Finder<'_> {
             if !self.is_small(from, to) {
                 self.wrap(from, to, WEIGH);
             }
+        }
+    }
+
+    /// What is joined to a text is written in one go, and paid for afterwards.
+    fn join(&mut self, at: usize) {
+        let is_join = |token: &Token<'_>| token.kind == Kind::Sign && token.text == "~";
+        let from = self.operand_before(at);
+        let before = self.split(from, at, is_join).last().copied();
+        let after = self.split(at + 1, self.operand_after(at + 1), is_join);
+        for (from, to) in before.into_iter().chain(after.first().copied()) {
+            self.hold(from, to);
+        }
+    }
+
+    /// A filter may write the list or mapping that it is given; one that has a name was held when it got it.
+    fn filter(&mut self, at: usize) {
+        let Some(last) = at.checked_sub(1).map(|last| &self.tokens[last]) else {
+            return;
+        };
+        if last.kind == Kind::Close && !self.follows_operand(last.partner) {
+            self.hold(last.partner, at);
         }
     }
 
@@ -426,7 +449,9 @@ mod tests {
                 "{{ f([a, a], n=[b]) }}",
                 "{{ f(([a, a])|__held, n=([b])|__held) }}",
             ),
-            ("{{ a|join([b]) }}", "{{ a|join([b]) }}"),
+            ("{{ a|join([b]) }}", "{{ a|join(([b])|__held) }}"),
+            ("{{ a ~ [b] ~ c }}", "{{ a ~ ([b])|__held ~ c }}"),
+            ("{{ [b, b]|join }}", "{{ ([b, b])|__held|join }}"),
         ] {
             assert_eq!(rewritten(source, ""), expected);
         }

@@ -168,3 +168,79 @@ fn mappings_in_a_chain_do_not_multiply() {
         {% set ns.m = ns.m|chain({'a': i}) %}{% endfor %}{{ ns.m }}";
     assert_eq!(outcome(deep), Ok("{'a': 9998}".to_owned()));
 }
+
+/// A list that holds one long text many times is refused before anybody writes it in one go.
+#[test]
+fn a_text_that_a_list_holds_often_is_not_written_for_nothing() {
+    let most = 6_000_000_000; // of the process, which has less than a gigabyte otherwise
+    let limit = libc::rlimit {
+        rlim_cur: most,
+        rlim_max: most,
+    };
+    // SAFETY: the call reads a struct that lives on.
+    assert_eq!(
+        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) },
+        0
+    );
+    let list = "['x' * 8000000] * 1000";
+    for source in [
+        format!("{{{{ '' ~ {list} }}}}"),
+        format!("{{{{ {list} ~ '' }}}}"),
+        format!("{{{{ 'a' ~ ({list}) ~ 'b' }}}}"),
+        format!("{{% set a = {list} %}}{{{{ a ~ '' }}}}"),
+        format!("{{% with a = {list} %}}{{{{ 'a' ~ a }}}}{{% endwith %}}"),
+        format!("{{% for a in [{list}] %}}{{{{ a ~ a }}}}{{% endfor %}}"),
+        format!("{{% macro f(a) %}}{{{{ a ~ '' }}}}{{% endmacro %}}{{{{ f({list}) }}}}"),
+        format!("{{% set ns = namespace(a=1) %}}{{% set ns.a = {list} %}}{{{{ ns.a ~ '' }}}}"),
+        format!("{{{{ '' ~ {{'k': {list}}} }}}}"),
+        format!("{{{{ {list} }}}}"),
+    ] {
+        assert_eq!(outcome(&source), Err("limit".to_owned()), "{source}");
+    }
+    for filter in [
+        "string",
+        "join",
+        "upper",
+        "lower",
+        "title",
+        "capitalize",
+        "replace('a', 'b')",
+        "trim",
+        "tojson",
+        "pprint",
+        "indent",
+        "list|string",
+        "escape",
+        "e",
+        "safe",
+        "urlencode",
+        "lines",
+        "split",
+        "first|string|string",
+        "map('string')|list|join",
+        "map('upper')|join",
+        "default('')|string",
+        "batch(2)|string",
+        "slice(2)|string",
+        "items|string",
+        "format(1)",
+        "reverse|string",
+        "sum",
+        "chain([1])|string",
+        "zip([1])|list|string",
+    ] {
+        let source = format!("{{{{ ({list})|{filter}|length }}}}");
+        let outcome = outcome(&source);
+        assert!(!matches!(&outcome, Ok(text) if text.len() > 4), "{source}");
+    }
+    for source in [
+        format!("{{{{ '%s'|format({list})|length }}}}"),
+        format!("{{{{ '{{}}'.format({list})|length }}}}"),
+        format!("{{{{ 'a'|replace('a', {list})|length }}}}"),
+        format!("{{{{ ['a', 'b']|join({list})|length }}}}"),
+        format!("{{{{ none|default({list})|string|length }}}}"),
+        format!("{{{{ raise_exception({list}) }}}}"),
+    ] {
+        assert!(outcome(&source).is_err(), "{source}");
+    }
+}

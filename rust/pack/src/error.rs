@@ -29,6 +29,16 @@ pub enum PackError {
         /// The capacity asked for.
         capacity: u32,
     },
+    /// Nothing of an image is ever cut, so an item whose images have more patches than a pack has no place.
+    #[error("item {item} has images of {patches} patches, more than the {limit} of a pack")]
+    Patches {
+        /// Position of the item in the input.
+        item: usize,
+        /// Patches of its distinct images.
+        patches: u64,
+        /// The most asked for.
+        limit: u64,
+    },
     /// Item numbers are 32 bits wide.
     #[error("{items} items are more than the {} that one call packs", u32::MAX - 1)]
     TooMany {

@@ -55,18 +55,20 @@ pub struct PackContent {
     trace_ids: Vec<u64>,
 }
 
-/// Checks every pack of a shard.
+/// Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
 #[pyfunction]
-#[pyo3(signature = (folder, shard, vocabulary_size, capacity))]
+#[pyo3(signature = (folder, shard, vocabulary_size, capacity, image_rules=None))]
 pub fn check_shard(
     py: Python<'_>,
     folder: PathBuf,
     shard: usize,
     vocabulary_size: u32,
     capacity: u32,
+    image_rules: Option<(u32, u32)>,
 ) -> PyResult<ShardCheck> {
     let check = leave(py, || {
-        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity)
+        let images = image_rules.map(crate::batch::rules_of);
+        octomed_engine::check_shard(&folder, shard, vocabulary_size, capacity, images)
     })?;
     Ok(ShardCheck {
         faults: check.faults,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_engine::{EngineError, OpenRange, Selection, Settings, rejects};
+use octomed_curate::shared_images;
+use octomed_engine::{EngineError, OpenRange, Selection, Settings, image_cost, rejects};
 use octomed_index::{BlockRef, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
@@ -15,6 +16,7 @@ use serde_json::json;
 
 use crate::engine::Cancel;
 use crate::error::{Error, Kind, Result, say};
+use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
 use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
 use crate::trace::as_json;
@@ -171,6 +173,32 @@ impl Layout {
             "packs_lower_bound": self.lower_bound,
             "capacity": selection.pack.capacity,
         }))
+    }
+
+    /// What the images cost, for each choice of how many traces of an image share a pack.
+    #[pyo3(signature = (traces_per_image, *, threads, cancel))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn image_cost(
+        &self,
+        py: Python<'_>,
+        traces_per_image: Vec<u32>,
+        threads: usize,
+        cancel: &Cancel,
+    ) -> PyResult<ImageCost> {
+        let selection = &self.layout.selection;
+        let cost = leave(py, || {
+            image_cost(selection, &traces_per_image, threads, cancel.flag())
+        })?;
+        Ok(cost.into())
+    }
+
+    /// How many images several sources show, or are stored in several ways; and of these the `most` that most traces
+    /// show, the largest first.
+    #[pyo3(signature = (most))]
+    fn shared_images(&self, py: Python<'_>, most: usize) -> (u64, Vec<SharedImage>) {
+        let shared = py.detach(|| shared_images(&self.layout.selection.index, most));
+        let largest = shared.largest.into_iter().map(SharedImage::from);
+        (shared.images, largest.collect())
     }
 
     /// Rows and traces of each source, and what became of them, in source order.

@@ -6,8 +6,10 @@ mod csv;
 mod cutters;
 mod engine;
 mod error;
+mod image_values;
 mod json_shape;
 mod layout;
+mod layout_images;
 mod leave;
 mod mds;
 mod pack;
@@ -17,6 +19,7 @@ mod records;
 mod template;
 mod tokenizer;
 mod trace;
+mod vision;
 
 // An inline module, and not a function, since `make stubs` reads what is exported here.
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
@@ -42,6 +45,8 @@ mod _octomed {
     #[pymodule_export]
     use crate::layout::{Layout, Range, index_json};
     #[pymodule_export]
+    use crate::layout_images::{ImageCost, PackedImages, SharedImage};
+    #[pymodule_export]
     use crate::mds::{MdsReader, MdsWriter, digest, file_digest, mds_verify};
     #[pymodule_export]
     use crate::pack::{buckets, pack_lengths};
@@ -55,6 +60,12 @@ mod _octomed {
     use crate::tokenizer::PyTokenizer;
     #[pymodule_export]
     use crate::trace::{Block, Mapping, preview};
+    #[pymodule_export]
+    use crate::vision::{
+        decode_image, encode_image, image_content_hash, image_families, image_patches,
+        image_pixel_hash, image_size, patches_of_image, resize_image, resized_image_size,
+        values_of_patches,
+    };
 
     /// Names and encodings of the columns of a pack.
     #[pymodule_export]

@@ -60,6 +60,10 @@ impl From<PackError> for Error {
             PackError::TooLong { .. } => {
                 (Kind::Data, Some("raise the capacity or leave the item out"))
             }
+            PackError::Patches { .. } => (
+                Kind::Data,
+                Some("raise the patches of a pack or leave the item out"),
+            ),
             PackError::Empty { .. } | PackError::TooMany { .. } => (Kind::Data, None),
             PackError::Capacity { .. } | PackError::Edges { .. } => (Kind::Recipe, None),
         };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use octomed_text::{Encoder, Message, PromptOption, Rendered, Supervise, Template, TemplateError};
+use octomed_text::{
+    Encoder, ImageSlot, Message, PromptOption, Rendered, Supervise, Template, TemplateError,
+};
 use octomed_trace::label_options;
 use pyo3::prelude::*;
 
@@ -13,6 +15,9 @@ use crate::tokenizer::PyTokenizer;
 
 /// A rendered conversation: text, controls as (start, end, id), supervised spans as (start, end).
 type Parts = (String, Vec<(usize, usize, u32)>, Vec<(usize, usize)>);
+
+/// The images of each message: the byte of its content before which one stands, and its tokens.
+type Images = Vec<Vec<(usize, u32)>>;
 
 /// The ids of a conversation, and the half-open ranges of those that carry loss.
 type Learned = (Vec<u32>, Vec<(u32, u32)>);
@@ -36,18 +41,32 @@ impl ChatTemplate {
     fn rendered(
         &self,
         messages: &[(String, String)],
+        images: Option<&Images>,
         supervise: Supervise,
     ) -> std::result::Result<Rendered, TemplateError> {
-        let turns = messages.iter().map(|(role, content)| Message {
-            role,
-            content,
-            learned: true,
-        });
+        let slots: Vec<Vec<ImageSlot>> =
+            images.into_iter().flatten().map(|one| slots(one)).collect();
+        let turns = messages
+            .iter()
+            .enumerate()
+            .map(|(turn, (role, content))| Message {
+                role,
+                content,
+                images: slots.get(turn).map_or(&[], Vec::as_slice),
+                learned: true,
+            });
         let mut rendered = Rendered::default();
         self.0
             .render(&turns.collect::<Vec<_>>(), supervise, &mut rendered)?;
         Ok(rendered)
     }
+}
+
+fn slots(images: &[(usize, u32)]) -> Vec<ImageSlot> {
+    let images = images.iter().copied();
+    images
+        .map(|(at, tokens)| ImageSlot { at, tokens })
+        .collect()
 }
 
 /// The turns that carry loss, by the name that a recipe has for them.
@@ -85,17 +104,19 @@ impl ChatTemplate {
 
     /// The whole string, its control tokens and its supervised spans; offsets count UTF-8 bytes.
     ///
-    /// `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`.
-    #[pyo3(signature = (messages, supervise="all"))]
+    /// `messages` are pairs of role and content; `supervise` is `"all"` or `"last"`; `images` has for each message its
+    /// images, as pairs of the byte of the content before which one stands and of its tokens.
+    #[pyo3(signature = (messages, supervise="all", images=None))]
     fn render(
         &self,
         py: Python<'_>,
         messages: Vec<(String, String)>,
         supervise: &str,
+        images: Option<Images>,
     ) -> PyResult<Parts> {
         let supervise = supervised(supervise)?;
         leave(py, || {
-            let rendered = self.rendered(&messages, supervise)?;
+            let rendered = self.rendered(&messages, images.as_ref(), supervise)?;
             let controls = rendered
                 .controls
                 .iter()
@@ -110,23 +131,30 @@ impl ChatTemplate {
     }
 
     /// The ids of a conversation under a tokenizer, and the half-open ranges of those that carry loss.
-    #[pyo3(signature = (tokenizer, messages, supervise="all"))]
+    #[pyo3(signature = (tokenizer, messages, supervise="all", images=None))]
     fn encode(
         &self,
         py: Python<'_>,
         tokenizer: &PyTokenizer,
         messages: Vec<(String, String)>,
         supervise: &str,
+        images: Option<Images>,
     ) -> PyResult<Learned> {
         let supervise = supervised(supervise)?;
         let mut encoder = Encoder::new(tokenizer.inner());
         leave(py, || {
-            let rendered = self.rendered(&messages, supervise)?;
+            let rendered = self.rendered(&messages, images.as_ref(), supervise)?;
             let (mut ids, mut spans) = (Vec::new(), Vec::new());
             encoder.encode(&rendered, &mut ids, &mut spans)?;
             let spans = spans.into_iter().map(|[start, end]| (start, end)).collect();
             Ok::<_, Error>((ids, spans))
         })
+    }
+
+    /// Whether images are written in turns of this role.
+    #[pyo3(signature = (role))]
+    fn takes_images(&self, py: Python<'_>, role: &str) -> PyResult<bool> {
+        leave(py, || Ok::<_, Error>(self.0.takes_images(role)))
     }
 
     /// Raises `RecipeError` when the template can never work for training.

@@ -12,7 +12,7 @@ pub use error::TextError;
 pub use prompt::{Prompt, PromptOption};
 pub use rendered::{Control, Rendered};
 pub use response::{TwoReasonings, join_reasoning};
-pub use template::{Message, Supervise, Template, TemplateError};
+pub use template::{ImageSlot, Message, Supervise, Template, TemplateError};
 pub use tokenizer::{
     AddedToken, Additions, Batch, BufferPool, Encoded, Encoder, Encoders, Isa, Tokenizer,
 };

@@ -23,7 +23,8 @@ pub struct Rendered {
     pub text: String,
     /// Control tokens, ascending and disjoint.
     pub controls: Vec<Control>,
-    /// Supervised bytes, half-open, ascending and disjoint; each ends with an end-of-turn control.
+    /// Supervised bytes, half-open, ascending and disjoint; each ends with an end-of-turn control, or where an image
+    /// stands in the turn: no token of an image is in a span.
     pub supervised: Vec<Range<usize>>,
     /// Where a token that reaches into a span may begin and still be learned, for each span: the white space from
     /// there to the span is written by no prompt, so that the model writes it itself. Empty where that is each

@@ -86,6 +86,7 @@ fn render_learned(
         .map(|(turn, (role, content))| Message {
             role,
             content,
+            images: &[],
             learned: learned(turn),
         })
         .collect();

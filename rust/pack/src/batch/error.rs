@@ -66,6 +66,89 @@ pub enum RowFault {
         /// Entries of the vocabulary.
         vocabulary: u32,
     },
+    /// A pack of images where only text is expected.
+    #[error("it has images, and nothing says how they were prepared")]
+    ImagesUnknown,
+    /// A column of whole numbers has bytes left over.
+    #[error("its `{column}` has {bytes} bytes, which are not entries of {entry} bytes")]
+    ImageColumn {
+        /// Its name.
+        column: &'static str,
+        /// Bytes of the column.
+        bytes: usize,
+        /// Bytes of an entry.
+        entry: usize,
+    },
+    /// Offsets ascend from 0 to the end of the images' bytes.
+    #[error("its `image_offsets` do not cut the {bytes} bytes of `images` into {images} images")]
+    ImageOffsets {
+        /// Images, by their grids.
+        images: usize,
+        /// Bytes of all images.
+        bytes: u64,
+    },
+    /// An image has one frame, and sides of whole merged patches.
+    #[error(
+        "image {image} has a grid of {t} × {h} × {w} patches: the first is 1, the others are multiples of {merge}"
+    )]
+    ImageGrid {
+        /// Its number in the pack.
+        image: usize,
+        /// Patches along time.
+        t: u32,
+        /// Patches along the height.
+        h: u32,
+        /// Patches along the width.
+        w: u32,
+        /// Patches along a side of a token.
+        merge: u32,
+    },
+    /// A placeholder shows an image of the pack.
+    #[error("placeholder {placeholder} shows image {image} of {images}")]
+    ImageRef {
+        /// Number of the placeholder in the pack.
+        placeholder: usize,
+        /// Number of the image.
+        image: u32,
+        /// Images of the pack.
+        images: usize,
+    },
+    /// An image that nothing shows has no place in a pack.
+    #[error("no placeholder shows image {image}")]
+    ImageUnused {
+        /// Its number in the pack.
+        image: usize,
+    },
+    /// Every placeholder has its tokens.
+    #[error("it has {runs} runs of image tokens for {placeholders} placeholders")]
+    ImageRuns {
+        /// Runs of image tokens.
+        runs: usize,
+        /// Placeholders, by `image_refs`.
+        placeholders: usize,
+    },
+    /// A placeholder has as many tokens as its image.
+    #[error("{found} image tokens at token {at} stand for an image of {expected}")]
+    ImageRun {
+        /// First token.
+        at: usize,
+        /// Tokens of the run.
+        found: usize,
+        /// Tokens of the image.
+        expected: u64,
+    },
+    /// An image belongs to one document.
+    #[error("the image at token {at} goes on in the next document")]
+    ImageAcross {
+        /// First token.
+        at: usize,
+    },
+    /// A token that stands for an image is learned.
+    #[error("the image token {at} is supervised")]
+    ImageLearned {
+        /// The token.
+        at: usize,
+    },
 }
 
 /// Why rows make no batch.

@@ -1,6 +1,7 @@
 //! A pack as a reader finds it, and what has to hold of it.
 
 use super::RowFault;
+use super::images::{ImageColumns, ImageRules};
 
 /// The columns of a pack's row.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct PackRow<'a> {
     pub loss_spans: &'a [u32],
     /// Id of each document's trace.
     pub trace_ids: &'a [u64],
+    /// The images that the documents show.
+    pub images: ImageColumns<'a>,
 }
 
 /// What is asked of a pack beyond that its columns fit together.
@@ -24,6 +27,8 @@ pub struct PackRules {
     pub capacity: Option<u32>,
     /// Whether every document has a supervised token, as packs have that a run wrote.
     pub every_document_learned: bool,
+    /// How images stand in it; without, a pack of images is refused.
+    pub images: Option<ImageRules>,
 }
 
 impl PackRow<'_> {
@@ -43,11 +48,13 @@ impl PackRow<'_> {
         let trace_ids = || self.trace_id_fault();
         let spans = move || self.span_fault(rules.every_document_learned);
         let vocabulary = move || self.id_fault(rules.vocabulary);
+        let images = move || self.image_fault(&rules);
         std::iter::once_with(documents)
             .chain(std::iter::once_with(capacity))
             .chain(std::iter::once_with(trace_ids))
             .chain(std::iter::once_with(spans))
             .chain(std::iter::once_with(vocabulary))
+            .chain(std::iter::once_with(images))
             .flatten()
     }
 
@@ -80,6 +87,32 @@ impl PackRow<'_> {
     fn id_fault(&self, vocabulary: Option<u32>) -> Option<RowFault> {
         let (vocabulary, id) = vocabulary.zip(self.input_ids.iter().copied().max())?;
         (id >= vocabulary).then_some(RowFault::Id { id, vocabulary })
+    }
+
+    fn image_fault(&self, rules: &PackRules) -> Option<RowFault> {
+        let Some(images) = rules.images else {
+            let unknown = !self.images.is_empty();
+            return unknown.then_some(RowFault::ImagesUnknown);
+        };
+        let learned = || {
+            let written = rules.every_document_learned;
+            written
+                .then_some(images.token)
+                .and_then(|token| self.learned_image_fault(token))
+        };
+        let columns = self.images.column_fault(images.merge);
+        let runs = || self.images.run_fault(self.input_ids, self.lengths, images);
+        columns.or_else(runs).or_else(learned)
+    }
+
+    /// Nobody learns to write a placeholder: a run keeps image tokens out of its spans.
+    fn learned_image_fault(&self, token: u32) -> Option<RowFault> {
+        let learned = |[from, to]: [usize; 2]| {
+            let ids = self.input_ids.get(from..to)?;
+            ids.iter().position(|&id| id == token).map(|at| from + at)
+        };
+        let at = self.spans().find_map(learned)?;
+        Some(RowFault::ImageLearned { at })
     }
 
     /// Spans ascend, none is empty, and each lies inside one document; where it is asked for, each document has one.

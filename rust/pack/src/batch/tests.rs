@@ -20,7 +20,16 @@ impl Columns {
             lengths: &self.lengths,
             loss_spans: &self.spans,
             trace_ids: &self.traces,
+            images: ImageColumns::default(),
         }
+    }
+}
+
+/// Rules that ask for nothing but a vocabulary.
+fn below(vocabulary: u32) -> PackRules {
+    PackRules {
+        vocabulary: Some(vocabulary),
+        ..PackRules::default()
     }
 }
 
@@ -60,6 +69,7 @@ impl Buffers {
             cu_seqlens: &mut self.cu_seqlens,
             trace_ids: &mut self.trace_ids,
             supervised_tokens: &mut self.supervised,
+            images: None,
         }
     }
 }
@@ -127,7 +137,7 @@ proptest! {
     fn equals_the_slow_one(packs in prop::collection::vec(good_pack(), 1..4), position_rows in 0_usize..5) {
         let rows: Vec<_> = packs.iter().map(Columns::row).collect();
         let mut fast = Buffers::of(BatchSize::of(&rows), position_rows);
-        let longest = fast.batch().fill(&rows, None).unwrap();
+        let longest = fast.batch().fill(&rows, &PackRules::default()).unwrap();
         let (slow, slow_longest) = slowly(&packs, position_rows);
         prop_assert_eq!(longest, slow_longest);
         prop_assert_eq!(fast.packs, slow.packs);
@@ -150,7 +160,7 @@ proptest! {
         let pack = Columns { ids, lengths, spans, traces };
         let rows = [pack.row()];
         let mut fast = Buffers::of(BatchSize::of(&rows), 1);
-        if fast.batch().fill(&rows, None).is_ok() {
+        if fast.batch().fill(&rows, &PackRules::default()).is_ok() {
             let (slow, _) = slowly(&[pack], 1);
             prop_assert_eq!(fast.labels, slow.labels);
             prop_assert_eq!(fast.supervised, slow.supervised);
@@ -172,7 +182,7 @@ fn the_first_token_of_a_document_is_never_a_label() {
     let pack = small();
     let rows = [pack.row()];
     let mut made = Buffers::of(BatchSize::of(&rows), 4);
-    assert_eq!(made.batch().fill(&rows, Some(10)), Ok(3));
+    assert_eq!(made.batch().fill(&rows, &below(10)), Ok(3));
     assert_eq!(made.labels, [IGNORED, 6, IGNORED, 8, IGNORED]);
     assert_eq!(made.supervised, [1, 1]);
     assert_eq!(made.position_ids, [0, 1, 0, 1, 2].repeat(4));
@@ -233,11 +243,7 @@ fn every_fault_has_its_words() {
     for (spoil, fault) in cases {
         let mut pack = small();
         spoil(&mut pack);
-        let rules = PackRules {
-            vocabulary: Some(10),
-            ..PackRules::default()
-        };
-        assert_eq!(pack.row().check(&rules), Err(fault));
+        assert_eq!(pack.row().check(&below(10)), Err(fault));
     }
 }
 
@@ -247,6 +253,7 @@ fn a_pack_that_a_run_wrote_keeps_its_capacity_and_teaches_in_every_document() {
         vocabulary: Some(10),
         capacity: Some(capacity),
         every_document_learned: true,
+        images: None,
     };
     let faults = |pack: &Columns, capacity| -> Vec<RowFault> {
         pack.row().faults(&rules(capacity)).collect()
@@ -275,6 +282,7 @@ fn of_every_kind_of_fault_the_first_is_told() {
         vocabulary: Some(10),
         capacity: Some(4),
         every_document_learned: true,
+        images: None,
     };
     let said: Vec<String> = pack
         .row()
@@ -299,7 +307,7 @@ fn nothing_is_written_when_a_row_is_wrong() {
     bad.ids[0] = 99;
     let rows = [good.row(), bad.row()];
     let mut made = Buffers::of(BatchSize::of(&rows), 1);
-    let error = made.batch().fill(&rows, Some(10)).unwrap_err();
+    let error = made.batch().fill(&rows, &below(10)).unwrap_err();
     assert_eq!(
         error.to_string(),
         "pack 1 of the batch (first trace 7) is damaged: its id 99 is outside a vocabulary of 10"
@@ -314,8 +322,11 @@ fn a_buffer_of_another_size_is_refused() {
     let mut made = Buffers::of(BatchSize::of(&rows), 1);
     made.labels.pop();
     assert_eq!(
-        made.batch().fill(&rows, None),
+        made.batch().fill(&rows, &PackRules::default()),
         Err(BatchError::Buffer { buffer: "labels" })
     );
-    assert_eq!(made.batch().fill(&[], None), Err(BatchError::NoPacks));
+    assert_eq!(
+        made.batch().fill(&[], &PackRules::default()),
+        Err(BatchError::NoPacks)
+    );
 }

@@ -1,22 +1,17 @@
 //! The chat templates that most recipes use, written by hand: no engine and no second rendering.
 
-use super::controls::ControlTable;
+use super::controls::{ControlTable, Token};
+use super::image_tokens::ImageTokens;
 use super::{Message, Supervise, TemplateError};
+use crate::Rendered;
 use crate::python_text::strip;
-use crate::{Control, Rendered};
-
-/// A control token and its id.
-#[derive(Debug)]
-struct Token {
-    text: &'static str,
-    id: u32,
-}
 
 /// Qwen's layout: `<|im_start|>role\ncontent<|im_end|>\n`.
 #[derive(Debug)]
 pub(super) struct ChatMl {
     start: Token,
     end: Token,
+    images: ImageTokens,
     variant: Variant,
 }
 
@@ -74,29 +69,14 @@ impl Builtin {
             Self::Llama3(template) => template.render(messages, supervise, out),
         }
     }
-}
 
-impl Token {
-    fn new(
-        template: &'static str,
-        text: &'static str,
-        table: &ControlTable,
-    ) -> Result<Self, TemplateError> {
-        let id = table.id(text).ok_or(TemplateError::MissingControl {
-            template,
-            token: text,
-        })?;
-        Ok(Self { text, id })
-    }
-
-    fn write(&self, out: &mut Rendered) {
-        let start = out.text.len();
-        out.text.push_str(self.text);
-        out.controls.push(Control {
-            bytes: start..out.text.len(),
-            id: self.id,
-            repeat: 1,
-        });
+    pub(super) fn takes_images(&self, role: &str) -> bool {
+        match self {
+            Self::ChatMl(template) => {
+                template.images.are_known() && template.writes_images_in(role)
+            }
+            Self::Llama3(_) => false,
+        }
     }
 }
 
@@ -109,6 +89,7 @@ impl ChatMl {
         Ok(Self {
             start: Token::new(name, "<|im_start|>", table)?,
             end: Token::new(name, "<|im_end|>", table)?,
+            images: ImageTokens::new(name, table),
             variant,
         })
     }
@@ -121,10 +102,11 @@ impl ChatMl {
     ) -> Result<(), TemplateError> {
         let supervised = supervise.turns(messages)?;
         if messages[0].role != "system" {
-            self.write_default_system(out);
+            self.write_default_system(out)?;
         }
         for (turn, message) in messages.iter().enumerate() {
             self.check_role(turn, message.role)?;
+            self.check_images(turn, message)?;
             if message.role == "tool" && self.variant != Variant::Qwen25Vl {
                 let is_tool = |turn: Option<usize>| {
                     turn.and_then(|turn| messages.get(turn))
@@ -135,31 +117,32 @@ impl ChatMl {
                     is_tool(turn.checked_sub(1)),
                     is_tool(Some(turn + 1)),
                     out,
-                );
+                )?;
             } else {
-                self.write_turn(message, supervised(turn), out);
+                self.write_turn(message, supervised(turn), out)?;
             }
         }
         Ok(())
     }
 
-    fn write_default_system(&self, out: &mut Rendered) {
+    fn write_default_system(&self, out: &mut Rendered) -> Result<(), TemplateError> {
         let content = match self.variant {
             Variant::Qwen25 => {
                 "You are Qwen, created by Alibaba Cloud. You are a helpful assistant."
             }
             Variant::Qwen25Vl => "You are a helpful assistant.",
-            Variant::Qwen3Vl => return,
+            Variant::Qwen3Vl => return Ok(()),
         };
         self.write_turn(
             &Message {
                 role: "system",
                 content,
+                images: &[],
                 learned: false,
             },
             false,
             out,
-        );
+        )
     }
 
     /// The published templates skip turns of other roles silently; we do not.
@@ -178,17 +161,47 @@ impl ChatMl {
         }
     }
 
-    fn write_turn(&self, message: &Message<'_>, supervised: bool, out: &mut Rendered) {
+    /// Refuses an image where the published template would leave it out without a word.
+    fn check_images(&self, turn: usize, message: &Message<'_>) -> Result<(), TemplateError> {
+        if message.images.is_empty() || self.writes_images_in(message.role) {
+            return Ok(());
+        }
+        match self.variant {
+            Variant::Qwen25 => Err(self.images.none()),
+            _ => Err(left_out(turn, message.role)),
+        }
+    }
+
+    fn writes_images_in(&self, role: &str) -> bool {
+        match self.variant {
+            Variant::Qwen25 => false,
+            Variant::Qwen25Vl => is_name(role),
+            Variant::Qwen3Vl => matches!(role, "user" | "tool"),
+        }
+    }
+
+    fn write_turn(
+        &self,
+        message: &Message<'_>,
+        supervised: bool,
+        out: &mut Rendered,
+    ) -> Result<(), TemplateError> {
         self.start.write(out);
         out.text.push_str(message.role);
         out.text.push('\n');
-        let content = out.text.len();
-        out.text.push_str(message.content);
+        let mut learned = out.text.len();
+        self.images.write_content(message, out, |image, out| {
+            if supervised && learned < image.start {
+                out.supervised.push(learned..image.start);
+            }
+            learned = image.end;
+        })?;
         self.end.write(out);
         if supervised {
-            out.supervised.push(content..out.text.len());
+            out.supervised.push(learned..out.text.len());
         }
         out.text.push('\n');
+        Ok(())
     }
 
     /// Neighbouring tool turns share one user turn.
@@ -198,18 +211,19 @@ impl ChatMl {
         after_tool: bool,
         before_tool: bool,
         out: &mut Rendered,
-    ) {
+    ) -> Result<(), TemplateError> {
         if !after_tool {
             self.start.write(out);
             out.text.push_str("user");
         }
         out.text.push_str("\n<tool_response>\n");
-        out.text.push_str(message.content);
+        self.images.write_content(message, out, |_, _| {})?;
         out.text.push_str("\n</tool_response>");
         if !before_tool {
             self.end.write(out);
             out.text.push('\n');
         }
+        Ok(())
     }
 }
 
@@ -235,6 +249,11 @@ impl Llama3 {
         for (turn, message) in messages.iter().enumerate() {
             if !is_name(message.role) {
                 return Err(unwritten(turn, message.role));
+            }
+            if !message.images.is_empty() {
+                return Err(TemplateError::NoImages {
+                    template: Some("llama-3"),
+                });
             }
             self.start_header.write(out);
             out.text.push_str(message.role);
@@ -263,4 +282,10 @@ pub(super) fn is_name(role: &str) -> bool {
 pub(super) fn unwritten(turn: usize, role: &str) -> TemplateError {
     let role = role.chars().take(32).collect();
     TemplateError::Role { turn, role }
+}
+
+/// The error for an image in a turn of a role whose images a template leaves out.
+pub(super) fn left_out(turn: usize, role: &str) -> TemplateError {
+    let role = role.chars().take(32).collect();
+    TemplateError::ImageInRole { turn, role }
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::Control;
+use super::TemplateError;
+use crate::{Control, Rendered};
 
 /// Special tokens by their first byte, the longest first, so that the first match is the longest.
 #[derive(Clone, Debug)]
@@ -63,6 +64,42 @@ impl ControlTable {
             });
             at += token.len();
         }
+    }
+}
+
+/// A control token that a template of ours writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token {
+    text: &'static str,
+    id: u32,
+}
+
+impl Token {
+    pub(super) fn new(
+        template: &'static str,
+        text: &'static str,
+        table: &ControlTable,
+    ) -> Result<Self, TemplateError> {
+        let id = table.id(text).ok_or(TemplateError::MissingControl {
+            template,
+            token: text,
+        })?;
+        Ok(Self { text, id })
+    }
+
+    pub(super) fn write(&self, out: &mut Rendered) {
+        self.write_repeated(1, out);
+    }
+
+    /// Writes one text that stands for several tokens.
+    pub(super) fn write_repeated(&self, repeat: u32, out: &mut Rendered) {
+        let start = out.text.len();
+        out.text.push_str(self.text);
+        out.controls.push(Control {
+            bytes: start..out.text.len(),
+            id: self.id,
+            repeat,
+        });
     }
 }
 

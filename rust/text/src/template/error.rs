@@ -19,6 +19,26 @@ pub enum TemplateError {
         /// The control token.
         token: &'static str,
     },
+    /// The template writes no images, or not this one.
+    #[error("{} writes no images", of_template(*template))]
+    NoImages {
+        /// The built-in template, if it is one.
+        template: Option<&'static str>,
+    },
+    /// The template writes images, but not in a turn of this role.
+    #[error("turn {turn} of the role `{role}` has an image, which the chat template leaves out")]
+    ImageInRole {
+        /// 0-based turn.
+        turn: usize,
+        /// Its role.
+        role: String,
+    },
+    /// Images are said to stand where no character of the content begins, or to take no token.
+    #[error("the images of turn {turn} are not placed in its text")]
+    BadImageSlot {
+        /// 0-based turn.
+        turn: usize,
+    },
     /// The source is not a Jinja template.
     #[error("line {line}: {detail}")]
     Syntax {
@@ -126,6 +146,7 @@ impl TemplateError {
                 | Self::Engine { .. }
                 | Self::NoAssistant
                 | Self::Role { .. }
+                | Self::ImageInRole { .. }
                 | Self::NotLocated { .. }
                 | Self::SharedBlock { .. }
                 | Self::LookAlike { .. }
@@ -141,6 +162,10 @@ impl TemplateError {
                 "built-in templates are qwen2.5, qwen2.5-vl, qwen3-vl and llama-3"
             }
             Self::MissingControl { .. } => "choose the template that belongs to the tokenizer",
+            Self::NoImages { .. } => {
+                "name a model whose chat template writes `<|vision_start|><|image_pad|><|vision_end|>` for an \
+                 image: Qwen2.5-VL or Qwen3-VL"
+            }
             Self::UnknownVariable { .. } => {
                 "a prompt has `question`, `options`, `labelled_options` and `system`"
             }
@@ -165,4 +190,11 @@ impl TemplateError {
             _ => return None,
         })
     }
+}
+
+fn of_template(name: Option<&'static str>) -> String {
+    name.map_or_else(
+        || "the model's chat template".to_owned(),
+        |name| format!("chat template `{name}`"),
+    )
 }

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
-use minijinja::Value;
-
 use super::Message;
 use super::renderer::Renderer;
 
@@ -75,7 +73,7 @@ impl Leads {
 fn own_blank(renderer: &Renderer, turns: &[Message<'_>], header: &str) -> usize {
     let solid = header.trim_end();
     let blank = &header[solid.len()..];
-    let turns = turns.iter().map(|turn| (turn.role, Value::from(CONTENT)));
+    let turns = turns.iter().map(|turn| (turn.role, CONTENT.into()));
     let Ok(prompt) = renderer.run(turns, true, None) else {
         return 0;
     };

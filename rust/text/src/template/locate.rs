@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use minijinja::Value;
-
 use super::marks::{Mark, Marks, Placement, parts};
 use super::renderer::Renderer;
 use super::{Message, TemplateError};
@@ -23,6 +21,8 @@ pub(super) struct Located {
     pub(super) unlearned: BTreeMap<usize, usize>,
     /// The first assistant turn without loss that could not be marked.
     pub(super) unmarked: Option<usize>,
+    /// The images that the template writes where a text would stand, in order: number and place.
+    pub(super) images: Vec<(usize, usize)>,
     /// How many assistant turns there are.
     pub(super) assistants: usize,
 }
@@ -50,7 +50,7 @@ struct Search<'a> {
     marks: Marks,
 }
 
-/// Finds the contents in `plain`, what the template writes for `messages`.
+/// Finds the contents in `plain`, what the template writes for `messages` without their images.
 ///
 /// The turns are rendered a second time with marks round their contents. The places are believed
 /// only if the text without the marks is `plain`: a template that looks into a content, trims it or
@@ -115,9 +115,15 @@ impl Search<'_> {
         &self,
         placement: impl Fn(usize) -> Placement,
     ) -> Option<(String, Vec<(Mark, usize)>)> {
+        let mut images = 0;
         let turns = self.messages.iter().enumerate().map(|(turn, message)| {
-            let content = self.marks.enclose(turn, message.content, placement(turn));
-            (message.role, Value::from(content))
+            let (placement, first_image) = (placement(turn), images);
+            images += message.images.len();
+            let content = match message.images {
+                [] => self.marks.enclose(turn, message.content, placement).into(),
+                _ => (self.marks).enclose_parts(turn, message, first_image, placement),
+            };
+            (message.role, content)
         });
         let marked = self
             .renderer
@@ -138,6 +144,7 @@ impl Search<'_> {
     fn read(&self, attempt: Attempt, found: &[(Mark, usize)]) -> Result<Located, TemplateError> {
         let mut located = Located {
             blocks: blocks(found),
+            images: images(found),
             ..Located::default()
         };
         self.limit_leads(attempt)?;
@@ -221,7 +228,7 @@ impl Search<'_> {
         }
         let turns = self.messages.iter().enumerate().map(|(other, message)| {
             let cut = if other == turn { lead.len() } else { 0 };
-            (message.role, Value::from(&message.content[cut..]))
+            (message.role, message.without_images(cut))
         });
         let without = self.renderer.run(turns, false, None).ok()?;
         let kept = lead.get(
@@ -297,6 +304,14 @@ fn blocks(found: &[(Mark, usize)]) -> Vec<Range<usize>> {
     blocks
 }
 
+fn images(found: &[(Mark, usize)]) -> Vec<(usize, usize)> {
+    let images = found.iter().filter_map(|(mark, at)| match mark {
+        Mark::Image(number) => Some((*number, *at)),
+        _ => None,
+    });
+    images.collect()
+}
+
 /// A mark of one turn.
 struct Found {
     opens: bool,
@@ -314,6 +329,7 @@ fn by_turn(found: &[(Mark, usize)], turns: usize) -> Vec<Vec<Found>> {
         let (turn, opens) = match mark {
             Mark::Open(turn) => (turn, true),
             Mark::Close(turn) => (turn, false),
+            Mark::Image(_) => continue,
             Mark::BlockOpen => {
                 open = true;
                 continue;

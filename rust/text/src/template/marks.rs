@@ -1,9 +1,12 @@
 //! Private-use characters that are around each content in a second rendering, to find it again.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use memchr::memchr2;
 
+use super::content::{Content, Part};
+use super::message::Piece;
 use super::{Message, TemplateError};
 use crate::python_text::strip;
 
@@ -29,25 +32,31 @@ pub(super) enum Mark {
     BlockOpen,
     /// A `{% generation %}` block ends.
     BlockClose,
+    /// The image of this number stands here.
+    Image(usize),
 }
 
-/// A run of consecutive characters that occur in none of the texts: two a turn, two for blocks.
+/// A run of consecutive characters that occur in none of the texts: two for blocks, two a turn, one an image.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Marks {
     first: u32,
     count: u32,
+    turns: usize,
 }
 
 /// The supplementary private-use areas.
 const AREAS: [(u32, u32); 2] = [(0xF_0000, 0xF_FFFD), (0x10_0000, 0x10_FFFD)];
 
-/// How many turns one area has marks for: two a turn and two for blocks.
-const MOST_TURNS: usize = (AREAS[0].1 - AREAS[0].0 + 1) as usize / 2 - 1;
+/// How many marks one area has.
+const MOST_MARKS: usize = (AREAS[0].1 - AREAS[0].0 + 1) as usize;
 
 impl Marks {
     /// Chooses marks that occur neither in the rendered text nor in the contents.
     pub(super) fn choose(plain: &str, messages: &[Message<'_>]) -> Result<Self, TemplateError> {
-        if messages.len() > MOST_TURNS {
+        let turns = messages.len();
+        let images: usize = messages.iter().map(|message| message.images.len()).sum();
+        let count = 2 * turns + 2 + images;
+        if count > MOST_MARKS {
             return Err(TemplateError::Limit);
         }
         let mut taken = BTreeSet::new();
@@ -55,8 +64,7 @@ impl Marks {
         messages
             .iter()
             .for_each(|message| collect_private(message.content, &mut taken));
-        let count =
-            u32::try_from(2 * messages.len() + 2).map_err(|_| TemplateError::NoMarksLeft)?;
+        let count = u32::try_from(count).map_err(|_| TemplateError::NoMarksLeft)?;
         let free = |area: (u32, u32)| {
             let mut first = area.0;
             for &used in taken.range(area.0..=area.1) {
@@ -71,7 +79,11 @@ impl Marks {
             .into_iter()
             .find_map(free)
             .ok_or(TemplateError::NoMarksLeft)?;
-        Ok(Self { first, count })
+        Ok(Self {
+            first,
+            count,
+            turns,
+        })
     }
 
     fn character(self, place: usize) -> char {
@@ -106,6 +118,40 @@ impl Marks {
         out
     }
 
+    /// The same of a turn with images, the first of which has this number: a part for each text and each image.
+    pub(super) fn enclose_parts(
+        self,
+        turn: usize,
+        message: &Message<'_>,
+        first_image: usize,
+        placement: Placement,
+    ) -> Content {
+        let pieces = message.pieces();
+        let mut images = 2 * self.turns + 2 + first_image..;
+        let mut write = |piece: &Piece| match piece.is_image.then(|| images.next()).flatten() {
+            Some(image) => self.character(image).to_string(),
+            None => message.content[piece.range.clone()].to_owned(),
+        };
+        let mut texts: Vec<String> = pieces.iter().map(&mut write).collect();
+        let (lead, core, _) = parts(message.content);
+        let edges = match placement {
+            Placement::Whole => Some(0..message.content.len()),
+            Placement::Core => Some(lead.len()..lead.len() + core.len()),
+            Placement::Nowhere => None,
+        };
+        if let Some(edges) = edges {
+            // The later one first, so that the place of the other stays.
+            let open = place_of_open(&pieces, &texts, edges.start);
+            let close = place_of_close(&pieces, &texts, edges.end);
+            for ((piece, at), mark) in [(close, 2 * turn + 3), (open, 2 * turn + 2)] {
+                if let Some(text) = texts.get_mut(piece) {
+                    text.insert(at, self.character(mark));
+                }
+            }
+        }
+        texts.into_iter().map(Part::Text).collect()
+    }
+
     /// The text without marks, and each mark with its place in that text.
     pub(super) fn strip(self, text: &str) -> (String, Vec<(Mark, usize)>) {
         let mut out = String::with_capacity(text.len());
@@ -131,6 +177,9 @@ impl Marks {
             .checked_sub(self.first)
             .filter(|place| *place < self.count)?;
         let place = place as usize;
+        if let Some(image) = place.checked_sub(2 * self.turns + 2) {
+            return Some(Mark::Image(image));
+        }
         Some(match (place, place % 2) {
             (0, _) => Mark::BlockOpen,
             (1, _) => Mark::BlockClose,
@@ -138,6 +187,32 @@ impl Marks {
             _ => Mark::Close(place / 2 - 1),
         })
     }
+}
+
+/// The part, and the byte in it, at which the mark before byte `at` of a content stands: before images at that byte.
+fn place_of_open(pieces: &[Piece], texts: &[String], at: usize) -> (usize, usize) {
+    let holds = |piece: &Piece| piece.range.end > at || piece.range.start >= at;
+    match pieces.iter().position(holds) {
+        Some(piece) => (piece, at.saturating_sub(pieces[piece].range.start)),
+        None => {
+            let last = texts.len().saturating_sub(1);
+            (last, texts.last().map_or(0, String::len))
+        }
+    }
+}
+
+/// The same of the mark behind byte `at`: it stands after images at that byte.
+fn place_of_close(pieces: &[Piece], texts: &[String], at: usize) -> (usize, usize) {
+    let holds = |piece: &Piece| piece.range.start < at || piece.range.end <= at;
+    pieces.iter().rposition(holds).map_or((0, 0), |piece| {
+        let Range { start, end } = pieces[piece].range;
+        let inside = if at < end {
+            at - start
+        } else {
+            texts[piece].len()
+        };
+        (piece, inside)
+    })
 }
 
 /// A content as leading white space, core, and trailing white space.
@@ -174,6 +249,7 @@ mod tests {
         [Message {
             role: "user",
             content,
+            images: &[],
             learned: true,
         }]
     }

@@ -2,11 +2,14 @@
 
 mod builtin;
 mod compiled;
+mod content;
 mod controls;
 mod dialect;
 mod error;
 mod error_of_engine;
 mod generation;
+mod image_tokens;
+mod images;
 mod json;
 mod lead;
 mod locate;
@@ -24,7 +27,7 @@ use crate::Rendered;
 use builtin::Builtin;
 use compiled::Compiled;
 pub use error::TemplateError;
-pub use message::{Message, Supervise};
+pub use message::{ImageSlot, Message, Supervise};
 
 pub(crate) use dialect::environment;
 pub(crate) use error_of_engine::{compiling, rendering};
@@ -83,7 +86,8 @@ impl Template {
 
     /// Writes `messages` to `out`, whose former content is lost.
     ///
-    /// `out.text` equals `apply_chat_template(messages, tokenize=False)`. Only tokens that the
+    /// `out.text` equals `apply_chat_template(messages, tokenize=False)`, where a turn with images has typed parts as
+    /// its content: each placeholder stands once, and its control says how many tokens it is. Only tokens that the
     /// template writes are controls; their look-alikes inside a content are text. Each supervised
     /// turn reaches from the first byte of its content (or of its `{% generation %}` block) to the
     /// end of its end-of-turn token. Turns that are not learned are written all the same; where none is
@@ -99,9 +103,24 @@ impl Template {
         out: &mut Rendered,
     ) -> Result<(), TemplateError> {
         out.clear();
+        if let Some(turn) = messages
+            .iter()
+            .position(|message| !message.has_sound_images())
+        {
+            return Err(TemplateError::BadImageSlot { turn });
+        }
         match &self.form {
             Form::Builtin(builtin) => builtin.render(messages, supervise, out),
             Form::Compiled(compiled) => compiled.render(messages, supervise, out),
+        }
+    }
+
+    /// Whether images are written in turns of this role.
+    #[must_use]
+    pub fn takes_images(&self, role: &str) -> bool {
+        match &self.form {
+            Form::Builtin(builtin) => builtin.takes_images(role),
+            Form::Compiled(compiled) => compiled.takes_images(role),
         }
     }
 
@@ -115,6 +134,7 @@ impl Template {
         let messages = turns.map(|(role, content)| Message {
             role,
             content,
+            images: &[],
             learned: true,
         });
         match self.render(&messages, Supervise::All, &mut Rendered::default()) {

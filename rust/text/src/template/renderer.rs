@@ -7,6 +7,7 @@ use minijinja::Value;
 use minijinja::value::{Enumerator, Object};
 use octomed_meter::Fueled;
 
+use super::content::Content;
 use super::controls::ControlTable;
 use super::generation::{CLOSE, OPEN, rewrite};
 use super::{TemplateError, compiling, environment, rendering};
@@ -80,17 +81,17 @@ impl Renderer {
     /// One rendering, with the prompt for the next answer or without; `marks` are written at both ends of each `{% generation %}` block.
     pub(super) fn run<'a>(
         &self,
-        turns: impl Iterator<Item = (&'a str, Value)>,
+        turns: impl Iterator<Item = (&'a str, Content)>,
         prompts: bool,
         marks: Option<&[String; 2]>,
     ) -> Result<String, TemplateError> {
         let (mut bytes, mut items) = (0, 0);
         let turns = turns.map(|(role, content)| {
-            items += 1;
-            bytes += role.len() + content.as_str().map_or(0, str::len);
+            items += 1 + content.items;
+            bytes += role.len() + content.bytes;
             Value::from_object(Turn {
                 role: Value::from(role),
-                content,
+                content: content.value,
             })
         });
         let mut context: BTreeMap<&str, Value> = BTreeMap::from([
