@@ -1,7 +1,7 @@
 """Images as a vision-language model takes them: sizes, tokens, pixels and patches.
 
-An image is a NumPy array of 8 bits, ``[height, width, 3]``: red, green and blue, upright. Every step is what a run and
-its batches do, and gives what the fast image processor of transformers 4.57.6 gives, bit for bit.
+An image is a NumPy array of 8 bits, ``[height, width, 3]``: red, green and blue, upright. Every step is what
+a run and its batches do, and gives what the fast image processor of transformers 4.57.6 gives, bit for bit.
 
 >>> from octomed import vision
 >>> vision.tokens(768, 1024, max_pixels=262_144)
@@ -56,7 +56,7 @@ class Family:
     patch_size, merge_size, temporal_patch_size : int
         Sides of a patch in pixels, sides of a token in patches, copies of a still image along time.
     mean, std : tuple of float
-        Of each channel, of values from 0 to 1.
+        Of each channel, of values from 0 to 1, as numbers of 32 bits.
     min_pixels, max_pixels : int
         Bounds of a resized image, where nobody says otherwise.
 
@@ -392,6 +392,6 @@ def _image(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _floats(values: tuple[float, ...] | list[float]) -> tuple[float, float, float]:
-    """Return the three shortest decimals of 32-bit numbers: those that published configurations have."""
+    """Return the shortest decimals of three numbers of 32 bits."""
     first, second, third = (float(str(np.float32(value))) for value in values)
     return first, second, third

@@ -117,8 +117,9 @@ def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]
             "the disk does not keep what is written to it: check it, or choose another `work.path`",
         ) from damaged
     # The task first: while it counts as finished, its blocks are believed.
-    for path in (folder / "task.json", stem.with_suffix(".index"), stem.with_suffix(".ids")):
-        _remove(path)
+    _remove(folder / "task.json")
+    for kind in (".index", ".ids", ".images", ".image_files"):
+        _remove(stem.with_suffix(kind))
     return RemovedBlock(stem.name, damaged.message.rpartition(" is damaged: ")[2])
 
 

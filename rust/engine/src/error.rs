@@ -48,6 +48,10 @@ impl EngineError {
         match self {
             Self::Index(error) => error.hint(),
             Self::Curate(error) => error.hint(),
+            Self::Mds(MdsError::TooLarge { .. }) => Some(
+                "set `pack.max_patches`, lower `pack.capacity`, or store images as the model sees them: `images.store: resized`"
+                    .to_owned(),
+            ),
             Self::Trace(error) => error.hint(),
             Self::Template(error) => error.hint().map(str::to_owned),
             _ => None,

@@ -14,11 +14,15 @@ use octomed_index::{
     BlockRef, Header, NewBlock, NewImage, NewImages, SCAN_VERSION, TraceColumns, TraceEntry,
     Verdict,
 };
-use octomed_mds::Reader;
+use octomed_mds::{Reader, ShardBuilder, Value};
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::ids::pack_ids;
+use crate::range_cells::RangeLimits;
+use crate::range_packs::pack_range;
+use crate::ranges::KeySpace;
+use crate::row::PackShape;
 use crate::{Layout, OpenRange, Output, Pack, Selection, image_cost, rejects};
 
 const CAPACITY: u32 = 96;
@@ -166,8 +170,23 @@ fn pack(traces_per_image: u32, max_patches: Option<u64>) -> Pack {
 }
 
 fn lay_out(blocks: &[BlockRef], pack: Pack, threads: usize) -> Arc<Layout> {
+    let limits = RangeLimits {
+        tokens: 1_000_000,
+        image_bytes: 1_000_000,
+    };
+    lay_out_within(blocks, pack, threads, limits)
+}
+
+/// A layout whose ranges are so large at most.
+fn lay_out_within(
+    blocks: &[BlockRef],
+    pack: Pack,
+    threads: usize,
+    limits: RangeLimits,
+) -> Arc<Layout> {
     let never = AtomicBool::new(false);
-    let selection = Selection::new(blocks, &Curate::default(), pack, threads, &never).unwrap();
+    let mut selection = Selection::new(blocks, &Curate::default(), pack, threads, &never).unwrap();
+    selection.key_space = KeySpace::cut_within(&selection.index, limits);
     let output = Output {
         compression: None,
         hashes: vec!["xxh3_64".into()],
@@ -220,10 +239,15 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
         std::fs::write(folder.join("index.json"), octomed_mds::index_json(&shards)).unwrap();
         let reader = Reader::open(&folder).unwrap();
         for shard in 0..shards.len() {
+            let path = folder.join(&shards[shard].raw_data.basename);
             let shard = reader.written_shard(shard).unwrap();
+            let mut again = ShardBuilder::new(layout.schema(), shard.len());
             for row in 0..shard.len() {
                 let row = shard.row(row).unwrap();
                 let columns = row.columns().unwrap();
+                let values: Vec<Value<'_>> =
+                    columns.iter().map(|bytes| Value::Bytes(bytes)).collect();
+                again.push(&values).unwrap();
                 packs.push(Content {
                     image_grid_thw: numbers(columns[0]),
                     image_offsets: numbers(columns[1]),
@@ -233,6 +257,8 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
                     trace_ids: row.array("trace_ids").unwrap().to_u64().unwrap(),
                 });
             }
+            // As a plain writer of rows puts it, which is compared with MosaicML's.
+            assert_eq!(again.finish(), std::fs::read(path).unwrap());
         }
     }
     packs
@@ -283,6 +309,23 @@ fn bounds() -> impl Strategy<Value = (u32, Option<u64>)> {
     )
 }
 
+/// No range has more bytes of images than `most`, but where all that shows images shows the same one first.
+fn check_ranges(layout: &Layout, most: u64) {
+    for &range in &layout.order {
+        let packs = pack_range(&layout.selection, range).unwrap();
+        let bytes = |image| packs.images.bytes(&layout.selection.index, image);
+        let of_range: u64 = (0..packs.images.locations.len() as u32).map(bytes).sum();
+        let entries = 0..packs.traces.len() as u32;
+        let firsts = entries.filter_map(|entry| packs.images.of_trace(entry).first().copied());
+        let firsts: BTreeSet<u32> = firsts.collect();
+        // One image of which two sources store different bytes has two numbers.
+        assert!(
+            of_range <= most || firsts.len() <= 2,
+            "{of_range} bytes of {firsts:?}"
+        );
+    }
+}
+
 /// Every file below a folder, with its bytes.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -298,16 +341,19 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn packs_have_the_images_of_their_traces_once_each(
         blocks in prop::collection::vec(prop::collection::vec(made(), 0..40), 1..5),
         (traces_per_image, max_patches) in bounds(),
+        tokens in 100..3000_u64, image_bytes in 300..3000_u64,
     ) {
         let folder = tempfile::tempdir().unwrap();
         let written = write_blocks(folder.path(), &blocks);
-        let layout = lay_out(&written, pack(traces_per_image, max_patches), 2);
+        let limits = RangeLimits { tokens, image_bytes };
+        let layout = lay_out_within(&written, pack(traces_per_image, max_patches), 2, limits);
+        check_ranges(&layout, image_bytes);
         let packs = write_and_read(&layout, &folder.path().join("out"));
 
         let fits = |block: usize, row: usize| {
@@ -356,7 +402,9 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let written = write_blocks(folder.path(), &blocks);
         let write = |threads| {
-            let layout = lay_out(&written, pack(traces_per_image, max_patches), threads);
+            let limits = RangeLimits { tokens: 700, image_bytes: 1500 };
+            let layout =
+                lay_out_within(&written, pack(traces_per_image, max_patches), threads, limits);
             let output = folder.path().join("out");
             write_and_read(&layout, &output);
             let files = files(&output);
@@ -367,6 +415,38 @@ proptest! {
         prop_assert_eq!(&one, &write(2));
         prop_assert_eq!(&one, &write(8));
     }
+}
+
+#[test]
+fn a_row_of_more_than_four_gibibytes_is_refused_by_its_size_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = lay_out(
+        &write_blocks(folder.path(), &responses(1)),
+        pack(1, None),
+        1,
+    );
+    let shape = |image_bytes| PackShape {
+        traces: 1,
+        tokens: 9,
+        spans: 1,
+        images: 3,
+        placeholders: 3,
+        image_bytes,
+        patches: 12,
+    };
+    let most = u64::from(u32::MAX);
+    assert!(shape(most).row_bytes(layout.schema()).is_ok());
+    let error = shape(most + 1).row_bytes(layout.schema()).unwrap_err();
+    assert!(
+        error.to_string().contains("has 4294967296 bytes"),
+        "{error}"
+    );
+    let hint = crate::EngineError::from(error).hint().unwrap();
+    assert!(hint.contains("`images.store: resized`"), "{hint}");
+    // A row that fits by its columns, and passes the limit with all of them.
+    let sizes = [shape(most).row_bytes(layout.schema()).unwrap()];
+    let error = octomed_mds::cut(layout.schema(), sizes).unwrap_err();
+    assert!(error.to_string().starts_with("a row has 42949"), "{error}");
 }
 
 /// Sixteen responses to each of some questions about an image.

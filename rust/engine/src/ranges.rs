@@ -26,6 +26,16 @@ impl KeySpace {
     /// Cuts by quantiles of the kept traces' tokens, and so that no range has too many bytes of distinct images.
     #[must_use]
     pub fn cut(index: &Index) -> Self {
+        let blocks = index.blocks.len() as u64;
+        let limits = RangeLimits {
+            tokens: LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * blocks)),
+            image_bytes: IMAGE_BYTES,
+        };
+        Self::cut_within(index, limits)
+    }
+
+    /// As [`Self::cut`], for ranges of another size.
+    pub(crate) fn cut_within(index: &Index, limits: RangeLimits) -> Self {
         let mut tokens = vec![0_u64; BINS];
         for block in &index.blocks {
             for row in block.kept_rows() {
@@ -33,14 +43,9 @@ impl KeySpace {
                 tokens[bin] += u64::from(block.traces.tokens[row]);
             }
         }
-        let size = LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * index.blocks.len() as u64));
         if index.blocks.iter().all(|block| block.images.is_empty()) {
-            return Self::from_bins(&tokens, size);
+            return Self::from_bins(&tokens, limits.tokens);
         }
-        let limits = RangeLimits {
-            tokens: size,
-            image_bytes: IMAGE_BYTES,
-        };
         Self::from_cells(&cells(index, &tokens, limits), limits)
     }
 
