@@ -9,7 +9,6 @@ import numpy
 import numpy.typing
 import typing
 
-from _typeshed import Incomplete
 from collections.abc import Sequence
 from numpy import uint8
 from numpy.typing import NDArray
@@ -907,7 +906,7 @@ def check_shard(
     """
 
 def decode_image(
-    data: Incomplete, alpha: str, gray16: str, max_source_pixels: int
+    data: numpy.typing.NDArray[numpy.uint8], alpha: str, gray16: str, max_source_pixels: int
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
     An image file as an upright RGB image: `[height, width, 3]`.
@@ -918,7 +917,7 @@ def digest(data: bytes) -> str:
     `xxh3_64` of bytes in hexadecimal.
     """
 
-def encode_image(image: Incomplete, codec: str) -> bytes:
+def encode_image(image: numpy.typing.NDArray[numpy.uint8], codec: str) -> bytes:
     """
     The bytes of a file that shows an image.
     """
@@ -976,7 +975,7 @@ def first_unreadable(path: str | PathLike[str]) -> tuple[int, str, str] | None:
     Row number in the task, reason and detail of a block's first unreadable row.
     """
 
-def image_content_hash(data: Incomplete) -> int:
+def image_content_hash(data: numpy.typing.NDArray[numpy.uint8]) -> int:
     """
     A hash of the bytes of an image file.
     """
@@ -1001,12 +1000,12 @@ def image_patches(
     `vision` is the record of the run as JSON. `threads` work at a time.
     """
 
-def image_pixel_hash(image: Incomplete) -> int:
+def image_pixel_hash(image: numpy.typing.NDArray[numpy.uint8]) -> int:
     """
     A hash of an image's size and pixels.
     """
 
-def image_size(data: Incomplete) -> tuple[int, int]:
+def image_size(data: numpy.typing.NDArray[numpy.uint8]) -> tuple[int, int]:
     """
     Height and width of an upright image, as the header of its file says.
     """
@@ -1046,7 +1045,9 @@ def parquet_pages(
     The pages of chunks that begin at `(offset, values)`.
     """
 
-def patches_of_image(image: Incomplete, family: str) -> numpy.typing.NDArray[numpy.uint8]:
+def patches_of_image(
+    image: numpy.typing.NDArray[numpy.uint8], family: str
+) -> numpy.typing.NDArray[numpy.uint8]:
     """
     The patches of an image whose sides are multiples of the family's.
     """
@@ -1055,8 +1056,9 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 
-    A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
-    `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
+    `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+    or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 
 def raw_rows(block: Block, ordinals: Sequence[int]) -> list[bytes | RecordBatch | None]:
@@ -1080,7 +1082,9 @@ def remove_temporaries() -> None:
     Removes the temporary files of calls that still run, before the process ends.
     """
 
-def resize_image(image: Incomplete, height: int, width: int) -> numpy.typing.NDArray[numpy.uint8]:
+def resize_image(
+    image: numpy.typing.NDArray[numpy.uint8], height: int, width: int
+) -> numpy.typing.NDArray[numpy.uint8]:
     """
     An image in another size.
     """
@@ -1107,7 +1111,9 @@ def top_level_keys(block: Block, count: int) -> list[str] | None:
     columns have names of their own.
     """
 
-def values_of_patches(patches: Incomplete, family: str) -> numpy.typing.NDArray[numpy.float32]:
+def values_of_patches(
+    patches: numpy.typing.NDArray[numpy.uint8], family: str
+) -> numpy.typing.NDArray[numpy.float32]:
     """
     What a model takes of patches, normalised and with the copies along time.
     """
