@@ -1002,8 +1002,9 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 
-    A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
-    `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
+    `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+    or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 
 def raw_rows(block: Block, ordinals: Sequence[int]) -> list[bytes | RecordBatch | None]:
