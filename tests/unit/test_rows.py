@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.foreign.arrow_values import readable
-from octomed.recipe.formats import load_preset
+from octomed.recipe.formats import load_preset, preset_names
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
 CHAT = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
@@ -97,6 +97,10 @@ def from_csv(mapping, rows):
 
 def cell(value):
     return value if isinstance(value, str) or value is None else json.dumps(value)
+
+
+def test_every_preset_has_a_row_here():
+    assert sorted(ROWS) == list(preset_names())
 
 
 @pytest.mark.parametrize("read", [from_lines, from_array, from_parquet, from_csv])
