@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use octomed_trace::{Block, Finding, Mapping};
 
-/// Mappings of every kind: presets, conversations, columns under several names, templates.
-const MAPPINGS: [&str; 7] = [
+/// Mappings of every kind: presets, conversations, columns under several names, templates, images.
+const MAPPINGS: [&str; 9] = [
     r#"{"question": "question", "options": {"any_of": ["options"], "optional": true},
         "answer": {"any_of": ["answer"], "optional": true}, "responses": "responses",
         "system": {"any_of": ["system"], "optional": true}}"#,
@@ -23,6 +23,9 @@ const MAPPINGS: [&str; 7] = [
         "response": "{{ q }}: {{ 'ABC'[n] }} {{ A if n == 0 else B }}"}"#,
     r#"{"question": "q", "history": "history", "response": "r"}"#,
     r#"{"question": "q", "options": "options", "answer": "answer", "response": "{{ options[answer] }}"}"#,
+    r#"{"question": "q", "options": {"any_of": ["options"], "optional": true}, "response": "r",
+        "images": [{"any_of": ["image", "data.image"], "optional": true}, "image_2"]}"#,
+    r#"{"messages": "messages", "images": {"any_of": ["images"], "optional": true}}"#,
 ];
 
 static COMPILED: LazyLock<Vec<Mapping>> = LazyLock::new(|| {

@@ -634,8 +634,101 @@ fn said() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..4).prop_map(|pieces| format!("q{}", pieces.concat()))
 }
 
+/// Any value, with the keys and words that images are known by.
+fn anything() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "",
+        "image",
+        "text",
+        "image_url",
+        "video",
+        "user",
+        "assistant",
+        "a.png",
+        "x.mp4",
+        "<image>",
+        "<image 2>",
+        "<image 0>",
+        "[image]",
+        "data:image/png;base64,AA",
+        "['a.png']",
+        "nan",
+        "[[",
+        "{'bytes': b'x'}",
+        "é<",
+        "system",
+    ]);
+    let leaf = prop_oneof![
+        6 => word.prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => (-1..3_i64).prop_map(Value::from),
+        1 => common::text().prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "type",
+        "text",
+        "image",
+        "image_url",
+        "url",
+        "path",
+        "bytes",
+        "source",
+        "index",
+        "video",
+        "images",
+        "role",
+        "content",
+    ]);
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..4).prop_map(|fields| fields
+                .into_iter()
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
 proptest! {
     #![proptest_config(common::cases(400))]
+
+    #[test]
+    fn any_row_is_read_or_refused_and_shows_images_that_it_has(
+        content in anything(),
+        beside in anything(),
+        column in anything(),
+        is_mapped in any::<bool>(),
+    ) {
+        let turns = json!([{"role": "user", "content": content, "images": beside}, {"role": "assistant", "content": "a"}]);
+        let json = if is_mapped { MESSAGES } else { UNMAPPED };
+        let lines = json!({"messages": turns, "images": column}).to_string();
+        // A text that says the list, as CSV holds it, gives the same.
+        let written = json!({"messages": turns.to_string(), "images": column}).to_string();
+        let mut cutter = JsonLinesCutter::new(0, None, Numbering::RowNumber, 1 << 20);
+        let mut blocks = cutter.feed(format!("{lines}\n{written}\n").as_bytes()).unwrap();
+        blocks.extend(cutter.finish().unwrap());
+        let mut found = Vec::new();
+        let read = blocks[0].for_each(&mapping(json), |finding| {
+            found.push(match finding {
+                Finding::Refused(refusal) => format!("{:?} {}", refusal.reason, refusal.detail),
+                Finding::Row(row) => {
+                    let Body::Conversation(turns) = &row.body else { panic!("{row:?}") };
+                    for part in turns.iter().flat_map(|turn| &turn.content) {
+                        if let Part::Image(number) = part {
+                            assert!(*number < row.images.len(), "{row:?}");
+                        }
+                    }
+                    assert_eq!(row.refusal_of_images().is_some(), !row.images.is_empty());
+                    format!("{:?} {:?} {:?}", row.system, row.images, row.body)
+                }
+            });
+            Ok::<(), std::convert::Infallible>(())
+        });
+        read.unwrap();
+        prop_assert_eq!(&found[0], &found[1]);
+    }
 
     #[test]
     fn conversations_place_images_as_questions_do(
