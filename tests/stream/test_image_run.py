@@ -74,11 +74,8 @@ def test_rows_give_image_columns_as_arrays(folder):
 
 
 def test_the_run_says_how_its_images_are_prepared(folder, packed):
-    from octomed.run_file import RunFile
     from transformers import Qwen2_5_VLConfig, Qwen3VLConfig
 
-    if "vision" not in RunFile.__dataclass_fields__:
-        pytest.skip("run files have no record of images yet")
     with PackedDataset(folder, batch_size=1, quiet=True) as dataset:
         assert dataset.vision is not None
         assert dataset.vision.items() >= {name: VISION[name] for name in ("mean", "family")}.items()
@@ -93,10 +90,6 @@ def test_the_run_says_how_its_images_are_prepared(folder, packed):
 
 
 def test_the_documents_example_runs(folder, tmp_path, monkeypatch):
-    from octomed.run_file import RunFile
-
-    if "vision" not in RunFile.__dataclass_fields__:
-        pytest.skip("run files have no record of images yet")
     sys.path.insert(0, str(ROOT / "examples"))
     import hugging_face_trainer as example
 

@@ -9,7 +9,6 @@ from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.pipeline.manifest_file import unpacked_name
 from octomed.report.views import Finding
-from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,8 +65,8 @@ def check_stream(
 
 def _image_rules(run: RunFile) -> tuple[int, int] | None:
     """Return the token of images and the patches along a side of one; nothing for a run of text."""
-    vision = plain(getattr(run, "vision", None))
-    return None if vision is None else (vision["image_token_id"], vision["merge_size"])
+    vision = run.vision
+    return None if vision is None else (vision.image_token_id, vision.merge_size)
 
 
 def _is_plain(path: Path) -> bool:

@@ -78,7 +78,7 @@ class Run:
     @property
     def vision(self) -> dict[str, Any] | None:
         """How its images are prepared, as plain values; ``None`` for a run of text."""
-        record: dict[str, Any] | None = plain(getattr(self.content, "vision", None))
+        record: dict[str, Any] | None = plain(self.content.vision)
         return record
 
     @property
