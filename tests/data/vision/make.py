@@ -1,9 +1,9 @@
-"""Image files of every kind that is read or refused, made by Pillow and by hand, with what Pillow makes of them.
+"""Image files of every kind, made by Pillow and by hand, with what Pillow makes of them.
 
     python -m tests.data.vision.make
 
-writes them into `files/` here, and `goldens.tsv`: name, height, width, and xxh3 of width, height and pixels, as Pillow
-11.3's `exif_transpose(open(file)).convert("RGB")` has them, with transparency dropped and on white.
+writes them into `files/` here, and `goldens.tsv`: name, height, width, and xxh3 of width, height and pixels,
+as Pillow 11.3's `exif_transpose(open(file)).convert("RGB")` has them, with transparency dropped and on white.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from PIL import Image, ImageOps, features
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import TypeAlias
+
+    Entries: TypeAlias = dict[int, tuple[int, list[int]]]
 
 HERE = Path(__file__).parent
 SMALL = (24, 36)
@@ -73,7 +76,7 @@ def with_segment(file: bytes, marker: int, body: bytes) -> bytes:
 
 
 def sampled(factors: int, subsampling: str, side: int) -> bytes:
-    """A JPEG file whose first channel has these factors: others of the same product share the order of blocks."""
+    """A JPEG file whose first channel has these factors: others of the same product have the same blocks."""
     file = bytearray(saved(picture(side, side), "JPEG", quality=90, subsampling=subsampling))
     at = file.index(b"\xff\xc0")
     file[at + 11] = factors
@@ -128,9 +131,19 @@ def chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def png(samples: np.ndarray, depth: int, colour: int, extra: bytes = b"", *, interlaced: bool = False) -> bytes:
+def png(
+    samples: np.ndarray, depth: int, colour: int, extra: bytes = b"", *, interlaced: bool = False
+) -> bytes:
     """A PNG file by hand: of rows of whole bytes."""
-    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    passes = [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ]
     raw = b""
     for left, top, across, down in passes if interlaced else [(0, 0, 1, 1)]:
         part = samples[top::down, left::across]
@@ -179,7 +192,10 @@ def pngs() -> Iterator[tuple[str, bytes]]:
         yield f"turned_{orientation}.png", after_head(file, chunk(b"eXIf", exif(orientation)))
     yield "turned_behind.png", file[:-12] + chunk(b"eXIf", exif(6)) + file[-12:]
     raw = f"\nexif\n{len(exif(6)):8}\n{exif(6).hex()}\n".encode()
-    yield "turned_raw.png", after_head(file, chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)))
+    yield (
+        "turned_raw.png",
+        after_head(file, chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw))),
+    )
     yield "turned_xmp.png", after_head(file, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP % 5))
     yield "text.png", after_head(file, chunk(b"tEXt", b"Patient\0a name"), chunk(b"tIME", bytes(7)))
     yield "profile.png", saved(image, "PNG", icc_profile=b"a profile" * 40)
@@ -206,7 +222,10 @@ def webps() -> Iterator[tuple[str, bytes]]:
     for orientation in (2, 6):
         yield f"turned_{orientation}.webp", saved(image, "WEBP", exif=exif(orientation))
     yield "turned_xmp.webp", saved(image, "WEBP", xmp=XMP % 8)
-    yield "metadata.webp", saved(image, "WEBP", exif=exif(6, artist="me"), xmp=XMP % 8, icc_profile=b"profile")
+    yield (
+        "metadata.webp",
+        saved(image, "WEBP", exif=exif(6, artist="me"), xmp=XMP % 8, icc_profile=b"profile"),
+    )
 
 
 def gifs() -> Iterator[tuple[str, bytes]]:
@@ -242,8 +261,9 @@ def os2(image: Image.Image) -> bytes:
     return b"BM" + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26) + head + pixels
 
 
-def bmp(width: int, height: int, bits: int, compression: int, pixels: bytes, extra: bytes = b"") -> bytes:
+def bmp(sides: tuple[int, int], bits: int, compression: int, pixels: bytes, extra: bytes = b"") -> bytes:
     """A BMP file by hand; `extra` are masks or a palette."""
+    width, height = sides
     head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(pixels), 0, 0, 0, 0)
     begin = 54 + len(extra)
     return b"BM" + struct.pack("<IHHI", begin + len(pixels), 0, 0, begin) + head + extra + pixels
@@ -259,25 +279,29 @@ def bmps() -> Iterator[tuple[str, bytes]]:
     yield "os2.bmp", os2(image)
     random = np.random.default_rng(3)
     low = random.integers(0, 65536, (6, 8)).astype("<u2").tobytes()
-    yield "rgb15.bmp", bmp(8, 6, 16, 0, low)
-    yield "rgb565.bmp", bmp(8, 6, 16, 3, low, struct.pack("<III", 0xF800, 0x7E0, 0x1F))
-    yield "downwards.bmp", bmp(8, -6, 16, 0, low)
+    yield "rgb15.bmp", bmp((8, 6), 16, 0, low)
+    yield "rgb565.bmp", bmp((8, 6), 16, 3, low, struct.pack("<III", 0xF800, 0x7E0, 0x1F))
+    yield "downwards.bmp", bmp((8, -6), 16, 0, low)
     four = random.integers(0, 256, (6, 8, 4)).astype(np.uint8).tobytes()
-    yield "rgb32.bmp", bmp(8, 6, 32, 0, four)
-    yield "fields32.bmp", bmp(8, 6, 32, 3, four, struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00))
+    yield "rgb32.bmp", bmp((8, 6), 32, 0, four)
+    yield "fields32.bmp", bmp((8, 6), 32, 3, four, struct.pack("<III", 0xFF000000, 0xFF0000, 0xFF00))
     colours = bytes(random.integers(0, 256, 1024).astype(np.uint8))
     nibbles = random.integers(0, 256, (6, 4)).astype(np.uint8).tobytes()
-    yield "palette_4.bmp", bmp(8, 6, 4, 0, nibbles, colours[:64])
-    runs = b"\x05\x07\x00\x03\x01\x02\x03\x00\x00\x00" + b"\x08\x09\x00\x00" * 4 + b"\x02\x03\x06\x04\x00\x00\x00\x01"
-    yield "runs_8.bmp", bmp(8, 6, 8, 1, runs, colours)
+    yield "palette_4.bmp", bmp((8, 6), 4, 0, nibbles, colours[:64])
+    runs = (
+        b"\x05\x07\x00\x03\x01\x02\x03\x00\x00\x00"
+        + b"\x08\x09\x00\x00" * 4
+        + b"\x02\x03\x06\x04\x00\x00\x00\x01"
+    )
+    yield "runs_8.bmp", bmp((8, 6), 8, 1, runs, colours)
     runs = b"\x05\x72\x00\x00" + b"\x00\x04\x12\x34\x03\x56\x00\x00" + b"\x08\x9a\x00\x00" * 4 + b"\x00\x01"
-    yield "runs_4.bmp", bmp(8, 6, 4, 2, runs, colours[:64])
+    yield "runs_4.bmp", bmp((8, 6), 4, 2, runs, colours[:64])
 
 
-def tiff(width: int, height: int, entries: dict[int, tuple[int, list[int]]], pixels: bytes, order: str = ">") -> bytes:
+def tiff(width: int, height: int, entries: Entries, pixels: bytes, order: str = ">") -> bytes:
     """A TIFF file of one strip by hand."""
     sizes = {1: "B", 3: "H", 4: "I"}
-    tags: dict[int, tuple[int, list[int]]] = {256: (3, [width]), 257: (3, [height])}
+    tags: Entries = {256: (3, [width]), 257: (3, [height])}
     if 322 not in entries:
         tags |= {273: (4, [8]), 278: (3, [height]), 279: (4, [len(pixels)])}
     tags |= entries
@@ -333,7 +357,10 @@ def tiffs() -> Iterator[tuple[str, bytes]]:
     offsets = {273: (4, [8, 56, 104]), 279: (4, [48] * 3)}
     yield "planes.tif", tiff(8, 6, entries | offsets, planes.tobytes())
     for orientation in (2, 6, 7):
-        yield f"turned_{orientation}.tif", tiff(8, 6, {258: (3, [8]), 262: (3, [1]), 274: (3, [orientation])}, low)
+        yield (
+            f"turned_{orientation}.tif",
+            tiff(8, 6, {258: (3, [8]), 262: (3, [1]), 274: (3, [orientation])}, low),
+        )
     tiles = np.zeros((4, 16, 16, 3), np.uint8)
     part = np.asarray(picture(20, 30))
     for number in range(4):
@@ -354,7 +381,10 @@ def gray16s() -> Iterator[tuple[str, bytes]]:
     yield "gray16.png", png(values.astype(">u2"), 16, 0)
     yield "gray16_alpha.png", png(np.stack([values, values * 3], -1).astype(">u2"), 16, 4)
     yield "gray16.tif", tiff(8, 6, {258: (3, [16]), 262: (3, [1])}, values.astype(">u2").tobytes())
-    yield "gray16_little.tif", tiff(8, 6, {258: (3, [16]), 262: (3, [1])}, values.astype("<u2").tobytes(), "<")
+    yield (
+        "gray16_little.tif",
+        tiff(8, 6, {258: (3, [16]), 262: (3, [1])}, values.astype("<u2").tobytes(), "<"),
+    )
     packed = b"".join(
         struct.pack(">I", int(even) << 12 | int(odd))[1:] for even, odd in values.reshape(-1, 2)
     )  # fmt: skip
