@@ -44,7 +44,6 @@ class BlockHeader:
     images_with_metadata: int = 0
     image_placeholders: int = 0
     image_files: int = 0
-    rows_images_refused: int | None = None
     part: int = 0
     is_last: bool = True
 
@@ -55,10 +54,8 @@ class BlockHeader:
 
     @property
     def may_have_images(self) -> bool:
-        """Whether another setting of images could change the block."""
-        refused = self.rows_images_refused
-        if refused is None:  # a block that does not say why its rows were refused
-            refused = self.rows_unreadable + self.rows_without_trace
+        """Whether another setting of images could change the block: a row may be refused for its image."""
+        refused = self.rows_unreadable + self.rows_without_trace
         return self.rows_with_images + refused + self.image_files > 0
 
     @property

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.pipeline.manifest_file import NAME as MANIFEST
 from octomed.storage import LOCK_NAME, content_key, storage_error
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ def _images_in(folder: str, own: Collection[str]) -> Iterator[tuple[str, int, in
         if real in above or real in own:
             continue
         entries = _entries(path)
-        if not {MANIFEST, LOCK_NAME}.isdisjoint(entry.name for entry in entries):
+        if any(entry.name == LOCK_NAME for entry in entries):
             continue
         for entry in entries:
             name = f"{relative}{entry.name}"

@@ -156,7 +156,8 @@ def _missing_inputs(values: Any, document: Document) -> list[Problem]:  # noqa: 
 
 def _texts(values: Any, way: Keys) -> dict[Keys, str]:  # noqa: ANN401 any YAML value
     """Return the paths at a way that may be looked for: one, or those of a list."""
-    found = {way: value_at(values, way) for way in one_or_several(values, way)}
+    found = {one: value_at(values, one) for one in one_or_several(values, way)}
+    found = {(*way, 0) if one == way else one: text for one, text in found.items()}  # as of a list of one
     return {
         way: text
         for way, text in found.items()
