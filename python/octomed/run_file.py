@@ -88,6 +88,10 @@ class Counts:
         Rows left out, by reason; ``None`` in a run of an earlier version.
     sources
         By name; none in a run of an earlier version.
+    rows_with_images
+        Rows of which an image was read, refused ones included.
+    images, image_bytes
+        Images in the working store, each once a block, and their bytes.
     """
 
     rows: int = 0
@@ -95,6 +99,9 @@ class Counts:
     rows_without_trace: int = 0
     rows_with_traces: int = 0
     rows_without_pictures: int = 0
+    rows_with_images: int = 0
+    images: int = 0
+    image_bytes: int = 0
     rows_refused: dict[str, int] | None = None
     sources: dict[str, SourceCounts] = field(default_factory=dict)
     traces: int = 0
@@ -120,6 +127,50 @@ class TokenizerFacts:
     content_hash: str = ""
     path: str = ""
     vocabulary_size: int = 0
+
+
+@dataclass(frozen=True)
+class Vision:
+    """How the images of a run become what its model takes; a run of text alone has none.
+
+    Attributes
+    ----------
+    family
+        Of the model: `qwen2.5-vl`, `qwen3-vl`.
+    patch_size, merge_size, temporal_patch_size, mean, std
+        Of the family.
+    min_pixels, max_pixels
+        Of an image, once it is resized.
+    image_token_id, vision_start_token_id, vision_end_token_id
+        Ids of the tokens for an image.
+    store
+        `original`, `resized`, or `both` where sources differ.
+    codec, alpha, gray16, max_source_pixels
+        As the recipe's `images` has them.
+    exif
+        What became of the orientation.
+    resize
+        How images are resized.
+    """
+
+    family: str
+    patch_size: int
+    merge_size: int
+    temporal_patch_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    min_pixels: int
+    max_pixels: int
+    image_token_id: int
+    vision_start_token_id: int
+    vision_end_token_id: int
+    store: str = "original"
+    codec: str = "webp"
+    alpha: str = "drop"
+    gray16: str = "reject"
+    max_source_pixels: int = 100_000_000
+    exif: str = "applied"
+    resize: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,6 +234,8 @@ class RunFile:
         Tokens that a pack holds.
     columns
         Encodings of the shards' columns.
+    vision
+        How its images are prepared; None of a run of text alone.
     """
 
     streams: dict[str, StreamEntry]
@@ -193,6 +246,7 @@ class RunFile:
     tokenizer: TokenizerFacts = field(default_factory=TokenizerFacts)
     capacity: int = 0
     columns: dict[str, str] = field(default_factory=dict)
+    vision: Vision | None = None
     counts: Counts = field(default_factory=Counts)
     versions: Versions = field(default_factory=Versions)
     run: Making = field(default_factory=Making)

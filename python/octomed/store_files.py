@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.plain_names import check_basename
 from octomed.state import Damaged, NotThere, StateFile, there
+from octomed.storage import make_folder_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,7 @@ class BlockHeader:
     images_with_metadata: int = 0
     image_placeholders: int = 0
     image_files: int = 0
+    rows_images_refused: int | None = None
     part: int = 0
     is_last: bool = True
 
@@ -51,10 +54,18 @@ class BlockHeader:
         return f"{self.number}-{self.part}" if self.part else str(self.number)
 
     @property
+    def may_have_images(self) -> bool:
+        """Whether another setting of images could change the block."""
+        refused = self.rows_images_refused
+        if refused is None:  # a block that does not say why its rows were refused
+            refused = self.rows_unreadable + self.rows_without_trace
+        return self.rows_with_images + refused + self.image_files > 0
+
+    @property
     def files(self) -> tuple[str, ...]:
-        """Names of the block's files: those with images, and with where they came from, only where there are any."""
-        extensions = ["ids", "index", *["images"][: self.images], *["image_files"][: self.image_files]]
-        return tuple(f"{self.name}.{extension}" for extension in extensions)
+        """Names of the block's files: those of images only where it has some."""
+        extensions = {"ids": True, "index": True, "images": self.images > 0, "image_files": self.image_files > 0}
+        return tuple(f"{self.name}.{extension}" for extension, is_there in extensions.items() if is_there)
 
 
 @dataclass(frozen=True)
@@ -91,8 +102,28 @@ class RegisteredRun:
     tasks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class WithoutImages:
+    """A task without images: its blocks are the same whatever a recipe says of images.
+
+    Attributes
+    ----------
+    task
+        Key under which they lie.
+    """
+
+    task: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that lead out of the store."""
+        check_basename(self.task)
+
+
 _TASK = StateFile(TaskRecord, _AGAIN, oldest=2)
 _RUN = StateFile(RegisteredRun, _AGAIN)
+_WITHOUT = StateFile(WithoutImages, _AGAIN)
+WITHOUT_IMAGES = "without_images"
+"""Folder of the store with an entry for each task without images, by its key without what is said of them."""
 
 
 def load_task(folder: Path) -> TaskRecord | NotThere | Damaged:
@@ -113,6 +144,26 @@ def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:
 def write_registered_run(path: Path, run: RegisteredRun, mode: Mode) -> None:
     """Note which tasks an output uses."""
     _RUN.write(path, run, mode)
+
+
+def task_without_images(store: Path, key: str) -> str | None:
+    """Return the key under which the blocks of a task without images lie, if one is known to have none.
+
+    Parameters
+    ----------
+    store
+        The working store.
+    key
+        The key that the task has whatever is said of images.
+    """
+    found = there(_WITHOUT.load(store / WITHOUT_IMAGES / f"{key}.json"))
+    return None if found is None else found.task
+
+
+def write_task_without_images(store: Path, key: str, task: str, mode: Mode) -> None:
+    """Note that no row of a task has an image."""
+    make_folder_inside(store, WITHOUT_IMAGES, mode)
+    _WITHOUT.write(store / WITHOUT_IMAGES / f"{key}.json", WithoutImages(task), mode)
 
 
 def finished_task(folder: Path) -> TaskRecord | None:

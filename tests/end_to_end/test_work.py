@@ -26,7 +26,7 @@ from . import elsewhere, runs
 
 def specs_of(path, *overrides):
     recipe = load_recipe(path, overrides)
-    return run_spec(recipe, plan(recipe), workers=2).tasks
+    return run_spec(plan(recipe), workers=2).tasks
 
 
 def scanned_elsewhere(specs):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
@@ -68,7 +67,7 @@ def encoded(height: int, width: int, seed: int = 0, kind: str = "JPEG") -> bytes
 
 def grid_of(data: bytes, vision: dict[str, Any]) -> tuple[int, int, int]:
     """The patches of an image along time, height and width, by transformers' own rule."""
-    width, height = Image.open(io.BytesIO(data)).size
+    width, height = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).size
     patch = vision["patch_size"]
     sides = smart_resize(
         height, width, patch * vision["merge_size"], vision["min_pixels"], vision["max_pixels"]
@@ -89,18 +88,6 @@ def slow_patches(data: bytes, grid: tuple[int, int, int], vision: dict[str, Any]
         pixels = functional.resize(pixels, size, functional.InterpolationMode.BICUBIC, antialias=True)
     rows = pixels.numpy().reshape(3, grid[1] // merge, merge, patch, grid[2] // merge, merge, patch)
     return rows.transpose(1, 4, 2, 5, 0, 3, 6).reshape(grid[1] * grid[2], -1)
-
-
-def image_patches(packs: Any, vision: str, out: NDArray[np.uint8], threads: int) -> None:
-    """The binding of the extension, written slowly."""
-    assert threads > 0
-    at = 0
-    for images, offsets, grids in filter(None, packs):
-        for begin, end, grid in zip(offsets[:-1], offsets[1:], grids.tolist(), strict=True):
-            patches = slow_patches(images[begin:end], tuple(grid), json.loads(vision))
-            out[at : at + len(patches)] = patches
-            at += len(patches)
-    assert at == len(out)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,7 @@ from octomed.train.recipe import load_train_recipe
 
 from tests import state_files
 
+from . import tiny
 from .ranks import Ranks, run_ranks
 from .sessions import command, train, write_recipe
 
@@ -71,6 +73,25 @@ def test_another_tokenizer_of_the_same_size(recipe, packed, tmp_path):
     of_the_model = recipe(model={"pretrained_model_name_or_path": str(folder)})
     with pytest.raises(DataError, match="was packed with another tokenizer"):
         check_run(of_the_model, open_run(packed), read_configuration(None, recipe().model.config))
+
+
+@pytest.mark.parametrize(
+    ("patch", "words"),
+    [
+        (
+            14,
+            "prepared for qwen2.5-vl, on a grid of 28 pixels; a model of `qwen3_vl` takes a grid of 32",
+        ),
+        (16, "`run` has images"),
+    ],
+)
+def test_a_run_with_images_is_refused_and_one_for_another_family_by_its_grid(recipe, patch, words):
+    vision = {"family": "qwen2.5-vl", "patch_size": patch, "merge_size": 2, "temporal_patch_size": 2}
+    vision |= {"image_token_id": 151_655, "mean": [0.5] * 3, "std": [0.5] * 3}
+    run = SimpleNamespace(vision=vision, location="run")
+    configuration = read_configuration(None, tiny.configuration("qwen3_vl"))
+    with pytest.raises(DataError, match=words):
+        check_run(recipe(), run, configuration)
 
 
 @pytest.mark.parametrize("loader", ["train_loader", "eval_loader"])

@@ -41,6 +41,26 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
             assert isinstance(part[name], type(value))
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("settings", [{}, {"share_images": False}, {"transformers_lengths": True}])
+def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(at_once, settings):
+    from octomed.stream import Collator
+
+    from tests.stream import image_packs as by_hand
+
+    vision, learned = by_hand.RECORDS["qwen3-vl"], ([5, 6], True)
+    one, two = by_hand.encoded(64, 90), by_hand.encoded(90, 64)
+    documents = [[[learned, one], [one, two, learned]], [[learned]], [[two, learned]], [[one, learned, one]]]
+    packs = [by_hand.pack_of([by_hand.Document(some) for some in pack], vision) for pack in documents]
+    collator = Collator(vision=vision, **settings)
+    parts = split_batch(collator(packs), at_once)
+    expected = [collator(packs[first : first + at_once]) for first in range(0, len(packs), at_once)]
+    for part, whole in zip(parts, expected, strict=True):
+        assert list(part) == list(whole)
+        for name, value in whole.items():
+            assert torch.equal(torch.as_tensor(part[name]), torch.as_tensor(value)), name
+
+
 @pytest.mark.parametrize("weighting", ["token", "trace"])
 def test_counts_of_the_parts_add_up(weighting):
     batch = tiny.batch_of(packs_of([3, 1, 5, 2]), 4)

@@ -39,7 +39,7 @@ def crates():
         if file.parent.name == "fuzz":  # a workspace of its own, which nothing needs
             continue
         needs = tomllib.loads(file.read_text(encoding="utf-8")).get("dependencies", {})
-        ours = {name.removeprefix("octomed-") for name in needs if name.startswith("octomed-")}
+        ours = {name[8:].replace("-", "_") for name in needs if name.startswith("octomed-")}
         found[file.parent.name] = ours
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import octomed
 import pytest
 from octomed.recipe import schema_json
-from octomed.recipe.formats import preset_names
+from octomed.recipe.presets import preset_names
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,7 +19,7 @@ def schema_keys() -> list[str]:
     schema = schema_json()
     definitions = schema["$defs"]
     keys = [key for key in schema["properties"] if "$ref" not in schema["properties"][key]]
-    for part in ("Curate", "Pack", "Output", "Work"):
+    for part in ("Curate", "Pack", "Output", "Work", "Images"):
         keys += [f"{part.lower()}.{key}" for key in definitions[part]["properties"] if key != "duplicates"]
     keys += [f"curate.duplicates.{key}" for key in definitions["Duplicates"]["properties"]]
     return keys + [key for part in ("Source", "Mapping") for key in definitions[part]["properties"]]

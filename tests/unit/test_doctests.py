@@ -10,6 +10,7 @@ from pathlib import Path
 
 import octomed
 import pytest
+from octomed import vision
 
 SOURCE = Path(octomed.__file__).parent
 EXTRAS = {"composer", "streaming", "torch", "transformers"}
@@ -21,9 +22,11 @@ PUBLIC = {
     "octomed.packing": ["pack_lengths"],
     "octomed.recipe.schema": ["schema_json"],
     "octomed.urls": ["is_url", "join", "streaming_url"],
+    "octomed.vision": list(vision.__all__),
     "octomed.stream.collator": ["Collator"],
     "octomed.stream.counts": ["EpochCounts"],
     "octomed.stream.dataset": ["PackedDataset"],
+    "octomed.stream.pixels": ["pixel_values"],
     "octomed.stream.run": ["Run", "open_run"],
     "octomed.train.build": ["build_model", "read_configuration"],
     "octomed.train.isolation": ["check_isolation", "text_batch", "tolerance_of"],

@@ -75,7 +75,13 @@ def test_canonical_holds_no_path_of_this_machine(tmp_path, monkeypatch):
     recipe = load_recipe(recipes.write(tmp_path, values))
     assert str(tmp_path) not in repr(recipe.canonical())
     assert recipe.canonical()["sources"][0]["path"] == ["$WHERE/data/*.jsonl"]
-    assert recipe.canonical()["pack"] == {"capacity": 8192, "buckets": [512, 2048], "seed": 3}
+    assert recipe.canonical()["pack"] == {
+        "capacity": 8192,
+        "buckets": [512, 2048],
+        "seed": 3,
+        "traces_per_image": 1,
+        "max_patches": None,
+    }
 
 
 def test_yaml_is_of_version_1_2(tmp_path):
@@ -143,7 +149,6 @@ def test_the_schema_marks_what_is_not_built():
     schema = schema_json()
     assert schema["properties"]["mix"]["x-status"] == "not supported yet"
     assert schema["$defs"]["Curate"]["properties"]["decontaminate"]["x-status"] == "not supported yet"
-    assert schema["$defs"]["Mapping"]["properties"]["images"]["x-status"] == "not supported yet"
     assert schema["properties"]["output"]["description"] == "Where the shards go."
     assert set(schema["required"]) == {"name", "model", "sources", "output"}
 

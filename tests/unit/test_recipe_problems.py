@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from octomed.recipe import Problem, RecipeProblems, load_recipe
 from octomed.recipe.explain import keys_at
 from octomed.recipe.problems import nearest
+from octomed.recipe.schema import MODELS
 
 from tests.unit import recipes
 
@@ -70,7 +71,7 @@ def renamed(values: dict, way: tuple, name: str) -> dict:
 @given(data=st.data(), way=st.sampled_from(WAYS))
 def test_any_misspelt_key_is_found_in_its_line(data, way):
     word = data.draw(misspelt(way[-1]))
-    siblings = keys_at(way[:-1])
+    siblings = keys_at(way[:-1], MODELS)
     assume(word and word not in siblings and word not in {key for found in WAYS for key in found})
     text = recipes.to_yaml(renamed(recipes.values(), way, word))
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +155,6 @@ def test_all_problems_come_at_once(tmp_path):
         "curate.stratify",
         "mix",
         "validation",
-        "images",
     ],
 )
 @pytest.mark.parametrize("value", ["{a: 1}", "3", "null"])
@@ -164,16 +164,10 @@ def test_what_is_not_built_is_refused_by_name(tmp_path, key, value):
     assert str(problem.place) == f"`--set {key}={value}`"
 
 
-@pytest.mark.parametrize("key", ["images", "image_root"])
-def test_images_are_refused(tmp_path, key):
-    (problem,) = problems_of(tmp_path, recipes.values(), f"sources.medqa.format.{key}=x")
-    assert "images are not supported yet" in problem.message
-
-
 @pytest.mark.parametrize(
     "url", ["s3://b/x", "gs://b/x", "az://b/x", "hf://datasets/x", "S3://b/x", "ftp://b/x", "FILE:///x"]
 )
-@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path"])
+@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path", "sources.0.format.image_root"])
 def test_object_stores_are_refused(tmp_path, key, url):
     (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={url}")
     assert "not supported yet" in problem.message

@@ -157,8 +157,8 @@ def test_a_block_tells_its_measure_and_its_rows_can_be_skipped():
 def test_what_is_wrong_with_a_mapping_or_a_file_is_an_error_with_a_hint():
     with pytest.raises(RecipeError, match="unknown field `quesion`"):
         _octomed.Mapping({"quesion": "q"})
-    with pytest.raises(RecipeError, match="images are not supported yet"):
-        _octomed.Mapping({"question": "q", "response": "r", "images": "i"})
+    with pytest.raises(RecipeError, match="`images` is an empty list"):
+        _octomed.Mapping({"question": "q", "response": "r", "images": []})
     mapping = _octomed.Mapping({"question": "Question", "response": "r"})
     with pytest.raises(DataError, match="no column `Question`") as error:
         mapping.columns_to_read(["question", "r"])

@@ -61,7 +61,7 @@ def _before_anything_is_read(found: RunFile) -> RunFile:
         model=run.model,
         notes=run.notes,
     )
-    return replace(found, format=FORMAT, streams={}, counts=Counts(), run=begun)
+    return replace(found, format=FORMAT, streams={}, counts=Counts(), vision=None, run=begun)
 
 
 def close_run(
@@ -91,6 +91,7 @@ def close_run(
             for name, entry in streams.items()
         },
         counts=counts,
+        vision=spec.vision if counts.rows_with_images else None,
         run=replace(
             making,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),

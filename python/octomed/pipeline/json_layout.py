@@ -43,7 +43,7 @@ def with_layout(file: InputFile, mapping: _octomed.Mapping) -> InputFile:
                 "`rows` of the source is for JSON files", "leave `rows` out, or make it two sources"
             )
         return file
-    shape = _shape(file)
+    shape = json_shape(file)
     layout = shape.layout
     if file.rows is not None:
         return _at_rows(file, layout)
@@ -56,7 +56,7 @@ def with_layout(file: InputFile, mapping: _octomed.Mapping) -> InputFile:
     return replace(file, kind="jsonl")
 
 
-def _shape(file: InputFile) -> _octomed.JsonShape:
+def json_shape(file: InputFile) -> _octomed.JsonShape:
     """Read to where the first value closes, which in JSON Lines is the first line."""
     shape = _octomed.JsonShape()
     size = _CHUNK_BYTES

@@ -15,6 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
+from octomed.pipeline.families import (
+    VISION_LANGUAGE,
+    check_processor,
+    family_named,
+    family_of,
+    other_vision_model,
+)
 from octomed.pipeline.model_files import json_object, read_text, read_vocabulary
 from octomed.pipeline.tokenizer_folder import FolderFiles, FolderTokens, read_folder
 
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from octomed import _octomed
+    from octomed.vision import Family
 
 QWEN_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
 
@@ -59,11 +67,29 @@ OPTIONAL_FILES = (
     "config.json",
     "chat_template.jinja",
     "chat_template.json",
+    "preprocessor_config.json",
+    "processor_config.json",
 )
 
 _MOST_IDS = 2**29
 """Ids that the working store can write, as the engine says, too."""
 _AGAIN = "save the tokenizer again with `save_pretrained`"
+
+
+@dataclass(frozen=True)
+class VisionOf:
+    """How a model takes images.
+
+    Attributes
+    ----------
+    family
+        Its family; None of a text model, and of one whose images cannot be prepared.
+    refused
+        Why they cannot, and what to do: it matters only where rows have images.
+    """
+
+    family: Family | None = None
+    refused: tuple[str, str | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,8 @@ class ResolvedModel:
         What a Jinja source may name besides the messages: `bos_token`, `eos_token` and their like.
     folder
         What the files next to the `tokenizer.json` add to it.
+    vision
+        How the model takes images, if it does.
     """
 
     name: str
@@ -98,6 +126,7 @@ class ResolvedModel:
     builtin_template: bool
     variables: Mapping[str, str]
     folder: FolderTokens = field(default_factory=FolderTokens, repr=False)
+    vision: VisionOf = VisionOf()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -216,13 +245,14 @@ class Template:
 
 def _builtin(model: str, name: str, chosen: Template | None) -> ResolvedModel:
     vocabulary, own = BUILTIN_MODELS[name]
-    return _resolved(
+    resolved = _resolved(
         model,
         vocabulary,
         f"built-in {vocabulary}",
         chosen or Template(own, f"built-in {own}", builtin=True),
         QWEN_TOKENS,
     )
+    return replace(resolved, vision=VisionOf(family_named(name)))
 
 
 def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
@@ -234,7 +264,29 @@ def _local(model: str, path: Path, chosen: Template | None) -> ResolvedModel:
     template = chosen or _own_template(model, file.parent, config)
     vocabulary = read_vocabulary(file)
     folder = _folder_tokens(model, vocabulary, file.parent, config)
-    return replace(_resolved(model, vocabulary, str(file), template, folder.variables), folder=folder)
+    resolved = _resolved(model, vocabulary, str(file), template, folder.variables)
+    return replace(resolved, folder=folder, vision=_vision_of(model, file.parent, resolved))
+
+
+def _vision_of(model: str, folder: Path, resolved: ResolvedModel) -> VisionOf:
+    """Return how a local model takes images: by its configuration, or without one by its template."""
+    config = json_object(folder / "config.json")
+    if (other := other_vision_model(config)) is not None:
+        known = ", ".join(f"`{name}`" for name in VISION_LANGUAGE)
+        message = f"`model: {model}` is of type `{other}`, whose images cannot be prepared here"
+        return VisionOf(refused=(message, f"models that take images are of type {known}"))
+    family = family_of(config)
+    if family is None and not config.get("model_type") and resolved.builtin_template:
+        family = family_named(resolved.template)
+    if family is None:
+        return VisionOf()
+    try:
+        check_processor(family, json_object(folder / "preprocessor_config.json"), "preprocessor_config.json")
+        inside = json_object(folder / "processor_config.json").get("image_processor")
+        check_processor(family, inside if isinstance(inside, dict) else {}, "processor_config.json")
+    except RecipeError as error:
+        return VisionOf(refused=(f"`model: {model}`: {error.message}", error.hint))
+    return VisionOf(family)
 
 
 def _folder_tokens(model: str, vocabulary: bytes, folder: Path, config: Mapping[str, Any]) -> FolderTokens:

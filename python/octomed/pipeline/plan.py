@@ -10,8 +10,20 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
+from octomed.pipeline.found_format import refuse_held_out, with_found_formats
+from octomed.pipeline.image_files import roots_in
+from octomed.pipeline.image_roots import folders_state
+from octomed.pipeline.image_settings import (
+    check_images,
+    image_settings,
+    images_key,
+    may_have_images,
+    task_of_images,
+    usable,
+    vision_record,
+)
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
-from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key
+from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
@@ -25,7 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from octomed.recipe.schema import Recipe, Source
+    from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
+    from octomed.vision import Family
 
 _PROMPT_HINT = (
     "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
@@ -69,7 +83,7 @@ class Plan:
     Attributes
     ----------
     recipe
-        The recipe.
+        The recipe; a source that names no format has the one that was found.
     model
         What ``model:`` resolved to.
     tokenizer
@@ -80,6 +94,10 @@ class Plan:
         Its files, and what is next to them and is not read.
     template_hash
         Content hash of the chat template.
+    vision
+        How images become what the model takes; None of a model that takes none.
+    found_formats
+        A note for each source that names no format, on the one that was found.
     """
 
     recipe: Recipe
@@ -88,6 +106,8 @@ class Plan:
     sources: tuple[SourcePlan, ...]
     inputs: Inputs = field(default_factory=Inputs)
     template_hash: str = ""
+    vision: Vision | None = None
+    found_formats: tuple[str, ...] = ()
 
     @property
     def store(self) -> Path:
@@ -116,13 +136,24 @@ class Plan:
         return content_key(
             {
                 "version": _octomed.WRITE_VERSION,
-                "tasks": [task.key for _, task in self.tasks()],
+                "tasks": [task.identity for _, task in self.tasks()],
+                **({"images": states} if (states := self._image_files()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": recipe.curate.model_dump(mode="json"),
                 "pack": recipe.pack.model_dump(mode="json"),
                 "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
             }
         )
+
+    def _image_files(self) -> dict[str, str]:
+        """Return the state of the folders of images, by source."""
+        written = (self.recipe.output.path, self.recipe.work.path)
+        found = {
+            source.source.name: folders_state(roots_in(source.spec.images), written)
+            for source in self.sources
+            if source.spec.images is not None
+        }
+        return {name: state for name, state in found.items() if state is not None}
 
     def left_out(self) -> dict[str, dict[str, LeftOut]]:
         """Return what the sources' folders and globs hold and is not read: by source and reason, a few names.
@@ -139,7 +170,7 @@ class Plan:
 
     def notes(self) -> list[str]:
         """Return what is worth a look before a run."""
-        return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes]
+        return [*self.recipe.notes(), *self.model.notes, *self.inputs.notes, *self.found_formats]
 
 
 def _a_few(files: list[str], reason: str) -> list[str]:
@@ -171,16 +202,34 @@ def plan(recipe: Recipe) -> Plan:
         tokenizer = model.tokenizer()
     with located(chosen_at, hint=_TEMPLATE_HINT):
         template = model.chat_template(tokenizer)
+    vision = usable(model.vision, tokenizer)
+    check_images(recipe, vision)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe)
+    recipe, found_formats = with_found_formats(recipe, inputs.files)
+    refuse_held_out(recipe, inputs.splits)
     for file in inputs.files:
         files[file.source].append(file)
     text = Text(tokenizer, template)
-    sources = [_source_plan(recipe, index, text, files[one.name]) for index, one in enumerate(recipe.sources)]
-    return Plan(recipe, model, tokenizer, tuple(sources), inputs, template.content_hash)
+    sources = [
+        _source_plan(recipe, index, text, vision.family, files[one.name])
+        for index, one in enumerate(recipe.sources)
+    ]
+    return Plan(
+        recipe,
+        model,
+        tokenizer,
+        tuple(sources),
+        inputs,
+        template.content_hash,
+        None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
+        tuple(found_formats),
+    )
 
 
-def _source_plan(recipe: Recipe, index: int, text: Text, files: list[InputFile]) -> SourcePlan:
+def _source_plan(
+    recipe: Recipe, index: int, text: Text, family: Family | None, files: list[InputFile]
+) -> SourcePlan:
     source = recipe.sources[index]
     mapping_value = source.mapping
     format_at = recipe.written_at("sources", index, "format")
@@ -202,14 +251,21 @@ def _source_plan(recipe: Recipe, index: int, text: Text, files: list[InputFile])
         prompt=layout,
         system=recipe.system,
         supervise=recipe.supervise,
+        images=image_settings(recipe, source, family),
     )
-    spec = replace(unkeyed, key=scan_key(unkeyed, text, prompt.content_hash))
+    spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
     scanner = assembled(spec, text, mapping, prompt)
+    key = scan_key(spec, text, prompt.content_hash)
+    with located(recipe.written_at("sources", index, "format", "image_root")):
+        images = images_key(spec.images) if spec.images and may_have_images(mapping_value) else None
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
     for file in files:
         try:
-            tasks += tasks_of(file, mapping, spec.key)
+            found = tasks_of(file, mapping, key)
+            tasks += (
+                [task_of_images(task, images, Path(recipe.work.path)) for task in found] if images else found
+            )
         except DataError as error:
             if source.on_bad_file != "skip":
                 raise

@@ -80,7 +80,7 @@ def pack(
     """
     begin = time.perf_counter()
     planned = plan(recipe)
-    spec = run_spec(recipe, planned, workers or machine.cores())
+    spec = run_spec(planned, workers or machine.cores())
     refuse_foreign_files(spec.output, store=spec.store)
     make_folder(spec.output, spec.output_mode)
     make_folder(spec.store, spec.store_mode)
@@ -107,7 +107,7 @@ def pack(
             manifest,
             progress or SilentProgress(),
             again,
-            lambda rows, layout, skipped: empty_run(rows, layout, recipe, files_skipped=skipped),
+            lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
         )
         summary = passes.run(workers or machine.cores(), locks)

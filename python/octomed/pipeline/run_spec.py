@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from octomed.origin import Origin
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import LeftOut
+    from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
 
 
@@ -52,6 +52,8 @@ class RunSpec:
         whose file says something else is not the run that was asked for, even where all its shards are there.
     replacing
         The command that has another run in the output folder go.
+    vision
+        What the run file says of images, if any was read.
     """
 
     output: Path
@@ -68,6 +70,7 @@ class RunSpec:
     about: About
     said: RunFile
     replacing: str
+    vision: Vision | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -75,16 +78,17 @@ class RunSpec:
         return [spec.task.key for spec in self.tasks]
 
 
-def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
+def run_spec(planned: Plan, workers: int) -> RunSpec:
     """Return what a run needs to know.
 
     Parameters
     ----------
-    recipe, planned
-        The recipe and its plan.
+    planned
+        Its plan.
     workers
         Threads of the run.
     """
+    recipe = planned.recipe
     written = recipe.canonical()
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
@@ -123,6 +127,7 @@ def run_spec(recipe: Recipe, planned: Plan, workers: int) -> RunSpec:
         ),
         said=_said(recipe, planned, written, origin, inputs),
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
+        vision=planned.vision,
     )
 
 
@@ -151,7 +156,7 @@ def _said(
             write_key=planned.write_key,
             inputs=inputs,
             model=recipe.model,
-            notes=(*planned.model.notes, *planned.inputs.notes),
+            notes=(*planned.model.notes, *planned.inputs.notes, *planned.found_formats),
         ),
     )
 

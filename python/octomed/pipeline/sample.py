@@ -11,7 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, file_errors, open_table
-from octomed.pipeline.nearest_format import near_formats
+from octomed.pipeline.nearest_format import image_columns, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.sniff import suspected
@@ -122,6 +122,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
     columns = tuple(keys) or tuple(_columns_of(task.file))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
     known = {*wanted, *source.source.mapping.get("unused", ())}
+    images = () if plan.vision is None else image_columns(source.spec.mapping)
     may_show = tuple(names_to_show(columns, source.scanner.mapping, task.file.kind))
     own = source.source.format if isinstance(source.source.format, str) else None
     file = task.file
@@ -142,7 +143,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         may_show,
         tuple(missing) if keys else (),
         tuple(name for name in may_show if name not in known),
-        tuple(name for name in may_show if _octomed.Mapping.suggests_pictures(name)),
+        tuple(name for name in may_show if _octomed.Mapping.suggests_pictures(name) and name not in images),
         near_formats(columns, but=own) if count.rows and not count.fitting else (),
         suspected(file.path, file.kind, file.compression)
         if count.rows and unreadable == count.rows

@@ -13,6 +13,7 @@ from octomed.errors import DamagedBlock
 from octomed.foreign.helper import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
+from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
@@ -65,6 +66,8 @@ def scan(
     missing: list[TaskSpec] = []
     for spec in specs:
         task = spec.task
+        if (stale := forget_stale(spec)) is not None:
+            again.said.append(stale)
         found = finished_task(spec.folder)
         if found is None:
             again.task(task, load_task(spec.folder))

@@ -24,7 +24,7 @@ class ScannerSpec:
     Attributes
     ----------
     key
-        Content key of all that decides what a scan makes of a row.
+        Content key of all that decides what a scan makes of a row, places of images included.
     source
         Name of the source.
     model, template
@@ -37,6 +37,8 @@ class ScannerSpec:
         The row format, without its prompt.
     prompt, system, supervise
         As the recipe, or the row format, has them.
+    images
+        What it does with images: None for a model that takes none.
     """
 
     key: str
@@ -50,6 +52,7 @@ class ScannerSpec:
     prompt: str | None
     system: str | None
     supervise: str
+    images: dict[str, Any] | None = None
 
 
 @dataclass
@@ -79,7 +82,7 @@ def scanner_of(spec: ScannerSpec) -> _octomed.Scanner:
 def _made(spec: ScannerSpec) -> _octomed.Scanner:
     text = _texts.get(f"{spec.tokenizer} {spec.template_hash}", lambda: _text(spec))
     mapping, prompt = _octomed.Mapping(spec.mapping), _octomed.Prompt(spec.prompt)
-    if scan_key(spec, text, prompt.content_hash) != spec.key:
+    if scanner_key(spec, text, prompt.content_hash) != spec.key:
         raise RecipeError(
             f"what `model: {spec.model}` names is not what the run was planned with",
             "plan it again, with the same octomed and the same model wherever it runs",
@@ -94,7 +97,7 @@ def _text(spec: ScannerSpec) -> Text:
 
 
 def scan_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
-    """Return the content key of all that decides what a scan makes of a row of the source."""
+    """Return the content key of all that decides what a scan makes of a row of the source without images."""
     return content_key(
         {
             "version": _octomed.SCAN_VERSION,
@@ -107,6 +110,17 @@ def scan_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
             "supervise": spec.supervise,
         }
     )
+
+
+def scanner_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
+    """Return the key of a scanner where calls find it: places of images are in it."""
+    key = scan_key(spec, text, prompt_hash)
+    return key if spec.images is None else content_key({"scan": key, "images": spec.images})
+
+
+def _images(settings: dict[str, Any] | None) -> dict[str, Any]:
+    taken = "images" in (_octomed.Scanner.__text_signature__ or "")
+    return {"images": settings} if taken else {}
 
 
 def assembled(
@@ -127,5 +141,6 @@ def assembled(
         system=spec.system,
         supervise=spec.supervise,
         beside=text.scanner,
+        **_images(spec.images),
     )
     return text.scanner

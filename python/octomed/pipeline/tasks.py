@@ -47,6 +47,11 @@ class Task:
         Bytes of the mapped columns before compression, as near as the file tells: for estimates.
     key
         Content key: names the task's folder in the working store.
+    identity
+        Content key of the file and of all that decides what a scan makes of it; the key is another one where
+        the blocks were made under other settings of images, and no row has an image.
+    without_images
+        The key without what is said of images, of a task whose rows may have some.
     """
 
     file: InputFile
@@ -56,6 +61,8 @@ class Task:
     rows: int | None
     source_bytes: int
     key: str
+    identity: str = ""
+    without_images: str | None = None
 
     def folder(self, store: Path) -> Path:
         """Folder of its blocks in a working store."""
@@ -106,9 +113,8 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
             "form": [file.kind, file.compression, file.rows, file.dialect],
             "span": [span.begin, span.end],
         }
-        return Task(
-            file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, content_key(identity)
-        )
+        key = content_key(identity)
+        return Task(file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, key, key)
 
     return [task(span) for span in spans]
 

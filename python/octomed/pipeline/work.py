@@ -15,6 +15,7 @@ from octomed.errors import DamagedBlock, DataError
 from octomed.pipeline.executor import executor, raise_failures, results
 from octomed.pipeline.executor_protocol import Here
 from octomed.pipeline.files import file_errors, unchanged
+from octomed.pipeline.image_files import refuse_changed
 from octomed.pipeline.layouts import layout_named
 from octomed.pipeline.made_again import RemovedBlock, remove_block
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord
@@ -26,7 +27,7 @@ from octomed.pipeline.tables import provenance_name, write_parquet
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store import LocalStore
-from octomed.store_files import BlockHeader, TaskRecord, write_task
+from octomed.store_files import BlockHeader, TaskRecord, write_task, write_task_without_images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,9 +137,18 @@ class _TaskScan:
         unchanged([spec.task.file])
         headers = () if bad else tuple(header for parts, _ in done for header in parts)
         if bad is None:
+            refuse_changed(spec, (spec.folder / header.name for header in headers))
             _sync(spec.folder, headers)
             write_task(spec.folder, TaskRecord(headers, rows), spec.mode)
+            self._note_images(headers)
         return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
+
+    def _note_images(self, headers: tuple[BlockHeader, ...]) -> None:
+        """Note of a task that may have images that no row has any: its blocks serve other settings, too."""
+        spec = self.spec
+        without = spec.task.without_images
+        if without is not None and not any(header.may_have_images for header in headers):
+            write_task_without_images(spec.store, without, spec.task.key, spec.mode)
 
 
 def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:

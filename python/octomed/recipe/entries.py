@@ -29,6 +29,8 @@ from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from octomed.recipe.kinds import Kind
     from octomed.recipe.schema import Source
 
@@ -77,8 +79,14 @@ class Entry:
             files = self._each_once(files)
         if is_file:
             self.read.add(None)
+            self._note_splits(splits_of(files, root_of(self.path), wanted=frozenset()).values())
             return files
         return self._of_splits(files)
+
+    def _note_splits(self, splits: Iterable[str | None]) -> None:
+        """Note what is read, whether it was asked for by name or not."""
+        read = self.inputs.splits.setdefault(self.source.name, set())
+        read.update(split for split in splits if split is not None)
 
     def _leave_out(self, relative: str, reason: str) -> None:
         self.inputs.left_out.append(LeftOut(self.source.name, relative, reason))
@@ -130,11 +138,12 @@ class Entry:
         names = frozenset(map(canonical, wanted or ()))
         splits = splits_of(files, root_of(self.path), wanted=names)
         there = {split for split in splits.values() if split is not None}
-        if wanted is None:
-            self._check_splits(files, splits, there)
+        if wanted is None or ALL in names:
+            self._note_splits(there)
+            if wanted is None:
+                self._check_splits(files, splits, there)
             return files
-        if ALL in names:
-            return files
+        self._note_splits(names & there)
         missing = sorted(names - there)
         if missing and files:
             held = listing(files, splits)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.formats import AnyOf, Messages
-from octomed.recipe.formats import Mapping as RowMapping
+from octomed.recipe.formats import AnyOf
 from octomed.recipe.problems import Problem, suggest
-from octomed.recipe.schema import Csv, Curate, Duplicates, Output, Pack, Recipe, Source, Work
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -19,19 +17,6 @@ if TYPE_CHECKING:
 
 Models = Mapping["tuple[str, ...]", "type[BaseModel]"]
 """The typed models of a file's mappings, by the names that lead to them."""
-
-_MODELS: Models = {
-    (): Recipe,
-    ("sources",): Source,
-    ("sources", "csv"): Csv,
-    ("sources", "format"): RowMapping,
-    ("sources", "format", "messages"): Messages,
-    ("curate",): Curate,
-    ("curate", "duplicates"): Duplicates,
-    ("pack",): Pack,
-    ("output",): Output,
-    ("work",): Work,
-}
 
 _WANTED = {
     "bool_type": "true or false",
@@ -61,7 +46,7 @@ _SHAPES = {"<text>", "<any_of>", "<list>", "<mapping>"}
 """What `formats` calls the forms of a value; no other word in a way is left out."""
 
 
-def problems_of(error: ValidationError, document: Document, models: Models = _MODELS) -> list[Problem]:
+def problems_of(error: ValidationError, document: Document, models: Models) -> list[Problem]:
     """Return what pydantic found, each with its place in the file and a hint.
 
     Parameters
@@ -71,7 +56,7 @@ def problems_of(error: ValidationError, document: Document, models: Models = _MO
     document : Document
         The file, with its places.
     models : mapping
-        Which keys there are; those of a recipe by default.
+        Which keys there are: `octomed.recipe.schema.MODELS` are those of a recipe.
     """
     details = error.errors(include_url=False)
     return [_problem(detail, document, models) for detail in details if not _about_bad_items(detail)]
@@ -82,7 +67,7 @@ def _about_bad_items(detail: ErrorDetails) -> bool:
     return detail["type"] == "too_short" and bool(detail["input"])
 
 
-def keys_at(way: Keys, models: Models = _MODELS) -> list[str]:
+def keys_at(way: Keys, models: Models) -> list[str]:
     """Return the keys that may be used in the mapping at `way`, those not supported yet left out."""
     words = tuple(part for part in way if isinstance(part, str))
     inside_column = words[:2] == ("sources", "format") and words not in models

@@ -4,48 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from octomed import _octomed
 from octomed.recipe.invalid import invalid
-from octomed.recipe.presets import load_preset, preset_names
+from octomed.recipe.part import Part
+from octomed.recipe.path_values import Paths
+from octomed.recipe.presets import gives_traces, laid_over, load_preset, preset_names
 from octomed.recipe.problems import suggest
 
-
-def _no_images(_: Any) -> None:  # noqa: ANN401 refused whatever it is
-    raise invalid(
-        "images are not supported yet",
-        "remove this source from the recipe: packing its text alone would lose the pictures",
-    )
-
-
-Images = Annotated[
-    None,
-    BeforeValidator(_no_images),
-    WithJsonSchema(
-        {"not": {}, "description": "Images are not supported yet: refused.", "x-status": "not supported yet"}
-    ),
-]
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
 
 
-class Piece(BaseModel):
-    """A piece of a mapping."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
-
-
-class AnyOf(Piece):
+class AnyOf(Part):
     """A column that files name differently."""
 
     any_of: Texts
@@ -90,7 +62,7 @@ _List = Annotated[
 Columns = Annotated[_Named | _AnyOf | _List, Discriminator(_shape_of_columns)]
 
 
-class Messages(Piece):
+class Messages(Part):
     """A column of chat messages whose keys or roles have names of their own."""
 
     column: Column
@@ -101,7 +73,7 @@ class Messages(Piece):
     """Key of a message that says who speaks."""
     content: Column = "content"
     """Key of a message with its text."""
-    roles: dict[str, Literal["system", "user", "assistant", "tool"]] = {}
+    roles: dict[str, Literal["system", "user", "assistant", "tool"]] = Field(default={})
     """What other names of roles mean: `{human: user, gpt: assistant}`."""
 
 
@@ -110,9 +82,33 @@ Conversation = Annotated[
 ]
 
 
-class Mapping(Piece):
+def _preset(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    if value not in preset_names():
+        raise invalid(f"unknown row format `{value}`", suggest(str(value), preset_names(), kind="formats"))
+    return str(value)
+
+
+PresetName = Annotated[str, BeforeValidator(lambda value: _preset(str(value)))]
+
+
+def _no_responses(preset: str) -> tuple[str, str]:
+    return (
+        f"rows of `{preset}` have no response: it is an evaluation set",
+        f"to learn from them, map one: `format: {{preset: {preset}, response: …}}`",
+    )
+
+
+def _trainable(value: str) -> str:
+    if not gives_traces(load_preset(value)):
+        raise invalid(*_no_responses(value))
+    return value
+
+
+class Mapping(Part):
     """Which column of a row holds which part of a trace; dots lead into structs."""
 
+    preset: PresetName | None = None
+    """Name of a row format that this mapping changes: keys that are written here win, null takes one out."""
     id: Column | None = None
     """Column with the row's own id."""
     question: Columns | None = None
@@ -137,33 +133,47 @@ class Mapping(Piece):
     """Columns in which pictures are looked for; all if left out. With `[]` rows are packed without theirs."""
     unused: Annotated[tuple[Text, ...], Field(strict=False)] = ()
     """Columns that change nothing: `check` does not name them as unread."""
-    images: Images = Field(default=None, exclude=True)
-    image_root: Images = Field(default=None, exclude=True)
+    images: Columns | None = None
+    """Column with an image or a list of images, or a list of such columns, in the order of the images."""
+    image_root: Paths | None = None
+    """Folder, zip or tar below which paths of images are looked up, or a list of these."""
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
-        found = _octomed.Mapping.fault_of_keys(self.model_dump(mode="json", exclude_unset=True))
+        if self.images is not None and self.image_columns is not None:
+            raise invalid(
+                "`images` and `image_columns` exclude each other",
+                "`images` maps images, `image_columns` says where unmapped ones are looked for: keep one",
+                at=("image_columns",),
+            )
+        values = mapping_of(self)
+        if self.preset is not None and not gives_traces(values):
+            raise invalid(*_no_responses(self.preset), at=("preset",))
+        found = _octomed.Mapping.fault_of_keys(values)
         if found is not None:
             message, hint, key = found
             raise invalid(message, hint, at=(key,) if key else ())
         return self
 
 
-def _preset(value: str) -> str:
-    if value not in preset_names():
-        raise invalid(f"unknown row format `{value}`", suggest(value, preset_names(), kind="formats"))
-    return value
-
-
 Format = Annotated[
-    Annotated[str, BeforeValidator(lambda value: _preset(str(value))), Tag("<text>")]
-    | Annotated[Mapping, Tag("<mapping>")],
+    Annotated[PresetName, AfterValidator(_trainable), Tag("<text>")] | Annotated[Mapping, Tag("<mapping>")],
     Discriminator(lambda value: "<mapping>" if isinstance(value, dict | Mapping) else "<text>"),
 ]
+
+
+_NOT_OF_ROWS = ("preset", "image_root")
+"""Keys of a mapping that Rust is not told of."""
 
 
 def mapping_of(row_format: str | Mapping) -> dict[str, Any]:
     """Return the mapping that Rust compiles: a preset's, or the recipe's own without the keys left out."""
     if isinstance(row_format, str):
         return load_preset(row_format)
-    return row_format.model_dump(mode="json", exclude_unset=True)
+    own = row_format.model_dump(mode="json", exclude_unset=True, exclude=set(_NOT_OF_ROWS))
+    return own if row_format.preset is None else laid_over(load_preset(row_format.preset), own)
+
+
+def roots_of(row_format: str | Mapping) -> tuple[str, ...]:
+    """Return where a row format looks up paths of images."""
+    return () if isinstance(row_format, str) else row_format.image_root or ()

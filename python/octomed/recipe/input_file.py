@@ -113,11 +113,14 @@ class Inputs:
         What lies in their folders, or fits their globs, and is not read.
     notes : list of str
         What is worth a look.
+    splits : dict of str to set of str
+        The splits that are read, by source; files of none are not in it.
     """
 
     files: list[InputFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    splits: dict[str, set[str]] = field(default_factory=dict)
 
     def left_out_by_reason(self) -> dict[str, dict[str, list[str]]]:
         """Return the files left out: source, then reason, then their paths."""

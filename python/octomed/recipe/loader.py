@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from octomed.commands import in_python
 from octomed.recipe.explain import problems_of
 from octomed.recipe.from_values import ORIGIN, document_of
+from octomed.recipe.image_roots import missing_roots
 from octomed.recipe.inputs import missing_inputs
 from octomed.recipe.lone_surrogates import lone_surrogates
 from octomed.recipe.overlap import own_files_read
 from octomed.recipe.overrides import apply_overrides
-from octomed.recipe.paths import expanded
+from octomed.recipe.paths import expanded, one_or_several, value_at
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.recipe.schema import VERSION, Recipe
+from octomed.recipe.schema import MODELS, VERSION, Recipe
 from octomed.recipe.yaml_file import read_document
 from octomed.urls import scheme_of
 
@@ -112,7 +113,9 @@ def _validate(values: Any, document: Document, problems: list[Problem]) -> Recip
     except ValidationError as error:
         # What cannot be read stands as nothing in the values: that it is missing says no more.
         unread = {problem.place for problem in document.problems}
-        problems += [problem for problem in problems_of(error, document) if problem.place not in unread]
+        problems += [
+            problem for problem in problems_of(error, document, MODELS) if problem.place not in unread
+        ]
         return None
 
 
@@ -141,14 +144,24 @@ def _missing_template(values: Any, document: Document) -> list[Problem]:  # noqa
 
 
 def _missing_inputs(values: Any, document: Document) -> list[Problem]:  # noqa: ANN401 any YAML value
-    paths: dict[Keys, str] = {}
     sources = values.get("sources")
-    for index, source in enumerate(sources if isinstance(sources, list) else []):
-        path = source.get("path") if isinstance(source, dict) else None
-        for entry, text in enumerate(path if isinstance(path, list) else [path]):
-            if isinstance(text, str) and text and not (scheme_of(text) or "$" in text or "\0" in text):
-                paths["sources", index, "path", entry] = text
-    return missing_inputs(paths, {way: document.place(way) for way in paths})
+    paths: dict[Keys, str] = {}
+    roots: dict[Keys, str] = {}
+    for index in range(len(sources) if isinstance(sources, list) else 0):
+        paths |= _texts(values, ("sources", index, "path"))
+        roots |= _texts(values, ("sources", index, "format", "image_root"))
+    places = {way: document.place(way) for way in (*paths, *roots)}
+    return [*missing_inputs(paths, places), *missing_roots(roots, places)]
+
+
+def _texts(values: Any, way: Keys) -> dict[Keys, str]:  # noqa: ANN401 any YAML value
+    """Return the paths at a way that may be looked for: one, or those of a list."""
+    found = {way: value_at(values, way) for way in one_or_several(values, way)}
+    return {
+        way: text
+        for way, text in found.items()
+        if isinstance(text, str) and text and not (scheme_of(text) or "$" in text or "\0" in text)
+    }
 
 
 def _fail(place: Place, message: str, hint: str | None = None) -> RecipeProblems:

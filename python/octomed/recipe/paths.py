@@ -8,8 +8,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from octomed.recipe.path_values import STORE
 from octomed.recipe.problems import Problem
-from octomed.recipe.schema import Work
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def expanded(document: Document, folder: Path) -> tuple[Any, list[Problem]]:
     """
     values, problems = deepcopy(document.values), []
     if isinstance(work := values.setdefault("work", {}), dict):
-        work.setdefault("path", Work().path)
+        work.setdefault("path", STORE)
     for way in _ways(values):
         parent, last = _parent(values, way)
         path, missing = expand(parent[last])
@@ -87,17 +87,20 @@ def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
     """List the ways to all texts that are paths, whatever else may be wrong with the values."""
     ways: list[Keys] = [("model",), ("template",), ("output", "path"), ("work", "path")]
     sources = values.get("sources") if isinstance(values, dict) else None
-    for index, source in enumerate(sources if isinstance(sources, list) else []):
-        path = source.get("path") if isinstance(source, dict) else None
-        entries = range(len(path)) if isinstance(path, list) else [None]
-        ways += [
-            ("sources", index, "path") if entry is None else ("sources", index, "path", entry)
-            for entry in entries
-        ]
-    return [way for way in ways if isinstance(_get(values, way), str)]
+    for index in range(len(sources) if isinstance(sources, list) else 0):
+        for key in (("path",), ("format", "image_root")):
+            ways += one_or_several(values, ("sources", index, *key))
+    return [way for way in ways if isinstance(value_at(values, way), str)]
 
 
-def _get(values: Any, way: Keys) -> Any:  # noqa: ANN401 any YAML value
+def one_or_several(values: Any, way: Keys) -> list[Keys]:  # noqa: ANN401 any YAML value
+    """Return the ways to the items of a list, or the way itself to what is none."""
+    found = value_at(values, way)
+    return [(*way, entry) for entry in range(len(found))] if isinstance(found, list) else [way]
+
+
+def value_at(values: Any, way: Keys) -> Any:  # noqa: ANN401 any YAML value
+    """Return what is at a way, or None."""
     for part in way:
         if isinstance(values, dict):
             values = values.get(part)

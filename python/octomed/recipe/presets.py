@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import functools
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NOT_OF_ROWS = ("held_out", "found_by")
+"""Keys of a row format's file that say nothing of a row."""
+
+_LEARNED = ("messages", "response", "responses")
+_REPLACED = {
+    "response": ("responses",),
+    "responses": ("response", "reasoning"),
+    "image_columns": ("images",),
+    "images": ("image_columns",),
+}
+"""Keys of a format that go where a mapping over it has this one, as they exclude each other."""
 
 
 @functools.cache
@@ -24,13 +39,51 @@ def load_preset(name: str) -> dict[str, Any]:
     KeyError
         If there is none of this name.
     """
-    if name not in preset_names():
-        raise KeyError(name)
-    return dict(_read_preset(name))
+    return {key: value for key, value in _read_preset(name).items() if key not in _NOT_OF_ROWS}
+
+
+def held_out_splits(name: str) -> frozenset[str]:
+    """Return the splits from which nothing is learned unless the recipe maps the response itself."""
+    return frozenset(_read_preset(name).get("held_out", ()))
+
+
+def telling_columns(name: str) -> frozenset[str]:
+    """Return columns of which a file must have one to be found to be of this format, if there are any."""
+    return frozenset(_read_preset(name).get("found_by", ()))
+
+
+@functools.cache
+def trainable_presets() -> tuple[str, ...]:
+    """Return the row formats whose rows say what is to be learned: those of evaluation sets do not."""
+    return tuple(name for name in preset_names() if gives_traces(load_preset(name)))
+
+
+def gives_traces(mapping: Mapping[str, Any]) -> bool:
+    """Tell whether a mapping says where what is to be learned stands."""
+    return any(mapping.get(key) is not None for key in _LEARNED)
+
+
+def laid_over(preset: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row format with keys of its own put over it.
+
+    Parameters
+    ----------
+    preset
+        The row format.
+    own
+        Keys that win; null takes a key out. Columns of `unused` are added.
+    """
+    gone = {name for key, names in _REPLACED.items() if own.get(key) is not None for name in names}
+    values = {key: value for key, value in preset.items() if key not in gone} | dict(own)
+    if own.get("unused"):
+        values["unused"] = [*preset.get("unused", ()), *own["unused"]]
+    return {key: value for key, value in values.items() if value is not None}
 
 
 @functools.cache
 def _read_preset(name: str) -> dict[str, Any]:
+    if name not in preset_names():
+        raise KeyError(name)
     text = (resources.files("octomed.recipe") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
     loaded: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded

@@ -5,22 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from octomed.commands import in_python, python_call, shell_command
-from octomed.names import as_text
 from octomed.recipe.document import Document
-from octomed.recipe.formats import Format, mapping_of
+from octomed.recipe.formats import Format, Mapping, Messages, mapping_of, roots_of
+from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
+from octomed.recipe.part import Part
+from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
 from octomed.recipe.values import (
     Character,
     Compression,
@@ -32,81 +25,26 @@ from octomed.recipe.values import (
     not_built,
 )
 from octomed.storage import Mode
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pydantic import BaseModel
 
     from octomed.recipe.problems import Place
 
 VERSION = 1
 """Version of the recipe's language that this package reads."""
 
-_LONGEST_FILE_NAME = 255
-_LONGEST_PATH = 3840
-"""Linux takes 4,095 bytes, and a run's files lie below its path."""
-
 SMALLEST_CAPACITY, LARGEST_CAPACITY = 16, 2**24
-
-
-def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
-    if isinstance(value, str) and (scheme := scheme_of(value)) is not None:
-        hint = "write the path alone" if scheme == "file" else "copy the files to a local folder"
-        raise invalid(f"paths of `{scheme}://` are not supported yet", hint)
-    if isinstance(value, str) and not value:
-        raise invalid("a path may not be empty", "write `.` for the recipe's own folder")
-    if isinstance(value, str) and "\0" in value:
-        raise invalid("a path may not hold a NUL character")
-    if isinstance(value, str):
-        _refuse_long(value)
-    return value
-
-
-def _refuse_long(path: str) -> None:
-    """Refuse what no file system takes; a glob's `[…]` may be longer than what it matches."""
-    names = [name for name in path.split("/") if not any(sign in name for sign in "*?[")]
-    if max(map(_bytes_of, names), default=0) > _LONGEST_FILE_NAME:
-        raise invalid(
-            "a name in this path is too long", f"a file's name has at most {_LONGEST_FILE_NAME} bytes"
-        )
-    if _bytes_of(path) > _LONGEST_PATH:
-        raise invalid("this path is too long", f"a path has at most {_LONGEST_PATH:,} bytes")
-
-
-def _bytes_of(text: str) -> int:
-    return len(text.encode(errors="surrogatepass"))
-
-
-def _as_list(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
-    return [value] if isinstance(value, str) else value
-
-
-def _of_any_bytes(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 as pydantic has it
-    """Pass a path below a folder whose name is not UTF-8: pydantic takes no text with such bytes."""
-    return value if isinstance(value, str) and as_text(value) != value else check(value)
-
-
-LocalPath = Annotated[str, BeforeValidator(_local), WrapValidator(_of_any_bytes)]
-_NameOrPath = Annotated[str, Field(min_length=1), WrapValidator(_of_any_bytes)]
-Paths = Annotated[
-    tuple[LocalPath, ...],
-    Field(strict=False, min_length=1),
-    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
-]
 
 
 SplitName = Annotated[str, Field(min_length=1)]
 Split = Annotated[
     tuple[SplitName, ...],
     Field(strict=False, min_length=1),
-    BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
 ]
-
-
-class Part(BaseModel):
-    """A piece of a recipe: it cannot be changed, and keys it does not know are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class Csv(Part):
@@ -141,8 +79,8 @@ class Source(Part):
     """Name of the source; part of every trace's identity, so that renaming it scans again."""
     path: Paths
     """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
-    format: Format
-    """Name of a row format, or a mapping of columns."""
+    format: Format | None = None
+    """Name of a row format, or a mapping of columns; found by the columns of its files if left out."""
     split: Split | None = None
     """Split or splits to read of a folder or glob that holds several; `all` for every file."""
     rows: Annotated[str, Field(min_length=1)] | None = None
@@ -157,6 +95,8 @@ class Source(Part):
     """Share of unreadable rows that is tolerated, and at least one row."""
     csv: Csv | None = None
     """How the source's CSV files are written, where they are not as usual."""
+    images: SourceImages | None = None
+    """What the source has otherwise than the recipe's `images`."""
 
     def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
         """Return the characters that divide its files of this kind."""
@@ -164,15 +104,22 @@ class Source(Part):
 
     @property
     def mapping(self) -> dict[str, Any]:
-        """The row mapping as plain values, for Rust."""
-        return mapping_of(self.format)
+        """The row mapping as plain values, for Rust; of a source without a format, an empty one."""
+        return {} if self.format is None else mapping_of(self.format)
+
+    @property
+    def image_roots(self) -> tuple[str, ...]:
+        """Folders and archives in which its rows' paths of images are looked up, in this order."""
+        return () if self.format is None else roots_of(self.format)
 
 
 class Duplicates(Part):
     """Which copies are dropped."""
 
     exact: bool = True
-    """Drop a trace that equals an earlier one in all its text."""
+    """Drop a trace that equals an earlier one in all its text and its images."""
+    images: Literal["off", "report"] = "off"
+    """Whether images are listed that occur under several sources or names; none is dropped."""
     near: NotBuilt = not_built()
 
 
@@ -203,6 +150,10 @@ class Pack(Part):
     """Inner upper edges of the length buckets, each a stream of its own; the last edge is the capacity."""
     seed: Annotated[int, Field(ge=0, le=2**63 - 1)] = 17
     """Seed of the order of ranges, and of traces inside one."""
+    traces_per_image: Annotated[int, Field(ge=1, le=16)] = 1
+    """Traces of one image that share a pack, and one copy of the image, at most; 1 groups none."""
+    max_patches: Annotated[int, Field(ge=4, le=LARGEST_CAPACITY)] | None = None
+    """Patches of all distinct images of a pack at most, which bounds a step's memory in the vision tower."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Pack:
@@ -240,7 +191,7 @@ class Output(Part):
 class Work(Part):
     """The working store: tokenized blocks and their index, which later runs use again."""
 
-    path: LocalPath = ".octomed"
+    path: LocalPath = STORE
     """Folder of the store; several recipes may share it."""
     keep: bool = True
     """Keep the store after a run."""
@@ -258,9 +209,9 @@ class Recipe(Part):
     """Version of the recipe's language."""
     name: Name
     """Name of the run."""
-    model: _NameOrPath
+    model: NameOrPath
     """Model whose tokenizer and chat template are used: a built-in one, a local folder, or a hub id."""
-    template: _NameOrPath | None = None
+    template: NameOrPath | None = None
     """Chat template: a built-in one's name, or a `.jinja` file; the model's own if left out."""
     system: str | None = None
     """System message of every trace whose row has none."""
@@ -278,9 +229,10 @@ class Recipe(Part):
     """Where the shards go."""
     work: Work = Work()
     """Where tokenized blocks are kept between runs."""
+    images: Images = Images()
+    """How images are found, checked, resized and stored."""
     mix: NotBuilt = not_built()
     validation: NotBuilt = not_built()
-    images: NotBuilt = not_built()
 
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
@@ -344,9 +296,58 @@ class Recipe(Part):
     def notes(self) -> list[str]:
         """Return what the recipe says to no effect."""
         idle = [edge for edge in self.pack.buckets if edge >= self.pack.capacity]
-        return [
+        notes = [
             f"bucket edge {edge} is not below the capacity {self.pack.capacity}: left out" for edge in idle
         ]
+        if "codec" in self.images.model_fields_set and not any(map(self.resizes, self.sources)):
+            notes.append("`images.codec` is of resized images, and `images.store` resizes none: not used")
+        return notes
+
+    def resizes(self, source: Source) -> bool:
+        """Tell whether a source's images are stored resized."""
+        own = source.images.store if source.images is not None else None
+        return (own or self.images.store) == "resized"
+
+    def with_formats(self, formats: dict[int, str]) -> Recipe:
+        """Return the recipe with the row formats of these sources, by index, as if they were written.
+
+        Parameters
+        ----------
+        formats : dict of int to str
+            Names of built-in row formats.
+        """
+        sources = list(self.sources)
+        written = self.canonical()
+        listed = [dict(one) for one in written["sources"]]
+        for index, name in formats.items():
+            sources[index] = sources[index].model_copy(update={"format": name})
+            listed[index]["format"] = name
+        found = self.model_copy(update={"sources": tuple(sources)})
+        found.adopt(
+            self._file,
+            self._document,
+            {**written, "sources": listed},
+            self._overrides,
+            from_values=self._from_values,
+        )
+        return found
+
+
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Recipe,
+    ("sources",): Source,
+    ("sources", "csv"): Csv,
+    ("sources", "images"): SourceImages,
+    ("sources", "format"): Mapping,
+    ("sources", "format", "messages"): Messages,
+    ("curate",): Curate,
+    ("curate", "duplicates"): Duplicates,
+    ("pack",): Pack,
+    ("output",): Output,
+    ("work",): Work,
+    ("images",): Images,
+}
+"""The typed models of a recipe's mappings, by the names that lead to them."""
 
 
 def schema_json() -> dict[str, Any]:

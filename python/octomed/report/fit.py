@@ -103,7 +103,8 @@ def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
         if pictures:
             yield (
                 f"source `{source}`: columns whose names suggest pictures: {listed(pictures)}; a row with a "
-                "picture is a reject, or packed without it where `image_columns: []` asks for it"
+                "picture that `images` does not map is a reject, or packed without it where "
+                "`image_columns: []` asks for it"
             )
 
 

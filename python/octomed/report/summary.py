@@ -58,6 +58,10 @@ class Summary:
         Blocks that this call scanned, and those that stood.
     rows_without_pictures : int
         Rows packed as text alone, because the recipe leaves their pictures out.
+    rows_with_images : int
+        Rows of which an image was read, refused ones included.
+    images, image_bytes : int
+        Images in the working store, each once a block, and their bytes.
     rows_refused : dict of str to int
         Unreadable rows and rows without a trace, by reason.
     sources : dict
@@ -112,6 +116,9 @@ class Summary:
     notes: list[str] = field(default_factory=list)
     rows_refused: dict[str, int] = field(default_factory=dict)
     rows_without_pictures: int = 0
+    rows_with_images: int = 0
+    images: int = 0
+    image_bytes: int = 0
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     from_python: bool = False
 
@@ -161,6 +168,9 @@ class Summary:
             files_left_out=plain(counts.files_left_out),
             notes=[*run.notes, *run.made_again],
             rows_without_pictures=counts.rows_without_pictures,
+            rows_with_images=counts.rows_with_images,
+            images=counts.images,
+            image_bytes=counts.image_bytes,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),
             from_python=in_python(),
@@ -265,6 +275,9 @@ class Summary:
         ):
             lines += [(label, units.count(number))] if number else []
             lines += self._lines_of_reasons(unreadable=unreadable)
+        if self.rows_with_images:
+            stored = f"{units.count(self.images)} images, {units.bytes_of(self.image_bytes)}"
+            lines.append(("  with images", f"{units.count(self.rows_with_images)}: {stored}"))
         if self.rows_without_pictures:
             left_out = units.count(self.rows_without_pictures)
             lines.append(("  note", f"{left_out} rows without their pictures, as asked"))

@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from octomed.errors import RecipeError
+from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.recipe.problems import suggest
 from octomed.train import attention
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from transformers import PretrainedConfig, PreTrainedModel
 
-VISION_LANGUAGE = ("qwen2_5_vl", "qwen3_vl")
 TEXT = ("qwen2", "qwen3", "llama")
 FAMILIES = (*VISION_LANGUAGE, *TEXT)
 """`model_type` of the models whose packing is tested."""

@@ -9,8 +9,9 @@ from composer.callbacks import MemoryMonitor, OptimizerMonitor, RuntimeEstimator
 from composer.core import Algorithm
 
 from octomed.errors import RecipeError
+from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
-from octomed.train.build import VISION_LANGUAGE, text_configuration
+from octomed.train.build import text_configuration
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
 from octomed.train.reduction import MeanGradients

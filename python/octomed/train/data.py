@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
+from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
 from octomed.stream.images import check_model
-from octomed.train.build import VISION_LANGUAGE, text_configuration
+from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
 
 if TYPE_CHECKING:

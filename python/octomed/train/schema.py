@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid
-from octomed.recipe.schema import Part
+from octomed.recipe.part import Part
 from octomed.train.schema_monitoring import Callbacks, Loggers
 from octomed.urls import CHECKPOINTS, READ, scheme_of
 

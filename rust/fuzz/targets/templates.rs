@@ -36,7 +36,7 @@ fn chat(source: &str) {
         ("user", ""),
         ("assistant", "b"),
     ];
-    let slots = [0, 5, 5].map(|at| ImageSlot { at, tokens: 3 });
+    let slots = [0, 4, 4].map(|at| ImageSlot { at, tokens: 3 });
     let mut out = Rendered::default();
     for images in [&[][..], &slots] {
         let messages = turns.map(|(role, content)| Message {

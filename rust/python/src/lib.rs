@@ -6,6 +6,7 @@ mod csv;
 mod cutters;
 mod engine;
 mod error;
+mod image_values;
 mod json_shape;
 mod layout;
 mod layout_images;
@@ -18,6 +19,7 @@ mod records;
 mod template;
 mod tokenizer;
 mod trace;
+mod vision;
 
 // An inline module, and not a function, since `make stubs` reads what is exported here.
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
@@ -35,8 +37,8 @@ mod _octomed {
     };
     #[pymodule_export]
     use crate::engine::{
-        Cancel, Scanner, fingerprint, first_unreadable, read_parts, remove_temporaries,
-        verify_block,
+        Cancel, Scanner, changed_image_files, fingerprint, first_unreadable, read_parts,
+        remove_temporaries, verify_block,
     };
     #[pymodule_export]
     use crate::json_shape::JsonShape;
@@ -58,6 +60,12 @@ mod _octomed {
     use crate::tokenizer::PyTokenizer;
     #[pymodule_export]
     use crate::trace::{Block, Mapping, preview};
+    #[pymodule_export]
+    use crate::vision::{
+        decode_image, encode_image, image_content_hash, image_families, image_patches,
+        image_pixel_hash, image_size, patches_of_image, resize_image, resized_image_size,
+        values_of_patches,
+    };
 
     /// Names and encodings of the columns of a pack.
     #[pymodule_export]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use octomed_trace::{
-    Block as RustBlock, Body, Finding, Mapping as RustMapping, Refusal, Row, TraceError, Turn,
+    Block as RustBlock, Body, Finding, ImageRef, ImageValue, Mapping as RustMapping, Part, Refusal,
+    Row, TraceError, Turn,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -119,8 +120,9 @@ impl Block {
 
 /// The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 ///
-/// A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
-/// `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+/// A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
+/// `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+/// or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
 #[pyfunction]
 #[pyo3(signature = (block, mapping, count, *, skip = 0) -> "list[dict[str, typing.Any]]")]
 pub fn preview<'py>(
@@ -182,9 +184,15 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
     shown.set_item("ordinal", row.ordinal)?;
     shown.set_item("id", row.id.as_deref())?;
     shown.set_item("system", row.system.as_deref())?;
+    let images = row.images.iter().filter(|image| !image.is_left_out());
+    let images: Vec<String> = images.map(shown_image).collect();
+    if !images.is_empty() {
+        shown.set_item("images", images)?;
+    }
     match &row.body {
         Body::Conversation(turns) => {
-            let turns: PyResult<Vec<_>> = turns.iter().map(|turn| shown_turn(py, turn)).collect();
+            let shown_turn = |turn| shown_turn(py, turn, &row.images);
+            let turns: PyResult<Vec<_>> = turns.iter().map(shown_turn).collect();
             shown.set_item("messages", turns?)?;
         }
         Body::Question {
@@ -228,13 +236,15 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
 }
 
 /// A turn; its reasoning and whether it is learned only where they say something.
-fn shown_turn<'py>(py: Python<'py>, turn: &Turn<'_>) -> PyResult<Bound<'py, PyDict>> {
+fn shown_turn<'py>(
+    py: Python<'py>,
+    turn: &Turn<'_>,
+    images: &[ImageRef<'_>],
+) -> PyResult<Bound<'py, PyDict>> {
+    let content = shown_content(turn, images);
     let shown = pairs(
         py,
-        [
-            ("role", Some(&*turn.role)),
-            ("content", Some(&*turn.text())),
-        ],
+        [("role", Some(&*turn.role)), ("content", Some(&*content))],
     )?;
     if let Some(reasoning) = &turn.reasoning {
         shown.set_item("reasoning", &**reasoning)?;
@@ -243,6 +253,32 @@ fn shown_turn<'py>(py: Python<'py>, turn: &Turn<'_>) -> PyResult<Bound<'py, PyDi
         shown.set_item("learned", false)?;
     }
     Ok(shown)
+}
+
+/// The texts of a turn, and where its images stand.
+fn shown_content(turn: &Turn<'_>, images: &[ImageRef<'_>]) -> String {
+    let mut content = String::new();
+    for part in &turn.content {
+        match part {
+            Part::Text(text) => content.push_str(text),
+            Part::Image(number) if images.get(*number).is_some_and(ImageRef::is_left_out) => {}
+            Part::Image(number) => content.push_str(&format!("[image {}]", number + 1)),
+        }
+    }
+    content
+}
+
+/// The longest path or URL that is shown: what is longer is an image in base64.
+const LONGEST_PATH: usize = 200;
+
+/// What people see of an image.
+fn shown_image(image: &ImageRef<'_>) -> String {
+    match &image.value {
+        ImageValue::Text(text) if text.len() <= LONGEST_PATH => text.clone().into_owned(),
+        ImageValue::Text(text) => format!("{} characters", text.len()),
+        ImageValue::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        ImageValue::LeftOut => "left out".to_owned(),
+    }
 }
 
 fn pairs<'py>(py: Python<'py>, pairs: [(&str, Option<&str>); 2]) -> PyResult<Bound<'py, PyDict>> {
@@ -263,9 +299,7 @@ pub(crate) fn wrapped(blocks: impl IntoIterator<Item = RustBlock>) -> Vec<Block>
 impl From<TraceError> for Error {
     fn from(error: TraceError) -> Self {
         let kind = match error {
-            TraceError::Images { .. }
-            | TraceError::Mapping { .. }
-            | TraceError::CsvDialect { .. } => Kind::Recipe,
+            TraceError::Mapping { .. } | TraceError::CsvDialect { .. } => Kind::Recipe,
             _ => Kind::Data,
         };
         raise(kind, &error, error.hint()).into()

@@ -367,15 +367,18 @@ fn templates_say_which_roles_take_images() {
 
 #[test]
 fn a_template_without_images_is_named() {
-    for name in ["qwen2.5"] {
-        let error =
-            render(&builtin(name), &one_image("user"), Supervise::All, u64::MAX).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("chat template `{name}` writes no images")
-        );
-        assert!(!error.blames_row() && error.hint().unwrap().contains(IMAGE));
-    }
+    let error = render(
+        &builtin("qwen2.5"),
+        &one_image("user"),
+        Supervise::All,
+        u64::MAX,
+    );
+    let error = error.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "chat template `qwen2.5` writes no images"
+    );
+    assert!(!error.blames_row() && error.hint().unwrap().contains(IMAGE));
     let text_only = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\n' + m.content + '<|im_end|>\n' }}{% endfor %}";
     let prints = text_only.replace(" + m.content + ", " ~ m.content ~ ");
     let other = "{% for m in messages %}{% for p in m.content %}{{ p.text or '<image_soft_token>' }}{% endfor %}<|im_end|>{% endfor %}";

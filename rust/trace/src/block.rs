@@ -19,8 +19,10 @@ use crate::value::{Fault, Value, utf8};
 pub struct Block {
     pub(crate) content: Content,
     pub(crate) rows: u64,
-    /// Bytes of the largest row that is read.
+    /// Bytes of the largest row that is read, without those of columns of images.
     pub(crate) largest_row: u64,
+    /// Bytes of columns of images, as far as they stand apart from other values.
+    pub(crate) image_bytes: u64,
     pub(crate) source_bytes: u64,
     pub(crate) first_ordinal: u64,
     pub(crate) end_position: u64,
@@ -111,9 +113,11 @@ impl Block {
             Content::Arrow(pieces) => (self.source_bytes + BYTES_A_PIECE * pieces.len() as u64, 0),
             Content::Csv(rows) => (rows.bytes_held(), rows.len()),
         };
-        let made = self.source_bytes.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;
+        // An image is kept in memory once more until it is written; nothing else is made of its bytes here.
+        let text = self.source_bytes.saturating_sub(self.image_bytes);
+        let made = text.saturating_mul(2).min(MAX_RENDERED_BYTES) * 3;
         let noted = BYTES_A_TRACE * self.rows.min(MAX_BLOCK_ROWS as u64) + 64 * rows as u64;
-        held + made + noted + self.largest_row * BYTES_A_BYTE
+        held + self.image_bytes + made + noted + self.largest_row * BYTES_A_BYTE
     }
 
     /// Rows in the block, unreadable ones included, blank lines not.

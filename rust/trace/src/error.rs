@@ -2,15 +2,9 @@
 
 use thiserror::Error;
 
-/// An error that stops the reading of a file, and, for images, the run.
+/// An error that stops the reading of a file.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TraceError {
-    /// The source carries images; packing it as text would quietly lose them.
-    #[error("images are not supported yet: {place}")]
-    Images {
-        /// Where they were met: a mapping key, or a column and row.
-        place: String,
-    },
     /// The mapping contradicts itself or cannot be read.
     #[error("the row mapping is wrong: {message}")]
     Mapping {
@@ -124,7 +118,6 @@ impl TraceError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Images { .. } => Some("leave this source out of the recipe for now".to_owned()),
             Self::MissingColumn {
                 nearest: Some(nearest),
                 ..

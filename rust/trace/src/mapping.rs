@@ -32,6 +32,8 @@ pub struct Mapping {
     pub(crate) guarded: usize,
     /// What becomes of binary values under each of the mapped keys.
     pub(crate) binary: Vec<Binary>,
+    /// The mapped keys that hold images and nothing else.
+    pub(crate) image_keys: Vec<usize>,
     /// The columns of images, unless images are left out.
     pub(crate) images: Option<ImagesMapping>,
     /// Where pictures are looked for that nobody maps, and what becomes of a row with one.
@@ -184,10 +186,19 @@ impl Mapping {
         self.spoken_keys = self
             .body
             .spoken()
-            .chain(images())
             .flat_map(Field::last_names)
+            .chain(images().flat_map(Field::last_keys))
             .map(str::to_owned)
             .collect();
+    }
+
+    /// Finds the keys that hold images and nothing else.
+    fn find_image_keys(&mut self) {
+        let others = self.id.iter().chain(&self.system).chain(self.body.fields());
+        let others: Vec<usize> = others.flat_map(Field::keys).collect();
+        let images = self.images.iter().flat_map(|images| &images.fields);
+        let keys = images.flat_map(Field::keys);
+        self.image_keys = keys.filter(|key| !others.contains(key)).collect();
     }
 
     /// Whether several columns of this name matter nothing.

@@ -296,6 +296,24 @@ fn every_bad_row_has_its_reason_and_place() {
             "more than 1048576 values",
         ),
         (
+            r#"{"question": "q", "response": "r", "images": "i"}"#,
+            br#"{"q": "<image>", "r": "r", "i": null}"#,
+            Reason::ImageCount,
+            "placeholders: 1, images: 0",
+        ),
+        (
+            r#"{"question": "q", "response": "r", "images": "i"}"#,
+            br#"{"q": "q", "r": "r", "i": 7}"#,
+            Reason::ImageValue,
+            "`i` holds an integer where an image is expected",
+        ),
+        (
+            r#"{"question": "q", "response": "r", "images": "i"}"#,
+            br#"{"q": "q", "r": "r", "i": "a.mp4"}"#,
+            Reason::ImageKind,
+            "`i` names or holds a video",
+        ),
+        (
             LOOPS,
             br#"{"q": "1", "r": "2"}"#,
             Reason::TemplateLimit,
@@ -316,7 +334,19 @@ fn every_bad_row_has_its_reason_and_place() {
         .iter()
         .map(|(_, _, reason, _)| reason.as_str())
         .collect();
-    let elsewhere = [Reason::InvalidCsv, Reason::WrongColumnCount].map(Reason::as_str);
+    // Of CSV, and of images that somebody opens.
+    let elsewhere = [
+        Reason::InvalidCsv,
+        Reason::WrongColumnCount,
+        Reason::ImageInRole,
+        Reason::ImageMissing,
+        Reason::ImageDamaged,
+        Reason::ImageTooLarge,
+        Reason::ImageShape,
+        Reason::ImageDepth,
+        Reason::ImageUrl,
+        Reason::ImagePath,
+    ];
     assert_eq!(met.len() + elsewhere.len(), Reason::ALL.len());
 }
 
@@ -326,6 +356,14 @@ fn details_hold_no_values() {
     assert!(!refusal(OCTOMED, line).detail.contains("Jane"));
     let line = br#"{"conversations": [{"from": "Jane Roe", "value": "q"}]}"#;
     assert!(!refusal(SHAREGPT, line).detail.contains("Jane"));
+    let images = r#"{"question": "q", "response": "r", "images": "i"}"#;
+    for line in [
+        &br#"{"q": "q", "r": "r", "i": "Jane Roe.mp4"}"#[..],
+        br#"{"q": "q", "r": "r", "i": {"name": "Jane Roe"}}"#,
+        br#"{"q": "Jane Roe <img src='Jane Roe'>", "r": "r", "i": "a.png"}"#,
+    ] {
+        assert!(!refusal(images, line).detail.contains("Jane"));
+    }
 }
 
 #[test]

@@ -29,7 +29,9 @@ pub(crate) struct Bmp<'a> {
 
 /// `Err` says which kind is not read; `Ok(None)` is a broken header.
 pub(crate) fn read(bytes: &[u8]) -> Result<Option<Bmp<'_>>, String> {
-    let Some(size) = Order::Little.u32(bytes, 14) else { return Ok(None) };
+    let Some(size) = Order::Little.u32(bytes, 14) else {
+        return Ok(None);
+    };
     match size {
         12 => Ok(of_os2(bytes)),
         40 | 52 | 56 | 64 | 108 | 124 => of_windows(bytes, size as usize),
@@ -55,22 +57,22 @@ fn of_os2(bytes: &[u8]) -> Option<Bmp<'_>> {
 
 fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
     let number = |at| Order::Little.u32(bytes, at);
-    let (Some(width), Some(height), Some(bits)) = (number(18), number(22), Order::Little.u16(bytes, 28)) else {
+    let sides = number(18).zip(number(22));
+    let (Some((width, height)), Some(bits), Some(colours)) =
+        (sides, Order::Little.u16(bytes, 28), number(46))
+    else {
         return Ok(None);
     };
-    let (Some(compression), Some(colours)) = (number(30), number(46)) else { return Ok(None) };
-    let coding = match (compression, bits) {
-        (0, _) => Coding::Plain,
-        (1, 8) | (2, 4) => Coding::RunLengths,
-        (3, _) => match fields(bytes, size) {
-            Some(fields) => Coding::Fields(fields),
-            None => return Ok(None),
-        },
-        _ => return Err(format!("a BMP with compression {compression} of {bits} bits")),
+    let Some(coding) = coding(bytes, size, bits)? else {
+        return Ok(None);
     };
-    let colours = if colours == 0 { 1 << bits.min(16) } else { colours as usize };
+    let colours = match colours {
+        0 => 1 << bits.min(16),
+        count => count as usize,
+    };
     let height = height.cast_signed();
-    Ok(parts(bytes, size, bits, colours, 4).map(|(palette, data)| Bmp {
+    let parts = parts(bytes, size, bits, colours, 4);
+    Ok(parts.map(|(palette, data)| Bmp {
         // A negative width is broken, and no pixels.
         width: u32::try_from(width.cast_signed()).unwrap_or(0),
         height: height.unsigned_abs(),
@@ -83,6 +85,16 @@ fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
     }))
 }
 
+fn coding(bytes: &[u8], size: usize, bits: u16) -> Result<Option<Coding>, String> {
+    Ok(match (Order::Little.u32(bytes, 30), bits) {
+        (Some(0), _) => Some(Coding::Plain),
+        (Some(1), 8) | (Some(2), 4) => Some(Coding::RunLengths),
+        (Some(3), _) => fields(bytes, size).map(Coding::Fields),
+        (Some(other), _) => return Err(format!("a BMP with compression {other} of {bits} bits")),
+        (None, _) => None,
+    })
+}
+
 /// Masks behind a header of 40 bytes, or in a longer one.
 fn fields(bytes: &[u8], size: usize) -> Option<[u32; 4]> {
     let number = |at| Order::Little.u32(bytes, at);
@@ -91,10 +103,20 @@ fn fields(bytes: &[u8], size: usize) -> Option<[u32; 4]> {
 }
 
 /// Palette and pixels.
-fn parts(bytes: &[u8], size: usize, bits: u16, colours: usize, entry: usize) -> Option<(&[u8], &[u8])> {
+fn parts(
+    bytes: &[u8],
+    size: usize,
+    bits: u16,
+    colours: usize,
+    entry: usize,
+) -> Option<(&[u8], &[u8])> {
     let after = 14 + size;
     let few = bits <= 8;
-    let palette = if few { slice(bytes, after, colours.checked_mul(entry)?.min(entry << 16))? } else { &[] };
+    let palette = if few {
+        slice(bytes, after, colours.checked_mul(entry)?.min(entry << 16))?
+    } else {
+        &[]
+    };
     let begin = match Order::Little.u32(bytes, 10)? as usize {
         0 => after + palette.len(),
         // Some writers point at the palette; Pillow knows them.

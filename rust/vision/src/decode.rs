@@ -40,7 +40,7 @@ pub fn decode(bytes: &[u8], rules: &DecodeRules) -> Result<Image, ImageError> {
             "fewer pixels than the header says",
         ));
     }
-    let (pixels, _, _) = upright(pixels, width, height, header.orientation);
+    let pixels = upright(pixels, width, height, header.orientation);
     let (height, width) = header.upright();
     Ok(Image {
         width,
@@ -50,7 +50,9 @@ pub fn decode(bytes: &[u8], rules: &DecodeRules) -> Result<Image, ImageError> {
 }
 
 fn limit(header: &Header, rules: &DecodeRules) -> Result<(), ImageError> {
-    if header.pixels() > rules.max_source_pixels {
+    /// So that no size overflows, whatever the rules allow.
+    const MOST_PIXELS: u64 = 1 << 32;
+    if header.pixels() > rules.max_source_pixels.min(MOST_PIXELS) {
         return Err(ImageError::new(
             Fault::TooLarge,
             format!(

@@ -5,7 +5,7 @@
 pub enum Fault {
     /// Bytes that are no whole image of their format: truncated, corrupt, empty.
     Damaged,
-    /// Not an image of a format that is read: a page of HTML, a film, DICOM.
+    /// Not an image of a format that is read: a page of HTML, a video, DICOM.
     Kind,
     /// More pixels, or more memory to decode them, than the limit.
     TooLarge,

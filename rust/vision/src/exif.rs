@@ -95,3 +95,16 @@ fn in_xmp(packet: &[u8]) -> Option<u32> {
     }
     None
 }
+
+/// Whether an EXIF block says more than an orientation; a broken one may.
+pub(crate) fn says_more(block: &[u8]) -> bool {
+    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
+    let Some((order, at)) = tiff_start(block) else {
+        return !block.is_empty();
+    };
+    let count = order.u16(block, at).map_or(0, usize::from);
+    let only = entries(block, order, at).all(|entry| order.u16(entry, 0) == Some(ORIENTATION));
+    // One directory, one entry, and nothing behind it.
+    let length = at.saturating_add(2 + 12 * count + 4);
+    !(only && count <= 1 && block.len() <= length && order.u32(block, length - 4).unwrap_or(0) == 0)
+}

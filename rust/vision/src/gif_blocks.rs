@@ -11,7 +11,11 @@ pub(crate) fn is_gif(bytes: &[u8]) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Block<'a> {
     /// An image: its nine bytes, its palette, and the bytes of LZW from the code size on.
-    Image { head: &'a [u8], palette: Option<&'a [u8]>, data: &'a [u8] },
+    Image {
+        head: &'a [u8],
+        palette: Option<&'a [u8]>,
+        data: &'a [u8],
+    },
     /// An extension: its label, and its pieces with their lengths.
     Extension { label: u8, pieces: &'a [u8] },
     /// The end marker.
@@ -54,12 +58,25 @@ fn block(bytes: &[u8], at: usize) -> Option<(Block<'_>, usize)> {
             let head = slice(bytes, at + 1, 9)?;
             let (palette, begin) = palette(bytes, at + 10, head[8])?;
             let end = end_of_pieces(bytes, begin + 1)?;
-            Some((Block::Image { head, palette, data: &bytes[begin..end] }, end))
+            Some((
+                Block::Image {
+                    head,
+                    palette,
+                    data: &bytes[begin..end],
+                },
+                end,
+            ))
         }
         b'!' => {
             let label = *bytes.get(at + 1)?;
             let end = end_of_pieces(bytes, at + 2)?;
-            Some((Block::Extension { label, pieces: &bytes[at + 2..end] }, end))
+            Some((
+                Block::Extension {
+                    label,
+                    pieces: &bytes[at + 2..end],
+                },
+                end,
+            ))
         }
         b';' => Some((Block::Trailer, at + 1)),
         _ => None,
@@ -105,35 +122,54 @@ pub(crate) struct First<'a> {
 
 pub(crate) fn first(bytes: &[u8]) -> Option<First<'_>> {
     const CONTROL: u8 = 0xF9;
-    let (width, height, global, _) = screen(bytes)?;
+    let (width, height, palette, _) = screen(bytes)?;
     let mut transparent = None;
     for (block, _) in blocks(bytes) {
         match block {
-            Block::Extension { label: CONTROL, pieces: said } => {
+            Block::Extension {
+                label: CONTROL,
+                pieces: said,
+            } => {
                 if let Some([flags, _, _, index, ..]) = pieces(said).next()
                     && flags & 1 == 1
                 {
                     transparent = Some(*index);
                 }
             }
-            Block::Image { head, palette, data } => {
-                let number = |at| Order::Little.u16(head, at).map(u32::from);
-                let (left, top, image_width, image_height) = (number(0)?, number(2)?, number(4)?, number(6)?);
-                return Some(First {
-                    width: width.max(left + image_width),
-                    height: height.max(top + image_height),
-                    left,
-                    top,
-                    image_width,
-                    image_height,
-                    interlaced: head[8] & 0x40 != 0,
-                    palette: palette.or(global),
-                    transparent,
-                    data,
-                });
-            }
+            Block::Image { .. } => return on_screen(block, width, height, palette, transparent),
             _ => {}
         }
     }
     None
+}
+
+fn on_screen<'a>(
+    block: Block<'a>,
+    width: u32,
+    height: u32,
+    global: Option<&'a [u8]>,
+    transparent: Option<u8>,
+) -> Option<First<'a>> {
+    let Block::Image {
+        head,
+        palette,
+        data,
+    } = block
+    else {
+        return None;
+    };
+    let number = |at| Order::Little.u16(head, at).map(u32::from);
+    let (left, top, image_width, image_height) = (number(0)?, number(2)?, number(4)?, number(6)?);
+    Some(First {
+        width: width.max(left + image_width),
+        height: height.max(top + image_height),
+        left,
+        top,
+        image_width,
+        image_height,
+        interlaced: head[8] & 0x40 != 0,
+        palette: palette.or(global),
+        transparent,
+        data,
+    })
 }

@@ -17,7 +17,7 @@ use crate::{gif_blocks, kind, png_chunks, riff, tiff_page};
 pub fn read_header(bytes: &[u8]) -> Result<Header, ImageError> {
     let format = format_of(bytes)?;
     let header = match format {
-        Format::Jpeg => jpeg::read(bytes),
+        Format::Jpeg => jpeg::read(bytes)?,
         Format::Png => png::read(bytes),
         Format::WebP => webp::read(bytes),
         Format::Gif => gif::read(bytes),

@@ -1,6 +1,6 @@
 //! An image in memory, and the rules by which a file becomes one.
 
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 /// What becomes of transparency.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,6 +41,12 @@ impl Default for DecodeRules {
             max_source_pixels: 100_000_000,
         }
     }
+}
+
+/// A hash of the bytes of an image file as they came.
+#[must_use]
+pub fn content_hash(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes)
 }
 
 /// An upright RGB image of 8 bits a channel.

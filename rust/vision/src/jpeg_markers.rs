@@ -1,73 +1,84 @@
-//! The segments of a JPEG file before its first scan.
+//! The segments of a JPEG file.
 
 use crate::bytes::{Order, slice};
 
-pub(crate) const SOI: u8 = 0xD8;
+/// In place of a marker: no marker has a zero.
+pub(crate) const CODED: u8 = 0;
 pub(crate) const EOI: u8 = 0xD9;
 pub(crate) const SOS: u8 = 0xDA;
 pub(crate) const APP1: u8 = 0xE1;
-pub(crate) const COM: u8 = 0xFE;
 
 /// The name before an EXIF block in an APP1 segment.
 pub(crate) const EXIF: &[u8] = b"Exif\0\0";
 /// The name before a packet of XMP in an APP1 segment.
 pub(crate) const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
-/// A marker with its segment.
+/// A marker with its segment, or the coded bytes of a scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Segment<'a> {
-    /// The second byte of the marker.
+    /// The second byte of the marker; [`CODED`] for coded bytes.
     pub(crate) marker: u8,
-    /// Where its 0xFF stands.
-    pub(crate) at: usize,
     /// What follows the length; empty for a marker without one.
     pub(crate) body: &'a [u8],
+    /// From the marker on.
+    pub(crate) whole: &'a [u8],
     /// Where the next one may begin.
     pub(crate) end: usize,
 }
 
-/// Segments from the one after SOI on: up to SOS or EOI, or to where the file is broken.
-pub(crate) fn segments(bytes: &[u8]) -> Segments<'_> {
-    Segments { bytes, at: 2 }
-}
-
-pub(crate) struct Segments<'a> {
-    bytes: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Iterator for Segments<'a> {
-    type Item = Segment<'a>;
-
-    fn next(&mut self) -> Option<Segment<'a>> {
-        let segment = self.read()?;
-        // After a scan's header come its bytes, which are no segments.
-        self.at = match segment.marker {
-            SOS | EOI => self.bytes.len(),
-            _ => segment.end,
-        };
-        Some(segment)
-    }
-}
-
-impl<'a> Segments<'a> {
-    fn read(&self) -> Option<Segment<'a>> {
-        let (at, marker) = marker_from(self.bytes, self.at)?;
-        let begin = at + 2;
-        let alone = matches!(marker, 0x01 | 0xD0..=EOI);
-        let length = if alone {
-            0
+/// Segments from the one after SOI on, up to EOI, or to where the file is broken.
+///
+/// Coded bytes are looked through only when what follows them is asked for.
+pub(crate) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    let (mut next, mut scan) = (Some(2), false);
+    std::iter::from_fn(move || {
+        let at = next?;
+        let segment = if scan {
+            coded(bytes, at)
         } else {
-            usize::from(Order::Big.u16(self.bytes, begin)?)
+            read(bytes, at)?
         };
-        let whole = slice(self.bytes, begin, length)?;
-        let body = if alone { whole } else { whole.get(2..)? };
-        Some(Segment {
-            marker,
-            at,
-            body,
-            end: begin + length,
-        })
+        scan = segment.marker == SOS;
+        next = (segment.marker != EOI).then_some(segment.end);
+        Some(segment)
+    })
+}
+
+fn read(bytes: &[u8], at: usize) -> Option<Segment<'_>> {
+    let (at, marker) = marker_from(bytes, at)?;
+    let begin = at + 2;
+    let alone = matches!(marker, 0x01 | 0xD0..=EOI);
+    let length = if alone {
+        0
+    } else {
+        usize::from(Order::Big.u16(bytes, begin)?)
+    };
+    let inside = slice(bytes, begin, length)?;
+    let body = if alone { inside } else { inside.get(2..)? };
+    let end = begin + length;
+    Some(Segment {
+        marker,
+        body,
+        whole: &bytes[at..end],
+        end,
+    })
+}
+
+/// The coded bytes of a scan, which end at a marker that is no restart.
+fn coded(bytes: &[u8], begin: usize) -> Segment<'_> {
+    let (mut at, mut end) = (begin, bytes.len());
+    while let Some((found, marker)) = marker_from(bytes, at) {
+        if !matches!(marker, 0xD0..=0xD7) {
+            end = found;
+            break;
+        }
+        at = found + 2;
+    }
+    Segment {
+        marker: CODED,
+        body: &[],
+        whole: &bytes[begin..end],
+        end,
     }
 }
 

@@ -20,9 +20,9 @@ const MAGIC: [(usize, &[u8], &str); 28] = [
     (0, b"Rar!", "a RAR archive"),
     (0, b"\x28\xB5\x2F\xFD", "Zstandard"),
     (257, b"ustar", "a tar archive"),
-    (0, b"\x1A\x45\xDF\xA3", "a film (WebM or Matroska)"),
-    (0, b"OggS", "Ogg"),
-    (0, b"\x00\x00\x01\xBA", "a film (MPEG)"),
+    (0, b"\x1A\x45\xDF\xA3", "a video (WebM or Matroska)"),
+    (0, b"OggS", "audio or video (Ogg)"),
+    (0, b"\x00\x00\x01\xBA", "a video (MPEG)"),
     (0, b"\x00\x00\x00\x0CjP  ", "JPEG 2000"),
     (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),
     (0, b"\xFF\x0A", "JPEG XL"),
@@ -66,7 +66,7 @@ fn in_box(bytes: &[u8]) -> Option<&'static str> {
     Some(match slice(bytes, 8, 4)? {
         b"heic" | b"heix" | b"hevc" | b"heim" | b"heis" | b"mif1" | b"msf1" => "HEIC",
         b"avif" | b"avis" => "AVIF",
-        _ => "a film (MP4 or QuickTime)",
+        _ => "a video (MP4 or QuickTime)",
     })
 }
 
@@ -75,8 +75,8 @@ fn in_riff(bytes: &[u8]) -> Option<&'static str> {
         return None;
     }
     match slice(bytes, 8, 4)? {
-        b"AVI " => Some("a film (AVI)"),
-        b"WAVE" => Some("sound (WAV)"),
+        b"AVI " => Some("a video (AVI)"),
+        b"WAVE" => Some("audio (WAV)"),
         _ => None,
     }
 }

@@ -4,9 +4,10 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use crate::decode::decode;
 use crate::error::{Fault, ImageError};
 use crate::family::{Family, Grid};
-use crate::image::Image;
+use crate::image::DecodeRules;
 use crate::patches::patches;
 use crate::resize::resize;
 
@@ -17,6 +18,19 @@ pub struct Encoded<'a> {
     pub bytes: &'a [u8],
     /// Its patches.
     pub grid: Grid,
+}
+
+/// How a run's images are prepared.
+#[derive(Clone, Copy, Debug)]
+pub struct Preparation {
+    /// For which models.
+    pub family: &'static Family,
+    /// Fewest pixels of a prepared image.
+    pub min_pixels: u64,
+    /// Most pixels of a prepared image.
+    pub max_pixels: u64,
+    /// How files are decoded.
+    pub rules: DecodeRules,
 }
 
 /// Why images did not become patches.
@@ -65,44 +79,59 @@ pub fn bytes_of_patches(
 ///
 /// # Errors
 ///
-/// The first image in order that does not decode or whose grid is none of the family's, and a buffer of another size.
+/// The first image in order that does not decode or has a size of another grid, and a buffer of another size.
 pub fn load_patches(
     images: &[Encoded<'_>],
-    family: &Family,
-    decode: impl Fn(&[u8]) -> Result<Image, ImageError> + Sync,
+    preparation: &Preparation,
     threads: NonZeroUsize,
     out: &mut [u8],
 ) -> Result<(), LoadError> {
+    let family = preparation.family;
     let wanted = bytes_of_patches(images.iter().map(|image| image.grid), family)?;
     let given = out.len() as u64;
     if wanted != given {
         return Err(LoadError::Output { wanted, given });
     }
-    let load = |image: &Encoded<'_>, out: &mut [u8]| {
-        let (height, width) = (image.grid.h * family.patch, image.grid.w * family.patch);
-        let decoded = decode(image.bytes)?;
-        if (decoded.height, decoded.width) == (height, width) {
-            patches(&decoded, family, out);
-        } else {
-            patches(&resize(&decoded, height, width), family, out);
-        }
-        Ok(())
-    };
-    let work = Work::new(images, family, out);
+    let work = Work::new(images, preparation, out);
     thread::scope(|scope| {
         for _ in 1..threads.get().min(images.len()) {
-            scope.spawn(|| work.run(&load));
+            scope.spawn(|| work.run());
         }
-        work.run(&load);
+        work.run();
     });
     work.outcome()
+}
+
+impl Preparation {
+    /// Writes the patches of one image.
+    fn load(&self, image: &Encoded<'_>, out: &mut [u8]) -> Result<(), ImageError> {
+        let family = self.family;
+        let (height, width) = (image.grid.h * family.patch, image.grid.w * family.patch);
+        let decoded = decode(image.bytes, &self.rules)?;
+        if (decoded.height, decoded.width) == (height, width) {
+            patches(&decoded, family, out);
+            return Ok(());
+        }
+        let (min, max) = (self.min_pixels, self.max_pixels);
+        let size = family.resized(decoded.height, decoded.width, min, max)?;
+        if size != (height, width) {
+            let Grid { h, w, .. } = family.grid(size.0, size.1);
+            let detail = format!(
+                "its size gives a grid of {h} × {w}, and not of {} × {}",
+                image.grid.h, image.grid.w
+            );
+            return Err(ImageError::new(Fault::Shape, detail));
+        }
+        patches(&resize(&decoded, height, width), family, out);
+        Ok(())
+    }
 }
 
 /// Images that wait, each with its room, and the first error.
 struct Work<'a, 'b> {
     waiting: Mutex<Waiting<'a, 'b>>,
     failed: Mutex<Option<(usize, ImageError)>>,
-    family: &'a Family,
+    preparation: &'a Preparation,
 }
 
 struct Waiting<'a, 'b> {
@@ -111,18 +140,18 @@ struct Waiting<'a, 'b> {
 }
 
 impl<'a, 'b> Work<'a, 'b> {
-    fn new(images: &'a [Encoded<'a>], family: &'a Family, room: &'b mut [u8]) -> Self {
+    fn new(images: &'a [Encoded<'a>], preparation: &'a Preparation, room: &'b mut [u8]) -> Self {
         let images = images.iter().enumerate();
         Self {
             waiting: Mutex::new(Waiting { images, room }),
             failed: Mutex::new(None),
-            family,
+            preparation,
         }
     }
 
-    fn run(&self, load: &impl Fn(&Encoded<'_>, &mut [u8]) -> Result<(), ImageError>) {
+    fn run(&self) {
         while let Some((number, image, room)) = self.next() {
-            if let Err(error) = load(image, room) {
+            if let Err(error) = self.preparation.load(image, room) {
                 self.fail(number, error);
                 return;
             }
@@ -133,7 +162,8 @@ impl<'a, 'b> Work<'a, 'b> {
     fn next(&self) -> Option<(usize, &'a Encoded<'a>, &'b mut [u8])> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let (number, image) = waiting.images.next()?;
-        let bytes = image.grid.h as usize * image.grid.w as usize * self.family.patch_bytes();
+        let bytes =
+            image.grid.h as usize * image.grid.w as usize * self.preparation.family.patch_bytes();
         let (room, rest) = std::mem::take(&mut waiting.room).split_at_mut_checked(bytes)?;
         waiting.room = rest;
         Some((number, image, room))
@@ -178,83 +208,88 @@ fn check_grid(grid: Grid, family: &Family) -> Result<u64, ImageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encode::{Codec, encode};
+    use crate::image::Image;
 
-    /// A "file" is a height, a width and a color.
-    fn decode(bytes: &[u8]) -> Result<Image, ImageError> {
-        let &[height, width, color] = bytes else {
-            return Err(ImageError::new(Fault::Damaged, "no three bytes"));
-        };
-        let pixels =
-            (0..usize::from(height) * usize::from(width)).flat_map(|at| [color, at as u8, 9]);
-        Ok(Image {
-            height: height.into(),
-            width: width.into(),
-            pixels: pixels.collect(),
-        })
+    fn preparation(family: usize) -> Preparation {
+        Preparation {
+            family: Family::ALL[family],
+            min_pixels: 3_136,
+            max_pixels: 30_000,
+            rules: DecodeRules::default(),
+        }
     }
 
-    fn two() -> NonZeroUsize {
-        NonZeroUsize::new(2).unwrap()
+    fn image(height: u32, width: u32) -> Image {
+        let pixel = |at: u32| [at as u8, (at / width) as u8, 9];
+        let pixels = (0..height * width).flat_map(pixel).collect();
+        Image {
+            width,
+            height,
+            pixels,
+        }
+    }
+
+    fn grid(t: u32, h: u32, w: u32) -> Grid {
+        Grid { t, h, w }
+    }
+
+    fn threads(count: usize) -> NonZeroUsize {
+        NonZeroUsize::new(count).unwrap()
+    }
+
+    fn refused(bytes: &[u8], grid: Grid, out: &mut [u8]) -> String {
+        let images = [Encoded { bytes, grid }];
+        let refused = load_patches(&images, &preparation(0), threads(2), out);
+        refused.unwrap_err().to_string()
     }
 
     #[test]
     fn any_number_of_threads_writes_what_one_image_after_the_other_gives() {
-        let family = Family::ALL[0];
-        let files: Vec<[u8; 3]> = (0..23).map(|at| [20 + at, 90 - at, at]).collect();
-        let grid = |at: usize| Grid {
-            t: 1,
-            h: 2 + 2 * (at as u32 % 3),
-            w: 4,
-        };
-        let images: Vec<_> = files
-            .iter()
-            .enumerate()
-            .map(|(at, file)| Encoded {
-                bytes: file,
-                grid: grid(at),
-            })
-            .collect();
-        let mut wanted = Vec::new();
-        for image in &images {
-            let decoded = decode(image.bytes).unwrap();
-            let resized = resize(&decoded, image.grid.h * 14, image.grid.w * 14);
-            let mut out = vec![0; (image.grid.h * image.grid.w) as usize * family.patch_bytes()];
-            patches(&resized, family, &mut out);
+        let preparation = preparation(0);
+        let family = preparation.family;
+        let (mut files, mut wanted) = (Vec::new(), Vec::new());
+        for at in 0..23 {
+            let image = image(20 + at * 7, 300 - at * 11);
+            let (height, width) = family
+                .resized(image.height, image.width, 3_136, 30_000)
+                .unwrap();
+            let grid = family.grid(height, width);
+            let mut out = vec![0; (grid.h * grid.w) as usize * family.patch_bytes()];
+            patches(&resize(&image, height, width), family, &mut out);
+            files.push((encode(&image, Codec::Png).unwrap(), grid));
             wanted.extend(out);
         }
-        for threads in [1, 2, 8, 64] {
+        let images: Vec<_> = files
+            .iter()
+            .map(|(bytes, grid)| Encoded { bytes, grid: *grid })
+            .collect();
+        for count in [1, 2, 8, 64] {
             let mut out = vec![0; wanted.len()];
-            load_patches(
-                &images,
-                family,
-                decode,
-                NonZeroUsize::new(threads).unwrap(),
-                &mut out,
-            )
-            .unwrap();
+            load_patches(&images, &preparation, threads(count), &mut out).unwrap();
             assert!(out == wanted);
         }
-        assert_eq!(load_patches(&[], family, decode, two(), &mut []), Ok(()));
+        assert_eq!(load_patches(&[], &preparation, threads(2), &mut []), Ok(()));
     }
 
     #[test]
     fn the_first_image_that_fails_is_named() {
-        let family = Family::ALL[1];
-        let grid = Grid { t: 1, h: 2, w: 2 };
+        let file = encode(&image(56, 56), Codec::WebP).unwrap();
         for bad in [0, 3, 19] {
-            let mut files = vec![vec![40, 40, 1]; 20];
+            let mut files = vec![file.clone(); 20];
             files[bad] = vec![];
             files[19] = vec![];
+            let grid = grid(1, 4, 4);
             let images: Vec<_> = files.iter().map(|bytes| Encoded { bytes, grid }).collect();
-            let mut out = vec![0; 20 * 4 * family.patch_bytes()];
-            let error = load_patches(&images, family, decode, two(), &mut out).unwrap_err();
-            assert_eq!(error.to_string(), format!("image {bad}: no three bytes"));
+            let mut out = vec![0; 20 * 16 * Family::ALL[0].patch_bytes()];
+            let failed = load_patches(&images, &preparation(0), threads(2), &mut out).unwrap_err();
+            assert!(failed.to_string().starts_with(&format!("image {bad}: ")));
         }
     }
 
     #[test]
     fn grids_and_buffers_that_do_not_fit_are_errors() {
-        let family = Family::ALL[0];
+        let file = encode(&image(60, 120), Codec::Png).unwrap();
         for (t, h, w) in [
             (2, 2, 2),
             (1, 0, 2),
@@ -263,24 +298,13 @@ mod tests {
             (0, 2, 2),
             (1, u32::MAX - 1, 2),
         ] {
-            let image = Encoded {
-                bytes: &[40, 40, 1],
-                grid: Grid { t, h, w },
-            };
-            let error = load_patches(&[image], family, decode, two(), &mut []).unwrap_err();
-            assert!(
-                error.to_string().starts_with("image 0: its grid is"),
-                "{error}"
-            );
+            let said = refused(&file, grid(t, h, w), &mut []);
+            assert!(said.starts_with("image 0: its grid is"), "{said}");
         }
-        let image = Encoded {
-            bytes: &[40, 40, 1],
-            grid: Grid { t: 1, h: 2, w: 2 },
-        };
-        let error = load_patches(&[image], family, decode, two(), &mut [0; 5]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "5 bytes are given for patches of 2352 bytes"
-        );
+        let said = refused(&file, grid(1, 2, 2), &mut [0; 5]);
+        assert_eq!(said, "5 bytes are given for patches of 2352 bytes");
+        let said = refused(&file, grid(1, 8, 4), &mut vec![0; 32 * 588]);
+        let wanted = "image 0: its size gives a grid of 4 × 8, and not of 8 × 4";
+        assert_eq!(said, wanted);
     }
 }

@@ -12,7 +12,8 @@ pub(crate) fn unpack(data: &[u8], width: usize, depth: usize, stride: usize) -> 
         if depth == 8 {
             samples.extend_from_slice(&row[..width.min(row.len())]);
         } else {
-            samples.extend((0..width).map(|x| (row[x / each] >> (8 - depth * (x % each + 1))) & mask));
+            samples
+                .extend((0..width).map(|x| (row[x / each] >> (8 - depth * (x % each + 1))) & mask));
         }
     }
     samples
@@ -25,12 +26,22 @@ pub(crate) fn coloured(indices: &[u8], palette: &[u8], alpha: Option<&[u8]>) -> 
         entry[..3].copy_from_slice(colour);
     }
     let Some(alpha) = alpha else {
-        return Samples::Rgb(indices.iter().flat_map(|index| first_three(colours[usize::from(*index)])).collect());
+        return Samples::Rgb(
+            indices
+                .iter()
+                .flat_map(|index| first_three(colours[usize::from(*index)]))
+                .collect(),
+        );
     };
     for (entry, alpha) in colours.iter_mut().zip(alpha) {
         entry[3] = *alpha;
     }
-    Samples::Rgba(indices.iter().flat_map(|index| colours[usize::from(*index)]).collect())
+    Samples::Rgba(
+        indices
+            .iter()
+            .flat_map(|index| colours[usize::from(*index)])
+            .collect(),
+    )
 }
 
 fn first_three([red, green, blue, _]: [u8; 4]) -> [u8; 3] {

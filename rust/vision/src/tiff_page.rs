@@ -37,7 +37,6 @@ pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     tiff_start(bytes).is_some()
 }
 
-
 /// The first page; `None` where its directory, or a value of it, is not whole.
 pub(crate) fn read(bytes: &[u8]) -> Option<Page<'_>> {
     let (order, at) = tiff_start(bytes)?;
@@ -46,23 +45,12 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Page<'_>> {
     let width = directory.one(256)?;
     let height = directory.one(257)?;
     let bits = directory.all(258).unwrap_or_else(|| vec![1]);
-    let tiled = directory.all(322).is_some();
-    let (places, lengths) = if tiled { (324, 325) } else { (273, 279) };
-    let tile = if tiled {
-        (directory.one(322)?, directory.one(323)?)
-    } else {
-        (width, directory.one(278).unwrap_or(height).clamp(1, height.max(1)))
-    };
-    let mut turned = Turned::default();
-    turned.note_exif(bytes);
-    if let Some(packet) = directory.raw(700) {
-        turned.note_xmp(packet);
-    }
+    let (tile, offsets, lengths) = directory.pieces(width, height)?;
     Some(Page {
         order,
         width,
         height,
-        orientation: turned.orientation(),
+        orientation: directory.turned().orientation(),
         bits: *bits.first()?,
         even_bits: bits.windows(2).all(|pair| pair[0] == pair[1]),
         samples: directory.one(277).unwrap_or(1),
@@ -74,13 +62,15 @@ pub(crate) fn read(bytes: &[u8]) -> Option<Page<'_>> {
         sample_format: directory.one(339).unwrap_or(1),
         extra: directory.one(338),
         tile,
-        tiled,
-        offsets: directory.all(places)?,
-        lengths: directory.all(lengths).unwrap_or_default(),
+        tiled: directory.all(322).is_some(),
+        offsets,
+        lengths,
         colours: directory.all(320).unwrap_or_default(),
         jpeg_tables: directory.raw(347).unwrap_or_default(),
     })
 }
+
+type Pieces = ((u32, u32), Vec<u32>, Vec<u32>);
 
 /// A directory, and the file that its values stand in.
 struct Directory<'a> {
@@ -93,22 +83,54 @@ impl<'a> Directory<'a> {
     /// Whether all entries, and all values out of line, are in the file.
     fn whole(&self) -> Option<()> {
         let count = usize::from(self.order.u16(self.bytes, self.at)?);
-        let found = entries(self.bytes, self.order, self.at).filter(|entry| self.value(entry).is_some()).count();
+        // Where the next page is said to be.
+        self.order.u32(self.bytes, self.at + 2 + 12 * count)?;
+        let found = entries(self.bytes, self.order, self.at)
+            .filter(|entry| self.value(entry).is_some())
+            .count();
         (found == count).then_some(())
+    }
+
+    fn turned(&self) -> Turned {
+        let mut turned = Turned::default();
+        turned.note_exif(self.bytes);
+        if let Some(packet) = self.raw(700) {
+            turned.note_xmp(packet);
+        }
+        turned
+    }
+
+    /// Sides of tiles, and where each begins and how many bytes it has. Strips are tiles as wide as the image.
+    fn pieces(&self, width: u32, height: u32) -> Option<Pieces> {
+        if let Some(across) = self.one(322) {
+            let lengths = self.all(325).unwrap_or_default();
+            return Some(((across, self.one(323)?), self.all(324)?, lengths));
+        }
+        let rows = self.one(278).unwrap_or(height).clamp(1, height.max(1));
+        let lengths = self.all(279).unwrap_or_default();
+        Some(((width, rows), self.all(273)?, lengths))
     }
 
     /// The bytes of an entry's value. Those of an unknown kind have none.
     fn value(&self, entry: &'a [u8]) -> Option<&'a [u8]> {
         let size = size_of_kind(self.order.u16(entry, 2)?);
-        let length = usize::try_from(self.order.u32(entry, 4)?).ok()?.checked_mul(size)?;
+        let length = usize::try_from(self.order.u32(entry, 4)?)
+            .ok()?
+            .checked_mul(size)?;
         if length <= 4 {
             return slice(entry, 8, length);
         }
-        slice(self.bytes, usize::try_from(self.order.u32(entry, 8)?).ok()?, length)
+        slice(
+            self.bytes,
+            usize::try_from(self.order.u32(entry, 8)?).ok()?,
+            length,
+        )
     }
 
     fn entry(&self, tag: u16) -> Option<&'a [u8]> {
-        entries(self.bytes, self.order, self.at).filter(|entry| self.order.u16(entry, 0) == Some(tag)).last()
+        entries(self.bytes, self.order, self.at)
+            .filter(|entry| self.order.u16(entry, 0) == Some(tag))
+            .last()
     }
 
     fn raw(&self, tag: u16) -> Option<&'a [u8]> {

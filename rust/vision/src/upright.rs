@@ -1,72 +1,47 @@
 //! An image turned as its orientation says.
 
-/// Turns `width` × `height` RGB pixels by an orientation of EXIF; width and height of the result come with them.
-pub(crate) fn upright(
-    pixels: Vec<u8>,
-    width: usize,
-    height: usize,
-    orientation: u8,
-) -> (Vec<u8>, usize, usize) {
-    // Where the pixel at row `y`, column `x` of the result is stored.
-    let (right, bottom) = (width - 1, height - 1);
-    match orientation {
-        2 => (
-            gather(&pixels, width, width, height, |y, x| (y, right - x)),
-            width,
-            height,
-        ),
-        3 => (
-            gather(&pixels, width, width, height, |y, x| {
-                (bottom - y, right - x)
-            }),
-            width,
-            height,
-        ),
-        4 => (
-            gather(&pixels, width, width, height, |y, x| (bottom - y, x)),
-            width,
-            height,
-        ),
-        5 => (
-            gather(&pixels, width, height, width, |y, x| (x, y)),
-            height,
-            width,
-        ),
-        6 => (
-            gather(&pixels, width, height, width, |y, x| (bottom - x, y)),
-            height,
-            width,
-        ),
-        7 => (
-            gather(&pixels, width, height, width, |y, x| {
-                (bottom - x, right - y)
-            }),
-            height,
-            width,
-        ),
-        8 => (
-            gather(&pixels, width, height, width, |y, x| (x, right - y)),
-            height,
-            width,
-        ),
-        _ => (pixels, width, height),
-    }
-}
-
-fn gather(
-    pixels: &[u8],
-    stride: usize,
-    width: usize,
-    height: usize,
-    stored: impl Fn(usize, usize) -> (usize, usize),
-) -> Vec<u8> {
+/// Turns `width` × `height` RGB pixels by an orientation of EXIF.
+pub(crate) fn upright(pixels: Vec<u8>, width: usize, height: usize, orientation: u8) -> Vec<u8> {
+    let (right, bottom) = (width - 1, (height - 1) * width);
+    // Which stored pixel is the first, and how far away are the next ones of its row and its column.
+    let (first, across, down) = match orientation {
+        2 => (right, Step::Back(1), Step::On(width)),
+        3 => (bottom + right, Step::Back(1), Step::Back(width)),
+        4 => (bottom, Step::On(1), Step::Back(width)),
+        5 => (0, Step::On(width), Step::On(1)),
+        6 => (bottom, Step::Back(width), Step::On(1)),
+        7 => (bottom + right, Step::Back(width), Step::Back(1)),
+        8 => (right, Step::On(width), Step::Back(1)),
+        _ => return pixels,
+    };
+    let (rows, columns) = if orientation >= 5 {
+        (width, height)
+    } else {
+        (height, width)
+    };
     let mut turned = Vec::with_capacity(pixels.len());
-    for y in 0..height {
-        for x in 0..width {
-            let (row, column) = stored(y, x);
-            let at = 3 * (row * stride + column);
+    for y in 0..rows {
+        let begin = down.from(first, y);
+        for x in 0..columns {
+            let at = 3 * across.from(begin, x);
             turned.extend_from_slice(&pixels[at..at + 3]);
         }
     }
     turned
+}
+
+/// A distance in pixels, and its direction.
+#[derive(Clone, Copy)]
+enum Step {
+    On(usize),
+    Back(usize),
+}
+
+impl Step {
+    fn from(self, begin: usize, count: usize) -> usize {
+        match self {
+            Self::On(distance) => begin + count * distance,
+            Self::Back(distance) => begin - count * distance,
+        }
+    }
 }

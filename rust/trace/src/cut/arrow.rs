@@ -27,6 +27,7 @@ pub struct ArrowCutter {
     pieces: Vec<Piece>,
     rows: u64,
     source_bytes: u64,
+    image_bytes: u64,
     largest_row: u64,
 }
 
@@ -47,6 +48,7 @@ impl ArrowCutter {
             pieces: Vec::new(),
             rows: 0,
             source_bytes: 0,
+            image_bytes: 0,
             largest_row: 0,
         }
     }
@@ -65,7 +67,7 @@ impl ArrowCutter {
         self.mapping.check_columns(&names)?;
         let pictures = self.pictures(&batch, &names);
         let batch = self.project(&batch, &names);
-        let sizes = self.sizes(&batch);
+        let (sizes, images) = self.sizes(&batch);
         let refused = self.too_large(&batch, &sizes);
         let part = (&batch, &pictures[..], &refused[..]);
         let mut blocks = Vec::new();
@@ -74,8 +76,10 @@ impl ArrowCutter {
             self.row += 1;
             self.rows += 1;
             self.source_bytes += size;
+            let of_images = images.get(index).copied().unwrap_or(0);
+            self.image_bytes += of_images;
             if *size <= DEFAULT_MAX_ROW_BYTES {
-                self.largest_row = self.largest_row.max(*size);
+                self.largest_row = self.largest_row.max(*size - of_images);
             }
             if self.source_bytes >= self.target || self.rows >= MAX_BLOCK_ROWS as u64 {
                 self.push_rows(part, from, index + 1);
@@ -125,14 +129,27 @@ impl ArrowCutter {
         batch.project(&indices).unwrap_or_else(|_| batch.clone())
     }
 
-    /// The bytes of each row's mapped values.
-    fn sizes(&self, batch: &RecordBatch) -> Vec<u64> {
+    /// The bytes of each row's mapped values, and how many of them are of columns of images alone; nothing of these
+    /// where no such column is mapped.
+    fn sizes(&self, batch: &RecordBatch) -> (Vec<u64>, Vec<u64>) {
         let mut sizes = vec![0; batch.num_rows()];
-        let mapped = &self.mapping.keys[..self.mapping.mapped];
-        for column in mapped.iter().filter_map(|key| batch.column_by_name(key)) {
-            size::add(column.as_ref(), &mut sizes);
+        let mut images = Vec::new();
+        let mapped = self.mapping.keys[..self.mapping.mapped].iter();
+        for (index, key) in mapped.enumerate() {
+            let Some(column) = batch.column_by_name(key) else {
+                continue;
+            };
+            if self.mapping.image_keys.contains(&index) {
+                images.resize(sizes.len(), 0);
+                size::add(column.as_ref(), &mut images);
+            } else {
+                size::add(column.as_ref(), &mut sizes);
+            }
         }
-        sizes
+        for (size, images) in sizes.iter_mut().zip(&images) {
+            *size += images;
+        }
+        (sizes, images)
     }
 
     /// Rows that are too large to be read, and why.
@@ -182,6 +199,7 @@ impl ArrowCutter {
             content: Content::Arrow(std::mem::take(&mut self.pieces)),
             rows,
             largest_row: std::mem::take(&mut self.largest_row),
+            image_bytes: std::mem::take(&mut self.image_bytes),
             source_bytes,
             first_ordinal,
             end_position: self.row,

@@ -159,6 +159,7 @@ impl CsvCutter {
             content: Content::Csv(held),
             rows,
             largest_row: std::mem::take(&mut self.largest_row),
+            image_bytes: 0,
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal: self.row - rows,
             end_position: self.row,

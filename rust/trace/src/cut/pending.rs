@@ -115,6 +115,7 @@ impl Pending {
                 .map(|row| row.length)
                 .max()
                 .unwrap_or(0),
+            image_bytes: 0,
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal,
             end_position: end,

@@ -63,6 +63,7 @@ impl TryFrom<Spec> for Mapping {
             searched: Vec::new(),
             spoken_keys: Vec::new(),
             binary: Vec::new(),
+            image_keys: Vec::new(),
             images,
             pictures,
             id,
@@ -72,6 +73,7 @@ impl TryFrom<Spec> for Mapping {
             structured,
         };
         mapping.find_searched();
+        mapping.find_image_keys();
         mapping.binary = mapping.find_binary();
         mapping.dotted = mapping
             .fields()
@@ -104,9 +106,6 @@ impl Mapping {
 fn images(columns: &Columns, keys: &mut Vec<String>) -> Result<ImagesMapping, TraceError> {
     let fields = columns.all().map(|column| field(column, keys));
     let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
-    if fields.is_empty() {
-        return Err(TraceError::mapping("`images` is an empty list"));
-    }
     // A set numbers as many columns as its longest row needs.
     fields
         .iter_mut()

@@ -6,6 +6,17 @@ use super::spec::Spec;
 
 /// Checks that the keys that are set make traces together.
 pub(super) fn check_keys(spec: &Spec) -> Result<(), TraceError> {
+    if spec
+        .images
+        .as_ref()
+        .is_some_and(|columns| columns.all().next().is_none())
+    {
+        return Err(fault(
+            "`images` is an empty list",
+            "name the column of images, or leave the key out; `image_columns: []` packs rows without their images",
+            Some("images"),
+        ));
+    }
     if spec.messages.is_some() {
         return check_alone(spec);
     }

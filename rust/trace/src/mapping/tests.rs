@@ -51,16 +51,27 @@ fn wrong_mappings_are_refused_with_a_reason() {
 }
 
 #[test]
-fn mapped_images_are_refused() {
-    for key in ["images", "image_root"] {
-        let json = format!(r#"{{"question": "q", "response": "r", "{key}": "x"}}"#);
-        let error = Mapping::from_json(&json).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("images are not supported yet: the mapping has `{key}`")
-        );
-        assert!(error.hint().is_some());
-    }
+fn columns_of_images_are_read_and_counted_apart() {
+    let mapping = Mapping::from_json(
+        r#"{"question": "q", "response": "data.r", "images": ["image_1", "data.image", "image_2"], "image_root": "x"}"#,
+    )
+    .unwrap();
+    let names = ["q", "data", "image_1", "image_3", "image_2"];
+    assert_eq!(
+        mapping.columns_of(&names),
+        ["q", "data", "image_1", "image_2"]
+    );
+    let keys = mapping.image_keys.iter().map(|key| &*mapping.keys[*key]);
+    assert_eq!(
+        keys.collect::<Vec<_>>(),
+        ["image_1", "data.image", "image_2"]
+    );
+    assert_eq!(mapping.check_columns(&["q", "data", "image_1"]), Ok(()));
+    assert!(mapping.check_columns(&["q", "data", "image_2"]).is_err());
+    let left_out = r#"{"question": "q", "response": "r", "images": "pic", "image_columns": []}"#;
+    let mapping = Mapping::from_json(left_out).unwrap();
+    assert_eq!(mapping.columns_of(&["q", "r", "pic"]), ["q", "r"]);
+    assert!(message(r#"{"question": "q", "response": "r", "images": []}"#).contains("empty list"));
 }
 
 #[test]

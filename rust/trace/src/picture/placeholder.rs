@@ -23,7 +23,8 @@ fn placeholders(text: &str) -> impl Iterator<Item = &str> {
         match rest.as_bytes() {
             [b'!', b'[', ..] => markdown(rest),
             [b'[', ..] => enclosed(rest, ']').filter(|mark| is_bracketed(mark)),
-            [b'<', b'i' | b'I', ..] if is_tag(rest) => enclosed(rest, '>').or(Some(&rest[..4])),
+            // Without its attributes, which are the row's own words.
+            [b'<', b'i' | b'I', ..] if is_tag(rest) => Some(&rest[..4]),
             [b'<', ..] => enclosed(rest, '>').filter(|mark| is_angled(mark)),
             _ => None,
         }
@@ -91,7 +92,7 @@ mod tests {
             ("[image] <image 1>", Some("[image]")),
             ("<image 0>", Some("<image 0>")),
             ("<image-1>", Some("<image-1>")),
-            ("<img src='x'>", Some("<img src='x'>")),
+            ("<img src='x'>", Some("<img")),
             ("<image_placeholder>", Some("<image_placeholder>")),
             ("![x](a.png)", Some("![")),
             ("<image> <image 1> <Image_2>", None),

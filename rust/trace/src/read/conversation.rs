@@ -6,7 +6,7 @@ use crate::reason::Reason;
 use crate::row::Turn;
 use crate::value::{Fault, Value};
 
-use super::shown::Shown;
+use super::shown::{Shown, Treatment};
 use super::turn::{Role, no_turn, read_turn};
 use super::{Field, Slots, text, wrong_type};
 
@@ -136,8 +136,8 @@ impl ConversationMapping {
             match self.pair(fields) {
                 Some(pair) => {
                     for (role, content) in pair {
-                        // What stands beside both is what the user shows.
-                        let beside = role == Role::User;
+                        // What stands beside both is what the user shows; ids of rows without images count it twice.
+                        let beside = role == Role::User || shown.treatment == Treatment::LeftOut;
                         let turn = read_turn(value, role, content, &label, (beside, shown))?;
                         self.add(turn, role, read, shown);
                     }

@@ -131,6 +131,13 @@ impl Field {
             .filter_map(|path| path.name.rsplit('.').next())
     }
 
+    /// The last part of each name that is no number of a place in a list.
+    pub(crate) fn last_keys(&self) -> impl Iterator<Item = &str> {
+        let is_key = |part: &&str| part.parse::<usize>().is_err();
+        let dotted = self.paths.iter().filter(|path| path.head.is_some());
+        dotted.filter_map(move |path| path.name.rsplit('.').find(is_key))
+    }
+
     /// The value unless it is null, or absent where the mapping allows it.
     pub(crate) fn lenient<'r, 'a>(
         &self,

@@ -85,8 +85,7 @@ pub(super) enum Said<'r> {
     NoKey,
 }
 
-/// The images of a value that may be a list of them; nulls and empty texts are none. Gives whether one of those
-/// stands before an image.
+/// The images of a value that may be a list of them; `found` is told of nulls and empty texts, too, which are none.
 pub(super) fn images_of<'r>(
     value: &'r Value<'_>,
     label: &str,
@@ -138,7 +137,7 @@ fn said_by_text<'r>(text: &'r str, label: &str) -> Result<Said<'r>, Fault> {
     if says_nothing {
         return Ok(Said::Nothing);
     }
-    if trimmed.starts_with("{'bytes': b") {
+    if trimmed.trim_start_matches('[').starts_with("{'bytes': b") {
         return Err(no_image(label, "bytes as Python prints them"));
     }
     match other_kind(trimmed) {

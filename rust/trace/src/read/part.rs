@@ -9,11 +9,14 @@ use crate::row::Part;
 use crate::value::{Fault, Value};
 
 use super::image_value::{Said, image_of, images_of, of_kind, said};
-use super::shown::{Shown, Treatment, add_text};
+use super::shown::{Piece, Shown, Treatment};
 use super::{said_text, text};
 
 /// Media that no model here takes.
 const OTHER_MEDIA: [&str; 2] = ["video", "audio"];
+
+/// The longest type that a message repeats.
+const LONGEST_KIND: usize = 32;
 
 /// The images that a turn carries besides its content, as Ollama's interface has them.
 pub(super) fn images_beside<'r>(
@@ -34,13 +37,13 @@ pub(super) fn images_beside<'r>(
             continue;
         };
         if shown.treatment == Treatment::LeftOut {
-            found.push(shown.left_out(what, hash));
+            found.push(Part::Image(shown.left_out(what, hash)));
         } else if OTHER_MEDIA.iter().any(|medium| key.contains(medium)) {
             refuse_medium(&what, label, shown)?;
         } else {
             let label = format!("{what} of {label}");
             images_of(value, &label, |image| {
-                found.extend(image.map(|image| shown.own(image, what.clone())));
+                found.extend(image.map(|image| Part::Image(shown.own(image, what.clone()))));
             })?;
         }
     }
@@ -52,16 +55,13 @@ pub(super) fn content_of<'r>(
     value: &'r Value<'_>,
     label: &str,
     shown: &mut Shown<'r>,
-) -> Result<Vec<Part<'r>>, Fault> {
+) -> Result<Vec<Piece<'r>>, Fault> {
     let Value::List(values) = value else {
-        return Ok(vec![Part::Text(said_text(value, label)?)]);
+        return Ok(vec![Piece::Text(said_text(value, label)?)]);
     };
     let mut content = Vec::new();
     for value in values {
         add_part(value, label, shown, &mut content)?;
-    }
-    if content.is_empty() {
-        content.push(Part::Text(Cow::Borrowed("")));
     }
     Ok(content)
 }
@@ -71,54 +71,96 @@ fn add_part<'r>(
     value: &'r Value<'_>,
     label: &str,
     shown: &mut Shown<'r>,
-    content: &mut Vec<Part<'r>>,
+    content: &mut Vec<Piece<'r>>,
 ) -> Result<(), Fault> {
-    let Value::Struct(fields) = value else {
-        add_text(text(value, label)?, content);
+    if !matches!(value, Value::Struct(_)) {
+        content.push(Piece::Text(text(value, label)?));
+        return Ok(());
+    }
+    let Some(medium) = medium_of(value, label, shown)? else {
+        content.push(Piece::Text(part_text(value, label)?));
         return Ok(());
     };
-    let kind = match value.field("type")? {
+    if shown.treatment == Treatment::LeftOut {
+        content.push(Piece::Image(shown.left_out(medium.what, hash_of(value))));
+        return Ok(());
+    }
+    if medium.is_other {
+        return refuse_medium(&medium.what, label, shown);
+    }
+    let label_of_image = format!("{} of {label}", medium.what);
+    let image = match (said(value, &label_of_image)?, medium.by_key) {
+        (Said::Image(image), _) => Some(image),
+        (Said::NoKey | Said::Nothing, Some(value)) => image_of(value, &label_of_image)?,
+        (Said::NoKey | Said::Nothing, None) => None,
+    };
+    content.push(match image {
+        Some(image) => Piece::Image(shown.own(image, medium.what)),
+        None => {
+            if shown.treatment == Treatment::NotMapped {
+                shown.refuse(medium.what);
+            }
+            Piece::Mark(number_of(value)?)
+        }
+    });
+    if has_text(value)? {
+        content.push(Piece::Text(part_text(value, label)?));
+    }
+    Ok(())
+}
+
+/// A part that is no text, or not alone.
+struct Medium<'v, 'a> {
+    /// What is said of it.
+    what: String,
+    /// Whether it is a video or a sound.
+    is_other: bool,
+    /// The value under the first key of an image, a video or a sound.
+    by_key: Option<&'v Value<'a>>,
+}
+
+/// What a part is but a text, by its type or else its keys.
+fn medium_of<'v, 'a>(
+    part: &'v Value<'a>,
+    label: &str,
+    shown: &Shown<'_>,
+) -> Result<Option<Medium<'v, 'a>>, Fault> {
+    let Value::Struct(fields) = part else {
+        return Ok(None);
+    };
+    let kind = match part.field("type")? {
         Some(Value::Text(kind)) => Some(kind.as_ref()),
         _ => None,
     };
     let by_key = fields
         .iter()
         .find(|(key, value)| is_medium(key) && value.is_present());
-    let what = match (kind, by_key) {
-        (None, None) => return add_part_text(value, label, content),
-        (Some("text"), _) if !holds_image(value, shown) => {
-            return add_part_text(value, label, content);
+    let (what, name) = match (kind, by_key) {
+        (None, None) => return Ok(None),
+        (Some("text"), _) if !holds_image(part, shown) => return Ok(None),
+        (Some(kind), _) if is_medium(kind) && is_name(kind) => {
+            (format!("a part of type `{kind}`"), kind)
         }
-        (Some(kind), _) if is_medium(kind) => format!("a part of type `{kind}`"),
-        (None | Some("text"), Some((key, _))) => format!("a part with `{key}`"),
+        (Some(kind), _) if is_medium(kind) => ("a part of an image".to_owned(), kind),
+        (None | Some("text"), Some((key, _))) => (format!("a part with `{key}`"), &**key),
         (Some(_), _) => {
             let detail = format!("{label} has a part of a type that is neither text nor a picture");
             return Err(Fault::new(Reason::WrongType, detail));
         }
     };
-    if shown.treatment == Treatment::LeftOut {
-        content.push(shown.left_out(what, hash_of(value)));
-        return Ok(());
-    }
-    let medium = kind.filter(|kind| *kind != "text");
-    let medium = medium.or(by_key.map(|(key, _)| &**key)).unwrap_or_default();
-    if OTHER_MEDIA.iter().any(|other| medium.contains(other)) {
-        return refuse_medium(&what, label, shown);
-    }
-    let label_of_image = format!("{what} of {label}");
-    let image = match (said(value, &label_of_image)?, by_key) {
-        (Said::Image(image), _) => Some(image),
-        (Said::NoKey | Said::Nothing, Some((_, value))) => image_of(value, &label_of_image)?,
-        (Said::NoKey | Said::Nothing, None) => None,
-    };
-    content.push(match image {
-        Some(image) => shown.own(image, what),
-        None => shown.mark(number_of(value)?, what),
-    });
-    if has_text(value)? {
-        add_part_text(value, label, content)?;
-    }
-    Ok(())
+    Ok(Some(Medium {
+        is_other: OTHER_MEDIA.iter().any(|other| name.contains(other)),
+        what,
+        by_key: by_key.map(|(_, value)| value),
+    }))
+}
+
+/// Whether a part's type is a name, which a message may repeat, and no text of the data.
+fn is_name(kind: &str) -> bool {
+    kind.len() <= LONGEST_KIND
+        && kind
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Refuses a video or a sound.
@@ -147,15 +189,6 @@ fn number_of(part: &Value<'_>) -> Result<Mark, Fault> {
 
 fn has_text(part: &Value<'_>) -> Result<bool, Fault> {
     Ok(matches!(part.field("text")?, Some(Value::Text(text)) if !text.is_empty()))
-}
-
-fn add_part_text<'r>(
-    part: &'r Value<'_>,
-    label: &str,
-    content: &mut Vec<Part<'r>>,
-) -> Result<(), Fault> {
-    add_text(part_text(part, label)?, content);
-    Ok(())
 }
 
 /// The text of a part that is one. A null gives way to a later key, for in Parquet and Arrow the parts of a file

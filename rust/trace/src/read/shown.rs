@@ -22,6 +22,16 @@ pub(crate) enum Treatment {
     LeftOut,
 }
 
+/// A piece of a turn's content, before placeholders are looked for in its texts.
+pub(super) enum Piece<'r> {
+    /// A text.
+    Text(Cow<'r, str>),
+    /// The image of this number in [`Shown::images`].
+    Image(usize),
+    /// A part that stands for an image of a column.
+    Mark(Mark),
+}
+
 /// The images of a conversation as far as it has been read.
 pub(crate) struct Shown<'r> {
     pub(crate) treatment: Treatment,
@@ -49,25 +59,17 @@ impl<'r> Shown<'r> {
     }
 
     /// An image that a turn holds.
-    pub(super) fn own(&mut self, image: ImageValue<'r>, what: String) -> Part<'r> {
+    pub(super) fn own(&mut self, image: ImageValue<'r>, what: String) -> usize {
         self.images
             .push(ImageRef::new(image, ImagePlace::Turn(what)));
-        Part::Image(self.images.len() - 1)
+        self.images.len() - 1
     }
 
     /// Something in a turn that is left out.
-    pub(super) fn left_out(&mut self, what: String, hash: u64) -> Part<'r> {
+    pub(super) fn left_out(&mut self, what: String, hash: u64) -> usize {
         self.images
             .push(ImageRef::left_out(ImagePlace::Turn(what), hash));
-        Part::Image(self.images.len() - 1)
-    }
-
-    /// What stands for an image of a column.
-    pub(super) fn mark(&mut self, mark: Mark, what: String) -> Part<'r> {
-        if self.treatment == Treatment::NotMapped {
-            self.refuse(what);
-        }
-        Part::Image(self.marks.take(mark))
+        self.images.len() - 1
     }
 
     /// Refuses the row for an image that is not read.
@@ -91,7 +93,7 @@ impl<'r> Shown<'r> {
                 break;
             }
             if let Some(mark) = picture::unread_mark(text) {
-                self.refuse(format!("`{mark}`, for which no image is taken"));
+                self.refuse(unread(mark));
             }
             for (_, mark) in marks(text) {
                 self.marks.take(mark);
@@ -115,65 +117,64 @@ impl<'r> Shown<'r> {
         Ok(())
     }
 
-    /// Looks for placeholders in what a user says, or a tool.
-    pub(super) fn place(&mut self, turn: &mut Turn<'r>, own: Vec<Part<'r>>) -> Result<(), Fault> {
-        let is_user = turn.role == "user";
-        if self.treatment != Treatment::Mapped {
-            turn.content.splice(0..0, own);
-            let mark = is_user.then(|| picture::placeholder(&turn.text()).map(str::to_owned));
-            match mark.flatten() {
-                Some(mark) if self.treatment == Treatment::LeftOut => {
-                    turn.content.push(self.left_out(mark, 0));
-                }
-                Some(mark) => self.refuse(mark),
-                None => {}
-            }
-            return Ok(());
-        }
-        if is_user && let Some(mark) = picture::unread_mark(&turn.text()) {
-            self.refuse(format!("`{mark}`, for which no image is taken"));
-        }
-        if !is_user && turn.role != "tool" {
-            turn.content.splice(0..0, own);
-            return Ok(());
-        }
-        self.split(turn, own)
-    }
-
-    /// Takes the placeholders out of a turn. Images beside its text are what they stand for, where there are any.
-    fn split(&mut self, turn: &mut Turn<'r>, own: Vec<Part<'r>>) -> Result<(), Fault> {
-        let first = match own.first() {
+    /// The parts of a turn of `role` out of its pieces. Placeholders are looked for in what a user says, or a tool;
+    /// `beside` are images that stand besides the pieces.
+    pub(super) fn place(
+        &mut self,
+        role: &str,
+        pieces: Vec<Piece<'r>>,
+        beside: Vec<Part<'r>>,
+    ) -> Result<Vec<Part<'r>>, Fault> {
+        let is_users = role == "user";
+        let left_out = is_users.then(|| self.refuse_marks(&pieces)).flatten();
+        let splits = self.treatment == Treatment::Mapped && matches!(role, "user" | "tool");
+        // Images beside a text are what its placeholders stand for, where there are any.
+        let first = match beside.first() {
             Some(Part::Image(first)) => Some(*first),
             _ => None,
         };
         let mut here = Marks::default();
-        let found = if first.is_some() {
-            &mut here
+        let mut content = Vec::new();
+        for piece in pieces {
+            match (piece, first) {
+                (Piece::Text(text), _) if !splits => add_text(text, &mut content),
+                (Piece::Text(text), Some(first)) => split(text, &mut here, first, &mut content),
+                (Piece::Text(text), None) => split(text, &mut self.marks, 0, &mut content),
+                (Piece::Image(number), _) => content.push(Part::Image(number)),
+                (Piece::Mark(mark), _) => content.push(Part::Image(self.marks.take(mark))),
+            }
+        }
+        if here.is_empty() {
+            content.splice(0..0, beside);
         } else {
-            &mut self.marks
-        };
-        let has_marks = turn
-            .content
-            .iter()
-            .any(|part| matches!(part, Part::Text(text) if marks(text).next().is_some()));
-        if has_marks {
-            let mut split = Vec::new();
-            for part in std::mem::take(&mut turn.content) {
-                match part {
-                    Part::Text(text) => split_text(text, found, first.unwrap_or(0), &mut split),
-                    image @ Part::Image(_) => split.push(image),
-                }
-            }
-            turn.content = split;
+            here.check(beside.len()).map_err(count_fault)?;
         }
-        if first.is_some() {
-            if here.is_empty() {
-                turn.content.splice(0..0, own);
-            } else {
-                here.check(own.len()).map_err(count_fault)?;
-            }
+        content.extend(left_out);
+        if content.is_empty() {
+            content.push(Part::Text(Cow::Borrowed("")));
         }
-        Ok(())
+        Ok(content)
+    }
+
+    /// Refuses what stands for an image in a user's text and takes none; where images are left out it is one more.
+    fn refuse_marks(&mut self, pieces: &[Piece<'r>]) -> Option<Part<'r>> {
+        let mut texts = pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(&**text),
+            _ => None,
+        });
+        if self.treatment == Treatment::Mapped {
+            if let Some(mark) = texts.find_map(picture::unread_mark) {
+                self.refuse(unread(mark));
+            }
+            return None;
+        }
+        let text = texts.fold(Cow::Borrowed(""), |joined, text| joined + text);
+        let mark = picture::placeholder(&text)?.to_owned();
+        if self.treatment == Treatment::LeftOut {
+            return Some(Part::Image(self.left_out(mark, 0)));
+        }
+        self.refuse(mark);
+        None
     }
 
     /// Checks that placeholders and images belong together; without a placeholder, all images of columns stand
@@ -213,13 +214,13 @@ impl<'r> Shown<'r> {
     }
 }
 
+/// What is said of a placeholder that takes no image.
+fn unread(mark: &str) -> String {
+    format!("`{mark}`, for which no image is taken")
+}
+
 /// Adds a text and the images of its placeholders, of which the first of the row has the number `first`.
-fn split_text<'r>(
-    text: Cow<'r, str>,
-    found: &mut Marks,
-    first: usize,
-    content: &mut Vec<Part<'r>>,
-) {
+fn split<'r>(text: Cow<'r, str>, found: &mut Marks, first: usize, content: &mut Vec<Part<'r>>) {
     let places: Vec<_> = marks(&text).collect();
     let mut from = 0;
     for (range, mark) in places {

@@ -82,14 +82,13 @@ pub(super) fn read_turn<'r>(
     } else {
         Vec::new()
     };
-    let mut turn = Turn {
+    let pieces = content_of(content, label, shown)?;
+    Ok(Turn {
         role: Cow::Borrowed(role.as_str()),
-        content: content_of(content, label, shown)?,
+        content: shown.place(role.as_str(), pieces, beside)?,
         reasoning,
         learned,
-    };
-    shown.place(&mut turn, beside)?;
-    Ok(turn)
+    })
 }
 
 /// Whether the turn lets itself be learned.

@@ -13,7 +13,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
     match (bmp.bits, bmp.coding) {
         (4 | 8, Coding::RunLengths) => Ok(indexed(&bmp, &turned(&bmp, runs(&bmp)?, 1))),
         (1 | 2 | 4 | 8, Coding::Plain) => {
-            let indices = unpack(rows(&bmp)?, bmp.width as usize, bmp.bits.into(), stride(&bmp));
+            let indices = unpack(
+                rows(&bmp)?,
+                bmp.width as usize,
+                bmp.bits.into(),
+                stride(&bmp),
+            );
             Ok(indexed(&bmp, &turned(&bmp, indices, 1)))
         }
         (16, Coding::Plain) => of_16(&bmp, [0x7C00, 0x3E0, 0x1F]),
@@ -22,7 +27,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
         (24, Coding::Fields([0xFF_0000, 0xFF00, 0xFF, _])) => of_bytes(&bmp, [2, 1, 0], None),
         (32, Coding::Fields([0, 0, 0, 0])) => of_bytes(&bmp, [2, 1, 0], Some(3)),
         (32, Coding::Fields(masks)) => of_fields(&bmp, masks),
-        _ => Err(ImageError::new(Fault::Kind, format!("a BMP of {} bits", bmp.bits))),
+        _ => Err(ImageError::new(
+            Fault::Kind,
+            format!("a BMP of {} bits", bmp.bits),
+        )),
     }
 }
 
@@ -41,7 +49,8 @@ fn stride(bmp: &Bmp) -> usize {
 
 fn rows<'a>(bmp: &Bmp<'a>) -> Result<&'a [u8], ImageError> {
     let size = stride(bmp).checked_mul(bmp.height as usize);
-    size.and_then(|size| bmp.data.get(..size)).ok_or_else(|| damaged("it ends before its last row"))
+    size.and_then(|size| bmp.data.get(..size))
+        .ok_or_else(|| damaged("it ends before its last row"))
 }
 
 /// Rows from the upper one on.
@@ -49,27 +58,45 @@ fn turned(bmp: &Bmp, pixels: Vec<u8>, channels: usize) -> Vec<u8> {
     if bmp.downwards {
         return pixels;
     }
-    pixels.chunks_exact(bmp.width as usize * channels).rev().flatten().copied().collect()
+    pixels
+        .chunks_exact(bmp.width as usize * channels)
+        .rev()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 fn indexed(bmp: &Bmp, indices: &[u8]) -> Samples {
-    let colours: Vec<u8> =
-        bmp.palette.chunks_exact(bmp.entry).flat_map(|colour| [colour[2], colour[1], colour[0]]).collect();
+    let colours: Vec<u8> = bmp
+        .palette
+        .chunks_exact(bmp.entry)
+        .flat_map(|colour| [colour[2], colour[1], colour[0]])
+        .collect();
     coloured(indices, &colours, None)
 }
 
 /// Channels that are whole bytes, at these places.
-fn of_bytes(bmp: &Bmp, [red, green, blue]: [usize; 3], alpha: Option<usize>) -> Result<Samples, ImageError> {
+fn of_bytes(
+    bmp: &Bmp,
+    [red, green, blue]: [usize; 3],
+    alpha: Option<usize>,
+) -> Result<Samples, ImageError> {
     let step = usize::from(bmp.bits / 8);
     let width = bmp.width as usize;
-    let pixels = rows(bmp)?.chunks_exact(stride(bmp)).flat_map(|row| row[..width * step].chunks_exact(step));
+    let pixels = rows(bmp)?
+        .chunks_exact(stride(bmp))
+        .flat_map(|row| row[..width * step].chunks_exact(step));
     Ok(match alpha {
         None => {
-            let rgb = pixels.flat_map(|pixel| [pixel[red], pixel[green], pixel[blue]]).collect();
+            let rgb = pixels
+                .flat_map(|pixel| [pixel[red], pixel[green], pixel[blue]])
+                .collect();
             Samples::Rgb(turned(bmp, rgb, 3))
         }
         Some(alpha) => {
-            let rgba = pixels.flat_map(|pixel| [pixel[red], pixel[green], pixel[blue], pixel[alpha]]).collect();
+            let rgba = pixels
+                .flat_map(|pixel| [pixel[red], pixel[green], pixel[blue], pixel[alpha]])
+                .collect();
             Samples::Rgba(turned(bmp, rgba, 4))
         }
     })
@@ -78,7 +105,9 @@ fn of_bytes(bmp: &Bmp, [red, green, blue]: [usize; 3], alpha: Option<usize>) -> 
 fn of_fields(bmp: &Bmp, masks: [u32; 4]) -> Result<Samples, ImageError> {
     let byte = |mask: u32| (0..4).find(|byte| mask == 0xFF << (8 * byte));
     let [red, green, blue, alpha] = masks.map(byte);
-    let (Some(red), Some(green), Some(blue)) = (red, green, blue) else { return Err(unusual()) };
+    let (Some(red), Some(green), Some(blue)) = (red, green, blue) else {
+        return Err(unusual());
+    };
     if alpha.is_none() && masks[3] != 0 {
         return Err(unusual());
     }
@@ -107,45 +136,77 @@ fn of_16(bmp: &Bmp, masks: [u32; 3]) -> Result<Samples, ImageError> {
 /// Indices of run lengths; the file says where they end.
 fn runs(bmp: &Bmp) -> Result<Vec<u8>, ImageError> {
     let (width, height) = (bmp.width as usize, bmp.height as usize);
-    let mut indices = vec![0; width * height];
-    let (mut x, mut y, mut at) = (0, 0, 0);
-    let byte = |at: usize| bmp.data.get(at).copied().ok_or_else(|| damaged("it ends before its end marker"));
+    let mut sheet = Sheet {
+        width,
+        indices: vec![0; width * height],
+        x: 0,
+        y: 0,
+    };
+    let mut at = 0;
     loop {
-        let (count, value) = (usize::from(byte(at)?), byte(at + 1)?);
+        let (count, value) = (byte(bmp, at)?, byte(bmp, at + 1)?);
         at += 2;
-        let begin = at;
-        let (length, nibbles) = match (count, value) {
-            (0, 0) => {
-                (x, y) = (0, y + 1);
-                continue;
-            }
-            (0, 1) => return Ok(indices),
+        match (count, value) {
+            (0, 0) => (sheet.x, sheet.y) = (0, sheet.y + 1),
+            (0, 1) if sheet.y * width + sheet.x >= width * height => return Ok(sheet.indices),
+            (0, 1) => return Err(damaged("its runs end before its pixels")),
             (0, 2) => {
-                (x, y, at) = (x + usize::from(byte(at)?), y + usize::from(byte(at + 1)?), at + 2);
-                continue;
+                sheet.x += usize::from(byte(bmp, at)?);
+                sheet.y += usize::from(byte(bmp, at + 1)?);
+                at += 2;
             }
-            (0, literal) => (usize::from(literal), true),
-            (count, _) => (count, false),
-        };
-        for index in 0..length {
-            let from = match (nibbles, bmp.bits) {
-                (false, _) => value,
-                (true, 4) => byte(begin + index / 2)?,
-                (true, _) => byte(begin + index)?,
-            };
-            let sample = match bmp.bits {
-                4 if index % 2 == 0 => from >> 4,
-                4 => from & 15,
-                _ => from,
-            };
-            // What is beyond its row is dropped.
-            if x < width && y < height {
-                indices[y * width + x] = sample;
+            (0, literals) => {
+                let length = usize::from(literals);
+                for index in 0..length {
+                    let place = if bmp.bits == 4 { index / 2 } else { index };
+                    sheet.put(sample(bmp, byte(bmp, at + place)?, index));
+                }
+                let bytes = if bmp.bits == 4 {
+                    length.div_ceil(2)
+                } else {
+                    length
+                };
+                at += bytes.next_multiple_of(2);
             }
-            x += 1;
+            (count, value) => {
+                (0..count.into()).for_each(|index| sheet.put(sample(bmp, value, index)))
+            }
         }
-        if nibbles {
-            at += (if bmp.bits == 4 { length.div_ceil(2) } else { length }).next_multiple_of(2);
+    }
+}
+
+fn byte(bmp: &Bmp, at: usize) -> Result<u8, ImageError> {
+    bmp.data
+        .get(at)
+        .copied()
+        .ok_or_else(|| damaged("it ends before its end marker"))
+}
+
+/// Of a byte with two samples that of this turn.
+fn sample(bmp: &Bmp, byte: u8, index: usize) -> u8 {
+    match (bmp.bits, index % 2) {
+        (4, 0) => byte >> 4,
+        (4, _) => byte & 15,
+        _ => byte,
+    }
+}
+
+/// What is filled by runs, and where the next sample goes.
+struct Sheet {
+    width: usize,
+    indices: Vec<u8>,
+    x: usize,
+    y: usize,
+}
+
+impl Sheet {
+    /// What is beyond its row is dropped.
+    fn put(&mut self, sample: u8) {
+        if self.x < self.width
+            && let Some(index) = self.indices.get_mut(self.y * self.width + self.x)
+        {
+            *index = sample;
         }
+        self.x += 1;
     }
 }

@@ -24,7 +24,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
         // Without a palette, or with one that says the same, an index is its own grey.
         _ => &gray,
     };
-    Ok(coloured(&indices, palette, alpha.as_ref().map(<[u8; 256]>::as_slice)))
+    Ok(coloured(
+        &indices,
+        palette,
+        alpha.as_ref().map(<[u8; 256]>::as_slice),
+    ))
 }
 
 fn damaged(what: &str) -> ImageError {
@@ -37,7 +41,10 @@ fn ramp() -> Vec<u8> {
 
 /// The indices of the image: as many as it has pixels, or a fault.
 fn unpacked(first: &First) -> Result<Vec<u8>, ImageError> {
-    let (bits, rest) = first.data.split_first().ok_or_else(|| damaged("it has no data"))?;
+    let (bits, rest) = first
+        .data
+        .split_first()
+        .ok_or_else(|| damaged("it has no data"))?;
     if !(1..=8).contains(bits) {
         return Err(damaged("its code size"));
     }
@@ -58,7 +65,11 @@ fn unpacked(first: &First) -> Result<Vec<u8>, ImageError> {
             }
         }
     }
-    if filled < indices.len() { Err(damaged("its data end before its pixels")) } else { Ok(indices) }
+    if filled < indices.len() {
+        Err(damaged("its data end before its pixels"))
+    } else {
+        Ok(indices)
+    }
 }
 
 /// Rows in the order of the image, where they were interlaced.
@@ -69,7 +80,9 @@ fn in_order(stored: Vec<u8>, first: &First) -> Vec<u8> {
     let (width, height) = (first.image_width as usize, first.image_height as usize);
     let mut indices = vec![0; stored.len()];
     let passes = [(0, 8), (4, 8), (2, 4), (1, 2)];
-    let order = passes.into_iter().flat_map(|(begin, step)| (begin..height).step_by(step));
+    let order = passes
+        .into_iter()
+        .flat_map(|(begin, step)| (begin..height).step_by(step));
     for (row, y) in stored.chunks_exact(width).zip(order) {
         indices[y * width..(y + 1) * width].copy_from_slice(row);
     }

@@ -6,7 +6,6 @@
 use std::ffi::{c_int, c_long};
 use std::mem::{size_of, zeroed};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::ptr::from_mut;
 
 use mozjpeg_sys as library;
 use mozjpeg_sys::{J_COLOR_SPACE, jpeg_common_struct, jpeg_decompress_struct};
@@ -30,10 +29,14 @@ pub(crate) enum Colour {
 }
 
 /// Decodes a JPEG file of at most so many pixels.
-pub(crate) fn decode_within(bytes: &[u8], colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
-    let work = AssertUnwindSafe(|| Decompressor::new(bytes).map(|mut own| own.run(colour, most_pixels)));
+pub(crate) fn decode_within(
+    bytes: &[u8],
+    colour: Colour,
+    most_pixels: u64,
+) -> Result<Samples, ImageError> {
+    let work = AssertUnwindSafe(|| Decompressor::new(bytes).run(colour, most_pixels));
     match catch_unwind(work) {
-        Ok(result) => result.and_then(|samples| samples),
+        Ok(result) => result,
         Err(thrown) => match thrown.downcast::<ImageError>() {
             Ok(error) => Err(*error),
             Err(other) => resume_unwind(other),
@@ -42,71 +45,49 @@ pub(crate) fn decode_within(bytes: &[u8], colour: Colour, most_pixels: u64) -> R
 }
 
 /// The library's state and the records that it points to.
-struct Decompressor {
-    info: Box<jpeg_decompress_struct>,
-    _error: Box<library::jpeg_error_mgr>,
-    _source: Box<library::jpeg_source_mgr>,
-    _progress: Box<library::jpeg_progress_mgr>,
+struct State {
+    info: jpeg_decompress_struct,
+    error: library::jpeg_error_mgr,
+    source: library::jpeg_source_mgr,
+    progress: library::jpeg_progress_mgr,
 }
 
+/// The state, at a place of its own: the library keeps pointers into it.
+struct Decompressor(*mut State);
+
 impl Decompressor {
-    fn new(bytes: &[u8]) -> Result<Self, ImageError> {
+    fn new(bytes: &[u8]) -> Self {
         // SAFETY: all four are plain C records, for which zeros are valid: numbers, null pointers and absent functions.
-        let (mut info, mut error, mut source, mut progress) = unsafe {
-            (
-                Box::new(zeroed::<jpeg_decompress_struct>()),
-                Box::new(zeroed::<library::jpeg_error_mgr>()),
-                Box::new(zeroed::<library::jpeg_source_mgr>()),
-                Box::new(zeroed::<library::jpeg_progress_mgr>()),
-            )
-        };
-        error.error_exit = Some(fail);
-        error.emit_message = Some(warn);
-        error.output_message = Some(ignore);
-        error.reset_error_mgr = Some(ignore);
-        source.next_input_byte = bytes.as_ptr();
-        source.bytes_in_buffer = bytes.len();
-        source.init_source = Some(nothing);
-        source.fill_input_buffer = Some(at_end);
-        source.skip_input_data = Some(skip);
-        source.resync_to_restart = Some(no_restart);
-        source.term_source = Some(nothing);
-        progress.progress_monitor = Some(count_scans);
-        info.common.err = from_mut(&mut *error);
-        // SAFETY: `info` is of the size that is named, and its error record is complete.
+        let own = Self(Box::into_raw(Box::new(unsafe { zeroed::<State>() })));
+        // SAFETY: the pointer is of the box above, and nothing else refers to it yet.
+        let state = unsafe { &mut *own.0 };
+        set_callbacks(state);
+        state.source.next_input_byte = bytes.as_ptr();
+        state.source.bytes_in_buffer = bytes.len();
+        state.info.common.err = &raw mut state.error;
+        // SAFETY: the record is of the size that is named, and its error record is complete.
         unsafe {
             library::jpeg_CreateDecompress(
-                &raw mut *info,
+                &raw mut state.info,
                 library::JPEG_LIB_VERSION,
                 size_of::<jpeg_decompress_struct>(),
             );
         }
-        info.src = from_mut(&mut *source);
-        info.common.progress = from_mut(&mut *progress);
-        info.common.client_data = (&raw mut *info).cast();
-        Ok(Self { info, _error: error, _source: source, _progress: progress })
+        state.info.src = &raw mut state.source;
+        state.info.common.progress = &raw mut state.progress;
+        state.info.common.client_data = own.0.cast();
+        own
     }
 
     fn run(&mut self, colour: Colour, most_pixels: u64) -> Result<Samples, ImageError> {
-        let info = &mut *self.info;
         // SAFETY: the calls come in the order that the library wants, on a state that it made; rows are as long as it says.
         unsafe {
+            let info = &mut (*self.0).info;
             library::jpeg_read_header(info, 1);
             if u64::from(info.image_width) * u64::from(info.image_height) > most_pixels {
                 return Err(damaged("more pixels than the header says"));
             }
-            info.out_color_space = match info.num_components {
-                1 => J_COLOR_SPACE::JCS_GRAYSCALE,
-                3 => J_COLOR_SPACE::JCS_RGB,
-                4 => J_COLOR_SPACE::JCS_CMYK,
-                count => return Err(ImageError::new(Fault::Kind, format!("a JPEG of {count} channels"))),
-            };
-            if info.num_components == 3 && colour != Colour::Told {
-                info.jpeg_color_space = match colour {
-                    Colour::Rgb => J_COLOR_SPACE::JCS_RGB,
-                    _ => J_COLOR_SPACE::JCS_YCbCr,
-                };
-            }
+            set_colours(info, colour)?;
             library::jpeg_start_decompress(info);
             all_channels(info)?;
             let pixels = read_rows(info);
@@ -122,9 +103,48 @@ impl Decompressor {
 
 impl Drop for Decompressor {
     fn drop(&mut self) {
-        // SAFETY: the state was made by `jpeg_CreateDecompress`; destroying it after an error is what the library asks for.
-        unsafe { library::jpeg_destroy_decompress(&mut self.info) }
+        // SAFETY: the pointer is of a box. Destroying the state after an error, too, is what the library asks for.
+        unsafe {
+            library::jpeg_destroy_decompress(&mut (*self.0).info);
+            drop(Box::from_raw(self.0));
+        }
     }
+}
+
+fn set_callbacks(state: &mut State) {
+    state.error.error_exit = Some(fail);
+    state.error.emit_message = Some(warn);
+    state.error.output_message = Some(ignore);
+    state.error.reset_error_mgr = Some(ignore);
+    state.source.init_source = Some(nothing);
+    state.source.fill_input_buffer = Some(at_end);
+    state.source.skip_input_data = Some(skip);
+    state.source.resync_to_restart = Some(no_restart);
+    state.source.term_source = Some(nothing);
+    state.progress.progress_monitor = Some(count_scans);
+}
+
+/// Says what the channels are to become, and what they are where the file around knows better.
+fn set_colours(info: &mut jpeg_decompress_struct, colour: Colour) -> Result<(), ImageError> {
+    info.out_color_space = match info.num_components {
+        1 => J_COLOR_SPACE::JCS_GRAYSCALE,
+        3 => J_COLOR_SPACE::JCS_RGB,
+        4 => J_COLOR_SPACE::JCS_CMYK,
+        count => {
+            return Err(ImageError::new(
+                Fault::Kind,
+                format!("a JPEG of {count} channels"),
+            ));
+        }
+    };
+    match colour {
+        Colour::Rgb if info.num_components == 3 => info.jpeg_color_space = J_COLOR_SPACE::JCS_RGB,
+        Colour::YCbCr if info.num_components == 3 => {
+            info.jpeg_color_space = J_COLOR_SPACE::JCS_YCbCr
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 /// Reads all rows.
@@ -138,7 +158,10 @@ unsafe fn read_rows(info: &mut jpeg_decompress_struct) -> Vec<u8> {
         let done = info.output_scanline as usize;
         let mut rows = [std::ptr::null_mut::<u8>().cast_const(); ROWS];
         let mut count = 0;
-        for (row, piece) in rows.iter_mut().zip(pixels[done * stride..].chunks_exact_mut(stride)) {
+        for (row, piece) in rows
+            .iter_mut()
+            .zip(pixels[done * stride..].chunks_exact_mut(stride))
+        {
             *row = piece.as_mut_ptr();
             count += 1;
         }
@@ -188,10 +211,16 @@ fn code(info: &jpeg_common_struct) -> c_int {
 
 unsafe extern "C-unwind" fn fail(info: &mut jpeg_common_struct) {
     throw(match code(info) {
-        library::JERR_OUT_OF_MEMORY => ImageError::new(Fault::TooLarge, "no memory for the jpeg file"),
+        library::JERR_OUT_OF_MEMORY => {
+            ImageError::new(Fault::TooLarge, "no memory for the jpeg file")
+        }
         library::JERR_BAD_PRECISION => ImageError::new(Fault::Kind, "a JPEG of more than 8 bits"),
-        library::JERR_SOF_UNSUPPORTED => ImageError::new(Fault::Kind, "a JPEG without loss, or of layers"),
-        library::JERR_CONVERSION_NOTIMPL => ImageError::new(Fault::Kind, "a JPEG of unknown channels"),
+        library::JERR_SOF_UNSUPPORTED => {
+            ImageError::new(Fault::Kind, "a JPEG without loss, or of layers")
+        }
+        library::JERR_CONVERSION_NOTIMPL => {
+            ImageError::new(Fault::Kind, "a JPEG of unknown channels")
+        }
         other => damaged(&format!("libjpeg's error {other}")),
     })
 }
@@ -244,8 +273,11 @@ unsafe extern "C-unwind" fn skip(info: &mut jpeg_decompress_struct, count: c_lon
 
 unsafe extern "C-unwind" fn count_scans(info: &mut jpeg_common_struct) {
     // SAFETY: `client_data` points to the state itself.
-    let scan = unsafe { (*info.client_data.cast::<jpeg_decompress_struct>()).input_scan_number };
+    let scan = unsafe { (*info.client_data.cast::<State>()).info.input_scan_number };
     if scan > MOST_SCANS {
-        throw(ImageError::new(Fault::TooLarge, format!("a JPEG of more than {MOST_SCANS} scans")));
+        throw(ImageError::new(
+            Fault::TooLarge,
+            format!("a JPEG of more than {MOST_SCANS} scans"),
+        ));
     }
 }

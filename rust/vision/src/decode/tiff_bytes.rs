@@ -7,7 +7,7 @@ use weezl::{BitOrder, decode::Decoder};
 
 use crate::bytes::{Order, slice};
 use crate::decode::{jpeg, tiff::damaged};
-use crate::error::{Fault, ImageError};
+use crate::error::ImageError;
 use crate::samples::Samples;
 use crate::tiff_page::Page;
 
@@ -21,7 +21,8 @@ pub(super) fn piece(
 ) -> Result<Vec<u8>, ImageError> {
     let stride = (width * each * page.bits as usize).div_ceil(8);
     let size = stride * height;
-    let packed = packed(bytes, page, number, size).ok_or_else(|| damaged("it ends before its last strip"))?;
+    let packed = packed(bytes, page, number, size)
+        .ok_or_else(|| damaged("it ends before its last strip"))?;
     let turned: Vec<u8>;
     let packed = if page.reversed_bits && page.compression != 7 {
         turned = packed.iter().map(|byte| byte.reverse_bits()).collect();
@@ -33,15 +34,14 @@ pub(super) fn piece(
         1 => packed.get(..size).map(<[u8]>::to_vec),
         5 => lzw(packed, size),
         7 => return of_jpeg(packed, page, each, (width, height)),
-        8 | 32946 => inflated(packed, size),
-        32773 => packbits(packed, size),
-        other => return Err(ImageError::new(Fault::Kind, format!("a TIFF with {}", name_of(other)))),
+        8 | 32_946 => inflated(packed, size),
+        32_773 => packbits(packed, size),
+        // Any other was refused before.
+        _ => None,
     }
     .ok_or_else(|| damaged("a strip ends before its pixels"))?;
-    match (page.predictor, page.compression) {
-        (2, 5 | 8 | 32946) => add_up(&mut piece, page, stride, each),
-        (0..=2, _) => {}
-        _ => return Err(ImageError::new(Fault::Kind, "a TIFF with a predictor for fractions")),
+    if page.predictor == 2 && matches!(page.compression, 5 | 8 | 32_946) {
+        add_up(&mut piece, page, stride, each);
     }
     Ok(piece)
 }
@@ -54,17 +54,6 @@ fn packed<'a>(bytes: &'a [u8], page: &Page, number: usize, size: usize) -> Optio
         None => return None,
     };
     slice(bytes, at, length)
-}
-
-fn name_of(compression: u32) -> String {
-    match compression {
-        2..=4 => "the compression of fax (CCITT)".to_owned(),
-        6 => "the old form of JPEG".to_owned(),
-        50_000 => "Zstandard".to_owned(),
-        50_001 => "WebP".to_owned(),
-        33_003 | 33_005 | 34_712 => "JPEG 2000".to_owned(),
-        other => format!("compression {other}"),
-    }
 }
 
 fn lzw(packed: &[u8], size: usize) -> Option<Vec<u8>> {
@@ -123,7 +112,11 @@ fn add_up(piece: &mut [u8], page: &Page, stride: usize, each: usize) {
                 for at in (2 * each..row.len().saturating_sub(1)).step_by(2) {
                     let number = |at| page.order.u16(row, at).unwrap_or(0);
                     let sum = number(at).wrapping_add(number(at - 2 * each));
-                    let sum = if page.order == Order::Big { sum.to_be_bytes() } else { sum.to_le_bytes() };
+                    let sum = if page.order == Order::Big {
+                        sum.to_be_bytes()
+                    } else {
+                        sum.to_le_bytes()
+                    };
                     row[at..at + 2].copy_from_slice(&sum);
                 }
             }
@@ -139,13 +132,16 @@ fn of_jpeg(
     each: usize,
     (width, height): (usize, usize),
 ) -> Result<Vec<u8>, ImageError> {
-    if page.bits != 8 {
-        return Err(ImageError::new(Fault::Kind, format!("a TIFF with JPEG of {} bits", page.bits)));
-    }
     let tables = page.jpeg_tables;
-    let tables = tables.get(2..tables.len().saturating_sub(2)).unwrap_or_default();
+    let tables = tables
+        .get(2..tables.len().saturating_sub(2))
+        .unwrap_or_default();
     let (begin, rest) = packed.split_at(packed.len().min(2));
-    let colour = if page.photometric == 6 { jpeg::Colour::YCbCr } else { jpeg::Colour::Rgb };
+    let colour = if page.photometric == 6 {
+        jpeg::Colour::YCbCr
+    } else {
+        jpeg::Colour::Rgb
+    };
     let file = [begin, tables, rest].concat();
     let limit = width as u64 * height as u64;
     let (mut piece, channels) = match jpeg::decode_within(&file, colour, limit)? {

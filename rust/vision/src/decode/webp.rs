@@ -9,8 +9,11 @@ use image_webp::{DecodingError, WebPDecoder};
 
 use crate::error::{Fault, ImageError};
 use crate::format::Header;
-use crate::riff::{Chunk, chunks, file, frame_size, u24};
+use crate::riff::{Chunk, canvas, chunks, file, frame_size, u24};
 use crate::samples::Samples;
+
+/// Of the flags of a container: it has transparency.
+const ALPHA: u8 = 0x10;
 
 pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageError> {
     let inside = file(bytes).ok_or_else(|| damaged("it is shorter than it says"))?;
@@ -18,14 +21,39 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     if frame.right() > header.width || frame.bottom() > header.height {
         return Err(damaged("its frame is larger than its canvas"));
     }
-    let samples = alone(&frame)?;
+    let mut samples = alone(&frame)?;
+    // The container's word counts: without it libwebp takes no alpha from a frame.
+    let whole = chunks(inside).next().filter(|chunk| &chunk.name == b"VP8X");
+    let opaque = whole
+        .and_then(|chunk| canvas(chunk.body))
+        .is_some_and(|(flags, ..)| flags & ALPHA == 0);
     if (frame.width, frame.height) == (header.width, header.height) {
-        return Ok(samples);
+        return Ok(if opaque {
+            without_alpha(samples)
+        } else {
+            samples
+        });
     }
     if !frame.animated {
         return Err(damaged("its frame is smaller than its canvas"));
     }
-    Ok(on_canvas(samples, &frame, header))
+    samples = on_canvas(samples, &frame, header);
+    Ok(if opaque {
+        without_alpha(samples)
+    } else {
+        samples
+    })
+}
+
+fn without_alpha(mut samples: Samples) -> Samples {
+    if let Samples::Rgba(pixels) = &mut samples {
+        pixels
+            .iter_mut()
+            .skip(3)
+            .step_by(4)
+            .for_each(|alpha| *alpha = 255);
+    }
+    samples
 }
 
 fn damaged(what: &str) -> ImageError {
@@ -60,7 +88,12 @@ fn first_frame(inside: &[u8]) -> Option<Frame<'_>> {
             let frame = frame_in(chunk.body.get(16..)?)?;
             let (left, top) = (2 * u24(chunk.body, 0)?, 2 * u24(chunk.body, 3)?);
             let said = (u24(chunk.body, 6)? + 1, u24(chunk.body, 9)? + 1);
-            (said == (frame.width, frame.height)).then_some(Frame { left, top, animated: true, ..frame })
+            (said == (frame.width, frame.height)).then_some(Frame {
+                left,
+                top,
+                animated: true,
+                ..frame
+            })
         }
         None => frame_in(inside),
     }
@@ -68,15 +101,24 @@ fn first_frame(inside: &[u8]) -> Option<Frame<'_>> {
 
 fn frame_in(bytes: &[u8]) -> Option<Frame<'_>> {
     let image = chunks(bytes).find(|chunk| matches!(&chunk.name, b"VP8 " | b"VP8L"))?;
-    let alpha = chunks(bytes).take_while(|chunk| chunk.name != image.name).find(|chunk| &chunk.name == b"ALPH");
+    let alpha = chunks(bytes)
+        .take_while(|chunk| chunk.name != image.name)
+        .find(|chunk| &chunk.name == b"ALPH");
     let (width, height) = frame_size(image)?;
     let alpha = alpha.filter(|_| &image.name == b"VP8 ");
-    Some(Frame { left: 0, top: 0, width, height, animated: false, alpha, image })
+    Some(Frame {
+        left: 0,
+        top: 0,
+        width,
+        height,
+        animated: false,
+        alpha,
+        image,
+    })
 }
 
 /// The file that has only this frame.
 fn file_of(frame: &Frame) -> Vec<u8> {
-    const ALPHA: u8 = 0x10;
     let mut chunks = Vec::new();
     if let Some(alpha) = frame.alpha {
         chunks.extend_from_slice(b"VP8X\x0A\0\0\0");
@@ -96,21 +138,31 @@ fn push(bytes: &mut Vec<u8>, chunk: Chunk) {
 }
 
 fn alone(frame: &Frame) -> Result<Samples, ImageError> {
-    let mut decoder = WebPDecoder::new(Cursor::new(file_of(frame))).map_err(|error| fault(&error))?;
+    let mut decoder =
+        WebPDecoder::new(Cursor::new(file_of(frame))).map_err(|error| fault(&error))?;
     if decoder.dimensions() != (frame.width, frame.height) {
         return Err(damaged("its size"));
     }
-    let size = decoder.output_buffer_size().ok_or_else(|| damaged("its size"))?;
+    let size = decoder
+        .output_buffer_size()
+        .ok_or_else(|| damaged("its size"))?;
     let mut pixels = vec![0; size];
-    decoder.read_image(&mut pixels).map_err(|error| fault(&error))?;
-    Ok(if decoder.has_alpha() { Samples::Rgba(pixels) } else { Samples::Rgb(pixels) })
+    decoder
+        .read_image(&mut pixels)
+        .map_err(|error| fault(&error))?;
+    Ok(if decoder.has_alpha() {
+        Samples::Rgba(pixels)
+    } else {
+        Samples::Rgb(pixels)
+    })
 }
 
 fn fault(error: &DecodingError) -> ImageError {
     match error {
-        DecodingError::MemoryLimitExceeded | DecodingError::ImageTooLarge => {
-            ImageError::new(Fault::TooLarge, "the webp file wants more memory than its pixels do")
-        }
+        DecodingError::MemoryLimitExceeded | DecodingError::ImageTooLarge => ImageError::new(
+            Fault::TooLarge,
+            "the webp file wants more memory than its pixels do",
+        ),
         other => damaged(&other.to_string()),
     }
 }

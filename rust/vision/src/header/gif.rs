@@ -9,5 +9,11 @@ pub(super) fn read(bytes: &[u8]) -> Option<Header> {
     if first.image_width == 0 || first.image_height == 0 {
         return None;
     }
-    Some(Header { format: Format::Gif, width: first.width, height: first.height, orientation: 1, gray16: false })
+    Some(Header {
+        format: Format::Gif,
+        width: first.width,
+        height: first.height,
+        orientation: 1,
+        gray16: false,
+    })
 }

@@ -4,6 +4,7 @@ use crate::bytes::Order;
 use crate::exif::Turned;
 use crate::format::{Format, Header};
 use crate::png_chunks::chunks;
+use crate::png_text::{raw_profile, text};
 
 /// `None` where the first chunk is no header.
 pub(super) fn read(bytes: &[u8]) -> Option<Header> {
@@ -21,13 +22,23 @@ pub(super) fn read(bytes: &[u8]) -> Option<Header> {
     })
 }
 
-/// What its chunks say of its orientation, behind the pixels too.
+/// What its chunks say of its orientation, behind the pixels too: EXIF, before EXIF that ImageMagick writes as text.
 fn turned(bytes: &[u8]) -> Turned {
     let mut turned = Turned::default();
+    let (mut exif, mut written) = (None, None);
     for chunk in chunks(bytes) {
-        if &chunk.name == b"eXIf" {
-            turned.note_exif(chunk.body);
+        match &chunk.name {
+            b"eXIf" => exif = Some(chunk.body.to_vec()),
+            b"tEXt" | b"zTXt" | b"iTXt" => match text(chunk) {
+                Some((b"Raw profile type exif", value)) => written = raw_profile(&value),
+                Some((b"XML:com.adobe.xmp", value)) => turned.note_xmp(&value),
+                _ => {}
+            },
+            _ => {}
         }
+    }
+    if let Some(block) = exif.or(written) {
+        turned.note_exif(&block);
     }
     turned
 }

@@ -1,0 +1,82 @@
+"""Files of images that blocks were made of: compared with what is there now, before and after a scan."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.errors import DamagedBlock, DataError
+from octomed.names import shown
+from octomed.storage import storage_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from octomed.pipeline.specs import TaskSpec
+
+
+def forget_stale(spec: TaskSpec) -> str | None:
+    """Remove the blocks of a task, finished or not, of which an image changed; return what to say of it.
+
+    Parameters
+    ----------
+    spec
+        The task.
+
+    Raises
+    ------
+    StorageError
+        When they cannot be removed.
+    """
+    if not _folders(spec) or not spec.folder.is_dir():
+        return None
+    stems = sorted(path.with_suffix("") for path in spec.folder.glob("*.index"))
+    try:
+        changed = _changed(spec, stems)
+    except DamagedBlock:
+        return None  # whoever reads the block says so, and has it made again
+    if changed is None:
+        return None
+    try:
+        shutil.rmtree(spec.folder)
+    except OSError as error:
+        raise storage_error("delete", spec.folder, error) from error
+    return f"image `{shown(changed)}` of {shown(spec.task.place)} changed since the scan: scanned again"
+
+
+def refuse_changed(spec: TaskSpec, stems: Iterable[Path]) -> None:
+    """Refuse a task of which an image changed while it was scanned.
+
+    Raises
+    ------
+    DataError
+        Naming the image.
+    """
+    changed = _changed(spec, list(stems)) if _folders(spec) else None
+    if changed is not None:
+        message = f"image `{shown(changed)}` of {shown(spec.task.place)} changed while it was read"
+        raise DataError(message, "run again when nobody writes to the folder of images")
+
+
+def _changed(spec: TaskSpec, stems: list[Path]) -> str | None:
+    """Return the first image that is not what it was when these blocks were made."""
+    compare: Any = getattr(_octomed, "changed_image_files", None)
+    if compare is None or not stems:
+        return None
+    root = spec.scanner.images["root"] if spec.scanner.images else None
+    found: str | None = compare([str(stem) for stem in stems], root)
+    return found
+
+
+def _folders(spec: TaskSpec) -> list[str]:
+    """Return the folders of images: an archive is in the task's key."""
+    images = spec.scanner.images
+    return [] if images is None else [path for path in roots_in(images) if Path(path).is_dir()]
+
+
+def roots_in(images: dict[str, Any]) -> list[str]:
+    """Return where settings of images look up paths."""
+    root = images["root"]
+    return [] if root is None else [root] if isinstance(root, str) else list(root)
