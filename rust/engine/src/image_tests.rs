@@ -242,14 +242,14 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
         }
         std::fs::write(folder.join("index.json"), octomed_mds::index_json(&shards)).unwrap();
         let reader = Reader::open(&folder).unwrap();
-        for shard in 0..shards.len() {
+        for (shard, info) in shards.iter().enumerate() {
             let rules = Some(ImageRules {
                 token: PAD,
                 merge: 2,
             });
             let check = check_shard(&folder, shard, PAD + 1, CAPACITY, rules).unwrap();
             assert_eq!(check.faults, vec![]);
-            let path = folder.join(&shards[shard].raw_data.basename);
+            let path = folder.join(&info.raw_data.basename);
             let shard = reader.written_shard(shard).unwrap();
             let mut again = ShardBuilder::new(layout.schema(), shard.len());
             for row in 0..shard.len() {
