@@ -687,10 +687,12 @@ class Scanner:
         *,
         system: str | None = None,
         supervise: str = "all",
+        images: dict | None = None,
         beside: Scanner | None = None,
     ) -> Scanner:
         """
-        A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
+        A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
+        model that takes none. It shares the memory of one `beside` it.
         """
     def look(
         self, /, block: Block, ordinal: int
@@ -699,6 +701,14 @@ class Scanner:
         What becomes of the row with number `ordinal` in the block's task: a list of traces as
         `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
         block has no such row.
+        """
+    def look_at_images(
+        self, /, block: Block, ordinal: int
+    ) -> list[tuple[str, int, int, int, int, int, int, int, bytes]]:
+        """
+        The images of the row with number `ordinal` in the block's task, in the row's order: of each where the row has
+        it, the hashes of its bytes and its pixels, height, width, patches along both, tokens, and the bytes that are
+        stored. None of a row that is refused.
         """
     @property
     def mapping(self, /) -> Mapping:
@@ -869,6 +879,15 @@ def arrow_sizes(path: str | PathLike[str]) -> tuple[int, int, int]:
 def buckets(edges: Sequence[int], capacity: int) -> tuple[list[str], list[int]]:
     """
     Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle.
+    """
+
+def changed_image_files(
+    blocks: Sequence[str | PathLike[str]], root: str | PathLike[str] | Sequence[str | PathLike[str]] | None
+) -> str | None:
+    """
+    The first file of images that is not what it was when these blocks were made: of another size or time, gone, or
+    there where none was. Blocks are named by their paths without extension; `root` is where their source's images
+    are: a folder or archive, or several.
     """
 
 def check_packs(

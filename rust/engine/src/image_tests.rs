@@ -15,9 +15,11 @@ use octomed_index::{
     Verdict,
 };
 use octomed_mds::{Reader, ShardBuilder, Value};
+use octomed_pack::ImageRules;
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::check::check_shard;
 use crate::ids::pack_ids;
 use crate::range_cells::RangeLimits;
 use crate::range_packs::pack_range;
@@ -96,7 +98,9 @@ fn write_block(folder: &Path, number: usize, traces: &[Made], resized: bool) -> 
     for (row, trace) in traces.iter().enumerate() {
         let ids = ids(number, row, trace);
         let start = arena.len();
-        for edge in [1, ids.len() as u32] {
+        // Nothing of an image is learned.
+        let end = ids.len() as u32;
+        for edge in [end - trace.text + 1, end] {
             arena.extend_from_slice(&edge.to_le_bytes());
         }
         pack_ids(&ids, &mut arena);
@@ -117,7 +121,7 @@ fn write_block(folder: &Path, number: usize, traces: &[Made], resized: bool) -> 
             position: row as u64,
             ordinal: row as u32,
             tokens: ids.len() as u32,
-            supervised: ids.len() as u32 - 1,
+            supervised: trace.text - 1,
             spans: 1,
             stored: (arena.len() - start) as u32,
             checksum: octomed_index::checksum(&arena[start..]),
@@ -238,8 +242,14 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
         }
         std::fs::write(folder.join("index.json"), octomed_mds::index_json(&shards)).unwrap();
         let reader = Reader::open(&folder).unwrap();
-        for shard in 0..shards.len() {
-            let path = folder.join(&shards[shard].raw_data.basename);
+        for (shard, info) in shards.iter().enumerate() {
+            let rules = Some(ImageRules {
+                token: PAD,
+                merge: 2,
+            });
+            let check = check_shard(&folder, shard, PAD + 1, CAPACITY, rules).unwrap();
+            assert_eq!(check.faults, vec![]);
+            let path = folder.join(&info.raw_data.basename);
             let shard = reader.written_shard(shard).unwrap();
             let mut again = ShardBuilder::new(layout.schema(), shard.len());
             for row in 0..shard.len() {
