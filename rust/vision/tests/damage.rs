@@ -1,4 +1,5 @@
 //! Files that are cut, broken, or no images: each has its fault, and none a wrong result.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
