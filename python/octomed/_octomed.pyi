@@ -9,6 +9,7 @@ import numpy
 import numpy.typing
 import typing
 
+from _typeshed import Incomplete
 from collections.abc import Sequence
 from numpy import uint8
 from numpy.typing import NDArray
@@ -905,9 +906,21 @@ def check_shard(
     Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
     """
 
+def decode_image(
+    data: Incomplete, alpha: str, gray16: str, max_source_pixels: int
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    An image file as an upright RGB image: `[height, width, 3]`.
+    """
+
 def digest(data: bytes) -> str:
     """
     `xxh3_64` of bytes in hexadecimal.
+    """
+
+def encode_image(image: Incomplete, codec: str) -> bytes:
+    """
+    The bytes of a file that shows an image.
     """
 
 def file_digest(path: str | PathLike[str]) -> tuple[int, str]:
@@ -963,6 +976,41 @@ def first_unreadable(path: str | PathLike[str]) -> tuple[int, str, str] | None:
     Row number in the task, reason and detail of a block's first unreadable row.
     """
 
+def image_content_hash(data: Incomplete) -> int:
+    """
+    A hash of the bytes of an image file.
+    """
+
+def image_families() -> list[tuple[str, int, int, int, list[float], list[float], int, int]]:
+    """
+    The families of models whose images are prepared.
+    """
+
+def image_patches(
+    packs: collections.abc.Sequence[
+        tuple[bytes, numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32]] | None
+    ],
+    vision: str,
+    out: numpy.typing.NDArray[numpy.uint8],
+    threads: int,
+) -> None:
+    """
+    Writes the patches of the images of packs into `out`, one image after the other.
+
+    A pack is its encoded images, where each begins and the last one ends, and the grid of each, or None without images;
+    `vision` is the record of the run as JSON. `threads` work at a time.
+    """
+
+def image_pixel_hash(image: Incomplete) -> int:
+    """
+    A hash of an image's size and pixels.
+    """
+
+def image_size(data: Incomplete) -> tuple[int, int]:
+    """
+    Height and width of an upright image, as the header of its file says.
+    """
+
 def index_json(shards: Sequence[ShardInfo]) -> bytes:
     """
     The bytes of a stream's `index.json`, from its shards' entries in order.
@@ -998,6 +1046,11 @@ def parquet_pages(
     The pages of chunks that begin at `(offset, values)`.
     """
 
+def patches_of_image(image: Incomplete, family: str) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    The patches of an image whose sides are multiples of the family's.
+    """
+
 def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> list[dict[str, typing.Any]]:
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
@@ -1027,6 +1080,18 @@ def remove_temporaries() -> None:
     Removes the temporary files of calls that still run, before the process ends.
     """
 
+def resize_image(image: Incomplete, height: int, width: int) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    An image in another size.
+    """
+
+def resized_image_size(
+    height: int, width: int, family: str, min_pixels: int | None = None, max_pixels: int | None = None
+) -> tuple[int, int, int]:
+    """
+    Height and width that a model takes an image in, and the tokens that stand for it.
+    """
+
 def row_outcomes(
     scanner: Scanner, block: Block, count: int, seconds: float = ...
 ) -> list[tuple[int, str | None, str, list[tuple[int, str, int]]]]:
@@ -1040,6 +1105,11 @@ def top_level_keys(block: Block, count: int) -> list[str] | None:
     """
     The top-level keys of a block's first `count` rows, in the order in which they appear; `None` where the file's
     columns have names of their own.
+    """
+
+def values_of_patches(patches: Incomplete, family: str) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    What a model takes of patches, normalised and with the copies along time.
     """
 
 def verify_block(path: str | PathLike[str]) -> BlockHeader:

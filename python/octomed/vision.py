@@ -1,7 +1,7 @@
 """Images as a vision-language model takes them: sizes, tokens, pixels and patches.
 
-An image is a NumPy array of 8 bits, ``[height, width, 3]``: red, green and blue, upright. Every step is what a
-run and its batches do, and gives what the fast image processor of transformers 4.57.6 gives, bit for bit.
+An image is a NumPy array of 8 bits, ``[height, width, 3]``: red, green and blue, upright. Every step is what
+a run and its batches do, and gives what the fast image processor of transformers 4.57.6 gives, bit for bit.
 
 >>> from octomed import vision
 >>> vision.tokens(768, 1024, max_pixels=262_144)

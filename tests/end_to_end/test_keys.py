@@ -49,6 +49,7 @@ BROKEN = {PATH: "broken", FORMAT: QA}
 """A folder with a file that cannot be read to its end, and one of which a row cannot be read."""
 
 NOTE = "a note of the recipe"
+NO_IMAGES = "no row has an image here; tests/end_to_end/test_image_keys.py has the keys of tasks"
 CASES: dict[str, Case] = {
     "version": Case(1, LEFT_OUT, same_shards="there is one version"),
     "name": Case("one", "two", same_shards="the run's name"),
@@ -95,6 +96,13 @@ CASES: dict[str, Case] = {
     "sources.format.image_columns": Case(
         [], LEFT_OUT, {PATH: "pictures.jsonl", FORMAT: QA, "sources.0.max_unreadable": 0.9}
     ),
+    "sources.format.images": Case(
+        {"any_of": ["x"], "optional": True}, {"any_of": ["y"], "optional": True}, same_shards=NO_IMAGES
+    ),
+    "sources.format.image_root": Case("broken", "splits", same_shards=NO_IMAGES),
+    "sources.format.preset": Case(
+        "alpaca", "ms-swift", same_shards="the mapping around it names all columns that the rows have"
+    ),
     "sources.format.unused": Case(
         ["q2"], ["q2", "r2"], same_shards="check alone says which columns are unread"
     ),
@@ -103,10 +111,25 @@ CASES: dict[str, Case] = {
         {"any_of": ["none"], "optional": True}, {"any_of": ["none"], "optional": False}
     ),
     "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
+    "curate.duplicates.images": Case("off", "report", same_shards="a report"),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
     "pack.buckets": Case([50], [1000]),
     "pack.seed": Case(1, 2),
+    "pack.traces_per_image": Case(1, 8, same_shards=NO_IMAGES),
+    "pack.max_patches": Case(None, 4096, same_shards=NO_IMAGES),
+    "sources.images.store": Case("original", "resized", same_shards=NO_IMAGES),
+    "images.min_pixels": Case(3136, 12_544, same_shards=NO_IMAGES),
+    "images.max_pixels": Case(262_144, 50_176, same_shards=NO_IMAGES),
+    "images.verify": Case("decode", "header", same_shards=NO_IMAGES),
+    "images.store": Case("original", "resized", same_shards=NO_IMAGES),
+    "images.codec": Case("webp", "png", same_shards=NO_IMAGES),
+    "images.alpha": Case("drop", "white", same_shards=NO_IMAGES),
+    "images.gray16": Case("reject", "window", same_shards=NO_IMAGES),
+    "images.max_source_pixels": Case(100_000_000, 1000, same_shards=NO_IMAGES),
+    "images.metadata": Case("keep", "strip", same_shards=NO_IMAGES),
+    "images.outside_root": Case("refuse", "allow", same_shards=NO_IMAGES),
+    "images.urls": Case("refuse", "fetch", same_shards=NO_IMAGES),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
     "output.hashes": Case(["xxh3_64"], ["sha1"]),
@@ -117,7 +140,17 @@ CASES: dict[str, Case] = {
     "work.mode": Case("owner", "group", same_shards="who may read the store"),
 }
 AT = {"sources.format.*.any_of": "sources.format.question", "sources.format.*.optional": "sources.format.id"}
-COVERED_BY_THEIR_PARTS = {"sources", "curate", "curate.duplicates", "pack", "output", "work", "sources.csv"}
+COVERED_BY_THEIR_PARTS = {
+    "sources",
+    "sources.csv",
+    "sources.images",
+    "curate",
+    "curate.duplicates",
+    "pack",
+    "output",
+    "work",
+    "images",
+}
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
@@ -146,10 +179,7 @@ KEYS = list(dict.fromkeys(keys_of(Recipe)))
 
 def test_the_schema_was_walked_to_its_leaves():
     assert {"model", "sources.csv.quote", "output.shard_size", "work.keep"} <= set(KEYS)
-    assert {f"sources.format.{name}" for name in Mapping.model_fields} - set(KEYS) == {
-        "sources.format.images",
-        "sources.format.image_root",
-    }
+    assert {f"sources.format.{name}" for name in Mapping.model_fields} <= set(KEYS)
     assert {f"sources.format.messages.{name}" for name in Messages.model_fields} <= set(KEYS)
     assert "sources.format.*.optional" in KEYS
 

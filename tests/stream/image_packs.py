@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -89,18 +88,6 @@ def slow_patches(data: bytes, grid: tuple[int, int, int], vision: dict[str, Any]
         pixels = functional.resize(pixels, size, functional.InterpolationMode.BICUBIC, antialias=True)
     rows = pixels.numpy().reshape(3, grid[1] // merge, merge, patch, grid[2] // merge, merge, patch)
     return rows.transpose(1, 4, 2, 5, 0, 3, 6).reshape(grid[1] * grid[2], -1)
-
-
-def image_patches(packs: Any, vision: str, out: NDArray[np.uint8], threads: int) -> None:
-    """The binding of the extension, written slowly."""
-    assert threads > 0
-    at = 0
-    for images, offsets, grids in filter(None, packs):
-        for begin, end, grid in zip(offsets[:-1], offsets[1:], grids.tolist(), strict=True):
-            patches = slow_patches(images[begin:end], tuple(grid), json.loads(vision))
-            out[at : at + len(patches)] = patches
-            at += len(patches)
-    assert at == len(out)
 
 
 @dataclass

@@ -14,7 +14,6 @@ import numpy as np
 import octomed
 import pytest
 import torch
-from octomed import _octomed
 from octomed.stream import Collator, pixel_values
 from PIL import Image, ImageOps
 from transformers import (
@@ -26,7 +25,7 @@ from transformers import (
     Qwen3VLVideoProcessor,
 )
 
-from .image_packs import IMAGE, RECORDS, START, Document, encoded, image_patches, pack_of
+from .image_packs import IMAGE, RECORDS, START, Document, encoded, pack_of
 from .test_images import bare_model, rope_positions
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -41,12 +40,6 @@ TEMPLATE = """\
 
 Row = list[tuple[str, list[str | bytes]]]
 """Turns: a role, and texts and images."""
-
-
-@pytest.fixture(autouse=True)
-def _binding(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not hasattr(_octomed, "image_patches"):
-        monkeypatch.setattr(_octomed, "image_patches", image_patches, raising=False)
 
 
 @cache

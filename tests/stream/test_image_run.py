@@ -17,19 +17,13 @@ from octomed.stream import Collator, PackedDataset
 from streaming import StreamingDataLoader, StreamingDataset
 from torch.utils.data import DataLoader
 
-from .image_packs import IMAGE, RECORDS, Document, encoded, image_patches, pack_of, stored
+from .image_packs import IMAGE, RECORDS, Document, encoded, pack_of, stored
 from .reading import drain
 
 ROOT = Path(__file__).parents[2]
 STREAM = "len-00512"
 VISION = RECORDS["qwen2.5-vl"]
 RULES = (IMAGE, 2)
-
-
-@pytest.fixture(autouse=True)
-def _binding(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not hasattr(_octomed, "image_patches"):
-        monkeypatch.setattr(_octomed, "image_patches", image_patches, raising=False)
 
 
 def packs() -> list[dict[str, Any]]:

@@ -14,23 +14,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
+from octomed import vision as images
 from octomed.errors import DataError, RecipeError
 from octomed.stream import Collator, pixel_values
 from octomed.stream.images import check_model
 from torch.utils.data import DataLoader
 
 from .image_packs import END, IMAGE, RECORDS, START, Document, encoded, pack_of, slow_patches, stored
-from .image_packs import image_patches as slow_image_patches
 from .reading import drain
 
 FAMILIES = {"qwen2.5-vl": "qwen2_5_vl", "qwen3-vl": "qwen3_vl"}
 VL, VL3 = RECORDS.values()
-
-
-@pytest.fixture(autouse=True)
-def _binding(monkeypatch: pytest.MonkeyPatch) -> None:
-    if not hasattr(_octomed, "image_patches"):
-        monkeypatch.setattr(_octomed, "image_patches", slow_image_patches, raising=False)
 
 
 def bare_model(family: str) -> Any:
@@ -230,6 +224,32 @@ def test_pixel_values_of_every_level_are_normalised_in_float32(family, dtype):
     twice = np.stack([slow, slow], axis=2).reshape(len(levels), -1)
     assert torch.equal(found, torch.from_numpy(twice).to(dtype))
     assert found.is_contiguous()
+    assert pixel_values(levels[:0], vision, dtype).shape == (0, 6 * side)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_pixel_values_are_bit_for_bit_those_of_the_extension(family):
+    levels = np.random.default_rng(1).integers(0, 256, (70, RECORDS[family]["patch_size"] ** 2 * 3), np.uint8)
+    found = pixel_values(torch.from_numpy(levels), RECORDS[family])
+    assert np.array_equal(found, images.pixel_values(levels, family))
+
+
+BROKEN = {
+    "cut": (lambda file: file[:-20], "image 1 of pack 0"),
+    "another_image": (lambda _: encoded(300, 90), "image 1 of pack 0"),
+    "no_image": (lambda _: b"<html></html>", "image 1 of pack 0"),
+}
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_image_that_is_not_what_its_grid_says_is_an_error(case, workers):
+    spoil, words = BROKEN[case]
+    pack = some_packs(VL)[0]
+    files = [encoded(150, 90), spoil(encoded(64, 200, kind="PNG"))]
+    pack |= {"images": b"".join(files), "image_offsets": np.cumsum([0, *map(len, files)]).astype(np.uint32)}
+    with pytest.raises(DataError, match=words):
+        drain(DataLoader([pack], batch_size=1, num_workers=workers, collate_fn=Collator(vision=VL)))
 
 
 @pytest.mark.parametrize("workers", [0, 1])

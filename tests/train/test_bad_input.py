@@ -80,7 +80,7 @@ def test_another_tokenizer_of_the_same_size(recipe, packed, tmp_path):
     [
         (
             14,
-            "images of `run` are prepared for qwen2.5-vl, on a grid of 28 pixels; a model of `qwen3_vl` takes",
+            "prepared for qwen2.5-vl, on a grid of 28 pixels; a model of `qwen3_vl` takes a grid of 32",
         ),
         (16, "`run` has images"),
     ],

@@ -43,16 +43,11 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 @pytest.mark.parametrize("settings", [{}, {"share_images": False}, {"transformers_lengths": True}])
-def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(
-    at_once, settings, monkeypatch
-):
-    from octomed import _octomed
+def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(at_once, settings):
     from octomed.stream import Collator
 
     from tests.stream import image_packs as by_hand
 
-    if not hasattr(_octomed, "image_patches"):
-        monkeypatch.setattr(_octomed, "image_patches", by_hand.image_patches, raising=False)
     vision, learned = by_hand.RECORDS["qwen3-vl"], ([5, 6], True)
     one, two = by_hand.encoded(64, 90), by_hand.encoded(90, 64)
     documents = [[[learned, one], [one, two, learned]], [[learned]], [[two, learned]], [[one, learned, one]]]

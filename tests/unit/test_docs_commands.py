@@ -88,6 +88,7 @@ SNIPPETS = {
     ("docs/stream.md", "from octomed.stream import Collator, PackedDataset, pixel_values"): RunBy(
         "tests/stream/test_image_run.py", "docs/stream.md"
     ),
+    ("docs/images.md", "from octomed import vision"): RunBy("tests/vision/test_docs.py", "docs/images.md"),
     ("docs/tokenizer.md", "import pyarrow as pa"): HERE,
 }
 KNOWN_LANGUAGES = {"", "python", "yaml", "json", "text", *SHELLS}

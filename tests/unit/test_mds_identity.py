@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from octomed import _octomed
 from octomed.mds import MDSReader
 from streaming.base.compression import decompress, get_compressions
 from streaming.base.format.mds import MDSReader as TheirReader
@@ -113,6 +114,43 @@ def test_raw_shards_and_index_equal_mdswriter(dataset):
                 assert len(reader) == len(rows)
                 for row, expected in zip(reader, decoded, strict=True):
                     assert all(same(row[name], value) for name, value in expected.items())
+
+
+@st.composite
+def packs(draw):
+    """A pack as a run writes it: of text, or of some images that stand in it several times."""
+    images = draw(st.lists(st.binary(min_size=1, max_size=60), max_size=4))
+    ends = np.cumsum([0, *map(len, images)], dtype="<u4")
+    grids = draw(hnp.arrays("<u4", (len(images), 3), elements=st.integers(1, 64)))
+    refs = draw(st.lists(st.integers(0, len(images) - 1), max_size=9)) if images else []
+    return {
+        "images": b"".join(images),
+        "image_offsets": ends.tobytes() if images else b"",
+        "image_grid_thw": grids.tobytes(),
+        "image_refs": np.array(refs, "<u4").tobytes(),
+        "input_ids": draw(arrays("uint32", st.tuples(st.integers(1, 300)))),
+        "lengths": draw(arrays("uint32", st.tuples(st.integers(1, 5)))),
+        "loss_spans": draw(arrays("uint32", st.tuples(st.integers(1, 5), st.just(2)))),
+        "trace_ids": draw(arrays("uint64", st.tuples(st.integers(1, 5)))),
+    }
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(packs(), max_size=12), st.sampled_from([None, 2_000, 4_000]), st.sampled_from([None, "zstd:1"])
+)
+def test_packs_with_images_and_of_text_equal_mdswriter(rows, limit, compression):
+    options = {"compression": compression, "hashes": ["xxh3_64"], "size_limit": limit}
+    with tempfile.TemporaryDirectory() as scratch:
+        ours, theirs = Path(scratch) / "ours", Path(scratch) / "theirs"
+        write_theirs(theirs, dict(_octomed.COLUMNS), rows, options)
+        write_ours(ours, dict(_octomed.COLUMNS), rows, options)
+        assert_identical(ours, theirs, compressed=compression)
+        for number, row in enumerate(rows):
+            decoded = streaming_row(theirs, number)
+            assert {name: decoded[name] for name in row if name.startswith("image")} == {
+                name: value for name, value in row.items() if name.startswith("image")
+            }
 
 
 def streaming_row(folder, number):

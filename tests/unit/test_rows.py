@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.foreign.arrow_values import readable
-from octomed.recipe.formats import load_preset
+from octomed.recipe.formats import load_preset, preset_names
 
 TURNS = [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "Because."}]
 CHAT = [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because."}]
@@ -99,6 +99,10 @@ def cell(value):
     return value if isinstance(value, str) or value is None else json.dumps(value)
 
 
+def test_every_preset_has_a_row_here():
+    assert sorted(ROWS) == list(preset_names())
+
+
 @pytest.mark.parametrize("read", [from_lines, from_array, from_parquet, from_csv])
 @pytest.mark.parametrize("preset", sorted(ROWS))
 def test_a_preset_reads_its_rows_from_every_format(preset, read):
@@ -153,6 +157,8 @@ def test_a_block_tells_its_measure_and_its_rows_can_be_skipped():
 def test_what_is_wrong_with_a_mapping_or_a_file_is_an_error_with_a_hint():
     with pytest.raises(RecipeError, match="unknown field `quesion`"):
         _octomed.Mapping({"quesion": "q"})
+    with pytest.raises(RecipeError, match="`images` is an empty list"):
+        _octomed.Mapping({"question": "q", "response": "r", "images": []})
     mapping = _octomed.Mapping({"question": "Question", "response": "r"})
     with pytest.raises(DataError, match="no column `Question`") as error:
         mapping.columns_to_read(["question", "r"])

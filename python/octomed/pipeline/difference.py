@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.names import shown
 from octomed.origin import Origin, Versions
+from octomed.recipe.images import Images
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -150,7 +151,7 @@ def _said_otherwise(old: About, new: About, name: str) -> bool:
 
 
 def _differing_keys(old: About, new: About) -> Iterator[str]:
-    before, after = dict(flat(old.recipe)), dict(flat(new.recipe))
+    before, after = (dict(flat(_with_images(about.recipe or {}))) for about in (old, new))
     other_model = _said_otherwise(old, new, "tokenizer") or _said_otherwise(old, new, "template")
     for key in dict.fromkeys([*before, *after]):
         of_model = key in {"model", "template"} and other_model
@@ -159,6 +160,20 @@ def _differing_keys(old: About, new: About) -> Iterator[str]:
     names = [_names_of_sources(about.recipe or {}) for about in (old, new)]
     if names[0] != names[1] and sorted(map(str, names[0])) == sorted(map(str, names[1])):
         yield "`sources` in another order"
+
+
+def _with_images(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recipe with what one from before there were images means by saying nothing of them."""
+    if "images" in recipe:
+        return dict(recipe)
+    pack, curate = recipe.get("pack"), recipe.get("curate")
+    duplicates = curate.get("duplicates") if isinstance(curate, dict) else None
+    filled: dict[str, Any] = {**recipe, "images": Images().model_dump(mode="json")}
+    if isinstance(pack, dict):
+        filled["pack"] = {"traces_per_image": 1, **pack}
+    if isinstance(curate, dict) and isinstance(duplicates, dict):
+        filled["curate"] = {**curate, "duplicates": {"images": "off", **duplicates}}
+    return filled
 
 
 def _names_of_sources(recipe: Mapping[str, Any]) -> list[Any]:

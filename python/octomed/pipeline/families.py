@@ -1,12 +1,11 @@
-"""The families of models that take images: one table, which packing and training share.
+"""The families of models that take images: which models are of which, for packing and training alike.
 
-The numbers of a family are those of its published image processors; a model's folder that says others is
-refused, and so are other vision-language models, by name.
+The numbers of a family are the engine's (`octomed.vision.families`), those of its published image processors;
+a model's folder that says others is refused, and so are other vision-language models, by name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
@@ -14,51 +13,14 @@ from octomed.errors import RecipeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-@dataclass(frozen=True)
-class Family:
-    """How models of a family take images.
-
-    Attributes
-    ----------
-    name
-        Its name, which built-in models and templates have, too.
-    model_type
-        What `config.json` calls it.
-    patch_size, merge_size, temporal_patch_size
-        Sides of a patch in pixels, patches along a side of a token, copies of a still image along time.
-    mean, std
-        Of each channel, of values from 0 to 1.
-    min_pixels
-        Fewest pixels of an image.
-    """
-
-    name: str
-    model_type: str
-    patch_size: int
-    merge_size: int
-    temporal_patch_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    min_pixels: int
-
-    @property
-    def factor(self) -> int:
-        """What sides of an image are multiples of, once it is resized."""
-        return self.patch_size * self.merge_size
+    from octomed.vision import Family
 
 
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-_HALF = (0.5, 0.5, 0.5)
+_NAMES = {"qwen2_5_vl": "qwen2.5-vl", "qwen3_vl": "qwen3-vl"}
+"""Families by the `model_type` of their models; built-in models and templates have their names, too."""
 
-FAMILIES = (
-    Family("qwen2.5-vl", "qwen2_5_vl", 14, 2, 2, _CLIP_MEAN, _CLIP_STD, 3_136),
-    Family("qwen3-vl", "qwen3_vl", 16, 2, 2, _HALF, _HALF, 65_536),
-)
-
-VISION_LANGUAGE = tuple(family.model_type for family in FAMILIES)
-"""`model_type` of the families."""
+VISION_LANGUAGE = tuple(_NAMES)
+"""`model_type` of the models of these families."""
 
 VISION_START, IMAGE, VISION_END = "<|vision_start|>", "<|image_pad|>", "<|vision_end|>"
 """Control tokens around an image, and the one that stands for each piece of it."""
@@ -93,19 +55,21 @@ _AS_PUBLISHED = {
 
 def family_named(name: str) -> Family | None:
     """Return the family of this name, if any."""
-    return next((family for family in FAMILIES if family.name == name), None)
+    from octomed.vision import families  # noqa: PLC0415 needs the extension, which names of models do not
+
+    return next((family for family in families() if family.name == name), None)
 
 
 def family_of(config: Mapping[str, Any]) -> Family | None:
     """Return the family that a `config.json` names, if any."""
-    kind = config.get("model_type")
-    return next((family for family in FAMILIES if family.model_type == kind), None)
+    name = _NAMES.get(str(config.get("model_type")))
+    return None if name is None else family_named(name)
 
 
 def other_vision_model(config: Mapping[str, Any]) -> str | None:
     """Return the type of a model that takes images and is of no family here, as its `config.json` says."""
     kind = config.get("model_type")
-    if family_of(config) is not None or not config:
+    if kind in _NAMES or not config:
         return None
     if kind in _KNOWN_OTHERS or any(config.get(key) for key in _KEYS_OF_VISION):
         return str(kind or "an unknown type")

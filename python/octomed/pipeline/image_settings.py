@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.families import IMAGE, VISION_END, VISION_START
@@ -12,11 +13,15 @@ from octomed.recipe.formats import Mapping as RowMapping
 from octomed.recipe.problems import Problem, RecipeProblems
 from octomed.run_file import Vision
 from octomed.storage import content_key
+from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from octomed import _octomed
-    from octomed.pipeline.families import Family
+    from octomed.pipeline.tasks import Task
     from octomed.recipe.schema import Recipe, Source
+    from octomed.vision import Family
 
 _RESIZE = "bicubic, antialiased, width then height"
 
@@ -69,6 +74,25 @@ def images_key(settings: dict[str, Any]) -> str:
     return content_key(values | {"roots": [root_fingerprint(path) for path in roots_in(settings)]})
 
 
+def task_of_images(task: Task, images: str, store: Path) -> Task:
+    """Return a task as one whose rows may have images.
+
+    Parameters
+    ----------
+    task
+        The task, with the key that it has whatever is said of images.
+    images
+        Content key of what is said of them.
+    store
+        The working store: it may know that no row of the task has an image.
+    """
+    identity = content_key({"task": task.key, "images": images})
+    found = task_without_images(store, task.key)
+    known = found is not None and finished_task(store / "blocks" / found) is not None
+    key = found if known and found is not None else identity
+    return replace(task, key=key, identity=identity, without_images=task.key)
+
+
 def check_images(recipe: Recipe, vision: VisionOf) -> None:
     """Refuse images that the recipe asks for and the model cannot take, and sizes that cannot be.
 
@@ -81,7 +105,7 @@ def check_images(recipe: Recipe, vision: VisionOf) -> None:
         raise RecipeProblems([Problem(recipe.written_at(*asked), *vision.refused)])
     if vision.family is None:
         return
-    factor, name = vision.family.factor, vision.family.name
+    factor, name = vision.family.patch_size * vision.family.merge_size, vision.family.name
     most, least = recipe.images.max_pixels, least_pixels(recipe, vision.family)
     if most < factor * factor:
         message = f"`images.max_pixels`: {most:,} pixels are less than one token of `{name}`"

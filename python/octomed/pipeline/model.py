@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from octomed.errors import RecipeError
 from octomed.pipeline.families import (
     VISION_LANGUAGE,
-    Family,
     check_processor,
     family_named,
     family_of,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from octomed import _octomed
+    from octomed.vision import Family
 
 QWEN_TOKENS = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
 

@@ -18,6 +18,7 @@ from octomed.pipeline.image_settings import (
     image_settings,
     images_key,
     may_have_images,
+    task_of_images,
     usable,
     vision_record,
 )
@@ -35,10 +36,10 @@ from octomed.store_files import finished_task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.pipeline.families import Family
     from octomed.recipe.schema import Recipe, Source
     from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
+    from octomed.vision import Family
 
 _PROMPT_HINT = (
     "a prompt is a minijinja template, `{{ question }}` for instance; docs/recipe.md has its variables"
@@ -262,7 +263,9 @@ def _source_plan(
     for file in files:
         try:
             found = tasks_of(file, mapping, key)
-            tasks += [task.of_images(images, Path(recipe.work.path)) for task in found] if images else found
+            tasks += (
+                [task_of_images(task, images, Path(recipe.work.path)) for task in found] if images else found
+            )
         except DataError as error:
             if source.on_bad_file != "skip":
                 raise

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from octomed.origin import Origin
     from octomed.pipeline.plan import Plan, SourcePlan
-    from octomed.recipe.schema import Curate, Pack, Recipe
+    from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
 
@@ -113,8 +113,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         files_skipped=skipped,
         left_out=planned.left_out(),
         settings={
-            "curate": _without_defaults(recipe.curate),
-            "pack": _without_defaults(recipe.pack),
+            "curate": recipe.curate.model_dump(mode="json"),
+            "pack": recipe.pack.model_dump(mode="json"),
             "output": recipe.output.model_dump(mode="json", exclude={"path"}),
         },
         about=About(
@@ -129,19 +129,6 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
         vision=planned.vision,
     )
-
-
-def _without_defaults(section: Curate | Pack) -> dict[str, Any]:
-    """Return a section without the keys of images that say what they say by default."""
-    values = section.model_dump(mode="json")
-    for holder, key, default in (
-        (values, "traces_per_image", 1),
-        (values, "max_patches", None),
-        (values.get("duplicates", {}), "images", "off"),
-    ):
-        if holder.get(key, default) == default:
-            holder.pop(key, None)
-    return values
 
 
 def _said(

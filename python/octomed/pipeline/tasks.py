@@ -19,7 +19,6 @@ from octomed.pipeline.files import (
 from octomed.pipeline.json_layout import with_layout
 from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
-from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,22 +63,6 @@ class Task:
     key: str
     identity: str = ""
     without_images: str | None = None
-
-    def of_images(self, images: str, store: Path) -> Task:
-        """Return the task as one whose rows may have images.
-
-        Parameters
-        ----------
-        images
-            Content key of what is said of them.
-        store
-            The working store: it may know that no row of the task has an image.
-        """
-        identity = content_key({"task": self.key, "images": images})
-        found = task_without_images(store, self.key)
-        known = found is not None and finished_task(store / "blocks" / found) is not None
-        key = found if known and found is not None else identity
-        return replace(self, key=key, identity=identity, without_images=self.key)
 
     def folder(self, store: Path) -> Path:
         """Folder of its blocks in a working store."""

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use octomed_files::Access;
 use octomed_index::{
-    Header, NewBlock, RefusalColumns, SCAN_VERSION, TraceColumns, TraceEntry, Verdict, checksum,
-    part_path,
+    Header, ImageFiles, NewBlock, NewImages, RefusalColumns, SCAN_VERSION, TraceColumns,
+    TraceEntry, Verdict, checksum, part_path,
 };
-use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason};
+use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason, Row};
 
 use crate::error::EngineError;
 use crate::ids::pack_ids;
+use crate::row_images::RowImages;
 
 /// Where a block comes from.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +67,14 @@ pub struct BlockWriter<'a> {
     details: HashMap<String, u32>,
     /// The most text that the traces so far may have been rendered to.
     rendered: u64,
+    /// The images of the rows so far.
+    images: NewImages,
+    /// The files in which images were looked for.
+    files: ImageFiles,
 }
+
+/// Bytes of images at which a part is closed.
+pub const MAX_IMAGE_BYTES: u64 = 64 << 20;
 
 /// The longest detail of a refusal; a name out of a file may be as long as its row.
 const MAX_DETAIL_BYTES: usize = 500;
@@ -102,28 +110,52 @@ impl<'a> BlockWriter<'a> {
             refusals: RefusalColumns::default(),
             details: HashMap::new(),
             rendered: 0,
+            images: NewImages::default(),
+            files: ImageFiles::new(),
         }
     }
 
-    /// Whether a trace that is rendered to `bytes` at most belongs to the next part: this one has as much text, or
-    /// as many traces, as a worker shall hold. It is asked before the trace is rendered, and by lengths alone, so
-    /// that parts depend on rows and on nothing else.
-    pub fn is_full(&self, bytes: u64) -> bool {
+    /// Whether a trace that is rendered to `bytes` at most, of a row with these images, belongs to the next part:
+    /// this one has as much text, as many bytes of images, or as many traces, as a worker shall hold. It is asked
+    /// before the trace is rendered, and by lengths alone, so that parts depend on rows and on nothing else.
+    pub fn is_full(&self, bytes: u64, images: &RowImages) -> bool {
         let traces = self.traces.len();
+        let new = images.new.iter().map(|image| image.stored.len() as u64);
         traces >= MAX_BLOCK_ROWS
-            || (traces > 0 && self.rendered.saturating_add(bytes) > MAX_RENDERED_BYTES)
+            || (traces > 0
+                && (self.rendered.saturating_add(bytes) > MAX_RENDERED_BYTES
+                    || self.images.bytes() + new.sum::<u64>() > MAX_IMAGE_BYTES))
     }
 
-    /// Notes that the next trace is rendered to so many bytes at most.
-    pub fn announce(&mut self, bytes: u64) {
+    /// Notes that the next trace is rendered to so many bytes at most, and takes what is new of its row's images.
+    pub fn announce(&mut self, bytes: u64, images: &mut RowImages) {
         self.rendered = self.rendered.saturating_add(bytes);
+        for image in images.new.drain(..) {
+            self.images.add(image);
+        }
     }
 
-    /// Writes what is there as a part of the block, and begins the next. Rows so far are of the first part.
+    /// Whether what is stored of the image with this hash is held.
+    pub fn holds_image(&self, hash: u64) -> bool {
+        self.images.number(hash).is_some()
+    }
+
+    /// Notes, and takes out of `files`, in which files images were looked for.
+    pub fn note_files(&mut self, files: &mut ImageFiles) {
+        self.files.append(files);
+    }
+
+    /// Writes what is there as a part of the block, and begins the next. Rows so far are of the first part. What is
+    /// held of a row's images is new in the next part.
     ///
     /// # Errors
-    /// As [`Self::finish`].
-    pub fn next_part(self, directory: Option<&Path>) -> Result<(Header, Self), EngineError> {
+    /// As [`Self::close`].
+    pub fn next_part(
+        self,
+        images: &mut RowImages,
+        directory: Option<&Path>,
+    ) -> Result<(Header, Self), EngineError> {
+        images.renew(|hash| self.images.get(hash).cloned());
         let origin = self.origin;
         let next = Header {
             version: SCAN_VERSION,
@@ -137,10 +169,7 @@ impl<'a> BlockWriter<'a> {
         };
         let mut written = self;
         written.header.is_last = false;
-        let (header, arena) = match directory {
-            Some(directory) => written.finish(directory)?,
-            None => written.into_header(),
-        };
+        let (header, arena) = written.close(directory)?;
         Ok((header, Self::with_header(origin, next, arena)))
     }
 
@@ -180,12 +209,16 @@ impl<'a> BlockWriter<'a> {
         number
     }
 
-    /// Counts a row that is packed without its pictures.
-    pub fn count_pictures(&mut self, pictures: Option<u64>) {
-        self.header.rows_without_pictures += u64::from(pictures.is_some());
+    /// Counts a row that shows images, or is packed without them.
+    pub fn count_images(&mut self, row: &Row<'_>, images: &RowImages) {
+        if !images.images.is_empty() {
+            self.header.rows_with_images += 1;
+        } else if !row.images.is_empty() {
+            self.header.rows_without_pictures += 1;
+        }
     }
 
-    /// Adds a trace; one without ids is a rejected one.
+    /// Adds a trace, whose placeholders stand for the images of these hashes; one without ids is a rejected one.
     ///
     /// # Errors
     /// When a trace's ids pass 4 GiB, or a task has more rows than 32 bits count.
@@ -194,7 +227,9 @@ impl<'a> BlockWriter<'a> {
         trace: &ScannedTrace,
         ids: &[u32],
         spans: &[[u32; 2]],
+        images: &[u64],
     ) -> Result<(), EngineError> {
+        let images = if ids.is_empty() { &[] } else { images };
         let start = self.arena.len();
         for edge in spans.iter().flatten() {
             self.arena.extend_from_slice(&edge.to_le_bytes());
@@ -220,9 +255,14 @@ impl<'a> BlockWriter<'a> {
             spans: narrow(spans.len(), "spans")?,
             stored,
             checksum: checksum(&self.arena[start..]),
-            images: 0,
+            images: placeholders(images.len())?,
             verdict: trace.verdict as u8,
         };
+        for &hash in images {
+            let number = self.images.number(hash);
+            let lost = || EngineError::Internal("an image of a trace is not held".to_owned());
+            self.images.show(number.ok_or_else(lost)?);
+        }
         self.traces.push(&entry);
         self.header.traces += 1;
         self.header.traces_rejected += u64::from(trace.verdict != Verdict::Kept);
@@ -233,27 +273,42 @@ impl<'a> BlockWriter<'a> {
         Ok(())
     }
 
-    /// The header alone, and the memory for another block.
-    pub fn into_header(self) -> (Header, Vec<u8>) {
-        (self.header, self.arena)
-    }
-
-    /// Writes the block, sorted by shuffle key ([`NewBlock::write`]). Gives its memory back for another block.
+    /// Writes the block into a directory, sorted by shuffle key ([`NewBlock::write`]), or nothing without one. Gives
+    /// its memory back for another block.
     ///
     /// # Errors
     /// When a file cannot be written; no half file is left.
-    pub fn finish(self, directory: &Path) -> Result<(Header, Vec<u8>), EngineError> {
+    pub fn close(mut self, directory: Option<&Path>) -> Result<(Header, Vec<u8>), EngineError> {
+        let images = self.images.settled();
+        let header = &mut self.header;
+        header.images = images.images().len() as u64;
+        header.image_bytes = images.bytes();
+        header.image_placeholders = images.placeholders();
+        let identifying = images.images().iter().filter(|image| image.has_metadata);
+        header.images_with_metadata = identifying.count() as u64;
+        header.image_files = self.files.len() as u64;
+        let Some(directory) = directory else {
+            return Ok((self.header, self.arena));
+        };
         let stem = directory.join(self.origin.number.to_string());
         let stem = part_path(&stem, self.header.part);
         let block = NewBlock {
             traces: self.traces,
             refusals: self.refusals,
             stored: &self.arena,
+            images: &images,
+            files: &self.files,
             ..NewBlock::new(&self.header)
         };
         block.write(&stem, self.origin.access)?;
         Ok((self.header, self.arena))
     }
+}
+
+/// A number of placeholders as the index keeps it.
+fn placeholders(count: usize) -> Result<u16, EngineError> {
+    u16::try_from(count)
+        .map_err(|_| EngineError::TooLarge(format!("a trace has {count} placeholders of images")))
 }
 
 /// A row number as the index keeps it.
@@ -299,7 +354,7 @@ mod tests {
                 .unwrap_err();
             assert!(matches!(error, EngineError::TooLarge(_)), "{error}");
         }
-        let (header, _) = writer.into_header();
+        let (header, _) = writer.close(None).unwrap();
         assert_eq!(header.rows_unreadable, 1);
     }
 }

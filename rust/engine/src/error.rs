@@ -36,6 +36,17 @@ pub enum EngineError {
     /// The tokenizer failed.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The folder or archive of images cannot be used.
+    #[error(transparent)]
+    ImageRoot(#[from] octomed_image_files::FilesError),
+    /// An image could not be read, though it is there.
+    #[error("cannot read {place}: {source}")]
+    ImageFile {
+        /// Where the row has it.
+        place: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
     /// A shard could not be written or read.
     #[error(transparent)]
     Mds(#[from] MdsError),
@@ -53,6 +64,7 @@ impl EngineError {
                     .to_owned(),
             ),
             Self::Trace(error) => error.hint(),
+            Self::ImageRoot(error) => error.hint().map(str::to_owned),
             Self::Template(error) => error.hint().map(str::to_owned),
             _ => None,
         }

@@ -14,7 +14,7 @@ use octomed_index::{
     BlockRef, Header, NewBlock, NewImage, NewImages, SCAN_VERSION, TraceColumns, TraceEntry,
     Verdict,
 };
-use octomed_mds::Reader;
+use octomed_mds::{Reader, ShardBuilder, Value};
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -239,10 +239,15 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
         std::fs::write(folder.join("index.json"), octomed_mds::index_json(&shards)).unwrap();
         let reader = Reader::open(&folder).unwrap();
         for shard in 0..shards.len() {
+            let path = folder.join(&shards[shard].raw_data.basename);
             let shard = reader.written_shard(shard).unwrap();
+            let mut again = ShardBuilder::new(layout.schema(), shard.len());
             for row in 0..shard.len() {
                 let row = shard.row(row).unwrap();
                 let columns = row.columns().unwrap();
+                let values: Vec<Value<'_>> =
+                    columns.iter().map(|bytes| Value::Bytes(bytes)).collect();
+                again.push(&values).unwrap();
                 packs.push(Content {
                     image_grid_thw: numbers(columns[0]),
                     image_offsets: numbers(columns[1]),
@@ -252,6 +257,8 @@ fn write_and_read(layout: &Arc<Layout>, output: &Path) -> Vec<Content> {
                     trace_ids: row.array("trace_ids").unwrap().to_u64().unwrap(),
                 });
             }
+            // As a plain writer of rows puts it, which is compared with MosaicML's.
+            assert_eq!(again.finish(), std::fs::read(path).unwrap());
         }
     }
     packs

@@ -2,6 +2,8 @@
 
 mod accounts;
 mod block;
+mod block_scan;
+mod changed_files;
 mod check;
 mod error;
 mod extents;
@@ -9,6 +11,10 @@ mod fingerprint;
 mod ids;
 mod image_copies;
 mod image_cost;
+mod image_facts;
+mod image_settings;
+mod image_work;
+mod laid_out;
 mod layout;
 mod parallel;
 mod range_cells;
@@ -16,7 +22,9 @@ mod range_images;
 mod range_packs;
 mod ranges;
 mod row;
+mod row_images;
 mod scan;
+mod scratch;
 mod select;
 mod settings;
 mod tables;
@@ -24,14 +32,18 @@ mod write;
 
 pub use accounts::{SourceAccount, source_accounts};
 pub use block::BlockOrigin;
+pub use changed_files::changed_image_files;
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use error::EngineError;
 pub use fingerprint::fingerprint;
 #[doc(hidden)]
 pub use ids::{pack_ids, unpack_ids};
 pub use image_cost::{ImageCost, PackedImages, image_cost};
+pub use image_facts::ImageFacts;
+pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Verify};
 pub use layout::{Layout, StreamPart};
 pub use row::COLUMNS;
+pub use row_images::{RowImage, RowImages};
 pub use scan::Scanner;
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
@@ -40,5 +52,7 @@ pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
 #[cfg(test)]
 mod image_tests;
+#[cfg(test)]
+mod scan_image_tests;
 #[cfg(test)]
 mod tests;

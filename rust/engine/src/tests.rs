@@ -269,7 +269,7 @@ proptest! {
         for (stream, name) in layout.streams().iter().enumerate() {
             let shards: usize = layout.parts.iter().map(|parts| parts[stream].shards.len()).sum();
             for shard in 0..shards {
-                let check = check_shard(&output.join(name), shard, VOCABULARY, CAPACITY).unwrap();
+                let check = check_shard(&output.join(name), shard, VOCABULARY, CAPACITY, None).unwrap();
                 prop_assert_eq!(check.faults, vec![]);
             }
         }

@@ -1,9 +1,8 @@
 //! The files in which the images of a block were looked for: what a finished block is compared with before it is
 //! used again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use octomed_files::{Access, Temporary};
 use serde::{Deserialize, Serialize};
@@ -21,25 +20,6 @@ pub struct FileState {
     pub size: u64,
     /// Time of the last change, in nanoseconds since 1970.
     pub mtime_ns: i64,
-}
-
-impl FileState {
-    /// The state of a file; links are followed, and what is no file has none.
-    #[must_use]
-    pub fn of(path: &Path) -> Option<Self> {
-        let data = std::fs::metadata(path)
-            .ok()
-            .filter(std::fs::Metadata::is_file)?;
-        let modified = data.modified().ok()?;
-        let nanoseconds = match modified.duration_since(UNIX_EPOCH) {
-            Ok(after) => i64::try_from(after.as_nanos()).ok()?,
-            Err(before) => -i64::try_from(before.duration().as_nanos()).ok()?,
-        };
-        Some(Self {
-            size: data.len(),
-            mtime_ns: nanoseconds,
-        })
-    }
 }
 
 /// Files by their paths, relative to the source's folder of images; one that was not there has no state.
@@ -95,28 +75,13 @@ pub(crate) fn read_list(stem: &Path, count: u64) -> Result<ImageFiles, IndexErro
     ))
 }
 
-/// The first file of images below `root` that is not what it was when the blocks were made: of another size or time,
-/// gone, or there where none was. Blocks are named by their paths without extension; one whose `images` are none of
-/// files has no list.
+/// The files in which the images of the block `stem` were looked for, which is a path without extension.
 ///
 /// # Errors
-/// When a list that is there cannot be read or is damaged.
-pub fn changed_image_files(blocks: &[PathBuf], root: &Path) -> Result<Option<String>, IndexError> {
-    let mut now = HashMap::new();
-    for stem in blocks {
-        let header = read_index(&stem.with_extension("index"))?.header;
-        for (path, then) in read_list(stem, header.image_files)? {
-            let state = match now.get(&path) {
-                Some(state) => *state,
-                None => FileState::of(&root.join(&path)),
-            };
-            if state != then {
-                return Ok(Some(path));
-            }
-            now.insert(path, state);
-        }
-    }
-    Ok(None)
+/// When the index or the list cannot be read or is damaged.
+pub fn image_files(stem: &Path) -> Result<ImageFiles, IndexError> {
+    let header = read_index(&stem.with_extension("index"))?.header;
+    read_list(stem, header.image_files)
 }
 
 #[cfg(test)]
@@ -138,67 +103,29 @@ mod tests {
         block.write(stem, Access::Owner).unwrap();
     }
 
-    fn listed(root: &Path, paths: &[&str]) -> ImageFiles {
-        let state = |path: &&str| ((*path).to_owned(), FileState::of(&root.join(path)));
-        paths.iter().map(state).collect()
-    }
-
-    #[test]
-    fn a_file_that_changes_comes_or_goes_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("images");
-        std::fs::create_dir_all(root.join("b")).unwrap();
-        std::fs::write(root.join("a.png"), "one").unwrap();
-        std::fs::write(root.join("b/c.png"), "two").unwrap();
-        let stems = [folder.path().join("0"), folder.path().join("1")];
-        write(&stems[0], &listed(&root, &["a.png", "none.png"]));
-        write(&stems[1], &listed(&root, &["a.png", "b/c.png"]));
-        let changed = || changed_image_files(&stems, &root).unwrap();
-        assert_eq!(changed(), None);
-        std::fs::write(root.join("none.png"), "three").unwrap();
-        assert_eq!(changed().as_deref(), Some("none.png"));
-        std::fs::remove_file(root.join("none.png")).unwrap();
-        assert_eq!(changed(), None);
-        std::fs::write(root.join("b/c.png"), "four").unwrap();
-        assert_eq!(changed().as_deref(), Some("b/c.png"));
-        std::fs::remove_file(root.join("b/c.png")).unwrap();
-        assert_eq!(changed().as_deref(), Some("b/c.png"));
-        std::fs::create_dir(root.join("b/c.png")).unwrap();
-        assert_eq!(changed().as_deref(), Some("b/c.png"));
-    }
-
-    #[test]
-    fn another_time_alone_is_a_change_and_so_is_one_link_that_leads_elsewhere() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path();
-        for name in ["a", "b"] {
-            std::fs::write(root.join(name), "same").unwrap();
-        }
-        let at = |name: &str, seconds| {
-            let file = std::fs::File::options().write(true).open(root.join(name));
-            let time = UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            file.unwrap().set_modified(time).unwrap();
+    fn listed() -> ImageFiles {
+        let state = FileState {
+            size: 7,
+            mtime_ns: -3,
         };
-        at("a", 100);
-        at("b", 200);
-        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
-        let stem = root.join("0");
-        write(&stem, &listed(root, &["link"]));
-        let changed = || changed_image_files(std::slice::from_ref(&stem), root).unwrap();
-        assert_eq!(changed(), None);
-        at("a", 101);
-        assert_eq!(changed().as_deref(), Some("link"));
-        at("a", 100);
-        std::fs::remove_file(root.join("link")).unwrap();
-        std::os::unix::fs::symlink("b", root.join("link")).unwrap();
-        assert_eq!(changed().as_deref(), Some("link"));
+        [("x".to_owned(), Some(state)), ("y".to_owned(), None)].into()
+    }
+
+    #[test]
+    fn a_list_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let stems = ["0", "0-1"].map(|name| folder.path().join(name));
+        write(&stems[0], &listed());
+        write(&stems[1], &ImageFiles::new());
+        assert_eq!(image_files(&stems[0]).unwrap(), listed());
+        assert_eq!(image_files(&stems[1]).unwrap(), ImageFiles::new());
     }
 
     #[test]
     fn a_list_that_was_changed_cut_or_lost_is_damage() {
         let folder = tempfile::tempdir().unwrap();
         let stem = folder.path().join("0");
-        write(&stem, &listed(folder.path(), &["x", "y"]));
+        write(&stem, &listed());
         let path = list_path(&stem);
         let whole = std::fs::read(&path).unwrap();
         let mut hostile: Vec<Vec<u8>> = (0..whole.len()).map(|end| whole[..end].to_vec()).collect();
@@ -211,10 +138,9 @@ mod tests {
             |text: &str| [text.as_bytes(), &xxh3_64(text.as_bytes()).to_le_bytes()].concat();
         hostile.extend(["{}", "[]", "{\"x\": null}", "{\"x\": 1, \"y\": 2}"].map(hashed));
         let damaged = || {
-            let changed = changed_image_files(std::slice::from_ref(&stem), folder.path());
             let header = crate::read_header(&stem.with_extension("index"));
             let is_damage = |error| matches!(error, IndexError::Damaged { .. });
-            changed.is_err_and(is_damage) && header.is_err_and(is_damage)
+            image_files(&stem).is_err_and(is_damage) && header.is_err_and(is_damage)
         };
         for bytes in hostile {
             std::fs::write(&path, &bytes).unwrap();

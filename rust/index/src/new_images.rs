@@ -41,6 +41,12 @@ impl NewImages {
         self.numbers.get(&hash).copied()
     }
 
+    /// The image with this hash, if it is here.
+    #[must_use]
+    pub fn get(&self, hash: u64) -> Option<&NewImage> {
+        Some(&self.images[self.number(hash)? as usize])
+    }
+
     /// Adds an image that is not here yet, and gives its number.
     pub fn add(&mut self, image: NewImage) -> u32 {
         let number = self.images.len() as u32;

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{BlockOrigin, EngineError};
+use octomed_engine::{BlockOrigin, EngineError, ImageSettings, RowImage, RowImages};
 use octomed_files::Access;
 use octomed_index::{IndexError, first_refusal};
 use octomed_trace::{Finding, Mapping as RustMapping};
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::error::{Error, Kind, Result, cancelled, damaged_block, raise, say};
 use crate::leave::leave;
@@ -16,7 +17,7 @@ use crate::mds::kind_of;
 use crate::records::{BlockHeader, Record};
 use crate::template::{ChatTemplate, Prompt, supervised};
 use crate::tokenizer::PyTokenizer;
-use crate::trace::{Block, Mapping};
+use crate::trace::{Block, Mapping, as_json};
 
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
@@ -40,9 +41,12 @@ fn exception(error: &EngineError) -> PyErr {
         EngineError::Index(IndexError::File { .. }) => Kind::Storage,
         EngineError::Index(IndexError::Encoding(_)) | EngineError::Internal(_) => Kind::Internal,
         EngineError::Mds(error) => kind_of(error),
-        EngineError::Settings(_) | EngineError::Template(_) => Kind::Recipe,
+        EngineError::Settings(_) | EngineError::Template(_) | EngineError::ImageRoot(_) => {
+            Kind::Recipe
+        }
         EngineError::Curate(_)
         | EngineError::TooLarge(_)
+        | EngineError::ImageFile { .. }
         | EngineError::Trace(_)
         | EngineError::Text(_) => Kind::Data,
     };
@@ -103,9 +107,11 @@ pub struct Scanner {
 
 #[pymethods]
 impl Scanner {
-    /// A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
+    /// A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
+    /// model that takes none. It shares the memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", beside=None))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images=None, beside=None))]
+    #[expect(clippy::too_many_arguments, reason = "what a scan depends on")]
     fn new(
         mapping: Py<Mapping>,
         template: &ChatTemplate,
@@ -113,6 +119,7 @@ impl Scanner {
         tokenizer: &PyTokenizer,
         system: Option<String>,
         supervise: &str,
+        images: Option<Bound<'_, PyDict>>,
         beside: Option<&Self>,
     ) -> Result<Self> {
         let supervise = supervised(supervise)?;
@@ -124,6 +131,12 @@ impl Scanner {
             system,
             supervise,
         )?;
+        let scanner = match images {
+            Some(settings) => {
+                scanner.with_images(ImageSettings::from_json(&as_json(settings.as_any())?)?)?
+            }
+            None => scanner,
+        };
         let scanner = match beside {
             Some(other) => scanner.beside(&other.scanner),
             None => scanner,
@@ -194,20 +207,22 @@ impl Scanner {
                         looked = Some(Looked::Refused(refusal.reason.as_str(), refusal.detail));
                     }
                     Finding::Row(row) if row.ordinal == ordinal => {
-                        if let Some(refusal) = row.refusal_of_images() {
-                            let reason = refusal.reason.as_str();
-                            looked = Some(Looked::Refused(reason, refusal.detail));
-                            return Ok(());
-                        }
                         let mut traces = Vec::new();
-                        self.scanner
-                            .preview(&row, |sample, verdict, rendered, ids, spans| {
+                        let shown = self.scanner.preview(
+                            &row,
+                            |sample, verdict, rendered, ids, spans| {
                                 let spans =
                                     spans.iter().map(|[begin, end]| (*begin, *end)).collect();
                                 let text = rendered.text.clone();
                                 traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
-                            })?;
-                        looked = Some(Looked::Traces(traces));
+                            },
+                        )?;
+                        looked = Some(match shown {
+                            Ok(_) => Looked::Traces(traces),
+                            Err(refusal) => {
+                                Looked::Refused(refusal.reason.as_str(), refusal.detail)
+                            }
+                        });
                     }
                     _ => {}
                 }
@@ -216,7 +231,92 @@ impl Scanner {
             Ok::<_, EngineError>(looked)
         })
     }
+
+    /// The images of the row with number `ordinal` in the block's task, in the row's order: of each where the row has
+    /// it, the hashes of its bytes and its pixels, height, width, patches along both, tokens, and the bytes that are
+    /// stored. None of a row that is refused.
+    #[pyo3(signature = (block, ordinal))]
+    fn look_at_images<'py>(
+        &self,
+        py: Python<'py>,
+        block: &Block,
+        ordinal: u64,
+    ) -> Result<Vec<LookedImage<'py>>> {
+        let images = leave(py, || {
+            let mut images = RowImages::default();
+            block.0.for_each(self.scanner.mapping(), |finding| {
+                if let Finding::Row(row) = finding
+                    && row.ordinal == ordinal
+                {
+                    let shown = self.scanner.preview(&row, |_, _, _, _, _| ())?;
+                    images = shown.unwrap_or_default();
+                }
+                Ok::<(), EngineError>(())
+            })?;
+            Ok::<_, EngineError>(images)
+        })?;
+        let looked = |image: RowImage| {
+            let stored = images.new.iter().find(|new| new.hash == image.hash);
+            let stored = stored.map_or(&[][..], |new| &new.stored);
+            let facts = image.facts;
+            (
+                image.place,
+                image.hash,
+                facts.pixel_hash,
+                facts.height,
+                facts.width,
+                facts.grid_h,
+                facts.grid_w,
+                image.tokens,
+                PyBytes::new(py, stored),
+            )
+        };
+        Ok(images.images.iter().cloned().map(looked).collect())
+    }
 }
+
+/// The first file of images that is not what it was when these blocks were made: of another size or time, gone, or
+/// there where none was. Blocks are named by their paths without extension; `root` is where their source's images
+/// are: a folder or archive, or several.
+#[pyfunction]
+#[pyo3(signature = (blocks, root))]
+pub fn changed_image_files(
+    py: Python<'_>,
+    blocks: Vec<PathBuf>,
+    root: Option<Roots>,
+) -> Result<Option<String>> {
+    let roots = match root {
+        None => Vec::new(),
+        Some(Roots::One(root)) => vec![root],
+        Some(Roots::Several(roots)) => roots,
+    };
+    Ok(leave(py, || {
+        octomed_engine::changed_image_files(&blocks, &roots)
+    })?)
+}
+
+/// One folder or archive of images, or several.
+#[derive(FromPyObject)]
+pub enum Roots {
+    /// One.
+    One(PathBuf),
+    /// Several, in which a path is looked up one after another.
+    Several(Vec<PathBuf>),
+}
+
+/// An image of a row: where the row has it, hash of its bytes, hash of its pixels, height, width, patches along both,
+/// tokens, and what is stored of it.
+type LookedImage<'py> = (
+    String,
+    u64,
+    u64,
+    u32,
+    u32,
+    u16,
+    u16,
+    u32,
+    Bound<'py, PyBytes>,
+);
 
 /// Sample, verdict, text, ids and supervised spans of a trace.
 type LookedTrace = (u32, &'static str, String, Vec<u32>, Vec<(u32, u32)>);

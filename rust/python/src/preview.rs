@@ -93,15 +93,17 @@ fn outcome(
             Ok((refusal.ordinal, Some(reason), refusal.detail, Vec::new()))
         }
         Finding::Row(row) => {
-            if let Some(refusal) = row.refusal_of_images() {
-                let reason = refusal.reason.as_str();
-                return Ok((row.ordinal, Some(reason), refusal.detail, Vec::new()));
-            }
             let mut traces = Vec::new();
-            scanner.preview(&row, |sample, verdict, _, ids, _| {
+            let shown = scanner.preview(&row, |sample, verdict, _, ids, _| {
                 traces.push((sample, verdict.as_str(), ids.len()));
             })?;
-            Ok((row.ordinal, None, String::new(), traces))
+            Ok(match shown {
+                Ok(_) => (row.ordinal, None, String::new(), traces),
+                Err(refusal) => {
+                    let reason = refusal.reason.as_str();
+                    (row.ordinal, Some(reason), refusal.detail, Vec::new())
+                }
+            })
         }
     }
 }

@@ -45,7 +45,7 @@ pub fn image_families() -> Vec<FamilyValues> {
 
 /// Height and width of an upright image, as the header of its file says.
 #[pyfunction]
-#[pyo3(signature = (data))]
+#[pyo3(signature = (data: "numpy.typing.NDArray[numpy.uint8]"))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn image_size(py: Python<'_>, data: PyReadonlyArray1<'_, u8>) -> Result<(u32, u32)> {
     let data = data.as_slice()?;
@@ -75,7 +75,7 @@ pub fn resized_image_size(
 
 /// An image file as an upright RGB image: `[height, width, 3]`.
 #[pyfunction]
-#[pyo3(signature = (data, alpha, gray16, max_source_pixels) -> "numpy.typing.NDArray[numpy.uint8]")]
+#[pyo3(signature = (data: "numpy.typing.NDArray[numpy.uint8]", alpha, gray16, max_source_pixels) -> "numpy.typing.NDArray[numpy.uint8]")]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn decode_image<'py>(
     py: Python<'py>,
@@ -95,7 +95,7 @@ pub fn decode_image<'py>(
 
 /// An image in another size.
 #[pyfunction]
-#[pyo3(signature = (image, height, width) -> "numpy.typing.NDArray[numpy.uint8]")]
+#[pyo3(signature = (image: "numpy.typing.NDArray[numpy.uint8]", height, width) -> "numpy.typing.NDArray[numpy.uint8]")]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn resize_image<'py>(
     py: Python<'py>,
@@ -118,7 +118,7 @@ pub fn resize_image<'py>(
 
 /// The patches of an image whose sides are multiples of the family's.
 #[pyfunction]
-#[pyo3(signature = (image, family) -> "numpy.typing.NDArray[numpy.uint8]")]
+#[pyo3(signature = (image: "numpy.typing.NDArray[numpy.uint8]", family) -> "numpy.typing.NDArray[numpy.uint8]")]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn patches_of_image<'py>(
     py: Python<'py>,
@@ -149,7 +149,7 @@ pub fn patches_of_image<'py>(
 
 /// What a model takes of patches, normalised and with the copies along time.
 #[pyfunction]
-#[pyo3(signature = (patches, family) -> "numpy.typing.NDArray[numpy.float32]")]
+#[pyo3(signature = (patches: "numpy.typing.NDArray[numpy.uint8]", family) -> "numpy.typing.NDArray[numpy.float32]")]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn values_of_patches<'py>(
     py: Python<'py>,
@@ -175,7 +175,7 @@ pub fn values_of_patches<'py>(
 
 /// The bytes of a file that shows an image.
 #[pyfunction]
-#[pyo3(signature = (image, codec))]
+#[pyo3(signature = (image: "numpy.typing.NDArray[numpy.uint8]", codec))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn encode_image<'py>(
     py: Python<'py>,
@@ -190,7 +190,7 @@ pub fn encode_image<'py>(
 
 /// A hash of an image's size and pixels.
 #[pyfunction]
-#[pyo3(signature = (image))]
+#[pyo3(signature = (image: "numpy.typing.NDArray[numpy.uint8]"))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn image_pixel_hash(py: Python<'_>, image: PyReadonlyArray3<'_, u8>) -> Result<u64> {
     let image = image_of(&image)?;
@@ -199,7 +199,7 @@ pub fn image_pixel_hash(py: Python<'_>, image: PyReadonlyArray3<'_, u8>) -> Resu
 
 /// A hash of the bytes of an image file.
 #[pyfunction]
-#[pyo3(signature = (data))]
+#[pyo3(signature = (data: "numpy.typing.NDArray[numpy.uint8]"))]
 #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
 pub fn image_content_hash(py: Python<'_>, data: PyReadonlyArray1<'_, u8>) -> Result<u64> {
     let data = data.as_slice()?;
