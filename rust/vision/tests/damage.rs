@@ -89,6 +89,21 @@ fn a_restart_marker_at_the_wrong_place_is_damage() {
 }
 
 #[test]
+fn a_webp_frame_without_pixels_is_damage() {
+    let bytes = file("lossy_alpha.webp");
+    let at = bytes
+        .windows(3)
+        .position(|start| start == [0x9D, 0x01, 0x2A])
+        .unwrap();
+    for side in [3, 5] {
+        let mut changed = bytes.clone();
+        changed[at + side..at + side + 2].copy_from_slice(&[0, 0]);
+        let fault = decode(&changed, &DecodeRules::default()).unwrap_err().fault;
+        assert_eq!(fault, Fault::Damaged);
+    }
+}
+
+#[test]
 fn harmless_warnings_pass() {
     let bytes = file("gray.jpg");
     let tables = bytes
