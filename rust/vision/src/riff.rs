@@ -48,13 +48,13 @@ pub(crate) fn u24(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes([a, b, c, 0]))
 }
 
-/// Width and height of a frame: of the body of a chunk `VP8 ` or `VP8L`.
+/// Width and height of a frame: of the body of a chunk `VP8 ` or `VP8L`. A frame without pixels is none.
 pub(crate) fn frame_size(chunk: Chunk) -> Option<(u32, u32)> {
     let body = chunk.body;
     match &chunk.name {
         b"VP8 " if slice(body, 3, 3)? == [0x9D, 0x01, 0x2A] => {
             let side = |at| Some(u32::from(Order::Little.u16(body, at)? & 0x3FFF));
-            Some((side(6)?, side(8)?))
+            Some((side(6)?, side(8)?)).filter(|(width, height)| width * height > 0)
         }
         b"VP8L" if body.first()? == &0x2F => {
             let bits = Order::Little.u32(body, 1)?;

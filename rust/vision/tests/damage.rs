@@ -1,4 +1,5 @@
 //! Files that are cut, broken, or no images: each has its fault, and none a wrong result.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
@@ -85,6 +86,21 @@ fn a_restart_marker_at_the_wrong_place_is_damage() {
         decode(&bytes, &DecodeRules::default()).unwrap_err().fault,
         Fault::Damaged
     );
+}
+
+#[test]
+fn a_webp_frame_without_pixels_is_damage() {
+    let bytes = file("lossy_alpha.webp");
+    let at = bytes
+        .windows(3)
+        .position(|start| start == [0x9D, 0x01, 0x2A])
+        .unwrap();
+    for side in [3, 5] {
+        let mut changed = bytes.clone();
+        changed[at + side..at + side + 2].copy_from_slice(&[0, 0]);
+        let fault = decode(&changed, &DecodeRules::default()).unwrap_err().fault;
+        assert_eq!(fault, Fault::Damaged);
+    }
 }
 
 #[test]

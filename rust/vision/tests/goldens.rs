@@ -1,4 +1,5 @@
 //! Pixels, sizes and orientation of every sample file are those that Pillow gives.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Metadata is found, and removed without a change of pixels or orientation.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 

@@ -123,6 +123,9 @@ def jpegs() -> Iterator[tuple[str, bytes]]:
     yield "turned_both.jpg", with_segment(both, 0xE1, b"Exif\0\0" + exif(8))
     yield "comment.jpg", saved(image, "JPEG", comment="of a patient", icc_profile=b"a profile" * 40)
     yield "behind_the_end.jpg", file + b"more bytes"
+    # `17x23_420.jpg` with its coefficients in arithmetic coding, which Pillow reads and does not write.
+    for given in sorted((HERE / "given").iterdir()):
+        yield given.name, given.read_bytes()
     yield "padded_markers.jpg", file[:2] + b"\xff\xff" + file[2:]
 
 

@@ -15,7 +15,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Samples, ImageError> {
     Ok(samples(&page, meaning, data))
 }
 
-pub(super) fn damaged(what: &str) -> ImageError {
+fn damaged(what: &str) -> ImageError {
     ImageError::new(Fault::Damaged, format!("the tiff file is damaged: {what}"))
 }
 
@@ -284,11 +284,8 @@ fn rgb(page: &Page, data: &[u8], count: usize) -> Samples {
 fn divided(pixel: &[u8]) -> [u8; 4] {
     let alpha = u32::from(pixel[3]);
     let of = |value: u8| {
-        if alpha == 0 {
-            0
-        } else {
-            (u32::from(value) * 255 / alpha).min(255).to_le_bytes()[0]
-        }
+        let quotient = (u32::from(value) * 255).checked_div(alpha);
+        quotient.unwrap_or(0).min(255).to_le_bytes()[0]
     };
     [of(pixel[0]), of(pixel[1]), of(pixel[2]), pixel[3]]
 }

@@ -6,8 +6,8 @@ use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, decode::Decoder};
 
 use crate::bytes::{Order, slice};
-use crate::decode::{jpeg, tiff::damaged};
-use crate::error::ImageError;
+use crate::decode::jpeg;
+use crate::error::{Fault, ImageError};
 use crate::samples::Samples;
 use crate::tiff_page::Page;
 
@@ -44,6 +44,10 @@ pub(super) fn piece(
         add_up(&mut piece, page, stride, each);
     }
     Ok(piece)
+}
+
+fn damaged(what: &str) -> ImageError {
+    ImageError::new(Fault::Damaged, format!("the tiff file is damaged: {what}"))
 }
 
 fn packed<'a>(bytes: &'a [u8], page: &Page, number: usize, size: usize) -> Option<&'a [u8]> {
