@@ -10,8 +10,9 @@ use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
 use crate::error::EngineError;
+use crate::image_reading::SeenPaths;
 use crate::laid_out::LaidOut;
-use crate::row_images::{Failure, RowImages, SeenPaths};
+use crate::row_images::{Failure, RowImages};
 use crate::scan::Scanner;
 use crate::scratch::{ScanResult, Scratch};
 

@@ -12,6 +12,7 @@ mod ids;
 mod image_copies;
 mod image_cost;
 mod image_facts;
+mod image_reading;
 mod image_settings;
 mod image_work;
 mod laid_out;

@@ -16,9 +16,10 @@ use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
+use crate::image_reading::{Images, SeenPaths};
 use crate::image_settings::ImageSettings;
 use crate::laid_out::{LaidOut, LaidTurn, Layouter, refusal};
-use crate::row_images::{Failure, Images, RowFault, RowImages, SeenPaths};
+use crate::row_images::{Failure, RowFault, RowImages};
 use crate::scratch::{ScanResult, Scratch};
 
 /// What turns rows into traces: one value serves all workers.
