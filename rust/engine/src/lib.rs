@@ -24,6 +24,7 @@ mod range_packs;
 mod ranges;
 mod row;
 mod row_images;
+mod row_scan;
 mod scan;
 mod scratch;
 mod select;
