@@ -224,6 +224,7 @@ def test_pixel_values_of_every_level_are_normalised_in_float32(family, dtype):
     twice = np.stack([slow, slow], axis=2).reshape(len(levels), -1)
     assert torch.equal(found, torch.from_numpy(twice).to(dtype))
     assert found.is_contiguous()
+    assert pixel_values(levels[:0], vision, dtype).shape == (0, 6 * side)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

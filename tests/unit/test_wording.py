@@ -86,7 +86,7 @@ def test_rows_lost_for_their_pictures_are_told_so(monkeypatch):
     monkeypatch.setitem(_octomed.REASONS, "has_image", False)
     counts = {"has_image": 50}
     (line,) = large_losses({"a": account(rows_without_trace=50, rows_refused=counts)}, capacity=64)
-    assert "(50 has_image): rows with pictures are rejects" in line
+    assert "(50 has_image): rows with pictures are rejects: name their column as `images`" in line
     counts = {"has_image": 25, "no_response": 25}
     (line,) = large_losses({"a": account(rows_without_trace=50, rows_refused=counts)}, capacity=64)
     assert line.endswith(": look at `sources.a.format`")

@@ -29,7 +29,10 @@ _ADVICE = {
 }
 """What is wrong with rejected traces, and where to look. Duplicates are no loss."""
 
-_ONLY_PICTURES = "rows with pictures are rejects; `image_columns: []` in {format} packs their text alone"
+_ONLY_PICTURES = (
+    "rows with pictures are rejects: name their column as `images` in {format}, or `image_columns: []` packs "
+    "their text alone"
+)
 
 
 def large_losses(sources: Mapping[str, object], *, capacity: int) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     """Of a pack: its encoded images, where each begins, and the grid of each."""
 
 _LEVELS = 255.0
+_IN_CACHE = 256
+"""Patches whose numbers stay in a processor's cache between two steps."""
 
 
 def pixel_values(
@@ -62,15 +64,20 @@ def pixel_values(
     (torch.Size([4, 1536]), tensor([1.]))
     """
     prepared = Vision.of(vision)
-    channels = len(prepared.mean)
     mean, std = (
-        (torch.tensor(one, dtype=torch.float32, device=patches.device) * _LEVELS).view(1, channels, 1)
+        (torch.tensor(one, dtype=torch.float32, device=patches.device) * _LEVELS).view(1, -1, 1, 1)
         for one in (prepared.mean, prepared.std)
     )
-    levels = patches.view(len(patches), channels, -1).to(torch.float32)
-    values = levels.sub_(mean).div_(std).to(dtype)
-    times = values.unsqueeze(2).expand(-1, -1, prepared.temporal_patch_size, -1)
-    return times.reshape(len(patches), prepared.temporal_patch_size * prepared.patch_bytes)
+    count, channels, plane = len(patches), len(prepared.mean), prepared.patch_size**2
+    levels = patches.reshape(count, channels, 1, plane)
+    values = torch.empty(
+        (count, channels, prepared.temporal_patch_size, plane), dtype=dtype, device=patches.device
+    )
+    step = _IN_CACHE if patches.device.type == "cpu" else max(count, 1)
+    for first in range(0, count, step):
+        some = levels[first : first + step].to(torch.float32)
+        values[first : first + step] = some.sub_(mean).div_(std)
+    return values.view(count, prepared.temporal_patch_size * prepared.patch_bytes)
 
 
 def decoded(
