@@ -10,14 +10,15 @@ use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
 use crate::error::EngineError;
+use crate::image_reading::SeenPaths;
 use crate::laid_out::LaidOut;
-use crate::row_images::{Failure, RowImages, SeenPaths};
-use crate::scan::Scanner;
+use crate::row_images::{Failure, RowImages};
+use crate::row_scan::RowScan;
 use crate::scratch::{ScanResult, Scratch};
 
 /// A block that is being scanned.
 pub struct BlockScan<'a, 'origin> {
-    scanner: &'a Scanner,
+    scanner: &'a RowScan,
     hasher: IdentityHasher,
     scratch: &'a mut Scratch,
     /// There but while a part is written.
@@ -32,7 +33,7 @@ pub struct BlockScan<'a, 'origin> {
 impl<'a, 'origin> BlockScan<'a, 'origin> {
     /// A scan that has seen no row.
     pub fn new(
-        scanner: &'a Scanner,
+        scanner: &'a RowScan,
         origin: BlockOrigin<'origin>,
         writer: BlockWriter<'origin>,
         directory: Option<&'a Path>,

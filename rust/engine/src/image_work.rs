@@ -1,6 +1,8 @@
 //! What is found out about one image from its bytes, and what is stored of it.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use octomed_vision::{
     Fault, Gray16, Grid, Header, Image, ImageError, decode, encode, has_metadata, read_header,
@@ -17,17 +19,21 @@ struct SharedImages {
     room: DecodingRoom,
 }
 
-/// Bytes that all decoders may take at once: an image of [`DecodeRules::max_source_pixels`](octomed_vision::DecodeRules)
-/// pixels by default is decoded alone, and small ones next to one another.
-pub const DECODING: u64 = 800_000_000;
-/// Bytes that a decoder takes for each pixel, all in all: three of the result, and those of what it is made from.
-pub const BYTES_PER_PIXEL: u64 = 8;
+/// Bytes that all decoders may take at once: an image of as many pixels as
+/// [`DecodeRules::max_source_pixels`](octomed_vision::DecodeRules) is by default is decoded alone, and others next to one
+/// another.
+pub const DECODING: u64 = 1_600_000_000;
+/// The same for each core, where there are many.
+const DECODING_A_CORE: u64 = 400_000_000;
+/// The most bytes that decoding takes for a pixel, those of the result included.
+pub const BYTES_PER_PIXEL: u64 = 16;
 
 impl Default for SharedImages {
     fn default() -> Self {
+        let cores = available_parallelism().map_or(1, NonZero::get) as u64;
         Self {
             facts: FactsTable::default(),
-            room: DecodingRoom::of(DECODING),
+            room: DecodingRoom::of(DECODING.max(cores * DECODING_A_CORE)),
         }
     }
 }

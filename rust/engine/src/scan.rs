@@ -6,31 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use octomed_files::Access;
 use octomed_index::{Header, Verdict};
-use octomed_text::{
-    Encoder, Message, Prompt, Rendered, Supervise, Template, TextError, Tokenizer, TwoReasonings,
-    join_reasoning,
-};
-use octomed_trace::{Block, Mapping, Reason, Refusal, Response, Row};
+use octomed_text::{Encoder, Prompt, Rendered, Supervise, Template, Tokenizer};
+use octomed_trace::{Block, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
+use crate::image_reading::{Images, SeenPaths};
 use crate::image_settings::ImageSettings;
-use crate::laid_out::{LaidOut, LaidTurn, Layouter, refusal};
-use crate::row_images::{Failure, Images, RowFault, RowImages, SeenPaths};
-use crate::scratch::{ScanResult, Scratch};
+use crate::row_images::{Failure, RowImages};
+use crate::row_scan::RowScan;
+use crate::scratch::Scratch;
 
 /// What turns rows into traces: one value serves all workers.
 pub struct Scanner {
     mapping: Mapping,
-    template: Arc<Template>,
-    prompt: Arc<Prompt>,
     tokenizer: Arc<Tokenizer>,
-    system: Option<String>,
-    supervise: Supervise,
-    /// Where images are; nothing for a model that takes none.
-    images: Option<Images>,
+    rows: RowScan,
     /// Scratch of workers at rest: their word caches stay warm from block to block, their memory touched.
     idle: Arc<Mutex<Vec<Scratch>>>,
 }
@@ -56,12 +49,14 @@ impl Scanner {
         let idle = Arc::default();
         Ok(Self {
             mapping,
-            template,
-            prompt,
             tokenizer,
-            system,
-            supervise,
-            images: None,
+            rows: RowScan {
+                template,
+                prompt,
+                system,
+                supervise,
+                images: None,
+            },
             idle,
         })
     }
@@ -71,7 +66,7 @@ impl Scanner {
     /// # Errors
     /// When the folder or archive of images cannot be opened.
     pub fn with_images(mut self, settings: ImageSettings) -> Result<Self, EngineError> {
-        self.images = Some(Images::new(settings)?);
+        self.rows.images = Some(Images::new(settings)?);
         Ok(self)
     }
 
@@ -79,7 +74,7 @@ impl Scanner {
     /// of all sources together has to be, and takes longer to make than a small source takes to scan.
     #[must_use]
     pub fn beside(mut self, other: &Self) -> Self {
-        if let (Some(images), Some(other)) = (&mut self.images, &other.images) {
+        if let (Some(images), Some(other)) = (&mut self.rows.images, &other.rows.images) {
             images.share(other);
         }
         if Arc::ptr_eq(&self.tokenizer, &other.tokenizer) {
@@ -152,7 +147,7 @@ impl Scanner {
     ) -> Result<(Vec<Header>, BlockWriter<'a>), EngineError> {
         let arena = std::mem::take(&mut scratch.arena);
         let writer = BlockWriter::new(block, origin, arena);
-        let mut scan = BlockScan::new(self, origin, writer, directory, scratch, cancel);
+        let mut scan = BlockScan::new(&self.rows, origin, writer, directory, scratch, cancel);
         block.for_each(&self.mapping, |finding| scan.finding(finding))?;
         scan.finish()
     }
@@ -168,12 +163,14 @@ impl Scanner {
         mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let images = self.row_images(row, &mut SeenPaths::default(), |_| false);
+        let images = self
+            .rows
+            .row_images(row, &mut SeenPaths::default(), |_| false);
         let shown = images.and_then(|images| {
             let mut prompt = std::mem::take(&mut scratch.prompt);
-            let laid = self.lay_out(row, &images, &mut prompt)?;
+            let laid = self.rows.lay_out(row, &images, &mut prompt)?;
             scratch.images = images.shown_hash(row, &laid.shown);
-            let traces = self.traces(
+            let traces = self.rows.traces(
                 &laid,
                 &mut scratch,
                 &mut |_| Ok(()),
@@ -199,49 +196,12 @@ impl Scanner {
         }
     }
 
-    /// The images that a row shows.
-    ///
-    /// # Errors
-    /// When one of them cannot be used, or the model takes none.
-    pub(crate) fn row_images(
-        &self,
-        row: &Row<'_>,
-        seen: &mut SeenPaths,
-        is_held: impl Fn(u64) -> bool,
-    ) -> Result<RowImages, Failure> {
-        if row.images.is_empty() {
-            return Ok(RowImages::default());
-        }
-        match &self.images {
-            Some(images) => images.of_row(row, seen, is_held),
-            None => match row.refusal_of_images() {
-                Some(refused) => Err(RowFault::new(Reason::HasImage, refused.detail).into()),
-                None => Ok(RowImages::default()),
-            },
-        }
-    }
-
-    /// Lays out a row, whose last turn is made in `prompt`.
-    pub(crate) fn lay_out<'r>(
-        &'r self,
-        row: &'r Row<'_>,
-        images: &RowImages,
-        prompt: &'r mut String,
-    ) -> Result<LaidOut<'r>, Failure> {
-        let layouter = Layouter {
-            prompt: &self.prompt,
-            template: &self.template,
-            system: self.system.as_deref(),
-        };
-        layouter.lay_out(row, images, prompt)
-    }
-
     /// Drops the scratch of workers at rest, once nothing is left to scan.
     pub fn release_memory(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         *idle = Vec::new();
         drop(idle);
-        if let Some(images) = &self.images {
+        if let Some(images) = &self.rows.images {
             images.forget();
         }
     }
@@ -262,136 +222,4 @@ impl Scanner {
             .pop();
         idle.unwrap_or_else(|| Scratch::new(Encoder::new(Arc::clone(&self.tokenizer))))
     }
-
-    /// Every trace of a row, left in `scratch` while `each` looks at it.
-    pub(crate) fn traces(
-        &self,
-        laid: &LaidOut<'_>,
-        scratch: &mut Scratch,
-        before: &mut Before<'_>,
-        mut each: impl FnMut(u32, ScanResult, &Scratch) -> Result<(), EngineError>,
-    ) -> Result<(), EngineError> {
-        let Some(responses) = laid.responses else {
-            before(laid.bytes)?;
-            let result = match laid.refused {
-                None => {
-                    let messages: Vec<_> = laid.turns.iter().map(LaidTurn::message).collect();
-                    self.render_and_encode(&messages, scratch)?
-                }
-                Some(verdict) => scratch.without_tokens(verdict),
-            };
-            return each(0, result, scratch);
-        };
-        for (sample, response) in (0..).zip(responses) {
-            before(laid.bytes + bytes_of_response(response))?;
-            let result = match laid.refused {
-                None => self.render_question(&laid.turns, response, scratch)?,
-                Some(verdict) => scratch.without_tokens(verdict),
-            };
-            each(sample, result, scratch)?;
-        }
-        Ok(())
-    }
-
-    fn render_question(
-        &self,
-        turns: &[LaidTurn<'_>],
-        response: &Response<'_>,
-        scratch: &mut Scratch,
-    ) -> Result<ScanResult, EngineError> {
-        if response.response.trim().is_empty() {
-            return Ok(scratch.without_tokens(Verdict::EmptyResponse));
-        }
-        let mut joined = std::mem::take(&mut scratch.response);
-        joined.clear();
-        let text = match &response.reasoning {
-            None => Ok(&*response.response), // what there is nothing to join with needs no copy
-            Some(reasoning) => join_reasoning(Some(reasoning), &response.response, &mut joined)
-                .map(|()| joined.as_str()),
-        };
-        let result = match text {
-            Ok(content) => {
-                let mut messages = Vec::with_capacity(turns.len() + 1);
-                messages.extend(turns.iter().map(LaidTurn::message));
-                messages.push(Message {
-                    role: "assistant",
-                    content,
-                    images: &[],
-                    learned: true,
-                });
-                self.render_and_encode(&messages, scratch)
-            }
-            Err(TwoReasonings) => Ok(scratch.without_tokens(Verdict::TwoReasonings)),
-        };
-        scratch.response = joined;
-        result
-    }
-
-    fn render_and_encode(
-        &self,
-        messages: &[Message<'_>],
-        scratch: &mut Scratch,
-    ) -> Result<ScanResult, EngineError> {
-        if self.has_blank_response(messages) {
-            return Ok(scratch.without_tokens(Verdict::EmptyResponse));
-        }
-        scratch.rendered.clear();
-        match self
-            .template
-            .render(messages, self.supervise, &mut scratch.rendered)
-        {
-            Ok(()) => {}
-            Err(error) => return Ok(scratch.without_tokens(refusal(error)?)),
-        }
-        scratch.ids.clear();
-        scratch.spans.clear();
-        let encoded =
-            scratch
-                .encoder
-                .encode(&scratch.rendered, &mut scratch.ids, &mut scratch.spans);
-        let encoded = match encoded {
-            Ok(encoded) => encoded,
-            Err(TextError::Limit(_)) => return Ok(scratch.without_tokens(Verdict::TokenizerLimit)),
-            Err(TextError::Failed(_)) => {
-                return Ok(scratch.without_tokens(Verdict::TokenizerFailed));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let verdict = if encoded.supervised == 0 {
-            Verdict::NoSupervisedTokens
-        } else {
-            Verdict::Kept
-        };
-        if verdict != Verdict::Kept {
-            scratch.ids.clear();
-            scratch.spans.clear();
-        }
-        let hash = scratch.hash();
-        Ok(ScanResult {
-            verdict,
-            supervised: encoded.supervised,
-            straddling: encoded.straddling,
-            hash,
-        })
-    }
-
-    fn has_blank_response(&self, messages: &[Message<'_>]) -> bool {
-        let mut answers = messages
-            .iter()
-            .rev()
-            .filter(|message| message.role == "assistant");
-        let blank = |message: &Message<'_>| message.learned && message.content.trim().is_empty();
-        match self.supervise {
-            Supervise::All => answers.any(blank),
-            Supervise::Last => answers.next().is_none_or(blank),
-        }
-    }
-}
-
-/// Asked before each trace, with the most bytes of the row that go into it.
-pub(crate) type Before<'b> = dyn FnMut(u64) -> Result<(), EngineError> + 'b;
-
-fn bytes_of_response(response: &Response<'_>) -> u64 {
-    let reasoning = response.reasoning.as_ref().map_or(0, |text| text.len());
-    (response.response.len() + reasoning) as u64
 }

@@ -1,0 +1,318 @@
+//! The images of a row are read: what the row says of each becomes bytes, and these become facts and what is stored.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use octomed_image_files::{FileFault, Found, ImageRoot, Outside};
+use octomed_index::{FileState, ImageFiles, NewImage};
+use octomed_trace::{ImagePlace, ImageRef, ImageValue, Reason, Row};
+use octomed_vision::{Fault, ImageError};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::changed_files::state_of;
+use crate::error::EngineError;
+use crate::image_facts::ImageFacts;
+use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
+use crate::image_work::ImageWork;
+use crate::row_images::{Failure, RowFault, RowImage, RowImages};
+
+/// Bytes that the images of a row may take, as they come and as they are stored.
+pub const MAX_ROW_IMAGE_BYTES: u64 = 64 << 20;
+/// Tokens that the images of a row may take: a worker holds four bytes for each.
+const MAX_ROW_IMAGE_TOKENS: u64 = 1 << 24;
+/// Paths that a block remembers the images of.
+const MOST_PATHS: usize = 1 << 16;
+
+/// Where a source's images are, and what becomes of them.
+#[derive(Debug)]
+pub struct Images {
+    root: ImageRoot,
+    work: ImageWork,
+}
+
+/// What a block knows of paths: which image a path led to, and the files that were looked for.
+#[derive(Debug, Default)]
+pub struct SeenPaths {
+    /// The hash of the image, and the file that it was in.
+    images: HashMap<String, (u64, Option<(String, FileState)>)>,
+    /// Files of the part that is being made.
+    pub files: ImageFiles,
+}
+
+impl Images {
+    /// Opens the folder or archive that the settings name.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn new(settings: ImageSettings) -> Result<Self, EngineError> {
+        let outside = match settings.outside_root {
+            OutsideRoot::Refuse => Outside::Refuse,
+            OutsideRoot::Allow => Outside::Allow,
+        };
+        if settings.urls == Urls::Fetch {
+            let message = "`images.urls: fetch` is not there yet".to_owned();
+            return Err(EngineError::Settings(message));
+        }
+        let roots = settings.roots.iter().map(PathBuf::as_path);
+        let root = ImageRoot::open_all(roots, outside)?;
+        let work = ImageWork::new(settings);
+        Ok(Self { root, work })
+    }
+
+    /// Shares what is known of images with another source.
+    pub fn share(&mut self, other: &Self) {
+        self.work.share(&other.work);
+    }
+
+    /// Forgets what is known of images.
+    pub fn forget(&self) {
+        self.work.forget();
+    }
+
+    /// The images that a row shows; `is_held` tells of a hash whether what is stored of it is held already.
+    ///
+    /// # Errors
+    /// When one of them cannot be used, and when a file cannot be read.
+    pub fn of_row(
+        &self,
+        row: &Row<'_>,
+        seen: &mut SeenPaths,
+        is_held: impl Fn(u64) -> bool,
+    ) -> Result<RowImages, Failure> {
+        let mut reading = RowReading {
+            images: self,
+            seen,
+            row: RowImages::default(),
+            held: HashSet::new(),
+            read_bytes: 0,
+            stored_bytes: 0,
+            tokens: 0,
+        };
+        for (number, image) in row.images.iter().enumerate() {
+            reading.add(number, image, &is_held)?;
+        }
+        Ok(reading.row)
+    }
+}
+
+/// The images of one row while they are read.
+struct RowReading<'r> {
+    images: &'r Images,
+    seen: &'r mut SeenPaths,
+    row: RowImages,
+    /// Hashes of the new ones.
+    held: HashSet<u64>,
+    read_bytes: u64,
+    stored_bytes: u64,
+    tokens: u64,
+}
+
+/// The bytes of an image, their hash, and where they are from.
+struct Came<'b> {
+    bytes: Cow<'b, [u8]>,
+    hash: u64,
+    place: String,
+}
+
+impl RowReading<'_> {
+    fn add(
+        &mut self,
+        number: usize,
+        image: &ImageRef<'_>,
+        is_held: &impl Fn(u64) -> bool,
+    ) -> Result<(), Failure> {
+        let here = Here { number, image };
+        if let Some((hash, facts)) = self.known_path(image)
+            && (self.held.contains(&hash) || is_held(hash))
+        {
+            return self.show(&here, hash, facts, here.named());
+        }
+        let Some(came) = self.came(&here)? else {
+            return Ok(());
+        };
+        let Came { bytes, hash, place } = came;
+        let fault = |error: &ImageError| here.fault_of_image(&place, error);
+        let facts = self.images.work.examined(&bytes, hash);
+        let facts = facts.map_err(|error| fault(&error))?;
+        if !self.held.contains(&hash) && !is_held(hash) {
+            let stored = self.images.work.stored(bytes.into_owned(), &facts);
+            let stored = stored.map_err(|error| fault(&error))?;
+            self.stored_bytes += stored.len() as u64;
+            if self.stored_bytes > MAX_ROW_IMAGE_BYTES {
+                return Err(here
+                    .too_large("the images of the row take more than 64 MiB")
+                    .into());
+            }
+            self.held.insert(hash);
+            self.row.new.push(new_image(hash, &facts, stored));
+        }
+        self.show(&here, hash, facts, place)
+    }
+
+    /// The image that the path of an image led to before, if both are still known.
+    fn known_path(&mut self, image: &ImageRef<'_>) -> Option<(u64, ImageFacts)> {
+        let ImageValue::Text(text) = &image.value else {
+            return None;
+        };
+        let (hash, file) = self.seen.images.get(&**text)?;
+        let facts = self.images.work.known(*hash)?.ok()?;
+        if let Some((path, state)) = file {
+            self.seen.files.insert(path.clone(), Some(*state));
+        }
+        Some((*hash, facts))
+    }
+
+    /// The bytes of an image; nothing of one that is left out.
+    fn came<'b>(&mut self, here: &Here<'b, '_>) -> Result<Option<Came<'b>>, Failure> {
+        let left = MAX_ROW_IMAGE_BYTES.saturating_sub(self.read_bytes);
+        let came = match &here.image.value {
+            ImageValue::Bytes(bytes) => Came {
+                bytes: Cow::Borrowed(bytes),
+                hash: xxh3_64(bytes),
+                place: here.named(),
+            },
+            ImageValue::Text(text) => self.read(here, text, left)?,
+            ImageValue::LeftOut => return Ok(None),
+        };
+        self.read_bytes += came.bytes.len() as u64;
+        if came.bytes.len() as u64 > left {
+            return Err(here
+                .too_large("the images of the row have more than 64 MiB")
+                .into());
+        }
+        Ok(Some(came))
+    }
+
+    /// Reads what a text leads to.
+    fn read<'b>(
+        &mut self,
+        here: &Here<'_, '_>,
+        text: &str,
+        left: u64,
+    ) -> Result<Came<'b>, Failure> {
+        let found = self.images.root.read(text, left);
+        let Found { bytes, file } = match found {
+            Ok(found) => found,
+            Err(fault) => return Err(self.fault_of_file(here, text, fault)),
+        };
+        let hash = xxh3_64(&bytes);
+        let file = file.map(|stamp| {
+            let (size, mtime_ns) = (stamp.size, stamp.mtime_ns);
+            (stamp.path, FileState { size, mtime_ns })
+        });
+        let place = match &file {
+            Some((path, state)) => {
+                self.seen.files.insert(path.clone(), Some(*state));
+                format!("`{path}`")
+            }
+            None => here.named(),
+        };
+        if self.seen.images.len() < MOST_PATHS && text.len() <= LONGEST_PATH {
+            self.seen.images.insert(text.to_owned(), (hash, file));
+        }
+        let bytes = Cow::Owned(bytes);
+        Ok(Came { bytes, hash, place })
+    }
+
+    fn show(
+        &mut self,
+        here: &Here<'_, '_>,
+        hash: u64,
+        facts: ImageFacts,
+        place: String,
+    ) -> Result<(), Failure> {
+        let tokens = self.images.work.tokens(&facts);
+        self.tokens += u64::from(tokens);
+        if self.tokens > MAX_ROW_IMAGE_TOKENS {
+            let most =
+                format!("the images of the row take more than {MAX_ROW_IMAGE_TOKENS} tokens");
+            return Err(here.too_large(&most).into());
+        }
+        self.row.images.push(RowImage {
+            number: here.number,
+            hash,
+            facts,
+            tokens,
+            place,
+        });
+        Ok(())
+    }
+
+    /// What becomes of a row whose image cannot be read. The part notes the file, or that there is none: another one
+    /// in its place is a reason to read the row again.
+    fn fault_of_file(&mut self, here: &Here<'_, '_>, text: &str, fault: FileFault) -> Failure {
+        let reason = match fault {
+            FileFault::Missing(_) => Reason::ImageMissing,
+            FileFault::OutsideRoot(_) => Reason::ImagePath,
+            FileFault::Url(_) => Reason::ImageUrl,
+            FileFault::TooLarge(_) => Reason::ImageTooLarge,
+            FileFault::Damaged(_) => Reason::ImageDamaged,
+            FileFault::Io(source) => {
+                let place = format!("image {}, {}", here.number + 1, here.named());
+                return Failure::Scan(EngineError::ImageFile { place, source });
+            }
+        };
+        if matches!(reason, Reason::ImageMissing | Reason::ImageTooLarge)
+            && text.len() <= LONGEST_PATH
+        {
+            match state_of(&self.images.root, text) {
+                Ok(state) => _ = self.seen.files.insert(text.to_owned(), state),
+                Err(error) => return Failure::Scan(error),
+            }
+        }
+        here.fault(reason, &here.named(), &fault.to_string()).into()
+    }
+}
+
+/// An image of a row, and its number there.
+struct Here<'b, 'a> {
+    number: usize,
+    image: &'b ImageRef<'a>,
+}
+
+impl Here<'_, '_> {
+    /// Where the row has it.
+    fn named(&self) -> String {
+        match &self.image.place {
+            ImagePlace::Unmapped(name) | ImagePlace::Column(name) => format!("column `{name}`"),
+            ImagePlace::Placeholder(what) | ImagePlace::Turn(what) => what.clone(),
+        }
+    }
+
+    fn fault(&self, reason: Reason, place: &str, what: &str) -> RowFault {
+        let number = self.number + 1;
+        RowFault::new(reason, format!("image {number}, {place}: {what}"))
+    }
+
+    fn too_large(&self, what: &str) -> RowFault {
+        self.fault(Reason::ImageTooLarge, &self.named(), what)
+    }
+
+    fn fault_of_image(&self, place: &str, error: &ImageError) -> RowFault {
+        let reason = match error.fault {
+            Fault::Damaged => Reason::ImageDamaged,
+            Fault::Kind => Reason::ImageKind,
+            Fault::TooLarge => Reason::ImageTooLarge,
+            Fault::Shape => Reason::ImageShape,
+            Fault::Depth => Reason::ImageDepth,
+        };
+        self.fault(reason, place, &error.detail)
+    }
+}
+
+/// The longest text that is a path.
+const LONGEST_PATH: usize = 4096;
+
+fn new_image(hash: u64, facts: &ImageFacts, stored: Vec<u8>) -> NewImage {
+    NewImage {
+        hash,
+        pixel_hash: facts.pixel_hash,
+        height: facts.height,
+        width: facts.width,
+        grid_h: facts.grid_h,
+        grid_w: facts.grid_w,
+        has_metadata: facts.has_metadata,
+        stored,
+    }
+}
