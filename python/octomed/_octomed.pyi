@@ -9,7 +9,6 @@ import numpy
 import numpy.typing
 import typing
 
-from _typeshed import Incomplete
 from collections.abc import Sequence
 from numpy import uint8
 from numpy.typing import NDArray
@@ -688,10 +687,12 @@ class Scanner:
         *,
         system: str | None = None,
         supervise: str = "all",
+        images: dict | None = None,
         beside: Scanner | None = None,
     ) -> Scanner:
         """
-        A scanner for one source; `supervise` is `all` or `last`. It shares the memory of one `beside` it.
+        A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
+        model that takes none. It shares the memory of one `beside` it.
         """
     def look(
         self, /, block: Block, ordinal: int
@@ -700,6 +701,14 @@ class Scanner:
         What becomes of the row with number `ordinal` in the block's task: a list of traces as
         `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
         block has no such row.
+        """
+    def look_at_images(
+        self, /, block: Block, ordinal: int
+    ) -> list[tuple[str, int, int, int, int, int, int, int, bytes]]:
+        """
+        The images of the row with number `ordinal` in the block's task, in the row's order: of each where the row has
+        it, the hashes of its bytes and its pixels, height, width, patches along both, tokens, and the bytes that are
+        stored. None of a row that is refused.
         """
     @property
     def mapping(self, /) -> Mapping:
@@ -872,6 +881,15 @@ def buckets(edges: Sequence[int], capacity: int) -> tuple[list[str], list[int]]:
     Stream names of the buckets with these inner upper edges, and the edges that the capacity makes idle.
     """
 
+def changed_image_files(
+    blocks: Sequence[str | PathLike[str]], root: str | PathLike[str] | Sequence[str | PathLike[str]] | None
+) -> str | None:
+    """
+    The first file of images that is not what it was when these blocks were made: of another size or time, gone, or
+    there where none was. Blocks are named by their paths without extension; `root` is where their source's images
+    are: a folder or archive, or several.
+    """
+
 def check_packs(
     rows: collections.abc.Sequence[
         tuple[
@@ -907,7 +925,7 @@ def check_shard(
     """
 
 def decode_image(
-    data: Incomplete, alpha: str, gray16: str, max_source_pixels: int
+    data: numpy.typing.NDArray[numpy.uint8], alpha: str, gray16: str, max_source_pixels: int
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
     An image file as an upright RGB image: `[height, width, 3]`.
@@ -918,7 +936,7 @@ def digest(data: bytes) -> str:
     `xxh3_64` of bytes in hexadecimal.
     """
 
-def encode_image(image: Incomplete, codec: str) -> bytes:
+def encode_image(image: numpy.typing.NDArray[numpy.uint8], codec: str) -> bytes:
     """
     The bytes of a file that shows an image.
     """
@@ -976,7 +994,7 @@ def first_unreadable(path: str | PathLike[str]) -> tuple[int, str, str] | None:
     Row number in the task, reason and detail of a block's first unreadable row.
     """
 
-def image_content_hash(data: Incomplete) -> int:
+def image_content_hash(data: numpy.typing.NDArray[numpy.uint8]) -> int:
     """
     A hash of the bytes of an image file.
     """
@@ -1001,12 +1019,12 @@ def image_patches(
     `vision` is the record of the run as JSON. `threads` work at a time.
     """
 
-def image_pixel_hash(image: Incomplete) -> int:
+def image_pixel_hash(image: numpy.typing.NDArray[numpy.uint8]) -> int:
     """
     A hash of an image's size and pixels.
     """
 
-def image_size(data: Incomplete) -> tuple[int, int]:
+def image_size(data: numpy.typing.NDArray[numpy.uint8]) -> tuple[int, int]:
     """
     Height and width of an upright image, as the header of its file says.
     """
@@ -1046,7 +1064,9 @@ def parquet_pages(
     The pages of chunks that begin at `(offset, values)`.
     """
 
-def patches_of_image(image: Incomplete, family: str) -> numpy.typing.NDArray[numpy.uint8]:
+def patches_of_image(
+    image: numpy.typing.NDArray[numpy.uint8], family: str
+) -> numpy.typing.NDArray[numpy.uint8]:
     """
     The patches of an image whose sides are multiples of the family's.
     """
@@ -1055,8 +1075,9 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 
-    A row has `position`, `ordinal`, `id`, `system`, and either `messages` or `question`, `options`,
-    `answer` and `responses`; a refused one has `position`, `ordinal`, `reason` and `detail`.
+    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
+    `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+    or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 
 def raw_rows(block: Block, ordinals: Sequence[int]) -> list[bytes | RecordBatch | None]:
@@ -1080,7 +1101,9 @@ def remove_temporaries() -> None:
     Removes the temporary files of calls that still run, before the process ends.
     """
 
-def resize_image(image: Incomplete, height: int, width: int) -> numpy.typing.NDArray[numpy.uint8]:
+def resize_image(
+    image: numpy.typing.NDArray[numpy.uint8], height: int, width: int
+) -> numpy.typing.NDArray[numpy.uint8]:
     """
     An image in another size.
     """
@@ -1107,7 +1130,9 @@ def top_level_keys(block: Block, count: int) -> list[str] | None:
     columns have names of their own.
     """
 
-def values_of_patches(patches: Incomplete, family: str) -> numpy.typing.NDArray[numpy.float32]:
+def values_of_patches(
+    patches: numpy.typing.NDArray[numpy.uint8], family: str
+) -> numpy.typing.NDArray[numpy.float32]:
     """
     What a model takes of patches, normalised and with the copies along time.
     """
