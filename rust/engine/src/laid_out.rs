@@ -36,6 +36,9 @@ pub struct LaidOut<'r> {
     pub shown: Vec<usize>,
 }
 
+/// A text without its placeholders, and where its images stand.
+type PlacedText<'r> = (Cow<'r, str>, Vec<ImageSlot>);
+
 /// The most placeholders of a trace: what the index counts.
 const MOST_PLACEHOLDERS: usize = u16::MAX as usize;
 
@@ -277,7 +280,7 @@ impl Placing<'_> {
         prompt: &'r str,
     ) -> Result<Vec<LaidTurn<'r>>, RowFault> {
         let asked = history.iter().map(|[asked, _]| &**asked).chain([prompt]);
-        let mut texts: Vec<(Cow<'r, str>, Vec<ImageSlot>)> = match self.images.images.is_empty() {
+        let mut texts: Vec<PlacedText<'r>> = match self.images.images.is_empty() {
             true => asked
                 .map(|text| (Cow::Borrowed(text), Vec::new()))
                 .collect(),
@@ -300,10 +303,7 @@ impl Placing<'_> {
     }
 
     /// Texts without their placeholders, and which images stand where.
-    fn placed<'r>(
-        &mut self,
-        texts: &[&str],
-    ) -> Result<Vec<(Cow<'r, str>, Vec<ImageSlot>)>, RowFault> {
+    fn placed<'r>(&mut self, texts: &[&str]) -> Result<Vec<PlacedText<'r>>, RowFault> {
         let numbers: Vec<usize> = self
             .images
             .images

@@ -214,8 +214,7 @@ fn traces_of_rows_share_their_images() {
             (height / 14, width / 14)
         );
     }
-    let ids = ids(&index);
-    for row in 0..index.len() {
+    for (row, ids) in ids(&index).iter().enumerate() {
         let shown = index
             .image_refs(row)
             .iter()
@@ -230,10 +229,7 @@ fn traces_of_rows_share_their_images() {
         };
         assert_eq!(shown, wanted);
         let tokens = |hash: &u64| if *hash == one { 6 } else { 50 };
-        assert_eq!(
-            runs(&ids[row]),
-            shown.iter().map(tokens).collect::<Vec<_>>()
-        );
+        assert_eq!(runs(ids), shown.iter().map(tokens).collect::<Vec<_>>());
         if let Some(first) = shown.first() {
             assert_eq!(index.traces.shuffle_key[row] >> 32, first >> 32);
         }
