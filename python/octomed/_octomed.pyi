@@ -687,7 +687,7 @@ class Scanner:
         *,
         system: str | None = None,
         supervise: str = "all",
-        images: dict | None = None,
+        images: dict[str, typing.Any] | None = None,
         beside: Scanner | None = None,
     ) -> Scanner:
         """

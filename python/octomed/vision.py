@@ -96,7 +96,8 @@ def size(data: Bytes) -> tuple[int, int]:
     Parameters
     ----------
     data : bytes-like
-        The file; its first bytes are enough, as far as they hold the header.
+        The whole file. Of a JPEG the bytes up to its first scan are enough; a PNG may say behind its pixels how it is
+        turned, and the other formats are refused when they are cut.
 
     Raises
     ------

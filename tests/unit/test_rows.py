@@ -37,9 +37,65 @@ ROWS = {
     },
     "prompt-completion": {"prompt": "Why?", "completion": "Because."},
     "ms-swift": {"query": "Why?", "response": "Because.", "history": [["a", "b"]], "system": "Be brief."},
+    "finevision": {"texts": [{"user": "Why?", "assistant": "Because."}], "images": ["a.png"]},
+    "llava": {"conversations": [{"from": "human", "value": "<image>\nWhy?"}, TURNS[1]], "image": "a.png"},
+    "pubmedvision": {"conversations": TURNS, "image": ["a.png", "b.png"]},
+    "medvlthinker": {
+        "question": "Why?",
+        "options": '{"A": "x", "B": "y"}',
+        "reasoning": "Hm.",
+        "answer_label": "A",
+        "images": ["a.png"],
+    },
+    "medframeqa": {"question": "Why?", "options": ["x", "y"], "answer": "A", "image": ["a.png", "b.png"]},
+    "medxpertqa": {"question": "Why?", "options": {"A": "x", "B": "y"}, "label": "A", "images": ["a.png"]},
+    "mmmu": {
+        "question": "Why <image 1>?",
+        "options": "['x', 'y']",
+        "answer": "A",
+        "image_1": "a.png",
+        "image_2": None,
+    },
+    "omnimedvqa": {
+        "question": "Why?",
+        "option_A": "x",
+        "option_B": "y",
+        "gt_answer": "x",
+        "image_path": "a.png",
+    },
+    "path-vqa": {"question": "Why?", "answer": "Because.", "image": "a.png"},
+    "pmc-vqa": {
+        "Figure_path": "a.png",
+        "Question": "Why?",
+        "Choice A": "A: x",
+        "Choice B": "B: y",
+        "Choice C": "C: z",
+        "Choice D": "D: w",
+        "Answer": "x",
+        "Answer_label": "A",
+    },
+    "slake": {"question": "Why?", "answer": "Because.", "img_name": "a.png"},
+    "vqa-rad": {"question": "Why?", "answer": "Because.", "image": "a.png"},
 }
+# Evaluation sets, whose presets leave to the recipe what is learned.
+LEARNED = {"medframeqa": "answer", "medxpertqa": "label", "mmmu": "answer", "omnimedvqa": "gt_answer"}
 QUESTION = {"id": None, "system": None, "question": "Why?", "options": [], "answer": None}
 BECAUSE = {"reasoning": None, "response": "Because."}
+LETTER = BECAUSE | {"response": "A"}
+ABOUT_IMAGE = QUESTION | {"images": ["a.png"], "responses": [BECAUSE]}
+CHOICE = ABOUT_IMAGE | {
+    "options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}],
+    "answer": "A",
+    "responses": [LETTER],
+}
+TWO = ["a.png", "b.png"]
+
+
+def talk(question, images):
+    turns = [{"role": "user", "content": question}, CHAT[1]]
+    return {"id": None, "system": None, "images": images, "messages": turns}
+
+
 PARTS = {
     "octomed": QUESTION
     | {
@@ -54,6 +110,19 @@ PARTS = {
     "medical-r1-distill": QUESTION | {"responses": [BECAUSE | {"reasoning": "Hm."}]},
     "prompt-completion": {"id": None, "system": None, "messages": [CHAT[0] | {"learned": False}, CHAT[1]]},
     "ms-swift": QUESTION | {"system": "Be brief.", "history": [("a", "b")], "responses": [BECAUSE]},
+    "finevision": talk("[image 1]Why?", ["a.png"]),
+    "llava": talk("[image 1]\nWhy?", ["a.png"]),
+    "pubmedvision": talk("[image 1][image 2]Why?", TWO),
+    "medvlthinker": CHOICE | {"answer": None, "responses": [LETTER | {"reasoning": "Hm."}]},
+    "medframeqa": CHOICE | {"images": TWO},
+    "medxpertqa": CHOICE,
+    "mmmu": CHOICE | {"question": "Why <image 1>?"},
+    "omnimedvqa": CHOICE | {"answer": "x", "responses": [BECAUSE | {"response": "x"}]},
+    "path-vqa": ABOUT_IMAGE,
+    "pmc-vqa": CHOICE
+    | {"options": [{"label": a, "text": b} for a, b in zip("ABCD", "xyzw", strict=True)], "answer": "x"},
+    "slake": ABOUT_IMAGE,
+    "vqa-rad": ABOUT_IMAGE,
 }
 
 
@@ -106,7 +175,8 @@ def test_every_preset_has_a_row_here():
 @pytest.mark.parametrize("read", [from_lines, from_array, from_parquet, from_csv])
 @pytest.mark.parametrize("preset", sorted(ROWS))
 def test_a_preset_reads_its_rows_from_every_format(preset, read):
-    found = read(_octomed.Mapping(load_preset(preset)), [ROWS[preset]] * 3)
+    learned = {"response": LEARNED[preset]} if preset in LEARNED else {}
+    found = read(_octomed.Mapping(load_preset(preset) | learned), [ROWS[preset]] * 3)
     assert found == [{"position": row, "ordinal": row, **PARTS[preset]} for row in range(3)]
 
 

@@ -6,6 +6,9 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use octomed_mds::{INDEX_NAME, Index, MdsError, Reader, verify};
+use octomed_pack::ImageRules;
+
+const IMAGES: ImageRules = ImageRules { token: 7, merge: 2 };
 
 static FOLDER: LazyLock<std::path::PathBuf> = LazyLock::new(|| octomed_fuzz::folder("mds"));
 
@@ -22,7 +25,8 @@ fuzz_target!(init: octomed_fuzz::let_panics_unwind(), |input: &[u8]| {
     }
     let _ = read(folder);
     let _ = verify(folder, 1);
-    let _ = octomed_engine::check_shard(folder, 0, 1000, 1000);
+    let _ = octomed_engine::check_shard(folder, 0, 1000, 1000, None);
+    let _ = octomed_engine::check_shard(folder, 0, 1000, 1000, Some(IMAGES));
     let _ = octomed_engine::read_pack(folder, 0);
 });
 

@@ -74,7 +74,7 @@ fn of_windows(bytes: &[u8], size: usize) -> Result<Option<Bmp<'_>>, String> {
     let parts = parts(bytes, size, bits, colours, 4);
     Ok(parts.map(|(palette, data)| Bmp {
         // A negative width is broken, and no pixels.
-        width: u32::try_from(width.cast_signed()).unwrap_or(0),
+        width: width.cast_signed().max(0).cast_unsigned(),
         height: height.unsigned_abs(),
         downwards: height < 0,
         bits,

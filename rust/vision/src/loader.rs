@@ -195,7 +195,7 @@ impl<'a, 'b> Work<'a, 'b> {
 fn check_grid(grid: Grid, family: &Family) -> Result<u64, ImageError> {
     let Grid { t, h, w } = grid;
     let is_whole = |patches: u32| {
-        patches != 0 && patches % family.merge == 0 && patches <= u32::MAX / family.patch
+        patches != 0 && patches.is_multiple_of(family.merge) && patches <= u32::MAX / family.patch
     };
     if t == 1 && is_whole(h) && is_whole(w) {
         return Ok((u64::from(h) * u64::from(w)).saturating_mul(family.patch_bytes() as u64));

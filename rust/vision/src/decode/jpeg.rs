@@ -176,7 +176,8 @@ unsafe fn read_rows(info: &mut jpeg_decompress_struct) -> Vec<u8> {
 /// # Safety
 /// Decompression was begun.
 unsafe fn all_channels(info: &jpeg_decompress_struct) -> Result<(), ImageError> {
-    let count = usize::try_from(info.num_components).unwrap_or(0);
+    let count =
+        usize::try_from(info.num_components).map_err(|_| damaged("its number of channels"))?;
     // SAFETY: the library keeps this many records there.
     let channels = unsafe { std::slice::from_raw_parts(info.comp_info, count) };
     // The first scan of a channel is where it gets its table.
@@ -260,7 +261,9 @@ unsafe extern "C-unwind" fn no_restart(_: &mut jpeg_decompress_struct, _: c_int)
 }
 
 unsafe extern "C-unwind" fn skip(info: &mut jpeg_decompress_struct, count: c_long) {
-    let count = usize::try_from(count).unwrap_or(0);
+    let Ok(count) = usize::try_from(count) else {
+        return;
+    };
     // SAFETY: the source record is set before the library reads.
     let source = unsafe { &mut *info.src };
     if count > source.bytes_in_buffer {

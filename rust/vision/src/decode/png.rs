@@ -21,7 +21,8 @@ pub(super) fn decode(bytes: &[u8], header: &Header) -> Result<Samples, ImageErro
     {
         return Err(damaged("it ends before its end marker"));
     }
-    let pixels = usize::try_from(header.pixels()).unwrap_or(usize::MAX);
+    let pixels = usize::try_from(header.pixels())
+        .map_err(|_| ImageError::new(Fault::TooLarge, "more pixels than addresses"))?;
     let limits = Limits {
         bytes: pixels.saturating_mul(8).saturating_add(SLACK),
     };

@@ -117,8 +117,8 @@ fn frame_in(bytes: &[u8]) -> Option<Frame<'_>> {
     })
 }
 
-/// The file that has only this frame.
-fn file_of(frame: &Frame) -> Vec<u8> {
+/// The file that has only this frame; `None` where it would be longer than a file of this format can say.
+fn file_of(frame: &Frame) -> Option<Vec<u8>> {
     let mut chunks = Vec::new();
     if let Some(alpha) = frame.alpha {
         chunks.extend_from_slice(b"VP8X\x0A\0\0\0");
@@ -128,8 +128,8 @@ fn file_of(frame: &Frame) -> Vec<u8> {
         push(&mut chunks, alpha);
     }
     push(&mut chunks, frame.image);
-    let length = u32::try_from(chunks.len() + 4).unwrap_or(u32::MAX);
-    [b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", &chunks].concat()
+    let length = u32::try_from(chunks.len() + 4).ok()?;
+    Some([b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", &chunks].concat())
 }
 
 fn push(bytes: &mut Vec<u8>, chunk: Chunk) {
@@ -138,8 +138,8 @@ fn push(bytes: &mut Vec<u8>, chunk: Chunk) {
 }
 
 fn alone(frame: &Frame) -> Result<Samples, ImageError> {
-    let mut decoder =
-        WebPDecoder::new(Cursor::new(file_of(frame))).map_err(|error| fault(&error))?;
+    let file = file_of(frame).ok_or_else(|| damaged("its size"))?;
+    let mut decoder = WebPDecoder::new(Cursor::new(file)).map_err(|error| fault(&error))?;
     if decoder.dimensions() != (frame.width, frame.height) {
         return Err(damaged("its size"));
     }

@@ -25,7 +25,7 @@ pub(super) fn strip(bytes: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
         if segment.marker != APP0
             && let Some(block) = exif.take()
         {
-            push_exif(&mut stripped, block);
+            push_exif(&mut stripped, block)?;
         }
         if keeps(segment) {
             stripped.extend_from_slice(segment.whole);
@@ -35,12 +35,13 @@ pub(super) fn strip(bytes: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
     (last == Some(EOI)).then_some(stripped)
 }
 
-fn push_exif(bytes: &mut Vec<u8>, block: &[u8]) {
-    let length = u16::try_from(2 + EXIF.len() + block.len()).unwrap_or(u16::MAX);
+fn push_exif(bytes: &mut Vec<u8>, block: &[u8]) -> Option<()> {
+    let length = u16::try_from(2 + EXIF.len() + block.len()).ok()?;
     bytes.extend_from_slice(&[0xFF, APP1]);
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(EXIF);
     bytes.extend_from_slice(block);
+    Some(())
 }
 
 /// Whether a segment is needed for pixels and colours: all that are no comment and no application's, and of those JFIF,

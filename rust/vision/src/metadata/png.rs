@@ -35,7 +35,7 @@ pub(super) fn strip(bytes: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
     for chunk in chunks(bytes).filter(|chunk| keeps(*chunk)) {
         stripped.extend_from_slice(chunk.whole);
         if let (b"IHDR", Some(block)) = (&chunk.name, exif) {
-            push(&mut stripped, b"eXIf", block);
+            push(&mut stripped, b"eXIf", block)?;
         }
         last = Some(chunk.name);
     }
@@ -46,12 +46,13 @@ fn keeps(chunk: Chunk) -> bool {
     chunk.name[0].is_ascii_uppercase() || KEPT.contains(&&chunk.name)
 }
 
-fn push(bytes: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) {
+fn push(bytes: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) -> Option<()> {
     let mut sum = Crc::new();
     sum.update(name);
     sum.update(body);
-    bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
+    bytes.extend_from_slice(&u32::try_from(body.len()).ok()?.to_be_bytes());
     bytes.extend_from_slice(name);
     bytes.extend_from_slice(body);
     bytes.extend_from_slice(&sum.sum().to_be_bytes());
+    Some(())
 }

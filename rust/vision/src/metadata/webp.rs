@@ -24,7 +24,7 @@ pub(super) fn strip(bytes: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     for chunk in chunks(file(bytes)?).filter(|chunk| keeps(*chunk)) {
         let begin = kept.len();
-        push(&mut kept, &chunk.name, chunk.body);
+        push(&mut kept, &chunk.name, chunk.body)?;
         if &chunk.name == b"VP8X"
             && let Some(flags) = kept.get_mut(begin + 8)
         {
@@ -33,7 +33,7 @@ pub(super) fn strip(bytes: &[u8], exif: Option<&[u8]>) -> Option<Vec<u8>> {
         }
     }
     if let Some(block) = exif {
-        push(&mut kept, b"EXIF", block);
+        push(&mut kept, b"EXIF", block)?;
     }
     let length = u32::try_from(kept.len() + 4).ok()?;
     Some([b"RIFF".as_slice(), &length.to_le_bytes(), b"WEBP", &kept].concat())
@@ -46,9 +46,10 @@ fn keeps(chunk: Chunk) -> bool {
     )
 }
 
-fn push(bytes: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) {
+fn push(bytes: &mut Vec<u8>, name: &[u8; 4], body: &[u8]) -> Option<()> {
     bytes.extend_from_slice(name);
-    bytes.extend_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(body.len()).ok()?.to_le_bytes());
     bytes.extend_from_slice(body);
     bytes.resize(bytes.len() + body.len() % 2, 0);
+    Some(())
 }
