@@ -96,8 +96,8 @@ def size(data: Bytes) -> tuple[int, int]:
     Parameters
     ----------
     data : bytes-like
-        The whole file. Of a JPEG the bytes up to its first scan are enough; a PNG may say behind its pixels how it is
-        turned, and the other formats are refused when they are cut.
+        The whole file. Of a JPEG the bytes up to its first scan are enough; a PNG may say behind its
+        pixels how it is turned, and a WebP, GIF, BMP or TIFF that is cut may be refused.
 
     Raises
     ------
