@@ -133,6 +133,8 @@ fn no_room(image: &Image, codec: Codec, error: &dyn fmt::Display) -> ImageError 
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn image(width: u32, height: u32, is_gray: bool) -> Image {

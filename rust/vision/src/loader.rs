@@ -207,6 +207,8 @@ fn check_grid(grid: Grid, family: &Family) -> Result<u64, ImageError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::encode::{Codec, encode};
     use crate::image::Image;

@@ -77,6 +77,8 @@ fn side(pixels: f64) -> Result<u32, ImageError> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn qwen2() -> &'static Family {
