@@ -1,4 +1,4 @@
-"""A corpus of text and images as rows of several shapes and files, and the conversation that each trace is."""
+"""A corpus of text and images in rows of several shapes, and the conversation that each trace is."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.stream.image_rows import TOKENIZER, Row
 from . import runs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SYSTEM = "Look first, then answer."
@@ -157,8 +158,20 @@ def conversations() -> dict[tuple[str, int, int], Row]:
     return {key: [("system", [SYSTEM]), *row] for key, row in found.items()}
 
 
-def recipe(folder: Path, template: str, images: dict[str, Any] | None = None, **pack: Any) -> Path:
-    """Write the recipe that packs it."""
+def recipe(
+    folder: Path,
+    template: str,
+    images: dict[str, Any] | None = None,
+    sources: Sequence[str] = ("shown", "questions", "text"),
+    **pack: Any,
+) -> Path:
+    """Write the recipe that packs some of its sources."""
+    shown = {"preset": "messages", "image_root": "images"}
+    known = {
+        "shown": {"path": "shown.jsonl", "format": shown},
+        "questions": {"path": "questions.parquet", "format": "octomed"},
+        "text": {"path": "text.jsonl", "format": "messages"},
+    }
     return runs.write_recipe(
         folder,
         {
@@ -167,15 +180,7 @@ def recipe(folder: Path, template: str, images: dict[str, Any] | None = None, **
             "model": str(TOKENIZER),
             "template": template,
             "system": SYSTEM,
-            "sources": [
-                {
-                    "name": "shown",
-                    "path": "shown.jsonl",
-                    "format": {"preset": "messages", "image_root": "images"},
-                },
-                {"name": "questions", "path": "questions.parquet", "format": "octomed"},
-                {"name": "text", "path": "text.jsonl", "format": "messages"},
-            ],
+            "sources": [{"name": name, **known[name]} for name in sources],
             "images": images or {},
             "pack": {"capacity": 2048, "buckets": [256, 512], "seed": 3, **pack},
             "output": {"path": "out", "compression": "zstd:1", "hashes": ["xxh3_64"], "shard_size": 400_000},

@@ -1,7 +1,7 @@
-"""Packed rows with images, cut out of their packs, against what transformers' processors make of each row alone.
+"""Packed rows with images, cut out of their packs, against what transformers' processors make of each row.
 
-All of ids, labels, grids, positions and pixels are equal, bit for bit. Two rules are the recipe's where routes differ,
-and the oracle follows them: images are turned by EXIF before the processor sees them (it would not turn them itself),
+Ids, labels, grids, positions and pixels are equal, bit for bit. Two rules are the recipe's where routes differ,
+and the oracle follows them: images are turned by EXIF before the processor sees them, which would not turn them,
 and transparency is dropped, as the processor's own `convert("RGB")` drops it.
 """
 
@@ -12,20 +12,23 @@ import sys
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import octomed
 import pytest
-import torch
 from octomed.pipeline.verify import verify
 from octomed.stream import Collator, PackedDataset
 from streaming import StreamingDataset
 
-from tests.stream.image_rows import assert_same, cut, unpacked
+from tests.stream.image_packs import IMAGE
+from tests.stream.image_rows import assert_same, cut, tokenizer, unpacked
 from tests.unit import chat_oracle
 
 from . import image_corpus as corpus
 from . import runs
+
+if TYPE_CHECKING:
+    import torch
 
 FAMILIES = {"qwen2.5-vl": "qwen2_5_vl", "qwen3-vl": "qwen3_vl"}
 SETTINGS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -133,6 +136,28 @@ def test_workers_and_kills_change_no_byte(folder):
     runs.pack(path)
     assert runs.contents(folder / "out") == found[0]
     assert octomed.verify(folder / "out").findings == ()
+
+
+def test_an_image_token_that_is_typed_is_text_where_the_processor_takes_it_for_an_image(folder):
+    asked, typed = "What is this?", "It is called <|image_pad|> or <|vision_start|>."
+    image = corpus.files()["grey.png"]
+    rows = [[("user", [image, asked]), ("assistant", [answer])] for answer in (typed, "It.")]
+    runs.write_lines(folder / "shown.jsonl", [corpus.typed(row, 0) for row in rows])
+    runs.pack(corpus.recipe(folder, "qwen2.5-vl", sources=["shown"], traces_per_image=2))
+    with PackedDataset(folder / "out", batch_size=1, quiet=True) as dataset:
+        vision = dataset.vision
+        batch = Collator(vision=vision)([dataset[0]])
+    template = chat_oracle.published("qwen2_5_vl")
+    with pytest.raises(IndexError):
+        unpacked(rows[0], vision, template)
+    by_length = sorted(cut(batch), key=lambda one: one.input_ids.shape[1])
+    system = ("system", [corpus.SYSTEM])
+    plain = unpacked([system, *rows[1]], vision, template)
+    assert_same(by_length[0], plain, vision)
+    found = by_length[1].input_ids
+    assert int((found == IMAGE).sum()) == int((plain["input_ids"] == IMAGE).sum())
+    assert typed in tokenizer().decode(found[0])
+    assert int((by_length[1].labels == IMAGE).sum()) == 0
 
 
 def test_the_trainer_takes_steps_on_the_run(folder):

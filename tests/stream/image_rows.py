@@ -1,4 +1,4 @@
-"""Rows with images, as transformers' own processors unpack them, and documents cut out of a batch of packs."""
+"""Rows with images as transformers' processors unpack them, and documents cut out of batches."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def labels_of(ids: torch.Tensor) -> torch.Tensor:
 def unpacked(row: Row, vision: dict[str, Any], template: str = PLAIN) -> dict[str, torch.Tensor]:
     """What the processor makes of a row alone, and the labels of its answers.
 
-    The processor does not look at EXIF: images are turned before it sees them. Of colour and transparency it takes what
-    Pillow's `convert("RGB")` gives.
+    The processor does not look at EXIF: images are turned before it sees them. Of colour and transparency it
+    takes what Pillow's `convert("RGB")` gives.
     """
     messages = [
         {
