@@ -1,8 +1,8 @@
 """Packed rows with images, cut out of their packs, against what transformers' processors make of each row.
 
 Ids, labels, grids, positions and pixels are equal, bit for bit. Where routes differ, two rules are the
-recipe's, and the oracle follows them: images are turned by EXIF before the processor sees them, which would not
-do it, and transparency is dropped, as the processor's own `convert("RGB")` drops it.
+recipe's, and the oracle follows them: images are turned by EXIF before the processor sees them, which would
+not do it, and transparency is dropped, as the processor's own `convert("RGB")` drops it.
 """
 
 from __future__ import annotations
