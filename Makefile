@@ -25,9 +25,13 @@ PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -na
 help:  ## Say what there is
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-quickstart: $(RELEASE)  ## Install, and pack the embedded sample
+quickstart: $(RELEASE)  ## Install, pack the embedded sample, and look at it
 	$(BIN)/octomed pack recipes/quickstart.yaml --replace
 	$(BIN)/octomed verify runs/quickstart
+	$(BIN)/octomed rejects runs/quickstart
+	$(BIN)/octomed inspect runs/quickstart --stream len-00256 --pack 0 | head -n 40
+	@if $(BIN)/python -c 'import streaming' 2>/dev/null; then $(BIN)/python examples/first_batch.py runs/quickstart; \
+	else echo "next, for batches: $(BIN)/pip install '.[train]' && $(BIN)/python examples/first_batch.py runs/quickstart"; fi
 
 test: $(DEV) lint check-aarch64 rust-test python-test  ## Every check
 

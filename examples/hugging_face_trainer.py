@@ -1,5 +1,6 @@
 """Train with the Hugging Face `Trainer` on a packed run.
 
+    python examples/hugging_face_trainer.py runs/quickstart
     torchrun --nproc-per-node 2 examples/hugging_face_trainer.py runs/quickstart
 
 Three things differ from a plain data set. `PackedDataset` is sharded over ranks already, so the loader is not
@@ -12,6 +13,7 @@ and the position ids are those that the model would compute for each document al
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 from octomed.stream import Collator, PackedDataset
@@ -106,7 +108,7 @@ def train(run: str, output: str, *, batch_size: int = 2, collator: Any = None) -
         per_device_train_batch_size=batch_size,
         num_train_epochs=1,
         use_cpu=True,
-        ddp_backend="gloo",
+        ddp_backend="gloo" if "RANK" in os.environ else None,  # alone, there is nobody to talk to
         remove_unused_columns=False,
         report_to=[],
         save_strategy="no",

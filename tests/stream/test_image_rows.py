@@ -4,64 +4,18 @@ from __future__ import annotations
 
 import io
 import sys
-from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import octomed
 import pytest
 import torch
-from octomed.stream import Collator, pixel_values
-from PIL import Image, ImageOps
-from transformers import (
-    Qwen2_5_VLProcessor,
-    Qwen2TokenizerFast,
-    Qwen2VLImageProcessorFast,
-    Qwen2VLVideoProcessor,
-    Qwen3VLProcessor,
-    Qwen3VLVideoProcessor,
-)
+from octomed.stream import Collator
+from PIL import Image
 
-from .image_packs import IMAGE, RECORDS, START, Document, encoded, pack_of
-from .test_images import bare_model, rope_positions
+from .image_packs import RECORDS, Document, encoded, pack_of
+from .image_rows import Row, assert_same, cut, tokenizer, unpacked
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TOKENIZER = Path(octomed.__file__).parent / "sample" / "tokenizer" / "tokenizer.json"
-TEMPLATE = """\
-{%- for message in messages -%}
-<|im_start|>{{ message.role }}
-{% for part in message.content -%}
-{{ '<|vision_start|><|image_pad|><|vision_end|>' if part.type == 'image' else part.text }}
-{%- endfor %}<|im_end|>
-{% endfor -%}"""
-
-Row = list[tuple[str, list[str | bytes]]]
-"""Turns: a role, and texts and images."""
-
-
-@cache
-def tokenizer() -> Qwen2TokenizerFast:
-    return Qwen2TokenizerFast(
-        tokenizer_file=str(TOKENIZER), eos_token="<|im_end|>", pad_token="<|endoftext|>"
-    )
-
-
-@cache
-def processor(family: str) -> Any:
-    vision = RECORDS[family]
-    made, video = {
-        "qwen2.5-vl": (Qwen2_5_VLProcessor, Qwen2VLVideoProcessor),
-        "qwen3-vl": (Qwen3VLProcessor, Qwen3VLVideoProcessor),
-    }[family]
-    images = Qwen2VLImageProcessorFast(
-        patch_size=vision["patch_size"], image_mean=vision["mean"], image_std=vision["std"]
-    )
-    return made(
-        image_processor=images, tokenizer=tokenizer(), video_processor=video(), chat_template=TEMPLATE
-    )
 
 
 def rotated() -> bytes:
@@ -120,60 +74,6 @@ def document(row: Row, trace: int) -> Document:
     return Document([*parts, (tokenizer().encode(text), False)], trace)
 
 
-def unpacked(row: Row, family: str) -> dict[str, torch.Tensor]:
-    """What the processor makes of a row alone, and the labels of its answers."""
-    vision = RECORDS[family]
-    messages = [
-        {
-            "role": role,
-            "content": [
-                {"type": "image"} if isinstance(part, bytes) else {"type": "text", "text": part}
-                for part in content
-            ],
-        }
-        for role, content in row
-    ]
-    text = processor(family).apply_chat_template(messages, tokenize=False)
-    files = [part for _, content in row for part in content if isinstance(part, bytes)]
-    images = [ImageOps.exif_transpose(Image.open(io.BytesIO(file))) for file in files]
-    sizes = {name: vision[name] for name in ("min_pixels", "max_pixels")}
-    found = processor(family)(text=text, images=images or None, **sizes, return_tensors="pt")
-    labels = torch.full_like(found["input_ids"], -100)
-    learned = np.concatenate(
-        [
-            np.full(len(Document([part]).ids(vision)), not isinstance(part, bytes) and part[1])
-            for part in document(row, 0).parts
-        ]
-    )
-    labels[0, learned] = found["input_ids"][0, learned]
-    return {**found, "labels": labels}
-
-
-@dataclass
-class Cut:
-    """A row cut out of a batch."""
-
-    input_ids: torch.Tensor
-    labels: torch.Tensor
-    position_ids: torch.Tensor
-    image_grid_thw: torch.Tensor
-    image_patches: torch.Tensor
-
-
-def cut(batch: dict[str, Any]) -> list[Cut]:
-    """The documents of a batch, each with the images that it shows."""
-    rows, first = [], 0
-    images = batch["image_patches"].split(batch["image_grid_thw"].prod(1).tolist())
-    for begin, end in pairwise(batch["cu_seqlens"].tolist()):
-        ids = batch["input_ids"][:, begin:end]
-        shown = batch["image_refs"][first : first + int((ids == START).sum())]
-        first += len(shown)
-        patches = [images[image] for image in shown] or [batch["image_patches"][:0]]
-        labels, positions = batch["labels"][:, begin:end], batch["position_ids"][..., begin:end]
-        rows.append(Cut(ids, labels, positions, batch["image_grid_thw"][shown], torch.cat(patches)))
-    return rows
-
-
 def packs(family: str) -> list[dict[str, Any]]:
     """The corpus in two packs."""
     documents = [document(row, number) for number, row in enumerate(corpus())]
@@ -186,19 +86,7 @@ def test_a_row_cut_out_of_its_pack_is_what_the_processor_makes_of_it(family):
     rows = cut(batch)
     assert len(rows) == len(corpus())
     for row, found in zip(corpus(), rows, strict=True):
-        expected = unpacked(row, family)
-        assert torch.equal(found.input_ids, expected["input_ids"])
-        assert torch.equal(found.labels, expected["labels"])
-        grids = expected.get("image_grid_thw", torch.empty((0, 3), dtype=torch.int64))
-        assert torch.equal(found.image_grid_thw, grids)
-        assert torch.equal(
-            found.position_ids[1:, 0], rope_positions(bare_model(family), found.input_ids, grids)
-        )
-        assert found.position_ids[0, 0].tolist() == list(range(found.input_ids.shape[1]))
-        if len(grids):
-            pixels = pixel_values(found.image_patches, RECORDS[family])
-            assert torch.equal(pixels, expected["pixel_values"])
-        assert int((found.input_ids == IMAGE).sum()) == int(grids.prod(1).sum()) // 4
+        assert_same(found, unpacked(row, RECORDS[family]), RECORDS[family])
 
 
 def tiny_vision_model() -> Any:
@@ -225,7 +113,7 @@ def test_the_loss_of_a_pack_is_that_of_its_rows_one_by_one():
     labels = int((batch["labels"] != -100).sum())
     total = torch.zeros(())
     for row in corpus():
-        alone = unpacked(row, family)
+        alone = unpacked(row, RECORDS[family])
         alone.pop("attention_mask")
         counted = int((alone["labels"][:, 1:] != -100).sum())
         total = total + model(**alone, use_cache=False).loss * counted / labels
