@@ -193,6 +193,21 @@ impl Scanner {
         Record::of(&header)
     }
 
+    /// What the first distinct images of a block take for each choice of how they are stored: how many were looked at,
+    /// their patches, their bytes as they came, and resized as WebP, PNG and JPEG.
+    #[pyo3(signature = (block, most))]
+    fn store_choices(
+        &self,
+        py: Python<'_>,
+        block: &Block,
+        most: u64,
+    ) -> PyResult<(u64, u64, u64, u64, u64, u64)> {
+        let choices = leave(py, || self.scanner.store_choices(&block.0, most))?;
+        let [webp, png, jpeg] = choices.resized;
+        let (images, patches) = (choices.images, choices.patches);
+        Ok((images, patches, choices.original, webp, png, jpeg))
+    }
+
     /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
     /// `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
     /// block has no such row.
