@@ -61,7 +61,12 @@ class BlockHeader:
     @property
     def files(self) -> tuple[str, ...]:
         """Names of the block's files: those of images only where it has some."""
-        extensions = {"ids": True, "index": True, "images": self.images > 0, "image_files": self.image_files > 0}
+        extensions = {
+            "ids": True,
+            "index": True,
+            "images": self.images > 0,
+            "image_files": self.image_files > 0,
+        }
         return tuple(f"{self.name}.{extension}" for extension, is_there in extensions.items() if is_there)
 
 

@@ -110,7 +110,7 @@ impl Scanner {
     /// A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
     /// model that takes none. It shares the memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images=None, beside=None))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images: "dict[str, typing.Any] | None"=None, beside=None))]
     #[expect(clippy::too_many_arguments, reason = "what a scan depends on")]
     fn new(
         mapping: Py<Mapping>,
