@@ -349,3 +349,35 @@ def test_images_that_sources_share_are_counted_and_listed(folder):
     octomed.pack(recipe(folder), replace=True)
     assert runs.contents(folder / "out") == before
     assert not (folder / "out/reports").exists()
+
+
+# Rejects
+
+
+def test_rejects_name_images_by_place_and_hash(folder, capsys):
+    Image.fromarray(np.zeros((56, 56, 3), np.uint8)).save(folder / "images/cut.png")
+    whole = (folder / "images/cut.png").read_bytes()
+    (folder / "images/cut.png").write_bytes(whole[:-9])
+    broken = rows(0)[0] | {"images": ["cut.png"]}
+    runs.write_lines(folder / "two.jsonl", [*rows(2), broken, rows(0)[0] | {"images": ["none.png"]}])
+    octomed.pack(recipe(folder))
+    found = {
+        (one["reason"], one["row"]): one for one in runs.rejects(folder / "out") if one["source"] == "two"
+    }
+    hash_of = f"{vision.content_hash(whole[:-9]):016x}"
+    assert f"`cut.png` ({hash_of})" in found["image_damaged", 1]["detail"]
+    assert "none.png" in found["image_missing", 2]["detail"]
+    twice = vision.content_hash((folder / "images/2.png").read_bytes())
+    assert found["duplicate", 0]["images"] == [twice]
+    assert found["image_damaged", 1]["images"] == []
+    assert runs.command_line(["rejects", str(folder / "out"), "--source", "two"]) == 0
+    said = capsys.readouterr().out
+    assert f"images {twice:016x}" in said
+    assert f"({hash_of})" in said
+    assert not verify(folder / "out").findings
+
+
+def test_rejects_of_a_run_of_text_have_no_column_of_images(folder):
+    values = runs.one_source("text.jsonl") | {"template": "qwen2.5-vl"}
+    octomed.pack(load_recipe(runs.write_recipe(folder, values)))
+    assert all("images" not in one for one in runs.rejects(folder / "out"))

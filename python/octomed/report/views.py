@@ -9,6 +9,7 @@ from octomed.names import shown
 
 if TYPE_CHECKING:
     import builtins
+    from collections.abc import Sequence
 
     from octomed.run_file import SourceCounts
 
@@ -268,6 +269,8 @@ class Reject:
         Which response of the row; ``None`` for the whole row.
     reason, detail
         Why: never a value of the row.
+    images
+        Hashes of the images that a trace shows; the detail of a row names the image that it is refused for.
     """
 
     source: str
@@ -276,6 +279,7 @@ class Reject:
     sample: int | None
     reason: str
     detail: str
+    images: Sequence[int] = ()
 
     @property
     def place(self) -> str:

@@ -164,7 +164,7 @@ impl RowReading<'_> {
             return Ok(());
         };
         let Came { bytes, hash, place } = came;
-        let fault = |error: &ImageError| here.fault_of_image(&place, error);
+        let fault = |error: &ImageError| here.fault_of_image(&place, hash, error);
         let facts = self.images.work.examined(&bytes, hash);
         let facts = facts.map_err(|error| fault(&error))?;
         if !self.held.contains(&hash) && !is_held(hash) {
@@ -321,7 +321,8 @@ impl Here<'_, '_> {
         self.fault(Reason::ImageTooLarge, &self.named(), what)
     }
 
-    fn fault_of_image(&self, place: &str, error: &ImageError) -> RowFault {
+    /// What is wrong with an image, which is named by its place and the hash of its bytes.
+    fn fault_of_image(&self, place: &str, hash: u64, error: &ImageError) -> RowFault {
         let reason = match error.fault {
             Fault::Damaged => Reason::ImageDamaged,
             Fault::Kind => Reason::ImageKind,
@@ -329,7 +330,7 @@ impl Here<'_, '_> {
             Fault::Shape => Reason::ImageShape,
             Fault::Depth => Reason::ImageDepth,
         };
-        self.fault(reason, place, &error.detail)
+        self.fault(reason, &format!("{place} ({hash:016x})"), &error.detail)
     }
 }
 
