@@ -261,6 +261,21 @@ class ImageCost:
         """
 
 @final
+class ImageDecoding:
+    """
+    Decodes the images of a run, each distinct one once; threads share it.
+    """
+    def __new__(cls, /, vision: str) -> ImageDecoding:
+        """
+        Decodes by the record `vision` of the run, as JSON.
+        """
+    def shard(self, /, folder: str | PathLike[str], shard: int) -> tuple[int, list[tuple[int, str]]]:
+        """
+        Decodes the images of a shard that were not decoded before, and compares their sizes with their grids: how many
+        they are, and row of the shard and what is wrong of each that fails.
+        """
+
+@final
 class JsonArrayCutter:
     """
     Cuts a file that is one JSON array.
@@ -586,6 +601,21 @@ class PackContent:
     A pack read back.
     """
     @property
+    def image_grids(self, /) -> list[tuple[int, int]]:
+        """
+        Patches of each along height and width.
+        """
+    @property
+    def image_refs(self, /) -> list[int]:
+        """
+        For each placeholder, which image stands there.
+        """
+    @property
+    def images(self, /) -> list[bytes]:
+        """
+        Its encoded images.
+        """
+    @property
     def input_ids(self, /) -> list[int]:
         """
         Token ids of all traces.
@@ -737,6 +767,11 @@ class Scanner:
         """
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
         parts; `mode` says who may read them. Returns the header of each.
+        """
+    def store_choices(self, /, block: Block, most: int) -> tuple[int, int, int, int, int, int]:
+        """
+        What the first distinct images of a block take for each choice of how they are stored: how many were looked at,
+        their patches, their bytes as they came, and resized as WebP, PNG and JPEG.
         """
 
 @final
@@ -1004,6 +1039,12 @@ def image_families() -> list[tuple[str, int, int, int, list[float], list[float],
     The families of models whose images are prepared.
     """
 
+def image_header(data: numpy.typing.NDArray[numpy.uint8]) -> tuple[str, int, int, int, bool]:
+    """
+    What the header of an image file says: its format, height and width of the upright image, its orientation as EXIF
+    numbers them, and whether the file says who or what it is of.
+    """
+
 def image_patches(
     packs: collections.abc.Sequence[
         tuple[bytes, numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32]] | None
@@ -1117,10 +1158,10 @@ def resized_image_size(
 
 def row_outcomes(
     scanner: Scanner, block: Block, count: int, seconds: float = ...
-) -> list[tuple[int, str | None, str, list[tuple[int, str, int]]]]:
+) -> list[tuple[int, str | None, str, list[tuple[int, str, int]], list[tuple[int, bool]]]]:
     """
-    What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
-    row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at. Once `seconds`
+    What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces, images)`, the reason `None` for
+    a row with traces, a trace `(sample, verdict, tokens)`, and an image the hash of its bytes and whether they identify. Capacity and duplicates are not looked at. Once `seconds`
     are over, no further row is looked at.
     """
 

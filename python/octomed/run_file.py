@@ -92,6 +92,8 @@ class Counts:
         Rows of which an image was read, refused ones included.
     images, image_bytes
         Images in the working store, each once a block, and their bytes.
+    images_shared
+        Images that several sources show, or several files; None where `curate.duplicates.images` is `off`.
     """
 
     rows: int = 0
@@ -102,6 +104,7 @@ class Counts:
     rows_with_images: int = 0
     images: int = 0
     image_bytes: int = 0
+    images_shared: int | None = None
     rows_refused: dict[str, int] | None = None
     sources: dict[str, SourceCounts] = field(default_factory=dict)
     traces: int = 0

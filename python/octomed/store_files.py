@@ -39,6 +39,7 @@ class BlockHeader:
     straddling: int
     rows_without_pictures: int = 0
     rows_with_images: int = 0
+    rows_images_refused: int = 0
     images: int = 0
     image_bytes: int = 0
     images_with_metadata: int = 0
@@ -54,9 +55,8 @@ class BlockHeader:
 
     @property
     def may_have_images(self) -> bool:
-        """Whether another setting of images could change the block: a row may be refused for its image."""
-        refused = self.rows_unreadable + self.rows_without_trace
-        return self.rows_with_images + refused + self.image_files > 0
+        """Whether another setting of images could change the block."""
+        return self.rows_with_images + self.rows_images_refused + self.image_files > 0
 
     @property
     def files(self) -> tuple[str, ...]:

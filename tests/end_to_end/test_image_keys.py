@@ -24,7 +24,6 @@ CHANGES = {
     "max_source_pixels": 1000,
     "metadata": "strip",
     "outside_root": "allow",
-    "urls": "fetch",
 }
 
 

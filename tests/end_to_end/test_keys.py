@@ -14,9 +14,12 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+import numpy as np
 import pytest
 from octomed.recipe.formats import AnyOf, Mapping, Messages
 from octomed.recipe.schema import Recipe
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel
 
 from . import runs
@@ -49,7 +52,17 @@ BROKEN = {PATH: "broken", FORMAT: QA}
 """A folder with a file that cannot be read to its end, and one of which a row cannot be read."""
 
 NOTE = "a note of the recipe"
-NO_IMAGES = "no row has an image here; tests/end_to_end/test_image_keys.py has the keys of tasks"
+SHOWN = {"question": "q", "response": "r", "images": "images", "image_root": "pixels"}
+IMAGES = {
+    "model": "sees",
+    "template": "qwen2.5-vl",
+    PATH: "shown.jsonl",
+    FORMAT: SHOWN,
+    "sources.0.max_unreadable": 1.0,
+    "pack.buckets": [],
+}
+"""Rows of images, of which some are refused by one value of a key and taken by the other."""
+RESIZED = IMAGES | {"images.store": "resized", "images.max_pixels": 12_544}
 CASES: dict[str, Case] = {
     "version": Case(1, LEFT_OUT, same_shards="there is one version"),
     "name": Case("one", "two", same_shards="the run's name"),
@@ -97,9 +110,11 @@ CASES: dict[str, Case] = {
         [], LEFT_OUT, {PATH: "pictures.jsonl", FORMAT: QA, "sources.0.max_unreadable": 0.9}
     ),
     "sources.format.images": Case(
-        {"any_of": ["x"], "optional": True}, {"any_of": ["y"], "optional": True}, same_shards=NO_IMAGES
+        {"any_of": ["images"], "optional": True},
+        {"any_of": ["others"], "optional": True},
+        IMAGES | {PATH: "halves.jsonl"},
     ),
-    "sources.format.image_root": Case("broken", "splits", same_shards=NO_IMAGES),
+    "sources.format.image_root": Case("pixels", "pixels-b", IMAGES),
     "sources.format.preset": Case(
         "alpaca", "ms-swift", same_shards="the mapping around it names all columns that the rows have"
     ),
@@ -111,25 +126,25 @@ CASES: dict[str, Case] = {
         {"any_of": ["none"], "optional": True}, {"any_of": ["none"], "optional": False}
     ),
     "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
-    "curate.duplicates.images": Case("off", "report", same_shards="a report"),
+    "curate.duplicates.images": Case("off", "report", IMAGES, same_shards="a report"),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
     "pack.buckets": Case([50], [1000]),
     "pack.seed": Case(1, 2),
-    "pack.traces_per_image": Case(1, 8, same_shards=NO_IMAGES),
-    "pack.max_patches": Case(None, 4096, same_shards=NO_IMAGES),
-    "sources.images.store": Case("original", "resized", same_shards=NO_IMAGES),
-    "images.min_pixels": Case(3136, 12_544, same_shards=NO_IMAGES),
-    "images.max_pixels": Case(262_144, 50_176, same_shards=NO_IMAGES),
-    "images.verify": Case("decode", "header", same_shards=NO_IMAGES),
-    "images.store": Case("original", "resized", same_shards=NO_IMAGES),
-    "images.codec": Case("webp", "png", same_shards=NO_IMAGES),
-    "images.alpha": Case("drop", "white", same_shards=NO_IMAGES),
-    "images.gray16": Case("reject", "window", same_shards=NO_IMAGES),
-    "images.max_source_pixels": Case(100_000_000, 1000, same_shards=NO_IMAGES),
-    "images.metadata": Case("keep", "strip", same_shards=NO_IMAGES),
-    "images.outside_root": Case("refuse", "allow", same_shards=NO_IMAGES),
-    "images.urls": Case("refuse", "fetch", same_shards=NO_IMAGES),
+    "pack.traces_per_image": Case(1, 8, IMAGES),
+    "pack.max_patches": Case(None, 600, IMAGES),
+    "sources.images.store": Case("original", "resized", IMAGES | {"images.max_pixels": 12_544}),
+    "images.min_pixels": Case(3136, 100_352, IMAGES),
+    "images.max_pixels": Case(262_144, 12_544, IMAGES),
+    "images.verify": Case("decode", "header", IMAGES),
+    "images.store": Case("original", "resized", IMAGES | {"images.max_pixels": 12_544}),
+    "images.codec": Case("webp", "png", RESIZED),
+    "images.alpha": Case("drop", "white", RESIZED),
+    "images.gray16": Case("reject", "window", IMAGES),
+    "images.max_source_pixels": Case(100_000_000, 25_000, IMAGES),
+    "images.metadata": Case("keep", "strip", IMAGES),
+    "images.outside_root": Case("refuse", "allow", IMAGES),
+    "images.urls": Case("refuse", "fetch", IMAGES),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
     "output.hashes": Case(["xxh3_64"], ["sha1"]),
@@ -223,9 +238,35 @@ def rows_with_all(count: int, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def write_images(folder: Path) -> None:
+    """Images that settings tell apart, and rows of them; several rows show the same."""
+    draws = np.random.default_rng(1)
+    pixels = folder / "pixels"
+    pixels.mkdir()
+    colours = [Image.fromarray(draws.integers(0, 256, (168, 140, 3), np.uint8)) for _ in range(3)]
+    colours[0].save(pixels / "a.png")
+    colours[0].save(pixels / "a.bmp")  # the same pixels
+    colours[1].save(pixels / "b.jpg", quality=90)
+    colours[2].save(folder / "outside.png")
+    Image.fromarray(draws.integers(0, 256, (200, 160, 4), np.uint8)).save(pixels / "alpha.png")
+    Image.fromarray(draws.integers(0, 2**16, (64, 64), np.uint16)).save(pixels / "gray16.png")
+    said = PngInfo()
+    said.add_text("Patient", "somebody")
+    colours[1].save(pixels / "said.png", pnginfo=said)
+    whole = (pixels / "b.jpg").read_bytes()
+    (pixels / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    shutil.copytree(pixels, folder / "pixels-b")
+    colours[2].save(folder / "pixels-b/a.png")
+    names = ["a.png", "a.bmp", "b.jpg", "../outside.png", "alpha.png", "gray16.png", "said.png", "cut.jpg"]
+    rows = [row | {"images": [name]} for row, name in zip(rows_with_all(40), names * 5, strict=True)]
+    runs.write_lines(folder / "shown.jsonl", rows)
+    others = [row | {"others": ["a.png"]} for row in rows_with_all(20, 50)]
+    runs.write_lines(folder / "halves.jsonl", [*rows, *others])
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Inputs of every kind, two models that differ in one id, two templates."""
+def folder(tmp_path: Path, monkeypatch: Any) -> Path:
+    """Inputs of every kind, two models that differ in one id and one that sees, two templates."""
     rows = rows_with_all(40)
     runs.write_lines(tmp_path / "all.jsonl", rows)
     runs.write_lines(tmp_path / "more.jsonl", rows_with_all(40, 40))
@@ -242,7 +283,13 @@ def folder(tmp_path: Path) -> Path:
         file.write("{\n{\n{\n")
     packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
     (tmp_path / "broken/b.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    write_images(tmp_path)
     runs.write_model(tmp_path / "model")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            runs, "CONTROLS", (*runs.CONTROLS, "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+        )
+        runs.write_model(tmp_path / "sees")
     shutil.copytree(tmp_path / "model", tmp_path / "model-b")
     change_model(tmp_path / "model-b")
     template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}"

@@ -58,7 +58,7 @@ def test_every_key_arrives(tmp_path):
         "max_source_pixels": 10_000,
         "metadata": "strip",
         "outside_root": "allow",
-        "urls": "fetch",
+        "urls": "refuse",
     }
     recipe = loaded(
         tmp_path,
@@ -84,6 +84,7 @@ def test_every_key_arrives(tmp_path):
         ("images.max_pixels=512x512", "`images.max_pixels` must be a whole number, not the text '512x512'"),
         ("images.min_pixels=300000", "`images.min_pixels`: 300,000 is more than `max_pixels`, 262,144"),
         ("images.max_source_pixels=5000000000", "must be at most 4294967295"),
+        ("images.urls=fetch", "`images.urls`: fetching images by their URLs is not supported yet"),
         ("images.strore=resized", "unknown key `strore` in `images`"),
         ("images=3", "`images` must be a mapping of keys to values, not `3`"),
         ("sources.medqa.images.codec=png", "unknown key `codec` in `sources.medqa.images`"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from octomed.cli.options import AsJson, Overrides
-from octomed.cli.terminal import console, out, out_lines
+from octomed.cli.terminal import console, log, out, out_lines
 from octomed.errors import RecipeError
 from octomed.names import shown
+
+if TYPE_CHECKING:
+    from octomed.report.views import TraceView
 
 
 def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
@@ -41,6 +44,12 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     step: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="With a training run: the step, from 1.")
     ] = None,
+    save_images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the images as well, by their hashes; no other file is overwritten."
+        ),
+    ] = None,
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
@@ -48,19 +57,25 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
     A run alone shows its streams, lengths, sources and rejects, and no text. For a row of a recipe it shows
     what the row and the capacity decide; duplicates are found by the run. Views of tokens print the text
-    of the data: mind who can see your screen.
+    of the data: mind who can see your screen. Images are shown by size, hash, grid and place; a run of their
+    tokens is shown as one, with its length.
 
     \b
     Examples:
       octomed inspect recipes/quickstart.yaml --source questions --row 3
       octomed inspect runs/quickstart --stream len-00512 --pack 0
-      octomed inspect runs/quickstart --trace 17293822569102704640
+      octomed inspect runs/quickstart --trace 17293822569102704640 --save-images images
       octomed inspect runs/train/quickstart --step 12
     """
     if step is not None:
+        if save_images is not None:
+            raise RecipeError(
+                "`--save-images`: a step shows no images", "give `--trace ID` of the packed run"
+            )
         _show_step(target, step, as_json=json_output)
         return
-    from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
+    from octomed.pipeline.inspect import inspect_row, mode_of
+    from octomed.pipeline.inspect_images import save_images as save
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
 
@@ -68,18 +83,13 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     if target.is_dir():
         _refuse_words_of_recipes(source=source, row=row, file=file)
         if trace is None and pack is None and stream is None:
+            _refuse_to_save(save_images)
             _show_run(target, as_json=json_output)
             return
-        if trace is not None:
-            found = [inspect_trace(target, _trace_id(trace))]
-        elif pack is not None and stream is not None:
-            found = inspect_pack(target, stream=stream, pack=pack)
-        else:
-            raise RecipeError(
-                "no pack and no trace is selected", "give `--stream NAME --pack N`, or `--trace ID`"
-            )
+        found, mode = _of_run(target, stream, pack, trace), mode_of(target)
     elif source is not None and row is not None:
-        found = inspect_row(load_recipe(target, overrides or ()), source=source, row=row, file=file)
+        recipe = load_recipe(target, overrides or ())
+        found, mode = inspect_row(recipe, source=source, row=row, file=file), recipe.output.mode
     else:
         raise RecipeError("no row is selected", "give `--source NAME --row N`")
     screen = console()
@@ -88,6 +98,19 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             out(view_json(view))
         else:
             show_view(view, screen)
+    if save_images is not None:
+        saved = save((image for view in found for image in view.images), save_images, mode)
+        log(f"{len(saved)} images are in `{shown(str(save_images))}`")
+
+
+def _of_run(folder: Path, stream: str | None, pack: int | None, trace: str | None) -> list[TraceView]:
+    from octomed.pipeline.inspect import inspect_pack, inspect_trace
+
+    if trace is not None:
+        return [inspect_trace(folder, _trace_id(trace))]
+    if pack is not None and stream is not None:
+        return inspect_pack(folder, stream=stream, pack=pack)
+    raise RecipeError("no pack and no trace is selected", "give `--stream NAME --pack N`, or `--trace ID`")
 
 
 def _refuse_missing(target: Path, *, of_a_recipe: bool) -> None:
@@ -98,6 +121,14 @@ def _refuse_missing(target: Path, *, of_a_recipe: bool) -> None:
     if target.suffix in {".yaml", ".yml"}:
         raise RecipeError(f"there is no such recipe: `{name}`", "give the path of a YAML file")
     raise RecipeError(f"there is no such run: `{name}`", "give the folder that a run was packed into")
+
+
+def _refuse_to_save(folder: Path | None) -> None:
+    if folder is not None:
+        raise RecipeError(
+            "`--save-images`: no pack and no trace is selected",
+            "give `--stream NAME --pack N`, or `--trace ID`, of a packed run",
+        )
 
 
 def _refuse_words_of_recipes(**words: object) -> None:

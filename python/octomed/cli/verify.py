@@ -22,23 +22,30 @@ def command(
     quick: Annotated[
         bool, typer.Option("--quick", help="Compare names and sizes only, and read no shard or table.")
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Decode every distinct image as well, and compare its size with its grid."
+        ),
+    ] = False,
     json_output: AsJson = False,
 ) -> None:
     """Check a run: digests, offsets, token range, loss spans, counts. Exit code 3 when something is wrong.
 
-    Every byte of the run is read, unless `--quick` is given; the last line says which, and what else lies in
-    the folder and is not covered.
+    Every byte of the run is read, unless `--quick` is given; `--deep` decodes its images, too. The last line
+    says which, and what else lies in the folder and is not covered.
 
     \b
     Examples:
       octomed verify runs/quickstart
       octomed verify runs/quickstart --quick
+      octomed verify runs/quickstart --deep
       octomed verify runs/quickstart --json | jq .findings
     """
     from octomed.pipeline.verify import verify
     from octomed.report.findings import findings_json, findings_text
 
-    verified = verify(output, workers=workers or cores(), quick=quick)
+    verified = verify(output, workers=workers or cores(), quick=quick, deep=deep)
     out_lines(findings_json(output, verified) if json_output else findings_text(output, verified))
     if verified.findings:
         message = f"`{shown(str(output))}` failed verification: {len(verified.findings)} findings"

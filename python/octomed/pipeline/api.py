@@ -227,7 +227,9 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
         return PrintedPlan.of(plan_recipe(_loaded(recipe, overrides)))
 
 
-def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False) -> Verified:
+def verify(
+    output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False, deep: bool = False
+) -> Verified:
     """Check every byte of a finished run: what ``octomed verify`` does.
 
     Parameters
@@ -238,6 +240,8 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
         Threads.
     quick
         Compare names and sizes alone.
+    deep
+        Decode every distinct image as well.
 
     Raises
     ------
@@ -270,7 +274,7 @@ def verify(output: str | os.PathLike[str], *, workers: int = 2, quick: bool = Fa
     """
     from octomed.pipeline.verify import verify as verify_run
 
-    return verify_run(Path(output), workers=workers, quick=quick)
+    return verify_run(Path(output), workers=workers, quick=quick, deep=deep)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:

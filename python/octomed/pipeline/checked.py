@@ -12,7 +12,7 @@ from octomed.pipeline.reason_hints import OF_FORMAT, OF_MODEL, hint_about
 from octomed.pipeline.sample import samples_of
 from octomed.recipe.problems import Problem, in_words
 from octomed.report import units
-from octomed.report.fit import column_notes, misfit_line, sample_values
+from octomed.report.fit import column_notes, image_notes, misfit_line, sample_values
 from octomed.report.left_out import unread_lines
 from octomed.strict_json import plain
 
@@ -94,7 +94,7 @@ class Checked:
     @property
     def notes(self) -> list[str]:
         """What the recipe says to no effect, and columns that are not read."""
-        return [*self.plan_notes, *column_notes(self.samples)]
+        return [*self.plan_notes, *column_notes(self.samples), *image_notes(self.samples)]
 
     def error(self) -> DataError | None:
         """Return the error of a check that failed."""

@@ -62,12 +62,9 @@ def refuse_changed(spec: TaskSpec, stems: Iterable[Path]) -> None:
 
 def _changed(spec: TaskSpec, stems: list[Path]) -> str | None:
     """Return the first image that is not what it was when these blocks were made."""
-    compare: Any = getattr(_octomed, "changed_image_files", None)
-    if compare is None or not stems:
+    if not stems or spec.scanner.images is None:
         return None
-    root = spec.scanner.images["root"] if spec.scanner.images else None
-    found: str | None = compare([str(stem) for stem in stems], root)
-    return found
+    return _octomed.changed_image_files([str(stem) for stem in stems], spec.scanner.images["root"])
 
 
 def _folders(spec: TaskSpec) -> list[str]:

@@ -14,6 +14,7 @@ from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.names import as_text, shown
 from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.inspect_images import PackImages, images_of_row, in_short
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
@@ -21,12 +22,15 @@ from octomed.pipeline.reconcile import tables_there
 from octomed.pipeline.scanned import Ahead
 from octomed.plain_names import path_below
 from octomed.report.views import TraceView
+from octomed.storage import FILE_MODES
 from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
     from octomed.pipeline.tasks import Task
     from octomed.recipe.schema import Recipe
+    from octomed.report.views import ImageView
     from octomed.run_file import RunFile
+    from octomed.storage import Mode
 
 _SMALL_BLOCK_BYTES = 2**20
 _NAMED_AT_MOST = 5
@@ -89,32 +93,41 @@ def _views(planned: Plan, source: SourcePlan, tasks: list[Task], row: int) -> li
         for block in blocks_of(task, source.scanner.mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
             looked = source.scanner.look(block, row - first_row)
             if looked is not None:
-                return _looked_views(planned, f"{task.place} row {row}", looked)
+                images = images_of_row(source.scanner, block, row - first_row)
+                return _looked_views(planned, f"{task.place} row {row}", looked, images)
         first_row += ahead.rows_read
     raise RecipeError(f"`{shown(tasks[0].file.path)}` has no row {row}", f"its rows are 0 to {first_row - 1}")
 
 
-def _looked_views(planned: Plan, place: str, looked: Any) -> list[TraceView]:  # noqa: ANN401 as Rust gives it
+def _looked_views(
+    planned: Plan,
+    place: str,
+    looked: Any,  # noqa: ANN401 as Rust gives it
+    images: tuple[ImageView, ...],
+) -> list[TraceView]:
     if isinstance(looked, tuple):
         reason, detail = looked
         return [TraceView(f"{place} ({detail})", reason, (), (), ())]
     capacity = planned.recipe.pack.capacity
+    token = planned.vision.image_token_id if planned.vision else None
     return [
         TraceView(
             f"{place} sample {sample}",
             "over_long" if verdict == "kept" and len(ids) > capacity else verdict,
             tuple(ids),
-            _texts(planned.tokenizer, ids),
+            _texts(planned.tokenizer, ids, token),
             tuple(spans),
             capacity=capacity,
             may_be_duplicate=planned.recipe.curate.duplicates.exact,
+            images=images,
         )
         for sample, verdict, _, ids, spans in looked
     ]
 
 
-def _texts(tokenizer: _octomed.Tokenizer, ids: list[int]) -> tuple[bytes, ...]:
-    return tuple(tokenizer.decode(pa.array([token], pa.uint32())) for token in ids)
+def _texts(tokenizer: _octomed.Tokenizer, ids: list[int], image_token: int | None) -> tuple[bytes, ...]:
+    texts = tuple(tokenizer.decode(pa.array([token], pa.uint32())) for token in ids)
+    return in_short(ids, texts, image_token)
 
 
 def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
@@ -153,6 +166,11 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     tokenizer = _tokenizer(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans
+    token = run.vision.image_token_id if run.vision else None
+    try:
+        images = None if token is None else PackImages(content, token)
+    except DataError as error:
+        raise DataError(error.message, _verify_hint(folder)) from None
     views = []
     offset = 0
     for document, (length, trace_id) in enumerate(zip(content.lengths, content.trace_ids, strict=True)):
@@ -161,11 +179,19 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
             (begin - offset, end - offset) for begin, end in loss_spans if offset <= begin < offset + length
         )
         at = f"{stream} pack {pack} document {document} offset {offset}"
-        views.append(
-            TraceView(places[document], "kept", tuple(ids), _texts(tokenizer, ids), spans, trace_id, at)
-        )
+        place, hashes = places[document]
+        shown_images = tuple(images.of_document(offset, length, hashes)) if images else ()
+        texts = _texts(tokenizer, ids, token)
+        views.append(TraceView(place, "kept", tuple(ids), texts, spans, trace_id, at, images=shown_images))
         offset += length
     return views
+
+
+def mode_of(folder: Path) -> Mode:
+    """Return who may read what a finished run writes."""
+    output = read_run(folder).recipe.get("output")
+    mode = output.get("mode") if isinstance(output, dict) else None
+    return mode if mode in FILE_MODES else "umask"
 
 
 def inspect_trace(folder: Path, trace_id: int) -> TraceView:
@@ -209,7 +235,8 @@ def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
     return tokenizer
 
 
-def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str]:
+def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[tuple[str, list[int]]]:
+    """Return where each trace of a pack is from, and the hashes of its images."""
     for table in tables_there(LocalStore(folder), f"provenance/{stream}-"):
         rows = _rows(folder, table, pc.field("pack") == pack)
         if not rows:
@@ -220,7 +247,13 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[str
                 f"`{folder / table}` has {len(rows)} traces of pack {pack}, and its shard has {documents}",
                 _verify_hint(folder),
             )
-        return [f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}" for row in rows]
+        return [
+            (
+                f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}",
+                list(row.get("images") or ()),
+            )
+            for row in rows
+        ]
     raise RecipeError(f"the provenance of `{stream}` pack {pack} is missing", _verify_hint(folder))
 
 

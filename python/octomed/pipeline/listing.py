@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHANGED = "its bytes are not those that were written: its digest differs"
 LINK = "it is a link that leads out of the run"
-_TABLES = ("provenance", "rejects")
+_TABLES = ("provenance", "rejects", "reports")
 _OWN = {RUN_FILE, NAME, LOCK_NAME}
 
 

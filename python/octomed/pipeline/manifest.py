@@ -99,7 +99,7 @@ class Manifest:
     def _refuse_links(self, streams: Iterable[str]) -> None:
         """Refuse links in the folders that are written to, save those that this run deletes first."""
         gone = self.replaces.names() if self.replaces is not None else set()
-        folders = (*streams, *FILES_OF_TABLES)
+        folders = (*streams, *(name for name in FILES_OF_TABLES if name != "reports"))  # not in every run
         inside = (f"{folder}/{path.name}" for folder in folders for path in (self.folder / folder).glob("*"))
         files = (name for name in (RUN_FILE, *inside) if is_name_of_run(name) and name not in gone)
         for name in (NAME, *folders, *files):

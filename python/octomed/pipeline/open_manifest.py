@@ -111,5 +111,11 @@ def _about(manifest: ManifestFile, run: RunFile | None) -> About:
 
 def _ours(folder: Path) -> list[str]:
     """Names in the folder that only a run gives."""
-    names = [RUN_FILE, "provenance", "rejects", *sorted(path.name for path in folder.glob("len-*"))]
+    names = [
+        RUN_FILE,
+        "provenance",
+        "rejects",
+        "reports",
+        *sorted(path.name for path in folder.glob("len-*")),
+    ]
     return [name for name in names if (folder / name).exists()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import DataError
@@ -128,6 +128,15 @@ class Plan:
     def finished(self, task: Task) -> TaskRecord | None:
         """Return what the store says of a finished task, as far as names and sizes tell."""
         return finished_task(task.folder(self.store))
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides how traces are chosen, packed and written, as the engine takes it."""
+        return {
+            "curate": self.recipe.curate.model_dump(mode="json"),
+            "pack": self.recipe.pack.model_dump(mode="json"),
+            "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
+        }
 
     @cached_property
     def write_key(self) -> str:

@@ -51,7 +51,7 @@ _HINTS = {
     "image_too_large": "`images.max_source_pixels` says how many pixels an image may have",
     "image_shape": "one side of it is more than 200 times as long as the other: cut the image",
     "image_depth": "`images.gray16: window` reads 16-bit grey, from its least to its largest value",
-    "image_url": "`images.urls: fetch` fetches images by their URLs",
+    "image_url": "images are not fetched yet: download them, and name their folder in `image_root`",
     "image_path": "`images.outside_root: allow` follows paths that lead out of `image_root`",
     "image_value": "an image is its bytes, a path, a URL, or an object with one of them",
     "no_answer": "see what the columns of the `response` template hold",

@@ -24,6 +24,7 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
+from octomed.pipeline.tables import write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -212,11 +213,14 @@ class _Passes:
 
         begin = time.perf_counter()
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
+        reports = spec.settings["curate"]["duplicates"]["images"] == "report"
+        shared = write_shared_images(layout, manifest) if reports else None
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
+        counts = replaced(counts, images_shared=shared)
         making = replaced(
             with_amounts(spec.said.run, scanned),
             seconds=seconds,

@@ -112,11 +112,7 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         sources=tuple(source.source.name for source in planned.sources),
         files_skipped=skipped,
         left_out=planned.left_out(),
-        settings={
-            "curate": recipe.curate.model_dump(mode="json"),
-            "pack": recipe.pack.model_dump(mode="json"),
-            "output": recipe.output.model_dump(mode="json", exclude={"path"}),
-        },
+        settings=planned.settings,
         about=About(
             recipe=written,
             tokenizer=planned.tokenizer.content_hash,

@@ -28,6 +28,8 @@ SAMPLE_ROWS = 100
 _SAMPLE_BYTES = 4 * 2**20
 _SAMPLE_SECONDS = 5.0
 _BLOCK_BYTES = 2**18
+_IMAGE_FAULTS = 3
+_OF_IMAGES = frozenset(reason for reason in _octomed.REASONS if reason.startswith("image_"))
 
 
 def samples_of(plan: Plan) -> list[FileSample]:
@@ -83,10 +85,22 @@ class _Count:
 
     def __post_init__(self) -> None:
         self.reasons: Counter[str] = Counter()
+        self.images: dict[int, bool] = {}
+        self.image_faults: list[Misfit] = []
 
-    def add(self, ordinal: int, reason: str | None, detail: str, traces: list[tuple[int, str, int]]) -> None:
+    def add(
+        self,
+        ordinal: int,
+        reason: str | None,
+        detail: str,
+        traces: list[tuple[int, str, int]],
+        images: list[tuple[int, bool]],
+    ) -> None:
         """Count a row: one with traces fits if a pack takes one of them."""
         self.rows += 1
+        self.images.update(images)
+        if reason in _OF_IMAGES and len(self.image_faults) < _IMAGE_FAULTS:
+            self.image_faults.append(Misfit(self.first_row + ordinal, reason, detail))
         fates = [self._fate(verdict, tokens) for _, verdict, tokens in traces]
         kept = sum(fate == "kept" for fate, _ in fates)
         self.traces += kept
@@ -149,6 +163,9 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         if count.rows and unreadable == count.rows
         else None,
         len(columns) - len(may_show),
+        len(count.images),
+        sum(count.images.values()),
+        tuple(count.image_faults),
     )
 
 

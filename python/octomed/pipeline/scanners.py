@@ -118,11 +118,6 @@ def scanner_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
     return key if spec.images is None else content_key({"scan": key, "images": spec.images})
 
 
-def _images(settings: dict[str, Any] | None) -> dict[str, Any]:
-    taken = "images" in (_octomed.Scanner.__text_signature__ or "")
-    return {"images": settings} if taken else {}
-
-
 def assembled(
     spec: ScannerSpec, text: Text, mapping: _octomed.Mapping, prompt: _octomed.Prompt
 ) -> _octomed.Scanner:
@@ -140,7 +135,7 @@ def assembled(
         text.tokenizer,
         system=spec.system,
         supervise=spec.supervise,
+        images=spec.images,
         beside=text.scanner,
-        **_images(spec.images),
     )
     return text.scanner

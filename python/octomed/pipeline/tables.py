@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+from octomed.storage import make_folder_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    import pyarrow as pa
 
     from octomed import _octomed
     from octomed.pipeline.manifest import Manifest
@@ -55,3 +56,40 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
         if first is not None:
             write_parquet(manifest.store, name, first, batches)
             manifest.add_file(name)
+
+
+SHARED_IMAGES = "reports/shared_images.parquet"
+"""Images that several sources show, or that are stored in several ways."""
+_MOST_SHARED = 100_000
+_SHARED = pa.schema(
+    [
+        pa.field("hash", pa.uint64(), nullable=False),
+        pa.field("of", pa.string(), nullable=False),
+        pa.field("files", pa.uint32(), nullable=False),
+        pa.field("traces", pa.uint64(), nullable=False),
+        pa.field("sources", pa.map_(pa.string(), pa.uint64()), nullable=False),
+    ]
+)
+
+
+def write_shared_images(layout: _octomed.Layout, manifest: Manifest) -> int:
+    """List the images that several sources show, or several files of other bytes; return how many there are.
+
+    The table has those that most traces show, the most first; there is none where there are no such images.
+    """
+    images, largest = layout.shared_images(_MOST_SHARED)
+    if images and SHARED_IMAGES not in manifest.files:
+        rows = [
+            {
+                "hash": image.hash,
+                "of": "pixels" if image.of_pixels else "bytes",
+                "files": image.files,
+                "traces": image.traces,
+                "sources": image.sources,
+            }
+            for image in largest
+        ]
+        make_folder_inside(manifest.folder, "reports", manifest.mode)
+        write_parquet(manifest.store, SHARED_IMAGES, pa.RecordBatch.from_pylist(rows, _SHARED))
+        manifest.add_file(SHARED_IMAGES)
+    return images

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.origin import rebuild_command
 from octomed.pipeline.finished_run import read_run
@@ -13,11 +15,12 @@ from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
 from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import check_provenance, check_sources
 from octomed.pipeline.reconcile import check_counts, check_rejects
-from octomed.pipeline.verify_stream import check_stream
+from octomed.pipeline.verify_stream import check_stream, decode_stream
 from octomed.report.views import Finding, Verified
 from octomed.run_file import RUN_FILE, RunFile
 from octomed.state import Damaged, NotThere, is_as_written
 from octomed.store import LocalStore
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,11 +42,17 @@ class _Found:
         From what the files hold.
     totals
         What was read.
+    decoding
+        Decodes images, where that is asked for.
+    images
+        How many were decoded.
     """
 
     of_files: dict[str, Finding] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOTALS, 0))
+    decoding: _octomed.ImageDecoding | None = None
+    images: int = 0
 
     def add(self, findings: Iterable[Finding]) -> None:
         for finding in findings:
@@ -62,7 +71,7 @@ class _Found:
         return (*closer, *further)
 
 
-def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
+def verify(folder: Path, *, workers: int = 2, quick: bool = False, deep: bool = False) -> Verified:
     """Check every byte of a finished run.
 
     Names, sizes and digests of all its files; offsets of shards, those that the run wrote and what is
@@ -78,16 +87,20 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
         Threads.
     quick
         Compare names and sizes alone, and the digests of ``octomed.json`` and the manifest.
+    deep
+        Decode every distinct image as well, and compare its size with its grid.
 
     Raises
     ------
     RecipeError
-        When the folder holds no finished run.
+        When the folder holds no finished run, or both `quick` and `deep` are asked for.
     StorageError
         When its ``octomed.json`` is damaged.
     """
+    if quick and deep:
+        raise RecipeError("a verification is quick or deep", "give one of the two")
     store, run = LocalStore(folder), read_run(folder)
-    found = _Found()
+    found = _Found(decoding=_decoding(run) if deep else None)
     records = _records(folder, run, found)
     listing = list_run(folder, run, records if run.has_digests or quick else {})
     found.add(listing.findings)
@@ -108,9 +121,15 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False) -> Verified:
         findings=found.joined(),
         rebuild=rebuild_command(run.run),
         quick=quick,
+        images=found.images if deep else None,
         has_digests=run.has_digests,
         not_covered=tuple(listing.not_covered),
     )
+
+
+def _decoding(run: RunFile) -> _octomed.ImageDecoding | None:
+    """Return what decodes the images of a run; a run of text has none."""
+    return None if run.vision is None else _octomed.ImageDecoding(json.dumps(plain(run.vision)))
 
 
 def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]:
@@ -142,6 +161,8 @@ def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> N
             all_whole = False
             continue
         checks, whole = check_stream(store.folder, name, run, workers, found.findings)
+        if found.decoding is not None:
+            found.images += decode_stream(store.folder / name, found.decoding, workers, found.findings)
         seen = {
             "shards": len(checks),
             "packs": sum(check.packs for check in checks),

@@ -63,6 +63,37 @@ def check_stream(
     return [result for _, result in checks], len(checks) == len(written)
 
 
+def decode_stream(
+    stream: Path, decoding: _octomed.ImageDecoding, workers: int, findings: list[Finding]
+) -> int:
+    """Decode the images of a stream's shards, each that was not decoded before; return how many.
+
+    Parameters
+    ----------
+    stream
+        Folder of the stream, which was checked before: a shard that cannot be read is named already.
+    decoding, workers, findings
+        Of the verification.
+    """
+    try:
+        written = [file for file, _ in _octomed.MdsReader(str(stream)).shards]
+    except OctomedError:
+        return 0
+
+    def decode(number: int) -> int:
+        try:
+            images, faults = decoding.shard(str(stream), number)
+        except OctomedError:
+            return 0
+        findings.extend(
+            Finding(f"{stream.name}/{written[number]}", f"pack {row}: {what}") for row, what in faults
+        )
+        return images
+
+    with ThreadPoolExecutor(workers) as pool:
+        return sum(pool.map(decode, range(len(written))))
+
+
 def _image_rules(run: RunFile) -> tuple[int, int] | None:
     """Return the token of images and the patches along a side of one; nothing for a run of text."""
     vision = run.vision

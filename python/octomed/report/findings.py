@@ -25,6 +25,7 @@ def findings_text(output: Path, verified: Verified) -> str:
 
 def _read(verified: Verified) -> str:
     amounts = {name: getattr(verified, name) for name in ("shards", "packs", "traces", "tokens")}
+    amounts |= {} if verified.images is None else {"images": verified.images}
     return ", ".join(f"{units.count(number)} {name}" for name, number in amounts.items())
 
 
@@ -44,6 +45,8 @@ def _how(verified: Verified) -> str:
         how = "every byte was read"
     else:
         how = "every byte was read, but the run is of an earlier version and keeps no digests of its files"
+    if verified.images is not None:
+        how = f"{how}, and every distinct image decoded"
     others = ", ".join(f"`{shown(name)}`" for name in verified.not_covered)
     return f"{how}; not covered: {others}" if others else how
 

@@ -108,6 +108,22 @@ def column_notes(samples: Sequence[FileSample]) -> Iterator[str]:
             )
 
 
+def image_notes(samples: Sequence[FileSample]) -> Iterator[str]:
+    """Yield what was seen of images: how many, which rows are refused for one, and who they may tell of."""
+    for sample in samples:
+        place = f"source `{sample.source}`, `{shown(sample.file)}`"
+        if sample.images:
+            yield f"{place}: {units.count(sample.images)} images in the first {sample.rows} rows"
+        for fault in sample.image_faults:
+            detail = f" ({fault.detail})" if fault.detail else ""
+            yield f"{place}: row {fault.row}: {fault.reason}{detail}"
+        if sample.images_with_metadata:
+            yield (
+                f"{place}: {units.count(sample.images_with_metadata)} of {units.count(sample.images)} images "
+                "hold metadata that may identify (EXIF, XMP, texts): `images.metadata: strip` removes it"
+            )
+
+
 def sample_values(sample: FileSample) -> dict[str, Any]:
     """Return a sample as plain values."""
     first = sample.first
@@ -125,5 +141,11 @@ def sample_values(sample: FileSample) -> dict[str, Any]:
         "columns_missing": list(sample.missing),
         "columns_unread": list(sample.unread),
         "columns_of_pictures": list(sample.pictures),
+        "images": sample.images,
+        "images_with_metadata": sample.images_with_metadata,
+        "image_faults": [
+            {"row": fault.row, "reason": fault.reason, "detail": fault.detail}
+            for fault in sample.image_faults
+        ],
         "nearest_formats": [{"name": one.name, "missing": list(one.missing)} for one in sample.formats],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from octomed.report.views import StepView, TraceView
+    from octomed.report.views import ImageView, StepView, TraceView
 
 _JOINERS = "\u200c\u200d"
 OPEN, CLOSE = "⟦", "⟧"
@@ -29,6 +29,8 @@ def show_view(view: TraceView, console: Console) -> None:
     console.print(Text(shown(view.place), style="bold"), soft_wrap=True)
     for name, value in _facts(view):
         console.print(Text(f"  {name.ljust(8)}  {printable_line(value)}"), soft_wrap=True)
+    for image in view.images:
+        console.print(Text(f"  image     {printable_line(_image(image))}"), soft_wrap=True)
     if view.token_ids:
         console.print(Text.assemble(*_styled(view)), soft_wrap=True)
 
@@ -44,9 +46,32 @@ def view_json(view: TraceView) -> str:
         "supervised": view.supervised,
         "loss_spans": view.loss_spans,
         "token_ids": view.token_ids,
+        **({"images": [image_values(image) for image in view.images]} if view.images else {}),
         "pieces": [{"text": text, "supervised": supervised} for text, supervised in pieces(view)],
     }
     return json.dumps(values, ensure_ascii=False)
+
+
+def image_values(image: ImageView) -> dict[str, Any]:
+    """Return what is known of an image, without its pixels."""
+    return {
+        "place": image.place,
+        "hash": f"{image.hash:016x}",
+        "height": image.height,
+        "width": image.width,
+        "grid": list(image.grid),
+        "tokens": image.tokens,
+        "format": image.format,
+        "bytes": image.bytes,
+        "at": image.at,
+    }
+
+
+def _image(image: ImageView) -> str:
+    size = f"{image.width} x {image.height} {image.format}, {units.bytes_of(image.bytes)}"
+    grid = f"grid {image.grid[0]} x {image.grid[1]}, {units.count(image.tokens)} tokens"
+    where = image.place if image.at is None else f"{image.place}, from token {units.count(image.at)}"
+    return f"{image.hash:016x}  {size}, {grid}, {where}"
 
 
 def show_step(view: StepView, console: Console) -> None:

@@ -15,6 +15,49 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class PackedImages:
+    """What the packs hold of images, for a choice of `pack.traces_per_image`.
+
+    Attributes
+    ----------
+    traces_per_image
+        The choice.
+    bytes, patches
+        Of the images of all packs: what shards hold of them, and the work of a vision tower in an epoch.
+    """
+
+    traces_per_image: int
+    bytes: int
+    patches: int
+
+
+@dataclass(frozen=True)
+class ImageEstimate:
+    """What a plan expects of images.
+
+    Attributes
+    ----------
+    exact
+        Whether it follows from a finished scan, and not from a sample of rows.
+    images, traces
+        Distinct images, and the places of traces where one stands.
+    stores
+        Their bytes for each choice of `images.store`: `original`, and `resized` by codec; from a sample.
+    packed
+        What the packs hold, for a few choices of `pack.traces_per_image`.
+    run_bytes
+        Of images that are read at a time when shards are written, in the mean; None before the scan.
+    """
+
+    exact: bool
+    images: int
+    traces: int
+    stores: dict[str, int]
+    packed: tuple[PackedImages, ...]
+    run_bytes: int | None = None
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What a plan expects; measured on a sample of rows, so near and not exact.
 
@@ -32,6 +75,8 @@ class Estimate:
         Disk wanted by the working store and the output, and free where the store lies.
     store_bytes_left
         Disk wanted by what is not in the working store yet.
+    images
+        Of images; None where no row of the samples has one.
     """
 
     tasks: int
@@ -45,6 +90,7 @@ class Estimate:
     output_bytes: int
     free_bytes: int
     store_bytes_left: int = 0
+    images: ImageEstimate | None = None
 
 
 @dataclass(frozen=True)
@@ -95,8 +141,24 @@ def plan_lines(view: PlanView) -> Iterator[str]:
     yield f"model     {view.model}, tokenizer: {view.tokenizer}"
     yield f"rows      about {units.count(estimate.rows)}, traces about {units.count(estimate.traces)}"
     yield f"tokens    about {units.count(estimate.tokens)}"
+    if estimate.images is not None:
+        yield from _image_lines(estimate.images)
     yield f"tasks     {units.count(estimate.tasks)}, of which {units.count(estimate.tasks_standing)} finished"
     store, output = units.bytes_of(estimate.store_bytes), units.bytes_of(estimate.output_bytes)
     free = units.bytes_of(estimate.free_bytes)
     yield f"disk      about {store} for the store, {output} for the output; {free} free"
     yield f"time      about {units.seconds(estimate.seconds)}"
+
+
+def _image_lines(images: ImageEstimate) -> Iterator[str]:
+    about = "" if images.exact else "about "
+    runs = "" if images.run_bytes is None else f", read {units.bytes_of(images.run_bytes)} at a time"
+    shown = f"shown {about}{units.count(images.traces)} times"
+    yield f"images    {about}{units.count(images.images)}, {shown}{runs}"
+    sizes = ", ".join(f"{choice} {units.bytes_of(size)}" for choice, size in images.stores.items())
+    if sizes:
+        yield f"  stored  about {sizes} (`images.store`, `images.codec`)"
+    for packed in images.packed:
+        size = f"{about}{units.bytes_of(packed.bytes)} in packs"
+        work = f"{about}{units.count(packed.patches)} patches for the vision tower an epoch"
+        yield f"  packed  {size}, {work} (`pack.traces_per_image: {packed.traces_per_image}`)"

@@ -83,6 +83,10 @@ class FileSample:
         What the file probably is, where none of the rows can be read.
     not_shown
         How many columns are left out of `columns`.
+    images, images_with_metadata
+        Distinct images of these rows, and those of them whose files say who or what they are of.
+    image_faults
+        A few of the rows that are refused for an image: missing, damaged, of no kind that is read.
     """
 
     source: str
@@ -102,3 +106,6 @@ class FileSample:
     formats: tuple[NearFormat, ...] = ()
     looks: Looks | None = None
     not_shown: int = 0
+    images: int = 0
+    images_with_metadata: int = 0
+    image_faults: tuple[Misfit, ...] = ()

@@ -62,6 +62,8 @@ class Summary:
         Rows of which an image was read, refused ones included.
     images, image_bytes : int
         Images in the working store, each once a block, and their bytes.
+    images_shared : int or None
+        Images that several sources show, or several files; None where nobody asked.
     rows_refused : dict of str to int
         Unreadable rows and rows without a trace, by reason.
     sources : dict
@@ -119,6 +121,7 @@ class Summary:
     rows_with_images: int = 0
     images: int = 0
     image_bytes: int = 0
+    images_shared: int | None = None
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     from_python: bool = False
 
@@ -171,6 +174,7 @@ class Summary:
             rows_with_images=counts.rows_with_images,
             images=counts.images,
             image_bytes=counts.image_bytes,
+            images_shared=counts.images_shared,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),
             from_python=in_python(),
@@ -278,6 +282,12 @@ class Summary:
         if self.rows_with_images:
             stored = f"{units.count(self.images)} images, {units.bytes_of(self.image_bytes)}"
             lines.append(("  with images", f"{units.count(self.rows_with_images)}: {stored}"))
+        if self.images_shared is not None:
+            listed = (
+                f": `{Path(self.folder) / 'reports/shared_images.parquet'}`" if self.images_shared else ""
+            )
+            several = f"{units.count(self.images_shared)} in several sources or files"
+            lines.append(("  images shared", f"{several}{listed}"))
         if self.rows_without_pictures:
             left_out = units.count(self.rows_without_pictures)
             lines.append(("  note", f"{left_out} rows without their pictures, as asked"))

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed.names import shown
 
 if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Sequence
+
     from octomed.run_file import SourceCounts
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An image that a trace shows.
+
+    Attributes
+    ----------
+    place
+        Where the row has it; of a pack which of its images it is.
+    hash
+        Of its bytes as they came: what provenance calls it.
+    height, width
+        As its source has it, upright; of a pack as it is stored.
+    grid
+        Patches along height and width.
+    tokens
+        That stand for it.
+    format
+        Of the stored file, by its content.
+    bytes
+        Of the stored file.
+    at
+        The first of its tokens, counted from the trace's; None of a row, whose traces may differ.
+    data
+        The stored file.
+    """
+
+    place: str
+    hash: int
+    height: int
+    width: int
+    grid: tuple[int, int]
+    tokens: int
+    format: str
+    bytes: int
+    at: int | None = None
+    data: builtins.bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -36,6 +77,8 @@ class TraceView:
         Tokens that a pack of the recipe holds; ``None`` for a trace of a run.
     may_be_duplicate
         Whether a run has yet to look for an earlier trace of the same text.
+    images
+        The images that it shows, in the order of their placeholders; of a row in the row's own.
     """
 
     place: str
@@ -47,6 +90,7 @@ class TraceView:
     at: str | None = None
     capacity: int | None = None
     may_be_duplicate: bool = False
+    images: tuple[ImageView, ...] = ()
 
     @property
     def supervised(self) -> int:
@@ -142,6 +186,8 @@ class Verified:
         Whether only names and sizes were compared.
     has_digests
         Whether the run says the digest of each of its files.
+    images
+        Distinct images that were decoded; None where none was asked for.
     not_covered
         What lies in the folder and was not checked, as no digest of it is kept.
     """
@@ -156,6 +202,7 @@ class Verified:
     quick: bool = False
     has_digests: bool = True
     not_covered: tuple[str, ...] = ()
+    images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -222,6 +269,8 @@ class Reject:
         Which response of the row; ``None`` for the whole row.
     reason, detail
         Why: never a value of the row.
+    images
+        Hashes of the images that a trace shows; the detail of a row names the image that it is refused for.
     """
 
     source: str
@@ -230,6 +279,7 @@ class Reject:
     sample: int | None
     reason: str
     detail: str
+    images: Sequence[int] = ()
 
     @property
     def place(self) -> str:

@@ -218,6 +218,13 @@ impl<'a> BlockWriter<'a> {
         }
     }
 
+    /// Counts a refused row that shows images: with other settings of images it may give traces.
+    pub fn count_refused_images(&mut self, row: &Row<'_>) {
+        if row.images.iter().any(|image| !image.is_left_out()) {
+            self.header.rows_images_refused += 1;
+        }
+    }
+
     /// Adds a trace, whose placeholders stand for the images of these hashes; one without ids is a rejected one.
     ///
     /// # Errors

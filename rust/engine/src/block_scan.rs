@@ -71,8 +71,9 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             Finding::Row(row) => match self.row(&row) {
                 Err(Failure::Row(fault)) => {
                     let (reason, detail) = (fault.reason, &fault.detail);
-                    self.writer()?
-                        .reject(row.position, row.ordinal, reason, detail)
+                    let writer = self.writer()?;
+                    writer.count_refused_images(&row);
+                    writer.reject(row.position, row.ordinal, reason, detail)
                 }
                 Err(Failure::Scan(error)) => Err(error),
                 Ok(()) => Ok(()),

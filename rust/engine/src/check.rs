@@ -4,6 +4,7 @@ use std::path::Path;
 
 use octomed_mds::{Reader, RowBytes};
 use octomed_pack::{ImageColumns, ImageRules, PackRow, PackRules};
+use octomed_vision::{Encoded, Grid};
 
 use crate::error::EngineError;
 
@@ -25,7 +26,8 @@ pub struct PackContent {
 }
 
 impl PackContent {
-    fn read(row: &RowBytes<'_>) -> Result<Self, EngineError> {
+    /// The columns of a row.
+    pub(crate) fn read(row: &RowBytes<'_>) -> Result<Self, EngineError> {
         let spans = row.array("loss_spans")?.to_u32()?;
         Ok(Self {
             input_ids: row.array("input_ids")?.to_u32()?,
@@ -39,6 +41,29 @@ impl PackContent {
                 row.bytes("image_refs")?.to_vec(),
             ],
         })
+    }
+
+    /// Its images, each with its grid; those before the first whose columns are damaged.
+    #[must_use]
+    pub fn encoded_images(&self) -> Vec<Encoded<'_>> {
+        let [offsets, grids, _] = &self.image_columns;
+        let number = |bytes: &[u8; 4]| u32::from_le_bytes(*bytes);
+        let offsets: Vec<u32> = offsets.as_chunks().0.iter().map(number).collect();
+        let grids: Vec<u32> = grids.as_chunks().0.iter().map(number).collect();
+        let images = offsets.windows(2).zip(grids.as_chunks::<3>().0);
+        let encoded = images.map_while(|(ends, &[t, h, w])| {
+            let bytes = self.images.get(ends[0] as usize..ends[1] as usize)?;
+            let grid = Grid { t, h, w };
+            Some(Encoded { bytes, grid })
+        });
+        encoded.collect()
+    }
+
+    /// For each placeholder, which image stands there.
+    #[must_use]
+    pub fn image_refs(&self) -> Vec<u32> {
+        let chunks = self.image_columns[2].as_chunks::<4>().0;
+        chunks.iter().copied().map(u32::from_le_bytes).collect()
     }
 
     /// Its columns, to be checked.

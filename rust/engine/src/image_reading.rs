@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::changed_files::state_of;
 use crate::error::EngineError;
+use crate::image_choices::StoreChoices;
 use crate::image_facts::ImageFacts;
 use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
 use crate::image_work::ImageWork;
@@ -80,7 +81,42 @@ impl Images {
         seen: &mut SeenPaths,
         is_held: impl Fn(u64) -> bool,
     ) -> Result<RowImages, Failure> {
-        let mut reading = RowReading {
+        let mut reading = self.reading(seen);
+        for (number, image) in row.images.iter().enumerate() {
+            reading.add(number, image, &is_held)?;
+        }
+        Ok(reading.row)
+    }
+
+    /// Adds the images of a row that are not in `held` to what each choice of how they are stored takes; those that
+    /// cannot be used take nothing.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn choices_of_row(
+        &self,
+        row: &Row<'_>,
+        held: &mut HashSet<u64>,
+        choices: &mut StoreChoices,
+    ) -> Result<(), EngineError> {
+        let mut seen = SeenPaths::default();
+        let mut reading = self.reading(&mut seen);
+        for (number, image) in row.images.iter().enumerate() {
+            let came = match reading.came(&Here { number, image }) {
+                Err(Failure::Scan(error)) => return Err(error),
+                Ok(Some(came)) if held.insert(came.hash) => came,
+                Ok(_) | Err(Failure::Row(_)) => continue,
+            };
+            if let Ok(facts) = self.work.examined(&came.bytes, came.hash) {
+                // One that does not decode after all takes nothing, too.
+                let _ = choices.add(&self.work, &came.bytes, &facts);
+            }
+        }
+        Ok(())
+    }
+
+    fn reading<'r>(&'r self, seen: &'r mut SeenPaths) -> RowReading<'r> {
+        RowReading {
             images: self,
             seen,
             row: RowImages::default(),
@@ -88,11 +124,7 @@ impl Images {
             read_bytes: 0,
             stored_bytes: 0,
             tokens: 0,
-        };
-        for (number, image) in row.images.iter().enumerate() {
-            reading.add(number, image, &is_held)?;
         }
-        Ok(reading.row)
     }
 }
 
@@ -132,7 +164,7 @@ impl RowReading<'_> {
             return Ok(());
         };
         let Came { bytes, hash, place } = came;
-        let fault = |error: &ImageError| here.fault_of_image(&place, error);
+        let fault = |error: &ImageError| here.fault_of_image(&place, hash, error);
         let facts = self.images.work.examined(&bytes, hash);
         let facts = facts.map_err(|error| fault(&error))?;
         if !self.held.contains(&hash) && !is_held(hash) {
@@ -289,7 +321,8 @@ impl Here<'_, '_> {
         self.fault(Reason::ImageTooLarge, &self.named(), what)
     }
 
-    fn fault_of_image(&self, place: &str, error: &ImageError) -> RowFault {
+    /// What is wrong with an image, which is named by its place and the hash of its bytes.
+    fn fault_of_image(&self, place: &str, hash: u64, error: &ImageError) -> RowFault {
         let reason = match error.fault {
             Fault::Damaged => Reason::ImageDamaged,
             Fault::Kind => Reason::ImageKind,
@@ -297,7 +330,7 @@ impl Here<'_, '_> {
             Fault::Shape => Reason::ImageShape,
             Fault::Depth => Reason::ImageDepth,
         };
-        self.fault(reason, place, &error.detail)
+        self.fault(reason, &format!("{place} ({hash:016x})"), &error.detail)
     }
 }
 

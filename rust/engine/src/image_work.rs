@@ -39,8 +39,9 @@ impl Default for SharedImages {
 }
 
 /// An image in memory, and the room that it takes there.
-struct Decoded<'a> {
-    image: Image,
+pub struct Decoded<'a> {
+    /// The image.
+    pub image: Image,
     _room: Taken<'a>,
 }
 
@@ -99,7 +100,8 @@ impl ImageWork {
     /// When it cannot be written in another form.
     pub fn stored(&self, bytes: Vec<u8>, facts: &ImageFacts) -> Result<Vec<u8>, ImageError> {
         let settings = &self.settings;
-        if let Some((height, width)) = self.smaller_size(facts) {
+        let size = self.resized_size(facts);
+        if let Some((height, width)) = size.filter(|_| settings.store == Store::Resized) {
             let decoded = self.decode(&bytes, &read_header(&bytes)?)?;
             return encode(&resize(&decoded.image, height, width), settings.codec);
         }
@@ -109,14 +111,14 @@ impl ImageWork {
         Ok(bytes)
     }
 
-    /// The size that an image is stored in, if that is another one than its own: it is never enlarged.
-    fn smaller_size(&self, facts: &ImageFacts) -> Option<(u32, u32)> {
+    /// The size that a resized image is stored in, if that is another one than its own: it is never enlarged.
+    pub fn resized_size(&self, facts: &ImageFacts) -> Option<(u32, u32)> {
         let patch = self.settings.family.patch;
         let height = u32::from(facts.grid_h) * patch;
         let width = u32::from(facts.grid_w) * patch;
         let is_smaller = height <= facts.height && width <= facts.width;
         let is_other = (height, width) != (facts.height, facts.width);
-        (self.settings.store == Store::Resized && is_smaller && is_other).then_some((height, width))
+        (is_smaller && is_other).then_some((height, width))
     }
 
     fn examine(&self, bytes: &[u8]) -> Result<ImageFacts, ImageError> {
@@ -166,7 +168,11 @@ impl ImageWork {
         })
     }
 
-    fn decode(&self, bytes: &[u8], header: &Header) -> Result<Decoded<'_>, ImageError> {
+    /// Decodes an image by these settings, in the room that all decoders share.
+    ///
+    /// # Errors
+    /// When it does not decode, or is of another size than its header says.
+    pub fn decode(&self, bytes: &[u8], header: &Header) -> Result<Decoded<'_>, ImageError> {
         let pixels = u64::from(header.width) * u64::from(header.height);
         let room = self
             .shared

@@ -1,5 +1,6 @@
 //! SCAN: a block of source rows becomes a block of the working store.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use octomed_files::Access;
 use octomed_index::{Header, Verdict};
 use octomed_text::{Encoder, Prompt, Rendered, Supervise, Template, Tokenizer};
-use octomed_trace::{Block, Mapping, Refusal, Row};
+use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
+use crate::image_choices::StoreChoices;
 use crate::image_reading::{Images, SeenPaths};
 use crate::image_settings::ImageSettings;
 use crate::row_images::{Failure, RowImages};
@@ -194,6 +196,25 @@ impl Scanner {
             Err(Failure::Row(fault)) => Ok(Err(fault.of(row))),
             Err(Failure::Scan(error)) => Err(error),
         }
+    }
+
+    /// What the first distinct images of a block, `most` of them or few more, take for each choice of how they are
+    /// stored; nothing of a scanner that takes no images.
+    ///
+    /// # Errors
+    /// When a row or a file cannot be read.
+    pub fn store_choices(&self, block: &Block, most: u64) -> Result<StoreChoices, EngineError> {
+        let (mut held, mut choices) = (HashSet::new(), StoreChoices::default());
+        let Some(images) = &self.rows.images else {
+            return Ok(choices);
+        };
+        block.for_each(&self.mapping, |finding| match finding {
+            Finding::Row(row) if choices.images < most => {
+                images.choices_of_row(&row, &mut held, &mut choices)
+            }
+            _ => Ok(()),
+        })?;
+        Ok(choices)
     }
 
     /// Drops the scratch of workers at rest, once nothing is left to scan.

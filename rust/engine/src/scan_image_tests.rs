@@ -329,7 +329,7 @@ fn a_row_is_refused_whole_with_the_number_and_place_of_its_image() {
     let row = |images: &str| format!(r#"{{"q": "What?", "i": {images}, "r": ["a", "b"]}}"#);
     for (images, reason, place_of_image) in [
         (r#"["whole.png", "none.png"]"#, "image_missing", "image 2"),
-        (r#""cut.png""#, "image_damaged", "image 1, `cut.png`"),
+        (r#""cut.png""#, "image_damaged", "image 1, `cut.png` ("),
         (r#""empty.png""#, "image_damaged", "`empty.png`"),
         (
             r#"["whole.png", "whole.png", "page.jpg"]"#,

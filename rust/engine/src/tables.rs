@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt32Builder, UInt64Builder};
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow_array::{ArrayRef, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use octomed_index::{TraceLocation, Verdict, read_index};
+use octomed_index::{BlockIndex, TraceLocation, Verdict, read_index};
 
 use crate::error::EngineError;
 use crate::range_packs::RangePacks;
@@ -129,7 +129,8 @@ impl Provenance {
     }
 }
 
-/// What block `number` left out, in source order: source, file, row, sample, reason, detail.
+/// What block `number` left out, in source order: source, file, row, sample, reason, detail. Where the run has images a
+/// column says which each trace shows, as in the provenance; of a row that is refused the detail names the image.
 ///
 /// # Errors
 /// When the block's index cannot be read.
@@ -143,6 +144,7 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
             sample: None,
             reason: refusals.reason_of(row),
             detail: Cow::Borrowed(refusals.detail_of(row)),
+            trace: None,
         });
     }
     for row in 0..block.len() {
@@ -158,17 +160,13 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
                 sample: Some(block.traces.sample[row]),
                 reason: verdict.as_str(),
                 detail: Cow::Owned(selection.detail(trace, verdict)),
+                trace: Some(row),
             });
         }
     }
     rows.sort_by_key(|reject| (reject.ordinal, reject.sample));
-    rejects_batch(
-        block.first_row,
-        &block.header.source,
-        &block.header.file,
-        &rows,
-    )
-    .map_err(arrow)
+    let images = selection.has_images().then(|| images_of(block, &rows));
+    rejects_batch(block, &rows, images).map_err(arrow)
 }
 
 /// A line of the rejects.
@@ -178,13 +176,25 @@ struct Reject<'r> {
     reason: &'static str,
     /// Kind and place, never a value.
     detail: Cow<'r, str>,
+    /// Its number in the block, of a trace.
+    trace: Option<usize>,
+}
+
+/// The hashes of the images that each of these traces shows; none of a row.
+fn images_of(block: &BlockIndex, rows: &[Reject<'_>]) -> ListArray {
+    let mut images = ListBuilder::<UInt64Builder>::default();
+    for reject in rows {
+        let refs = reject.trace.map_or(&[][..], |row| block.image_refs(row));
+        let hash = |&image: &u32| Some(block.images.hash[image as usize]);
+        images.append_value(refs.iter().map(hash));
+    }
+    images.finish()
 }
 
 fn rejects_batch(
-    first_row: u64,
-    source: &str,
-    file: &str,
+    block: &BlockIndex,
     rows: &[Reject<'_>],
+    images: Option<ListArray>,
 ) -> Result<RecordBatch, ArrowError> {
     let mut samples = UInt32Builder::with_capacity(rows.len());
     rows.iter()
@@ -194,10 +204,10 @@ fn rejects_batch(
     };
     let numbers = rows
         .iter()
-        .map(|reject| first_row + u64::from(reject.ordinal));
-    batch(vec![
-        ("source", same(source), false),
-        ("file", same(file), false),
+        .map(|reject| block.first_row + u64::from(reject.ordinal));
+    let mut columns: Vec<(&str, ArrayRef, bool)> = vec![
+        ("source", same(&block.header.source), false),
+        ("file", same(&block.header.file), false),
         (
             "row",
             Arc::new(UInt64Array::from_iter_values(numbers)),
@@ -218,7 +228,11 @@ fn rejects_batch(
             )),
             false,
         ),
-    ])
+    ];
+    if let Some(images) = images {
+        columns.push(("images", Arc::new(images), false));
+    }
+    batch(columns)
 }
 
 fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError> {

@@ -50,6 +50,9 @@ pub struct Header {
     /// Rows that give traces with images.
     #[serde(default)]
     pub rows_with_images: u64,
+    /// Rows that show images and are refused, by reason of these or of where they stand.
+    #[serde(default)]
+    pub rows_images_refused: u64,
     /// Distinct images.
     #[serde(default)]
     pub images: u64,
@@ -87,6 +90,7 @@ impl Header {
             sum.traces_rejected += part.traces_rejected;
             sum.straddling += part.straddling;
             sum.rows_with_images += part.rows_with_images;
+            sum.rows_images_refused += part.rows_images_refused;
             sum.images += part.images;
             sum.image_bytes += part.image_bytes;
             sum.images_with_metadata += part.images_with_metadata;

@@ -7,6 +7,8 @@ use arrow_data::ArrayData;
 use arrow_pyarrow::PyArrowType;
 use pyo3::prelude::*;
 
+use crate::error::Result;
+use crate::image_values::preparation_of;
 use crate::leave::leave;
 
 /// What is in a shard, and what is wrong with it.
@@ -53,6 +55,41 @@ pub struct PackContent {
     loss_spans: Vec<(u32, u32)>,
     /// Id of each trace.
     trace_ids: Vec<u64>,
+    /// Its encoded images.
+    images: Vec<Vec<u8>>,
+    /// Patches of each along height and width.
+    image_grids: Vec<(u32, u32)>,
+    /// For each placeholder, which image stands there.
+    image_refs: Vec<u32>,
+}
+
+/// Decodes the images of a run, each distinct one once; threads share it.
+#[pyclass(frozen, module = "octomed._octomed")]
+pub struct ImageDecoding(octomed_engine::ImageDecoding);
+
+#[pymethods]
+impl ImageDecoding {
+    /// Decodes by the record `vision` of the run, as JSON.
+    #[new]
+    #[pyo3(signature = (vision))]
+    fn new(vision: &str) -> Result<Self> {
+        let preparation = preparation_of(vision)?;
+        Ok(Self(octomed_engine::ImageDecoding::new(preparation)))
+    }
+
+    /// Decodes the images of a shard that were not decoded before, and compares their sizes with their grids: how many
+    /// they are, and row of the shard and what is wrong of each that fails.
+    #[pyo3(signature = (folder, shard))]
+    #[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+    fn shard(
+        &self,
+        py: Python<'_>,
+        folder: PathBuf,
+        shard: usize,
+    ) -> PyResult<(u64, Vec<(u64, String)>)> {
+        let decoded = leave(py, || self.0.shard(&folder, shard))?;
+        Ok((decoded.images, decoded.faults))
+    }
 }
 
 /// Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
@@ -85,8 +122,17 @@ pub fn check_shard(
 #[pyo3(signature = (folder, pack))]
 pub fn read_pack(py: Python<'_>, folder: PathBuf, pack: usize) -> PyResult<PackContent> {
     let content = leave(py, || octomed_engine::read_pack(&folder, pack))?;
+    let (images, image_grids) = content
+        .encoded_images()
+        .iter()
+        .map(|image| (image.bytes.to_vec(), (image.grid.h, image.grid.w)))
+        .unzip();
+    let image_refs = content.image_refs();
     let spans = content.loss_spans.into_iter();
     Ok(PackContent {
+        images,
+        image_grids,
+        image_refs,
         input_ids: content.input_ids,
         lengths: content.lengths,
         loss_spans: spans.map(|[begin, end]| (begin, end)).collect(),

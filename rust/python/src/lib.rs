@@ -28,7 +28,7 @@ mod _octomed {
     #[pymodule_export]
     use crate::batch::{check_packs, fill_batch};
     #[pymodule_export]
-    use crate::check::{PackContent, ShardCheck, check_shard, read_pack};
+    use crate::check::{ImageDecoding, PackContent, ShardCheck, check_shard, read_pack};
     #[pymodule_export]
     use crate::csv::{CsvCutter, CsvDialect};
     #[pymodule_export]
@@ -62,8 +62,8 @@ mod _octomed {
     use crate::trace::{Block, Mapping, preview};
     #[pymodule_export]
     use crate::vision::{
-        decode_image, encode_image, image_content_hash, image_families, image_patches,
-        image_pixel_hash, image_size, patches_of_image, resize_image, resized_image_size,
+        decode_image, encode_image, image_content_hash, image_families, image_header,
+        image_patches, image_pixel_hash, image_size, patches_of_image, resize_image, resized_image_size,
         values_of_patches,
     };
 

@@ -33,16 +33,18 @@ impl<'py> IntoPyObject<'py> for Reasons {
     }
 }
 
-/// Row number in the task, reason and detail where it is refused, and of each trace sample, verdict and tokens.
+/// Row number in the task, reason and detail where it is refused, of each trace sample, verdict and tokens, and of each
+/// image the hash of its bytes, and whether these say who or what it is of.
 type Outcome = (
     u64,
     Option<&'static str>,
     String,
     Vec<(u32, &'static str, usize)>,
+    Vec<(u64, bool)>,
 );
 
-/// What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces)`, the reason `None` for a
-/// row with traces, and a trace `(sample, verdict, tokens)`. Capacity and duplicates are not looked at. Once `seconds`
+/// What becomes of the first `count` rows of a block: `(ordinal, reason, detail, traces, images)`, the reason `None` for
+/// a row with traces, a trace `(sample, verdict, tokens)`, and an image the hash of its bytes and whether they identify. Capacity and duplicates are not looked at. Once `seconds`
 /// are over, no further row is looked at.
 #[pyfunction]
 #[pyo3(signature = (scanner, block, count, seconds=f64::INFINITY))]
@@ -90,7 +92,7 @@ fn outcome(
     match finding {
         Finding::Refused(refusal) => {
             let reason = refusal.reason.as_str();
-            Ok((refusal.ordinal, Some(reason), refusal.detail, Vec::new()))
+            Ok(refused(refusal.ordinal, reason, refusal.detail))
         }
         Finding::Row(row) => {
             let mut traces = Vec::new();
@@ -98,14 +100,20 @@ fn outcome(
                 traces.push((sample, verdict.as_str(), ids.len()));
             })?;
             Ok(match shown {
-                Ok(_) => (row.ordinal, None, String::new(), traces),
-                Err(refusal) => {
-                    let reason = refusal.reason.as_str();
-                    (row.ordinal, Some(reason), refusal.detail, Vec::new())
+                Ok(shown) => {
+                    let images = shown.images.iter();
+                    let images = images.map(|image| (image.hash, image.facts.has_metadata));
+                    let images = images.collect();
+                    (row.ordinal, None, String::new(), traces, images)
                 }
+                Err(refusal) => refused(row.ordinal, refusal.reason.as_str(), refusal.detail),
             })
         }
     }
+}
+
+fn refused(ordinal: u64, reason: &'static str, detail: String) -> Outcome {
+    (ordinal, Some(reason), detail, Vec::new(), Vec::new())
 }
 
 /// Of a file with columns `names`: the required columns that it lacks, how many are required, and those that are read.

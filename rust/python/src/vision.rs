@@ -54,6 +54,25 @@ pub fn image_size(py: Python<'_>, data: PyReadonlyArray1<'_, u8>) -> Result<(u32
     })?)
 }
 
+/// What the header of an image file says: its format, height and width of the upright image, its orientation as EXIF
+/// numbers them, and whether the file says who or what it is of.
+#[pyfunction]
+#[pyo3(signature = (data: "numpy.typing.NDArray[numpy.uint8]"))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+pub fn image_header(
+    py: Python<'_>,
+    data: PyReadonlyArray1<'_, u8>,
+) -> Result<(&'static str, u32, u32, u8, bool)> {
+    let data = data.as_slice()?;
+    Ok(leave(py, || {
+        let header = octomed_vision::read_header(data)?;
+        let (height, width) = header.upright();
+        let identifies = octomed_vision::has_metadata(data);
+        let format = header.format.name();
+        Ok::<_, Error>((format, height, width, header.orientation, identifies))
+    })?)
+}
+
 /// Height and width that a model takes an image in, and the tokens that stand for it.
 #[pyfunction]
 #[pyo3(signature = (height, width, family, min_pixels=None, max_pixels=None))]

@@ -7,7 +7,7 @@ use std::thread;
 use crate::decode::decode;
 use crate::error::{Fault, ImageError};
 use crate::family::{Family, Grid};
-use crate::image::DecodeRules;
+use crate::image::{DecodeRules, Image};
 use crate::patches::patches;
 use crate::resize::resize;
 
@@ -105,16 +105,30 @@ pub fn load_patches(
 impl Preparation {
     /// Writes the patches of one image.
     fn load(&self, image: &Encoded<'_>, out: &mut [u8]) -> Result<(), ImageError> {
-        let family = self.family;
-        let (height, width) = (image.grid.h * family.patch, image.grid.w * family.patch);
-        let decoded = decode(image.bytes, &self.rules)?;
+        let decoded = self.decoded(image)?;
+        let (height, width) = self.size_of(image.grid);
         if (decoded.height, decoded.width) == (height, width) {
-            patches(&decoded, family, out);
-            return Ok(());
+            patches(&decoded, self.family, out);
+        } else {
+            patches(&resize(&decoded, height, width), self.family, out);
+        }
+        Ok(())
+    }
+
+    /// Decodes an image, whose size gives its grid.
+    ///
+    /// # Errors
+    /// When it does not decode, or has a size of another grid.
+    pub fn decoded(&self, image: &Encoded<'_>) -> Result<Image, ImageError> {
+        let family = self.family;
+        let wanted = self.size_of(image.grid);
+        let decoded = decode(image.bytes, &self.rules)?;
+        if (decoded.height, decoded.width) == wanted {
+            return Ok(decoded);
         }
         let (min, max) = (self.min_pixels, self.max_pixels);
         let size = family.resized(decoded.height, decoded.width, min, max)?;
-        if size != (height, width) {
+        if size != wanted {
             let Grid { h, w, .. } = family.grid(size.0, size.1);
             let detail = format!(
                 "its size gives a grid of {h} × {w}, and not of {} × {}",
@@ -122,8 +136,13 @@ impl Preparation {
             );
             return Err(ImageError::new(Fault::Shape, detail));
         }
-        patches(&resize(&decoded, height, width), family, out);
-        Ok(())
+        Ok(decoded)
+    }
+
+    /// Height and width of the image that has this grid.
+    fn size_of(&self, grid: Grid) -> (u32, u32) {
+        let patch = self.family.patch;
+        (grid.h.saturating_mul(patch), grid.w.saturating_mul(patch))
     }
 }
 
