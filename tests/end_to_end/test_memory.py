@@ -8,7 +8,7 @@ import pytest
 from octomed import _octomed
 
 from bench.worst import allowed_mb, run
-from bench.worst_inputs import CASES
+from bench.worst_images import CASES
 
 if TYPE_CHECKING:
     from pathlib import Path
