@@ -52,13 +52,16 @@ def _png(side: int, number: int, padding: int = 0) -> bytes:
     return file.getvalue()[:-12] + written + file.getvalue()[-12:]
 
 
-def _parquet(path: Path, rows: Iterable[list[bytes]], *, group: int, responses: int = 1) -> Path:
-    """A row of images each, in row groups of so many rows."""
+def _parquet(
+    path: Path, rows: Iterable[list[bytes]], *, group: int, responses: int = 1, batch: int = 1024
+) -> Path:
+    """A row of images each, in row groups of so many rows, and in pages of a megabyte and `batch` values."""
     image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     fields = [("question", pa.string()), ("responses", pa.list_(pa.string())), ("images", pa.list_(image))]
     schema = pa.schema(fields)
     answers = [f"Answer {number}." for number in range(responses)]
-    with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+    options: dict[str, Any] = {"compression": "none", "use_dictionary": False, "write_batch_size": batch}
+    with pq.ParquetWriter(path, schema, **options) as writer:
         held: list[dict[str, Any]] = []
 
         def write() -> None:
@@ -161,7 +164,7 @@ def image_list(folder: Path, scale: float) -> Path:
     """Lists of ten thousand images."""
     count = int(10_000 * scale)
     rows = ([_png(4, row * count + number) for number in range(count)] for row in range(6))
-    return _parquet(folder / "x.parquet", rows, group=6)
+    return _parquet(folder / "x.parquet", [*rows, [_png(4, 0)]], group=7)
 
 
 @_case(format=FORMAT | {"image_root": "data"})
@@ -196,6 +199,13 @@ def image_30_000(folder: Path, scale: float) -> Path:
 @_case(images={"max_pixels": 50_176})
 def image_group_of_1_gb(folder: Path, scale: float) -> Path:
     """A row group of a gigabyte of images."""
+    rows = ([_png(560, number)] for number in range(int(1060 * scale)))
+    return _parquet(folder / "x.parquet", rows, group=2000, batch=16)
+
+
+@_case(ends=3, source={})
+def image_page_of_1_gb(folder: Path, scale: float) -> Path:
+    """A page of a gigabyte of images, as a writer makes it that looks at a page's size once in a thousand rows."""
     rows = ([_png(560, number)] for number in range(int(1060 * scale)))
     return _parquet(folder / "x.parquet", rows, group=2000)
 
