@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
-
 from bench.worst_inputs import CASES, Case
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -205,7 +204,7 @@ def image_group_of_1_gb(folder: Path, scale: float) -> Path:
 
 @_case(ends=3, source={})
 def image_page_of_1_gb(folder: Path, scale: float) -> Path:
-    """A page of a gigabyte of images, as a writer makes it that looks at a page's size once in a thousand rows."""
+    """A page of a gigabyte of images, of a writer that looks at its size once in a thousand rows."""
     rows = ([_png(560, number)] for number in range(int(1060 * scale)))
     return _parquet(folder / "x.parquet", rows, group=2000)
 
