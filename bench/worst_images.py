@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+__all__ = ["CASES"]
+
 MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
 FORMAT = {"question": "question", "responses": "responses", "images": "images"}
 TINY = {"min_pixels": 784, "max_pixels": 3136}
