@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.compare.machine import describe
-from bench.worst_inputs import CASES
+from bench.worst_images import CASES  # those of texts, too
 
 RESULT = Path(__file__).parent / "results" / "worst.json"
 ADDRESSES = 8 * 2**30
@@ -40,12 +40,12 @@ def recipe(name: str, file: Path, folder: Path) -> dict[str, Any]:
     case = CASES[name]
     return {
         "name": name.replace("_", "-"),
-        "model": "Qwen/Qwen2.5-7B-Instruct",
+        "model": case.model,
         "sources": [{"name": "worst", "path": str(file), "format": case.format, **case.source}],
         "pack": {"capacity": 16384, "seed": 17},
         "output": {"path": str(folder / "out")},
         "work": {"path": str(folder / "store")},
-    }
+    } | ({"images": case.images} if case.images else {})
 
 
 def run(name: str, folder: Path, scale: float = 1.0) -> dict[str, Any]:

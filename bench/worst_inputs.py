@@ -36,12 +36,18 @@ class Case:
         Further keys of the source.
     ends
         Exit code.
+    model
+        What the packs are for.
+    images
+        Keys of the recipe's `images`, for a model that takes some.
     """
 
     write: Callable[[Path, float], Path]
     format: Any = "octomed"
     source: dict[str, Any] = field(default_factory=lambda: {"max_unreadable": 1.0})
     ends: int = 0
+    model: str = "Qwen/Qwen2.5-7B-Instruct"
+    images: dict[str, Any] = field(default_factory=dict)
 
 
 CASES: dict[str, Case] = {}

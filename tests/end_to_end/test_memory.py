@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from octomed import _octomed
+from octomed.mds import MDSReader
 
 from bench.worst import allowed_mb, run
-from bench.worst_inputs import CASES
+from bench.worst_images import CASES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,10 @@ SMALL = {
     "list_bomb": (0.3, {"row_too_large": 1}),
     "tiny_batches": (0.03, {}),
     "values": (0.1, {"row_too_large": 4}),
+    "bomb_cmyk": (0.1, {}),
+    "images_a_row": (0.2, {}),
+    "images_times_responses": (0.05, {}),
+    "image_lines": (0.1, {"image_shape": 8}),
 }
 
 
@@ -46,6 +51,19 @@ def test_what_is_too_large_is_refused_before_it_is_read(name: str, tmp_path: Pat
     found = run(name, tmp_path / "run", 0.3)
     assert found["exit"] == 3
     assert found["peak_mb"] <= BASE_MB / 2
+
+
+def test_a_pack_is_closed_before_its_images_take_too_much(tmp_path: Path) -> None:
+    # 50 images of six megabytes, of which one pack has the tokens for all.
+    found = run("image_packs_of_60_mb", tmp_path / "run", 0.1)
+    assert (found["exit"], found["traces"]) == (0, 50), found["said"]
+    bytes_of_packs = [len(row["images"]) for row in _packs(tmp_path / "run/out")]
+    assert len(bytes_of_packs) == 2
+    assert max(bytes_of_packs) <= 256 * 2**20
+
+
+def _packs(folder: Path) -> list[dict[str, Any]]:
+    return [row for stream in sorted(folder.glob("len-*")) for row in MDSReader(stream)]
 
 
 @pytest.mark.long

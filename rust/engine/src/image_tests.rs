@@ -21,6 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::check::check_shard;
 use crate::ids::pack_ids;
+use crate::pack_bytes::PackBytes;
 use crate::range_cells::RangeLimits;
 use crate::range_packs::pack_range;
 use crate::ranges::KeySpace;
@@ -336,6 +337,45 @@ fn check_ranges(layout: &Layout, most: u64) {
     }
 }
 
+/// A pack is split only where its images have more than `most` bytes, into parts that have no more, and have each
+/// trace once and in its order; a trace that has more alone is a part.
+fn check_splits(layout: &Layout, most: u64) {
+    for &range in &layout.order {
+        let packs = pack_range(&layout.selection, range).unwrap();
+        let index = &layout.selection.index;
+        let bytes_of = |entries: &[u32]| -> u64 {
+            let images = entries
+                .iter()
+                .flat_map(|&entry| packs.images.of_trace(entry));
+            let images: BTreeSet<u32> = images.copied().collect();
+            images
+                .iter()
+                .map(|&image| packs.images.bytes(index, image))
+                .sum()
+        };
+        let bytes = PackBytes::new(index, &packs.images, most);
+        for stream in &packs.streams {
+            for pack in (0..stream.len()).map(|pack| stream.pack(pack)) {
+                let parts = bytes.split(pack);
+                assert_eq!(parts.len() == 1, bytes_of(pack) <= most || pack.len() == 1);
+                assert!(
+                    parts
+                        .iter()
+                        .all(|part| bytes_of(part) <= most || part.len() == 1)
+                );
+                assert!(
+                    parts.iter().all(|part| part.is_sorted()),
+                    "entries of a pack are sorted"
+                );
+                let mut entries: Vec<u32> =
+                    parts.iter().flat_map(|part| part.iter().copied()).collect();
+                entries.sort_unstable();
+                assert_eq!(entries, pack);
+            }
+        }
+    }
+}
+
 /// Every file below a folder, with its bytes.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -364,6 +404,7 @@ proptest! {
         let limits = RangeLimits { tokens, image_bytes };
         let layout = lay_out_within(&written, pack(traces_per_image, max_patches), 2, limits);
         check_ranges(&layout, image_bytes);
+        check_splits(&layout, image_bytes / 2);
         let packs = write_and_read(&layout, &folder.path().join("out"));
 
         let fits = |block: usize, row: usize| {

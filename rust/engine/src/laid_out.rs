@@ -26,7 +26,7 @@ pub struct LaidTurn<'r> {
 pub struct LaidOut<'r> {
     /// System message and turns up to a response; all of a conversation.
     pub turns: Vec<LaidTurn<'r>>,
-    /// The most bytes of it that go into each trace, the system message apart.
+    /// The most bytes of it that go into each trace, what stands for images included, the system message apart.
     pub bytes: u64,
     /// The responses of a question.
     pub responses: Option<&'r [Response<'r>]>,
@@ -41,6 +41,10 @@ type PlacedText<'r> = (Cow<'r, str>, Vec<ImageSlot>);
 
 /// The most placeholders of a trace: what the index counts.
 const MOST_PLACEHOLDERS: usize = u16::MAX as usize;
+
+/// What a template writes for an image: `<|vision_start|><|image_pad|><|vision_end|>`. A question is rendered with each
+/// of its responses, and so are its placeholders.
+const BYTES_A_PLACEHOLDER: u64 = 43;
 
 /// Lays rows out for one source.
 pub struct Layouter<'s> {
@@ -108,6 +112,7 @@ impl<'s> Layouter<'s> {
             }
         }
         laid.shown = placing.shown;
+        laid.bytes += BYTES_A_PLACEHOLDER * laid.shown.len() as u64;
         self.check(&laid)?;
         Ok(laid)
     }

@@ -19,6 +19,7 @@ mod image_settings;
 mod image_work;
 mod laid_out;
 mod layout;
+mod pack_bytes;
 mod parallel;
 mod range_cells;
 mod range_images;

@@ -1,10 +1,13 @@
 //! The packs of a range: which traces share one, from lengths alone.
 
+use std::borrow::Cow;
+
 use octomed_index::TraceLocation;
 use octomed_pack::{PackBounds, pack_items};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::error::EngineError;
+use crate::pack_bytes::{MAX_PACK_IMAGE_BYTES, PackBytes};
 use crate::range_images::{PackImages, RangeImages};
 use crate::row::PackShape;
 use crate::select::Selection;
@@ -67,8 +70,9 @@ pub fn pack_range_within(
     let lengths: Vec<u32> = traces.iter().map(tokens).collect();
     let packing = pack_items(&lengths, &images.items(), bounds)
         .map_err(|error| EngineError::Internal(format!("packing: {error}")))?;
-    let mut buckets: Vec<Vec<&[u32]>> = vec![Vec::new(); selection.buckets.len()];
-    for pack in packing.packs() {
+    let bytes = PackBytes::new(&selection.index, &images, MAX_PACK_IMAGE_BYTES);
+    let mut buckets: Vec<Vec<Cow<'_, [u32]>>> = vec![Vec::new(); selection.buckets.len()];
+    for pack in packing.packs().flat_map(|pack| bytes.split(pack)) {
         let longest = lengths[pack[0] as usize];
         buckets[selection.buckets.bucket_of(longest)].push(pack);
     }
@@ -106,7 +110,7 @@ fn shuffled(selection: &Selection, range: usize) -> Vec<TraceLocation> {
 
 /// Packs by the shuffled place of their longest trace, which says nothing of what else they hold, and
 /// traces inside a pack by their own.
-fn in_shuffled_order(mut packs: Vec<&[u32]>) -> StreamPacks {
+fn in_shuffled_order(mut packs: Vec<Cow<'_, [u32]>>) -> StreamPacks {
     packs.sort_unstable_by_key(|pack| pack[0]);
     let mut stream = StreamPacks {
         offsets: vec![0],
@@ -114,7 +118,7 @@ fn in_shuffled_order(mut packs: Vec<&[u32]>) -> StreamPacks {
     };
     for pack in packs {
         let start = stream.entries.len();
-        stream.entries.extend_from_slice(pack);
+        stream.entries.extend_from_slice(&pack);
         stream.entries[start..].sort_unstable();
         stream.offsets.push(stream.entries.len() as u32);
     }
