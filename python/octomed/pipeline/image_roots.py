@@ -70,7 +70,7 @@ def _images_in(folder: str, own: Collection[str]) -> Iterator[tuple[str, int, in
             name = f"{relative}{entry.name}"
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 waiting.append((entry.path, f"{name}/", above | {real}))
             elif Path(entry.name).suffix.lower() in _IMAGES and (status := _status(entry)):
                 yield name.encode("utf-8", "backslashreplace").decode(), status.st_size, status.st_mtime_ns
@@ -82,6 +82,14 @@ def _entries(path: str) -> list[os.DirEntry[str]]:
             return list(found)
     except OSError as error:
         raise storage_error("read", path, error) from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or leads to one; a link in a circle does not."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
