@@ -85,7 +85,7 @@ def main() -> None:
     """Reads the command line, holds the contests, writes one JSON file."""
     parser = argparse.ArgumentParser(prog="python -m bench.images.compare", description=__doc__)
     parser.add_argument("--images", type=int, default=600, help="distinct images")
-    parser.add_argument("--few", type=int, default=60, help="images of contestants that map rows in Python")
+    parser.add_argument("--few", type=int, default=40, help="images of contestants that map rows in Python")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each contestant; medians are reported")
     parser.add_argument("--scratch", type=Path, default=Path(tempfile.gettempdir()) / "octomed-bench-images")
     parser.add_argument("--out", type=Path, default=RESULTS / "images.json", help="result file")
