@@ -74,8 +74,10 @@ def hold(place: Place, rounds: int) -> dict[str, Any]:
         if name == "images":
             entries.append(contests.octomed(place, "octomed resized", corpus, store="resized"))
         found[name] = timed(name, entries, rounds)
+        found[name]["corpus"] = json.loads((corpus / "corpus.json").read_text())
     few = place.corpus(place.few)
-    found["processors"] = timed("processors", [*contests.slow(place, few), contests.octomed(place, "octomed few", few)], 1)
+    entries = [*contests.slow(place, few), contests.octomed(place, "octomed few", few)]
+    found["processors"] = timed("processors", entries, 1)
     folder = place.corpus(place.few, form="jsonl")
     found["folder"] = timed("folder", [contests.octomed(place, "octomed folder", folder)], rounds)
     return found
@@ -96,9 +98,8 @@ def main() -> None:
     about["versions"] |= {package: machine.version(package) for package in PACKAGES}
     found = hold(place, given.rounds)
     skipped = {one: why for one in contests.NEEDS if (why := contests.missing(one))}
-    corpora = {path.parent.name: json.loads(path.read_text()) for path in given.scratch.glob("*/corpus.json")}
     result = {"machine": about | {"load_after": round(os.getloadavg()[0], 2)}, "rounds": given.rounds,
-              "skipped": skipped, "corpora": corpora, "contests": found}  # fmt: skip
+              "skipped": skipped, "contests": found}  # fmt: skip
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {given.out}")

@@ -1,9 +1,9 @@
 """`python -m bench.images.corpus --images 2000 --out DIR`: rows of generated images and generated traces.
 
 A row has a question, options, an answer, an image and several responses; one image in five stands in two
-rows. `--format parquet` keeps images in the rows as `{bytes, path}`, as `datasets` writes them, `--format jsonl`
-in a folder next to the rows. `--text-rows` is the share of traces that show no image. Same seed, same files;
-a smaller corpus is the beginning of a larger one.
+rows. `--format parquet` keeps images in the rows as `{bytes, path}`, as `datasets` writes them, `--format
+jsonl` in a folder next to the rows. `--text-rows` is the share of traces that show no image. Same seed, same
+files; a smaller corpus is the beginning of a larger one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ MOST_TRACES = 16
 SHOWN_TWICE = 0.2
 """Share of images of which two rows ask."""
 CONTENT, ORDER = range(2)
+HELD = ("rows", "traces", "shown", "png", "bytes", "pixels")
+PARQUET: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 #: What `datasets` writes into a file's schema, and by which it knows an image.
 FEATURES = {"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})}
@@ -130,7 +132,7 @@ def lines(table: pa.Table) -> list[bytes]:
 def write_part(job: tuple[Plan, Path, int]) -> dict[str, int]:
     """Writes one file and its images; returns what it holds."""
     plan, folder, file = job
-    words, sink, held = lexicon.build(), None, dict.fromkeys(("rows", "traces", "shown", "png", "bytes", "pixels"), 0)
+    words, sink, held = lexicon.build(), None, dict.fromkeys(HELD, 0)
     with (folder / plan.file_name(file)).open("wb") as stream:
         for number in range(file * FILE_CHUNKS, min((file + 1) * FILE_CHUNKS, plan.chunks)):
             one = make(plan, words, number)
@@ -139,8 +141,7 @@ def write_part(job: tuple[Plan, Path, int]) -> dict[str, int]:
                 for name, image in one.images.items():
                     (folder / "images" / name).write_bytes(image.file)
             else:
-                sink = sink or pq.ParquetWriter(stream, one.table.schema, compression="zstd", compression_level=1,
-                                                use_dictionary=False, write_statistics=False)  # fmt: skip
+                sink = sink or pq.ParquetWriter(stream, one.table.schema, **PARQUET)
                 sink.write_table(one.table)
             count(held, one)
         if sink:
@@ -187,10 +188,10 @@ def main() -> None:
     started = time.perf_counter()
     held = write_corpus(plan, given.out, given.workers)["held"]
     seconds = time.perf_counter() - started
+    png, size, pixels, shown = (held[name] / plan.images for name in ("png", "bytes", "pixels", "shown"))
     print(
-        f"{plan.images:,} images ({held['png'] / plan.images:.0%} PNG, {held['bytes'] / plan.images / 1e3:.0f} KB and "
-        f"{held['pixels'] / plan.images / 1e6:.2f} megapixels each), {held['rows']:,} rows, {held['traces']:,} traces, "
-        f"{held['shown'] / plan.images:.2f} an image, in {seconds:.1f} s"
+        f"{plan.images:,} images ({png:.0%} PNG, {size / 1e3:.0f} KB, {pixels / 1e6:.2f} megapixels), "
+        f"{held['rows']:,} rows, {held['traces']:,} traces, {shown:.2f} an image, in {seconds:.1f} s"
     )
 
 

@@ -51,7 +51,7 @@ def enlarged(plane: Plane, height: int, width: int) -> Plane:
 
 
 def octaves(draw: Draw, height: int, width: int, persistence: float) -> Plane:
-    """Noise of many octaves with about unit variance; each has `persistence` of the amplitude of the coarser one."""
+    """Noise of about unit variance; each octave has `persistence` of the amplitude of the coarser one."""
     steps = max(1, int(np.log2(max(height, width) / COARSEST)))
     sizes = [(-(-height // 2**step), -(-width // 2**step)) for step in range(steps, -1, -1)]
     made = draw.standard_normal(sizes[0], dtype=np.float32)

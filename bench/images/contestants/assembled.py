@@ -1,13 +1,14 @@
 """The best existing parts put together: pyarrow → Pillow's headers → gigatoken → seqpacker → `MDSWriter`.
 
 It does as little as it can: sizes come from headers, ids of an image are placed without tokenizing them, each
-question is tokenized once, nothing is checked, nothing can be resumed. With `verify: decode` torchvision decodes
-each row's image on all cores (Pillow's headers say nothing about damage).
+question is tokenized once, nothing is checked, nothing can be resumed. With `verify: decode` torchvision
+decodes each distinct image on all cores, which headers say nothing of.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,7 @@ def encode(tokenizer: Any, texts: list[str]) -> list[common.Ids]:
     """Ids of each text."""
     layout = tokenizer.encode_batch(ak.from_arrow(pa.array(texts, pa.large_string()))).layout
     ids, starts = layout.content.data, layout.offsets.data.tolist()
-    return [ids[begin:end] for begin, end in zip(starts[:-1], starts[1:], strict=True)]
+    return [ids[begin:end] for begin, end in itertools.pairwise(starts)]
 
 
 def grid_of(file: bytes) -> tuple[int, int, int]:

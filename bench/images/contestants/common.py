@@ -35,8 +35,8 @@ class Trace:
 
 
 def prompt(question: str, options: list[str]) -> str:
-    """The user's turn."""
-    return "\n".join([question, *options])
+    """The user's turn, each option behind its letter as octomed writes it."""
+    return "\n".join([question, *(f"{option[0]}. {option[3:].strip()}" for option in options)])
 
 
 def load_processor(tokenizer: str) -> Any:

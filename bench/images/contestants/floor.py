@@ -70,12 +70,13 @@ def main() -> None:
     edges = list(itertools.accumulate(sizes, initial=0))
     images = [whole[begin:end] for begin, end in itertools.pairwise(edges)]
     cores = len(os.sched_getaffinity(0))
-    jobs = ((out / f"shard.{number}", raw) for number, raw in enumerate(shards(images, given["copied_bytes"])))
+    raw = enumerate(shards(images, given["copied_bytes"]))
     with ThreadPoolExecutor(cores) as pool:
-        written = sum(pool.map(write, jobs))
+        written = sum(pool.map(write, ((out / f"shard.{number}", shard) for number, shard in raw)))
     ended = time.perf_counter()
     stages = {"read_and_store": stored - started, "write": ended - stored}
-    finish(seconds=ended - started, images=len(images), image_bytes=len(whole), copied_bytes=given["copied_bytes"],
+    copied = given["copied_bytes"]
+    finish(seconds=ended - started, images=len(images), image_bytes=len(whole), copied_bytes=copied,
            written_bytes=written, stages=stages)  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from bench.images.contestants import common
 
 LONGEST = 1 << 20  # what is longer than a pack is left out later, as for all contestants
 
+
 def load(tokenizer: str, scratch: str) -> Any:
     """Its template, from a folder that looks like the model's."""
     from swift import get_processor, get_template
