@@ -26,7 +26,8 @@ from bench.images.drawing import Drawn, drawn
 from octomed.machine import cores
 
 CHUNK_IMAGES = 50  # one row group, about 5 MB
-FILE_CHUNKS = 4
+FILE_CHUNKS = 1
+"""Few, so that a small corpus has as many blocks for each worker as a large one: a block is of one file."""
 TRACES_AN_IMAGE = 7.46
 MOST_TRACES = 16
 SHOWN_TWICE = 0.2

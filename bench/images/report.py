@@ -1,7 +1,7 @@
 """`python -m bench.images.report bench/results/images.json`: the section "Images" of docs/performance.md.
 
-The tables stand between the marks ``<!-- images -->`` and ``<!-- /images -->``; they are written anew from the
-results, so that no figure there is typed by hand.
+The tables stand between the marks ``<!-- images -->`` and ``<!-- /images -->``; they are written anew from
+the results, so that no figure there is typed by hand.
 """
 
 from __future__ import annotations
@@ -78,12 +78,11 @@ def bounds(contest: Contest) -> list[list[str]]:
         own, decoded = (
             median(contest, f"octomed {verify}/{group}")["wall_seconds"] for verify in ("header", "decode")
         )
-        rows += [
-            [f"`verify: header` against the floor, {group} a pack ({own:.2f} s to {floor:.2f} s)",
-             *verdict(own / floor, 1.3)],
-            [f"what `verify: decode` adds against the decoder alone, {group} a pack "
-             f"({decoded - own:.2f} s to {decoder:.2f} s)", *verdict((decoded - own) / decoder, 1.15)],
-        ]  # fmt: skip
+        header = f"`verify: header` against the floor, {group} a pack ({own:.2f} s to {floor:.2f} s)"
+        added = f"what `verify: decode` adds against the decoder alone, {group} a pack"
+        told = f"{added} ({decoded - own:.2f} s to {decoder:.2f} s)"
+        rows.append([header, *verdict(own / floor, 1.3)])
+        rows.append([told, *verdict((decoded - own) / decoder, 1.15)])
     return rows
 
 
@@ -116,10 +115,7 @@ def paper_table(contest: Contest) -> str:
         scale = PAPER_TRACES / figures["traces"]
         mean = figures["image_bytes"] / figures["images"]
         copies = figures["copies"] / figures["images"]
-        if name.endswith("/8"):
-            copied = PAPER_IMAGES * copies * mean
-        else:
-            copied = PAPER_TRACES * mean
+        copied = PAPER_IMAGES * copies * mean if name.endswith("/8") else PAPER_TRACES * mean
         more = copied / (figures["copied_bytes"] * scale)
         seconds = (stages["scan"] + stages["select"] + stages["write"] * max(1.0, more)) * scale
         once = PAPER_IMAGES * mean
@@ -142,6 +138,15 @@ def loader_table(result: dict[str, Any]) -> str:
     return rows_of(header, rows)
 
 
+def loader_title(result: dict[str, Any]) -> str:
+    """What was loaded, and where."""
+    shape = result["settings"]
+    return (
+        f"Loading, JPEGs of {shape['side']}², {shape['images']} a pack, one thread; {where(result)}; medians of "
+        f"{shape['rounds']} runs; `python -m bench.stream_images`."
+    )
+
+
 def where(about: dict[str, Any]) -> str:
     """Machine, date, commit and load."""
     loads = " to ".join(str(about[name]) for name in ("load_before", "load_after") if name in about)
@@ -154,8 +159,8 @@ def where(about: dict[str, Any]) -> str:
 def section(result: dict[str, Any], loader: dict[str, Any] | None) -> str:
     """All tables of a result."""
     found, rounds = result["contests"], result["rounds"]
-    command = "`python -m bench.images.compare`"
-    parts = [f"{where(result['machine'])}; medians of {rounds} runs, one of the processors; {command}."]
+    how = f"medians of {rounds} runs, one of the processors; `python -m bench.images.compare`"
+    parts = [f"{where(result['machine'])}; {how}."]
     for name in ("images", "mixed"):
         held = found[name]["corpus"]["held"]
         told = "Images alone" if name == "images" else "54 % of the traces without an image"
@@ -165,12 +170,10 @@ def section(result: dict[str, Any], loader: dict[str, Any] | None) -> str:
     parts += ["Peers that map rows in Python, on fewer rows:", contest_table(few)]
     parts += [f"Skipped: {name} ({why})." for name, why in result["skipped"].items()]
     parts += ["What was asked for:", bounds_table(found)]
-    parts += ["The paper's images by arithmetic from these rates, were they like the corpus's:",
-              paper_table(found["images"])]  # fmt: skip
+    parts += ["The paper's images by arithmetic from these rates, were they like the corpus's:"]
+    parts += [paper_table(found["images"])]
     if loader:
-        shape = loader["settings"]
-        parts += [f"Loading, JPEGs of {shape['side']}², {shape['images']} a pack, one thread; {where(loader)}; "
-                  f"medians of {shape['rounds']} runs; `python -m bench.stream_images`.", loader_table(loader)]  # fmt: skip
+        parts += [loader_title(loader), loader_table(loader)]
     return "\n\n".join(parts)
 
 
