@@ -89,7 +89,17 @@ def layout(shape: Shape, counts: npt.NDArray[np.int64]) -> Texts:
 
 def fresh(bits: np.random.PCG64, lexicon: Lexicon, traces: int, mixed: float, first_word: int) -> Rows:
     """Rows with `traces` responses in all."""
-    counts = lengths.traces_a_question(bits, traces)
+    return with_counts(bits, lexicon, lengths.traces_a_question(bits, traces), mixed, first_word)
+
+
+def with_counts(
+    bits: np.random.PCG64,
+    lexicon: Lexicon,
+    counts: npt.NDArray[np.int64],
+    mixed: float,
+    first_word: int,
+) -> Rows:
+    """Rows of which each has as many responses as `counts` says."""
     sizes = shape(bits, counts, mixed)
     texts, new_words = compose(bits, lexicon, layout(sizes, counts), first_word)
     rows, options = len(counts), int(sizes.options.sum())
