@@ -55,3 +55,16 @@ def test_a_path_of_no_bytes_and_an_empty_field_are_no_image(folder):
     assert pack(folder, "rows.parquet").traces == 2
     (folder / "rows.csv").write_text('question,response,image\nWhat?,Red.,0.png\nWhy?,Red.,\nHow?,Red.,""\n')
     assert runs.pack(folder / "recipe.yaml", "sources.only.path=rows.csv", "output.path=csv").traces == 3
+
+
+@pytest.mark.parametrize("type_", [pa.binary(), pa.large_binary(), pa.binary_view(), pa.list_(pa.binary())])
+def test_a_file_of_no_bytes_is_a_damaged_image(folder: Path, type_: pa.DataType) -> None:
+    # Else the row would be packed as text, and its question learned without what it asks about.
+    png = (folder / "images/0.png").read_bytes()
+    cells = [[png], [b""]] if pa.types.is_list(type_) else [png, b""]
+    table = pa.table(
+        {"question": ["What?", "Why?"], "response": ["Red."] * 2, "image": pa.array(cells).cast(type_)}
+    )
+    pq.write_table(table, folder / "rows.parquet")
+    assert pack(folder, "rows.parquet").traces == 1
+    assert [(row["row"], row["reason"]) for row in runs.rejects(folder / "out")] == [(1, "image_damaged")]

@@ -150,9 +150,11 @@ def test_rows_are_those_of_python_in_strict_mode(body, end, dialect, mark, size)
 
 @settings(max_examples=400, deadline=None)
 @given(
-    rows=st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"), min_size=1)] * 2), max_size=6).map(
-        lambda rows: [row for row in rows if not is_blank(row[0])]
-    ),
+    # Without what names or stands for an image, which is no matter of CSV.
+    rows=st.lists(
+        st.tuples(*[st.text(st.characters(codec="utf-8", exclude_characters="<[!./\\"), min_size=1)] * 2),
+        max_size=6,
+    ).map(lambda rows: [row for row in rows if not is_blank(row[0])]),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     dialect=st.sampled_from([(",", '"', "\n"), (";", "'", "\r\n"), ("\t", '"', "\r")]),
     size=st.integers(1, 40),

@@ -63,8 +63,8 @@ mod _octomed {
     #[pymodule_export]
     use crate::vision::{
         decode_image, encode_image, image_content_hash, image_families, image_header,
-        image_patches, image_pixel_hash, image_size, patches_of_image, resize_image, resized_image_size,
-        values_of_patches,
+        image_patches, image_pixel_hash, image_size, patches_of_image, resize_image,
+        resized_image_size, values_of_patches,
     };
 
     /// Names and encodings of the columns of a pack.

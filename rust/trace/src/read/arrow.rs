@@ -22,6 +22,8 @@ pub(crate) enum Binary {
     Text,
     /// They are texts where they can be, and bytes of images elsewhere and under a key `bytes`.
     TextOrImage,
+    /// The same in a column of images: an empty one is a file of no bytes there, and not an empty text.
+    ImageOrText,
     /// They are the bytes of images.
     Image,
 }
@@ -201,12 +203,17 @@ fn text_or_image<'a>(
             | DataType::BinaryView
             | DataType::FixedSizeBinary(_)
     );
-    match (text(bytes), binary) {
-        (_, Binary::Image) | (Err(_), Binary::TextOrImage) if is_binary => {
-            Ok(Value::Bytes(Cow::Borrowed(bytes)))
-        }
-        (text, _) => text,
+    let text = text(bytes);
+    let is_image = match binary {
+        Binary::Text => false,
+        Binary::TextOrImage => text.is_err(),
+        Binary::ImageOrText => text.is_err() || bytes.is_empty(),
+        Binary::Image => true,
+    };
+    if is_binary && is_image {
+        return Ok(Value::Bytes(Cow::Borrowed(bytes)));
     }
+    text
 }
 
 fn text(bytes: &[u8]) -> Result<Value<'_>, Fault> {
@@ -281,7 +288,8 @@ fn fields(array: &dyn Array, row: usize, binary: Binary) -> Result<Value<'_>, Fa
         .map(|(field, column)| {
             let name = field.name().as_str();
             let binary = match (binary, name) {
-                (Binary::TextOrImage, "bytes") => Binary::Image,
+                (Binary::TextOrImage | Binary::ImageOrText, "bytes") => Binary::Image,
+                (Binary::ImageOrText, _) => Binary::TextOrImage,
                 _ => binary,
             };
             Ok((Cow::Borrowed(name), value_at(column, row, binary)?))
