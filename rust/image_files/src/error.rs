@@ -78,17 +78,25 @@ impl FilesError {
 /// How many characters of what a row says are repeated in words.
 const SHOWN: usize = 120;
 
-/// The beginning of what a row says, for words.
+/// What a row says, for words, where it reads as a file's name: a column of a patient's text may be mapped by mistake.
 pub(crate) fn shown(value: &str) -> String {
-    let mut characters = value.chars().map(|character| match character.is_control() {
-        true => '\u{fffd}',
-        false => character,
-    });
+    if !is_name(value) {
+        return format!("<a text of {} characters>", value.chars().count());
+    }
+    let mut characters = value.chars();
     let mut text: String = characters.by_ref().take(SHOWN).collect();
     if characters.next().is_some() {
         text.push('…');
     }
     text
+}
+
+/// Whether this is one word, or a few that end as files do.
+fn is_name(value: &str) -> bool {
+    let has_ending = value.rsplit_once('.').is_some_and(|(_, ending)| {
+        (2..=5).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    !value.contains(char::is_control) && (has_ending || !value.contains(char::is_whitespace))
 }
 
 /// The fault of a path at which there is nothing.
@@ -107,4 +115,31 @@ pub(crate) fn outside(value: &str) -> FileFault {
 /// The fault of a path that ends as only a folder's may.
 pub(crate) fn names_a_folder(value: &str) -> FileFault {
     FileFault::Missing(format!("`{}` names a folder", shown(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn only_what_reads_as_a_name_is_repeated() {
+        for name in [
+            "a.jpg",
+            "scans/CT 12 (left).png",
+            "train_0422",
+            "a/b.dcm.gz",
+            "ä",
+        ] {
+            assert_eq!(shown(name), name);
+        }
+        for text in [
+            "Mrs Miller has pain in her leg.",
+            "born 3. 4. 1950",
+            "a.jpg\nand more",
+            "a\u{1b}[2J.png",
+        ] {
+            let length = text.chars().count();
+            assert_eq!(shown(text), format!("<a text of {length} characters>"));
+        }
+    }
 }
