@@ -768,6 +768,11 @@ class Scanner:
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
         parts; `mode` says who may read them. Returns the header of each.
         """
+    def store_choices(self, /, block: Block, most: int) -> tuple[int, int, int, int, int, int]:
+        """
+        What the first distinct images of a block take for each choice of how they are stored: how many were looked at,
+        their patches, their bytes as they came, and resized as WebP, PNG and JPEG.
+        """
 
 @final
 class ShardCheck:

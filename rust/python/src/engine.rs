@@ -110,7 +110,7 @@ impl Scanner {
     /// A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
     /// model that takes none. It shares the memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images: "dict[str, typing.Any] | None" = None, beside=None))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images: "dict[str, typing.Any] | None"=None, beside=None))]
     #[expect(clippy::too_many_arguments, reason = "what a scan depends on")]
     fn new(
         mapping: Py<Mapping>,
@@ -191,6 +191,21 @@ impl Scanner {
     fn measure(&self, py: Python<'_>, block: &Block) -> Result<Record<BlockHeader>> {
         let header = leave(py, || self.scanner.measure(&block.0))?;
         Record::of(&header)
+    }
+
+    /// What the first distinct images of a block take for each choice of how they are stored: how many were looked at,
+    /// their patches, their bytes as they came, and resized as WebP, PNG and JPEG.
+    #[pyo3(signature = (block, most))]
+    fn store_choices(
+        &self,
+        py: Python<'_>,
+        block: &Block,
+        most: u64,
+    ) -> PyResult<(u64, u64, u64, u64, u64, u64)> {
+        let choices = leave(py, || self.scanner.store_choices(&block.0, most))?;
+        let [webp, png, jpeg] = choices.resized;
+        let (images, patches) = (choices.images, choices.patches);
+        Ok((images, patches, choices.original, webp, png, jpeg))
     }
 
     /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
