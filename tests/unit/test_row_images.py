@@ -45,7 +45,7 @@ def table(images, kind):
         (STRUCT, [{"bytes": PNG, "path": "a.png"}, {"bytes": None, "path": "a.png"}, None]),
         (pa.list_(STRUCT), [[{"bytes": PNG, "path": None}], [{"bytes": None, "path": "a.png"}], []]),
         (pa.binary(), [PNG, b"a.png", None]),
-        (pa.large_binary(), [PNG, b"a.png", b""]),
+        (pa.large_binary(), [PNG, b"a.png", None]),
         (pa.list_(pa.binary()), [[PNG], [b"a.png"], [None]]),
     ],
 )
@@ -54,6 +54,11 @@ def test_a_column_of_images_gives_bytes_and_paths_and_preview_shows_no_bytes(kin
     rows = from_table(mapping, table(images, kind))
     assert [row.get("images") for row in rows] == [[f"{len(PNG)} bytes"], ["a.png"], None]
     assert all("reason" not in row for row in rows)
+
+
+def test_a_file_of_no_bytes_is_an_image_and_no_empty_text():
+    rows = from_table(_octomed.Mapping(QUESTION), table([PNG, b"a.png", b""], pa.large_binary()))
+    assert rows[2]["images"] == ["0 bytes"]
 
 
 def test_preview_shows_where_images_stand_in_a_conversation():
