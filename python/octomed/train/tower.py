@@ -221,7 +221,11 @@ class Tower:
         positions = batch["image_positions"]
         if order is not None:
             positions = self._reordered(positions, order)
-        frequencies = self._tower.rotary_pos_emb.inv_freq
+        rotary = self._tower.rotary_pos_emb
+        if hasattr(rotary, "attention_scaling"):  # transformers 5 makes them of positions
+            cos, sin = rotary(positions, positions)
+            return cos, sin
+        frequencies = rotary.inv_freq
         angles = (positions.to(frequencies.dtype)[:, :, None] * frequencies).flatten(1)
         both = torch.cat((angles, angles), dim=-1)
         return both.cos(), both.sin()
