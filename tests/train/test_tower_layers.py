@@ -1,4 +1,4 @@
-"""The tower's layers computed twice, or compiled: with the same gradients, and once for images of any number."""
+"""The tower's layers computed twice or compiled: the same gradients, and once for images of any number."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_trained_tower_s_layers_are_computed_twice_with_the_same_gradients(fam
     once = gradients_of(model, tower, batch)
     calls: list[int] = []
     for number, layer in enumerate(model.model.visual.blocks):
-        layer.mlp.register_forward_hook(lambda *_, number=number: calls.append(number))
+        layer.mlp.register_forward_pre_hook(lambda *_, number=number: calls.append(number))
     recompute_layers(OctomedModel(model), model, share)
     assert wrapped(model.model.visual.blocks) == twice
     again = gradients_of(model, tower, batch)
@@ -109,9 +109,9 @@ def test_after_warm_up_no_number_of_images_windows_or_patches_is_compiled_for(fa
 
 def test_compiled_layers_of_the_tower_give_the_same_gradients():
     family = "qwen2_5_vl"
-    model = towers.fresh(family)
+    model = towers.fresh(family, depth=2)
     tower = Tower(model, towers.vision(family))
-    batches = [batch_with(tower, family, count, count) for count in (4, 0, 2)]
+    batches = [batch_with(tower, family, count, count) for count in (4, 0)]
     plain = [gradients_of(model, tower, batch) for batch in batches]
     torch._dynamo.reset()
     compile_layers(model, backend="aot_eager")
