@@ -1,8 +1,8 @@
 """The learning rate of each step.
 
 Composer 0.32 asks a schedule for a step's rate before it counts the step before, so its schedules run one
-step late, and begin with two steps at a rate of 0. Here a step's rate is set when it begins, and is a function
-of its place in the run alone: a run that resumes needs nothing else.
+step late, and begin with two steps at a rate of 0. Here a step's rate is set when it begins, and follows from
+its place in the run alone: a run that resumes needs nothing else.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 class Course:
     """The learning rate over a run, as a share of `lr`.
 
-    While it warms up, a step has the rate of the time at which it ends: of `n` steps the first has `1/n`, and
-    the last has all. After it, a step has the rate of the time at which it begins: the first has all, the last
+    While it warms up, a step has the rate of the time at which it ends: of `n` steps the first has `1/n`,
+    the last all. After it, a step has the rate of the time at which it begins: the first has all, the last
     is one step short of `final`. No step has a rate of 0.
 
     Attributes
