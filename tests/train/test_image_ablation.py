@@ -1,4 +1,4 @@
-"""Accuracy of answers with their images and with images swapped: which token is the answer, and whose image it gets."""
+"""Accuracy of answers with images and with images swapped: which token is the answer, which image it gets."""
 
 from __future__ import annotations
 
