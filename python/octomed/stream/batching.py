@@ -104,6 +104,11 @@ def check_world(canonical_nodes: int, packs: int, world: World) -> None:
             f"`num_canonical_nodes` {canonical_nodes} and {world.nodes} machines do not divide one another"
         )
         raise RecipeError(message, f"set it to {world.ranks}, or to a multiple of that")
+    machines = max(1, world.nodes // canonical_nodes)  # that share a canonical node
+    each = -(-packs // canonical_nodes)
+    if -each % machines > max(0, each - machines + 1):  # what Streaming repeats for them has to be there
+        message = f"{packs} packs are too few for {world.nodes} machines"
+        raise RecipeError(message, "train on one machine")
 
 
 def smallest_part(mixed: Mix, method: str) -> int:
