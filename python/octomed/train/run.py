@@ -148,7 +148,7 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer)
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content)
         log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
