@@ -54,6 +54,7 @@ CONTRACT: dict[str, Axis] = {
     "pixel_values": Axis.PATCHES,
     "image_grid_thw": Axis.IMAGES,
     "image_refs": Axis.PLACEHOLDERS,
+    "runs": Axis.PACKS,
 }
 """The axis of each key."""
 
