@@ -145,7 +145,10 @@ DIFFERENT = {
     "tokenizer": ({"tokenizer": {"content_hash": "other", "vocabulary_size": 259}}, "the tokenizer differs"),
     "capacity": ({"capacity": 1024}, "the capacity of a pack differs: `512` and `1024`"),
     "columns": ({"columns": {}}, "the column `image_grid_thw` differs: `bytes` and none"),
-    "model": ({"model": {"name": "../qwen3", "template": BUILT_IN}}, "the model differs: `model` and `qwen3`"),
+    "model": (
+        {"model": {"name": "../qwen3", "template": BUILT_IN}},
+        "the model differs: `model` and `qwen3`",
+    ),
     "template": (
         {"model": {"name": "/x/model", "template": "my.jinja"}},
         "the chat template differs: `built-in qwen2.5` and `my.jinja`",
