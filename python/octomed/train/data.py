@@ -11,8 +11,10 @@ from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
 from octomed.stream.images import check_model
+from octomed.stream.run_numbers import WithRuns
 from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
+from octomed.train.pack_costs import costs_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -55,7 +57,12 @@ def batching_of(packs: int, ranks: int) -> Batching:
 
 
 def make_loader(
-    settings: Loader, packs: int, configuration: PretrainedConfig, *, quiet: bool = False
+    settings: Loader,
+    packs: int,
+    configuration: PretrainedConfig,
+    *,
+    frozen_vision: bool = False,
+    quiet: bool = False,
 ) -> PackLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
 
@@ -67,6 +74,8 @@ def make_loader(
         Packs a batch, on each rank.
     configuration
         Of the model: which positions it takes, and how many tokens it knows.
+    frozen_vision
+        Whether the vision tower is not trained, by which packs of images cost less.
     quiet
         Print nothing about repeated packs.
     """
@@ -79,6 +88,9 @@ def make_loader(
         shuffle=chosen.shuffle if chosen.split == "train" else False,
         shuffle_seed=chosen.shuffle_seed,
         batching_method=chosen.batching_method,
+        shares=chosen.shares,
+        balance=chosen.balance,
+        costs=costs_of(configuration, frozen_vision=frozen_vision),
         num_canonical_nodes=chosen.num_canonical_nodes,
         cache=chosen.local,
         cache_limit=chosen.cache_limit,
@@ -89,7 +101,10 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
-    return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
+    collate: Any = collator_of(configuration)
+    if len(dataset.runs) > 1:
+        collate = WithRuns(collate)
+    return PackLoader(dataset, batch_size=packs, collate_fn=collate, **workers)
 
 
 def collator_of(configuration: PretrainedConfig) -> Collator:

@@ -25,6 +25,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
@@ -173,9 +174,8 @@ def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no t
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
     settings = recipe.eval_loader
-    if settings is None and "validation" in prepared.packed.streams:
-        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
-        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
+        settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
     loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
@@ -187,7 +187,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
 def _callbacks(prepared: Prepared) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
+        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"), places)
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,
