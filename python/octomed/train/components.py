@@ -14,6 +14,7 @@ from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
+from octomed.train.rates import LearningRates
 from octomed.train.reduction import MeanGradients
 from octomed.train.report import check_plots
 from octomed.train.unigrams import UnigramMonitor
@@ -51,6 +52,7 @@ def make_callbacks(
     vocabulary = text.vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
     made: list[Callback] = [IsolationTest(vocabulary=vocabulary, rows=rows, layers=text.num_hidden_layers)]
+    made.append(LearningRates(recipe.scheduler))  # before what logs them
     if wanted.speed_monitor:
         made.append(SpeedMonitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
     if wanted.trace_log:
@@ -96,7 +98,8 @@ def make_algorithms(recipe: TrainRecipe) -> list[Algorithm]:
     made: list[Algorithm] = [MeanGradients()] if recipe.fsdp_config is not None else []
     if recipe.algorithms.gradient_clipping is not None:
         made.append(GradientClipping(**recipe.algorithms.gradient_clipping.model_dump()))
-    if recipe.model.freeze_vision is False and recipe.fsdp_config is None:
+    unfrozen = recipe.model.freeze_vision is False or recipe.model.freeze_projector is False
+    if unfrozen and recipe.fsdp_config is None:
         made.append(UnusedParameters())
     return made
 
