@@ -14,12 +14,14 @@ from octomed.train import steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
 from octomed.train.log import log_rank0
+from octomed.train.processors import vision_of
 from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
     from octomed.stream import Run
+    from octomed.stream.images import Vision
     from octomed.train.schema import Loader, TrainRecipe
 
 
@@ -39,6 +41,8 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    vision
+        How images are prepared, where the run or the one to evaluate on has any.
     """
 
     recipe: TrainRecipe
@@ -46,6 +50,7 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
+    vision: Vision | None = None
 
 
 def prepare(recipe: TrainRecipe) -> Prepared:
@@ -60,11 +65,11 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     packed = _open(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    check_run(recipe, packed, configuration)
-    if recipe.eval_loader is not None:
-        check_run(recipe, _open(recipe.eval_loader), configuration)
+    runs = [packed] if recipe.eval_loader is None else [packed, _open(recipe.eval_loader)]
+    for run in runs:
+        check_run(recipe, run, configuration)
     batching = _batching(recipe, packed)
-    return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
+    return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder), vision_of(runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

@@ -84,7 +84,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
         schedulers=make_scheduler(recipe.scheduler),
-        algorithms=components.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
@@ -113,11 +113,13 @@ def make_model(prepared: Prepared) -> OctomedModel:
     recipe = prepared.recipe
     source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
     language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
-    frozen = 0 if recipe.model.freeze_vision is False else freeze_vision(language_model)
+    freeze = recipe.model.freeze_vision
+    frozen = freeze_vision(language_model) if freeze or (freeze is None and not prepared.packed.vision) else 0
     loss = recipe.loss
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
@@ -160,7 +162,8 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    return make_loader(settings, packs, model, vision=prepared.vision)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -171,7 +174,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
         settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
     )
@@ -187,6 +191,7 @@ def _callbacks(prepared: Prepared) -> list[Any]:
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 
