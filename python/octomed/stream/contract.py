@@ -33,6 +33,10 @@ class Axis(Enum):
     """A row an image."""
     PATCHES = "patches of images"
     """A row a patch; an image has as many as the product of its row of `image_grid_thw`."""
+    UNITS = "units of images"
+    """An entry a square of patches that becomes one token."""
+    WINDOWS = "windows of images"
+    """An entry a window that a layer of the vision tower attends inside of."""
     PLACEHOLDERS = "placeholders of images"
     """An entry a run of image tokens, which shows an image."""
 
@@ -54,10 +58,20 @@ CONTRACT: dict[str, Axis] = {
     "pixel_values": Axis.PATCHES,
     "image_grid_thw": Axis.IMAGES,
     "image_refs": Axis.PLACEHOLDERS,
+    "image_sizes": Axis.IMAGES,
+    "image_counts": Axis.IMAGES,
+    "image_positions": Axis.PATCHES,
+    "image_window_order": Axis.UNITS,
+    "image_window_lengths": Axis.WINDOWS,
+    "image_corner_indices": Axis.PATCHES,
+    "image_corner_weights": Axis.PATCHES,
 }
 """The axis of each key."""
 
-OF_IMAGES = {Axis.IMAGES, Axis.PATCHES, Axis.PLACEHOLDERS}
+COUNTED_OF_IMAGES = (Axis.PATCHES, Axis.UNITS, Axis.WINDOWS)
+"""What the columns of `image_counts` count of an image."""
+
+OF_IMAGES = {Axis.IMAGES, Axis.PLACEHOLDERS, *COUNTED_OF_IMAGES}
 """Axes that a batch of text has not."""
 
 REQUIRED = ("packs", "input_ids", "labels", "position_ids", "cu_seqlens", "trace_ids", "supervised_tokens")
@@ -102,9 +116,9 @@ def check_text(batch: Mapping[str, Any]) -> None:
         raise DataError(f"the batch has {_listed(images)}", "images are not supported in training yet")
 
 
-def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor or an array
+def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor, an array or a sequence
     """Return how many entries a value has along its axis."""
-    return int(value.shape[-1 if axis is Axis.TOKENS else 0])
+    return int(value.shape[-1]) if axis is Axis.TOKENS else len(value)
 
 
 def _listed(names: Iterable[str]) -> str:
