@@ -125,7 +125,9 @@ def without_rounding() -> Iterator[None]:
         turned = []
         for part in (query, key):
             halves = part.chunk(2, dim=-1)
-            turned.append(part * cos[:, None].to(part) + torch.cat((-halves[1], halves[0]), -1) * sin[:, None].to(part))
+            turned.append(
+                part * cos[:, None].to(part) + torch.cat((-halves[1], halves[0]), -1) * sin[:, None].to(part)
+            )
         return tuple(turned)
 
     def normed(self, hidden):
@@ -149,7 +151,9 @@ def stock_logits(model: Any, family: str, document: Document) -> tuple[torch.Ten
     """
     from octomed.stream import Collator
 
-    batch = Collator(vision=RECORDS[family], pixel_values=True)([by_hand.pack_of([document], RECORDS[family])])
+    batch = Collator(vision=RECORDS[family], pixel_values=True)(
+        [by_hand.pack_of([document], RECORDS[family])]
+    )
     images = {name: batch[name] for name in ("pixel_values", "image_grid_thw") if name in batch}
     if "mm_token_type_ids" in inspect.signature(type(model).forward).parameters:
         images["mm_token_type_ids"] = (batch["input_ids"] == IMAGE).to(torch.int32)
@@ -176,7 +180,9 @@ def stock_gradients(
     total = sum(loss * weight for loss, weight in zip(losses, weights, strict=True)) / sum(weights)
     total.backward()
     trained = {
-        f"network.language_model.{name}": one.grad for name, one in model.named_parameters() if one.requires_grad
+        f"network.language_model.{name}": one.grad
+        for name, one in model.named_parameters()
+        if one.requires_grad
     }
     return trained | {"loss": float(total)}
 

@@ -44,9 +44,7 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 @pytest.mark.parametrize("settings", [{}, {"share_images": False}, {"transformers_lengths": True}])
 @pytest.mark.parametrize("tables", [{}, {"window": 2}, {"grid_side": 3}])
-def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(
-    at_once, settings, tables
-):
+def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(at_once, settings, tables):
     from octomed.stream import Collator
     from octomed.stream.tower_tables import TowerTables
 
@@ -110,7 +108,9 @@ def batches(draw):
     ]
     patches = int(grid.prod(1).sum())
     windows = [draw(st.integers(1, 3)) for _ in grid]
-    pieces = torch.tensor([[int(one.prod()), number + 1, number] for one, number in zip(grid, windows, strict=True)])
+    pieces = torch.tensor(
+        [[int(one.prod()), number + 1, number] for one, number in zip(grid, windows, strict=True)]
+    )
     pieces = pieces.reshape(-1, 3).to(torch.int64)
     batch = {
         "packs": torch.tensor(counts),
@@ -213,7 +213,10 @@ def test_a_value_that_is_not_as_long_as_its_packs_is_refused_by_name(name):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("pixel_values", "the batch has `pixel_values`, and the model was made for text alone"), ("reward", "does not know `reward`")],
+    [
+        ("pixel_values", "the batch has `pixel_values`, and the model was made for text alone"),
+        ("reward", "does not know `reward`"),
+    ],
 )
 def test_a_model_that_would_leave_a_value_out_refuses_it(name, words):
     network = tiny.fresh_model("qwen2").network

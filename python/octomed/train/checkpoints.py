@@ -39,6 +39,14 @@ _DURATION = "max_duration"
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
 
+_LATER = (
+    ("model", "freeze_projector"),
+    ("model", "freeze_language"),
+    ("model", "lora"),
+    ("optimizer", "groups"),
+)
+"""Keys that checkpoints of earlier versions say nothing of: left out where the recipe has none either."""
+
 
 def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     """Return what has to stay the same for a checkpoint to be resumed from.
@@ -58,6 +66,9 @@ def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     meaning["data"] = {name: data[name] for name in _OF_DATA if name != "remote"} | {"run": run_key}
     for part, name in _HOW:
         meaning[part].pop(name)
+    for part, name in _LATER:
+        if meaning[part][name] is None:
+            meaning[part].pop(name)
     return meaning | {"packs_a_step": packs}
 
 

@@ -14,6 +14,7 @@ from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
+from octomed.train.rates import LearningRates
 from octomed.train.reduction import MeanGradients
 from octomed.train.report import check_plots
 from octomed.train.unigrams import UnigramMonitor
@@ -60,6 +61,7 @@ def make_callbacks(
     vocabulary = text_configuration(configuration).vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
     made: list[Callback] = [IsolationTest.of(configuration, rows, vision)]
+    made.append(LearningRates(recipe.scheduler))  # before what logs them
     if wanted.speed_monitor:
         monitor = SpeedMonitor if vision is None else SpeedWithoutVision
         made.append(monitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
@@ -118,7 +120,8 @@ def make_algorithms(recipe: TrainRecipe, *, images: bool = False) -> list[Algori
         made.append(NoGradientsFromDummies())
     if recipe.algorithms.gradient_clipping is not None:
         made.append(GradientClipping(**recipe.algorithms.gradient_clipping.model_dump()))
-    if recipe.model.freeze_vision is False and recipe.fsdp_config is None and not images:
+    unfrozen = recipe.model.freeze_vision is False or recipe.model.freeze_projector is False
+    if unfrozen and recipe.fsdp_config is None and not images:
         made.append(UnusedParameters())
     return made
 

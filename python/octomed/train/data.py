@@ -109,8 +109,8 @@ def collator_of(configuration: PretrainedConfig, vision: Vision | None = None) -
     configuration
         Of the model.
     vision
-        How images are prepared, where there are any: a batch whose packs show none then has the keys of images
-        with no rows.
+        How images are prepared, where there are any: a batch whose packs show none then has the keys of
+        images with no rows.
     """
     vocabulary = text_configuration(configuration).vocab_size
     if vision is None:

@@ -103,7 +103,9 @@ def check_isolation(  # noqa: PLR0913 keyword-only settings
     return _closeness(packed, alone, limit or tolerance_of(packed.dtype, 2))
 
 
-def _check_ids(forward: Callable[[dict[str, Any]], torch.Tensor], sample: Sample, packed: torch.Tensor) -> None:
+def _check_ids(
+    forward: Callable[[dict[str, Any]], torch.Tensor], sample: Sample, packed: torch.Tensor
+) -> None:
     """Change the text of each document in turn."""
     text = sample.is_text().to(packed.device)
     for document, (begin, end) in enumerate(itertools.pairwise(sample.edges())):
@@ -126,11 +128,13 @@ def _check_pixels(
         for document, (begin, end) in enumerate(edges):
             if image not in sample.shown[document] and not bool(same[begin:end].all()):
                 raise _leak(
-                    f"changing the pixels of image {image} of a pack changed the states of document {document}, "
-                    "which does not show it"
+                    f"changing the pixels of image {image} of a pack changed the states of document "
+                    f"{document}, which does not show it"
                 )
         if bool(same[sample.places(image).to(packed.device)].any()):
-            raise _leak(f"changing the pixels of image {image} of a pack did not change the states of its tokens")
+            raise _leak(
+                f"changing the pixels of image {image} of a pack did not change the states of its tokens"
+            )
 
 
 def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float:

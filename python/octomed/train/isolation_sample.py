@@ -89,7 +89,7 @@ class Sample:
         generator = torch.Generator().manual_seed(17)
         allowed = torch.tensor([one for one in range(vocabulary) if one not in set(reserved)])
         drawn = torch.randint(0, len(allowed), (sum(LENGTHS),), generator=generator)
-        ids = tuple(allowed[drawn].split(LENGTHS))
+        ids = tuple(torch.split(allowed[drawn], LENGTHS))
         if images is None:
             return cls(ids, rows, allowed)
         vision = images.vision
@@ -233,7 +233,9 @@ def moved(batch: dict[str, Any], device: torch.device | str) -> dict[str, Any]:
 def _stored(grids: np.ndarray[Any, Any], refs: np.ndarray[Any, Any]) -> tuple[int, Any, Any, Any]:
     """Return the columns of images as a shard has them, each image a byte."""
     offsets = np.arange(len(grids) + 1, dtype="<u4")
-    offsets, grids, refs = (np.ascontiguousarray(one).reshape(-1).view(np.uint8) for one in (offsets, grids, refs))
+    offsets, grids, refs = (
+        np.ascontiguousarray(one).reshape(-1).view(np.uint8) for one in (offsets, grids, refs)
+    )
     return len(offsets) // 4 - 1, offsets, grids, refs
 
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from octomed.errors import RecipeError
 from octomed.report.views import StepTrace, StepView
 from octomed.stream import open_run
+from octomed.stream.pack_table import provenance_files
 from octomed.strict_json import read_as
 from octomed.train.facts import read_facts
 from octomed.train.journal import METRICS, TRACES, read_journal
-from octomed.train.steps import provenance_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -98,9 +98,9 @@ class OctomedModel(ComposerModel):
     def flops_per_batch(self, batch: Mapping[str, Any]) -> float:
         """Return the floating-point operations of a training step on a batch, recomputation not counted.
 
-        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), four where it is frozen, and
-        the causal attention that documents really have: the sum of their squared lengths, halved. And those
-        of `vision_operations`.
+        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), four where it is frozen,
+        and the causal attention that documents really have: the sum of their squared lengths, halved. And
+        those of `vision_operations`.
         """
         return self._work.operations(batch) + self.vision_operations(batch)
 
@@ -119,7 +119,9 @@ class OctomedModel(ComposerModel):
         tower = self.network.tower
         if tower is None or not times:
             return 0.0
-        repeated = [size for size, number in zip(batch["image_sizes"], times, strict=True) for _ in range(number)]
+        repeated = [
+            size for size, number in zip(batch["image_sizes"], times, strict=True) for _ in range(number)
+        ]
         return float(tower.operations({"image_sizes": repeated}))
 
 

@@ -108,7 +108,7 @@ class PackedNetwork(torch.nn.Module):
         return outputs.last_hidden_state[0]
 
     def _inputs(self, batch: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what the decoder takes in the place of ids: embeddings, and features for its first layers."""
+        """Return what the decoder takes instead of ids: embeddings, and features for its first layers."""
         assert self.tower is not None
         assert self.vision is not None
         embeddings = decoder(self.language_model).embed_tokens(batch["input_ids"])

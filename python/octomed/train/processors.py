@@ -72,7 +72,9 @@ def check_processors(recipe: TrainRecipe, vision: Vision, run: str) -> None:
     DataError
         When a processor prepares images otherwise.
     """
-    names = [recipe.model.pretrained_model_name_or_path, recipe.tokenizer and recipe.tokenizer.name]
+    names = [recipe.model.pretrained_model_name_or_path]
+    if recipe.tokenizer is not None:
+        names.append(recipe.tokenizer.name)
     for file in dict.fromkeys(_files(names)):
         try:
             values = json_object(file)
@@ -98,7 +100,9 @@ def _check(processor: Mapping[str, Any], file: Path, vision: Vision, run: str) -
     try:
         check_processor(family, processor, str(file))
     except RecipeError as error:
-        raise DataError(f"the images of `{run}` do not suit the model: {error.message}", error.hint) from error
+        raise DataError(
+            f"the images of `{run}` do not suit the model: {error.message}", error.hint
+        ) from error
 
 
 def _files(names: Sequence[str | None]) -> Iterator[Path]:
@@ -123,7 +127,9 @@ def _is_same(found: object, packed: object) -> bool:
             and len(found) == len(packed)
             and all(_is_same(one, other) for one, other in zip(found, packed, strict=True))
         )
-    return isinstance(found, int | float) and isinstance(packed, int | float) and abs(found - packed) <= _DIGITS
+    return (
+        isinstance(found, int | float) and isinstance(packed, int | float) and abs(found - packed) <= _DIGITS
+    )
 
 
 def _shown(value: object) -> object:

@@ -21,12 +21,10 @@ from octomed.train.schema import (
     GradientClipping,
     Loader,
     Loss,
-    Model,
-    Optimizer,
-    Scheduler,
     Tokenizer,
     TrainRecipe,
 )
+from octomed.train.schema_model import Group, Groups, Lora, Model, Optimizer, Scheduler
 from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
 from octomed.urls import scheme_of
 
@@ -39,6 +37,7 @@ if TYPE_CHECKING:
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): TrainRecipe,
     ("model",): Model,
+    ("model", "lora"): Lora,
     ("tokenizer",): Tokenizer,
     ("loss",): Loss,
     ("train_loader",): Loader,
@@ -46,6 +45,8 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("eval_loader",): Loader,
     ("eval_loader", "dataset"): Dataset,
     ("optimizer",): Optimizer,
+    ("optimizer", "groups"): Groups,
+    **{("optimizer", "groups", part): Group for part in Groups.model_fields},
     ("scheduler",): Scheduler,
     ("algorithms",): Algorithms,
     ("algorithms", "gradient_clipping"): GradientClipping,

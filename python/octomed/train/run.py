@@ -14,16 +14,17 @@ from composer.utils.parallelism import FSDP2Config
 from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
 from octomed.train.batches import data_spec
-from octomed.train.build import build_model, freeze_vision
+from octomed.train.build import build_model
 from octomed.train.data import make_loader
 from octomed.train.export import export_model
 from octomed.train.facts import TrainingFacts, write_facts
+from octomed.train.freeze import make_trainable
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
 from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
-from octomed.train.optim import make_optimizer, make_scheduler
+from octomed.train.optim import make_optimizer
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
@@ -83,7 +84,6 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        schedulers=make_scheduler(recipe.scheduler),
         algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
@@ -113,8 +113,13 @@ def make_model(prepared: Prepared) -> OctomedModel:
     recipe = prepared.recipe
     source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
     language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
-    freeze = recipe.model.freeze_vision
-    frozen = freeze_vision(language_model) if freeze or (freeze is None and not prepared.packed.vision) else 0
+    trained = make_trainable(
+        language_model,
+        recipe.model,
+        vision=prepared.packed.vision is not None,
+        seed=recipe.seed,
+        sharded=recipe.fsdp_config is not None,
+    )
     loss = recipe.loss
     model = OctomedModel(
         language_model,
@@ -127,10 +132,11 @@ def make_model(prepared: Prepared) -> OctomedModel:
         compile_layers(language_model)
     if recipe.model.activation_checkpointing:
         recompute_layers(model, language_model, float(recipe.model.activation_checkpointing))
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     kernel = attention.kernel_name(_device(), _matrix_type(recipe))
     kind = prepared.configuration.model_type
-    log_rank0(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
+    log_rank0(f"model: {kind}")
+    for line in trained.lines():
+        log_rank0(line)
     log_rank0(f"attention: {kernel}, documents apart")
     return model
 

@@ -1,8 +1,8 @@
 """A step without an image leaves the vision tower as it is, bit for bit.
 
 Where a microbatch shows no image, the tower runs for a dummy, so that all ranks enter it equally often. Its
-parameters then have gradients of zeros, by which an optimizer would still decay them and move them on by their
-momentum. So if no rank had an image in any microbatch of the step, they get no gradient at all.
+parameters then have gradients of zeros, by which an optimizer would still decay them and move them on by
+their momentum. So if no rank had an image in any microbatch of the step, they get no gradient at all.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class VisionMonitor(Callback):
-    """Log the images and patches of a step, and the share of its operations that are the vision tower's.
+    """Log at how many places a step shows images, and the share of its operations that are the vision tower's.
 
     And what it saves that the tower runs once for an image of a pack, and not once for each place that shows
     it, as a share of what the step would have without. The first step that has images says so in a line.
@@ -32,31 +32,32 @@ class VisionMonitor(Callback):
     def batch_end(self, state: State, logger: Logger) -> None:
         """Add up over ranks, and log."""
         batch, model = state.batch, _model(state)
-        shown, images = len(batch["image_refs"]), len(batch["image_sizes"])
-        all_of_it, vision = model.flops_per_batch(batch), model.vision_operations(batch)
-        saved = model.operations_saved(batch)
-        counts = [images, shown, len(batch["image_patches"]), all_of_it, vision, saved]
-        images, shown, patches, all_of_it, vision, saved = _over_ranks(state, counts)
+        counts = [
+            len(batch["image_sizes"]),
+            len(batch["image_refs"]),
+            model.flops_per_batch(batch),
+            model.vision_operations(batch),
+            model.operations_saved(batch),
+        ]
+        images, shown, whole, vision, saved = _over_ranks(state, counts)
+        share, saves = vision / whole, saved / (whole + saved)
         logger.log_metrics(
             {
-                "vision/images": images,
                 "vision/placeholders": shown,
-                "vision/patches": patches,
-                "vision/operations_share": vision / all_of_it,
-                "vision/reuse_saves": saved / (all_of_it + saved),
+                "vision/operations_share": share,
+                "vision/reuse_saves": saves,
             }
         )
         if images and not self.said:
             self.said = True
             log_rank0(
                 f"vision: {images:,.0f} images at {shown:,.0f} places in step {state.timestamp.batch.value}; "
-                f"{vision / all_of_it:.1%} of its operations are the tower's, "
-                f"each image once saves {saved / (all_of_it + saved):.1%}"
+                f"{share:.1%} of its operations are the tower's, each image once saves {saves:.1%}"
             )
 
 
 class SpeedWithoutVision(SpeedMonitor):
-    """Composer's monitor, which states operations per second and MFU also without those of the vision tower."""
+    """Composer's monitor, which states operations and MFU also without those of the vision tower."""
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 Composer's
         super().__init__(**settings)
@@ -79,7 +80,8 @@ class SpeedWithoutVision(SpeedMonitor):
 
 
 def _model(state: State) -> OctomedModel:
-    model: OctomedModel = getattr(state.model, "module", state.model)
+    inner: Any = state.model
+    model: OctomedModel = getattr(inner, "module", inner)
     return model
 
 
