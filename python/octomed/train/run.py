@@ -85,7 +85,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        algorithms=components.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
@@ -125,6 +125,7 @@ def make_model(prepared: Prepared) -> OctomedModel:
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
@@ -168,7 +169,8 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    return make_loader(settings, packs, model, vision=prepared.vision)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -178,7 +180,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
         settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
     )
@@ -195,6 +198,7 @@ def _callbacks(prepared: Prepared) -> list[Any]:
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 
