@@ -68,6 +68,9 @@ class Dataset(Part):
     def _shares_of_runs(self) -> Dataset:
         if self.shares is None:
             return self
+        if self.split == "validation":
+            message = "what is evaluated on has no shares"
+            raise invalid(message, "all its runs are read, each pack of them once", at=("shares",))
         if isinstance(self.remote, str) or len(self.remote) != len(self.shares):
             runs = 1 if isinstance(self.remote, str) else len(self.remote)
             message = f"{len(self.shares)} shares of {runs} run{'s' * (runs > 1)}"
