@@ -26,6 +26,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
@@ -85,7 +86,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        algorithms=components.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
@@ -126,6 +127,7 @@ def make_model(prepared: Prepared) -> OctomedModel:
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
@@ -173,18 +175,19 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    return make_loader(settings, packs, model, vision=prepared.vision)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
     settings = recipe.eval_loader
-    if settings is None and "validation" in prepared.packed.streams:
-        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
-        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
+        settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
     )
@@ -193,13 +196,15 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
 def _callbacks(prepared: Prepared) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
+        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"), places)
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 
