@@ -66,6 +66,7 @@ CONTRACT: dict[str, Axis] = {
     "image_window_lengths": Axis.WINDOWS,
     "image_corner_indices": Axis.PATCHES,
     "image_corner_weights": Axis.PATCHES,
+    "runs": Axis.PACKS,
 }
 """The axis of each key."""
 

@@ -11,9 +11,11 @@ from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
 from octomed.stream.images import Vision, check_model
+from octomed.stream.run_numbers import WithRuns
 from octomed.stream.tower_tables import TowerTables
 from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
+from octomed.train.pack_costs import costs_of
 from octomed.train.processors import check_processors
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ def make_loader(
     configuration: PretrainedConfig,
     *,
     vision: Vision | None = None,
+    frozen_vision: bool = False,
     quiet: bool = False,
 ) -> PackLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
@@ -76,6 +79,8 @@ def make_loader(
         Of the model: which positions it takes, and how many tokens it knows.
     vision
         How images are prepared, where there are any.
+    frozen_vision
+        Whether the vision tower is not trained, by which packs of images cost less.
     quiet
         Print nothing about repeated packs.
     """
@@ -88,6 +93,9 @@ def make_loader(
         shuffle=chosen.shuffle if chosen.split == "train" else False,
         shuffle_seed=chosen.shuffle_seed,
         batching_method=chosen.batching_method,
+        shares=chosen.shares,
+        balance=chosen.balance,
+        costs=costs_of(configuration, frozen_vision=frozen_vision),
         num_canonical_nodes=chosen.num_canonical_nodes,
         cache=chosen.local,
         cache_limit=chosen.cache_limit,
@@ -98,7 +106,10 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
-    return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration, vision), **workers)
+    collate: Any = collator_of(configuration, vision)
+    if len(dataset.runs) > 1:
+        collate = WithRuns(collate)
+    return PackLoader(dataset, batch_size=packs, collate_fn=collate, **workers)
 
 
 def collator_of(configuration: PretrainedConfig, vision: Vision | None = None) -> Collator:
@@ -132,8 +143,8 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     ------
     DataError
         When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
-        the run's tokenizer is not the model's, or its images are not prepared for it, as its configuration and
-        that of its image processor say.
+        the run's tokenizer is not the model's, or its images are not prepared for it, as its configuration
+        and that of its image processor say.
     """
     check_model(run.vision, configuration, run.location)
     if run.vision is not None:

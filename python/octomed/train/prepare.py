@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
-from octomed.stream import open_run
-from octomed.train import steps
+from octomed.train import order, steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
 from octomed.train.log import log_rank0
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from octomed.stream import Run
     from octomed.stream.images import Vision
-    from octomed.train.schema import Loader, TrainRecipe
+    from octomed.train.schema import TrainRecipe
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    runs
+        All packed runs, where several are mixed.
     vision
         How images are prepared, where the run or the one to evaluate on has any.
     """
@@ -50,7 +51,13 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
+    runs: tuple[Run, ...] = ()
     vision: Vision | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of the data: of the packed run, or of each of several."""
+        return " + ".join(run.key for run in self.runs or (self.packed,))
 
 
 def prepare(recipe: TrainRecipe) -> Prepared:
@@ -62,14 +69,15 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
         raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
-    packed = _open(recipe.train_loader)
+    runs = order.open_runs(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    runs = [packed] if recipe.eval_loader is None else [packed, _open(recipe.eval_loader)]
-    for run in runs:
+    read = (*runs, *(order.open_runs(recipe.eval_loader) if recipe.eval_loader is not None else ()))
+    for run in read:
         check_run(recipe, run, configuration)
-    batching = _batching(recipe, packed)
-    return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder), vision_of(runs))
+    recipe = order.settled(recipe, runs)
+    batching, folder = _batching(recipe, runs), Path(recipe.run_folder)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(read))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
@@ -79,15 +87,9 @@ def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
     return recipe.model_copy(update=filled)
 
 
-def _open(loader: Loader) -> Run:
-    chosen = loader.dataset
-    return open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
-
-
-def _batching(recipe: TrainRecipe, packed: Run) -> Batching:
-    names = packed.choose(recipe.train_loader.dataset.streams, recipe.train_loader.dataset.split)
+def _batching(recipe: TrainRecipe, runs: tuple[Run, ...]) -> Batching:
     ranks = dist.get_world_size()
-    counts = steps.traces_of_packs(packed, names)
+    counts = order.traces_of_epoch(recipe.train_loader.dataset, runs)
     if recipe.global_train_batch_samples is not None:
         size = steps.step_size(counts, recipe.global_train_batch_samples, ranks)
     else:

@@ -25,6 +25,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
@@ -149,7 +150,7 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer)
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content)
         log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
@@ -175,9 +176,8 @@ def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no t
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
     settings = recipe.eval_loader
-    if settings is None and "validation" in prepared.packed.streams:
-        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
-        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
+        settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
     packs, model = recipe.device_eval_batch_size, prepared.configuration
@@ -190,7 +190,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
 def _callbacks(prepared: Prepared) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
+        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"), places)
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,
