@@ -127,6 +127,7 @@ def batches(draw):
         "image_refs": torch.tensor(refs, dtype=torch.int64),
         "image_sizes": tuple(tuple(one) for one in grid.tolist()),
         "image_tokens": tuple(range(len(packs))),
+        "runs": torch.arange(len(packs)),
         "image_counts": pieces,
         "image_positions": torch.arange(patches * 2).reshape(patches, 2),
         "image_window_order": torch.arange(sum(windows) + len(windows)),

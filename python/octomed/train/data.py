@@ -143,8 +143,8 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     ------
     DataError
         When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
-        the run's tokenizer is not the model's, or its images are not prepared for it, as its configuration and
-        that of its image processor say.
+        the run's tokenizer is not the model's, or its images are not prepared for it, as its configuration
+        and that of its image processor say.
     """
     check_model(run.vision, configuration, run.location)
     if run.vision is not None:

@@ -40,10 +40,6 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
-    vision
-        How images are prepared, where the run or the one to evaluate on has any.
-    runs
-        All packed runs, where several are mixed.
     """
 
     recipe: TrainRecipe
@@ -51,8 +47,8 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
-    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
+    vision: Vision | None = None
 
     @property
     def key(self) -> str:
@@ -81,7 +77,7 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     recipe = order.settled(recipe, runs, found)
     batching = _batching(recipe, runs)
     folder = Path(recipe.run_folder)
-    return Prepared(recipe, runs[0], configuration, batching, folder, vision_of(all_runs), runs=runs)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class VisionMonitor(Callback):
-    """Log at how many places a step shows images, and the share of its operations that are the vision tower's.
+    """Log at how many places a step shows images, and the share of its operations that are the tower's.
 
     And what it saves that the tower runs once for an image of a pack, and not once for each place that shows
     it, as a share of what the step would have without. The first step that has images says so in a line.
