@@ -13,12 +13,14 @@ from octomed.train import checkpoints, order, steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
 from octomed.train.log import log_rank0
+from octomed.train.processors import vision_of
 from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
     from octomed.stream import Run
+    from octomed.stream.images import Vision
     from octomed.train.schema import TrainRecipe
 
 
@@ -38,8 +40,6 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
-    runs
-        All packed runs, where several are mixed.
     """
 
     recipe: TrainRecipe
@@ -47,7 +47,9 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
+    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
+    vision: Vision | None = None
 
     @property
     def key(self) -> str:
@@ -67,14 +69,16 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     runs = order.runs_of(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    for run in (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ())):
+    all_runs = (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ()))
+    for run in all_runs:
         check_run(recipe, run, configuration)
     found = (
         checkpoints.recorded_data(recipe.save_folder) if recipe.autoresume and recipe.save_folder else None
     )
     recipe = order.settled(recipe, runs, found)
     batching = _batching(recipe, runs)
-    return Prepared(recipe, runs[0], configuration, batching, Path(recipe.run_folder), runs=runs)
+    folder = Path(recipe.run_folder)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

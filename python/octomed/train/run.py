@@ -13,10 +13,11 @@ from composer.utils.parallelism import FSDP2Config
 
 from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
+from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
 from octomed.train.data import make_loader
-from octomed.train.export import export_model
+from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.freeze import make_trainable
 from octomed.train.layers import compile_layers, recompute_layers
@@ -85,7 +86,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        algorithms=components.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
@@ -98,6 +99,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         progress_bar=recipe.progress_bar,
         load_path=load_path,
         load_weights_only=recipe.load_weights_only,
+        load_strict_model_weights=recipe.model.lora is None,  # a checkpoint of adapters has no base
         load_progress_bar=False,
         save_folder=recipe.save_folder,
         save_filename=checkpoints.FILENAME,
@@ -125,9 +127,12 @@ def make_model(prepared: Prepared) -> OctomedModel:
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
+    if trained.adapted is not None:
+        keep_what_is_trained(model, trained.adapted.base, source or f"random weights of seed {recipe.seed}")
     if recipe.model.compile_layers:
         compile_layers(language_model)
     if recipe.model.activation_checkpointing:
@@ -149,7 +154,9 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer)
+        base = recipe.model.pretrained_model_name_or_path
+        alone = AdapterAlone(base) if recipe.export == "adapter" else None
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
@@ -168,7 +175,8 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    return make_loader(settings, packs, model, vision=prepared.vision)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -178,7 +186,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
         settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
     )
@@ -195,6 +204,7 @@ def _callbacks(prepared: Prepared) -> list[Any]:
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 
