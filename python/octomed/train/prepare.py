@@ -49,7 +49,6 @@ class Prepared:
     folder: Path
     vision: Vision | None = None
     runs: tuple[Run, ...] = ()
-    vision: Vision | None = None
 
     @property
     def key(self) -> str:
@@ -78,7 +77,7 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     recipe = order.settled(recipe, runs, found)
     batching = _batching(recipe, runs)
     folder = Path(recipe.run_folder)
-    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
+    return Prepared(recipe, runs[0], configuration, batching, folder, vision_of(all_runs), runs)
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
