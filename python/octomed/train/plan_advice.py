@@ -145,7 +145,7 @@ def _model(training: Training, **changes: object) -> Training:
 
 
 def _share(share: float) -> _Step:
-    value: object = share < 1 and share or True
+    value: object = (share < 1 and share) or True
     words = f"model.activation_checkpointing={share if share < 1 else 'true'}"
     return _Step(words, lambda training: _model(training, activation_checkpointing=value))
 

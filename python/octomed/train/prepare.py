@@ -47,7 +47,6 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
-    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
 
     @property
