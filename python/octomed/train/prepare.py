@@ -47,6 +47,7 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
+    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
 
     @property
