@@ -40,6 +40,10 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    runs
+        All packed runs, where several are mixed.
+    vision
+        How images are prepared, where a run to train or evaluate on has any.
     """
 
     recipe: TrainRecipe
@@ -47,8 +51,8 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
-    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
+    vision: Vision | None = None
 
     @property
     def key(self) -> str:
@@ -77,7 +81,7 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     recipe = order.settled(recipe, runs, found)
     batching = _batching(recipe, runs)
     folder = Path(recipe.run_folder)
-    return Prepared(recipe, runs[0], configuration, batching, folder, vision_of(all_runs), runs)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
