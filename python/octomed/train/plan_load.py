@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_run
+from octomed.stream import open_runs
 from octomed.train.plan import Load
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
         return None, []
     chosen = recipe.train_loader.dataset
     try:
-        return open_run(chosen.remote, attempts=1, timeout=chosen.download_timeout), []
+        return open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)[0], []
     except OctomedError as error:
         return None, [f"the packed run is not read: {error.message}"]
 
