@@ -25,7 +25,7 @@ def steps(  # noqa: PLR0913 what is compared
     fsdp: bool = False,
     checkpointing: bool = False,
 ) -> dict[str, Any]:
-    """Take a step on each list of packs, shared out over ranks, after the self-test, and evaluate on the first.
+    """Take a step on each list of packs, shared out over ranks, after the self-test and an evaluation.
 
     Returns the gradients of each step by name, None where there is none; the whole weights after each; the
     evaluation loss.
