@@ -21,14 +21,17 @@ _NEEDED = ("torch", "transformers", "composer", "streaming")
 """Modules of the extra `train` without which nothing is trained."""
 
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...", help="Set keys of the recipe: optimizer.lr=1e-4", show_default=False
+    ),
+]
+
+
 def command(
     recipe: RecipePath,
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUE]...", help="Set keys of the recipe: optimizer.lr=1e-4", show_default=False
-        ),
-    ] = None,
+    words: Words = None,
     nproc: Annotated[
         int | None,
         typer.Option(
@@ -55,7 +58,7 @@ def command(
     """
     from octomed.train.recipe import load_train_recipe
 
-    _refuse_a_name(recipe)
+    refuse_a_name(recipe)
     load_train_recipe(recipe, words or ())
     refuse_without_extra()
     _become_launcher([as_argument(str(recipe)), *(words or ())], nproc)
@@ -76,8 +79,14 @@ def refuse_without_extra() -> None:
         raise RecipeError(message, "`pip install '.[train]'` in OctoMed's folder")
 
 
-def _refuse_a_name(recipe: Path) -> None:
-    """Tell a user who names a recipe of the package where a file is wanted how to get one."""
+def refuse_a_name(recipe: Path) -> None:
+    """Tell a user who names a recipe of the package where a file is wanted how to get one.
+
+    Raises
+    ------
+    RecipeError
+        With the command that writes it.
+    """
     from octomed import shipped
 
     name = shipped.known_as(f"train/{recipe}") or shipped.known_as(str(recipe))

@@ -108,16 +108,20 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
 def recorded_data(folder: str) -> dict[str, Any] | None:
     """Return what a folder says of its checkpoints' data; ``None`` where there are none.
 
+    The first rank looks, so that all ranks find the same.
+
     Raises
     ------
     RecipeError
-        When what they say is damaged.
+        When what it says is damaged.
     """
-    sidecar = _sidecar(folder)
-    if sidecar is None or not any(True for _ in _checkpoints(open_folder(folder).names())):
-        return None
-    data = sidecar.meaning.get("data")
-    return data if isinstance(data, dict) else None
+    found: list[dict[str, Any] | None] = [None]
+    if dist.get_global_rank() == 0:
+        sidecar = _sidecar(folder)
+        if sidecar is not None and _checkpoints(open_folder(folder).names()):
+            found = [sidecar.meaning.get("data")]
+    dist.broadcast_object_list(found)
+    return found[0]
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:

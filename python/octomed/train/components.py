@@ -12,6 +12,7 @@ from octomed.errors import RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
+from octomed.train.image_ablation import ImageAblation
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
 from octomed.train.rates import LearningRates
@@ -78,6 +79,8 @@ def make_callbacks(
         "unigram_monitor": lambda: UnigramMonitor(vocabulary),
     }
     made += [make() for name, make in plain.items() if getattr(wanted, name) is not None]
+    if recipe.eval_swapped_images:
+        made.append(ImageAblation())
     if not recipe.progress_bar:
         made.append(ProgressLine(_steps(recipe.console_log_interval)))
     return made

@@ -77,10 +77,10 @@ def make_loader(  # noqa: PLR0913 keyword-only settings
         Packs a batch, on each rank.
     configuration
         Of the model: which positions it takes, and how many tokens it knows.
-    vision
-        How images are prepared, where there are any.
     frozen_vision
         Whether the vision tower is not trained, by which packs of images cost less.
+    vision
+        How images are prepared, where there are any.
     quiet
         Print nothing about repeated packs.
     """

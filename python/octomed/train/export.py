@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from composer.distributed.prepare_distributed import get_full_state_dict
 from composer.utils import dist
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from octomed.storage import sync_file, sync_folder, temporary_name
+from octomed.train.adapter_state import merged, write_adapter
 from octomed.train.build import text_configuration
 from octomed.train.export_files import write_files
 
@@ -25,8 +28,26 @@ if TYPE_CHECKING:
 _PREFIX = "network.language_model."
 
 
+@dataclass(frozen=True)
+class AdapterAlone:
+    """What is written instead of whole weights: the adapters.
+
+    Attributes
+    ----------
+    base
+        Folder or hub id of the weights that they were added to; None where those were drawn at random.
+    """
+
+    base: str | None
+
+
 def export_model(
-    model: OctomedModel, folder: Path, tokenizer: str | None = None, packed: RunFile | None = None
+    model: OctomedModel,
+    folder: Path,
+    tokenizer: str | None = None,
+    packed: RunFile | None = None,
+    *,
+    alone: AdapterAlone | None = None,
 ) -> None:
     """Write weights and configuration, and what the tokenizer and the image processor are read from.
 
@@ -42,13 +63,20 @@ def export_model(
         Folder or hub id of the tokenizer; files that it lacks, or that cannot be reached, are left out.
     packed
         The run that was trained on: its chat template and its sizes of images go with the model.
+    alone
+        Write the adapters alone; otherwise they are added to the weights.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state: dict[str, Any] = get_model_state_dict(model, options=options)
+    with get_full_state_dict(model):
+        state: dict[str, Any] = get_model_state_dict(model, options=options)
     if dist.get_global_rank() == 0:
         _remove_left(folder)
         temporary = folder.with_name(temporary_name(folder.name))
-        _write(model, _stripped(state), temporary)
+        own = _stripped(state)
+        if alone is not None:
+            write_adapter(model.language_model, own, temporary, alone.base)
+        else:
+            _write(model, merged(model.language_model, own), temporary)
         write_files(temporary, tokenizer, packed)
         _put_in_place(temporary, folder)
     dist.barrier()
@@ -98,4 +126,5 @@ def _write(model: OctomedModel, state: dict[str, torch.Tensor], folder: Path) ->
 
 
 def _stripped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(_PREFIX): value.clone() for name, value in state.items()}
+    own = {name: value for name, value in state.items() if name.startswith(_PREFIX)}
+    return {name.removeprefix(_PREFIX): value.clone() for name, value in own.items()}

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from composer.utils import dist
 
 from octomed.errors import RecipeError
-from octomed.stream import mixing
+from octomed.stream import mix, open_runs
 from octomed.stream.batching import canonical_nodes_before, canonical_nodes_for, parts_of
-from octomed.stream.dataset import default_cache
-from octomed.train import checkpoints
+from octomed.stream.cache_folder import default_cache
 from octomed.train.steps import traces_of_packs
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from octomed.train.schema import Dataset, Loader, TrainRecipe
 
 
-def open_runs(loader: Loader) -> tuple[Run, ...]:
+def runs_of(loader: Loader) -> tuple[Run, ...]:
     """Open the packed runs of a loader.
 
     Raises
@@ -30,12 +29,12 @@ def open_runs(loader: Loader) -> tuple[Run, ...]:
         When one cannot be read, or two do not go together.
     """
     chosen = loader.dataset
-    return mixing.open_runs(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
+    return open_runs(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
 
 
 def mix_of(chosen: Dataset, runs: tuple[Run, ...]) -> Mix:
     """Return what an epoch has of each stream."""
-    return mixing.mix(runs, chosen.shares, chosen.streams, chosen.split)
+    return mix(runs, chosen.shares, chosen.streams, chosen.split)
 
 
 def traces_of_epoch(chosen: Dataset, runs: tuple[Run, ...]) -> list[int]:
@@ -51,11 +50,20 @@ def traces_of_epoch(chosen: Dataset, runs: tuple[Run, ...]) -> list[int]:
     return counts
 
 
-def settled(recipe: TrainRecipe, runs: tuple[Run, ...]) -> TrainRecipe:
+def settled(recipe: TrainRecipe, runs: tuple[Run, ...], found: dict[str, Any] | None) -> TrainRecipe:
     """Return the recipe with `num_canonical_nodes` filled in, which decides the order of packs.
 
     Where it is left out, checkpoints that the training resumes from say it: the default follows from the
     packs, and may be another one than when they were made.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    runs
+        Its packed runs.
+    found
+        What checkpoints that are resumed from say of their data.
 
     Raises
     ------
@@ -64,8 +72,7 @@ def settled(recipe: TrainRecipe, runs: tuple[Run, ...]) -> TrainRecipe:
     """
     chosen = recipe.train_loader.dataset
     parts = parts_of(mix_of(chosen, runs), chosen.batching_method)
-    found = _recorded(recipe)
-    if isinstance(found, dict) and found.get(_NAME) is None:
+    if found is not None and found.get(_NAME) is None:
         found = {_NAME: canonical_nodes_before(min(parts))}
         if chosen.num_canonical_nodes not in {None, found[_NAME]}:
             raise RecipeError(
@@ -87,13 +94,3 @@ def of_validation(loader: Loader) -> Loader:
 
 
 _NAME = "num_canonical_nodes"
-
-
-def _recorded(recipe: TrainRecipe) -> dict[str, int | None] | None:
-    """Return what the first rank finds said of the data of checkpoints that are resumed from."""
-    found: list[dict[str, int | None] | None] = [None]
-    if recipe.autoresume and recipe.save_folder is not None:
-        if dist.get_global_rank() == 0:
-            found = [checkpoints.recorded_data(recipe.save_folder)]
-        dist.broadcast_object_list(found)
-    return found[0]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from octomed.train import attention
+
+if TYPE_CHECKING:
+    from octomed.train.attention import Documents
 
 FUSED, APART = "octomed_plan_fused", "octomed_plan_apart"
 """Names for `_attn_implementation`: one kernel for all documents, and one call a document, as on a CPU."""
@@ -17,10 +22,8 @@ def register() -> None:
     ALL_ATTENTION_FUNCTIONS.register(APART, _apart)
 
 
-def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, fused: bool
-) -> torch.Tensor:
-    """Return a tensor like the query, and keep for the backward pass what the kernels keep.
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """Return a tensor like the query, and keep for the backward pass what a fused kernel keeps.
 
     Parameters
     ----------
@@ -28,17 +31,9 @@ def attend(
         [T, heads, width].
     key, value
         [T, key heads, width].
-    fused
-        One kernel for all documents, which takes fewer key heads than query heads; the calls document by
-        document have key and value copied to as many, and their results put together.
     """
     apply: Any = _Attention.apply
-    if fused:
-        return apply(query, key, value)
-    repeats = query.shape[1] // key.shape[1]
-    if repeats > 1:
-        key, value = (one.repeat_interleave(repeats, dim=1) for one in (key, value))
-    return torch.cat([apply(query, key, value)])
+    return apply(query, key, value)
 
 
 class _Attention(torch.autograd.Function):
@@ -54,19 +49,22 @@ class _Attention(torch.autograd.Function):
         return tuple(torch.empty(one.shape, dtype=one.dtype) for one in ctx.saved_tensors[:3])
 
 
-def _of_a_layer(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *, fused: bool) -> torch.Tensor:
-    """Take and give the shapes with which `transformers` calls."""
-    inside = (one[0].transpose(0, 1) for one in (query, key, value))
-    return attend(*inside, fused=fused).unsqueeze(0)
-
-
 def _fused(
     _: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *__: object, **___: object
 ) -> tuple[torch.Tensor, None]:
-    return _of_a_layer(query, key, value, fused=True), None
+    inside = (one[0].transpose(0, 1) for one in (query, key, value))
+    return attend(*inside).unsqueeze(0), None
 
 
-def _apart(
-    _: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *__: object, **___: object
+def _apart(  # noqa: PLR0913 the signature that `transformers` calls
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    *,
+    documents: Documents,
+    **others: Any,  # noqa: ANN401 as above
 ) -> tuple[torch.Tensor, None]:
-    return _of_a_layer(query, key, value, fused=False), None
+    """Call what a training calls there: it is made of operations that tensors without memory know."""
+    return attention.attention(module, query, key, value, attention_mask, documents=documents, **others)

@@ -12,6 +12,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from octomed.train import plan_attention
+from octomed.train.attention import Documents
 from octomed.train.build import text_configuration, vision_tower
 from octomed.train.loss import weighted_cross_entropy
 from octomed.train.network import decoder
@@ -34,12 +35,16 @@ class Types:
     products
         Of matrix products: another than `stream` under autocast.
     fused
-        Attention is one kernel for all documents.
+        Attention is one kernel for all documents; otherwise it is called a document at a time, and each call
+        holds matrices of its length squared.
+    documents
+        Lengths of a microbatch's documents, where that matters.
     """
 
     stream: torch.dtype
     products: torch.dtype
     fused: bool
+    documents: tuple[int, ...] = ()
 
     @property
     def autocast(self) -> bool:
@@ -69,14 +74,16 @@ def layer_course(model: PreTrainedModel, tokens: int, types: Types, *, recompute
             module.config = deepcopy(module.config)
             name = plan_attention.FUSED if types.fused else plan_attention.APART
             module.config._attn_implementation = name  # noqa: SLF001 what layers look up
+    documents = _documents(types.documents or (tokens,))
     with without_memory() as watch:
-        made_fake(layer, watch), made_fake(rotary, watch)
+        made_fake(layer, watch)
+        made_fake(rotary, watch)
         shape = (1, tokens, text.hidden_size)
         places = torch.empty((3, 1, tokens) if vision_tower(model) is not None else (1, tokens))
         rotations = rotary(torch.empty(shape, dtype=types.stream), places.long())
 
         def piece(hidden: torch.Tensor) -> torch.Tensor:
-            out = layer(hidden, position_embeddings=rotations, attention_mask=None)
+            out = layer(hidden, position_embeddings=rotations, attention_mask=None, documents=documents)
             return out[0] if isinstance(out, tuple) else out
 
         return _course(piece, shape, types, watch, recomputed=recomputed)
@@ -95,7 +102,7 @@ def block_course(model: PreTrainedModel, patches: int, types: Types, *, recomput
         def attention(self: Any, hidden_states: torch.Tensor, **_: object) -> torch.Tensor:  # noqa: ANN401 a module
             parts = self.qkv(hidden_states).reshape(len(hidden_states), 3, heads, -1).unbind(1)
             turned = rotate(parts[0], parts[1], *rotations)
-            attended = plan_attention.attend(*turned, parts[2], fused=types.fused)
+            attended = plan_attention.attend(*turned, parts[2])
             return self.proj(attended.reshape(len(hidden_states), -1))
 
         block.attn.forward = MethodType(attention, block.attn)
@@ -182,6 +189,14 @@ def compiled_course(model: PreTrainedModel, tokens: int, types: Types, *, recomp
     gradients = sum(one.numel() for one in layer.parameters() if one.requires_grad) * size
     backward = kept + gradients + stream + tokens * text.intermediate_size * product
     return Course(stream if recomputed else kept, kept, backward)
+
+
+def _documents(lengths: tuple[int, ...]) -> Documents:
+    """Return documents whose edges are known as numbers, as tensors without memory could not tell them."""
+    edges = torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
+    found = Documents(edges, max(lengths))
+    assert found.edges  # asked for now, and kept
+    return found
 
 
 def _course(

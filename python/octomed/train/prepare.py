@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
-from octomed.train import order, steps
+from octomed.train import checkpoints, order, steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
 from octomed.train.log import log_rank0
@@ -40,10 +40,6 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
-    runs
-        All packed runs, where several are mixed.
-    vision
-        How images are prepared, where the run or the one to evaluate on has any.
     """
 
     recipe: TrainRecipe
@@ -69,15 +65,19 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
         raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
-    runs = order.open_runs(recipe.train_loader)
+    runs = order.runs_of(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    read = (*runs, *(order.open_runs(recipe.eval_loader) if recipe.eval_loader is not None else ()))
-    for run in read:
+    all_runs = (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ()))
+    for run in all_runs:
         check_run(recipe, run, configuration)
-    recipe = order.settled(recipe, runs)
-    batching, folder = _batching(recipe, runs), Path(recipe.run_folder)
-    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(read))
+    found = (
+        checkpoints.recorded_data(recipe.save_folder) if recipe.autoresume and recipe.save_folder else None
+    )
+    recipe = order.settled(recipe, runs, found)
+    batching = _batching(recipe, runs)
+    folder = Path(recipe.run_folder)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

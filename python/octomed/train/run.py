@@ -11,14 +11,17 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
+from octomed.errors import RecipeError
 from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
+from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
 from octomed.train.data import make_loader
-from octomed.train.export import export_model
+from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.freeze import make_trainable
+from octomed.train.image_ablation import NAMES
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
 from octomed.train.log import log_rank0
@@ -98,6 +101,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         progress_bar=recipe.progress_bar,
         load_path=load_path,
         load_weights_only=recipe.load_weights_only,
+        load_strict_model_weights=recipe.model.lora is None,  # a checkpoint of adapters has no base
         load_progress_bar=False,
         save_folder=recipe.save_folder,
         save_filename=checkpoints.FILENAME,
@@ -126,9 +130,12 @@ def make_model(prepared: Prepared) -> OctomedModel:
         language_model,
         weighting=loss.weight,
         vision=prepared.vision,
+        swap_images=recipe.eval_swapped_images,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
+    if trained.adapted is not None:
+        keep_what_is_trained(model, trained.adapted.base, source or f"random weights of seed {recipe.seed}")
     if recipe.model.compile_layers:
         compile_layers(language_model)
     if recipe.model.activation_checkpointing:
@@ -150,7 +157,9 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content)
+        base = recipe.model.pretrained_model_name_or_path
+        alone = AdapterAlone(base) if recipe.export == "adapter" else None
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
@@ -178,12 +187,17 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     settings = recipe.eval_loader
     if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
         settings = of_validation(recipe.train_loader)
+    if recipe.eval_swapped_images and (settings is None or prepared.vision is None):
+        lacks = "nothing is evaluated" if settings is None else "no packed run has images"
+        raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
     if settings is None:
         return None
     packs, model = recipe.device_eval_batch_size, prepared.configuration
     loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
-        label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
+        label="validation",
+        dataloader=data_spec(loader, weighting=recipe.loss.weight),
+        metric_names=["loss", *(NAMES if recipe.eval_swapped_images else ())],
     )
 
 

@@ -68,6 +68,9 @@ class Dataset(Part):
     def _shares_of_runs(self) -> Dataset:
         if self.shares is None:
             return self
+        if self.split == "validation":
+            message = "what is evaluated on has no shares"
+            raise invalid(message, "all its runs are read, each pack of them once", at=("shares",))
         if isinstance(self.remote, str) or len(self.remote) != len(self.shares):
             runs = 1 if isinstance(self.remote, str) else len(self.remote)
             message = f"{len(self.shares)} shares of {runs} run{'s' * (runs > 1)}"
@@ -161,6 +164,8 @@ class TrainRecipe(Part):
     """How often it is evaluated."""
     eval_first: bool = False
     """Evaluate before the first step."""
+    eval_swapped_images: bool = False
+    """Evaluate answers too, with their images and with images swapped: a model that looks needs its own."""
     precision: Literal["fp32", "amp_bf16"] | None = None
     """Type of matrix products; bfloat16 on a GPU and float32 elsewhere if left out."""
     fsdp_config: Fsdp | None = None
