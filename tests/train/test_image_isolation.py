@@ -1,4 +1,4 @@
-"""The start-up self-test with images: it passes where it should, and notices each way in which pixels may leak."""
+"""The start-up self-test with images: it passes where it should, and notices how pixels may leak."""
 
 from __future__ import annotations
 
