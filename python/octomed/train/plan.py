@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from octomed.train.schema import TrainRecipe
 
 _FLOAT32 = 4
+_IN_FLIGHT = 3
+"""Layers whose weights FSDP2 has whole at a time: one that runs, one that is next, and what that arrives in."""
 Parts = dict[str, float]
 """Bytes by what they are for."""
 
@@ -215,23 +217,20 @@ class _Step:
         }
         if self.hardware.gpus > 1 and not self.sharded:
             always["DDP's buckets"] = self._gradients(self.units)
-        if self.sharded:
-            always["gathered weights"] = self._gathered()
         return always
 
     def _gradients(self, units: list[Weights]) -> float:
         """Return what stays of gradients until the optimizer's step."""
         return sum(unit.bytes(ranks=self.ranks, trained=True) for unit in units)
 
-    def _gathered(self) -> float:
-        """Return whole weights: of the root as long as it runs, of two layers, and what one more arrives in."""
-        assert self.recipe.fsdp_config is not None
+    def _gathered(self, layers: int) -> Parts:
+        """Return whole weights: of the root as long as it runs, and of so many layers."""
+        if self.recipe.fsdp_config is None:
+            return {}
         size = self.types.stream.itemsize
         whole = [unit.bytes(size) for unit in (*self.layers, *self.blocks)]
-        root = self.rest.bytes(size)
-        if not self.recipe.fsdp_config.reshard_after_forward:
-            return root + sum(whole) + max(whole)
-        return root + 3 * max(whole)
+        kept = 0.0 if self.recipe.fsdp_config.reshard_after_forward else sum(whole)
+        return {"gathered weights": self.rest.bytes(size) + max(kept, layers * max(whole))}
 
     def _reduced(self, unit: Weights) -> float:
         """Return what a unit's whole gradients take on their way to their shards."""
@@ -322,12 +321,12 @@ class _Step:
         working = max(pixels, self.load.patches * (8 * width + 2 * inner) * size)
         gradients = self._gradients(self.units) if self.load.microbatches > 1 else 0.0
         kept = {"vision tower": self._kept_by_tower(len(self.blocks)) + working, "gradients": gradients}
-        return [self._moment("the vision tower's forward pass", kept)]
+        return [self._moment("the vision tower's forward pass", kept, self._gathered(_IN_FLIGHT))]
 
     def _loss(self) -> Moment:
         course = self._loss_course()
         held = {"loss": max(course.forward, course.backward)}
-        return self._moment("the loss", self._before_loss(), held)
+        return self._moment("the loss", self._before_loss(), held, self._gathered(0))
 
     def _backward(self) -> list[Moment]:
         """Return the backward passes of the decoder's layers, from the last, and of the tower's blocks."""
@@ -342,7 +341,8 @@ class _Step:
                 "working memory": course.backward + 2 * self._reduced(self.layers[number]),
                 "vision tower": tower,
             }
-            moments.append(self._moment(f"the backward pass of layer {number + 1}", held))
+            gathered = self._gathered(_IN_FLIGHT)
+            moments.append(self._moment(f"the backward pass of layer {number + 1}", held, gathered))
         if self._tower_trained():
             number = len(self.blocks) - 1
             course = self._block(recomputed=number in chosen_layers(len(self.blocks), share))
@@ -351,7 +351,8 @@ class _Step:
                 "working memory": course.backward + 2 * self._reduced(self.blocks[-1]),
                 "vision tower": self._kept_by_tower(number),
             }
-            moments.append(self._moment("the backward pass of the vision tower", held))
+            gathered = self._gathered(_IN_FLIGHT)
+            moments.append(self._moment("the backward pass of the vision tower", held, gathered))
         return moments
 
     def _made(self, units: list[Weights]) -> float:
@@ -374,7 +375,7 @@ class _Step:
             + (self.rest.bytes(self.types.stream.itemsize, trained=True) if self.sharded else 0.0),
             "activations": self.stream,
         }
-        return self._moment("the end of the backward pass", held)
+        return self._moment("the end of the backward pass", held, self._gathered(0))
 
     def _is_tied(self) -> bool:
         head, table = self.model.lm_head, self.model.get_input_embeddings()
