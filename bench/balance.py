@@ -43,7 +43,7 @@ SMALLEST, LARGEST, FACTOR = 3_136, 262_144, 28
 EDGES = (1_024, 4_096)
 """Inner edges of the buckets, the packing recipe's default."""
 SIZES = ((0.70, None), (0.15, 224), (0.15, 28))
-"""Share of images and their side: figures and films of 256 to 2,048 pixels, and two of classification sets."""
+"""Share of images and their side: figures and films of 256 to 2,048 pixels, two of classification sets."""
 A_RANGE = 50_000
 MACHINE = 8
 RESULT = Path(__file__).parent / "results" / "balance.json"

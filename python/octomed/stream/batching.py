@@ -8,7 +8,6 @@ import numpy as np
 
 from octomed.errors import RecipeError
 from octomed.stream.counts import EpochCounts, World, slots_of
-from octomed.stream.run import VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,9 +121,9 @@ def parts_of(mixed: Mix, method: str) -> list[int]:
     return [sum(given)] if method == "random" else given
 
 
-def default_canonical_nodes(mixed: Mix, method: str, world: World, split: str) -> int:
+def default_canonical_nodes(mixed: Mix, method: str, world: World, *, training: bool) -> int:
     """Return ``num_canonical_nodes`` where nobody says it."""
-    return world.nodes if split == VALIDATION else canonical_nodes_for(parts_of(mixed, method), world.nodes)
+    return canonical_nodes_for(parts_of(mixed, method), world.nodes) if training else world.nodes
 
 
 def check_method(method: str, mixed: Mix, canonical_nodes: int, batch: int, world: World) -> None:

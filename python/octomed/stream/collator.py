@@ -67,6 +67,8 @@ class Collator:
 
     ``image_sizes`` : tuple of (time, height, width)
         The grids once more, as numbers that stay on the host.
+    ``image_tokens`` : tuple of int
+        How many tokens of each pack stand for images; on the host, too.
     ``image_counts`` : int64, shape [images, 3]
         Patches, units (squares of patches that become one token) and windows of each image, by which the
         values below are cut between images.
@@ -232,6 +234,8 @@ class Collator:
         """Add the pixels to a batch, as they are asked for."""
         patches, grids, refs = shown.patches, *(batch.pop(name) for name in _IMAGES)
         images = {"image_grid_thw": grids, "image_refs": refs, **shown.tables}
+        if shown.tables:
+            images["image_tokens"] = _tokens_of_packs(batch["packs"], shown.tables["image_counts"], refs)
         if not self._shared:
             patches = repeated(patches, grids, refs)
             images = {"image_grid_thw": grids[refs], "image_refs": torch.arange(len(refs))}
@@ -258,3 +262,9 @@ class Collator:
 
 _IMAGES = ("image_grid_thw", "image_refs")
 """What `fill_batch` writes of images, in its order."""
+
+
+def _tokens_of_packs(packs: torch.Tensor, counts: torch.Tensor, refs: torch.Tensor) -> tuple[int, ...]:
+    """Return how many tokens of each pack stand for images: an image's units, once for each placeholder."""
+    units = torch.split(counts[refs, 1], packs[:, 3].tolist())
+    return tuple(int(one.sum()) for one in units)

@@ -59,12 +59,14 @@ CONTRACT: dict[str, Axis] = {
     "image_grid_thw": Axis.IMAGES,
     "image_refs": Axis.PLACEHOLDERS,
     "image_sizes": Axis.IMAGES,
+    "image_tokens": Axis.PACKS,
     "image_counts": Axis.IMAGES,
     "image_positions": Axis.PATCHES,
     "image_window_order": Axis.UNITS,
     "image_window_lengths": Axis.WINDOWS,
     "image_corner_indices": Axis.PATCHES,
     "image_corner_weights": Axis.PATCHES,
+    "runs": Axis.PACKS,
 }
 """The axis of each key."""
 
@@ -77,6 +79,9 @@ OF_IMAGES = {Axis.IMAGES, Axis.PLACEHOLDERS, *COUNTED_OF_IMAGES}
 REQUIRED = ("packs", "input_ids", "labels", "position_ids", "cu_seqlens", "trace_ids", "supervised_tokens")
 """Keys of every batch, in the order in which `octomed._octomed.fill_batch` takes their buffers."""
 
+
+OF_TRAINING = ("image_patches", "image_grid_thw", "image_refs", "image_sizes", "image_tokens", "image_counts")
+"""Keys of images of every batch that a model with images is trained on, also of one that shows none."""
 
 MADE_BY = "batches are made by `octomed.stream.Collator`"
 
@@ -113,7 +118,29 @@ def check_text(batch: Mapping[str, Any]) -> None:
     check_keys(batch)
     images = [name for name in batch if CONTRACT[name] in OF_IMAGES]
     if images:
-        raise DataError(f"the batch has {_listed(images)}", "images are not supported in training yet")
+        raise DataError(
+            f"the batch has {_listed(images)}, and the model was made for text alone",
+            "tell it how the run's images are prepared: `vision=`",
+        )
+
+
+def check_images(batch: Mapping[str, Any]) -> None:
+    """Check that a batch keeps the contract and says of its images all that a model is trained on.
+
+    Raises
+    ------
+    DataError
+        As `check_keys`, and naming what is missing, or pixels that would not be looked at.
+    """
+    check_keys(batch)
+    missing = [name for name in OF_TRAINING if name not in batch]
+    if missing or "pixel_values" in batch:
+        what = f"has no {_listed(missing)}" if missing else "has `pixel_values`, which training does not take"
+        raise DataError(
+            f"the batch {what}",
+            "the model was made for a run with images: its batches are those of `Collator(vision=…, "
+            "tower_tables=TowerTables.of(configuration))`",
+        )
 
 
 def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor, an array or a sequence

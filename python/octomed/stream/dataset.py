@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import weakref
 from pathlib import Path
@@ -25,6 +24,7 @@ from octomed.stream.batching import (
     ranks_batch,
     smallest_part,
 )
+from octomed.stream.cache_folder import default_cache
 from octomed.stream.checked import CheckedDataset
 from octomed.stream.counts import EpochCounts, World
 from octomed.stream.images import check_model
@@ -34,6 +34,7 @@ from octomed.stream.shards import CachedStream
 from octomed.stream.shared_memory import hold, release, remove_stale
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
     import numpy as np
@@ -43,15 +44,6 @@ if TYPE_CHECKING:
     from octomed.stream.costs import Costs
     from octomed.stream.mixing import Location, Mix
     from octomed.stream.run import Run
-
-
-def default_cache() -> Path:
-    """Return the folder of cached shards: ``$OCTOMED_CACHE``, or one in the user's cache."""
-    chosen = os.environ.get("OCTOMED_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "octomed", "streams")
 
 
 class PackedDataset(CheckedDataset):
@@ -182,7 +174,9 @@ class PackedDataset(CheckedDataset):
         self.mix = mix(self.runs, shares, streams, split)
         training = split != VALIDATION
         self._fixed = num_canonical_nodes is not None
-        canonical = num_canonical_nodes or default_canonical_nodes(self.mix, batching_method, world, split)
+        canonical = num_canonical_nodes or default_canonical_nodes(
+            self.mix, batching_method, world, training=training
+        )
         check_world(canonical, smallest_part(self.mix, batching_method), world)
         check_method(batching_method, self.mix, canonical, batch * world.ranks, world)
         folders = [_outside(Path(cache or default_cache()), run) / run.key for run in self.runs]

@@ -16,6 +16,7 @@ import torch
 from octomed.errors import RecipeError
 from octomed.recipe.problems import suggest
 from octomed.train.build import part_of
+from octomed.train.digests import digest_of
 from octomed.train.quantized import quantize
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Adapted:
         Whole names of the linear layers that have one.
     r, alpha
         Rank and scale, as the recipe has them.
+    base
+        Digest of the model's weights before.
     quantized
         Whether their weights are kept in 4 bits.
     """
@@ -50,6 +53,7 @@ class Adapted:
     modules: tuple[str, ...]
     r: int
     alpha: float
+    base: str = ""
     quantized: bool = False
 
     def lines(self) -> list[str]:
@@ -88,6 +92,7 @@ def add_adapters(language_model: PreTrainedModel, settings: Lora, *, seed: int, 
     """
     peft = _peft()
     modules = chosen_modules(language_model, settings.targets, vision=settings.vision)
+    base = digest_of(language_model)
     if settings.quantize is not None:
         quantize(language_model, modules)
     configuration = peft.LoraConfig(
@@ -108,7 +113,7 @@ def add_adapters(language_model: PreTrainedModel, settings: Lora, *, seed: int, 
             parameter.data = parameter.data.float()
     found = tuple(name for name, module in language_model.named_modules() if hasattr(module, "lora_A"))
     assert found == modules, "peft adapts other layers than it was asked to"
-    return Adapted(modules, settings.r, settings.alpha, settings.quantize is not None)
+    return Adapted(modules, settings.r, settings.alpha, base, settings.quantize is not None)
 
 
 def chosen_modules(model: PreTrainedModel, targets: Sequence[str] | None, *, vision: bool) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ _SHARDED = re.compile(r"ep(\d+)-ba(\d+)")
 _METADATA = ".metadata"
 
 _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorithms", "seed", "precision")
-_OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
+_OF_DATA = ("streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
 _DURATION = "max_duration"
 """May change: a training may be extended."""
@@ -63,7 +63,9 @@ def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     values = recipe.model_dump(mode="json")
     meaning = {name: values[name] for name in _MEANING if name != "train_loader"}
     data = values["train_loader"]["dataset"]
-    meaning["data"] = {name: data[name] for name in _OF_DATA if name != "remote"} | {"run": run_key}
+    meaning["data"] = {name: data[name] for name in _OF_DATA} | {"run": run_key}
+    if data["shares"] is not None:  # of which checkpoints of one run say nothing
+        meaning["data"]["shares"] = data["shares"]
     for part, name in _HOW:
         meaning[part].pop(name)
     for part, name in _LATER:
@@ -89,6 +91,9 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
     if sidecar is None:
         return None
     found, duration = sidecar.meaning, sidecar.max_duration
+    data = found.get("data")
+    if isinstance(data, dict) and data.get("num_canonical_nodes") is None:  # `order.settled` has compared it
+        found = found | {"data": data | {"num_canonical_nodes": meaning["data"]["num_canonical_nodes"]}}
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -98,6 +103,25 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
             "choose another `save_folder`, or put these keys back as they were",
         )
     return duration
+
+
+def recorded_data(folder: str) -> dict[str, Any] | None:
+    """Return what a folder says of its checkpoints' data; ``None`` where there are none.
+
+    The first rank looks, so that all ranks find the same.
+
+    Raises
+    ------
+    RecipeError
+        When what it says is damaged.
+    """
+    found: list[dict[str, Any] | None] = [None]
+    if dist.get_global_rank() == 0:
+        sidecar = _sidecar(folder)
+        if sidecar is not None and _checkpoints(open_folder(folder).names()):
+            found = [sidecar.meaning.get("data")]
+    dist.broadcast_object_list(found)
+    return found[0]
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:

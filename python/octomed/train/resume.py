@@ -36,7 +36,7 @@ def load_path_of(prepared: Prepared) -> str | None:
             f"`{folder}` already holds checkpoints",
             "`autoresume=true` resumes from the newest; or choose another `save_folder`",
         )
-    meaning = checkpoints.meaning_of(recipe, prepared.packed.key, prepared.batching.global_size)
+    meaning = checkpoints.meaning_of(recipe, prepared.key, prepared.batching.global_size)
     if newest or broken:
         before = checkpoints.check_meaning(folder, meaning)
         _note_duration(before, recipe.max_duration)

@@ -13,10 +13,11 @@ from composer.utils.parallelism import FSDP2Config
 
 from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
+from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
 from octomed.train.data import make_loader
-from octomed.train.export import export_model
+from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.freeze import make_trainable
 from octomed.train.layers import compile_layers, recompute_layers
@@ -25,6 +26,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
 from octomed.train.resume import load_path_of
@@ -84,7 +86,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        algorithms=components.make_algorithms(recipe),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
         callbacks=_callbacks(prepared),
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
@@ -97,6 +99,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         progress_bar=recipe.progress_bar,
         load_path=load_path,
         load_weights_only=recipe.load_weights_only,
+        load_strict_model_weights=recipe.model.lora is None,  # a checkpoint of adapters has no base
         load_progress_bar=False,
         save_folder=recipe.save_folder,
         save_filename=checkpoints.FILENAME,
@@ -124,9 +127,12 @@ def make_model(prepared: Prepared) -> OctomedModel:
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
+    if trained.adapted is not None:
+        keep_what_is_trained(model, trained.adapted.base, source or f"random weights of seed {recipe.seed}")
     if recipe.model.compile_layers:
         compile_layers(language_model)
     if recipe.model.activation_checkpointing:
@@ -148,7 +154,9 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer)
+        base = recipe.model.pretrained_model_name_or_path
+        alone = AdapterAlone(base) if recipe.export == "adapter" else None
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
     if recipe.callbacks.report and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
@@ -167,18 +175,19 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    return make_loader(settings, packs, model, vision=prepared.vision)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
     settings = recipe.eval_loader
-    if settings is None and "validation" in prepared.packed.streams:
-        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
-        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
+        settings = of_validation(recipe.train_loader)
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
     )
@@ -187,13 +196,15 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
 def _callbacks(prepared: Prepared) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
+        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"), places)
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 

@@ -12,6 +12,9 @@ from octomed.train.schema_model import Duration, Model, Optimizer, Positive, Sch
 from octomed.train.schema_monitoring import Callbacks, Loggers
 from octomed.urls import CHECKPOINTS, READ, scheme_of
 
+Weight = Annotated[float, Field(gt=0.0, le=1.0, strict=False)]
+_NEAR = 1e-6
+
 
 class Tokenizer(Part):
     """The tokenizer that the model will be used with; compared with that of the packed run."""
@@ -32,10 +35,12 @@ class Loss(Part):
 
 
 class Dataset(Part):
-    """A packed run, or one of its streams."""
+    """A packed run, or several, or some of their streams."""
 
-    remote: Text
-    """Output folder of `octomed pack`, local or `s3://`, `gs://`, `az://`."""
+    remote: Text | Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    """Output folder of `octomed pack`, local or `s3://`, `gs://`, `az://`; or a list of several."""
+    shares: Annotated[tuple[Weight, ...], Field(strict=False, min_length=1)] | None = None
+    """Share of each of several runs in an epoch's packs, all together 1; every pack once if left out."""
     local: Text | None = None
     """Folder for fetched shards; one of its own below it a run."""
     split: Literal["train", "validation"] = "train"
@@ -50,12 +55,30 @@ class Dataset(Part):
     """Global batches are the same for every number of ranks that divides it; 24, or fewer for few packs."""
     batching_method: Literal["random", "per_stream"] = "random"
     """Buckets mixed in a batch, or one bucket a batch."""
+    balance: Literal["auto", "off"] = "auto"
+    """Share a step's packs out over the ranks of a machine by what they cost, or leave them as they come."""
     cache_limit: Text | None = None
     """Most that the cache folder holds, `100gb`."""
     download_retry: Positive = 5
     """How often a shard is asked for."""
     download_timeout: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Seconds that a shard may take."""
+
+    @model_validator(mode="after")
+    def _shares_of_runs(self) -> Dataset:
+        if self.shares is None:
+            return self
+        if self.split == "validation":
+            message = "what is evaluated on has no shares"
+            raise invalid(message, "all its runs are read, each pack of them once", at=("shares",))
+        if isinstance(self.remote, str) or len(self.remote) != len(self.shares):
+            runs = 1 if isinstance(self.remote, str) else len(self.remote)
+            message = f"{len(self.shares)} shares of {runs} run{'s' * (runs > 1)}"
+            raise invalid(message, "`remote` is a list of runs, and each has a share", at=("shares",))
+        if abs(sum(self.shares) - 1) > _NEAR:
+            hint = "divide each by their sum"
+            raise invalid(f"the shares add up to {sum(self.shares):g}, and not to 1", hint, at=("shares",))
+        return self
 
 
 class Loader(Part):
