@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench.train.shapes import shape
 from octomed.train.build import build_model, read_configuration
 from octomed.train.freeze import make_trainable
 from octomed.train.layers import recompute_layers
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
-from octomed.train.plan import Hardware, Load, plan_of
+from octomed.train.plan import Hardware, Load, Planner
 from octomed.train.plan_advice import Training, advise
 from octomed.train.schema import TrainRecipe
 from octomed.train.schema_model import Model
+
+from bench.train.shapes import shape
 
 from .tiny import batch_of, rows_of
 
@@ -67,14 +68,18 @@ def configuration_of(given):
 def packs(documents):
     return [
         [
-            {"id": n, "ids": torch.zeros(length, dtype=torch.long), "learned": torch.ones(length, dtype=torch.bool)}
+            {
+                "id": n,
+                "ids": torch.zeros(length, dtype=torch.long),
+                "learned": torch.ones(length, dtype=torch.bool),
+            }
             for n, length in enumerate(documents)
         ]
     ]
 
 
 def counted(given, documents, steps=1, parallel=None):
-    """The most that is allocated in a step on a CPU, as torch's profiler counts it, over what is there all the time."""
+    """The most that lives in a step on a CPU: what is there all the time, and what torch's profiler counts."""
     inner = build_model(configuration_of(given), dtype=given.model.dtype)
     make_trainable(inner, given.model, vision=False)
     model = OctomedModel(inner, tokens_at_once=given.loss.tokens_at_once)
@@ -97,7 +102,9 @@ def counted(given, documents, steps=1, parallel=None):
     local = [getattr(one, "_local_tensor", one) for one in (*inner.parameters(), *state)]
     now = most = sum({one.untyped_storage()._cdata: one.untyped_storage().nbytes() for one in local}.values())
     now += whole if isinstance(run, torch.nn.parallel.DistributedDataParallel) else 0  # its buckets
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as profiler:
         step()
     for event in profiler.profiler.kineto_results.events():
         if event.name() == "[memory]":
@@ -106,13 +113,18 @@ def counted(given, documents, steps=1, parallel=None):
     return most
 
 
+def most(given, load, hardware):
+    return Planner(configuration_of(given), hardware).plan(given, load).most.total
+
+
 def planned(given, documents, steps=1, gpus=1):
     load = Load(sum(documents), microbatches=steps, documents=documents)
-    return plan_of(given, configuration_of(given), load, Hardware(gpus, device="cpu")).most.total
+    return most(given, load, Hardware(gpus, device="cpu"))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("share", [False, 0.5, True])
+@pytest.mark.parametrize(
+    ("family", "share"), [("qwen2", False), ("qwen3", True), ("qwen2_5_vl", 0.5), ("qwen3_vl", 0.5)]
+)
 def test_a_step_on_a_cpu_takes_what_was_planned(family, share):
     config = {"model_type": family, **FAMILIES[family]}
     given = recipe(config, activation_checkpointing=share, loss={"tokens_at_once": 128})
@@ -135,10 +147,7 @@ def test_other_settings_take_what_was_planned(settings, steps):
     if "lora" in settings:
         pytest.importorskip("peft")
     given = recipe(**settings)
-    for documents in SHORT, LONG:
-        ratio = planned(given, documents, steps) / counted(given, documents, steps)
-        print(settings, steps, documents, ratio)
-        assert math.isclose(ratio, 1, rel_tol=0.1), documents
+    assert math.isclose(planned(given, LONG, steps), counted(given, LONG, steps), rel_tol=0.1)
 
 
 def measured_on_a_gpu():
@@ -163,22 +172,20 @@ def test_what_was_measured_on_a_gpu_is_planned(name, share, loss, learned, gigab
         loss={"implementation": loss},
     )
     load = Load(16_384, learned=learned)
-    found = plan_of(given, configuration_of(given), load, Hardware()).most.total / 1e9
-    assert math.isclose(found, gigabytes, rel_tol=0.05)
+    assert math.isclose(most(given, load, Hardware()) / 1e9, gigabytes, rel_tol=0.05)
 
 
 def test_no_memory_is_taken_for_a_large_model():
     given = recipe(shape("qwen2.5-vl-7b"))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = plan_of(given, configuration_of(given), Load(16_384, 20_000, 2), Hardware())
-    assert found.most.total > 100e9
+    assert most(given, Load(16_384, 20_000, 2), Hardware()) > 100e9
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # kB
 
 
 def test_images_take_more_and_a_trained_tower_more_than_a_frozen_one():
     def total(patches, **settings):
         given = recipe(shape("qwen3-vl-4b"), dtype="bfloat16", activation_checkpointing=True, **settings)
-        return plan_of(given, configuration_of(given), Load(16_384, patches), Hardware()).most.total
+        return most(given, Load(16_384, patches), Hardware())
 
     frozen = {"freeze_vision": True, "freeze_projector": True}
     assert total(0) < total(40_000, **frozen) < total(40_000)
@@ -188,8 +195,8 @@ def test_images_take_more_and_a_trained_tower_more_than_a_frozen_one():
 
 
 def advice(given, load, gpus, memory):
-    hardware = Hardware(gpus)
-    return [one.settings for one in advise(Training(given, load), configuration_of(given), hardware, memory)]
+    planner = Planner(configuration_of(given), Hardware(gpus))
+    return [one.settings for one in advise(Training(given, load), planner, memory)]
 
 
 def test_single_settings_that_make_it_fit_are_named_from_the_least():
@@ -204,4 +211,4 @@ def test_what_takes_two_settings_gets_two():
 
 
 def test_what_never_fits_gets_no_advice():
-    assert advice(recipe(shape("qwen3-vl-4b")), Load(16_384), 1, 1e9) == []
+    assert advice(recipe(), Load(512), 1, 1e6) == []

@@ -43,7 +43,13 @@ def on_a_rank(given, documents, sharded):
 @pytest.mark.parametrize("sharded", [True, False])
 @pytest.mark.parametrize("documents", [(40, 24), (300, 500, 224)])
 def test_ranks_take_what_was_planned(sharded, documents):
-    given = recipe(CONFIG, fsdp_config={} if sharded else None, activation_checkpointing=True, loss={"tokens_at_once": 128})
-    found = max(run_ranks(2, on_a_rank, given, documents, sharded))  # ranks free gathered weights as they meet
+    given = recipe(
+        CONFIG,
+        fsdp_config={} if sharded else None,
+        activation_checkpointing=True,
+        loss={"tokens_at_once": 128},
+    )
+    found = max(
+        run_ranks(2, on_a_rank, given, documents, sharded)
+    )  # ranks free gathered weights as they meet
     assert math.isclose(planned(given, documents, gpus=2), found, rel_tol=0.1)
-

@@ -151,36 +151,54 @@ class Planned:
         object.__setattr__(self, "most", max(self.moments, key=lambda one: one.total))
 
 
-def plan_of(
-    recipe: TrainRecipe, configuration: PretrainedConfig, load: Load, hardware: Hardware
-) -> Planned:
-    """Return what a training takes on each GPU.
+class Planner:
+    """Plans trainings of one model; what was measured of its pieces is kept.
 
     Parameters
     ----------
-    recipe
-        A training recipe.
     configuration
-        Of its model.
-    load
-        What a GPU is given.
+        Of the model.
     hardware
         Where it is to run.
     """
-    with torch.device("meta"):
-        model = build_model(configuration, dtype=recipe.model.dtype)
-        make_trainable(
-            model, recipe.model, vision=load.patches > 0, sharded=recipe.fsdp_config is not None
-        )
-    return _Step(recipe, model, load, hardware).planned()
+
+    def __init__(self, configuration: PretrainedConfig, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self._configuration = configuration
+        self._models: dict[tuple[str, bool, bool], PreTrainedModel] = {}
+
+    def plan(self, recipe: TrainRecipe, load: Load) -> Planned:
+        """Return what a training takes on each GPU.
+
+        Parameters
+        ----------
+        recipe
+            A training recipe.
+        load
+            What a GPU is given.
+
+        Raises
+        ------
+        RecipeError
+            When the recipe cannot be for this model, or a package for it is missing.
+        """
+        return _Step(recipe, self._model(recipe, vision=load.patches > 0), load, self.hardware).planned()
+
+    def _model(self, recipe: TrainRecipe, *, vision: bool) -> PreTrainedModel:
+        settings = recipe.model.model_copy(update={"activation_checkpointing": False})
+        key = (settings.model_dump_json(), vision, recipe.fsdp_config is not None)
+        if key not in self._models:
+            with torch.device("meta"):
+                model = build_model(self._configuration, dtype=recipe.model.dtype)
+                make_trainable(model, recipe.model, vision=vision, sharded=recipe.fsdp_config is not None)
+            self._models[key] = model
+        return self._models[key]
 
 
 class _Step:
     """A step of one recipe, gone through in thought."""
 
-    def __init__(
-        self, recipe: TrainRecipe, model: PreTrainedModel, load: Load, hardware: Hardware
-    ) -> None:
+    def __init__(self, recipe: TrainRecipe, model: PreTrainedModel, load: Load, hardware: Hardware) -> None:
         self.recipe, self.model, self.load, self.hardware = recipe, model, load, hardware
         self.sharded = recipe.fsdp_config is not None
         self.ranks = hardware.gpus if self.sharded else 1
@@ -383,9 +401,15 @@ class _Step:
 
     def _optimizer(self) -> Moment:
         settings = self.recipe.optimizer
-        fused = (settings.name == "adamw" and self.hardware.device == "cuda") if settings.fused is None else settings.fused
+        fused = (
+            (settings.name == "adamw" and self.hardware.device == "cuda")
+            if settings.fused is None
+            else settings.fused
+        )
         trained = [one for unit in self.units for one in unit.shapes if one[2]]
-        largest = max((-(-rows // self.ranks) * others * size for rows, others, _, size in trained), default=0)
+        largest = max(
+            (-(-rows // self.ranks) * others * size for rows, others, _, size in trained), default=0
+        )
         together = settings.name == "adamw" and self.hardware.device == "cuda"
         copies = 0.0 if fused else (self._gradients(self.units) if together else 2 * largest)
         held = {"gradients": self._gradients(self.units), "working memory": copies}

@@ -44,7 +44,7 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401 an operator
-        types: Any,  # noqa: ANN401, ARG002 as torch calls it
+        types: Any,  # noqa: ANN401 as torch calls it
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 what the operator returns
