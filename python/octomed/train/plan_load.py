@@ -81,7 +81,9 @@ def _tokens(recipe: TrainRecipe, run: Run | None) -> tuple[int, list[str]]:
             "neither the packed run nor `max_seq_len` says how many tokens a pack holds",
             "give `--tokens 16384`, or pack the run first",
         )
-    return recipe.max_seq_len, [f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"]
+    return recipe.max_seq_len, [
+        f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"
+    ]
 
 
 def _patches(run: Run | None, tokens: int) -> tuple[int, list[str]]:
