@@ -7,6 +7,7 @@ mod changed_files;
 mod check;
 mod error;
 mod extents;
+mod fetched;
 mod fingerprint;
 mod ids;
 mod image_choices;
