@@ -20,7 +20,7 @@ from octomed.train.prepare import prepare
 from octomed.train.recipe import load_train_recipe
 from streaming import StreamingDataLoader
 
-from .conftest import ROOT
+from .conftest import pack_texts
 from .ranks import run_ranks
 from .sessions import train, write_recipe
 
@@ -30,16 +30,7 @@ STEP = 4
 @pytest.fixture(scope="module")
 def other(tmp_path_factory):
     """The sample once more, packed otherwise: its traces have the ids of those in the first run."""
-    folder = tmp_path_factory.mktemp("other")
-    settings = {
-        "output.path": folder / "run",
-        "work.path": folder / "work",
-        "pack.capacity": 512,
-        "pack.seed": 5,
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=overrides, workers=2)
-    return folder / "run"
+    return pack_texts(tmp_path_factory.mktemp("other"), seed=5)
 
 
 def recipe_of(folder, packed, *words, **dataset):
