@@ -362,3 +362,25 @@ def test_operations_are_those_that_torch_counts(family):
     mergers, more = counted(("merger", "deepstack"))
     assert said < more < thrice
     assert mergers == more, "frozen layers are run forward alone"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_gpu_s_features_and_gradients_are_those_of_the_stock_tower(family, dtype):
+    model = towers.fresh(family, dtype).cuda()
+    tower = Tower(model, towers.vision(family))
+    batch = towers.batch_of(tower.tables, family, some_grids(20, 5))
+    batch = {name: one.cuda() if isinstance(one, torch.Tensor) else one for name, one in batch.items()}
+    tower(batch)
+    torch.cuda.set_sync_debug_mode("error" if dtype == "bfloat16" else "default")
+    try:
+        merged, deep = tower(batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    features, gradients = features_and_gradients(model, [merged, *deep])
+    expected, others = features_and_gradients(model, towers.stock(model, family, batch))
+    bound = 5e-2 if dtype == "bfloat16" else 1e-3
+    assert all(distance(*pair) <= bound for pair in zip(features, expected, strict=True))
+    assert all(distance(gradients[name], one) <= 2 * bound for name, one in others.items())
+    assert tower.smallest("cuda")["image_patches"].device.type == "cuda"
