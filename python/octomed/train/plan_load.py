@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_run
+from octomed.stream import open_runs
 from octomed.train.plan import Load
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
         return None, []
     chosen = recipe.train_loader.dataset
     try:
-        return open_run(chosen.remote, attempts=1, timeout=chosen.download_timeout), []
+        return open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)[0], []
     except OctomedError as error:
         return None, [f"the packed run is not read: {error.message}"]
 
@@ -81,7 +81,9 @@ def _tokens(recipe: TrainRecipe, run: Run | None) -> tuple[int, list[str]]:
             "neither the packed run nor `max_seq_len` says how many tokens a pack holds",
             "give `--tokens 16384`, or pack the run first",
         )
-    return recipe.max_seq_len, [f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"]
+    return recipe.max_seq_len, [
+        f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"
+    ]
 
 
 def _patches(run: Run | None, tokens: int) -> tuple[int, list[str]]:

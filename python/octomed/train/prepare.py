@@ -40,6 +40,10 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    runs
+        All packed runs, where several are mixed.
+    vision
+        How images are prepared, where a run to train or evaluate on has any.
     """
 
     recipe: TrainRecipe

@@ -181,7 +181,8 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
     packs, model = prepared.batching.per_rank, prepared.configuration
-    return make_loader(settings, packs, model, vision=prepared.vision)
+    frozen = prepared.recipe.model.freeze_vision is True
+    return make_loader(settings, packs, model, vision=prepared.vision, frozen_vision=frozen)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
