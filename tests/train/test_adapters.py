@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,9 @@ pytest.importorskip("peft")
 
 import peft
 import torch
+from composer.utils import reproducibility
 from octomed.errors import RecipeError
+from octomed.train import checkpoints
 from octomed.train.adapter_state import keep_what_is_trained, merged
 from octomed.train.build import build_model, part_of, parts_of, read_configuration
 from octomed.train.digests import digest_of
@@ -23,6 +27,8 @@ from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.model import OctomedModel
 from octomed.train.network import PackedNetwork
 from octomed.train.optim import make_optimizer
+from octomed.train.recipe import load_train_recipe
+from octomed.train.resume import RandomState
 from octomed.train.schema_model import Lora, Model, Optimizer
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
@@ -34,6 +40,7 @@ from torch.distributed.checkpoint.state_dict import (
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from . import tiny
+from .sessions import write_recipe
 
 DECODER = {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
 TOWER = {
@@ -222,7 +229,7 @@ def test_adapters_of_weights_in_bfloat16_are_float32_unless_they_are_sharded(dty
     assert len(gradients) == 2 * 2 * len(DECODER)
 
 
-@pytest.mark.parametrize("way", ["recomputed", "compiled"])
+@pytest.mark.parametrize("way", ["recomputed", pytest.param("compiled", marks=pytest.mark.long)])
 def test_gradients_are_those_of_the_matrices_of_the_formula(way):
     """A layer with an adapter is `W + alpha / r B A`; gradients follow from that of the sum."""
     model = OctomedModel(fresh("qwen2", dtype="float64"))
@@ -322,6 +329,53 @@ def test_a_checkpoint_of_something_else_is_refused(full, kind):
         set_model_state_dict(
             with_checkpoints(), state, options=StateDictOptions(strict=False, full_state_dict=full)
         )
+
+
+@pytest.mark.parametrize(
+    ("trained", "wanted", "words"),
+    [
+        (None, {"r": 4}, "no adapters: it has another `model.lora`"),
+        ({"r": 4}, None, "other adapters: it has another `model.lora`"),
+        ({"r": 4, "targets": ["q_proj"]}, {"r": 8}, "another `model.lora.r`, `model.lora.targets`"),
+    ],
+)
+def test_a_load_path_to_a_checkpoint_of_other_adapters_is_refused(tmp_path, trained, wanted, words):
+    """FSDP2 reads a whole checkpoint so that what it lacks stays as it is, in silence."""
+
+    def recipe(lora):
+        return load_train_recipe(write_recipe(tmp_path, tmp_path), [f"model.lora={json.dumps(lora)}"])
+
+    path = str(tmp_path / "checkpoints/ep0-ba2-rank0.pt")
+    checkpoints.check_adapters(path, recipe(wanted))  # nothing says what it is of
+    checkpoints.write_meaning(
+        str(tmp_path / "checkpoints"), checkpoints.meaning_of(recipe(trained), "one", 4)
+    )
+    with pytest.raises(RecipeError, match=re.escape(words)):
+        checkpoints.check_adapters(path, recipe(wanted))
+    checkpoints.check_adapters(path, recipe(trained))
+    if trained is not None:
+        checkpoints.check_adapters(path, recipe(trained | {"dropout": 0.5}))
+
+
+def test_checkpoints_of_an_earlier_version_are_resumed_without_the_new_keys(tmp_path):
+    recipe = load_train_recipe(write_recipe(tmp_path, tmp_path))
+    meaning = checkpoints.meaning_of(recipe, "one", 4)
+    assert not {"lora", "freeze_projector", "freeze_language"} & set(meaning["model"])
+    assert "groups" not in meaning["optimizer"]
+
+
+def test_the_random_state_of_a_checkpoint_is_taken_once_when_a_step_begins():
+    torch.manual_seed(3)
+    states = reproducibility.get_rng_state()
+    expected = torch.rand(3)
+    trainer = SimpleNamespace(_rng_state=states)
+    callback = RandomState(trainer)
+    for _ in range(2):
+        callback.batch_start(None, None)
+    assert torch.equal(torch.rand(3), expected)
+    assert trainer._rng_state is None
+    callback.batch_start(None, None)
+    assert not torch.equal(torch.rand(3), expected)
 
 
 def test_the_digest_tells_names_types_shapes_and_bytes():

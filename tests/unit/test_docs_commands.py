@@ -218,6 +218,31 @@ def test_the_tokenizer_of_its_document_runs(tmp_path, monkeypatch):
     assert found["tokenizer"].path == "byte-level BPE"
 
 
+def of_training():
+    return [one for one in snippets() if one.language == "yaml" and one.document == "docs/training.md"]
+
+
+@pytest.mark.parametrize("shown", of_training(), ids=lambda one: one.first_line)
+def test_the_keys_of_training_in_documents_are_right(tmp_path, shown):
+    from octomed.train.recipe import load_train_recipe
+
+    path = tmp_path / "train.yaml"
+    text = shown.text
+    lacking = {
+        "run_name": "run_name: mine",
+        "model": "model: {pretrained_model_name_or_path: a/b}",
+        "train_loader": "train_loader: {dataset: {remote: data}}",
+        "optimizer": "optimizer: {lr: 1.0e-4}",
+        "max_duration": "max_duration: 1ep",
+        "global_train_batch_size": "global_train_batch_size: 8",
+    }
+    more = [line for key, line in lacking.items() if not re.search(rf"^{key}:", text, re.MULTILINE)]
+    text = text.replace("model: {freeze", "model: {pretrained_model_name_or_path: a/b, freeze")
+    path.write_text("\n".join([text, *more]), encoding="utf-8")
+    folder = ["export_folder=model"] if "export:" in text else []
+    assert load_train_recipe(path, folder).model.pretrained_model_name_or_path
+
+
 def test_the_recipes_of_the_documents_are_right(tmp_path):
     recipe = tmp_path / "my-run.yaml"
     text = snippet("README.md", "name: my-run").text
@@ -231,6 +256,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
     assert load_recipe(recipe, check_files=False).pack.traces_per_image == 4
     known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
     known.add(("CONTRIBUTING.md", first_line))
+    known |= {(one.document, one.first_line) for one in of_training()}
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
 
 

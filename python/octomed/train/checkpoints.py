@@ -134,7 +134,7 @@ def check_adapters(path: str, recipe: TrainRecipe) -> None:
     if names:
         keys = ", ".join(f"`model.lora.{name}`" for name in names) if found and wanted else "`model.lora`"
         raise RecipeError(
-            f"`{path}` is a checkpoint of {'other' if found else 'no'} adapters: {keys} differ",
+            f"`{path}` is a checkpoint of {'other' if found else 'no'} adapters: it has another {keys}",
             "set `model.lora` as it was trained with; any exported model can be trained further",
         )
 

@@ -15,8 +15,6 @@ import torch
 from composer.core import Callback, Time, TimeUnit
 from composer.utils import dist
 
-from octomed.train.batches import number_of_packs
-
 if TYPE_CHECKING:
     from composer.core import State
     from composer.loggers import Logger
@@ -122,7 +120,7 @@ def _size_of_step(state: State, unit: TimeUnit) -> int:
     if unit is TimeUnit.BATCH:
         return 1
     batch = state.batch
-    here = number_of_packs(batch) if unit is TimeUnit.SAMPLE else batch["input_ids"].shape[1]
+    here = len(batch["packs"]) if unit is TimeUnit.SAMPLE else batch["input_ids"].shape[1]
     everywhere = state.device.tensor_to_device(torch.tensor([here], dtype=torch.int64))
     dist.all_reduce(everywhere, reduce_operation="SUM")
     return int(everywhere)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
+from octomed.recipe.problems import show
 
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
