@@ -13,9 +13,11 @@ from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
 from octomed.train.isolation import IsolationTest
-from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
+from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, Phase, ProgressLine, TraceLog
 from octomed.train.reduction import MeanGradients
 from octomed.train.report import check_plots
+from octomed.train.report_writer import ReportWriter
+from octomed.train.schema_monitoring import seconds_of
 from octomed.train.unigrams import UnigramMonitor
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def make_callbacks(
     text = text_configuration(configuration)
     vocabulary = text.vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
-    made: list[Callback] = [IsolationTest(vocabulary=vocabulary, rows=rows, layers=text.num_hidden_layers)]
+    test = IsolationTest(vocabulary=vocabulary, rows=rows, layers=text.num_hidden_layers)
+    made: list[Callback] = [Phase("self-test: are documents kept apart?"), test]
     if wanted.speed_monitor:
         made.append(SpeedMonitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
     if wanted.trace_log:
@@ -64,6 +67,9 @@ def make_callbacks(
         "unigram_monitor": lambda: UnigramMonitor(vocabulary),
     }
     made += [make() for name, make in plain.items() if getattr(wanted, name) is not None]
+    if wanted.report is not None and wanted.report.every is not None:
+        made.append(ReportWriter(folder, seconds_of(wanted.report.every)))
+    made.append(Phase("first step" + (": layers are compiled" if recipe.model.compile_layers else "")))
     if not recipe.progress_bar:
         made.append(ProgressLine(_steps(recipe.console_log_interval)))
     return made

@@ -13,6 +13,7 @@ from octomed.stream import Collator, PackedDataset
 from octomed.stream.images import check_model
 from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
+from octomed.train.worker_processes import WorkerContext
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -89,6 +90,7 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
+        workers |= {"multiprocessing_context": WorkerContext()}  # a signal to the group leaves them alone
     return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
 
 

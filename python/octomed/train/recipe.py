@@ -27,7 +27,7 @@ from octomed.train.schema import (
     Tokenizer,
     TrainRecipe,
 )
-from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
+from octomed.train.schema_monitoring import Callbacks, Loggers, Report, SpeedMonitor, TraceLog
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("callbacks",): Callbacks,
     ("callbacks", "speed_monitor"): SpeedMonitor,
     ("callbacks", "trace_log"): TraceLog,
+    ("callbacks", "report"): Report,
     ("loggers",): Loggers,
 }
 
