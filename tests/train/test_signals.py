@@ -187,6 +187,7 @@ def test_workers_are_left_to_the_rank():
         """
         from octomed.train.worker_processes import WorkerContext
         def work(pipe):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # torch's workers handle it, and end
             pipe.send(1)
             time.sleep(0.5)
             pipe.send(2)

@@ -25,11 +25,13 @@ class _Started(popen_fork.Popen):
 
 
 class _Worker(context.ForkProcess):
-    """A process that ignores the signals which end its parent."""
+    """A process that ignores the signals which end its parent.
+
+    They stay blocked as well: torch's workers set a handler of SIGTERM that ends them.
+    """
 
     def run(self) -> None:
         leave_to_parent()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
         super().run()
 
     @staticmethod
@@ -41,7 +43,7 @@ class WorkerContext(context.ForkContext):
     """What a loader makes its workers with.
 
     Ctrl-C, and what schedulers and closing terminals send, reaches a whole group of processes. A worker that
-    ends of it, in the middle of a batch, prints a traceback, and its rank fails of that instead of the signal.
+    ends of it, in the middle of a batch, prints a traceback, and its rank fails of that and not of the signal.
 
     Examples
     --------
