@@ -182,7 +182,7 @@ def test_a_closed_terminal_is_no_reason_to_end_otherwise():
 
 
 def test_workers_are_left_to_the_rank():
-    """A batch that is being made is delivered, after the signal; and `terminate` ends a worker all the same."""
+    """A batch that is being made is delivered, and `terminate` ends a worker all the same."""
     process = script(
         """
         from octomed.train.worker_processes import WorkerContext
@@ -273,3 +273,48 @@ def test_the_way_on_is_one_that_works(tmp_path, monkeypatch, capsys, changes, en
     for number, handler in handlers.items():
         signal.signal(number, handler)
     assert capsys.readouterr().err.splitlines()[-1] == end.format(path)
+
+
+def begun(tmp_path, packed, **changes):
+    """Start a training of two ranks, with workers, that has made two steps."""
+    pytest.importorskip("composer")
+    from .ranks import Ranks
+    from .sessions import command, write_recipe
+
+    report = {"report": {"every": "1sec"}, "speed_monitor": None}
+    path = write_recipe(tmp_path, packed, max_duration="2000ba", callbacks=report, **changes)
+    ranks = Ranks(2, command, [str(path)])
+    metrics = tmp_path / "run" / "metrics.jsonl"
+    until(lambda: metrics.exists() and metrics.read_bytes().count(b"\n") >= 2, "step 2")
+    return ranks
+
+
+def test_a_signal_to_all_processes_of_a_training(packed, tmp_path):
+    """The workers are in the groups, too. The report was there before, and says at the end how it ended."""
+    ranks = begun(tmp_path, packed, save_interval="1ba", save_num_checkpoints_to_keep=2)
+    report = tmp_path / "run" / "train-report.html"
+    until(report.exists, "a report")
+    assert ">Training, step" in report.read_text()
+    for group in ranks.groups:
+        os.killpg(group, signal.SIGINT)
+    assert ranks.results() == [130, 130]
+    lines = ranks.said().splitlines()
+    assert lines[-2:] == [
+        "stopped by signal 2",
+        f"resume: composer -n 2 train.py {tmp_path}/train.yaml autoresume=true",
+    ]
+    assert "Traceback" not in ranks.said() + ranks.said(1)
+    assert ">Stopped by signal 2, step" in report.read_text()
+
+
+def test_a_rank_that_is_killed_is_told(packed, tmp_path):
+    ranks = begun(tmp_path, packed)
+    os.kill(ranks.groups[1], signal.SIGKILL)
+    ranks.processes[0].join(SECONDS)
+    assert ranks.processes[1].exitcode == -9
+    import torch
+
+    assert torch.load(Path(ranks.folder.name, "result-0"), weights_only=False) == 137
+    assert "stopped: rank 1 was ended by signal 9" in ranks.said()
+    assert "Traceback" not in ranks.said()
+    ranks.kill()

@@ -113,7 +113,6 @@ def _figure(points: Points, level: float | None) -> Any:  # noqa: ANN401 matplot
         axes.axhline(level, color=_INK, linewidth=1.0, linestyle="--", gid="level")
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(_formatter())
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,8 +14,7 @@ from octomed.names import printable
 from octomed.stream.versions import check_installed
 from octomed.train.exit_codes import Failure, open_channel, send
 from octomed.train.log import log_rank0
-from octomed.train.recipe import load_train_recipe
-from octomed.train.signals import FIRST_CODE, STOP
+from octomed.train.signals import FIRST_CODE, STOP, held_back
 from octomed.train.threads import share_cores
 
 if TYPE_CHECKING:
@@ -66,13 +65,18 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _train(arguments: Sequence[str]) -> None:
+    from octomed.train.recipe import load_train_recipe  # noqa: PLC0415 a wrong recipe is told without torch
+
     recipe = load_train_recipe(arguments[0], arguments[1:])
     share_cores(recipe.threads_per_rank)  # before anything is loaded that makes threads
+    if not recipe.model.compile_layers:  # else torch keeps a process ready that would compile
+        os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     log_rank0("loading torch, transformers and composer")
-    from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
+    with held_back():  # from processes that are started meanwhile: another thread takes them for this one
+        from octomed.train.failures import storage_failure  # noqa: PLC0415 takes ten seconds
 
-    check_installed("mosaicml")
-    from octomed.train.run import train  # noqa: PLC0415 as above
+        check_installed("mosaicml")
+        from octomed.train.run import train  # noqa: PLC0415 as above
 
     STOP.take()  # Composer has set handlers of its own
     try:
@@ -153,6 +157,8 @@ class _LastWords:
 
     def _way_on(self) -> str:
         """Return the command that resumes; where nothing was to be saved, say so."""
+        from octomed.train.recipe import load_train_recipe  # noqa: PLC0415 as above
+
         words = list(dict.fromkeys([*self._arguments, "autoresume=true"]))
         with contextlib.suppress(OctomedError):  # a recipe that is not there any more
             recipe = load_train_recipe(self._arguments[0], self._arguments[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import math
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
@@ -138,21 +139,21 @@ def _figures(entries: Sequence[dict[str, Any]]) -> str:
 
 
 def _key_figures(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
-    losses = [value for _, value in points_of(entries, _LOSS)]
+    losses = _numbers(entries, _LOSS)
     if losses:
         last = losses[-LAST_STEPS:]
         number = "last step" if len(last) == 1 else f"mean of the last {len(last)} steps"
         yield "Final loss", f"{sum(last) / len(last):.4f}", f"{number}; the first {losses[0]:.4f}"
-    evaluations = points_of(entries, _EVALUATION)
+    evaluations = [point for point in points_of(entries, _EVALUATION) if math.isfinite(point[1])]
     if evaluations:
         step, loss = evaluations[-1]
         least = min(value for _, value in evaluations)
         yield "Evaluation loss", f"{loss:.4f}", f"after step {units.count(int(step))}; the least {least:.4f}"
-    tokens = [value for _, value in points_of(entries, "data/tokens")]
+    tokens = _numbers(entries, "data/tokens")
     if tokens:
-        traces = sum(value for _, value in points_of(entries, "data/traces"))
+        traces = sum(_numbers(entries, "data/traces"))
         yield "Tokens trained on", units.count(round(sum(tokens))), f"{units.count(round(traces))} traces"
-    speeds = sorted(value for _, value in points_of(entries, "data/tokens_per_second"))
+    speeds = sorted(_numbers(entries, "data/tokens_per_second"))
     if speeds:
         yield (
             "Tokens per second",
@@ -161,9 +162,13 @@ def _key_figures(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, 
         )
 
 
+def _numbers(entries: Sequence[dict[str, Any]], key: str) -> list[float]:
+    return [value for _, value in points_of(entries, key) if math.isfinite(value)]
+
+
 def _conclusion(entries: Sequence[dict[str, Any]]) -> str:
     bounds = points_of(entries, _ENTROPY)
-    losses = [value for _, value in points_of(entries, _LOSS)][-LAST_STEPS:]
+    losses = _numbers(entries, _LOSS)[-LAST_STEPS:]
     if not bounds or not losses:
         return ""
     text = (

@@ -14,7 +14,6 @@ from composer.utils import dist
 from octomed.commands import shell_words
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.train.log import log_rank0
-from octomed.train.report import write_report
 from octomed.train.signals import FIRST_CODE, STOP
 
 if TYPE_CHECKING:
@@ -107,6 +106,8 @@ def _ending(error: BaseException) -> str:
 
 
 def _write(prepared: Prepared, ending: str) -> None:
+    from octomed.train.report import write_report  # noqa: PLC0415 only where one is written
+
     if prepared.recipe.callbacks.report is not None and dist.get_global_rank() == 0:
         log_rank0(f"report: {write_report(prepared.folder, prepared.recipe.run_name, ending)}")
 

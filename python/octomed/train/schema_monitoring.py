@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
 
@@ -34,7 +33,7 @@ def seconds_of(interval: str) -> float:
 
 def _interval(value: Any) -> Any:  # noqa: ANN401 what YAML gave
     if not isinstance(value, str) or not _INTERVAL.fullmatch(value) or seconds_of(value) <= 0:
-        raise invalid(f"{show(value)} is not a time", "write `30sec`, `5min` or `1h`; null: at the end only")
+        raise invalid(f"`{value}` is not a time", "write `30sec`, `5min` or `1h`; null: at the end only")
     return value
 
 

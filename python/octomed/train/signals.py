@@ -122,7 +122,7 @@ STOP = Stop()
 def be_quiet() -> None:
     """Let nothing that breaks off print a traceback: threads, destructors, and what is being closed.
 
-    Nor raise one: torch's handler of SIGCHLD does for a loader's worker that ended, wherever its rank is then.
+    Nor raise one: torch's handler of SIGCHLD does for a loader's worker that ended, wherever its rank is.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     sys.unraisablehook = lambda _: None

@@ -43,7 +43,7 @@ class WorkerContext(context.ForkContext):
     """What a loader makes its workers with.
 
     Ctrl-C, and what schedulers and closing terminals send, reaches a whole group of processes. A worker that
-    ends of it, in the middle of a batch, prints a traceback, and its rank fails of that and not of the signal.
+    ends of it, in the middle of a batch, prints a traceback, and its rank fails of that, not of the signal.
 
     Examples
     --------
