@@ -291,7 +291,7 @@ def begun(tmp_path, packed, **changes):
 
 def test_a_signal_to_all_processes_of_a_training(packed, tmp_path):
     """The workers are in the groups, too. The report was there before, and says at the end how it ended."""
-    ranks = begun(tmp_path, packed, save_interval="1ba", save_num_checkpoints_to_keep=2)
+    ranks = begun(tmp_path, packed)
     report = tmp_path / "run" / "train-report.html"
     until(report.exists, "a report")
     assert ">Training, step" in report.read_text()
