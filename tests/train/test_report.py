@@ -163,7 +163,7 @@ def test_the_report_says_what_was_trained_and_how_it_ended(tmp_path):
         journal.write(entry | ({"metrics/validation/loss": 2.5 + step} if step % 10 == 0 else {}))
     loggers = {"wandb": {"project": "a project", "api_key": "not to be read"}}
     recipe = {"run_name": "r", "seed": 17, "loggers": loggers}
-    write_facts(tmp_path, TrainingFacts("s3://bucket/run", recipe, ABOUT))
+    write_facts(tmp_path, TrainingFacts("s3://bucket/run", recipe, about=ABOUT))
     text = write_report(tmp_path, "r", "finished").read_text()
     for told in (
         "Finished, step 20. Written on 20",

@@ -30,10 +30,10 @@ def about(prepared: Prepared, model: torch.nn.Module) -> About:
     model
         As it is trained.
     """
-    recipe, packed = prepared.recipe, prepared.packed
+    recipe, runs = prepared.recipe, prepared.runs or (prepared.packed,)
     trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     dataset = recipe.train_loader.dataset
-    streams = [packed.streams[name] for name in packed.choose(dataset.streams, dataset.split)]
+    streams = [run.streams[name] for run in runs for name in run.choose(dataset.streams, dataset.split)]
     source = recipe.model.pretrained_model_name_or_path
     weights = f"weights of {source}" if source and recipe.model.pretrained else "random weights"
     return About(
@@ -41,11 +41,11 @@ def about(prepared: Prepared, model: torch.nn.Module) -> About:
         model=f"{prepared.configuration.model_type}, {weights}",
         trained=trained,
         frozen=sum(one.numel() for one in model.parameters()) - trained,
-        run=Path(packed.location).name,
+        run=", ".join(Path(run.location).name for run in runs),
         packs=sum(stream["packs"] for stream in streams),
         traces=sum(stream["traces"] for stream in streams),
         tokens=sum(stream["tokens"] for stream in streams),
-        images=packed.content.counts.images if packed.vision is not None else 0,
+        images=sum(run.content.counts.images for run in runs if run.vision is not None),
         device=_device(),
         ranks=dist.get_world_size(),
         threads=torch.get_num_threads(),

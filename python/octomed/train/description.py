@@ -28,7 +28,7 @@ def rows_of(facts: TrainingFacts) -> Iterator[tuple[str, str]]:
         return
     yield "Began", about.began
     yield "Model", f"{about.model}; {about.trained:,} parameters trained, {about.frozen:,} frozen"
-    yield "Data", f"{about.run}: {_amounts(about)}, in {facts.data}"
+    yield "Data", f"{about.run}: {_amounts(about)}, in {', '.join(facts.runs or (facts.data,))}"
     yield "Hardware", _hardware(about)
     yield "Versions", ", ".join(f"{name} {version}" for name, version in about.versions.items())
 

@@ -63,15 +63,18 @@ class TrainingFacts:
     Attributes
     ----------
     data
-        Folder or address of the packed run.
+        Folder or address of the packed run; the first of several.
     recipe
         Its recipe, all keys.
+    runs
+        Those of all packed runs, where several are mixed.
     about
         What its report says; None of a training that an older octomed made.
     """
 
     data: str
     recipe: dict[str, Any]
+    runs: tuple[str, ...] = ()
     about: About | None = None
 
     def __post_init__(self) -> None:
