@@ -186,6 +186,7 @@ def test_workers_are_left_to_the_rank():
     process = script(
         """
         from octomed.train.worker_processes import WorkerContext
+        signals.AGAIN = signals.LONGEST = 60.0  # on a busy machine, too
         def work(pipe):
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # torch's workers handle it, and end
             pipe.send(1)
@@ -217,6 +218,7 @@ def test_a_signal_while_a_worker_starts_is_its_parent_s():
     process = script(
         """
         from octomed.train.worker_processes import WorkerContext
+        signals.AGAIN = signals.LONGEST = 60.0  # on a busy machine, too
         def train(_):
             workers = []
             ready()
