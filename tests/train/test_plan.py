@@ -79,7 +79,7 @@ def packs(documents):
 
 
 def counted(given, documents, steps=1, parallel=None):
-    """The most that lives in a step on a CPU: what is there all the time, and what torch's profiler counts."""
+    """The most that lives in a step on a CPU: what is always there, and what torch's profiler counts."""
     inner = build_model(configuration_of(given), dtype=given.model.dtype)
     make_trainable(inner, given.model, vision=False)
     model = OctomedModel(inner, tokens_at_once=given.loss.tokens_at_once)

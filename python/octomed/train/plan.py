@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _FLOAT32 = 4
 _IN_FLIGHT = 3
-"""Layers whose weights FSDP2 has whole at a time: one that runs, one that is next, and what that arrives in."""
+"""Layers that FSDP2 has whole at a time: one that runs, the next, and what that one arrives in."""
+USABLE = 0.95
+"""Share of a GPU's memory that tensors get; the rest is CUDA's own, and what lies between tensors."""
 Parts = dict[str, float]
 """Bytes by what they are for."""
 
@@ -149,6 +151,11 @@ class Planned:
     def __post_init__(self) -> None:
         """Find the moment that decides."""
         object.__setattr__(self, "most", max(self.moments, key=lambda one: one.total))
+
+
+def fits(planned: Planned, memory: float) -> bool:
+    """Tell whether a plan fits into a GPU of so many bytes."""
+    return planned.most.total <= USABLE * memory
 
 
 class Planner:
@@ -343,7 +350,7 @@ class _Step:
 
     def _loss(self) -> Moment:
         course = self._loss_course()
-        held = {"loss": max(course.forward, course.backward)}
+        held: Parts = {"loss": max(course.forward, course.backward)}
         return self._moment("the loss", self._before_loss(), held, self._gathered(0))
 
     def _backward(self) -> list[Moment]:
@@ -386,7 +393,7 @@ class _Step:
         """Return the end of the backward pass, where a table of embeddings gets its gradient."""
         table: Any = self.model.get_input_embeddings()
         own = table.weight.numel() * self.types.stream.itemsize if table.weight.requires_grad else 0
-        held = {
+        held: Parts = {
             "gradients": self._gradients(self.units),
             "working memory": own * (1 if self._is_tied() or self.load.microbatches > 1 else 0)
             + self._reduced(self.rest)
@@ -412,7 +419,7 @@ class _Step:
         )
         together = settings.name == "adamw" and self.hardware.device == "cuda"
         copies = 0.0 if fused else (self._gradients(self.units) if together else 2 * largest)
-        held = {"gradients": self._gradients(self.units), "working memory": copies}
+        held: Parts = {"gradients": self._gradients(self.units), "working memory": copies}
         return self._moment("the optimizer's step", held)
 
 

@@ -67,8 +67,10 @@ def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
     if not needed:
         return None, []
     chosen = recipe.train_loader.dataset
+    places = [chosen.remote] if isinstance(chosen.remote, str) else list(chosen.remote)
     try:
-        return open_run(chosen.remote, attempts=1, timeout=chosen.download_timeout), []
+        runs = [open_run(place, attempts=1, timeout=chosen.download_timeout) for place in places]
+        return max(runs, key=lambda run: (run.content.capacity, run.vision is not None)), []
     except OctomedError as error:
         return None, [f"the packed run is not read: {error.message}"]
 

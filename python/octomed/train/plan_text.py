@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.report.units import bytes_of, count
-from octomed.train.plan_advice import USABLE, fits
+from octomed.train.plan import USABLE, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
