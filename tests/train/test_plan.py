@@ -14,8 +14,9 @@ from octomed.train.freeze import make_trainable
 from octomed.train.layers import recompute_layers
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
-from octomed.train.plan import Hardware, Load, Planner
+from octomed.train.plan import Planner
 from octomed.train.plan_advice import Training, advise
+from octomed.train.plan_values import Hardware, Load
 from octomed.train.schema import TrainRecipe
 from octomed.train.schema_model import Model
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from octomed.errors import OctomedError
-from octomed.train.plan import fits
+from octomed.train.plan_values import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from octomed.train.plan import Hardware, Load, Planned, Planner
+    from octomed.train.plan import Planner
+    from octomed.train.plan_values import Hardware, Load, Planned
     from octomed.train.schema import TrainRecipe
 
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

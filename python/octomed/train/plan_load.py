@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream import open_run
-from octomed.train.plan import Load
+from octomed.train.plan_values import Load
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
