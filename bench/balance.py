@@ -81,8 +81,8 @@ def drawn(traces: int, seed: int) -> tuple[Numbers, Numbers, Numbers]:
     return tokens, image, patches
 
 
-def packed(traces: int, capacity: int, seed: int = 17) -> PackTable:
-    """What each pack holds."""
+def packed(traces: int, capacity: int, seed: int = 17) -> tuple[PackTable, Numbers]:
+    """What each pack holds, and its bucket."""
     tokens, image, patches = drawn(traces, seed)
     fits = tokens <= capacity
     tokens, image = tokens[fits], image[fits]
@@ -90,12 +90,14 @@ def packed(traces: int, capacity: int, seed: int = 17) -> PackTable:
         image // max(1, len(patches) * A_RANGE // traces), kind="stable"
     )  # of one image: one range
     found: list[list[float]] = []
+    buckets: list[int] = []
     for begin in range(0, len(tokens), A_RANGE):
         part = near[begin : begin + A_RANGE]
         bucket = np.searchsorted(EDGES, tokens[part])
         for number in range(len(EDGES) + 1):
             found += rows_of(part[bucket == number], tokens, image, patches, capacity)
-    return PackTable(*np.array(found, np.int64).T)
+            buckets += [number] * (len(found) - len(buckets))
+    return PackTable(*np.array(found, np.int64).T), np.array(buckets)
 
 
 def rows_of(
@@ -114,25 +116,36 @@ def rows_of(
     return rows
 
 
-def waits(costs: npt.NDArray[np.float64], ranks: int, size: int, seed: int = 5) -> dict[str, Wait] | None:
-    """What ranks wait in an epoch, by the way packs are shared out."""
-    steps = len(costs) // (ranks * size)
-    if not steps:
-        return None
-    ids = np.random.default_rng(seed).permutation(len(costs))[: steps * ranks * size]
+def order_of(packs: Numbers, ranks: int, size: int) -> npt.NDArray[np.int64] | None:
+    """The packs in full steps, shuffled, as a data set has them; None where they fill no step."""
+    steps = len(packs) // (ranks * size)
+    ids = np.random.default_rng(5).permutation(packs)[: steps * ranks * size]
     machines = max(1, ranks // MACHINE)
     order = ids.reshape(steps, machines, ranks // machines, size).transpose(1, 2, 0, 3)[:, :, None]
-    together = order.reshape(1, ranks, 1, steps, size)
-    return {
-        "as they come": wait_of(order, costs),
-        "balanced in each machine": wait_of(balanced(order, costs), costs),
-        "balanced over all ranks": wait_of(balanced(together, costs), costs),
+    return order if steps else None
+
+
+def waits(costs: npt.NDArray[np.float64], buckets: Numbers, ranks: int, size: int) -> dict[str, Wait] | None:
+    """What ranks wait in an epoch, by the way packs are shared out."""
+    order = order_of(np.arange(len(costs)), ranks, size)
+    alike = [order_of(np.flatnonzero(buckets == number), ranks, size) for number in range(len(EDGES) + 1)]
+    if order is None:
+        return None
+    found = {
+        "as they come": order,
+        "balanced in each machine": balanced(order, costs),
+        "balanced over all ranks": balanced(order.reshape(1, ranks, 1, -1, size), costs),
     }
+    if all(one is not None for one in alike):
+        one_bucket = np.concatenate(alike, axis=3)
+        found["one bucket a step"] = one_bucket
+        found["one bucket a step, balanced in each machine"] = balanced(one_bucket, costs)
+    return {way: wait_of(one, costs) for way, one in found.items()}
 
 
 def table_of(traces: int, capacity: int) -> list[dict[str, Any]]:
     """A row a model, number of ranks and packs a rank."""
-    table = packed(traces, capacity)
+    table, buckets = packed(traces, capacity)
     rows = []
     for model in ("qwen2.5-vl-7b", "qwen3-vl-4b"):
         configuration = read_configuration(None, shape(model))
@@ -142,7 +155,7 @@ def table_of(traces: int, capacity: int) -> list[dict[str, Any]]:
             of_packs |= {f"p{part}": np.percentile(costs, part) / costs.mean() for part in (1, 50, 99)}
             for ranks in (8, 64, 512):
                 for size in (1, 2, 4, 8):
-                    found = waits(costs, ranks, size)
+                    found = waits(costs, buckets, ranks, size)
                     if found is not None:
                         row = {"model": model, "frozen_vision": frozen, "capacity": capacity, "ranks": ranks}
                         said = {way: asdict(one) for way, one in found.items()}

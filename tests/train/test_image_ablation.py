@@ -63,7 +63,7 @@ def test_right_answers_are_counted_over_batches():
     batch = batch_of(DOCUMENTS)
     asked = []
 
-    def logits(given, positions):
+    def logits(given, *, positions):
         asked.append((given["image_refs"].tolist(), positions.tolist()))
         return torch.eye(10)[torch.tensor([5, 4, 0])[: len(positions)]]  # the third answer is wrong
 

@@ -12,6 +12,7 @@ from octomed.errors import RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
+from octomed.train.image_ablation import ImageAblation
 from octomed.train.isolation import IsolationTest
 from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
 from octomed.train.rates import LearningRates
@@ -78,6 +79,8 @@ def make_callbacks(
         "unigram_monitor": lambda: UnigramMonitor(vocabulary),
     }
     made += [make() for name, make in plain.items() if getattr(wanted, name) is not None]
+    if recipe.eval_swapped_images:
+        made.append(ImageAblation())
     if not recipe.progress_bar:
         made.append(ProgressLine(_steps(recipe.console_log_interval)))
     return made
@@ -115,7 +118,9 @@ def make_algorithms(recipe: TrainRecipe, *, images: bool = False) -> list[Algori
     images
         Whether its model is given images, and dummies where there are none: all parameters have gradients.
     """
-    made: list[Algorithm] = [MeanGradients()] if recipe.fsdp_config is not None else []
+    made: list[Algorithm] = []
+    if recipe.fsdp_config is not None:
+        made.append(MeanGradients(recipe.fsdp_config.mixed_precision))
     if images:
         made.append(NoGradientsFromDummies())
     if recipe.algorithms.gradient_clipping is not None:

@@ -58,7 +58,7 @@ def batching_of(packs: int, ranks: int) -> Batching:
     return Batching(packs, packs // ranks)
 
 
-def make_loader(
+def make_loader(  # noqa: PLR0913 keyword-only settings
     settings: Loader,
     packs: int,
     configuration: PretrainedConfig,

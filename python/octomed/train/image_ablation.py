@@ -10,12 +10,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+from composer.core import Callback
 from torchmetrics import Metric
 
+from octomed.train.log import log_rank0
 from octomed.train.loss import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from composer.core import State
+    from composer.loggers import Logger
+
+
+NAMES = ("answer_accuracy", "answer_accuracy_images_swapped")
 
 
 class AnswerAccuracy(Metric):
@@ -47,17 +55,37 @@ class AnswerAccuracy(Metric):
         batch
             The batch contract of `octomed.stream`.
         logits
-            From a batch and positions [N] of its tokens to logits [N, vocabulary]. It is called once a batch,
-            also for one without an answer, because sharded ranks compute together.
+            From a batch and `positions` [N] of its tokens to logits [N, vocabulary]. It is called once a
+            batch, also for one without an answer, because sharded ranks compute together.
         """
         positions = answer_positions(batch, self.image_token)
-        predicted = logits(swapped(batch) if self.swap else batch, positions - 1).argmax(-1)
+        shown = swapped(batch) if self.swap else batch
+        predicted = logits(shown, positions=positions - 1).argmax(-1)
         self.right += (predicted == batch["labels"][0, positions]).sum()
         self.answers += len(positions)
 
     def compute(self) -> torch.Tensor:
         """Return the share; not a number where there is no answer."""
         return self.right / self.answers
+
+
+class ImageAblation(Callback):
+    """Print how many answers are right after an evaluation."""
+
+    def eval_end(self, state: State, logger: Logger) -> None:
+        """Print it; every rank asks, for the counts are added up over all."""
+        del logger
+        metrics: dict[str, Any] = state.eval_metrics[state.dataloader_label or ""]
+        right, ablated = (float(metrics[name].compute()) for name in NAMES)
+        answers = int(metrics[NAMES[0]].answers)
+        log_rank0(f"answers: {right:.0%} of {answers:,} right, {ablated:.0%} with images swapped")
+
+
+def accuracies(image_token: int) -> dict[str, AnswerAccuracy]:
+    """Return the two measures by their names in logs."""
+    return {
+        name: AnswerAccuracy(image_token, swap=swap) for name, swap in zip(NAMES, (False, True), strict=True)
+    }
 
 
 def answer_positions(batch: Mapping[str, Any], image_token: int) -> torch.Tensor:

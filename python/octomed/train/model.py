@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,7 @@ from composer.models import ComposerModel
 from torchmetrics import Metric
 
 from octomed.train.build import text_configuration
+from octomed.train.image_ablation import AnswerAccuracy, accuracies
 from octomed.train.network import PackedNetwork, decoder, loss_units
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class OctomedModel(ComposerModel):
         What the loss is a mean over: ``token`` or ``trace``.
     vision
         How the run's images are prepared; ``None`` for a run of text.
+    swap_images
+        Evaluate answers too, with their images and with images swapped; not for a run of text.
     **loss
         Further settings of `PackedNetwork`.
     """
@@ -63,10 +67,12 @@ class OctomedModel(ComposerModel):
         *,
         weighting: Weighting = "token",
         vision: Vision | None = None,
+        swap_images: bool = False,
         **loss: Any,  # noqa: ANN401 those of the network
     ) -> None:
         super().__init__()
         self.network = PackedNetwork(language_model, weighting=weighting, vision=vision, **loss)
+        self.swap_images = swap_images
         self._work = _Work(language_model)
 
     @property
@@ -88,12 +94,18 @@ class OctomedModel(ComposerModel):
         return self.forward(batch) if outputs is None else outputs
 
     def update_metric(self, batch: Mapping[str, Any], outputs: torch.Tensor, metric: Metric) -> None:
-        """Add a batch's evaluation loss to the mean."""
-        metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
+        """Add a batch's evaluation loss to the mean, or its answers to those that are right."""
+        if isinstance(metric, AnswerAccuracy):
+            return metric.update(batch, partial(self.network, want="logits"))
+        return metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
 
     def get_metrics(self, is_train: bool) -> dict[str, Metric]:
         """Return the metrics of evaluation; the training loss is logged by Composer itself."""
-        return {} if is_train else {"loss": MeanLoss()}
+        if is_train:
+            return {}
+        vision = self.network.vision
+        answers = accuracies(vision.image_token_id) if self.swap_images and vision is not None else {}
+        return {"loss": MeanLoss(), **answers}
 
     def flops_per_batch(self, batch: Mapping[str, Any]) -> float:
         """Return the floating-point operations of a training step on a batch, recomputation not counted.

@@ -66,7 +66,9 @@ class PackedNetwork(torch.nn.Module):
         if vision is not None:
             add_deep_features_by_place(language_model)
 
-    def forward(self, batch: Mapping[str, Any], *, want: str = "loss") -> torch.Tensor:
+    def forward(
+        self, batch: Mapping[str, Any], *, want: str = "loss", positions: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean loss of a microbatch, or what the tests of isolation look at.
 
         Parameters
@@ -75,6 +77,8 @@ class PackedNetwork(torch.nn.Module):
             The batch contract of `octomed.stream`.
         want
             ``loss``; ``hidden``, the last hidden states [T, width]; or ``logits`` [T, vocabulary].
+        positions
+            Tokens whose logits are wanted, [N]; all if left out.
 
         Raises
         ------
@@ -87,7 +91,7 @@ class PackedNetwork(torch.nn.Module):
         if want == "hidden":
             return hidden
         if want == "logits":
-            return self.language_model.lm_head(hidden)
+            return self.language_model.lm_head(hidden if positions is None else hidden[positions])
         total = self._total_loss(hidden, batch)
         return total / max(1, loss_units(batch, self.weighting))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_run
+from octomed.stream import open_runs
 from octomed.train.plan_values import Load
 
 if TYPE_CHECKING:
@@ -67,9 +67,8 @@ def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
     if not needed:
         return None, []
     chosen = recipe.train_loader.dataset
-    places = [chosen.remote] if isinstance(chosen.remote, str) else list(chosen.remote)
     try:
-        runs = [open_run(place, attempts=1, timeout=chosen.download_timeout) for place in places]
+        runs = open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)
         return max(runs, key=lambda run: (run.content.capacity, run.vision is not None)), []
     except OctomedError as error:
         return None, [f"the packed run is not read: {error.message}"]

@@ -40,6 +40,10 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    runs
+        All packed runs, where several are mixed.
+    vision
+        How images are prepared, where a run to train or evaluate on has any.
     """
 
     recipe: TrainRecipe
@@ -47,7 +51,6 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
-    vision: Vision | None = None
     runs: tuple[Run, ...] = ()
     vision: Vision | None = None
 

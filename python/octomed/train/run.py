@@ -11,6 +11,7 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
+from octomed.errors import RecipeError
 from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
 from octomed.train.adapter_state import keep_what_is_trained
@@ -20,6 +21,7 @@ from octomed.train.data import make_loader
 from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
 from octomed.train.freeze import make_trainable
+from octomed.train.image_ablation import NAMES
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
 from octomed.train.log import log_rank0
@@ -29,7 +31,7 @@ from octomed.train.optim import make_optimizer
 from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
-from octomed.train.resume import load_path_of
+from octomed.train.resume import RandomState, load_path_of
 from octomed.urls import is_url
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
-    return Trainer(
+    trainer = Trainer(
         model=model,
         train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
         eval_dataloader=evaluator,
@@ -109,6 +111,8 @@ def make_trainer(prepared: Prepared) -> Trainer:
         save_weights_only=recipe.save_weights_only,
         save_num_checkpoints_to_keep=recipe.save_num_checkpoints_to_keep,
     )
+    trainer.state.callbacks.append(RandomState(trainer))
+    return trainer
 
 
 def make_model(prepared: Prepared) -> OctomedModel:
@@ -128,6 +132,7 @@ def make_model(prepared: Prepared) -> OctomedModel:
         language_model,
         weighting=loss.weight,
         vision=prepared.vision,
+        swap_images=recipe.eval_swapped_images,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
@@ -176,7 +181,8 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
     packs, model = prepared.batching.per_rank, prepared.configuration
-    return make_loader(settings, packs, model, vision=prepared.vision)
+    frozen = prepared.recipe.model.freeze_vision is True
+    return make_loader(settings, packs, model, vision=prepared.vision, frozen_vision=frozen)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -184,12 +190,17 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     settings = recipe.eval_loader
     if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
         settings = of_validation(recipe.train_loader)
+    if recipe.eval_swapped_images and (settings is None or prepared.vision is None):
+        lacks = "nothing is evaluated" if settings is None else "no packed run has images"
+        raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
     if settings is None:
         return None
     packs, model = recipe.device_eval_batch_size, prepared.configuration
     loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
-        label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
+        label="validation",
+        dataloader=data_spec(loader, weighting=recipe.loss.weight),
+        metric_names=["loss", *(NAMES if recipe.eval_swapped_images else ())],
     )
 
 

@@ -164,6 +164,8 @@ class TrainRecipe(Part):
     """How often it is evaluated."""
     eval_first: bool = False
     """Evaluate before the first step."""
+    eval_swapped_images: bool = False
+    """Evaluate answers too, with their images and with images swapped: a model that looks needs its own."""
     precision: Literal["fp32", "amp_bf16"] | None = None
     """Type of matrix products; bfloat16 on a GPU and float32 elsewhere if left out."""
     fsdp_config: Fsdp | None = None
