@@ -120,6 +120,7 @@ class _TaskScan:
                     str(self.spec.folder),
                     self.here.threads.cancel,
                     self.spec.mode,
+                    self.here.threads.workers,
                 )
         for header in found:
             rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected

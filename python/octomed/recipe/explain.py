@@ -35,6 +35,7 @@ _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "greater_than": "must be more than {gt:g}",
+    "less_than": "must be less than {lt:g}",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "finite_number": "must be a finite number",

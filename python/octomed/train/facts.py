@@ -20,13 +20,16 @@ class TrainingFacts:
     Attributes
     ----------
     data
-        Folder or address of the packed run.
+        Folder or address of the packed run; the first of several.
     recipe
         Its recipe, all keys.
+    runs
+        Those of all packed runs, where several are mixed.
     """
 
     data: str
     recipe: dict[str, Any]
+    runs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a recipe that does not say where the logs are."""

@@ -124,6 +124,9 @@ class TraceLog(Callback):
             "epoch": state.timestamp.epoch.value,
             "trace_ids": ids,
         }
+        runs = state.batch.get("runs")  # of several, each pack's
+        if runs is not None:
+            entry["runs"] = runs.repeat_interleave(state.batch["packs"][:, 1]).tolist()
         self.journal.write(entry)
 
     def close(self, state: State, logger: Logger) -> None:

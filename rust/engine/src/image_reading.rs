@@ -18,6 +18,7 @@ use crate::image_facts::ImageFacts;
 use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
 use crate::image_work::ImageWork;
 use crate::row_images::{Failure, RowFault, RowImage, RowImages};
+use crate::workers::Workers;
 
 /// Bytes that the images of a row may take, as they come and as they are stored.
 pub const MAX_ROW_IMAGE_BYTES: u64 = 64 << 20;
@@ -76,6 +77,47 @@ impl Images {
     /// Forgets what is known of images.
     pub fn forget(&self) {
         self.work.forget();
+    }
+
+    /// Whether images are decoded to find out about them.
+    pub fn decodes(&self) -> bool {
+        self.work.decodes()
+    }
+
+    /// The workers of the process that scan rows with images.
+    pub fn workers(&self) -> &Workers {
+        self.work.workers()
+    }
+
+    #[cfg(test)]
+    pub fn is_known(&self, hash: u64) -> bool {
+        self.work.known(hash).is_some()
+    }
+
+    /// Finds out about the images of a row that nobody is about, for whoever scans the row: what is wrong with one of
+    /// them is told then. `texts` are hashes of the texts that were followed before.
+    pub fn prepare(&self, row: &Row<'_>, texts: &mut HashSet<u64>) {
+        let mut left = MAX_ROW_IMAGE_BYTES;
+        for image in &row.images {
+            let bytes = match &image.value {
+                ImageValue::Bytes(bytes) => Cow::Borrowed(&**bytes),
+                ImageValue::Text(text) if texts.insert(image.hash) => {
+                    match self.root.read(text, left) {
+                        Ok(found) => Cow::Owned(found.bytes),
+                        Err(_) => continue,
+                    }
+                }
+                _ => continue,
+            };
+            let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+                return;
+            };
+            left = rest;
+            self.work.prepare(&bytes, xxh3_64(&bytes));
+        }
+        if texts.len() >= MOST_PATHS {
+            texts.clear();
+        }
     }
 
     /// The images that a row shows; `is_held` tells of a hash whether what is stored of it is held already.
