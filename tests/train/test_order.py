@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("composer")
 
 from octomed.errors import RecipeError
-from octomed.stream import Collator, PackedDataset, open_runs
+from octomed.stream import Collator, PackedDataset
 from octomed.stream.batching import canonical_nodes_for
+from octomed.stream.mixing import open_runs
 from octomed.stream.run_numbers import WithRuns
 from octomed.train import checkpoints, order
 from octomed.train.journal import read_journal

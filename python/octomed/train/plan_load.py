@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_runs
 from octomed.train.plan import Load
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def load_of(
 def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
     if not needed:
         return None, []
+    from octomed.stream.mixing import open_runs  # noqa: PLC0415 the longest chain of imports
+
     chosen = recipe.train_loader.dataset
     try:
         return open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)[0], []
@@ -81,7 +82,9 @@ def _tokens(recipe: TrainRecipe, run: Run | None) -> tuple[int, list[str]]:
             "neither the packed run nor `max_seq_len` says how many tokens a pack holds",
             "give `--tokens 16384`, or pack the run first",
         )
-    return recipe.max_seq_len, [f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"]
+    return recipe.max_seq_len, [
+        f"packs are taken to hold {recipe.max_seq_len:,} tokens, as `max_seq_len` says"
+    ]
 
 
 def _patches(run: Run | None, tokens: int) -> tuple[int, list[str]]:
