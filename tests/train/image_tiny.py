@@ -40,9 +40,13 @@ PARTS = {"nothing": (), "vision": ("vision",), "projector": ("projector",), "bot
 
 
 def configuration(family: str, **text: Any) -> dict[str, Any]:
-    """Values of a configuration: windows and whole images, or features for both layers of the decoder."""
+    """Values of a configuration: windows and whole images, or features for two layers of the decoder.
+
+    Of its last layer, nothing at an image is learned from.
+    """
     values = tiny.configuration(family) | _IDS
-    values["text_config"] = values["text_config"] | {"vocab_size": VOCABULARY} | text
+    layers = {"vocab_size": VOCABULARY, "num_hidden_layers": 2 if family == "qwen2_5_vl" else 3}
+    values["text_config"] = values["text_config"] | layers | text
     values["vision_config"] = values["vision_config"] | _TOWERS[family]
     return values
 

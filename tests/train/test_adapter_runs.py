@@ -27,7 +27,7 @@ def words(**more):
 
 
 def test_two_ranks_with_fsdp_and_then_one_learn_what_one_does(packed, tmp_path):
-    """Sharded checkpoints hold the adapters, and the export is the base that was trained with what they add."""
+    """Sharded checkpoints hold the adapters, and the export is the base with what they add."""
     from octomed.train.build import build_model, read_configuration
     from octomed.train.recipe import load_train_recipe
     from transformers import AutoModelForImageTextToText

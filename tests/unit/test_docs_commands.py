@@ -32,7 +32,8 @@ class NotRun(NamedTuple):
     reason: str
 
 
-QUICKSTART = RunBy("tests/train/test_quickstart.py", '"recipes/train/quickstart.yaml"')
+STARTED = NotRun("tests/cli/test_train.py has its launcher, and tests/train/test_quickstart.py its training")
+PLANNED = RunBy("tests/cli/test_train.py", '"recipes/train/quickstart.yaml", "--memory", "24GB"')
 PACKED_FOR_IT = RunBy("tests/train/test_quickstart.py", "recipes/quickstart-train.yaml")
 A_STEP = RunBy("tests/train/test_quickstart.py", '"--step"')
 EIGHT_GPUS = NotRun("needs eight GPUs; tests/train/test_recipes_on_a_gpu.py takes steps of it on one")
@@ -66,10 +67,11 @@ COMMANDS = {
     ),
     ("README.md", "pip install '.[train]'"): NETWORK,
     ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("README.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,
+    ("README.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "pip install '.[train]'"): NETWORK,
     ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("docs/training.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
         "tests/bench/test_corpus.py", "bench.corpus"
@@ -78,7 +80,7 @@ COMMANDS = {
         "needs perf and the processor's counters"
     ),
     ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("recipes/train/quickstart.yaml", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("recipes/train/quickstart.yaml", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("recipes/train/octomed-4b.yaml", PUBLISHED.replace("SIZE", "4b")): EIGHT_GPUS,
     ("recipes/train/octomed-7b.yaml", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,
 }

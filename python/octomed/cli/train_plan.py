@@ -33,7 +33,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     patches: Annotated[
         int | None,
         typer.Option(
-            metavar="P", min=0, help="Patches of a pack's images.  [default: the most of the run's packs]",
+            metavar="P",
+            min=0,
+            help="Patches of a pack's images.  [default: the most of the run's packs]",
             show_default=False,
         ),
     ] = None,
@@ -57,7 +59,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     size = None if memory is None else bytes_of_text(memory)
     refuse_without_extra()
     from octomed.train.build import read_configuration
-    from octomed.train.plan import Hardware, plan_of
+    from octomed.train.plan import Hardware, Planner
     from octomed.train.plan_advice import Training, advise, fits
     from octomed.train.plan_load import load_of
     from octomed.train.plan_text import advice_lines, plan_json, plan_lines
@@ -66,17 +68,20 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     configuration = read_configuration(
         model.pretrained_model_name_or_path, model.config, model.config_overrides
     )
-    hardware = Hardware(gpus)
+    planner = Planner(configuration, Hardware(gpus))
     load, notes = load_of(loaded, configuration, gpus, tokens=tokens, patches=patches)
-    planned = plan_of(loaded, configuration, load, hardware)
+    planned = planner.plan(loaded, load)
     too_large = size is not None and not fits(planned, size)
-    found = advise(Training(loaded, load), configuration, hardware, size) if too_large and size else []
+    found = advise(Training(loaded, load), planner, size) if too_large and size else []
     for note in notes:
         log(f"note: {note}")
     if json_output:
         out(json.dumps(plan_json(planned, load, size, notes, found), ensure_ascii=False))
     else:
-        for line in [*plan_lines(planned, load, hardware, size), *(advice_lines(found) if too_large else [])]:
+        for line in [
+            *plan_lines(planned, load, planner.hardware, size),
+            *(advice_lines(found) if too_large else []),
+        ]:
             out(line)
     if too_large:
         raise typer.Exit(3)

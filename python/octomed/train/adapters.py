@@ -5,6 +5,7 @@ The tower has linear layers of the same names as the decoder, so adapters are pl
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections import Counter
@@ -189,6 +190,8 @@ def number_of_weights(parameter: torch.nn.Parameter) -> int:
 
 
 def _peft() -> Any:  # noqa: ANN401 a package without types
+    # bitsandbytes, which peft imports where it is installed, warns of a faster kernel for CPUs.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         import peft  # noqa: PLC0415 an extra
     except ImportError as error:

@@ -39,6 +39,9 @@ _DURATION = "max_duration"
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
 
+_OF_ADAPTERS = ("r", "alpha", "targets", "vision", "quantize")
+"""What the adapters of a checkpoint have in common with those that it is read into."""
+
 _LATER = (
     ("model", "freeze_projector"),
     ("model", "freeze_language"),
@@ -103,6 +106,37 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
             "choose another `save_folder`, or put these keys back as they were",
         )
     return duration
+
+
+def check_adapters(path: str, recipe: TrainRecipe) -> None:
+    """Refuse to begin from a checkpoint of other adapters: torch would drop silently what has no place.
+
+    Parameters
+    ----------
+    path
+        The recipe's `load_path`; where nothing beside it says what it was trained as, it is believed.
+    recipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        Naming the keys that differ.
+    """
+    folder = path.rstrip("/").rpartition("/")[0] or "."
+    sidecar = _sidecar(folder)
+    if sidecar is None:
+        return
+    model = sidecar.meaning.get("model")
+    found = (model.get("lora") if isinstance(model, dict) else None) or {}
+    wanted = recipe.model.lora.model_dump(mode="json") if recipe.model.lora is not None else {}
+    names = [name for name in _OF_ADAPTERS if found.get(name) != wanted.get(name)]
+    if names:
+        keys = ", ".join(f"`model.lora.{name}`" for name in names) if found and wanted else "`model.lora`"
+        raise RecipeError(
+            f"`{path}` is a checkpoint of {'other' if found else 'no'} adapters: {keys} differ",
+            "set `model.lora` as it was trained with; any exported model can be trained further",
+        )
 
 
 def recorded_data(folder: str) -> dict[str, Any] | None:

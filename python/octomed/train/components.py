@@ -118,7 +118,9 @@ def make_algorithms(recipe: TrainRecipe, *, images: bool = False) -> list[Algori
     images
         Whether its model is given images, and dummies where there are none: all parameters have gradients.
     """
-    made: list[Algorithm] = [MeanGradients()] if recipe.fsdp_config is not None else []
+    made: list[Algorithm] = []
+    if recipe.fsdp_config is not None:
+        made.append(MeanGradients(recipe.fsdp_config.mixed_precision))
     if images:
         made.append(NoGradientsFromDummies())
     if recipe.algorithms.gradient_clipping is not None:

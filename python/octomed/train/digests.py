@@ -34,5 +34,7 @@ def _digests(parameters: Iterable[tuple[str, torch.nn.Parameter]]) -> list[Any]:
 
 
 def _bytes(parameter: torch.nn.Parameter) -> bytes:
+    if parameter.is_meta:  # of a plan of memory, which has shapes alone
+        return b""
     data: bytes = parameter.detach().contiguous().cpu().view(-1).view(torch.uint8).numpy().tobytes()
     return data

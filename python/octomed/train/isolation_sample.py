@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LENGTHS = (5, 17, 9, 2)
 """Tokens of text of each document."""
-SHOWN = ((0,), (), (1, 2), (2,))
+SHOWN = ((0,), (), (1, 2), (1,))
 """Images of each document: one has none, one is in two documents."""
 UNITS = ((2, 3), (5, 2), (1, 1))
 """Height and width of each image in tokens. The second is taller than a window of Qwen2.5-VL, 4 tokens."""

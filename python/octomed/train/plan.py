@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from octomed.train.schema import TrainRecipe
 
 _FLOAT32 = 4
+_IN_FLIGHT = 3
+"""Layers whose weights FSDP2 has whole at a time: one that runs, one that is next, and what that arrives in."""
 Parts = dict[str, float]
 """Bytes by what they are for."""
 
@@ -149,36 +151,54 @@ class Planned:
         object.__setattr__(self, "most", max(self.moments, key=lambda one: one.total))
 
 
-def plan_of(
-    recipe: TrainRecipe, configuration: PretrainedConfig, load: Load, hardware: Hardware
-) -> Planned:
-    """Return what a training takes on each GPU.
+class Planner:
+    """Plans trainings of one model; what was measured of its pieces is kept.
 
     Parameters
     ----------
-    recipe
-        A training recipe.
     configuration
-        Of its model.
-    load
-        What a GPU is given.
+        Of the model.
     hardware
         Where it is to run.
     """
-    with torch.device("meta"):
-        model = build_model(configuration, dtype=recipe.model.dtype)
-        make_trainable(
-            model, recipe.model, vision=load.patches > 0, sharded=recipe.fsdp_config is not None
-        )
-    return _Step(recipe, model, load, hardware).planned()
+
+    def __init__(self, configuration: PretrainedConfig, hardware: Hardware) -> None:
+        self.hardware = hardware
+        self._configuration = configuration
+        self._models: dict[tuple[str, bool, bool], PreTrainedModel] = {}
+
+    def plan(self, recipe: TrainRecipe, load: Load) -> Planned:
+        """Return what a training takes on each GPU.
+
+        Parameters
+        ----------
+        recipe
+            A training recipe.
+        load
+            What a GPU is given.
+
+        Raises
+        ------
+        RecipeError
+            When the recipe cannot be for this model, or a package for it is missing.
+        """
+        return _Step(recipe, self._model(recipe, vision=load.patches > 0), load, self.hardware).planned()
+
+    def _model(self, recipe: TrainRecipe, *, vision: bool) -> PreTrainedModel:
+        settings = recipe.model.model_copy(update={"activation_checkpointing": False})
+        key = (settings.model_dump_json(), vision, recipe.fsdp_config is not None)
+        if key not in self._models:
+            with torch.device("meta"):
+                model = build_model(self._configuration, dtype=recipe.model.dtype)
+                make_trainable(model, recipe.model, vision=vision, sharded=recipe.fsdp_config is not None)
+            self._models[key] = model
+        return self._models[key]
 
 
 class _Step:
     """A step of one recipe, gone through in thought."""
 
-    def __init__(
-        self, recipe: TrainRecipe, model: PreTrainedModel, load: Load, hardware: Hardware
-    ) -> None:
+    def __init__(self, recipe: TrainRecipe, model: PreTrainedModel, load: Load, hardware: Hardware) -> None:
         self.recipe, self.model, self.load, self.hardware = recipe, model, load, hardware
         self.sharded = recipe.fsdp_config is not None
         self.ranks = hardware.gpus if self.sharded else 1
@@ -215,23 +235,20 @@ class _Step:
         }
         if self.hardware.gpus > 1 and not self.sharded:
             always["DDP's buckets"] = self._gradients(self.units)
-        if self.sharded:
-            always["gathered weights"] = self._gathered()
         return always
 
     def _gradients(self, units: list[Weights]) -> float:
         """Return what stays of gradients until the optimizer's step."""
         return sum(unit.bytes(ranks=self.ranks, trained=True) for unit in units)
 
-    def _gathered(self) -> float:
-        """Return whole weights: of the root as long as it runs, of two layers, and what one more arrives in."""
-        assert self.recipe.fsdp_config is not None
+    def _gathered(self, layers: int) -> Parts:
+        """Return whole weights: of the root as long as it runs, and of so many layers."""
+        if self.recipe.fsdp_config is None:
+            return {}
         size = self.types.stream.itemsize
         whole = [unit.bytes(size) for unit in (*self.layers, *self.blocks)]
-        root = self.rest.bytes(size)
-        if not self.recipe.fsdp_config.reshard_after_forward:
-            return root + sum(whole) + max(whole)
-        return root + 3 * max(whole)
+        kept = 0.0 if self.recipe.fsdp_config.reshard_after_forward else sum(whole)
+        return {"gathered weights": self.rest.bytes(size) + max(kept, layers * max(whole))}
 
     def _reduced(self, unit: Weights) -> float:
         """Return what a unit's whole gradients take on their way to their shards."""
@@ -322,12 +339,12 @@ class _Step:
         working = max(pixels, self.load.patches * (8 * width + 2 * inner) * size)
         gradients = self._gradients(self.units) if self.load.microbatches > 1 else 0.0
         kept = {"vision tower": self._kept_by_tower(len(self.blocks)) + working, "gradients": gradients}
-        return [self._moment("the vision tower's forward pass", kept)]
+        return [self._moment("the vision tower's forward pass", kept, self._gathered(_IN_FLIGHT))]
 
     def _loss(self) -> Moment:
         course = self._loss_course()
         held = {"loss": max(course.forward, course.backward)}
-        return self._moment("the loss", self._before_loss(), held)
+        return self._moment("the loss", self._before_loss(), held, self._gathered(0))
 
     def _backward(self) -> list[Moment]:
         """Return the backward passes of the decoder's layers, from the last, and of the tower's blocks."""
@@ -342,7 +359,8 @@ class _Step:
                 "working memory": course.backward + 2 * self._reduced(self.layers[number]),
                 "vision tower": tower,
             }
-            moments.append(self._moment(f"the backward pass of layer {number + 1}", held))
+            gathered = self._gathered(_IN_FLIGHT)
+            moments.append(self._moment(f"the backward pass of layer {number + 1}", held, gathered))
         if self._tower_trained():
             number = len(self.blocks) - 1
             course = self._block(recomputed=number in chosen_layers(len(self.blocks), share))
@@ -351,7 +369,8 @@ class _Step:
                 "working memory": course.backward + 2 * self._reduced(self.blocks[-1]),
                 "vision tower": self._kept_by_tower(number),
             }
-            moments.append(self._moment("the backward pass of the vision tower", held))
+            gathered = self._gathered(_IN_FLIGHT)
+            moments.append(self._moment("the backward pass of the vision tower", held, gathered))
         return moments
 
     def _made(self, units: list[Weights]) -> float:
@@ -374,7 +393,7 @@ class _Step:
             + (self.rest.bytes(self.types.stream.itemsize, trained=True) if self.sharded else 0.0),
             "activations": self.stream,
         }
-        return self._moment("the end of the backward pass", held)
+        return self._moment("the end of the backward pass", held, self._gathered(0))
 
     def _is_tied(self) -> bool:
         head, table = self.model.lm_head, self.model.get_input_embeddings()
@@ -382,9 +401,15 @@ class _Step:
 
     def _optimizer(self) -> Moment:
         settings = self.recipe.optimizer
-        fused = (settings.name == "adamw" and self.hardware.device == "cuda") if settings.fused is None else settings.fused
+        fused = (
+            (settings.name == "adamw" and self.hardware.device == "cuda")
+            if settings.fused is None
+            else settings.fused
+        )
         trained = [one for unit in self.units for one in unit.shapes if one[2]]
-        largest = max((-(-rows // self.ranks) * others * size for rows, others, _, size in trained), default=0)
+        largest = max(
+            (-(-rows // self.ranks) * others * size for rows, others, _, size in trained), default=0
+        )
         together = settings.name == "adamw" and self.hardware.device == "cuda"
         copies = 0.0 if fused else (self._gradients(self.units) if together else 2 * largest)
         held = {"gradients": self._gradients(self.units), "working memory": copies}

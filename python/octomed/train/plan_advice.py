@@ -6,16 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from octomed.errors import OctomedError
-from octomed.train.plan import plan_of
 from octomed.train.schema import Fsdp
 from octomed.train.schema_model import Lora
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from transformers import PretrainedConfig
-
-    from octomed.train.plan import Hardware, Load, Planned
+    from octomed.train.plan import Hardware, Load, Planned, Planner
     from octomed.train.schema import TrainRecipe
 
 USABLE = 0.95
@@ -52,37 +49,33 @@ class _Step(NamedTuple):
     change: Callable[[Training], Training]
 
 
-def advise(
-    training: Training, configuration: PretrainedConfig, hardware: Hardware, memory: float
-) -> list[Advice]:
+def advise(training: Training, planner: Planner, memory: float) -> list[Advice]:
     """Return what makes a training fit: each single setting that does, else the fewest together.
 
     Parameters
     ----------
     training
         That does not fit.
-    configuration
+    planner
         Of its model.
-    hardware
-        Where it is to run.
     memory
         Bytes of a GPU.
     """
 
     def tried(one: Training) -> Planned | None:
         try:
-            return plan_of(one.recipe, configuration, one.load, hardware)
+            return planner.plan(one.recipe, one.load)
         except OctomedError:  # such a setting is none for this model, or a package for it is missing
             return None
 
     found = []
-    for steps in _single(training, hardware):
+    for steps in _single(training, planner.hardware):
         for step in steps:
             planned = tried(step.change(training))
             if planned is not None and fits(planned, memory):
                 found.append(Advice((step.words,), planned.most.total))
                 break
-    return found or list(_together(training, tried, hardware, memory))
+    return found or list(_together(training, tried, planner.hardware, memory))
 
 
 def fits(planned: Planned, memory: float) -> bool:
@@ -123,7 +116,9 @@ def _single(training: Training, hardware: Hardware) -> list[Sequence[_Step]]:
         [_Step("optimizer.fused=true", _fused)] if _is_unfused(recipe) else [],
         [_Step("model.dtype=bfloat16", _halved)] if recipe.model.dtype != "bfloat16" else [],
         [_shorter(tokens, load) for tokens in (*_some(lengths),) if tokens < load.tokens],
-        [_Step("model.freeze_vision=true", _frozen)] if load.patches and not recipe.model.freeze_vision else [],
+        [_Step("model.freeze_vision=true", _frozen)]
+        if load.patches and not recipe.model.freeze_vision
+        else [],
         [_Step("model.lora={}", _adapted)] if recipe.model.lora is None else [],
     ]
     return found

@@ -50,7 +50,12 @@ class _Attention(torch.autograd.Function):
 
 
 def _fused(
-    _: torch.nn.Module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *__: object, **___: object
+    _: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    *__: object,
+    **___: object,
 ) -> tuple[torch.Tensor, None]:
     inside = (one[0].transpose(0, 1) for one in (query, key, value))
     return attend(*inside).unsqueeze(0), None

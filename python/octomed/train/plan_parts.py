@@ -107,7 +107,11 @@ def block_course(model: PreTrainedModel, patches: int, types: Types, *, recomput
 
         block.attn.forward = MethodType(attention, block.attn)
         return _course(
-            lambda hidden: block(hidden, cu_seqlens=None), (patches, width), types, watch, recomputed=recomputed
+            lambda hidden: block(hidden, cu_seqlens=None),
+            (patches, width),
+            types,
+            watch,
+            recomputed=recomputed,
         )
 
 
@@ -140,7 +144,9 @@ def loss_course(model: PreTrainedModel, learned: int, types: Types, tokens_at_on
         hidden = torch.empty((learned, weight.shape[1]), dtype=types.stream, requires_grad=True)
         watch.leave_out([weight, hidden])
         targets = torch.empty(learned, dtype=torch.int64)
-        weights = torch.empty(learned, dtype=torch.float64 if types.stream == torch.float64 else torch.float32)
+        weights = torch.empty(
+            learned, dtype=torch.float64 if types.stream == torch.float64 else torch.float32
+        )
         before = watch.now
         watch.forget_most()
         with torch.autocast("cpu", dtype=types.products, enabled=types.autocast):

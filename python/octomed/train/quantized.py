@@ -44,6 +44,8 @@ def quantize(language_model: PreTrainedModel, modules: Iterable[str]) -> None:
         )
         made.weight = packed.nn.Params4bit(weight, requires_grad=False, quant_type="nf4", module=made)
         made.bias = linear.bias
+        # On some CPUs it would take products of evaluation in bfloat16, and of weights that it packs anew.
+        made.support_avx512bf16_for_cpu = False
         parent, _, child = name.rpartition(".")
         setattr(language_model.get_submodule(parent), child, made.to(weight.device))
 

@@ -31,7 +31,7 @@ from octomed.train.optim import make_optimizer
 from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report import write_report
-from octomed.train.resume import load_path_of
+from octomed.train.resume import RandomState, load_path_of
 from octomed.urls import is_url
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
-    return Trainer(
+    trainer = Trainer(
         model=model,
         train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
         eval_dataloader=evaluator,
@@ -111,6 +111,8 @@ def make_trainer(prepared: Prepared) -> Trainer:
         save_weights_only=recipe.save_weights_only,
         save_num_checkpoints_to_keep=recipe.save_num_checkpoints_to_keep,
     )
+    trainer.state.callbacks.append(RandomState(trainer))
+    return trainer
 
 
 def make_model(prepared: Prepared) -> OctomedModel:

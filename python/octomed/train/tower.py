@@ -50,6 +50,13 @@ class Features(NamedTuple):
     deep: tuple[torch.Tensor, ...]
 
 
+class Order(NamedTuple):
+    """The order in which windows have the units of all images, and their patches."""
+
+    units: torch.Tensor
+    patches: torch.Tensor
+
+
 class Tower:
     """The vision tower of a language model; owns no parameters.
 
@@ -150,7 +157,7 @@ class Tower:
                 MADE_BY,
             )
 
-    def _embedded(self, batch: Mapping[str, Any], order: torch.Tensor | None) -> torch.Tensor:
+    def _embedded(self, batch: Mapping[str, Any], order: Order | None) -> torch.Tensor:
         """Return the patches' embeddings, in the order of the layers."""
         tower = self._tower
         weight = tower.patch_embed.proj.weight
@@ -159,7 +166,7 @@ class Tower:
         )
         if self.tables.grid_side is not None:
             hidden = hidden + _interpolated(tower.pos_embed, batch)
-        return hidden if order is None else self._reordered(hidden, order)
+        return hidden if order is None else hidden.index_select(0, order.patches)
 
     def _layers(
         self, hidden: torch.Tensor, whole: AttentionInput, windowed: AttentionInput | None
@@ -175,29 +182,31 @@ class Tower:
         return hidden, taken
 
     def _merged(
-        self, hidden: torch.Tensor, taken: Mapping[int, torch.Tensor], order: torch.Tensor | None
+        self, hidden: torch.Tensor, taken: Mapping[int, torch.Tensor], order: Order | None
     ) -> Features:
         """Return what units are merged into, in the order of the patches."""
         tower = self._tower
         merged = tower.merger(hidden)
         if order is not None:
-            back = torch.empty_like(order)
-            back[order] = torch.arange(len(order), device=order.device)
+            back = torch.empty_like(order.units)
+            back[order.units] = torch.arange(len(back), device=back.device)
             merged = merged.index_select(0, back)
         indexes = list(getattr(tower.config, "deepstack_visual_indexes", ()))
         deep = [tower.deepstack_merger_list[indexes.index(layer)](one) for layer, one in taken.items()]
         return Features(merged, tuple(deep))
 
-    def _order(self, batch: Mapping[str, Any]) -> torch.Tensor | None:
-        """Return the order of the units of all images; those of an image are numbered from 0 in the batch."""
+    def _order(self, batch: Mapping[str, Any]) -> Order | None:
+        """Return the order of windows; an image's units are numbered from 0 in the batch."""
         if self.tables.window is None:
             return None
         order, units = batch["image_window_order"].long(), batch["image_counts"][:, 1]
         first = units.cumsum(0) - units
-        return order + first.repeat_interleave(units, output_size=len(order))
+        order = order + first.repeat_interleave(units, output_size=len(order))
+        size = self.tables.merge_size**2
+        return Order(order, (order[:, None] * size + torch.arange(size, device=order.device)).flatten())
 
     def _inputs(
-        self, batch: Mapping[str, Any], order: torch.Tensor | None
+        self, batch: Mapping[str, Any], order: Order | None
     ) -> tuple[AttentionInput, AttentionInput | None]:
         """Return what layers are given that attend to whole images, and those that attend to windows."""
         cos, sin = self._rotations(batch, order)
@@ -214,22 +223,19 @@ class Tower:
         stretches = Stretches(_edges(batch["image_window_lengths"]), np.concatenate(windows).astype(np.int64))
         return whole, AttentionInput(stretches, self._rotate, cos, sin)
 
-    def _rotations(
-        self, batch: Mapping[str, Any], order: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _rotations(self, batch: Mapping[str, Any], order: Order | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Return cosines and sines of the rotations of each patch, in the order of the layers."""
         positions = batch["image_positions"]
         if order is not None:
-            positions = self._reordered(positions, order)
-        frequencies = self._tower.rotary_pos_emb.inv_freq
+            positions = positions.index_select(0, order.patches)
+        rotary = self._tower.rotary_pos_emb
+        if hasattr(rotary, "attention_scaling"):  # transformers 5 makes them of positions
+            cos, sin = rotary(positions, positions)
+            return cos, sin
+        frequencies = rotary.inv_freq
         angles = (positions.to(frequencies.dtype)[:, :, None] * frequencies).flatten(1)
         both = torch.cat((angles, angles), dim=-1)
         return both.cos(), both.sin()
-
-    def _reordered(self, rows: torch.Tensor, order: torch.Tensor) -> torch.Tensor:
-        """Return rows of patches in another order of the units."""
-        units = rows.reshape(-1, self.tables.merge_size**2 * rows.shape[1])
-        return units.index_select(0, order).view_as(rows)
 
 
 def _is_trained(tower: Any) -> bool:  # noqa: ANN401 a class of each family

@@ -9,6 +9,7 @@ use octomed_index::Header;
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
+use crate::decoding_ahead::Help;
 use crate::error::EngineError;
 use crate::image_reading::SeenPaths;
 use crate::laid_out::LaidOut;
@@ -28,6 +29,9 @@ pub struct BlockScan<'a, 'origin> {
     parts: Vec<Header>,
     cancel: &'a AtomicBool,
     seen: SeenPaths,
+    /// Who helps with images, if anybody may.
+    help: Option<Help<'a>>,
+    has_help: bool,
 }
 
 impl<'a, 'origin> BlockScan<'a, 'origin> {
@@ -49,7 +53,14 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             parts: Vec::new(),
             cancel,
             seen: SeenPaths::default(),
+            help: None,
+            has_help: false,
         }
+    }
+
+    /// The scan with those who help, once there is an image.
+    pub fn with_help(self, help: Option<Help<'a>>) -> Self {
+        Self { help, ..self }
     }
 
     /// The headers of the parts that are written, and the part that is open.
@@ -67,6 +78,9 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
     /// When the scan ends.
     pub fn finding(&mut self, finding: Finding<'_>) -> Result<(), EngineError> {
         self.check()?;
+        if let Some(help) = &self.help {
+            help.rows.begin_row();
+        }
         match finding {
             Finding::Row(row) => match self.row(&row) {
                 Err(Failure::Row(fault)) => {
@@ -111,6 +125,10 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
     fn images(&mut self, row: &Row<'_>) -> Result<RowImages, Failure> {
         if row.images.is_empty() {
             return Ok(RowImages::default());
+        }
+        if let Some(help) = self.help.filter(|_| !self.has_help) {
+            self.has_help = true;
+            (help.start)();
         }
         let writer = self.writer.as_mut();
         let writer = writer.ok_or(Failure::Scan(EngineError::Cancelled))?;

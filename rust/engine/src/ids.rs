@@ -58,22 +58,59 @@ fn next_run(ids: &[u32]) -> Option<usize> {
 /// Ids that are searched for a run at once.
 const PIECE: usize = 256;
 
+/// Ids that are stored at once where each is a word: with eight, one in three groups of English has another one.
+const GROUP: usize = 4;
+
 /// Appends ids one by one.
 fn pack_each(ids: &[u32], out: &mut Vec<u8>) {
-    let start = out.len();
-    out.resize(start + ids.len() * 4, 0);
-    let words = out[start..].as_chunks_mut::<2>().0;
+    let mut end = out.len();
+    out.resize(end + ids.len() * 4, 0);
+    let (groups, rest) = ids.as_chunks::<GROUP>();
+    for group in groups {
+        // As much as a group takes at most is always left.
+        let Some((words, _)) = out[end..].split_first_chunk_mut::<{ 4 * GROUP }>() else {
+            return;
+        };
+        end += 2 * pack_group(group, words.as_chunks_mut::<2>().0);
+    }
+    let words = out[end..].as_chunks_mut::<2>().0;
+    let mut used = 0;
+    for &id in rest {
+        used += pack_one(id, &mut words[used..]);
+    }
+    out.truncate(end + 2 * used);
+}
+
+/// Stores a group and returns the words that it took.
+#[inline]
+fn pack_group(ids: &[u32; GROUP], words: &mut [[u8; 2]]) -> usize {
+    // Of ids that are all words, no sum reaches the upper half.
+    let sums = ids
+        .iter()
+        .fold(0, |sums, id| sums | (id + (0x1_0000 - ESCAPE)));
+    if sums < 0x1_0000 {
+        for (id, word) in ids.iter().zip(words) {
+            *word = (*id as u16).to_le_bytes();
+        }
+        return GROUP;
+    }
     let mut used = 0;
     for &id in ids {
-        // Both words of an id that takes two: the second is written over where one is enough. One id in ten takes
-        // two, and a branch on that would be mispredicted as often.
-        let escaped = id >= ESCAPE;
-        let first = if escaped { ESCAPE + (id >> 16) } else { id };
-        words[used] = (first as u16).to_le_bytes();
-        words[used + 1] = (id as u16).to_le_bytes();
-        used += 1 + usize::from(escaped);
+        used += pack_one(id, &mut words[used..]);
     }
-    out.truncate(start + 2 * used);
+    used
+}
+
+/// Stores an id and returns the words that it took.
+#[inline]
+fn pack_one(id: u32, words: &mut [[u8; 2]]) -> usize {
+    // Both words of an id that takes two: the second is written over where one is enough. One id in ten takes
+    // two, and a branch on that would be mispredicted as often.
+    let escaped = id >= ESCAPE;
+    let first = if escaped { ESCAPE + (id >> 16) } else { id };
+    words[0] = (first as u16).to_le_bytes();
+    words[1] = (id as u16).to_le_bytes();
+    1 + usize::from(escaped)
 }
 
 /// Writes the ids in `stored` to `out`, four little-endian bytes each.

@@ -71,7 +71,7 @@ impl FactsTable {
 
     /// What is known of the image `key`; who asks first examines it, and who asks meanwhile waits.
     pub fn get(&self, key: u64, examine: impl FnOnce() -> Examined) -> Examined {
-        let shard = &self.shards[(key % SHARDS as u64) as usize];
+        let shard = self.shard(key);
         let mut known = shard.lock();
         loop {
             if let Some(examined) = known.find(key, self.generation) {
@@ -86,6 +86,21 @@ impl FactsTable {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         drop(known);
+        self.examined(key, examine)
+    }
+
+    /// Has the image `key` examined, unless it is known, or somebody examines it now.
+    pub fn prepare(&self, key: u64, examine: impl FnOnce() -> Examined) {
+        let mut known = self.shard(key).lock();
+        if known.find(key, self.generation).is_none() && known.pending.insert(key) {
+            drop(known);
+            self.examined(key, examine);
+        }
+    }
+
+    /// Examines an image that is pending, and remembers what is found.
+    fn examined(&self, key: u64, examine: impl FnOnce() -> Examined) -> Examined {
+        let shard = self.shard(key);
         let pending = Pending { shard, key };
         let examined = examine();
         shard
@@ -95,10 +110,13 @@ impl FactsTable {
         examined
     }
 
+    fn shard(&self, key: u64) -> &Shard {
+        &self.shards[(key % SHARDS as u64) as usize]
+    }
+
     /// What is known of the image `key`, if it is.
     pub fn known(&self, key: u64) -> Option<Examined> {
-        let shard = &self.shards[(key % SHARDS as u64) as usize];
-        shard.lock().find(key, self.generation)
+        self.shard(key).lock().find(key, self.generation)
     }
 
     /// Forgets all.
@@ -202,6 +220,7 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::sync::Barrier;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
@@ -244,6 +263,26 @@ mod tests {
     }
 
     #[test]
+    fn who_prepares_an_image_waits_for_nobody() {
+        let (table, begun, told) = (FactsTable::default(), Barrier::new(2), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                table.get(1, || {
+                    begun.wait();
+                    told.wait();
+                    facts(1)
+                })
+            });
+            begun.wait();
+            table.prepare(1, || unreachable!("it is being examined"));
+            told.wait();
+        });
+        table.prepare(1, || unreachable!("it is known"));
+        table.prepare(2, || facts(2));
+        assert_eq!(table.known(2), Some(facts(2)));
+    }
+
+    #[test]
     fn the_table_is_bounded_and_forgets_the_oldest() {
         let table = FactsTable::remembering(4);
         let count = |keys: std::ops::Range<u64>| {
@@ -277,7 +316,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_an_image_goes_on_after_a_panic() {
-        let (table, begun) = (FactsTable::default(), std::sync::Barrier::new(2));
+        let (table, begun) = (FactsTable::default(), Barrier::new(2));
         thread::scope(|scope| {
             let fails = scope.spawn(|| {
                 table.get(1, || {

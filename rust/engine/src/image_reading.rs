@@ -1,10 +1,10 @@
 //! The images of a row are read: what the row says of each becomes bytes, and these become facts and what is stored.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
-use octomed_image_files::{FileFault, Found, ImageRoot, Outside};
+use octomed_image_files::{FileFault, Found, ImageRoot, Outside, is_web_address};
 use octomed_index::{FileState, ImageFiles, NewImage};
 use octomed_trace::{ImagePlace, ImageRef, ImageValue, Reason, Row};
 use octomed_vision::{Fault, ImageError};
@@ -12,11 +12,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::changed_files::state_of;
 use crate::error::EngineError;
+use crate::fetched::{Fetched, FetchedImages};
 use crate::image_choices::StoreChoices;
 use crate::image_facts::ImageFacts;
 use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
 use crate::image_work::ImageWork;
 use crate::row_images::{Failure, RowFault, RowImage, RowImages};
+use crate::workers::Workers;
 
 /// Bytes that the images of a row may take, as they come and as they are stored.
 pub const MAX_ROW_IMAGE_BYTES: u64 = 64 << 20;
@@ -29,6 +31,8 @@ const MOST_PATHS: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Images {
     root: ImageRoot,
+    /// What was fetched before a block is scanned; nothing where addresses are refused.
+    fetched: Option<FetchedImages>,
     work: ImageWork,
 }
 
@@ -51,14 +55,18 @@ impl Images {
             OutsideRoot::Refuse => Outside::Refuse,
             OutsideRoot::Allow => Outside::Allow,
         };
-        if settings.urls == Urls::Fetch {
-            let message = "`images.urls: fetch` is not there yet".to_owned();
-            return Err(EngineError::Settings(message));
-        }
+        let fetched = match settings.urls {
+            Urls::Refuse => None,
+            Urls::Fetch => settings.fetched.clone().map(FetchedImages::new),
+        };
         let roots = settings.roots.iter().map(PathBuf::as_path);
         let root = ImageRoot::open_all(roots, outside)?;
         let work = ImageWork::new(settings);
-        Ok(Self { root, work })
+        Ok(Self {
+            root,
+            fetched,
+            work,
+        })
     }
 
     /// Shares what is known of images with another source.
@@ -69,6 +77,47 @@ impl Images {
     /// Forgets what is known of images.
     pub fn forget(&self) {
         self.work.forget();
+    }
+
+    /// Whether images are decoded to find out about them.
+    pub fn decodes(&self) -> bool {
+        self.work.decodes()
+    }
+
+    /// The workers of the process that scan rows with images.
+    pub fn workers(&self) -> &Workers {
+        self.work.workers()
+    }
+
+    #[cfg(test)]
+    pub fn is_known(&self, hash: u64) -> bool {
+        self.work.known(hash).is_some()
+    }
+
+    /// Finds out about the images of a row that nobody is about, for whoever scans the row: what is wrong with one of
+    /// them is told then. `texts` are hashes of the texts that were followed before.
+    pub fn prepare(&self, row: &Row<'_>, texts: &mut HashSet<u64>) {
+        let mut left = MAX_ROW_IMAGE_BYTES;
+        for image in &row.images {
+            let bytes = match &image.value {
+                ImageValue::Bytes(bytes) => Cow::Borrowed(&**bytes),
+                ImageValue::Text(text) if texts.insert(image.hash) => {
+                    match self.root.read(text, left) {
+                        Ok(found) => Cow::Owned(found.bytes),
+                        Err(_) => continue,
+                    }
+                }
+                _ => continue,
+            };
+            let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+                return;
+            };
+            left = rest;
+            self.work.prepare(&bytes, xxh3_64(&bytes));
+        }
+        if texts.len() >= MOST_PATHS {
+            texts.clear();
+        }
     }
 
     /// The images that a row shows; `is_held` tells of a hash whether what is stored of it is held already.
@@ -113,6 +162,27 @@ impl Images {
             }
         }
         Ok(())
+    }
+
+    /// Whether images are fetched.
+    pub fn fetches(&self) -> bool {
+        self.fetched.is_some()
+    }
+
+    /// Adds the addresses of a row's images that are fetched before it is scanned, each with the path under which what
+    /// comes of it is kept.
+    pub fn addresses_of_row(&self, row: &Row<'_>, addresses: &mut BTreeMap<String, PathBuf>) {
+        let Some(fetched) = &self.fetched else {
+            return;
+        };
+        for image in &row.images {
+            if let ImageValue::Text(text) = &image.value
+                && is_web_address(text)
+                && !addresses.contains_key(&**text)
+            {
+                addresses.insert(text.to_string(), fetched.place_of(text));
+            }
+        }
     }
 
     fn reading<'r>(&'r self, seen: &'r mut SeenPaths) -> RowReading<'r> {
@@ -223,6 +293,11 @@ impl RowReading<'_> {
         text: &str,
         left: u64,
     ) -> Result<Came<'b>, Failure> {
+        if let Some(fetched) = &self.images.fetched
+            && is_web_address(text)
+        {
+            return self.read_fetched(fetched, here, text, left);
+        }
         let found = self.images.root.read(text, left);
         let Found { bytes, file } = match found {
             Ok(found) => found,
@@ -231,7 +306,12 @@ impl RowReading<'_> {
         let hash = xxh3_64(&bytes);
         let file = file.map(|stamp| {
             let (size, mtime_ns) = (stamp.size, stamp.mtime_ns);
-            (stamp.path, FileState { size, mtime_ns })
+            let state = FileState {
+                size,
+                mtime_ns,
+                hash,
+            };
+            (stamp.path, state)
         });
         let place = match &file {
             Some((path, state)) => {
@@ -240,11 +320,44 @@ impl RowReading<'_> {
             }
             None => here.named(),
         };
+        self.remember(text, hash, file);
+        let bytes = Cow::Owned(bytes);
+        Ok(Came { bytes, hash, place })
+    }
+
+    /// Reads what was fetched from an address. The address itself is in no words: it may hold a key.
+    fn read_fetched<'b>(
+        &mut self,
+        fetched: &FetchedImages,
+        here: &Here<'_, '_>,
+        address: &str,
+        left: u64,
+    ) -> Result<Came<'b>, Failure> {
+        let place = here.named();
+        let bytes = match fetched.read(address, left) {
+            Ok(Fetched::Image(bytes)) => bytes,
+            Ok(Fetched::TooLarge) => {
+                let what = "the images of the row have more than 64 MiB";
+                return Err(here.too_large(what).into());
+            }
+            Ok(Fetched::Fault(reason, detail)) => {
+                return Err(here.fault(reason, &place, &detail).into());
+            }
+            Err(source) => {
+                let place = format!("what was fetched of image {}, {place}", here.number + 1);
+                return Err(Failure::Scan(EngineError::ImageFile { place, source }));
+            }
+        };
+        let hash = xxh3_64(&bytes);
+        self.remember(address, hash, None);
+        let bytes = Cow::Owned(bytes);
+        Ok(Came { bytes, hash, place })
+    }
+
+    fn remember(&mut self, text: &str, hash: u64, file: Option<(String, FileState)>) {
         if self.seen.images.len() < MOST_PATHS && text.len() <= LONGEST_PATH {
             self.seen.images.insert(text.to_owned(), (hash, file));
         }
-        let bytes = Cow::Owned(bytes);
-        Ok(Came { bytes, hash, place })
     }
 
     fn show(

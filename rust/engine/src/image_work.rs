@@ -11,12 +11,14 @@ use octomed_vision::{
 
 use crate::image_facts::{DecodingRoom, Examined, FactsTable, ImageFacts, Taken};
 use crate::image_settings::{ImageSettings, Metadata, Store, Verify};
+use crate::workers::Workers;
 
 /// What the workers of a process share.
 #[derive(Debug)]
 struct SharedImages {
     facts: FactsTable,
     room: DecodingRoom,
+    workers: Workers,
 }
 
 /// Bytes that all decoders may take at once: an image of as many pixels as
@@ -33,6 +35,7 @@ impl Default for SharedImages {
         let cores = available_parallelism().map_or(1, NonZero::get) as u64;
         Self {
             facts: FactsTable::default(),
+            workers: Workers::default(),
             room: DecodingRoom::of(DECODING.max(cores * DECODING_A_CORE)),
         }
     }
@@ -92,6 +95,22 @@ impl ImageWork {
     pub fn examined(&self, bytes: &[u8], hash: u64) -> Examined {
         let examine = || self.examine(bytes).map_err(Box::new);
         self.shared.facts.get(hash ^ self.salt, examine)
+    }
+
+    /// Finds out about an image that is unknown so far, unless somebody else is about it.
+    pub fn prepare(&self, bytes: &[u8], hash: u64) {
+        let examine = || self.examine(bytes).map_err(Box::new);
+        self.shared.facts.prepare(hash ^ self.salt, examine);
+    }
+
+    /// Whether images are decoded to find out about them.
+    pub fn decodes(&self) -> bool {
+        self.settings.decodes()
+    }
+
+    /// The workers of the process that scan rows with images.
+    pub fn workers(&self) -> &Workers {
+        &self.shared.workers
     }
 
     /// What is stored of an image that was examined.

@@ -5,8 +5,10 @@ mod block;
 mod block_scan;
 mod changed_files;
 mod check;
+mod decoding_ahead;
 mod error;
 mod extents;
+mod fetched;
 mod fingerprint;
 mod ids;
 mod image_choices;
@@ -33,6 +35,7 @@ mod scratch;
 mod select;
 mod settings;
 mod tables;
+mod workers;
 mod write;
 
 pub use accounts::{SourceAccount, source_accounts};

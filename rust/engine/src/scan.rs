@@ -1,9 +1,10 @@
 //! SCAN: a block of source rows becomes a block of the working store.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
 use octomed_files::Access;
 use octomed_index::{Header, Verdict};
@@ -12,6 +13,7 @@ use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::decoding_ahead::{Help, RowsAhead};
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
 use crate::image_choices::StoreChoices;
@@ -93,6 +95,7 @@ impl Scanner {
 
     /// Scans one block into `<directory>/<number>.ids` and `.index`, and into `<number>-1.ids` and so on where its
     /// rows are rendered to more text than a worker holds: a question with many responses is rendered with each.
+    /// Of `workers` in this process, those that scan no block help with its images.
     ///
     /// # Errors
     /// When files cannot be written, the template cannot be used at all, or `cancel` is set.
@@ -102,8 +105,27 @@ impl Scanner {
         origin: BlockOrigin<'_>,
         directory: &Path,
         cancel: &AtomicBool,
+        workers: usize,
     ) -> Result<Vec<Header>, EngineError> {
-        self.scan_parts(block, origin, Some(directory), cancel)
+        let Some(images) = &self.rows.images else {
+            return self.scan_parts(block, origin, Some(directory), cancel, None);
+        };
+        let _scanning = images.workers().scanning();
+        if workers <= 1 || !images.decodes() {
+            return self.scan_parts(block, origin, Some(directory), cancel, None);
+        }
+        let rows = &RowsAhead::new(block, &self.mapping, images, cancel, workers);
+        thread::scope(|scope| {
+            let _ending = rows.ending();
+            let start = || {
+                scope.spawn(|| rows.help(scope));
+            };
+            let help = Help {
+                rows,
+                start: &start,
+            };
+            self.scan_parts(block, origin, Some(directory), cancel, Some(help))
+        })
     }
 
     /// Scans a block, part by part; nothing is written without a directory.
@@ -113,9 +135,15 @@ impl Scanner {
         origin: BlockOrigin<'_>,
         directory: Option<&Path>,
         cancel: &AtomicBool,
+        help: Option<Help<'_>>,
     ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let (mut headers, writer) = self.collect(block, origin, directory, &mut scratch, cancel)?;
+        let arena = std::mem::take(&mut scratch.arena);
+        let writer = BlockWriter::new(block, origin, arena);
+        let scan = BlockScan::new(&self.rows, origin, writer, directory, &mut scratch, cancel);
+        let mut scan = scan.with_help(help);
+        block.for_each(&self.mapping, |finding| scan.finding(finding))?;
+        let (mut headers, writer) = scan.finish()?;
         let (header, arena) = writer.close(directory)?;
         headers.push(header);
         scratch.arena = arena;
@@ -135,23 +163,8 @@ impl Scanner {
             access: Access::Owner,
         };
         let never = AtomicBool::new(false);
-        let headers = self.scan_parts(block, origin, None, &never)?;
+        let headers = self.scan_parts(block, origin, None, &never, None)?;
         Ok(Header::sum(headers))
-    }
-
-    fn collect<'a>(
-        &self,
-        block: &Block,
-        origin: BlockOrigin<'a>,
-        directory: Option<&Path>,
-        scratch: &mut Scratch,
-        cancel: &AtomicBool,
-    ) -> Result<(Vec<Header>, BlockWriter<'a>), EngineError> {
-        let arena = std::mem::take(&mut scratch.arena);
-        let writer = BlockWriter::new(block, origin, arena);
-        let mut scan = BlockScan::new(&self.rows, origin, writer, directory, scratch, cancel);
-        block.for_each(&self.mapping, |finding| scan.finding(finding))?;
-        scan.finish()
     }
 
     /// Renders and encodes one row's traces without storing them, for `inspect` and `plan`. Gives its images, with
@@ -215,6 +228,25 @@ impl Scanner {
             _ => Ok(()),
         })?;
         Ok(choices)
+    }
+
+    /// The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
+    /// which what comes of it is kept; none unless the recipe asks for it.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn image_addresses(&self, block: &Block) -> Result<BTreeMap<String, PathBuf>, EngineError> {
+        let mut addresses = BTreeMap::new();
+        let Some(images) = self.rows.images.as_ref().filter(|images| images.fetches()) else {
+            return Ok(addresses);
+        };
+        block.for_each(&self.mapping, |finding| {
+            if let Finding::Row(row) = finding {
+                images.addresses_of_row(&row, &mut addresses);
+            }
+            Ok::<(), EngineError>(())
+        })?;
+        Ok(addresses)
     }
 
     /// Drops the scratch of workers at rest, once nothing is left to scan.

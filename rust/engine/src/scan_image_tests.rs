@@ -13,7 +13,9 @@ use octomed_vision::{Codec, DecodeRules, Image, decode, encode, resize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::block::BlockOrigin;
+use crate::decoding_ahead::RowsAhead;
 use crate::ids::unpack_ids;
+use crate::image_reading::Images;
 use crate::image_settings::tests::RECIPE;
 use crate::{ImageSettings, Scanner, changed_image_files};
 
@@ -124,6 +126,11 @@ fn block(rows: &[&str]) -> Block {
 }
 
 fn scan(scanner: &Scanner, rows: &[&str], folder: &Path) -> Vec<Header> {
+    scan_of(1, scanner, rows, folder)
+}
+
+/// Scans rows as one of so many workers.
+fn scan_of(workers: usize, scanner: &Scanner, rows: &[&str], folder: &Path) -> Vec<Header> {
     let origin = BlockOrigin {
         source: "made",
         file: "rows.jsonl",
@@ -131,7 +138,8 @@ fn scan(scanner: &Scanner, rows: &[&str], folder: &Path) -> Vec<Header> {
         access: Access::Owner,
     };
     let never = AtomicBool::new(false);
-    scanner.scan(&block(rows), origin, folder, &never).unwrap()
+    let headers = scanner.scan(&block(rows), origin, folder, &never, workers);
+    headers.unwrap()
 }
 
 /// The ids of each trace of a block.
@@ -234,6 +242,82 @@ fn traces_of_rows_share_their_images() {
             assert_eq!(index.traces.shuffle_key[row] >> 32, first >> 32);
         }
     }
+}
+
+/// A folder of so many images, of which every fifth is damaged, and a row about each.
+fn many(count: u32) -> (Place, Vec<String>) {
+    let files: Vec<(String, Vec<u8>)> = (0..count)
+        .map(|number| {
+            let mut bytes = png(60 + number, 90, number);
+            if number % 5 == 3 {
+                bytes.truncate(bytes.len() / 2);
+            }
+            (format!("{number}.png"), bytes)
+        })
+        .collect();
+    let named = files.iter().map(|(name, bytes)| (&**name, bytes.clone()));
+    let named: Vec<_> = named.collect();
+    let row = |number| format!(r#"{{"q": "What?", "i": "{number}.png", "r": ["a"]}}"#);
+    (Place::new(&named), (0..count).map(row).collect())
+}
+
+#[test]
+fn a_block_is_the_same_whoever_helps_with_its_images() {
+    let (place, rows) = many(60);
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let contents = |workers: usize| {
+        let folder = place.folder.path().join(workers.to_string());
+        std::fs::create_dir(&folder).unwrap();
+        let headers = scan_of(workers, &place.scanner(QUESTION, &[]), &rows, &folder);
+        let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().collect();
+        files.sort_by_key(|file| file.as_ref().unwrap().file_name());
+        let read = |file: std::io::Result<std::fs::DirEntry>| std::fs::read(file.unwrap().path());
+        let bytes: Vec<Vec<u8>> = files.into_iter().map(|file| read(file).unwrap()).collect();
+        (headers, bytes)
+    };
+    let alone = contents(1);
+    assert_eq!((alone.0[0].images, alone.0[0].rows_without_trace), (48, 12));
+    for workers in [2, 3, 8] {
+        assert_eq!(contents(workers), alone);
+    }
+}
+
+#[test]
+fn who_helps_takes_the_rows_that_the_scan_has_not_begun() {
+    let (place, rows) = many(8);
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let (block, never) = (block(&rows), AtomicBool::new(false));
+    let mapping = Mapping::from_json(QUESTION).unwrap();
+    let images = Images::new(place.settings(&[])).unwrap();
+    let ahead = RowsAhead::new(&block, &mapping, &images, &never, 3);
+    ahead.begin_row();
+    ahead.begin_row();
+    std::thread::scope(|scope| ahead.help(scope));
+    for number in 0..8 {
+        let bytes = std::fs::read(place.images().join(format!("{number}.png"))).unwrap();
+        assert_eq!(images.is_known(xxh3_64(&bytes)), number > 2, "{number}");
+    }
+    assert!(place.blocks().read_dir().unwrap().next().is_none());
+}
+
+#[test]
+fn nobody_helps_with_a_scan_that_is_over() {
+    let (place, rows) = many(3);
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let (block, never) = (block(&rows), AtomicBool::new(false));
+    let mapping = Mapping::from_json(QUESTION).unwrap();
+    let images = Images::new(place.settings(&[])).unwrap();
+    let ahead = RowsAhead::new(&block, &mapping, &images, &never, 2);
+    let (one, two) = (images.workers().scanning(), images.workers().scanning());
+    std::thread::scope(|scope| {
+        let ending = ahead.ending();
+        scope.spawn(|| ahead.help(scope));
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        drop(ending);
+    });
+    drop((one, two));
+    let bytes = std::fs::read(place.images().join("2.png")).unwrap();
+    assert!(!images.is_known(xxh3_64(&bytes)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Bindings of `octomed-engine`: the passes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,8 +152,9 @@ impl Scanner {
     }
 
     /// Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
-    /// parts; `mode` says who may read them. Returns the header of each.
-    #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask"))]
+    /// parts; `mode` says who may read them. Of `workers` in this process, those that scan no block help with its
+    /// images. Returns the header of each.
+    #[pyo3(signature = (block, source, file, number, folder, cancel, mode="umask", workers=1))]
     #[expect(
         clippy::too_many_arguments,
         reason = "where a block comes from has three parts"
@@ -167,6 +169,7 @@ impl Scanner {
         folder: PathBuf,
         cancel: &Cancel,
         mode: &str,
+        workers: usize,
     ) -> Result<Vec<Record<BlockHeader>>> {
         let origin = BlockOrigin {
             source,
@@ -175,9 +178,17 @@ impl Scanner {
             access: access(mode)?,
         };
         let headers = leave(py, || {
-            self.scanner.scan(&block.0, origin, &folder, cancel.flag())
+            self.scanner
+                .scan(&block.0, origin, &folder, cancel.flag(), workers)
         })?;
         headers.iter().map(Record::of).collect()
+    }
+
+    /// The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
+    /// which what comes of it is kept; none unless the recipe asks for it.
+    #[pyo3(signature = (block))]
+    fn image_addresses(&self, py: Python<'_>, block: &Block) -> Result<BTreeMap<String, PathBuf>> {
+        Ok(leave(py, || self.scanner.image_addresses(&block.0))?)
     }
 
     /// Drops caches and memory that only scanning needs.

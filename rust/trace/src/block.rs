@@ -1,5 +1,7 @@
 //! A block: a run of rows of one task, still as they were read, to be turned into traces by a worker.
 
+use std::ops::Range;
+
 use arrow_array::{Array, RecordBatch};
 
 use crate::csv_rows::CsvRows;
@@ -140,6 +142,15 @@ impl Block {
         self.end_position
     }
 
+    /// How many rows [`Self::for_each`] finds.
+    pub fn rows_held(&self) -> usize {
+        match &self.content {
+            Content::Json { rows, .. } => rows.len(),
+            Content::Arrow(pieces) => pieces.iter().map(|piece| piece.batch.num_rows()).sum(),
+            Content::Csv(rows) => rows.len(),
+        }
+    }
+
     /// Reads the rows in order and calls `found` for each.
     ///
     /// # Errors
@@ -147,12 +158,26 @@ impl Block {
     pub fn for_each<E>(
         &self,
         mapping: &Mapping,
+        found: impl FnMut(Finding<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.for_each_in(0..self.rows_held(), mapping, found)
+    }
+
+    /// Reads some of the rows, which are counted from 0 in the order of [`Self::for_each`]; those that it would not
+    /// find are passed over.
+    ///
+    /// # Errors
+    /// Whatever `found` returns.
+    pub fn for_each_in<E>(
+        &self,
+        wanted: Range<usize>,
+        mapping: &Mapping,
         mut found: impl FnMut(Finding<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         match &self.content {
             Content::Json { bytes, rows } => {
                 let mut slots = Vec::new();
-                for row in rows {
+                for row in within(rows, wanted) {
                     clear(&mut slots, mapping);
                     let filled = fill_from_json(mapping, bytes, *row, &mut slots);
                     let place = (row.position, row.ordinal);
@@ -160,14 +185,24 @@ impl Block {
                 }
                 Ok(())
             }
-            Content::Arrow(pieces) => pieces
-                .iter()
-                .try_for_each(|piece| for_each_of_piece(mapping, piece, &mut found)),
+            Content::Arrow(pieces) => {
+                let mut first = 0;
+                for piece in pieces {
+                    let rows = piece.batch.num_rows();
+                    let from = wanted.start.saturating_sub(first).min(rows);
+                    let to = wanted.end.saturating_sub(first).min(rows);
+                    if from < to {
+                        for_each_of_piece(from..to, mapping, piece, &mut found)?;
+                    }
+                    first += rows;
+                }
+                Ok(())
+            }
             Content::Csv(rows) => {
                 let columns = rows.columns(mapping);
                 let searched = rows.searched(mapping);
                 let mut slots = Vec::new();
-                for row in rows.rows() {
+                for row in within(rows.rows(), wanted) {
                     clear(&mut slots, mapping);
                     let filled = rows
                         .fill(mapping, &columns, row, &mut slots)
@@ -181,7 +216,13 @@ impl Block {
     }
 }
 
+fn within<T>(rows: &[T], wanted: Range<usize>) -> &[T] {
+    let end = wanted.end.min(rows.len());
+    &rows[wanted.start.min(end)..end]
+}
+
 fn for_each_of_piece<E>(
+    wanted: Range<usize>,
     mapping: &Mapping,
     piece: &Piece,
     found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
@@ -193,7 +234,7 @@ fn for_each_of_piece<E>(
         .map(|key| batch.column_by_name(key).map(AsRef::as_ref))
         .collect();
     let mut slots = Vec::new();
-    for row in 0..batch.num_rows() {
+    for row in wanted {
         clear(&mut slots, mapping);
         let picture = piece.pictures.get(row).cloned().flatten();
         let refused = piece.refused.binary_search_by_key(&row, |(row, _)| *row);

@@ -190,7 +190,7 @@ pub(crate) fn key_label(key: &str) -> Option<&str> {
 /// `A: x`, `A) x`, `(A) x`, `A. x`, `[A] x` and the same in full width, in bold or after a word, as label and text.
 fn split_label(option: &str) -> Option<Labelled<'_>> {
     let invisible =
-        |character: char| character.is_whitespace() || "\u{feff}\u{200b}".contains(character);
+        |character: char| character.is_whitespace() || matches!(character, '\u{feff}' | '\u{200b}');
     let option = option.trim_start_matches(invisible).trim_end();
     let (bold, option) = match option.strip_prefix("**") {
         Some(inner) => (true, inner),

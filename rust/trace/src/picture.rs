@@ -24,6 +24,7 @@ const EXTENSIONS: [&str; 38] = [
     "ndpi", "npy", "npz", "mp4", "avi", "mov", "mkv", "webm", "mpg", "wav", "mp3", "flac", "ogg",
     "m4a",
 ];
+const LONGEST_EXTENSION: usize = 5;
 /// The longest path or URL; and the longest name with blanks in it, beyond which a text is prose.
 const LONGEST_PATH: usize = 2048;
 const LONGEST_NAME: usize = 255;
@@ -100,7 +101,9 @@ fn is_encoded(text: &str) -> bool {
 /// Whether the last name in `text`, which may be a list written as text, has a picture's extension.
 fn names_file(text: &str) -> bool {
     let text = text.trim_end_matches(['"', '\'', ')', ']', '}', ' ']);
-    let path = match text.find("://") {
+    // A search for several bytes takes longer to begin than most texts are long.
+    let scheme = memchr::memchr(b':', text.as_bytes());
+    let path = match scheme.and_then(|_| text.find("://")) {
         Some(scheme) => {
             &text[..text[scheme..]
                 .find(['?', '#'])
@@ -117,9 +120,10 @@ fn names_file(text: &str) -> bool {
     let Some((stem, extension)) = path.rsplit_once('.') else {
         return false;
     };
-    EXTENSIONS
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(extension))
+    extension.len() <= LONGEST_EXTENSION
+        && EXTENSIONS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(extension))
         && stem.ends_with(|last: char| !last.is_whitespace())
         && !text.contains(['\n', '\r'])
         && (text.len() <= LONGEST_NAME || !text.contains(char::is_whitespace))

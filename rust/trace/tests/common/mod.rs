@@ -40,6 +40,17 @@ pub fn findings(block: &Block, mapping: &Mapping) -> Vec<String> {
         Ok::<(), std::convert::Infallible>(())
     });
     read.unwrap();
+    assert_eq!(found.len(), block.rows_held());
+    let middle = found.len() / 2;
+    for part in [0..middle, middle..found.len(), found.len()..found.len() + 1] {
+        let mut again = Vec::new();
+        let read = block.for_each_in(part.clone(), mapping, |finding| {
+            again.push(shown(&finding));
+            Ok::<(), std::convert::Infallible>(())
+        });
+        read.unwrap();
+        assert_eq!(again, found.get(part).unwrap_or_default());
+    }
     found
 }
 
