@@ -21,7 +21,6 @@ from octomed.train.prepare import prepare
 from octomed.train.recipe import load_train_recipe
 from streaming import StreamingDataLoader
 
-from .conftest import ROOT
 from .ranks import run_ranks
 from .sessions import train, write_recipe
 
@@ -29,17 +28,14 @@ STEP = 4
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
+def other(packed, tmp_path_factory):
     """The sample once more, packed otherwise: its traces have the ids of those in the first run."""
     folder = tmp_path_factory.mktemp("other")
-    settings = {
-        "output.path": folder / "run",
-        "work.path": folder / "work",
-        "pack.capacity": 512,
-        "pack.seed": 5,
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=overrides, workers=2)
+    recipe = dict(open_runs(packed)[0].content.recipe)
+    recipe["pack"] = recipe["pack"] | {"seed": 5}
+    recipe["output"] = recipe["output"] | {"path": str(folder / "run")}
+    recipe["work"] = recipe["work"] | {"path": str(folder / "work")}
+    octomed.pack(recipe, workers=2)
     return folder / "run"
 
 
