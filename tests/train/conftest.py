@@ -20,32 +20,28 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="there is no GPU"))
 
 
-def pack_texts(folder: Path, seed: int = 17) -> Path:
-    """Pack the embedded sample's texts at 512 tokens: some 140 packs in two streams."""
+@pytest.fixture(scope="session")
+def packed(tmp_path_factory) -> Path:
+    """The embedded sample's texts packed at 512 tokens: some 140 packs in two streams."""
     import octomed
     import yaml
 
+    folder = tmp_path_factory.mktemp("packed")
     file = ROOT / "recipes/quickstart-train.yaml"
     recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
     del recipe["images"]
     recipe["model"] = str(file.parent / recipe["model"])
-    texts = [source for source in recipe["sources"] if source["group"] == "text"]
-    questions = "../python/octomed/sample/questions/*.jsonl"
+    questions = {"name": "questions", "path": "../python/octomed/sample/questions/*.jsonl", "group": "text"}
     recipe["sources"] = [
         source | {"path": str(file.parent / source["path"])}
-        for source in ({"name": "questions", "path": questions, "format": "octomed", "group": "text"}, *texts)
+        for source in (questions | {"format": "octomed"}, *recipe["sources"])
+        if source["group"] == "text"
     ]
-    recipe["pack"] |= {"capacity": 512, "seed": seed}
+    recipe["pack"]["capacity"] = 512
     recipe["output"] |= {"path": str(folder / "run"), "shard_size": "32KiB"}
     recipe["work"]["path"] = str(folder / "work")
     octomed.pack(recipe, workers=2)
     return folder / "run"
-
-
-@pytest.fixture(scope="session")
-def packed(tmp_path_factory) -> Path:
-    """A packed run of text."""
-    return pack_texts(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture(scope="session", autouse=True)

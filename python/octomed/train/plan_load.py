@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_runs
 from octomed.train.plan_values import Load
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def load_of(
 def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
     if not needed:
         return None, []
+    from octomed.stream.mixing import open_runs  # noqa: PLC0415 the longest chain of imports
+
     chosen = recipe.train_loader.dataset
     try:
         runs = open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)
