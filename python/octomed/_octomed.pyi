@@ -769,10 +769,12 @@ class Scanner:
         folder: str | PathLike[str],
         cancel: Cancel,
         mode: str = "umask",
+        workers: int = 1,
     ) -> list[BlockHeader]:
         """
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
-        parts; `mode` says who may read them. Returns the header of each.
+        parts; `mode` says who may read them. Of `workers` in this process, those that scan no block help with its
+        images. Returns the header of each.
         """
     def store_choices(self, /, block: Block, most: int) -> tuple[int, int, int, int, int, int]:
         """
