@@ -246,3 +246,32 @@ def test_images_of_packs_go_with_their_packs():
             assert np.prod(part["image_sizes"], axis=-1).sum() == len(part["image_patches"]) or not len(
                 part["image_sizes"]
             )
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_an_optimizer_has_state_for_a_tower_that_no_image_has_moved_yet(decoupled):
+    """Else a sharded checkpoint of such a step would not load; and its first step is a first step."""
+    from composer.optim import DecoupledAdamW
+    from octomed.train.vision_gradients import make_state
+
+    found = []
+    for early in (True, False):
+        draw = torch.Generator().manual_seed(3)
+        used, unused = (torch.nn.Parameter(torch.randn(4, 3, generator=draw)) for _ in range(2))
+        before = unused.detach().clone()
+        kind = DecoupledAdamW if decoupled else torch.optim.AdamW
+        optimizer = kind([used, unused], lr=0.1, weight_decay=0.5)
+        used.grad = torch.randn(4, 3, generator=draw)
+        if early:
+            gradient = used.grad
+            make_state(optimizer)
+            assert used.grad is gradient
+            assert unused.grad is None
+            assert set(optimizer.state) == {unused}
+        optimizer.step()
+        assert torch.equal(unused, before)
+        assert len(optimizer.state) == 1 + early
+        unused.grad = used.grad * 2
+        optimizer.step()
+        found.append([used.detach(), unused.detach()])
+    assert all(map(torch.equal, *found))

@@ -43,3 +43,40 @@ class NoGradientsFromDummies(Algorithm):
             tower = vision_tower(model.language_model)
             for parameter in tower.parameters() if tower is not None else ():
                 parameter.grad = None
+            for optimizer in state.optimizers:
+                make_state(optimizer)
+
+
+def make_state(optimizer: torch.optim.Optimizer) -> None:
+    """Give parameters without a gradient the state in which an optimizer begins, where they have none.
+
+    A sharded checkpoint with the state of some parameters alone is refused when it is loaded.
+
+    Parameters
+    ----------
+    optimizer
+        Changed in place; parameters and gradients stay as they are.
+    """
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    missing = [one for one in parameters if one.grad is None and one not in optimizer.state]
+    if not missing:
+        return
+    gradients = [one.grad for one in parameters]
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for one in parameters:
+        one.grad = None
+    for one in missing:
+        one.grad = torch.zeros_like(one)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    type(optimizer).step(optimizer)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+    for one, gradient in zip(parameters, gradients, strict=True):
+        one.grad = gradient
+    for one in missing:
+        step = optimizer.state[one].get("step")
+        if isinstance(step, torch.Tensor):
+            step.zero_()
+        elif step is not None:
+            optimizer.state[one]["step"] = 0
