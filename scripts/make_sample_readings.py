@@ -1,9 +1,8 @@
 """Write the part of the embedded sample that cannot be answered without looking: readings of a test strip's pad.
 
 Each row shows one small photograph of a pad and asks for its grade. The grade follows from the pad's colour alone, and the
-response says nothing of the colour before it gives the grade, so that a model which does not see is right in one case of
-four. Half of the rows name the options in another order. Light, place and grain differ from image to image, and no image
-occurs twice; the rows of `held-out.parquet` are drawn from another seed.
+response is its letter and nothing else, so that a model which does not look is right in one case of four. Light, place and
+grain differ from image to image, and no image occurs twice; the rows of `held-out.parquet` are drawn from another seed.
 
     python scripts/make_sample_readings.py
 
@@ -38,13 +37,7 @@ GRADES = (
 """What a pad reads, and its colour without the light."""
 LETTERS = "ABCD"
 OPTIONS = " ".join(f"{letter}) {grade}" for letter, (grade, _) in zip(LETTERS, GRADES, strict=True))
-THOUGHTS = (
-    "I compare the pad with the chart of the strip.",
-    "The pad is evenly stained, so I read its middle.",
-    "The strip was read in time, and the pad is the second from the end.",
-    "First the light, then the pad.",
-)
-FILES = {"readings.parquet": (192, 11), "held-out.parquet": (64, 12)}
+FILES = {"readings.parquet": (256, 11), "held-out.parquet": (64, 12)}
 """Rows of each file, and its seed."""
 
 
@@ -69,13 +62,12 @@ def rows(count: int, seed: int) -> pa.Table:
     made = []
     for number in range(count):
         grade = number % len(GRADES)
-        thought = THOUGHTS[int(draws.integers(len(THOUGHTS)))]
         image = {"bytes": photograph(GRADES[grade][1], draws), "path": f"pad-{seed}-{number}.jpg"}
         made.append(
             {
                 "question": f"<image>\nWhat does the glucose pad read? {OPTIONS}",
                 "images": [image],
-                "responses": [f"<think>\n{thought}\n</think>\n\nThe answer is: {LETTERS[grade]}"],
+                "responses": [LETTERS[grade]],
             }
         )
     image_type = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -105,7 +105,7 @@ def _placed(found: re.Match[str]) -> str:
 
 
 def _called(other: str, name: str, place: str | None) -> str:
-    """Return how a comment calls a recipe: by the file that it is written to, or by a name without folders."""
+    """Return how a comment calls a recipe: by the file it is written to, or by a name without folders."""
     return place if other == name and place is not None else f"{other.replace('/', '-')}.yaml"
 
 

@@ -38,13 +38,11 @@ def test_what_is_said_before_a_training_begins(tmp_path):
         "train",
         transcript(tmp_path, "train", "nothing.yaml"),
         transcript(tmp_path, "train", "quickstart"),
-        transcript(tmp_path, "train", "t.yaml", "optimizer.lrr=1", "max_duration=3"),
+        transcript(tmp_path, "train", "t.yaml", "loss.weigt=token", "max_duration=3"),
         transcript(tmp_path, "train", "t.yaml", "max_duration"),
         transcript(tmp_path, "train", "t.yaml", "--nproc", "0"),
         transcript(tmp_path, "train-plan", "t.yaml", "--memory", "much"),
-        transcript(tmp_path, "recipes"),
         transcript(tmp_path, "recipes", "train/quickstart", "--out", "t.yaml"),
-        transcript(tmp_path, "recipes", "quickstrat"),
         transcript(tmp_path, "recipes", "--out", "t.yaml"),
     )
 
@@ -171,6 +169,15 @@ def test_the_package_has_every_recipe_of_the_tree_and_train_py():
     assert set(package) == tree
     for name, path in [*package.items(), (Path("../train.py"), shipped.TRAIN_SCRIPT)]:
         assert path.read_bytes() == (ROOT / "recipes" / name).read_bytes()
+
+
+def test_recipes_are_listed_with_what_they_are(tmp_path):
+    lines = run(tmp_path, "recipes").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [*RECIPES, "train.py"]
+    assert all(len(line.split()) > 2 for line in lines)
+    done = run(tmp_path, "recipes", "quickstrat")
+    assert done.returncode == 2
+    assert "there is no recipe `quickstrat`" in done.stderr
 
 
 def test_links_in_the_package_stay_in_the_tree():

@@ -18,7 +18,7 @@ from octomed.stream.contract import CONTRACT, COUNTED_OF_IMAGES, Axis
 from octomed.stream.tower_tables import TowerTables
 from torch.utils.data import DataLoader
 
-from .image_packs import RECORDS
+from .image_packs import IMAGE, RECORDS
 from .reading import drain
 from .test_images import some_packs
 
@@ -175,6 +175,8 @@ def test_a_batch_has_the_tables_of_its_images(family, workers):
     (batch,) = drain(loader)
     plain = Collator(vision=RECORDS[family])(packs)
     expected = plain | TABLES[family].of_images(plain["image_grid_thw"])
+    ids = batch["input_ids"][0].split(batch["packs"][:, 0].tolist())
+    expected |= {"image_tokens": tuple(int((one == IMAGE).sum()) for one in ids)}
     assert list(batch) == list(expected)
     assert set(batch) <= set(CONTRACT)
     for name, value in expected.items():
@@ -189,9 +191,9 @@ def test_a_batch_without_an_image_has_empty_tables(family):
     batch = Collator(vision=RECORDS[family], tower_tables=TABLES[family])(text)
     shown = Collator(vision=RECORDS[family], tower_tables=TABLES[family])(some_packs(RECORDS[family]))
     assert list(batch) == list(shown)
-    assert batch["image_sizes"] == ()
+    assert (batch["image_sizes"], batch["image_tokens"]) == ((), (0,))
     for name, value in batch.items():
-        if name.startswith("image_") and name != "image_sizes":
+        if name.startswith("image_") and isinstance(value, torch.Tensor):
             assert len(value) == 0
             assert (value.dtype, value.shape[1:]) == (shown[name].dtype, shown[name].shape[1:])
     finished = Collator(

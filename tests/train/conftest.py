@@ -31,9 +31,10 @@ def packed(tmp_path_factory) -> Path:
     recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
     del recipe["images"]
     recipe["model"] = str(file.parent / recipe["model"])
+    questions = {"name": "questions", "path": "../python/octomed/sample/questions/*.jsonl", "group": "text"}
     recipe["sources"] = [
         source | {"path": str(file.parent / source["path"])}
-        for source in recipe["sources"]
+        for source in (questions | {"format": "octomed"}, *recipe["sources"])
         if source["group"] == "text"
     ]
     recipe["pack"]["capacity"] = 512

@@ -247,3 +247,17 @@ def test_padding_and_waiting_are_shares_over_all_ranks(monkeypatch):
         counts | {"data/wait_share": 0.25, "data/tokens_per_second": 75.0},
         counts | {"data/wait_share": 0.0, "data/tokens_per_second": 150.0},
     ]
+
+
+def test_images_and_patches_are_counted_over_all_ranks(monkeypatch):
+    monkeypatch.setattr(monitors.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(monitors.dist, "all_reduce", lambda both, **_: both.mul_(2))
+    images = {"image_grid_thw": torch.tensor([[1, 4, 4], [1, 2, 2]]), "image_patches": torch.zeros(20, 3)}
+    state = SimpleNamespace(
+        batch={"packs": torch.tensor([[60, 3], [90, 2]])} | images,
+        device=SimpleNamespace(tensor_to_device=lambda one: one),
+    )
+    found = {}
+    monitors.DataMonitor(capacity=100).batch_end(state, SimpleNamespace(log_metrics=found.update))
+    assert (found["data/images"], found["data/patches"]) == (4, 40)
+    assert found["data/padding_share"] == 0.25

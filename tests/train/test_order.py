@@ -10,8 +10,9 @@ import pytest
 pytest.importorskip("composer")
 
 from octomed.errors import RecipeError
-from octomed.stream import Collator, PackedDataset, open_runs
+from octomed.stream import Collator, PackedDataset
 from octomed.stream.batching import canonical_nodes_for
+from octomed.stream.mixing import open_runs
 from octomed.stream.run_numbers import WithRuns
 from octomed.train import checkpoints, order
 from octomed.train.journal import read_journal
@@ -20,7 +21,6 @@ from octomed.train.prepare import prepare
 from octomed.train.recipe import load_train_recipe
 from streaming import StreamingDataLoader
 
-from .conftest import ROOT
 from .ranks import run_ranks
 from .sessions import train, write_recipe
 
@@ -28,17 +28,14 @@ STEP = 4
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory):
+def other(packed, tmp_path_factory):
     """The sample once more, packed otherwise: its traces have the ids of those in the first run."""
     folder = tmp_path_factory.mktemp("other")
-    settings = {
-        "output.path": folder / "run",
-        "work.path": folder / "work",
-        "pack.capacity": 512,
-        "pack.seed": 5,
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=overrides, workers=2)
+    recipe = dict(open_runs(packed)[0].content.recipe)
+    recipe["pack"] = recipe["pack"] | {"seed": 5}
+    recipe["output"] = recipe["output"] | {"path": str(folder / "run")}
+    recipe["work"] = recipe["work"] | {"path": str(folder / "work")}
+    octomed.pack(recipe, workers=2)
     return folder / "run"
 
 

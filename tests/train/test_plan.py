@@ -14,8 +14,9 @@ from octomed.train.freeze import make_trainable
 from octomed.train.layers import recompute_layers
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
-from octomed.train.plan import Hardware, Load, Planner
+from octomed.train.plan import Planner
 from octomed.train.plan_advice import Training, advise
+from octomed.train.plan_values import Hardware, Load
 from octomed.train.schema import TrainRecipe
 from octomed.train.schema_model import Model
 
@@ -79,7 +80,7 @@ def packs(documents):
 
 
 def counted(given, documents, steps=1, parallel=None):
-    """The most that lives in a step on a CPU: what is there all the time, and what torch's profiler counts."""
+    """The most that lives in a step on a CPU: what is always there, and what torch's profiler counts."""
     inner = build_model(configuration_of(given), dtype=given.model.dtype)
     make_trainable(inner, given.model, vision=False)
     model = OctomedModel(inner, tokens_at_once=given.loss.tokens_at_once)

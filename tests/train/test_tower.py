@@ -44,7 +44,8 @@ def features_and_gradients(model, features):
 
 
 def distance(found, expected):
-    return float((found - expected).double().norm() / expected.double().norm())
+    found, expected = found.detach().double(), expected.detach().double()
+    return float((found - expected).norm() / expected.norm())
 
 
 BOUNDS = {"float64": (1e-13, 1e-12), "float32": (1e-6, 1e-5), "bfloat16": (2e-2, 6e-2)}
@@ -286,10 +287,8 @@ def test_the_smallest_image_is_what_the_loader_makes_of_one(family):
     pack = by_hand.pack_of([by_hand.Document([image, ([5], True)])], record)
     batch = Collator(vision=record, tower_tables=tower.tables)([pack])
     dummy = tower.smallest("cpu")
-    shown = {
-        name: value for name, value in batch.items() if name.startswith("image_") and name != "image_refs"
-    }
-    assert shown.keys() == dummy.keys()
+    of_placeholders = {"image_refs", "image_tokens"}
+    assert dummy.keys() == {name for name in batch if name.startswith("image_")} - of_placeholders
     for name, value in dummy.items():
         if name == "image_sizes":
             assert value == batch[name] == ((1, 2, 2),)
@@ -363,3 +362,25 @@ def test_operations_are_those_that_torch_counts(family):
     mergers, more = counted(("merger", "deepstack"))
     assert said < more < thrice
     assert mergers == more, "frozen layers are run forward alone"
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_gpu_s_features_and_gradients_are_those_of_the_stock_tower(family, dtype):
+    model = towers.fresh(family, dtype).cuda()
+    tower = Tower(model, towers.vision(family))
+    batch = towers.batch_of(tower.tables, family, some_grids(20, 5))
+    batch = {name: one.cuda() if isinstance(one, torch.Tensor) else one for name, one in batch.items()}
+    tower(batch)
+    torch.cuda.set_sync_debug_mode("error" if dtype == "bfloat16" else "default")
+    try:
+        merged, deep = tower(batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    features, gradients = features_and_gradients(model, [merged, *deep])
+    expected, others = features_and_gradients(model, towers.stock(model, family, batch))
+    bound = 5e-2 if dtype == "bfloat16" else 1e-3
+    assert all(distance(*pair) <= bound for pair in zip(features, expected, strict=True))
+    assert all(distance(gradients[name], one) <= 2 * bound for name, one in others.items())
+    assert tower.smallest("cuda")["image_patches"].device.type == "cuda"

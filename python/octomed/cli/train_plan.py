@@ -1,4 +1,4 @@
-"""`octomed train-plan`: does a training fit into the memory of its GPUs?"""
+"""`octomed train-plan`: whether a training fits into the memory of its GPUs."""
 
 from __future__ import annotations
 
@@ -59,10 +59,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     size = None if memory is None else bytes_of_text(memory)
     refuse_without_extra()
     from octomed.train.build import read_configuration
-    from octomed.train.plan import Hardware, Planner
-    from octomed.train.plan_advice import Training, advise, fits
+    from octomed.train.plan import Planner
+    from octomed.train.plan_advice import Training, advise
     from octomed.train.plan_load import load_of
     from octomed.train.plan_text import advice_lines, plan_json, plan_lines
+    from octomed.train.plan_values import Hardware, fits
 
     model = loaded.model
     configuration = read_configuration(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from octomed.stream.collator import Collator
     from octomed.stream.counts import EpochCounts
     from octomed.stream.dataset import PackedDataset
-    from octomed.stream.mixing import mix, open_runs
     from octomed.stream.pixels import pixel_values
     from octomed.stream.run import Run, open_run
 
@@ -23,13 +22,11 @@ _HOMES = {
     "EpochCounts": "octomed.stream.counts",
     "PackedDataset": "octomed.stream.dataset",
     "Run": "octomed.stream.run",
-    "mix": "octomed.stream.mixing",
     "open_run": "octomed.stream.run",
-    "open_runs": "octomed.stream.mixing",
     "pixel_values": "octomed.stream.pixels",
 }
 
-__all__ = ["Collator", "EpochCounts", "PackedDataset", "Run", "mix", "open_run", "open_runs", "pixel_values"]
+__all__ = ["Collator", "EpochCounts", "PackedDataset", "Run", "open_run", "pixel_values"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 
 from octomed import _octomed
-from octomed.errors import RecipeError
+from octomed.errors import DataError, RecipeError
 from octomed.stream.columns import columns_of, image_counts, images_of
 from octomed.stream.contract import CONTRACT, REQUIRED, Axis
 from octomed.stream.deferred_batch import Decoded, DeferredBatch
 from octomed.stream.images import Vision
 from octomed.stream.pixels import decoded, pixel_values, repeated
+from octomed.stream.placed import told_by_pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -224,7 +226,11 @@ class Collator:
             return None
         numbered = enumerate(zip(packs, rows, strict=True))
         images = [images_of(number, pack, columns) for number, (pack, columns) in numbered]
-        patches = decoded(images, self._vision, threads=self.threads, shared=shared)
+        decode = partial(decoded, vision=self._vision, threads=self.threads, shared=shared)
+        try:
+            patches = decode(images)
+        except DataError as error:
+            raise told_by_pack(error, packs, images, decode) from None
         if self.tower_tables is None:
             return Decoded(patches, {})
         grids = [grid for pack in images if pack is not None for grid in pack[2]]

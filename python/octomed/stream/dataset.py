@@ -29,6 +29,7 @@ from octomed.stream.checked import CheckedDataset
 from octomed.stream.counts import EpochCounts, World
 from octomed.stream.images import check_model
 from octomed.stream.mixing import mix, open_runs
+from octomed.stream.placed import Place, PlacedPack
 from octomed.stream.run import VALIDATION
 from octomed.stream.shards import CachedStream
 from octomed.stream.shared_memory import hold, release, remove_stale
@@ -260,10 +261,19 @@ class PackedDataset(CheckedDataset):
     def get_item(self, sample_id: int, retry: int = 7) -> Any:  # noqa: ANN401 a row of any columns
         """Return a pack by its number in all streams, and the number of its run if there are several."""
         row = super().get_item(sample_id, retry)
-        if len(self.runs) == 1:
+        pictured = bool(row.get("images"))
+        if len(self.runs) == 1 and not pictured:
             return row
-        shard, _ = self.spanner[sample_id]
-        return row | {"run": self.mix.parts[int(self.stream_per_shard[shard])].run}
+        shard, place = (int(number) for number in self.spanner[sample_id])
+        part = self.mix.parts[int(self.stream_per_shard[shard])]
+        if len(self.runs) > 1:
+            row |= {"run": part.run}
+        if not pictured:
+            return row
+        run = self.runs[part.run]
+        stored: Any = self.shards[shard]
+        name = f"{part.name}/{(stored.zip_data or stored.raw_data).basename}"
+        return PlacedPack(row, Place(run.source.address(name), place, run.rebuild))
 
     def load_state_dict(self, obj: dict[str, Any]) -> None:
         """Go on in the order of a checkpoint, which has its own ``num_canonical_nodes``.

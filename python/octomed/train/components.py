@@ -14,10 +14,12 @@ from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
 from octomed.train.image_ablation import ImageAblation
 from octomed.train.isolation import IsolationTest
-from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
+from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, Phase, ProgressLine, TraceLog
 from octomed.train.rates import LearningRates
 from octomed.train.reduction import MeanGradients
 from octomed.train.report import check_plots
+from octomed.train.report_writer import ReportWriter
+from octomed.train.schema_monitoring import seconds_of
 from octomed.train.unigrams import UnigramMonitor
 from octomed.train.vision_gradients import NoGradientsFromDummies
 from octomed.train.vision_monitors import SpeedWithoutVision, VisionMonitor
@@ -61,7 +63,8 @@ def make_callbacks(
         check_plots()
     vocabulary = text_configuration(configuration).vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
-    made: list[Callback] = [IsolationTest.of(configuration, rows, vision)]
+    test = IsolationTest.of(configuration, rows, vision)
+    made: list[Callback] = [Phase("self-test: are documents kept apart?"), test]
     made.append(LearningRates(recipe.scheduler))  # before what logs them
     if wanted.speed_monitor:
         monitor = SpeedMonitor if vision is None else SpeedWithoutVision
@@ -79,8 +82,11 @@ def make_callbacks(
         "unigram_monitor": lambda: UnigramMonitor(vocabulary),
     }
     made += [make() for name, make in plain.items() if getattr(wanted, name) is not None]
+    if wanted.report is not None and wanted.report.every is not None:
+        made.append(ReportWriter(folder, seconds_of(wanted.report.every)))
     if recipe.eval_swapped_images:
         made.append(ImageAblation())
+    made.append(Phase("first step" + (": layers are compiled" if recipe.model.compile_layers else "")))
     if not recipe.progress_bar:
         made.append(ProgressLine(_steps(recipe.console_log_interval)))
     return made

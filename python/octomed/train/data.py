@@ -17,6 +17,7 @@ from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
 from octomed.train.pack_costs import costs_of
 from octomed.train.processors import check_processors
+from octomed.train.worker_processes import WorkerContext
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -106,6 +107,7 @@ def make_loader(  # noqa: PLR0913 keyword-only settings
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
+        workers |= {"multiprocessing_context": WorkerContext()}  # a signal to the group leaves them alone
     collate: Any = collator_of(configuration, vision)
     if len(dataset.runs) > 1:
         collate = WithRuns(collate)

@@ -89,7 +89,7 @@ class Sample:
         generator = torch.Generator().manual_seed(17)
         allowed = torch.tensor([one for one in range(vocabulary) if one not in set(reserved)])
         drawn = torch.randint(0, len(allowed), (sum(LENGTHS),), generator=generator)
-        ids = tuple(torch.split(allowed[drawn], LENGTHS))
+        ids = tuple(torch.split(allowed[drawn], list(LENGTHS)))
         if images is None:
             return cls(ids, rows, allowed)
         vision = images.vision

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed.commands import train_command
 from octomed.shipped import TRAIN_SCRIPT
@@ -109,11 +109,8 @@ class Signals:
 
 def _children() -> list[int]:
     """Return the processes that this one started and that still run."""
-    if "psutil" not in sys.modules:  # which Composer's launcher loads before it starts any
-        return []
-    import psutil  # noqa: PLC0415 as above
-
-    return [child.pid for child in psutil.Process().children()]
+    psutil: Any = sys.modules.get("psutil")  # Composer's launcher loads it before it starts any
+    return [] if psutil is None else [child.pid for child in psutil.Process().children()]
 
 
 def _default() -> int:
@@ -135,7 +132,8 @@ def _launch(number: int, words: Sequence[str], signals: Signals) -> int:
     signals.heed()  # again: Composer takes them when it is imported, to end this process alone
     os.environ[DOLLAR] = "$"
     sys.argv = ["composer", "-n", str(number), str(TRAIN_SCRIPT), *map(as_rank_word, words)]
-    return int(launcher.main())
+    launch: Any = launcher.main
+    return int(launch())
 
 
 if __name__ == "__main__":  # loaders and object stores may start processes that import this file

@@ -9,7 +9,6 @@ import numpy as np
 from composer.utils import dist
 
 from octomed.errors import RecipeError
-from octomed.stream import mix, open_runs
 from octomed.stream.batching import canonical_nodes_before, canonical_nodes_for, parts_of
 from octomed.stream.cache_folder import default_cache
 from octomed.train.steps import traces_of_packs
@@ -29,11 +28,15 @@ def runs_of(loader: Loader) -> tuple[Run, ...]:
         When one cannot be read, or two do not go together.
     """
     chosen = loader.dataset
+    from octomed.stream.mixing import open_runs  # noqa: PLC0415 the longest chain of imports
+
     return open_runs(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
 
 
 def mix_of(chosen: Dataset, runs: tuple[Run, ...]) -> Mix:
     """Return what an epoch has of each stream."""
+    from octomed.stream.mixing import mix  # noqa: PLC0415 the longest chain of imports
+
     return mix(runs, chosen.shares, chosen.streams, chosen.split)
 
 

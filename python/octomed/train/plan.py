@@ -6,9 +6,8 @@ The model is built on the device `meta`; what its pieces hold comes from running
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -18,137 +17,18 @@ from octomed.train.freeze import make_trainable
 from octomed.train.layers import chosen_layers
 from octomed.train.network import decoder
 from octomed.train.plan_parts import Types
+from octomed.train.plan_values import Moment, Parts, Planned, Weights
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
+    from octomed.train.plan_values import Hardware, Load
     from octomed.train.plan_watch import Course
     from octomed.train.schema import TrainRecipe
 
 _FLOAT32 = 4
 _IN_FLIGHT = 3
-"""Layers whose weights FSDP2 has whole at a time: one that runs, one that is next, and what that arrives in."""
-Parts = dict[str, float]
-"""Bytes by what they are for."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a GPU is given.
-
-    Attributes
-    ----------
-    tokens
-        Of a microbatch: packs that go through the model at once, times their capacity.
-    patches
-        Of a microbatch's images; 0 for text.
-    microbatches
-        A step, on each rank.
-    learned
-        Share of the tokens that are supervised.
-    documents
-        Lengths of a microbatch's documents; one of all tokens if left out. They matter where attention has no
-        fused kernel, without bfloat16.
-    """
-
-    tokens: int
-    patches: int = 0
-    microbatches: int = 1
-    learned: float = 1.0
-    documents: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """Where it is to run.
-
-    Attributes
-    ----------
-    gpus
-        Over all machines.
-    device
-        `cuda`, or `cpu` for comparisons with what torch counts there.
-    liger
-        Liger's kernels are installed.
-    """
-
-    gpus: int = 1
-    device: Literal["cuda", "cpu"] = "cuda"
-    liger: bool = True
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A moment of a step.
-
-    Attributes
-    ----------
-    name
-        When.
-    parts
-        Bytes that live then, by what they are for.
-    """
-
-    name: str
-    parts: Parts
-
-    @property
-    def total(self) -> float:
-        """All of them."""
-        return sum(self.parts.values())
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Parameters that FSDP2 gathers together: those of a layer, or all that are in none.
-
-    Attributes
-    ----------
-    shapes
-        Rows and values a row of each, whether it is trained, and bytes a value.
-    """
-
-    shapes: tuple[tuple[int, int, bool, float], ...]
-
-    def bytes(self, size: float | None = None, *, ranks: int = 1, trained: bool = False) -> float:
-        """Return their bytes.
-
-        Parameters
-        ----------
-        size
-            Bytes a value; their own if left out.
-        ranks
-            That share their rows; one that gets fewer is filled up.
-        trained
-            Those that are trained alone.
-        """
-        return sum(
-            -(-rows // ranks) * others * (own if size is None else size)
-            for rows, others, learns, own in self.shapes
-            if learns or not trained
-        )
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What a step takes on each GPU.
-
-    Attributes
-    ----------
-    moments
-        Of a step.
-    parameters, trained
-        Of the model.
-    """
-
-    moments: tuple[Moment, ...]
-    parameters: int
-    trained: int
-    most: Moment = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Find the moment that decides."""
-        object.__setattr__(self, "most", max(self.moments, key=lambda one: one.total))
+"""Layers that FSDP2 has whole at a time: one that runs, the next, and what that one arrives in."""
 
 
 class Planner:
@@ -343,7 +223,7 @@ class _Step:
 
     def _loss(self) -> Moment:
         course = self._loss_course()
-        held = {"loss": max(course.forward, course.backward)}
+        held: Parts = {"loss": max(course.forward, course.backward)}
         return self._moment("the loss", self._before_loss(), held, self._gathered(0))
 
     def _backward(self) -> list[Moment]:
@@ -386,7 +266,7 @@ class _Step:
         """Return the end of the backward pass, where a table of embeddings gets its gradient."""
         table: Any = self.model.get_input_embeddings()
         own = table.weight.numel() * self.types.stream.itemsize if table.weight.requires_grad else 0
-        held = {
+        held: Parts = {
             "gradients": self._gradients(self.units),
             "working memory": own * (1 if self._is_tied() or self.load.microbatches > 1 else 0)
             + self._reduced(self.rest)
@@ -412,7 +292,7 @@ class _Step:
         )
         together = settings.name == "adamw" and self.hardware.device == "cuda"
         copies = 0.0 if fused else (self._gradients(self.units) if together else 2 * largest)
-        held = {"gradients": self._gradients(self.units), "working memory": copies}
+        held: Parts = {"gradients": self._gradients(self.units), "working memory": copies}
         return self._moment("the optimizer's step", held)
 
 

@@ -6,17 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from octomed.errors import OctomedError
-from octomed.train.schema import Fsdp
-from octomed.train.schema_model import Lora
+from octomed.train.plan_values import fits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from octomed.train.plan import Hardware, Load, Planned, Planner
+    from octomed.train.plan import Planner
+    from octomed.train.plan_values import Hardware, Load, Planned
     from octomed.train.schema import TrainRecipe
 
-USABLE = 0.95
-"""Share of a GPU's memory that tensors get; the rest is CUDA's own, and what lies between tensors."""
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _GRAIN = 1024
 """Steps in which shorter packs are tried."""
@@ -76,11 +74,6 @@ def advise(training: Training, planner: Planner, memory: float) -> list[Advice]:
                 found.append(Advice((step.words,), planned.most.total))
                 break
     return found or list(_together(training, tried, planner.hardware, memory))
-
-
-def fits(planned: Planned, memory: float) -> bool:
-    """Tell whether a plan fits into a GPU."""
-    return planned.most.total <= USABLE * memory
 
 
 def _together(
@@ -154,6 +147,8 @@ def _shorter(tokens: int, load: Load) -> _Step:
 
 
 def _sharded(training: Training) -> Training:
+    from octomed.train.schema import Fsdp  # noqa: PLC0415 keeps chains of imports short
+
     return training._replace(recipe=training.recipe.model_copy(update={"fsdp_config": Fsdp()}))
 
 
@@ -176,4 +171,6 @@ def _frozen(training: Training) -> Training:
 
 
 def _adapted(training: Training) -> Training:
+    from octomed.train.schema_model import Lora  # noqa: PLC0415 as above
+
     return _model(training, lora=Lora(), freeze_language=None)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.stream import open_runs
-from octomed.train.plan import Load
+from octomed.train.plan_values import Load
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -66,9 +65,12 @@ def load_of(
 def _run(recipe: TrainRecipe, *, needed: bool) -> tuple[Run | None, list[str]]:
     if not needed:
         return None, []
+    from octomed.stream.mixing import open_runs  # noqa: PLC0415 the longest chain of imports
+
     chosen = recipe.train_loader.dataset
     try:
-        return open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)[0], []
+        runs = open_runs(chosen.remote, attempts=1, timeout=chosen.download_timeout)
+        return max(runs, key=lambda run: (run.content.capacity, run.vision is not None)), []
     except OctomedError as error:
         return None, [f"the packed run is not read: {error.message}"]
 

@@ -94,15 +94,15 @@ def block_course(model: PreTrainedModel, patches: int, types: Types, *, recomput
     tower: Any = vision_tower(model)
     block = deepcopy(tower.blocks[0]).to(types.stream)
     heads, width = block.attn.num_heads, tower.config.hidden_size
-    rotate = sys.modules[type(block.attn).__module__].apply_rotary_pos_emb_vision  # type: ignore[attr-defined]
+    rotate = sys.modules[type(block.attn).__module__].apply_rotary_pos_emb_vision
     with without_memory() as watch:
         made_fake(block, watch)
-        rotations = tuple(torch.empty(patches, width // heads) for _ in range(2))
+        cos, sin = (torch.empty(patches, width // heads) for _ in range(2))
 
         def attention(self: Any, hidden_states: torch.Tensor, **_: object) -> torch.Tensor:  # noqa: ANN401 a module
             parts = self.qkv(hidden_states).reshape(len(hidden_states), 3, heads, -1).unbind(1)
-            turned = rotate(parts[0], parts[1], *rotations)
-            attended = plan_attention.attend(*turned, parts[2])
+            query, key = rotate(parts[0], parts[1], cos, sin)
+            attended = plan_attention.attend(query, key, parts[2])
             return self.proj(attended.reshape(len(hidden_states), -1))
 
         block.attn.forward = MethodType(attention, block.attn)
@@ -153,7 +153,8 @@ def loss_course(model: PreTrainedModel, learned: int, types: Types, tokens_at_on
             loss = weighted_cross_entropy(hidden, weight, targets, weights, tokens_at_once=tokens_at_once)
         kept, forward = watch.now - before, watch.most - before
         watch.forget_most()
-        loss.backward()
+        backward: Any = loss.backward
+        backward()
         return Course(kept, forward, watch.most - before)
 
 

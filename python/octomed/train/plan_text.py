@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.report.units import bytes_of, count
-from octomed.train.plan_advice import USABLE, fits
+from octomed.train.plan_values import USABLE, fits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from octomed.train.plan import Hardware, Load, Planned
     from octomed.train.plan_advice import Advice
+    from octomed.train.plan_values import Hardware, Load, Planned
 
 
 def plan_lines(planned: Planned, load: Load, hardware: Hardware, memory: float | None) -> list[str]:

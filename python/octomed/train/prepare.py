@@ -69,6 +69,8 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
         raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
+    places = recipe.train_loader.dataset.remote
+    log_rank0(f"reading {', '.join(f'`{one}`' for one in ([places] if isinstance(places, str) else places))}")
     runs = order.runs_of(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)

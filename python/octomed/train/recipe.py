@@ -25,7 +25,7 @@ from octomed.train.schema import (
     TrainRecipe,
 )
 from octomed.train.schema_model import Group, Groups, Lora, Model, Optimizer, Scheduler
-from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
+from octomed.train.schema_monitoring import Callbacks, Loggers, Report, SpeedMonitor, TraceLog
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("callbacks",): Callbacks,
     ("callbacks", "speed_monitor"): SpeedMonitor,
     ("callbacks", "trace_log"): TraceLog,
+    ("callbacks", "report"): Report,
     ("loggers",): Loggers,
 }
 

@@ -12,8 +12,8 @@ from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
 from octomed.errors import RecipeError
-from octomed.machine import cores
 from octomed.train import attention, checkpoints, components
+from octomed.train.about import about
 from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
@@ -30,16 +30,15 @@ from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
 from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
-from octomed.train.report import write_report
+from octomed.train.report_writer import next_steps, report_at_the_end
 from octomed.train.resume import RandomState, load_path_of
+from octomed.train.threads import share_cores
 from octomed.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from octomed.train.schema import TrainRecipe
-
-"""What a run's folder says of itself: its recipe, and the packed run it read."""
 
 
 def train(recipe: TrainRecipe) -> Trainer:
@@ -63,25 +62,34 @@ def train(recipe: TrainRecipe) -> Trainer:
     prepared = prepare(recipe)
     with _exclusive_folders(prepared):
         trainer = make_trainer(prepared)
-        if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
-            trainer.eval()
-        if trainer.state.timestamp < trainer.state.max_duration:
-            trainer.fit()
-        else:
-            log_rank0(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
-        finish(prepared, trainer)
+        with report_at_the_end(prepared):
+            _fit(recipe, trainer)
+            finish(prepared, trainer)
+        next_steps(prepared)
     return trainer
+
+
+def _fit(recipe: TrainRecipe, trainer: Trainer) -> None:
+    if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
+        trainer.eval()
+    if trainer.state.timestamp < trainer.state.max_duration:
+        trainer.fit()
+    else:
+        log_rank0(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
 
 
 def make_trainer(prepared: Prepared) -> Trainer:
     """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
     recipe = prepared.recipe
-    # torch knows of affinity, and of no quota of a control group: its threads would wait for each other.
-    torch.set_num_threads(min(torch.get_num_threads(), cores()))
+    threads = share_cores(recipe.threads_per_rank)
+    if threads is not None:  # torch was loaded before
+        torch.set_num_threads(threads)
     reproducibility.seed_all(recipe.seed)
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
+    callbacks = _callbacks(prepared, model)
+    log_rank0("making Composer's trainer" + (", reading the checkpoint" if load_path else ""))
     trainer = Trainer(
         model=model,
         train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
@@ -89,7 +97,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
         algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
-        callbacks=_callbacks(prepared),
+        callbacks=callbacks,
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
         max_duration=recipe.max_duration,
@@ -119,6 +127,10 @@ def make_model(prepared: Prepared) -> OctomedModel:
     """Return the model of a prepared recipe, and say what of it is trained."""
     recipe = prepared.recipe
     source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
+    log_rank0(
+        f"building the model: {prepared.configuration.model_type}, "
+        + (f"weights of `{source}`" if source else "random weights")
+    )
     language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
     trained = make_trainable(
         language_model,
@@ -152,19 +164,18 @@ def make_model(prepared: Prepared) -> OctomedModel:
 
 
 def finish(prepared: Prepared, trainer: Trainer) -> None:
-    """Export the model and write the report."""
+    """Close what the training has open, and export the model."""
     recipe = prepared.recipe
     close: Any = trainer.close
     close()
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
+        log_rank0(f"exporting the model to `{recipe.export_folder}`")
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
         base = recipe.model.pretrained_model_name_or_path
         alone = AdapterAlone(base) if recipe.export == "adapter" else None
         export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
-    if recipe.callbacks.report and dist.get_global_rank() == 0:
-        log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
 
 
 @contextlib.contextmanager
@@ -204,11 +215,12 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     )
 
 
-def _callbacks(prepared: Prepared) -> list[Any]:
+def _callbacks(prepared: Prepared, model: OctomedModel) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
+        recipe = prepared.recipe.model_dump(mode="json")
         places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"), places)
+        facts = TrainingFacts(prepared.packed.location, recipe, places, about(prepared, model))
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,

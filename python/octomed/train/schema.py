@@ -132,6 +132,8 @@ class TrainRecipe(Part):
     """Logs, trace ids and report; `{run_name}` is filled in."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 17
     """Of random weights and of everything random in training."""
+    threads_per_rank: Positive | None = None
+    """Threads that a rank computes with; `OMP_NUM_THREADS`, or its share of the cores, if left out."""
     max_seq_len: Positive | None = None
     """Longest pack that is expected; a run of a larger capacity is refused."""
     model: Model
