@@ -13,7 +13,7 @@ import torch
 from octomed.train.journal import read_journal
 
 from .ranks import Ranks, run_ranks
-from .sessions import farthest, traces_of_steps, train, write_recipe
+from .sessions import equal, farthest, traces_of_steps, train, write_recipe
 
 LORA = {"model.lora": "{r: 4, targets: [q_proj, up_proj]}"}
 
@@ -84,3 +84,13 @@ def test_another_base_is_refused_when_a_run_resumes(packed, tmp_path):
             run_ranks(1, train, path, [*words(), *source])
     with pytest.raises(AssertionError, match=f"was trained on another base than `{tmp_path}/base`"):
         run_ranks(1, train, path, [*words(max_duration="4ba"), *source])
+
+
+@pytest.mark.long
+def test_a_resumed_run_with_dropout_ends_bit_equal(packed, tmp_path):
+    given = ["model.lora={r: 4, targets: [q_proj, up_proj], dropout: 0.1}"]
+    whole = run_ranks(2, train, recipe(tmp_path / "one", packed), [*given, "max_duration=4ba"])
+    halves = recipe(tmp_path / "two", packed)
+    for steps in (2, 4):
+        found = run_ranks(2, train, halves, [*given, f"max_duration={steps}ba"])
+    assert all(equal(one, other) for one, other in zip(found, whole, strict=True))
