@@ -40,8 +40,15 @@ def on_a_rank(given, documents, sharded):
     return counted(given, documents, parallel=shard)
 
 
-@pytest.mark.parametrize("sharded", [True, False])
-@pytest.mark.parametrize("documents", [(40, 24), (300, 500, 224)])
+@pytest.mark.parametrize(
+    ("sharded", "documents"),
+    [
+        (True, (40, 24)),
+        pytest.param(True, (300, 500, 224), marks=pytest.mark.long),
+        pytest.param(False, (40, 24), marks=pytest.mark.long),
+        pytest.param(False, (300, 500, 224), marks=pytest.mark.long),
+    ],
+)
 def test_ranks_take_what_was_planned(sharded, documents):
     given = recipe(
         CONFIG,
