@@ -85,9 +85,7 @@ def conclusion(loss: float, entropy: float) -> str:
     """
     if loss < entropy:
         return f"The loss is {entropy - loss:.2f} below it: the model predicts from what it has read, too."
-    return (
-        "The loss is not below it: train longer, or with another learning rate, before you trust the model."
-    )
+    return "The loss is not below it: the model has learned no more than that; train longer."
 
 
 def clock(seconds: float) -> str:
