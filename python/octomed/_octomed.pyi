@@ -763,6 +763,7 @@ class Scanner:
         folder: str | PathLike[str],
         cancel: Cancel,
         mode: str = "umask",
+        workers: int = 1,
     ) -> list[BlockHeader]:
         """
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several

@@ -94,7 +94,7 @@ impl FactsTable {
         let mut known = self.shard(key).lock();
         if known.find(key, self.generation).is_none() && known.pending.insert(key) {
             drop(known);
-            self.examined(key, examine);
+            let _ = self.examined(key, examine); // it is remembered
         }
     }
 
