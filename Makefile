@@ -17,7 +17,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 # The fuzz targets are a workspace of their own: the package does not change with them.
 RUST_FILES := Cargo.toml Cargo.lock $(shell find rust -path rust/fuzz -prune -o \( -name '*.rs' -o -name Cargo.toml -o -path '*/data/*' -type f \) -print)
-PYTHON_FILES := pyproject.toml $(shell find python -type f ! -name '*.pyc' ! -name '*.so')
+PYTHON_FILES := pyproject.toml $(shell find -L python -type f ! -name '*.pyc' ! -name '*.so')
 
 .PHONY: help quickstart test test-long test-next lint check-aarch64 rust-test python-test fuzz fuzz-campaign sanitize miri reliability \
   fmt stubs bench clean

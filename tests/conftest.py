@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     from tests.azure_store import AzureStore
     from tests.google_store import GoogleStore
     from tests.store import Store
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_transformers() -> None:
+    """A name for what transformers 5 wants of `mistral_common`, which is here without what it depends on."""
+    transformers = sys.modules.get("transformers")
+    if transformers is None or int(transformers.__version__.split(".")[0]) < 5:
+        return
+    try:
+        _ = transformers.MistralCommonBackend
+    except ModuleNotFoundError:
+        transformers.MistralCommonBackend = type("MistralCommonBackend", (), {})
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from octomed.mds_index import ShardInfo
 from octomed.run_file import Counts, SourceCounts, StreamEntry
 from octomed.store_files import BlockHeader
 from os import PathLike
+from pathlib import Path
 from pyarrow import Array, RecordBatch
 from typing import Final, final
 
@@ -724,6 +725,11 @@ class Scanner:
         A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
         model that takes none. It shares the memory of one `beside` it.
         """
+    def image_addresses(self, /, block: Block) -> dict[str, Path]:
+        """
+        The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
+        which what comes of it is kept; none unless the recipe asks for it.
+        """
     def look(
         self, /, block: Block, ordinal: int
     ) -> list[tuple[int, str, str, list[int], list[tuple[int, int]]]] | tuple[str, str] | None:
@@ -767,7 +773,8 @@ class Scanner:
     ) -> list[BlockHeader]:
         """
         Scans a block into `<folder>/<number>.ids` and `.index`, and `<number>-1.ids` and so on where it has several
-        parts; `mode` says who may read them. Returns the header of each.
+        parts; `mode` says who may read them. Of `workers` in this process, those that scan no block help with its
+        images. Returns the header of each.
         """
     def store_choices(self, /, block: Block, most: int) -> tuple[int, int, int, int, int, int]:
         """
@@ -830,6 +837,11 @@ class SharedImage:
     def of_pixels(self, /) -> bool:
         """
         Whether that is the hash of its pixels, or of its bytes.
+        """
+    @property
+    def places(self, /) -> list[tuple[str, str, int, int, str | None]]:
+        """
+        Where it is shown first: source, file, row, hash of the bytes there, and the path of the image's file.
         """
     @property
     def sources(self, /) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 from contextvars import ContextVar
@@ -12,6 +13,11 @@ from octomed.names import UNPRINTABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+STARTED_BY = "OCTOMED_TRAIN_STARTED_BY"
+"""Variable of the environment in which `octomed train` tells its ranks who started them."""
+OCTOMED_TRAIN = "octomed train"
+"""Its value then."""
 
 _IN_PYTHON: ContextVar[bool] = ContextVar("in_python", default=False)
 
@@ -60,6 +66,22 @@ def _ansi_quoted(word: str) -> str:
 
     text = UNPRINTABLE.sub(escaped, re.sub(r"(['\\])", r"\\\1", word))
     return f"$'{text}'"
+
+
+def train_command(words: Sequence[str], ranks: int | str) -> str:
+    """Return the command that trains again in the way this training was started.
+
+    Parameters
+    ----------
+    words
+        The recipe, and what is put over its keys.
+    ranks
+        Processes of this machine.
+    """
+    if os.environ.get(STARTED_BY) == OCTOMED_TRAIN:
+        recipe, *overrides = words
+        return shell_words(["octomed", "train", as_argument(recipe), *overrides, "--nproc", str(ranks)])
+    return shell_words(["composer", "-n", str(ranks), "train.py", *words])
 
 
 def python_call(verb: str, recipe: str | None, overrides: Sequence[str], *arguments: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from octomed.plain_names import check_basename
 from octomed.state import Damaged, NotThere, StateFile, there
-from octomed.storage import make_folder_inside
+from octomed.storage import make_folder_inside, storage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,6 +136,20 @@ def load_task(folder: Path) -> TaskRecord | NotThere | Damaged:
 def write_task(folder: Path, task: TaskRecord, mode: Mode) -> None:
     """Note that a task stands, whose blocks are on the disk."""
     _TASK.write(folder / TASK_FILE, task, mode)
+
+
+def forget_task(folder: Path) -> None:
+    """Forget that a task stands; its blocks stay, and are used again as far as they are sound.
+
+    Raises
+    ------
+    StorageError
+        When the note cannot be removed.
+    """
+    try:
+        (folder / TASK_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error("delete", folder / TASK_FILE, error) from error
 
 
 def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:

@@ -11,7 +11,19 @@ import pytest
 
 from tests.cli.transcript import check, run, transcript
 
-VERBS = ("check", "plan", "pack", "inspect", "rejects", "verify", "schema", "clean")
+VERBS = (
+    "check",
+    "plan",
+    "pack",
+    "inspect",
+    "rejects",
+    "verify",
+    "train-plan",
+    "train",
+    "recipes",
+    "schema",
+    "clean",
+)
 
 
 def test_help(tmp_path):

@@ -14,6 +14,8 @@ import pytest
 from octomed import _octomed
 from octomed.mds import MDSReader
 from octomed.pipeline.verify import verify
+from octomed.stream.pack_table import pack_tables
+from octomed.stream.run import open_run
 from PIL import Image
 
 from tests.unit.mds_oracle import raw_shards, write_theirs
@@ -71,6 +73,23 @@ def numbers(column: bytes) -> list[int]:
 def shown_by(pack: dict[str, Any]) -> list[bytes]:
     """The images of a pack."""
     return [pack["images"][begin:end] for begin, end in itertools.pairwise(numbers(pack["image_offsets"]))]
+
+
+def test_provenance_knows_the_images_of_a_pack_without_its_shard(folder):
+    """Each once, and its patches: by these ranks are balanced."""
+    octomed.pack(recipe(folder, traces_per_image=4))
+    tables = pack_tables(open_run(folder / "out"))
+    several = 0
+    for stream, table in tables.items():
+        packs = list(MDSReader(folder / "out" / stream))
+        grids = [np.frombuffer(pack["image_grid_thw"], "<u4").reshape(-1, 3) for pack in packs]
+        sizes = [grid.prod(axis=1).astype(int) for grid in grids]
+        assert table.images.tolist() == [len(one) for one in sizes]
+        assert table.patches.tolist() == [int(one.sum()) for one in sizes]
+        assert table.patch_squares.tolist() == [int((one**2).sum()) for one in sizes]
+        assert table.traces.tolist() == [len(pack["lengths"]) for pack in packs]
+        several += sum(len(one) > 1 for one in sizes)
+    assert several
 
 
 @pytest.mark.parametrize("traces_per_image", [1, 4, 8])

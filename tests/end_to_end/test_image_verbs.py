@@ -14,7 +14,7 @@ from octomed import vision
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline.check import check
 from octomed.pipeline.estimate import estimate
-from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace
+from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace, recipe_of
 from octomed.pipeline.inspect_images import save_images
 from octomed.pipeline.plan import plan
 from octomed.pipeline.verify import verify
@@ -113,6 +113,26 @@ def test_a_row_that_is_refused_for_its_image_is_read_again_with_other_settings(f
 
 
 # inspect
+
+
+def test_a_finished_run_shows_a_row_of_its_source(folder):
+    octomed.pack(recipe(folder))
+    views = [
+        [view_json(view) for view in inspect_row(one, "one", 2)]
+        for one in (recipe(folder), recipe_of(folder / "out"))
+    ]
+    assert views[0] == views[1]
+    command = ["inspect", str(folder / "out"), "--source", "one"]
+    assert runs.command_line([*command, "--row", "2"]) == 0
+
+
+def test_a_row_and_a_pack_are_not_asked_for_together(folder, capsys):
+    octomed.pack(recipe(folder))
+    out = folder / "out"
+    code, said = runs.fails(capsys, "inspect", out, "--source", "one", "--row", "2", "--pack", "0")
+    assert (code, "one or the other" in said) == (2, True)
+    code, said = runs.fails(capsys, "inspect", out, "--source", "one")
+    assert (code, "give `--source NAME --row N`" in said) == (2, True)
 
 
 def test_a_row_shows_its_images(folder):
@@ -335,6 +355,16 @@ def test_images_that_sources_share_are_counted_and_listed(folder):
     found = sorted((one["of"], one["files"], one["traces"], one["sources"]) for one in table)
     both = [("one", 2), ("two", 2)]
     assert found == [("pixels", 1, 4, both), ("pixels", 2, 4, both)]
+    places = sorted(
+        [(place["source"], place["file"], place["row"], place["name"]) for place in one["places"]]
+        for one in table
+    )
+    assert places == [
+        [("one", "one.jsonl", 0, "0.png"), ("two", "two.jsonl", 2, "again.bmp")],
+        [("one", "one.jsonl", 2, "2.png"), ("two", "two.jsonl", 0, "2.png")],
+    ]
+    data = (folder / "images/again.bmp").read_bytes()
+    assert vision.content_hash(data) in {place["bytes"] for one in table for place in one["places"]}
     assert not verify(folder / "out").findings
     after = runs.contents(folder / "out")
     assert {name: one for name, one in after.items() if "shard." in name} == {

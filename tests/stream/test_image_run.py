@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -171,3 +172,25 @@ def test_a_check_of_a_shard_knows_images(folder, tmp_path):
     for number, (words, bad) in enumerate(cases.items()):
         found = faults(write_run(tmp_path / str(number), [bad]), RULES)
         assert any(words in said for _, said in found), (words, found)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_does_not_decode_is_told_by_shard_pack_and_repair(tmp_path, workers):
+    """Its shard has no hashes, or it was packed so."""
+    rows = packs()[:5]
+    broken = bytearray(rows[4]["images"])
+    begin, end = (int(offset) for offset in rows[4]["image_offsets"][1:3])
+    broken[begin:end] = bytes(end - begin)
+    rows[4]["images"] = bytes(broken)
+    run = write_run(tmp_path / "run", rows, vision=VISION)
+    with PackedDataset(run, batch_size=5, shuffle=False, num_canonical_nodes=1, quiet=True) as dataset:
+        shard, row = dataset.spanner[4]
+        loader = DataLoader(
+            dataset, batch_size=5, num_workers=workers, collate_fn=Collator(vision=dataset.vision)
+        )
+        with pytest.raises(DataError) as told:
+            drain(loader)
+        assert pickle.loads(pickle.dumps(dataset[4])).place == dataset[4].place
+    words = f"image 1 of pack {row} of `{run / STREAM}/shard.{shard:05}.mds`: "
+    assert words in str(told.value)
+    assert "delete that shard and run `octomed pack RECIPE`" in f"{told.value}{told.value.hint}"

@@ -7,9 +7,11 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from octomed.errors import RecipeError
 from octomed.stream import PackedDataset
-from octomed.stream.batching import canonical_nodes_for, check_left_out
+from octomed.stream.batching import canonical_nodes_for, check_left_out, check_world
 from octomed.stream.counts import EpochCounts, World, slots_of
 
 from .ranks import in_ranks
@@ -51,7 +53,7 @@ def test_no_pack_is_missing_and_repeats_are_those_counted(packed, run, reference
         assert seen.keys() == all_packs(packed).keys()
         assert (len(seen), seen.total(), seen.total() - len(seen)) == (packs, counts.slots, counts.repeats)
     assert counts.packs == packs
-    assert counts.slots == -(-packs // 24) * 24
+    assert 0 < counts.repeats <= packs / 100
     assert len(PackedDataset(packed, batch_size=1, quiet=True)) == counts.slots
     assert epochs[0] != epochs[1]
 
@@ -70,10 +72,82 @@ def test_the_rule_of_repeats_is_that_of_streaming(packs, canonical_nodes, nodes,
 
 
 @pytest.mark.parametrize(
-    ("packs", "canonical_nodes"), [(1000, 24), (24, 24), (23, 12), (12, 12), (11, 8), (1, 1)]
-)
-def test_as_many_canonical_nodes_as_the_packs_fill(packs, canonical_nodes):
+    ("packs", "canonical_nodes"),
+    [(1000, 24), (2000, 24), (24, 24), (802, 12), (100, 4), (23, 1), (20, 4), (17, 1), (1, 1), ([96, 20], 4),
+     ([900, 1], 1), ([2300, 2299], 24)],
+)  # fmt: skip
+def test_canonical_nodes_repeat_a_hundredth_at_most(packs, canonical_nodes):
     assert canonical_nodes_for(packs) == canonical_nodes
+
+
+def _steps(packs, canonical_nodes, nodes, ranks_per_node, workers, batch):  # noqa: PLR0913, PLR0917
+    """Packs of each step, sorted, by Streaming's own partition."""
+    from streaming.base.partition import get_partitions
+
+    ids = get_partitions("relaxed", packs, canonical_nodes, nodes, ranks_per_node, workers, batch)
+    steps = ids.transpose(3, 2, 0, 1, 4).reshape(-1, nodes * ranks_per_node * batch)
+    return [sorted(step[step >= 0].tolist()) for step in steps if step.max() >= 0]
+
+
+@pytest.mark.filterwarnings("ignore:Trying to partition", "ignore:Attempting to partition")
+@given(
+    packs=st.integers(1, 2500),
+    nodes=st.sampled_from([1, 2, 3, 4]),
+    ranks_per_node=st.sampled_from([1, 2, 3, 4, 8]),
+    workers=st.integers(1, 3),
+    batch=st.integers(1, 6),
+)
+@settings(max_examples=150, deadline=None)
+def test_what_an_epoch_repeats_by_streamings_partition(packs, nodes, ranks_per_node, workers, batch):
+    ranks = nodes * ranks_per_node
+    canonical_nodes = canonical_nodes_for(packs, nodes)
+    if packs < 3 * nodes:
+        try:
+            check_world(canonical_nodes, packs, World(nodes, ranks_per_node))
+        except RecipeError:
+            return
+    steps = _steps(packs, canonical_nodes, nodes, ranks_per_node, workers, batch)
+    given_out = [pack for step in steps for pack in step]
+    assert set(given_out) == set(range(packs))
+    assert len(given_out) == slots_of(packs, canonical_nodes, World(nodes, ranks_per_node))
+    if canonical_nodes % ranks == 0:
+        assert len(given_out) - packs <= packs / 100
+        assert steps == _steps(packs, canonical_nodes, 1, 1, 1, batch * ranks)
+    for more in (number for number in (2, 3, 4, 6, 8, 12, 24) if canonical_nodes < number <= packs):
+        assert -packs % more > packs / 100 or (more % nodes and nodes % more)
+
+
+def test_few_packs_are_not_repeated(packed):
+    """Of 17 packs 7 were repeated."""
+    counts = [
+        PackedDataset(packed, batch_size=1, streams=streams, quiet=True).counts
+        for streams in (["len-00240"], ["len-00330"], ["len-00512"], ["len-00240", "len-00512"])
+    ]
+    assert all(count.repeats <= count.packs / 100 for count in counts)
+
+
+def test_a_checkpoint_keeps_its_canonical_nodes(packed):
+    """The default may be another one than when training began."""
+    began = loader(packed, BATCH, 0, num_canonical_nodes=8)
+    batches = [packs_of(one) for _, one in zip(range(7), began, strict=False)]
+    state = began.state_dict()
+    rest = loader(packed, BATCH, 0)
+    assert rest.dataset.num_canonical_nodes == 12
+    rest.load_state_dict(state)
+    assert rest.dataset.counts == began.dataset.counts
+    assert len(rest) == len(began)
+    whole = epoch(packed, BATCH, 0, {"num_canonical_nodes": 8}, 2)
+    assert batches + [packs_of(one) for _ in range(2) for one in rest] == whole
+
+
+def test_a_checkpoint_of_other_canonical_nodes_than_are_asked_for_is_refused(packed):
+    state = loader(packed, BATCH, 0, num_canonical_nodes=8).state_dict()
+    other = loader(packed, BATCH, 0, num_canonical_nodes=12)
+    with pytest.raises(
+        RecipeError, match="the checkpoint's order has 8 canonical nodes, and not 12"
+    ) as caught:
+        other.load_state_dict(state)
+    assert caught.value.hint == "set `num_canonical_nodes` to 8"
 
 
 def _until(path: Any, batch: int, workers: int, stop: int) -> tuple[list[list[int]], dict[str, Any] | None]:
@@ -150,7 +224,12 @@ def test_stratified_is_refused_for_unequal_streams(packed, run):
 
 
 def test_the_line_about_an_epoch(packed, run, capfd):
-    PackedDataset(packed, batch_size=2)
+    repeats = PackedDataset(packed, batch_size=2).counts.repeats
     packs = sum(stream["packs"] for stream in run.streams.values())
     said = capfd.readouterr().err
-    assert f"{len(run.streams)} streams, {packs:,} packs, {-packs % 24} repeated per epoch\n" in said
+    assert f"{len(run.streams)} streams, {packs:,} packs, {repeats} repeated per epoch\n" in said
+
+
+def test_many_repeats_are_told_with_their_share():
+    assert str(EpochCounts(100, 101, 1, 0)) == "100 packs, 1 repeated per epoch"
+    assert str(EpochCounts(17, 24, 7, 0)) == "17 packs, 7 repeated per epoch (41.2%)"

@@ -42,5 +42,5 @@ def test_the_trainer_sees_every_trace_and_repeats_only_those_counted(packed, tmp
     seen = Counter(pack for packs, _, _ in ranks for pack in packs)
     assert seen.keys() == {row["trace_id"] for row in runs.provenance(packed) if row["document"] == 0}
     assert seen.total() - len(seen) == counts.repeats > 0
-    assert [steps for _, steps, _ in ranks] == [counts.slots // 8] * 2
+    assert [steps for _, steps, _ in ranks] == [-(-counts.slots // 8)] * 2
     assert all(0 < loss < 10 for _, _, loss in ranks)

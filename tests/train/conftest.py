@@ -22,18 +22,25 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory) -> Path:
-    """The embedded sample packed at 512 tokens: some 140 packs in two streams."""
+    """The embedded sample's texts packed at 512 tokens: some 140 packs in two streams."""
     import octomed
+    import yaml
 
     folder = tmp_path_factory.mktemp("packed")
-    settings = {
-        "output.path": folder / "run",
-        "work.path": folder / "work",
-        "pack.capacity": 512,
-        "output.shard_size": "32KiB",
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=overrides, workers=2)
+    file = ROOT / "recipes/quickstart-train.yaml"
+    recipe = yaml.safe_load(file.read_text(encoding="utf-8"))
+    del recipe["images"]
+    recipe["model"] = str(file.parent / recipe["model"])
+    questions = {"name": "questions", "path": "../python/octomed/sample/questions/*.jsonl", "group": "text"}
+    recipe["sources"] = [
+        source | {"path": str(file.parent / source["path"])}
+        for source in (questions | {"format": "octomed"}, *recipe["sources"])
+        if source["group"] == "text"
+    ]
+    recipe["pack"]["capacity"] = 512
+    recipe["output"] |= {"path": str(folder / "run"), "shard_size": "32KiB"}
+    recipe["work"]["path"] = str(folder / "work")
+    octomed.pack(recipe, workers=2)
     return folder / "run"
 
 

@@ -183,6 +183,7 @@ def test_packs_a_step_may_not_change(recipe, tmp_path):
         "optimizer.fused=false",
         "train_loader.num_workers=0",
         "train_loader.dataset.remote=/elsewhere",
+        "train_loader.dataset.balance=off",
         "max_duration=99ba",
     ],
 )

@@ -43,8 +43,10 @@ def test_a_part_is_what_the_collator_makes_of_its_packs(rows, at_once):
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 @pytest.mark.parametrize("settings", [{}, {"share_images": False}, {"transformers_lengths": True}])
-def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(at_once, settings):
+@pytest.mark.parametrize("tables", [{}, {"window": 2}, {"grid_side": 3}])
+def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(at_once, settings, tables):
     from octomed.stream import Collator
+    from octomed.stream.tower_tables import TowerTables
 
     from tests.stream import image_packs as by_hand
 
@@ -52,7 +54,10 @@ def test_a_part_of_a_batch_with_images_is_what_the_collator_makes_of_its_packs(a
     one, two = by_hand.encoded(64, 90), by_hand.encoded(90, 64)
     documents = [[[learned, one], [one, two, learned]], [[learned]], [[two, learned]], [[one, learned, one]]]
     packs = [by_hand.pack_of([by_hand.Document(some) for some in pack], vision) for pack in documents]
-    collator = Collator(vision=vision, **settings)
+    if tables and settings.get("share_images") is False:
+        pytest.skip("tables are of images that stand once")
+    made = TowerTables(2, **tables) if tables else None
+    collator = Collator(vision=vision, tower_tables=made, **settings)
     parts = split_batch(collator(packs), at_once)
     expected = [collator(packs[first : first + at_once]) for first in range(0, len(packs), at_once)]
     for part, whole in zip(parts, expected, strict=True):
@@ -102,6 +107,11 @@ def batches(draw):
         for pack, number, some in zip(packs, images, shown, strict=True)
     ]
     patches = int(grid.prod(1).sum())
+    windows = [draw(st.integers(1, 3)) for _ in grid]
+    pieces = torch.tensor(
+        [[int(one.prod()), number + 1, number] for one, number in zip(grid, windows, strict=True)]
+    )
+    pieces = pieces.reshape(-1, 3).to(torch.int64)
     batch = {
         "packs": torch.tensor(counts),
         "input_ids": torch.arange(tokens)[None],
@@ -115,6 +125,15 @@ def batches(draw):
         "image_patches": -torch.arange(patches * 3).reshape(patches, 3),
         "pixel_values": torch.arange(patches * 2).reshape(patches, 2),
         "image_refs": torch.tensor(refs, dtype=torch.int64),
+        "image_sizes": tuple(tuple(one) for one in grid.tolist()),
+        "image_tokens": tuple(range(len(packs))),
+        "runs": torch.arange(len(packs)),
+        "image_counts": pieces,
+        "image_positions": torch.arange(patches * 2).reshape(patches, 2),
+        "image_window_order": torch.arange(sum(windows) + len(windows)),
+        "image_window_lengths": torch.arange(sum(windows)),
+        "image_corner_indices": torch.arange(patches * 4).reshape(patches, 4),
+        "image_corner_weights": -torch.arange(patches * 4).reshape(patches, 4),
     }
     batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), edges)
     return batch | dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
@@ -133,6 +152,8 @@ def joined(parts):
         elif axis is Axis.PLACEHOLDERS:
             before = torch.tensor([0, *(len(part["image_grid_thw"]) for part in parts)]).cumsum(0)
             whole[name] = torch.cat([refs + int(first) for refs, first in zip(values, before, strict=False)])
+        elif isinstance(values[0], tuple):
+            whole[name] = sum(values, start=())
         else:
             whole[name] = torch.cat(values, dim=-1 if axis is Axis.TOKENS else 0)
     return whole
@@ -149,6 +170,9 @@ def test_microbatches_put_together_are_the_batch_on_every_axis(batch, at_once):
         assert part["max_length"] == int(torch.diff(part["cu_seqlens"]).max())
         patches = int(part["image_grid_thw"].prod(1).sum())
         assert patches == len(part["pixel_values"]) == len(part["image_patches"])
+        counts = {"image_positions": 0, "image_window_order": 1, "image_window_lengths": 2}
+        for name, column in counts.items():
+            assert len(part[name]) == int(part["image_counts"][:, column].sum()), name
         assert all(0 <= image < len(part["image_grid_thw"]) for image in part["image_refs"])
         assert part["input_ids"].shape[1] == int(part["packs"][:, 0].sum()) == int(part["cu_seqlens"][-1])
     for name, value in joined(parts).items():
@@ -190,7 +214,10 @@ def test_a_value_that_is_not_as_long_as_its_packs_is_refused_by_name(name):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("pixel_values", "the batch has `pixel_values`"), ("reward", "does not know `reward`")],
+    [
+        ("pixel_values", "the batch has `pixel_values`, and the model was made for text alone"),
+        ("reward", "does not know `reward`"),
+    ],
 )
 def test_a_model_that_would_leave_a_value_out_refuses_it(name, words):
     network = tiny.fresh_model("qwen2").network
@@ -220,3 +247,17 @@ def test_padding_and_waiting_are_shares_over_all_ranks(monkeypatch):
         counts | {"data/wait_share": 0.25, "data/tokens_per_second": 75.0},
         counts | {"data/wait_share": 0.0, "data/tokens_per_second": 150.0},
     ]
+
+
+def test_images_and_patches_are_counted_over_all_ranks(monkeypatch):
+    monkeypatch.setattr(monitors.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(monitors.dist, "all_reduce", lambda both, **_: both.mul_(2))
+    images = {"image_grid_thw": torch.tensor([[1, 4, 4], [1, 2, 2]]), "image_patches": torch.zeros(20, 3)}
+    state = SimpleNamespace(
+        batch={"packs": torch.tensor([[60, 3], [90, 2]])} | images,
+        device=SimpleNamespace(tensor_to_device=lambda one: one),
+    )
+    found = {}
+    monitors.DataMonitor(capacity=100).batch_end(state, SimpleNamespace(log_metrics=found.update))
+    assert (found["data/images"], found["data/patches"]) == (4, 40)
+    assert found["data/padding_share"] == 0.25

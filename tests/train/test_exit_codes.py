@@ -201,3 +201,51 @@ def test_a_code_that_cannot_be_written_changes_no_code(port, monkeypatch):
     assert code_of(start(1, fails(DataError("damaged")), port)) == 3
     for folder in exit_codes.Path(exit_codes.tempfile.gettempdir()).iterdir():
         folder.rmdir()
+
+
+def test_a_rank_that_is_killed_is_the_first_rank_s_code(port, capfd):
+    """The launcher ends the others with SIGTERM; which of them was killed only its own process tells."""
+    second = start(1, lambda _: time.sleep(60), port)
+    time.sleep(0.5)
+    first = start(0, fails(SystemExit(143), after=2), port, signalled=True)
+    time.sleep(1)
+    os.kill(second, signal.SIGKILL)
+    assert code_of(first) == 137
+    assert code_of(second) == -9
+    said = capfd.readouterr().err
+    assert "stopped: rank 1 was ended by signal 9, as the system does when memory runs out\nresume: " in said
+    assert "Traceback" not in said
+
+
+def test_a_rank_whose_end_nobody_saw_counts_as_killed(port):
+    second = start(1, lambda _: time.sleep(60), port)
+    time.sleep(0.5)
+    os.kill(second, signal.SIGSEGV)
+    assert code_of(second) == -11  # and is gone
+    assert code_of(start(0, fails(RuntimeError("Connection closed by peer"), after=1), port)) == 137
+
+
+def test_a_rank_that_crashes_is_told_by_its_signal(port):
+    first = start(0, fails(RuntimeError("Connection closed by peer"), after=2), port)
+    second = start(1, lambda _: time.sleep(60), port)
+    time.sleep(1)
+    os.kill(second, signal.SIGSEGV)
+    assert code_of(first) == 139
+    assert code_of(second) == -11
+
+
+def test_a_rank_that_ends_well_before_the_first_is_no_failure(port):
+    first = start(0, lambda _: time.sleep(1), port)
+    second = start(1, lambda _: None, port)
+    assert (code_of(second), code_of(first)) == (0, 0)
+
+
+def test_a_first_rank_that_hangs_says_who_was_killed(port, monkeypatch, capfd):
+    monkeypatch.setattr(exit_codes, "PATIENCE", 0.3)
+    first = start(0, lambda _: time.sleep(60), port)
+    second = start(1, lambda _: time.sleep(60), port)
+    time.sleep(1)
+    os.kill(second, signal.SIGKILL)
+    assert code_of(first) == 137
+    assert code_of(second) == -9
+    assert "stopped: rank 1 was ended by signal 9" in capfd.readouterr().err

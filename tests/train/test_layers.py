@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -59,7 +61,8 @@ def test_a_recipe_s_layers_are_computed_twice_and_compiled(tmp_path, share, twic
     words = [f"model.activation_checkpointing={share}", f"model.compile_layers={str(compiled).lower()}"]
     recipe = load_train_recipe(write_recipe(tmp_path, tmp_path), words)
     configuration = read_configuration(None, recipe.model.config)
-    made = make_model(Prepared(recipe, None, configuration, None, tmp_path))
+    text: Any = SimpleNamespace(vision=None)
+    made = make_model(Prepared(recipe, text, configuration, None, tmp_path))
     layers = list(decoder(made.language_model).layers)
     wrapped = [getattr(layer, "_checkpoint_wrapped_module", None) for layer in layers]
     assert [number for number, inner in enumerate(wrapped) if inner is not None] == twice

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from octomed.errors import RecipeError
 from octomed.train import report
+from octomed.train.facts import About, TrainingFacts, write_facts
 from octomed.train.journal import Journal
-from octomed.train.progress import WIDTH, clock, progress_line
+from octomed.train.progress import WIDTH, clock, evaluation_line, progress_line
 from octomed.train.report import write_report
 
 
@@ -134,3 +135,87 @@ def test_a_plotting_library_that_is_missing_is_told_before_the_training(monkeypa
     monkeypatch.setattr(report.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(RecipeError, match=r"`callbacks\.report` needs the package `matplotlib`"):
         report.check_plots()
+
+
+ABOUT = About(
+    began="2026-11-30 08:00 UTC",
+    model="qwen2_5_vl, random weights",
+    trained=1_442_944,
+    frozen=81_280,
+    run="packed <run>",
+    packs=34,
+    traces=345,
+    tokens=67_834,
+    images=12,
+    device="NVIDIA H200",
+    ranks=2,
+    threads=1,
+    cores=16,
+    memory=128_000_000_000,
+    versions={"torch": "2.7.0"},
+)
+
+
+def test_the_report_says_what_was_trained_and_how_it_ended(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step in range(1, 21):
+        entry = {"step": step, "loss/train/total": 20.0 - step, "data/tokens": 1000.0, "data/images": 3.0}
+        journal.write(entry | ({"metrics/validation/loss": 2.5 + step} if step % 10 == 0 else {}))
+    loggers = {"wandb": {"project": "a project", "api_key": "not to be read"}}
+    recipe = {"run_name": "r", "seed": 17, "loggers": loggers}
+    write_facts(tmp_path, TrainingFacts("s3://bucket/run", recipe, about=ABOUT))
+    text = write_report(tmp_path, "r", "finished").read_text()
+    for told in (
+        "Finished, step 20. Written on 20",
+        "<b>4.5000</b><span>mean of the last 10 steps; the first 19.0000",
+        "<b>22.5000</b><span>after step 20; the least 12.5000",
+        "<b>20,000</b>",
+        "1,442,944 parameters trained, 81,280 frozen",
+        "packed &lt;run&gt;: 345 traces in 34 packs, 67,834 tokens, 12 images, in s3://bucket/run",
+        "2 ranks on NVIDIA H200, 1 thread each; a machine of 16 cores and 128.0 GB",
+        "torch 2.7.0",
+        "2026-11-30 08:00 UTC",
+        "seed: 17",
+        "a project",
+        "Images per step",
+    ):
+        assert told in text, told
+    assert "not to be read" not in text
+    assert report.main(tmp_path) == 0
+    assert "<p>Training, step 20." in (tmp_path / "train-report.html").read_text()
+
+
+def test_a_folder_of_an_older_octomed_has_a_report(tmp_path):
+    write_facts(tmp_path, TrainingFacts("runs/packed", {"run_name": "r"}))
+    assert "<dd>runs/packed</dd>" in write_report(tmp_path, "r").read_text()
+
+
+@pytest.mark.parametrize(("loss", "told"), [(3.0, "is 1.00 below it"), (5.0, "is not below it")])
+def test_the_entropy_is_drawn_with_what_to_conclude(tmp_path, loss, told):
+    Journal(tmp_path / "metrics.jsonl").write({"step": 1, "loss/train/total": loss, "unigrams/entropy": 4.0})
+    page = read(write_report(tmp_path, "x"))
+    assert told in page.text
+    assert 'id="level"' in page.text
+
+
+def test_labels_of_an_axis_differ(tmp_path):
+    journal = Journal(tmp_path / "metrics.jsonl")
+    for step, speed in enumerate([12_345_678.0, 12_345_680.0]):
+        journal.write({"step": step, "data/tokens_per_second": speed})
+    drawing = write_report(tmp_path, "a run").read_text().partition("<svg")[2]
+    labels = [text.partition("<")[0] for text in drawing.split("12,345,6")[1:]]
+    assert len(labels) >= 2
+    assert len(set(labels)) == len(labels)
+
+
+def test_a_page_has_the_colours_of_a_dark_room(tmp_path):
+    Journal(tmp_path / "metrics.jsonl").write({"step": 1, "loss/train/total": 2.0})
+    drawing = write_report(tmp_path, "a run").read_text().partition("<svg")[2]
+    assert "var(--line)" in drawing
+    assert "#000000" not in drawing
+    assert "#ffffff" not in drawing
+
+
+def test_an_evaluation_is_told_on_one_line():
+    line = evaluation_line(step=1234, label="validation", loss=3.21456, seconds=200)
+    assert line == "step 1,234  validation loss 3.2146  in 3 min 20 s"

@@ -32,7 +32,8 @@ class NotRun(NamedTuple):
     reason: str
 
 
-QUICKSTART = RunBy("tests/train/test_quickstart.py", '"recipes/train/quickstart.yaml"')
+STARTED = NotRun("tests/cli/test_train.py has its launcher, and tests/train/test_quickstart.py its training")
+PLANNED = RunBy("tests/cli/test_train.py", '"recipes/train/quickstart.yaml", "--memory", "24GB"')
 PACKED_FOR_IT = RunBy("tests/train/test_quickstart.py", "recipes/quickstart-train.yaml")
 A_STEP = RunBy("tests/train/test_quickstart.py", '"--step"')
 EIGHT_GPUS = NotRun("needs eight GPUs; tests/train/test_recipes_on_a_gpu.py takes steps of it on one")
@@ -66,10 +67,11 @@ COMMANDS = {
     ),
     ("README.md", "pip install '.[train]'"): NETWORK,
     ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("README.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,
+    ("README.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "pip install '.[train]'"): NETWORK,
     ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("docs/training.md", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
         "tests/bench/test_corpus.py", "bench.corpus"
@@ -78,7 +80,7 @@ COMMANDS = {
         "needs perf and the processor's counters"
     ),
     ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
-    ("recipes/train/quickstart.yaml", "composer -n 2 train.py recipes/train/quickstart.yaml"): QUICKSTART,
+    ("recipes/train/quickstart.yaml", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("recipes/train/octomed-4b.yaml", PUBLISHED.replace("SIZE", "4b")): EIGHT_GPUS,
     ("recipes/train/octomed-7b.yaml", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,
 }
@@ -216,6 +218,31 @@ def test_the_tokenizer_of_its_document_runs(tmp_path, monkeypatch):
     assert found["tokenizer"].path == "byte-level BPE"
 
 
+def of_training():
+    return [one for one in snippets() if one.language == "yaml" and one.document == "docs/training.md"]
+
+
+@pytest.mark.parametrize("shown", of_training(), ids=lambda one: one.first_line)
+def test_the_keys_of_training_in_documents_are_right(tmp_path, shown):
+    from octomed.train.recipe import load_train_recipe
+
+    path = tmp_path / "train.yaml"
+    text = shown.text
+    lacking = {
+        "run_name": "run_name: mine",
+        "model": "model: {pretrained_model_name_or_path: a/b}",
+        "train_loader": "train_loader: {dataset: {remote: data}}",
+        "optimizer": "optimizer: {lr: 1.0e-4}",
+        "max_duration": "max_duration: 1ep",
+        "global_train_batch_size": "global_train_batch_size: 8",
+    }
+    more = [line for key, line in lacking.items() if not re.search(rf"^{key}:", text, re.MULTILINE)]
+    text = text.replace("model: {freeze", "model: {pretrained_model_name_or_path: a/b, freeze")
+    path.write_text("\n".join([text, *more]), encoding="utf-8")
+    folder = ["export_folder=model"] if "export:" in text else []
+    assert load_train_recipe(path, folder).model.pretrained_model_name_or_path
+
+
 def test_the_recipes_of_the_documents_are_right(tmp_path):
     recipe = tmp_path / "my-run.yaml"
     text = snippet("README.md", "name: my-run").text
@@ -229,6 +256,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
     assert load_recipe(recipe, check_files=False).pack.traces_per_image == 4
     known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
     known.add(("CONTRIBUTING.md", first_line))
+    known |= {(one.document, one.first_line) for one in of_training()}
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
 
 

@@ -84,6 +84,39 @@ def test_what_is_packed_is_what_the_format_by_name_packs(tmp_path):
     assert "no `format`, and the columns are those of `octomed`" in str(octomed.check(found))
 
 
+def test_a_format_is_found_beside_a_folder_of_images(tmp_path):
+    (tmp_path / "images").mkdir()
+    turns = [{"from": "human", "value": "<image>?"}, {"from": "gpt", "value": "x"}]
+    row = {"image": "a.png", "conversations": turns}
+    write(tmp_path, "a.jsonl", [row])
+    found = recipe(tmp_path, "a.jsonl", format={"image_root": "images"})
+    named = recipe(tmp_path, "a.jsonl", format={"preset": "llava", "image_root": "images"})
+    planned = plan(found)
+    (source,) = planned.recipe.sources
+    assert (source.format.preset, source.image_roots) == ("llava", (str(tmp_path / "images"),))
+    assert [task.key for _, task in planned.tasks()] == [task.key for _, task in plan(named).tasks()]
+    assert planned.notes()[0].startswith(
+        "source `only`: no `preset` in `format`, and the columns are those of `llava`: "
+    )
+    assert planned.recipe.canonical()["sources"] == plan(named).recipe.canonical()["sources"]
+    write(tmp_path, "a.jsonl", [{"messages": [], "conversations": []}])
+    with pytest.raises(
+        RecipeProblems, match="has no `preset` in its `format`, and its columns suit"
+    ) as error:
+        plan(recipe(tmp_path, "a.jsonl", format={"image_root": "images"}))
+    assert "sources.only.format.preset" in error.value.problems[0].hint
+
+
+def test_a_format_is_found_only_where_nothing_is_said_of_columns(tmp_path):
+    write(tmp_path, "a.jsonl", ROWS)
+    (tmp_path / "images").mkdir()
+    for other in ({"unused": ["x"]}, {"images": "image"}, {"system": "s"}):
+        with pytest.raises(RecipeProblems):
+            recipe(tmp_path, "a.jsonl", format={"image_root": "images", **other})
+    with pytest.raises(RecipeProblems):
+        recipe(tmp_path, "a.jsonl", format={})
+
+
 @pytest.mark.parametrize(
     ("rows", "message", "hint"),
     [

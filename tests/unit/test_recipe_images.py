@@ -84,7 +84,7 @@ def test_every_key_arrives(tmp_path):
         ("images.max_pixels=512x512", "`images.max_pixels` must be a whole number, not the text '512x512'"),
         ("images.min_pixels=300000", "`images.min_pixels`: 300,000 is more than `max_pixels`, 262,144"),
         ("images.max_source_pixels=5000000000", "must be at most 4294967295"),
-        ("images.urls=fetch", "`images.urls`: fetching images by their URLs is not supported yet"),
+        ("images.urls=ask", "`images.urls` may not be the text 'ask'"),
         ("images.strore=resized", "unknown key `strore` in `images`"),
         ("images=3", "`images` must be a mapping of keys to values, not `3`"),
         ("sources.medqa.images.codec=png", "unknown key `codec` in `sources.medqa.images`"),
@@ -179,7 +179,7 @@ def test_roots_start_at_the_recipe_and_are_not_told_to_rust(tmp_path, monkeypatc
         ("$NOWHERE/x", "the variable `$NOWHERE` in this path is not set"),
         ("", "a path may not be empty"),
         ([], "must not be empty"),
-        (3, "must be a list, not `3`"),
+        (3, "a path is wanted, or a list of paths"),
     ],
 )
 def test_roots_that_are_none_are_refused(tmp_path, monkeypatch, root, message):

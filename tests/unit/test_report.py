@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from octomed.report import JsonProgress, LineProgress, LiveProgress, SilentProgress, Summary, units
+from octomed.report.losses import large_losses
 from octomed.report.progress import progress_for
 from rich.console import Console
 
@@ -255,3 +256,11 @@ def test_only_all_is_a_hundred_percent(part, whole):
     share = part / whole
     if share < 1:
         assert units.percent(share) != "100.00 %"
+
+
+def test_unreadable_rows_that_the_recipe_tolerates_are_no_large_loss():
+    account = {"rows": 8, "rows_unreadable": 2, "rows_refused": {"image_missing": 2}, "traces": 6, "train": 6}
+    sources = {"a": account, "b": account}
+    (line,) = large_losses(sources, capacity=64, tolerated={"a": 0.3, "b": 0.2})
+    assert line.startswith("source `b`: 2 of 8 rows (25.00 %) are unreadable")
+    assert len(large_losses(sources, capacity=64)) == 2

@@ -94,7 +94,14 @@ def test_all_but_the_first_of_several_columns_may_be_missing():
 
 def test_the_reasons_of_images_say_whether_a_row_is_broken():
     unreadable = {reason for reason, broken in _octomed.REASONS.items() if broken and "image" in reason}
-    assert unreadable == {"image_missing", "image_damaged", "image_kind", "image_path", "image_value"}
+    assert unreadable == {
+        "image_damaged",
+        "image_kind",
+        "image_missing",
+        "image_path",
+        "image_unreachable",
+        "image_value",
+    }
     others = {reason for reason, broken in _octomed.REASONS.items() if not broken and "image" in reason}
     assert others == {
         "has_image",

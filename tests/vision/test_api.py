@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -172,3 +173,12 @@ def test_families_have_the_published_numbers():
         assert np.array_equal(np.float32(found), np.float32(wanted["qwen2.5-vl"]))
     assert (second.name, second.patch_size, second.std) == ("qwen3-vl", 16, (0.5, 0.5, 0.5))
     assert (second.min_pixels, second.max_pixels) == (65_536, 16_777_216)
+
+
+def test_a_photograph_of_a_telephone_is_refused_by_name():
+    """A HEIC of our own, 32 by 24 pixels, as libheif 1.8 writes it."""
+    heic = (Path(__file__).parents[1] / "data/vision/given/small.heic").read_bytes()
+    for read in (vision.size, vision.decode):
+        with pytest.raises(DataError, match="not an image that is read: HEIC") as refused:
+            read(heic)
+        assert refused.value.hint

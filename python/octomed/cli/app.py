@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from octomed.cli import check, clean, inspect, pack, plan, rejects, schema, verify
+from octomed.cli import (
+    check,
+    clean,
+    inspect,
+    pack,
+    plan,
+    recipes,
+    rejects,
+    schema,
+    train,
+    train_plan,
+    verify,
+)
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
@@ -20,7 +32,7 @@ from octomed.errors import InternalError, OctomedError, RecipeError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HELP = """Reasoning traces in, packed MDS shards out.
+_HELP = """Reasoning traces in, packed MDS shards out, and models trained on them.
 
 \b
 A first run:
@@ -30,6 +42,12 @@ A first run:
   octomed verify runs/quickstart            is every byte of the run intact?
   octomed inspect runs/quickstart           what is in it?
   octomed rejects runs/quickstart           what is not, and why?
+
+\b
+A first training, with the extra `train`; without a clone `octomed recipes` has the recipes:
+  octomed pack recipes/quickstart-train.yaml            what it trains on
+  octomed train-plan recipes/train/quickstart.yaml      does it fit?
+  octomed train recipes/train/quickstart.yaml -n 2      two processes; a stopped training resumes
 
 \b
 Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-C, 143 SIGTERM. A reader
@@ -44,8 +62,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (check, plan, pack, inspect, rejects, verify, schema, clean):
-    app.command(name=verb.__name__.rpartition(".")[2])(verb.command)
+for verb in (check, plan, pack, inspect, rejects, verify, train_plan, train, recipes, schema, clean):
+    app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 
 def _version(value: bool) -> None:
@@ -75,9 +93,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # What loads is kept; looking for garbage in it again and again takes longer than some verbs do.
     gc.set_threshold(1 << 18)
-    # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments[:1] != ["train"]:
+        # NumPy comes with Arrow and multiplies no matrix here: its threads would only take time from ours.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     outlive_readers()
     leave_on_signals(arguments)
     code = run(arguments)

@@ -26,13 +26,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         ),
     ],
     source: Annotated[
-        str | None, typer.Option(metavar="NAME", help="With a recipe: the source to read.")
+        str | None, typer.Option(metavar="NAME", help="The source to read, of a recipe or of a run's.")
     ] = None,
-    row: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="With a recipe: the row in its file, from 0.")
-    ] = None,
+    row: Annotated[int | None, typer.Option(metavar="N", min=0, help="The row in its file, from 0.")] = None,
     file: Annotated[
-        str | None, typer.Option(metavar="FILE", help="With a recipe: which file.  [default: the first]")
+        str | None, typer.Option(metavar="FILE", help="Which file of the source.  [default: the first]")
     ] = None,
     stream: Annotated[
         str | None, typer.Option(metavar="NAME", help="With a run: the stream, `len-00512`.")
@@ -63,6 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     \b
     Examples:
       octomed inspect recipes/quickstart.yaml --source questions --row 3
+      octomed inspect runs/quickstart --source questions --row 3
       octomed inspect runs/quickstart --stream len-00512 --pack 0
       octomed inspect runs/quickstart --trace 17293822569102704640 --save-images images
       octomed inspect runs/train/quickstart --step 12
@@ -74,14 +73,17 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             )
         _show_step(target, step, as_json=json_output)
         return
-    from octomed.pipeline.inspect import inspect_row, mode_of
+    from octomed.pipeline.inspect import inspect_row, mode_of, recipe_of
     from octomed.pipeline.inspect_images import save_images as save
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
 
     _refuse_missing(target, of_a_recipe=source is not None and row is not None)
-    if target.is_dir():
-        _refuse_words_of_recipes(source=source, row=row, file=file)
+    if target.is_dir() and source is not None and row is not None:
+        _refuse_words_of_packs(stream=stream, pack=pack, trace=trace)
+        found, mode = inspect_row(recipe_of(target), source=source, row=row, file=file), mode_of(target)
+    elif target.is_dir():
+        _refuse_half_of_a_row(source=source, row=row, file=file)
         if trace is None and pack is None and stream is None:
             _refuse_to_save(save_images)
             _show_run(target, as_json=json_output)
@@ -131,11 +133,18 @@ def _refuse_to_save(folder: Path | None) -> None:
         )
 
 
-def _refuse_words_of_recipes(**words: object) -> None:
+def _refuse_half_of_a_row(**words: object) -> None:
+    given = [f"`--{name}`" for name, value in words.items() if value is not None]
+    if given:
+        raise RecipeError(f"{', '.join(given)}: no row is selected", "give `--source NAME --row N`")
+
+
+def _refuse_words_of_packs(**words: object) -> None:
     given = [f"`--{name}`" for name, value in words.items() if value is not None]
     if given:
         raise RecipeError(
-            f"{', '.join(given)}: only for a recipe, and this is a folder", "give the recipe instead"
+            f"{', '.join(given)}: of what is packed, and `--source` of a source's row",
+            "give one or the other",
         )
 
 

@@ -12,7 +12,7 @@ from octomed.pipeline.json_layout import json_shape, with_layout
 from octomed.pipeline.nearest_format import near_formats, suiting_formats
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.tasks import Task
-from octomed.recipe.formats import Mapping
+from octomed.recipe.formats import Mapping, is_left_out
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.presets import gives_traces, held_out_splits, load_preset
 from octomed.recipe.problems import Problem, RecipeProblems
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from octomed.recipe.input_file import InputFile
-    from octomed.recipe.schema import Recipe
+    from octomed.recipe.schema import Recipe, Source
 
 _ROWS = 100
 _BLOCK_BYTES = 2**18
@@ -53,14 +53,14 @@ def with_found_formats(recipe: Recipe, files: Sequence[InputFile]) -> tuple[Reci
     problems: list[Problem] = []
     for index, source in enumerate(recipe.sources):
         mine = [file for file in files if file.source == source.name]
-        if source.format is not None or not mine:
+        if not is_left_out(source.format) or not mine:
             continue
         file, columns = _first_columns(mine, skips=source.on_bad_file == "skip")
         names = suiting_formats(columns)
         trainable = [name for name in names if gives_traces(load_preset(name))]
         if len(names) == 1 and trainable:
             formats[index] = names[0]
-            notes.append(_note(source.name, names[0], columns))
+            notes.append(_note(source, names[0], columns))
         else:
             problems.append(_problem(recipe, index, file, columns, names))
     if problems:
@@ -116,23 +116,25 @@ def _laid_out(file: InputFile) -> InputFile:
         return with_layout(file, _octomed.Mapping(load_preset(suits)))
 
 
-def _note(source: str, name: str, columns: list[str]) -> str:
+def _note(source: Source, name: str, columns: list[str]) -> str:
     mapping = _octomed.Mapping(load_preset(name))
     read = set(_octomed.mapped_columns(mapping, columns)[2])
     found = listed([column for column in columns if column in read])
-    return f"source `{source}`: no `format`, and the columns are those of `{name}`: {found}"
+    lacks = "no `format`" if source.format is None else "no `preset` in `format`"
+    return f"source `{source.name}`: {lacks}, and the columns are those of `{name}`: {found}"
 
 
 def _problem(
     recipe: Recipe, index: int, file: InputFile, columns: list[str], names: tuple[str, ...]
 ) -> Problem:
-    source = recipe.sources[index].name
-    key = f"sources.{source}.format"
+    source, own = recipe.sources[index].name, recipe.sources[index].format
+    lacks = "no `format`" if own is None else "no `preset` in its `format`"
+    key = f"sources.{source}.format" if own is None else f"sources.{source}.format.preset"
     place = recipe.written_at("sources", index)
     may_show = names_to_show(columns, _octomed.Mapping(load_preset(_ANY)), file.kind)
     here = f"columns here: {names_in_words(may_show, len(columns) - len(may_show))}"
     if len(names) == 1:
-        message = f"source `{source}` has no `format`, and its columns are those of `{names[0]}`"
+        message = f"source `{source}` has {lacks}, and its columns are those of `{names[0]}`"
         return Problem(
             place,
             f"{message}, an evaluation set whose rows have no response; {here}",
@@ -142,13 +144,13 @@ def _problem(
         several = ", ".join(f"`{name}`" for name in names)
         return Problem(
             place,
-            f"source `{source}` has no `format`, and its columns suit several that differ: {several}; {here}",
+            f"source `{source}` has {lacks}, and its columns suit several that differ: {several}; {here}",
             f"say which in `{key}`",
         )
     near = formats_in_words(near_formats(columns))
     return Problem(
         place,
-        f"source `{source}` has no `format`, and its columns are those of none: {here}; {near}",
+        f"source `{source}` has {lacks}, and its columns are those of none: {here}; {near}",
         f"name a format or the columns in `{key}` (docs/recipe.md, Formats)",
     )
 

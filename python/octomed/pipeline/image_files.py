@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from octomed.pipeline.specs import TaskSpec
 
 
+FETCHED = "fetched"
+"""Folder of the working store with images of the web."""
+
+
 def forget_stale(spec: TaskSpec) -> str | None:
     """Remove the blocks of a task, finished or not, of which an image changed; return what to say of it.
 

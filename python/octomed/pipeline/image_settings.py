@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.families import IMAGE, VISION_END, VISION_START
-from octomed.pipeline.image_files import roots_in
+from octomed.pipeline.image_files import FETCHED, roots_in
 from octomed.pipeline.image_roots import root_fingerprint
 from octomed.pipeline.model import VisionOf
 from octomed.recipe.formats import Mapping as RowMapping
@@ -16,8 +17,6 @@ from octomed.storage import content_key
 from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed import _octomed
     from octomed.pipeline.tasks import Task
     from octomed.recipe.schema import Recipe, Source
@@ -48,7 +47,10 @@ def image_settings(recipe: Recipe, source: Source, family: Family | None) -> dic
     values = recipe.images.model_dump(mode="json")
     values["min_pixels"] = least_pixels(recipe, family)
     values["store"] = "resized" if recipe.resizes(source) else "original"
-    return {"family": family.name, **values, "root": _root(source.image_roots)}
+    settings = {"family": family.name, **values, "root": _root(source.image_roots)}
+    if recipe.images.urls == "fetch":
+        settings["fetched"] = str(Path(recipe.work.path) / FETCHED)
+    return settings
 
 
 def _root(paths: tuple[str, ...]) -> str | list[str] | None:
@@ -68,7 +70,7 @@ def images_key(settings: dict[str, Any]) -> str:
     A folder is in it as one and no more: its files are compared one by one before a task's blocks are used.
     An archive is in it by its content.
     """
-    values = {key: value for key, value in settings.items() if key != "root"}
+    values = {key: value for key, value in settings.items() if key not in {"root", "fetched"}}
     if values["store"] == "original":
         del values["codec"]
     return content_key(values | {"roots": [root_fingerprint(path) for path in roots_in(settings)]})

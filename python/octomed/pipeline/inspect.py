@@ -21,6 +21,7 @@ from octomed.pipeline.read import blocks_of
 from octomed.pipeline.reconcile import tables_there
 from octomed.pipeline.scanned import Ahead
 from octomed.plain_names import path_below
+from octomed.recipe.loader import load_recipe
 from octomed.report.views import TraceView
 from octomed.storage import FILE_MODES
 from octomed.store import LocalStore, StoredFile
@@ -185,6 +186,18 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         views.append(TraceView(place, "kept", tuple(ids), texts, spans, trace_id, at, images=shown_images))
         offset += length
     return views
+
+
+def recipe_of(folder: Path) -> Recipe:
+    """Return the recipe that a finished run was packed with, its paths as they lead from where it was then.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run, or the recipe's inputs are gone.
+    """
+    run = read_run(folder)
+    return load_recipe(run.recipe, folder=run.run.recipe_folder or "")
 
 
 def mode_of(folder: Path) -> Mode:

@@ -180,6 +180,16 @@ class ResolvedModel:
         vocabulary, template = Path(self.vocabulary_name).name, Path(self.template_name).name
         return {"name": self.name, "vocabulary": vocabulary, "template": template}
 
+    def record(self) -> dict[str, str]:
+        """Return what a run file says: the names, and the source of a template that is not built in."""
+        source = {} if self.builtin_template else {"template_source": self.template}
+        return self.describe() | source
+
+    @property
+    def own_template(self) -> str:
+        """What tells the template from others: the name of a built-in one, or the source."""
+        return self.template_name if self.builtin_template else self.template
+
 
 def resolve_model(model: str, template: str | None, *, base: Path) -> ResolvedModel:
     """Find the vocabulary and the chat template that a recipe names.

@@ -47,11 +47,19 @@ _HINTS = {
     "image_in_role": "the model's chat template shows images in the user's turns: move it there",
     "image_missing": "`image_root` in the source's `format` names the folder, zip or tar of its images",
     "image_damaged": "fetch the image again; rows of which one cannot be decoded are left out",
-    "image_kind": ("JPEG, PNG, WebP, GIF, BMP and TIFF are read: convert DICOM, NIfTI and frames of videos"),
+    "image_kind": (
+        "JPEG, PNG, WebP, GIF, BMP and TIFF are read: convert HEIC, AVIF, DICOM, NIfTI and frames of videos"
+    ),
     "image_too_large": "`images.max_source_pixels` says how many pixels an image may have",
     "image_shape": "one side of it is more than 200 times as long as the other: cut the image",
     "image_depth": "`images.gray16: window` reads 16-bit grey, from its least to its largest value",
-    "image_url": "images are not fetched yet: download them, and name their folder in `image_root`",
+    "image_url": (
+        "`images.urls: fetch` fetches images of `http` and `https` addresses; download others, and name "
+        "their folder in `image_root`"
+    ),
+    "image_unreachable": (
+        "see that this machine reaches the addresses; those that gave an image are not asked again"
+    ),
     "image_path": "`images.outside_root: allow` follows paths that lead out of `image_root`",
     "image_value": "an image is its bytes, a path, a URL, or an object with one of them",
     "no_answer": "see what the columns of the `response` template hold",

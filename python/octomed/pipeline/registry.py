@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.errors import StorageError
 from octomed.leftovers import clear_store
 from octomed.names import shown
+from octomed.pipeline.image_files import FETCHED
 from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
 from octomed.storage import content_key, make_folder_inside, storage_error
@@ -126,11 +127,16 @@ def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cl
         folders = sorted(path for path in blocks.iterdir() if path.is_dir()) if blocks.is_dir() else []
         unused = [path for path in folders if path.name not in used]
         size = sum(file.stat().st_size for path in unused for file in path.iterdir())
+        fetched = store / FETCHED
+        if not used and fetched.is_dir():  # no output is left that another setting would be tried on
+            size += sum(file.stat().st_size for file in fetched.rglob("*") if file.is_file())
+            unused.append(fetched)
         if not dry_run:
             for path in unused:
                 _remove(path)
             clear_store(store)
-        return Cleaned(tuple(path.name for path in unused), size, len(folders) - len(unused))
+        tasks = tuple(path.name for path in unused if path != fetched)
+        return Cleaned(tasks, size, len(folders) - len(tasks))
 
 
 def _remove(path: Path) -> None:

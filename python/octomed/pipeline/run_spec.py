@@ -140,7 +140,7 @@ def _said(
         format=FORMAT,
         name=recipe.name,
         recipe=written,
-        model=planned.model.describe() | {"name": written["model"]},
+        model=planned.model.record() | {"name": written["model"]},
         tokenizer=TokenizerFacts(tokenizer.content_hash, tokenizer.path, tokenizer.vocabulary_size),
         capacity=recipe.pack.capacity,
         columns=dict(_octomed.COLUMNS),

@@ -29,6 +29,8 @@ _SAMPLE_BYTES = 4 * 2**20
 _SAMPLE_SECONDS = 5.0
 _BLOCK_BYTES = 2**18
 _IMAGE_FAULTS = 3
+_NOT_FETCHED = "image_unreachable"
+"""Nothing is asked of the web for a sample."""
 _OF_IMAGES = frozenset(reason for reason in _octomed.REASONS if reason.startswith("image_"))
 
 
@@ -87,6 +89,8 @@ class _Count:
         self.reasons: Counter[str] = Counter()
         self.images: dict[int, bool] = {}
         self.image_faults: list[Misfit] = []
+        self.refused_for_images = 0
+        self.not_fetched = 0
 
     def add(
         self,
@@ -99,6 +103,12 @@ class _Count:
         """Count a row: one with traces fits if a pack takes one of them."""
         self.rows += 1
         self.images.update(images)
+        if reason == _NOT_FETCHED:
+            self.not_fetched += 1
+            self.fitting += 1
+            return
+        if reason in _OF_IMAGES:
+            self.refused_for_images += 1
         if reason in _OF_IMAGES and len(self.image_faults) < _IMAGE_FAULTS:
             self.image_faults.append(Misfit(self.first_row + ordinal, reason, detail))
         fates = [self._fate(verdict, tokens) for _, verdict, tokens in traces]
@@ -166,6 +176,8 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         len(count.images),
         sum(count.images.values()),
         tuple(count.image_faults),
+        count.not_fetched,
+        count.refused_for_images,
     )
 
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DamagedBlock
+from octomed.errors import DamagedBlock, DataError
 from octomed.foreign.helper import end_idle
 from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.executor import results
+from octomed.pipeline.fetched_images import lacks_images
 from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.work import scan_task
 from octomed.storage import FOLDER_MODES, give_mode
-from octomed.store_files import finished_task, load_task
+from octomed.store_files import finished_task, forget_task, load_task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,15 +77,20 @@ def scan(
         else:
             scanned[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
             _give_mode(spec.folder, spec.mode)
-    if missing:
-        progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
-        with scanners.lend(made):
-            scanned |= _scan_missing(missing, threads, progress, again)
-        _release_memory(made)
-    end_idle()
     tolerances = {spec.task.file.source: spec.tolerance for spec in specs}
-    in_order = [scanned[spec.task.key] for spec in specs]
-    return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
+    try:
+        if missing:
+            progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
+            with scanners.lend(made):
+                scanned |= _scan_missing(missing, threads, progress, again)
+            _release_memory(made)
+        end_idle()
+        in_order = [scanned[spec.task.key] for spec in specs]
+        return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
+    except DataError:
+        for spec in filter(lacks_images, specs):
+            forget_task(spec.folder)  # the next run asks for them again
+        raise
 
 
 def _give_mode(folder: Path, mode: Mode) -> None:

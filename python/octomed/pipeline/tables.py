@@ -61,6 +61,16 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
 SHARED_IMAGES = "reports/shared_images.parquet"
 """Images that several sources show, or that are stored in several ways."""
 _MOST_SHARED = 100_000
+_PLACE = pa.struct(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("row", pa.uint64(), nullable=False),
+        pa.field("bytes", pa.uint64(), nullable=False),
+        pa.field("name", pa.string()),
+    ]
+)
+"""A row that shows an image: the hash of the image's bytes there, and the path of its file, if it has one."""
 _SHARED = pa.schema(
     [
         pa.field("hash", pa.uint64(), nullable=False),
@@ -68,6 +78,7 @@ _SHARED = pa.schema(
         pa.field("files", pa.uint32(), nullable=False),
         pa.field("traces", pa.uint64(), nullable=False),
         pa.field("sources", pa.map_(pa.string(), pa.uint64()), nullable=False),
+        pa.field("places", pa.list_(_PLACE), nullable=False),
     ]
 )
 
@@ -86,6 +97,10 @@ def write_shared_images(layout: _octomed.Layout, manifest: Manifest) -> int:
                 "files": image.files,
                 "traces": image.traces,
                 "sources": image.sources,
+                "places": [
+                    dict(zip(("source", "file", "row", "bytes", "name"), place, strict=True))
+                    for place in image.places
+                ],
             }
             for image in largest
         ]

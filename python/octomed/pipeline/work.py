@@ -14,6 +14,7 @@ from octomed import _octomed
 from octomed.errors import DamagedBlock, DataError
 from octomed.pipeline.executor import executor, raise_failures, results
 from octomed.pipeline.executor_protocol import Here
+from octomed.pipeline.fetched_images import fetch_for, fetches, is_incomplete
 from octomed.pipeline.files import file_errors, unchanged
 from octomed.pipeline.image_files import refuse_changed
 from octomed.pipeline.layouts import layout_named
@@ -108,6 +109,8 @@ class _TaskScan:
         is_new = found is None
         if found is None:
             file = self.spec.task.file
+            if fetches(self.spec):
+                fetch_for(self.spec, self.scanner, block, number, self.here.threads.check)
             with file_errors(file):
                 found = self.scanner.scan(
                     block,
@@ -126,6 +129,8 @@ class _TaskScan:
 
     def _there(self, number: int) -> list[BlockHeader] | None:
         """Return the headers of a block that is there: a part that does not read is removed."""
+        if is_incomplete(self.spec, number):
+            return None
         try:
             return _octomed.read_parts(str(self.spec.folder / str(number)), every_byte=self.spec.every_byte)
         except DamagedBlock as damaged:

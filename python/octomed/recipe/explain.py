@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.formats import AnyOf
-from octomed.recipe.problems import Problem, suggest
+from octomed.recipe.problems import Problem, show, suggest
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -35,6 +35,7 @@ _LIMITS = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
     "greater_than": "must be more than {gt:g}",
+    "less_than": "must be less than {lt:g}",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "finite_number": "must be a finite number",
@@ -153,26 +154,6 @@ def _wrong_choice(name: str, detail: ErrorDetails, document: Document, way: Keys
     return Problem(
         document.place(way), f"`{name}` may not be {show(given)}", suggest(str(given), choices, kind="values")
     )
-
-
-def show(value: Any) -> str:  # noqa: ANN401 any YAML value
-    """Return a value as it is named in a message: its kind, and its text cut short."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, str):
-        return f"the text {_cut(value)!r}"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list" if value else "an empty list"
-    return f"`{_cut(str(value))}`"
-
-
-def _cut(text: str) -> str:
-    longest = 60
-    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _type_hint(kind: str, value: Any) -> str | None:  # noqa: ANN401 any YAML value

@@ -138,6 +138,11 @@ class Mapping(Part):
     image_root: Paths | None = None
     """Folder, zip or tar below which paths of images are looked up, or a list of these."""
 
+    @property
+    def is_left_out(self) -> bool:
+        """Whether it says where images are, and of columns nothing."""
+        return self.image_root is not None and self.model_fields_set <= {"image_root"}
+
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
         if self.images is not None and self.image_columns is not None:
@@ -146,6 +151,8 @@ class Mapping(Part):
                 "`images` maps images, `image_columns` says where unmapped ones are looked for: keep one",
                 at=("image_columns",),
             )
+        if self.is_left_out:
+            return self
         values = mapping_of(self)
         if self.preset is not None and not gives_traces(values):
             raise invalid(*_no_responses(self.preset), at=("preset",))
@@ -154,6 +161,11 @@ class Mapping(Part):
             message, hint, key = found
             raise invalid(message, hint, at=(key,) if key else ())
         return self
+
+
+def is_left_out(row_format: str | Mapping | None) -> bool:
+    """Tell whether a source says nothing of its columns: its format is found by them."""
+    return row_format is None or (isinstance(row_format, Mapping) and row_format.is_left_out)
 
 
 Format = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
@@ -43,17 +43,7 @@ class Images(Part):
     outside_root: Literal["refuse", "allow"] = "refuse"
     """What becomes of a row's path that is absolute, or leads out of `image_root` by `..`."""
     urls: Literal["refuse", "fetch"] = "refuse"
-    """What becomes of an image that a row names by its URL; `fetch` is not supported yet."""
-
-    @field_validator("urls")
-    @classmethod
-    def _nothing_is_fetched(cls, value: str) -> str:
-        if value == "fetch":
-            raise invalid(
-                "fetching images by their URLs is not supported yet",
-                "download them into a folder, and name it in `format.image_root`",
-            )
-        return value
+    """What becomes of an image that a row names by its URL (`http`, `https`): a reject, or it is fetched."""
 
     @model_validator(mode="after")
     def _least_and_most(self) -> Images:

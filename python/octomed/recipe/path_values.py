@@ -51,6 +51,13 @@ def as_list(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type 
     return [value] if isinstance(value, str) else value
 
 
+def _as_paths(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    """Return a list of a single path; what is neither a path nor a list is refused by what is wanted."""
+    if value is not None and not isinstance(value, str | list | tuple):
+        raise invalid("a path is wanted, or a list of paths", "put it in quotes if it is a name")
+    return as_list(value)
+
+
 def _of_any_bytes(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401 as pydantic has it
     """Pass a path below a folder whose name is not UTF-8: pydantic takes no text with such bytes."""
     return value if isinstance(value, str) and as_text(value) != value else check(value)
@@ -61,5 +68,5 @@ NameOrPath = Annotated[str, Field(min_length=1), WrapValidator(_of_any_bytes)]
 Paths = Annotated[
     tuple[LocalPath, ...],
     Field(strict=False, min_length=1),
-    BeforeValidator(as_list, json_schema_input_type=str | list[str]),
+    BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
 from octomed.names import shown
@@ -142,6 +142,26 @@ def suggest(word: str, known: Iterable[str], *, kind: str) -> str:
     everything = f"{kind} here: " + ", ".join(f"`{name}`" for name in known)
     near = nearest(word, known)
     return f"did you mean `{near}`? {everything}" if near else everything
+
+
+def show(value: Any) -> str:  # noqa: ANN401 any YAML value
+    """Return a value as it is named in a message: its kind, and its text cut short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, str):
+        return f"the text {_cut(value)!r}"
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    return f"`{_cut(str(value))}`"
+
+
+def _cut(text: str) -> str:
+    longest = 60
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _order(problem: Problem) -> tuple[bool, int, int, str]:

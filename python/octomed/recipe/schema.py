@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from octomed.commands import in_python, python_call, shell_command
 from octomed.recipe.document import Document
-from octomed.recipe.formats import Format, Mapping, Messages, mapping_of, roots_of
+from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mapping_of, roots_of
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
@@ -105,7 +105,7 @@ class Source(Part):
     @property
     def mapping(self) -> dict[str, Any]:
         """The row mapping as plain values, for Rust; of a source without a format, an empty one."""
-        return {} if self.format is None else mapping_of(self.format)
+        return {} if self.format is None or is_left_out(self.format) else mapping_of(self.format)
 
     @property
     def image_roots(self) -> tuple[str, ...]:
@@ -320,8 +320,10 @@ class Recipe(Part):
         written = self.canonical()
         listed = [dict(one) for one in written["sources"]]
         for index, name in formats.items():
-            sources[index] = sources[index].model_copy(update={"format": name})
-            listed[index]["format"] = name
+            own = sources[index].format
+            with_root = own.model_copy(update={"preset": name}) if isinstance(own, Mapping) else None
+            sources[index] = sources[index].model_copy(update={"format": with_root or name})
+            listed[index]["format"] = {**listed[index]["format"], "preset": name} if with_root else name
         found = self.model_copy(update={"sources": tuple(sources)})
         found.adopt(
             self._file,

@@ -117,6 +117,16 @@ def image_notes(samples: Sequence[FileSample]) -> Iterator[str]:
         for fault in sample.image_faults:
             detail = f" ({fault.detail})" if fault.detail else ""
             yield f"{place}: row {fault.row}: {fault.reason}{detail}"
+        if (left := sample.refused_for_images - len(sample.image_faults)) > 0:
+            yield (
+                f"{place}: {units.count(left)} more of these rows are refused for an image: after a run "
+                "`octomed rejects OUTPUT` lists all"
+            )
+        if sample.not_fetched:
+            yield (
+                f"{place}: {units.count(sample.not_fetched)} of the first {sample.rows} rows show images by "
+                "their addresses, which are fetched when the run is packed: what they take is not counted"
+            )
         if sample.images_with_metadata:
             yield (
                 f"{place}: {units.count(sample.images_with_metadata)} of {units.count(sample.images)} images "
@@ -142,10 +152,16 @@ def sample_values(sample: FileSample) -> dict[str, Any]:
         "columns_unread": list(sample.unread),
         "columns_of_pictures": list(sample.pictures),
         "images": sample.images,
+        **({"rows_not_fetched": sample.not_fetched} if sample.not_fetched else {}),
         "images_with_metadata": sample.images_with_metadata,
         "image_faults": [
             {"row": fault.row, "reason": fault.reason, "detail": fault.detail}
             for fault in sample.image_faults
         ],
+        **(
+            {"rows_refused_for_images": sample.refused_for_images}
+            if sample.refused_for_images > len(sample.image_faults)
+            else {}
+        ),
         "nearest_formats": [{"name": one.name, "missing": list(one.missing)} for one in sample.formats],
     }

@@ -80,14 +80,17 @@ def show_step(view: StepView, console: Console) -> None:
     loss = "" if view.loss is None else f", loss {view.loss:.4f}"
     title = f"step {view.step}{loss}: {units.count(len(view.traces))} traces, {units.count(tokens)} tokens"
     console.print(Text(title, style="bold"), soft_wrap=True)
+    several = len({trace.run for trace in view.traces} | {view.data}) > 1
     for trace in view.traces:
         origin = f"{trace.source}/{shown(trace.file)} row {trace.row} sample {trace.sample}"
         packed = f"{trace.stream} pack {trace.pack} document {trace.document}"
+        if several:
+            packed = f"{shown(trace.run)} {packed}"
         line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
         console.print(Text(printable_line(line)), soft_wrap=True)
     if view.traces:
         hint = shell_words(
-            ["octomed", "inspect", as_argument(view.data), "--trace", str(view.traces[0].trace_id)]
+            ["octomed", "inspect", as_argument(view.traces[0].run), "--trace", str(view.traces[0].trace_id)]
         )
         console.print(Text(f"next: {hint}"), soft_wrap=True)
 

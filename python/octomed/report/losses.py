@@ -35,8 +35,12 @@ _ONLY_PICTURES = (
 )
 
 
-def large_losses(sources: Mapping[str, object], *, capacity: int) -> list[str]:
+def large_losses(
+    sources: Mapping[str, object], *, capacity: int, tolerated: Mapping[str, float] | None = None
+) -> list[str]:
     """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
+
+    Nor are unreadable rows where the recipe tolerates that many.
 
     Parameters
     ----------
@@ -44,9 +48,14 @@ def large_losses(sources: Mapping[str, object], *, capacity: int) -> list[str]:
         The account of each source, in the plain values of a summary.
     capacity
         Tokens that a pack holds.
+    tolerated
+        Share of unreadable rows that the recipe tolerates of each source (`max_unreadable`).
     """
+    shares = tolerated or {}
     return [
-        line for name, account in accounts_of(sources).items() for line in _losses(name, account, capacity)
+        line
+        for name, account in accounts_of(sources).items()
+        for line in _losses(name, account, capacity, shares.get(name, 0.0))
     ]
 
 
@@ -65,11 +74,11 @@ def makes_unreadable(reason: str) -> bool:
     return bool(_octomed.REASONS.get(reason, True))
 
 
-def _losses(name: str, account: SourceCounts, capacity: int) -> Iterator[str]:
+def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -> Iterator[str]:
     rows, traces, refused = account.rows, account.traces, account.rows_refused
     key = f"`sources.{name}.format`"
     unreadable, without = account.rows_unreadable, account.rows_without_trace
-    if _large(unreadable, rows):
+    if _large(unreadable, rows) and unreadable > tolerated * rows:
         reasons = reasons_in_words(refused, unreadable=True)
         advice = f"look at {key}, or fix the file; `sources.{name}.max_unreadable` tolerates it"
         yield f"source `{name}`: {_share(unreadable, rows, 'rows')} are unreadable ({reasons}): {advice}"

@@ -87,6 +87,10 @@ class FileSample:
         Distinct images of these rows, and those of them whose files say who or what they are of.
     image_faults
         A few of the rows that are refused for an image: missing, damaged, of no kind that is read.
+    not_fetched
+        Rows that show images by addresses of the web: what becomes of them is not known before a run.
+    refused_for_images
+        How many rows are refused for an image.
     """
 
     source: str
@@ -109,3 +113,5 @@ class FileSample:
     images: int = 0
     images_with_metadata: int = 0
     image_faults: tuple[Misfit, ...] = ()
+    not_fetched: int = 0
+    refused_for_images: int = 0

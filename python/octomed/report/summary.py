@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 
     from octomed.run_file import RunFile
 
+_NOT_SHOWN = frozenset({"from_python", "tolerated"})
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
+
+
+def _tolerated(recipe: dict[str, Any]) -> dict[str, float]:
+    """Return the share of unreadable rows that a recipe tolerates of each source, where it says so."""
+    sources = recipe.get("sources")
+    listed = [one for one in sources if isinstance(one, dict)] if isinstance(sources, list) else []
+    shares = {str(one.get("name")): one.get("max_unreadable") for one in listed}
+    return {name: float(share) for name, share in shares.items() if isinstance(share, int | float)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +77,8 @@ class Summary:
         Unreadable rows and rows without a trace, by reason.
     sources : dict
         Rows, traces and what became of them, by source.
+    tolerated : dict of str to float
+        Share of unreadable rows that the recipe tolerates, by source.
     from_python : bool
         Whether what comes next is named as a call.
     files_skipped : dict of str to str
@@ -123,6 +134,7 @@ class Summary:
     image_bytes: int = 0
     images_shared: int | None = None
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tolerated: dict[str, float] = field(default_factory=dict)
     from_python: bool = False
 
     @classmethod
@@ -177,6 +189,7 @@ class Summary:
             images_shared=counts.images_shared,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),
+            tolerated=_tolerated(found.recipe),
             from_python=in_python(),
         )
 
@@ -204,7 +217,7 @@ class Summary:
     @property
     def warnings(self) -> list[str]:
         """Large losses, each with the key to look at."""
-        return large_losses(self.sources, capacity=self.capacity)
+        return large_losses(self.sources, capacity=self.capacity, tolerated=self.tolerated)
 
     @property
     def next_command(self) -> str:
@@ -222,7 +235,7 @@ class Summary:
     def values(self) -> dict[str, Any]:
         """Return everything as plain values."""
         derived = {name: getattr(self, name) for name in _DERIVED}
-        return {name: value for name, value in asdict(self).items() if name != "from_python"} | derived
+        return {name: value for name, value in asdict(self).items() if name not in _NOT_SHOWN} | derived
 
     def to_json(self) -> str:
         """Return one JSON object on one line."""

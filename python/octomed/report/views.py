@@ -112,6 +112,8 @@ class StepTrace:
         Where it is from.
     stream, pack, document, length
         Where it lies in the packed run, and its tokens.
+    run
+        Folder or address of that.
     """
 
     rank: int
@@ -124,6 +126,7 @@ class StepTrace:
     pack: int
     document: int
     length: int
+    run: str
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class StepView:
     loss
         Its mean loss, where it was logged.
     data
-        Folder or address of the packed run.
+        Folder or address of the packed run; the first of several.
     traces
         What it learned from, rank by rank.
     """

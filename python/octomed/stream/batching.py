@@ -10,21 +10,56 @@ from octomed.errors import RecipeError
 from octomed.stream.counts import EpochCounts, World, slots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from streaming.base.world import World as Ranks
 
+    from octomed.stream.mixing import Mix
     from octomed.stream.upstream import MendedDataset
 
 METHODS = ("random", "per_stream", "stratified")
 MOST_LEFT_OUT = 0.005
 """The share of packs that a method may leave out of an epoch."""
+MOST_REPEATED = 0.01
+"""The share of its packs that an epoch repeats at most by default, for the sake of other numbers of ranks."""
 CANONICAL_NODES = 24
 """Every usual number of ranks divides it: batches are then the same for all of them."""
 
 
-def canonical_nodes_for(packs: int) -> int:
-    """Return the default of ``num_canonical_nodes``: 24, or its largest divisor that fewer packs fill."""
+def canonical_nodes_for(packs: int | Sequence[int], nodes: int = 1) -> int:
+    """Return the default of ``num_canonical_nodes``: the most, up to 24, that repeat little.
+
+    Each part of an epoch is filled up to a multiple of it, by repeating packs. So small runs take the largest
+    divisor of 24 that repeats 1 % of the packs at most. It follows from the data, and not from the ranks: the
+    order is that of the seed, for whatever number of ranks divides it.
+
+    Parameters
+    ----------
+    packs
+        Packs that are shared out together: those of an epoch, or of each of its streams.
+    nodes
+        Machines.
+
+    Examples
+    --------
+    >>> canonical_nodes_for(5_000), canonical_nodes_for(20), canonical_nodes_for(17)
+    (24, 4, 1)
+    """
+    if CANONICAL_NODES % nodes and nodes % CANONICAL_NODES:
+        return CANONICAL_NODES  # which `check_world` refuses: a small run is no reason to find another
+    parts = [packs] if isinstance(packs, int) else packs
+    allowed = MOST_REPEATED * sum(parts)
+    return max(
+        number
+        for number in range(1, CANONICAL_NODES + 1)
+        if CANONICAL_NODES % number == 0
+        and (number % nodes == 0 or nodes % number == 0)
+        and (number == 1 or (number <= min(parts) and sum(-count % number for count in parts) <= allowed))
+    )
+
+
+def canonical_nodes_before(packs: int) -> int:
+    """Return what the default of ``num_canonical_nodes`` was, for checkpoints that do not say theirs."""
     divisors = [number for number in range(1, CANONICAL_NODES + 1) if CANONICAL_NODES % number == 0]
     return max(number for number in divisors if number <= max(packs, 1))
 
@@ -68,19 +103,38 @@ def check_world(canonical_nodes: int, packs: int, world: World) -> None:
             f"`num_canonical_nodes` {canonical_nodes} and {world.nodes} machines do not divide one another"
         )
         raise RecipeError(message, f"set it to {world.ranks}, or to a multiple of that")
+    machines = max(1, world.nodes // canonical_nodes)  # that share a canonical node
+    each = -(-packs // canonical_nodes)
+    if -each % machines > max(0, each - machines + 1):  # what Streaming repeats for them has to be there
+        message = f"{packs} packs are too few for {world.nodes} machines"
+        raise RecipeError(message, "train on one machine")
 
 
-def check_method(
-    method: str, packs: Mapping[str, int], canonical_nodes: int, batch: int, world: World
-) -> None:
+def smallest_part(mixed: Mix, method: str) -> int:
+    """Return the packs of the smallest part that is partitioned: a stream, or all of them together."""
+    return min(parts_of(mixed, method))
+
+
+def parts_of(mixed: Mix, method: str) -> list[int]:
+    """Return the packs of an epoch's parts that are partitioned apart."""
+    given = [part.given for part in mixed.parts]
+    return [sum(given)] if method == "random" else given
+
+
+def default_canonical_nodes(mixed: Mix, method: str, world: World, *, training: bool) -> int:
+    """Return ``num_canonical_nodes`` where nobody says it."""
+    return canonical_nodes_for(parts_of(mixed, method), world.nodes) if training else world.nodes
+
+
+def check_method(method: str, mixed: Mix, canonical_nodes: int, batch: int, world: World) -> None:
     """Refuse a method that cannot serve these streams.
 
     Parameters
     ----------
     method
         One of `METHODS`.
-    packs
-        Packs of each stream.
+    mixed
+        The streams, and what an epoch gives of each.
     canonical_nodes
         ``num_canonical_nodes``.
     batch
@@ -97,13 +151,14 @@ def check_method(
     if method not in METHODS:
         listed = ", ".join(f"`{one}`" for one in METHODS)
         raise RecipeError(f"unknown batching method `{method}`", f"choose one of {listed}")
-    if method == "stratified" and len(set(packs.values())) > 1:
+    if method == "stratified" and len({part.given for part in mixed.parts}) > 1:
         message = "`stratified` leaves a third of unequal streams out"
         raise RecipeError(message, "choose `random`, or `per_stream` for batches of one stream each")
-    for name, count in packs.items():
-        if method == "per_stream" and slots_of(count, canonical_nodes, world) < batch:
+    for part in mixed.parts:
+        if method == "per_stream" and slots_of(part.given, canonical_nodes, world) < batch:
             message = (
-                f"stream `{name}` has {count} packs, and `per_stream` makes batches of {batch} from it alone"
+                f"stream `{part.name}` has {part.given} packs, "
+                f"and `per_stream` makes batches of {batch} from it alone"
             )
             raise RecipeError(message, "choose `random`, or a smaller batch")
 
@@ -111,10 +166,10 @@ def check_method(
 def count_epoch(dataset: MendedDataset, epoch: int, ranks: Ranks) -> EpochCounts:
     """Count what an epoch holds, from the order that Streaming makes for it.
 
-    For ``random`` batching nothing is left out, and the repeats follow from the rule alone.
+    Where each pack is given once and batches are ``random``, the repeats follow from the rule alone.
     """
     packs = int(dataset.num_samples)
-    if dataset.batching_method == "random":
+    if dataset.batching_method == "random" and all(stream.repeat == 1 for stream in dataset.streams):
         canonical_nodes = dataset.num_canonical_nodes or 1
         slots = slots_of(packs, canonical_nodes, World(ranks.num_nodes, ranks.ranks_per_node))
         return EpochCounts(packs, slots, slots - packs, 0)
@@ -124,15 +179,26 @@ def count_epoch(dataset: MendedDataset, epoch: int, ranks: Ranks) -> EpochCounts
     return EpochCounts(packs, given.size, given.size - distinct, packs - distinct)
 
 
-def check_left_out(counts: EpochCounts, method: str) -> None:
+def check_left_out(counts: EpochCounts, method: str, mixed: Mix | None = None) -> None:
     """Refuse to leave out more than the few packs that do not fill a batch.
+
+    Parameters
+    ----------
+    counts
+        Of an epoch.
+    method
+        How batches are made.
+    mixed
+        Where runs have shares of an epoch: what these leave out is meant.
 
     Raises
     ------
     RecipeError
         Above 0.5 % of the packs.
     """
-    if counts.left_out > MOST_LEFT_OUT * counts.packs:
-        share = f"{counts.left_out:,} of {counts.packs:,} packs ({counts.left_out / counts.packs:.1%})"
+    meant = mixed is not None and mixed.shares is not None
+    left_out = max(0, counts.packs - counts.slots) if meant else counts.left_out
+    if left_out > MOST_LEFT_OUT * counts.packs:
+        share = f"{left_out:,} of {counts.packs:,} packs ({left_out / counts.packs:.1%})"
         message = f"`{method}` batching leaves {share} out of an epoch, more than {MOST_LEFT_OUT:.1%}"
         raise RecipeError(message, "choose `random`, or a smaller batch")

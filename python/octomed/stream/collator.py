@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 
 from octomed import _octomed
-from octomed.errors import RecipeError
+from octomed.errors import DataError, RecipeError
 from octomed.stream.columns import columns_of, image_counts, images_of
 from octomed.stream.contract import CONTRACT, REQUIRED, Axis
-from octomed.stream.deferred_batch import DeferredBatch
+from octomed.stream.deferred_batch import Decoded, DeferredBatch
 from octomed.stream.images import Vision
 from octomed.stream.pixels import decoded, pixel_values, repeated
+from octomed.stream.placed import told_by_pack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from octomed.stream.columns import Pack
     from octomed.stream.deferred_batch import Columns
+    from octomed.stream.tower_tables import TowerTables
 
 _POSITION_ROWS: dict[str, tuple[int, ...]] = {"text": (), "mrope": (4,)}
 
@@ -62,6 +65,24 @@ class Collator:
     ``image_refs`` : int64, shape [placeholders]
         The image, a row of ``image_grid_thw``, of each run of image tokens in ``input_ids``.
 
+    and, with ``tower_tables``, what the model's vision tower would derive from the grids in each step:
+
+    ``image_sizes`` : tuple of (time, height, width)
+        The grids once more, as numbers that stay on the host.
+    ``image_tokens`` : tuple of int
+        How many tokens of each pack stand for images; on the host, too.
+    ``image_counts`` : int64, shape [images, 3]
+        Patches, units (squares of patches that become one token) and windows of each image, by which the
+        values below are cut between images.
+    ``image_positions`` : int32, shape [patches, 2]
+        Row and column of each patch in its image.
+    ``image_window_order`` : int32, shape [units]
+        Qwen2.5-VL: the units of each image, numbered in it, in the order of its windows.
+    ``image_window_lengths`` : int32, shape [windows]
+        Qwen2.5-VL: patches of each window.
+    ``image_corner_indices``, ``image_corner_weights`` : int32 and float32, shape [patches, 4]
+        Qwen3-VL: the position embeddings around each patch, and the weight of each.
+
     Attributes
     ----------
     positions
@@ -81,6 +102,9 @@ class Collator:
         are in the order of the placeholders, and is the default with ``pixel_values``.
     threads
         That decode images at the same time, in each loader worker.
+    tower_tables
+        `octomed.stream.tower_tables.TowerTables.of` the model's configuration. They are of images that stand
+        once, so they do not go with ``share_images=False``.
 
     Raises
     ------
@@ -115,6 +139,7 @@ class Collator:
     pixel_values: bool = False
     share_images: bool | None = None
     threads: int = 1
+    tower_tables: TowerTables | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no model has."""
@@ -126,8 +151,23 @@ class Collator:
             object.__setattr__(self, "vision", Vision.of(self.vision))
             if self.positions == "text":
                 raise RecipeError("`text` positions know no images", "leave `positions` out, for `mrope`")
-        elif self.pixel_values or self.share_images is not None:
+            self._check_tables()
+        elif self.pixel_values or self.share_images is not None or self.tower_tables is not None:
             raise RecipeError("there are no pixels without `vision`", "set `vision=dataset.vision`")
+
+    def _check_tables(self) -> None:
+        """Refuse tables of other images than the batch has."""
+        tables, vision = self.tower_tables, cast("Vision", self.vision)
+        if tables is None:
+            return
+        if not self._shared:
+            raise RecipeError("`tower_tables` are of images that stand once", "set `share_images=True`")
+        if tables.merge_size != vision.merge_size:
+            raise RecipeError(
+                f"`tower_tables` are of units of {tables.merge_size} patches a side, "
+                f"and the run's images have {vision.merge_size}",
+                "make them of the configuration of a model that takes the run's images",
+            )
 
     def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
         """Make the batch of some packs; in a loader worker, what becomes it on arrival."""
@@ -139,23 +179,23 @@ class Collator:
         # what they say. Here an error reaches the loader as one; raised where a batch is unpickled it would
         # end the pinning thread instead. A check takes a few microseconds a pack.
         _octomed.check_packs(rows, self.vocabulary_size, self._rules)
-        patches = self._patches(packs, rows, shared=worker)
+        images = self._images(packs, rows, shared=worker)
         if not worker:
-            return self.batch(rows, patches)
-        return cast("dict[str, Any]", DeferredBatch(self.batch, rows, patches))
+            return self.batch(rows, images)
+        return cast("dict[str, Any]", DeferredBatch(self.batch, rows, images))
 
-    def batch(self, rows: Sequence[Columns], patches: torch.Tensor | None = None) -> dict[str, Any]:
-        """Make the batch of the columns of some packs, and of the patches of their images."""
+    def batch(self, rows: Sequence[Columns], shown: Decoded | None = None) -> dict[str, Any]:
+        """Make the batch of the columns of some packs, and of their images."""
         batch: dict[str, Any] = self._empty(rows)
         arrays = {name: tensor.numpy() for name, tensor in batch.items()}
         packs, *others = (arrays[name] for name in REQUIRED)
         buffers: Any = (packs, *(buffer.reshape(-1) for buffer in others))
-        images: Any = None if patches is None else tuple(arrays[name] for name in _IMAGES)
+        images: Any = None if shown is None else tuple(arrays[name] for name in _IMAGES)
         batch["max_length"] = _octomed.fill_batch(rows, buffers, self.vocabulary_size, self._rules, images)
         if self.transformers_lengths:
             batch |= dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch["cu_seqlens"])
             batch |= dict.fromkeys(("max_length_q", "max_length_k"), batch["max_length"])
-        return batch if patches is None else self._with_pixels(batch, patches)
+        return batch if shown is None else self._with_pixels(batch, shown)
 
     def _empty(self, rows: Sequence[Columns]) -> dict[str, torch.Tensor]:
         """Return tensors for what `fill_batch` writes."""
@@ -180,21 +220,29 @@ class Collator:
             batch[name] = torch.empty((*leading, *shapes[axis]), dtype=dtype)
         return batch
 
-    def _patches(
-        self, packs: Sequence[Pack], rows: Sequence[Columns], *, shared: bool
-    ) -> torch.Tensor | None:
-        """Return the patches of all images of some packs that have been checked."""
+    def _images(self, packs: Sequence[Pack], rows: Sequence[Columns], *, shared: bool) -> Decoded | None:
+        """Return the patches of all images of some packs that have been checked, and their tables."""
         if self._vision is None:
             return None
         numbered = enumerate(zip(packs, rows, strict=True))
         images = [images_of(number, pack, columns) for number, (pack, columns) in numbered]
-        return decoded(images, self._vision, threads=self.threads, shared=shared)
+        decode = partial(decoded, vision=self._vision, threads=self.threads, shared=shared)
+        try:
+            patches = decode(images)
+        except DataError as error:
+            raise told_by_pack(error, packs, images, decode) from None
+        if self.tower_tables is None:
+            return Decoded(patches, {})
+        grids = [grid for pack in images if pack is not None for grid in pack[2]]
+        return Decoded(patches, self.tower_tables.of_images(grids))
 
-    def _with_pixels(self, batch: dict[str, Any], patches: torch.Tensor) -> dict[str, Any]:
+    def _with_pixels(self, batch: dict[str, Any], shown: Decoded) -> dict[str, Any]:
         """Add the pixels to a batch, as they are asked for."""
-        images = {name: batch.pop(name) for name in _IMAGES}
-        grids, refs = images.values()
-        if not (not self.pixel_values if self.share_images is None else self.share_images):
+        patches, grids, refs = shown.patches, *(batch.pop(name) for name in _IMAGES)
+        images = {"image_grid_thw": grids, "image_refs": refs, **shown.tables}
+        if shown.tables:
+            images["image_tokens"] = _tokens_of_packs(batch["packs"], shown.tables["image_counts"], refs)
+        if not self._shared:
             patches = repeated(patches, grids, refs)
             images = {"image_grid_thw": grids[refs], "image_refs": torch.arange(len(refs))}
             batch["packs"][:, 2] = batch["packs"][:, 3]
@@ -209,9 +257,20 @@ class Collator:
         return cast("Vision | None", self.vision)
 
     @property
+    def _shared(self) -> bool:
+        """Whether an image that several placeholders of a pack show stands once."""
+        return not self.pixel_values if self.share_images is None else self.share_images
+
+    @property
     def _rules(self) -> tuple[int, int] | None:
         return None if self._vision is None else self._vision.rules
 
 
 _IMAGES = ("image_grid_thw", "image_refs")
 """What `fill_batch` writes of images, in its order."""
+
+
+def _tokens_of_packs(packs: torch.Tensor, counts: torch.Tensor, refs: torch.Tensor) -> tuple[int, ...]:
+    """Return how many tokens of each pack stand for images: an image's units, once for each placeholder."""
+    units = torch.split(counts[refs, 1], packs[:, 3].tolist())
+    return tuple(int(one.sum()) for one in units)

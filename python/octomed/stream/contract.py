@@ -33,6 +33,10 @@ class Axis(Enum):
     """A row an image."""
     PATCHES = "patches of images"
     """A row a patch; an image has as many as the product of its row of `image_grid_thw`."""
+    UNITS = "units of images"
+    """An entry a square of patches that becomes one token."""
+    WINDOWS = "windows of images"
+    """An entry a window that a layer of the vision tower attends inside of."""
     PLACEHOLDERS = "placeholders of images"
     """An entry a run of image tokens, which shows an image."""
 
@@ -54,15 +58,30 @@ CONTRACT: dict[str, Axis] = {
     "pixel_values": Axis.PATCHES,
     "image_grid_thw": Axis.IMAGES,
     "image_refs": Axis.PLACEHOLDERS,
+    "image_sizes": Axis.IMAGES,
+    "image_tokens": Axis.PACKS,
+    "image_counts": Axis.IMAGES,
+    "image_positions": Axis.PATCHES,
+    "image_window_order": Axis.UNITS,
+    "image_window_lengths": Axis.WINDOWS,
+    "image_corner_indices": Axis.PATCHES,
+    "image_corner_weights": Axis.PATCHES,
+    "runs": Axis.PACKS,
 }
 """The axis of each key."""
 
-OF_IMAGES = {Axis.IMAGES, Axis.PATCHES, Axis.PLACEHOLDERS}
+COUNTED_OF_IMAGES = (Axis.PATCHES, Axis.UNITS, Axis.WINDOWS)
+"""What the columns of `image_counts` count of an image."""
+
+OF_IMAGES = {Axis.IMAGES, Axis.PLACEHOLDERS, *COUNTED_OF_IMAGES}
 """Axes that a batch of text has not."""
 
 REQUIRED = ("packs", "input_ids", "labels", "position_ids", "cu_seqlens", "trace_ids", "supervised_tokens")
 """Keys of every batch, in the order in which `octomed._octomed.fill_batch` takes their buffers."""
 
+
+OF_TRAINING = ("image_patches", "image_grid_thw", "image_refs", "image_sizes", "image_tokens", "image_counts")
+"""Keys of images of every batch that a model with images is trained on, also of one that shows none."""
 
 MADE_BY = "batches are made by `octomed.stream.Collator`"
 
@@ -99,12 +118,34 @@ def check_text(batch: Mapping[str, Any]) -> None:
     check_keys(batch)
     images = [name for name in batch if CONTRACT[name] in OF_IMAGES]
     if images:
-        raise DataError(f"the batch has {_listed(images)}", "images are not supported in training yet")
+        raise DataError(
+            f"the batch has {_listed(images)}, and the model was made for text alone",
+            "tell it how the run's images are prepared: `vision=`",
+        )
 
 
-def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor or an array
+def check_images(batch: Mapping[str, Any]) -> None:
+    """Check that a batch keeps the contract and says of its images all that a model is trained on.
+
+    Raises
+    ------
+    DataError
+        As `check_keys`, and naming what is missing, or pixels that would not be looked at.
+    """
+    check_keys(batch)
+    missing = [name for name in OF_TRAINING if name not in batch]
+    if missing or "pixel_values" in batch:
+        what = f"has no {_listed(missing)}" if missing else "has `pixel_values`, which training does not take"
+        raise DataError(
+            f"the batch {what}",
+            "the model was made for a run with images: its batches are those of `Collator(vision=…, "
+            "tower_tables=TowerTables.of(configuration))`",
+        )
+
+
+def size_along(axis: Axis, value: Any) -> int:  # noqa: ANN401 a tensor, an array or a sequence
     """Return how many entries a value has along its axis."""
-    return int(value.shape[-1 if axis is Axis.TOKENS else 0])
+    return int(value.shape[-1]) if axis is Axis.TOKENS else len(value)
 
 
 def _listed(names: Iterable[str]) -> str:

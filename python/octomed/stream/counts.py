@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_FEW = 0.01
+"""The share of repeats that is not worth another word."""
+
 
 @dataclass(frozen=True)
 class World:
@@ -44,7 +47,7 @@ class EpochCounts:
     Examples
     --------
     >>> print(EpochCounts(packs=19, slots=24, repeats=5, left_out=0))
-    19 packs, 5 repeated per epoch
+    19 packs, 5 repeated per epoch (26.3%)
     """
 
     packs: int
@@ -54,7 +57,8 @@ class EpochCounts:
 
     def __str__(self) -> str:
         """Say it in a line."""
-        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated per epoch"]
+        often = f" ({self.repeats / self.packs:.1%})" if self.repeats > _FEW * self.packs else ""
+        parts = [f"{self.packs:,} packs", f"{self.repeats:,} repeated per epoch{often}"]
         if self.left_out:
             parts.append(f"{self.left_out:,} left out ({self.left_out / self.packs:.2%})")
         return ", ".join(parts)

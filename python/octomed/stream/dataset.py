@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import weakref
 from pathlib import Path
@@ -15,36 +14,37 @@ from torch import distributed
 
 from octomed.errors import RecipeError
 from octomed.names import printable, shown
+from octomed.stream.balance import OFF, balance_of, balanced, checked_method
 from octomed.stream.batching import (
-    canonical_nodes_for,
     check_left_out,
     check_method,
     check_world,
     count_epoch,
+    default_canonical_nodes,
     ranks_batch,
+    smallest_part,
 )
+from octomed.stream.cache_folder import default_cache
 from octomed.stream.checked import CheckedDataset
 from octomed.stream.counts import EpochCounts, World
 from octomed.stream.images import check_model
-from octomed.stream.run import VALIDATION, open_run
+from octomed.stream.mixing import mix, open_runs
+from octomed.stream.placed import Place, PlacedPack
+from octomed.stream.run import VALIDATION
 from octomed.stream.shards import CachedStream
 from octomed.stream.shared_memory import hold, release, remove_stale
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
+    from octomed.stream.costs import Costs
+    from octomed.stream.mixing import Location, Mix
     from octomed.stream.run import Run
-
-
-def default_cache() -> Path:
-    """Return the folder of cached shards: ``$OCTOMED_CACHE``, or one in the user's cache."""
-    chosen = os.environ.get("OCTOMED_CACHE")
-    if chosen:
-        return Path(chosen)
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "octomed", "streams")
 
 
 class PackedDataset(CheckedDataset):
@@ -54,12 +54,18 @@ class PackedDataset(CheckedDataset):
     ``LOCAL_RANK``, ``LOCAL_WORLD_SIZE``) and loader workers, and resumes in the middle of an epoch. Global
     batches are the same for every number of ranks that divides ``num_canonical_nodes`` and for every number
     of workers, as long as the global batch has the same size. To make all canonical nodes equally large,
-    Streaming repeats up to 23 packs an epoch (and stream, with ``per_stream``); `counts` says how many.
+    and to give all ranks as much, Streaming repeats a few packs an epoch (and stream, with ``per_stream``);
+    `counts` says how many.
 
     Parameters
     ----------
     location
         The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``.
+        Or a list of several, packed for the same model.
+    shares
+        Of each of several runs in an epoch; they add up to 1. An epoch has as many packs as the runs
+        together, so packs of one run are given more than once, and some of another's not at all. Without,
+        every pack of each run once.
     batch_size
         Packs that one rank takes a batch; the same as the loader's.
     global_batch_size
@@ -76,8 +82,13 @@ class PackedDataset(CheckedDataset):
         ``random``; ``per_stream`` for global batches of one stream each, which leaves out what does not fill
         the last batch of each stream; ``stratified`` for streams of equal size.
     num_canonical_nodes
-        Parts into which an epoch is cut; 24 by default (fewer for fewer packs), and the number of machines
-        for validation, where as little as possible is to be repeated.
+        Parts into which an epoch is cut; 24 by default, or the largest divisor of it that repeats 1 % of the
+        packs at most, and the number of machines for validation, where as little as possible is repeated.
+    balance
+        ``auto``: share the packs of a step out over the ranks of a machine by what they cost, in training.
+        The traces of a step are the same. ``off``: as Streaming has them.
+    costs
+        What a step spends on tokens, documents and images; those of a 7B model by default.
     cache
         Folder for raw shards; ``$OCTOMED_CACHE`` or ``~/.cache/octomed/streams`` by default. It may be
         shared by runs, and deleted when none is reading.
@@ -95,7 +106,9 @@ class PackedDataset(CheckedDataset):
     Attributes
     ----------
     run : Run
-        What the run holds.
+        What the run holds; the first of several.
+    runs : tuple of Run
+        All of them. Samples say the number of theirs, ``run``, if there are several.
     vision : dict or None
         How its images are prepared, for `Collator`; ``None`` for a run of text.
     counts : EpochCounts
@@ -134,8 +147,9 @@ class PackedDataset(CheckedDataset):
 
     def __init__(  # noqa: PLR0913 keyword-only settings
         self,
-        location: str | os.PathLike[str],
+        location: Location,
         *,
+        shares: Sequence[float] | None = None,
         batch_size: int | None = None,
         global_batch_size: int | None = None,
         streams: Sequence[str] | None = None,
@@ -144,6 +158,8 @@ class PackedDataset(CheckedDataset):
         shuffle_seed: int = 9176,
         batching_method: str = "random",
         num_canonical_nodes: int | None = None,
+        balance: str = "auto",
+        costs: Costs | None = None,
         cache: str | os.PathLike[str] | None = None,
         cache_limit: int | str | None = None,
         predownload: int | None = None,
@@ -154,23 +170,28 @@ class PackedDataset(CheckedDataset):
         ranks = Ranks.detect()
         world = World(ranks.num_nodes, ranks.ranks_per_node)
         batch = ranks_batch(batch_size, global_batch_size, world.ranks)
-        self.run = open_run(location, attempts=download_retry, timeout=download_timeout)
-        names = self.run.choose(streams, split)
-        packs = {name: self.run.content.streams[name].packs for name in names}
+        self.runs = open_runs(location, attempts=download_retry, timeout=download_timeout)
+        self.run = self.runs[0]
+        self.mix = mix(self.runs, shares, streams, split)
         training = split != VALIDATION
-        smallest = min(packs.values()) if batching_method == "per_stream" else sum(packs.values())
-        canonical = num_canonical_nodes or (canonical_nodes_for(smallest) if training else world.nodes)
-        check_world(canonical, smallest, world)
-        check_method(batching_method, packs, canonical, batch * world.ranks, world)
-        folder = _outside(Path(cache or default_cache()), self.run) / self.run.key
-        if self.run.source.remote:
-            self.patience = self.run.source.longest
+        self._fixed = num_canonical_nodes is not None
+        canonical = num_canonical_nodes or default_canonical_nodes(
+            self.mix, batching_method, world, training=training
+        )
+        check_world(canonical, smallest_part(self.mix, batching_method), world)
+        check_method(batching_method, self.mix, canonical, batch * world.ranks, world)
+        folders = [_outside(Path(cache or default_cache()), run) / run.key for run in self.runs]
+        self.patience = max([self.patience, *(run.source.longest for run in self.runs if run.source.remote)])
+        method = checked_method(balance)
+        if not training or not ranks.is_local_leader:  # the first rank of a machine makes the order
+            method = OFF
+        self._balance = balance_of(self.mix, folders, method, costs, batch, world)
         with _process_group():
             if ranks.is_local_leader:
                 remove_stale()
             barrier()
             super().__init__(
-                streams=[CachedStream(self.run, name, folder) for name in names],
+                streams=_cached_streams(self.mix, folders),
                 download_timeout=download_timeout,
                 predownload=predownload,
                 cache_limit=cache_limit,
@@ -185,9 +206,9 @@ class PackedDataset(CheckedDataset):
             self.begin_checks(leader=ranks.is_local_leader)
             barrier()
         self.counts = self.count_epoch(0)
-        check_left_out(self.counts, batching_method)
+        check_left_out(self.counts, batching_method, self.mix)
         if ranks.is_leader and not quiet:
-            self._print(names, canonical, world)
+            self._print(canonical, world)
 
     def close(self) -> None:
         """End the threads and give the shared memory back; nothing can be read after that.
@@ -233,14 +254,66 @@ class PackedDataset(CheckedDataset):
         """Count the packs of an epoch, over all ranks: those it repeats, and those it leaves out."""
         return count_epoch(self, epoch, self.rank_world)
 
-    def _print(self, names: Sequence[str], canonical: int, world: World) -> None:
-        lines = [f"{shown(self.run.location)}: {len(names)} streams, {self.counts}"]
+    def arranged(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Share the packs of each step out over ranks by what they cost."""
+        return order if self._balance.costs is None else balanced(order, self._balance.costs)
+
+    def get_item(self, sample_id: int, retry: int = 7) -> Any:  # noqa: ANN401 a row of any columns
+        """Return a pack by its number in all streams, and the number of its run if there are several."""
+        row = super().get_item(sample_id, retry)
+        pictured = bool(row.get("images"))
+        if len(self.runs) == 1 and not pictured:
+            return row
+        shard, place = (int(number) for number in self.spanner[sample_id])
+        part = self.mix.parts[int(self.stream_per_shard[shard])]
+        if len(self.runs) > 1:
+            row |= {"run": part.run}
+        if not pictured:
+            return row
+        run = self.runs[part.run]
+        stored: Any = self.shards[shard]
+        name = f"{part.name}/{(stored.zip_data or stored.raw_data).basename}"
+        return PlacedPack(row, Place(run.source.address(name), place, run.rebuild))
+
+    def load_state_dict(self, obj: dict[str, Any]) -> None:
+        """Go on in the order of a checkpoint, which has its own ``num_canonical_nodes``.
+
+        Raises
+        ------
+        octomed.errors.RecipeError
+            When another number was asked for.
+        """
+        begun, mine = obj.get("num_canonical_nodes"), self.num_canonical_nodes
+        if begun is not None and begun != mine:
+            if self._fixed:
+                message = f"the checkpoint's order has {begun} canonical nodes, and not {mine}"
+                raise RecipeError(message, f"set `num_canonical_nodes` to {begun}")
+            self.num_canonical_nodes = begun
+            self.counts = self.count_epoch(0)
+        super().load_state_dict(obj)
+
+    def _print(self, canonical: int, world: World) -> None:
+        lines = [f"{self.mix}: {len(self.mix.parts)} streams, {self.counts}", *self.mix.lines()]
         if canonical % world.ranks:
             lines.append(
                 f"note: {world.ranks} ranks do not divide num_canonical_nodes, {canonical}: "
                 "another number of ranks will see other batches"
             )
+        lines += self._balance.lines(lambda: self.order_of(0, self.rank_world))
         print(printable("\n".join(lines)), file=sys.stderr)  # noqa: T201
+
+
+def _cached_streams(mixed: Mix, folders: Sequence[Path]) -> list[CachedStream]:
+    """Return the streams of a mix, each with the packs that an epoch has of it."""
+    return [
+        CachedStream(
+            mixed.runs[part.run],
+            part.name,
+            folders[part.run],
+            given=None if mixed.shares is None else part.given,
+        )
+        for part in mixed.parts
+    ]
 
 
 def _outside(cache: Path, run: Run) -> Path:

@@ -3,14 +3,15 @@
 A finished batch has 52 bytes a token, and to share them with the training process costs more than to make
 them. So a worker reads, unpacks and checks the packs, and sends their 4 bytes a token; they become tensors
 where they arrive: in the loader's pinning thread, where there is one. Images are decoded in the worker, and
-cross as patches of bytes in shared memory, an eighth of what a vision tower takes.
+cross as patches of bytes in shared memory, an eighth of what a vision tower takes; so does what a tower
+derives from their grids.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,22 @@ if TYPE_CHECKING:
         NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint64], Images | None
     ]
     """Of a pack: ids, lengths, loss spans, trace ids, images."""
-    MakeBatch = Callable[[Sequence[Columns], torch.Tensor | None], dict[str, Any]]
+    MakeBatch = Callable[[Sequence[Columns], "Decoded | None"], dict[str, Any]]
+
+
+class Decoded(NamedTuple):
+    """Of the images of some packs.
+
+    Attributes
+    ----------
+    patches
+        uint8, ``[patches, 3 · P · P]``.
+    tables
+        What a vision tower derives from the grids, by the names of the batch contract.
+    """
+
+    patches: torch.Tensor
+    tables: dict[str, Any]
 
 
 class DeferredBatch(Mapping[str, Any]):
@@ -39,20 +55,18 @@ class DeferredBatch(Mapping[str, Any]):
         Makes the batch of the rows; it is pickled with them.
     rows
         Columns of each pack.
-    patches
-        Of their images, if the run has any.
+    images
+        Of these packs, if the run has any.
     """
 
-    def __init__(
-        self, make_batch: MakeBatch, rows: Sequence[Columns], patches: torch.Tensor | None = None
-    ) -> None:
+    def __init__(self, make_batch: MakeBatch, rows: Sequence[Columns], images: Decoded | None = None) -> None:
         self._make_batch = make_batch
         self._rows = rows
-        self._patches = patches
+        self._images = images
 
     @cached_property
     def _batch(self) -> dict[str, Any]:
-        return self._make_batch(self._rows, self._patches)
+        return self._make_batch(self._rows, self._images)
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 tensors and numbers
         """Return a value of the batch."""
@@ -68,8 +82,8 @@ class DeferredBatch(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]:
         """Pickle as what makes the batch."""
-        return _made, (self._make_batch, self._rows, self._patches)
+        return _made, (self._make_batch, self._rows, self._images)
 
 
-def _made(make_batch: MakeBatch, rows: Sequence[Columns], patches: torch.Tensor | None) -> dict[str, Any]:
-    return make_batch(rows, patches)
+def _made(make_batch: MakeBatch, rows: Sequence[Columns], images: Decoded | None) -> dict[str, Any]:
+    return make_batch(rows, images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,10 +65,7 @@ def pixel_values(
     (torch.Size([4, 1536]), tensor([1.]))
     """
     prepared = Vision.of(vision)
-    mean, std = (
-        (torch.tensor(one, dtype=torch.float32, device=patches.device) * _LEVELS).view(1, -1, 1, 1)
-        for one in (prepared.mean, prepared.std)
-    )
+    mean, std = _levels_of(prepared.mean, patches.device), _levels_of(prepared.std, patches.device)
     count, channels, plane = len(patches), len(prepared.mean), prepared.patch_size**2
     levels = patches.reshape(count, channels, 1, plane)
     values = torch.empty(
@@ -78,6 +76,12 @@ def pixel_values(
         some = levels[first : first + step].to(torch.float32)
         values[first : first + step] = some.sub_(mean).div_(std)
     return values.view(count, prepared.temporal_patch_size * prepared.patch_bytes)
+
+
+@lru_cache(16)
+def _levels_of(channels: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """Return values of channels in levels, on a device: to copy them there in each step waits for it."""
+    return (torch.tensor(channels, dtype=torch.float32) * _LEVELS).view(1, -1, 1, 1).to(device)
 
 
 def decoded(

@@ -55,10 +55,12 @@ class CachedStream(Stream):
         Name of the stream.
     cache
         Folder of the run's cached streams.
+    given
+        Packs that an epoch has of it; each of them once by default.
     """
 
-    def __init__(self, run: Run, name: str, cache: Path) -> None:
-        super().__init__(local=str(cache / name), keep_zip=False)
+    def __init__(self, run: Run, name: str, cache: Path, *, given: int | None = None) -> None:
+        super().__init__(local=str(cache / name), keep_zip=False, choose=given)
         self.run = run
         self.name = name
 

@@ -115,13 +115,32 @@ def kernel_name(device: str, dtype: torch.dtype) -> str:
 
 
 @lru_cache
-def _kernel(device: str, dtype: torch.dtype) -> Callable[..., torch.Tensor]:
+def varlen_kernel(device: str, dtype: torch.dtype) -> Callable[..., torch.Tensor] | None:
+    """Return what attends inside stretches of any lengths in one call; None where nothing does.
+
+    Parameters
+    ----------
+    device
+        ``cuda`` or ``cpu``.
+    dtype
+        Of queries, keys and values.
+
+    Returns
+    -------
+    Callable or None
+        Takes queries, keys and values of shape [T, heads, width], the stretches (`Documents`, or what has its
+        `cu_seqlens` and `longest`), the factor of the scores, and ``causal``, which is true by default.
+    """
     if device == "cuda" and dtype in (torch.bfloat16, torch.float16):
         if importlib.util.find_spec("flash_attn") is not None:
             return _flash_attention
         if _varlen() is not None:
             return _torch_varlen
-    return _document_by_document
+    return None
+
+
+def _kernel(device: str, dtype: torch.dtype) -> Callable[..., torch.Tensor]:
+    return varlen_kernel(device, dtype) or _document_by_document
 
 
 def _document_by_document(
@@ -146,14 +165,20 @@ def _as_many_heads(
     return key.repeat_interleave(repeats, dim=1), value.repeat_interleave(repeats, dim=1)
 
 
-def _flash_attention(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, documents: Documents, scaling: float | None
+def _flash_attention(  # noqa: PLR0913 what kernels have in common
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    documents: Documents,
+    scaling: float | None,
+    *,
+    causal: bool = True,
 ) -> torch.Tensor:
     from flash_attn import flash_attn_varlen_func  # noqa: PLC0415 has no wheel in the package index
 
     edges, longest = documents.cu_seqlens, documents.longest
     return flash_attn_varlen_func(
-        query, key, value, edges, edges, longest, longest, softmax_scale=scaling, causal=True
+        query, key, value, edges, edges, longest, longest, softmax_scale=scaling, causal=causal
     )
 
 
@@ -171,13 +196,20 @@ def _varlen_options() -> frozenset[str]:
     return frozenset(inspect.signature(function).parameters) if function else frozenset()
 
 
-def _torch_varlen(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, documents: Documents, scaling: float | None
+def _torch_varlen(  # noqa: PLR0913 what kernels have in common
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    documents: Documents,
+    scaling: float | None,
+    *,
+    causal: bool = True,
 ) -> torch.Tensor:
     """Call torch's own kernel, whose options were renamed between releases."""
     function, options = _varlen(), _varlen_options()
     assert function is not None
-    named: dict[str, Any] = {"is_causal": True} if "is_causal" in options else {"window_size": (-1, 0)}
+    window = (-1, 0 if causal else -1)
+    named: dict[str, Any] = {"is_causal": causal} if "is_causal" in options else {"window_size": window}
     if "enable_gqa" in options:  # where it is missing, fewer key heads are taken without being asked for
         named["enable_gqa"] = key.shape[1] != query.shape[1]
     if scaling is not None and "scale" in options:

@@ -9,7 +9,7 @@ import torch
 from composer.core import DataSpec
 
 from octomed.errors import DataError, RecipeError
-from octomed.stream.contract import CONTRACT, MADE_BY, Axis, check_keys, size_along
+from octomed.stream.contract import CONTRACT, COUNTED_OF_IMAGES, MADE_BY, Axis, check_keys, size_along
 from octomed.train.network import loss_units
 
 if TYPE_CHECKING:
@@ -95,12 +95,23 @@ def _offsets(batch: Batch) -> Offsets:
     offsets = {Axis.PACKS: list(range(len(counts) + 1))}
     for axis, column in zip(_COUNTED, begins.unbind(1), strict=False):
         offsets[axis] = column.tolist()
-    if Axis.IMAGES in offsets and "image_grid_thw" in batch:
-        patches = batch["image_grid_thw"].cpu().prod(1)
-        before = torch.cat([patches.new_zeros(1), patches.cumsum(0)])
-        if offsets[Axis.IMAGES][-1] == len(patches):  # else the check of sizes says so
-            offsets[Axis.PATCHES] = before[begins[:, 2]].tolist()
+    if Axis.IMAGES in offsets:
+        offsets |= _offsets_of_images(batch, begins[:, 2])
     return offsets
+
+
+def _offsets_of_images(batch: Batch, images: torch.Tensor) -> Offsets:
+    """Return where each pack begins on the axes whose entries images have, by where its images begin."""
+    if "image_counts" in batch:
+        counts = batch["image_counts"].cpu()
+    elif "image_grid_thw" in batch:
+        counts = batch["image_grid_thw"].cpu().prod(1, keepdim=True)  # patches alone
+    else:
+        return {}
+    if int(images[-1]) != len(counts):  # the check of sizes says so
+        return {}
+    before = torch.cat([counts.new_zeros(1, counts.shape[1]), counts.cumsum(0)])[images]
+    return {axis: column.tolist() for axis, column in zip(COUNTED_OF_IMAGES, before.unbind(1), strict=False)}
 
 
 def _check_sizes(batch: Batch, offsets: Offsets) -> None:
@@ -114,7 +125,7 @@ def _check_sizes(batch: Batch, offsets: Offsets) -> None:
             raise DataError(
                 f"`{name}` of the batch cannot be split: nothing counts the {axis.value} of a pack",
                 "the third and fourth column of `packs` count images and their placeholders, and "
-                "`image_grid_thw` their patches",
+                "`image_counts`, or `image_grid_thw`, what images have",
             )
         expected = offsets[counted][-1] + (axis is Axis.EDGES)
         if size_along(axis, value) != expected:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 TEXT = ("qwen2", "qwen3", "llama")
 FAMILIES = (*VISION_LANGUAGE, *TEXT)
 """`model_type` of the models whose packing is tested."""
+
+Part = Literal["vision", "projector", "language"]
+"""A part of a model: the tower without its mergers, the mergers, and all the rest."""
+PARTS: tuple[Part, ...] = get_args(Part)
+
+_PROJECTOR = re.compile(r"(.+\.)?visual\.(merger|deepstack_merger_list)\..+")
+_VISION = re.compile(r"(.+\.)?visual\..+")
 
 
 def read_configuration(
@@ -124,6 +132,43 @@ def freeze_vision(model: PreTrainedModel) -> int:
 def vision_tower(language_model: PreTrainedModel) -> torch.nn.Module | None:
     """Return the vision tower, or None for a text model."""
     return getattr(language_model.model, "visual", None)
+
+
+def part_of(name: str) -> Part:
+    """Return the part of a model that a parameter belongs to, by its name.
+
+    Examples
+    --------
+    >>> part_of("model.visual.blocks.0.attn.qkv.weight")
+    'vision'
+    >>> part_of("model.visual.merger.ln_q.weight"), part_of("lm_head.weight")
+    ('projector', 'language')
+    """
+    if _PROJECTOR.fullmatch(name):
+        return "projector"
+    return "vision" if _VISION.fullmatch(name) else "language"
+
+
+def parts_of(model: torch.nn.Module) -> dict[Part, dict[str, torch.nn.Parameter]]:
+    """Return the parameters of each part that a model has, by name.
+
+    Parameters
+    ----------
+    model
+        Of `transformers`, or what such a model is in; adapters count to the part that they adapt.
+
+    Examples
+    --------
+    >>> configuration = {"model_type": "qwen2", "vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1}
+    >>> configuration |= {"intermediate_size": 8, "num_attention_heads": 2, "num_key_value_heads": 2}
+    >>> model = build_model(read_configuration(None, configuration))
+    >>> {part: len(parameters) for part, parameters in parts_of(model).items()}
+    {'language': 15}
+    """
+    found: dict[Part, dict[str, torch.nn.Parameter]] = {part: {} for part in PARTS}
+    for name, parameter in model.named_parameters():
+        found[part_of(name)][name] = parameter
+    return {part: parameters for part, parameters in found.items() if parameters}
 
 
 def text_configuration(configuration: PretrainedConfig) -> Any:  # noqa: ANN401 a class of each family

@@ -31,13 +31,24 @@ _SHARDED = re.compile(r"ep(\d+)-ba(\d+)")
 _METADATA = ".metadata"
 
 _MEANING = ("model", "loss", "train_loader", "optimizer", "scheduler", "algorithms", "seed", "precision")
-_OF_DATA = ("remote", "streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
+_OF_DATA = ("streams", "split", "shuffle", "shuffle_seed", "batching_method", "num_canonical_nodes")
 
 _DURATION = "max_duration"
 """May change: a training may be extended."""
 
 _HOW = (("model", "activation_checkpointing"), ("model", "compile_layers"), ("optimizer", "fused"))
 """How it is computed, and not what."""
+
+_OF_ADAPTERS = ("r", "alpha", "targets", "vision", "quantize")
+"""What the adapters of a checkpoint have in common with those that it is read into."""
+
+_LATER = (
+    ("model", "freeze_projector"),
+    ("model", "freeze_language"),
+    ("model", "lora"),
+    ("optimizer", "groups"),
+)
+"""Keys that checkpoints of earlier versions say nothing of: left out where the recipe has none either."""
 
 
 def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
@@ -55,9 +66,14 @@ def meaning_of(recipe: TrainRecipe, run_key: str, packs: int) -> dict[str, Any]:
     values = recipe.model_dump(mode="json")
     meaning = {name: values[name] for name in _MEANING if name != "train_loader"}
     data = values["train_loader"]["dataset"]
-    meaning["data"] = {name: data[name] for name in _OF_DATA if name != "remote"} | {"run": run_key}
+    meaning["data"] = {name: data[name] for name in _OF_DATA} | {"run": run_key}
+    if data["shares"] is not None:  # of which checkpoints of one run say nothing
+        meaning["data"]["shares"] = data["shares"]
     for part, name in _HOW:
         meaning[part].pop(name)
+    for part, name in _LATER:
+        if meaning[part][name] is None:
+            meaning[part].pop(name)
     return meaning | {"packs_a_step": packs}
 
 
@@ -78,6 +94,9 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
     if sidecar is None:
         return None
     found, duration = sidecar.meaning, sidecar.max_duration
+    data = found.get("data")
+    if isinstance(data, dict) and data.get("num_canonical_nodes") is None:  # `order.settled` has compared it
+        found = found | {"data": data | {"num_canonical_nodes": meaning["data"]["num_canonical_nodes"]}}
     names = sorted({*found, *meaning})
     differing = [name for name in names if found.get(name) != meaning.get(name)]
     if differing:
@@ -87,6 +106,56 @@ def check_meaning(folder: str, meaning: dict[str, Any]) -> str | None:
             "choose another `save_folder`, or put these keys back as they were",
         )
     return duration
+
+
+def check_adapters(path: str, recipe: TrainRecipe) -> None:
+    """Refuse to begin from a checkpoint of other adapters: torch would drop silently what has no place.
+
+    Parameters
+    ----------
+    path
+        The recipe's `load_path`; where nothing beside it says what it was trained as, it is believed.
+    recipe
+        The recipe.
+
+    Raises
+    ------
+    RecipeError
+        Naming the keys that differ.
+    """
+    folder = path.rstrip("/").rpartition("/")[0] or "."
+    sidecar = _sidecar(folder)
+    if sidecar is None:
+        return
+    model = sidecar.meaning.get("model")
+    found = (model.get("lora") if isinstance(model, dict) else None) or {}
+    wanted = recipe.model.lora.model_dump(mode="json") if recipe.model.lora is not None else {}
+    names = [name for name in _OF_ADAPTERS if found.get(name) != wanted.get(name)]
+    if names:
+        keys = ", ".join(f"`model.lora.{name}`" for name in names) if found and wanted else "`model.lora`"
+        raise RecipeError(
+            f"`{path}` is a checkpoint of {'other' if found else 'no'} adapters: it has another {keys}",
+            "set `model.lora` as it was trained with; any exported model can be trained further",
+        )
+
+
+def recorded_data(folder: str) -> dict[str, Any] | None:
+    """Return what a folder says of its checkpoints' data; ``None`` where there are none.
+
+    The first rank looks, so that all ranks find the same.
+
+    Raises
+    ------
+    RecipeError
+        When what it says is damaged.
+    """
+    found: list[dict[str, Any] | None] = [None]
+    if dist.get_global_rank() == 0:
+        sidecar = _sidecar(folder)
+        if sidecar is not None and _checkpoints(open_folder(folder).names()):
+            found = [sidecar.meaning.get("data")]
+    dist.broadcast_object_list(found)
+    return found[0]
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:

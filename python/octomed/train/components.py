@@ -12,11 +12,17 @@ from octomed.errors import RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
+from octomed.train.image_ablation import ImageAblation
 from octomed.train.isolation import IsolationTest
-from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, ProgressLine, TraceLog
+from octomed.train.monitors import DataMonitor, LearningRate, MetricsLog, Phase, ProgressLine, TraceLog
+from octomed.train.rates import LearningRates
 from octomed.train.reduction import MeanGradients
 from octomed.train.report import check_plots
+from octomed.train.report_writer import ReportWriter
+from octomed.train.schema_monitoring import seconds_of
 from octomed.train.unigrams import UnigramMonitor
+from octomed.train.vision_gradients import NoGradientsFromDummies
+from octomed.train.vision_monitors import SpeedWithoutVision, VisionMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,11 +31,17 @@ if TYPE_CHECKING:
     from composer.loggers import Logger, LoggerDestination
     from transformers import PretrainedConfig
 
+    from octomed.stream.images import Vision
     from octomed.train.schema import TrainRecipe
 
 
 def make_callbacks(
-    recipe: TrainRecipe, configuration: PretrainedConfig, *, folder: Path, capacity: int
+    recipe: TrainRecipe,
+    configuration: PretrainedConfig,
+    *,
+    folder: Path,
+    capacity: int,
+    vision: Vision | None = None,
 ) -> list[Callback]:
     """Return the callbacks of a recipe, the self-test of isolation first: it cannot be switched off.
 
@@ -43,16 +55,22 @@ def make_callbacks(
         The run's folder.
     capacity
         Tokens that a pack holds at most.
+    vision
+        How images are prepared, where there are any.
     """
     wanted = recipe.callbacks
     if wanted.report is not None:
         check_plots()
-    text = text_configuration(configuration)
-    vocabulary = text.vocab_size
+    vocabulary = text_configuration(configuration).vocab_size
     rows = 4 if configuration.model_type in VISION_LANGUAGE else 1
-    made: list[Callback] = [IsolationTest(vocabulary=vocabulary, rows=rows, layers=text.num_hidden_layers)]
+    test = IsolationTest.of(configuration, rows, vision)
+    made: list[Callback] = [Phase("self-test: are documents kept apart?"), test]
+    made.append(LearningRates(recipe.scheduler))  # before what logs them
     if wanted.speed_monitor:
-        made.append(SpeedMonitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
+        monitor = SpeedMonitor if vision is None else SpeedWithoutVision
+        made.append(monitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
+    if wanted.data_monitor and vision is not None:
+        made.append(VisionMonitor())
     if wanted.trace_log:
         made.append(TraceLog(_path(wanted.trace_log.folder, recipe) or folder))
     plain: dict[str, Any] = {
@@ -64,6 +82,11 @@ def make_callbacks(
         "unigram_monitor": lambda: UnigramMonitor(vocabulary),
     }
     made += [make() for name, make in plain.items() if getattr(wanted, name) is not None]
+    if wanted.report is not None and wanted.report.every is not None:
+        made.append(ReportWriter(folder, seconds_of(wanted.report.every)))
+    if recipe.eval_swapped_images:
+        made.append(ImageAblation())
+    made.append(Phase("first step" + (": layers are compiled" if recipe.model.compile_layers else "")))
     if not recipe.progress_bar:
         made.append(ProgressLine(_steps(recipe.console_log_interval)))
     return made
@@ -91,12 +114,25 @@ def make_loggers(recipe: TrainRecipe, folder: Path) -> list[LoggerDestination]:
     return made
 
 
-def make_algorithms(recipe: TrainRecipe) -> list[Algorithm]:
-    """Return the algorithms of a recipe."""
-    made: list[Algorithm] = [MeanGradients()] if recipe.fsdp_config is not None else []
+def make_algorithms(recipe: TrainRecipe, *, images: bool = False) -> list[Algorithm]:
+    """Return the algorithms of a recipe.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    images
+        Whether its model is given images, and dummies where there are none: all parameters have gradients.
+    """
+    made: list[Algorithm] = []
+    if recipe.fsdp_config is not None:
+        made.append(MeanGradients(recipe.fsdp_config.mixed_precision))
+    if images:
+        made.append(NoGradientsFromDummies())
     if recipe.algorithms.gradient_clipping is not None:
         made.append(GradientClipping(**recipe.algorithms.gradient_clipping.model_dump()))
-    if recipe.model.freeze_vision is False and recipe.fsdp_config is None:
+    unfrozen = recipe.model.freeze_vision is False or recipe.model.freeze_projector is False
+    if unfrozen and recipe.fsdp_config is None and not images:
         made.append(UnusedParameters())
     return made
 

@@ -10,9 +10,14 @@ from octomed.errors import DataError, RecipeError
 from octomed.pipeline.families import VISION_LANGUAGE
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
-from octomed.stream.images import check_model
+from octomed.stream.images import Vision, check_model
+from octomed.stream.run_numbers import WithRuns
+from octomed.stream.tower_tables import TowerTables
 from octomed.train.build import text_configuration
 from octomed.train.loader import PackLoader
+from octomed.train.pack_costs import costs_of
+from octomed.train.processors import check_processors
+from octomed.train.worker_processes import WorkerContext
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -54,8 +59,14 @@ def batching_of(packs: int, ranks: int) -> Batching:
     return Batching(packs, packs // ranks)
 
 
-def make_loader(
-    settings: Loader, packs: int, configuration: PretrainedConfig, *, quiet: bool = False
+def make_loader(  # noqa: PLR0913 keyword-only settings
+    settings: Loader,
+    packs: int,
+    configuration: PretrainedConfig,
+    *,
+    vision: Vision | None = None,
+    frozen_vision: bool = False,
+    quiet: bool = False,
 ) -> PackLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
 
@@ -67,6 +78,10 @@ def make_loader(
         Packs a batch, on each rank.
     configuration
         Of the model: which positions it takes, and how many tokens it knows.
+    frozen_vision
+        Whether the vision tower is not trained, by which packs of images cost less.
+    vision
+        How images are prepared, where there are any.
     quiet
         Print nothing about repeated packs.
     """
@@ -79,6 +94,9 @@ def make_loader(
         shuffle=chosen.shuffle if chosen.split == "train" else False,
         shuffle_seed=chosen.shuffle_seed,
         batching_method=chosen.batching_method,
+        shares=chosen.shares,
+        balance=chosen.balance,
+        costs=costs_of(configuration, frozen_vision=frozen_vision),
         num_canonical_nodes=chosen.num_canonical_nodes,
         cache=chosen.local,
         cache_limit=chosen.cache_limit,
@@ -89,15 +107,34 @@ def make_loader(
     workers: dict[str, Any] = {"num_workers": settings.num_workers}
     if settings.num_workers:
         workers |= {"prefetch_factor": settings.prefetch_factor, "persistent_workers": True}
-    return PackLoader(dataset, batch_size=packs, collate_fn=collator_of(configuration), **workers)
+        workers |= {"multiprocessing_context": WorkerContext()}  # a signal to the group leaves them alone
+    collate: Any = collator_of(configuration, vision)
+    if len(dataset.runs) > 1:
+        collate = WithRuns(collate)
+    return PackLoader(dataset, batch_size=packs, collate_fn=collate, **workers)
 
 
-def collator_of(configuration: PretrainedConfig) -> Collator:
-    """Return the collator for a model: its positions, and its vocabulary to check ids against."""
-    vision = configuration.model_type in VISION_LANGUAGE
+def collator_of(configuration: PretrainedConfig, vision: Vision | None = None) -> Collator:
+    """Return the collator for a model: its positions, its vocabulary to check ids against, its images.
+
+    Parameters
+    ----------
+    configuration
+        Of the model.
+    vision
+        How images are prepared, where there are any: a batch whose packs show none then has the keys of
+        images with no rows.
+    """
+    vocabulary = text_configuration(configuration).vocab_size
+    if vision is None:
+        positions: Any = "mrope" if configuration.model_type in VISION_LANGUAGE else "text"
+        return Collator(positions=positions, vocabulary_size=vocabulary)
     return Collator(
-        positions="mrope" if vision else "text",
-        vocabulary_size=text_configuration(configuration).vocab_size,
+        positions="mrope",
+        vocabulary_size=vocabulary,
+        vision=vision,
+        share_images=True,
+        tower_tables=TowerTables.of(configuration),
     )
 
 
@@ -108,12 +145,12 @@ def check_run(recipe: TrainRecipe, run: Run, configuration: PretrainedConfig) ->
     ------
     DataError
         When ids lie beyond the model's vocabulary, packs beyond its positions or the recipe's `max_seq_len`,
-        the run's tokenizer is not the model's, or its images are not prepared for it.
+        the run's tokenizer is not the model's, or its images are not prepared for it, as its configuration
+        and that of its image processor say.
     """
     check_model(run.vision, configuration, run.location)
     if run.vision is not None:
-        message = f"`{run.location}` has images"
-        raise DataError(message, "images are not supported in training yet: pack without them")
+        check_processors(recipe, Vision.of(run.vision), run.location)
     text = text_configuration(configuration)
     packed = run.content.tokenizer.vocabulary_size
     if packed > text.vocab_size:

@@ -3,7 +3,8 @@
 A launcher ends all ranks when one fails, and returns the code of the lowest rank that did not end well: that
 of one it killed itself, when another failed. So a rank that fails writes its exit code into a file of its
 own, as a worker of torchelastic does (`TORCHELASTIC_ERROR_FILE`), in a folder of the launcher's ranks, and
-rank 0 of the machine ends with the code that was written first.
+rank 0 of the machine ends with the code that was written first. A rank that is killed writes none: rank 0
+watches the processes of the others, and writes it for them.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ import signal
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed.errors import StorageError
 from octomed.storage import write_atomically
+from octomed.train.rank_processes import RankProcesses, announced
+from octomed.train.rank_processes import started as _started
+from octomed.train.signals import SIGNALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PATIENCE = 15.0
 """Seconds after which a rank 0 that hangs in a collective ends by itself; a launcher kills after 30."""
@@ -34,6 +39,22 @@ _ALIVE = "rank0.lock"
 _NAME = re.compile(r"octomed-ranks-(\d+)-(\d+)-\d*")
 
 
+@dataclass(frozen=True)
+class Failure:
+    """How a rank failed.
+
+    Attributes
+    ----------
+    code
+        Its exit code; 128 and a signal's number where it was killed.
+    rank
+        Its number on this machine.
+    """
+
+    code: int
+    rank: int
+
+
 class Channel:
     """The exit codes that the other ranks of a machine have written.
 
@@ -41,37 +62,49 @@ class Channel:
     ----------
     folder
         Where they write them; None for a rank that has no others.
+    last_words
+        Called, by another thread, before a rank 0 that hangs is ended for the failure of another one.
 
     Attributes
     ----------
-    code
-        Exit code of the rank that failed first; None while none has.
+    failure
+        Of the rank that failed first; None while none has.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, last_words: Callable[[Failure], None] = lambda _: None
+    ) -> None:
         self._folder = folder
+        self._last_words = last_words
         self._closed = threading.Event()
 
     @property
-    def code(self) -> int | None:
-        """Return the code, after a moment for one that is being written."""
+    def failure(self) -> Failure | None:
+        """Return it, after a moment for one that is being written."""
         if self._folder is not None and self._read() is None:
-            time.sleep(2 * _POLL)
+            time.sleep(3 * _POLL)
         return self._read()
 
     def leave(self, code: int) -> int:
-        """Return the code to end with, and let the launcher's signal no longer change it."""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        """Return the code to end with, and let no signal change it any more."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
         return code
 
-    def watch(self) -> None:
+    def watch(self, folder: Path) -> None:
         """End this process, `PATIENCE` after a rank failed: a collective without it may never return."""
-        while not self._closed.wait(_POLL):
-            code = self._read()
-            if code is not None:
-                time.sleep(PATIENCE)
-                self.close()
-                os._exit(code)
+        with RankProcesses(folder) as others:
+            while not self._closed.is_set():
+                for rank, code in others.ended(_POLL):
+                    if not (folder / f"exit-code-{rank}").exists():
+                        _write(folder, rank, code)
+                failure = self._read()
+                if failure is not None:
+                    time.sleep(PATIENCE)
+                    self._last_words(failure)
+                    self.close()
+                    os._exit(failure.code)
 
     def close(self) -> None:
         """Stop to watch, and remove the folder."""
@@ -79,28 +112,38 @@ class Channel:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _read(self) -> int | None:
+    def _read(self) -> Failure | None:
         written = self._folder.glob("exit-code-*") if self._folder is not None else ()
         with contextlib.suppress(OSError, ValueError):  # none, or a folder that is being removed
-            return min((path.stat().st_mtime_ns, int(path.read_text("ascii"))) for path in written)[1]
+            path = min(written, key=lambda path: path.stat().st_mtime_ns)
+            return Failure(int(path.read_text("ascii")), int(path.name.rpartition("-")[2]))
         return None
 
 
 @contextlib.contextmanager
-def open_channel() -> Iterator[Channel]:
-    """Watch the other ranks of this machine while the block runs, on its rank 0."""
+def open_channel(last_words: Callable[[Failure], None] = lambda _: None) -> Iterator[Channel]:
+    """Watch the other ranks of this machine while the block runs, on its rank 0; else be watched.
+
+    Parameters
+    ----------
+    last_words
+        As `Channel` takes it.
+    """
     channel = Channel()
-    if _has_others() and _local_rank() == 0:
+    with contextlib.ExitStack() as announcement:
         with contextlib.suppress(OSError):  # no such folder: codes are what the launcher makes of them
-            _remove_left()
-            folder = _make_folder()
-            _show_alive(folder)
-            channel = Channel(folder)
-            threading.Thread(target=channel.watch, daemon=True).start()
-    try:
-        yield channel
-    finally:
-        channel.close()
+            if _has_others() and _local_rank() == 0:
+                _remove_left()
+                folder = _make_folder()
+                _show_alive(folder)
+                channel = Channel(folder, last_words)
+                threading.Thread(target=channel.watch, args=(folder,), daemon=True).start()
+            elif _has_others():
+                announcement.enter_context(announced(_make_folder(), _local_rank()))
+        try:
+            yield channel
+        finally:
+            channel.close()
 
 
 def send(code: int, seconds: float) -> None:
@@ -117,13 +160,17 @@ def send(code: int, seconds: float) -> None:
         return
     with contextlib.suppress(OSError, StorageError):  # what this rank failed with is what has to be told
         folder = _make_folder()
-        file = folder / f"exit-code-{_local_rank()}"
-        write_atomically(file, str(code).encode(), sync=False)
+        file = _write(folder, _local_rank(), code)
         if _outlives_rank0(folder, seconds):
             shutil.rmtree(folder, ignore_errors=True)  # a rank 0 that was killed did not
         elif not (folder / _ALIVE).exists():  # nobody will read it
             file.unlink()
-            folder.rmdir()
+
+
+def _write(folder: Path, rank: int, code: int) -> Path:
+    file = folder / f"exit-code-{rank}"
+    write_atomically(file, str(code).encode(), sync=False)
+    return file
 
 
 def _outlives_rank0(folder: Path, seconds: float) -> bool:
@@ -163,15 +210,6 @@ def _make_folder() -> Path:
     if folder.is_symlink() or folder.stat().st_uid != os.geteuid():
         raise PermissionError(f"`{folder}` belongs to another user")
     return folder
-
-
-def _started(process: int) -> int:
-    """Return when a process began, in ticks since the machine did; 0 where that cannot be known."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text("utf-8", errors="replace")
-        return int(status.rpartition(")")[2].split()[19])
-    except (OSError, IndexError, ValueError):
-        return 0
 
 
 def _show_alive(folder: Path) -> None:

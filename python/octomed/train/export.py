@@ -4,38 +4,51 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
+import stat
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from composer.distributed.prepare_distributed import get_full_state_dict
 from composer.utils import dist
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
 from octomed.storage import sync_file, sync_folder, temporary_name
+from octomed.train.adapter_state import merged, write_adapter
 from octomed.train.build import text_configuration
+from octomed.train.export_files import write_files
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
+    from octomed.run_file import RunFile
     from octomed.train.model import OctomedModel
 
 _PREFIX = "network.language_model."
-_OF_TOKENIZER = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-    "chat_template.jinja",
-    "chat_template.json",
-    "preprocessor_config.json",
-    "video_preprocessor_config.json",
-)
 
 
-def export_model(model: OctomedModel, folder: Path, tokenizer: str | None = None) -> None:
+@dataclass(frozen=True)
+class AdapterAlone:
+    """What is written instead of whole weights: the adapters.
+
+    Attributes
+    ----------
+    base
+        Folder or hub id of the weights that they were added to; None where those were drawn at random.
+    """
+
+    base: str | None
+
+
+def export_model(
+    model: OctomedModel,
+    folder: Path,
+    tokenizer: str | None = None,
+    packed: RunFile | None = None,
+    *,
+    alone: AdapterAlone | None = None,
+) -> None:
     """Write weights and configuration, and what the tokenizer and the image processor are read from.
 
     All ranks take part, and the first writes. The folder appears whole or not at all.
@@ -48,14 +61,23 @@ def export_model(model: OctomedModel, folder: Path, tokenizer: str | None = None
         Where to write.
     tokenizer
         Folder or hub id of the tokenizer; files that it lacks, or that cannot be reached, are left out.
+    packed
+        The run that was trained on: its chat template and its sizes of images go with the model.
+    alone
+        Write the adapters alone; otherwise they are added to the weights.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    state: dict[str, Any] = get_model_state_dict(model, options=options)
+    with get_full_state_dict(model):
+        state: dict[str, Any] = get_model_state_dict(model, options=options)
     if dist.get_global_rank() == 0:
         _remove_left(folder)
         temporary = folder.with_name(temporary_name(folder.name))
-        _write(model, _stripped(state), temporary)
-        _copy_tokenizer(tokenizer, temporary)
+        own = _stripped(state)
+        if alone is not None:
+            write_adapter(model.language_model, own, temporary, alone.base)
+        else:
+            _write(model, merged(model.language_model, own), temporary)
+        write_files(temporary, tokenizer, packed)
         _put_in_place(temporary, folder)
     dist.barrier()
 
@@ -71,7 +93,9 @@ def _remove_left(folder: Path) -> None:
 
 def _put_in_place(temporary: Path, folder: Path) -> None:
     """Have the export on the disk, then give it its name."""
+    mode = _mode_of_files(temporary)
     for path in temporary.iterdir():
+        path.chmod(mode)  # safetensors lets nobody else read what it writes
         sync_file(path)
     sync_folder(temporary)
     before = folder.with_name(temporary_name(folder.name))
@@ -80,6 +104,15 @@ def _put_in_place(temporary: Path, folder: Path) -> None:
     temporary.rename(folder)
     sync_folder(folder.parent)
     shutil.rmtree(before, ignore_errors=True)
+
+
+def _mode_of_files(folder: Path) -> int:
+    """Return the mode that the umask gives a new file; asking for the umask itself would set it."""
+    new = folder / temporary_name("mode")
+    new.touch()
+    mode = stat.S_IMODE(new.stat().st_mode)
+    new.unlink()
+    return mode
 
 
 def _write(model: OctomedModel, state: dict[str, torch.Tensor], folder: Path) -> None:
@@ -93,22 +126,5 @@ def _write(model: OctomedModel, state: dict[str, torch.Tensor], folder: Path) ->
 
 
 def _stripped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(_PREFIX): value.clone() for name, value in state.items()}
-
-
-def _copy_tokenizer(tokenizer: str | None, folder: Path) -> None:
-    for name in _OF_TOKENIZER if tokenizer else ():
-        source = _file_of(str(tokenizer), name)
-        if source is not None:
-            shutil.copyfile(source, folder / name)
-
-
-def _file_of(tokenizer: str, name: str) -> Path | None:
-    """Return a file of a folder, or of a hub id: out of the hub's cache where that has it."""
-    place = Path(tokenizer).expanduser()
-    if place.is_dir():
-        return place / name if (place / name).is_file() else None
-    try:
-        return Path(hf_hub_download(tokenizer, name))
-    except (HfHubHTTPError, OSError, ValueError):  # no such file, no hub, no hub id
-        return None
+    own = {name: value for name, value in state.items() if name.startswith(_PREFIX)}
+    return {name.removeprefix(_PREFIX): value.clone() for name, value in own.items()}

@@ -14,19 +14,68 @@ TRAINING_FILE = "train.json"
 
 
 @dataclass(frozen=True)
+class About:
+    """What a training's report says besides its measurements.
+
+    Attributes
+    ----------
+    began
+        When it began, or resumed: date and time of UTC.
+    model
+        Its type, and where its weights are from.
+    trained, frozen
+        Numbers of parameters.
+    run
+        Name of the packed run.
+    packs, traces, tokens, images
+        Of the streams that are trained on.
+    device
+        What each rank computes on.
+    ranks, threads
+        How many ranks there are, and threads in each.
+    cores, memory
+        Cores of one machine, and bytes.
+    versions
+        Of the packages, by name.
+    """
+
+    began: str
+    model: str
+    trained: int
+    frozen: int
+    run: str
+    packs: int
+    traces: int
+    tokens: int
+    images: int
+    device: str
+    ranks: int
+    threads: int
+    cores: int
+    memory: int
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
 class TrainingFacts:
     """A training.
 
     Attributes
     ----------
     data
-        Folder or address of the packed run.
+        Folder or address of the packed run; the first of several.
     recipe
         Its recipe, all keys.
+    runs
+        Those of all packed runs, where several are mixed.
+    about
+        What its report says; None of a training that an older octomed made.
     """
 
     data: str
     recipe: dict[str, Any]
+    runs: tuple[str, ...] = ()
+    about: About | None = None
 
     def __post_init__(self) -> None:
         """Refuse a recipe that does not say where the logs are."""

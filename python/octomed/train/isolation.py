@@ -13,32 +13,42 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from octomed.errors import InternalError
+from octomed.stream.tower_tables import TowerTables
+from octomed.train.build import text_configuration
+from octomed.train.isolation_sample import LENGTHS, Images, Sample, text_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection
 
     from composer.core import State
     from composer.loggers import Logger
+    from transformers import PretrainedConfig
+
+    from octomed.stream.images import Vision
 
 from composer.core import Callback
 
-LENGTHS = (5, 17, 9, 2)
+__all__ = ["LENGTHS", "Images", "IsolationTest", "check_isolation", "text_batch", "tolerance_of"]
+
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 2e-2}
 """Largest relative difference from documents on their own, of a model of two layers. Matrix products of
 another number of rows may round otherwise, so this one is not exact; the comparison of packs is."""
 TF32_TOLERANCE = 5e-3
 """Instead, of float32 where a GPU multiplies in TensorFloat-32."""
 
-Forward = "Callable[[dict[str, Any]], torch.Tensor]"
+_OF_IMAGES = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")
+"""Tokens, by their names in a configuration, that a model takes for images or for what is around them."""
 
 
-def check_isolation(
+def check_isolation(  # noqa: PLR0913 keyword-only settings
     forward: Callable[[dict[str, Any]], torch.Tensor],
     *,
     vocabulary: int,
     rows: int,
     device: torch.device | str = "cpu",
     limit: float | None = None,
+    reserved: Collection[int] = (),
+    images: Images | None = None,
 ) -> float:
     """Feed packs to a model, and compare what must not differ.
 
@@ -54,6 +64,10 @@ def check_isolation(
         Where the batches go.
     limit
         See `tolerance_of`; that of the states' own type and of two layers if left out.
+    reserved
+        Ids that no text has, because they stand for images.
+    images
+        How the model takes images; ``None`` for a test of text alone.
 
     Returns
     -------
@@ -63,8 +77,8 @@ def check_isolation(
     Raises
     ------
     InternalError
-        When a document's change reaches another, when a document's own change has no effect, or when a packed
-        document differs from the same one alone.
+        When a change of a document's tokens or pixels reaches another, when its own change has no effect, or
+        when a packed document differs from the same one alone.
 
     Examples
     --------
@@ -81,23 +95,46 @@ def check_isolation(
         ...
     octomed.errors.InternalError: ...changing document 0 of a pack changed another document's states...
     """
-    ids = torch.randint(0, vocabulary, (sum(LENGTHS),), generator=torch.Generator().manual_seed(17))
-    edges = torch.tensor([0, *LENGTHS]).cumsum(0).tolist()
-    packed = forward(text_batch(ids, LENGTHS, rows=rows, device=device))
-    for document, (begin, end) in enumerate(itertools.pairwise(edges)):
-        changed = ids.clone()
-        changed[begin:end] = (changed[begin:end] + 1) % vocabulary
-        other = forward(text_batch(changed, LENGTHS, rows=rows, device=device))
+    sample = Sample.draw(vocabulary, rows, reserved, images)
+    packed = forward(sample.batch(device))
+    _check_ids(forward, sample, packed)
+    _check_pixels(forward, sample, packed)
+    alone = torch.cat([forward(document.batch(device)) for document in sample.alone()])
+    return _closeness(packed, alone, limit or tolerance_of(packed.dtype, 2))
+
+
+def _check_ids(
+    forward: Callable[[dict[str, Any]], torch.Tensor], sample: Sample, packed: torch.Tensor
+) -> None:
+    """Change the text of each document in turn."""
+    text = sample.is_text().to(packed.device)
+    for document, (begin, end) in enumerate(itertools.pairwise(sample.edges())):
+        other = forward(sample.with_other_ids(document).batch(packed.device))
         same = (packed == other).all(dim=-1)
         if not bool(same[:begin].all() and same[end:].all()):
             raise _leak(f"changing document {document} of a pack changed another document's states")
-        if bool(same[begin:end].any()):
+        if bool((same & text)[begin:end].any()):
             raise _leak(f"changing document {document} of a pack did not change its own states")
-    alone = [
-        forward(text_batch(ids[begin:end], (end - begin,), rows=rows, device=device))
-        for begin, end in itertools.pairwise(edges)
-    ]
-    return _closeness(packed, torch.cat(alone), limit or tolerance_of(packed.dtype, 2))
+
+
+def _check_pixels(
+    forward: Callable[[dict[str, Any]], torch.Tensor], sample: Sample, packed: torch.Tensor
+) -> None:
+    """Change the pixels of each image in turn: it may be in several documents."""
+    edges = list(itertools.pairwise(sample.edges()))
+    for image in range(len(sample.patches)):
+        other = forward(sample.with_other_pixels(image).batch(packed.device))
+        same = (packed == other).all(dim=-1)
+        for document, (begin, end) in enumerate(edges):
+            if image not in sample.shown[document] and not bool(same[begin:end].all()):
+                raise _leak(
+                    f"changing the pixels of image {image} of a pack changed the states of document "
+                    f"{document}, which does not show it"
+                )
+        if bool(same[sample.places(image).to(packed.device)].any()):
+            raise _leak(
+                f"changing the pixels of image {image} of a pack did not change the states of its tokens"
+            )
 
 
 def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float:
@@ -111,7 +148,7 @@ def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float
     kind
         Of the matrix products: under autocast the states themselves may be float32.
     layers
-        Of the decoder.
+        Of the decoder, and of the vision tower where it is tested, too.
     tf32
         Whether float32 is multiplied in TensorFloat-32.
 
@@ -126,49 +163,6 @@ def tolerance_of(kind: torch.dtype, layers: int, *, tf32: bool = False) -> float
     return of_two * math.sqrt(max(layers, 2) / 2)
 
 
-def text_batch(
-    ids: torch.Tensor, lengths: Sequence[int], *, rows: int, device: torch.device | str = "cpu"
-) -> dict[str, Any]:
-    """Return a batch of one pack of text documents, every token supervised.
-
-    Parameters
-    ----------
-    ids
-        [T], int64.
-    lengths
-        Tokens a document.
-    rows
-        Rows of `position_ids`.
-    device
-        Where its tensors are.
-
-    Examples
-    --------
-    >>> batch = text_batch(torch.tensor([5, 6, 7, 8, 9]), (3, 2), rows=1)
-    >>> batch["labels"]
-    tensor([[-100,    6,    7, -100,    9]])
-    >>> batch["cu_seqlens"]
-    tensor([0, 3, 5], dtype=torch.int32)
-    """
-    edges = torch.tensor([0, *lengths]).cumsum(0)
-    positions = torch.cat([torch.arange(length) for length in lengths])
-    labels = ids.clone()
-    labels[edges[:-1]] = -100
-    batch = {
-        "packs": torch.tensor([[len(ids), len(lengths)]]),
-        "input_ids": ids[None],
-        "labels": labels[None],
-        "position_ids": positions.expand(rows, 1, -1) if rows > 1 else positions[None],
-        "cu_seqlens": edges.to(torch.int32),
-        "max_length": max(lengths),
-        "trace_ids": torch.arange(len(lengths)),
-        "supervised_tokens": torch.tensor(lengths) - 1,
-    }
-    return {
-        name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in batch.items()
-    }
-
-
 class IsolationTest(Callback):
     """Refuse to train a model whose documents are not kept apart.
 
@@ -179,11 +173,51 @@ class IsolationTest(Callback):
     rows
         Rows of `position_ids`.
     layers
-        Of its decoder.
+        Of its decoder; with images those of its vision tower, too.
+    reserved
+        Ids that stand for images.
+    images
+        How the model takes images; ``None`` for a run of text.
     """
 
-    def __init__(self, *, vocabulary: int, rows: int, layers: int) -> None:
+    def __init__(
+        self,
+        *,
+        vocabulary: int,
+        rows: int,
+        layers: int,
+        reserved: Collection[int] = (),
+        images: Images | None = None,
+    ) -> None:
         self.vocabulary, self.rows, self.layers = vocabulary, rows, layers
+        self.reserved, self.images = reserved, images
+
+    @classmethod
+    def of(cls, configuration: PretrainedConfig, rows: int, vision: Vision | None) -> IsolationTest:
+        """Return the test of a model.
+
+        Parameters
+        ----------
+        configuration
+            Of the model.
+        rows
+            Rows of `position_ids`.
+        vision
+            How the run's images are prepared; ``None`` for a run of text.
+        """
+        text = text_configuration(configuration)
+        ids = [getattr(configuration, name, None) for name in _OF_IMAGES]
+        layers, images = text.num_hidden_layers, None
+        if vision is not None:
+            layers += configuration.vision_config.depth
+            images = Images(vision, TowerTables.of(configuration))
+        return cls(
+            vocabulary=text.vocab_size,
+            rows=rows,
+            layers=layers,
+            reserved=frozenset(one for one in ids if one is not None),
+            images=images,
+        )
 
     def limit(self, model: torch.nn.Module, device: str) -> float:
         """Return the tolerance for a model in the present precision."""
@@ -212,6 +246,8 @@ class IsolationTest(Callback):
                 rows=self.rows,
                 device=where,
                 limit=self.limit(model, where),
+                reserved=self.reserved,
+                images=self.images,
             )
         logger.log_metrics({"isolation/relative_difference": difference})
 

@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from octomed.errors import RecipeError
 from octomed.report.views import StepTrace, StepView
 from octomed.stream import open_run
+from octomed.stream.pack_table import provenance_files
 from octomed.strict_json import read_as
 from octomed.train.facts import read_facts
 from octomed.train.journal import METRICS, TRACES, read_journal
-from octomed.train.steps import provenance_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,15 +48,24 @@ def look_at_step(folder: Path, step: int) -> StepView:
     ranks = dict(_ids_of(logs, step))
     if not ranks:
         raise RecipeError(f"`{folder}` has no step {step}", _known_steps(logs))
-    run = open_run(facts.data)
-    places = _places(run, sorted({one for ids in ranks.values() for one in ids}))
-    traces = [StepTrace(rank=rank, **places[one]) for rank, ids in sorted(ranks.items()) for one in ids]
+    locations = facts.runs or (facts.data,)
+    wanted: dict[int, set[int]] = {}
+    for seen in ranks.values():
+        for number, one in seen:
+            wanted.setdefault(number, set()).add(one)
+    places = {number: _places(_run(locations, number), sorted(ids)) for number, ids in wanted.items()}
+    traces = [
+        StepTrace(rank=rank, run=locations[number], **places[number][one])
+        for rank, seen in sorted(ranks.items())
+        for number, one in seen
+    ]
     return StepView(step, _loss(folder, step), facts.data, tuple(traces))
 
 
 @dataclass(frozen=True)
 class _Ids:
     trace_ids: tuple[int, ...] = ()
+    runs: tuple[int, ...] | None = None
 
 
 def _rank_of(path: Path) -> int:
@@ -64,11 +73,23 @@ def _rank_of(path: Path) -> int:
     return int(rank) if rank.isdecimal() else 0
 
 
-def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, tuple[int, ...]]]:
+def _run(locations: tuple[str, ...], number: int) -> Run:
+    if number >= len(locations):
+        raise RecipeError(
+            f"the log of traces names run {number + 1} of {len(locations)}",
+            "it is of another training than the folder's `train.json`",
+        )
+    return open_run(locations[number])
+
+
+def _ids_of(folder: Path, step: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
+    """Yield each rank, and its traces: the number of the run, and the id."""
     for path in folder.glob(TRACES):
         for entry in read_journal(path):
             if entry["step"] == step:
-                yield _rank_of(path), read_as(_Ids, entry).trace_ids
+                seen = read_as(_Ids, entry)
+                runs = seen.runs or (0,) * len(seen.trace_ids)
+                yield _rank_of(path), list(zip(runs, seen.trace_ids, strict=True))
 
 
 def _known_steps(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,13 +10,15 @@ from composer.models import ComposerModel
 from torchmetrics import Metric
 
 from octomed.train.build import text_configuration
+from octomed.train.image_ablation import AnswerAccuracy, accuracies
 from octomed.train.network import PackedNetwork, decoder, loss_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from transformers import PreTrainedModel
 
+    from octomed.stream.images import Vision
     from octomed.train.network import Weighting
 
 
@@ -50,6 +53,10 @@ class OctomedModel(ComposerModel):
         Made by `octomed.train.build.build_model`.
     weighting
         What the loss is a mean over: ``token`` or ``trace``.
+    vision
+        How the run's images are prepared; ``None`` for a run of text.
+    swap_images
+        Evaluate answers too, with their images and with images swapped; not for a run of text.
     **loss
         Further settings of `PackedNetwork`.
     """
@@ -59,10 +66,13 @@ class OctomedModel(ComposerModel):
         language_model: PreTrainedModel,
         *,
         weighting: Weighting = "token",
+        vision: Vision | None = None,
+        swap_images: bool = False,
         **loss: Any,  # noqa: ANN401 those of the network
     ) -> None:
         super().__init__()
-        self.network = PackedNetwork(language_model, weighting=weighting, **loss)
+        self.network = PackedNetwork(language_model, weighting=weighting, vision=vision, **loss)
+        self.swap_images = swap_images
         self._work = _Work(language_model)
 
     @property
@@ -84,20 +94,47 @@ class OctomedModel(ComposerModel):
         return self.forward(batch) if outputs is None else outputs
 
     def update_metric(self, batch: Mapping[str, Any], outputs: torch.Tensor, metric: Metric) -> None:
-        """Add a batch's evaluation loss to the mean."""
-        metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
+        """Add a batch's evaluation loss to the mean, or its answers to those that are right."""
+        if isinstance(metric, AnswerAccuracy):
+            return metric.update(batch, partial(self.network, want="logits"))
+        return metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
 
     def get_metrics(self, is_train: bool) -> dict[str, Metric]:
         """Return the metrics of evaluation; the training loss is logged by Composer itself."""
-        return {} if is_train else {"loss": MeanLoss()}
+        if is_train:
+            return {}
+        vision = self.network.vision
+        answers = accuracies(vision.image_token_id) if self.swap_images and vision is not None else {}
+        return {"loss": MeanLoss(), **answers}
 
     def flops_per_batch(self, batch: Mapping[str, Any]) -> float:
         """Return the floating-point operations of a training step on a batch, recomputation not counted.
 
-        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), and the causal attention
-        that documents really have: the sum of their squared lengths, halved.
+        Six a parameter of a matrix and token (PaLM, arXiv 2204.02311, appendix B), four where it is frozen,
+        and the causal attention that documents really have: the sum of their squared lengths, halved. And
+        those of `vision_operations`.
         """
-        return self._work.operations(batch)
+        return self._work.operations(batch) + self.vision_operations(batch)
+
+    def vision_operations(self, batch: Mapping[str, Any]) -> float:
+        """Return those of them that the vision tower has, on each image once; a dummy counts nowhere."""
+        return self._tower_operations(batch, [1] * len(batch.get("image_sizes", ())))
+
+    def operations_saved(self, batch: Mapping[str, Any]) -> float:
+        """Return how many more the tower would have if it ran for each placeholder of an image."""
+        shown = [-1] * len(batch.get("image_sizes", ()))
+        for image in batch["image_refs"].tolist() if shown else ():
+            shown[image] += 1
+        return self._tower_operations(batch, shown)
+
+    def _tower_operations(self, batch: Mapping[str, Any], times: Sequence[int]) -> float:
+        tower = self.network.tower
+        if tower is None or not times:
+            return 0.0
+        repeated = [
+            size for size, number in zip(batch["image_sizes"], times, strict=True) for _ in range(number)
+        ]
+        return float(tower.operations({"image_sizes": repeated}))
 
 
 class _Work:
@@ -107,13 +144,18 @@ class _Work:
         text = text_configuration(language_model.config)
         heads = text.num_attention_heads
         width = getattr(text, "head_dim", None) or text.hidden_size // heads
-        self.attention = text.num_hidden_layers * heads * width
+        self.attention = 6.0 * text.num_hidden_layers * heads * width
         layers = decoder(language_model).layers.parameters()
-        self.matrices = sum(parameter.numel() for parameter in layers if parameter.ndim > 1)
-        self.head = language_model.lm_head.weight.numel()
+        self.matrices = sum(_operations_a_token(one) for one in layers if one.ndim > 1)
+        self.head = _operations_a_token(language_model.lm_head.weight)
 
     def operations(self, batch: Mapping[str, Any]) -> float:
         tokens = batch["input_ids"].shape[1]
         supervised = float(batch["supervised_tokens"].sum())
         squared = float(torch.diff(batch["cu_seqlens"].double()).square().sum())
-        return 6.0 * (self.matrices * tokens + self.head * supervised + self.attention * squared)
+        return self.matrices * tokens + self.head * supervised + self.attention * squared
+
+
+def _operations_a_token(matrix: torch.nn.Parameter) -> float:
+    """Return two a parameter for the forward pass, two for the gradient of what goes in, two for its own."""
+    return (6.0 if matrix.requires_grad else 4.0) * matrix.numel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +12,20 @@ from composer.loggers import LoggerDestination
 from composer.utils import dist
 
 from octomed.train.journal import METRICS, TRACES, Journal, rewind
-from octomed.train.progress import progress_line
+from octomed.train.log import log_rank0
+from octomed.train.progress import evaluation_line, progress_line
 
 if TYPE_CHECKING:
     from composer.core import State
     from composer.loggers import Logger
 
 
+_IMAGES = {"image_grid_thw": "data/images", "image_patches": "data/patches"}
+"""What a batch holds by image and by patch, and what their numbers are logged as."""
+
+
 class DataMonitor(Callback):
-    """Log packs, traces and tokens a step, the share of padding, and the share of time spent waiting.
+    """Log packs, traces, tokens and images a step, the share of padding, and the share of time spent waiting.
 
     Parameters
     ----------
@@ -54,9 +58,10 @@ class DataMonitor(Callback):
         now = time.perf_counter()
         packs = state.batch["packs"]
         local = [len(packs), int(packs[:, 1].sum()), int(packs[:, 0].sum()), self.waited, now - self.began]
+        local += [len(state.batch[key]) for key in _IMAGES if key in state.batch]
         both = state.device.tensor_to_device(torch.tensor(local, dtype=torch.float64))
         dist.all_reduce(both, reduce_operation="SUM")
-        count, traces, tokens, waited, seconds = both.tolist()
+        count, traces, tokens, waited, seconds, *images = both.tolist()
         self.waited, self.began = 0.0, now
         logger.log_metrics(
             {
@@ -66,6 +71,7 @@ class DataMonitor(Callback):
                 "data/padding_share": 1 - tokens / (count * self.capacity),
                 "data/wait_share": waited / max(seconds, 1e-9),
                 "data/tokens_per_second": tokens * dist.get_world_size() / max(seconds, 1e-9),
+                **dict(zip(_IMAGES.values(), images, strict=False)),  # a run of text has none
             }
         )
 
@@ -124,6 +130,9 @@ class TraceLog(Callback):
             "epoch": state.timestamp.epoch.value,
             "trace_ids": ids,
         }
+        runs = state.batch.get("runs")  # of several, each pack's
+        if runs is not None:
+            entry["runs"] = runs.repeat_interleave(state.batch["packs"][:, 1]).tolist()
         self.journal.write(entry)
 
     def close(self, state: State, logger: Logger) -> None:
@@ -191,6 +200,7 @@ class ProgressLine(Callback):
         self.began = time.perf_counter()
         self.first = self.tokens = 0
         self.learning_rate = 0.0
+        self.evaluated = self.began
 
     def fit_start(self, state: State, logger: Logger) -> None:
         """Start the clock."""
@@ -203,11 +213,26 @@ class ProgressLine(Callback):
         del logger
         self.learning_rate = state.optimizers[0].param_groups[0]["lr"]
 
+    def eval_start(self, state: State, logger: Logger) -> None:
+        """Start the evaluation's clock."""
+        del state, logger
+        self.evaluated = time.perf_counter()
+
+    def eval_end(self, state: State, logger: Logger) -> None:
+        """Print the evaluation's line, and take its time out of the training's."""
+        del logger
+        seconds = time.perf_counter() - self.evaluated
+        self.began += seconds
+        label = state.dataloader_label or "evaluation"
+        loss = float(state.eval_metrics[label]["loss"].compute())  # over all ranks, so that each one asks
+        line = evaluation_line(step=state.timestamp.batch.value, label=label, loss=loss, seconds=seconds)
+        log_rank0(line)
+
     def batch_end(self, state: State, logger: Logger) -> None:
         """Print the line."""
         del logger
         step = state.timestamp.batch.value
-        share = _share(state)
+        share = share_done(state)
         if dist.get_global_rank() == 0 and (step % self.every == 0 or share >= 1):
             seconds = time.perf_counter() - self.began
             line = progress_line(
@@ -218,10 +243,28 @@ class ProgressLine(Callback):
                 tokens_per_second=(state.timestamp.token.value - self.tokens) / seconds,
                 seconds_left=_left(share, step, self.first, seconds),
             )
-            print(line, file=sys.stderr, flush=True)  # noqa: T201 this is what a user watches
+            log_rank0(line)
 
 
-def _share(state: State) -> float:
+class Phase(Callback):
+    """Say what is begun when the training starts: one that says nothing for half a minute seems to hang.
+
+    Parameters
+    ----------
+    text
+        What is said on the first rank.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def fit_start(self, state: State, logger: Logger) -> None:
+        """Say it."""
+        del state, logger
+        log_rank0(self.text)
+
+
+def share_done(state: State) -> float:
     """Return which part of the run is done; Composer counts whole epochs only."""
     last, length = state.max_duration, state.dataloader_len
     if last is not None and last.unit == TimeUnit.EPOCH and length is not None:

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from octomed.stream.contract import check_text
+from octomed.errors import DataError
+from octomed.stream.contract import check_images, check_text
 from octomed.train import attention
 from octomed.train.loss import IGNORED, liger_cross_entropy, weighted_cross_entropy
+from octomed.train.placeholders import places_of
+from octomed.train.tower import Tower
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from transformers import PreTrainedModel
+
+    from octomed.stream.images import Vision
+    from octomed.train.tower import Features
 
 Weighting = Literal["token", "trace"]
 """What weighs the same in the loss: every supervised token, or every trace that has any."""
@@ -35,6 +41,8 @@ class PackedNetwork(torch.nn.Module):
         Tokens whose logits exist at the same time.
     implementation
         Of the loss: ``torch``, or ``liger``, which takes neither weights nor a CPU.
+    vision
+        How the run's images are prepared; ``None`` for a run of text, which leaves the tower alone.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class PackedNetwork(torch.nn.Module):
         weighting: Weighting = "token",
         tokens_at_once: int = 1024,
         implementation: Literal["torch", "liger"] = "torch",
+        vision: Vision | None = None,
     ) -> None:
         super().__init__()
         attention.register()
@@ -52,8 +61,14 @@ class PackedNetwork(torch.nn.Module):
         self.tokens_at_once = tokens_at_once
         self.implementation = implementation
         self.layer_type = type(decoder(language_model).layers[0])
+        self.vision = vision
+        self.tower = None if vision is None else Tower(language_model, vision)
+        if vision is not None:
+            add_deep_features_by_place(language_model)
 
-    def forward(self, batch: Mapping[str, Any], *, want: str = "loss") -> torch.Tensor:
+    def forward(
+        self, batch: Mapping[str, Any], *, want: str = "loss", positions: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return the mean loss of a microbatch, or what the tests of isolation look at.
 
         Parameters
@@ -62,18 +77,21 @@ class PackedNetwork(torch.nn.Module):
             The batch contract of `octomed.stream`.
         want
             ``loss``; ``hidden``, the last hidden states [T, width]; or ``logits`` [T, vocabulary].
+        positions
+            Tokens whose logits are wanted, [N]; all if left out.
 
         Raises
         ------
         DataError
-            When the batch has a key that the contract does not know, or images, which would be left out.
+            When the batch has a key that the contract does not know, images that would be left out, or more
+            of them than memory.
         """
-        check_text(batch)
+        check_text(batch) if self.tower is None else check_images(batch)
         hidden = self._hidden(batch)
         if want == "hidden":
             return hidden
         if want == "logits":
-            return self.language_model.lm_head(hidden)
+            return self.language_model.lm_head(hidden if positions is None else hidden[positions])
         total = self._total_loss(hidden, batch)
         return total / max(1, loss_units(batch, self.weighting))
 
@@ -86,13 +104,36 @@ class PackedNetwork(torch.nn.Module):
 
     def _hidden(self, batch: Mapping[str, Any]) -> torch.Tensor:
         documents = attention.Documents(batch["cu_seqlens"], int(batch["max_length"]))
-        outputs = self.language_model.model(
-            input_ids=batch["input_ids"],
-            position_ids=batch["position_ids"],
-            use_cache=False,
-            documents=documents,
-        )
+        common = {"position_ids": batch["position_ids"], "use_cache": False, "documents": documents}
+        if self.tower is None:
+            outputs = self.language_model.model(input_ids=batch["input_ids"], **common)
+        else:
+            outputs = decoder(self.language_model)(input_ids=None, **self._inputs(batch), **common)
         return outputs.last_hidden_state[0]
+
+    def _inputs(self, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the decoder takes instead of ids: embeddings, and features for its first layers."""
+        assert self.tower is not None
+        assert self.vision is not None
+        embeddings = decoder(self.language_model).embed_tokens(batch["input_ids"])
+        if not batch["image_sizes"]:
+            dummy = self.tower.smallest(embeddings.device)
+            return {"inputs_embeds": _with_nothing_of(self._features({**batch, **dummy}), embeddings)}
+        features = self._features(batch)
+        places = places_of(batch, self.vision.image_token_id)
+        merged = features.merged[places.features].to(embeddings.dtype)
+        inputs = {"inputs_embeds": embeddings.index_copy(1, places.tokens, merged[None])}
+        if features.deep:
+            inputs["visual_pos_masks"] = places.tokens
+            inputs["deepstack_visual_embeds"] = [one[places.features] for one in features.deep]
+        return inputs
+
+    def _features(self, batch: Mapping[str, Any]) -> Features:
+        assert self.tower is not None
+        try:
+            return self.tower(batch)
+        except torch.OutOfMemoryError as error:
+            raise _too_many_patches(batch) from error
 
     def _total_loss(self, hidden: torch.Tensor, batch: Mapping[str, Any]) -> torch.Tensor:
         targets = batch["labels"][0, 1:]
@@ -127,6 +168,42 @@ def loss_units(batch: Mapping[str, Any], weighting: Weighting) -> int:
     """
     counts = batch["supervised_tokens"]
     return int((counts if weighting == "token" else counts > 0).sum())
+
+
+def add_deep_features_by_place(language_model: PreTrainedModel) -> None:
+    """Have a decoder add features to its first layers at places that are numbers, as `places_of` gives them.
+
+    Qwen3-VL's own way takes a mask, and asks the device six times a layer how many places that is.
+
+    Parameters
+    ----------
+    language_model
+        Changed in place; one without such features stays as it is.
+    """
+    text = decoder(language_model)
+    if hasattr(text, "_deepstack_process"):
+        text._deepstack_process = _add_by_place  # noqa: SLF001 a method of theirs
+
+
+def _add_by_place(hidden: torch.Tensor, places: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    return hidden.index_add(1, places, features.to(hidden.dtype)[None])
+
+
+def _with_nothing_of(features: Features, embeddings: torch.Tensor) -> torch.Tensor:
+    """Add zero times the dummy's features: the tower's parameters get gradients as on the other ranks."""
+    parts = [part for part in (features.merged, *features.deep) if part.requires_grad]
+    nothing = sum((0 * part.sum(dtype=torch.float32) for part in parts), start=torch.zeros(()))
+    return embeddings + nothing.to(embeddings) if parts else embeddings
+
+
+def _too_many_patches(batch: Mapping[str, Any]) -> DataError:
+    patches, images = len(batch["image_patches"]), len(batch["image_sizes"])
+    return DataError(
+        f"the vision tower ran out of memory on {patches:,} patches of {images:,} images in a microbatch",
+        f"pack again with `--set pack.max_patches={max(1, patches // 2)}`, or a number that fits; "
+        "`device_train_microbatch_size: 1`, `model.activation_checkpointing: true` and `fsdp_config: {}` "
+        "save memory, too",
+    )
 
 
 def decoder(language_model: PreTrainedModel) -> Any:  # noqa: ANN401 a class of each family

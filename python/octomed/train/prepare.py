@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
-from octomed.stream import open_run
-from octomed.train import steps
+from octomed.train import checkpoints, order, steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
 from octomed.train.log import log_rank0
+from octomed.train.processors import vision_of
 from octomed.urls import share_endpoint
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
     from octomed.stream import Run
-    from octomed.train.schema import Loader, TrainRecipe
+    from octomed.stream.images import Vision
+    from octomed.train.schema import TrainRecipe
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Prepared:
         Packs a step.
     folder
         Of logs, trace ids and report.
+    runs
+        All packed runs, where several are mixed.
+    vision
+        How images are prepared, where a run to train or evaluate on has any.
     """
 
     recipe: TrainRecipe
@@ -46,6 +51,13 @@ class Prepared:
     configuration: PretrainedConfig
     batching: Batching
     folder: Path
+    runs: tuple[Run, ...] = ()
+    vision: Vision | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of the data: of the packed run, or of each of several."""
+        return " + ".join(run.key for run in self.runs or (self.packed,))
 
 
 def prepare(recipe: TrainRecipe) -> Prepared:
@@ -57,14 +69,21 @@ def prepare(recipe: TrainRecipe) -> Prepared:
         hint = "write `precision: fp32`; `model.dtype: bfloat16` works without a GPU"
         raise RecipeError("`precision: amp_bf16` needs a GPU", hint)
     dist.initialize_dist(device)
-    packed = _open(recipe.train_loader)
+    places = recipe.train_loader.dataset.remote
+    log_rank0(f"reading {', '.join(f'`{one}`' for one in ([places] if isinstance(places, str) else places))}")
+    runs = order.runs_of(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    check_run(recipe, packed, configuration)
-    if recipe.eval_loader is not None:
-        check_run(recipe, _open(recipe.eval_loader), configuration)
-    batching = _batching(recipe, packed)
-    return Prepared(recipe, packed, configuration, batching, Path(recipe.run_folder))
+    all_runs = (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ()))
+    for run in all_runs:
+        check_run(recipe, run, configuration)
+    found = (
+        checkpoints.recorded_data(recipe.save_folder) if recipe.autoresume and recipe.save_folder else None
+    )
+    recipe = order.settled(recipe, runs, found)
+    batching = _batching(recipe, runs)
+    folder = Path(recipe.run_folder)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
@@ -74,15 +93,9 @@ def _filled_in(recipe: TrainRecipe) -> TrainRecipe:
     return recipe.model_copy(update=filled)
 
 
-def _open(loader: Loader) -> Run:
-    chosen = loader.dataset
-    return open_run(chosen.remote, attempts=chosen.download_retry, timeout=chosen.download_timeout)
-
-
-def _batching(recipe: TrainRecipe, packed: Run) -> Batching:
-    names = packed.choose(recipe.train_loader.dataset.streams, recipe.train_loader.dataset.split)
+def _batching(recipe: TrainRecipe, runs: tuple[Run, ...]) -> Batching:
     ranks = dist.get_world_size()
-    counts = steps.traces_of_packs(packed, names)
+    counts = order.traces_of_epoch(recipe.train_loader.dataset, runs)
     if recipe.global_train_batch_samples is not None:
         size = steps.step_size(counts, recipe.global_train_batch_samples, ranks)
     else:

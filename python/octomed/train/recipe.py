@@ -21,24 +21,23 @@ from octomed.train.schema import (
     GradientClipping,
     Loader,
     Loss,
-    Model,
-    Optimizer,
-    Scheduler,
     Tokenizer,
     TrainRecipe,
 )
-from octomed.train.schema_monitoring import Callbacks, Loggers, SpeedMonitor, TraceLog
+from octomed.train.schema_model import Group, Groups, Lora, Model, Optimizer, Scheduler
+from octomed.train.schema_monitoring import Callbacks, Loggers, Report, SpeedMonitor, TraceLog
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from octomed.recipe.document import Document, Keys
 
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): TrainRecipe,
     ("model",): Model,
+    ("model", "lora"): Lora,
     ("tokenizer",): Tokenizer,
     ("loss",): Loss,
     ("train_loader",): Loader,
@@ -46,6 +45,8 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("eval_loader",): Loader,
     ("eval_loader", "dataset"): Dataset,
     ("optimizer",): Optimizer,
+    ("optimizer", "groups"): Groups,
+    **{("optimizer", "groups", part): Group for part in Groups.model_fields},
     ("scheduler",): Scheduler,
     ("algorithms",): Algorithms,
     ("algorithms", "gradient_clipping"): GradientClipping,
@@ -53,6 +54,7 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("callbacks",): Callbacks,
     ("callbacks", "speed_monitor"): SpeedMonitor,
     ("callbacks", "trace_log"): TraceLog,
+    ("callbacks", "report"): Report,
     ("loggers",): Loggers,
 }
 
@@ -109,7 +111,7 @@ def load_train_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = (
         place = Place(document.origin, 1, 1)
         hint = "it begins with `run_name:`, `model:` and `train_loader:`"
         raise RecipeProblems([Problem(place, "a training recipe is a mapping of keys to values", hint)])
-    if broken := lone_surrogates(document, lambda way, _: way in {*_FOLDERS, *_MODEL_NAMES}):
+    if broken := lone_surrogates(document, lambda way, _: _is_path(way)):
         raise RecipeProblems([*document.problems, *broken])
     values, problems = _expanded(document, Path(path).resolve().parent)
     problems = [*document.problems, *problems]
@@ -126,9 +128,9 @@ def _expanded(document: Document, folder: Path) -> tuple[dict[str, Any], list[Pr
     """Return a copy of the values with paths ready to use, and the variables that are not set."""
     values, problems = deepcopy(document.values), []
     values.setdefault("run_folder", "runs/{run_name}")
-    for way in (*_FOLDERS, *_MODEL_NAMES):
+    for way in _ways(values):
         parent = _parent(values, way)
-        text = parent.get(way[-1]) if parent is not None else None
+        text = parent[way[-1]] if parent is not None else None
         if parent is None or not isinstance(text, str) or not text:
             continue
         ready, missing = expand(text)
@@ -146,7 +148,22 @@ def _stays(path: str, way: Keys, folder: Path) -> bool:
     return way in _MODEL_NAMES and not path.startswith((".", "/", "~")) and not (folder / path).exists()
 
 
-def _parent(values: Any, way: Keys) -> dict[Any, Any] | None:  # noqa: ANN401 any YAML value
+def _is_path(way: Keys) -> bool:
+    return way in {*_FOLDERS, *_MODEL_NAMES} or way[:-1] in _FOLDERS
+
+
+def _ways(values: dict[str, Any]) -> Iterator[Keys]:
+    """Yield where paths stand: in keys, or in a list that a key has."""
+    for way in (*_FOLDERS, *_MODEL_NAMES):
+        parent = _parent(values, way)
+        found = parent.get(way[-1]) if isinstance(parent, dict) else None
+        if isinstance(found, list):
+            yield from ((*way, number) for number in range(len(found)))
+        elif found is not None:
+            yield way
+
+
+def _parent(values: Any, way: Keys) -> Any:  # noqa: ANN401 any YAML value
     for part in way[:-1]:
         values = values.get(part) if isinstance(values, dict) else None
-    return values if isinstance(values, dict) else None
+    return values if isinstance(values, (dict, list)) else None

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
 
 
 class MeanGradients(Algorithm):
-    """Divide FSDP2's gradients by what its backend makes of a mean of ones; before clipping."""
+    """Divide FSDP2's gradients by what its backend makes of a mean of ones; before clipping.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    mixed_precision
+        FSDP2's, as Composer names it. With ``FULL`` gradients are reduced in the type of the weights, and of
+        types other than float32 and bfloat16 FSDP2 asks for no mean, but for the sum, and divides itself.
+    """
+
+    def __init__(self, mixed_precision: str = "DEFAULT") -> None:
         self.excess: float | None = None
+        self.mixed_precision = mixed_precision
 
     def match(self, event: Event, state: State) -> bool:
         """Run between the last backward pass and the optimizer."""
@@ -36,10 +44,13 @@ class MeanGradients(Algorithm):
         if self.excess == 1.0:
             return
         for parameter in state.model.parameters():
-            if parameter.grad is not None:
+            if parameter.grad is not None and self._is_mean(parameter.grad.dtype):
                 gradient = parameter.grad
                 local = gradient.to_local() if isinstance(gradient, DTensor) else gradient
                 local.div_(self.excess)
+
+    def _is_mean(self, kind: torch.dtype) -> bool:
+        return self.mixed_precision != "FULL" or kind in {torch.float32, torch.bfloat16}
 
 
 def mean_of_ones(device: torch.device) -> float:

@@ -1,41 +1,64 @@
-"""Curves of a training run as one HTML file that needs nothing else."""
+"""A training run as one HTML file that needs nothing else: what it was, how it ended, and its curves."""
 
 from __future__ import annotations
 
 import html
 import importlib.util
-import io
 import math
-from typing import TYPE_CHECKING
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from octomed.errors import RecipeError
+from octomed.errors import OctomedError, RecipeError
 from octomed.names import printable_line
+from octomed.report import units
 from octomed.storage import write_atomically
+from octomed.train.curves import Curve, drawing_of, points_of
+from octomed.train.description import LAST_STEPS, rows_of, yaml_of
+from octomed.train.facts import TRAINING_FILE, TrainingFacts, read_facts
 from octomed.train.journal import METRICS, read_journal
+from octomed.train.progress import conclusion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
+
+REPORT = "train-report.html"
+_ENTROPY = "unigrams/entropy"
+_LOSS, _EVALUATION = "loss/train/total", "metrics/validation/loss"
 
 CURVES = (
-    ("Training loss", ("loss/train/total",), "nats per supervised token"),
-    ("Evaluation loss", ("metrics/validation/loss",), "nats per supervised token"),
-    ("Throughput", ("data/tokens_per_second",), "tokens per second, all ranks"),
-    ("MFU", ("throughput/device/mfu",), "share of the device's peak"),
-    ("Learning rate", ("lr-AdamW/group0", "lr-DecoupledAdamW/group0"), ""),
-    ("Traces per step", ("data/traces",), ""),
-    ("Padding share", ("data/padding_share",), "what packs lack of their capacity"),
-    ("Waiting for data", ("data/wait_share",), "share of the step"),
+    Curve("Training loss", (_LOSS,), "nats per supervised token", _ENTROPY),
+    Curve("Evaluation loss", (_EVALUATION,), "nats per supervised token"),
+    Curve("Throughput", ("data/tokens_per_second",), "tokens per second, all ranks"),
+    Curve("MFU", ("throughput/device/mfu",), "share of the device's peak"),
+    Curve("MFU without vision", ("throughput/device/mfu_without_vision",), "share of the device's peak"),
+    Curve("Learning rate", ("lr-AdamW/group0", "lr-DecoupledAdamW/group0")),
+    Curve("Traces per step", ("data/traces",)),
+    Curve("Images per step", ("data/images",)),
+    Curve("Padding share", ("data/padding_share",), "what packs lack of their capacity"),
+    Curve("Waiting for data", ("data/wait_share",), "share of the step"),
 )
-"""Titles, the measurements that may hold the curve, and units."""
+"""In the order of the page."""
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 820px; margin: 2rem auto; padding: 0 1rem;
-  color: #1d2733; background: #fff }
-h1 { font-size: 1.4rem } h2 { font-size: 1.05rem; margin: 1.6rem 0 .2rem }
-.unit { color: #5b6876; font-weight: normal }
-svg { width: 100%; height: auto; background: #fff; border-radius: 4px }
-@media (prefers-color-scheme: dark) { body { background: #14181d; color: #dde4ea } }
+:root { color-scheme: light dark;
+  --ink: #1d2733; --page: #fff; --soft: #566270; --box: #f1f4f7; --line: #0b62b0 }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #dde4ea; --page: #14181d; --soft: #9fadba; --box: #1f262d; --line: #6cb4f5 } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1.5rem auto; padding: 0 1rem;
+  color: var(--ink); background: var(--page); overflow-wrap: anywhere }
+h1 { font-size: 1.4rem; margin: 0 } h2 { font-size: 1rem; margin: 0 0 .2rem } p { margin: .4rem 0 }
+.unit, dt, .figures span { color: var(--soft); font-weight: normal }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
+  margin: 1rem 0 }
+.figures div { background: var(--box); border-radius: 6px; padding: .5rem .8rem }
+.figures b { display: block; font-size: 1.3rem }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd { margin: 0 }
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem }
+svg { width: 100%; height: auto; color: var(--ink) } svg text { fill: currentColor }
+pre { background: var(--box); border-radius: 6px; padding: .8rem; overflow-x: auto; font-size: .85rem }
+@media (max-width: 30rem) { dl { grid-template-columns: 1fr } dd { margin-bottom: .4rem } }
 """
 
 
@@ -54,8 +77,8 @@ def check_plots() -> None:
         )
 
 
-def write_report(folder: Path, name: str) -> Path:
-    """Write `train-report.html` from the run's `metrics.jsonl`.
+def write_report(folder: Path, name: str, ending: str | None = None) -> Path:
+    """Write `train-report.html` from the run's `metrics.jsonl` and `train.json`.
 
     Parameters
     ----------
@@ -63,6 +86,8 @@ def write_report(folder: Path, name: str) -> Path:
         The run's folder.
     name
         Of the run.
+    ending
+        How the run ended, `finished` for one; None while it trains.
 
     Returns
     -------
@@ -70,54 +95,108 @@ def write_report(folder: Path, name: str) -> Path:
         The file.
     """
     entries = list(read_journal(folder / METRICS))
-    parts = [_curve(entries, title, keys, unit) for title, keys, unit in CURVES]
-    body = (
-        "\n".join(part for part in parts if part)
-        or "<p>No measurements: <code>loggers.jsonl</code> is off.</p>"
-    )
+    facts = read_facts(folder) if (folder / TRAINING_FILE).exists() else None
     title = html.escape(printable_line(name))
     page = (
         f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>\n'
-        f"<h1>Training run {title}</h1>\n{body}\n</html>\n"
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>\n'
+        f"<h1>Training run {title}</h1>\n{_body(entries, facts, ending)}\n</html>\n"
     )
-    path = folder / "train-report.html"
+    path = folder / REPORT
     write_atomically(path, page.encode())
     return path
 
 
-def _curve(entries: Sequence[dict[str, float]], title: str, keys: Sequence[str], unit: str) -> str:
-    values = [(entry["step"], entry[key]) for entry in entries for key in keys if key in entry]
-    points = [(step, value) for step, value in values if math.isfinite(value)]
-    if not values:
+def _body(entries: Sequence[dict[str, Any]], facts: TrainingFacts | None, ending: str | None) -> str:
+    drawings = [drawing for curve in CURVES if (drawing := drawing_of(curve, entries))]
+    parts = [] if facts is None and ending is None else [_state(entries, ending)]
+    parts += [_figures(entries), _conclusion(entries)]
+    parts += [] if facts is None else [_table(facts)]
+    parts += [
+        f'<div class="curves">{"".join(drawings)}</div>'
+        if drawings
+        else "<p>No measurements: <code>loggers.jsonl</code> is off, or no step was made yet.</p>"
+    ]
+    if facts is not None:
+        recipe = html.escape(yaml_of(facts.recipe))
+        parts.append(f"<details><summary>The recipe, all keys</summary><pre>{recipe}</pre></details>")
+    return "\n".join(part for part in parts if part)
+
+
+def _state(entries: Sequence[dict[str, Any]], ending: str | None) -> str:
+    now = f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    step = units.count(entries[-1]["step"]) if entries else "0"
+    how = html.escape(printable_line(ending or "training"))
+    return f"<p>{how[:1].upper()}{how[1:]}, step {step}. Written on {now}.</p>"
+
+
+def _figures(entries: Sequence[dict[str, Any]]) -> str:
+    boxes = "".join(
+        f"<div><span>{html.escape(label)}</span><b>{html.escape(text)}</b><span>{html.escape(note)}</span></div>"
+        for label, text, note in _key_figures(entries)
+    )
+    return f'<div class="figures">{boxes}</div>' if boxes else ""
+
+
+def _key_figures(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    losses = _numbers(entries, _LOSS)
+    if losses:
+        last = losses[-LAST_STEPS:]
+        number = "last step" if len(last) == 1 else f"mean of the last {len(last)} steps"
+        yield "Final loss", f"{sum(last) / len(last):.4f}", f"{number}; the first {losses[0]:.4f}"
+    evaluations = [point for point in points_of(entries, _EVALUATION) if math.isfinite(point[1])]
+    if evaluations:
+        step, loss = evaluations[-1]
+        least = min(value for _, value in evaluations)
+        yield "Evaluation loss", f"{loss:.4f}", f"after step {units.count(int(step))}; the least {least:.4f}"
+    tokens = _numbers(entries, "data/tokens")
+    if tokens:
+        traces = sum(_numbers(entries, "data/traces"))
+        yield "Tokens trained on", units.count(round(sum(tokens))), f"{units.count(round(traces))} traces"
+    speeds = sorted(_numbers(entries, "data/tokens_per_second"))
+    if speeds:
+        yield (
+            "Tokens per second",
+            units.count(round(speeds[len(speeds) // 2])),
+            "median of the steps",
+        )
+
+
+def _numbers(entries: Sequence[dict[str, Any]], key: str) -> list[float]:
+    return [value for _, value in points_of(entries, key) if math.isfinite(value)]
+
+
+def _conclusion(entries: Sequence[dict[str, Any]]) -> str:
+    bounds = points_of(entries, _ENTROPY)
+    losses = _numbers(entries, _LOSS)[-LAST_STEPS:]
+    if not bounds or not losses:
         return ""
-    lost = len(values) - len(points)
-    unit = f"{unit}; {lost} of {len(values)} steps are not a number" if lost else unit
-    if not points:
-        return f'<h2>{html.escape(title)} <span class="unit">{html.escape(unit)}</span></h2>'
-    note = f' <span class="unit">{html.escape(unit)}</span>' if unit else ""
-    label = f"{title}: last {points[-1][1]:,.5g}"
-    return f"<h2>{html.escape(title)}{note}</h2>\n{_svg(points, label)}"
+    text = (
+        f"The dashed line is the entropy of the supervised tokens, {bounds[-1][1]:.4f}: the loss of a model "
+    )
+    text += "that knows how often each token occurs, and nothing else. "
+    text += conclusion(sum(losses) / len(losses), bounds[-1][1])
+    return f"<p>{html.escape(text)}</p>"
 
 
-def _svg(points: Sequence[tuple[float, float]], label: str) -> str:
-    """Draw a line through points [(step, value)], with axes."""
-    from matplotlib import rc_context  # noqa: PLC0415 takes half a second, and only at a training's end
-    from matplotlib.figure import Figure  # noqa: PLC0415 as above: a figure of its own needs no `pyplot`
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter  # noqa: PLC0415 as above
+def _table(facts: TrainingFacts) -> str:
+    rows = "".join(
+        f"<dt>{html.escape(label)}</dt><dd>{html.escape(printable_line(text))}</dd>"
+        for label, text in rows_of(facts)
+    )
+    return f"<dl>{rows}</dl>"
 
-    figure = Figure(figsize=(7.6, 2.4), layout="constrained")
-    axes = figure.subplots()
-    marker = "o" if len(points) == 1 else ""  # a line of one point is not seen
-    axes.plot(*zip(*points, strict=True), marker=marker, linewidth=1.2, clip_on=False, gid="curve")
-    axes.set_xlabel("step")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0)
-    file = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):  # text stays text
-        figure.savefig(file, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    drawing = file.getvalue()
-    named = f'<svg role="img" aria-label="{html.escape(label)}"'
-    return drawing[drawing.index("<svg") :].replace("<svg", named, 1)
+
+def main(folder: Path) -> int:
+    """Write the report of a run that is training, beside it."""
+    try:
+        facts = read_facts(folder)
+        write_report(folder, str(facts.recipe.get("run_name", folder.name)))
+    except OctomedError as error:
+        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 a message
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

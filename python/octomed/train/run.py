@@ -11,30 +11,34 @@ from composer import Evaluator, Trainer
 from composer.utils import dist, reproducibility
 from composer.utils.parallelism import FSDP2Config
 
-from octomed.machine import cores
+from octomed.errors import RecipeError
 from octomed.train import attention, checkpoints, components
+from octomed.train.about import about
+from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
-from octomed.train.build import build_model, freeze_vision
+from octomed.train.build import build_model
 from octomed.train.data import make_loader
-from octomed.train.export import export_model
+from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
+from octomed.train.freeze import make_trainable
+from octomed.train.image_ablation import NAMES
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
 from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
-from octomed.train.optim import make_optimizer, make_scheduler
+from octomed.train.optim import make_optimizer
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
-from octomed.train.report import write_report
-from octomed.train.resume import load_path_of
+from octomed.train.report_writer import next_steps, report_at_the_end
+from octomed.train.resume import RandomState, load_path_of
+from octomed.train.threads import share_cores
 from octomed.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from octomed.train.schema import TrainRecipe
-
-"""What a run's folder says of itself: its recipe, and the packed run it read."""
 
 
 def train(recipe: TrainRecipe) -> Trainer:
@@ -58,34 +62,42 @@ def train(recipe: TrainRecipe) -> Trainer:
     prepared = prepare(recipe)
     with _exclusive_folders(prepared):
         trainer = make_trainer(prepared)
-        if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
-            trainer.eval()
-        if trainer.state.timestamp < trainer.state.max_duration:
-            trainer.fit()
-        else:
-            log_rank0(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
-        finish(prepared, trainer)
+        with report_at_the_end(prepared):
+            _fit(recipe, trainer)
+            finish(prepared, trainer)
+        next_steps(prepared)
     return trainer
+
+
+def _fit(recipe: TrainRecipe, trainer: Trainer) -> None:
+    if recipe.eval_first and trainer.state.evaluators and trainer.state.timestamp.batch == 0:
+        trainer.eval()
+    if trainer.state.timestamp < trainer.state.max_duration:
+        trainer.fit()
+    else:
+        log_rank0(f"nothing to train: step {trainer.state.timestamp.batch.value} is the last")
 
 
 def make_trainer(prepared: Prepared) -> Trainer:
     """Return Composer's trainer for a prepared recipe, its checkpoint loaded."""
     recipe = prepared.recipe
-    # torch knows of affinity, and of no quota of a control group: its threads would wait for each other.
-    torch.set_num_threads(min(torch.get_num_threads(), cores()))
+    threads = share_cores(recipe.threads_per_rank)
+    if threads is not None:  # torch was loaded before
+        torch.set_num_threads(threads)
     reproducibility.seed_all(recipe.seed)
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
-    return Trainer(
+    callbacks = _callbacks(prepared, model)
+    log_rank0("making Composer's trainer" + (", reading the checkpoint" if load_path else ""))
+    trainer = Trainer(
         model=model,
         train_dataloader=data_spec(_train_loader(prepared), weighting=recipe.loss.weight),
         eval_dataloader=evaluator,
         eval_interval=recipe.eval_interval if evaluator else 1,
         optimizers=make_optimizer(model, recipe.optimizer),
-        schedulers=make_scheduler(recipe.scheduler),
-        algorithms=components.make_algorithms(recipe),
-        callbacks=_callbacks(prepared),
+        algorithms=components.make_algorithms(recipe, images=prepared.vision is not None),
+        callbacks=callbacks,
         loggers=components.make_loggers(recipe, prepared.folder),
         run_name=recipe.run_name,
         max_duration=recipe.max_duration,
@@ -97,6 +109,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
         progress_bar=recipe.progress_bar,
         load_path=load_path,
         load_weights_only=recipe.load_weights_only,
+        load_strict_model_weights=recipe.model.lora is None,  # a checkpoint of adapters has no base
         load_progress_bar=False,
         save_folder=recipe.save_folder,
         save_filename=checkpoints.FILENAME,
@@ -106,45 +119,63 @@ def make_trainer(prepared: Prepared) -> Trainer:
         save_weights_only=recipe.save_weights_only,
         save_num_checkpoints_to_keep=recipe.save_num_checkpoints_to_keep,
     )
+    trainer.state.callbacks.append(RandomState(trainer))
+    return trainer
 
 
 def make_model(prepared: Prepared) -> OctomedModel:
     """Return the model of a prepared recipe, and say what of it is trained."""
     recipe = prepared.recipe
     source = recipe.model.pretrained_model_name_or_path if recipe.model.pretrained else None
+    log_rank0(
+        f"building the model: {prepared.configuration.model_type}, "
+        + (f"weights of `{source}`" if source else "random weights")
+    )
     language_model = build_model(prepared.configuration, source, seed=recipe.seed, dtype=recipe.model.dtype)
-    frozen = 0 if recipe.model.freeze_vision is False else freeze_vision(language_model)
+    trained = make_trainable(
+        language_model,
+        recipe.model,
+        vision=prepared.packed.vision is not None,
+        seed=recipe.seed,
+        sharded=recipe.fsdp_config is not None,
+    )
     loss = recipe.loss
     model = OctomedModel(
         language_model,
         weighting=loss.weight,
+        vision=prepared.vision,
+        swap_images=recipe.eval_swapped_images,
         tokens_at_once=loss.tokens_at_once,
         implementation=choose_implementation(loss.implementation, _device(), loss.weight),
     )
+    if trained.adapted is not None:
+        keep_what_is_trained(model, trained.adapted.base, source or f"random weights of seed {recipe.seed}")
     if recipe.model.compile_layers:
         compile_layers(language_model)
     if recipe.model.activation_checkpointing:
         recompute_layers(model, language_model, float(recipe.model.activation_checkpointing))
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
     kernel = attention.kernel_name(_device(), _matrix_type(recipe))
     kind = prepared.configuration.model_type
-    log_rank0(f"model: {kind}, {trained:,} parameters trained, {frozen:,} frozen (vision)")
+    log_rank0(f"model: {kind}")
+    for line in trained.lines():
+        log_rank0(line)
     log_rank0(f"attention: {kernel}, documents apart")
     return model
 
 
 def finish(prepared: Prepared, trainer: Trainer) -> None:
-    """Export the model and write the report."""
+    """Close what the training has open, and export the model."""
     recipe = prepared.recipe
     close: Any = trainer.close
     close()
     model: Any = getattr(trainer.state.model, "module", trainer.state.model)
     if recipe.export_folder is not None:
+        log_rank0(f"exporting the model to `{recipe.export_folder}`")
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
-        export_model(model, Path(recipe.export_folder), tokenizer)
+        base = recipe.model.pretrained_model_name_or_path
+        alone = AdapterAlone(base) if recipe.export == "adapter" else None
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
-    if recipe.callbacks.report and dist.get_global_rank() == 0:
-        log_rank0(f"report: {write_report(prepared.folder, recipe.run_name)}")
 
 
 @contextlib.contextmanager
@@ -160,33 +191,43 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
-    return make_loader(settings, prepared.batching.per_rank, prepared.configuration)
+    packs, model = prepared.batching.per_rank, prepared.configuration
+    frozen = prepared.recipe.model.freeze_vision is True
+    return make_loader(settings, packs, model, vision=prepared.vision, frozen_vision=frozen)
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
     settings = recipe.eval_loader
-    if settings is None and "validation" in prepared.packed.streams:
-        dataset = recipe.train_loader.dataset.model_copy(update={"split": "validation", "streams": None})
-        settings = recipe.train_loader.model_copy(update={"dataset": dataset, "num_workers": 0})
+    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
+        settings = of_validation(recipe.train_loader)
+    if recipe.eval_swapped_images and (settings is None or prepared.vision is None):
+        lacks = "nothing is evaluated" if settings is None else "no packed run has images"
+        raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
     if settings is None:
         return None
-    loader = make_loader(settings, recipe.device_eval_batch_size, prepared.configuration)
+    packs, model = recipe.device_eval_batch_size, prepared.configuration
+    loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
-        label="validation", dataloader=data_spec(loader, weighting=recipe.loss.weight), metric_names=["loss"]
+        label="validation",
+        dataloader=data_spec(loader, weighting=recipe.loss.weight),
+        metric_names=["loss", *(NAMES if recipe.eval_swapped_images else ())],
     )
 
 
-def _callbacks(prepared: Prepared) -> list[Any]:
+def _callbacks(prepared: Prepared, model: OctomedModel) -> list[Any]:
     if dist.get_global_rank() == 0:
         prepared.folder.mkdir(parents=True, exist_ok=True)
-        facts = TrainingFacts(prepared.packed.location, prepared.recipe.model_dump(mode="json"))
+        recipe = prepared.recipe.model_dump(mode="json")
+        places = tuple(run.location for run in prepared.runs[1:] and prepared.runs)  # of several
+        facts = TrainingFacts(prepared.packed.location, recipe, places, about(prepared, model))
         write_facts(prepared.folder, facts)
     return components.make_callbacks(
         prepared.recipe,
         prepared.configuration,
         folder=prepared.folder,
         capacity=prepared.packed.content.capacity,
+        vision=prepared.vision,
     )
 
 

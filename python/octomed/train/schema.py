@@ -2,63 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from octomed.recipe.explain import show
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
+from octomed.train.schema_model import Duration, Model, Optimizer, Positive, Scheduler, Text
 from octomed.train.schema_monitoring import Callbacks, Loggers
 from octomed.urls import CHECKPOINTS, READ, scheme_of
 
-Positive = Annotated[int, Field(ge=1)]
-Text = Annotated[str, Field(min_length=1)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-_DURATION = re.compile(r"\d+(\.\d+)?(ep|ba|sp|tok|dur|sec)")
-
-
-def _duration(value: Any) -> Any:  # noqa: ANN401 what YAML gave
-    if not isinstance(value, str) or not _DURATION.fullmatch(value):
-        hint = "write `3ep` (epochs), `100ba` (steps), `2000000tok` (tokens) or `0.1dur` (a share of the run)"
-        raise invalid(f"{show(value)} is not a duration", hint)
-    return value
-
-
-Duration = Annotated[str, BeforeValidator(_duration)]
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
-
-
-class Model(Part):
-    """The model to train."""
-
-    pretrained_model_name_or_path: Text | None = None
-    """Folder that `save_pretrained` wrote, or a hub id."""
-    pretrained: bool = True
-    """Read the weights; `false` takes the configuration alone, and draws random weights."""
-    config: dict[str, Any] | None = None
-    """A whole configuration, `model_type` included, for random weights of a given size."""
-    config_overrides: dict[str, Any] = Field(default={})
-    """Values put over the configuration."""
-    dtype: Literal["float32", "bfloat16", "float64"] = "float32"
-    """Type of weights and optimizer state."""
-    freeze_vision: bool | None = None
-    """Leave the vision tower as it is; by default when the data has no images."""
-    activation_checkpointing: bool | Annotated[float, Field(gt=0.0, lt=1.0)] = False
-    """Compute the decoder's layers again in the backward pass, instead of keeping their activations: all, or
-    a share of them."""
-    compile_layers: bool = False
-    """Fuse what lies between a layer's matrix products with `torch.compile`."""
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Model:
-        if (self.pretrained_model_name_or_path is None) == (self.config is None):
-            raise invalid(
-                "give either `pretrained_model_name_or_path` or `config`",
-                "a whole `config` draws random weights",
-            )
-        return self
+Weight = Annotated[float, Field(gt=0.0, le=1.0, strict=False)]
+_NEAR = 1e-6
 
 
 class Tokenizer(Part):
@@ -80,10 +35,12 @@ class Loss(Part):
 
 
 class Dataset(Part):
-    """A packed run, or one of its streams."""
+    """A packed run, or several, or some of their streams."""
 
-    remote: Text
-    """Output folder of `octomed pack`, local or `s3://`, `gs://`, `az://`."""
+    remote: Text | Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    """Output folder of `octomed pack`, local or `s3://`, `gs://`, `az://`; or a list of several."""
+    shares: Annotated[tuple[Weight, ...], Field(strict=False, min_length=1)] | None = None
+    """Share of each of several runs in an epoch's packs, all together 1; every pack once if left out."""
     local: Text | None = None
     """Folder for fetched shards; one of its own below it a run."""
     split: Literal["train", "validation"] = "train"
@@ -98,12 +55,30 @@ class Dataset(Part):
     """Global batches are the same for every number of ranks that divides it; 24, or fewer for few packs."""
     batching_method: Literal["random", "per_stream"] = "random"
     """Buckets mixed in a batch, or one bucket a batch."""
+    balance: Literal["auto", "off"] = "auto"
+    """Share a step's packs out over the ranks of a machine by what they cost, or leave them as they come."""
     cache_limit: Text | None = None
     """Most that the cache folder holds, `100gb`."""
     download_retry: Positive = 5
     """How often a shard is asked for."""
     download_timeout: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Seconds that a shard may take."""
+
+    @model_validator(mode="after")
+    def _shares_of_runs(self) -> Dataset:
+        if self.shares is None:
+            return self
+        if self.split == "validation":
+            message = "what is evaluated on has no shares"
+            raise invalid(message, "all its runs are read, each pack of them once", at=("shares",))
+        if isinstance(self.remote, str) or len(self.remote) != len(self.shares):
+            runs = 1 if isinstance(self.remote, str) else len(self.remote)
+            message = f"{len(self.shares)} shares of {runs} run{'s' * (runs > 1)}"
+            raise invalid(message, "`remote` is a list of runs, and each has a share", at=("shares",))
+        if abs(sum(self.shares) - 1) > _NEAR:
+            hint = "divide each by their sum"
+            raise invalid(f"the shares add up to {sum(self.shares):g}, and not to 1", hint, at=("shares",))
+        return self
 
 
 class Loader(Part):
@@ -115,44 +90,6 @@ class Loader(Part):
     """Processes that read and collate, a rank."""
     prefetch_factor: Positive = 2
     """Batches that each keeps ready."""
-
-
-class Optimizer(Part):
-    """AdamW in torch's form, or with the weight decay decoupled from the learning rate."""
-
-    name: Literal["adamw", "decoupled_adamw"] = "adamw"
-    """Which one."""
-    lr: Annotated[float, Field(gt=0, strict=False)]
-    """Learning rate at the end of the warm-up."""
-    betas: Annotated[tuple[Share, Share], Field(strict=False)] = (0.9, 0.95)
-    """Decay of the moments."""
-    eps: Annotated[float, Field(gt=0, strict=False)] = 1e-8
-    """Added to the root of the second moment."""
-    weight_decay: Annotated[float, Field(ge=0, strict=False)] = 0.0
-    """Of matrices; biases and norms are left alone."""
-    fused: bool | None = None
-    """Move all parameters in one kernel, which keeps no copies of them; by default `adamw` on a GPU does."""
-
-    @model_validator(mode="after")
-    def _has_a_kernel(self) -> Optimizer:
-        if self.fused and self.name != "adamw":
-            raise invalid(
-                f"`{self.name}` cannot be fused", "take `adamw`, or leave `fused` out", at=("fused",)
-            )
-        return self
-
-
-class Scheduler(Part):
-    """The learning rate over the run."""
-
-    name: Literal["cosine_with_warmup", "linear_decay_with_warmup", "constant_with_warmup"] = (
-        "cosine_with_warmup"
-    )
-    """Its shape."""
-    t_warmup: Duration = "0.1dur"
-    """How long it rises; `0.1dur` is a tenth of the run."""
-    alpha_f: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
-    """Where it ends, as a share of `lr`."""
 
 
 class Fsdp(Part):
@@ -195,6 +132,8 @@ class TrainRecipe(Part):
     """Logs, trace ids and report; `{run_name}` is filled in."""
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 17
     """Of random weights and of everything random in training."""
+    threads_per_rank: Positive | None = None
+    """Threads that a rank computes with; `OMP_NUM_THREADS`, or its share of the cores, if left out."""
     max_seq_len: Positive | None = None
     """Longest pack that is expected; a run of a larger capacity is refused."""
     model: Model
@@ -227,6 +166,8 @@ class TrainRecipe(Part):
     """How often it is evaluated."""
     eval_first: bool = False
     """Evaluate before the first step."""
+    eval_swapped_images: bool = False
+    """Evaluate answers too, with their images and with images swapped: a model that looks needs its own."""
     precision: Literal["fp32", "amp_bf16"] | None = None
     """Type of matrix products; bfloat16 on a GPU and float32 elsewhere if left out."""
     fsdp_config: Fsdp | None = None
@@ -255,6 +196,8 @@ class TrainRecipe(Part):
     """Go on from the newest whole checkpoint in `save_folder`, if there is one."""
     export_folder: Text | None = None
     """Where the trained model is written as `save_pretrained` does, at the end."""
+    export: Literal["merged", "adapter"] | None = None
+    """With `model.lora`: the whole model, or the adapter alone as `peft` loads it; merged if left out."""
 
     @model_validator(mode="after")
     def _agrees(self) -> TrainRecipe:
@@ -278,6 +221,34 @@ class TrainRecipe(Part):
         return self
 
     @model_validator(mode="after")
+    def _is_possible(self) -> TrainRecipe:
+        if self.fsdp_config is not None and self.model.lora is not None and self.model.lora.quantize:
+            message = "weights of 4 bits cannot be sharded: FSDP2 takes no part in QLoRA here"
+            raise invalid(message, "leave `fsdp_config` out: DDP", at=("model", "lora", "quantize"))
+        if self.fsdp_config is not None and self.optimizer.name == "adamw8bit":
+            message = "states of 8 bits cannot be sharded: FSDP2 takes no part in `adamw8bit` here"
+            raise invalid(message, "leave `fsdp_config` out: DDP, or take `adamw`", at=("optimizer", "name"))
+        _check_warmup(self.scheduler.t_warmup, self.max_duration)
+        return self
+
+    @model_validator(mode="after")
+    def _exports_what_there_is(self) -> TrainRecipe:
+        lora = self.model.lora
+        if self.export is not None and lora is None:
+            raise invalid(
+                "`export` chooses what becomes of an adapter, and there is no `model.lora`",
+                "leave it out",
+                at=("export",),
+            )
+        if self.export is not None and self.export_folder is None:
+            raise invalid("`export` needs an `export_folder`", "add `export_folder: …`", at=("export",))
+        whole = [name for name in ("freeze_vision", "freeze_projector") if getattr(self.model, name) is False]
+        if self.export == "adapter" and whole:
+            message = f"an adapter alone lacks what `model.{whole[0]}: false` trains"
+            raise invalid(message, "write `export: merged`", at=("export",))
+        return self
+
+    @model_validator(mode="after")
     def _can_be_written(self) -> TrainRecipe:
         for name in ("run_folder", "export_folder"):
             if scheme_of(getattr(self, name) or ""):
@@ -292,3 +263,20 @@ class TrainRecipe(Part):
                     raise invalid(message, f"{hint}; shards may be in `{scheme}://`", at=(name,))
                 raise invalid(f"checkpoints in `{scheme}://` are not supported yet", hint, at=(name,))
         return self
+
+
+_UNITS = {"ep": "steps", "ba": "steps", "sp": "packs", "tok": "tokens"}
+"""What durations count that can be compared: Composer knows the steps of an epoch."""
+
+
+def _check_warmup(warmup: str, duration: str) -> None:
+    """Refuse a run whose length, or whose share of warm-up, is not known while it runs."""
+    unit, whole = (one.lstrip("0123456789.") for one in (warmup, duration))
+    if whole not in _UNITS:
+        message = f"`{duration}` does not say when the learning rate ends"
+        raise invalid(
+            message, "write epochs, steps or tokens: `3ep`, `100ba`, `2000000tok`", at=("max_duration",)
+        )
+    if unit != "dur" and _UNITS.get(unit) != _UNITS[whole]:
+        message = f"a warm-up of `{warmup}` is no share of a run of `{duration}` that is known beforehand"
+        raise invalid(message, "write a share of the run: `0.1dur`", at=("scheduler", "t_warmup"))

@@ -2,14 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
+from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
 
 Positive = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)(sec|min|h)")
+_SECONDS = {"sec": 1.0, "min": 60.0, "h": 3600.0}
+
+
+def seconds_of(interval: str) -> float:
+    """Return the seconds of an interval.
+
+    Examples
+    --------
+    >>> seconds_of("5min")
+    300.0
+    """
+    found = _INTERVAL.fullmatch(interval)
+    assert found is not None, "the recipe is checked"
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _interval(value: Any) -> Any:  # noqa: ANN401 what YAML gave
+    if not isinstance(value, str) or not _INTERVAL.fullmatch(value) or seconds_of(value) <= 0:
+        raise invalid(f"`{value}` is not a time", "write `30sec`, `5min` or `1h`; null: at the end only")
+    return value
 
 
 class SpeedMonitor(Part):
@@ -26,6 +51,13 @@ class TraceLog(Part):
 
     folder: Text | None = None
     """Where `traces-rank*.jsonl` go; the run's folder if left out."""
+
+
+class Report(Part):
+    """Curves and figures of the run, as one file."""
+
+    every: Annotated[str, BeforeValidator(_interval)] | None = "5min"
+    """Time between two reports while it trains; null: at the end only."""
 
 
 class Empty(Part):
@@ -51,8 +83,8 @@ class Callbacks(Part):
     """Trace ids a step, for `octomed inspect --step`."""
     unigram_monitor: Empty | None = None
     """Entropy of the supervised tokens' distribution: a model below it has learned more than frequencies."""
-    report: Empty | None = Empty()
-    """`train-report.html`: curves of loss and throughput, at the end."""
+    report: Report | None = Report()
+    """`train-report.html`: figures of the run, curves of loss and throughput."""
 
 
 class Loggers(Part):

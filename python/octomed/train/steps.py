@@ -6,13 +6,11 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from octomed.errors import DataError
+from octomed.stream.pack_table import pack_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from octomed.stream import Run
 
@@ -44,36 +42,25 @@ class StepSize:
         )
 
 
-def traces_of_packs(run: Run, streams: Sequence[str]) -> list[int]:
+def traces_of_packs(run: Run, streams: Sequence[str], cache: Path | None = None) -> list[int]:
     """Count the traces of each pack of some streams.
+
+    Parameters
+    ----------
+    run
+        The finished run.
+    streams
+        Names of those to count; what the run lacks of them has no packs.
+    cache
+        Folder of the run's cached shards, where what was counted is kept.
 
     Raises
     ------
     DataError
         When the run's provenance is missing.
     """
-    counts: dict[tuple[str, int], int] = {}
-    for name in provenance_files(run):
-        table = pq.read_table(pa.BufferReader(run.source.read(name)), columns=["stream", "pack"])
-        for batch in table.group_by(["stream", "pack"]).aggregate([([], "count_all")]).to_batches():
-            columns = (batch["stream"], batch["pack"], batch["count_all"])
-            for stream, pack, count in zip(*(column.to_pylist() for column in columns), strict=True):
-                counts[stream, pack] = counts.get((stream, pack), 0) + count
-    return [count for (stream, _), count in sorted(counts.items()) if stream in streams]
-
-
-def provenance_files(run: Run) -> list[str]:
-    """Name a run's tables of provenance.
-
-    Raises
-    ------
-    DataError
-        When it has none.
-    """
-    names = [name for name in run.content.run.files or () if name.startswith("provenance/")]
-    if not names:
-        raise DataError(f"`{run.location}` lists no provenance tables", "pack it with a newer octomed")
-    return names
+    tables = pack_tables(run, cache)
+    return [count for name in sorted(tables) if name in streams for count in tables[name].traces.tolist()]
 
 
 def step_size(traces: Sequence[int], samples: int, ranks: int, *, draws: int = 2000) -> StepSize:

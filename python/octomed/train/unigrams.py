@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +9,18 @@ import torch
 from composer.core import Callback
 from composer.utils import dist
 
+from octomed.train.log import log_rank0
 from octomed.train.loss import IGNORED
+from octomed.train.monitors import share_done
+from octomed.train.progress import conclusion
 
 if TYPE_CHECKING:
     from composer.core import State
     from composer.loggers import Logger
 
 LAST_STEPS = 10
+EVERY = 10
+"""Steps between two entropies: each is a sum over all ranks of a number a token of the vocabulary."""
 
 
 def entropy(counts: torch.Tensor) -> float:
@@ -66,18 +70,19 @@ class UnigramMonitor(Callback):
         self.counts += torch.bincount(labels[labels != IGNORED], minlength=len(self.counts)).cpu()
 
     def batch_end(self, state: State, logger: Logger) -> None:
-        """Keep the step's loss."""
-        del logger
+        """Keep the step's loss; now and then, and after the last step, log the entropy so far."""
         self.losses.append(float(next(iter(state.total_loss_dict.values()))))
+        if state.timestamp.batch.value % EVERY == 0 or share_done(state) >= 1:
+            logger.log_metrics({"unigrams/entropy": entropy(self._all_ranks())})
 
     def fit_end(self, state: State, logger: Logger) -> None:
-        """Log and print both."""
+        """Log and print both, and what to conclude."""
         del state
         bound, mean = entropy(self._all_ranks()), sum(self.losses) / max(1, len(self.losses))
         logger.log_metrics({"unigrams/entropy": bound, "unigrams/last_losses": mean})
-        if dist.get_global_rank() == 0:
-            text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}"
-            print(f"{text}, entropy of supervised tokens {bound:.4f}", file=sys.stderr)  # noqa: T201 a result
+        text = f"mean loss of the last {len(self.losses)} steps {mean:.4f}"
+        log_rank0(f"{text}, entropy of supervised tokens {bound:.4f}")
+        log_rank0(conclusion(mean, bound))
 
     def _all_ranks(self) -> torch.Tensor:
         total = self.counts.clone()

@@ -18,5 +18,5 @@ pub use over_patches::OverPatches;
 pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
-pub use shared_images::{SharedImage, SharedImages, shared_images};
+pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
 pub use trace_ids::{Renamed, rename_collisions};

@@ -3,7 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use octomed_index::{BlockIndex, Index};
+use octomed_index::{BlockIndex, Index, image_names};
+
+/// Places of an image that are listed.
+const MOST_PLACES: usize = 16;
 
 /// An image that occurs more than once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,23 @@ pub struct SharedImage {
     pub traces: u64,
     /// How many of these each source has, in source order.
     pub sources: Vec<(String, u64)>,
+    /// Where it is shown first: of each source and of each file of other bytes one place, 16 at most.
+    pub places: Vec<SharedPlace>,
+}
+
+/// A row that shows an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedPlace {
+    /// The source.
+    pub source: String,
+    /// The file of its rows.
+    pub file: String,
+    /// The row's number in the file.
+    pub row: u64,
+    /// Hash of the image's bytes there.
+    pub bytes: u64,
+    /// The path of the file of the image, where it was read from a folder.
+    pub name: Option<String>,
 }
 
 /// The images that occur more than once.
@@ -66,7 +86,54 @@ pub fn shared_images(index: &Index, most: usize) -> SharedImages {
         }
     }
     occurrences.sort_unstable();
-    largest(&occurrences, &sources, most)
+    let mut shared = largest(&occurrences, &sources, most);
+    find_places(index, &pixels, &mut shared.largest);
+    shared
+}
+
+/// Adds to images where they are shown.
+fn find_places(index: &Index, pixels: &HashMap<u64, u64>, images: &mut [SharedImage]) {
+    let numbers = images.iter().enumerate();
+    let numbers: HashMap<(u64, bool), usize> = numbers
+        .map(|(number, image)| ((image.hash, image.of_pixels), number))
+        .collect();
+    for block in index.blocks.iter().filter(|block| !block.images.is_empty()) {
+        let mut names = None;
+        for (image, first) in first_rows(block).into_iter().enumerate() {
+            let bytes = block.images.hash[image];
+            let of_pixels = pixels.get(&bytes).copied();
+            let key = (of_pixels.unwrap_or(bytes), of_pixels.is_some());
+            let (Some(row), Some(&number)) = (first, numbers.get(&key)) else {
+                continue;
+            };
+            let places = &mut images[number].places;
+            let source = &block.header.source;
+            let is_new = |place: &SharedPlace| place.bytes != bytes || place.source != *source;
+            if places.len() < MOST_PLACES && places.iter().all(is_new) {
+                let read = || image_names(&block.path, block.header.image_files);
+                places.push(SharedPlace {
+                    source: source.clone(),
+                    file: block.header.file.clone(),
+                    row: block.first_row + u64::from(row),
+                    bytes,
+                    name: names.get_or_insert_with(read).get(&bytes).cloned(),
+                });
+            }
+        }
+    }
+}
+
+/// The first row, in the task, of the kept traces that show each image of a block.
+fn first_rows(block: &BlockIndex) -> Vec<Option<u32>> {
+    let mut first = vec![None; block.images.len()];
+    for row in block.kept_rows() {
+        let ordinal = block.traces.ordinal[row];
+        for &image in block.image_refs(row) {
+            let known: &mut Option<u32> = &mut first[image as usize];
+            *known = Some(known.map_or(ordinal, |before| before.min(ordinal)));
+        }
+    }
+    first
 }
 
 /// The hash of the pixels of each image, by that of its bytes, where any block has decoded it.
@@ -127,6 +194,7 @@ fn largest(occurrences: &[Occurrence], sources: &[&str], most: usize) -> SharedI
             files: files.len() as u32,
             traces: traces(group),
             sources: of_source.map(named).collect(),
+            places: Vec::new(),
         });
         // Not more than twice what is asked for, so that memory does not grow with what is found.
         if shared.largest.len() >= most.max(1) * 2 {
@@ -151,9 +219,10 @@ mod tests {
     /// A block of a source: hashes of bytes and pixels of its images, which the traces show one after the other.
     fn block(source: &str, images: &[(u64, u64)], traces: &[(Verdict, &[u32])]) -> BlockIndex {
         let mut columns = TraceColumns::default();
-        for (verdict, images) in traces {
+        for (ordinal, (verdict, images)) in (7_u32..).zip(traces) {
             columns.push(&TraceEntry {
                 verdict: *verdict as u8,
+                ordinal,
                 images: images.len() as u16,
                 ..TraceEntry::default()
             });
@@ -204,7 +273,15 @@ mod tests {
                 .map(|(name, traces)| ((*name).to_owned(), *traces));
             named.collect::<Vec<_>>()
         };
+        let place = |source: &str, row, bytes| SharedPlace {
+            source: source.to_owned(),
+            file: String::new(),
+            row,
+            bytes,
+            name: None,
+        };
         let again = SharedImage {
+            places: vec![place("a", 8, 2), place("b", 7, 2), place("b", 8, 3)],
             hash: 70,
             of_pixels: true,
             files: 2,
@@ -212,6 +289,7 @@ mod tests {
             sources: named(&[("a", 1), ("b", 2)]),
         };
         let twice = SharedImage {
+            places: vec![place("a", 9, 5), place("c", 7, 5)],
             hash: 5,
             of_pixels: false,
             files: 1,

@@ -39,7 +39,11 @@ fn changed_of_block(
             Some(state) => *state,
             None => state_of(root, &path)?,
         };
-        if state != then {
+        let is_same = match (state, then) {
+            (Some(now), Some(then)) => now.is_same(&then),
+            (now, then) => now.is_none() && then.is_none(),
+        };
+        if !is_same {
             return Ok(Some(path));
         }
         now.insert(path, state);
@@ -53,6 +57,7 @@ pub fn state_of(root: &ImageRoot, path: &str) -> Result<Option<FileState>, Engin
         Ok(stamp) => Ok(Some(FileState {
             size: stamp.size,
             mtime_ns: stamp.mtime_ns,
+            hash: 0,
         })),
         Err(FileFault::Io(source)) => {
             let place = format!("image `{path}`");

@@ -1,10 +1,10 @@
 //! The images of a row are read: what the row says of each becomes bytes, and these become facts and what is stored.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
-use octomed_image_files::{FileFault, Found, ImageRoot, Outside};
+use octomed_image_files::{FileFault, Found, ImageRoot, Outside, is_web_address};
 use octomed_index::{FileState, ImageFiles, NewImage};
 use octomed_trace::{ImagePlace, ImageRef, ImageValue, Reason, Row};
 use octomed_vision::{Fault, ImageError};
@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::changed_files::state_of;
 use crate::error::EngineError;
+use crate::fetched::{Fetched, FetchedImages};
 use crate::image_choices::StoreChoices;
 use crate::image_facts::ImageFacts;
 use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
@@ -30,6 +31,8 @@ const MOST_PATHS: usize = 1 << 16;
 #[derive(Debug)]
 pub struct Images {
     root: ImageRoot,
+    /// What was fetched before a block is scanned; nothing where addresses are refused.
+    fetched: Option<FetchedImages>,
     work: ImageWork,
 }
 
@@ -52,14 +55,18 @@ impl Images {
             OutsideRoot::Refuse => Outside::Refuse,
             OutsideRoot::Allow => Outside::Allow,
         };
-        if settings.urls == Urls::Fetch {
-            let message = "`images.urls: fetch` is not there yet".to_owned();
-            return Err(EngineError::Settings(message));
-        }
+        let fetched = match settings.urls {
+            Urls::Refuse => None,
+            Urls::Fetch => settings.fetched.clone().map(FetchedImages::new),
+        };
         let roots = settings.roots.iter().map(PathBuf::as_path);
         let root = ImageRoot::open_all(roots, outside)?;
         let work = ImageWork::new(settings);
-        Ok(Self { root, work })
+        Ok(Self {
+            root,
+            fetched,
+            work,
+        })
     }
 
     /// Shares what is known of images with another source.
@@ -155,6 +162,27 @@ impl Images {
             }
         }
         Ok(())
+    }
+
+    /// Whether images are fetched.
+    pub fn fetches(&self) -> bool {
+        self.fetched.is_some()
+    }
+
+    /// Adds the addresses of a row's images that are fetched before it is scanned, each with the path under which what
+    /// comes of it is kept.
+    pub fn addresses_of_row(&self, row: &Row<'_>, addresses: &mut BTreeMap<String, PathBuf>) {
+        let Some(fetched) = &self.fetched else {
+            return;
+        };
+        for image in &row.images {
+            if let ImageValue::Text(text) = &image.value
+                && is_web_address(text)
+                && !addresses.contains_key(&**text)
+            {
+                addresses.insert(text.to_string(), fetched.place_of(text));
+            }
+        }
     }
 
     fn reading<'r>(&'r self, seen: &'r mut SeenPaths) -> RowReading<'r> {
@@ -265,6 +293,11 @@ impl RowReading<'_> {
         text: &str,
         left: u64,
     ) -> Result<Came<'b>, Failure> {
+        if let Some(fetched) = &self.images.fetched
+            && is_web_address(text)
+        {
+            return self.read_fetched(fetched, here, text, left);
+        }
         let found = self.images.root.read(text, left);
         let Found { bytes, file } = match found {
             Ok(found) => found,
@@ -273,7 +306,12 @@ impl RowReading<'_> {
         let hash = xxh3_64(&bytes);
         let file = file.map(|stamp| {
             let (size, mtime_ns) = (stamp.size, stamp.mtime_ns);
-            (stamp.path, FileState { size, mtime_ns })
+            let state = FileState {
+                size,
+                mtime_ns,
+                hash,
+            };
+            (stamp.path, state)
         });
         let place = match &file {
             Some((path, state)) => {
@@ -282,11 +320,44 @@ impl RowReading<'_> {
             }
             None => here.named(),
         };
+        self.remember(text, hash, file);
+        let bytes = Cow::Owned(bytes);
+        Ok(Came { bytes, hash, place })
+    }
+
+    /// Reads what was fetched from an address. The address itself is in no words: it may hold a key.
+    fn read_fetched<'b>(
+        &mut self,
+        fetched: &FetchedImages,
+        here: &Here<'_, '_>,
+        address: &str,
+        left: u64,
+    ) -> Result<Came<'b>, Failure> {
+        let place = here.named();
+        let bytes = match fetched.read(address, left) {
+            Ok(Fetched::Image(bytes)) => bytes,
+            Ok(Fetched::TooLarge) => {
+                let what = "the images of the row have more than 64 MiB";
+                return Err(here.too_large(what).into());
+            }
+            Ok(Fetched::Fault(reason, detail)) => {
+                return Err(here.fault(reason, &place, &detail).into());
+            }
+            Err(source) => {
+                let place = format!("what was fetched of image {}, {place}", here.number + 1);
+                return Err(Failure::Scan(EngineError::ImageFile { place, source }));
+            }
+        };
+        let hash = xxh3_64(&bytes);
+        self.remember(address, hash, None);
+        let bytes = Cow::Owned(bytes);
+        Ok(Came { bytes, hash, place })
+    }
+
+    fn remember(&mut self, text: &str, hash: u64, file: Option<(String, FileState)>) {
         if self.seen.images.len() < MOST_PATHS && text.len() <= LONGEST_PATH {
             self.seen.images.insert(text.to_owned(), (hash, file));
         }
-        let bytes = Cow::Owned(bytes);
-        Ok(Came { bytes, hash, place })
     }
 
     fn show(

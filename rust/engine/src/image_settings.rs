@@ -44,6 +44,9 @@ pub struct ImageSettings {
     /// The folders and archives that paths of rows begin in: none, one or a list.
     #[serde(rename = "root", deserialize_with = "roots")]
     pub roots: Vec<PathBuf>,
+    /// The folder of the working store in which fetched images are kept; nothing where none are.
+    #[serde(default)]
+    pub fetched: Option<PathBuf>,
 }
 
 /// How much of an image is looked at before it is taken.

@@ -8,6 +8,7 @@ mod check;
 mod decoding_ahead;
 mod error;
 mod extents;
+mod fetched;
 mod fingerprint;
 mod ids;
 mod image_choices;

@@ -1,7 +1,7 @@
 //! SCAN: a block of source rows becomes a block of the working store.
 
-use std::collections::HashSet;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -228,6 +228,25 @@ impl Scanner {
             _ => Ok(()),
         })?;
         Ok(choices)
+    }
+
+    /// The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
+    /// which what comes of it is kept; none unless the recipe asks for it.
+    ///
+    /// # Errors
+    /// When a row cannot be read.
+    pub fn image_addresses(&self, block: &Block) -> Result<BTreeMap<String, PathBuf>, EngineError> {
+        let mut addresses = BTreeMap::new();
+        let Some(images) = self.rows.images.as_ref().filter(|images| images.fetches()) else {
+            return Ok(addresses);
+        };
+        block.for_each(&self.mapping, |finding| {
+            if let Finding::Row(row) = finding {
+                images.addresses_of_row(&row, &mut addresses);
+            }
+            Ok::<(), EngineError>(())
+        })?;
+        Ok(addresses)
     }
 
     /// Drops the scratch of workers at rest, once nothing is left to scan.

@@ -27,7 +27,8 @@ pub struct StreamStart<'a> {
 }
 
 /// Provenance of a range's packs in one stream: a row a trace, in the order of the shards. Where the run has images a
-/// column says which each trace shows, by the hashes of their bytes, in the order of the placeholders.
+/// column says which each trace shows, by the hashes of their bytes, in the order of the placeholders, and another how
+/// many patches the model takes each in: by these a training knows what a pack costs.
 ///
 /// # Errors
 /// Only when a column does not fit Arrow's limits.
@@ -38,7 +39,7 @@ pub fn provenance(
     start: &StreamStart<'_>,
 ) -> Result<RecordBatch, EngineError> {
     let mut table = Provenance {
-        images: selection.has_images().then(ListBuilder::default),
+        images: selection.has_images().then(Default::default),
         ..Provenance::default()
     };
     let stream = &packs.streams[stream];
@@ -69,7 +70,7 @@ struct Provenance {
     document: Vec<u32>,
     offset: Vec<u32>,
     length: Vec<u32>,
-    images: Option<ListBuilder<UInt64Builder>>,
+    images: Option<(ListBuilder<UInt64Builder>, ListBuilder<UInt32Builder>)>,
 }
 
 impl Provenance {
@@ -93,9 +94,15 @@ impl Provenance {
         self.document.push(document);
         self.offset.push(offset);
         self.length.push(traces.tokens[row]);
-        if let Some(images) = &mut self.images {
-            let hash = |&image: &u32| Some(block.images.hash[image as usize]);
+        if let Some((images, patches)) = &mut self.images {
+            let table = &block.images;
+            let hash = |&image: &u32| Some(table.hash[image as usize]);
+            let size = |&image: &u32| {
+                let image = image as usize;
+                Some(u32::from(table.grid_h[image]) * u32::from(table.grid_w[image]))
+            };
             images.append_value(block.image_refs(row).iter().map(hash));
+            patches.append_value(block.image_refs(row).iter().map(size));
         }
         traces.tokens[row]
     }
@@ -122,8 +129,9 @@ impl Provenance {
             ("offset", short(self.offset), false),
             ("length", short(self.length), false),
         ];
-        if let Some(mut images) = self.images {
+        if let Some((mut images, mut patches)) = self.images {
             columns.push(("images", Arc::new(images.finish()), false));
+            columns.push(("image_patches", Arc::new(patches.finish()), false));
         }
         batch(columns)
     }

@@ -21,3 +21,4 @@ pub use error::{FileFault, FilesError};
 pub use path::Outside;
 pub use read::{FileStamp, Found};
 pub use root::ImageRoot;
+pub use value::is_web_address;

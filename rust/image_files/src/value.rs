@@ -59,6 +59,12 @@ pub(crate) fn read(text: &str, most_bytes: u64) -> Result<Value<'_>, FileFault> 
     }
 }
 
+/// Whether a row says where in the web an image is.
+#[must_use]
+pub fn is_web_address(text: &str) -> bool {
+    has_prefix(text, "http://") || has_prefix(text, "https://")
+}
+
 fn has_prefix(text: &str, prefix: &str) -> bool {
     let start = text.get(..prefix.len());
     start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -268,6 +274,16 @@ mod tests {
             "x-y+z.1://a",
         ] {
             assert!(matches!(read(text, 99), Err(FileFault::Url(_))), "{text}");
+        }
+        for (text, expected) in [
+            ("http://a/b.png", true),
+            ("HTTPS://a/b.png", true),
+            ("http:/a", false),
+            ("https", false),
+            ("s3://b/k", false),
+            (" http://a", false),
+        ] {
+            assert_eq!(is_web_address(text), expected, "{text}");
         }
         for text in ["file://host/a.png", "file://"] {
             assert_ne!(path(text).as_deref(), Some("/a.png"));

@@ -1,7 +1,7 @@
 //! The files in which the images of a block were looked for: what a finished block is compared with before it is
 //! used again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use octomed_files::{Access, Temporary};
@@ -20,6 +20,17 @@ pub struct FileState {
     pub size: u64,
     /// Time of the last change, in nanoseconds since 1970.
     pub mtime_ns: i64,
+    /// `xxh3_64` of its bytes; 0 where nobody has read them.
+    #[serde(default)]
+    pub hash: u64,
+}
+
+impl FileState {
+    /// Whether a file that was in one of these states and is in the other is unchanged.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+    }
 }
 
 /// Files by their paths, relative to the source's folder of images; one that was not there has no state.
@@ -84,6 +95,20 @@ pub fn image_files(stem: &Path) -> Result<ImageFiles, IndexError> {
     read_list(stem, header.image_files)
 }
 
+/// The paths of the files that a block's images were in, by the hash of the bytes; of several the first. None where the
+/// list is damaged: whoever reads the block says so.
+#[must_use]
+pub fn image_names(stem: &Path, count: u64) -> HashMap<u64, String> {
+    let files = read_list(stem, count).unwrap_or_default();
+    let mut names = HashMap::new();
+    for (path, state) in files {
+        if let Some(state) = state.filter(|state| state.hash != 0) {
+            names.entry(state.hash).or_insert(path);
+        }
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -107,6 +132,7 @@ mod tests {
         let state = FileState {
             size: 7,
             mtime_ns: -3,
+            hash: u64::MAX,
         };
         [("x".to_owned(), Some(state)), ("y".to_owned(), None)].into()
     }
@@ -119,6 +145,21 @@ mod tests {
         write(&stems[1], &ImageFiles::new());
         assert_eq!(image_files(&stems[0]).unwrap(), listed());
         assert_eq!(image_files(&stems[1]).unwrap(), ImageFiles::new());
+    }
+
+    #[test]
+    fn names_are_found_by_hash_and_lists_without_hashes_have_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write(&stem, &listed());
+        assert_eq!(image_names(&stem, 2), [(u64::MAX, "x".to_owned())].into());
+        assert!(image_names(&stem, 3).is_empty());
+        let old: ImageFiles =
+            serde_json::from_str(r#"{"x": {"size": 7, "mtime_ns": -3}}"#).unwrap();
+        let (new, old) = (listed()["x"].unwrap(), old["x"].unwrap());
+        assert!(old.hash == 0 && old.is_same(&new));
+        write(&stem, &[("x".to_owned(), Some(old))].into());
+        assert!(image_names(&stem, 1).is_empty());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub use columns::{Column, INDEX_ROW_BYTES, TraceColumns, TraceEntry};
 pub use error::IndexError;
 pub use file::{IndexFile, checksum, index_bytes, read_index};
 pub use header::{Header, SCAN_VERSION};
-pub use image_files::{FileState, ImageFiles, image_files};
+pub use image_files::{FileState, ImageFiles, image_files, image_names};
 pub use image_table::{BlockImages, ImageTable};
 pub use new_block::NewBlock;
 pub use new_images::{NewImage, NewImages, SettledImages};

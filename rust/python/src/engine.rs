@@ -1,5 +1,6 @@
 //! Bindings of `octomed-engine`: the passes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -181,6 +182,13 @@ impl Scanner {
                 .scan(&block.0, origin, &folder, cancel.flag(), workers)
         })?;
         headers.iter().map(Record::of).collect()
+    }
+
+    /// The addresses of images that are fetched before a block is scanned, each with the path, without ending, under
+    /// which what comes of it is kept; none unless the recipe asks for it.
+    #[pyo3(signature = (block))]
+    fn image_addresses(&self, py: Python<'_>, block: &Block) -> Result<BTreeMap<String, PathBuf>> {
+        Ok(leave(py, || self.scanner.image_addresses(&block.0))?)
     }
 
     /// Drops caches and memory that only scanning needs.

@@ -46,6 +46,8 @@ pub struct SharedImage {
     traces: u64,
     /// How many of these each source has, in source order.
     sources: Vec<(String, u64)>,
+    /// Where it is shown first: source, file, row, hash of the bytes there, and the path of the image's file.
+    places: Vec<(String, String, u64, u64, Option<String>)>,
 }
 
 impl From<octomed_engine::ImageCost> for ImageCost {
@@ -80,6 +82,11 @@ impl From<octomed_curate::SharedImage> for SharedImage {
             files: image.files,
             traces: image.traces,
             sources: image.sources,
+            places: image
+                .places
+                .into_iter()
+                .map(|place| (place.source, place.file, place.row, place.bytes, place.name))
+                .collect(),
         }
     }
 }

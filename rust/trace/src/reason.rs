@@ -67,11 +67,13 @@ pub enum Reason {
     ImagePath,
     /// What stands for an image is a number, or an object without bytes and path.
     ImageValue,
+    /// The address of an image gives none: it cannot be reached, or what is sent is refused.
+    ImageUnreachable,
 }
 
 impl Reason {
     /// All reasons, in a fixed order.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidJson,
         Self::InvalidUtf8,
         Self::NotAnObject,
@@ -104,6 +106,7 @@ impl Reason {
         Self::ImageUrl,
         Self::ImagePath,
         Self::ImageValue,
+        Self::ImageUnreachable,
     ];
 
     /// Whether the row is broken, and not merely without a trace.
@@ -172,6 +175,7 @@ impl Reason {
             Self::ImageUrl => "image_url",
             Self::ImagePath => "image_path",
             Self::ImageValue => "image_value",
+            Self::ImageUnreachable => "image_unreachable",
         }
     }
 }

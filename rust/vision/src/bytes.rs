@@ -34,6 +34,24 @@ impl Order {
     }
 }
 
+impl Order {
+    /// The bytes of a number.
+    pub(crate) fn of_u16(self, number: u16) -> [u8; 2] {
+        match self {
+            Self::Big => number.to_be_bytes(),
+            Self::Little => number.to_le_bytes(),
+        }
+    }
+
+    /// The bytes of a number.
+    pub(crate) fn of_u32(self, number: u32) -> [u8; 4] {
+        match self {
+            Self::Big => number.to_be_bytes(),
+            Self::Little => number.to_le_bytes(),
+        }
+    }
+}
+
 /// Whether `needle` occurs in `bytes`.
 pub(crate) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     find(bytes, needle).is_some()

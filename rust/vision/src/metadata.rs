@@ -28,8 +28,8 @@ pub fn has_metadata(bytes: &[u8]) -> bool {
 
 /// The file without its metadata: pixels, colours and orientation are as they were, bit for bit.
 ///
-/// An orientation other than 1 stays as EXIF that says nothing else. TIFF files with metadata are refused: what
-/// refers to what in them is only known to who wrote them.
+/// An orientation other than 1 stays as EXIF that says nothing else. A TIFF with metadata is written again: its first
+/// page, with the tags that pixels and colours need.
 pub fn strip_metadata(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
     let header = read_header(bytes)?;
     let exif = (header.orientation != 1).then(|| only(header.orientation));
@@ -40,12 +40,7 @@ pub fn strip_metadata(bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
         Format::WebP => webp::strip(bytes, exif),
         Format::Gif => gif::strip(bytes),
         Format::Bmp => Some(bytes.to_vec()),
-        Format::Tiff if tiff::has(bytes) => {
-            return Err(ImageError::new(
-                Fault::Kind,
-                "metadata of TIFF files is not removed",
-            ));
-        }
+        Format::Tiff if tiff::has(bytes) => return tiff::strip(bytes, header.orientation),
         Format::Tiff => Some(bytes.to_vec()),
     };
     stripped.ok_or_else(|| {

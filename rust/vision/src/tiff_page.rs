@@ -32,6 +32,31 @@ pub(crate) struct Page<'a> {
     pub(crate) jpeg_tables: &'a [u8],
 }
 
+/// An entry of a directory.
+pub(crate) struct Field<'a> {
+    pub(crate) tag: u16,
+    pub(crate) kind: u16,
+    pub(crate) count: u32,
+    /// The bytes of its value; none of an unknown kind.
+    pub(crate) value: &'a [u8],
+}
+
+/// The entries of the first directory; `None` where one is not whole.
+pub(crate) fn fields(bytes: &[u8]) -> Option<Vec<Field<'_>>> {
+    let (order, at) = tiff_start(bytes)?;
+    let directory = Directory { bytes, order, at };
+    directory.whole()?;
+    let field = |entry| {
+        Some(Field {
+            tag: order.u16(entry, 0)?,
+            kind: order.u16(entry, 2)?,
+            count: order.u32(entry, 4)?,
+            value: directory.value(entry)?,
+        })
+    };
+    entries(bytes, order, at).map(field).collect()
+}
+
 /// Whether the bytes begin as a TIFF file does.
 pub(crate) fn is_tiff(bytes: &[u8]) -> bool {
     tiff_start(bytes).is_some()

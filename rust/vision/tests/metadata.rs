@@ -103,17 +103,149 @@ fn exif_of_more_than_the_orientation_counts() {
     }
 }
 
+/// A TIFF with one more entry in its first directory, which is put to its end: `value` behind it, and `after` as the
+/// place of the next page.
+fn with_entry(bytes: &[u8], tag: u16, kind: u16, value: &[u8], after: u32) -> Vec<u8> {
+    let big = bytes.starts_with(b"MM");
+    let two = |number: u16| {
+        if big {
+            number.to_be_bytes()
+        } else {
+            number.to_le_bytes()
+        }
+    };
+    let four = |number: u32| {
+        if big {
+            number.to_be_bytes()
+        } else {
+            number.to_le_bytes()
+        }
+    };
+    let number = |at: usize, length: usize| {
+        let bytes = bytes[at..at + length].iter().map(|&byte| usize::from(byte));
+        let join = |whole: usize, byte: usize| whole << 8 | byte;
+        if big {
+            bytes.fold(0, join)
+        } else {
+            bytes.rev().fold(0, join)
+        }
+    };
+    let at = number(4, 4);
+    let count = number(at, 2);
+    let mut entries: Vec<Vec<u8>> = bytes[at + 2..at + 2 + 12 * count]
+        .chunks(12)
+        .map(<[u8]>::to_vec)
+        .collect();
+    let mut changed = bytes.to_vec();
+    changed.resize(changed.len().next_multiple_of(2), 0);
+    let place = changed.len() as u32;
+    changed.extend(value);
+    changed.resize(changed.len().next_multiple_of(2), 0);
+    entries.push(
+        [
+            &two(tag)[..],
+            &two(kind),
+            &four(value.len() as u32),
+            &four(place),
+        ]
+        .concat(),
+    );
+    entries.sort_by_key(|entry| {
+        if big {
+            (entry[0], entry[1])
+        } else {
+            (entry[1], entry[0])
+        }
+    });
+    let begin = four(changed.len() as u32);
+    changed[4..8].copy_from_slice(&begin);
+    changed.extend(two(entries.len() as u16));
+    changed.extend(entries.concat());
+    changed.extend(four(after));
+    changed
+}
+
 #[test]
-fn a_tiff_with_metadata_is_refused() {
-    let mut bytes = file("turned_2.tif");
+fn a_tiff_is_written_again_without_its_metadata() {
+    let tiffs: Vec<String> = names()
+        .into_iter()
+        .filter(|name| name.ends_with(".tif"))
+        .collect();
+    assert!(tiffs.len() > 5);
+    for name in tiffs {
+        let bytes = file(&name);
+        // An artist, a description, XMP that turns, EXIF: what each says is in the file, and then is not.
+        for (tag, kind) in [(315, 2), (270, 2), (700, 1), (34665, 1)] {
+            let secret = b"<tiff:Orientation>1 of a patient";
+            let changed = with_entry(&bytes, tag, kind, secret, 0);
+            assert!(has_metadata(&changed), "{name}");
+            assert_eq!(
+                decode(&changed, &window()),
+                decode(&bytes, &window()),
+                "{name}"
+            );
+            let stripped = strip_metadata(&changed).unwrap();
+            assert!(!has_metadata(&stripped), "{name}");
+            assert_eq!(read_header(&stripped), read_header(&bytes), "{name}");
+            for rules in [window(), white()] {
+                assert_eq!(
+                    decode(&stripped, &rules),
+                    decode(&bytes, &rules),
+                    "{name} {tag}"
+                );
+            }
+            let found = stripped.windows(7).any(|part| part == b"patient");
+            assert!(!found, "{name}");
+            assert!(stripped.len() <= changed.len() + 64, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_tiff_that_only_xmp_turns_stays_turned() {
+    let bytes = file("turned_2.tif");
     let at = bytes
         .windows(4)
-        .position(|four| four == [1, 6, 0, 3])
+        .position(|four| four == [1, 18, 0, 3])
         .unwrap();
-    // The tag of the photometric interpretation, which may be left out, becomes an artist's.
-    bytes[at..at + 2].copy_from_slice(&315_u16.to_be_bytes());
-    assert!(has_metadata(&bytes));
-    assert_eq!(strip_metadata(&bytes).unwrap_err().fault, Fault::Kind);
+    let mut upright = bytes.clone();
+    upright[at + 7] = 2; // of two values: none is the orientation
+    let changed = with_entry(
+        &upright,
+        700,
+        1,
+        b"<tiff:Orientation>6</tiff:Orientation>",
+        0,
+    );
+    let header = read_header(&changed).unwrap();
+    assert_eq!(header.orientation, 6);
+    let stripped = strip_metadata(&changed).unwrap();
+    assert_eq!(read_header(&stripped).unwrap(), header);
+    assert_eq!(decode(&stripped, &window()), decode(&changed, &window()));
+}
+
+#[test]
+fn a_tiff_that_is_cut_or_lies_about_its_strips_is_not_stripped() {
+    let bytes = with_entry(&file("turned_2.tif"), 315, 2, b"of a patient", 0);
+    for at in 0..bytes.len() {
+        for bit in [1, 128] {
+            let mut changed = bytes.clone();
+            changed[at] ^= bit;
+            if let Ok(stripped) = strip_metadata(&changed) {
+                assert_eq!(
+                    decode(&stripped, &window()).ok(),
+                    decode(&changed, &window()).ok(),
+                    "byte {at}"
+                );
+            }
+        }
+        if let Err(error) = strip_metadata(&bytes[..at]) {
+            assert!(
+                matches!(error.fault, Fault::Damaged | Fault::Kind),
+                "{error}"
+            );
+        }
+    }
 }
 
 #[test]

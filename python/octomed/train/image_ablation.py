@@ -1,0 +1,153 @@
+"""Whether a model looks: the accuracy of its answers with their images, and with images swapped.
+
+A model can learn the answers of a set from their questions alone. Then it is as accurate when each question
+shows another question's image; a model that looks is not.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from composer.core import Callback
+from torchmetrics import Metric
+
+from octomed.train.log import log_rank0
+from octomed.train.loss import IGNORED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from composer.core import State
+    from composer.loggers import Logger
+
+
+NAMES = ("answer_accuracy", "answer_accuracy_images_swapped")
+
+
+class AnswerAccuracy(Metric):
+    """Share of answers whose last token is the likeliest one, over all ranks; teacher-forced.
+
+    Parameters
+    ----------
+    image_token
+        Id of the tokens that images take the place of: only documents that have it count.
+    swap
+        Whether each image is swapped for another one of the batch.
+    """
+
+    full_state_update = False
+    right: torch.Tensor
+    answers: torch.Tensor
+
+    def __init__(self, image_token: int, *, swap: bool) -> None:
+        super().__init__()
+        self.image_token, self.swap = image_token, swap
+        self.add_state("right", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("answers", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, batch: Mapping[str, Any], logits: Callable[..., torch.Tensor]) -> None:
+        """Count the answers of a batch.
+
+        Parameters
+        ----------
+        batch
+            The batch contract of `octomed.stream`.
+        logits
+            From a batch and `positions` [N] of its tokens to logits [N, vocabulary]. It is called once a
+            batch, also for one without an answer, because sharded ranks compute together.
+        """
+        positions = answer_positions(batch, self.image_token)
+        shown = swapped(batch) if self.swap else batch
+        predicted = logits(shown, positions=positions - 1).argmax(-1)
+        self.right += (predicted == batch["labels"][0, positions]).sum()
+        self.answers += len(positions)
+
+    def compute(self) -> torch.Tensor:
+        """Return the share; not a number where there is no answer."""
+        return self.right / self.answers
+
+
+class ImageAblation(Callback):
+    """Print how many answers are right after an evaluation."""
+
+    def eval_end(self, state: State, logger: Logger) -> None:
+        """Print it; every rank asks, for the counts are added up over all."""
+        del logger
+        metrics: dict[str, Any] = state.eval_metrics[state.dataloader_label or ""]
+        right, ablated = (float(metrics[name].compute()) for name in NAMES)
+        answers = int(metrics[NAMES[0]].answers)
+        log_rank0(f"answers: {right:.0%} of {answers:,} right, {ablated:.0%} with images swapped")
+
+
+def accuracies(image_token: int) -> dict[str, AnswerAccuracy]:
+    """Return the two measures by their names in logs."""
+    return {
+        name: AnswerAccuracy(image_token, swap=swap) for name, swap in zip(NAMES, (False, True), strict=True)
+    }
+
+
+def answer_positions(batch: Mapping[str, Any], image_token: int) -> torch.Tensor:
+    """Return where the answers of the documents that show images end.
+
+    Parameters
+    ----------
+    batch
+        The batch contract of `octomed.stream`.
+    image_token
+        Id of the tokens that images take the place of.
+
+    Returns
+    -------
+    Tensor
+        Positions of tokens, int64 [answers]: of each document, its last supervised token but the one that
+        ends the turn.
+
+    Examples
+    --------
+    Two documents, the first of which shows an image.
+
+    >>> batch = {
+    ...     "input_ids": torch.tensor([[3, 7, 4, 9, 6, 5, 9]]),
+    ...     "labels": torch.tensor([[-100, -100, 4, 9, -100, 5, 9]]),
+    ...     "cu_seqlens": torch.tensor([0, 4, 7]),
+    ... }
+    >>> answer_positions(batch, image_token=7)
+    tensor([2])
+    """
+    labels, ids = batch["labels"][0], batch["input_ids"][0]
+    lengths = torch.diff(batch["cu_seqlens"].long())
+    documents = torch.arange(len(lengths), device=ids.device).repeat_interleave(lengths)
+    shows = torch.zeros(len(lengths), dtype=torch.bool, device=ids.device)
+    shows[documents[ids == image_token]] = True
+    learned = torch.nonzero(labels != IGNORED)[:, 0]
+    of = documents[learned]
+    # The last but one of each document: the entry after it is the document's last.
+    answer = (of[:-2] == of[1:-1]) & (of[1:-1] != of[2:])
+    answer = torch.cat([answer, (of[-2:-1] == of[-1:])]) if len(of) > 1 else answer
+    return learned[: len(answer)][answer & shows[of[: len(answer)]]]
+
+
+def swapped(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a batch whose placeholders show each other's images, among those of one size.
+
+    Parameters
+    ----------
+    batch
+        The batch contract of `octomed.stream`.
+
+    Examples
+    --------
+    >>> grids = ((1, 4, 4), (1, 4, 4), (1, 8, 4))
+    >>> swapped({"image_refs": torch.tensor([0, 1, 2]), "image_sizes": grids})["image_refs"]
+    tensor([1, 0, 2])
+    """
+    by_size: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for image, size in enumerate(batch.get("image_sizes", ())):
+        by_size[tuple(size)].append(image)
+    other = {one: images[at - 1] for images in by_size.values() for at, one in enumerate(images)}
+    if not other:
+        return dict(batch)
+    table = torch.tensor([other[image] for image in range(len(other))], device=batch["image_refs"].device)
+    return {**batch, "image_refs": table[batch["image_refs"]]}
