@@ -6,10 +6,10 @@ What has no form of its own in a trace (a date, a decimal, a UUID) becomes the t
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 if TYPE_CHECKING:
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _CANNOT_CAST = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OverflowError, ValueError)
 """What a value beyond Python's dates raises, and a time zone that this machine does not know."""
+
+
+def _compute() -> Any:  # noqa: ANN401 a module
+    """Load what Arrow computes with: it takes as long as Arrow itself, and texts need none of it."""
+    return import_module("pyarrow.compute")
 
 
 def readable(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -49,7 +54,7 @@ def _readable(array: pa.Array) -> pa.Array:  # noqa: PLR0911 a case for each fam
     if types.is_dictionary(kind):
         return _dictionary(array)
     if types.is_run_end_encoded(kind):
-        return _readable(pc.run_end_decode(array))
+        return _readable(_compute().run_end_decode(array))
     if types.is_temporal(kind) or types.is_decimal(kind):
         return _text(array)
     return array
@@ -118,6 +123,7 @@ def _struct(array: pa.StructArray) -> pa.Array:
 
 def _as_lists(array: Any, lists: Any, offset: pa.DataType) -> pa.Array:  # noqa: ANN401 two pairs of classes
     """Put lists one after the other: in a view they may overlap, and null ones of a fixed size are long."""
+    pc = _compute()
     ends = pc.cumulative_sum(pc.fill_null(pc.list_value_length(array), 0).cast(offset))
     offsets = pa.concat_arrays([pa.array([0], offset), ends])
     return lists.from_arrays(offsets, array.flatten(), mask=array.is_null())
@@ -135,7 +141,7 @@ def _extension(array: Any) -> pa.Array:  # noqa: ANN401 pyarrow's stubs do not k
     if name == "arrow.uuid":
         return _written(array)
     if name == "arrow.bool8":
-        return pc.not_equal(array.storage, 0)
+        return _compute().not_equal(array.storage, 0)
     return _readable(array.storage)
 
 
@@ -158,6 +164,7 @@ def _time(array: pa.Array) -> pa.Array:
             array = array.cast(finer)
         except _CANNOT_CAST:
             return _written(array)
+    pc = _compute()
     text = _cast(array, r"\.(?:0{9}|0{6})($|[Z+-])", r"\1")
     text = pc.replace_substring_regex(text.cast(pa.string()), r"(\.\d{6})000($|[Z+-])", r"\1\2")
     if types.is_timestamp(kind) and kind.tz is not None:
@@ -172,7 +179,7 @@ def _cast(array: pa.Array, pattern: str, replacement: str) -> pa.Array:
     except _CANNOT_CAST:
         return _written(array)
     if pattern:
-        text = pc.replace_substring_regex(text, pattern, replacement)
+        text = _compute().replace_substring_regex(text, pattern, replacement)
     return text.view(pa.binary())
 
 
