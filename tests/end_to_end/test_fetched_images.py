@@ -7,7 +7,7 @@ from typing import Any
 import octomed
 import pytest
 from octomed.errors import DataError
-from octomed.pipeline import fetched_images
+from octomed.pipeline import fetched_images, work
 from octomed.pipeline.check import check
 from octomed.pipeline.registry import clean
 from octomed.recipe import load_recipe
@@ -136,6 +136,24 @@ def test_too_many_that_do_not_come_end_the_run_and_the_next_asks_again(tmp_path,
     summary = octomed.pack(load_recipe(tmp_path / "recipe.yaml"))
     assert (summary.traces, sorted(server.asked)) == (4, ["/late.png", "/later.png"])
     assert not list((tmp_path / "store/blocks").rglob("*.unreachable"))
+
+
+def test_an_end_between_fetching_and_scanning_leaves_no_block_of_an_earlier_run(tmp_path, server, monkeypatch):
+    images = [server.url(f"/{name}") for name in ("grey.png", "late.png", "small.png", "later.png")]
+    with pytest.raises(DataError, match="image_unreachable"):
+        octomed.pack(recipe(tmp_path, images))
+    server.answers["/late.png"] = server.answers["/later.png"] = image_corpus.files()["grey.jpg"]
+
+    def killed(*given: Any) -> bool:
+        assert fetched_images.fetch_for(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "fetch_for", killed)
+        with pytest.raises(KeyboardInterrupt):
+            octomed.pack(load_recipe(tmp_path / "recipe.yaml"))
+    summary = octomed.pack(load_recipe(tmp_path / "recipe.yaml"))
+    assert summary.traces == 4
 
 
 def test_what_did_not_come_in_a_run_that_tolerates_it_stays_so(tmp_path, server):

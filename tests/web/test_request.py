@@ -87,13 +87,25 @@ def test_what_is_cut_or_compressed_or_no_answer_at_all_is_refused(server):
     assert "compressed" in details[1]
 
 
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"-0x1"])
+def test_a_piece_of_less_than_nothing_is_not_all_that_comes(server, size):
+    """Python reads `int(size, 16)` bytes: all there is for one below 0, past every limit."""
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n"
+    server.answers["/pieces"] = slowly(head + b"x" * 200_000, 0, 1)
+    assert "does not answer as a server" in refused(server.url("/pieces")).detail
+
+
 def test_a_slow_answer_ends_by_the_clock_whatever_drips(server):
     server.answers |= {
         "/body": slowly(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", 0.1, 30),
         "/head": slowly(b"HTTP/1.1 200 OK\r\nX: ", 0.1, 30),
+        "/closed": slowly(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 900\r\n\r\n", 0.1, 30),
+        "/old": slowly(b"HTTP/1.0 200 OK\r\n\r\n", 0.1, 30),
+        "/pieces": slowly(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n384\r\n", 0.1, 30),
         "/silent": slowly(b"", 2, 1),
     }
-    for path, words in (("/body", "0.6 seconds"), ("/head", "0.6 seconds"), ("/silent", "in time")):
+    dripping = dict.fromkeys(("/body", "/head", "/closed", "/old", "/pieces"), "0.6 seconds")
+    for path, words in (dripping | {"/silent": "in time"}).items():
         begin = time.monotonic()
         error = refused(server.url(path))
         assert words in error.detail, path

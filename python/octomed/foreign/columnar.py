@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from octomed import _octomed, machine
+from octomed import _octomed
 from octomed.foreign.broken import BrokenFileError
 
 if TYPE_CHECKING:
@@ -15,16 +15,10 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-LARGEST_PAGES = 256 * 2**20
-"""Bytes of the largest pages of the columns that are read, whatever memory there is. A reader holds a page of
-each column whole, and what it was compressed to."""
-
-_LARGEST_PAGES_EVER = 768 * 2**20
-"""With what they were compressed to, and the rows at hand, the most that a reader's 2 GiB have room for."""
-
-_OF_MEMORY = 8
-"""Pages of an eighth of the memory are read where that is more: pyarrow looks at the size of a page once in
-1,024 rows, so that a row group of large images is one page."""
+LARGEST_PAGES = 384 * 2**20
+"""Bytes of the largest pages of the columns that are read. A reader holds a page of each column whole, and
+what it was compressed to; pyarrow looks at the size of a page once in 1,024 rows, so that a row group of large
+images is one page. The same on every machine, for what is refused here is left out where `on_bad_file` says so."""
 
 LARGEST_BATCH = 512 * 2**20
 """Bytes of a record batch of an Arrow file, which its reader holds whole."""
@@ -102,17 +96,12 @@ def _begin(chunk: Any) -> int:  # noqa: ANN401 pyarrow's
     return first if not dictionary else min(first, int(dictionary))
 
 
-def largest_pages(memory: int) -> int:
-    """Return how many bytes the largest pages may have where there are so many bytes of memory."""
-    return min(max(LARGEST_PAGES, memory // _OF_MEMORY), _LARGEST_PAGES_EVER)
-
-
 def _refuse_large(group: int, size: int) -> None:
-    if size > LARGEST_PAGES and size > (most := largest_pages(machine.memory())):
+    if size > LARGEST_PAGES:
         raise BrokenFileError(
-            f"row group {group}: the largest pages of its columns have {size:,} bytes together; {most:,} "
-            "are read at most, an eighth of the memory here and 768 MiB anywhere: write the file again with "
-            "smaller row groups (`row_group_size`) or pages (`data_page_size`, `write_batch_size`)"
+            f"row group {group}: the largest pages of its columns have {size:,} bytes together; "
+            f"{LARGEST_PAGES:,} are read at most: write the file again with smaller row groups "
+            "(`row_group_size`) or pages (`data_page_size`, `write_batch_size`)"
         )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from octomed.storage import atomic_file, make_folder_inside, storage_error, write_atomically
 from octomed.web.errors import NoImage
@@ -32,10 +33,15 @@ _AT_ONCE = 8
 """Questions that a block has at once: more would be rude to the one host that most sets name."""
 
 _DIGEST = 32
+_PIECE = 2**16
 _POLL_SECONDS = 0.1
 _STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM")
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 """Two blocks that show one image ask for it once: those of one remainder wait for each other."""
+
+
+class _Ended(Exception):
+    """What a block fetches is no longer wanted."""
 
 
 def fetches(spec: TaskSpec) -> bool:
@@ -46,8 +52,10 @@ def fetches(spec: TaskSpec) -> bool:
 
 def fetch_for(
     spec: TaskSpec, scanner: _octomed.Scanner, block: _octomed.Block, number: int, check: Callable[[], None]
-) -> None:
+) -> bool:
     """Fetch the images of a block that are not kept yet, and note where one of them did not come.
+
+    Call `settle` once the block is written: the note is what has parts of an earlier scan made again.
 
     Parameters
     ----------
@@ -60,27 +68,42 @@ def fetch_for(
     check
         Raises when the run is cancelled.
 
+    Returns
+    -------
+    bool
+        Whether all came.
+
     Raises
     ------
     StorageError
         When the working store cannot be written.
     """
-    failed = 0
+    failed, ended = 0, threading.Event()
+
+    def go_on() -> None:
+        if ended.is_set():
+            raise _Ended
+        check()
+
     threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="octomed-fetch")
     try:
         places = scanner.image_addresses(block).items()
-        waiting = {threads.submit(_keep, spec, address, place, check) for address, place in places}
+        waiting = {threads.submit(_keep, spec, address, place, go_on) for address, place in places}
         while waiting:
             done, waiting = wait(waiting, _POLL_SECONDS, FIRST_COMPLETED)
             failed += sum(not one.result() for one in done)
             check()
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
-    note = _note(spec, number)
+        ended.set()
+        threads.shutdown(wait=True, cancel_futures=True)  # none writes once the store is another's
     if failed:
-        write_atomically(note, b"", mode=spec.mode, sync=False)
-    else:
-        _unlink(note)
+        write_atomically(_note(spec, number), b"", mode=spec.mode, sync=False)
+    return not failed
+
+
+def settle(spec: TaskSpec, number: int) -> None:
+    """Forget that images of a block had not come: it is written with all of them."""
+    _unlink(_note(spec, number))
 
 
 def is_incomplete(spec: TaskSpec, number: int) -> bool:
@@ -173,12 +196,20 @@ def _kind(first: bytes) -> str:
 def _is_whole(image: Path) -> bool:
     """Tell whether an image is kept, every byte as it was written; what is not is removed."""
     try:
-        data = image.read_bytes()
+        with image.open("rb") as file:
+            is_whole = _ends_with_its_digest(file)
     except FileNotFoundError:
         return False
     except OSError as error:
         raise storage_error("read", image, error) from error
-    if len(data) >= _DIGEST and hashlib.sha256(memoryview(data)[:-_DIGEST]).digest() == data[-_DIGEST:]:
-        return True
-    _unlink(image)
-    return False
+    if not is_whole:
+        _unlink(image)
+    return is_whole
+
+
+def _ends_with_its_digest(file: BinaryIO) -> bool:
+    left, digest = os.fstat(file.fileno()).st_size - _DIGEST, hashlib.sha256()
+    while left > 0 and (piece := file.read(min(left, _PIECE))):  # not whole: several are looked at at once
+        digest.update(piece)
+        left -= len(piece)
+    return left == 0 and file.read() == digest.digest()

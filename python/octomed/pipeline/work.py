@@ -14,7 +14,7 @@ from octomed import _octomed
 from octomed.errors import DamagedBlock, DataError
 from octomed.pipeline.executor import executor, raise_failures, results
 from octomed.pipeline.executor_protocol import Here
-from octomed.pipeline.fetched_images import fetch_for, fetches, is_incomplete
+from octomed.pipeline.fetched_images import fetch_for, fetches, is_incomplete, settle
 from octomed.pipeline.files import file_errors, unchanged
 from octomed.pipeline.image_files import refuse_changed
 from octomed.pipeline.layouts import layout_named
@@ -109,8 +109,9 @@ class _TaskScan:
         is_new = found is None
         if found is None:
             file = self.spec.task.file
-            if fetches(self.spec):
-                fetch_for(self.spec, self.scanner, block, number, self.here.threads.check)
+            fetched = fetches(self.spec) and fetch_for(
+                self.spec, self.scanner, block, number, self.here.threads.check
+            )
             with file_errors(file):
                 found = self.scanner.scan(
                     block,
@@ -122,6 +123,8 @@ class _TaskScan:
                     self.spec.mode,
                     self.here.threads.workers,
                 )
+            if fetched:
+                settle(self.spec, number)
         for header in found:
             rejects = header.rows_unreadable + header.rows_without_trace + header.traces_rejected
             self.here.told(BlockScanned(header.rows, header.source_bytes, header.tokens, rejects))

@@ -127,8 +127,20 @@ def _words(error: Exception) -> str:
     return "its host does not answer as a server of the web does"
 
 
+class _Response(http.client.HTTPResponse):
+    """An answer whose pieces have a size that is none below 0: Python would read all there is for one."""
+
+    def _read_next_chunk_size(self) -> int:
+        size = int(super()._read_next_chunk_size())  # type: ignore[misc]
+        if size < 0:
+            raise http.client.HTTPException
+        return size
+
+
 class _Connection(http.client.HTTPConnection):
     """A connection to one of the addresses that were checked, which ends when its time is over."""
+
+    response_class = _Response
 
     def __init__(self, place: Place, limits: Limits) -> None:
         super().__init__(place.host, place.port, timeout=limits.silence)
@@ -136,6 +148,7 @@ class _Connection(http.client.HTTPConnection):
         self._place = place
         self._silence = limits.silence
         self.ended = False
+        self._open: socket.socket | None = None  # `sock` is none while an answer is read that ends it
 
     def connect(self) -> None:
         """Connect to the first address of the host that answers."""
@@ -148,7 +161,11 @@ class _Connection(http.client.HTTPConnection):
             except OSError as error:
                 failure = error
                 continue
+            self._open = self.sock
             self._encrypt()
+            self._open = self.sock
+            if self.ended:
+                break
             return
         raise failure or TimeoutError
 
@@ -172,9 +189,9 @@ class _Connection(http.client.HTTPConnection):
     def end(self) -> None:
         """End the connection from another thread: whoever waits for a byte gets none."""
         self.ended = True
-        if self.sock is not None:
+        if self._open is not None:
             with suppress(OSError):
-                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(self._open, socket.SHUT_RDWR)
 
 
 @cache
@@ -199,7 +216,7 @@ def _too_large(limits: Limits) -> NoImage:
 
 def _body(answer: http.client.HTTPResponse, limits: Limits) -> Iterator[bytes]:
     left, total = answer.length, 0
-    while chunk := answer.read(_CHUNK):
+    while chunk := answer.read1(_CHUNK):  # what has come: `read` waits for all of it
         total += len(chunk)
         if total > limits.size:
             raise _too_large(limits)
