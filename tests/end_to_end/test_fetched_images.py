@@ -138,7 +138,9 @@ def test_too_many_that_do_not_come_end_the_run_and_the_next_asks_again(tmp_path,
     assert not list((tmp_path / "store/blocks").rglob("*.unreachable"))
 
 
-def test_an_end_between_fetching_and_scanning_leaves_no_block_of_an_earlier_run(tmp_path, server, monkeypatch):
+def test_an_end_between_fetching_and_scanning_leaves_no_block_of_an_earlier_run(
+    tmp_path, server, monkeypatch
+):
     images = [server.url(f"/{name}") for name in ("grey.png", "late.png", "small.png", "later.png")]
     with pytest.raises(DataError, match="image_unreachable"):
         octomed.pack(recipe(tmp_path, images))

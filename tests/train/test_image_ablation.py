@@ -27,6 +27,7 @@ def batch_of(documents):
         "labels": torch.tensor([[one for _, labels in documents for one in labels]]),
         "cu_seqlens": torch.tensor([0, *lengths]).cumsum(0).to(torch.int32),
         "image_refs": torch.arange(5),
+        "image_counts": torch.tensor([[16, units, 1] for units in (2, 1, 1, 1, 1)]),
         "image_sizes": ((1, 4, 4), (1, 4, 4), (1, 2, 2), (1, 4, 4), (1, 2, 2)),
     }
 
@@ -52,6 +53,23 @@ def test_the_answer_is_the_last_token_before_the_end_of_the_turn(count):
 def test_images_are_swapped_among_those_of_one_size():
     refs = swapped(batch_of(DOCUMENTS))["image_refs"].tolist()
     assert refs == [3, 0, 4, 1, 2]
+
+
+def test_an_answer_counts_only_where_its_images_can_be_swapped():
+    """The last image is the only one of its size now, and so is the third."""
+    batch = batch_of(DOCUMENTS)
+    batch["image_sizes"] = ((1, 4, 4), (1, 4, 4), (1, 2, 2), (1, 4, 4), (1, 8, 2))
+    asked = []
+
+    def logits(_, *, positions):
+        asked.append(positions.tolist())
+        return torch.zeros(len(positions), 10)
+
+    metric = AnswerAccuracy(IMAGE, swap=True)
+    metric.update(batch, logits)
+    assert asked == [[one - 1 for one in slow(DOCUMENTS)[:2]]]
+    assert not torch.isnan(metric.compute())
+    assert (metric.of, metric.left_out) == (2, 1)
 
 
 def test_a_batch_of_text_has_nothing_to_swap():

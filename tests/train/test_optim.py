@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip("composer")
 
 import torch
-from composer.core import Time, Timestamp, TimeUnit
+from composer.core import Event, Time, Timestamp, TimeUnit
+from composer.core.passes import set_filo_order
 from composer.devices import DeviceCPU
 from octomed.errors import RecipeError
 from octomed.train.build import build_model, part_of, read_configuration
@@ -173,14 +174,20 @@ def test_a_group_of_what_is_not_moved_is_refused(family, freeze, part, why):
     assert found.value.hint
 
 
-@pytest.mark.parametrize(("sharding", "names"), [
-    (None, ["GradientClipping"]),
-    ({}, ["MeanGradients", "GradientClipping"]),
+@pytest.mark.parametrize(("sharding", "images", "names"), [
+    (None, False, ["GradientClipping"]),
+    ({}, False, ["MeanGradients", "GradientClipping"]),
+    ({}, True, ["MeanGradients", "NoGradientsFromDummies", "GradientClipping"]),
 ])  # fmt: skip
-def test_gradients_are_means_before_they_are_clipped(tmp_path, sharding, names):
+def test_gradients_are_means_before_they_are_clipped(tmp_path, sharding, images, names):
+    """In the order in which Composer runs them, which is not that of the list."""
     clipping = {"gradient_clipping": {}}
     path = write_recipe(tmp_path, tmp_path, fsdp_config=sharding, algorithms=clipping)
-    assert [type(one).__name__ for one in make_algorithms(load_train_recipe(path))] == names
+    made = make_algorithms(load_train_recipe(path), images=images)
+    run = set_filo_order(
+        [one for one in made if one.match(Event.AFTER_TRAIN_BATCH, None)], Event.AFTER_TRAIN_BATCH
+    )
+    assert [type(one).__name__ for one in run] == names
 
 
 def test_rates_are_set_before_they_are_logged(tmp_path):

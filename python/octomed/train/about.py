@@ -12,6 +12,7 @@ import torch
 from composer.utils import dist
 
 from octomed.machine import cores, memory
+from octomed.train.adapters import number_of_weights
 from octomed.train.facts import About
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def about(prepared: Prepared, model: torch.nn.Module) -> About:
         As it is trained.
     """
     recipe, runs = prepared.recipe, prepared.runs or (prepared.packed,)
-    trained = sum(one.numel() for one in model.parameters() if one.requires_grad)
+    trained = sum(number_of_weights(one) for one in model.parameters() if one.requires_grad)
     dataset = recipe.train_loader.dataset
     streams = [run.streams[name] for run in runs for name in run.choose(dataset.streams, dataset.split)]
     source = recipe.model.pretrained_model_name_or_path
@@ -40,7 +41,7 @@ def about(prepared: Prepared, model: torch.nn.Module) -> About:
         began=f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         model=f"{prepared.configuration.model_type}, {weights}",
         trained=trained,
-        frozen=sum(one.numel() for one in model.parameters()) - trained,
+        frozen=sum(map(number_of_weights, model.parameters())) - trained,
         run=", ".join(Path(run.location).name for run in runs),
         packs=sum(stream["packs"] for stream in streams),
         traces=sum(stream["traces"] for stream in streams),

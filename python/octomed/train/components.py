@@ -124,13 +124,13 @@ def make_algorithms(recipe: TrainRecipe, *, images: bool = False) -> list[Algori
     images
         Whether its model is given images, and dummies where there are none: all parameters have gradients.
     """
-    made: list[Algorithm] = []
-    if recipe.fsdp_config is not None:
-        made.append(MeanGradients(recipe.fsdp_config.mixed_precision))
-    if images:
-        made.append(NoGradientsFromDummies())
+    made: list[Algorithm] = []  # Composer runs them from the last to the first after a step's backward pass
     if recipe.algorithms.gradient_clipping is not None:
         made.append(GradientClipping(**recipe.algorithms.gradient_clipping.model_dump()))
+    if images:
+        made.append(NoGradientsFromDummies())
+    if recipe.fsdp_config is not None:
+        made.append(MeanGradients(recipe.fsdp_config.mixed_precision))
     unfrozen = recipe.model.freeze_vision is False or recipe.model.freeze_projector is False
     if unfrozen and recipe.fsdp_config is None and not images:
         made.append(UnusedParameters())

@@ -66,6 +66,7 @@ def make_loader(  # noqa: PLR0913 keyword-only settings
     *,
     vision: Vision | None = None,
     frozen_vision: bool = False,
+    adapters: bool = False,
     quiet: bool = False,
 ) -> PackLoader:
     """Return a loader that yields the batch contract of `octomed.stream`.
@@ -80,6 +81,8 @@ def make_loader(  # noqa: PLR0913 keyword-only settings
         Of the model: which positions it takes, and how many tokens it knows.
     frozen_vision
         Whether the vision tower is not trained, by which packs of images cost less.
+    adapters
+        Whether adapters are trained beside weights that stay as they are.
     vision
         How images are prepared, where there are any.
     quiet
@@ -96,7 +99,7 @@ def make_loader(  # noqa: PLR0913 keyword-only settings
         batching_method=chosen.batching_method,
         shares=chosen.shares,
         balance=chosen.balance,
-        costs=costs_of(configuration, frozen_vision=frozen_vision),
+        costs=costs_of(configuration, frozen_vision=frozen_vision, adapters=adapters),
         num_canonical_nodes=chosen.num_canonical_nodes,
         cache=chosen.local,
         cache_limit=chosen.cache_limit,

@@ -40,15 +40,17 @@ class AnswerAccuracy(Metric):
     full_state_update = False
     right: torch.Tensor
     answers: torch.Tensor
+    alone: torch.Tensor
 
     def __init__(self, image_token: int, *, swap: bool) -> None:
         super().__init__()
-        self.image_token, self.swap, self.of = image_token, swap, 0
+        self.image_token, self.swap, self.of, self.left_out = image_token, swap, 0, 0
         self.add_state("right", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("answers", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
+        for name in ("answers", "alone"):
+            self.add_state(name, default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, batch: Mapping[str, Any], logits: Callable[..., torch.Tensor]) -> None:
-        """Count the answers of a batch.
+        """Count the answers of a batch, of documents all of whose images can be swapped.
 
         Parameters
         ----------
@@ -58,15 +60,18 @@ class AnswerAccuracy(Metric):
             From a batch and `positions` [N] of its tokens to logits [N, vocabulary]. It is called once a
             batch, also for one without an answer, because sharded ranks compute together.
         """
-        positions = answer_positions(batch, self.image_token)
-        shown = swapped(batch) if self.swap else batch
+        other = swapped(batch)
+        every = answer_positions(batch, self.image_token)
+        positions = every[~keeps_an_image(batch, other, self.image_token)[every]]
+        shown = other if self.swap else batch
         predicted = logits(shown, positions=positions - 1).argmax(-1)
         self.right += (predicted == batch["labels"][0, positions]).sum()
         self.answers += len(positions)
+        self.alone += len(every) - len(positions)
 
     def compute(self) -> torch.Tensor:
         """Return the share; not a number where there is no answer."""
-        self.of = int(self.answers)  # over all ranks, which the state is only in here
+        self.of, self.left_out = int(self.answers), int(self.alone)  # of all ranks, which they are only here
         return self.right / self.answers
 
 
@@ -78,8 +83,12 @@ class ImageAblation(Callback):
         del logger
         metrics: dict[str, Any] = state.eval_metrics[state.dataloader_label or ""]
         right, ablated = (float(metrics[name].compute()) for name in NAMES)
-        answers = metrics[NAMES[0]].of
-        log_rank0(f"answers: {right:.0%} of {answers:,} right, {ablated:.0%} with images swapped")
+        answers, left_out = metrics[NAMES[0]].of, metrics[NAMES[0]].left_out
+        more = f"; {left_out:,} more have an image without another of its size" if left_out else ""
+        if answers:
+            log_rank0(f"answers: {right:.0%} of {answers:,} right, {ablated:.0%} with images swapped{more}")
+        else:
+            log_rank0(f"answers: no image can be swapped{more}: raise `device_eval_batch_size`")
 
 
 def accuracies(image_token: int) -> dict[str, AnswerAccuracy]:
@@ -128,6 +137,32 @@ def answer_positions(batch: Mapping[str, Any], image_token: int) -> torch.Tensor
     answer = (of[:-2] == of[1:-1]) & (of[1:-1] != of[2:])
     answer = torch.cat([answer, (of[-2:-1] == of[-1:])]) if len(of) > 1 else answer
     return learned[: len(answer)][answer & shows[of[: len(answer)]]]
+
+
+def keeps_an_image(batch: Mapping[str, Any], other: Mapping[str, Any], image_token: int) -> torch.Tensor:
+    """Tell of each token whether its document shows an image that is the same in another batch.
+
+    Parameters
+    ----------
+    batch, other
+        The batch contract of `octomed.stream`, with other `image_refs`.
+    image_token
+        Id of the tokens that images take the place of.
+
+    Returns
+    -------
+    Tensor
+        Truth values, [tokens].
+    """
+    lengths = torch.diff(batch["cu_seqlens"].long())
+    documents = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+    keeps = torch.zeros(len(lengths), dtype=torch.bool, device=lengths.device)
+    if len(batch.get("image_sizes", ())):
+        refs = batch["image_refs"]
+        units = batch["image_counts"][:, 1][refs]
+        kept = (refs == other["image_refs"]).repeat_interleave(units)
+        keeps[documents[batch["input_ids"][0] == image_token][kept]] = True
+    return keeps[documents]
 
 
 def swapped(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import torch
 from composer.models import ComposerModel
 from torchmetrics import Metric
 
+from octomed.train.adapters import number_of_weights
 from octomed.train.build import text_configuration
 from octomed.train.image_ablation import AnswerAccuracy, accuracies
 from octomed.train.network import PackedNetwork, decoder, loss_units
@@ -158,4 +159,4 @@ class _Work:
 
 def _operations_a_token(matrix: torch.nn.Parameter) -> float:
     """Return two a parameter for the forward pass, two for the gradient of what goes in, two for its own."""
-    return (6.0 if matrix.requires_grad else 4.0) * matrix.numel()
+    return (6.0 if matrix.requires_grad else 4.0) * number_of_weights(matrix)

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 _TRAINED = 6.0
 """Operations for each parameter of a matrix: forward, and twice that backward."""
+_ADAPTED = 4.0
+"""Of weights that stay as they are, and that gradients go through: no gradient of their own."""
 _FROZEN = 2.0
 
 
-def costs_of(configuration: PretrainedConfig, *, frozen_vision: bool) -> Costs:
+def costs_of(configuration: PretrainedConfig, *, frozen_vision: bool, adapters: bool = False) -> Costs:
     """Return what a model spends on tokens, documents and images, in floating-point operations.
 
     Recomputation is left out, which changes no pack's share by much. The output layer counts for all
@@ -27,7 +29,10 @@ def costs_of(configuration: PretrainedConfig, *, frozen_vision: bool) -> Costs:
         Of the model.
     frozen_vision
         Whether the vision tower is not trained.
+    adapters
+        Whether the decoder's weights stay as they are, beside adapters that are trained.
     """
+    times = _ADAPTED if adapters else _TRAINED
     text = text_configuration(configuration)
     heads, wide = text.num_attention_heads, text.hidden_size
     width = getattr(text, "head_dim", None) or wide // heads
@@ -37,9 +42,9 @@ def costs_of(configuration: PretrainedConfig, *, frozen_vision: bool) -> Costs:
     square = text.num_hidden_layers * heads * width  # the causal half of 12
     vision = getattr(configuration, "vision_config", None)
     if vision is None:
-        return Costs(_TRAINED * token, _TRAINED * square, 0.0, 0.0)
-    times = _FROZEN if frozen_vision else _TRAINED
-    return Costs(_TRAINED * token, _TRAINED * square, times * _a_patch(vision), times * _a_pair(vision))
+        return Costs(times * token, _TRAINED * square, 0.0, 0.0)
+    seen = _FROZEN if frozen_vision else times
+    return Costs(times * token, _TRAINED * square, seen * _a_patch(vision), seen * _a_pair(vision))
 
 
 def _a_patch(vision: Any) -> float:  # noqa: ANN401 of transformers

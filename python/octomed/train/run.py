@@ -28,7 +28,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
-from octomed.train.order import of_validation
+from octomed.train.order import of_validation, runs_of
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report_writer import next_steps, report_at_the_end
 from octomed.train.resume import RandomState, load_path_of
@@ -38,7 +38,7 @@ from octomed.urls import is_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.train.schema import TrainRecipe
+    from octomed.train.schema import Loader, TrainRecipe
 
 
 def train(recipe: TrainRecipe) -> Trainer:
@@ -192,8 +192,14 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
 def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no types
     settings = prepared.recipe.train_loader
     packs, model = prepared.batching.per_rank, prepared.configuration
-    frozen = prepared.recipe.model.freeze_vision is True
-    return make_loader(settings, packs, model, vision=prepared.vision, frozen_vision=frozen)
+    chosen = prepared.recipe.model
+    adapters = chosen.lora is not None
+    frozen = chosen.freeze_vision
+    if frozen is None:  # as `freeze.make_trainable` has it
+        frozen = chosen.lora is not None and not chosen.lora.vision
+    return make_loader(
+        settings, packs, model, vision=prepared.vision, frozen_vision=frozen, adapters=adapters
+    )
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
@@ -201,9 +207,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     settings = recipe.eval_loader
     if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
         settings = of_validation(recipe.train_loader)
-    if recipe.eval_swapped_images and (settings is None or prepared.vision is None):
-        lacks = "nothing is evaluated" if settings is None else "no packed run has images"
-        raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
+    if recipe.eval_swapped_images:
+        _check_swap(settings)
     if settings is None:
         return None
     packs, model = recipe.device_eval_batch_size, prepared.configuration
@@ -215,6 +220,13 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
         dataloader=data_spec(loader, weighting=recipe.loss.weight),
         metric_names=["loss", *(NAMES if recipe.eval_swapped_images else ())],
     )
+
+
+def _check_swap(settings: Loader | None) -> None:
+    """Refuse to swap images where none are shown."""
+    if settings is None or not any(run.vision for run in runs_of(settings)):
+        lacks = "nothing is evaluated" if settings is None else "what is evaluated shows no image"
+        raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
 
 
 def _callbacks(prepared: Prepared, model: OctomedModel) -> list[Any]:

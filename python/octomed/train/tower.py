@@ -245,7 +245,10 @@ def _is_trained(tower: Any) -> bool:  # noqa: ANN401 a class of each family
 
 
 def _interpolated(embeddings: torch.nn.Embedding, batch: Mapping[str, Any]) -> torch.Tensor:
-    """Return the position embedding of each patch, between the four around it, summed in float32 at least."""
+    """Return the position embedding of each patch, between the four around it.
+
+    Summed in float32 where weights are float32; FSDP2 casts them, as all numbers of a batch, to its type.
+    """
     indices, weights = batch["image_corner_indices"], batch["image_corner_weights"]
     total: Any = 0
     for corner in range(indices.shape[1]):  # one by one, so that four of all are never in memory
