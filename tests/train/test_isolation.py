@@ -219,3 +219,21 @@ def test_the_gpu_s_kernel_keeps_documents_apart(family):
 
     rows = tiny.rows_of(family)
     assert check_isolation(forward, vocabulary=VOCABULARY, rows=rows, device="cuda") <= 2e-2
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_autocast_gives_the_kernel_one_type(family, monkeypatch):
+    """Rotation leaves queries and keys in float32: then a GPU's kernel for bfloat16 would not be chosen."""
+    seen = []
+
+    def kernel(query, key, value, *_):
+        seen.append({query.dtype, key.dtype, value.dtype})
+        return value.repeat_interleave(query.shape[1] // value.shape[1], dim=1)
+
+    chosen = []
+    monkeypatch.setattr(attention, "_kernel", lambda *asked: chosen.append(asked[1]) or kernel)
+    network = PackedNetwork(tiny.language_model(family))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        network(tiny.batch_of([tiny.traces(3)], tiny.rows_of(family)))
+    assert seen == [{torch.bfloat16}] * 2
+    assert chosen == [torch.bfloat16] * 2

@@ -20,7 +20,8 @@ pytest.importorskip("composer")
 from .sessions import traces_of_steps
 
 ROOT = Path(__file__).parents[2]
-STEPS, PACKS_A_STEP = 40, 4
+STEPS, PACKS_A_STEP = 80, 4
+PLACES = {"remote": "packed", "local": "cache"}
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +30,12 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart")
     places = [f"output.path={folder}/packed", f"work.path={folder}/work"]
     octomed.pack(ROOT / "recipes/quickstart-train.yaml", overrides=places, workers=2)
+    places = [f"output.path={folder}/held-out", f"work.path={folder}/work"]
+    octomed.pack(ROOT / "recipes/quickstart-held-out.yaml", overrides=places, workers=2)
     words = [
-        f"train_loader.dataset={{remote: {folder}/packed, local: {folder}/cache, num_canonical_nodes: 2}}",
+        *(f"train_loader.dataset.{key}={folder}/{place}" for key, place in PLACES.items()),
+        f"eval_loader.dataset.remote={folder}/held-out",
+        f"eval_loader.dataset.local={folder}/cache",
         f"run_folder={folder}/run",
         f"save_folder={folder}/checkpoints",
         f"export_folder={folder}/model",
@@ -72,6 +77,18 @@ def test_it_learns_more_than_token_frequencies(trained):
     found = re.search(r"mean loss of the last 10 steps ([\d.]+), entropy of supervised tokens ([\d.]+)", said)
     assert float(found[1]) < entropy
     assert float(found[2]) == pytest.approx(entropy, rel=0.02), "some packs come more often than others"
+
+
+def test_it_learns_to_look(trained):
+    """One answer in four is right by chance; with other images no more than that should be."""
+    found = re.findall(r"answers: (\d+)% of 64 right, (\d+)% with images swapped", trained[1])
+    assert len(found) == STEPS // 20
+    assert int(found[-1][0]) >= 90
+    assert int(found[-1][1]) <= 45
+    entries = [json.loads(line) for line in (trained[0] / "run/metrics.jsonl").read_text().splitlines()]
+    last = [one for one in entries if "metrics/validation/answer_accuracy" in one][-1]
+    assert f"{last['metrics/validation/answer_accuracy']:.0%}" == f"{found[-1][0]}%"
+    assert "with images swapped" in (trained[0] / "run/train-report.html").read_text()
 
 
 def test_every_step_is_measured(trained):
@@ -120,7 +137,7 @@ def test_a_step_that_was_not_trained_is_told(trained):
 
 
 def test_every_trace_was_learned(trained):
-    """40 steps of 4 packs are more than the three epochs of 34 packs and their repeats."""
+    """80 steps of 4 packs are some 14 epochs of 21 packs and one that is repeated."""
     folder = trained[0]
     learned = {one for ids in traces_of_steps(folder / "run").values() for one in ids}
     assert learned == {int(one) for row in rows(folder) for one in row["trace_ids"]}
@@ -137,7 +154,7 @@ def test_the_exported_model_has_equal_logits(trained):
 
     folder = trained[0]
     recipe = load_train_recipe(ROOT / "recipes/train/quickstart.yaml")
-    checkpoint = torch.load(folder / "checkpoints/ep4-ba40-rank0.pt", weights_only=False)
+    checkpoint = torch.load(folder / "checkpoints/ep13-ba80-rank0.pt", weights_only=False)
     ours = PackedNetwork(build_model(read_configuration(None, recipe.model.config))).eval()
     state = {name.removeprefix("network."): value for name, value in checkpoint["state"]["model"].items()}
     ours.load_state_dict(state)

@@ -95,6 +95,8 @@ def attention(  # noqa: PLR0913 the signature that `transformers` calls
             f"{type(module).__name__} was called without documents, with a mask, a batch of rows or dropout",
             "packed documents are kept apart by `cu_seqlens` alone: call the model through `octomed.train`",
         )
+    if query.dtype != value.dtype:  # under autocast the rotation of float32 states makes float32 of these two
+        query, key = query.to(value.dtype), key.to(value.dtype)
     packed = (query[0].transpose(0, 1), key[0].transpose(0, 1), value[0].transpose(0, 1))
     kernel = _kernel(query.device.type, query.dtype)
     return kernel(*packed, documents, scaling).unsqueeze(0), None

@@ -43,7 +43,7 @@ class AnswerAccuracy(Metric):
 
     def __init__(self, image_token: int, *, swap: bool) -> None:
         super().__init__()
-        self.image_token, self.swap = image_token, swap
+        self.image_token, self.swap, self.of = image_token, swap, 0
         self.add_state("right", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
         self.add_state("answers", default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -66,6 +66,7 @@ class AnswerAccuracy(Metric):
 
     def compute(self) -> torch.Tensor:
         """Return the share; not a number where there is no answer."""
+        self.of = int(self.answers)  # over all ranks, which the state is only in here
         return self.right / self.answers
 
 
@@ -77,7 +78,7 @@ class ImageAblation(Callback):
         del logger
         metrics: dict[str, Any] = state.eval_metrics[state.dataloader_label or ""]
         right, ablated = (float(metrics[name].compute()) for name in NAMES)
-        answers = int(metrics[NAMES[0]].answers)
+        answers = metrics[NAMES[0]].of
         log_rank0(f"answers: {right:.0%} of {answers:,} right, {ablated:.0%} with images swapped")
 
 

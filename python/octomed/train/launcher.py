@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -127,6 +128,7 @@ def _train(words: Sequence[str]) -> int:
 
 
 def _launch(number: int, words: Sequence[str], signals: Signals) -> int:
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # Composer loads it; it wants a faster kernel
     from composer.cli import launcher  # noqa: PLC0415 takes seconds
 
     signals.heed()  # again: Composer takes them when it is imported, to end this process alone

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import warnings
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         print(USAGE, end="")  # noqa: T201 the answer to a question
         return 0 if arguments else 2
     warnings.filterwarnings("ignore", module=r"composer|streaming|torch\.distributed|torchmetrics")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it wants a faster kernel, used or not
     last_words = _LastWords(arguments)
     with STOP.listening(last_words.of_signal), open_channel(last_words.of_failure) as channel:
         try:

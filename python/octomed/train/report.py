@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 REPORT = "train-report.html"
 _ENTROPY = "unigrams/entropy"
 _LOSS, _EVALUATION = "loss/train/total", "metrics/validation/loss"
+_ANSWERS, _SWAPPED = "metrics/validation/answer_accuracy", "metrics/validation/answer_accuracy_images_swapped"
 
 CURVES = (
     Curve("Training loss", (_LOSS,), "nats per supervised token", _ENTROPY),
     Curve("Evaluation loss", (_EVALUATION,), "nats per supervised token"),
+    Curve("Answers right", (_ANSWERS,), "share, with images; dashed: with images swapped", _SWAPPED),
     Curve("Throughput", ("data/tokens_per_second",), "tokens per second, all ranks"),
     Curve("MFU", ("throughput/device/mfu",), "share of the device's peak"),
     Curve("MFU without vision", ("throughput/device/mfu_without_vision",), "share of the device's peak"),
@@ -149,6 +151,9 @@ def _key_figures(entries: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, 
         step, loss = evaluations[-1]
         least = min(value for _, value in evaluations)
         yield "Evaluation loss", f"{loss:.4f}", f"after step {units.count(int(step))}; the least {least:.4f}"
+    answers, ablated = _numbers(entries, _ANSWERS), _numbers(entries, _SWAPPED)
+    if answers and ablated:
+        yield "Answers right", f"{answers[-1]:.0%}", f"{ablated[-1]:.0%} with images swapped"
     tokens = _numbers(entries, "data/tokens")
     if tokens:
         traces = sum(_numbers(entries, "data/traces"))

@@ -207,6 +207,8 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     if settings is None:
         return None
     packs, model = recipe.device_eval_batch_size, prepared.configuration
+    alike = settings.dataset.model_copy(update={"balance": "off"})  # no step waits for the slowest
+    settings = settings.model_copy(update={"dataset": alike})
     loader = make_loader(settings, packs, model, vision=prepared.vision)
     return Evaluator(
         label="validation",
