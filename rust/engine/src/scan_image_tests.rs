@@ -276,7 +276,7 @@ fn a_block_is_the_same_whoever_helps_with_its_images() {
         (headers, bytes)
     };
     let alone = contents(1);
-    assert_eq!((alone.0[0].images, alone.0[0].rows_without_trace), (48, 12));
+    assert_eq!((alone.0[0].images, alone.0[0].rows_unreadable), (48, 12));
     for workers in [2, 3, 8] {
         assert_eq!(contents(workers), alone);
     }

@@ -102,8 +102,8 @@ fn is_encoded(text: &str) -> bool {
 fn names_file(text: &str) -> bool {
     let text = text.trim_end_matches(['"', '\'', ')', ']', '}', ' ']);
     // A search for several bytes takes longer to begin than most texts are long.
-    let scheme = memchr::memchr(b':', text.as_bytes());
-    let path = match scheme.and_then(|_| text.find("://")) {
+    let mut colons = memchr::memchr_iter(b':', text.as_bytes());
+    let path = match colons.find(|&at| text[at..].starts_with("://")) {
         Some(scheme) => {
             &text[..text[scheme..]
                 .find(['?', '#'])

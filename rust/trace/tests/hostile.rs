@@ -346,6 +346,7 @@ fn every_bad_row_has_its_reason_and_place() {
         Reason::ImageDepth,
         Reason::ImageUrl,
         Reason::ImagePath,
+        Reason::ImageUnreachable,
     ];
     assert_eq!(met.len() + elsewhere.len(), Reason::ALL.len());
 }
