@@ -191,6 +191,7 @@ class IsolationTest(Callback):
     ) -> None:
         self.vocabulary, self.rows, self.layers = vocabulary, rows, layers
         self.reserved, self.images = reserved, images
+        self.passed = False
 
     @classmethod
     def of(cls, configuration: PretrainedConfig, rows: int, vision: Vision | None) -> IsolationTest:
@@ -227,7 +228,7 @@ class IsolationTest(Callback):
         return tolerance_of(kind, self.layers, tf32=tf32)
 
     def eval_standalone_start(self, state: State, logger: Logger) -> None:
-        """Run the test before an evaluation that comes first: its loss would be that of a model that leaks."""
+        """Run the test before an evaluation that comes first: its loss would be a leaking model's."""
         self.fit_start(state, logger)
 
     def fit_start(self, state: State, logger: Logger) -> None:
