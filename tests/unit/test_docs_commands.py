@@ -35,6 +35,7 @@ class NotRun(NamedTuple):
 STARTED = NotRun("tests/cli/test_train.py has its launcher, and tests/train/test_quickstart.py its training")
 PLANNED = RunBy("tests/cli/test_train.py", '"recipes/train/quickstart.yaml", "--memory", "24GB"')
 PACKED_FOR_IT = RunBy("tests/train/test_quickstart.py", "recipes/quickstart-train.yaml")
+HELD_OUT_FROM_IT = RunBy("tests/train/test_quickstart.py", "recipes/quickstart-held-out.yaml")
 A_STEP = RunBy("tests/train/test_quickstart.py", '"--step"')
 EIGHT_GPUS = NotRun("needs eight GPUs; tests/train/test_recipes_on_a_gpu.py takes steps of it on one")
 PUBLISHED = (
@@ -67,10 +68,12 @@ COMMANDS = {
     ),
     ("README.md", "pip install '.[train]'"): NETWORK,
     ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("README.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,
     ("README.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "pip install '.[train]'"): NETWORK,
     ("docs/training.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("docs/training.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
@@ -80,6 +83,7 @@ COMMANDS = {
         "needs perf and the processor's counters"
     ),
     ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
+    ("recipes/train/quickstart.yaml", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("recipes/train/quickstart.yaml", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("recipes/train/octomed-4b.yaml", PUBLISHED.replace("SIZE", "4b")): EIGHT_GPUS,
     ("recipes/train/octomed-7b.yaml", PUBLISHED.replace("SIZE", "7b")): EIGHT_GPUS,

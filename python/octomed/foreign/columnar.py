@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 LARGEST_PAGES = 384 * 2**20
 """Bytes of the largest pages of the columns that are read. A reader holds a page of each column whole, and
-what it was compressed to. pyarrow looks at a page's size once in 1,024 rows: a row group of large images is one
-page. It is the same on every machine, since what is refused here may be left out (`on_bad_file`)."""
+what it was compressed to. pyarrow looks at a page's size once in 1,024 rows: a row group of large images is
+one page. It is the same on every machine, since what is refused here may be left out (`on_bad_file`)."""
 
 LARGEST_BATCH = 512 * 2**20
 """Bytes of a record batch of an Arrow file, which its reader holds whole."""
