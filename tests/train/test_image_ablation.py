@@ -20,15 +20,19 @@ DOCUMENTS = (
 )
 
 
+SIZES = ((1, 4, 4), (1, 4, 4), (1, 2, 2), (1, 4, 4), (1, 2, 2))
+
+
 def batch_of(documents):
     lengths = [len(ids) for ids, _ in documents]
+    units = [ids.count(IMAGE) for ids, _ in documents if IMAGE in ids]
     return {
         "input_ids": torch.tensor([[one for ids, _ in documents for one in ids]]),
         "labels": torch.tensor([[one for _, labels in documents for one in labels]]),
         "cu_seqlens": torch.tensor([0, *lengths]).cumsum(0).to(torch.int32),
-        "image_refs": torch.arange(5),
-        "image_counts": torch.tensor([[16, units, 1] for units in (2, 1, 1, 1, 1)]),
-        "image_sizes": ((1, 4, 4), (1, 4, 4), (1, 2, 2), (1, 4, 4), (1, 2, 2)),
+        "image_refs": torch.arange(len(units)),
+        "image_counts": torch.tensor([[16, one, 1] for one in units]).view(-1, 3),
+        "image_sizes": SIZES[: len(units)],
     }
 
 
