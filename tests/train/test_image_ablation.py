@@ -97,7 +97,7 @@ def test_right_answers_are_counted_over_batches():
     at = [one - 1 for one in slow(DOCUMENTS)]
     assert asked == [
         ([0, 1, 2, 3, 4], at),
-        ([0, 1, 2, 3, 4], []),
+        ([], []),
         ([3, 0, 4, 1, 2], at),
-        ([3, 0, 4, 1, 2], []),
+        ([], []),
     ]
