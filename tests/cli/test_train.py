@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import octomed
 import pytest
 import yaml
 from octomed import shipped
@@ -51,7 +52,8 @@ def test_a_recipe_is_checked_without_torch(tmp_path):
     run(tmp_path, "recipes", "train/quickstart", "--out", "t.yaml")
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch/__init__.py").write_text("raise SystemError('torch was loaded')")
-    done = run(tmp_path, "train", "t.yaml", "optimizer.lr=x", PYTHONPATH=f"{tmp_path}:{ROOT}/python")
+    package = Path(octomed.__file__).parents[1]
+    done = run(tmp_path, "train", "t.yaml", "optimizer.lr=x", PYTHONPATH=f"{tmp_path}:{package}")
     assert (done.returncode, "torch was loaded" in done.stderr) == (2, False)
     assert "optimizer.lr" in done.stderr
 
@@ -182,7 +184,7 @@ def test_recipes_are_listed_with_what_they_are(tmp_path):
 
 def test_links_in_the_package_stay_in_the_tree():
     """A wheel and a source distribution hold what a link leads to; a link to a folder they leave out."""
-    for path in shipped.FOLDER.rglob("*"):
+    for path in (ROOT / "python/octomed/recipes").rglob("*"):
         assert path.is_symlink() == path.is_file()
         assert path.resolve().is_relative_to(ROOT.resolve())
 
