@@ -40,7 +40,9 @@ def packed(tmp_path_factory) -> Path:
     recipe["pack"]["capacity"] = 512
     recipe["output"] |= {"path": str(folder / "run"), "shard_size": "32KiB"}
     recipe["work"]["path"] = str(folder / "work")
-    octomed.pack(recipe, workers=2)
+    made = folder / "texts.yaml"  # a file, which messages name
+    made.write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+    octomed.pack(made, workers=2)
     return folder / "run"
 
 
