@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.errors import StorageError
 from octomed.stream.pack_table import pack_tables
 
 if TYPE_CHECKING:
@@ -58,9 +59,15 @@ def traces_of_packs(run: Run, streams: Sequence[str], cache: Path | None = None)
     ------
     DataError
         When the run's provenance is missing.
+    StorageError
+        When it does not cover the packs of these streams.
     """
     tables = pack_tables(run, cache)
-    return [count for name in sorted(tables) if name in streams for count in tables[name].traces.tolist()]
+    counts = [count for name in sorted(tables) if name in streams for count in tables[name].traces.tolist()]
+    if 0 in counts:
+        message = f"the provenance of `{run.location}` lacks packs of the streams that are trained on"
+        raise StorageError(message, f"`{run.rebuild}` writes it again")
+    return counts
 
 
 def step_size(traces: Sequence[int], samples: int, ranks: int, *, draws: int = 2000) -> StepSize:
