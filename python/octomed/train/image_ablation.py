@@ -127,9 +127,7 @@ def answer_positions(batch: Mapping[str, Any], image_token: int) -> torch.Tensor
     tensor([2])
     """
     labels, ids = batch["labels"][0], batch["input_ids"][0]
-    lengths = torch.diff(batch["cu_seqlens"].long())
-    documents = torch.arange(len(lengths), device=ids.device).repeat_interleave(lengths)
-    shows = torch.zeros(len(lengths), dtype=torch.bool, device=ids.device)
+    documents, shows = _documents(batch)
     shows[documents[ids == image_token]] = True
     learned = torch.nonzero(labels != IGNORED)[:, 0]
     of = documents[learned]
@@ -154,15 +152,20 @@ def keeps_an_image(batch: Mapping[str, Any], other: Mapping[str, Any], image_tok
     Tensor
         Truth values, [tokens].
     """
-    lengths = torch.diff(batch["cu_seqlens"].long())
-    documents = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
-    keeps = torch.zeros(len(lengths), dtype=torch.bool, device=lengths.device)
+    documents, keeps = _documents(batch)
     if len(batch.get("image_sizes", ())):
         refs = batch["image_refs"]
         units = batch["image_counts"][:, 1][refs]
         kept = (refs == other["image_refs"]).repeat_interleave(units)
         keeps[documents[batch["input_ids"][0] == image_token][kept]] = True
     return keeps[documents]
+
+
+def _documents(batch: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the document of each token, [tokens], and a false for each document, to be set."""
+    lengths = torch.diff(batch["cu_seqlens"].long())
+    documents = torch.arange(len(lengths), device=lengths.device).repeat_interleave(lengths)
+    return documents, torch.zeros(len(lengths), dtype=torch.bool, device=lengths.device)
 
 
 def swapped(batch: Mapping[str, Any]) -> dict[str, Any]:
