@@ -4,19 +4,31 @@
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
 mod exact_duplicates;
+mod near_candidates;
+mod near_duplicates;
+mod near_found;
+mod near_settings;
 mod over_long;
 mod over_patches;
 mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod texts;
 mod trace_ids;
 
 pub use exact_duplicates::ExactDuplicates;
+pub use near_duplicates::{NearDuplicates, NearWork};
+pub use near_found::{NearCluster, NearClusters, NearFound, NearMember};
+pub use near_settings::{NearAction, NearKeep, NearScope, NearSettings};
 pub use over_long::OverLong;
 pub use over_patches::OverPatches;
 pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
+pub use texts::Texts;
 pub use trace_ids::{Renamed, rename_collisions};
+
+#[cfg(test)]
+mod near_tests;

@@ -2,7 +2,7 @@
 
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule};
+use crate::{Curate, ExactDuplicates, NearDuplicates, NearWork, OverLong, OverPatches, Rule};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,10 @@ pub struct PackLimits {
     pub max_patches: Option<u64>,
 }
 
-/// The rules that the recipe asks for, in the order in which they run.
+/// The rules that the recipe asks for, in the order in which they run. That of near duplicates is among them where there
+/// is what it works with, too.
 #[must_use]
-pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
+pub fn rules(curate: &Curate, limits: &PackLimits, near: Option<&NearWork>) -> Vec<Box<dyn Rule>> {
     let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
@@ -28,6 +29,12 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     }
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
+    }
+    if let (Some(settings), Some(work)) = (&curate.duplicates.near, near) {
+        rules.push(Box::new(NearDuplicates {
+            settings: settings.clone(),
+            work: work.clone(),
+        }));
     }
     rules
 }
@@ -52,7 +59,11 @@ mod tests {
 
     fn everything() -> Vec<Box<dyn Rule>> {
         let curate = r#"{"duplicates": {"exact": true, "images": "report"}, "over_long": "error"}"#;
-        rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
+        rules(
+            &serde_json::from_str(curate).unwrap(),
+            &limits(Some(9)),
+            None,
+        )
     }
 
     fn limits(max_patches: Option<u64>) -> PackLimits {
@@ -87,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_not_asked_for_is_not_in_the_list() {
-        let rules = rules(&Curate::default(), &limits(None));
+        let rules = rules(&Curate::default(), &limits(None), None);
         assert_eq!(rules.len(), 1);
         assert_eq!(needs(&rules), Needs::default());
     }
