@@ -121,6 +121,7 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         self.add(masked.as_ref().unwrap_or(row), Some(&curated))
     }
 
+    /// Adds the traces of a row as it is rendered.
     fn add(&mut self, row: &Row<'_>, curated: Option<&RowCuration<'_>>) -> Result<(), Failure> {
         let images = self.images(row)?;
         let mut prompt = std::mem::take(&mut self.scratch.prompt);
@@ -157,7 +158,8 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         laid: &LaidOut<'_>,
         curated: Option<&RowCuration<'_>>,
     ) -> Result<(), EngineError> {
-        let question_id = question_id_of(row, images.hash(row));
+        // Of the row as it came: what is masked in two questions may be all that differs.
+        let question_id = question_id_of(curated.map_or(row, RowCuration::row), images.hash(row));
         let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
         let question = curated.and_then(|one| one.question(&stem, question_id, images.hash(row)));
         self.scratch.images = images.shown_hash(row, &laid.shown);

@@ -182,7 +182,12 @@ fn each_text_of_question(row: &Row<'_>, mut each: impl FnMut(&str)) {
     }
 }
 
-impl RowCuration<'_> {
+impl<'r> RowCuration<'r> {
+    /// The row as it came.
+    pub fn row(&self) -> &'r Row<'r> {
+        self.row
+    }
+
     /// Measures the response of this number and decides; what was measured stays in `scratch`. Of a conversation the last
     /// response is the one that counts.
     pub fn decide(&self, sample: usize, scratch: &mut CurationScratch) -> Option<Verdict> {

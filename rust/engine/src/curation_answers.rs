@@ -1,9 +1,7 @@
 //! What a response answers, compared with the right answer of its row, which is prepared once a row.
 
 use octomed_index::{AnswerState, Verdict};
-use octomed_responses::{
-    Choice, Extracted, Gold, GoldFault, GoldRule, Judged, Parts, extract, judge,
-};
+use octomed_responses::{Choice, Gold, GoldFault, GoldRule, Judged, Parts, judge, present};
 use octomed_trace::{Body, Row};
 
 use crate::curation_settings::{Accept, AcceptedAnswer, MatchRule};
@@ -54,13 +52,11 @@ impl<'r> RowAnswers<'r> {
         match self {
             Self::Unasked => (AnswerState::Unasked, 0),
             Self::Compared(Ok(gold), _) => {
-                let Judged { state, option } = judge(gold, parts, finished);
-                (AnswerState::from_code(state as u8).unwrap_or_default(), option)
+                judged(judge(gold, parts, finished))
             }
             Self::Compared(Err(GoldFault::Missing), _) => (AnswerState::NoGold, 0),
             Self::Compared(Err(fault), _) => (AnswerState::GoldFault, *fault as u64),
-            Self::Present(_) if finished == Some(false) => (AnswerState::Cut, 0),
-            Self::Present(options) => (present(&extract(options, parts)), 0),
+            Self::Present(options) => judged(present(options, parts, finished)),
         }
     }
 
@@ -81,14 +77,10 @@ impl<'r> RowAnswers<'r> {
     }
 }
 
-/// What is there of an answer that is compared with nothing.
-fn present(extracted: &Extracted) -> AnswerState {
-    match extracted {
-        Extracted::Absent => AnswerState::Absent,
-        Extracted::Ambiguous => AnswerState::Ambiguous,
-        Extracted::Cut => AnswerState::Cut,
-        _ => AnswerState::Present,
-    }
+/// What was judged, as the index has it.
+fn judged(judged: Judged) -> (AnswerState, u64) {
+    let Judged { state, option } = judged;
+    (AnswerState::from_code(state as u8).unwrap_or_default(), option)
 }
 
 fn gold_rule(rule: MatchRule) -> GoldRule {
