@@ -15,6 +15,7 @@ mod rules;
 mod settings;
 mod shared_images;
 mod texts;
+mod thresholds;
 mod trace_ids;
 
 pub use exact_duplicates::ExactDuplicates;
@@ -28,6 +29,7 @@ pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
 pub use texts::Texts;
+pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! The recipe's section `curate`.
 
+use std::collections::BTreeMap;
+
+use octomed_responses::Limits;
 use serde::Deserialize;
 
 use crate::NearSettings;
@@ -12,6 +15,12 @@ pub struct Curate {
     pub duplicates: Duplicates,
     /// What becomes of a trace longer than the capacity.
     pub over_long: OverLongPolicy,
+    /// Thresholds of each source that has any.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limits>,
+    /// Columns that rules read of a source's rows, in the order in which its questions have them.
+    #[serde(default)]
+    pub asked: BTreeMap<String, Vec<String>>,
 }
 
 /// Which copies go.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use octomed_index::Header;
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
-use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
+use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
+use crate::curation::RowCuration;
 use crate::decoding_ahead::Help;
 use crate::error::EngineError;
 use crate::image_reading::SeenPaths;
@@ -108,13 +109,25 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         Ok(())
     }
 
-    /// Adds the traces of a row, or gives why it has none.
+    /// Adds the traces of a row, or gives why it has none. Its responses are measured as they came, and rendered with
+    /// identifying data masked where the recipe asks for that.
     fn row(&mut self, row: &Row<'_>) -> Result<(), Failure> {
+        let Some(curation) = &self.scanner.curation else {
+            return self.add(row, None);
+        };
+        let curated = curation.of_row(row)?;
+        let masked = curation.masked(row);
+        let masked = masked.as_ref().map(|texts| texts.row(row));
+        self.add(masked.as_ref().unwrap_or(row), Some(&curated))
+    }
+
+    /// Adds the traces of a row as it is rendered.
+    fn add(&mut self, row: &Row<'_>, curated: Option<&RowCuration<'_>>) -> Result<(), Failure> {
         let images = self.images(row)?;
         let mut prompt = std::mem::take(&mut self.scratch.prompt);
         let scanner = self.scanner;
         let added = match scanner.lay_out(row, &images, &mut prompt) {
-            Ok(laid) => self.traces(row, images, &laid).map_err(Failure::Scan),
+            Ok(laid) => self.traces(row, images, &laid, curated).map_err(Failure::Scan),
             Err(failure) => Err(failure),
         };
         self.scratch.prompt = prompt;
@@ -143,8 +156,12 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         row: &Row<'_>,
         mut images: RowImages,
         laid: &LaidOut<'_>,
+        curated: Option<&RowCuration<'_>>,
     ) -> Result<(), EngineError> {
-        let question_id = question_id_of(row, images.hash(row));
+        // Of the row as it came: what is masked in two questions may be all that differs.
+        let question_id = question_id_of(curated.map_or(row, RowCuration::row), images.hash(row));
+        let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
+        let question = curated.and_then(|one| one.question(&stem, question_id, images.hash(row)));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown
@@ -179,7 +196,7 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             **slot = Some(open);
             Ok(())
         };
-        scanner.traces(laid, scratch, &mut make_room, |sample, result, scratch| {
+        scanner.traces(laid, curated, scratch, &mut make_room, |sample, result, scratch| {
             let ScanResult {
                 verdict,
                 supervised,
@@ -202,7 +219,15 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             };
             let mut slot = writer.borrow_mut();
             let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
-            open.trace(&trace, &scratch.ids, &scratch.spans, &shown)
+            open.trace(&trace, &scratch.ids, &scratch.spans, &shown)?;
+            if curated.is_some() {
+                open.curated(&CuratedTrace {
+                    measures: scratch.curation.measures,
+                    bands: &scratch.bands,
+                    question: question.as_ref(),
+                });
+            }
+            Ok(())
         })
     }
 

@@ -13,6 +13,8 @@ use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::curation::{Curation, Extras};
+use crate::curation_settings::CurationSettings;
 use crate::decoding_ahead::{Help, RowsAhead};
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
@@ -60,6 +62,7 @@ impl Scanner {
                 system,
                 supervise,
                 images: None,
+                curation: None,
             },
             idle,
         })
@@ -71,6 +74,15 @@ impl Scanner {
     /// When the folder or archive of images cannot be opened.
     pub fn with_images(mut self, settings: ImageSettings) -> Result<Self, EngineError> {
         self.rows.images = Some(Images::new(settings)?);
+        Ok(self)
+    }
+
+    /// Measures responses and leaves some out, by these settings.
+    ///
+    /// # Errors
+    /// When they contradict themselves.
+    pub fn with_curation(mut self, settings: CurationSettings) -> Result<Self, EngineError> {
+        self.rows.curation = Some(Curation::new(settings)?);
         Ok(self)
     }
 
@@ -139,7 +151,9 @@ impl Scanner {
     ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
         let arena = std::mem::take(&mut scratch.arena);
-        let writer = BlockWriter::new(block, origin, arena);
+        let extras = self.rows.curation.as_ref();
+        let extras = extras.map_or_else(Extras::default, Curation::extras);
+        let writer = BlockWriter::new(block, origin, extras, arena);
         let scan = BlockScan::new(&self.rows, origin, writer, directory, &mut scratch, cancel);
         let mut scan = scan.with_help(help);
         block.for_each(&self.mapping, |finding| scan.finding(finding))?;
