@@ -12,6 +12,7 @@ from octomed.recipe.document import Document
 from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mapping_of, roots_of
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
+from octomed.recipe.mix import KeepTraces, Mix, TracesPerQuestion, Validation, check_groups, is_left_out
 from octomed.recipe.part import Part
 from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
 from octomed.recipe.values import (
@@ -134,7 +135,10 @@ class Curate(Part):
     length: NotBuilt = not_built()
     repetition: NotBuilt = not_built()
     decontaminate: NotBuilt = not_built()
-    traces_per_question: NotBuilt = not_built()
+    exclude: Annotated[Paths, Field(min_length=0)] = Field(default=(), exclude_if=is_left_out)
+    """Files with the ids of traces, `source:file:row`, or hashes of images that are left out, a line each."""
+    traces_per_question: TracesPerQuestion = Field(default=None, exclude_if=is_left_out)
+    """How many traces of a question stay: a number, or `keep` and `by`."""
     stratify: NotBuilt = not_built()
 
 
@@ -231,14 +235,21 @@ class Recipe(Part):
     """Where tokenized blocks are kept between runs."""
     images: Images = Images()
     """How images are found, checked, resized and stored."""
-    mix: NotBuilt = not_built()
-    validation: NotBuilt = not_built()
+    mix: Mix | None = Field(default=None, exclude_if=is_left_out)
+    """How often each group is trained on: epochs, or `epochs` and `max_examples`; once if left out."""
+    validation: Validation | None = Field(default=None, exclude_if=is_left_out)
+    """What is kept out of training, as the stream `validation`; nothing if left out."""
 
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
     _overrides: tuple[str, ...] = PrivateAttr(default=())
     _from_values: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="after")
+    def _known_groups(self) -> Recipe:
+        check_groups(self.mix or {}, [source.group for source in self.sources])
+        return self
 
     @property
     def file(self) -> Path:
@@ -344,6 +355,8 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,
     ("curate", "duplicates"): Duplicates,
+    ("curate", "traces_per_question"): KeepTraces,
+    ("validation",): Validation,
     ("pack",): Pack,
     ("output",): Output,
     ("work",): Work,

@@ -3,16 +3,27 @@
 //! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
+mod components;
 mod exact_duplicates;
+mod excluded;
+mod forest;
+mod lots;
+mod mix;
 mod over_long;
 mod over_patches;
+mod questions;
 mod rule;
 mod rules;
 mod settings;
 mod shared_images;
 mod trace_ids;
+mod traces_per_question;
+mod validation;
 
+pub use components::Links;
 pub use exact_duplicates::ExactDuplicates;
+pub use excluded::{ExcludedRow, Exclusion};
+pub use mix::GroupMix;
 pub use over_long::OverLong;
 pub use over_patches::OverPatches;
 pub use rule::{CurateError, Rejects, Rule};
@@ -20,3 +31,5 @@ pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
 pub use trace_ids::{Renamed, rename_collisions};
+pub use traces_per_question::{KeepBy, KeepTraces};
+pub use validation::Validation;

@@ -2,7 +2,11 @@
 
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule};
+use crate::excluded::Excluded;
+use crate::mix::Mix;
+use crate::questions::SharedQuestions;
+use crate::traces_per_question::TracesPerQuestion;
+use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,15 +15,24 @@ pub struct PackLimits {
     pub capacity: u32,
     /// Patches of distinct images, if they are bounded.
     pub max_patches: Option<u64>,
+    /// Seed of what is drawn.
+    pub seed: u64,
 }
 
 /// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
+    let (questions, links) = (SharedQuestions::default(), Links::default());
+    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    if !curate.exclude.is_empty() {
+        rules.push(Box::new(Excluded {
+            exclusions: curate.exclude.clone(),
+        }));
+    }
+    rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
-    })];
+    }));
     if let Some(max_patches) = limits.max_patches {
         rules.push(Box::new(OverPatches {
             max_patches,
@@ -29,6 +42,22 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
     }
+    if let Some(keep) = curate.traces_per_question {
+        rules.push(Box::new(TracesPerQuestion {
+            keep,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
+    if curate.validation.is_some() || !curate.mix.is_empty() {
+        rules.push(Box::new(Mix {
+            groups: curate.mix.clone(),
+            validation: curate.validation,
+            seed: limits.seed,
+            questions,
+            links,
+        }));
+    }
     rules
 }
 
@@ -37,8 +66,17 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
 pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
-        all.columns.extend(needs.columns);
-        all.side.extend(needs.side);
+        // A column that several rules read is taken by none of them.
+        for column in needs.columns {
+            if !all.columns.contains(&column) {
+                all.columns.push(column);
+            }
+        }
+        for side in needs.side {
+            if !all.side.contains(&side) {
+                all.side.push(side);
+            }
+        }
     }
     all
 }
@@ -51,7 +89,14 @@ mod tests {
     use super::*;
 
     fn everything() -> Vec<Box<dyn Rule>> {
-        let curate = r#"{"duplicates": {"exact": true, "images": "report"}, "over_long": "error"}"#;
+        let curate = r#"{
+            "duplicates": {"exact": true, "images": "report"},
+            "over_long": "error",
+            "exclude": [{"line": "list:1", "ids": [7]}],
+            "traces_per_question": {"keep": 4, "by": "random"},
+            "validation": {"share": 0.1},
+            "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
+        }"#;
         rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
     }
 
@@ -59,6 +104,7 @@ mod tests {
         PackLimits {
             capacity: 64,
             max_patches,
+            seed: 17,
         }
     }
 
@@ -70,18 +116,28 @@ mod tests {
             .filter(|verdict| verdicts.contains(verdict))
             .collect();
         assert_eq!(verdicts, of_the_index);
-        let expected = [Verdict::OverLong, Verdict::OverPatches, Verdict::Duplicate];
+        let expected = [
+            Verdict::Excluded,
+            Verdict::OverLong,
+            Verdict::OverPatches,
+            Verdict::Duplicate,
+            Verdict::TracesPerQuestion,
+            Verdict::NotInMix,
+        ];
         assert_eq!(verdicts, expected);
     }
 
     #[test]
-    fn no_two_rules_take_the_same_column() {
+    fn each_column_that_rules_need_is_named_once() {
         let needs = needs(&everything());
         for (number, column) in needs.columns.iter().enumerate() {
             assert!(!column.is_always_loaded(), "{column:?}");
             assert!(!needs.columns[..number].contains(column), "{column:?}");
         }
-        assert_eq!(needs.columns, [Column::hash_high, Column::hash_low]);
+        assert_eq!(
+            needs.columns,
+            [Column::hash_high, Column::hash_low, Column::question_id]
+        );
         assert_eq!(needs.side, []);
     }
 

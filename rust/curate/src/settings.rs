@@ -2,14 +2,28 @@
 
 use serde::Deserialize;
 
+use crate::{Exclusion, GroupMix, KeepTraces, Validation};
+
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curate {
     /// Which copies go.
     pub duplicates: Duplicates,
     /// What becomes of a trace longer than the capacity.
     pub over_long: OverLongPolicy,
+    /// What a list names that is to go.
+    #[serde(default)]
+    pub exclude: Vec<Exclusion>,
+    /// How many traces of a question stay.
+    #[serde(default)]
+    pub traces_per_question: Option<KeepTraces>,
+    /// What is kept out of training: the recipe's `validation`.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+    /// How often each group is trained on: the recipe's `mix`.
+    #[serde(default)]
+    pub mix: Vec<GroupMix>,
 }
 
 /// Which copies go.

@@ -26,11 +26,21 @@ pub enum Verdict {
     Duplicate = 65,
     /// Images of more patches than a pack holds. Decided in SELECT, like the length.
     OverPatches = 66,
+    /// Too few or too many of its question's responses are right.
+    PassRate = 69,
+    /// Its question has enough traces without it.
+    TracesPerQuestion = 70,
+    /// Its question is not among those drawn of its class.
+    NotDrawn = 71,
+    /// A list of exclusions names it.
+    Excluded = 72,
+    /// The mix has fewer epochs, or fewer examples, of its group.
+    NotInMix = 73,
 }
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 16] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::TemplateRefused,
@@ -39,9 +49,14 @@ impl Verdict {
         Self::TemplateLimit,
         Self::TokenizerLimit,
         Self::TokenizerFailed,
+        Self::Excluded,
         Self::OverLong,
         Self::OverPatches,
         Self::Duplicate,
+        Self::PassRate,
+        Self::TracesPerQuestion,
+        Self::NotDrawn,
+        Self::NotInMix,
     ];
 
     /// The name used in rejects and summaries.
@@ -58,6 +73,11 @@ impl Verdict {
             Self::TokenizerFailed => "tokenizer_failed",
             Self::OverLong => "over_long",
             Self::OverPatches => "over_patches",
+            Self::PassRate => "pass_rate",
+            Self::TracesPerQuestion => "traces_per_question",
+            Self::NotDrawn => "not_drawn",
+            Self::Excluded => "excluded",
+            Self::NotInMix => "not_in_mix",
             Self::Duplicate => "duplicate",
         }
     }
