@@ -30,7 +30,7 @@ def exclusions_of(recipe: Recipe) -> list[dict[str, Any]]:
     DataError
         When a line is nothing that can be excluded.
     """
-    return [line for path in recipe.curate.exclude for line in read_exclusions(Path(path))]
+    return [line for path in recipe.curate.exclude or () for line in read_exclusions(Path(path))]
 
 
 def read_exclusions(path: Path) -> list[dict[str, Any]]:

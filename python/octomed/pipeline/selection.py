@@ -21,6 +21,10 @@ def selection_settings(recipe: Recipe, exclusions: list[dict[str, Any]]) -> dict
         The lines of its lists of exclusions.
     """
     settings: dict[str, Any] = recipe.curate.model_dump(mode="json", exclude={"exclude"})
+    if (keep := recipe.curate.traces_per_question) is not None:
+        settings["traces_per_question"] = (
+            {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")
+        )
     if exclusions:
         settings["exclude"] = exclusions
     if recipe.validation is not None:
