@@ -26,6 +26,9 @@ RUN_FILE = "octomed.json"
 
 FORMAT = 2
 
+VALIDATION = "validation"
+"""The stream of what is kept out of training."""
+
 
 @dataclass(frozen=True)
 class StreamEntry:
@@ -52,7 +55,15 @@ class StreamEntry:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """What became of a source's rows and traces: by reason, those that were left out."""
+    """What became of a source's rows and traces: by reason, those that were left out.
+
+    Attributes
+    ----------
+    train, validation
+        Traces that are trained on, and those kept for validation.
+    copies
+        Copies of traces beyond the first, which are not among the traces.
+    """
 
     rejected: dict[str, int] = field(default_factory=dict)
     rows: int = 0
@@ -63,6 +74,8 @@ class SourceCounts:
     tokens: int = 0
     traces: int = 0
     train: int = 0
+    validation: int = 0
+    copies: int = 0
 
 
 def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:
@@ -94,6 +107,14 @@ class Counts:
         Images in the working store, each once a block, and their bytes.
     images_shared
         Images that several sources show, or several files; None where `curate.duplicates.images` is `off`.
+    train, validation
+        Traces that are trained on, and those kept for validation.
+    copies
+        Copies of traces beyond the first, which are not among the traces.
+    tokens, supervised_tokens
+        In all packs, those of validation and of copies too.
+    notes
+        What the selection has to say besides.
     """
 
     rows: int = 0
@@ -109,7 +130,10 @@ class Counts:
     sources: dict[str, SourceCounts] = field(default_factory=dict)
     traces: int = 0
     train: int = 0
+    validation: int = 0
+    copies: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     renamed_trace_ids: int = 0
     tokens: int = 0
     supervised_tokens: int = 0

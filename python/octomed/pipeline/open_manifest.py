@@ -116,6 +116,7 @@ def _ours(folder: Path) -> list[str]:
         "provenance",
         "rejects",
         "reports",
+        VALIDATION,
         *sorted(path.name for path in folder.glob("len-*")),
     ]
     return [name for name in names if (folder / name).exists()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
@@ -10,7 +10,11 @@ from octomed.recipe.filters import ColumnName, Filters, Share, shape
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import Paths, as_list
+from octomed.recipe.problems import suggest
 from octomed.recipe.values import Name, NotBuilt, not_built
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MOST = 2**32 - 1
 Count = Annotated[int, Field(ge=1, le=_MOST)]
@@ -129,8 +133,8 @@ class TracesKept(Part):
 
     keep: Count
     """Traces of a question at most."""
-    by: Literal["first", "random", "shortest", "longest", "diverse"] = "first"
-    """Which of them stay."""
+    by: Literal["first", "random", "shortest", "longest"] = "first"
+    """Which of them: the first in source order, a draw by `pack.seed`, those of the fewest tokens, or of the most."""
 
 
 TracesPerQuestion = Annotated[
@@ -185,9 +189,11 @@ class Curate(Filters):
     over_long: Literal["reject", "error"] = "reject"
     """What becomes of a trace longer than the capacity; it is never cut."""
     decontaminate: NotBuilt = not_built()  # `Decontaminate | None = None`
-    exclude: NotBuilt = not_built()  # `Paths | None = None`
+    exclude: Paths | None = None
+    """Files with what is left out, a line each: ids of traces, `source:file:row`, hashes of images."""
     pass_rate: NotBuilt = not_built()  # `PassRate | None = None`
-    traces_per_question: NotBuilt = not_built()  # `TracesPerQuestion | None = None`
+    traces_per_question: TracesPerQuestion | None = None
+    """How many traces of a question stay: a number, or `keep` and `by`."""
     stratify: NotBuilt = not_built()  # `Stratify | None = None`
     groups: NotBuilt = not_built()  # `dict[Name, GroupFilters] | None = None`
 
@@ -195,10 +201,15 @@ class Curate(Filters):
 class GroupMix(Part):
     """How much of a group is packed."""
 
-    epochs: Annotated[float, Field(gt=0.0, le=64.0, strict=False)] = 1.0
-    """How often each of its questions is packed; a half is every second question."""
-    max_examples: Count | None = None
-    """Traces of the group at most, in whole questions."""
+    epochs: Annotated[float, Field(ge=0.0, le=64.0)] = 1.0
+    """Epochs of it in one run: 0.5 is a half of its questions, 2 all of them twice, 0 none."""
+    max_examples: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """Traces of the group at most, in whole questions, before any is repeated."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it changes nothing: every trace once."""
+        return self.epochs == 1.0 and self.max_examples is None
 
 
 def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
@@ -209,6 +220,28 @@ def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type 
 Mix = Annotated[dict[Name, Annotated[GroupMix, BeforeValidator(_as_mix)]], Field(min_length=1)]
 
 
+def check_groups(mix: dict[str, GroupMix] | None, groups: Iterable[str | None]) -> None:
+    """Refuse a group that no source is in.
+
+    Parameters
+    ----------
+    mix
+        As the recipe has it.
+    groups
+        Of the sources.
+
+    Raises
+    ------
+    PydanticCustomError
+        When one is unknown.
+    """
+    known = sorted({group for group in groups if group is not None})
+    for name in mix or {}:
+        if name not in known:
+            hint = suggest(name, known, kind="groups") if known else "give sources a `group`"
+            raise invalid(f"no source is in the group `{name}`", hint, at=("mix", name))
+
+
 class Validation(Part):
     """What is held out as a stream of its own."""
 
@@ -216,8 +249,7 @@ class Validation(Part):
     """Share of the questions."""
     by: Literal["question"] = "question"
     """What is drawn."""
-    group: ColumnName | None = None
-    """A column whose equal values stay together: a patient's number."""
+    group: NotBuilt = not_built()  # `ColumnName | None = None`
 
 
 class Report(Part):

@@ -14,12 +14,14 @@ from octomed.recipe.curate import (
     Decontaminate,
     Duplicates,
     EvaluationSet,
+    Mix,
     Near,
     PassRateFrom,
     Report,
     Stratify,
     TracesKept,
     Validation,
+    check_groups,
 )
 from octomed.recipe.document import Document
 from octomed.recipe.filters import (
@@ -234,8 +236,10 @@ class Recipe(Sparse):
     """Where tokenized blocks are kept between runs."""
     images: Images = Images()
     """How images are found, checked, resized and stored."""
-    mix: NotBuilt = not_built()  # `Mix | None = None`
-    validation: NotBuilt = not_built()  # `Validation | None = None`
+    mix: Mix | None = None
+    """How often each group is trained on: epochs, or `epochs` and `max_examples`; once if left out."""
+    validation: Validation | None = None
+    """What is kept out of training, as the stream `validation`; nothing if left out."""
     target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
     report: NotBuilt = not_built()  # `Report | None = None`
 
@@ -244,6 +248,11 @@ class Recipe(Sparse):
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
     _overrides: tuple[str, ...] = PrivateAttr(default=())
     _from_values: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="after")
+    def _known_groups(self) -> Recipe:
+        check_groups(self.mix or {}, [source.group for source in self.sources])
+        return self
 
     @property
     def file(self) -> Path:

@@ -3,13 +3,19 @@
 //! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
+mod components;
 mod exact_duplicates;
+mod excluded;
+mod forest;
+mod lots;
+mod mix;
 mod near_candidates;
 mod near_duplicates;
 mod near_found;
 mod near_settings;
 mod over_long;
 mod over_patches;
+mod questions;
 mod rule;
 mod rules;
 mod settings;
@@ -17,8 +23,13 @@ mod shared_images;
 mod texts;
 mod thresholds;
 mod trace_ids;
+mod traces_per_question;
+mod validation;
 
+pub use components::Links;
 pub use exact_duplicates::ExactDuplicates;
+pub use excluded::{ExcludedRow, Exclusion};
+pub use mix::GroupMix;
 pub use near_duplicates::{NearDuplicates, NearWork};
 pub use near_found::{NearCluster, NearClusters, NearFound, NearMember};
 pub use near_settings::{NearAction, NearKeep, NearScope, NearSettings};
@@ -31,6 +42,8 @@ pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
 pub use texts::Texts;
 pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};
+pub use traces_per_question::{KeepBy, KeepTraces};
+pub use validation::Validation;
 
 #[cfg(test)]
 mod near_tests;

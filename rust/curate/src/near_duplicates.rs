@@ -3,7 +3,6 @@
 //! Band keys of the scan say who may be near to whom ([`crate::near_candidates`]); the texts decide.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use octomed_minhash::{Groups, Limits, Resolved, Runs, Sets, Shingles, resolve};
 
 use crate::near_candidates::{Candidate, Members};
 use crate::near_found::{NearCluster, NearClusters, NearFound, NearMember};
-use crate::{CurateError, NearAction, NearKeep, NearSettings, Rejects, Rule, Texts};
+use crate::{CurateError, Links, NearAction, NearKeep, NearSettings, Rejects, Rule, Texts};
 
 /// Bytes of runs of words that are in memory at once.
 const SETS_BYTES: u64 = 768 << 20;
@@ -24,9 +23,9 @@ const SHOWN_BYTES: usize = 600;
 
 /// What the rule works with.
 #[derive(Clone)]
-pub struct NearWork {
+pub struct NearWork<'w> {
     /// The texts of responses.
-    pub texts: Arc<dyn Texts>,
+    pub texts: &'w dyn Texts,
     /// Threads that read and compare.
     pub threads: usize,
     /// Where it leaves what it found.
@@ -34,11 +33,13 @@ pub struct NearWork {
 }
 
 /// Leaves out traces whose response is near to that of one that stays, or only lists them.
-pub struct NearDuplicates {
+pub struct NearDuplicates<'w> {
     /// The recipe's section.
     pub settings: NearSettings,
     /// What it works with.
-    pub work: NearWork,
+    pub work: NearWork<'w>,
+    /// Whose questions belong together for it: what is near to each other is not to be parted by a validation.
+    pub links: Links,
 }
 
 /// A trace that is near to one that stays.
@@ -49,7 +50,7 @@ struct Found {
     jaccard: f64,
 }
 
-impl Rule for NearDuplicates {
+impl Rule for NearDuplicates<'_> {
     fn verdict(&self) -> Verdict {
         Verdict::NearDuplicate
     }
@@ -72,6 +73,12 @@ impl Rule for NearDuplicates {
             self.add_texts(index, &mut clusters)?;
         }
         clusters.seconds = [searched, started.elapsed().as_secs_f64() - searched];
+        for cluster in &clusters.clusters {
+            let traces = cluster.members.iter().map(|member| member.trace);
+            for (one, other) in traces.clone().zip(traces.skip(1)) {
+                self.links.add(one, other);
+            }
+        }
         self.work.found.set(clusters);
         let mut found: Vec<Found> = resolved
             .near
@@ -102,7 +109,7 @@ impl Found {
     }
 }
 
-impl NearDuplicates {
+impl NearDuplicates<'_> {
     /// The traces that share a band key with another, in the order in which they are kept, and their groups, in which
     /// each is called by its place in that order.
     fn candidates(&self, index: &Index) -> Result<(Vec<Candidate>, Groups), CurateError> {
@@ -220,7 +227,7 @@ struct CandidateSets<'a> {
     index: &'a Index,
     candidates: &'a [Candidate],
     ngram: usize,
-    work: &'a NearWork,
+    work: &'a NearWork<'a>,
 }
 
 impl CandidateSets<'_> {

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
 use octomed_files::Access;
 use octomed_index::{
@@ -88,7 +87,7 @@ impl Texts for Known {
 /// Traces in blocks of these sizes, in an order inside each that `salt` makes.
 struct Corpus {
     index: Index,
-    texts: Arc<dyn Texts>,
+    texts: Known,
     _folder: tempfile::TempDir,
 }
 
@@ -159,7 +158,7 @@ fn corpus(traces: &[Made], sizes: &[usize], salt: u64, near: Near) -> Corpus {
         block.write(&path, Access::Owner).unwrap();
         blocks.push(BlockRef { path, first_row: 0 });
     }
-    let texts: Arc<dyn Texts> = Arc::new(Known(texts));
+    let texts = Known(texts);
     let curate = curate(settings(&[]));
     let needs = needs(&rules(&curate, &LIMITS, Some(&work(&texts, 1))));
     let blocks = blocks
@@ -176,6 +175,7 @@ fn corpus(traces: &[Made], sizes: &[usize], salt: u64, near: Near) -> Corpus {
 const LIMITS: PackLimits = PackLimits {
     capacity: 1 << 20,
     max_patches: None,
+    seed: 1,
 };
 
 fn curate(near: NearSettings) -> Curate {
@@ -184,9 +184,9 @@ fn curate(near: NearSettings) -> Curate {
     curate
 }
 
-fn work(texts: &Arc<dyn Texts>, threads: usize) -> NearWork {
+fn work(texts: &Known, threads: usize) -> NearWork<'_> {
     NearWork {
-        texts: Arc::clone(texts),
+        texts,
         threads,
         found: NearFound::default(),
     }

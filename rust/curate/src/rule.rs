@@ -7,8 +7,8 @@ pub trait Rule {
     /// What becomes of the traces that it leaves out; rules run in the order of the verdicts.
     fn verdict(&self) -> Verdict;
 
-    /// What it reads besides the columns that are always in memory. It may take what it asks for: no two rules ask for
-    /// the same.
+    /// What it reads besides the columns that are always in memory. It may take the hashes
+    /// of whole traces, which no other rule asks for; the questions are everybody's.
     fn needs(&self) -> Needs {
         Needs::default()
     }
@@ -27,6 +27,8 @@ type Describe = dyn Fn(&Index, TraceLocation) -> String + Send + Sync;
 pub struct Rejects {
     /// What became of the traces.
     pub verdict: Verdict,
+    /// What the summary says of it besides the counts.
+    pub notes: Vec<String>,
     describe: Box<Describe>,
 }
 
@@ -38,8 +40,15 @@ impl Rejects {
     ) -> Self {
         Self {
             verdict,
+            notes: Vec::new(),
             describe: Box::new(describe),
         }
+    }
+
+    /// The same, with something to say in the summary.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
     }
 
     /// Why the rule left out this trace.

@@ -2,8 +2,13 @@
 
 use octomed_index::Needs;
 
+use crate::excluded::Excluded;
+use crate::mix::Mix;
+use crate::questions::SharedQuestions;
+use crate::traces_per_question::TracesPerQuestion;
 use crate::{
-    Curate, ExactDuplicates, NearDuplicates, NearWork, OverLong, OverPatches, Rule, Thresholds,
+    Curate, ExactDuplicates, Links, NearDuplicates, NearWork, OverLong, OverPatches, Rule,
+    Thresholds,
 };
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
@@ -13,20 +18,28 @@ pub struct PackLimits {
     pub capacity: u32,
     /// Patches of distinct images, if they are bounded.
     pub max_patches: Option<u64>,
+    /// Seed of what is drawn.
+    pub seed: u64,
 }
 
 /// The rules that the recipe asks for, in the order in which they run. That of near duplicates is among them where there
 /// is what it works with, too.
 #[must_use]
-pub fn rules(
+pub fn rules<'w>(
     curate: &Curate,
     limits: &PackLimits,
-    near: Option<&NearWork>,
-) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    near: Option<&NearWork<'w>>,
+) -> Vec<Box<dyn Rule + 'w>> {
+    let (questions, links) = (SharedQuestions::default(), Links::default());
+    let mut rules: Vec<Box<dyn Rule + 'w>> = Vec::new();
     if !curate.limits.is_empty() {
         rules.push(Box::new(Thresholds {
             limits: curate.limits.clone(),
+        }));
+    }
+    if !curate.exclude.is_empty() {
+        rules.push(Box::new(Excluded {
+            exclusions: curate.exclude.clone(),
         }));
     }
     rules.push(Box::new(OverLong {
@@ -46,6 +59,23 @@ pub fn rules(
         rules.push(Box::new(NearDuplicates {
             settings: settings.clone(),
             work: work.clone(),
+            links: links.clone(),
+        }));
+    }
+    if let Some(keep) = curate.traces_per_question {
+        rules.push(Box::new(TracesPerQuestion {
+            keep,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
+    if curate.validation.is_some() || !curate.mix.is_empty() {
+        rules.push(Box::new(Mix {
+            groups: curate.mix.clone(),
+            validation: curate.validation,
+            seed: limits.seed,
+            questions,
+            links,
         }));
     }
     rules
@@ -53,11 +83,20 @@ pub fn rules(
 
 /// All that the rules need.
 #[must_use]
-pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
+pub fn needs(rules: &[Box<dyn Rule + '_>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
-        all.columns.extend(needs.columns);
-        all.side.extend(needs.side);
+        // A column that several rules read is taken by none of them.
+        for column in needs.columns {
+            if !all.columns.contains(&column) {
+                all.columns.push(column);
+            }
+        }
+        for side in needs.side {
+            if !all.side.contains(&side) {
+                all.side.push(side);
+            }
+        }
     }
     all
 }
@@ -70,18 +109,23 @@ mod tests {
     use super::*;
 
     fn everything() -> Vec<Box<dyn Rule>> {
-        let curate = r#"{"duplicates": {"exact": true, "images": "report"}, "over_long": "error"}"#;
-        rules(
-            &serde_json::from_str(curate).unwrap(),
-            &limits(Some(9)),
-            None,
-        )
+        let curate = r#"{
+            "duplicates": {"exact": true, "images": "report"},
+            "over_long": "error",
+            "exclude": [{"line": "list:1", "ids": [7]}],
+            "traces_per_question": {"keep": 4, "by": "random"},
+            "validation": {"share": 0.1},
+            "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
+        }"#;
+        let curate = serde_json::from_str(curate).unwrap();
+        rules(&curate, &limits(Some(9)), None)
     }
 
     fn limits(max_patches: Option<u64>) -> PackLimits {
         PackLimits {
             capacity: 64,
             max_patches,
+            seed: 17,
         }
     }
 
@@ -93,18 +137,28 @@ mod tests {
             .filter(|verdict| verdicts.contains(verdict))
             .collect();
         assert_eq!(verdicts, of_the_index);
-        let expected = [Verdict::OverLong, Verdict::OverPatches, Verdict::Duplicate];
+        let expected = [
+            Verdict::Excluded,
+            Verdict::OverLong,
+            Verdict::OverPatches,
+            Verdict::Duplicate,
+            Verdict::TracesPerQuestion,
+            Verdict::NotInMix,
+        ];
         assert_eq!(verdicts, expected);
     }
 
     #[test]
-    fn no_two_rules_take_the_same_column() {
+    fn each_column_that_rules_need_is_named_once() {
         let needs = needs(&everything());
         for (number, column) in needs.columns.iter().enumerate() {
             assert!(!column.is_always_loaded(), "{column:?}");
             assert!(!needs.columns[..number].contains(column), "{column:?}");
         }
-        assert_eq!(needs.columns, [Column::hash_high, Column::hash_low]);
+        assert_eq!(
+            needs.columns,
+            [Column::hash_high, Column::hash_low, Column::question_id]
+        );
         assert_eq!(needs.side, []);
     }
 

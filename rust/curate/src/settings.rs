@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use octomed_responses::Limits;
 use serde::Deserialize;
 
-use crate::NearSettings;
+use crate::{Exclusion, GroupMix, KeepTraces, NearSettings, Validation};
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -21,6 +21,18 @@ pub struct Curate {
     /// Columns that rules read of a source's rows, in the order in which its questions have them.
     #[serde(default)]
     pub asked: BTreeMap<String, Vec<String>>,
+    /// What a list names that is to go.
+    #[serde(default)]
+    pub exclude: Vec<Exclusion>,
+    /// How many traces of a question stay.
+    #[serde(default)]
+    pub traces_per_question: Option<KeepTraces>,
+    /// What is kept out of training: the recipe's `validation`.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+    /// How often each group is trained on: the recipe's `mix`.
+    #[serde(default)]
+    pub mix: Vec<GroupMix>,
 }
 
 /// Which copies go.

@@ -170,7 +170,10 @@ mod tests {
         };
         let length = limits(r#"{"length": {"reasoning_words": [16, 99]}}"#);
         assert_eq!(failed(&measures, &length), Some(Verdict::ReasoningLength));
-        assert_eq!(detail(Verdict::ReasoningLength, &measures, &length), "reasoning_words 5 < 16");
+        assert_eq!(
+            detail(Verdict::ReasoningLength, &measures, &length),
+            "reasoning_words 5 < 16"
+        );
         assert_eq!(detail(Verdict::WrongAnswer, &measures, &length), "");
         let all = limits(r#"{"identifying": {"action": "reject"}}"#);
         assert_eq!(failed(&measures, &all), Some(Verdict::Identifying));
@@ -248,7 +251,10 @@ mod tests {
             Verdict::EmptyResponse,
             Verdict::ReasoningLength,
         ];
-        assert_eq!(index.blocks[0].traces.verdict, expected.map(|verdict| verdict as u8));
+        assert_eq!(
+            index.blocks[0].traces.verdict,
+            expected.map(|verdict| verdict as u8)
+        );
         // Of a block that was scanned with them, or of a source that has none, nothing is read.
         let same = serde_json::to_string(&strict).unwrap();
         for (held, source) in [(same.as_str(), "one"), (loose, "other")] {
@@ -260,7 +266,10 @@ mod tests {
                 limits: [(source.to_owned(), strict.clone())].into(),
             };
             rule.apply(&mut index).unwrap();
-            assert_eq!(index.blocks[0].traces.verdict, traces.map(|(_, verdict)| verdict as u8));
+            assert_eq!(
+                index.blocks[0].traces.verdict,
+                traces.map(|(_, verdict)| verdict as u8)
+            );
         }
     }
 }

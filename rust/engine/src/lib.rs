@@ -39,6 +39,7 @@ mod scan;
 mod scratch;
 mod select;
 mod settings;
+mod split;
 mod tables;
 mod workers;
 mod write;
@@ -63,6 +64,7 @@ pub use row_images::{RowImage, RowImages};
 pub use scan::Scanner;
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
+pub use split::{RangeId, Split};
 pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
@@ -70,5 +72,7 @@ pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 mod image_tests;
 #[cfg(test)]
 mod scan_image_tests;
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;
