@@ -60,7 +60,7 @@ pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Veri
 pub use layout::{Layout, StreamPart};
 pub use row::COLUMNS;
 pub use row_images::{RowImage, RowImages};
-pub use scan::Scanner;
+pub use scan::{Previewed, Scanner};
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
 pub use tables::rejects;
