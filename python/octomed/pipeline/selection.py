@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from octomed.recipe.scan_curation import select_curation
+
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
 
@@ -20,7 +22,8 @@ def selection_settings(recipe: Recipe, exclusions: list[dict[str, Any]]) -> dict
     exclusions
         The lines of its lists of exclusions.
     """
-    settings: dict[str, Any] = recipe.curate.model_dump(mode="json", exclude={"exclude"})
+    settings = select_curation(recipe)
+    settings.pop("exclude", None)
     if (keep := recipe.curate.traces_per_question) is not None:
         settings["traces_per_question"] = (
             {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")

@@ -46,14 +46,36 @@ fn decide_again(block: &mut BlockIndex, limits: &Limits) -> Result<(), CurateErr
         if !is_kept && !is_of_curation(*code) {
             continue;
         }
-        let failed = failed(&TraceMeasures::of(&values, row), limits);
-        if let Some(verdict) = failed
+        let measures = TraceMeasures::of(&values, row);
+        if let Some(verdict) = failed(&measures, limits)
             && (is_kept || (verdict as u8) < *code)
         {
             *code = verdict as u8;
+            if is_kept {
+                let header = &mut block.header;
+                header.text_bytes = header.text_bytes.saturating_sub(measures.text_bytes.into());
+                header.straddling = header.straddling.saturating_sub(measures.straddling.into());
+            }
         }
     }
+    count_images(block);
     Ok(())
+}
+
+/// Counts the images that are shown by what is left, which is all that the scan would have stored.
+fn count_images(block: &mut BlockIndex) {
+    let mut is_shown = vec![false; block.images.len()];
+    for row in block.kept_rows() {
+        for &image in block.image_refs(row) {
+            is_shown[image as usize] = true;
+        }
+    }
+    let shown = (0..block.images.len()).filter(|&image| is_shown[image]);
+    let (images, bytes) = shown.fold((0, 0), |(images, bytes), image| {
+        (images + 1, bytes + u64::from(block.images.bytes[image]))
+    });
+    block.header.images = images;
+    block.header.image_bytes = bytes;
 }
 
 /// Whether a verdict is one of the scan's curation, whose traces are measured.

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use octomed_files::Access;
 use octomed_index::{
-    AnswerState, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question, QuestionTable, RefusalColumns,
-    SCAN_VERSION, SideColumn, TraceColumns, TraceEntry, TraceMeasures, Verdict, bands, checksum,
-    part_path,
+    AnswerState, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question, QuestionTable,
+    RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry, TraceMeasures, Verdict,
+    bands, checksum, part_path,
 };
 use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason, Row};
 
@@ -101,12 +101,7 @@ const MAX_DETAIL_BYTES: usize = 500;
 
 impl<'a> BlockWriter<'a> {
     /// An empty block for the rows of `block`, in the memory of one before.
-    pub fn new(
-        block: &Block,
-        origin: BlockOrigin<'a>,
-        extras: Extras,
-        mut arena: Vec<u8>,
-    ) -> Self {
+    pub fn new(block: &Block, origin: BlockOrigin<'a>, extras: Extras, mut arena: Vec<u8>) -> Self {
         let header = Header {
             version: SCAN_VERSION,
             source: origin.source.to_owned(),
@@ -422,12 +417,8 @@ mod tests {
             number: 0,
             access: Access::Owner,
         };
-        let mut writer = BlockWriter::with_header(
-            origin,
-            Header::default(),
-            Extras::default(),
-            Vec::new(),
-        );
+        let mut writer =
+            BlockWriter::with_header(origin, Header::default(), Extras::default(), Vec::new());
         let last = u64::from(u32::MAX);
         writer.reject(0, last, Reason::InvalidJson, "").unwrap();
         for ordinal in [last + 1, u64::MAX] {

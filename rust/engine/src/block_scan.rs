@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_index::Header;
+use octomed_index::{Header, TraceMeasures};
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
@@ -109,16 +109,10 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         Ok(())
     }
 
-    /// Adds the traces of a row, or gives why it has none. Its responses are measured as they came, and rendered with
-    /// identifying data masked where the recipe asks for that.
+    /// Adds the traces of a row, or gives why it has none.
     fn row(&mut self, row: &Row<'_>) -> Result<(), Failure> {
-        let Some(curation) = &self.scanner.curation else {
-            return self.add(row, None);
-        };
-        let curated = curation.of_row(row)?;
-        let masked = curation.masked(row);
-        let masked = masked.as_ref().map(|texts| texts.row(row));
-        self.add(masked.as_ref().unwrap_or(row), Some(&curated))
+        let scanner = self.scanner;
+        scanner.with_curation(row, |row, curated| self.add(row, curated))
     }
 
     /// Adds the traces of a row as it is rendered.
@@ -127,7 +121,9 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         let mut prompt = std::mem::take(&mut self.scratch.prompt);
         let scanner = self.scanner;
         let added = match scanner.lay_out(row, &images, &mut prompt) {
-            Ok(laid) => self.traces(row, images, &laid, curated).map_err(Failure::Scan),
+            Ok(laid) => self
+                .traces(row, images, &laid, curated)
+                .map_err(Failure::Scan),
             Err(failure) => Err(failure),
         };
         self.scratch.prompt = prompt;
@@ -196,39 +192,49 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             **slot = Some(open);
             Ok(())
         };
-        scanner.traces(laid, curated, scratch, &mut make_room, |sample, result, scratch| {
-            let ScanResult {
-                verdict,
-                supervised,
-                straddling,
-                hash,
-            } = result;
-            let own_key = hasher.shuffle_key(row.position, sample);
-            let trace = ScannedTrace {
-                trace_id: hasher.trace_id(row.position, sample),
-                shuffle_key: first.map_or(own_key, |image| shuffle_key(image, own_key)),
-                hash,
-                question_id,
-                position: row.position,
-                ordinal: row.ordinal,
-                sample,
-                verdict,
-                supervised,
-                straddling,
-                text_bytes: scratch.rendered.text.len(),
-            };
-            let mut slot = writer.borrow_mut();
-            let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
-            open.trace(&trace, &scratch.ids, &scratch.spans, &shown)?;
-            if curated.is_some() {
-                open.curated(&CuratedTrace {
-                    measures: scratch.curation.measures,
-                    bands: &scratch.bands,
-                    question: question.as_ref(),
-                });
-            }
-            Ok(())
-        })
+        scanner.traces(
+            laid,
+            curated,
+            scratch,
+            &mut make_room,
+            |sample, result, scratch| {
+                let ScanResult {
+                    verdict,
+                    supervised,
+                    straddling,
+                    hash,
+                } = result;
+                let own_key = hasher.shuffle_key(row.position, sample);
+                let trace = ScannedTrace {
+                    trace_id: hasher.trace_id(row.position, sample),
+                    shuffle_key: first.map_or(own_key, |image| shuffle_key(image, own_key)),
+                    hash,
+                    question_id,
+                    position: row.position,
+                    ordinal: row.ordinal,
+                    sample,
+                    verdict,
+                    supervised,
+                    straddling,
+                    text_bytes: scratch.rendered.text.len(),
+                };
+                let mut slot = writer.borrow_mut();
+                let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
+                open.trace(&trace, &scratch.ids, &scratch.spans, &shown)?;
+                if curated.is_some() {
+                    open.curated(&CuratedTrace {
+                        measures: TraceMeasures {
+                            text_bytes: trace.text_bytes as u32,
+                            straddling,
+                            ..scratch.curation.measures
+                        },
+                        bands: &scratch.bands,
+                        question: question.as_ref(),
+                    });
+                }
+                Ok(())
+            },
+        )
     }
 
     /// The part that is open; a failure to write one ends the scan, so that nobody asks after it.

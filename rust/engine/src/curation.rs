@@ -2,7 +2,7 @@
 
 use octomed_index::{AnswerState, IDENTIFYING_KINDS, Question, TraceMeasures, Verdict};
 use octomed_responses::{
-    Kinds, Limits, MeasureSettings, Measures, Parts, decide, identifying, measure, parts,
+    Kinds, Limits, MeasureSettings, Measures, Parts, identifying, measure, parts,
 };
 use octomed_trace::{Asked, Body, Row};
 
@@ -97,7 +97,10 @@ impl Curation {
     /// # Errors
     /// When the settings contradict themselves: the recipe's own check has let them pass.
     pub fn new(settings: CurationSettings) -> Result<Self, EngineError> {
-        let kinds = settings.limits.identifying.map_or(Kinds::none(), |one| one.kinds);
+        let kinds = settings
+            .limits
+            .identifying
+            .map_or(Kinds::none(), |one| one.kinds);
         let limits = if settings.limits == Limits::default() {
             String::new()
         } else {
@@ -165,7 +168,12 @@ impl Curation {
 fn each_text_of_question(row: &Row<'_>, mut each: impl FnMut(&str)) {
     each(row.system.as_deref().unwrap_or_default());
     match &row.body {
-        Body::Question { question, options, history, .. } => {
+        Body::Question {
+            question,
+            options,
+            history,
+            ..
+        } => {
             each(question);
             options.iter().for_each(|option| each(option.text));
             history.iter().flatten().for_each(|text| each(text));
@@ -194,7 +202,12 @@ impl<'r> RowCuration<'r> {
         match &self.row.body {
             Body::Question { responses, .. } => {
                 let response = responses.get(sample)?;
-                self.response(sample, &response.response, response.reasoning.as_deref(), scratch)
+                self.response(
+                    sample,
+                    &response.response,
+                    response.reasoning.as_deref(),
+                    scratch,
+                )
             }
             Body::Conversation(turns) => {
                 let last = turns.iter().rfind(|turn| turn.role == "assistant")?;
@@ -217,7 +230,9 @@ impl<'r> RowCuration<'r> {
             scratch.measures.answer = state as u8;
             return Some(Verdict::EmptyResponse);
         }
-        scratch.largest = scratch.largest.max(response.len() + reasoning.map_or(0, str::len));
+        scratch.largest = scratch
+            .largest
+            .max(response.len() + reasoning.map_or(0, str::len));
         let split = parts(response, reasoning);
         let finished = self.finished(sample);
         let of_response = octomed_responses::Response {
@@ -239,7 +254,11 @@ impl<'r> RowCuration<'r> {
         option: u64,
     ) -> TraceMeasures {
         let mut found = self.found;
-        found.add(split.reasoning.unwrap_or_default(), REASONING, self.curation.kinds);
+        found.add(
+            split.reasoning.unwrap_or_default(),
+            REASONING,
+            self.curation.kinds,
+        );
         found.add(split.answer, ANSWER, self.curation.kinds);
         TraceMeasures {
             answer: state as u8,
@@ -253,18 +272,32 @@ impl<'r> RowCuration<'r> {
             line_share: measured.line_share,
             script_share: measured.script_share,
             loop_words: measured.loop_words,
+            ..TraceMeasures::default()
         }
     }
 
     /// The first reason, in the order of the verdicts, why a response is left out.
-    fn verdict(&self, sample: usize, state: AnswerState, measures: &TraceMeasures) -> Option<Verdict> {
-        if !self.curation.conditions.hold(&self.row.asked, sample, measures) {
+    fn verdict(
+        &self,
+        sample: usize,
+        state: AnswerState,
+        measures: &TraceMeasures,
+    ) -> Option<Verdict> {
+        if !self
+            .curation
+            .conditions
+            .hold(&self.row.asked, sample, measures)
+        {
             return Some(Verdict::NotKept);
         }
         let of_answer = self.answers.verdict(state);
         let of_limits = octomed_curate::failed(measures, &self.curation.settings.limits);
         match (of_answer, of_limits) {
-            (Some(one), Some(other)) => Some(if (one as u8) <= (other as u8) { one } else { other }),
+            (Some(one), Some(other)) => Some(if (one as u8) <= (other as u8) {
+                one
+            } else {
+                other
+            }),
             (one, other) => one.or(other),
         }
     }
@@ -307,11 +340,28 @@ impl<'r> RowCuration<'r> {
 
 /// Why a response ended, in the words of those who serve models: by itself …
 const ENDED: [&str; 8] = [
-    "stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "completed", "finished",
+    "stop",
+    "eos",
+    "eos_token",
+    "end_turn",
+    "stop_sequence",
+    "complete",
+    "completed",
+    "finished",
 ];
 
 /// … or because it was cut.
 const CUT: [&str; 12] = [
-    "length", "max_tokens", "max_length", "max_output_tokens", "model_length", "token_limit", "abort", "aborted",
-    "content_filter", "safety", "error", "incomplete",
+    "length",
+    "max_tokens",
+    "max_length",
+    "max_output_tokens",
+    "model_length",
+    "token_limit",
+    "abort",
+    "aborted",
+    "content_filter",
+    "safety",
+    "error",
+    "incomplete",
 ];

@@ -2,7 +2,7 @@
 
 use octomed_index::{AnswerState, Verdict};
 use octomed_responses::{Choice, Gold, GoldFault, GoldRule, Judged, Parts, judge, present};
-use octomed_trace::{Body, Row};
+use octomed_trace::{AnswerForm, Body, Row};
 
 use crate::curation_settings::{Accept, AcceptedAnswer, MatchRule};
 
@@ -23,7 +23,9 @@ impl<'r> RowAnswers<'r> {
             return Self::Unasked;
         };
         let (options, answer) = match &row.body {
-            Body::Question { options, answer, .. } => {
+            Body::Question {
+                options, answer, ..
+            } => {
                 let choices = options.iter().map(|option| Choice {
                     label: &option.label,
                     text: option.text,
@@ -35,6 +37,8 @@ impl<'r> RowAnswers<'r> {
         if accept.answer == AcceptedAnswer::Present {
             return Self::Present(options);
         }
+        let whole = answer.and_then(|answer| named(&options, answer, row.answer_form));
+        let answer = whole.as_deref().or(answer);
         let gold = Gold::new(&options, answer, gold_rule(accept.rule));
         Self::Compared(gold, accept.answer == AcceptedAnswer::Match)
     }
@@ -51,9 +55,7 @@ impl<'r> RowAnswers<'r> {
     pub fn judge(&self, parts: &Parts<'_>, finished: Option<bool>) -> (AnswerState, u64) {
         match self {
             Self::Unasked => (AnswerState::Unasked, 0),
-            Self::Compared(Ok(gold), _) => {
-                judged(judge(gold, parts, finished))
-            }
+            Self::Compared(Ok(gold), _) => judged(judge(gold, parts, finished)),
             Self::Compared(Err(GoldFault::Missing), _) => (AnswerState::NoGold, 0),
             Self::Compared(Err(fault), _) => (AnswerState::GoldFault, *fault as u64),
             Self::Present(options) => judged(present(options, parts, finished)),
@@ -77,10 +79,28 @@ impl<'r> RowAnswers<'r> {
     }
 }
 
+/// The right answer with label and text, where its row format says which of the two it is: one that is as short as a label
+/// is taken for nothing else then.
+fn named(options: &[Choice<'_>], answer: &str, form: AnswerForm) -> Option<String> {
+    let is_right = |option: &&Choice<'_>| match form {
+        AnswerForm::Any => false,
+        AnswerForm::Label => option.label.eq_ignore_ascii_case(answer.trim()),
+        AnswerForm::Text => option.text.trim() == answer.trim(),
+    };
+    let mut right = options.iter().filter(is_right);
+    match (right.next(), right.next()) {
+        (Some(Choice { label, text }), None) => Some(format!("{label}: {text}")),
+        _ => None,
+    }
+}
+
 /// What was judged, as the index has it.
 fn judged(judged: Judged) -> (AnswerState, u64) {
     let Judged { state, option } = judged;
-    (AnswerState::from_code(state as u8).unwrap_or_default(), option)
+    (
+        AnswerState::from_code(state as u8).unwrap_or_default(),
+        option,
+    )
 }
 
 fn gold_rule(rule: MatchRule) -> GoldRule {

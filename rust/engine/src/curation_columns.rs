@@ -40,11 +40,19 @@ const SHARE: f64 = 10_000.0;
 
 /// The measured values that a condition may name.
 const FIGURES: [(&str, Figure); 6] = [
-    ("reasoning_words", |measures| measures.reasoning_words.into()),
+    ("reasoning_words", |measures| {
+        measures.reasoning_words.into()
+    }),
     ("response_words", |measures| measures.response_words.into()),
-    ("ngram_share", |measures| f64::from(measures.ngram_share) / SHARE),
-    ("line_share", |measures| f64::from(measures.line_share) / SHARE),
-    ("script_share", |measures| f64::from(measures.script_share) / SHARE),
+    ("ngram_share", |measures| {
+        f64::from(measures.ngram_share) / SHARE
+    }),
+    ("line_share", |measures| {
+        f64::from(measures.line_share) / SHARE
+    }),
+    ("script_share", |measures| {
+        f64::from(measures.script_share) / SHARE
+    }),
     ("loop_words", |measures| measures.loop_words.into()),
 ];
 
@@ -104,7 +112,10 @@ impl Conditions {
             value.is_some_and(|value| wanted.is_met(value))
         };
         self.columns.iter().all(of_column)
-            && self.measured.iter().all(|(figure, wanted)| wanted.is_met_by(figure(measures)))
+            && self
+                .measured
+                .iter()
+                .all(|(figure, wanted)| wanted.is_met_by(figure(measures)))
     }
 }
 
@@ -132,7 +143,9 @@ impl Wanted {
 
     fn is_met(&self, value: &str) -> bool {
         match self {
-            Self::Between(least, most) => number(value).is_some_and(|one| *least <= one && one <= *most),
+            Self::Between(least, most) => {
+                number(value).is_some_and(|one| *least <= one && one <= *most)
+            }
             Self::OneOf(values) => values.iter().any(|one| one.is(value)),
         }
     }
@@ -140,7 +153,9 @@ impl Wanted {
     fn is_met_by(&self, value: f64) -> bool {
         match self {
             Self::Between(least, most) => *least <= value && value <= *most,
-            Self::OneOf(values) => values.iter().any(|one| matches!(one, Plain::Number(number) if *number == value)),
+            Self::OneOf(values) => values
+                .iter()
+                .any(|one| matches!(one, Plain::Number(number) if *number == value)),
         }
     }
 }
@@ -149,7 +164,9 @@ impl Plain {
     fn is(&self, value: &str) -> bool {
         match self {
             // Python writes `True`, JSON `true`.
-            Self::Bool(wanted) => value.eq_ignore_ascii_case(if *wanted { "true" } else { "false" }),
+            Self::Bool(wanted) => {
+                value.eq_ignore_ascii_case(if *wanted { "true" } else { "false" })
+            }
             Self::Number(wanted) => number(value).is_some_and(|one| one == *wanted),
             Self::Text(wanted) => wanted == value,
         }
@@ -157,7 +174,11 @@ impl Plain {
 }
 
 fn number(value: &str) -> Option<f64> {
-    value.trim().parse().ok().filter(|number: &f64| number.is_finite())
+    value
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
 }
 
 #[cfg(test)]
@@ -206,14 +227,28 @@ mod tests {
 
     #[test]
     fn a_list_has_a_value_for_each_response() {
-        let list = || Asked::Many(vec![Some(Cow::Borrowed("true")), None, Some(Cow::Borrowed("false"))]);
-        let found: Vec<bool> = (0..4).map(|sample| holds("[true]", list(), sample)).collect();
+        let list = || {
+            Asked::Many(vec![
+                Some(Cow::Borrowed("true")),
+                None,
+                Some(Cow::Borrowed("false")),
+            ])
+        };
+        let found: Vec<bool> = (0..4)
+            .map(|sample| holds("[true]", list(), sample))
+            .collect();
         assert_eq!(found, [true, false, false, false]);
         let keep = conditions(r#"{"keep": [{"column": "c", "is": true}], "asked": ["x", "c"]}"#);
         assert!(keep.check(&[Asked::None, list()], 3).is_ok());
         let fault = keep.check(&[Asked::None, list()], 2).unwrap_err();
-        assert_eq!((fault.reason, &*fault.detail), (Reason::WrongType, "values in c: 3, responses: 2"));
-        assert!(keep.check(&[list(), one("true")], 2).is_ok(), "nobody asks of `x`");
+        assert_eq!(
+            (fault.reason, &*fault.detail),
+            (Reason::WrongType, "values in c: 3, responses: 2")
+        );
+        assert!(
+            keep.check(&[list(), one("true")], 2).is_ok(),
+            "nobody asks of `x`"
+        );
     }
 
     #[test]
@@ -226,7 +261,9 @@ mod tests {
         let holds = |wanted: &str| {
             conditions(&format!("{{\"where\": {{{wanted}}}}}")).hold(&[], 0, &measures)
         };
-        assert!(holds("\"reasoning_words\": [50, 60], \"ngram_share\": [0, 0.25]"));
+        assert!(holds(
+            "\"reasoning_words\": [50, 60], \"ngram_share\": [0, 0.25]"
+        ));
         assert!(!holds("\"reasoning_words\": [51, 60]") && !holds("\"ngram_share\": [0, 0.2499]"));
         for (name, _) in FIGURES {
             assert!(TraceMeasures::NAMES.contains(&name), "{name}");

@@ -189,7 +189,10 @@ mod tests {
             let accept = CurationSettings::from_json(&recipe).unwrap().accept;
             assert_eq!(accept.unwrap().rule, rule);
         }
-        assert_eq!(CurationSettings::from_json("{}").unwrap(), CurationSettings::default());
+        assert_eq!(
+            CurationSettings::from_json("{}").unwrap(),
+            CurationSettings::default()
+        );
     }
 
     #[test]
@@ -202,7 +205,10 @@ mod tests {
             ("\"refusals\"", "\"refusal\""),
         ] {
             let error = CurationSettings::from_json(&RECIPE.replace(word, other)).unwrap_err();
-            assert!(matches!(error, EngineError::Internal(_)), "{other}: {error}");
+            assert!(
+                matches!(error, EngineError::Internal(_)),
+                "{other}: {error}"
+            );
         }
     }
 
@@ -214,11 +220,19 @@ mod tests {
         };
         let plain = measured("", "");
         assert_eq!(plain, measured("[2, 9]", "[3, 8]"));
-        assert_eq!(plain, measured("\"refusals\": \"reject\"", "\"unfinished\": \"reject\", \"refusals\": \"reject\""));
+        assert_eq!(
+            plain,
+            measured(
+                "\"refusals\": \"reject\"",
+                "\"unfinished\": \"reject\", \"refusals\": \"reject\""
+            )
+        );
         assert_ne!(plain, measured(", \"refusals\": \"reject\"", ""));
         let identifying = |action: &str| {
             let word = "\"refusals\": \"reject\"";
-            let keys = format!("{word}, \"identifying\": {{\"kinds\": [\"email\"], \"action\": \"{action}\"}}");
+            let keys = format!(
+                "{word}, \"identifying\": {{\"kinds\": [\"email\"], \"action\": \"{action}\"}}"
+            );
             measured(word, &keys)
         };
         assert_eq!(identifying("reject"), identifying("report"));

@@ -47,13 +47,21 @@ fn rebuilt<'o>(row: &'o Row<'_>, other: &mut dyn FnMut(&'o str) -> &'o str) -> R
             responses,
         } => Body::Question {
             question: Cow::Borrowed(other(question)),
-            options: options.iter().map(|option| rebuilt_option(option, other)).collect(),
+            options: options
+                .iter()
+                .map(|option| rebuilt_option(option, other))
+                .collect(),
             answer: answer.as_deref().map(Cow::Borrowed),
             history: history
                 .iter()
-                .map(|[asked, answered]| [Cow::Borrowed(other(asked)), Cow::Borrowed(other(answered))])
+                .map(|[asked, answered]| {
+                    [Cow::Borrowed(other(asked)), Cow::Borrowed(other(answered))]
+                })
                 .collect(),
-            responses: responses.iter().map(|response| rebuilt_response(response, other)).collect(),
+            responses: responses
+                .iter()
+                .map(|response| rebuilt_response(response, other))
+                .collect(),
         },
         Body::Conversation(turns) => {
             Body::Conversation(turns.iter().map(|turn| rebuilt_turn(turn, other)).collect())
@@ -66,7 +74,10 @@ fn rebuilt<'o>(row: &'o Row<'_>, other: &mut dyn FnMut(&'o str) -> &'o str) -> R
     }
 }
 
-fn rebuilt_option<'o>(option: &'o Choice<'_>, other: &mut dyn FnMut(&'o str) -> &'o str) -> Choice<'o> {
+fn rebuilt_option<'o>(
+    option: &'o Choice<'_>,
+    other: &mut dyn FnMut(&'o str) -> &'o str,
+) -> Choice<'o> {
     Choice {
         label: Cow::Borrowed(&option.label),
         text: other(option.text),
@@ -79,7 +90,10 @@ fn rebuilt_response<'o>(
     other: &mut dyn FnMut(&'o str) -> &'o str,
 ) -> Response<'o> {
     Response {
-        reasoning: response.reasoning.as_deref().map(|text| Cow::Borrowed(other(text))),
+        reasoning: response
+            .reasoning
+            .as_deref()
+            .map(|text| Cow::Borrowed(other(text))),
         response: Cow::Borrowed(other(&response.response)),
     }
 }
@@ -92,7 +106,10 @@ fn rebuilt_turn<'o>(turn: &'o Turn<'_>, other: &mut dyn FnMut(&'o str) -> &'o st
     Turn {
         role: Cow::Borrowed(&turn.role),
         content: turn.content.iter().map(|one| part(one, other)).collect(),
-        reasoning: turn.reasoning.as_deref().map(|text| Cow::Borrowed(other(text))),
+        reasoning: turn
+            .reasoning
+            .as_deref()
+            .map(|text| Cow::Borrowed(other(text))),
         learned: turn.learned,
     }
 }

@@ -64,7 +64,7 @@ pub use layout::{Layout, StreamPart};
 pub use near_table::near_duplicates;
 pub use row::COLUMNS;
 pub use row_images::{RowImage, RowImages};
-pub use scan::Scanner;
+pub use scan::{Previewed, Scanner};
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
 pub use split::{RangeId, Split};

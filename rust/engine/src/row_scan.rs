@@ -54,6 +54,22 @@ impl RowScan {
         }
     }
 
+    /// Gives a row as it is rendered, identifying data masked where the recipe asks for that, and what its responses are
+    /// decided by, which are measured as they came.
+    pub fn with_curation<T>(
+        &self,
+        row: &Row<'_>,
+        then: impl FnOnce(&Row<'_>, Option<&RowCuration<'_>>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(curation) = &self.curation else {
+            return then(row, None);
+        };
+        let curated = curation.of_row(row)?;
+        let masked = curation.masked(row);
+        let masked = masked.as_ref().map(|texts| texts.row(row));
+        then(masked.as_ref().unwrap_or(row), Some(&curated))
+    }
+
     /// Lays out a row, whose last turn is made in `prompt`.
     pub fn lay_out<'r>(
         &'r self,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use octomed_files::Access;
-use octomed_index::{Header, Verdict};
+use octomed_index::{Header, TraceMeasures, Verdict};
 use octomed_text::{Encoder, Prompt, Rendered, Supervise, Template, Tokenizer};
 use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
@@ -24,6 +24,23 @@ use crate::image_settings::ImageSettings;
 use crate::row_images::{Failure, RowImages};
 use crate::row_scan::RowScan;
 use crate::scratch::Scratch;
+
+/// A trace that is looked at and not stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Previewed<'t> {
+    /// Index of the response in its row.
+    pub sample: u32,
+    /// What the scan decides.
+    pub verdict: Verdict,
+    /// The trace as its template writes it.
+    pub rendered: &'t Rendered,
+    /// Its ids.
+    pub ids: &'t [u32],
+    /// Its supervised spans.
+    pub spans: &'t [[u32; 2]],
+    /// What was measured of it, if anything is.
+    pub measures: Option<TraceMeasures>,
+}
 
 /// What turns rows into traces: one value serves all workers.
 pub struct Scanner {
@@ -189,28 +206,30 @@ impl Scanner {
     pub fn preview(
         &self,
         row: &Row<'_>,
-        mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
+        mut see: impl FnMut(&Previewed<'_>),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let images = self
-            .rows
-            .row_images(row, &mut SeenPaths::default(), |_| false);
-        let shown = images.and_then(|images| {
+        let shown = self.rows.with_curation(row, |row, curated| {
+            let images = self
+                .rows
+                .row_images(row, &mut SeenPaths::default(), |_| false)?;
             let mut prompt = std::mem::take(&mut scratch.prompt);
             let laid = self.rows.lay_out(row, &images, &mut prompt)?;
             scratch.images = images.shown_hash(row, &laid.shown);
             let traces = self.rows.traces(
                 &laid,
+                curated,
                 &mut scratch,
                 &mut |_| Ok(()),
                 |sample, result, scratch| {
-                    let Scratch {
-                        rendered,
-                        ids,
-                        spans,
-                        ..
-                    } = scratch;
-                    see(sample, result.verdict, rendered, ids, spans);
+                    see(&Previewed {
+                        sample,
+                        verdict: result.verdict,
+                        rendered: &scratch.rendered,
+                        ids: &scratch.ids,
+                        spans: &scratch.spans,
+                        measures: curated.map(|_| scratch.curation.measures),
+                    });
                     Ok(())
                 },
             );

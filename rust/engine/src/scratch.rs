@@ -186,7 +186,14 @@ mod tests {
         };
         let rendered = Rendered {
             text: "<a>ask<b>one<c>two<b>more<d>three<b>".to_owned(),
-            controls: vec![control(0..3), control(6..9), control(12..15), control(18..21), control(25..28), control(33..36)],
+            controls: vec![
+                control(0..3),
+                control(6..9),
+                control(12..15),
+                control(18..21),
+                control(25..28),
+                control(33..36),
+            ],
             supervised: vec![9..21, 28..36],
             leads: Vec::new(),
         };
