@@ -28,6 +28,8 @@ def selection_settings(recipe: Recipe, exclusions: list[dict[str, Any]]) -> dict
         settings["traces_per_question"] = (
             {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")
         )
+    if (near := recipe.curate.duplicates.near) is not None:
+        settings["duplicates"]["near"] = near.model_dump(mode="json") | _near_beside(recipe)
     if exclusions:
         settings["exclude"] = exclusions
     if recipe.validation is not None:
@@ -35,6 +37,19 @@ def selection_settings(recipe: Recipe, exclusions: list[dict[str, Any]]) -> dict
     if mix := _mix(recipe):
         settings["mix"] = mix
     return settings
+
+
+def _near_beside(recipe: Recipe) -> dict[str, Any]:
+    """Return what is said elsewhere of near duplicates: sources of another scope, and that no text is shown."""
+    groups: Any = recipe.curate.groups or {}
+    scopes = {
+        source.name: groups[source.group].near_scope
+        for source in recipe.sources
+        if source.group in groups and groups[source.group].near_scope is not None
+    }
+    report: Any = recipe.report
+    quiet = report is not None and not report.samples
+    return ({"scopes": scopes} if scopes else {}) | ({"samples": False} if quiet else {})
 
 
 def _mix(recipe: Recipe) -> list[dict[str, Any]]:

@@ -75,6 +75,8 @@ class Summary:
         Images in the working store, each once a block, and their bytes.
     images_shared : int or None
         Images that several sources show, or several files; None where nobody asked.
+    near_duplicates, near_clusters : int or None
+        Traces near to one that stays, and clusters of such; None where nobody asked.
     rows_refused : dict of str to int
         Unreadable rows and rows without a trace, by reason.
     sources : dict
@@ -135,6 +137,8 @@ class Summary:
     images: int = 0
     image_bytes: int = 0
     images_shared: int | None = None
+    near_duplicates: int | None = None
+    near_clusters: int | None = None
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     tolerated: dict[str, float] = field(default_factory=dict)
     from_python: bool = False
@@ -193,6 +197,8 @@ class Summary:
             images=counts.images,
             image_bytes=counts.image_bytes,
             images_shared=counts.images_shared,
+            near_duplicates=counts.near_duplicates,
+            near_clusters=counts.near_clusters,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),
             tolerated=_tolerated(found.recipe),
@@ -326,6 +332,10 @@ class Summary:
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
+        if self.near_duplicates is not None:
+            table = f": `{Path(self.folder) / 'reports/near_duplicates.parquet'}`" if self.near_clusters else ""
+            found = f"{units.count(self.near_duplicates)} in {units.count(self.near_clusters or 0)} clusters"
+            lines.append(("near duplicates", f"{found}{table}"))
         lines += [("copies packed", f"{units.count(self.copies)} beside these")] if self.copies else []
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
 

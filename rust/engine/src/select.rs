@@ -70,7 +70,7 @@ impl Selection {
     ) -> Result<Self, EngineError> {
         let buckets = Buckets::new(&pack.buckets, pack.capacity)
             .map_err(|error| EngineError::Settings(error.to_string()))?;
-        if curate.duplicates.near.is_some() && tokenizer.is_none() {
+        if curate.duplicates.near.is_some() && tokenizer.is_none() && !blocks.is_empty() {
             let message = "near duplicates cannot be looked for without a tokenizer";
             return Err(EngineError::Internal(message.to_owned()));
         }

@@ -16,12 +16,11 @@ use octomed_pack::Packing;
 use pyo3::prelude::*;
 use serde_json::json;
 
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Scanner};
 use crate::error::{Error, Kind, Result, say};
 use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
 use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
-use crate::tokenizer::PyTokenizer;
 use crate::trace::as_json;
 
 /// Which traces stay, which share a pack, and which packs a shard.
@@ -35,18 +34,18 @@ pub struct Layout {
 impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-    /// path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants the tokenizer of the run.
+    /// path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
+    /// scanner that the blocks may be of, whose tokenizer reads their texts.
     #[new]
-    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, tokenizer=None))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, scanner=None))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
-        tokenizer: Option<&PyTokenizer>,
+        scanner: Option<&Scanner>,
     ) -> Result<Self> {
-        let tokenizer = tokenizer.map(PyTokenizer::inner);
         let settings = Settings::from_json(&as_json(settings)?)?;
         let blocks: Vec<_> = blocks
             .into_iter()
@@ -59,7 +58,7 @@ impl Layout {
                 output,
             } = settings;
             let capacity = pack.capacity;
-            let tokenizer = tokenizer.as_deref();
+            let tokenizer = scanner.map(|scanner| scanner.scanner.tokenizer());
             let selection = Selection::with_tokenizer(
                 &blocks,
                 &curate,
@@ -177,6 +176,7 @@ impl Layout {
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
         let written = selection.written();
+        let near = selection.near.as_ref();
         let sum = |of: fn(&Header) -> u64| -> u64 {
             let blocks = selection.index.blocks.iter();
             blocks.map(|block| of(&block.header)).sum()
@@ -187,6 +187,8 @@ impl Layout {
             "validation": written.validation,
             "copies": written.copies,
             "rejected": rejected,
+            "near_duplicates": near.map(|near| near.near),
+            "near_clusters": near.map(|near| near.clusters.len()),
             "notes": selection.notes(),
             "renamed_trace_ids": selection.renamed.len(),
             "tokens": written.tokens,
