@@ -1,7 +1,7 @@
 """Everything of `curate` on against everything off, over a corpus in which the truth is planted.
 
 `python -m bench.curation` makes 60,000 traces with exact and near duplicates, wrong answers and evaluation
-questions, packs them in turns with every rule and with none, each time from an empty store, and once more with
+questions, packs them in turns with every rule and with none, each time from an empty store, and again with
 another selection over the store. It writes `bench/results/curation.json`: traces a second of both, what the
 rules found and missed of what was planted, and the seconds of a changed selection.
 """

@@ -1,6 +1,6 @@
 """What a selection has to find, planted in a corpus: wrong answers, near duplicates, evaluation questions.
 
-`plant` reads the corpus that `bench.corpus` wrote and writes another one beside it, with an evaluation file and
+`plant` reads the corpus that `bench.corpus` wrote and writes another beside it, with an evaluation file and
 the truth about everything planted. Exact duplicates are planted by `bench.corpus` itself.
 """
 
