@@ -9,7 +9,7 @@ use super::checks::{
     belgian, brazilian_cpf, chinese_resident, ean13, finnish, french_nir, italian, is_date, luhn, nhs, norwegian,
     singaporean, spanish_letter, taiwanese, verhoeff,
 };
-use super::labels::{NATIONAL, stands_before};
+use super::labels::{NATIONAL, PHONE, PHONE_BEFORE_GROUPS, stands_before};
 use super::number::Between::{Dot, Hyphen, Space};
 use super::number::{Number, is_word_at};
 use super::units::precedes_unit;
@@ -64,7 +64,7 @@ fn by_shape(number: &Number<'_>) -> Option<usize> {
     let has = |count: usize, check: fn(&[u8]) -> bool| check(digits(count).as_slice()).then(|| number.end(count));
     let is = |lengths: &[usize], between| number.is_joined(lengths, between);
     match number.groups() {
-        _ if is(&[3, 3, 4], Space) && !is_round(number, 3) && !precedes_unit(number.text, number.end(3)) => has(3, nhs),
+        _ if is(&[3, 3, 4], Space) && is_unlabelled(number) && !is_round(number, 3) => has(3, nhs),
         _ if is(&[1, 2, 2, 2, 3, 3, 2], Space) => has(7, french_nir),
         _ if is(&[15], Space) => has(1, french_nir),
         _ if number.is(&[3, 3, 3, 2], &[Dot, Dot, Hyphen]) => has(4, brazilian_cpf),
@@ -93,6 +93,12 @@ fn by_shape(number: &Number<'_>) -> Option<usize> {
         }
         _ => None,
     }
+}
+
+/// Whether no label and no unit says that it is something else.
+fn is_unlabelled(number: &Number<'_>) -> bool {
+    let mut labels = [&PHONE[..], &PHONE_BEFORE_GROUPS].into_iter();
+    !precedes_unit(number.text, number.end(3)) && !labels.any(|labels| stands_before(number.text, number.start(), labels))
 }
 
 /// Whether the first `count` groups are all multiples of five: doses, not a number of somebody.
@@ -222,12 +228,13 @@ fn spaced_nino(number: &Number<'_>) -> Option<Range<usize>> {
 fn labelled(number: &Number<'_>) -> Option<Range<usize>> {
     let (letters, start) = number.letters_before();
     let count = number.groups().len();
-    let digits = number.digit_count(count);
-    if digits < 6 || letters.len() > 4 {
+    let end = number.token_end(count);
+    let digits = number.text.as_bytes()[start..end].iter().filter(|byte| byte.is_ascii_digit()).count();
+    if digits < 6 || letters.len() > 8 {
         return None;
     }
     if stands_before(number.text, start, &NATIONAL) {
-        return Some(start..number.token_end(count));
+        return Some(start..end);
     }
     let ten = number.digits(count.min(3));
     let is_nhs = matches!(count, 1 | 3) && nhs(ten.as_slice()) && stands_before(number.text, start, &["nhs"]);

@@ -108,7 +108,12 @@ fn is_refused(rest: &str, has_apology: bool) -> bool {
     }
     after_any(rest, &ENGLISH_VERBS).is_some()
         || (has_apology && after_any(rest, &VERBS_AFTER_APOLOGY).is_some())
-        || after_any(rest, &PICTURE_VERBS).is_some_and(|object| names(sentence(object), &PICTURES))
+        || after_any(rest, &PICTURE_VERBS).is_some_and(|object| names(object_of(sentence(object)), &PICTURES))
+}
+
+/// "the image", and not "any fracture in the image".
+fn object_of(rest: &str) -> &str {
+    [" in ", " on ", " of "].iter().filter_map(|word| rest.split(word).next()).min_by_key(|object| object.len()).unwrap_or(rest)
 }
 
 /// An apology, then in one sentence that something cannot be done and one of the verbs of refusals. The apology may be missing
@@ -116,9 +121,9 @@ fn is_refused(rest: &str, has_apology: bool) -> bool {
 fn is_refusal_in(head: &str, language: &Language) -> bool {
     let apologies = language.apologies.iter().filter_map(|phrase| head.strip_prefix(phrase));
     let Some(rest) = apologies.min_by_key(|rest| rest.len()) else {
-        let start = PRONOUNS.iter().find_map(|pronoun| head.strip_prefix(pronoun)).unwrap_or(head);
-        let begins = |phrases: &[&str]| phrases.iter().any(|phrase| start.starts_with(phrase));
-        return begins(language.inabilities) && names(sentence(start), language.verbs);
+        let bare = PRONOUNS.iter().find_map(|pronoun| head.strip_prefix(pronoun)).unwrap_or(head);
+        let begins = |phrase: &&str| head.starts_with(*phrase) || bare.starts_with(*phrase);
+        return language.inabilities.iter().any(|phrase| begins(&phrase)) && names(sentence(head), language.verbs);
     };
     let Some(at) = first_of(prefix(rest, NEAR + 40), language.inabilities) else {
         return false;
@@ -151,9 +156,10 @@ fn prefix(text: &str, bytes: usize) -> &str {
     &text[..end]
 }
 
-/// Whether a short text gives an answer after all.
+/// Whether a short text gives an answer after all, behind the label that it may begin with.
 fn gives_answer(answer: &str) -> bool {
-    let bytes = answer.as_bytes();
+    const LABEL: usize = 20;
+    let bytes = answer.as_bytes().get(LABEL..).unwrap_or_default();
     ANSWERS.iter().any(|phrase| {
         let mut windows = bytes.windows(phrase.len());
         windows.any(|window| window.eq_ignore_ascii_case(phrase.as_bytes()))

@@ -225,7 +225,7 @@ pub(super) const LANGUAGES: [Language; 16] = [
     Language {
         apologies: &["es tut mir leid", "tut mir leid", "entschuldigung", "leider", "ich bedaure", "ich bedauere", "als ki", "als sprachmodell", "verzeihung"],
         inabilities: &["ich kann", "kann ich", "ich bin nicht in der lage", "bin ich nicht in der lage", "ich darf", "darf ich"],
-        verbs: &["nicht helfen", "nicht weiterhelfen", "nicht beantworten", "nicht geben", "nicht unterstützen", "nicht bereitstellen", "nicht anbieten", "nicht erfüllen", "nicht beurteilen", "nicht analysieren", "nicht interpretieren", "keine medizinische", "keine diagnose", "keine auskunft", "keine ratschläge", "keinen medizinischen", "in der lage, ihnen", "in der lage, dir", "in der lage, medizinische", "in der lage, bilder"],
+        verbs: &["nicht helfen", "nicht dabei helfen", "dabei nicht ", "nicht weiterhelfen", "nicht beantworten", "nicht geben", "nicht unterstützen", "nicht bereitstellen", "nicht anbieten", "nicht erfüllen", "nicht beurteilen", "nicht analysieren", "nicht interpretieren", "keine medizinische", "keine diagnose", "keine auskunft", "keine ratschläge", "keinen medizinischen", "in der lage, ihnen", "in der lage, dir", "in der lage, medizinische", "in der lage, bilder"],
     },
     Language {
         apologies: &["desculpe", "desculpa", "sinto muito", "lamento", "infelizmente", "peço desculpa", "como modelo de linguagem", "como uma ia", "como ia"],
@@ -240,7 +240,7 @@ pub(super) const LANGUAGES: [Language; 16] = [
     Language {
         apologies: &["het spijt me", "sorry", "helaas", "mijn excuses", "als ai"],
         inabilities: &["ik kan", "kan ik", "ik ben niet in staat"],
-        verbs: &["niet helpen", "niet beantwoorden", "niet geven", "geen medisch", "geen diagnose", "geen advies", "niet voldoen", "niet analyseren", "niet interpreteren", "in staat om"],
+        verbs: &["niet helpen", "niet mee helpen", "niet bij helpen", "niet verder helpen", "niet beantwoorden", "niet geven", "geen medisch", "geen diagnose", "geen advies", "niet voldoen", "niet analyseren", "niet interpreteren", "in staat om"],
     },
     Language {
         apologies: &["很抱歉", "非常抱歉", "十分抱歉", "抱歉", "对不起", "對不起", "不好意思", "作为一个ai", "作为ai", "作为一个人工智能", "作为人工智能", "作为一名ai", "作为一个语言模型"],
