@@ -1,7 +1,9 @@
 //! Hand-labelled cases: precision and recall of refusals and of identifying data, with the misses that are known.
 //! `cargo test -p octomed-responses --test labelled -- --nocapture` prints the table of docs/curation.md.
 
-use octomed_responses::{Kind, Kinds, MeasureSettings, Response, Scratch, flags, identifying, mask, measure, parts};
+use octomed_responses::{
+    Kind, Kinds, MeasureSettings, Response, Scratch, flags, identifying, mask, measure, parts,
+};
 
 /// Right, found beside, and not found.
 #[derive(Clone, Copy, Default)]
@@ -16,12 +18,18 @@ impl Score {
         let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));
         let found = self.right + self.beside;
         let all = self.right + self.missed;
-        println!("| {name} | {all} | {:.3} | {:.3} |", share(self.right, found), share(self.right, all));
+        println!(
+            "| {name} | {all} | {:.3} | {:.3} |",
+            share(self.right, found),
+            share(self.right, all)
+        );
     }
 }
 
 fn lines(cases: &str) -> impl Iterator<Item = &str> {
-    cases.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
+    cases
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// A text without its labels, and what they name.
@@ -31,7 +39,10 @@ fn labelled(line: &str) -> (String, Vec<(Kind, usize, usize)>) {
     while let Some((before, behind)) = rest.split_once('{') {
         let (kind, behind) = behind.split_once('|').unwrap();
         let (value, behind) = behind.split_once('}').unwrap();
-        let kind = *Kind::ALL.iter().find(|known| known.as_str() == kind).unwrap();
+        let kind = *Kind::ALL
+            .iter()
+            .find(|known| known.as_str() == kind)
+            .unwrap();
         text.push_str(before);
         let start = text.len();
         text.push_str(value);
@@ -44,7 +55,9 @@ fn labelled(line: &str) -> (String, Vec<(Kind, usize, usize)>) {
 
 fn identify(text: &str) -> Vec<(Kind, usize, usize)> {
     let mut found = Vec::new();
-    identifying(text, Kinds::all(), |one| found.push((one.kind, one.start, one.end)));
+    identifying(text, Kinds::all(), |one| {
+        found.push((one.kind, one.start, one.end))
+    });
     found
 }
 
@@ -60,12 +73,20 @@ fn score_identifying(cases: &str) -> ([Score; 5], Vec<String>) {
                 score.right += 1;
             } else {
                 score.beside += 1;
-                misses.push(format!("beside: {} {:?} in {text}", one.0.as_str(), &text[one.1..one.2]));
+                misses.push(format!(
+                    "beside: {} {:?} in {text}",
+                    one.0.as_str(),
+                    &text[one.1..one.2]
+                ));
             }
         }
         for one in expected.iter().filter(|one| !found.contains(one)) {
             scores[one.0 as usize].missed += 1;
-            misses.push(format!("missed: {} {:?} in {text}", one.0.as_str(), &text[one.1..one.2]));
+            misses.push(format!(
+                "missed: {} {:?} in {text}",
+                one.0.as_str(),
+                &text[one.1..one.2]
+            ));
         }
         let masked = mask(&text, Kinds::all());
         assert_eq!(mask(&masked, Kinds::all()), masked, "masked twice");
@@ -74,8 +95,19 @@ fn score_identifying(cases: &str) -> ([Score; 5], Vec<String>) {
 }
 
 fn is_refusal(text: &str) -> bool {
-    let response = Response { text, parts: parts(text, None), finished: None };
-    measure(&response, &MeasureSettings::everything(), &mut Scratch::new()).flags & flags::REFUSAL != 0
+    let response = Response {
+        text,
+        parts: parts(text, None),
+        finished: None,
+    };
+    measure(
+        &response,
+        &MeasureSettings::everything(),
+        &mut Scratch::new(),
+    )
+    .flags
+        & flags::REFUSAL
+        != 0
 }
 
 fn score_refusals(cases: &str) -> (Score, Vec<String>) {

@@ -18,14 +18,27 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(super) fn new(text: &'a str, kinds: Kinds) -> Self {
-        let email = if kinds.has(Kind::Email) { email::next(text, 0) } else { None };
-        Self { text, kinds, at: 0, email }
+        let email = if kinds.has(Kind::Email) {
+            email::next(text, 0)
+        } else {
+            None
+        };
+        Self {
+            text,
+            kinds,
+            at: 0,
+            email,
+        }
     }
 
     fn take_email(&mut self, range: &Range<usize>) -> Found {
         self.at = range.end;
         self.email = email::next(self.text, range.end);
-        Found { kind: Kind::Email, start: range.start, end: range.end }
+        Found {
+            kind: Kind::Email,
+            start: range.start,
+            end: range.end,
+        }
     }
 
     /// What begins at the number whose first digit is at `start`, and is of a kind that is looked for.
@@ -42,10 +55,16 @@ impl<'a> Search<'a> {
             (Kind::Phone, phone::find),
         ];
         let wanted = finders.iter().filter(|(kind, _)| self.kinds.has(*kind));
-        wanted.filter(|(kind, _)| digits >= 7 || *kind != Kind::Phone).find_map(|(kind, find)| {
-            let range = find(&number)?;
-            Some(Found { kind: *kind, start: range.start.max(self.at), end: range.end })
-        })
+        wanted
+            .filter(|(kind, _)| digits >= 7 || *kind != Kind::Phone)
+            .find_map(|(kind, find)| {
+                let range = find(&number)?;
+                Some(Found {
+                    kind: *kind,
+                    start: range.start.max(self.at),
+                    end: range.end,
+                })
+            })
     }
 }
 
@@ -56,8 +75,16 @@ impl Iterator for Search<'_> {
         let has_numbers = self.kinds.iter().any(|kind| kind != Kind::Email);
         let mut from = self.at;
         loop {
-            let digit = if has_numbers { next_digit(self.text.as_bytes(), from) } else { None };
-            if let Some(range) = self.email.clone().filter(|range| digit.is_none_or(|digit| range.start <= digit)) {
+            let digit = if has_numbers {
+                next_digit(self.text.as_bytes(), from)
+            } else {
+                None
+            };
+            if let Some(range) = self
+                .email
+                .clone()
+                .filter(|range| digit.is_none_or(|digit| range.start <= digit))
+            {
                 return Some(self.take_email(&range));
             }
             let start = digit?;
@@ -74,7 +101,11 @@ impl Iterator for Search<'_> {
 }
 
 fn run_end(bytes: &[u8], start: usize) -> usize {
-    start + bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    start
+        + bytes[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
 }
 
 const ONES: u64 = 0x0101_0101_0101_0101;
@@ -98,5 +129,8 @@ fn next_digit(bytes: &[u8], mut at: usize) -> Option<usize> {
         }
         at += 1;
     }
-    bytes[at..].iter().position(u8::is_ascii_digit).map(|offset| at + offset)
+    bytes[at..]
+        .iter()
+        .position(u8::is_ascii_digit)
+        .map(|offset| at + offset)
 }

@@ -52,9 +52,13 @@ mod tests {
     fn slow(words: &[u8]) -> usize {
         let tail = |words: &[u8]| {
             let is_loop = |tail: &[u8]| {
-                (1..=tail.len() / 2).any(|period| (period..tail.len()).all(|at| tail[at] == tail[at - period]))
+                (1..=tail.len() / 2)
+                    .any(|period| (period..tail.len()).all(|at| tail[at] == tail[at - period]))
             };
-            (2..=words.len()).rev().find(|length| is_loop(&words[words.len() - length..])).unwrap_or(0)
+            (2..=words.len())
+                .rev()
+                .find(|length| is_loop(&words[words.len() - length..]))
+                .unwrap_or(0)
         };
         tail(words).max(tail(&words[..words.len().saturating_sub(1)]))
     }
@@ -64,7 +68,7 @@ mod tests {
         assert_eq!(fast("abcdef"), 0);
         assert_eq!(fast("xyabab"), 4);
         assert_eq!(fast("xyababa"), 5);
-        assert_eq!(fast("xyababaq"), 5);   // the last word cut in half
+        assert_eq!(fast("xyababaq"), 5); // the last word cut in half
         assert_eq!(fast("xyababqq"), 2);
         assert_eq!(fast("aaaa"), 4);
         assert_eq!(fast("a"), 0);

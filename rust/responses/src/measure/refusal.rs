@@ -4,8 +4,9 @@
 //! in the middle of an answer what cannot be ruled out, or is sorry for a patient, refuses nothing.
 
 use super::refusal_phrases::{
-    ANSWERS, ENGLISH_APOLOGIES, ENGLISH_FILLERS, ENGLISH_INABILITIES, ENGLISH_PREFACES, ENGLISH_REFUSALS, ENGLISH_VERBS,
-    LABELS, LANGUAGES, Language, NO_REFUSALS, PICTURE_VERBS, PICTURES, PRONOUNS, VERBS_AFTER_APOLOGY,
+    ANSWERS, ENGLISH_APOLOGIES, ENGLISH_FILLERS, ENGLISH_INABILITIES, ENGLISH_PREFACES,
+    ENGLISH_REFUSALS, ENGLISH_VERBS, LABELS, LANGUAGES, Language, NO_REFUSALS, PICTURE_VERBS,
+    PICTURES, PRONOUNS, VERBS_AFTER_APOLOGY,
 };
 use crate::words::words;
 
@@ -28,7 +29,8 @@ const HEAD: usize = 480;
 /// The beginning in lower case, with plain quotes and single spaces, without emphasis, labels and tags before it.
 fn head<'m>(answer: &str, memory: &'m mut [u8; HEAD]) -> &'m str {
     let mut length = 0;
-    let start = answer.trim_start_matches(|character: char| !character.is_alphanumeric() && character != '<');
+    let start = answer
+        .trim_start_matches(|character: char| !character.is_alphanumeric() && character != '<');
     for character in start.chars() {
         let plain = match character {
             '\u{2018}' | '\u{2019}' | '\u{2bc}' | '`' | '\u{b4}' => '\'',
@@ -62,11 +64,17 @@ fn without_labels(head: &str) -> &str {
 }
 
 fn begins_with_refusal(head: &str) -> bool {
-    is_english_refusal(head) || LANGUAGES.iter().any(|language| is_refusal_in(head, language))
+    is_english_refusal(head)
+        || LANGUAGES
+            .iter()
+            .any(|language| is_refusal_in(head, language))
 }
 
 fn is_english_refusal(head: &str) -> bool {
-    if ENGLISH_REFUSALS.iter().any(|phrase| head.starts_with(phrase)) {
+    if ENGLISH_REFUSALS
+        .iter()
+        .any(|phrase| head.starts_with(phrase))
+    {
         return true;
     }
     if let Some(rest) = after_any(head, &ENGLISH_APOLOGIES) {
@@ -79,8 +87,12 @@ fn is_english_refusal(head: &str) -> bool {
 }
 
 fn after_any<'a>(text: &'a str, phrases: &[&str]) -> Option<&'a str> {
-    let after = phrases.iter().filter_map(|phrase| text.strip_prefix(phrase));
-    after.min_by_key(|rest| rest.len()).filter(|rest| !rest.starts_with(|next: char| next.is_alphanumeric()))
+    let after = phrases
+        .iter()
+        .filter_map(|phrase| text.strip_prefix(phrase));
+    after
+        .min_by_key(|rest| rest.len())
+        .filter(|rest| !rest.starts_with(|next: char| next.is_alphanumeric()))
 }
 
 /// What follows the first "I cannot" that begins near.
@@ -89,8 +101,12 @@ fn inability_near(rest: &str) -> Option<&str> {
     let is_gap = |character: char| !character.is_alphanumeric() && character != '\'';
     let mut starts = near.match_indices(is_gap).map(|(at, gap)| at + gap.len());
     starts.find_map(|at| {
-        let phrase = ENGLISH_REFUSALS.iter().find(|phrase| rest[at..].starts_with(*phrase));
-        phrase.map(|_| "help").or_else(|| after_any(&rest[at..], &ENGLISH_INABILITIES))
+        let phrase = ENGLISH_REFUSALS
+            .iter()
+            .find(|phrase| rest[at..].starts_with(*phrase));
+        phrase
+            .map(|_| "help")
+            .or_else(|| after_any(&rest[at..], &ENGLISH_INABILITIES))
     })
 }
 
@@ -108,28 +124,43 @@ fn is_refused(rest: &str, has_apology: bool) -> bool {
     }
     after_any(rest, &ENGLISH_VERBS).is_some()
         || (has_apology && after_any(rest, &VERBS_AFTER_APOLOGY).is_some())
-        || after_any(rest, &PICTURE_VERBS).is_some_and(|object| names(object_of(sentence(object)), &PICTURES))
+        || after_any(rest, &PICTURE_VERBS)
+            .is_some_and(|object| names(object_of(sentence(object)), &PICTURES))
 }
 
 /// "the image", and not "any fracture in the image".
 fn object_of(rest: &str) -> &str {
-    [" in ", " on ", " of "].iter().filter_map(|word| rest.split(word).next()).min_by_key(|object| object.len()).unwrap_or(rest)
+    [" in ", " on ", " of "]
+        .iter()
+        .filter_map(|word| rest.split(word).next())
+        .min_by_key(|object| object.len())
+        .unwrap_or(rest)
 }
 
 /// An apology, then in one sentence that something cannot be done and one of the verbs of refusals. The apology may be missing
 /// where the text begins with the inability.
 fn is_refusal_in(head: &str, language: &Language) -> bool {
-    let apologies = language.apologies.iter().filter_map(|phrase| head.strip_prefix(phrase));
+    let apologies = language
+        .apologies
+        .iter()
+        .filter_map(|phrase| head.strip_prefix(phrase));
     let Some(rest) = apologies.min_by_key(|rest| rest.len()) else {
-        let bare = PRONOUNS.iter().find_map(|pronoun| head.strip_prefix(pronoun)).unwrap_or(head);
+        let bare = PRONOUNS
+            .iter()
+            .find_map(|pronoun| head.strip_prefix(pronoun))
+            .unwrap_or(head);
         let begins = |phrase: &&str| head.starts_with(*phrase) || bare.starts_with(*phrase);
-        return language.inabilities.iter().any(|phrase| begins(&phrase)) && names(sentence(head), language.verbs);
+        return language.inabilities.iter().any(|phrase| begins(&phrase))
+            && names(sentence(head), language.verbs);
     };
     let Some(at) = first_of(prefix(rest, NEAR + 40), language.inabilities) else {
         return false;
     };
     let before = rest[..at].rfind(is_end).unwrap_or(0);
-    names(sentence(rest[before..].trim_start_matches(is_end)), language.verbs)
+    names(
+        sentence(rest[before..].trim_start_matches(is_end)),
+        language.verbs,
+    )
 }
 
 fn names(text: &str, phrases: &[&str]) -> bool {
@@ -141,7 +172,10 @@ fn first_of(text: &str, phrases: &[&str]) -> Option<usize> {
 }
 
 fn is_end(character: char) -> bool {
-    matches!(character, '.' | '!' | '?' | '\u{3002}' | '\u{ff01}' | '\u{ff1f}' | '\u{964}')
+    matches!(
+        character,
+        '.' | '!' | '?' | '\u{3002}' | '\u{ff01}' | '\u{ff1f}' | '\u{964}'
+    )
 }
 
 fn sentence(text: &str) -> &str {

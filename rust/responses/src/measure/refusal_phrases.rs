@@ -1,8 +1,18 @@
 //! How models refuse, in lower case.
 
 /// What may stand before a refusal and says nothing.
-pub(super) const LABELS: [&str; 10] =
-    ["<answer>", "answer:", "final answer:", "final response", "response:", "assistant:", "<response>", "note:", "<output>", "output:"];
+pub(super) const LABELS: [&str; 10] = [
+    "<answer>",
+    "answer:",
+    "final answer:",
+    "final response",
+    "response:",
+    "assistant:",
+    "<response>",
+    "note:",
+    "<output>",
+    "output:",
+];
 
 /// "I am sorry, but …"
 pub(super) const ENGLISH_APOLOGIES: [&str; 15] = [
@@ -145,7 +155,13 @@ pub(super) const ENGLISH_VERBS: [&str; 28] = [
 ];
 
 /// What begins like a refusal and is none.
-pub(super) const NO_REFUSALS: [&str; 5] = ["help but", "help feeling", "help thinking", "help noticing", "help wondering"];
+pub(super) const NO_REFUSALS: [&str; 5] = [
+    "help but",
+    "help feeling",
+    "help thinking",
+    "help noticing",
+    "help wondering",
+];
 
 /// Verbs that refuse only after an apology: without one they may be part of an answer.
 pub(super) const VERBS_AFTER_APOLOGY: [&str; 18] = [
@@ -171,12 +187,34 @@ pub(super) const VERBS_AFTER_APOLOGY: [&str; 18] = [
 
 /// Verbs that refuse where their object is a picture or a file.
 pub(super) const PICTURE_VERBS: [&str; 13] = [
-    "view", "see", "access", "open", "process", "analyze", "analyse", "interpret", "evaluate", "assess", "read", "examine", "display",
+    "view",
+    "see",
+    "access",
+    "open",
+    "process",
+    "analyze",
+    "analyse",
+    "interpret",
+    "evaluate",
+    "assess",
+    "read",
+    "examine",
+    "display",
 ];
 
 /// Such objects: they are what was sent, not what is in it.
 pub(super) const PICTURES: [&str; 11] = [
-    "images", "the image", "this image", "any image", "an image", "your image", "picture", "photo", "attachment", "the file", "the link",
+    "images",
+    "the image",
+    "this image",
+    "any image",
+    "an image",
+    "your image",
+    "picture",
+    "photo",
+    "attachment",
+    "the file",
+    "the link",
 ];
 
 /// What gives an answer after all.
@@ -198,7 +236,8 @@ pub(super) const ANSWERS: [&str; 14] = [
 ];
 
 /// Who cannot: it may stand before the inability.
-pub(super) const PRONOUNS: [&str; 9] = ["yo ", "je ", "eu ", "io ", "я ", "我", "أنا ", "मैं ", "tôi "];
+pub(super) const PRONOUNS: [&str; 9] =
+    ["yo ", "je ", "eu ", "io ", "я ", "我", "أنا ", "मैं ", "tôi "];
 
 /// Refusals in another language.
 pub(super) struct Language {
