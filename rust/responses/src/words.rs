@@ -172,6 +172,8 @@ fn is_alone(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{LONGEST, Role, role, words};
     use proptest::prelude::*;
 

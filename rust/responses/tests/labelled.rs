@@ -1,6 +1,8 @@
 //! Hand-labelled cases: precision and recall of refusals and of identifying data, with the misses that are known.
 //! `cargo test -p octomed-responses --test labelled -- --nocapture` prints the table of docs/curation.md.
 
+#![allow(clippy::unwrap_used)]
+
 use octomed_responses::{
     Kind, Kinds, MeasureSettings, Response, Scratch, flags, identifying, mask, measure, parts,
 };

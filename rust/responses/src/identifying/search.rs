@@ -6,6 +6,9 @@ use super::kinds::{Kind, Kinds};
 use super::number::Number;
 use super::{Found, birth, email, national, phone, record};
 
+/// Finds a datum by one of its numbers.
+type Finder = fn(&Number<'_>) -> Option<Range<usize>>;
+
 /// The identifying data of a text, in order.
 pub(super) struct Search<'a> {
     text: &'a str,
@@ -48,7 +51,7 @@ impl<'a> Search<'a> {
         if digits < 4 && number.letters_before().0.len() < 4 {
             return None;
         }
-        let finders: [(Kind, fn(&Number<'_>) -> Option<Range<usize>>); 4] = [
+        let finders: [(Kind, Finder); 4] = [
             (Kind::RecordNumber, record::find),
             (Kind::DateOfBirth, birth::find),
             (Kind::NationalId, national::find),

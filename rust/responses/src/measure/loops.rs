@@ -40,6 +40,8 @@ fn periodic_tail(words: &[u64], matches: &mut Vec<u32>) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::loop_words;
     use proptest::prelude::*;
 

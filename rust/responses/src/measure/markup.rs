@@ -60,7 +60,7 @@ fn tag(rest: &[u8]) -> Option<Tag> {
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
     };
-    let family = FAMILIES.iter().position(|names| is_named(&names))?;
+    let family = FAMILIES.iter().position(is_named)?;
     Some(Tag { family, is_end })
 }
 

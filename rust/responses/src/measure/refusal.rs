@@ -150,8 +150,7 @@ fn is_refusal_in(head: &str, language: &Language) -> bool {
             .find_map(|pronoun| head.strip_prefix(pronoun))
             .unwrap_or(head);
         let begins = |phrase: &&str| head.starts_with(*phrase) || bare.starts_with(*phrase);
-        return language.inabilities.iter().any(|phrase| begins(&phrase))
-            && names(sentence(head), language.verbs);
+        return language.inabilities.iter().any(begins) && names(sentence(head), language.verbs);
     };
     let Some(at) = first_of(prefix(rest, NEAR + 40), language.inabilities) else {
         return false;

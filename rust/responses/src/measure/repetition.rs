@@ -71,6 +71,8 @@ pub(super) fn line_share(lines: &[u64], set: &mut HashSet) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::scratch::{HashSet, share};
     use super::{hash_lines, hash_words, line_share, ngram_share};
     use crate::words::words;

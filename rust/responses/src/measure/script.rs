@@ -181,6 +181,8 @@ fn stretch(character: char) -> (Letter, std::ops::RangeInclusive<char>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{Letter, Letters, STRETCHES, Script, stretch};
     use proptest::prelude::*;
     use regex::Regex;
