@@ -1,10 +1,35 @@
 //! Labels before a number that say what it is: "Tel.", "MRN #", "geboren am".
 
-/// Signs between a label and its value.
-const SIGNS: [char; 25] = [
-    ' ', '\t', '\n', ':', '#', '.', '=', '(', '-', '*', '"', '\'', '`', '_', '|', '[', '<', '+',
-    '\u{2013}', '\u{2014}', '\u{a0}', '：', '（', '°', '№',
-];
+/// Whether a sign stands between a label and its value.
+fn is_sign(character: char) -> bool {
+    matches!(
+        character,
+        ' ' | '\t'
+            | '\n'
+            | ':'
+            | '#'
+            | '.'
+            | '='
+            | '('
+            | '-'
+            | '*'
+            | '"'
+            | '\''
+            | '`'
+            | '_'
+            | '|'
+            | '['
+            | '<'
+            | '+'
+            | '\u{2013}'
+            | '\u{2014}'
+            | '\u{a0}'
+            | '：'
+            | '（'
+            | '°'
+            | '№'
+    )
+}
 
 /// Words between a label and its value.
 const WORDS: [&str; 26] = [
@@ -45,7 +70,7 @@ const NEAR: usize = 64;
 pub(super) fn stands_before(text: &str, start: usize, labels: &[&str]) -> bool {
     let mut before = near(text, start);
     for _ in 0..5 {
-        before = before.trim_end_matches(SIGNS);
+        before = before.trim_end_matches(is_sign);
         if labels.iter().any(|label| ends_with(before, label)) {
             return true;
         }
@@ -79,6 +104,11 @@ fn bracket(before: &str) -> Option<usize> {
 }
 
 fn ends_with(before: &str, label: &str) -> bool {
+    // Most labels are told apart by their last letter.
+    let last = |text: &str| text.as_bytes().last().map(u8::to_ascii_lowercase);
+    if last(before) != last(label) {
+        return false;
+    }
     let Some(start) = before.len().checked_sub(label.len()) else {
         return false;
     };

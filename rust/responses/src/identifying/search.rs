@@ -17,6 +17,16 @@ pub(super) struct Search<'a> {
     at: usize,
     /// The next address; `None` where there is none any more.
     email: Option<Range<usize>>,
+    /// The next digit, if it is known: not before `at`.
+    digit: Digit,
+}
+
+/// Where the next digit is.
+#[derive(Clone, Copy)]
+enum Digit {
+    Unknown,
+    At(usize),
+    None,
 }
 
 impl<'a> Search<'a> {
@@ -26,11 +36,17 @@ impl<'a> Search<'a> {
         } else {
             None
         };
+        let has_numbers = kinds.iter().any(|kind| kind != Kind::Email);
         Self {
             text,
             kinds,
             at: 0,
             email,
+            digit: if has_numbers {
+                Digit::Unknown
+            } else {
+                Digit::None
+            },
         }
     }
 
@@ -44,11 +60,26 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The first digit from `from` on; looked for once, however often it is asked for.
+    fn digit_from(&mut self, from: usize) -> Option<usize> {
+        match self.digit {
+            Digit::At(at) if at >= from => return Some(at),
+            Digit::None => return None,
+            _ => {}
+        }
+        let found = next_digit(self.text.as_bytes(), from);
+        self.digit = found.map_or(Digit::None, Digit::At);
+        found
+    }
+
     /// What begins at the number whose first digit is at `start`, and is of a kind that is looked for.
     fn number_at(&self, start: usize) -> Option<Found> {
+        if is_plain(self.text.as_bytes(), start) {
+            return None;
+        }
         let number = Number::at(self.text, start);
         let digits = number.digit_count(number.groups().len());
-        if digits < 4 && number.letters_before().0.len() < 4 {
+        if digits < 4 && !begins_code(self.text.as_bytes(), start) {
             return None;
         }
         let finders: [(Kind, Finder); 4] = [
@@ -75,14 +106,9 @@ impl Iterator for Search<'_> {
     type Item = Found;
 
     fn next(&mut self) -> Option<Found> {
-        let has_numbers = self.kinds.iter().any(|kind| kind != Kind::Email);
         let mut from = self.at;
         loop {
-            let digit = if has_numbers {
-                next_digit(self.text.as_bytes(), from)
-            } else {
-                None
-            };
+            let digit = self.digit_from(from);
             if let Some(range) = self
                 .email
                 .clone()
@@ -101,6 +127,29 @@ impl Iterator for Search<'_> {
             from = run_end(self.text.as_bytes(), start);
         }
     }
+}
+
+/// Whether the digits at `start` are three or fewer and no others are joined to them, as in most findings: "38.5 °C" is not
+/// plain, "54-year-old" is.
+fn is_plain(bytes: &[u8], start: usize) -> bool {
+    let near = |offset: usize| bytes.get(start + offset).copied().unwrap_or(b' ');
+    let Some(length) = (1..4).find(|length| !near(*length).is_ascii_digit()) else {
+        return false;
+    };
+    let is_alone = match near(length) {
+        b' ' | b'-' | b'.' | b'/' => {
+            let next = near(length + 1);
+            !next.is_ascii_digit() && !matches!(next, b'(' | b')')
+        }
+        b'(' | b')' | 0x80.. => false,
+        _ => true,
+    };
+    is_alone && !begins_code(bytes, start)
+}
+
+/// Whether the letters of an Italian fiscal code precede.
+fn begins_code(bytes: &[u8], start: usize) -> bool {
+    start >= 6 && bytes[start - 6..start].iter().all(u8::is_ascii_uppercase)
 }
 
 fn run_end(bytes: &[u8], start: usize) -> usize {

@@ -19,15 +19,21 @@ const NEAR: usize = 140;
 /// Whether `answer`, what follows the reasoning, is a refusal.
 pub(super) fn is_refusal(answer: &str) -> bool {
     let mut memory = [0; HEAD];
-    let head = head(answer, &mut memory);
-    begins_with_refusal(head) && words(answer).nth(MOST_WORDS).is_none() && !gives_answer(answer)
+    // Few answers begin like one; the others cost no more than their first words.
+    begins_like_refusal(head(answer, &mut memory, OPENING))
+        && begins_with_refusal(head(answer, &mut memory, HEAD))
+        && words(answer).nth(MOST_WORDS).is_none()
+        && !gives_answer(answer)
 }
 
 /// The bytes of the beginning that are looked at.
 const HEAD: usize = 480;
 
+/// The bytes that the longest label and the longest opening are within.
+const OPENING: usize = 80;
+
 /// The beginning in lower case, with plain quotes and single spaces, without emphasis, labels and tags before it.
-fn head<'m>(answer: &str, memory: &'m mut [u8; HEAD]) -> &'m str {
+fn head<'m>(answer: &str, memory: &'m mut [u8; HEAD], most: usize) -> &'m str {
     let mut length = 0;
     let start = answer
         .trim_start_matches(|character: char| !character.is_alphanumeric() && character != '<');
@@ -41,8 +47,16 @@ fn head<'m>(answer: &str, memory: &'m mut [u8; HEAD]) -> &'m str {
         if plain == ' ' && (length == 0 || memory[length - 1] == b' ') {
             continue;
         }
+        if plain.is_ascii() {
+            if length == most {
+                break;
+            }
+            memory[length] = plain.to_ascii_lowercase() as u8;
+            length += 1;
+            continue;
+        }
         for lower in plain.to_lowercase() {
-            if length + lower.len_utf8() > HEAD {
+            if length + lower.len_utf8() > most {
                 return without_labels(text_of(memory, length));
             }
             length += lower.encode_utf8(&mut memory[length..]).len();
@@ -61,6 +75,31 @@ fn without_labels(head: &str) -> &str {
         rest = shorter.trim_start_matches([' ', ':', '.', '-', '\'']);
     }
     rest
+}
+
+fn begins_like_refusal(head: &str) -> bool {
+    let bare = without_pronoun(head);
+    let begins = |phrase: &&str| head.starts_with(*phrase) || bare.starts_with(*phrase);
+    let english = [
+        &ENGLISH_REFUSALS[..],
+        &ENGLISH_APOLOGIES,
+        &ENGLISH_PREFACES,
+        &ENGLISH_INABILITIES,
+    ];
+    let others = LANGUAGES
+        .iter()
+        .flat_map(|language| [language.apologies, language.inabilities]);
+    english
+        .into_iter()
+        .chain(others)
+        .any(|phrases| phrases.iter().any(begins))
+}
+
+fn without_pronoun(head: &str) -> &str {
+    PRONOUNS
+        .iter()
+        .find_map(|pronoun| head.strip_prefix(pronoun))
+        .unwrap_or(head)
 }
 
 fn begins_with_refusal(head: &str) -> bool {
@@ -145,10 +184,7 @@ fn is_refusal_in(head: &str, language: &Language) -> bool {
         .iter()
         .filter_map(|phrase| head.strip_prefix(phrase));
     let Some(rest) = apologies.min_by_key(|rest| rest.len()) else {
-        let bare = PRONOUNS
-            .iter()
-            .find_map(|pronoun| head.strip_prefix(pronoun))
-            .unwrap_or(head);
+        let bare = without_pronoun(head);
         let begins = |phrase: &&str| head.starts_with(*phrase) || bare.starts_with(*phrase);
         return language.inabilities.iter().any(begins) && names(sentence(head), language.verbs);
     };
