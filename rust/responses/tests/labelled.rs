@@ -148,3 +148,15 @@ fn refusals_are_found() {
     score.print("refusal");
     assert_eq!(misses, [""; 0]);
 }
+
+#[test]
+fn later_cases_are_found_but_for_known_misses() {
+    let (scores, misses) = score_identifying(include_str!("cases/identifying_later.txt"));
+    for (kind, score) in Kind::ALL.iter().zip(scores) {
+        score.print(kind.as_str());
+    }
+    let (score, others) = score_refusals(include_str!("cases/refusals_later.txt"));
+    score.print("refusal");
+    let known = ["missed: 医療診断はできません。申し訳ありません。"];
+    assert_eq!([misses, others].concat(), known);
+}

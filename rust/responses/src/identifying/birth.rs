@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::checks::is_date;
-use super::labels::{BIRTH, stands_before};
+use super::labels::{BIRTH, birth_place_stands_before, stands_before};
 use super::number::{Between, Number};
 
 /// The years in which somebody may be born whom data protect.
@@ -14,7 +14,13 @@ pub(super) fn find(number: &Number<'_>) -> Option<Range<usize>> {
     let date = numeric(number)
         .or_else(|| chinese(number))
         .or_else(|| with_month(number))?;
-    (number.begins(date.start) && stands_before(number.text, date.start, &BIRTH)).then_some(date)
+    let is_labelled = || {
+        stands_before(number.text, date.start, &BIRTH)
+            || birth_place_stands_before(number.text, date.start)
+            || number.text[date.end..].starts_with(['生', '생'])
+            || number.text[date.end..].starts_with("出生")
+    };
+    (number.begins(date.start) && is_labelled()).then_some(date)
 }
 
 /// `12/03/1961`, `3-12-61`, `12.03.1961`, `1961-03-12`.

@@ -32,7 +32,7 @@ fn is_sign(character: char) -> bool {
 }
 
 /// Words between a label and its value.
-const WORDS: [&str; 26] = [
+const WORDS: [&str; 29] = [
     "number",
     "numbers",
     "no",
@@ -59,6 +59,9 @@ const WORDS: [&str; 26] = [
     "the",
     "номер",
     "是",
+    "n.º",
+    "n.o",
+    "de",
 ];
 
 /// The most that is looked at before a value, in bytes.
@@ -102,6 +105,33 @@ fn bracket(before: &str) -> Option<usize> {
     let start = inside.rfind(['(', '（'])?;
     (inside.len() - start <= 24).then_some(start)
 }
+
+/// "born in Manila on", and the like: a place between the label and its value.
+pub(super) fn birth_place_stands_before(text: &str, start: usize) -> bool {
+    let before = near(text, start);
+    let clause = before
+        .rsplit(['.', ';', ':', '\n', '!', '?'])
+        .next()
+        .unwrap_or_default();
+    BIRTH_PLACES.iter().any(|(opening, last)| {
+        let opens = |at: usize| ends_with(&clause[..at], opening);
+        ends_with(clause.trim_end(), last) && clause.match_indices(' ').any(|(at, _)| opens(at))
+    })
+}
+
+/// What stands before a place of birth, and between it and the date.
+const BIRTH_PLACES: [(&str, &str); 10] = [
+    ("born in", "on"),
+    ("born at", "on"),
+    ("nato a", "il"),
+    ("nata a", "il"),
+    ("né à", "le"),
+    ("née à", "le"),
+    ("nacido en", "el"),
+    ("nacida en", "el"),
+    ("nascido em", "em"),
+    ("geboren in", "am"),
+];
 
 fn ends_with(before: &str, label: &str) -> bool {
     // Most labels are told apart by their last letter.
@@ -166,7 +196,7 @@ pub(super) const PHONE_BEFORE_GROUPS: [&str; 9] = [
 ];
 
 /// Labels of a patient's record.
-pub(super) const RECORD: [&str; 53] = [
+pub(super) const RECORD: [&str; 70] = [
     "mrn",
     "medical record",
     "medical record number",
@@ -220,10 +250,27 @@ pub(super) const RECORD: [&str; 53] = [
     "رقم الملف",
     "차트번호",
     "환자번호",
+    "med. rec",
+    "med rec",
+    "med. record",
+    "pt id",
+    "pt. id",
+    "pt no",
+    "pat",
+    "hosp",
+    "admission no",
+    "患者id",
+    "患者编号",
+    "登记号",
+    "id paziente",
+    "id del paciente",
+    "id patient",
+    "patient-id",
+    "file number",
 ];
 
 /// Labels of a date of birth.
-pub(super) const BIRTH: [&str; 43] = [
+pub(super) const BIRTH: [&str; 49] = [
     "dob",
     "d.o.b",
     "date of birth",
@@ -267,10 +314,16 @@ pub(super) const BIRTH: [&str; 43] = [
     "г.р",
     "تاريخ الميلاد",
     "생년월일",
+    "fecha de nac",
+    "f. nacimiento",
+    "fec. nac",
+    "出生年月",
+    "Родился",
+    "Родилась",
 ];
 
 /// Labels of an identity card, a passport, a national insurance: any number of six digits and more is one.
-pub(super) const NATIONAL: [&str; 33] = [
+pub(super) const NATIONAL: [&str; 39] = [
     "ssn",
     "social security",
     "social security number",
@@ -304,4 +357,10 @@ pub(super) const NATIONAL: [&str; 33] = [
     "マイナンバー",
     "паспорт",
     "주민등록번호",
+    "cod. fisc",
+    "codigo fiscal",
+    "nif",
+    "número de identificación",
+    "n° ss",
+    "national identification",
 ];

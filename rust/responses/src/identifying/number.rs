@@ -176,13 +176,11 @@ impl<'a> Number<'a> {
     pub(super) fn token_end(&self, count: usize) -> usize {
         let end = self.end(count);
         let bytes = self.text.as_bytes();
-        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+        let is_joint = |byte: u8| matches!(byte, b'-' | b'/');
+        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || is_joint(**byte);
         let length = bytes[end..].iter().take(16).take_while(is_part).count();
-        let hyphens = bytes[end..end + length]
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == b'-')
-            .count();
+        let joints = bytes[end..end + length].iter().rev();
+        let hyphens = joints.take_while(|byte| is_joint(**byte)).count();
         end + length - hyphens
     }
 

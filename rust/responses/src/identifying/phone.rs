@@ -48,7 +48,7 @@ fn international(number: &Number<'_>) -> Option<usize> {
     let (mut count, mut digits) = (0, 0);
     for group in number.groups() {
         if digits + group.len() > 15
-            || (count > 0 && group.len() == 1 && !is_trunk_zero(number, count))
+            || (count > 1 && group.len() == 1 && !is_trunk_zero(number, count))
         {
             break;
         }

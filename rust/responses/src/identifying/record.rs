@@ -21,12 +21,12 @@ pub(super) fn find(number: &Number<'_>) -> Option<Range<usize>> {
 /// The word of letters and hyphens before the digits, as in `AB-12345`; a hyphen at its beginning is not of it.
 fn token_start(number: &Number<'_>) -> usize {
     let bytes = &number.text.as_bytes()[..number.start()];
-    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'-' | b'/');
     let length = bytes.iter().rev().take(12).take_while(is_part).count();
     let start = number.start() - length;
     start
         + bytes[start..]
             .iter()
-            .take_while(|byte| **byte == b'-')
+            .take_while(|byte| matches!(**byte, b'-' | b'/'))
             .count()
 }

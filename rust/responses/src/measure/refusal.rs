@@ -24,6 +24,7 @@ pub(super) fn is_refusal(answer: &str) -> bool {
         && begins_with_refusal(head(answer, &mut memory, HEAD))
         && words(answer).nth(MOST_WORDS).is_none()
         && !gives_answer(answer)
+        && !quotes(answer)
 }
 
 /// The bytes of the beginning that are looked at.
@@ -223,6 +224,13 @@ fn prefix(text: &str, bytes: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+/// Whether it is what somebody in the text says: a quotation, and more.
+fn quotes(answer: &str) -> bool {
+    let text = answer.trim();
+    let rest = text.strip_prefix(['"', '“']);
+    rest.is_some_and(|rest| !rest.ends_with(['"', '”']))
 }
 
 /// Whether a short text gives an answer after all, behind the label that it may begin with.

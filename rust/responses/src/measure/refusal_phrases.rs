@@ -15,7 +15,7 @@ pub(super) const LABELS: [&str; 10] = [
 ];
 
 /// "I am sorry, but …"
-pub(super) const ENGLISH_APOLOGIES: [&str; 15] = [
+pub(super) const ENGLISH_APOLOGIES: [&str; 17] = [
     "i'm sorry",
     "i'm very sorry",
     "i'm so sorry",
@@ -31,6 +31,8 @@ pub(super) const ENGLISH_APOLOGIES: [&str; 15] = [
     "i regret",
     "unfortunately",
     "regrettably",
+    "i'm afraid",
+    "i am afraid",
 ];
 
 /// What models say of themselves before they refuse; none is a refusal by itself.
@@ -55,7 +57,7 @@ pub(super) const ENGLISH_PREFACES: [&str; 17] = [
 ];
 
 /// "I cannot"
-pub(super) const ENGLISH_INABILITIES: [&str; 26] = [
+pub(super) const ENGLISH_INABILITIES: [&str; 28] = [
     "i can't",
     "i cannot",
     "i can not",
@@ -82,10 +84,12 @@ pub(super) const ENGLISH_INABILITIES: [&str; 26] = [
     "i am not allowed to",
     "we cannot",
     "we can't",
+    "and can't",
+    "and cannot",
 ];
 
 /// What needs no verb.
-pub(super) const ENGLISH_REFUSALS: [&str; 14] = [
+pub(super) const ENGLISH_REFUSALS: [&str; 26] = [
     "i must decline",
     "i have to decline",
     "i need to decline",
@@ -100,10 +104,22 @@ pub(super) const ENGLISH_REFUSALS: [&str; 14] = [
     "it would not be appropriate for me to",
     "it would be inappropriate for me to",
     "this request goes against",
+    "it's not possible for me to",
+    "i will have to decline",
+    "i'll have to decline",
+    "my guidelines don't allow",
+    "my guidelines do not allow",
+    "this is not something i can",
+    "that is not something i can",
+    "that's not something i can",
+    "i do not have access to the image",
+    "i don't have access to the image",
+    "i do not have access to images",
+    "i don't have access to images",
 ];
 
 /// Words between "I cannot" and its verb.
-pub(super) const ENGLISH_FILLERS: [&str; 16] = [
+pub(super) const ENGLISH_FILLERS: [&str; 17] = [
     "be able to",
     "really",
     "directly",
@@ -120,6 +136,7 @@ pub(super) const ENGLISH_FILLERS: [&str; 16] = [
     "and won't",
     "or will not",
     "to",
+    "medically",
 ];
 
 /// Verbs that refuse with an apology and without.
@@ -218,7 +235,7 @@ pub(super) const PICTURES: [&str; 11] = [
 ];
 
 /// What gives an answer after all.
-pub(super) const ANSWERS: [&str; 14] = [
+pub(super) const ANSWERS: [&str; 17] = [
     "\\boxed{",
     "answer is",
     "answer: ",
@@ -233,6 +250,9 @@ pub(super) const ANSWERS: [&str; 14] = [
     "答案是",
     "la respuesta es",
     "la réponse est",
+    "is correct",
+    "correct answer",
+    "correct option",
 ];
 
 /// Who cannot: it may stand before the inability.
