@@ -136,3 +136,14 @@ fn labelled_cases_are_extracted_as_labelled() {
         missed.join("\n")
     );
 }
+
+#[test]
+fn held() {
+    let (missed, count) = misses(include_str!("data/held_out.jsonl"));
+    assert!(
+        missed.is_empty(),
+        "{} of {count}:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
+}

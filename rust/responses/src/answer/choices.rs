@@ -14,8 +14,8 @@ pub(super) const MAX_CHOICES: usize = 64;
 pub(super) struct Choices {
     labels: Vec<String>,
     texts: Vec<String>,
-    /// The text before the parenthesis that ends it: `stem (M1)` is also `stem`.
-    shorter: Vec<Option<String>>,
+    /// Other ways to write the texts.
+    variants: Vec<Vec<String>>,
     /// An option that names others: `Both A and B`.
     combined: Vec<(Set, usize)>,
     none: Option<usize>,
@@ -51,10 +51,10 @@ impl Choices {
         let texts: Vec<_> = options.iter().map(|option| folded(option.text)).collect();
         let place = |names: &[&str]| texts.iter().position(|text| names.contains(&text.as_str()));
         Self {
-            shorter: options
+            variants: options
                 .iter()
                 .zip(&texts)
-                .map(|(option, text)| shorter(option.text, text))
+                .map(|(option, text)| variants(option.text, text))
                 .collect(),
             combined: combined(&labels, &texts),
             none: place(&NONE),
@@ -130,8 +130,13 @@ impl Choices {
 
     /// Where the text of `option` ends when it begins at `at`.
     pub(super) fn own_text_at(&self, text: &str, at: usize, option: usize) -> Option<usize> {
-        let whole = prefix(text, at, &self.texts[option]);
-        whole.or_else(|| prefix(text, at, self.shorter[option].as_ref()?))
+        let variants = || {
+            self.variants[option]
+                .iter()
+                .filter_map(|variant| prefix(text, at, variant))
+                .max()
+        };
+        prefix(text, at, &self.texts[option]).or_else(variants)
     }
 
     /// `{A, B}` is the option `Both A and B` where there is one.
@@ -146,10 +151,16 @@ pub(super) fn set(places: impl Iterator<Item = usize>) -> Set {
     places.fold(0, |found, place| found | 1 << place)
 }
 
-fn shorter(text: &str, whole: &str) -> Option<String> {
-    let (before, rest) = text.rsplit_once('(')?;
-    let short = folded(before);
-    (rest.trim_end().ends_with(')') && short.len() >= 4 && short != whole).then_some(short)
+/// `stem (M1)` is also `stem`, `95%` is also `95 percent`.
+fn variants(text: &str, whole: &str) -> Vec<String> {
+    let before = text
+        .rsplit_once('(')
+        .filter(|(_, rest)| rest.trim_end().ends_with(')'));
+    let shorter = before
+        .map(|(before, _)| folded(before))
+        .filter(|short| short.len() >= 4 && short != whole);
+    let spelled = whole.contains('%').then(|| whole.replace('%', " percent"));
+    shorter.into_iter().chain(spelled).collect()
 }
 
 fn combined(labels: &[String], texts: &[String]) -> Vec<(Set, usize)> {

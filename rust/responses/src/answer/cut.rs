@@ -4,16 +4,17 @@ use super::anchors::{Anchors, Kind, box_content};
 use super::cursor::is_one;
 
 /// Words that no sentence ends with.
-const OPEN: [&str; 36] = [
+const OPEN: [&str; 41] = [
     "the", "an", "of", "to", "and", "or", "is", "are", "was", "were", "which", "that", "with",
     "in", "for", "because", "by", "from", "as", "at", "than", "but", "if", "when", "while",
     "since", "into", "between", "this", "these", "its", "their", "would", "be", "has", "option",
+    "it", "he", "she", "they", "we",
 ];
 
 /// Whether the text ends with a word or mark that wants more, or in an open `\boxed{`.
 pub(super) fn ends_abruptly(text: &str) -> bool {
     let text = text.trim_end();
-    if text.ends_with([',', '(', '[', '{', '<', '\\', ';']) || text.ends_with("</") {
+    if text.ends_with([',', ':', '(', '[', '{', '<', '\\', ';']) || text.ends_with("</") {
         return true;
     }
     let letters = text

@@ -87,7 +87,7 @@ fn with_earlier_boxes(choices: &Choices, text: &str, anchor: Anchor, reading: Re
         Some(Read {
             reading: Reading::Options(others),
             end,
-        }) if end == earlier.len() => Reading::Options(found | others),
+        }) if skip_closers(earlier, end) == earlier.len() => Reading::Options(found | others),
         _ => reading,
     }
 }
@@ -200,7 +200,7 @@ fn item_below(choices: &Choices, text: &str, end: usize) -> Option<(usize, usize
         return None;
     }
     let (option, next) = label_at(choices, text, skip_on_line(text, below))?;
-    let after = super::labels::end_of_labelled(choices, text, option, next)?;
+    let after = super::labels::end_of_labelled(choices, text, option, next).ok()?;
     (after > next).then_some((option, after))
 }
 

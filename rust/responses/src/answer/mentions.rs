@@ -35,7 +35,7 @@ const BEFORE: [&str; 24] = [
     "rule",
 ];
 /// Words behind one that do.
-const AFTER: [&str; 24] = [
+const AFTER: [&str; 21] = [
     "not",
     "unlikely",
     "less",
@@ -55,9 +55,6 @@ const AFTER: [&str; 24] = [
     "doesnt",
     "arent",
     "wouldnt",
-    "would",
-    "could",
-    "might",
     "lacks",
     "unsuitable",
 ];

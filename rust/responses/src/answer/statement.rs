@@ -52,8 +52,14 @@ fn read_direct(choices: &Choices, text: &str, end: usize) -> Option<Read> {
     let read = read_list(choices, text, at)?;
     let rest = text[skip_closers(text, read.end)..].trim_start_matches('.');
     let ends = rest.is_empty() || rest.starts_with('\n');
-    let below = text[end..at].contains('\n');
+    let below = text[end..at].contains('\n') && is_heading(text, end);
     (ends || below || is_confirmed(rest)).then_some(read)
+}
+
+/// Whether the line of a marker is one that a list or an answer may follow.
+fn is_heading(text: &str, end: usize) -> bool {
+    let line = &text[text[..end].rfind('\n').map_or(0, |at| at + 1)..end];
+    line.to_ascii_lowercase().ends_with("answer") || line.trim_start().starts_with(['#', '*'])
 }
 
 /// "… is correct", "… is the right one".
@@ -72,7 +78,7 @@ fn is_confirmed(rest: &str) -> bool {
 /// The answer behind the first "is", colon or the like that has one behind it.
 fn read_behind_copula(choices: &Choices, text: &str, end: usize) -> Option<Read> {
     let limit = sentence_end(text, end);
-    let (mut at, mut is_conditional) = (end, false);
+    let (mut at, mut is_conditional, mut is_clause) = (end, false, false);
     for count in 0..MAX_WORDS {
         at = skip_between(text, at, limit);
         if at >= limit {
@@ -90,10 +96,8 @@ fn read_behind_copula(choices: &Choices, text: &str, end: usize) -> Option<Read>
         if count == 0 && is_one(next, &["choices", "options", "explanation", "sheet"]) {
             return None;
         }
-        if is_one(next, &NEGATIONS) {
-            return None;
-        }
-        if is_one(next, &HEDGES) {
+        is_clause |= is_one(next, &["that", "which"]);
+        if is_one(next, &NEGATIONS) && !is_clause || is_one(next, &HEDGES) {
             return None;
         }
         is_conditional |= is_one(next, &["would"]);
@@ -142,11 +146,11 @@ fn is_meant(text: &str, read: Read, at: usize, is_conditional: bool) -> bool {
         return true;
     }
     let next = word(text, skip_closers(text, read.end));
-    let first = word(
-        text,
-        skip_markup(text, sentence_start(text, at, MAX_BEFORE)),
-    );
-    !is_one(next, &["if", "for", "only"]) && !is_one(first, &["if", "had", "were", "unless"])
+    let sentence = &text[sentence_start(text, at, MAX_BEFORE)..at];
+    let first = word(sentence, skip_markup(sentence, 0));
+    !is_one(next, &["if", "for", "only"])
+        && !is_one(first, &["if", "had", "were", "unless"])
+        && !sentence.contains("If ")
 }
 
 fn is_question(text: &str, end: usize) -> bool {
@@ -215,7 +219,12 @@ fn subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
         }
         let last = last_word(rest);
         let next = &rest[..rest.len() - last.len()];
-        if is_one(last, &["is", "are", "as", "remains", "was", "'s"]) {
+        if is_one(
+            last,
+            &[
+                "is", "are", "as", "remains", "'s", "seems", "appears", "looks", "fits",
+            ],
+        ) {
             return Some(next);
         }
         if is_one(last, &["be"]) {
@@ -232,6 +241,10 @@ fn subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
 fn conditional_subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
     let before = before.trim_end();
     let verb = last_word(before);
+    let seeming = before[..before.len() - verb.len()].trim_end();
+    if is_one(verb, &["to"]) && is_one(last_word(seeming), &["seems", "appears"]) {
+        return Some(&seeming[..seeming.len() - last_word(seeming).len()]);
+    }
     let is_for = ["for", "if", "only", "when"]
         .contains(&word(after, after.len() - after.trim_start().len()));
     let is_meant = is_one(verb, &["would"]) && !is_for || is_one(verb, &["should", "must", "will"]);
@@ -349,7 +362,8 @@ const KINDS: [&str; 14] = [
 
 /// `C` of "options A and C": all labels that end the subject.
 fn ending_labels(choices: &Choices, subject: &str) -> Option<Reading> {
-    let (mut rest, mut found, mut is_or): (&str, Set, bool) = (subject, 0, false);
+    let (mut rest, mut found, mut is_or, mut is_list): (&str, Set, bool, bool) =
+        (subject, 0, false, false);
     loop {
         rest = rest.trim_end_matches([' ', '*', '_', '"', ')', '(', '`', '[', ']']);
         let letters = rest
@@ -364,13 +378,19 @@ fn ending_labels(choices: &Choices, subject: &str) -> Option<Reading> {
             break;
         };
         let is_article = matches!(label, "a" | "i");
-        if is_one(last_word(before), &KINDS) || is_article || before.ends_with('-') {
+        if is_one(last_word(before), &KINDS)
+            || is_article
+            || rest[..rest.len() - letters].ends_with('-')
+        {
             break;
         }
         found |= 1 << option;
         let joint = last_word(before);
         is_or |= is_one(joint, &["or"]);
-        let joins = is_one(joint, &["and", "or"]) || before.ends_with([',', '&', '/']);
+        let joins = is_one(joint, &["and", "or"])
+            || before.ends_with(['&', '/'])
+            || is_list && before.ends_with(',');
+        is_list = true;
         if !joins {
             break;
         }

@@ -160,6 +160,15 @@ pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read
     Some(found)
 }
 
+/// `\text{ or }`: the command before a word.
+fn skip_on_line_commands(text: &str, at: usize) -> usize {
+    if text[at..].starts_with('\\') {
+        skip_on_line(text, at)
+    } else {
+        at
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Joint {
     And,
@@ -183,7 +192,7 @@ fn joined(one: Read, other: Read, joint: Joint) -> Read {
 }
 
 fn joint_at(text: &str, end: usize) -> Option<(Joint, usize)> {
-    let at = skip_closers(text, end);
+    let at = skip_on_line_commands(text, skip_closers(text, end));
     let rest = &text[at..];
     let joints = [
         (", and ", Joint::And),
@@ -195,6 +204,7 @@ fn joint_at(text: &str, end: usize) -> Option<(Joint, usize)> {
         ("+", Joint::And),
         ("/", Joint::Or),
         (",", Joint::Comma),
+        (";", Joint::Comma),
         ("、", Joint::And),
         ("，", Joint::Comma),
         ("和", Joint::And),
@@ -205,9 +215,15 @@ fn joint_at(text: &str, end: usize) -> Option<(Joint, usize)> {
     let (name, joint) = joints
         .iter()
         .find(|(name, _)| starts_ignoring_case(rest, name) || rest.starts_with(name))?;
-    let next = skip_on_line(text, at + name.len());
+    let next = skip_on_line(text, skip_closers(text, at + name.len()));
     let article = word(text, next);
-    let skips = is_one(article, &["option", "options", "the", "choice", "either"]);
+    let skips = is_one(
+        article,
+        &[
+            "option", "options", "the", "choice", "either", "possibly", "perhaps", "maybe", "even",
+            "both",
+        ],
+    );
     Some((
         *joint,
         if skips {
@@ -221,8 +237,7 @@ fn joint_at(text: &str, end: usize) -> Option<(Joint, usize)> {
 /// A further member of a list; a text alone only behind "and" or "or", and only where it is not the subject of what follows.
 fn read_next(choices: &Choices, text: &str, at: usize, joint: Joint) -> Option<Read> {
     if let Some((option, end)) = listed_label_at(choices, text, at) {
-        let end = end_of_labelled(choices, text, option, end)?;
-        return Some(options(1 << option, end));
+        return Some(read_label(choices, text, option, end));
     }
     let (found, end) = choices.text_at(text, at)?;
     let next = word(text, skip_closers(text, end));
@@ -252,7 +267,7 @@ fn read_one(choices: &Choices, text: &str, at: usize) -> Option<Read> {
         (None, Some((option, end))) => Some(read_label(choices, text, option, end)),
         (Some((found, text_end)), Some((option, end))) => {
             let labelled = end_of_labelled(choices, text, option, end);
-            let is_whole = labelled.is_some_and(|labelled| labelled > end.max(text_end));
+            let is_whole = labelled.is_ok_and(|labelled| labelled > end.max(text_end));
             if is_whole || found == 1 << option {
                 Some(read_label(choices, text, option, end))
             } else if text_end > end {
@@ -279,8 +294,8 @@ fn is_named(text: &str, at: usize) -> bool {
 
 fn read_label(choices: &Choices, text: &str, option: usize, end: usize) -> Read {
     match end_of_labelled(choices, text, option, end) {
-        Some(end) => options(1 << option, end),
-        None => Read {
+        Ok(end) => options(1 << option, end),
+        Err(end) => Read {
             reading: Reading::Ambiguous,
             end,
         },

@@ -24,7 +24,7 @@ enum Cue {
     Ticks,
 }
 
-const CUES: [(&str, Cue); 43] = [
+const CUES: [(&str, Cue); 61] = [
     ("correct", Cue::Judges),
     ("right", Cue::Judges),
     ("best", Cue::Judges),
@@ -47,7 +47,6 @@ const CUES: [(&str, Cue); 43] = [
     ("classification", Cue::Judges),
     ("class:", Cue::Judges),
     ("conclusion", Cue::Judges),
-    ("指项", Cue::Judges),
     ("choose", Cue::Takes),
     ("select", Cue::Takes),
     ("pick ", Cue::Takes),
@@ -61,9 +60,28 @@ const CUES: [(&str, Cue); 43] = [
     ("suggestive of", Cue::Takes),
     ("should be", Cue::Takes),
     ("must be", Cue::Takes),
+    ("ans:", Cue::Takes),
+    ("ans.", Cue::Takes),
+    ("solution:", Cue::Takes),
+    ("result:", Cue::Takes),
+    ("final:", Cue::Takes),
+    ("response:", Cue::Takes),
+    ("verdict:", Cue::Takes),
+    ("prediction:", Cue::Takes),
+    ("label:", Cue::Takes),
+    ("leaves", Cue::Takes),
+    ("leaving", Cue::Takes),
+    ("i'd say", Cue::Takes),
+    ("i would say", Cue::Takes),
+    ("probably", Cue::Takes),
+    ("either", Cue::Hedges),
+    ("between", Cue::Hedges),
     ("could be", Cue::Hedges),
     ("might be", Cue::Hedges),
     ("may be", Cue::Hedges),
+    ("could also be", Cue::Hedges),
+    ("may also be", Cue::Hedges),
+    ("might also be", Cue::Hedges),
     ("it is", Cue::Is),
     ("it's", Cue::Is),
     ("✅", Cue::Ticks),
@@ -139,7 +157,8 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
                 start,
                 end,
             };
-            if is_longer || is_denied(text, start) {
+            let is_list = text[end..].starts_with("s:");
+            if is_longer || is_list || is_denied(text, start, end) {
                 return None;
             }
             let forward = read_forward(choices, text, anchor).map(|read| read.reading);
@@ -152,7 +171,10 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
     }
 }
 
-fn is_denied(text: &str, start: usize) -> bool {
+fn is_denied(text: &str, start: usize, end: usize) -> bool {
+    if text[start..end].eq_ignore_ascii_case("statement") {
+        return false;
+    }
     let before = text[..start].trim_end();
     [
         "less",
