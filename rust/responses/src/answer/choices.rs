@@ -139,12 +139,33 @@ impl Choices {
         prefix(text, at, &self.texts[option]).or_else(variants)
     }
 
+    /// Whether the text ends with an option's text.
+    pub(super) fn is_at_end_of(&self, text: &str) -> bool {
+        let mut start = text.len().saturating_sub(MAX_END);
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        let end = folded(&text[start..]);
+        self.texts
+            .iter()
+            .any(|option| !option.is_empty() && end.trim_end().ends_with(option.as_str()))
+    }
+
     /// `{A, B}` is the option `Both A and B` where there is one.
     pub(super) fn combined(&self, found: Set) -> Set {
-        let named = self.combined.iter().find(|(options, _)| *options == found);
-        named.map_or(found, |(_, option)| 1 << option)
+        let mut named = self
+            .combined
+            .iter()
+            .filter(|(options, _)| *options == found);
+        match (named.next(), named.next()) {
+            (Some((_, option)), None) => 1 << option,
+            _ => found,
+        }
     }
 }
+
+/// Bytes of a text's end that may hold an option's text.
+const MAX_END: usize = 600;
 
 /// The set of some places.
 pub(super) fn set(places: impl Iterator<Item = usize>) -> Set {

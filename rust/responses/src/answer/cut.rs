@@ -26,10 +26,11 @@ pub(super) fn ends_abruptly(text: &str) -> bool {
     is_one(last, &OPEN) && last.bytes().all(|letter| letter.is_ascii_lowercase())
 }
 
-/// Whether the last `\boxed{` of the text stays open.
+/// Whether the last marker of the text is a `\boxed{` that stays open.
 pub(super) fn has_open_box(text: &str, anchors: &Anchors) -> bool {
     let last = anchors
         .backwards()
-        .find(|anchor| anchor.kind == Kind::Boxed);
+        .next()
+        .filter(|anchor| anchor.kind == Kind::Boxed);
     last.is_some_and(|anchor| text.len() - anchor.end < 256 && box_content(text, anchor).is_none())
 }

@@ -83,13 +83,16 @@ fn is_genus(choices: &Choices, text: &str, end: usize, option: usize) -> bool {
 fn goes_with_words(choices: &Choices, text: &str, at: usize, option: usize, end: usize) -> bool {
     let next_at = skip_on_line(text, end);
     let next = word(text, next_at);
+    let label = &text[at..end];
+    let is_word = matches!(label, "A" | "a" | "I" | "i");
     let is_bracketed = text[end..next_at].contains(['(', '[', '-', '–', '*']);
+    if is_word && text[next_at..].starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     if next.is_empty() || is_bracketed || choices.own_text_at(text, next_at, option).is_some() {
         return true;
     }
-    let label = &text[at..end];
     let is_capital = label.starts_with(|first: char| first.is_ascii_uppercase());
-    let is_word = matches!(label, "A" | "a" | "I" | "i");
     let is_next_capital = next.starts_with(|first: char| first.is_ascii_uppercase());
     is_one(next, &AFTER_LABEL) && !(label == "a" && next == "is")
         || next.starts_with(is_unspaced)
@@ -116,7 +119,7 @@ pub(super) fn end_of_labelled(
 ) -> Result<usize, usize> {
     let at = skip_separator(text, end);
     let article = article(text, at);
-    for start in [at, at + article] {
+    for start in [skip_closers(text, end), at, at + article] {
         if let Some(end) = choices.own_text_at(text, start, option) {
             return Ok(end);
         }
@@ -143,7 +146,8 @@ fn article(text: &str, at: usize) -> usize {
 /// "C. Ampicillin fails".
 fn is_its_text(text: &str, label_end: usize, text_end: usize) -> bool {
     let mark = text[skip_closers(text, label_end)..].chars().next();
-    let opened = text[label_end..text_end].contains('(') && text[text_end..].starts_with(')');
+    let opened =
+        text[label_end..].trim_start().starts_with('(') && text[text_end..].starts_with(')');
     let closed = text[label_end..text_end].starts_with(')') || mark == Some(':');
     let rest = text[text_end..]
         .trim_start_matches([' ', '.', ',', ')', '*', '"', '}', '$', '_', '”', '\\']);

@@ -3,7 +3,7 @@
 use memchr::memmem;
 
 use super::choices::{Choices, Set};
-use super::cursor::{clause, skip_markup};
+use super::cursor::{clause, is_one, skip_markup, skip_on_line, word};
 use super::fold::{folded, is_unspaced};
 use super::labels::label_at;
 
@@ -66,10 +66,23 @@ const REACH_AFTER: usize = 6;
 /// Options named and not ruled out.
 pub(super) fn positive(choices: &Choices, text: &str) -> Set {
     let clauses = text
-        .split([',', ';', ':', '\n', '—', '，', '；', '。', '：'])
-        .flat_map(|clause| clause.split(". "));
-    let texts = clauses.fold(0, |found, clause| found | in_clause(choices, clause));
-    texts | labels(choices, text)
+        .split_inclusive([',', ';', '\n', '—', '，', '；', '。'])
+        .flat_map(|clause| clause.split_inclusive(". "));
+    let (mut found, mut before) = (0, 0);
+    for clause in clauses {
+        if is_ruling(clause) {
+            found &= !before;
+        }
+        before = in_clause(choices, clause);
+        found |= before;
+    }
+    found | labels(choices, text)
+}
+
+/// Whether a clause begins with a word that rules out what the clause before names: "Ampicillin — incorrect".
+fn is_ruling(clause: &str) -> bool {
+    let ruling = ["incorrect", "wrong", "unlikely", "false", "contraindicated"];
+    is_one(word(clause, skip_on_line(clause, 0)), &ruling)
 }
 
 fn in_clause(choices: &Choices, clause: &str) -> Set {

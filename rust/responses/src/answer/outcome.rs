@@ -28,7 +28,7 @@ pub(super) fn outcome(
     }
     let text = parts.answer;
     let anchors = Anchors::of(text);
-    if is_cut(text, &anchors, finished) {
+    if is_cut(text, &anchors, finished) && !choices.is_at_end_of(text) {
         return (Outcome::Cut, false);
     }
     if let Some(decision) = decide(choices, text, &anchors, 0) {

@@ -3,9 +3,10 @@
 use super::choices::{Choices, Set, set};
 use super::cursor::{is_one, sentence_end, skip_closers, skip_on_line, word};
 use super::extracted::Convention;
+use super::fold::folded;
 use super::mentions::positive;
 use super::value::{Reading, read_list};
-use super::verdicts::is_conclusion;
+use super::verdicts::concludes;
 
 /// "Yes, there is": a reply begins with its answer.
 pub(super) fn first_word(choices: &Choices, text: &str) -> Option<Reading> {
@@ -81,27 +82,46 @@ fn is_rest_of_line(line: &str, end: usize) -> bool {
             .all(|mark| !mark.is_alphanumeric() && !matches!(mark, '❌' | '✗' | '✘' | '?'))
 }
 
-/// Shorter texts conclude wherever they name an option.
-const SHORT: usize = 300;
+/// A reply of so many bytes says nothing but its answer.
+const SHORT: usize = 160;
 
-/// The one option that the text, or its conclusion, names.
+/// The one option that a short reply, or the conclusion of a longer one, names.
+///
+/// A longer reply without a concluding word gives an answer only where its first or last sentence is about one option, as
+/// its subject or as what it ends with, and no other is named: an option in passing is none.
 pub(super) fn mention(choices: &Choices, text: &str) -> Option<Reading> {
     let named = positive(choices, text);
     match named.count_ones() {
         0 => None,
-        1 if text.len() <= SHORT || is_named_at_edge(choices, text, named) => {
+        1 if text.len() <= SHORT || is_at_edge(choices, text, named) => {
             Some(Reading::Options(named))
         }
-        1 => Some(Reading::Ambiguous),
         _ => Some(concluded(choices, text)),
     }
 }
 
-fn is_named_at_edge(choices: &Choices, text: &str, named: Set) -> bool {
+fn is_at_edge(choices: &Choices, text: &str, named: Set) -> bool {
     let first = &text[..sentence_end(text, 0)];
-    let last = last_sentence(text);
-    positive(choices, first) == named || positive(choices, last) == named
+    [first, last_sentence(text)].into_iter().any(|sentence| {
+        positive(choices, sentence) == named
+            && is_about(choices, sentence, named.trailing_zeros() as usize)
+    })
 }
+
+/// Whether a sentence begins with an option, or says of something that it is the option.
+fn is_about(choices: &Choices, sentence: &str, option: usize) -> bool {
+    let text = choices.text(option);
+    let sentence = folded(sentence);
+    if sentence.starts_with(text) {
+        return true;
+    }
+    let before = sentence.trim_end().strip_suffix(text).unwrap_or("");
+    let mut words = before.split_whitespace().rev().take(MAX_BETWEEN);
+    words.any(|word| matches!(word, "is" | "be" | "are" | "as" | "has" | "called"))
+}
+
+/// Words between "is" and the option: "is typically the".
+const MAX_BETWEEN: usize = 4;
 
 fn last_sentence(text: &str) -> &str {
     let text = text.trim_end();
@@ -114,8 +134,7 @@ fn concluded(choices: &Choices, text: &str) -> Reading {
     let (mut at, mut last) = (0, 0);
     while at < text.len() {
         let end = sentence_end(text, at);
-        if end < text.trim_end().len() && is_conclusion(text, at) || is_conclusion_by_word(text, at)
-        {
+        if concludes(text, at) {
             let found = positive(choices, &text[at..end]);
             last = if found == 0 { last } else { found };
         }
@@ -125,27 +144,6 @@ fn concluded(choices: &Choices, text: &str) -> Reading {
         Reading::Options(last)
     } else {
         Reading::Ambiguous
-    }
-}
-
-fn is_conclusion_by_word(text: &str, at: usize) -> bool {
-    let padded = &text[..sentence_end(text, at)];
-    is_conclusion(padded, at) && {
-        let first = word(text, skip_on_line(text, at));
-        is_one(
-            first,
-            &[
-                "therefore",
-                "thus",
-                "hence",
-                "so",
-                "overall",
-                "consequently",
-                "finally",
-                "ultimately",
-                "in",
-            ],
-        )
     }
 }
 

@@ -268,10 +268,12 @@ fn read_one(choices: &Choices, text: &str, at: usize) -> Option<Read> {
         (Some((found, text_end)), Some((option, end))) => {
             let labelled = end_of_labelled(choices, text, option, end);
             let is_whole = labelled.is_ok_and(|labelled| labelled > end.max(text_end));
-            if is_whole || found == 1 << option {
+            if is_whole {
                 Some(read_label(choices, text, option, end))
             } else if text_end > end {
                 Some(read_text(choices, text, found, text_end))
+            } else if found == 1 << option {
+                Some(read_label(choices, text, option, end))
             } else if is_named(text, at) {
                 Some(options(1 << option, end))
             } else {
@@ -304,24 +306,14 @@ fn read_label(choices: &Choices, text: &str, option: usize, end: usize) -> Read 
 
 /// A text, which a label in brackets behind it may contradict.
 fn read_text(choices: &Choices, text: &str, found: Set, end: usize) -> Read {
-    if found.count_ones() > 1 {
-        return Read {
-            reading: Reading::Ambiguous,
-            end,
-        };
-    }
-    let Some((option, label_end)) = label_behind(choices, text, end) else {
-        return options(found, end);
+    let behind = label_behind(choices, text, end);
+    let reading = match behind {
+        Some((option, _)) if found & (1 << option) != 0 => Reading::Options(1 << option),
+        None if found.count_ones() == 1 => Reading::Options(found),
+        _ => Reading::Ambiguous,
     };
-    let reading = if found == 1 << option {
-        Reading::Options(found)
-    } else {
-        Reading::Ambiguous
-    };
-    Read {
-        reading,
-        end: label_end,
-    }
+    let end = behind.map_or(end, |(_, label_end)| label_end);
+    Read { reading, end }
 }
 
 /// The label of `nitrofurantoin (option E)`.

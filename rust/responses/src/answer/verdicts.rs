@@ -6,7 +6,9 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::anchors::{Anchor, Kind};
 use super::choices::Choices;
-use super::cursor::{is_one, sentence_end, sentence_start, skip_closers, skip_markup, word};
+use super::cursor::{
+    is_one, sentence_end, sentence_start, skip_closers, skip_markup, starts_ignoring_case, word,
+};
 use super::statement::{read_backward, read_forward};
 use super::value::{Read, Reading, read_list, read_value};
 
@@ -95,8 +97,8 @@ struct Verdict {
     start: usize,
 }
 
-/// More verdicts than this are no conclusion.
-const KEPT: usize = 24;
+/// So many of the last cues are looked at.
+const KEPT: usize = 128;
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let patterns = CUES.iter().map(|(cue, _)| cue);
@@ -110,38 +112,43 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 /// What the sentences that judge options agree on, or what the last one concludes.
 pub(super) fn verdict(choices: &Choices, text: &str) -> Option<Reading> {
     let finder = FINDER.as_ref()?;
-    let mut kept: [Option<Verdict>; KEPT] = [None; KEPT];
+    let mut cues = [(Cue::Is, 0, 0); KEPT];
     let mut count = 0;
-    let mut hedged = None;
     for found in finder.find_iter(text) {
-        let cue = CUES[found.pattern().as_usize()].1;
-        let Some(reading) = judged(choices, text, cue, found.start(), found.end()) else {
-            continue;
-        };
-        if cue == Cue::Hedges {
-            hedged = Some(Reading::Ambiguous);
-            continue;
-        }
-        kept[count % KEPT] = Some(Verdict {
-            reading,
-            start: found.start(),
-        });
+        cues[count % KEPT] = (
+            CUES[found.pattern().as_usize()].1,
+            found.start(),
+            found.end(),
+        );
         count += 1;
     }
-    if count == 0 {
-        return hedged;
+    let cues = &mut cues[..count.min(KEPT)];
+    cues.sort_unstable_by_key(|(_, start, _)| *start);
+    concluded(choices, text, cues)
+}
+
+/// The verdict of the last cue where it concludes, or where all agree.
+fn concluded(choices: &Choices, text: &str, cues: &[(Cue, usize, usize)]) -> Option<Reading> {
+    let (mut last, mut agree, mut is_hedged): (Option<Verdict>, bool, bool) = (None, true, false);
+    for (cue, start, end) in cues {
+        let Some(reading) = judged(choices, text, *cue, *start, *end) else {
+            continue;
+        };
+        if *cue == Cue::Hedges {
+            is_hedged = true;
+            continue;
+        }
+        agree &= last.is_none_or(|last| last.reading == reading);
+        last = Some(Verdict {
+            reading,
+            start: *start,
+        });
     }
-    let last = kept[(count - 1) % KEPT]?;
-    let agree = kept
-        .iter()
-        .flatten()
-        .all(|verdict| verdict.reading == last.reading);
-    let decides = agree || is_conclusion(text, last.start);
-    Some(if decides {
-        last.reading
-    } else {
-        Reading::Ambiguous
-    })
+    match last {
+        Some(last) if agree || is_conclusion(text, last.start) => Some(last.reading),
+        None if !is_hedged => None,
+        _ => Some(Reading::Ambiguous),
+    }
 }
 
 fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> Option<Reading> {
@@ -252,7 +259,8 @@ fn ticked(choices: &Choices, text: &str, start: usize) -> Option<Reading> {
     (read.end <= start).then_some(read.reading)
 }
 
-const CONCLUSIONS: [&str; 22] = [
+/// Words that begin a sentence which weighs all that was said.
+const CONCLUSIONS: [&str; 18] = [
     "therefore",
     "thus",
     "hence",
@@ -264,31 +272,32 @@ const CONCLUSIONS: [&str; 22] = [
     "overall",
     "consequently",
     "finally",
-    "conclusion",
-    "given",
-    "based on",
     "ultimately",
     "accordingly",
     "taken together",
-    "altogether",
     "因此",
     "所以",
     "综上",
     "故",
 ];
+/// Words that begin one which weighs some of it.
+const GROUNDS: [&str; 4] = ["given", "based on", "conclusion", "altogether"];
 
 /// Whether the sentence of `at` begins as a conclusion does, or is the text's last.
-pub(super) fn is_conclusion(text: &str, at: usize) -> bool {
-    let start = skip_markup(text, sentence_start(text, at, 400));
-    let sentence = &text[start.min(text.len())..];
-    let begins = |cue: &&str| {
-        sentence
-            .as_bytes()
-            .get(..cue.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(cue.as_bytes()))
-    };
+fn is_conclusion(text: &str, at: usize) -> bool {
     let is_last = text[sentence_end(text, at)..]
         .trim_matches(|mark: char| !mark.is_alphanumeric())
         .is_empty();
-    is_last || CONCLUSIONS.iter().any(|cue| begins(&cue))
+    is_last || concludes(text, at) || begins(text, at, &GROUNDS)
+}
+
+/// Whether the sentence of `at` begins as a conclusion does.
+pub(super) fn concludes(text: &str, at: usize) -> bool {
+    begins(text, at, &CONCLUSIONS)
+}
+
+fn begins(text: &str, at: usize, cues: &[&str]) -> bool {
+    let start = skip_markup(text, sentence_start(text, at, 400));
+    let sentence = &text[start.min(text.len())..];
+    cues.iter().any(|cue| starts_ignoring_case(sentence, cue))
 }
