@@ -1,4 +1,5 @@
 //! Gold answers in every form that data sets write them, and answers of questions without options.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use octomed_responses::{
     AnswerState, Choice, Extracted, Gold, GoldFault, GoldRule, extract, judge, parts, present,

@@ -6,7 +6,7 @@ use aho_corasick::AhoCorasick;
 
 use super::choices::Choices;
 use super::cursor::starts_ignoring_case;
-use super::value::Reading;
+use super::options::Reading;
 use super::{prose, verdicts};
 
 const CUES: [&str; 24] = [

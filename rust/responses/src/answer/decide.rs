@@ -5,9 +5,11 @@ use super::choices::{Choices, Set};
 use super::cursor::{is_one, skip_closers, skip_markup, skip_on_line};
 use super::extracted::Convention;
 use super::labels::label_at;
+use super::options::{Read, Reading};
 use super::prose::{self, Lines};
-use super::statement::{read_backward, read_forward};
-use super::value::{Read, Reading, read_value};
+use super::statement::read_forward;
+use super::subject::read_backward;
+use super::value::read_value;
 use super::{corrections, verdicts};
 
 /// What a text answers, and how it says so.

@@ -66,7 +66,7 @@ impl<'a> Folder<'a> {
     }
 
     fn genitive(&mut self) -> Option<char> {
-        let rest = self.text[self.at..].as_bytes();
+        let rest = &self.text.as_bytes()[self.at..];
         let ends = rest.get(1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
         if self.previous.is_alphanumeric() && matches!(rest.first(), Some(b's' | b'S')) && ends {
             self.at += 1;

@@ -4,7 +4,7 @@ use super::choices::{Choices, Set};
 use super::cursor::{is_one, skip_closers, word};
 use super::extracted::{Choice, Number};
 use super::fold::folded;
-use super::value::{Reading, read_list};
+use super::options::{Reading, read_list};
 
 /// How a text without options is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]

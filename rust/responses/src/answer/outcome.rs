@@ -4,7 +4,7 @@ use super::anchors::Anchors;
 use super::choices::{Choices, Set};
 use super::decide::{Decision, decide, last_marker};
 use super::extracted::Convention;
-use super::value::Reading;
+use super::options::Reading;
 use super::{corrections, cut, prose};
 use crate::parts::Parts;
 

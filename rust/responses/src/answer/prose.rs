@@ -5,7 +5,7 @@ use super::cursor::{is_one, sentence_end, skip_closers, skip_on_line, word};
 use super::extracted::Convention;
 use super::fold::folded;
 use super::mentions::positive;
-use super::value::{Reading, read_list};
+use super::options::{Reading, read_list};
 use super::verdicts::concludes;
 
 /// "Yes, there is": a reply begins with its answer.

@@ -9,8 +9,10 @@ use super::choices::Choices;
 use super::cursor::{
     is_one, sentence_end, sentence_start, skip_closers, skip_markup, starts_ignoring_case, word,
 };
-use super::statement::{read_backward, read_forward};
-use super::value::{Read, Reading, read_list, read_value};
+use super::options::{Read, Reading, read_list};
+use super::statement::read_forward;
+use super::subject::read_backward;
+use super::value::read_value;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cue {
