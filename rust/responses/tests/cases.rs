@@ -142,6 +142,17 @@ fn labelled_cases_are_extracted_as_labelled() {
 }
 
 #[test]
+fn held_2() {
+    let (missed, count) = misses(include_str!("data/held_out_2.jsonl"));
+    assert!(
+        missed.is_empty(),
+        "{} of {count}:\n{}",
+        missed.len(),
+        missed.join("\n")
+    );
+}
+
+#[test]
 fn held() {
     let (missed, count) = misses(include_str!("data/held_out.jsonl"));
     assert!(

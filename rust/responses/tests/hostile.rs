@@ -46,7 +46,7 @@ fn text(most: usize) -> BoxedStrategy<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn nothing_panics(text in text(40), reasoning in proptest::option::of(text(10)), question in 0..QUESTIONS.len()) {
@@ -135,7 +135,7 @@ fn a_megabyte_takes_no_longer_than_its_share() {
         "x",
     ];
     for piece in pieces {
-        let text = piece.repeat(1_000_000 / piece.len());
+        let text = piece.repeat(300_000 / piece.len());
         for response in [
             text.clone(),
             format!("The answer is A.\n{text}"),
@@ -146,13 +146,10 @@ fn a_megabyte_takes_no_longer_than_its_share() {
             let split = parts(&response, None);
             let _ = extract(&choices(0), &split);
             assert!(
-                start.elapsed() < Duration::from_secs(3),
+                start.elapsed() < Duration::from_secs(1),
                 "{piece:?}: {:?}",
                 start.elapsed()
             );
-            if start.elapsed() > Duration::from_millis(300) {
-                println!("{piece:?} {:?}", start.elapsed());
-            }
         }
     }
 }

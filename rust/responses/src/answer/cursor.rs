@@ -59,6 +59,13 @@ fn command(rest: &str) -> Option<usize> {
 }
 
 fn html(rest: &str) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    if bytes.get(1).is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.get(2) == Some(&b'>')
+        && !matches!(bytes[1], b'b' | b'i' | b'u')
+    {
+        return Some(1);
+    }
     let tags = [
         "<b>",
         "</b>",

@@ -29,13 +29,14 @@ pub(super) fn decide(choices: &Choices, text: &str, anchors: &Anchors, depth: us
 
 fn unmarked(choices: &Choices, text: &str) -> Decision {
     let lines = Lines::of(choices, text);
-    let first = prose::first_word(choices, text);
+    let first = prose::yes_or_no(choices, text);
     let edge = lines.agreed.filter(|_| lines.is_at_edge);
     let is = prose::conventions;
     is(first, Convention::Line)
         .or_else(|| is(edge, Convention::Line))
         .or_else(|| is(verdicts::verdict(choices, text), Convention::Verdict))
         .or_else(|| is(lines.agreed, Convention::Line))
+        .or_else(|| is(prose::leading(choices, text), Convention::Line))
         .or_else(|| is(prose::mention(choices, text), Convention::Mention))
 }
 

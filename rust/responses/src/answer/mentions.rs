@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use super::choices::{Choices, Set};
-use super::cursor::{clause, is_one, skip_markup, skip_on_line, word};
+use super::choices::{Choices, Set, set};
+use super::cursor::{clause, is_one, sentence_start, skip_markup, skip_on_line, word};
 use super::fold::{folded, is_unspaced};
 use super::labels::label_at;
 
@@ -89,9 +89,13 @@ fn in_clause(choices: &Choices, clause: &str) -> Set {
     if clause.len() < 2 || choices.is_yes_no() {
         return 0;
     }
+    let possible = set((0..choices.len()).filter(|option| choices.may_be_in(*option, clause)));
+    if possible == 0 {
+        return 0;
+    }
     let clause = folded(clause);
     let mut places: Vec<(usize, usize, usize)> = Vec::new();
-    for option in 0..choices.len() {
+    for option in (0..choices.len()).filter(|option| possible >> option & 1 == 1) {
         add_places(&clause, choices.text(option), option, &mut places);
     }
     let is_inside = |one: &(usize, usize, usize)| {
@@ -103,7 +107,7 @@ fn in_clause(choices: &Choices, clause: &str) -> Set {
     let stated = places
         .iter()
         .filter(|place| !is_inside(place) && !is_ruled_out(&clause, place.0, place.1));
-    super::choices::set(stated.map(|(_, _, option)| *option))
+    set(stated.map(|(_, _, option)| *option))
 }
 
 /// A clause of more occurrences than this says nothing that a reader would follow.
@@ -165,9 +169,23 @@ fn labels(choices: &Choices, text: &str) -> Set {
         let at = skip_markup(text, start + 6);
         if let Some((option, end)) = label_at(choices, text, at)
             && !is_ruled_out(&folded(clause(text, end)), 0, 0)
+            && !is_ruled_out_before(text, start)
         {
             found |= 1 << option;
         }
     }
     found
+}
+
+/// Bytes before a label that may rule it out.
+const BEFORE_LABEL: usize = 60;
+
+fn is_ruled_out_before(text: &str, at: usize) -> bool {
+    let from = sentence_start(text, at, BEFORE_LABEL);
+    let before = text[from..at]
+        .rsplit([',', ';'])
+        .next()
+        .map(folded)
+        .unwrap_or_default();
+    is_ruled_out(&before, before.len(), before.len())
 }

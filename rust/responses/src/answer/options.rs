@@ -25,6 +25,12 @@ pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read
     let mut found = read_one(choices, text, at).or_else(|| read_run(choices, text, at))?;
     while let Some((joint, next)) = joint_at(text, found.end) {
         let Some(second) = read_next(choices, text, next, joint) else {
+            if joint != Joint::Or && is_other_letter(text, next) {
+                return None;
+            }
+            if joint == Joint::Or {
+                found.reading = Reading::Ambiguous;
+            }
             break;
         };
         found = joined(found, second, joint);
@@ -33,6 +39,14 @@ pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read
         found.reading = Reading::Options(choices.combined(options));
     }
     Some(found)
+}
+
+/// "statements a and e": letters of which one is no option name no options.
+fn is_other_letter(text: &str, at: usize) -> bool {
+    let letter = word(text, at);
+    let is_alone =
+        !text[at + letter.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '.');
+    letter.len() == 1 && is_alone && !matches!(letter, "a" | "I")
 }
 
 /// `\text{ or }`: the command before a word.
@@ -74,6 +88,7 @@ fn joint_at(text: &str, end: usize) -> Option<(Joint, usize)> {
         (", or ", Joint::Or),
         ("and ", Joint::And),
         ("or ", Joint::Or),
+        ("or, ", Joint::Or),
         ("and/or ", Joint::Or),
         ("&", Joint::And),
         ("+", Joint::And),

@@ -35,6 +35,12 @@ pub(super) fn read_forward(choices: &Choices, text: &str, anchor: Anchor) -> Opt
     (!is_question(text, read.end)).then_some(read)
 }
 
+/// The same, but only behind an "is" or a colon: "option E" alone states nothing.
+pub(super) fn read_statement(choices: &Choices, text: &str, anchor: Anchor) -> Option<Read> {
+    let read = read_behind_copula(choices, text, anchor.end)?;
+    (!is_question(text, read.end)).then_some(read)
+}
+
 /// "Answer E", and the heading "Answer" with the option on a line below.
 fn read_direct(choices: &Choices, text: &str, end: usize) -> Option<Read> {
     let at = skip_markup(text, end);

@@ -59,12 +59,27 @@ pub(super) fn read_backward(
 ) -> Option<Reading> {
     let from = sentence_start(text, start, MAX_BEFORE);
     let subject = subject(&text[from..start], &text[end..])?;
-    subject_option(choices, subject)
+    let aside = subject.rfind(", not ").unwrap_or(subject.len());
+    subject_option(choices, &subject[..aside])
 }
 
 /// What stands before the "is" of a sentence whose predicate begins behind `before`.
 fn subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
     let mut rest = before;
+    let next = word(after, after.len() - after.trim_start().len());
+    if is_one(
+        next,
+        &[
+            "explains",
+            "fits",
+            "describes",
+            "matches",
+            "accounts",
+            "represents",
+        ],
+    ) {
+        return Some(before);
+    }
     loop {
         rest = rest.trim_end_matches([' ', '*', '_', '"', '-', '(', '“']);
         if let Some(subject) = rest.strip_suffix([':', '—', '–', '：']) {

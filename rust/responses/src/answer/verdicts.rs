@@ -10,7 +10,7 @@ use super::cursor::{
     is_one, sentence_end, sentence_start, skip_closers, skip_markup, starts_ignoring_case, word,
 };
 use super::options::{Read, Reading, read_list};
-use super::statement::read_forward;
+use super::statement::{read_forward, read_statement};
 use super::subject::read_backward;
 use super::value::read_value;
 
@@ -28,7 +28,7 @@ enum Cue {
     Ticks,
 }
 
-const CUES: [(&str, Cue); 61] = [
+const CUES: [(&str, Cue); 63] = [
     ("correct", Cue::Judges),
     ("right", Cue::Judges),
     ("best", Cue::Judges),
@@ -54,6 +54,8 @@ const CUES: [(&str, Cue); 61] = [
     ("choose", Cue::Takes),
     ("select", Cue::Takes),
     ("pick ", Cue::Takes),
+    ("pick:", Cue::Takes),
+    ("going with", Cue::Takes),
     ("go with", Cue::Takes),
     ("opt for", Cue::Takes),
     ("goes to", Cue::Takes),
@@ -170,7 +172,14 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
             if is_longer || is_list || is_denied(text, start, end) {
                 return None;
             }
-            let forward = read_forward(choices, text, anchor).map(|read| read.reading);
+            let names = is_one(text[start..end].trim_end(), &["option", "choice"])
+                && !is_chosen(text, start);
+            let forward = if names {
+                read_statement(choices, text, anchor)
+            } else {
+                read_forward(choices, text, anchor)
+            };
+            let forward = forward.map(|read| read.reading);
             forward.or_else(|| read_backward(choices, text, start, end))
         }
         Cue::Takes => taken(choices, text, start, end).map(|read| read.reading),
@@ -178,6 +187,20 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
         Cue::Is => read_is(choices, text, start, end),
         Cue::Ticks => ticked(choices, text, start),
     }
+}
+
+/// "my final choice E": the word before says that it is one's own, and not just any option.
+fn is_chosen(text: &str, start: usize) -> bool {
+    let before = text[..start].trim_end();
+    let letters = before
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
+    let own = [
+        "correct", "right", "best", "final", "selected", "chosen", "my",
+    ];
+    is_one(&before[before.len() - letters..], &own)
 }
 
 fn is_denied(text: &str, start: usize, end: usize) -> bool {
@@ -218,14 +241,23 @@ fn taken(choices: &Choices, text: &str, start: usize, end: usize) -> Option<Read
     let mine = ["I would ", "I'd ", "we would ", "would therefore "];
     let is_denied = denied.iter().any(|word| before.ends_with(word))
         && !mine.iter().any(|word| before.ends_with(word));
-    let end = end + text[end..].len()
-        - text[end..]
-            .trim_start_matches(|letter: char| letter.is_ascii_alphabetic())
-            .len();
+    let end = if text[..end].ends_with(' ') {
+        end
+    } else {
+        word_end(text, end)
+    };
     let read = read_value(choices, text, end)?;
     let is_question = text[skip_closers(text, read.end)..].starts_with('?');
     let next = word(text, skip_closers(text, read.end));
     (!is_denied && !is_question && !is_one(next, &["if"])).then_some(read)
+}
+
+/// Where the word ends that goes on at `at`: "selected".
+fn word_end(text: &str, at: usize) -> usize {
+    text.len()
+        - text[at..]
+            .trim_start_matches(|letter: char| letter.is_ascii_alphabetic())
+            .len()
 }
 
 /// "It is E.", "So B it is."; of texts only in a conclusion, since "it is normal to …" says nothing.
