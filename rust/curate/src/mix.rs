@@ -80,7 +80,10 @@ impl Mix {
                     is_drawn(lot(Lot::Epoch, root, self.seed), part)
                 };
                 let copies = whole + u8::from(part > 0.0 && is_in_part());
-                block.copies[row] = if copies == 0 { BY_EPOCHS } else { copies };
+                block.copies[row] = match copies {
+                    0 => BY_EPOCHS,
+                    copies => copies.saturating_mul(block.copies[row]),
+                };
                 if copies == 0 {
                     block.traces.verdict[row] = Verdict::NotInMix as u8;
                 }
@@ -154,7 +157,10 @@ impl Rule for Mix {
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
         let questions = self.questions.of(index);
         for block in &mut index.blocks {
-            block.copies = vec![1; block.len()];
+            // A class with few questions has copies already.
+            if block.copies.is_empty() {
+                block.copies = vec![1; block.len()];
+            }
         }
         let mut notes = Vec::new();
         let mut roots = Vec::new();

@@ -1,6 +1,8 @@
 //! What a rule is.
 
-use octomed_index::{Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
+
+use crate::ClassCount;
 
 /// A decision about traces that needs no more than the index.
 pub trait Rule {
@@ -29,6 +31,8 @@ pub struct Rejects {
     pub verdict: Verdict,
     /// What the summary says of it besides the counts.
     pub notes: Vec<String>,
+    /// What became of each class of questions, where they were drawn by class.
+    pub classes: Vec<ClassCount>,
     describe: Box<Describe>,
 }
 
@@ -41,6 +45,7 @@ impl Rejects {
         Self {
             verdict,
             notes: Vec::new(),
+            classes: Vec::new(),
             describe: Box::new(describe),
         }
     }
@@ -51,6 +56,12 @@ impl Rejects {
         Self { notes, ..self }
     }
 
+    /// The same, with what became of each class.
+    #[must_use]
+    pub fn with_classes(self, classes: Vec<ClassCount>) -> Self {
+        Self { classes, ..self }
+    }
+
     /// Why the rule left out this trace.
     #[must_use]
     pub fn detail(&self, index: &Index, trace: TraceLocation) -> String {
@@ -59,8 +70,25 @@ impl Rejects {
 }
 
 /// Why a rule ends the run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CurateError {
+    /// A block cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// No question of the run has a pass rate in the files that shall say it.
+    #[error("the files of `curate.pass_rate.from` have {rates} question{}, and none of this run's", if *.rates == 1 { "" } else { "s" })]
+    NoPassRates {
+        /// Questions of the files.
+        rates: usize,
+    },
+    /// A class that the recipe names has no question.
+    #[error("no question is of the class `{class}` that `curate.stratify.per_class` names")]
+    NoClass {
+        /// As the recipe has it.
+        class: String,
+        /// The first of those that there are.
+        classes: Vec<String>,
+    },
     /// A trace does not fit and the recipe calls that an error.
     #[error("trace {trace} has {tokens} tokens, a pack holds {capacity}")]
     OverLong {
@@ -88,6 +116,12 @@ impl CurateError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Index(error) => error.hint(),
+            Self::NoPassRates { .. } => Some(
+                "a question's id follows from its text, the texts of its options and its images: all must be the same"
+                    .to_owned(),
+            ),
+            Self::NoClass { classes, .. } => Some(format!("there are {}", quoted(classes))),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }
@@ -97,4 +131,9 @@ impl CurateError {
             ),
         }
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }

@@ -4,7 +4,9 @@ use octomed_index::Needs;
 
 use crate::excluded::Excluded;
 use crate::mix::Mix;
+use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
+use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
 use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule};
 
@@ -42,9 +44,23 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
     }
+    if let Some(settings) = curate.pass_rate.clone() {
+        let questions = questions.clone();
+        rules.push(Box::new(ByPassRate {
+            settings,
+            questions,
+        }));
+    }
     if let Some(keep) = curate.traces_per_question {
         rules.push(Box::new(TracesPerQuestion {
             keep,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
+    if let Some(settings) = curate.stratify.clone() {
+        rules.push(Box::new(Strata {
+            settings,
             seed: limits.seed,
             questions: questions.clone(),
         }));
@@ -93,7 +109,9 @@ mod tests {
             "duplicates": {"exact": true, "images": "report"},
             "over_long": "error",
             "exclude": [{"line": "list:1", "ids": [7]}],
+            "pass_rate": {"least": 0.1, "most": 0.9},
             "traces_per_question": {"keep": 4, "by": "random"},
+            "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
             "validation": {"share": 0.1},
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
@@ -121,7 +139,9 @@ mod tests {
             Verdict::OverLong,
             Verdict::OverPatches,
             Verdict::Duplicate,
+            Verdict::PassRate,
             Verdict::TracesPerQuestion,
+            Verdict::NotDrawn,
             Verdict::NotInMix,
         ];
         assert_eq!(verdicts, expected);

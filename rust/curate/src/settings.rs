@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{Exclusion, GroupMix, KeepTraces, Validation};
+use crate::{Exclusion, GroupMix, KeepTraces, PassRate, Stratify, Validation};
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -15,9 +15,15 @@ pub struct Curate {
     /// What a list names that is to go.
     #[serde(default)]
     pub exclude: Vec<Exclusion>,
+    /// Which questions stay by the share of their responses that are right.
+    #[serde(default)]
+    pub pass_rate: Option<PassRate>,
     /// How many traces of a question stay.
     #[serde(default)]
     pub traces_per_question: Option<KeepTraces>,
+    /// How questions are drawn by class.
+    #[serde(default)]
+    pub stratify: Option<Stratify>,
     /// What is kept out of training: the recipe's `validation`.
     #[serde(default)]
     pub validation: Option<Validation>,

@@ -167,6 +167,14 @@ impl BlockIndex {
         }
     }
 
+    /// Reads the values of a side column, which stay nowhere: of those that are too large to be in memory for all blocks.
+    ///
+    /// # Errors
+    /// When its file is missing or damaged.
+    pub fn read_side(&self, column: SideColumn) -> Result<Vec<u8>, IndexError> {
+        column.read(&self.path, self.len())
+    }
+
     /// Source, file, row and sample of a trace, for messages.
     #[must_use]
     pub fn describe(&self, row: usize) -> String {
