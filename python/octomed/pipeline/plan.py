@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
-from octomed.pipeline.exclusions import exclusions_of
 from octomed.pipeline.found_format import refuse_held_out, with_found_formats
 from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
@@ -25,7 +24,7 @@ from octomed.pipeline.image_settings import (
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import selection_settings
+from octomed.pipeline.selection import Lists, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
@@ -100,8 +99,8 @@ class Plan:
         How images become what the model takes; None of a model that takes none.
     found_formats
         A note for each source that names no format, on the one that was found.
-    exclusions
-        The lines of the lists of what is left out (`curate.exclude`).
+    lists
+        What the files say that the selection names.
     """
 
     recipe: Recipe
@@ -112,7 +111,7 @@ class Plan:
     template_hash: str = ""
     vision: Vision | None = None
     found_formats: tuple[str, ...] = ()
-    exclusions: list[dict[str, Any]] = field(default_factory=list)
+    lists: Lists = field(default_factory=Lists)
 
     @property
     def store(self) -> Path:
@@ -138,7 +137,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """What decides how traces are chosen, packed and written, as the engine takes it."""
         return {
-            "curate": selection_settings(self.recipe, self.exclusions),
+            "curate": selection_settings(self.recipe, self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
             "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
         }
@@ -153,7 +152,7 @@ class Plan:
                 "tasks": [task.identity for _, task in self.tasks()],
                 **({"images": states} if (states := self._image_files()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
-                "curate": selection_settings(recipe, self.exclusions),
+                "curate": selection_settings(recipe, self.lists),
                 "pack": recipe.pack.model_dump(mode="json"),
                 "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
             }
@@ -218,8 +217,7 @@ def plan(recipe: Recipe) -> Plan:
         template = model.chat_template(tokenizer)
     vision = usable(model.vision, tokenizer)
     check_images(recipe, vision)
-    with located(recipe.written_at("curate", "exclude")):
-        exclusions = exclusions_of(recipe)
+    lists = lists_of(recipe)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
@@ -240,7 +238,7 @@ def plan(recipe: Recipe) -> Plan:
         template.content_hash,
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
-        exclusions,
+        lists,
     )
 
 

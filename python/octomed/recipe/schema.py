@@ -22,6 +22,7 @@ from octomed.recipe.curate import (
     TracesKept,
     Validation,
     check_groups,
+    check_sources,
 )
 from octomed.recipe.document import Document
 from octomed.recipe.filters import (
@@ -251,7 +252,8 @@ class Recipe(Sparse):
 
     @model_validator(mode="after")
     def _known_groups(self) -> Recipe:
-        check_groups(self.mix or {}, [source.group for source in self.sources])
+        check_groups(self.mix, [source.group for source in self.sources])
+        check_sources(self.curate.stratify, [source.name for source in self.sources])
         return self
 
     @property

@@ -136,11 +136,6 @@ impl Groups {
         self.starts.len() - 1
     }
 
-    /// How many traces a question has.
-    pub fn count(&self, question: usize) -> u32 {
-        self.starts[question + 1] - self.starts[question]
-    }
-
     /// The traces of a question, by location.
     pub fn traces(&self, question: usize) -> &[TraceLocation] {
         &self.traces[self.starts[question] as usize..self.starts[question + 1] as usize]
@@ -246,7 +241,6 @@ pub mod tests {
                 prop_assert_eq!(questions.id(number as u32), id);
                 prop_assert_eq!(questions.find(id), Some(number as u32));
                 prop_assert_eq!(groups.traces(number), &traces);
-                prop_assert_eq!(groups.count(number) as usize, traces.len());
                 for trace in traces {
                     prop_assert_eq!(questions.number(trace), number as u32);
                     prop_assert_eq!(questions.of_block(trace.block as usize)[trace.row as usize], number as u32);

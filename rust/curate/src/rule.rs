@@ -81,6 +81,15 @@ pub enum CurateError {
         /// Questions of the files.
         rates: usize,
     },
+    /// A trace would be in the run too often.
+    #[error("a run would have {copies} copies of a trace, and may have 64")]
+    Copies {
+        /// How often.
+        copies: u64,
+    },
+    /// No row has a value in the column that keeps rows together.
+    #[error("no row has a value in the column that `validation.group` names")]
+    NoGroups,
     /// A class that the recipe names has no question.
     #[error("no question is of the class `{class}` that `curate.stratify.per_class` names")]
     NoClass {
@@ -121,6 +130,11 @@ impl CurateError {
                 "a question's id follows from its text, the texts of its options and its images: all must be the same"
                     .to_owned(),
             ),
+            Self::Copies { .. } => Some(
+                "lower `curate.stratify.per_class`, which repeats the questions of a class, or the epochs of its group in `mix`"
+                    .to_owned(),
+            ),
+            Self::NoGroups => Some("leave `group` out, or name a column of the rows".to_owned()),
             Self::NoClass { classes, .. } => Some(format!("there are {}", quoted(classes))),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())

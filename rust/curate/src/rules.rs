@@ -68,7 +68,7 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     if curate.validation.is_some() || !curate.mix.is_empty() {
         rules.push(Box::new(Mix {
             groups: curate.mix.clone(),
-            validation: curate.validation,
+            validation: curate.validation.clone(),
             seed: limits.seed,
             questions,
             links,

@@ -38,7 +38,7 @@ pub enum PerClass {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// The text of the right option, or the column's value.
-    pub class: String,
+    pub name: String,
     /// Questions read.
     pub read: u64,
     /// Questions with an accepted trace.
@@ -47,8 +47,8 @@ pub struct ClassCount {
     pub drawn: u64,
 }
 
-/// Most copies that a class with fewer questions gets of one.
-const MOST_COPIES: u64 = 64;
+/// Most copies of a trace that a run may hold.
+pub(crate) const MOST_COPIES: u64 = 64;
 /// Classes that a note names.
 const MOST_NAMED: usize = 10;
 
@@ -188,13 +188,13 @@ impl Rule for Strata {
         let classes = Classes::of(&self.settings, index, questions)?;
         let (read, accepted, unclassed) = self.count(index, questions, &classes);
         let wanted = self.settings.wanted(&classes, &accepted)?;
-        let copies = self.draw(questions, &accepted, &wanted);
+        let copies = self.draw(questions, &accepted, &wanted)?;
         let mut counts: Vec<ClassCount> = classes
             .names
             .iter()
             .enumerate()
             .map(|(class, name)| ClassCount {
-                class: name.clone(),
+                name: name.clone(),
                 read: read[class],
                 accepted: accepted[class].len() as u64,
                 drawn: (accepted[class].len() as u64).min(wanted[class]),
@@ -204,7 +204,7 @@ impl Rule for Strata {
             other
                 .read
                 .cmp(&one.read)
-                .then_with(|| one.class.cmp(&other.class))
+                .then_with(|| one.name.cmp(&other.name))
         });
         let notes = notes(&counts, unclassed);
         for (number, block) in index.blocks.iter_mut().enumerate() {
@@ -277,7 +277,12 @@ impl Strata {
     }
 
     /// How often each question stays.
-    fn draw(&self, questions: &Questions, accepted: &[Vec<u32>], wanted: &[u64]) -> Vec<u8> {
+    fn draw(
+        &self,
+        questions: &Questions,
+        accepted: &[Vec<u32>],
+        wanted: &[u64],
+    ) -> Result<Vec<u8>, CurateError> {
         let mut copies = vec![0; questions.len()];
         for (members, &wanted) in accepted.iter().zip(wanted) {
             let mut order: Vec<(u64, u32)> = members
@@ -288,14 +293,17 @@ impl Strata {
             let count = order.len() as u64;
             for (place, (_, question)) in (0..).zip(order) {
                 let times = if self.settings.repeat && count > 0 {
-                    (wanted / count + u64::from(place < wanted % count)).min(MOST_COPIES)
+                    wanted / count + u64::from(place < wanted % count)
                 } else {
                     u64::from(place < wanted)
                 };
+                if times > MOST_COPIES {
+                    return Err(CurateError::Copies { copies: times });
+                }
                 copies[question as usize] = times as u8;
             }
         }
-        copies
+        Ok(copies)
     }
 }
 
@@ -304,7 +312,7 @@ fn notes(counts: &[ClassCount], unclassed: u64) -> Vec<String> {
     let empty: Vec<&str> = counts
         .iter()
         .filter(|count| count.accepted == 0)
-        .map(|count| &*count.class)
+        .map(|count| &*count.name)
         .collect();
     let mut notes = Vec::new();
     if !empty.is_empty() {
@@ -331,7 +339,7 @@ fn notes(counts: &[ClassCount], unclassed: u64) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
     use std::collections::BTreeSet;
     use std::path::Path;
@@ -346,9 +354,9 @@ mod tests {
     use super::*;
 
     /// A row: question, class, traces, and whether these are kept.
-    type Made = (u64, Option<&'static str>, u32, bool);
+    pub type Made = (u64, Option<&'static str>, u32, bool);
 
-    fn load(folder: &Path, blocks: &[(&str, Vec<Made>)]) -> Index {
+    pub fn load(folder: &Path, blocks: &[(&str, Vec<Made>)]) -> Index {
         let load = |(number, (source, rows)): (usize, &(&str, Vec<Made>))| {
             let mut columns = TraceColumns::default();
             let mut table = QuestionTable::default();
@@ -485,10 +493,10 @@ mod tests {
             prop_assert_eq!(found, expected);
             prop_assert_eq!(kept(&index, "c"), untouched);
             for count in &rejects.classes {
-                let of_class = members.get(&*count.class).map_or(0, Vec::len);
+                let of_class = members.get(&*count.name).map_or(0, Vec::len);
                 prop_assert_eq!(count.accepted, of_class as u64);
                 prop_assert_eq!(count.drawn, of_class.min(per_class) as u64);
-                let read = classes.values().filter(|class| **class == count.class).count();
+                let read = classes.values().filter(|class| **class == count.name).count();
                 prop_assert_eq!(count.read, read as u64);
             }
             prop_assert_eq!(rejects.classes.len(), classes.values().collect::<BTreeSet<_>>().len());
@@ -550,5 +558,7 @@ mod tests {
         };
         assert_eq!((copies(0), copies(20)), (8, 2 * 8));
         assert!(block.kept_rows().all(|row| block.copies(row) > 0));
+        let refused = rule(PerClass::Number(3 * 64 + 1), true, None).apply(&mut index);
+        assert!(matches!(refused, Err(CurateError::Copies { copies: 65 })));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use octomed_curate::{Curate, Rejects, Renamed, needs, rename_collisions, rules};
+use octomed_curate::{ClassCount, Curate, Rejects, Renamed, needs, rename_collisions, rules};
 use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, Verdict};
 use octomed_pack::Buckets;
 
@@ -141,6 +141,13 @@ impl Selection {
     pub fn notes(&self) -> Vec<String> {
         let notes = self.rejects.iter().flat_map(|rejects| &rejects.notes);
         notes.cloned().collect()
+    }
+
+    /// What became of each class of questions, where they are drawn by class.
+    #[must_use]
+    pub fn classes(&self) -> Vec<ClassCount> {
+        let classes = self.rejects.iter().flat_map(|rejects| &rejects.classes);
+        classes.cloned().collect()
     }
 
     /// Whether any block has images.

@@ -171,6 +171,7 @@ impl Layout {
             "copies": written.copies,
             "rejected": rejected,
             "notes": selection.notes(),
+            "classes": selection.classes(),
             "renamed_trace_ids": selection.renamed.len(),
             "tokens": written.tokens,
             "supervised_tokens": written.supervised,
