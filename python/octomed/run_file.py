@@ -76,6 +76,7 @@ class SourceCounts:
     train: int = 0
     validation: int = 0
     copies: int = 0
+    answers: dict[str, int] = field(default_factory=dict)
 
 
 def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed.plain_names import check_basename
@@ -51,6 +51,7 @@ class BlockHeader:
     bands: int = 0
     questions: int | None = None
     limits: str = ""
+    answers: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

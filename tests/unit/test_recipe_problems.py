@@ -146,15 +146,9 @@ def test_all_problems_come_at_once(tmp_path):
 @pytest.mark.parametrize(
     "key",
     [
-        "curate.accept",
-        "curate.length",
-        "curate.repetition",
         "curate.duplicates.near",
         "curate.decontaminate",
-        "curate.traces_per_question",
-        "curate.stratify",
-        "mix",
-        "validation",
+        "target",
     ],
 )
 @pytest.mark.parametrize("value", ["{a: 1}", "3", "null"])

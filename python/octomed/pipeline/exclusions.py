@@ -81,7 +81,7 @@ def _exclusion(path: Path, number: int, text: str) -> dict[str, Any]:
 
 
 def _ids(text: str) -> list[int]:
-    """Return the numbers that a text may be: ids stand in tables as such, and hashes in messages in hexadecimal."""
+    """Return the numbers that a text may be: ids stand in tables, and hashes in messages in hexadecimal."""
     found = []
     try:
         number = int(text, 0) if text.lower().startswith(("0x", "-0x")) else int(text)

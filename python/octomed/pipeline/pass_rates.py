@@ -1,4 +1,4 @@
-"""Pass rates of another model by question: a table of JSON Lines or Parquet with the question's id."""
+"""Pass rates of another model by question: responses in any row format, or a table with the ids."""
 
 from __future__ import annotations
 
@@ -21,13 +21,24 @@ _HINT = (
 )
 
 
+def is_table(path: Path) -> bool:
+    """Tell whether a file has pass rates by question, and not responses: its first row has the columns."""
+    if path.suffix not in {".parquet", ".jsonl", ".json", ".ndjson"} or not path.is_file():
+        return False
+    try:
+        _, first = next(_rows(path), ("", None))
+    except DataError:
+        return False
+    return isinstance(first, dict) and _QUESTION in first and bool({_RATE, _RIGHT} & set(first))
+
+
 def read_pass_rates(paths: Iterable[Path]) -> list[tuple[int, float, float]]:
     """Return right and all responses of each question, by id; a rate counts as a share of one.
 
     Parameters
     ----------
     paths
-        The files: Parquet by their name's ending, else JSON Lines.
+        Tables: Parquet by their name's ending, else JSON Lines.
 
     Raises
     ------

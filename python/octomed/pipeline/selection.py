@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.exclusions import exclusions_of
-from octomed.pipeline.pass_rates import read_pass_rates
+from octomed.pipeline.pass_rates import is_table, read_pass_rates
+from octomed.pipeline.responses import rates_of_responses
 from octomed.recipe.curate import PassRateFrom
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import asked_columns
+from octomed.recipe.scan_curation import asked_columns, select_curation
 
 if TYPE_CHECKING:
+    from octomed.pipeline.responses import Planned
     from octomed.recipe.curate import Stratify, Validation
     from octomed.recipe.schema import Recipe, Source
 
@@ -36,8 +38,15 @@ class Lists:
     pass_rates: tuple[tuple[int, float, float], ...] | None = None
 
 
-def lists_of(recipe: Recipe) -> Lists:
+def lists_of(recipe: Recipe, planned: Planned) -> Lists:
     """Read the files that the recipe's selection names.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    planned
+        Makes the scanner and the tasks of a source of another recipe.
 
     Raises
     ------
@@ -51,8 +60,13 @@ def lists_of(recipe: Recipe) -> Lists:
     rates = recipe.curate.pass_rate
     if not isinstance(rates, PassRateFrom) or rates.from_ is None:
         return Lists(tuple(exclusions))
+    paths = list(map(Path, rates.from_))
+    tables = [path for path in paths if is_table(path)]
+    rows = [str(path) for path in paths if path not in tables]
     with located(recipe.written_at("curate", "pass_rate", "from")):
-        return Lists(tuple(exclusions), tuple(read_pass_rates(list(map(Path, rates.from_)))))
+        found = read_pass_rates(tables) if tables else []
+    found += rates_of_responses(recipe, rows, planned) if rows else []
+    return Lists(tuple(exclusions), tuple(found))
 
 
 def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
@@ -68,7 +82,7 @@ def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
         What the files say that it names.
     """
     curate = recipe.curate
-    settings: dict[str, Any] = curate.model_dump(mode="json", exclude=_RESOLVED)
+    settings = {key: value for key, value in select_curation(recipe).items() if key not in _RESOLVED}
     if curate.pass_rate is not None:
         settings["pass_rate"] = _pass_rate(curate.pass_rate, lists)
     if (keep := curate.traces_per_question) is not None:

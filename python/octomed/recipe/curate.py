@@ -180,17 +180,6 @@ class Curate(Filters):
         "decontaminate", "exclude", "pass_rate", "traces_per_question", "stratify", "groups",
     }  # fmt: skip
 
-    accept: NotBuilt = not_built()
-    keep: NotBuilt = not_built()
-    where: NotBuilt = not_built()
-    length: NotBuilt = not_built()
-    repetition: NotBuilt = not_built()
-    unfinished: NotBuilt = not_built()
-    refusals: NotBuilt = not_built()
-    empty_reasoning: NotBuilt = not_built()
-    markup: NotBuilt = not_built()
-    language: NotBuilt = not_built()
-    identifying: NotBuilt = not_built()
     duplicates: Duplicates = Duplicates()
     """Which copies are dropped."""
     over_long: Literal["reject", "error"] = "reject"
@@ -204,7 +193,8 @@ class Curate(Filters):
     """How many traces of a question stay: a number, or `keep` and `by`."""
     stratify: Stratify | None = None
     """How questions of some sources are drawn class by class."""
-    groups: NotBuilt = not_built()  # `dict[Name, GroupFilters] | None = None`
+    groups: dict[Name, GroupFilters] | None = None
+    """What groups of sources have otherwise: the filters by the group's name."""
 
 
 class GroupMix(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.filters import MEASURED, Acceptance, Filters
+from octomed.recipe.formats import curated_mapping_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe, Source
@@ -67,7 +68,7 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     judges = accept is not None and accept.answer != "off"
     if accept is not None and judges:
         found["accept"] = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
-    elif curate.pass_rate is not None:
+    elif curate.pass_rate is not None or _has_classes_by_answer(recipe, source):
         found["accept"] = {"answer": "off", "match": "options"}
     for name in ("keep", "where"):
         value = getattr(filters, name)
@@ -113,6 +114,12 @@ def asked_columns(recipe: Recipe, source: Source) -> list[str]:
     return list(dict.fromkeys(columns))
 
 
+def _has_classes_by_answer(recipe: Recipe, source: Source) -> bool:
+    """Tell whether the right answer's text is the class of a source's questions."""
+    stratify: Any = recipe.curate.stratify
+    return stratify is not None and source.name in stratify.sources and stratify.by == "answer"
+
+
 def _needs_questions(recipe: Recipe, source: Source) -> bool:
     """Tell whether a rule of the selection reads the questions of a source."""
     curate: Any = recipe.curate
@@ -120,3 +127,24 @@ def _needs_questions(recipe: Recipe, source: Source) -> bool:
     stratified = curate.stratify is not None and source.name in curate.stratify.sources
     by_column = validation is not None and validation.group is not None
     return curate.decontaminate is not None or stratified or by_column
+
+
+def curated_mapping(source: Source, curation: dict[str, Any]) -> dict[str, Any]:
+    """Return the row mapping of a source with the columns that its curation reads."""
+    return {} if source.format is None else curated_mapping_of(source.format, curation.get("asked", ()))
+
+
+def select_curation(recipe: Recipe) -> dict[str, Any]:
+    """Return what the engine decides of traces by their index: `curate` without what a scan decides.
+
+    Thresholds of what is measured are in it by source, as `limits`: stricter ones scan nothing. So are the
+    columns that rules read, as `asked`.
+    """
+    of_scan = {*Filters.model_fields, "groups"}
+    settings = recipe.curate.model_dump(mode="json", exclude=of_scan)
+    curations = {source.name: scan_curation(recipe, source) for source in recipe.sources}
+    for key in ("limits", "asked"):
+        by_source = {name: one[key] for name, one in curations.items() if key in one}
+        if by_source:
+            settings[key] = by_source
+    return settings

@@ -40,6 +40,7 @@ from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
+from octomed.recipe.problems import suggest
 from octomed.recipe.values import (
     Character,
     Compression,
@@ -125,7 +126,8 @@ class Source(Sparse):
     """How the source's CSV files are written, where they are not as usual."""
     images: SourceImages | None = None
     """What the source has otherwise than the recipe's `images`."""
-    curate: NotBuilt = not_built()  # `Filters | None = None`
+    curate: Filters | None = None
+    """Which of its responses pass, otherwise than `curate` and its group say."""
 
     def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
         """Return the characters that divide its files of this kind."""
@@ -243,6 +245,19 @@ class Recipe(Sparse):
     """What is kept out of training, as the stream `validation`; nothing if left out."""
     target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
     report: NotBuilt = not_built()  # `Report | None = None`
+
+    @model_validator(mode="after")
+    def _groups_of_sources(self) -> Recipe:
+        known = {source.group for source in self.sources}
+        for group in self.curate.groups or {}:
+            if group not in known:
+                hint = suggest(group, sorted(filter(None, known)), kind="groups") if any(known) else None
+                raise invalid(
+                    f"no source is in group `{group}`",
+                    hint or "write `group: …` in a source",
+                    at=("curate", "groups", group),
+                )
+        return self
 
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))

@@ -8,7 +8,7 @@ use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
-use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule};
+use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule, Thresholds};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub struct PackLimits {
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     let (questions, links) = (SharedQuestions::default(), Links::default());
     let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    if !curate.limits.is_empty() {
+        rules.push(Box::new(Thresholds {
+            limits: curate.limits.clone(),
+        }));
+    }
     if !curate.exclude.is_empty() {
         rules.push(Box::new(Excluded {
             exclusions: curate.exclude.clone(),

@@ -1,5 +1,8 @@
 //! The recipe's section `curate`.
 
+use std::collections::BTreeMap;
+
+use octomed_responses::Limits;
 use serde::Deserialize;
 
 use crate::{Exclusion, GroupMix, KeepTraces, PassRate, Stratify, Validation};
@@ -30,6 +33,12 @@ pub struct Curate {
     /// How often each group is trained on: the recipe's `mix`.
     #[serde(default)]
     pub mix: Vec<GroupMix>,
+    /// Thresholds of each source that has any.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limits>,
+    /// Columns that rules read of a source's rows, in the order in which its questions have them.
+    #[serde(default)]
+    pub asked: BTreeMap<String, Vec<String>>,
 }
 
 /// Which copies go.

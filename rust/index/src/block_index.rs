@@ -311,6 +311,7 @@ mod tests {
         assert_eq!(block.traces.shuffle_key, [3, 9]);
         assert_eq!(block.side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(LETTERS.value(block.side(LETTERS).unwrap(), 1), b"1a");
+        assert_eq!(block.read_side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(block.traces.position.len(), 2);
         block.release();
         assert_eq!(
