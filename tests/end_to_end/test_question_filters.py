@@ -127,7 +127,7 @@ def test_another_models_rates_decide(folder, kind):
 
 
 def question_ids(folder):
-    """The ids of the questions, as another model's rates name them: the number of right responses tells which."""
+    """The ids of the questions: the number of right responses tells which is which."""
     recipe = runs.one_source("rows/*.jsonl")
     recipe["curate"] = {"pass_rate": [0, 1]}
     source = plan(load_recipe(runs.write_recipe(folder, recipe))).sources[0]
@@ -247,3 +247,33 @@ def test_rows_of_a_patient_are_not_parted(folder):
     assert 0 < summary.validation < 80
     with pytest.raises((DataError, RecipeError), match="patients"):
         packed(folder, path="rows/a.jsonl", validation={**validation, "group": "patients"})
+
+
+def test_answers_are_learned_of_the_same_questions(folder):
+    runs.write_lines(folder / "rows/b.jsonl", [row(3, 5), {"question": "Why?", "responses": ["So."]}])
+    curate = {"accept": {"answer": "match"}, "pass_rate": [0.1, 0.3]}
+    _, counts = packed(folder, curate=curate)
+    traces = runs.texts(folder / "out")
+    summary, answers = packed(folder, curate=curate, target="answer")
+    assert numbers(counts) == [2, 3, 4, 9]
+    assert answers == {(2, False): 1, (3, False): 1, (4, False): 1}  # 9 asks what 3 asks
+    assert summary.rejected["traces_per_question"] == 2 + 3 + 4 + 5 - 3
+    assert summary.rejected["no_gold"] == 1
+    texts = runs.texts(folder / "out")
+    assert len(texts) == 3
+    for text in texts:
+        assert "assistant\nA. Glioma<|im_end|>" in text
+        assert "Because" not in text
+    again, _ = packed(folder, curate=curate, target="trace")
+    assert again.blocks_scanned == 0
+    assert sorted(runs.texts(folder / "out")) == sorted(traces)
+
+
+def test_responses_that_are_null_do_not_count(folder):
+    one = row(0, 4, of=8)
+    one["responses"] += [None] * 8
+    runs.write_lines(folder / "rows/a.jsonl", [one])
+    _, counts = packed(
+        folder, path="rows/a.jsonl", curate={"pass_rate": [0.5, 0.5], "duplicates": {"exact": False}}
+    )
+    assert counts == {(0, False): 8}

@@ -109,8 +109,9 @@ def rates_of_responses(
 def _as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
     """Return the recipe with the files as its one source, of which nothing is asked but right answers."""
     source = Source(name=_NAME, path=tuple(paths), split=("all",))
-    asked = {"sources": (source,), "curate": Curate(pass_rate=[0.0, 1.0]), "mix": None, "validation": None}
-    copy = recipe.model_copy(update=asked)
+    asked = {"sources": (source,), "curate": Curate(pass_rate=(0.0, 1.0))}
+    unasked = dict.fromkeys(("mix", "validation", "target"))
+    copy = recipe.model_copy(update={**asked, **unasked})
     copy.adopt(recipe.file, _Places(recipe), {}, recipe.overrides, from_values=recipe.from_values)
     return copy
 

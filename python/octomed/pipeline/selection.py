@@ -89,6 +89,10 @@ def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
         settings["traces_per_question"] = (
             {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")
         )
+    if recipe.target == "answer":
+        # Responses to a question become the same answer, of which one stays, whatever they were.
+        settings["traces_per_question"] = {"keep": 1, "by": "first"}
+        settings["duplicates"] = {**settings["duplicates"], "exact": False}
     if lists.exclusions:
         settings["exclude"] = list(lists.exclusions)
     if curate.stratify is not None:

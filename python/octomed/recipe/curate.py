@@ -133,8 +133,8 @@ class TracesKept(Part):
 
     keep: Count
     """Traces of a question at most."""
-    by: Literal["first", "random", "shortest", "longest"] = "first"
-    """Which of them: the first in source order, a draw by `pack.seed`, those of the fewest or most tokens."""
+    by: Literal["first", "random", "shortest", "longest", "diverse"] = "first"
+    """Which: the first in source order, a draw, those of fewest or most tokens, or with least in common."""
 
 
 TracesPerQuestion = Annotated[

@@ -243,7 +243,8 @@ class Recipe(Sparse):
     """How often each group is trained on: epochs, or `epochs` and `max_examples`; once if left out."""
     validation: Validation | None = None
     """What is kept out of training, as the stream `validation`; nothing if left out."""
-    target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
+    target: Literal["trace", "answer"] | None = None
+    """What is learned: each accepted response, or of the same questions one right answer each."""
     report: NotBuilt = not_built()  # `Report | None = None`
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
 mod components;
+mod diverse;
 mod exact_duplicates;
 mod excluded;
 mod forest;

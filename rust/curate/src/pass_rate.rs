@@ -141,6 +141,9 @@ fn tallies(index: &Index, questions: &Questions) -> Result<Vec<Tally>, CurateErr
             // The answer is a record's first byte.
             let code = MEASURES.value(&measures, row).first();
             let state = code.and_then(|&code| AnswerState::from_code(code));
+            if block.traces.verdict[row] == Verdict::EmptyResponse as u8 {
+                continue;
+            }
             let tally = &mut tallies[question as usize];
             match state.unwrap_or_default() {
                 AnswerState::Right => {

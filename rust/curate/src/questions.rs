@@ -136,6 +136,16 @@ impl Groups {
         self.starts.len() - 1
     }
 
+    /// How many traces there are before those of a question.
+    pub fn start(&self, question: usize) -> usize {
+        self.starts[question] as usize
+    }
+
+    /// How many traces there are.
+    pub fn total(&self) -> usize {
+        self.traces.len()
+    }
+
     /// The traces of a question, by location.
     pub fn traces(&self, question: usize) -> &[TraceLocation] {
         &self.traces[self.starts[question] as usize..self.starts[question + 1] as usize]

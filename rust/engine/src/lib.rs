@@ -9,6 +9,7 @@ mod curation;
 mod curation_answers;
 mod curation_columns;
 mod curation_settings;
+mod curation_target;
 mod curation_text;
 mod decoding_ahead;
 mod error;
