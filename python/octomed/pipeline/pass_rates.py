@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
-from octomed.foreign import BrokenFileError, ForeignTable
+from octomed.foreign.broken import BrokenFileError
+from octomed.foreign.table import ForeignTable
 from octomed.names import shown
 
 if TYPE_CHECKING:

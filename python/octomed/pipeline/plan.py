@@ -23,8 +23,10 @@ from octomed.pipeline.image_settings import (
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.responses import as_source, rates_of
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import Lists, lists_of, selection_settings
+from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
@@ -37,7 +39,7 @@ from octomed.storage import content_key
 from octomed.store_files import finished_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from octomed.recipe.schema import Recipe, Source
     from octomed.run_file import Vision
@@ -232,10 +234,16 @@ def plan(recipe: Recipe) -> Plan:
         files[file.source].append(file)
     text = Text(tokenizer, template)
 
-    def planned(other: Recipe, files_of: list[InputFile]) -> SourcePlan:
-        return _source_plan(other, 0, text, vision.family, files_of)
+    def rates_of_rows(paths: Sequence[str]) -> list[PassRate]:
+        """Read another model's responses as a source of their own."""
+        asked = as_source(recipe, paths)
+        rows = find_inputs(asked).files
+        source = _source_plan(with_found_formats(asked, rows)[0], 0, text, vision.family, rows)
+        mapping = source.scanner.mapping
+        blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
+        return rates_of(blocks, source.scanner, paths)
 
-    lists = lists_of(recipe, planned)
+    lists = lists_of(recipe, rates_of_rows)
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name])
         for index, one in enumerate(recipe.sources)

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.exclusions import exclusions_of
 from octomed.pipeline.pass_rates import is_table, read_pass_rates
-from octomed.pipeline.responses import rates_of_responses
 from octomed.recipe.curate import PassRateFrom
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import asked_columns, select_curation
 
 if TYPE_CHECKING:
-    from octomed.pipeline.responses import Planned
+    from collections.abc import Callable, Sequence
+
     from octomed.recipe.curate import Stratify, Validation
     from octomed.recipe.schema import Recipe, Source
 
 _RESOLVED = {"exclude", "pass_rate", "traces_per_question", "stratify"}
 """Keys of `curate` that the engine takes in another form."""
+
+
+PassRate = tuple[int, float, float]
+"""A question's id, its right responses, and all."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +39,18 @@ class Lists:
     """
 
     exclusions: tuple[dict[str, Any], ...] = ()
-    pass_rates: tuple[tuple[int, float, float], ...] | None = None
+    pass_rates: tuple[PassRate, ...] | None = None
 
 
-def lists_of(recipe: Recipe, planned: Planned) -> Lists:
+def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassRate]]) -> Lists:
     """Read the files that the recipe's selection names.
 
     Parameters
     ----------
     recipe
         The recipe.
-    planned
-        Makes the scanner and the tasks of a source of another recipe.
+    rates_of_rows
+        Reads files of another model's responses, and returns right and all by question.
 
     Raises
     ------
@@ -65,7 +69,7 @@ def lists_of(recipe: Recipe, planned: Planned) -> Lists:
     rows = [str(path) for path in paths if path not in tables]
     with located(recipe.written_at("curate", "pass_rate", "from")):
         found = read_pass_rates(tables) if tables else []
-    found += rates_of_responses(recipe, rows, planned) if rows else []
+    found += rates_of_rows(rows) if rows else []
     return Lists(tuple(exclusions), tuple(found))
 
 

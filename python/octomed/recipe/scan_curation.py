@@ -78,10 +78,7 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     limits = _limits(filters, accept)
     if limits:
         found["limits"] = limits
-    near: Any = recipe.curate.duplicates.near
-    kept: Any = recipe.curate.traces_per_question
-    if near is None and isinstance(kept, TracesKept) and kept.by == "diverse":
-        near = Near()
+    near = _near(recipe)
     if near is not None:
         found["near"] = near.model_dump(mode="json", include={"ngram", "bands", "rows"})
     asked = asked_columns(recipe, source)
@@ -124,6 +121,15 @@ def _has_classes_by_answer(recipe: Recipe, source: Source) -> bool:
     """Tell whether the right answer's text is the class of a source's questions."""
     stratify: Any = recipe.curate.stratify
     return stratify is not None and source.name in stratify.sources and stratify.by == "answer"
+
+
+def _near(recipe: Recipe) -> Near | None:
+    """Return how bands of responses are made, if a rule of the selection reads them."""
+    near: Any = recipe.curate.duplicates.near
+    kept = recipe.curate.traces_per_question
+    if near is None and isinstance(kept, TracesKept) and kept.by == "diverse":
+        return Near()
+    return near if isinstance(near, Near) else None
 
 
 def _learns_answers(recipe: Recipe) -> bool:
