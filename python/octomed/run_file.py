@@ -88,6 +88,28 @@ def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:
 
 
 @dataclass(frozen=True)
+class ClassCount:
+    """What became of a class of questions (`curate.stratify`).
+
+    Attributes
+    ----------
+    name
+        The right option's text, or the column's value, in small letters.
+    read
+        Questions of the class.
+    accepted
+        Of these, the questions with an accepted trace.
+    drawn
+        Of these, the questions that stay.
+    """
+
+    name: str
+    read: int
+    accepted: int
+    drawn: int
+
+
+@dataclass(frozen=True)
 class LeftOut:
     """Files that a source's folders hold and that are not read: how many, and a few names."""
 
@@ -119,6 +141,8 @@ class Counts:
         In all packs, those of validation and of copies too.
     notes
         What the selection has to say besides.
+    classes
+        Classes of questions, the largest first, where they were drawn by class.
     """
 
     rows: int = 0
@@ -140,6 +164,7 @@ class Counts:
     copies: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    classes: tuple[ClassCount, ...] = ()
     renamed_trace_ids: int = 0
     tokens: int = 0
     supervised_tokens: int = 0

@@ -1,4 +1,4 @@
-"""Which accepted traces stay, how often, and which are for validation: decided on the index, without a scan."""
+"""Which accepted traces stay, how often, and which are for validation: decided without a scan."""
 
 from __future__ import annotations
 
@@ -58,10 +58,14 @@ def test_fewer_traces_of_a_question_are_among_more_and_nothing_is_scanned_again(
         assert summary.blocks_scanned == 0 or number == 3
         kept[number] = ids(rows)
         asked = questions_of(small.parent)
-        counts = Counter(asked[row["source"], row["file"], row["row"]] for row in rows if row["source"] == "questions")
+        counts = Counter(
+            asked[row["source"], row["file"], row["row"]] for row in rows if row["source"] == "questions"
+        )
         assert max(counts.values()) == number
     assert kept[1] < kept[2] < kept[3]
-    details = {one["detail"] for one in runs.rejects(small.parent / "out") if one["reason"] == "traces_per_question"}
+    details = {
+        one["detail"] for one in runs.rejects(small.parent / "out") if one["reason"] == "traces_per_question"
+    }
     assert details == {f"1 of the {count} traces of its question are kept: random" for count in (2, 3)}
     assert summary.warnings == []
 
@@ -74,7 +78,9 @@ def test_a_number_keeps_the_first(small):
 def test_lists_exclude_traces_and_rows_and_name_lines_without_one(small):
     _, rows = packed(small)
     gone = rows[7]["trace_id"]
-    (small.parent / "one.txt").write_text(f"# withdrawn\n{gone}  # by letter\n\nchats:c.parquet:4\n", encoding="utf-8")
+    (small.parent / "one.txt").write_text(
+        f"# withdrawn\n{gone}  # by letter\n\nchats:c.parquet:4\n", encoding="utf-8"
+    )
     (small.parent / "two.txt").write_text(
         f"{gone - 2**64 if gone >= 2**63 else gone:#x}\nother:x:1\n123\n", encoding="utf-8"
     )
@@ -198,7 +204,7 @@ def test_any_number_of_workers_gives_the_same_bytes(small):
 
 
 def test_a_run_without_anything_to_train_on_is_an_error(small):
-    with pytest.raises(DataError, match="no trace is left to pack: .* not_in_mix"):
+    with pytest.raises(DataError, match=r"no trace is left to pack: .* not_in_mix"):
         runs.pack(write(small, mix={"text": 0, "chat": 0}))
 
 

@@ -34,7 +34,7 @@ def exclusions_of(recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def read_exclusions(path: Path) -> list[dict[str, Any]]:
-    """Return what each line of a list names.
+    r"""Return what each line of a list names.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def read_exclusions(path: Path) -> list[dict[str, Any]]:
     --------
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "withdrawn.txt"
-    >>> _ = path.write_text("17  # consent withdrawn\\nmedqa:train/a.jsonl:3\\n")
+    >>> _ = path.write_text("17  # consent withdrawn\nmedqa:train/a.jsonl:3\n")
     >>> read_exclusions(path)[1]["row"]
     {'source': 'medqa', 'file': 'train/a.jsonl', 'row': 3}
     """
@@ -81,7 +81,7 @@ def _exclusion(path: Path, number: int, text: str) -> dict[str, Any]:
 
 
 def _ids(text: str) -> list[int]:
-    """Return the numbers that a text may be: ids stand in tables as such, and hashes in messages in hexadecimal."""
+    """Return the numbers that a text may be: ids stand in tables, and hashes in messages in hexadecimal."""
     found = []
     try:
         number = int(text, 0) if text.lower().startswith(("0x", "-0x")) else int(text)

@@ -11,7 +11,7 @@ from octomed.names import shown
 from octomed.pipeline.difference import About, about_finished_run, difference
 from octomed.pipeline.manifest import Manifest
 from octomed.pipeline.manifest_file import MISSING, FileRecord, ManifestFile, load_manifest_of
-from octomed.run_file import RUN_FILE, RunFile
+from octomed.run_file import RUN_FILE, VALIDATION, RunFile
 from octomed.state import Damaged, NotThere
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
-from octomed.pipeline.exclusions import exclusions_of
 from octomed.pipeline.found_format import refuse_held_out, with_found_formats
 from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
@@ -24,8 +23,10 @@ from octomed.pipeline.image_settings import (
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.responses import as_source, rates_of
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import selection_settings
+from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
@@ -38,7 +39,7 @@ from octomed.storage import content_key
 from octomed.store_files import finished_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from octomed.recipe.schema import Recipe, Source
     from octomed.run_file import Vision
@@ -102,8 +103,8 @@ class Plan:
         How images become what the model takes; None of a model that takes none.
     found_formats
         A note for each source that names no format, on the one that was found.
-    exclusions
-        The lines of the lists of what is left out (`curate.exclude`).
+    lists
+        What the files say that the selection names.
     """
 
     recipe: Recipe
@@ -114,7 +115,7 @@ class Plan:
     template_hash: str = ""
     vision: Vision | None = None
     found_formats: tuple[str, ...] = ()
-    exclusions: list[dict[str, Any]] = field(default_factory=list)
+    lists: Lists = field(default_factory=Lists)
 
     @property
     def store(self) -> Path:
@@ -145,7 +146,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """What decides how traces are chosen, packed and written, as the engine takes it."""
         return {
-            "curate": selection_settings(self.recipe, self.exclusions),
+            "curate": selection_settings(self.recipe, self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
             "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
         }
@@ -225,8 +226,6 @@ def plan(recipe: Recipe) -> Plan:
         template = model.chat_template(tokenizer)
     vision = usable(model.vision, tokenizer)
     check_images(recipe, vision)
-    with located(recipe.written_at("curate", "exclude")):
-        exclusions = exclusions_of(recipe)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
     inputs = find_inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
@@ -234,6 +233,17 @@ def plan(recipe: Recipe) -> Plan:
     for file in inputs.files:
         files[file.source].append(file)
     text = Text(tokenizer, template)
+
+    def rates_of_rows(paths: Sequence[str]) -> list[PassRate]:
+        """Read another model's responses as a source of their own."""
+        asked = as_source(recipe, paths)
+        rows = find_inputs(asked).files
+        source = _source_plan(with_found_formats(asked, rows)[0], 0, text, vision.family, rows)
+        mapping = source.scanner.mapping
+        blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
+        return rates_of(blocks, source.scanner, paths)
+
+    lists = lists_of(recipe, rates_of_rows)
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name])
         for index, one in enumerate(recipe.sources)
@@ -247,7 +257,7 @@ def plan(recipe: Recipe) -> Plan:
         template.content_hash,
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
-        exclusions,
+        lists,
     )
 
 

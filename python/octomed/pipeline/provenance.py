@@ -88,9 +88,7 @@ def check_provenance(
         table = pa.concat_tables(tables).sort_by([("pack", "ascending"), ("document", "ascending")])
         wrong = _wrong_column(table, stream, checks, has_copies=run.counts.copies > 0)
     except (pa.ArrowException, KeyError) as error:
-        return [
-            Finding(f"provenance/{stream}-*.parquet", f"it is not a provenance table: {error}")
-        ], Packed()
+        return [Finding(f"provenance/{stream}-*.parquet", f"it is not a provenance table: {error}")], Packed()
     if wrong is not None:
         what = f"column `{wrong}` is not what the shards hold"
         return [Finding(f"provenance/{stream}-*.parquet", what)], Packed()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from octomed.recipe.filters import ColumnName, Filters, Share, shape
 from octomed.recipe.invalid import invalid
@@ -134,8 +134,8 @@ class TracesKept(Part):
 
     keep: Count
     """Traces of a question at most."""
-    by: Literal["first", "random", "shortest", "longest"] = "first"
-    """Which of them: the first in source order, a draw by `pack.seed`, those of the fewest tokens, or of the most."""
+    by: Literal["first", "random", "shortest", "longest", "diverse"] = "first"
+    """Which: the first in source order, a draw, those of fewest or most tokens, or with least in common."""
 
 
 TracesPerQuestion = Annotated[
@@ -157,7 +157,14 @@ class Stratify(Part):
     ] = "min"
     """Questions of a class: as many as the smallest has, a number, or a number for each."""
     repeat: bool = False
-    """Whether a class with fewer gets some twice."""
+    """Whether a class with fewer gets some more than once, in different packs."""
+
+    @model_validator(mode="after")
+    def _repeats_to_a_number(self) -> Stratify:
+        if self.repeat and self.per_class == "min":
+            message = "`repeat` makes classes as large as `per_class`, and with `min` none is smaller"
+            raise invalid(message, "write a number, or leave `repeat` out", at=("repeat",))
+        return self
 
 
 class GroupFilters(Filters):
@@ -181,10 +188,12 @@ class Curate(Filters):
     decontaminate: NotBuilt = not_built()  # `Decontaminate | None = None`
     exclude: Paths | None = None
     """Files with what is left out, a line each: ids of traces, `source:file:row`, hashes of images."""
-    pass_rate: NotBuilt = not_built()  # `PassRate | None = None`
+    pass_rate: PassRate | None = None
+    """Least and most share of right responses of a question that stays, both included."""
     traces_per_question: TracesPerQuestion | None = None
     """How many traces of a question stay: a number, or `keep` and `by`."""
-    stratify: NotBuilt = not_built()  # `Stratify | None = None`
+    stratify: Stratify | None = None
+    """How questions of some sources are drawn class by class."""
     groups: dict[Name, GroupFilters] | None = None
     """What groups of sources have otherwise: the filters by the group's name."""
 
@@ -209,6 +218,28 @@ def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type 
 
 
 Mix = Annotated[dict[Name, Annotated[GroupMix, BeforeValidator(_as_mix)]], Field(min_length=1)]
+
+
+def check_sources(stratify: Stratify | None, sources: Iterable[str]) -> None:
+    """Refuse classes of a source that the recipe does not have.
+
+    Parameters
+    ----------
+    stratify
+        As the recipe has it.
+    sources
+        Names of the sources.
+
+    Raises
+    ------
+    PydanticCustomError
+        When one is unknown.
+    """
+    known = list(sources)
+    for name in stratify.sources if stratify is not None else ():
+        if name not in known:
+            hint = suggest(name, known, kind="sources")
+            raise invalid(f"there is no source `{name}`", hint, at=("curate", "stratify", "sources"))
 
 
 def check_groups(mix: dict[str, GroupMix] | None, groups: Iterable[str | None]) -> None:
@@ -240,7 +271,8 @@ class Validation(Part):
     """Share of the questions."""
     by: Literal["question"] = "question"
     """What is drawn."""
-    group: NotBuilt = not_built()  # `ColumnName | None = None`
+    group: ColumnName | None = None
+    """A column whose equal values stay together: a patient's number."""
 
 
 class Report(Part):

@@ -23,6 +23,7 @@ from octomed.recipe.curate import (
     TracesKept,
     Validation,
     check_groups,
+    check_sources,
 )
 from octomed.recipe.document import Document
 from octomed.recipe.filters import FILTER_MODELS, Filters
@@ -234,7 +235,8 @@ class Recipe(Sparse):
     """How often each group is trained on: epochs, or `epochs` and `max_examples`; once if left out."""
     validation: Validation | None = None
     """What is kept out of training, as the stream `validation`; nothing if left out."""
-    target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
+    target: Literal["trace", "answer"] | None = None
+    """What is learned: each accepted response, or of the same questions one right answer each."""
     report: NotBuilt = not_built()  # `Report | None = None`
 
     @model_validator(mode="after")
@@ -258,7 +260,8 @@ class Recipe(Sparse):
 
     @model_validator(mode="after")
     def _known_groups(self) -> Recipe:
-        check_groups(self.mix or {}, [source.group for source in self.sources])
+        check_groups(self.mix, [source.group for source in self.sources])
+        check_sources(self.curate.stratify, [source.name for source in self.sources])
         return self
 
     @property

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from octomed.run_file import RunFile
+    from octomed.run_file import ClassCount, RunFile
 
 _NOT_SHOWN = frozenset({"from_python", "tolerated"})
+_MOST_CLASSES = 20
+"""Classes of questions that are shown."""
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
 
 
@@ -49,6 +51,8 @@ class Summary:
         Rows read, and what became of them.
     traces, train : int
         Traces made of the rows, and those packed to train on.
+    classes : tuple of ClassCount
+        What became of each class of questions, where they were drawn by class.
     validation, copies : int
         Traces packed to validate on, and copies of traces beyond the first, which are not among the traces.
     rejected : dict of str to int
@@ -144,6 +148,7 @@ class Summary:
     from_python: bool = False
     validation: int = 0
     copies: int = 0
+    classes: tuple[ClassCount, ...] = ()
 
     @classmethod
     def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
@@ -192,6 +197,7 @@ class Summary:
             notes=[*run.notes, *run.made_again, *counts.notes],
             validation=counts.validation,
             copies=counts.copies,
+            classes=counts.classes,
             rows_without_pictures=counts.rows_without_pictures,
             rows_with_images=counts.rows_with_images,
             images=counts.images,
@@ -336,6 +342,9 @@ class Summary:
             table = f": `{Path(self.folder) / 'reports/near_duplicates.parquet'}`" if self.near_clusters else ""
             found = f"{units.count(self.near_duplicates)} in {units.count(self.near_clusters or 0)} clusters"
             lines.append(("near duplicates", f"{found}{table}"))
+        lines += [(f"class {one.name}", f"{_questions(one)}") for one in self.classes[:_MOST_CLASSES]]
+        if len(self.classes) > _MOST_CLASSES:
+            lines.append(("classes", f"{units.count(len(self.classes))}, all in `octomed.json`"))
         lines += [("copies packed", f"{units.count(self.copies)} beside these")] if self.copies else []
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
 
@@ -381,6 +390,11 @@ class Summary:
             ("blocks", blocks),
             ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
         ]
+
+
+def _questions(count: ClassCount) -> str:
+    numbers = (("read", count.read), ("accepted", count.accepted), ("drawn", count.drawn))
+    return "questions " + ", ".join(f"{what} {units.count(number)}" for what, number in numbers)
 
 
 def _shown(stream: StreamEntry) -> dict[str, Any]:

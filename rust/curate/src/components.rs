@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use octomed_index::{BlockIndex, Index, TraceLocation};
 
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::CurateError;
 use crate::forest::Forest;
 use crate::questions::Questions;
 
@@ -24,9 +27,21 @@ impl Links {
     }
 }
 
+/// A column whose equal values join questions, by source: its place among the columns that the source is asked for.
+pub type GroupColumn = [(String, usize)];
+
 /// The first question, by number, of the component of each: connected by a picture of equal bytes or of equal pixels,
-/// or by a link. All traces count, those that are left out too: a component is the same whatever else is asked for.
-pub fn components(index: &Index, questions: &Questions, links: &Links) -> Vec<u32> {
+/// by a link, or by equal values of a column, in whichever source they stand. All traces count, those that are left out
+/// too: a component is the same whatever else is asked for.
+///
+/// # Errors
+/// When the questions of a block cannot be read, or none has a value in the column.
+pub fn components(
+    index: &Index,
+    questions: &Questions,
+    links: &Links,
+    column: &GroupColumn,
+) -> Result<Vec<u32>, CurateError> {
     let mut forest = Forest::new(questions.len());
     let mut first = FirstQuestions::default();
     for (number, block) in index.blocks.iter().enumerate() {
@@ -38,7 +53,38 @@ pub fn components(index: &Index, questions: &Questions, links: &Links) -> Vec<u3
     for (one, other) in links.take() {
         forest.join(questions.number(one), questions.number(other));
     }
-    forest.roots()
+    if !column.is_empty() && !join_values(index, questions, column, &mut forest)? {
+        return Err(CurateError::NoGroups);
+    }
+    Ok(forest.roots())
+}
+
+/// Joins the questions whose rows have the same value in a column; tells whether any has one.
+fn join_values(
+    index: &Index,
+    questions: &Questions,
+    column: &GroupColumn,
+    forest: &mut Forest,
+) -> Result<bool, CurateError> {
+    let mut first: HashMap<u128, u32> = HashMap::new();
+    for block in &index.blocks {
+        let mut places = column.iter();
+        let Some((_, place)) = places.find(|(source, _)| *source == block.header.source) else {
+            continue;
+        };
+        let table = block.questions()?;
+        for line in table.iter() {
+            let value = line.asked.get(*place).copied().flatten().map(str::trim);
+            let question = questions.find(line.question_id);
+            let (Some(value), Some(question)) = (value.filter(|value| !value.is_empty()), question)
+            else {
+                continue;
+            };
+            let hash = xxh3_128(value.as_bytes());
+            forest.join(question, *first.entry(hash).or_insert(question));
+        }
+    }
+    Ok(!first.is_empty())
 }
 
 /// Joins the questions that share a picture of the block, and returns one for each.
@@ -79,6 +125,7 @@ impl FirstQuestions {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use std::collections::BTreeSet;
 
     use octomed_index::{ImageTable, TraceEntry};
@@ -134,7 +181,7 @@ mod tests {
                 links.iter().map(|(one, other)| (*one.get(&all), *other.get(&all))).collect()
             };
             links.iter().for_each(|(one, other)| noted.add(*one, *other));
-            let found = components(&index, &questions, &noted);
+            let found = components(&index, &questions, &noted, &[]).unwrap();
 
             let id = |trace: &TraceLocation| index.block(*trace).traces.question_id[trace.row as usize];
             let shows = |trace: &TraceLocation| {
@@ -164,5 +211,33 @@ mod tests {
                 prop_assert_eq!(Some(questions.id(found[number])), smallest);
             }
         }
+    }
+
+    #[test]
+    fn equal_values_of_a_column_join_questions_in_all_its_sources() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = |values: &[(u64, Option<&'static str>)]| -> Vec<crate::strata::tests::Made> {
+            values
+                .iter()
+                .map(|(id, value)| (*id, *value, 1, true))
+                .collect()
+        };
+        let blocks = [
+            (
+                "a",
+                rows(&[(9, Some("p1")), (2, Some("p2")), (4, None), (5, Some(" "))]),
+            ),
+            ("b", rows(&[(1, Some("p2")), (7, Some("p1 ")), (6, None)])),
+            ("c", rows(&[(3, Some("p1"))])),
+        ];
+        let index = crate::strata::tests::load(folder.path(), &blocks);
+        let questions = Questions::of(&index);
+        let column = [("a".to_owned(), 1), ("b".to_owned(), 1)];
+        let found = components(&index, &questions, &Links::default(), &column).unwrap();
+        let of = |id| questions.id(found[questions.find(id).unwrap() as usize]);
+        assert_eq!([1, 2, 3, 4, 5, 6, 7, 9].map(of), [1, 1, 3, 4, 5, 6, 7, 7]);
+        let nowhere = [("a".to_owned(), 2)];
+        let refused = components(&index, &questions, &Links::default(), &nowhere);
+        assert!(matches!(refused, Err(CurateError::NoGroups)));
     }
 }

@@ -4,6 +4,7 @@
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
 mod components;
+mod diverse;
 mod exact_duplicates;
 mod excluded;
 mod forest;
@@ -15,11 +16,13 @@ mod near_found;
 mod near_settings;
 mod over_long;
 mod over_patches;
+mod pass_rate;
 mod questions;
 mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod strata;
 mod texts;
 mod thresholds;
 mod trace_ids;
@@ -35,10 +38,12 @@ pub use near_found::{NearCluster, NearClusters, NearFound, NearMember};
 pub use near_settings::{NearAction, NearKeep, NearScope, NearSettings};
 pub use over_long::OverLong;
 pub use over_patches::OverPatches;
+pub use pass_rate::PassRate;
 pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
+pub use strata::{ClassCount, PerClass, Stratify};
 pub use texts::Texts;
 pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::components::{Links, components};
 use crate::lots::{Lot, is_drawn, lot};
 use crate::questions::{Questions, SharedQuestions};
+use crate::strata::MOST_COPIES;
 use crate::validation::{Validation, large_components};
 use crate::{CurateError, Rejects, Rule};
 
@@ -65,7 +66,7 @@ impl Mix {
         index: &mut Index,
         questions: &Questions,
         roots: &[u32],
-    ) {
+    ) -> Result<(), CurateError> {
         let (whole, part) = (group.epochs.trunc() as u8, group.epochs.fract());
         for (number, block) in index.blocks.iter_mut().enumerate() {
             if !group.has(&block.header.source) {
@@ -80,12 +81,16 @@ impl Mix {
                     is_drawn(lot(Lot::Epoch, root, self.seed), part)
                 };
                 let copies = whole + u8::from(part > 0.0 && is_in_part());
-                block.copies[row] = if copies == 0 { BY_EPOCHS } else { copies };
+                block.copies[row] = match copies {
+                    0 => BY_EPOCHS,
+                    copies => times(copies, block.copies[row])?,
+                };
                 if copies == 0 {
                     block.traces.verdict[row] = Verdict::NotInMix as u8;
                 }
             }
         }
+        Ok(())
     }
 
     /// Leaves out the questions of a group behind those that are drawn first and have so many traces.
@@ -115,6 +120,15 @@ impl Mix {
                 }
             }
         }
+    }
+}
+
+/// Copies of a trace whose class is repeated and whose group has several epochs.
+fn times(epochs: u8, of_class: u8) -> Result<u8, CurateError> {
+    let copies = u64::from(epochs) * u64::from(of_class);
+    match u8::try_from(copies) {
+        Ok(copies) if u64::from(copies) <= MOST_COPIES => Ok(copies),
+        _ => Err(CurateError::Copies { copies }),
     }
 }
 
@@ -154,12 +168,17 @@ impl Rule for Mix {
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
         let questions = self.questions.of(index);
         for block in &mut index.blocks {
-            block.copies = vec![1; block.len()];
+            // A class with few questions has copies already.
+            if block.copies.is_empty() {
+                block.copies = vec![1; block.len()];
+            }
         }
         let mut notes = Vec::new();
         let mut roots = Vec::new();
         if self.draws() {
-            roots = components(index, questions, &self.links);
+            let validation = self.validation.as_ref();
+            let column = validation.map_or(&[][..], |validation| &validation.group);
+            roots = components(index, questions, &self.links, column)?;
             notes = large_components(index, questions, &roots);
         }
         if let Some(validation) = &self.validation {
@@ -167,7 +186,7 @@ impl Rule for Mix {
             notes.extend(validation.draw(index, questions, &roots, self.seed, is_mixed));
         }
         for group in &self.groups {
-            self.give_epochs(group, index, questions, &roots);
+            self.give_epochs(group, index, questions, &roots)?;
             self.limit_examples(group, index, questions);
         }
         let groups = self.groups.clone();
@@ -217,7 +236,10 @@ mod tests {
     fn rule(groups: &[GroupMix], share: Option<f64>, seed: u64) -> Mix {
         Mix {
             groups: groups.to_vec(),
-            validation: share.map(|share| Validation { share }),
+            validation: share.map(|share| Validation {
+                share,
+                group: Vec::new(),
+            }),
             seed,
             questions: SharedQuestions::default(),
             links: Links::default(),

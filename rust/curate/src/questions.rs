@@ -136,9 +136,14 @@ impl Groups {
         self.starts.len() - 1
     }
 
-    /// How many traces a question has.
-    pub fn count(&self, question: usize) -> u32 {
-        self.starts[question + 1] - self.starts[question]
+    /// How many traces there are before those of a question.
+    pub fn start(&self, question: usize) -> usize {
+        self.starts[question] as usize
+    }
+
+    /// How many traces there are.
+    pub fn total(&self) -> usize {
+        self.traces.len()
     }
 
     /// The traces of a question, by location.
@@ -246,7 +251,6 @@ pub mod tests {
                 prop_assert_eq!(questions.id(number as u32), id);
                 prop_assert_eq!(questions.find(id), Some(number as u32));
                 prop_assert_eq!(groups.traces(number), &traces);
-                prop_assert_eq!(groups.count(number) as usize, traces.len());
                 for trace in traces {
                     prop_assert_eq!(questions.number(trace), number as u32);
                     prop_assert_eq!(questions.of_block(trace.block as usize)[trace.row as usize], number as u32);

@@ -4,7 +4,9 @@ use octomed_index::Needs;
 
 use crate::excluded::Excluded;
 use crate::mix::Mix;
+use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
+use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
 use crate::{
     Curate, ExactDuplicates, Links, NearDuplicates, NearWork, OverLong, OverPatches, Rule,
@@ -62,6 +64,13 @@ pub fn rules<'w>(
             links: links.clone(),
         }));
     }
+    if let Some(settings) = curate.pass_rate.clone() {
+        let questions = questions.clone();
+        rules.push(Box::new(ByPassRate {
+            settings,
+            questions,
+        }));
+    }
     if let Some(keep) = curate.traces_per_question {
         rules.push(Box::new(TracesPerQuestion {
             keep,
@@ -69,10 +78,17 @@ pub fn rules<'w>(
             questions: questions.clone(),
         }));
     }
+    if let Some(settings) = curate.stratify.clone() {
+        rules.push(Box::new(Strata {
+            settings,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
     if curate.validation.is_some() || !curate.mix.is_empty() {
         rules.push(Box::new(Mix {
             groups: curate.mix.clone(),
-            validation: curate.validation,
+            validation: curate.validation.clone(),
             seed: limits.seed,
             questions,
             links,
@@ -113,7 +129,9 @@ mod tests {
             "duplicates": {"exact": true, "images": "report"},
             "over_long": "error",
             "exclude": [{"line": "list:1", "ids": [7]}],
+            "pass_rate": {"least": 0.1, "most": 0.9},
             "traces_per_question": {"keep": 4, "by": "random"},
+            "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
             "validation": {"share": 0.1},
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
@@ -142,7 +160,9 @@ mod tests {
             Verdict::OverLong,
             Verdict::OverPatches,
             Verdict::Duplicate,
+            Verdict::PassRate,
             Verdict::TracesPerQuestion,
+            Verdict::NotDrawn,
             Verdict::NotInMix,
         ];
         assert_eq!(verdicts, expected);

@@ -3,6 +3,7 @@
 use octomed_index::{Column, Index, Needs, TraceLocation, Verdict};
 use serde::Deserialize;
 
+use crate::diverse::Sketches;
 use crate::lots::{Lot, lot_of_two};
 use crate::questions::SharedQuestions;
 use crate::{CurateError, Rejects, Rule};
@@ -29,6 +30,8 @@ pub enum KeepBy {
     Shortest,
     /// Those of the most tokens.
     Longest,
+    /// Those whose responses have the least in common.
+    Diverse,
 }
 
 impl KeepBy {
@@ -38,6 +41,7 @@ impl KeepBy {
             Self::Random => "random",
             Self::Shortest => "shortest",
             Self::Longest => "longest",
+            Self::Diverse => "diverse",
         }
     }
 }
@@ -56,7 +60,7 @@ impl TracesPerQuestion {
         let (traces, row) = (&index.block(trace).traces, trace.row as usize);
         match self.keep.by {
             KeepBy::First => u64::from(trace.block) << 32 | u64::from(traces.ordinal[row]),
-            KeepBy::Random => lot_of_two(
+            KeepBy::Random | KeepBy::Diverse => lot_of_two(
                 Lot::Trace,
                 traces.question_id[row],
                 traces.trace_id[row],
@@ -86,10 +90,20 @@ impl Rule for TracesPerQuestion {
         let keep = self.keep.keep as usize;
         let mut counts = vec![0; groups.len()];
         let mut ranked: Vec<(u64, TraceLocation)> = Vec::new();
+        let is_diverse = self.keep.by == KeepBy::Diverse;
+        let sketches = is_diverse.then(|| Sketches::of(index, questions, &groups));
+        let sketches = sketches.transpose()?;
         for (question, counted) in counts.iter_mut().enumerate() {
             let traces = groups.traces(question);
             *counted = traces.len() as u32;
             if traces.len() <= keep {
+                continue;
+            }
+            if let Some(sketches) = &sketches {
+                let lot = |trace| self.rank(index, trace);
+                for trace in sketches.left_out(&groups, question, keep, lot) {
+                    index.reject(trace, Verdict::TracesPerQuestion);
+                }
                 continue;
             }
             ranked.clear();
@@ -166,6 +180,7 @@ mod tests {
                         KeepBy::First => 0,
                         KeepBy::Shortest => tokens,
                         KeepBy::Longest => -tokens,
+                        KeepBy::Diverse => unreachable!(),
                         KeepBy::Random => {
                             let lot = lot_of_two(Lot::Trace, id, columns.trace_id[trace.row as usize], 3);
                             (lot ^ 1 << 63).cast_signed()
@@ -218,5 +233,79 @@ mod tests {
         };
         assert_eq!(kept_of(1), kept_of(1));
         assert_ne!(kept_of(1), kept_of(2));
+    }
+
+    /// Traces of one question with these bands each, as a scan writes them.
+    fn with_bands(folder: &std::path::Path, of_traces: &[Vec<u64>]) -> Index {
+        let width = of_traces[0].len() as u32;
+        let (mut columns, mut values) = (octomed_index::TraceColumns::default(), Vec::new());
+        for (row, keys) in (0..).zip(of_traces) {
+            columns.push(&octomed_index::TraceEntry {
+                trace_id: row,
+                shuffle_key: row,
+                ordinal: row as u32,
+                question_id: 4,
+                checksum: octomed_index::checksum(&[]),
+                ..octomed_index::TraceEntry::default()
+            });
+            keys.iter()
+                .for_each(|key| values.extend_from_slice(&key.to_le_bytes()));
+        }
+        let header = octomed_index::Header {
+            version: octomed_index::SCAN_VERSION,
+            traces: of_traces.len() as u64,
+            bands: width,
+            ..octomed_index::Header::default()
+        };
+        let path = folder.join("0");
+        let block = octomed_index::NewBlock {
+            traces: columns,
+            side: &[(octomed_index::bands(width), values)],
+            ..octomed_index::NewBlock::new(&header)
+        };
+        block.write(&path, octomed_files::Access::Owner).unwrap();
+        let needs = Needs {
+            columns: vec![Column::question_id],
+            side: Vec::new(),
+        };
+        let block = octomed_index::BlockRef { path, first_row: 0 };
+        Index {
+            blocks: vec![octomed_index::BlockIndex::load(&block, &needs).unwrap()],
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn the_diverse_have_the_least_in_common_one_after_another(
+            traces in prop::collection::vec(prop::collection::vec(0..3_u64, 5), 1..14), keep in 1..6_u32, seed in 0..4_u64,
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let mut index = with_bands(folder.path(), &traces);
+            let lot = |row: &usize| lot_of_two(Lot::Trace, 4, *row as u64, seed);
+            let equal = |one: usize, other: usize| {
+                traces[one].iter().zip(&traces[other]).filter(|(one, other)| one == other).count()
+            };
+            let mut chosen: Vec<usize> = Vec::new();
+            for _ in 0..keep.min(traces.len() as u32) {
+                let free = (0..traces.len()).filter(|row| !chosen.contains(row));
+                let most = |row: usize| chosen.iter().map(|&other| equal(row, other)).max();
+                chosen.extend(free.min_by_key(|row| (most(*row), lot(row))));
+            }
+            rule(keep, KeepBy::Diverse, seed).apply(&mut index).unwrap();
+            let found: Vec<usize> = index.blocks[0].kept_rows().collect();
+            chosen.sort_unstable();
+            prop_assert_eq!(found, chosen);
+        }
+    }
+
+    #[test]
+    fn a_large_question_has_its_diverse_ones_in_bounded_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let traces: Vec<Vec<u64>> = (0..40_000).map(|row| vec![row % 250, row / 250]).collect();
+        let mut index = with_bands(folder.path(), &traces);
+        rule(30_000, KeepBy::Diverse, 1).apply(&mut index).unwrap();
+        assert_eq!(kept(&index).len(), 30_000);
     }
 }

@@ -12,11 +12,14 @@ const LARGE: u64 = 20;
 const MOST_NAMED: usize = 3;
 
 /// What is kept out of training, as the recipe has it.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
     /// Share of the questions, drawn by component.
     pub share: f64,
+    /// The column whose equal values stay together, by source: its place among those that the source is asked for.
+    #[serde(default)]
+    pub group: Vec<(String, usize)>,
 }
 
 impl Validation {

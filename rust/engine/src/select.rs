@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use octomed_curate::{
-    Curate, NearClusters, NearFound, NearWork, Rejects, Renamed, Texts, detail, needs,
+    ClassCount, Curate, NearClusters, NearFound, NearWork, Rejects, Renamed, Texts, detail, needs,
     rename_collisions, rules,
 };
 use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, TraceMeasures, Verdict};
@@ -197,6 +197,13 @@ impl Selection {
     pub fn notes(&self) -> Vec<String> {
         let notes = self.rejects.iter().flat_map(|rejects| &rejects.notes);
         notes.cloned().collect()
+    }
+
+    /// What became of each class of questions, where they are drawn by class.
+    #[must_use]
+    pub fn classes(&self) -> Vec<ClassCount> {
+        let classes = self.rejects.iter().flat_map(|rejects| &rejects.classes);
+        classes.cloned().collect()
     }
 
     /// Whether any block has images.

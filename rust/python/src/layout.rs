@@ -190,6 +190,7 @@ impl Layout {
             "near_duplicates": near.map(|near| near.near),
             "near_clusters": near.map(|near| near.clusters.len()),
             "notes": selection.notes(),
+            "classes": selection.classes(),
             "renamed_trace_ids": selection.renamed.len(),
             "tokens": written.tokens,
             "supervised_tokens": written.supervised,
