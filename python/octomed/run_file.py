@@ -60,8 +60,8 @@ class SourceCounts:
     Attributes
     ----------
     near_duplicates, near_clusters
-        Traces whose response is near to that of one that stays, and clusters of such; None where they were not
-        looked for.
+        Traces whose response is near to that of one that stays, and clusters of such; None where nobody
+        looked for them.
     train, validation
         Traces that are trained on, and those kept for validation.
     copies

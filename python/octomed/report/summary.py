@@ -339,9 +339,9 @@ class Summary:
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
         if self.near_duplicates is not None:
-            table = f": `{Path(self.folder) / 'reports/near_duplicates.parquet'}`" if self.near_clusters else ""
             found = f"{units.count(self.near_duplicates)} in {units.count(self.near_clusters or 0)} clusters"
-            lines.append(("near duplicates", f"{found}{table}"))
+            table = Path(self.folder) / "reports/near_duplicates.parquet"
+            lines.append(("near duplicates", f"{found}: `{table}`" if self.near_clusters else found))
         lines += [(f"class {one.name}", f"{_questions(one)}") for one in self.classes[:_MOST_CLASSES]]
         if len(self.classes) > _MOST_CLASSES:
             lines.append(("classes", f"{units.count(len(self.classes))}, all in `octomed.json`"))
