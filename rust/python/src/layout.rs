@@ -176,6 +176,7 @@ impl Layout {
             "rejected": rejected,
             "notes": selection.notes(),
             "classes": selection.classes(),
+            "traces_per_question": selection.per_question(),
             "renamed_trace_ids": selection.renamed.len(),
             "tokens": written.tokens,
             "supervised_tokens": written.supervised,
