@@ -762,6 +762,10 @@ class Scanner:
         """
         Traces, tokens and stored bytes that a block would give, nothing written.
         """
+    def pass_rates(self, /, block: Block) -> list[tuple[int, int, int]]:
+        """
+        Right and all responses of each question of a block, by the question's id: of a scanner that compares answers.
+        """
     def release_memory(self, /) -> None:
         """
         Drops caches and memory that only scanning needs.
@@ -996,6 +1000,13 @@ def encode_image(image: numpy.typing.NDArray[numpy.uint8], codec: str) -> bytes:
     The bytes of a file that shows an image.
     """
 
+def extract_answer(
+    response: str, options: Sequence[tuple[str, str]], reasoning: str | None, finished: bool | None
+) -> tuple[str, list[int], str | None, float | None, str | None, bool]:
+    """
+    The final answer of a response to a question whose options are pairs of label and text.
+    """
+
 def file_digest(path: str | PathLike[str]) -> tuple[int, str]:
     """
     Size of a file, and `xxh3_64` of its content in hexadecimal.
@@ -1095,6 +1106,23 @@ def index_json(shards: Sequence[ShardInfo]) -> bytes:
     The bytes of a stream's `index.json`, from its shards' entries in order.
     """
 
+def judge_answer(
+    response: str,
+    answer: str | None,
+    options: Sequence[tuple[str, str]],
+    rule: str,
+    least: float,
+    base: int | None,
+    reasoning: str | None,
+    finished: bool | None,
+) -> str:
+    """
+    How a response compares with the gold `answer`; without one, whether it answers at all.
+
+    `rule` is `options`, `exact`, `contains` or `token_f1`, whose least share is `least`; `base` is what an index counts from.
+    Raises `DataError` when gold is no option, several, or a text that `rule` does not compare.
+    """
+
 def limits_allow(held: str, asked: str) -> bool:
     """
     Whether a block that was scanned with the thresholds `held` has all that those `asked` for let pass; both as JSON, and
@@ -1186,6 +1214,11 @@ def resized_image_size(
 ) -> tuple[int, int, int]:
     """
     Height and width that a model takes an image in, and the tokens that stand for it.
+    """
+
+def response_parts(response: str, reasoning: str | None) -> tuple[str | None, str, bool]:
+    """
+    Split a response into reasoning and answer by its markers; `reasoning` is a column of its own, which wins.
     """
 
 def row_outcomes(
