@@ -5,9 +5,9 @@ use std::ops::Range;
 use proptest::prelude::*;
 use regex::Regex;
 
-use super::{Found, Kind, Kinds, identifying, kinds_in, mask};
+use super::{Identified, Kind, Kinds, identifying, kinds_in, mask};
 
-fn found(text: &str) -> Vec<Found> {
+fn found(text: &str) -> Vec<Identified> {
     let mut found = Vec::new();
     identifying(text, Kinds::all(), |one| found.push(one));
     found
@@ -107,7 +107,7 @@ proptest! {
         prop_assert_eq!(found(&before), []);
         let text = format!("{before} {label}{value}. {behind}");
         let start = before.len() + 1 + label.len();
-        prop_assert_eq!(found(&text), [Found { kind, start, end: start + value.len() }]);
+        prop_assert_eq!(found(&text), [Identified { kind, start, end: start + value.len() }]);
     }
 }
 
