@@ -45,6 +45,46 @@ fn an_address_may_hold_digits() {
     );
 }
 
+#[test]
+fn labels_stand_in_many_forms() {
+    for (text, masked) in [
+        ("DOB 01151980", "DOB [DATE_OF_BIRTH]"),
+        ("dob: 19800115.", "dob: [DATE_OF_BIRTH]."),
+        ("DOB 99999999", "DOB 99999999"),
+        (
+            r#"{"patient_id": "P12345", "date_of_birth": "1980-01-15"}"#,
+            r#"{"patient_id": "[RECORD_NUMBER]", "date_of_birth": "[DATE_OF_BIRTH]"}"#,
+        ),
+        (
+            r#""phone_number": "5551234567""#,
+            r#""phone_number": "[PHONE]""#,
+        ),
+        ("Reach her at 555 123 4567.", "Reach her at [PHONE]."),
+        ("(555)123-4567 or +15551234567", "[PHONE] or [PHONE]"),
+        ("SSN:\n123-45-6789", "SSN:\n[NATIONAL_ID]"),
+        ("| MRN | 12345678 |", "| MRN | [RECORD_NUMBER] |"),
+        ("**DOB**: 15 January 1980", "**DOB**: [DATE_OF_BIRTH]"),
+        (
+            "born 1/15/80; seen 1/15/20",
+            "born [DATE_OF_BIRTH]; seen 1/15/20",
+        ),
+        (
+            "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
+            "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
+        ),
+        (
+            "11010519491231002Y 110105194912310021",
+            "11010519491231002Y 110105194912310021",
+        ),
+        (
+            "12345678A X1234567A 943 476 5918",
+            "12345678A X1234567A 943 476 5918",
+        ),
+    ] {
+        assert_eq!(mask(text, Kinds::all()), masked);
+    }
+}
+
 /// Numbers of social security, sign by sign.
 fn slow_social_security(text: &str) -> Vec<Range<usize>> {
     let shape = Regex::new(r"\d{3}[-\u{2010}-\u{2015}]\d{2}[-\u{2010}-\u{2015}]\d{4}").unwrap();
