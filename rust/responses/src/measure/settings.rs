@@ -305,8 +305,11 @@ fn at_most<T: PartialOrd>(own: Option<T>, other: Option<T>) -> bool {
 
 /// A share of the recipe as shares are stored.
 pub(super) fn ten_thousandths(share: f64) -> u16 {
-    // Between 0 and 10,000, and 0 where it is no number.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 10,000; no number is 0"
+    )]
     let rounded = (share.clamp(0.0, 1.0) * 10_000.0).round() as u16;
     rounded
 }
