@@ -8,6 +8,7 @@ mod checks;
 mod email;
 mod found;
 mod kinds;
+mod label_words;
 mod labels;
 mod national;
 mod number;

@@ -4,6 +4,7 @@ mod decide;
 mod format;
 mod letter;
 mod loops;
+mod looser;
 mod markup;
 mod markup_names;
 mod measures;

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::checks::is_date;
-use super::labels::{BIRTH, birth_place_stands_before, stands_before};
+use super::label_words::BIRTH;
+use super::labels::{birth_place_stands_before, stands_before};
 use super::number::{Between, Number};
 
 /// The years in which somebody may be born whom data protect.
