@@ -2,6 +2,7 @@
 
 mod decide;
 mod format;
+mod letter;
 mod loops;
 mod markup;
 mod markup_names;

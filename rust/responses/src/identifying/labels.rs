@@ -32,7 +32,7 @@ fn is_sign(character: char) -> bool {
 }
 
 /// Words between a label and its value.
-const WORDS: [&str; 29] = [
+const WORDS: [&str; 34] = [
     "number",
     "numbers",
     "no",
@@ -62,6 +62,11 @@ const WORDS: [&str; 29] = [
     "n.º",
     "n.o",
     "de",
+    "her",
+    "him",
+    "them",
+    "you",
+    "file",
 ];
 
 /// The most that is looked at before a value, in bytes.
@@ -196,7 +201,7 @@ pub(super) const PHONE_BEFORE_GROUPS: [&str; 9] = [
 ];
 
 /// Labels of a patient's record.
-pub(super) const RECORD: [&str; 70] = [
+pub(super) const RECORD: [&str; 74] = [
     "mrn",
     "medical record",
     "medical record number",
@@ -267,10 +272,14 @@ pub(super) const RECORD: [&str; 70] = [
     "id patient",
     "patient-id",
     "file number",
+    "patient_id",
+    "patientid",
+    "medical_record",
+    "record_number",
 ];
 
 /// Labels of a date of birth.
-pub(super) const BIRTH: [&str; 49] = [
+pub(super) const BIRTH: [&str; 52] = [
     "dob",
     "d.o.b",
     "date of birth",
@@ -320,10 +329,13 @@ pub(super) const BIRTH: [&str; 49] = [
     "出生年月",
     "Родился",
     "Родилась",
+    "date_of_birth",
+    "birth_date",
+    "dateofbirth",
 ];
 
 /// Labels of an identity card, a passport, a national insurance: any number of six digits and more is one.
-pub(super) const NATIONAL: [&str; 39] = [
+pub(super) const NATIONAL: [&str; 40] = [
     "ssn",
     "social security",
     "social security number",
@@ -363,4 +375,5 @@ pub(super) const NATIONAL: [&str; 39] = [
     "número de identificación",
     "n° ss",
     "national identification",
+    "national_id",
 ];

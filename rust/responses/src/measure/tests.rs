@@ -126,7 +126,7 @@ proptest! {
 
     #[test]
     fn boxes_are_those_of_counted_braces(text in "(\\\\boxed\\{|\\{|\\}|\\\\\\\\|\\\\\\{|\\\\\\}|\n|\n\n|\n \n|a| ){0,16}") {
-        prop_assert_eq!(damaged(&format!("x{text}")), has_open_box(&format!("x{text}").trim()));
+        prop_assert_eq!(damaged(&format!("x{text}")), has_open_box(format!("x{text}").trim()));
     }
 
     #[test]
