@@ -19,6 +19,7 @@ from streaming import StreamingDataLoader, StreamingDataset
 from torch.utils.data import DataLoader
 
 from .image_packs import IMAGE, RECORDS, Document, encoded, pack_of, stored
+from .ranks import in_ranks
 from .reading import drain
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +120,33 @@ def test_loaders_give_the_batches_that_the_collator_makes(folder, workers):
         assert list(batch) == list(expected)
         for name, value in expected.items():
             assert torch.equal(torch.as_tensor(batch[name]), torch.as_tensor(value)), name
+
+
+def batches_of(place: Path | str, cache: Path) -> list[dict[str, Any]]:
+    """The batches of a rank, by a loader with a worker, over a cache that all ranks share."""
+    with PackedDataset(place, global_batch_size=4, quiet=True, cache=cache, predownload=2) as dataset:
+        loader = StreamingDataLoader(
+            dataset,
+            batch_size=dataset.batch_size,
+            num_workers=1,
+            collate_fn=Collator(vision=dataset.vision),
+        )
+        return [{name: np.asarray(value) for name, value in batch.items()} for batch in loader]
+
+
+def test_images_of_a_run_in_a_store_are_those_on_the_disk(folder, store, tmp_path):
+    """On two ranks, where one request in ten fails."""
+    local = in_ranks(2, batches_of, folder, tmp_path / "local")
+    address = store.upload(folder, "images")
+    store.failing = 0.1
+    remote = in_ranks(2, batches_of, address, tmp_path / "remote")
+    assert store.refused
+    assert sum(len(batch["image_patches"]) for rank in local for batch in rank)
+    for expected, found in zip(local, remote, strict=True):
+        assert len(expected) == len(found) == 3
+        for one, other in zip(expected, found, strict=True):
+            assert one.keys() == other.keys()
+            assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
 def test_rows_of_a_plain_streaming_dataset_are_taken_too(folder):

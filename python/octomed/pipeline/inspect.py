@@ -14,7 +14,7 @@ from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.names import as_text, shown
 from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.inspect_images import PackImages, images_of_row, in_short
+from octomed.pipeline.inspect_images import PackImages, images_of_row, in_short, mode_in
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.plan import Plan, SourcePlan, plan
 from octomed.pipeline.read import blocks_of
@@ -23,7 +23,6 @@ from octomed.pipeline.scanned import Ahead
 from octomed.plain_names import path_below
 from octomed.recipe.loader import load_recipe
 from octomed.report.views import TraceView
-from octomed.storage import FILE_MODES
 from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
@@ -202,9 +201,7 @@ def recipe_of(folder: Path) -> Recipe:
 
 def mode_of(folder: Path) -> Mode:
     """Return who may read what a finished run writes."""
-    output = read_run(folder).recipe.get("output")
-    mode = output.get("mode") if isinstance(output, dict) else None
-    return mode if mode in FILE_MODES else "umask"
+    return mode_in(read_run(folder).recipe)
 
 
 def inspect_trace(folder: Path, trace_id: int) -> TraceView:
