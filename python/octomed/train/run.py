@@ -17,6 +17,7 @@ from octomed.train.about import about
 from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
+from octomed.train.checkpoint_files import remove_half_written, write_whole_files
 from octomed.train.data import make_loader
 from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
@@ -85,6 +86,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
     if threads is not None:  # torch was loaded before
         torch.set_num_threads(threads)
     reproducibility.seed_all(recipe.seed)
+    write_whole_files()
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
@@ -186,6 +188,7 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
         if dist.get_global_rank() == 0:
             for folder in sorted(folder for folder in folders if not is_url(folder)):
                 held.enter_context(exclusive(folder))
+                remove_half_written(folder)
         yield
 
 
