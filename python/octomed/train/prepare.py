@@ -77,10 +77,7 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     all_runs = (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ()))
     for run in all_runs:
         check_run(recipe, run, configuration)
-    found = (
-        checkpoints.recorded_data(recipe.save_folder) if recipe.autoresume and recipe.save_folder else None
-    )
-    recipe = order.settled(recipe, runs, found)
+    recipe = order.settled(recipe, runs, checkpoints.recorded_data(recipe))
     batching = _batching(recipe, runs)
     folder = Path(recipe.run_folder)
     return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
