@@ -13,6 +13,7 @@ from octomed.train.adapters import number_of_weights
 from octomed.train.build import text_configuration
 from octomed.train.image_ablation import AnswerAccuracy, accuracies
 from octomed.train.network import PackedNetwork, decoder, loss_units
+from octomed.train.tower import unrounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +81,10 @@ class OctomedModel(ComposerModel):
     def language_model(self) -> PreTrainedModel:
         """The model of `transformers` inside."""
         return self.network.language_model
+
+    def __call__(self, batch: Mapping[str, Any]) -> Any:  # noqa: ANN401 of `forward`
+        """Run `forward`, before which FSDP2 casts what it finds in the batch."""
+        return super().__call__(unrounded(batch))
 
     def forward(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """Return the microbatch's mean loss."""
