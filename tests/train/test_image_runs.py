@@ -24,7 +24,7 @@ from octomed.train.journal import Journal, read_journal
 from octomed.train.lookup import look_at_step
 from octomed.train.step_images import images_of_traces
 
-from .ranks import run_ranks
+from .ranks import Ranks, run_ranks
 from .sessions import STEPS, equal, farthest, traces_of_steps, train, write_recipe
 from .test_resume import killed
 
@@ -136,6 +136,31 @@ def test_a_step_leads_to_the_images_that_it_showed(whole, packed_images):
 
 def step_with_images(folder) -> int:
     return int(next(entry for entry in measured(folder) if entry["data/images"] > 1)["step"])
+
+
+def test_a_run_of_text_and_one_of_images_are_trained_on_together(packed, packed_images, tmp_path):
+    """Text is named first: what a model is given, and exported with, is that of the other."""
+    places = [str(packed), str(packed_images)]
+    loader = {"dataset": {"remote": places, "local": str(tmp_path / "cache")}, "num_workers": 1}
+    tokenizer = {"name": octomed.__path__[0] + "/sample/tokenizer"}
+    changes = {"train_loader": loader, "max_duration": "3ba", "global_train_batch_size": 8}
+    recipe = recipe_of(
+        tmp_path, packed, **changes, tokenizer=tokenizer, export_folder=str(tmp_path / "model")
+    )
+    ranks = Ranks(1, train, recipe)
+    [made] = ranks.results()
+    trained = [line for line in ranks.said().splitlines() if line.startswith("parameters trained: ")]
+    assert "vision 0" not in trained[0]
+    assert {part_of(name) for name in made["weights"]} == {"vision", "projector", "language"}
+    steps = measured(tmp_path)
+    assert sum(entry["data/images"] for entry in steps)
+    for entry in steps:
+        view = look_at_step(tmp_path / "run", int(entry["step"]))
+        shown = [trace for trace in view.traces for _ in trace.images]
+        assert len(shown) == entry["vision/placeholders"]
+        assert {trace.run for trace in view.traces} == set(places)
+        assert {trace.run for trace in shown} <= {places[1]}
+    assert (tmp_path / "model/preprocessor_config.json").exists()
 
 
 def provenance(packed: Path) -> list[dict[str, Any]]:

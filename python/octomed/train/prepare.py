@@ -60,9 +60,14 @@ class Prepared:
     evaluated: tuple[Run, ...] = ()
 
     @property
+    def shown(self) -> Run:
+        """The first run that is trained on and has images; the first of all, where none has."""
+        return next((run for run in self.runs if run.vision is not None), self.packed)
+
+    @property
     def learns_from_images(self) -> bool:
         """Whether a run that is trained on has images."""
-        return any(run.vision is not None for run in self.runs or (self.packed,))
+        return self.shown.vision is not None
 
     @property
     def key(self) -> str:

@@ -176,7 +176,7 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
         base = recipe.model.pretrained_model_name_or_path
         alone = AdapterAlone(base) if recipe.export == "adapter" else None
-        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.shown.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
 
 
