@@ -522,6 +522,11 @@ class Mapping:
         """
         Whether a column's name alone says that pictures are in it.
         """
+    @staticmethod
+    def questions_only(mapping: dict[str, typing.Any] | str) -> Mapping:
+        """
+        A mapping of which only what is asked is wanted, as of an evaluation set: responses are not read.
+        """
     def searches_pictures_in(self, /, column: str) -> bool:
         """
         Whether a picture is looked for in a column that the mapping does not name.
@@ -719,11 +724,13 @@ class Scanner:
         system: str | None = None,
         supervise: str = "all",
         images: dict[str, typing.Any] | None = None,
+        curation: dict[str, typing.Any] | None = None,
         beside: Scanner | None = None,
     ) -> Scanner:
         """
         A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
-        model that takes none. It shares the memory of one `beside` it.
+        model that takes none, `curation` what its responses are measured and decided by, if they are. It shares the
+        memory of one `beside` it.
         """
     def image_addresses(self, /, block: Block) -> dict[str, Path]:
         """
@@ -1088,6 +1095,12 @@ def index_json(shards: Sequence[ShardInfo]) -> bytes:
     The bytes of a stream's `index.json`, from its shards' entries in order.
     """
 
+def limits_allow(held: str, asked: str) -> bool:
+    """
+    Whether a block that was scanned with the thresholds `held` has all that those `asked` for let pass; both as JSON, and
+    empty where there are none.
+    """
+
 def longest_of_dictionary(dictionary: bytes | bytearray) -> int:
     """
     The length of the longest text in the bytes of a Parquet dictionary of texts.
@@ -1101,6 +1114,12 @@ def mapped_columns(mapping: Mapping, names: Sequence[str]) -> tuple[list[str], i
 def mds_verify(directory: str | PathLike[str], threads: int) -> list[tuple[int | None, str, str]]:
     """
     All that is wrong with the dataset in a folder: shard (or none), file, and what.
+    """
+
+def measured(curation: dict[str, typing.Any] | str) -> str:
+    """
+    Of what a source's responses are measured and decided by, as a dict or as its JSON: all that decides which measures a
+    block holds, as JSON. Thresholds do not.
     """
 
 def pack_lengths(lengths: Array, capacity: int) -> tuple[Array, Array, float, int]:
@@ -1129,8 +1148,8 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 
-    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
-    `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, `asked` and `finish_reasons` where the
+    mapping asks for them, and either `messages` or `question`, `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
     or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 
