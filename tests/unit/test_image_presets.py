@@ -101,6 +101,16 @@ PARQUET = {
     ],
     "messages": [{"messages": CHAT, "images": [INLINE]}],
     "ms-swift": [{"query": "<image>What is this?", "response": "A lung.", "images": ["a.png"]}],
+    "headqa": [
+        {
+            "name": "Cuaderno_2013_1_B",
+            "qid": 1,
+            "qtext": "What is it?",
+            "ra": 1,
+            "image": INLINE,
+            "answers": [{"aid": 1, "atext": "A lung."}, {"aid": 2, "atext": "A liver."}],
+        }
+    ],
     "alpaca": [
         {"instruction": "<image>What is this?", "input": "", "output": "A lung.", "images": ["a.png"]}
     ],

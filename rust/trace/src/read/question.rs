@@ -104,13 +104,14 @@ impl QuestionMapping {
                 field.lenient(slots)?
             };
             let Some(value) = value else { continue };
-            let part = said_text(value, &field.label)?;
-            if joined.is_empty() {
-                joined = part;
-            } else if !part.is_empty() {
-                let joined = joined.to_mut();
-                joined.push('\n');
-                joined.push_str(&part);
+            match value {
+                Value::List(values) => {
+                    let given = values.iter().filter(|value| **value != Value::Null);
+                    for value in given {
+                        add_line(&mut joined, said_text(value, &field.label)?);
+                    }
+                }
+                value => add_line(&mut joined, said_text(value, &field.label)?),
             }
         }
         Ok(joined)
@@ -135,6 +136,17 @@ impl QuestionMapping {
             other => Err(wrong_type(&field.label, other, "a list of pairs of texts")),
         };
         pairs.iter().map(pair).collect()
+    }
+}
+
+/// Adds a line to a text; an empty one is left out.
+fn add_line<'r>(joined: &mut Cow<'r, str>, line: Cow<'r, str>) {
+    if joined.is_empty() {
+        *joined = line;
+    } else if !line.is_empty() {
+        let joined = joined.to_mut();
+        joined.push('\n');
+        joined.push_str(&line);
     }
 }
 
