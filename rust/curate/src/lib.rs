@@ -10,6 +10,7 @@ mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod thresholds;
 mod trace_ids;
 
 pub use exact_duplicates::ExactDuplicates;
@@ -19,4 +20,5 @@ pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
+pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};

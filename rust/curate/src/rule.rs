@@ -1,6 +1,6 @@
 //! What a rule is.
 
-use octomed_index::{Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
 
 /// A decision about traces that needs no more than the index.
 pub trait Rule {
@@ -50,8 +50,11 @@ impl Rejects {
 }
 
 /// Why a rule ends the run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CurateError {
+    /// A block cannot be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// A trace does not fit and the recipe calls that an error.
     #[error("trace {trace} has {tokens} tokens, a pack holds {capacity}")]
     OverLong {
@@ -79,6 +82,7 @@ impl CurateError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Index(error) => error.hint(),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }

@@ -2,7 +2,7 @@
 
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule};
+use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule, Thresholds};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +16,16 @@ pub struct PackLimits {
 /// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
+    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    if !curate.limits.is_empty() {
+        rules.push(Box::new(Thresholds {
+            limits: curate.limits.clone(),
+        }));
+    }
+    rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
-    })];
+    }));
     if let Some(max_patches) = limits.max_patches {
         rules.push(Box::new(OverPatches {
             max_patches,

@@ -1,15 +1,24 @@
 //! The recipe's section `curate`.
 
+use std::collections::BTreeMap;
+
+use octomed_responses::Limits;
 use serde::Deserialize;
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curate {
     /// Which copies go.
     pub duplicates: Duplicates,
     /// What becomes of a trace longer than the capacity.
     pub over_long: OverLongPolicy,
+    /// Thresholds of each source that has any.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limits>,
+    /// Columns that rules read of a source's rows, in the order in which its questions have them.
+    #[serde(default)]
+    pub asked: BTreeMap<String, Vec<String>>,
 }
 
 /// Which copies go.

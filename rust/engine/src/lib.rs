@@ -5,6 +5,11 @@ mod block;
 mod block_scan;
 mod changed_files;
 mod check;
+mod curation;
+mod curation_answers;
+mod curation_columns;
+mod curation_settings;
+mod curation_text;
 mod decoding_ahead;
 mod error;
 mod extents;
@@ -42,6 +47,7 @@ pub use accounts::{SourceAccount, source_accounts};
 pub use block::BlockOrigin;
 pub use changed_files::changed_image_files;
 pub use check::{PackContent, ShardCheck, check_shard, read_pack};
+pub use curation_settings::{CurationSettings, limits_allow};
 pub use error::EngineError;
 pub use fingerprint::fingerprint;
 #[doc(hidden)]
@@ -54,7 +60,7 @@ pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Veri
 pub use layout::{Layout, StreamPart};
 pub use row::COLUMNS;
 pub use row_images::{RowImage, RowImages};
-pub use scan::Scanner;
+pub use scan::{Previewed, Scanner};
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
 pub use tables::rejects;

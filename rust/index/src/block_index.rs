@@ -7,7 +7,8 @@ use octomed_trace::Reason;
 
 use crate::checks::check_files;
 use crate::{
-    Column, Header, ImageTable, IndexError, SideColumn, TraceColumns, Verdict, read_index,
+    Column, Header, ImageTable, IndexError, QuestionTable, SideColumn, TraceColumns, Verdict,
+    read_index,
 };
 
 /// A finished block, and where its rows come from.
@@ -147,6 +148,25 @@ impl BlockIndex {
         Some(values)
     }
 
+    /// Reads the questions of its rows; none of a block that was scanned without.
+    ///
+    /// # Errors
+    /// When their file is missing or damaged.
+    pub fn questions(&self) -> Result<QuestionTable, IndexError> {
+        match self.header.questions {
+            Some(lines) => QuestionTable::read(&self.path, lines),
+            None => Ok(QuestionTable::default()),
+        }
+    }
+
+    /// Reads the values of a side column, which stay nowhere: of those that are too large to be in memory for all blocks.
+    ///
+    /// # Errors
+    /// When its file is missing or damaged.
+    pub fn read_side(&self, column: SideColumn) -> Result<Vec<u8>, IndexError> {
+        column.read(&self.path, self.len())
+    }
+
     /// Source, file, row and sample of a trace, for messages.
     #[must_use]
     pub fn describe(&self, row: usize) -> String {
@@ -283,6 +303,7 @@ mod tests {
         assert_eq!(block.traces.shuffle_key, [3, 9]);
         assert_eq!(block.side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(LETTERS.value(block.side(LETTERS).unwrap(), 1), b"1a");
+        assert_eq!(block.read_side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(block.traces.position.len(), 2);
         block.release();
         assert_eq!(

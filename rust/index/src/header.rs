@@ -1,6 +1,10 @@
 //! What a block says of itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{MEASURES, SideColumn, bands};
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
 pub const SCAN_VERSION: u32 = 6;
@@ -68,9 +72,36 @@ pub struct Header {
     /// Files that images were looked for in.
     #[serde(default)]
     pub image_files: u64,
+    /// Whether there is a `.measures` file: what was measured of each response.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub measures: bool,
+    /// MinHash band keys of each trace in the `.bands` file; 0 where there is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bands: u32,
+    /// Lines of the `.questions` file, where there is one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub questions: Option<u64>,
+    /// The thresholds that the traces were scanned with, as JSON; what they left out has no ids.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: String,
+    /// Traces by what became of their answers: [`AnswerState::as_str`](crate::AnswerState::as_str).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub answers: BTreeMap<String, u64>,
+}
+
+/// What a header leaves out: a block that nobody curates is written as before there was curation.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Header {
+    /// The side columns that the block has.
+    pub(crate) fn side_columns(&self) -> impl Iterator<Item = SideColumn> {
+        let measures = self.measures.then_some(MEASURES);
+        let bands = (self.bands > 0).then(|| bands(self.bands));
+        measures.into_iter().chain(bands)
+    }
+
     /// What all parts of a block say together; an image in several parts counts in each.
     #[must_use]
     pub fn sum(parts: Vec<Self>) -> Self {
@@ -96,7 +127,39 @@ impl Header {
             sum.images_with_metadata += part.images_with_metadata;
             sum.image_placeholders += part.image_placeholders;
             sum.image_files += part.image_files;
+            for (state, traces) in part.answers {
+                *sum.answers.entry(state).or_default() += traces;
+            }
+            if let Some(lines) = part.questions {
+                sum.questions = Some(sum.questions.unwrap_or_default() + lines);
+            }
         }
         sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_header_without_curation_is_written_as_before_there_was_any() {
+        let json = serde_json::to_string(&Header::default()).unwrap();
+        for name in ["measures", "bands", "questions", "limits", "answers"] {
+            assert!(!json.contains(name), "{json}");
+        }
+        assert!(json.ends_with(r#""image_files":0}"#), "{json}");
+        let header = Header {
+            measures: true,
+            bands: 20,
+            questions: Some(0),
+            limits: "{}".to_owned(),
+            answers: [("right".to_owned(), 3)].into(),
+            ..Header::default()
+        };
+        let json = serde_json::to_string(&header).unwrap();
+        assert_eq!(serde_json::from_str::<Header>(&json).unwrap(), header);
+        assert_eq!(header.side_columns().count(), 2);
     }
 }

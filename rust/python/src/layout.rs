@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_curate::shared_images;
 use octomed_engine::{EngineError, OpenRange, Selection, Settings, image_cost, rejects};
-use octomed_index::{BlockRef, Verdict};
+use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use serde_json::json;
@@ -162,6 +162,10 @@ impl Layout {
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
         let (tokens, supervised_tokens) = selection.kept_tokens();
+        let sum = |of: fn(&Header) -> u64| -> u64 {
+            let blocks = selection.index.blocks.iter();
+            blocks.map(|block| of(&block.header)).sum()
+        };
         Record::of(&json!({
             "traces": counts.iter().sum::<u64>(),
             "train": counts[0],
@@ -172,6 +176,10 @@ impl Layout {
             "packs": self.packs(),
             "packs_lower_bound": self.lower_bound,
             "capacity": selection.pack.capacity,
+            "bytes_text": sum(|header| header.text_bytes),
+            "straddling": sum(|header| header.straddling),
+            "images": sum(|header| header.images),
+            "image_bytes": sum(|header| header.image_bytes),
         }))
     }
 
