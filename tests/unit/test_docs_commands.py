@@ -68,6 +68,9 @@ COMMANDS = {
         "tests/unit/test_docs_commands.py", "test_what_the_readme_shows_of_a_wrong_recipe_is_what_is_said"
     ),
     ("README.md", "pip install '.[train]'"): NETWORK,
+    ("recipes/octomed-8m.yaml", "octomed pack recipes/octomed-8m.yaml"): NotRun(
+        "needs the paper's data; tests/unit/test_paper_recipes.py checks the recipe"
+    ),
     ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
     ("README.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,

@@ -201,8 +201,9 @@ def mapping_of(row_format: str | Mapping) -> dict[str, Any]:
     """Return the mapping that Rust compiles: a preset's, or the recipe's own without the keys left out."""
     if isinstance(row_format, str):
         return load_preset(row_format)
-    own = _own(row_format, {*_NOT_OF_ROWS, *_CURATED})
-    return own if row_format.preset is None else laid_over(load_preset(row_format.preset), own)
+    preset = {} if row_format.preset is None else load_preset(row_format.preset)
+    own = _own(row_format, {*_NOT_OF_ROWS, *_CURATED} - set(preset))
+    return laid_over(preset, own) if preset else own
 
 
 def curated_mapping_of(row_format: str | Mapping, columns: Sequence[str] = ()) -> dict[str, Any]:

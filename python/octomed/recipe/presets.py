@@ -21,6 +21,7 @@ _LEARNED = ("messages", "response", "responses")
 _REPLACED = {
     "response": ("responses",),
     "responses": ("response", "reasoning"),
+    "answer": ANSWER_KEYS,
     "image_columns": ("images",),
     "images": ("image_columns",),
 }

@@ -47,6 +47,11 @@ impl QuestionMapping {
         fields
     }
 
+    /// Whether there is nothing that is learned.
+    fn asked_alone(&self) -> bool {
+        matches!(self.responses, Responses::None)
+    }
+
     /// Fields of what is asked.
     pub(super) fn asked(&self) -> impl Iterator<Item = &Field> {
         self.question
@@ -63,7 +68,11 @@ impl QuestionMapping {
         shown: &mut Shown<'r>,
     ) -> Result<Body<'r>, Fault> {
         let options = match &self.options {
-            Some(options) => options.read(slots)?,
+            Some(options) => match options.read(slots) {
+                // What is asked is compared with other questions, and by nothing but its own words.
+                Err(_) if self.asked_alone() => Vec::new(),
+                options => options?,
+            },
             None => Vec::new(),
         };
         let question = self.question_text(slots)?;
@@ -84,7 +93,9 @@ impl QuestionMapping {
         let asked = std::iter::once(&*question)
             .chain(history.iter().map(|[asked, _]| &**asked))
             .chain(options.iter().map(|option| option.text));
-        shown.check_question(asked)?;
+        if !self.asked_alone() {
+            shown.check_question(asked)?;
+        }
         Ok(Body::Question {
             question,
             options,
