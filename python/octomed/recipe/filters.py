@@ -286,3 +286,15 @@ class Filters(Sparse):
         return Filters.model_construct(
             **{name: getattr(other, name, None) if value is None else value for name, value in own.items()}
         )
+
+
+FILTER_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    ("accept",): Acceptance,
+    ("accept", "match"): TokenF1,
+    ("keep",): Keep,
+    ("length",): Length,
+    ("repetition",): Repetition,
+    ("language",): Language,
+    ("identifying",): Identifying,
+}
+"""The typed models of filters that are mappings, by the names that lead to them."""

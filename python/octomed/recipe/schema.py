@@ -14,6 +14,7 @@ from octomed.recipe.curate import (
     Decontaminate,
     Duplicates,
     EvaluationSet,
+    GroupFilters,
     Near,
     PassRateFrom,
     Report,
@@ -22,16 +23,7 @@ from octomed.recipe.curate import (
     Validation,
 )
 from octomed.recipe.document import Document
-from octomed.recipe.filters import (
-    Acceptance,
-    Filters,
-    Identifying,
-    Keep,
-    Language,
-    Length,
-    Repetition,
-    TokenF1,
-)
+from octomed.recipe.filters import FILTER_MODELS, Filters
 from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mapping_of, roots_of
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
@@ -364,13 +356,12 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,
     ("curate", "duplicates"): Duplicates,
-    ("curate", "accept"): Acceptance,
-    ("curate", "accept", "match"): TokenF1,
-    ("curate", "keep"): Keep,
-    ("curate", "length"): Length,
-    ("curate", "repetition"): Repetition,
-    ("curate", "language"): Language,
-    ("curate", "identifying"): Identifying,
+    **{
+        (*home, *way): model
+        for home in (("curate",), ("curate", "groups", "*"), ("sources", "curate"))
+        for way, model in FILTER_MODELS.items()
+    },
+    ("curate", "groups", "*"): GroupFilters,
     ("curate", "decontaminate"): Decontaminate,
     ("curate", "decontaminate", "against"): EvaluationSet,
     ("curate", "decontaminate", "rule"): Coverage,

@@ -17,7 +17,7 @@ pub enum EngineError {
     Index(#[from] IndexError),
     /// A rule of curation ends the run.
     #[error(transparent)]
-    Curate(#[from] CurateError),
+    Curate(CurateError),
     /// The rows need more than a number of the working store counts.
     #[error("{0}")]
     TooLarge(String),
@@ -50,6 +50,15 @@ pub enum EngineError {
     /// A shard could not be written or read.
     #[error(transparent)]
     Mds(#[from] MdsError),
+}
+
+impl From<CurateError> for EngineError {
+    fn from(error: CurateError) -> Self {
+        match error {
+            CurateError::Index(error) => Self::Index(error),
+            error => Self::Curate(error),
+        }
+    }
 }
 
 impl EngineError {
