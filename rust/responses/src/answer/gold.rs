@@ -1,10 +1,10 @@
 //! The gold answer of a row, in every form that data sets write it.
 
 use super::choices::{Choices, Set};
-use super::cursor::skip_closers;
+use super::cursor::{is_one, skip_closers, word};
 use super::extracted::{Choice, Number};
 use super::fold::folded;
-use super::value::{Reading, read_list};
+use super::options::{Reading, read_list};
 
 /// How a text without options is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -184,6 +184,12 @@ fn listed(choices: &Choices, answer: &str, base: Option<usize>) -> Result<Set, G
     if let Ok(index) = answer.trim_end_matches(".0").parse::<usize>() {
         return indexed(choices.len(), index, base);
     }
+    let named = word(answer, 0);
+    let answer = if is_one(named, &["option", "choice", "answer"]) {
+        answer[named.len()..].trim_start_matches([':', ' '])
+    } else {
+        answer
+    };
     let plain: String = answer
         .chars()
         .filter(|mark| !matches!(mark, '"' | '\'' | '[' | ']'))
