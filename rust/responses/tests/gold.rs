@@ -63,6 +63,35 @@ fn one_option_is_gold_in_many_forms() {
 }
 
 #[test]
+fn a_label_with_its_text_is_gold_whatever_marks_the_text_has() {
+    let options = lettered(&[
+        "Crohn's disease",
+        "5,000 [IU] of \"heparin\"",
+        "Rest; ice | heat",
+        "A: none",
+        "B) and C",
+    ]);
+    let right = "Answer: D".to_owned();
+    for (place, option) in options.iter().enumerate() {
+        for mark in [": ", ". ", ") ", ":"] {
+            let gold = format!("{}{mark}{}", option.label, option.text);
+            let answer = state(&options, &gold, GoldRule::Options, &right);
+            assert_eq!(
+                answer == AnswerState::Right,
+                place == 3,
+                "{gold}: {answer:?}"
+            );
+        }
+    }
+    let other = Gold::new(
+        &options,
+        Some("A: 5,000 [IU] of heparin"),
+        GoldRule::Options,
+    );
+    assert!(other.is_err());
+}
+
+#[test]
 fn an_index_counts_from_the_stated_base() {
     let options = lettered(&DRUGS);
     let text = |answer, base| {

@@ -172,11 +172,21 @@ fn right_options(choices: &Choices, answer: &str, base: Option<usize>) -> Result
         choices.by_label(answer.trim_matches(['(', ')', '.', '[', ']', ':', ' ', '"', '\'']));
     match (by_text, by_label) {
         (0, Some(option)) => Ok(1 << option),
-        (0, None) => listed(choices, answer, base),
+        (0, None) => labelled(choices, answer).map_or_else(|| listed(choices, answer, base), Ok),
         (found, _) if found.count_ones() > 1 => Err(GoldFault::EqualOptions),
         (found, Some(option)) if found != 1 << option => Err(GoldFault::Ambiguous),
         (found, _) => Ok(found),
     }
+}
+
+/// `E: text`, whatever marks are in the text: that of the option with this label.
+fn labelled(choices: &Choices, answer: &str) -> Option<Set> {
+    let answer = answer.trim_start_matches(['(', '[', ' ']);
+    let end = answer.find([':', '.', ')', ']'])?;
+    let option = choices.by_label(answer[..end].trim())?;
+    let text = answer[end..].trim_start_matches([':', '.', ')', ']', ' ']);
+    let text = folded(text);
+    (!text.is_empty() && text == choices.text(option)).then_some(1 << option)
 }
 
 /// `E: text`, `A, C`, `["A", "C"]`, `AC`, or an index.
