@@ -135,9 +135,12 @@ def test_ablations_of_one_source_scan_it_once():
     assert len(first) == 1
 
 
-def test_a_recipe_is_given_out_wherever_it_is_put():
-    for path in [ALL, *ABLATIONS]:
-        name = path.relative_to(ROOT / "recipes").as_posix().removesuffix(".yaml")
-        assert name in shipped.names()
-        assert "../" not in shipped.text_of(name)
-        assert " data/" in shipped.text_of(name)
+@pytest.mark.parametrize("path", [ALL, *ABLATIONS], ids=lambda path: path.stem)
+def test_a_recipe_is_given_out_wherever_it_is_put(path, tmp_path):
+    name = path.relative_to(ROOT / "recipes").as_posix().removesuffix(".yaml")
+    assert name in shipped.names()
+    text = shipped.text_of(name)
+    assert "../" not in text
+    assert " data/octomed-8m/medqa" in text
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    assert problems(str(tmp_path / "mine.yaml")) == []
