@@ -33,6 +33,7 @@ MMMU_ROW = {"question": "Which?", "options": "['x', \"y's\"]", "answer": "B"}
 THINKER = {"question": "Which?", "options": '{"A": "x", "B": "y"}', "answer_label": "B", "answer": "y"}
 OPEN = {"question": "Which organ?", "answer": "Lung"}
 FREE = {"curate": {"accept": {"answer": "match", "match": "exact"}}}
+CURATE = {"accept": {"answer": "match"}, "duplicates": {"exact": False}}
 NO_PICTURE = {"Figure_path", "image", "img_name"}
 
 # Format, row, a right answer and a wrong one, and what the source says besides.
@@ -70,7 +71,7 @@ def test_responses_are_compared_with_the_right_answer_of_every_format(tmp_path: 
         runs.write_lines(tmp_path / f"{number}.jsonl", [shown | {"responses": said}])
         row_format = {"preset": name, "responses": "responses", "images": None}
         sources.append({"name": f"s{number}", "path": f"{number}.jsonl", "format": row_format} | others)
-    recipe = runs.values() | {"sources": sources, "curate": {"accept": {"answer": "match"}}}
+    recipe = runs.values() | {"sources": sources, "curate": CURATE}
     runs.write_model(tmp_path / "model")
     runs.pack(runs.write_recipe(tmp_path, recipe))
     counts = load_run_file(tmp_path / "out").counts.sources
