@@ -176,6 +176,19 @@ JSON = {
             "option_B": "MRI",
         },
     ],
+    "vqa-rad-json": [
+        {
+            "qid": 1,
+            "image_name": "synpic1.jpg",
+            "image_organ": "HEAD",
+            "answer": "Yes",
+            "answer_type": "CLOSED",
+            "question_type": "PRES",
+            "question": "Is it clear?",
+            "phrase_type": "freeform",
+            "modality": "MRI",
+        },
+    ],
     "messages": [
         {
             "messages": [

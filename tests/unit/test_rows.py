@@ -76,6 +76,7 @@ ROWS = {
     },
     "slake": {"question": "Why?", "answer": "Because.", "img_name": "a.png"},
     "vqa-rad": {"question": "Why?", "answer": "Because.", "image": "a.png"},
+    "vqa-rad-json": {"question": "Why?", "answer": "Because.", "image_name": "a.png"},
     "medqa-usmle": {"question": "Why?", "options": {"A": "x", "B": "y"}, "answer": "x", "answer_idx": "A"},
     "medmcqa": {"question": "Why?", "opa": "x", "opb": "y", "opc": "z", "opd": "w", "cop": 0},
     "pubmedqa": {"question": "Why?", "context": {"contexts": ["It", "is."]}, "final_decision": "Because."},
@@ -145,11 +146,12 @@ PARTS = {
     | {"options": [{"label": a, "text": b} for a, b in zip("ABCD", "xyzw", strict=True)], "answer": "x"},
     "slake": ABOUT_IMAGE,
     "vqa-rad": ABOUT_IMAGE,
+    "vqa-rad-json": ABOUT_IMAGE,
     "medqa-usmle": XY | {"answer": "A", "responses": [LETTER]},
     "medmcqa": XY
     | {
         "options": [{"label": a, "text": b} for a, b in zip("ABCD", "xyzw", strict=True)],
-        "answer": "0",
+        "answer": "A",
         "responses": [LETTER],
     },
     "pubmedqa": QUESTION | {"question": "It\nis.\nWhy?", "answer": "Because.", "responses": [BECAUSE]},
