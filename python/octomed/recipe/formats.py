@@ -171,11 +171,13 @@ class Mapping(Part):
 
     @model_serializer(mode="wrap")
     def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is not written where a null would mean something: it takes a preset's key out."""
+        """Leave out what is not written where a null would mean something: it takes a preset's key out.
+
+        Of keys that change no trace, what is not written is left out everywhere: older runs have no such keys.
+        """
         values: dict[str, Any] = dump(self)
-        if self.preset is None and not self.is_left_out:
-            return values
-        return {key: value for key, value in values.items() if key in self.model_fields_set}
+        shown = set(values) - set(_CURATED) if self.preset is None and not self.is_left_out else set()
+        return {key: value for key, value in values.items() if key in shown | self.model_fields_set}
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
