@@ -173,7 +173,7 @@ class Mapping(Part):
     def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is not written where a null would mean something: it takes a preset's key out.
 
-        Of keys that change no trace, what is not written is left out everywhere: older runs have no such keys.
+        Of keys that change no trace what is not written is left out everywhere, as older runs have none.
         """
         values: dict[str, Any] = dump(self)
         shown = set(values) - set(_CURATED) if self.preset is None and not self.is_left_out else set()
