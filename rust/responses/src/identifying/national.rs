@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use super::checks::{
-    belgian, brazilian_cpf, chinese_resident, ean13, finnish, french_nir, italian, is_date, luhn, nhs, norwegian,
-    singaporean, spanish_letter, taiwanese, verhoeff,
+    belgian, brazilian_cpf, chinese_resident, ean13, finnish, french_nir, is_date, italian, luhn,
+    nhs, norwegian, singaporean, spanish_letter, taiwanese, verhoeff,
 };
-use super::labels::{NATIONAL, stands_before};
+use super::labels::{NATIONAL, PHONE, PHONE_BEFORE_GROUPS, stands_before};
 use super::number::Between::{Dot, Hyphen, Space};
 use super::number::{Number, is_word_at};
 use super::units::precedes_unit;
@@ -61,38 +61,56 @@ fn chinese(number: &Number<'_>) -> Option<usize> {
 fn by_shape(number: &Number<'_>) -> Option<usize> {
     let digits = |count: usize| number.digits(count);
     let two = |digits: &[u8], at: usize| u32::from(digits[at]) * 10 + u32::from(digits[at + 1]);
-    let has = |count: usize, check: fn(&[u8]) -> bool| check(digits(count).as_slice()).then(|| number.end(count));
+    let has = |count: usize, check: fn(&[u8]) -> bool| {
+        check(digits(count).as_slice()).then(|| number.end(count))
+    };
     let is = |lengths: &[usize], between| number.is_joined(lengths, between);
     match number.groups() {
-        _ if is(&[3, 3, 4], Space) && !is_round(number, 3) && !precedes_unit(number.text, number.end(3)) => has(3, nhs),
+        _ if is(&[3, 3, 4], Space) && is_unlabelled(number) && !is_round(number, 3) => has(3, nhs),
         _ if is(&[1, 2, 2, 2, 3, 3, 2], Space) => has(7, french_nir),
         _ if is(&[15], Space) => has(1, french_nir),
         _ if number.is(&[3, 3, 3, 2], &[Dot, Dot, Hyphen]) => has(4, brazilian_cpf),
         _ if number.is(&[2, 2, 2, 3, 2], &[Dot, Dot, Hyphen, Dot]) => has(5, belgian),
         _ if is(&[3, 4, 4, 2], Dot) && number.value(0) == 756 => has(4, ean13),
-        _ if is(&[4, 4, 4], Space) && !has_year(number) && !is_round(number, 3) => has(3, |digits| digits[0] > 1 && verhoeff(digits)),
+        _ if is(&[4, 4, 4], Space) && !has_year(number) && !is_round(number, 3) => {
+            has(3, |digits| digits[0] > 1 && verhoeff(digits))
+        }
         _ if is(&[6, 4], Hyphen) || is(&[8, 4], Hyphen) => swedish(number),
         _ if is(&[6, 7], Hyphen) => {
             // Korean: date of birth, then a sex and century.
             let digits = digits(2);
             let digits = digits.as_slice();
-            (is_date(two(digits, 4), two(digits, 2)) && matches!(digits[6], 1..=8)).then(|| number.end(2))
+            (is_date(two(digits, 4), two(digits, 2)) && matches!(digits[6], 1..=8))
+                .then(|| number.end(2))
         }
         _ if is(&[11], Space) || is(&[6, 5], Space) => {
-            let count = number.groups().len().min(if is(&[11], Space) { 1 } else { 2 });
+            let count = number
+                .groups()
+                .len()
+                .min(if is(&[11], Space) { 1 } else { 2 });
             let digits = digits(count);
             let digits = digits.as_slice();
-            (is_date(two(digits, 0), two(digits, 2)) && norwegian(digits)).then(|| number.end(count))
+            (is_date(two(digits, 0), two(digits, 2)) && norwegian(digits))
+                .then(|| number.end(count))
         }
         _ if is(&[13], Space) => {
             // South African: date of birth, four digits, citizenship.
             let digits = digits(1);
             let digits = digits.as_slice();
-            let is_person = is_date(two(digits, 4), two(digits, 2)) && digits[10] < 3 && matches!(digits[11], 8 | 9);
+            let is_person = is_date(two(digits, 4), two(digits, 2))
+                && digits[10] < 3
+                && matches!(digits[11], 8 | 9);
             (is_person && luhn(digits)).then(|| number.end(1))
         }
         _ => None,
     }
+}
+
+/// Whether no label and no unit says that it is something else.
+fn is_unlabelled(number: &Number<'_>) -> bool {
+    let mut labels = [&PHONE[..], &PHONE_BEFORE_GROUPS].into_iter();
+    !precedes_unit(number.text, number.end(3))
+        && !labels.any(|labels| stands_before(number.text, number.start(), labels))
 }
 
 /// Whether the first `count` groups are all multiples of five: doses, not a number of somebody.
@@ -117,12 +135,17 @@ fn swedish(number: &Number<'_>) -> Option<usize> {
 /// A DNI: eight digits, perhaps with points, and a letter that checks them.
 fn spanish(number: &Number<'_>) -> Option<usize> {
     let lengths = number.groups().iter().map(|group| group.len());
-    let is_shape = lengths.clone().eq([8]) || (lengths.eq([2, 3, 3]) && number.between() == [Dot, Dot]);
+    let is_shape =
+        lengths.clone().eq([8]) || (lengths.eq([2, 3, 3]) && number.between() == [Dot, Dot]);
     if !is_shape {
         return None;
     }
     let count = number.groups().len();
-    let value = number.digits(count).as_slice().iter().fold(0, |value, digit| value * 10 + u32::from(*digit));
+    let value = number
+        .digits(count)
+        .as_slice()
+        .iter()
+        .fold(0, |value, digit| value * 10 + u32::from(*digit));
     let end = number.end(count);
     let bytes = number.text.as_bytes();
     let letter = end + usize::from(bytes.get(end) == Some(&b'-'));
@@ -142,7 +165,8 @@ fn finland(number: &Number<'_>) -> Option<usize> {
     let digits = digits.as_slice();
     let two = |at: usize| u32::from(digits[at]) * 10 + u32::from(digits[at + 1]);
     let is_checked = number.text.as_bytes().get(serial.end) == Some(&finnish(digits));
-    (is_date(two(0), two(2)) && is_checked && !is_word_at(number.text, serial.end + 1)).then_some(serial.end + 1)
+    (is_date(two(0), two(2)) && is_checked && !is_word_at(number.text, serial.end + 1))
+        .then_some(serial.end + 1)
 }
 
 /// Numbers that begin with letters: NIE, NRIC, Taiwanese, Hong Kong's, Italian and Mexican codes, British NINO.
@@ -164,21 +188,29 @@ fn after_letters(number: &Number<'_>) -> Option<Range<usize>> {
     match (letters.len(), group.len()) {
         (1, 7) if matches!(first, b'X'..=b'Z') => {
             let at = group.end + usize::from(next == b'-');
-            let value = digits.iter().fold(u32::from(first - b'X'), |value, digit| value * 10 + u32::from(*digit));
+            let value = digits.iter().fold(u32::from(first - b'X'), |value, digit| {
+                value * 10 + u32::from(*digit)
+            });
             (bytes.get(at) == Some(&spanish_letter(value))).then(|| ends(at + 1))?
         }
         (1, 7) if singaporean(first, digits) == Some(next) => ends(group.end + 1),
         (1, 9) if matches!(digits[0], 1 | 2) && taiwanese(first, digits) => ends(group.end),
         (1, 6) => hong_kong(number, first, digits).map(|end| start..end),
-        (6, 2) => code(bytes, start, 16).filter(|code| is_italian(code)).and_then(|_| ends(start + 16)),
-        (4, 6) => code(bytes, start, 18).filter(|code| is_mexican(code)).and_then(|_| ends(start + 18)),
+        (6, 2) => code(bytes, start, 16)
+            .filter(|code| is_italian(code))
+            .and_then(|_| ends(start + 16)),
+        (4, 6) => code(bytes, start, 18)
+            .filter(|code| is_mexican(code))
+            .and_then(|_| ends(start + 18)),
         _ => None,
     }
 }
 
 fn code(bytes: &[u8], start: usize, length: usize) -> Option<&[u8]> {
     let code = bytes.get(start..start + length)?;
-    code.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(code)
+    code.iter()
+        .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        .then_some(code)
 }
 
 fn is_italian(code: &[u8]) -> bool {
@@ -189,7 +221,9 @@ fn is_italian(code: &[u8]) -> bool {
 /// A CURP: letters, date, sex, state, consonants.
 fn is_mexican(code: &[u8]) -> bool {
     let two = |at: usize| u32::from(code[at] - b'0') * 10 + u32::from(code[at + 1] - b'0');
-    is_date(two(8), two(6)) && matches!(code[10], b'H' | b'M' | b'X') && code[11..16].iter().all(u8::is_ascii_uppercase)
+    is_date(two(8), two(6))
+        && matches!(code[10], b'H' | b'M' | b'X')
+        && code[11..16].iter().all(u8::is_ascii_uppercase)
 }
 
 /// `A123456(3)`
@@ -198,39 +232,67 @@ fn hong_kong(number: &Number<'_>, first: u8, digits: &[u8]) -> Option<usize> {
     let [b'(', sign, b')'] = *number.text.as_bytes().get(end..end + 3)? else {
         return None;
     };
-    let sum = 36 * 9 + u32::from(first - b'A' + 10) * 8
-        + digits.iter().zip([7, 6, 5, 4, 3, 2]).map(|(digit, weight)| u32::from(*digit) * weight).sum::<u32>();
+    let sum = 36 * 9
+        + u32::from(first - b'A' + 10) * 8
+        + digits
+            .iter()
+            .zip([7, 6, 5, 4, 3, 2])
+            .map(|(digit, weight)| u32::from(*digit) * weight)
+            .sum::<u32>();
     let check = (11 - sum % 11) % 11;
-    let is_checked = if sign == b'A' { check == 10 } else { sign.is_ascii_digit() && u32::from(sign - b'0') == check };
+    let is_checked = if sign == b'A' {
+        check == 10
+    } else {
+        sign.is_ascii_digit() && u32::from(sign - b'0') == check
+    };
     is_checked.then_some(end + 3)
 }
 
 /// `QQ 12 34 56 C`
 fn spaced_nino(number: &Number<'_>) -> Option<Range<usize>> {
-    if number.groups().len() != 3 || number.groups().iter().any(|group| group.len() != 2) || number.between() != [Space, Space] {
+    if number.groups().len() != 3
+        || number.groups().iter().any(|group| group.len() != 2)
+        || number.between() != [Space, Space]
+    {
         return None;
     }
     let bytes = number.text.as_bytes();
     let start = number.start().checked_sub(3)?;
     let end = number.end(3) + 2;
-    let is_prefix = matches!(bytes.get(start..start + 3), Some([b'A'..=b'Z', b'A'..=b'Z', b' ']));
+    let is_prefix = matches!(
+        bytes.get(start..start + 3),
+        Some([b'A'..=b'Z', b'A'..=b'Z', b' '])
+    );
     let is_suffix = matches!(bytes.get(end - 2..end), Some([b' ', b'A'..=b'D']));
-    (is_prefix && is_suffix && number.text.is_char_boundary(start) && number.begins(start) && !is_word_at(number.text, end)).then_some(start..end)
+    (is_prefix
+        && is_suffix
+        && number.text.is_char_boundary(start)
+        && number.begins(start)
+        && !is_word_at(number.text, end))
+    .then_some(start..end)
 }
 
 /// What a label says to be one: at least six digits, and letters around them.
 fn labelled(number: &Number<'_>) -> Option<Range<usize>> {
     let (letters, start) = number.letters_before();
     let count = number.groups().len();
-    let digits = number.digit_count(count);
-    if digits < 6 || letters.len() > 4 {
+    let end = number.token_end(count);
+    let digits = number.text.as_bytes()[start..end]
+        .iter()
+        .filter(|byte| byte.is_ascii_digit())
+        .count();
+    if digits < 6 || letters.len() > 8 {
         return None;
     }
     if stands_before(number.text, start, &NATIONAL) {
-        return Some(start..number.token_end(count));
+        return Some(start..end);
     }
     let ten = number.digits(count.min(3));
-    let is_nhs = matches!(count, 1 | 3) && nhs(ten.as_slice()) && stands_before(number.text, start, &["nhs"]);
-    let is_sin = ten.as_slice().len() == 9 && luhn(ten.as_slice()) && stands_before(number.text, start, &["sin"]);
+    let is_nhs = matches!(count, 1 | 3)
+        && nhs(ten.as_slice())
+        && stands_before(number.text, start, &["nhs"]);
+    let is_sin = ten.as_slice().len() == 9
+        && luhn(ten.as_slice())
+        && stands_before(number.text, start, &["sin"]);
     (is_nhs || is_sin).then(|| start..number.end(count.min(3)))
 }

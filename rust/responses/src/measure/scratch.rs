@@ -43,7 +43,7 @@ impl HashSet {
     /// True if `hash` was not in the set.
     #[inline]
     pub(super) fn insert(&mut self, hash: u64) -> bool {
-        let hash = hash.max(1);   // zero marks an empty slot
+        let hash = hash.max(1); // zero marks an empty slot
         let last = self.slots.len() - 1;
         let mut slot = (hash.wrapping_mul(SPREAD) >> self.shift) as usize;
         loop {

@@ -78,7 +78,12 @@ pub struct Repetition {
 
 impl Default for Repetition {
     fn default() -> Self {
-        Self { max_ngram_share: None, ngram: 10, max_line_share: None, max_loop_words: None }
+        Self {
+            max_ngram_share: None,
+            ngram: 10,
+            max_line_share: None,
+            max_loop_words: None,
+        }
     }
 }
 
@@ -158,7 +163,12 @@ impl MeasureSettings {
     /// Whether all that `other` measures is measured here, and alike.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let holds = [(self.lines, other.lines), (self.loops, other.loops), (self.refusals, other.refusals), (self.markup, other.markup)];
+        let holds = [
+            (self.lines, other.lines),
+            (self.loops, other.loops),
+            (self.refusals, other.refusals),
+            (self.markup, other.markup),
+        ];
         holds.iter().all(|(own, other)| *own || !*other)
             && (other.format.is_empty() || self.format == other.format)
             && (other.ngram.is_none() || self.ngram == other.ngram)
@@ -180,7 +190,9 @@ impl Limits {
             refusals: is_on(self.refusals),
             markup: is_on(self.markup),
             script: self.language.map(|language| language.script),
-            identifying: self.identifying.map_or(Kinds::none(), |identifying| identifying.kinds),
+            identifying: self
+                .identifying
+                .map_or(Kinds::none(), |identifying| identifying.kinds),
         }
     }
 
@@ -197,20 +209,45 @@ impl Limits {
     /// ```
     #[must_use]
     pub fn allows(&self, other: &Self) -> bool {
-        let filters = |limits: &Self| [limits.unfinished, limits.refusals, limits.empty_reasoning, limits.markup];
+        let filters = |limits: &Self| {
+            [
+                limits.unfinished,
+                limits.refusals,
+                limits.empty_reasoning,
+                limits.markup,
+            ]
+        };
         let is_looser = |(own, other)| !is_on(own) || is_on(other);
-        self.format.iter().all(|format| other.format.contains(format))
+        self.format
+            .iter()
+            .all(|format| other.format.contains(format))
             && filters(self).into_iter().zip(filters(other)).all(is_looser)
-            && self.length.unwrap_or_default().allows(other.length.unwrap_or_default())
-            && self.repetition.unwrap_or_default().allows(other.repetition.unwrap_or_default())
-            && self.language.is_none_or(|own| other.language.is_some_and(|other| own.allows(other)))
+            && self
+                .length
+                .unwrap_or_default()
+                .allows(other.length.unwrap_or_default())
+            && self
+                .repetition
+                .unwrap_or_default()
+                .allows(other.repetition.unwrap_or_default())
+            && self
+                .language
+                .is_none_or(|own| other.language.is_some_and(|other| own.allows(other)))
             && self.identifying_allows(other)
     }
 
     fn identifying_allows(&self, other: &Self) -> bool {
-        let masked = |limits: &Self| limits.identifying.filter(|own| own.action == Action::Mask).map(|own| own.kinds);
+        let masked = |limits: &Self| {
+            limits
+                .identifying
+                .filter(|own| own.action == Action::Mask)
+                .map(|own| own.kinds)
+        };
         let rejected = |limits: &Self| match limits.identifying {
-            Some(Identifying { kinds, action: Action::Reject }) => kinds,
+            Some(Identifying {
+                kinds,
+                action: Action::Reject,
+            }) => kinds,
             _ => Kinds::none(),
         };
         masked(self) == masked(other) && rejected(other).holds(rejected(self))
@@ -219,20 +256,30 @@ impl Limits {
 
 impl Language {
     fn allows(self, other: Self) -> bool {
-        self.script == other.script && ten_thousandths(self.min_share) <= ten_thousandths(other.min_share)
+        self.script == other.script
+            && ten_thousandths(self.min_share) <= ten_thousandths(other.min_share)
     }
 }
 
 impl Length {
     fn allows(self, other: Self) -> bool {
-        holds(self.reasoning_words, other.reasoning_words) && holds(self.response_words, other.response_words)
+        holds(self.reasoning_words, other.reasoning_words)
+            && holds(self.response_words, other.response_words)
     }
 }
 
 impl Repetition {
     fn allows(self, other: Self) -> bool {
-        let [ngrams, lines] = [|one: Self| one.max_ngram_share, |one: Self| one.max_line_share]
-            .map(|share| at_most(share(self).map(ten_thousandths), share(other).map(ten_thousandths)));
+        let [ngrams, lines] = [
+            |one: Self| one.max_ngram_share,
+            |one: Self| one.max_line_share,
+        ]
+        .map(|share| {
+            at_most(
+                share(self).map(ten_thousandths),
+                share(other).map(ten_thousandths),
+            )
+        });
         let is_same_ngram = self.max_ngram_share.is_none() || self.ngram == other.ngram;
         ngrams && is_same_ngram && lines && at_most(self.max_loop_words, other.max_loop_words)
     }
