@@ -17,9 +17,9 @@ FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy)
 _OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")
-STREAM_FOLDERS = r"len-\d+"
+STREAM_FOLDERS = r"(?:len-\d+|validation)"
 FILES_OF_TABLES = {
-    "provenance": r"len-\d+-\d{5,}\.parquet",
+    "provenance": rf"{STREAM_FOLDERS}-\d{{5,}}\.parquet",
     "rejects": r"[^/]+\.parquet",
     "reports": r"shared_images\.parquet",
 }

@@ -26,6 +26,9 @@ RUN_FILE = "octomed.json"
 
 FORMAT = 2
 
+VALIDATION = "validation"
+"""The stream of what is kept out of training."""
+
 
 @dataclass(frozen=True)
 class StreamEntry:
@@ -52,7 +55,15 @@ class StreamEntry:
 
 @dataclass(frozen=True)
 class SourceCounts:
-    """What became of a source's rows and traces: by reason, those that were left out."""
+    """What became of a source's rows and traces: by reason, those that were left out.
+
+    Attributes
+    ----------
+    train, validation
+        Traces that are trained on, and those kept for validation.
+    copies
+        Copies of traces beyond the first, which are not among the traces.
+    """
 
     rejected: dict[str, int] = field(default_factory=dict)
     rows: int = 0
@@ -63,12 +74,36 @@ class SourceCounts:
     tokens: int = 0
     traces: int = 0
     train: int = 0
+    validation: int = 0
+    copies: int = 0
     answers: dict[str, int] = field(default_factory=dict)
 
 
 def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:
     """Return the accounts of sources, by name, which the engine and a summary have as plain values."""
     return {name: read_as(SourceCounts, one) for name, one in values.items()}
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """What became of a class of questions (`curate.stratify`).
+
+    Attributes
+    ----------
+    name
+        The right option's text, or the column's value, in small letters.
+    read
+        Questions of the class.
+    accepted
+        Of these, the questions with an accepted trace.
+    drawn
+        Of these, the questions that stay.
+    """
+
+    name: str
+    read: int
+    accepted: int
+    drawn: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +130,16 @@ class Counts:
         Images in the working store, each once a block, and their bytes.
     images_shared
         Images that several sources show, or several files; None where `curate.duplicates.images` is `off`.
+    train, validation
+        Traces that are trained on, and those kept for validation.
+    copies
+        Copies of traces beyond the first, which are not among the traces.
+    tokens, supervised_tokens
+        In all packs, those of validation and of copies too.
+    notes
+        What the selection has to say besides.
+    classes
+        Classes of questions, the largest first, where they were drawn by class.
     """
 
     rows: int = 0
@@ -110,7 +155,11 @@ class Counts:
     sources: dict[str, SourceCounts] = field(default_factory=dict)
     traces: int = 0
     train: int = 0
+    validation: int = 0
+    copies: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    classes: tuple[ClassCount, ...] = ()
     renamed_trace_ids: int = 0
     tokens: int = 0
     supervised_tokens: int = 0

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,11 @@ def contents(folder: Path) -> dict[str, str]:
         found[name] = hashlib.sha256(data).hexdigest()
     assert "octomed.json" in found
     return found
+
+
+def remove_output(path: Path) -> None:
+    """Remove the output beside a recipe, and leave the store."""
+    shutil.rmtree(path.parent / "out")
 
 
 def unpack(folder: Path) -> list[Path]:

@@ -231,7 +231,9 @@ def test_a_recipe_without_curation_makes_what_it_made_before_there_was_any(tmp_p
     files = {path.suffix for path in (tmp_path / "store/blocks").rglob("*") if path.is_file()}
     assert files == {".ids", ".index", ".json"}
     index = next((tmp_path / "store/blocks").rglob("*.index")).read_bytes()
-    assert not any(word in index for word in (b'"measures":', b'"bands":', b'"questions":', b'"limits":', b'"answers":'))
+    assert not any(
+        word in index for word in (b'"measures":', b'"bands":', b'"questions":', b'"limits":', b'"answers":')
+    )
     # What is off everywhere asks the scan nothing: the same keys, the same blocks.
     off = runs.values() | {"curate": {"accept": "off", "length": "off", "refusals": "off"}}
     again = packed(tmp_path, off, "output.path=off")

@@ -131,13 +131,13 @@ def test_all_problems_come_at_once(tmp_path):
     values = recipes.values()
     values["pack"]["capacity"] = "big"
     values["sources"][1]["pth"] = values["sources"][1].pop("path")
-    values["mix"] = {"text": 1.0}
+    values["report"] = {"samples": False}
     problems = problems_of(tmp_path, values)
     assert [problem.message for problem in problems] == [
         "`sources.second` has no key `path`",
         "unknown key `pth` in `sources.second`",
         "`pack.capacity` must be a whole number, not the text 'big'",
-        "`mix` is not supported yet",
+        "`report` is not supported yet",
     ]
     lines = [problem.place.line for problem in problems]
     assert lines == sorted(lines)
@@ -148,10 +148,7 @@ def test_all_problems_come_at_once(tmp_path):
     [
         "curate.duplicates.near",
         "curate.decontaminate",
-        "curate.traces_per_question",
-        "curate.stratify",
-        "mix",
-        "validation",
+        "report",
     ],
 )
 @pytest.mark.parametrize("value", ["{a: 1}", "3", "null"])

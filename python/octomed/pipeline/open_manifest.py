@@ -11,7 +11,7 @@ from octomed.names import shown
 from octomed.pipeline.difference import About, about_finished_run, difference
 from octomed.pipeline.manifest import Manifest
 from octomed.pipeline.manifest_file import MISSING, FileRecord, ManifestFile, load_manifest_of
-from octomed.run_file import RUN_FILE, RunFile
+from octomed.run_file import RUN_FILE, VALIDATION, RunFile
 from octomed.state import Damaged, NotThere
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ def _ours(folder: Path) -> list[str]:
         "provenance",
         "rejects",
         "reports",
+        VALIDATION,
         *sorted(path.name for path in folder.glob("len-*")),
     ]
     return [name for name in names if (folder / name).exists()]

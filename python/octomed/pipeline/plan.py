@@ -23,20 +23,23 @@ from octomed.pipeline.image_settings import (
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.responses import as_source, rates_of
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
+from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.scan_curation import curated_mapping, scan_curation
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from octomed.recipe.schema import Recipe, Source
     from octomed.run_file import Vision
@@ -100,6 +103,8 @@ class Plan:
         How images become what the model takes; None of a model that takes none.
     found_formats
         A note for each source that names no format, on the one that was found.
+    lists
+        What the files say that the selection names.
     """
 
     recipe: Recipe
@@ -110,6 +115,7 @@ class Plan:
     template_hash: str = ""
     vision: Vision | None = None
     found_formats: tuple[str, ...] = ()
+    lists: Lists = field(default_factory=Lists)
 
     @property
     def store(self) -> Path:
@@ -140,7 +146,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """What decides how traces are chosen, packed and written, as the engine takes it."""
         return {
-            "curate": select_curation(self.recipe),
+            "curate": selection_settings(self.recipe, self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
             "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
         }
@@ -227,6 +233,17 @@ def plan(recipe: Recipe) -> Plan:
     for file in inputs.files:
         files[file.source].append(file)
     text = Text(tokenizer, template)
+
+    def rates_of_rows(paths: Sequence[str]) -> list[PassRate]:
+        """Read another model's responses as a source of their own."""
+        asked = as_source(recipe, paths)
+        rows = find_inputs(asked).files
+        source = _source_plan(with_found_formats(asked, rows)[0], 0, text, vision.family, rows)
+        mapping = source.scanner.mapping
+        blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
+        return rates_of(blocks, source.scanner, paths)
+
+    lists = lists_of(recipe, rates_of_rows)
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name])
         for index, one in enumerate(recipe.sources)
@@ -240,6 +257,7 @@ def plan(recipe: Recipe) -> Plan:
         template.content_hash,
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
+        lists,
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from octomed import _octomed
 from octomed.errors import StorageError
 from octomed.report.views import Finding
-from octomed.run_file import RUN_FILE
+from octomed.run_file import RUN_FILE, VALIDATION
 from octomed.store import StoredFile
 
 if TYPE_CHECKING:
@@ -27,13 +27,17 @@ def check_counts(run: RunFile) -> list[Finding]:
     """Add up the counts of ``octomed.json``: rows read, traces made, and what lies in the streams."""
     counts, streams = run.counts, run.streams.values()
     rows = counts.rows_unreadable + counts.rows_without_trace + counts.rows_with_traces
+    packed = counts.train + counts.validation
     sums = [
         ("rows read", counts.rows, "unreadable, without a trace and with traces", rows),
-        ("traces made", counts.traces, "packed and rejected", counts.train + sum(counts.rejected.values())),
+        ("traces made", counts.traces, "packed and rejected", packed + sum(counts.rejected.values())),
     ]
-    for key, of_stream in (("train", "traces"), ("packs", "packs"), ("tokens", "tokens")):
-        parts = sum(getattr(stream, of_stream) for stream in streams)
-        sums.append((f"{of_stream} packed", getattr(counts, key), "in its streams", parts))
+    written = {"traces": packed + counts.copies, "packs": counts.packs, "tokens": counts.tokens}
+    for key, number in written.items():
+        parts = sum(getattr(stream, key) for stream in streams)
+        sums.append((f"{key} packed", number, "in its streams", parts))
+    of_validation = run.streams[VALIDATION].traces if VALIDATION in run.streams else 0
+    sums.append(("traces of validation", counts.validation, "in its stream", of_validation))
     # One wrong total makes many sums wrong: parts are looked at once the totals agree.
     return _wrong(sums) or _wrong(_sums_of_reasons(counts) + _sums_of_sources(counts))
 
@@ -64,7 +68,8 @@ def _sums_of_reasons(counts: Counts) -> list[_Sum]:
 
 
 _OF_SOURCES = (
-    "rows", "rows_unreadable", "rows_without_trace", "traces", "train", "tokens", "supervised_tokens",
+    "rows", "rows_unreadable", "rows_without_trace", "traces", "train", "validation", "copies", "tokens",
+    "supervised_tokens",
 )  # fmt: skip
 
 

@@ -207,7 +207,7 @@ class _Passes:
         layout_spec = layout_of(spec.settings, blocks_of_run(scanned, spec.store), spec.write_key)
         layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
         skipped = files_skipped(scanned, spec.files_skipped)
-        if layout.packs == 0:
+        if layout.counts().train == 0:
             raise self.empty(rows_read(scanned), layout, len(skipped))
         seconds["select"] = seconds_since(begin)
 

@@ -32,7 +32,9 @@ def stands(headers: Iterable[BlockHeader], scanner: ScannerSpec) -> bool:
 def scanned_again(spec: TaskSpec) -> str:
     """Return what to say of a task whose blocks were made with stricter thresholds."""
     source = shown(spec.task.file.source)
-    return f"thresholds of `curate` for source `{source}` are looser than those of its last scan: scanned again"
+    return (
+        f"thresholds of `curate` for source `{source}` are looser than those of its last scan: scanned again"
+    )
 
 
 def refuse_without_gold(scanned: Sequence[ScannedTask], specs: Sequence[TaskSpec]) -> None:

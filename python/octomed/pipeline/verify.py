@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from octomed.origin import rebuild_command
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
 from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
-from octomed.pipeline.provenance import check_provenance, check_sources
+from octomed.pipeline.provenance import Packed, check_copies, check_provenance, check_sources
 from octomed.pipeline.reconcile import check_counts, check_rejects
 from octomed.pipeline.verify_stream import check_stream, decode_stream
 from octomed.report.views import Finding, Verified
@@ -153,7 +152,7 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
 
 def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> None:
     """Look at what the files hold."""
-    traces: Counter[str] = Counter()
+    packed = Packed()
     all_whole = True
     outside = {file.partition("/")[0] for file, finding in found.of_files.items() if finding.what == LINK}
     for name, expected in run.streams.items():
@@ -176,8 +175,8 @@ def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> N
                 found.findings.append(Finding(RUN_FILE, what))
         wrong, of_stream = check_provenance(store, name, run, checks if whole else None)
         found.findings += wrong
-        traces += of_stream
+        packed += of_stream
         all_whole = all_whole and whole and not wrong
     if all_whole:
-        found.findings += check_sources(run, traces)
+        found.findings += check_sources(run, packed.sources) + check_copies(run, packed)
     found.findings += check_counts(run) + check_rejects(store, run)

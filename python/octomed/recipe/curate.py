@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from octomed.recipe.filters import ColumnName, Filters, Share, shape
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import Paths, as_list
+from octomed.recipe.problems import suggest
 from octomed.recipe.values import Name, NotBuilt, not_built
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _MOST = 2**32 - 1
 Count = Annotated[int, Field(ge=1, le=_MOST)]
@@ -130,7 +134,7 @@ class TracesKept(Part):
     keep: Count
     """Traces of a question at most."""
     by: Literal["first", "random", "shortest", "longest", "diverse"] = "first"
-    """Which of them stay."""
+    """Which: the first in source order, a draw, those of fewest or most tokens, or with least in common."""
 
 
 TracesPerQuestion = Annotated[
@@ -152,7 +156,14 @@ class Stratify(Part):
     ] = "min"
     """Questions of a class: as many as the smallest has, a number, or a number for each."""
     repeat: bool = False
-    """Whether a class with fewer gets some twice."""
+    """Whether a class with fewer gets some more than once, in different packs."""
+
+    @model_validator(mode="after")
+    def _repeats_to_a_number(self) -> Stratify:
+        if self.repeat and self.per_class == "min":
+            message = "`repeat` makes classes as large as `per_class`, and with `min` none is smaller"
+            raise invalid(message, "write a number, or leave `repeat` out", at=("repeat",))
+        return self
 
 
 class GroupFilters(Filters):
@@ -174,10 +185,14 @@ class Curate(Filters):
     over_long: Literal["reject", "error"] = "reject"
     """What becomes of a trace longer than the capacity; it is never cut."""
     decontaminate: NotBuilt = not_built()  # `Decontaminate | None = None`
-    exclude: NotBuilt = not_built()  # `Paths | None = None`
-    pass_rate: NotBuilt = not_built()  # `PassRate | None = None`
-    traces_per_question: NotBuilt = not_built()  # `TracesPerQuestion | None = None`
-    stratify: NotBuilt = not_built()  # `Stratify | None = None`
+    exclude: Paths | None = None
+    """Files with what is left out, a line each: ids of traces, `source:file:row`, hashes of images."""
+    pass_rate: PassRate | None = None
+    """Least and most share of right responses of a question that stays, both included."""
+    traces_per_question: TracesPerQuestion | None = None
+    """How many traces of a question stay: a number, or `keep` and `by`."""
+    stratify: Stratify | None = None
+    """How questions of some sources are drawn class by class."""
     groups: dict[Name, GroupFilters] | None = None
     """What groups of sources have otherwise: the filters by the group's name."""
 
@@ -185,10 +200,15 @@ class Curate(Filters):
 class GroupMix(Part):
     """How much of a group is packed."""
 
-    epochs: Annotated[float, Field(gt=0.0, le=64.0, strict=False)] = 1.0
-    """How often each of its questions is packed; a half is every second question."""
-    max_examples: Count | None = None
-    """Traces of the group at most, in whole questions."""
+    epochs: Annotated[float, Field(ge=0.0, le=64.0)] = 1.0
+    """Epochs of it in one run: 0.5 is a half of its questions, 2 all of them twice, 0 none."""
+    max_examples: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """Traces of the group at most, in whole questions, before any is repeated."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it changes nothing: every trace once."""
+        return self.epochs == 1.0 and self.max_examples is None
 
 
 def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
@@ -197,6 +217,50 @@ def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type 
 
 
 Mix = Annotated[dict[Name, Annotated[GroupMix, BeforeValidator(_as_mix)]], Field(min_length=1)]
+
+
+def check_sources(stratify: Stratify | None, sources: Iterable[str]) -> None:
+    """Refuse classes of a source that the recipe does not have.
+
+    Parameters
+    ----------
+    stratify
+        As the recipe has it.
+    sources
+        Names of the sources.
+
+    Raises
+    ------
+    PydanticCustomError
+        When one is unknown.
+    """
+    known = list(sources)
+    for name in stratify.sources if stratify is not None else ():
+        if name not in known:
+            hint = suggest(name, known, kind="sources")
+            raise invalid(f"there is no source `{name}`", hint, at=("curate", "stratify", "sources"))
+
+
+def check_groups(mix: dict[str, GroupMix] | None, groups: Iterable[str | None]) -> None:
+    """Refuse a group that no source is in.
+
+    Parameters
+    ----------
+    mix
+        As the recipe has it.
+    groups
+        Of the sources.
+
+    Raises
+    ------
+    PydanticCustomError
+        When one is unknown.
+    """
+    known = sorted({group for group in groups if group is not None})
+    for name in mix or {}:
+        if name not in known:
+            hint = suggest(name, known, kind="groups") if known else "give sources a `group`"
+            raise invalid(f"no source is in the group `{name}`", hint, at=("mix", name))
 
 
 class Validation(Part):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from octomed.recipe.glob import OwnFiles
 from octomed.recipe.problems import Problem
-from octomed.run_file import RUN_FILE
+from octomed.run_file import RUN_FILE, VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,9 @@ def _output_files(recipe: Recipe) -> Iterator[str]:
     for edge in recipe.pack.edges:
         yield f"{folder}/len-{edge:05}/index.json"
         yield f"{folder}/provenance/len-{edge:05}-00000.parquet"
+    if recipe.validation is not None:
+        yield f"{folder}/{VALIDATION}/index.json"
+        yield f"{folder}/provenance/{VALIDATION}-00000.parquet"
 
 
 def _store_files(recipe: Recipe) -> Iterator[str]:

@@ -90,6 +90,8 @@ def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
     for index in range(len(sources) if isinstance(sources, list) else 0):
         for key in (("path",), ("format", "image_root")):
             ways += one_or_several(values, ("sources", index, *key))
+    ways += one_or_several(values, ("curate", "exclude"))
+    ways += one_or_several(values, ("curate", "pass_rate", "from"))
     return [way for way in ways if isinstance(value_at(values, way), str)]
 
 

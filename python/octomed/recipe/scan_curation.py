@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from octomed.recipe.curate import Near, TracesKept
 from octomed.recipe.filters import MEASURED, Acceptance, Filters
 from octomed.recipe.formats import curated_mapping_of
 
@@ -68,7 +69,7 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     judges = accept is not None and accept.answer != "off"
     if accept is not None and judges:
         found["accept"] = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
-    elif curate.pass_rate is not None:
+    elif curate.pass_rate is not None or _learns_answers(recipe) or _has_classes_by_answer(recipe, source):
         found["accept"] = {"answer": "off", "match": "options"}
     for name in ("keep", "where"):
         value = getattr(filters, name)
@@ -77,7 +78,7 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     limits = _limits(filters, accept)
     if limits:
         found["limits"] = limits
-    near: Any = recipe.curate.duplicates.near
+    near = _near(recipe)
     if near is not None:
         found["near"] = near.model_dump(mode="json", include={"ngram", "bands", "rows"})
     asked = asked_columns(recipe, source)
@@ -85,6 +86,8 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
         found["asked"] = asked
     if _needs_questions(recipe, source):
         found["questions"] = True
+    if _learns_answers(recipe):
+        found["target"] = "answer"
     return found
 
 
@@ -112,6 +115,26 @@ def asked_columns(recipe: Recipe, source: Source) -> list[str]:
     if validation is not None and validation.group is not None:
         columns.append(validation.group)
     return list(dict.fromkeys(columns))
+
+
+def _has_classes_by_answer(recipe: Recipe, source: Source) -> bool:
+    """Tell whether the right answer's text is the class of a source's questions."""
+    stratify: Any = recipe.curate.stratify
+    return stratify is not None and source.name in stratify.sources and stratify.by == "answer"
+
+
+def _near(recipe: Recipe) -> Near | None:
+    """Return how bands of responses are made, if a rule of the selection reads them."""
+    near: Any = recipe.curate.duplicates.near
+    kept = recipe.curate.traces_per_question
+    if near is None and isinstance(kept, TracesKept) and kept.by == "diverse":
+        return Near()
+    return near if isinstance(near, Near) else None
+
+
+def _learns_answers(recipe: Recipe) -> bool:
+    target: Any = recipe.target
+    return bool(target == "answer")
 
 
 def _needs_questions(recipe: Recipe, source: Source) -> bool:

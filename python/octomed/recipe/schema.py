@@ -15,12 +15,15 @@ from octomed.recipe.curate import (
     Duplicates,
     EvaluationSet,
     GroupFilters,
+    Mix,
     Near,
     PassRateFrom,
     Report,
     Stratify,
     TracesKept,
     Validation,
+    check_groups,
+    check_sources,
 )
 from octomed.recipe.document import Document
 from octomed.recipe.filters import FILTER_MODELS, Filters
@@ -228,9 +231,12 @@ class Recipe(Sparse):
     """Where tokenized blocks are kept between runs."""
     images: Images = Images()
     """How images are found, checked, resized and stored."""
-    mix: NotBuilt = not_built()  # `Mix | None = None`
-    validation: NotBuilt = not_built()  # `Validation | None = None`
-    target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
+    mix: Mix | None = None
+    """How often each group is trained on: epochs, or `epochs` and `max_examples`; once if left out."""
+    validation: Validation | None = None
+    """What is kept out of training, as the stream `validation`; nothing if left out."""
+    target: Literal["trace", "answer"] | None = None
+    """What is learned: each accepted response, or of the same questions one right answer each."""
     report: NotBuilt = not_built()  # `Report | None = None`
 
     @model_validator(mode="after")
@@ -251,6 +257,12 @@ class Recipe(Sparse):
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
     _overrides: tuple[str, ...] = PrivateAttr(default=())
     _from_values: bool = PrivateAttr(default=False)
+
+    @model_validator(mode="after")
+    def _known_groups(self) -> Recipe:
+        check_groups(self.mix, [source.group for source in self.sources])
+        check_sources(self.curate.stratify, [source.name for source in self.sources])
+        return self
 
     @property
     def file(self) -> Path:

@@ -27,7 +27,15 @@ _ADVICE = {
     "two_reasonings": "with two different chains of thought: look at {format}",
     "no_supervised_tokens": "without a token to learn: look at `supervise` and `template`",
 }
-"""What is wrong with rejected traces, and where to look. Duplicates are no loss."""
+"""What is wrong with rejected traces, and where to look."""
+
+_CHOSEN = frozenset(
+    {
+        "duplicate", "near_duplicate", "excluded", "pass_rate", "traces_per_question", "not_drawn",
+        "not_in_mix",
+    }
+)  # fmt: skip
+"""What the recipe asks for is no loss."""
 
 _ONLY_PICTURES = (
     "rows with pictures are rejects: name their column as `images` in {format}, or `image_columns: []` packs "
@@ -38,7 +46,7 @@ _ONLY_PICTURES = (
 def large_losses(
     sources: Mapping[str, object], *, capacity: int, tolerated: Mapping[str, float] | None = None
 ) -> list[str]:
-    """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
+    """Return a line for each loss of more than 5 % of a source's rows or traces; what was chosen is none.
 
     Nor are unreadable rows where the recipe tolerates that many.
 
@@ -89,7 +97,7 @@ def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account.rejected.items():
-        if reason != "duplicate" and _large(number, traces):
+        if reason not in _CHOSEN and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)
             yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from octomed.run_file import RunFile
+    from octomed.run_file import ClassCount, RunFile
 
 _NOT_SHOWN = frozenset({"from_python", "tolerated"})
+_MOST_CLASSES = 20
+"""Classes of questions that are shown."""
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
 
 
@@ -48,7 +50,11 @@ class Summary:
     rows, rows_unreadable, rows_without_trace, rows_with_traces : int
         Rows read, and what became of them.
     traces, train : int
-        Traces made of the rows, and those packed.
+        Traces made of the rows, and those packed to train on.
+    classes : tuple of ClassCount
+        What became of each class of questions, where they were drawn by class.
+    validation, copies : int
+        Traces packed to validate on, and copies of traces beyond the first, which are not among the traces.
     rejected : dict of str to int
         Traces left out, by reason.
     tokens, supervised_tokens : int
@@ -136,6 +142,9 @@ class Summary:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     tolerated: dict[str, float] = field(default_factory=dict)
     from_python: bool = False
+    validation: int = 0
+    copies: int = 0
+    classes: tuple[ClassCount, ...] = ()
 
     @classmethod
     def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
@@ -181,7 +190,10 @@ class Summary:
             already_done=already_done,
             files_skipped=counts.files_skipped,
             files_left_out=plain(counts.files_left_out),
-            notes=[*run.notes, *run.made_again],
+            notes=[*run.notes, *run.made_again, *counts.notes],
+            validation=counts.validation,
+            copies=counts.copies,
+            classes=counts.classes,
             rows_without_pictures=counts.rows_without_pictures,
             rows_with_images=counts.rows_with_images,
             images=counts.images,
@@ -197,7 +209,8 @@ class Summary:
     def sums_agree(self) -> bool:
         """Whether every row and every trace is accounted for."""
         rows = self.rows_unreadable + self.rows_without_trace + self.rows_with_traces
-        return rows == self.rows and self.train + sum(self.rejected.values()) == self.traces
+        traces = self.train + self.validation + sum(self.rejected.values())
+        return rows == self.rows and traces == self.traces
 
     @property
     def fill(self) -> float:
@@ -313,11 +326,16 @@ class Summary:
         lines += [("note", note) for note in self.notes]
         lines.append(("traces made", units.count(self.traces)))
         lines.append(("  packed", units.count(self.train)))
+        lines += [("  for validation", units.count(self.validation))] if self.validation else []
         lines += [
             (f"  rejected: {reason}", units.count(number)) for reason, number in sorted(self.rejected.items())
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
+        lines += [(f"class {one.name}", f"{_questions(one)}") for one in self.classes[:_MOST_CLASSES]]
+        if len(self.classes) > _MOST_CLASSES:
+            lines.append(("classes", f"{units.count(len(self.classes))}, all in `octomed.json`"))
+        lines += [("copies packed", f"{units.count(self.copies)} beside these")] if self.copies else []
         return [*lines, ("sums", "agree" if self.sums_agree else "DO NOT AGREE: please report this")]
 
     def _lines_of_reasons(self, *, unreadable: bool) -> Iterator[tuple[str, str]]:
@@ -362,6 +380,11 @@ class Summary:
             ("blocks", blocks),
             ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
         ]
+
+
+def _questions(count: ClassCount) -> str:
+    numbers = (("read", count.read), ("accepted", count.accepted), ("drawn", count.drawn))
+    return "questions " + ", ".join(f"{what} {units.count(number)}" for what, number in numbers)
 
 
 def _shown(stream: StreamEntry) -> dict[str, Any]:

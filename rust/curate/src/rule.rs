@@ -2,13 +2,15 @@
 
 use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
 
+use crate::ClassCount;
+
 /// A decision about traces that needs no more than the index.
 pub trait Rule {
     /// What becomes of the traces that it leaves out; rules run in the order of the verdicts.
     fn verdict(&self) -> Verdict;
 
-    /// What it reads besides the columns that are always in memory. It may take what it asks for: no two rules ask for
-    /// the same.
+    /// What it reads besides the columns that are always in memory. It may take the hashes
+    /// of whole traces, which no other rule asks for; the questions are everybody's.
     fn needs(&self) -> Needs {
         Needs::default()
     }
@@ -27,6 +29,10 @@ type Describe = dyn Fn(&Index, TraceLocation) -> String + Send + Sync;
 pub struct Rejects {
     /// What became of the traces.
     pub verdict: Verdict,
+    /// What the summary says of it besides the counts.
+    pub notes: Vec<String>,
+    /// What became of each class of questions, where they were drawn by class.
+    pub classes: Vec<ClassCount>,
     describe: Box<Describe>,
 }
 
@@ -38,8 +44,22 @@ impl Rejects {
     ) -> Self {
         Self {
             verdict,
+            notes: Vec::new(),
+            classes: Vec::new(),
             describe: Box::new(describe),
         }
+    }
+
+    /// The same, with something to say in the summary.
+    #[must_use]
+    pub fn with_notes(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
+    }
+
+    /// The same, with what became of each class.
+    #[must_use]
+    pub fn with_classes(self, classes: Vec<ClassCount>) -> Self {
+        Self { classes, ..self }
     }
 
     /// Why the rule left out this trace.
@@ -55,6 +75,29 @@ pub enum CurateError {
     /// A block cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// No question of the run has a pass rate in the files that shall say it.
+    #[error("the files of `curate.pass_rate.from` have {rates} question{}, and none of this run's", if *.rates == 1 { "" } else { "s" })]
+    NoPassRates {
+        /// Questions of the files.
+        rates: usize,
+    },
+    /// A trace would be in the run too often.
+    #[error("a run would have {copies} copies of a trace, and may have 64")]
+    Copies {
+        /// How often.
+        copies: u64,
+    },
+    /// No row has a value in the column that keeps rows together.
+    #[error("no row has a value in the column that `validation.group` names")]
+    NoGroups,
+    /// A class that the recipe names has no question.
+    #[error("no question is of the class `{class}` that `curate.stratify.per_class` names")]
+    NoClass {
+        /// As the recipe has it.
+        class: String,
+        /// The first of those that there are.
+        classes: Vec<String>,
+    },
     /// A trace does not fit and the recipe calls that an error.
     #[error("trace {trace} has {tokens} tokens, a pack holds {capacity}")]
     OverLong {
@@ -83,6 +126,16 @@ impl CurateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Index(error) => error.hint(),
+            Self::NoPassRates { .. } => Some(
+                "a question's id follows from its text, the texts of its options and its images: all must be the same"
+                    .to_owned(),
+            ),
+            Self::Copies { .. } => Some(
+                "lower `curate.stratify.per_class`, which repeats the questions of a class, or the epochs of its group in `mix`"
+                    .to_owned(),
+            ),
+            Self::NoGroups => Some("leave `group` out, or name a column of the rows".to_owned()),
+            Self::NoClass { classes, .. } => Some(format!("there are {}", quoted(classes))),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }
@@ -92,4 +145,9 @@ impl CurateError {
             ),
         }
     }
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
 }

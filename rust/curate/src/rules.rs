@@ -2,7 +2,13 @@
 
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule, Thresholds};
+use crate::excluded::Excluded;
+use crate::mix::Mix;
+use crate::pass_rate::ByPassRate;
+use crate::questions::SharedQuestions;
+use crate::strata::Strata;
+use crate::traces_per_question::TracesPerQuestion;
+use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule, Thresholds};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,15 +17,23 @@ pub struct PackLimits {
     pub capacity: u32,
     /// Patches of distinct images, if they are bounded.
     pub max_patches: Option<u64>,
+    /// Seed of what is drawn.
+    pub seed: u64,
 }
 
 /// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
+    let (questions, links) = (SharedQuestions::default(), Links::default());
     let mut rules: Vec<Box<dyn Rule>> = Vec::new();
     if !curate.limits.is_empty() {
         rules.push(Box::new(Thresholds {
             limits: curate.limits.clone(),
+        }));
+    }
+    if !curate.exclude.is_empty() {
+        rules.push(Box::new(Excluded {
+            exclusions: curate.exclude.clone(),
         }));
     }
     rules.push(Box::new(OverLong {
@@ -35,6 +49,36 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
     }
+    if let Some(settings) = curate.pass_rate.clone() {
+        let questions = questions.clone();
+        rules.push(Box::new(ByPassRate {
+            settings,
+            questions,
+        }));
+    }
+    if let Some(keep) = curate.traces_per_question {
+        rules.push(Box::new(TracesPerQuestion {
+            keep,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
+    if let Some(settings) = curate.stratify.clone() {
+        rules.push(Box::new(Strata {
+            settings,
+            seed: limits.seed,
+            questions: questions.clone(),
+        }));
+    }
+    if curate.validation.is_some() || !curate.mix.is_empty() {
+        rules.push(Box::new(Mix {
+            groups: curate.mix.clone(),
+            validation: curate.validation.clone(),
+            seed: limits.seed,
+            questions,
+            links,
+        }));
+    }
     rules
 }
 
@@ -43,8 +87,17 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
 pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
-        all.columns.extend(needs.columns);
-        all.side.extend(needs.side);
+        // A column that several rules read is taken by none of them.
+        for column in needs.columns {
+            if !all.columns.contains(&column) {
+                all.columns.push(column);
+            }
+        }
+        for side in needs.side {
+            if !all.side.contains(&side) {
+                all.side.push(side);
+            }
+        }
     }
     all
 }
@@ -57,7 +110,16 @@ mod tests {
     use super::*;
 
     fn everything() -> Vec<Box<dyn Rule>> {
-        let curate = r#"{"duplicates": {"exact": true, "images": "report"}, "over_long": "error"}"#;
+        let curate = r#"{
+            "duplicates": {"exact": true, "images": "report"},
+            "over_long": "error",
+            "exclude": [{"line": "list:1", "ids": [7]}],
+            "pass_rate": {"least": 0.1, "most": 0.9},
+            "traces_per_question": {"keep": 4, "by": "random"},
+            "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
+            "validation": {"share": 0.1},
+            "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
+        }"#;
         rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
     }
 
@@ -65,6 +127,7 @@ mod tests {
         PackLimits {
             capacity: 64,
             max_patches,
+            seed: 17,
         }
     }
 
@@ -76,18 +139,30 @@ mod tests {
             .filter(|verdict| verdicts.contains(verdict))
             .collect();
         assert_eq!(verdicts, of_the_index);
-        let expected = [Verdict::OverLong, Verdict::OverPatches, Verdict::Duplicate];
+        let expected = [
+            Verdict::Excluded,
+            Verdict::OverLong,
+            Verdict::OverPatches,
+            Verdict::Duplicate,
+            Verdict::PassRate,
+            Verdict::TracesPerQuestion,
+            Verdict::NotDrawn,
+            Verdict::NotInMix,
+        ];
         assert_eq!(verdicts, expected);
     }
 
     #[test]
-    fn no_two_rules_take_the_same_column() {
+    fn each_column_that_rules_need_is_named_once() {
         let needs = needs(&everything());
         for (number, column) in needs.columns.iter().enumerate() {
             assert!(!column.is_always_loaded(), "{column:?}");
             assert!(!needs.columns[..number].contains(column), "{column:?}");
         }
-        assert_eq!(needs.columns, [Column::hash_high, Column::hash_low]);
+        assert_eq!(
+            needs.columns,
+            [Column::hash_high, Column::hash_low, Column::question_id]
+        );
         assert_eq!(needs.side, []);
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use octomed_responses::Limits;
 use serde::Deserialize;
 
+use crate::{Exclusion, GroupMix, KeepTraces, PassRate, Stratify, Validation};
+
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +15,24 @@ pub struct Curate {
     pub duplicates: Duplicates,
     /// What becomes of a trace longer than the capacity.
     pub over_long: OverLongPolicy,
+    /// What a list names that is to go.
+    #[serde(default)]
+    pub exclude: Vec<Exclusion>,
+    /// Which questions stay by the share of their responses that are right.
+    #[serde(default)]
+    pub pass_rate: Option<PassRate>,
+    /// How many traces of a question stay.
+    #[serde(default)]
+    pub traces_per_question: Option<KeepTraces>,
+    /// How questions are drawn by class.
+    #[serde(default)]
+    pub stratify: Option<Stratify>,
+    /// What is kept out of training: the recipe's `validation`.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+    /// How often each group is trained on: the recipe's `mix`.
+    #[serde(default)]
+    pub mix: Vec<GroupMix>,
     /// Thresholds of each source that has any.
     #[serde(default)]
     pub limits: BTreeMap<String, Limits>,

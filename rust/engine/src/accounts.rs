@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use octomed_index::{BlockIndex, Verdict};
 use serde::Serialize;
 
-use crate::select::Selection;
+use crate::select::{Selection, Written};
 
 /// The rows and traces of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -20,9 +20,13 @@ pub struct SourceAccount {
     pub rows_refused: BTreeMap<String, u64>,
     /// Traces made.
     pub traces: u64,
-    /// Traces packed.
+    /// Traces packed to train on.
     pub train: u64,
-    /// Tokens packed.
+    /// Traces packed to validate on.
+    pub validation: u64,
+    /// Copies packed of traces beyond the first.
+    pub copies: u64,
+    /// Tokens packed, those of copies too.
     pub tokens: u64,
     /// Tokens packed that carry loss.
     pub supervised_tokens: u64,
@@ -56,14 +60,16 @@ impl SourceAccount {
         }
         self.traces += block.len() as u64;
         let mut by_code = [0_u64; 256];
-        for (row, &code) in block.traces.verdict.iter().enumerate() {
+        for &code in &block.traces.verdict {
             by_code[usize::from(code)] += 1;
-            if block.is_kept(row) {
-                self.train += 1;
-                self.tokens += u64::from(block.traces.tokens[row]);
-                self.supervised_tokens += u64::from(block.traces.supervised[row]);
-            }
         }
+        let mut written = Written::default();
+        written.add(block);
+        self.train += written.train;
+        self.validation += written.validation;
+        self.copies += written.copies;
+        self.tokens += written.tokens;
+        self.supervised_tokens += written.supervised;
         for verdict in Verdict::ALL {
             let count = by_code[verdict as usize];
             if verdict != Verdict::Kept && count > 0 {

@@ -2,13 +2,14 @@
 
 use octomed_index::{AnswerState, IDENTIFYING_KINDS, Question, TraceMeasures, Verdict};
 use octomed_responses::{
-    Kinds, Limits, MeasureSettings, Measures, Parts, identifying, measure, parts,
+    GoldRule, Kinds, Limits, MeasureSettings, Measures, Parts, identifying, measure, parts,
 };
 use octomed_trace::{Asked, Body, Row};
 
-use crate::curation_answers::RowAnswers;
+use crate::curation_answers::{RowAnswers, gold_rule};
 use crate::curation_columns::Conditions;
-use crate::curation_settings::CurationSettings;
+use crate::curation_settings::{CurationSettings, Target};
+use crate::curation_target::right_answer;
 use crate::curation_text::MaskedTexts;
 use crate::error::EngineError;
 use crate::row_images::RowFault;
@@ -61,6 +62,8 @@ pub struct RowCuration<'r> {
     /// As it came, nothing masked.
     row: &'r Row<'r>,
     answers: RowAnswers<'r>,
+    /// Why the row has no right answer to be learned, if that is what is learned.
+    fault: Option<Verdict>,
     /// Bits of the question's identifying data, and where the first begins.
     found: Found,
 }
@@ -143,6 +146,17 @@ impl Curation {
         MaskedTexts::of(row, self.settings.mask()?)
     }
 
+    /// The right answer of a row, or why it has none, where that is what is learned.
+    #[must_use]
+    pub fn target(&self, row: &Row<'_>) -> Option<Result<String, Verdict>> {
+        if self.settings.target != Target::Answer {
+            return None;
+        }
+        let accept = self.settings.accept.as_ref();
+        let rule = accept.map_or(GoldRule::Options, |accept| gold_rule(accept.rule));
+        Some(right_answer(row, rule))
+    }
+
     /// Begins with a row as it came: prepares its right answer, and looks at what its responses have in common.
     ///
     /// # Errors
@@ -159,6 +173,7 @@ impl Curation {
             curation: self,
             row,
             answers: RowAnswers::of(row, self.settings.accept.as_ref()),
+            fault: self.target(row).and_then(Result::err),
             found,
         })
     }
@@ -290,7 +305,7 @@ impl<'r> RowCuration<'r> {
         {
             return Some(Verdict::NotKept);
         }
-        let of_answer = self.answers.verdict(state);
+        let of_answer = self.fault.or_else(|| self.answers.verdict(state));
         let of_limits = octomed_curate::failed(measures, &self.curation.settings.limits);
         match (of_answer, of_limits) {
             (Some(one), Some(other)) => Some(if (one as u8) <= (other as u8) {

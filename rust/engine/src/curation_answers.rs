@@ -103,7 +103,8 @@ fn judged(judged: Judged) -> (AnswerState, u64) {
     )
 }
 
-fn gold_rule(rule: MatchRule) -> GoldRule {
+/// The crate's word for a rule of the recipe.
+pub fn gold_rule(rule: MatchRule) -> GoldRule {
     match rule {
         MatchRule::Options => GoldRule::Options,
         MatchRule::Exact => GoldRule::Exact,

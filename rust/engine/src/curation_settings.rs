@@ -28,6 +28,19 @@ pub struct CurationSettings {
     pub near: Option<Near>,
     /// Whether a rule reads the questions.
     pub questions: bool,
+    /// What is learned of a row.
+    pub target: Target,
+}
+
+/// What is learned of a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Its responses.
+    #[default]
+    Trace,
+    /// Its right answer, where a response is accepted.
+    Answer,
 }
 
 /// Which responses are accepted by their answers.

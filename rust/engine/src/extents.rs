@@ -11,6 +11,7 @@ use octomed_index::{BlockIndex, IndexError, TraceLocation, checksum};
 use crate::error::EngineError;
 use crate::ids::unpack_ids;
 use crate::select::Selection;
+use crate::split::RangeId;
 
 /// One block's part of a range.
 struct Extent {
@@ -39,21 +40,21 @@ pub struct TraceCopy {
 }
 
 impl Extents {
-    /// Finds range `range` in every block, and has the system read it ahead: one long read a block, whose bytes
+    /// Finds a range in every block, and has the system read it ahead: one long read a block, whose bytes
     /// wait in the page cache, where those of a store that was just written are anyhow.
     ///
     /// # Errors
     /// When a block cannot be read, or `cancel` is set.
     pub fn find(
         selection: &Selection,
-        range: usize,
+        range: RangeId,
         cancel: &AtomicBool,
     ) -> Result<Self, EngineError> {
         let find = |block: &BlockIndex| {
             if cancel.load(Ordering::Relaxed) {
                 return Err(EngineError::Cancelled);
             }
-            let rows = selection.key_space.rows(&block.traces.shuffle_key, range);
+            let rows = selection.rows(&block.traces.shuffle_key, range);
             let extent = Extent {
                 start: bytes(&block.traces.stored[..rows.start]),
                 rows,

@@ -9,6 +9,7 @@ use crate::image_copies::image_runs;
 use crate::parallel::in_parallel;
 use crate::range_packs::{RangePacks, pack_range_within, shapes};
 use crate::select::Selection;
+use crate::split::RangeId;
 
 /// What the images of a selection cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,9 +51,10 @@ pub fn image_cost(
     threads: usize,
     cancel: &AtomicBool,
 ) -> Result<ImageCost, EngineError> {
-    let ranges = selection.key_space.len();
-    let of_ranges = in_parallel(threads, ranges, cancel, |range| {
-        range_cost(selection, range, choices)
+    let order = selection.order();
+    let ranges = order.len();
+    let of_ranges = in_parallel(threads, ranges, cancel, |number| {
+        range_cost(selection, order[number], choices)
     })?;
     let mut sum = ImageCost {
         ranges: ranges as u64,
@@ -78,7 +80,7 @@ pub fn image_cost(
 /// What the images of a range cost.
 fn range_cost(
     selection: &Selection,
-    range: usize,
+    range: RangeId,
     choices: &[u32],
 ) -> Result<ImageCost, EngineError> {
     let mut cost = ImageCost::default();

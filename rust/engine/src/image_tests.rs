@@ -26,6 +26,7 @@ use crate::range_cells::RangeLimits;
 use crate::range_packs::pack_range;
 use crate::ranges::KeySpace;
 use crate::row::PackShape;
+use crate::split::Split;
 use crate::{Layout, OpenRange, Output, Pack, Selection, image_cost, rejects};
 
 const CAPACITY: u32 = 96;
@@ -191,7 +192,7 @@ fn lay_out_within(
 ) -> Arc<Layout> {
     let never = AtomicBool::new(false);
     let mut selection = Selection::new(blocks, &Curate::default(), pack, threads, &never).unwrap();
-    selection.key_space = KeySpace::cut_within(&selection.index, limits);
+    selection.key_space = KeySpace::cut_within(&selection.index, Split::Train, limits);
     let output = Output {
         compression: None,
         hashes: vec!["xxh3_64".into()],

@@ -12,6 +12,7 @@ use crate::range_packs::{RangePacks, pack_range, shapes};
 use crate::row::COLUMNS;
 use crate::select::Selection;
 use crate::settings::Output;
+use crate::split::RangeId;
 
 /// What a range adds to a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Layout {
     /// Which traces are written.
     pub selection: Selection,
     /// Ranges in the order in which they are written.
-    pub order: Vec<usize>,
+    pub order: Vec<RangeId>,
     /// What each range, in that order, adds to each stream.
     pub parts: Vec<Vec<StreamPart>>,
     schema: Arc<Schema>,
@@ -71,7 +72,7 @@ impl Layout {
             schema = schema.compression(compression);
         }
         let schema = Arc::new(schema.build()?);
-        let order = selection.key_space.permuted(selection.pack.seed);
+        let order = selection.order();
         let mut parts = in_parallel(threads, order.len(), cancel, |number| {
             let packs = pack_range(&selection, order[number])?;
             (0..packs.streams.len())
@@ -92,7 +93,7 @@ impl Layout {
     /// Names of the streams, empty ones included.
     #[must_use]
     pub fn streams(&self) -> Vec<String> {
-        self.selection.buckets.names()
+        self.selection.streams()
     }
 
     /// Packs, traces, tokens, raw bytes and shards of a stream.

@@ -9,6 +9,7 @@ mod curation;
 mod curation_answers;
 mod curation_columns;
 mod curation_settings;
+mod curation_target;
 mod curation_text;
 mod decoding_ahead;
 mod error;
@@ -28,6 +29,7 @@ mod laid_out;
 mod layout;
 mod pack_bytes;
 mod parallel;
+mod pass_rates;
 mod range_cells;
 mod range_images;
 mod range_packs;
@@ -39,6 +41,7 @@ mod scan;
 mod scratch;
 mod select;
 mod settings;
+mod split;
 mod tables;
 mod workers;
 mod write;
@@ -58,11 +61,13 @@ pub use image_decoding::{DecodedImages, ImageDecoding};
 pub use image_facts::ImageFacts;
 pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Verify};
 pub use layout::{Layout, StreamPart};
+pub use pass_rates::Answered;
 pub use row::COLUMNS;
 pub use row_images::{RowImage, RowImages};
 pub use scan::{Previewed, Scanner};
 pub use select::Selection;
 pub use settings::{Output, Pack, Settings};
+pub use split::{RangeId, Split};
 pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
@@ -70,5 +75,7 @@ pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 mod image_tests;
 #[cfg(test)]
 mod scan_image_tests;
+#[cfg(test)]
+mod split_tests;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 
 use octomed_index::{BlockIndex, Index, TraceLocation};
 
+use crate::split::Split;
+
 /// Bits of a key below those that say which piece of 2⁴⁸ keys it lies in.
 const PIECE_BITS: u32 = 48;
 /// Bits of a key that differ between traces of one image.
@@ -36,8 +38,8 @@ type Shown = (u64, u32, u32);
 
 /// The pieces of the key space, none of which passes the limits if it can be taken apart. `tokens` are those of each
 /// piece of 2⁴⁸ keys.
-pub fn cells(index: &Index, tokens: &[u64], limits: RangeLimits) -> Vec<Cell> {
-    let image_bytes = piece_bytes(index, tokens.len());
+pub fn cells(index: &Index, split: Split, tokens: &[u64], limits: RangeLimits) -> Vec<Cell> {
+    let image_bytes = piece_bytes(index, split, tokens.len());
     let mut cells = Vec::with_capacity(tokens.len());
     for (piece, (&tokens, &image_bytes)) in (0_u64..).zip(tokens.iter().zip(&image_bytes)) {
         let start = piece << PIECE_BITS;
@@ -48,21 +50,21 @@ pub fn cells(index: &Index, tokens: &[u64], limits: RangeLimits) -> Vec<Cell> {
                 image_bytes,
             });
         } else {
-            cells.extend(taken_apart(index, start, limits.tokens));
+            cells.extend(taken_apart(index, split, start, limits.tokens));
         }
     }
     cells
 }
 
 /// Bytes of the distinct images of each piece of 2⁴⁸ keys.
-fn piece_bytes(index: &Index, pieces: usize) -> Vec<u64> {
+fn piece_bytes(index: &Index, split: Split, pieces: usize) -> Vec<u64> {
     let mut found: Vec<(u64, Shown)> = Vec::new();
     for block in &index.blocks {
         if block.images.is_empty() {
             continue;
         }
         let first = found.len();
-        for row in block.kept_rows() {
+        for row in split.rows(block) {
             let piece = block.traces.shuffle_key[row] >> PIECE_BITS;
             found.extend(shown(block, row).map(|image| (piece, image)));
         }
@@ -91,8 +93,8 @@ fn shown(block: &BlockIndex, row: usize) -> impl Iterator<Item = Shown> {
 }
 
 /// The piece of 2⁴⁸ keys from `start` on, image by image, and trace by trace where one has more than `most` tokens.
-fn taken_apart(index: &Index, start: u64, most: u64) -> Vec<Cell> {
-    let traces = traces_of(index, start);
+fn taken_apart(index: &Index, split: Split, start: u64, most: u64) -> Vec<Cell> {
+    let traces = traces_of(index, split, start);
     let same_image = |one: &(u64, TraceLocation), next: &(u64, TraceLocation)| {
         one.0 >> IMAGE_BITS == next.0 >> IMAGE_BITS
     };
@@ -100,8 +102,8 @@ fn taken_apart(index: &Index, start: u64, most: u64) -> Vec<Cell> {
     for image in traces.chunk_by(same_image) {
         let mut rest = image;
         while !rest.is_empty() {
-            let (part, behind) = rest.split_at(part_length(index, rest, most));
-            cells.push(cell(index, part));
+            let (part, behind) = rest.split_at(part_length(index, split, rest, most));
+            cells.push(cell(index, split, part));
             rest = behind;
         }
     }
@@ -116,14 +118,14 @@ fn taken_apart(index: &Index, start: u64, most: u64) -> Vec<Cell> {
 }
 
 /// Keys and places of the kept traces in the piece of 2⁴⁸ keys from `start` on, by key.
-fn traces_of(index: &Index, start: u64) -> Vec<(u64, TraceLocation)> {
+fn traces_of(index: &Index, split: Split, start: u64) -> Vec<(u64, TraceLocation)> {
     let last = start | ((1 << PIECE_BITS) - 1);
     let mut traces = Vec::new();
     for (number, block) in (0..).zip(&index.blocks) {
         let keys = &block.traces.shuffle_key;
         let rows =
             keys.partition_point(|&key| key < start)..keys.partition_point(|&key| key <= last);
-        for row in rows.filter(|&row| block.is_kept(row)) {
+        for row in rows.filter(|&row| split.copies(block, row) > 0) {
             let at = TraceLocation {
                 block: number,
                 row: row as u32,
@@ -136,24 +138,30 @@ fn traces_of(index: &Index, start: u64) -> Vec<(u64, TraceLocation)> {
 }
 
 /// How many of the traces, at least one key's, have `most` tokens.
-fn part_length(index: &Index, traces: &[(u64, TraceLocation)], most: u64) -> usize {
+fn part_length(index: &Index, split: Split, traces: &[(u64, TraceLocation)], most: u64) -> usize {
     let mut tokens = 0;
     for (at, (key, trace)) in traces.iter().enumerate() {
         if tokens >= most && traces[at - 1].0 != *key {
             return at;
         }
-        tokens += u64::from(index.block(*trace).traces.tokens[trace.row as usize]);
+        tokens += tokens_of(index, split, *trace);
     }
     traces.len()
 }
 
+/// Tokens of a trace, as often as it is written.
+fn tokens_of(index: &Index, split: Split, trace: TraceLocation) -> u64 {
+    let (block, row) = (index.block(trace), trace.row as usize);
+    u64::from(split.copies(block, row)) * u64::from(block.traces.tokens[row])
+}
+
 /// The piece that these traces are.
-fn cell(index: &Index, traces: &[(u64, TraceLocation)]) -> Cell {
+fn cell(index: &Index, split: Split, traces: &[(u64, TraceLocation)]) -> Cell {
     let mut images = Vec::new();
     let mut tokens = 0;
     for (_, trace) in traces {
         let (block, row) = (index.block(*trace), trace.row as usize);
-        tokens += u64::from(block.traces.tokens[row]);
+        tokens += tokens_of(index, split, *trace);
         images.extend(shown(block, row));
     }
     images.sort_unstable();
@@ -284,7 +292,7 @@ mod tests {
             index in index(), most_tokens in 1..200_u64, most_bytes in 1..500_u64,
         ) {
             let limits = RangeLimits { tokens: most_tokens, image_bytes: most_bytes };
-            let cells = cells(&index, &tokens(&index), limits);
+            let cells = cells(&index, Split::Train, &tokens(&index), limits);
             prop_assert!(cells.is_sorted_by(|one, next| one.start < next.start));
             prop_assert_eq!(cells[0].start, 0);
             let ends = cells[1..].iter().map(|cell| cell.start).chain([u64::MAX]);
@@ -310,7 +318,7 @@ mod tests {
         #[test]
         fn an_image_that_no_range_is_too_small_for_lies_in_one_piece(index in index()) {
             let limits = RangeLimits { tokens: 1_000_000, image_bytes: 1 };
-            let cells = cells(&index, &tokens(&index), limits);
+            let cells = cells(&index, Split::Train, &tokens(&index), limits);
             for upper in IMAGES {
                 let starts = cells.iter().map(|cell| cell.start);
                 let cut = starts.filter(|start| start >> IMAGE_BITS == upper && start << IMAGE_BITS != 0);

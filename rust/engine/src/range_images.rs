@@ -84,6 +84,20 @@ impl RangeImages {
         self.patches[image as usize]
     }
 
+    /// The placeholders of some entries: where those of each begin, and which images they show.
+    pub fn placeholders(&self, entries: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        if self.is_empty() {
+            return (Vec::new(), Vec::new());
+        }
+        let (mut starts, mut refs) = (Vec::with_capacity(entries.len() + 1), Vec::new());
+        for &entry in entries {
+            starts.push(refs.len() as u32);
+            refs.extend(self.of_trace(entry));
+        }
+        starts.push(refs.len() as u32);
+        (starts, refs)
+    }
+
     /// What packing has to know of them.
     pub fn items(&self) -> ItemImages<'_> {
         ItemImages {

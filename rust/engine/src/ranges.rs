@@ -4,6 +4,7 @@ use octomed_index::Index;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::range_cells::{Cell, RangeLimits, cells};
+use crate::split::Split;
 
 /// Tokens of the smallest and the largest range. A range's extents should stay in the page cache while it
 /// is written, at about two bytes a token.
@@ -23,30 +24,32 @@ pub struct KeySpace {
 }
 
 impl KeySpace {
-    /// Cuts by quantiles of the kept traces' tokens, and so that no range has too many bytes of distinct images.
+    /// Cuts by quantiles of the tokens that are written for a split, and so that no range has too many bytes of distinct
+    /// images.
     #[must_use]
-    pub fn cut(index: &Index) -> Self {
+    pub fn cut(index: &Index, split: Split) -> Self {
         let blocks = index.blocks.len() as u64;
         let limits = RangeLimits {
             tokens: LARGEST.min(SMALLEST.max(TOKENS_PER_BLOCK * blocks)),
             image_bytes: IMAGE_BYTES,
         };
-        Self::cut_within(index, limits)
+        Self::cut_within(index, split, limits)
     }
 
     /// As [`Self::cut`], for ranges of another size.
-    pub(crate) fn cut_within(index: &Index, limits: RangeLimits) -> Self {
+    pub(crate) fn cut_within(index: &Index, split: Split, limits: RangeLimits) -> Self {
         let mut tokens = vec![0_u64; BINS];
         for block in &index.blocks {
-            for row in block.kept_rows() {
+            for row in 0..block.len() {
                 let bin = (block.traces.shuffle_key[row] >> 48) as usize;
-                tokens[bin] += u64::from(block.traces.tokens[row]);
+                let copies = u64::from(split.copies(block, row));
+                tokens[bin] += copies * u64::from(block.traces.tokens[row]);
             }
         }
         if index.blocks.iter().all(|block| block.images.is_empty()) {
             return Self::from_bins(&tokens, limits.tokens);
         }
-        Self::from_cells(&cells(index, &tokens, limits), limits)
+        Self::from_cells(&cells(index, split, &tokens, limits), limits)
     }
 
     /// Cuts between pieces of the key space: by quantiles of tokens, or of bytes of images where these ask for more

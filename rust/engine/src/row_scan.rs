@@ -9,6 +9,7 @@ use octomed_text::{
 use octomed_trace::{Reason, Response, Row};
 
 use crate::curation::{Curation, RowCuration};
+use crate::curation_target::with_answer;
 use crate::error::EngineError;
 use crate::image_reading::{Images, SeenPaths};
 use crate::laid_out::{LaidOut, LaidTurn, Layouter, refusal};
@@ -67,7 +68,11 @@ impl RowScan {
         let curated = curation.of_row(row)?;
         let masked = curation.masked(row);
         let masked = masked.as_ref().map(|texts| texts.row(row));
-        then(masked.as_ref().unwrap_or(row), Some(&curated))
+        let shown = masked.as_ref().unwrap_or(row);
+        match curation.target(shown) {
+            Some(Ok(answer)) => then(&with_answer(shown, &answer), Some(&curated)),
+            _ => then(shown, Some(&curated)),
+        }
     }
 
     /// Lays out a row, whose last turn is made in `prompt`.

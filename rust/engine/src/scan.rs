@@ -21,6 +21,7 @@ use crate::ids::ID_LIMIT;
 use crate::image_choices::StoreChoices;
 use crate::image_reading::{Images, SeenPaths};
 use crate::image_settings::ImageSettings;
+use crate::pass_rates::{Answered, pass_rates};
 use crate::row_images::{Failure, RowImages};
 use crate::row_scan::RowScan;
 use crate::scratch::Scratch;
@@ -242,6 +243,14 @@ impl Scanner {
             Err(Failure::Row(fault)) => Ok(Err(fault.of(row))),
             Err(Failure::Scan(error)) => Err(error),
         }
+    }
+
+    /// Right and all responses of each question of a block, whose answers the scanner compares.
+    ///
+    /// # Errors
+    /// When a row or a file cannot be read.
+    pub fn pass_rates(&self, block: &Block) -> Result<BTreeMap<u64, Answered>, EngineError> {
+        pass_rates(&self.rows, &self.mapping, block)
     }
 
     /// What the first distinct images of a block, `most` of them or few more, take for each choice of how they are

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use octomed_curate::{Curate, Rejects, Renamed, detail, needs, rename_collisions, rules};
+use octomed_curate::{
+    ClassCount, Curate, Rejects, Renamed, detail, needs, rename_collisions, rules,
+};
 use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, TraceMeasures, Verdict};
 use octomed_pack::Buckets;
 use octomed_responses::Limits;
@@ -12,6 +14,7 @@ use crate::error::EngineError;
 use crate::parallel::in_parallel;
 use crate::ranges::KeySpace;
 use crate::settings::Pack;
+use crate::split::{RangeId, Split};
 
 /// The selection: which traces of which blocks stay, and how keys are cut into ranges.
 pub struct Selection {
@@ -25,8 +28,10 @@ pub struct Selection {
     pub rejects: Vec<Rejects>,
     /// Traces whose id collided with an earlier one's.
     pub renamed: Vec<Renamed>,
-    /// Ranges of shuffle keys.
+    /// Ranges of the shuffle keys of what is trained on.
     pub key_space: KeySpace,
+    /// Ranges of those of what is kept for validation, if there is any.
+    pub validation: Option<KeySpace>,
     /// Thresholds of each source that has any.
     pub limits: BTreeMap<String, Limits>,
 }
@@ -56,9 +61,14 @@ impl Selection {
             .map(|rule| rule.apply(&mut index))
             .collect::<Result<_, _>>()?;
         index.release();
+        let validates = index.blocks.iter().any(|block| {
+            let mut rows = Split::Validation.rows(block);
+            rows.next().is_some()
+        });
         Ok(Self {
             renamed: rename_collisions(&mut index),
-            key_space: KeySpace::cut(&index),
+            key_space: KeySpace::cut(&index, Split::Train),
+            validation: validates.then(|| KeySpace::cut(&index, Split::Validation)),
             limits: curate.limits.clone(),
             pack,
             buckets,
@@ -109,6 +119,62 @@ impl Selection {
         counts
     }
 
+    /// Names of the streams, empty ones included: one for each bucket, then that of validation if there is any.
+    #[must_use]
+    pub fn streams(&self) -> Vec<String> {
+        let mut names = self.buckets.names();
+        names.extend(self.validation.is_some().then(|| VALIDATION.to_owned()));
+        names
+    }
+
+    /// The ranges in the order in which they are written: all of training, then those of validation.
+    #[must_use]
+    pub fn order(&self) -> Vec<RangeId> {
+        let spaces = [
+            (Split::Train, Some(&self.key_space)),
+            (Split::Validation, self.validation.as_ref()),
+        ];
+        let ranges = spaces.into_iter().flat_map(|(split, space)| {
+            let numbers = space.map_or_else(Vec::new, |space| space.permuted(self.pack.seed));
+            let range = move |number| RangeId { split, number };
+            numbers.into_iter().map(range)
+        });
+        ranges.collect()
+    }
+
+    /// The rows of sorted `keys` that lie in a range.
+    #[must_use]
+    pub fn rows(&self, keys: &[u64], range: RangeId) -> std::ops::Range<usize> {
+        match (range.split, &self.validation) {
+            (Split::Validation, Some(space)) => space.rows(keys, range.number),
+            _ => self.key_space.rows(keys, range.number),
+        }
+    }
+
+    /// Traces that are trained on, those of validation, and copies of the first beyond one of each.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        let mut written = Written::default();
+        for block in &self.index.blocks {
+            written.add(block);
+        }
+        written
+    }
+
+    /// What rules want said besides the counts.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let notes = self.rejects.iter().flat_map(|rejects| &rejects.notes);
+        notes.cloned().collect()
+    }
+
+    /// What became of each class of questions, where they are drawn by class.
+    #[must_use]
+    pub fn classes(&self) -> Vec<ClassCount> {
+        let classes = self.rejects.iter().flat_map(|rejects| &rejects.classes);
+        classes.cloned().collect()
+    }
+
     /// Whether any block has images.
     #[must_use]
     pub fn has_images(&self) -> bool {
@@ -116,26 +182,52 @@ impl Selection {
         blocks.any(|block| !block.images.is_empty())
     }
 
-    /// Lengths of the kept traces, in index order.
+    /// Lengths of what is written, in index order: of the traces that are trained on, each as often as it is, and of
+    /// those of validation, which share no pack with them.
     #[must_use]
-    pub fn kept_lengths(&self) -> Vec<u32> {
-        let mut lengths = Vec::new();
-        for block in &self.index.blocks {
-            lengths.extend(block.kept_rows().map(|row| block.traces.tokens[row]));
-        }
-        lengths
-    }
-
-    /// Tokens, and supervised tokens, of the kept traces.
-    #[must_use]
-    pub fn kept_tokens(&self) -> (u64, u64) {
-        let (mut tokens, mut supervised) = (0, 0);
-        for block in &self.index.blocks {
-            for row in block.kept_rows() {
-                tokens += u64::from(block.traces.tokens[row]);
-                supervised += u64::from(block.traces.supervised[row]);
+    pub fn written_lengths(&self) -> [Vec<u32>; 2] {
+        [Split::Train, Split::Validation].map(|split| {
+            let mut lengths = Vec::new();
+            for block in &self.index.blocks {
+                for row in split.rows(block) {
+                    let copies = usize::from(split.copies(block, row));
+                    lengths.extend(std::iter::repeat_n(block.traces.tokens[row], copies));
+                }
             }
+            lengths
+        })
+    }
+}
+
+/// Name of the stream of what is kept for validation.
+pub const VALIDATION: &str = "validation";
+
+/// What is written of a selection, or of a part of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Traces that are trained on.
+    pub train: u64,
+    /// Traces of validation.
+    pub validation: u64,
+    /// Copies of traces beyond the first.
+    pub copies: u64,
+    /// Tokens of all of these.
+    pub tokens: u64,
+    /// Tokens of all of these that carry loss.
+    pub supervised: u64,
+}
+
+impl Written {
+    /// Adds what is written of a block.
+    pub fn add(&mut self, block: &BlockIndex) {
+        for row in block.kept_rows() {
+            let copies = u64::from(block.copies(row));
+            self.train += u64::from(copies > 0);
+            self.validation += u64::from(copies == 0);
+            self.copies += copies.saturating_sub(1);
+            let times = copies.max(1);
+            self.tokens += times * u64::from(block.traces.tokens[row]);
+            self.supervised += times * u64::from(block.traces.supervised[row]);
         }
-        (tokens, supervised)
     }
 }

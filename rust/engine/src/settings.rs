@@ -58,6 +58,7 @@ impl Pack {
         PackLimits {
             capacity: self.capacity,
             max_patches: self.max_patches,
+            seed: self.seed,
         }
     }
 }

@@ -49,6 +49,7 @@ pub fn provenance(
             let mut offset = 0;
             for (document, &entry) in (0..).zip(stream.pack(pack)) {
                 let from = packs.traces[entry as usize];
+                table.copy.push(packs.copy(entry));
                 let row = (shard, start.first_pack + pack as u64, document, offset);
                 offset += table.push(selection, from, row);
             }
@@ -61,6 +62,7 @@ pub fn provenance(
 #[derive(Default)]
 struct Provenance {
     trace_id: Vec<u64>,
+    copy: Vec<u32>,
     source: StringDictionaryBuilder<Int32Type>,
     file: StringDictionaryBuilder<Int32Type>,
     row: Vec<u64>,
@@ -117,7 +119,7 @@ impl Provenance {
         let long = |values: Vec<u64>| -> ArrayRef { Arc::new(UInt64Array::from(values)) };
         let mut columns = vec![
             ("trace_id", long(self.trace_id), false),
-            ("copy", short(vec![0; count]), false),
+            ("copy", short(self.copy), false),
             ("source", Arc::new(self.source.finish()), false),
             ("file", Arc::new(self.file.finish()), false),
             ("row", long(self.row), false),

@@ -20,18 +20,18 @@ use crate::check::{check_shard, read_pack};
 use crate::ids::pack_ids;
 use crate::{EngineError, Layout, OpenRange, Output, Pack, Selection};
 
-const CAPACITY: u32 = 64;
-const VOCABULARY: u32 = 200_000;
+pub(crate) const CAPACITY: u32 = 64;
+pub(crate) const VOCABULARY: u32 = 200_000;
 
 /// A trace of a block: length, the number its hash is made of, and its id.
 #[derive(Clone, Copy, Debug)]
-struct Made {
-    tokens: u32,
-    hash: u64,
-    trace_id: u64,
+pub(crate) struct Made {
+    pub tokens: u32,
+    pub hash: u64,
+    pub trace_id: u64,
 }
 
-fn made() -> impl Strategy<Value = Made> {
+pub(crate) fn made() -> impl Strategy<Value = Made> {
     (2..CAPACITY + 8, 0..40_u64, 0..1000_u64).prop_map(|(tokens, hash, trace_id)| Made {
         tokens,
         hash,
@@ -47,7 +47,7 @@ fn ids(block: usize, row: usize, tokens: u32) -> Vec<u32> {
 }
 
 /// Writes blocks whose source order is not their shuffle order.
-fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
+pub(crate) fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
     let write = |(number, traces): (usize, &Vec<Made>)| {
         let mut columns = TraceColumns::default();
         let mut stored = Vec::new();
@@ -62,6 +62,7 @@ fn write_blocks(folder: &Path, blocks: &[Vec<Made>]) -> Vec<BlockRef> {
                 trace_id: trace.trace_id,
                 shuffle_key: (row as u64) << 56 | number as u64,
                 hash_low: trace.hash,
+                question_id: trace.hash % 7,
                 position: position as u64,
                 ordinal: position as u32,
                 tokens: trace.tokens,
@@ -111,7 +112,7 @@ fn curate(over_long: OverLongPolicy) -> Curate {
     }
 }
 
-fn pack() -> Pack {
+pub(crate) fn pack() -> Pack {
     Pack {
         capacity: CAPACITY,
         buckets: vec![8, 24],

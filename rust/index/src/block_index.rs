@@ -54,6 +54,8 @@ pub struct BlockIndex {
     pub traces: TraceColumns,
     /// The side columns that were asked for, each with its values.
     pub side: Vec<(SideColumn, Vec<u8>)>,
+    /// How often each kept trace is trained on, 0 for one of validation; nothing where each is once.
+    pub copies: Vec<u8>,
     /// The distinct images that the traces show.
     pub images: ImageTable,
     /// Numbers into that table, trace by trace.
@@ -133,6 +135,12 @@ impl BlockIndex {
     #[must_use]
     pub fn is_kept(&self, row: usize) -> bool {
         self.traces.verdict[row] == Verdict::Kept as u8
+    }
+
+    /// How often a trace is trained on, if it is kept; 0 for one of validation.
+    #[must_use]
+    pub fn copies(&self, row: usize) -> u8 {
+        self.copies.get(row).copied().unwrap_or(1)
     }
 
     /// The rows that are kept so far.

@@ -214,6 +214,14 @@ impl Scanner {
         Record::of(&header)
     }
 
+    /// Right and all responses of each question of a block, by the question's id: of a scanner that compares answers.
+    #[pyo3(signature = (block))]
+    fn pass_rates(&self, py: Python<'_>, block: &Block) -> Result<Vec<(u64, u64, u64)>> {
+        let rates = leave(py, || self.scanner.pass_rates(&block.0))?;
+        let rates = rates.into_iter();
+        Ok(rates.map(|(id, one)| (id, one.right, one.all)).collect())
+    }
+
     /// What the first distinct images of a block take for each choice of how they are stored: how many were looked at,
     /// their patches, their bytes as they came, and resized as WebP, PNG and JPEG.
     #[pyo3(signature = (block, most))]

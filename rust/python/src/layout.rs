@@ -55,7 +55,9 @@ impl Layout {
             } = settings;
             let capacity = pack.capacity;
             let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())?;
-            let lower_bound = Packing::lower_bound(&selection.kept_lengths(), capacity);
+            let lengths = selection.written_lengths();
+            let bound = |lengths: &Vec<u32>| Packing::lower_bound(lengths, capacity);
+            let lower_bound = lengths.iter().map(bound).sum();
             let layout = octomed_engine::Layout::new(selection, &output, threads, cancel.flag())?;
             Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
@@ -161,18 +163,22 @@ impl Layout {
             .filter(|(_, count)| *count > 0)
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
-        let (tokens, supervised_tokens) = selection.kept_tokens();
+        let written = selection.written();
         let sum = |of: fn(&Header) -> u64| -> u64 {
             let blocks = selection.index.blocks.iter();
             blocks.map(|block| of(&block.header)).sum()
         };
         Record::of(&json!({
             "traces": counts.iter().sum::<u64>(),
-            "train": counts[0],
+            "train": written.train,
+            "validation": written.validation,
+            "copies": written.copies,
             "rejected": rejected,
+            "notes": selection.notes(),
+            "classes": selection.classes(),
             "renamed_trace_ids": selection.renamed.len(),
-            "tokens": tokens,
-            "supervised_tokens": supervised_tokens,
+            "tokens": written.tokens,
+            "supervised_tokens": written.supervised,
             "packs": self.packs(),
             "packs_lower_bound": self.lower_bound,
             "capacity": selection.pack.capacity,
@@ -220,7 +226,10 @@ impl Layout {
     /// Packs, traces, tokens, raw bytes and shards of each stream that holds packs.
     #[pyo3(signature = ())]
     fn stream_summaries(&self) -> Result<BTreeMap<String, Record<StreamEntry>>> {
-        let uppers = self.layout.selection.buckets.uppers();
+        let selection = &self.layout.selection;
+        // A pack of validation may hold a trace of any length.
+        let uppers = selection.buckets.uppers().iter().copied();
+        let uppers = uppers.chain([selection.pack.capacity]);
         let streams = self.layout.streams().into_iter().zip(uppers).enumerate();
         let totals = streams.map(|(stream, named)| (self.layout.total(stream), named));
         let full = totals.filter(|((_, packs), _)| *packs > 0);

@@ -105,6 +105,17 @@ impl Gold {
         (!self.text.is_empty()).then_some(&self.text)
     }
 
+    /// Places of the right options; none of a free answer or a number.
+    #[must_use]
+    pub fn places(&self) -> Vec<usize> {
+        match &self.kind {
+            GoldKind::Options { choices, right } => (0..choices.len())
+                .filter(|place| right >> place & 1 == 1)
+                .collect(),
+            GoldKind::Number(_) | GoldKind::Text { .. } => Vec::new(),
+        }
+    }
+
     fn of_options(choices: Choices, right: Set) -> Result<Self, GoldFault> {
         let places = (0..choices.len()).filter(|place| right >> place & 1 == 1);
         let texts: Vec<_> = places.map(|place| choices.text(place)).collect();

@@ -1,0 +1,155 @@
+"""What the engine is told of the recipe's selection, as plain values: groups and files are resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from octomed.pipeline.exclusions import exclusions_of
+from octomed.pipeline.pass_rates import is_table, read_pass_rates
+from octomed.recipe.curate import PassRateFrom
+from octomed.recipe.problems import located
+from octomed.recipe.scan_curation import asked_columns, select_curation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from octomed.recipe.curate import Stratify, Validation
+    from octomed.recipe.schema import Recipe, Source
+
+_RESOLVED = {"exclude", "pass_rate", "traces_per_question", "stratify"}
+"""Keys of `curate` that the engine takes in another form."""
+
+
+PassRate = tuple[int, float, float]
+"""A question's id, its right responses, and all."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """What files say that the recipe's selection names.
+
+    Attributes
+    ----------
+    exclusions
+        Lines of the lists of exclusions, as the engine takes them.
+    pass_rates
+        Right and all responses by question, of another model; None where the rows' own responses count.
+    """
+
+    exclusions: tuple[dict[str, Any], ...] = ()
+    pass_rates: tuple[PassRate, ...] | None = None
+
+
+def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassRate]]) -> Lists:
+    """Read the files that the recipe's selection names.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    rates_of_rows
+        Reads files of another model's responses, and returns right and all by question.
+
+    Raises
+    ------
+    RecipeError
+        When one cannot be read.
+    DataError
+        When one does not say what it has to.
+    """
+    with located(recipe.written_at("curate", "exclude")):
+        exclusions = exclusions_of(recipe)
+    rates = recipe.curate.pass_rate
+    if not isinstance(rates, PassRateFrom) or rates.from_ is None:
+        return Lists(tuple(exclusions))
+    paths = list(map(Path, rates.from_))
+    tables = [path for path in paths if is_table(path)]
+    rows = [str(path) for path in paths if path not in tables]
+    with located(recipe.written_at("curate", "pass_rate", "from")):
+        found = read_pass_rates(tables) if tables else []
+    found += rates_of_rows(rows) if rows else []
+    return Lists(tuple(exclusions), tuple(found))
+
+
+def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
+    """Return the section `curate` as the engine takes it, with `mix` and `validation` in it.
+
+    A recipe that has none of their keys gives what it always gave, so that its runs keep their keys.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    lists
+        What the files say that it names.
+    """
+    curate = recipe.curate
+    settings = {key: value for key, value in select_curation(recipe).items() if key not in _RESOLVED}
+    if curate.pass_rate is not None:
+        settings["pass_rate"] = _pass_rate(curate.pass_rate, lists)
+    if (keep := curate.traces_per_question) is not None:
+        settings["traces_per_question"] = (
+            {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")
+        )
+    if recipe.target == "answer":
+        # Responses to a question become the same answer, of which one stays, whatever they were.
+        settings["traces_per_question"] = {"keep": 1, "by": "first"}
+        settings["duplicates"] = {**settings["duplicates"], "exact": False}
+    if lists.exclusions:
+        settings["exclude"] = list(lists.exclusions)
+    if curate.stratify is not None:
+        settings["stratify"] = _stratify(recipe, curate.stratify)
+    if recipe.validation is not None:
+        settings["validation"] = _validation(recipe, recipe.validation)
+    if mix := _mix(recipe):
+        settings["mix"] = mix
+    return settings
+
+
+def _pass_rate(rate: Any, lists: Lists) -> dict[str, Any]:  # noqa: ANN401 a list, or `PassRateFrom`
+    least, most = rate.range if isinstance(rate, PassRateFrom) else rate
+    settings: dict[str, Any] = {"least": least, "most": most}
+    if lists.pass_rates is not None:
+        settings["from"] = [list(one) for one in lists.pass_rates]
+    return settings
+
+
+def _stratify(recipe: Recipe, stratify: Stratify) -> dict[str, Any]:
+    per_class: Any = stratify.per_class
+    if isinstance(per_class, int):
+        per_class = {"number": per_class}
+    elif isinstance(per_class, dict):
+        per_class = {"each": per_class}
+    chosen = [source for source in recipe.sources if source.name in stratify.sources]
+    by_answer = stratify.by == "answer"
+    places = [None if by_answer else _place(recipe, source, stratify.by) for source in chosen]
+    named = [[source.name, place] for source, place in zip(chosen, places, strict=True)]
+    return {"sources": named, "per_class": per_class, "repeat": stratify.repeat}
+
+
+def _validation(recipe: Recipe, validation: Validation) -> dict[str, Any]:
+    settings: dict[str, Any] = {"share": validation.share}
+    if (group := validation.group) is not None:
+        settings["group"] = [[source.name, _place(recipe, source, group)] for source in recipe.sources]
+    return settings
+
+
+def _place(recipe: Recipe, source: Source, column: str) -> int:
+    """Return the place of a column among those that a source is asked for."""
+    return asked_columns(recipe, source).index(column)
+
+
+def _mix(recipe: Recipe) -> list[dict[str, Any]]:
+    """Return the groups of which not every trace is trained on once, each with its sources."""
+    return [
+        {
+            "group": name,
+            "sources": [source.name for source in recipe.sources if source.group == name],
+            "epochs": group.epochs,
+            "max_examples": group.max_examples,
+        }
+        for name, group in (recipe.mix or {}).items()
+        if not group.is_plain
+    ]
