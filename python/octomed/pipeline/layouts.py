@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.pipeline.kept import Kept
+from octomed.pipeline.scanners import scanner_of
 
 if TYPE_CHECKING:
     from octomed.pipeline.executor_protocol import Workers
@@ -29,4 +30,10 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     DamagedBlock
         When a block cannot be read.
     """
-    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)
+    return _octomed.Layout(
+        list(spec.blocks),
+        spec.settings,
+        threads=threads.workers,
+        cancel=threads.cancel,
+        scanner=None if spec.scanner is None else scanner_of(spec.scanner),
+    )

@@ -24,7 +24,8 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.tables import write_shared_images
+from octomed.pipeline.scanners import scanners
+from octomed.pipeline.tables import write_near_duplicates, write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -204,17 +205,19 @@ class _Passes:
 
         begin = time.perf_counter()
         self.progress.stage("select", None, None)
-        layout_spec = layout_of(spec.settings, blocks_of_run(scanned, spec.store), spec.write_key)
-        layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
+        layout_spec = layout_of(spec, blocks_of_run(scanned, spec.store))
+        with scanners.lend(self.scanners):
+            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
         skipped = files_skipped(scanned, spec.files_skipped)
         if layout.counts().train == 0:
             raise self.empty(rows_read(scanned), layout, len(skipped))
-        seconds["select"] = seconds_since(begin)
+        seconds |= seconds_of_selection(layout, seconds_since(begin))
 
         begin = time.perf_counter()
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
         reports = spec.settings["curate"]["duplicates"]["images"] == "report"
         shared = write_shared_images(layout, manifest) if reports else None
+        write_near_duplicates(layout, manifest)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 
@@ -230,6 +233,15 @@ class _Passes:
             made_again=tuple(self.again.notes),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
+
+
+def seconds_of_selection(layout: _octomed.Layout, spent: float) -> dict[str, float]:
+    """Return the seconds of the selection, those in which texts of near duplicates were compared apart."""
+    near = layout.near_summary()
+    if near is None:
+        return {"select": spent}
+    compared = round(near["seconds_compared"], 3)
+    return {"select": round(max(0.0, spent - compared), 3), "near": compared}
 
 
 def seconds_since(begin: float) -> float:

@@ -162,18 +162,18 @@ def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> li
     return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
 
 
-def layout_of(settings: dict[str, Any], blocks: list[tuple[Path, int]], write_key: str) -> LayoutSpec:
-    """Return what a layout follows from.
+def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:
+    """Return what the layout of a run follows from.
 
     Parameters
     ----------
-    settings
-        The recipe's sections that decide how traces are chosen, packed and written.
+    spec
+        The run. Its write key has the keys of all tasks, but not which files a scan left out.
     blocks
         Paths of the blocks in source order, without extension, each with its task's first row number.
-    write_key
-        Of the run: it has the keys of all tasks, but not which files a scan left out.
     """
     # Whole paths: of two runs in one process, each reads the blocks of its own store.
     named = tuple((str(path), first_row) for path, first_row in blocks)
-    return LayoutSpec(content_key({"write": write_key, "blocks": named}), named, settings)
+    key = content_key({"write": spec.write_key, "blocks": named})
+    near = spec.settings["curate"]["duplicates"].get("near") is not None
+    return LayoutSpec(key, named, spec.settings, spec.tasks[0].scanner if near and spec.tasks else None)

@@ -84,11 +84,14 @@ class LayoutSpec:
         Paths of the blocks in source order, without extension, each with its task's first row number.
     settings
         The recipe's sections `curate`, `pack` and `output`, the path left out.
+    scanner
+        A scanner of the blocks, where rules compare texts: its tokenizer reads them.
     """
 
     key: str
     blocks: tuple[tuple[str, int], ...] = field(repr=False)
     settings: dict[str, Any]
+    scanner: ScannerSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Duplicates(Sparse):
     """Drop a trace that equals an earlier one in all its text and its images."""
     images: Literal["off", "report"] = "off"
     """Whether images are listed that occur under several sources or names; none is dropped."""
-    near: NotBuilt = not_built()  # `Near | None = None`
+    near: Near | None = None
+    """What becomes of traces that nearly equal another; not looked for if left out."""
 
 
 class EvaluationSet(Part):

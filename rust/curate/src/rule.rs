@@ -75,6 +75,12 @@ pub enum CurateError {
     /// A block cannot be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The run was cancelled while texts were read.
+    #[error("cancelled")]
+    Cancelled,
+    /// What a rule needs is not there: a fault of this program.
+    #[error("{0}")]
+    Internal(String),
     /// No question of the run has a pass rate in the files that shall say it.
     #[error("the files of `curate.pass_rate.from` have {rates} question{}, and none of this run's", if *.rates == 1 { "" } else { "s" })]
     NoPassRates {
@@ -126,6 +132,7 @@ impl CurateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Index(error) => error.hint(),
+            Self::Cancelled | Self::Internal(_) => None,
             Self::NoPassRates { .. } => Some(
                 "a question's id follows from its text, the texts of its options and its images: all must be the same"
                     .to_owned(),

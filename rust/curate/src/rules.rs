@@ -8,7 +8,10 @@ use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
-use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule, Thresholds};
+use crate::{
+    Curate, ExactDuplicates, Links, NearDuplicates, NearWork, OverLong, OverPatches, Rule,
+    Thresholds,
+};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +24,16 @@ pub struct PackLimits {
     pub seed: u64,
 }
 
-/// The rules that the recipe asks for, in the order in which they run.
+/// The rules that the recipe asks for, in the order in which they run. That of near duplicates is among them where there
+/// is what it works with, too.
 #[must_use]
-pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
+pub fn rules<'w>(
+    curate: &Curate,
+    limits: &PackLimits,
+    near: Option<&NearWork<'w>>,
+) -> Vec<Box<dyn Rule + 'w>> {
     let (questions, links) = (SharedQuestions::default(), Links::default());
-    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    let mut rules: Vec<Box<dyn Rule + 'w>> = Vec::new();
     if !curate.limits.is_empty() {
         rules.push(Box::new(Thresholds {
             limits: curate.limits.clone(),
@@ -48,6 +56,13 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     }
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
+    }
+    if let (Some(settings), Some(work)) = (&curate.duplicates.near, near) {
+        rules.push(Box::new(NearDuplicates {
+            settings: settings.clone(),
+            work: work.clone(),
+            links: links.clone(),
+        }));
     }
     if let Some(settings) = curate.pass_rate.clone() {
         let questions = questions.clone();
@@ -84,7 +99,7 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
 
 /// All that the rules need.
 #[must_use]
-pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
+pub fn needs(rules: &[Box<dyn Rule + '_>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
         // A column that several rules read is taken by none of them.
@@ -120,7 +135,8 @@ mod tests {
             "validation": {"share": 0.1},
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
-        rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
+        let curate = serde_json::from_str(curate).unwrap();
+        rules(&curate, &limits(Some(9)), None)
     }
 
     fn limits(max_patches: Option<u64>) -> PackLimits {
@@ -168,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_not_asked_for_is_not_in_the_list() {
-        let rules = rules(&Curate::default(), &limits(None));
+        let rules = rules(&Curate::default(), &limits(None), None);
         assert_eq!(rules.len(), 1);
         assert_eq!(needs(&rules), Needs::default());
     }

@@ -56,6 +56,8 @@ impl From<CurateError> for EngineError {
     fn from(error: CurateError) -> Self {
         match error {
             CurateError::Index(error) => Self::Index(error),
+            CurateError::Cancelled => Self::Cancelled,
+            CurateError::Internal(message) => Self::Internal(message),
             error => Self::Curate(error),
         }
     }

@@ -112,20 +112,32 @@ impl Extent {
 }
 
 /// A block's ids, open.
-struct Source<'a> {
+pub struct Source<'a> {
     block: &'a BlockIndex,
     path: PathBuf,
     file: File,
 }
 
 impl<'a> Source<'a> {
-    fn open(block: &'a BlockIndex) -> Result<Self, EngineError> {
+    /// Opens the ids of a block.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn open(block: &'a BlockIndex) -> Result<Self, EngineError> {
         let (path, file) = open(block)?;
         Ok(Self { block, path, file })
     }
 
+    /// Has the system read a part of the file ahead.
+    pub fn read_ahead(&self, start: u64, length: u64) {
+        octomed_memory::read_ahead(&self.file, start, length);
+    }
+
     /// Reads the trace of row `row`, which begins at `offset`.
-    fn read(&self, row: usize, offset: u64, stored: &mut Vec<u8>) -> Result<(), EngineError> {
+    ///
+    /// # Errors
+    /// When the file ends before, or cannot be read.
+    pub fn read(&self, row: usize, offset: u64, stored: &mut Vec<u8>) -> Result<(), EngineError> {
         stored.resize(self.block.traces.stored[row] as usize, 0);
         let read = self.file.read_exact_at(stored, offset);
         read.map_err(|error| match error.kind() {
@@ -135,7 +147,10 @@ impl<'a> Source<'a> {
     }
 
     /// Writes a trace's ids and spans to the shard.
-    fn copy_into(
+    ///
+    /// # Errors
+    /// When its bytes are not those that were written.
+    pub fn copy_into(
         &self,
         row: usize,
         stored: &[u8],
@@ -161,7 +176,8 @@ impl<'a> Source<'a> {
         Err(self.damaged("a trace's length is not the one in its index"))
     }
 
-    fn damaged(&self, what: &str) -> EngineError {
+    /// The error of a block that is not what it says.
+    pub fn damaged(&self, what: &str) -> EngineError {
         IndexError::damaged(&self.path, what).into()
     }
 }
@@ -172,6 +188,7 @@ fn open(block: &BlockIndex) -> Result<(PathBuf, File), EngineError> {
     Ok((path, file))
 }
 
-fn bytes(stored: &[u32]) -> u64 {
+/// Bytes of traces on end.
+pub fn bytes(stored: &[u32]) -> u64 {
     stored.iter().map(|&bytes| u64::from(bytes)).sum()
 }

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_curate::shared_images;
-use octomed_engine::{EngineError, OpenRange, Selection, Settings, image_cost, rejects};
+use octomed_engine::{
+    EngineError, OpenRange, Selection, Settings, image_cost, near_duplicates, rejects,
+};
 use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use serde_json::json;
 
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Scanner};
 use crate::error::{Error, Kind, Result, say};
 use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
@@ -32,15 +34,17 @@ pub struct Layout {
 impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-    /// path left out, as a dict or as its JSON.
+    /// path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
+    /// scanner that the blocks may be of, whose tokenizer reads their texts.
     #[new]
-    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, scanner=None))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
+        scanner: Option<&Scanner>,
     ) -> Result<Self> {
         let settings = Settings::from_json(&as_json(settings)?)?;
         let blocks: Vec<_> = blocks
@@ -54,7 +58,15 @@ impl Layout {
                 output,
             } = settings;
             let capacity = pack.capacity;
-            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())?;
+            let tokenizer = scanner.map(|scanner| scanner.scanner.tokenizer());
+            let selection = Selection::with_tokenizer(
+                &blocks,
+                &curate,
+                pack,
+                tokenizer,
+                threads,
+                cancel.flag(),
+            )?;
             let lengths = selection.written_lengths();
             let bound = |lengths: &Vec<u32>| Packing::lower_bound(lengths, capacity);
             let lower_bound = lengths.iter().map(bound).sum();
@@ -164,6 +176,7 @@ impl Layout {
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
         let written = selection.written();
+        let near = selection.near.as_ref();
         let sum = |of: fn(&Header) -> u64| -> u64 {
             let blocks = selection.index.blocks.iter();
             blocks.map(|block| of(&block.header)).sum()
@@ -174,6 +187,8 @@ impl Layout {
             "validation": written.validation,
             "copies": written.copies,
             "rejected": rejected,
+            "near_duplicates": near.map(|near| near.near),
+            "near_clusters": near.map(|near| near.clusters.len()),
             "notes": selection.notes(),
             "classes": selection.classes(),
             "renamed_trace_ids": selection.renamed.len(),
@@ -213,6 +228,30 @@ impl Layout {
         let shared = py.detach(|| shared_images(&self.layout.selection.index, most));
         let largest = shared.largest.into_iter().map(SharedImage::from);
         (shared.images, largest.collect())
+    }
+
+    /// The clusters of near duplicates, the largest first, a row a trace.
+    #[pyo3(signature = ())]
+    fn near_duplicates(&self, py: Python<'_>) -> PyResult<PyArrowType<RecordBatch>> {
+        leave(py, || near_duplicates(&self.layout.selection)).map(PyArrowType)
+    }
+
+    /// What was found of near duplicates, in figures: `traces` near to one that stays, `clusters`, `candidates` that share
+    /// a band key, `compared` pairs of texts, `crowded` groups, and `seconds` of search and comparison; nothing where
+    /// they were not looked for.
+    #[pyo3(signature = ())]
+    fn near_summary(&self) -> Option<BTreeMap<&'static str, f64>> {
+        let near = self.layout.selection.near.as_ref()?;
+        let figures = [
+            ("traces", near.near as f64),
+            ("clusters", near.clusters.len() as f64),
+            ("candidates", near.candidates as f64),
+            ("compared", near.compared as f64),
+            ("crowded", near.crowded as f64),
+            ("seconds_searched", near.seconds[0]),
+            ("seconds_compared", near.seconds[1]),
+        ];
+        Some(figures.into_iter().collect())
     }
 
     /// Rows and traces of each source, and what became of them, in source order.
