@@ -25,7 +25,7 @@ from octomed.pipeline.registry import forget_run, mend_registration, register_ru
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanners
-from octomed.pipeline.tables import write_near_duplicates, write_shared_images
+from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -218,6 +218,8 @@ class _Passes:
         reports = spec.settings["curate"]["duplicates"]["images"] == "report"
         shared = write_shared_images(layout, manifest) if reports else None
         write_near_duplicates(layout, manifest)
+        if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
+            write_identifying(layout, manifest)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 

@@ -46,6 +46,7 @@ def view_json(view: TraceView) -> str:
         "supervised": view.supervised,
         "loss_spans": view.loss_spans,
         "token_ids": view.token_ids,
+        **({} if view.answer is None else {"answer": view.answer, "measures": view.measures}),
         **({"images": [image_values(image) for image in view.images]} if view.images else {}),
         "pieces": [{"text": text, "supervised": supervised} for text, supervised in pieces(view)],
     }
@@ -135,6 +136,9 @@ def _facts(view: TraceView) -> Iterator[tuple[str, str]]:
         yield "trace id", str(view.trace_id)
     if view.at is not None:
         yield "packed", view.at
+    if view.answer is not None:
+        measured = ", ".join(f"{name} {value:g}" for name, value in view.measures.items())
+        yield "answer", f"{view.answer}; {measured}"
     if view.token_ids:
         supervised = f"{units.count(view.supervised)} supervised in {len(view.loss_spans)} spans"
         yield "tokens", f"{units.count(len(view.token_ids))}, {supervised}"

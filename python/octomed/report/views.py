@@ -79,6 +79,10 @@ class TraceView:
         Whether a run has yet to look for an earlier trace of the same text.
     images
         The images that it shows, in the order of their placeholders; of a row in the row's own.
+    answer
+        What became of its answer, where a recipe's `curate` measures responses.
+    measures
+        What was measured of its response, by name: counts, and shares between 0 and 1.
     """
 
     place: str
@@ -91,6 +95,8 @@ class TraceView:
     capacity: int | None = None
     may_be_duplicate: bool = False
     images: tuple[ImageView, ...] = ()
+    answer: str | None = None
+    measures: dict[str, float] = field(default_factory=dict)
 
     @property
     def supervised(self) -> int:
