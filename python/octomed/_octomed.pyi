@@ -772,6 +772,10 @@ class Scanner:
         """
         Traces, tokens and stored bytes that a block would give, nothing written.
         """
+    def pass_rates(self, /, block: Block) -> list[tuple[int, int, int]]:
+        """
+        Right and all responses of each question of a block, by the question's id: of a scanner that compares answers.
+        """
     def release_memory(self, /) -> None:
         """
         Drops caches and memory that only scanning needs.

@@ -143,6 +143,8 @@ class Counts:
         What the selection has to say besides.
     classes
         Classes of questions, the largest first, where they were drawn by class.
+    traces_per_question
+        How many questions have so many packed traces, where a rule asked for questions.
     """
 
     rows: int = 0
@@ -165,6 +167,7 @@ class Counts:
     rejected: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     classes: tuple[ClassCount, ...] = ()
+    traces_per_question: dict[str, int] = field(default_factory=dict)
     renamed_trace_ids: int = 0
     tokens: int = 0
     supervised_tokens: int = 0

@@ -73,6 +73,8 @@ CURATED = {
 """Rows with responses of every kind that a filter leaves out."""
 FREE = CURATED | {PATH: "free.jsonl", FORMAT: {"question": "q", "answer": "a", "responses": "rs"}}
 """Rows whose right answer is free text."""
+RATED = {PATH: "rated.jsonl", FORMAT: "octomed", "curate.duplicates.exact": False}
+"""Questions of two answers and four levels, of which none to all of four responses are right."""
 RESIZED = IMAGES | {"images.store": "resized", "images.max_pixels": 12_544}
 CASES: dict[str, Case] = {
     "version": Case(1, LEFT_OUT, same_shards="there is one version"),
@@ -87,7 +89,7 @@ CASES: dict[str, Case] = {
     "sources.format": Case(QA, CHAT),
     "sources.split": Case("train", ["train", "test"], {PATH: "splits", FORMAT: QA}),
     "sources.rows": Case("first", "second", {PATH: "document.json", FORMAT: QA}),
-    "sources.group": Case("a", "b", same_shards="the mix is not supported yet"),
+    "sources.group": Case("a", "b", same_shards="no mix counts it"),
     "sources.teacher": Case("a", "b", same_shards=NOTE),
     "sources.on_bad_file": Case("skip", "error", BROKEN | {"sources.0.max_unreadable": 0.9}),
     "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),
@@ -174,6 +176,31 @@ CASES: dict[str, Case] = {
         {"unfinished": "off"},
         CURATED | {"curate.accept": {}, "curate.unfinished": "reject"},
     ),
+    "curate.exclude": Case("third.txt", "fourth.txt"),
+    "curate.pass_rate": Case([0.0, 0.5], [0.5, 1.0], RATED),
+    "curate.pass_rate.range": Case(
+        [0.0, 0.5], [0.5, 1.0], RATED | {"curate.pass_rate.from": "student.jsonl"}
+    ),
+    "curate.pass_rate.from": Case(
+        "student.jsonl", "rated.jsonl", RATED | {"curate.pass_rate.range": [0, 0.5]}
+    ),
+    "curate.traces_per_question": Case(1, 3, RATED),
+    "curate.traces_per_question.keep": Case(1, 2, RATED | {"curate.traces_per_question.by": "random"}),
+    "curate.traces_per_question.by": Case("first", "diverse", RATED | {"curate.traces_per_question.keep": 1}),
+    "curate.stratify.sources": Case("one", ["one"], RATED, same_shards="a name, or a list of one"),
+    "curate.stratify.by": Case(
+        "answer", "level", RATED | {"curate.stratify.sources": "one", "curate.stratify.per_class": 1}
+    ),
+    "curate.stratify.per_class": Case("min", {"yes": 1}, RATED | {"curate.stratify.sources": "one"}),
+    "curate.stratify.repeat": Case(
+        False, True, RATED | {"curate.stratify.sources": "one", "curate.stratify.per_class": 9}
+    ),
+    "mix.epochs": Case(0.5, 2.0, {"sources.0.group": "a"}),
+    "mix.max_examples": Case(5, 9, {"sources.0.group": "a"}),
+    "validation.share": Case(0.2, 0.6),
+    "validation.by": Case("question", LEFT_OUT, {"validation.share": 0.3}, same_shards="there is one way"),
+    "validation.group": Case("level", LEFT_OUT, RATED | {"validation.share": 0.4}),
+    "target": Case("trace", "answer", RATED),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
     "pack.buckets": Case([50], [1000]),
@@ -201,7 +228,12 @@ CASES: dict[str, Case] = {
     "work.keep": Case(True, False, same_shards="what is left of the store"),
     "work.mode": Case("owner", "group", same_shards="who may read the store"),
 }
-AT = {"sources.format.*.any_of": "sources.format.question", "sources.format.*.optional": "sources.format.id"}
+AT = {
+    "sources.format.*.any_of": "sources.format.question",
+    "sources.format.*.optional": "sources.format.id",
+    "mix.epochs": "mix.a.epochs",
+    "mix.max_examples": "mix.a.max_examples",
+}
 COVERED_BY_THEIR_PARTS = {
     "sources",
     "sources.csv",
@@ -214,6 +246,9 @@ COVERED_BY_THEIR_PARTS = {
     "curate.repetition",
     "curate.language",
     "curate.identifying",
+    "curate.stratify",
+    "mix",
+    "validation",
     "pack",
     "output",
     "work",
@@ -328,6 +363,24 @@ def free_rows() -> list[dict[str, Any]]:
     return [{"q": f"{number}?", "a": "heparin", "rs": responses} for number in range(6)]
 
 
+def rated_rows(first: int = 0) -> list[dict[str, Any]]:
+    """Questions of two answers; `first` moves how many of their responses are right."""
+    return [
+        {
+            "question": f"{number}?",
+            "options": ["yes", "no", "maybe"],
+            "answer": ["yes", "no", "no"][number % 3],
+            "responses": [
+                f"{'It is so. ' * (4 - sample)}The answer is "
+                + (["yes", "no", "no"][number % 3] if sample < (number + first) % 5 else "maybe")
+                for sample in range(4)
+            ],
+            "level": f"level {number // 3}",
+        }
+        for number in range(12)
+    ]
+
+
 def write_images(folder: Path) -> None:
     """Images that settings tell apart, and rows of them; several rows show the same."""
     draws = np.random.default_rng(1)
@@ -364,6 +417,10 @@ def folder(tmp_path: Path, monkeypatch: Any) -> Path:
     runs.write_lines(tmp_path / "long.jsonl", [*rows, rows[0] | {"r": "long " * 2000}])
     runs.write_lines(tmp_path / "curated.jsonl", curated_rows())
     runs.write_lines(tmp_path / "free.jsonl", free_rows())
+    runs.write_lines(tmp_path / "rated.jsonl", rated_rows())
+    runs.write_lines(tmp_path / "student.jsonl", rated_rows(2))
+    (tmp_path / "third.txt").write_text("one:all.jsonl:3\n")
+    (tmp_path / "fourth.txt").write_text("one:all.jsonl:4\n")
     runs.write_lines(tmp_path / "splits/train.jsonl", rows)
     runs.write_lines(tmp_path / "splits/test.jsonl", rows_with_all(9, 100))
     runs.write_lines(tmp_path / "pictures.jsonl", [*rows, *(row | {"image": "x.png"} for row in rows[:9])])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 
 import octomed
@@ -68,6 +69,20 @@ def test_fewer_traces_of_a_question_are_among_more_and_nothing_is_scanned_again(
     }
     assert details == {f"1 of the {count} traces of its question are kept: random" for count in (2, 3)}
     assert summary.warnings == []
+
+
+def test_the_diverse_are_no_near_copies_of_each_other(small):
+    draw = random.Random(5)
+    texts = [" ".join(draw.choice(runs.WORDS) for _ in range(60)) for _ in range(3)]
+    near = [f"{text} {end}" for text in texts for end in ("a", "b", "c", "d")]
+    row = {"question": "Which?", "options": ["a", "b"], "responses": near}
+    runs.write_lines(small.parent / "data/questions/a.jsonl", [row])
+    runs.write_lines(small.parent / "data/questions/b.jsonl", [])
+    for number in (3, 2):
+        keep = {"keep": number, "by": "diverse"}
+        _, rows = packed(small, curate={"traces_per_question": keep})
+        samples = [row["sample"] for row in rows if row["source"] == "questions"]
+        assert len({sample // 4 for sample in samples}) == len(samples) == number
 
 
 def test_a_number_keeps_the_first(small):

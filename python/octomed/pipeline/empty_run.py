@@ -36,7 +36,9 @@ def empty_run(rows: int, layout: _octomed.Layout, recipe: Recipe, *, files_skipp
     for reason, count in sorted(refused.items()):
         kind = "unreadable" if _octomed.REASONS.get(reason, True) else "without a trace"
         fates.append(f"{count:,} {kind}: {reason}")
-    rejected = layout.counts().rejected
+    counts = layout.counts()
+    rejected = counts.rejected
+    fates += [f"{counts.validation:,} for validation"] if counts.validation else []
     fates += [f"{rejected[reason]:,} rejected: {reason}" for reason in sorted(rejected) if rejected[reason]]
     pictures = refused["has_image"] * 2 > rows
     hint = hint_about("has_image", "") if pictures else _hint(layout, recipe)

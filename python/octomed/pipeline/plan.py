@@ -33,7 +33,7 @@ from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, scan_curation
+from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
@@ -146,7 +146,7 @@ class Plan:
     def settings(self) -> dict[str, Any]:
         """What decides how traces are chosen, packed and written, as the engine takes it."""
         return {
-            "curate": selection_settings(self.recipe, self.lists),
+            "curate": selection_settings(self.recipe, select_curation(self.recipe), self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
             "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
         }

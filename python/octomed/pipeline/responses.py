@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.errors import DataError
 from octomed.names import shown
-from octomed.recipe.curate import Curate
 from octomed.recipe.document import Document, Keys
-from octomed.recipe.schema import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -87,8 +85,9 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
     paths
         Files, folders or globs of rows in any format that their columns tell.
     """
-    source = Source(name=_NAME, path=tuple(paths), split=("all",))
-    asked = {"sources": (source,), "curate": Curate(pass_rate=(0.0, 1.0))}
+    # By their classes, which to import would make the longest chain of imports longer.
+    source = type(recipe.sources[0])(name=_NAME, path=tuple(paths), split=("all",))
+    asked = {"sources": (source,), "curate": type(recipe.curate)(pass_rate=(0.0, 1.0))}
     unasked = dict.fromkeys(("mix", "validation", "target"))
     copy = recipe.model_copy(update={**asked, **unasked})
     copy.adopt(recipe.file, _Places(recipe), {}, recipe.overrides, from_values=recipe.from_values)

@@ -46,7 +46,6 @@ _NEVER_SHOWN = frozenset({"identifying"})
 _DECONTAMINATION = "reports/decontamination.json"
 _CONTAMINATED = "reports/contaminated.parquet"
 _CLUSTERS = "reports/near_duplicates.parquet"
-_CLASSES = "reports/classes.parquet"
 _IDENTIFYING = "reports/identifying.parquet"
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -111,7 +110,6 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         clusters_found=found,
         decontamination=_json_of(folder, run, _DECONTAMINATION),
         contaminated=tuple(_rows_of(folder, run, _CONTAMINATED, _MOST_QUESTIONS)) if allowed else (),
-        classes=tuple(_rows_of(folder, run, _CLASSES, None)),
         recipe=_yaml(run.recipe),
         notes=tuple(notes),
     )

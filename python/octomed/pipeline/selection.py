@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.exclusions import exclusions_of
 from octomed.pipeline.pass_rates import is_table, read_pass_rates
-from octomed.recipe.curate import PassRateFrom
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import asked_columns, select_curation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from octomed.recipe.curate import Stratify, Validation
-    from octomed.recipe.schema import Recipe, Source
+    from octomed.recipe.schema import Recipe
 
 _RESOLVED = {"exclude", "pass_rate", "traces_per_question", "stratify"}
 """Keys of `curate` that the engine takes in another form."""
@@ -62,9 +60,10 @@ def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassR
     with located(recipe.written_at("curate", "exclude")):
         exclusions = exclusions_of(recipe)
     rates = recipe.curate.pass_rate
-    if not isinstance(rates, PassRateFrom) or rates.from_ is None:
+    files: tuple[str, ...] | None = getattr(rates, "from_", None)
+    if files is None:
         return Lists(tuple(exclusions))
-    paths = list(map(Path, rates.from_))
+    paths = list(map(Path, files))
     tables = [path for path in paths if is_table(path)]
     rows = [str(path) for path in paths if path not in tables]
     with located(recipe.written_at("curate", "pass_rate", "from")):
@@ -73,7 +72,7 @@ def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassR
     return Lists(tuple(exclusions), tuple(found))
 
 
-def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
+def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -> dict[str, Any]:
     """Return the section `curate` as the engine takes it, with `mix` and `validation` in it.
 
     A recipe that has none of their keys gives what it always gave, so that its runs keep their keys.
@@ -82,11 +81,14 @@ def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
     ----------
     recipe
         The recipe.
+    curation
+        What `recipe.scan_curation.select_curation` gives.
     lists
         What the files say that it names.
     """
     curate = recipe.curate
-    settings = {key: value for key, value in select_curation(recipe).items() if key not in _RESOLVED}
+    asked: dict[str, list[str]] = curation.get("asked", {})
+    settings = {key: value for key, value in curation.items() if key not in _RESOLVED}
     if curate.pass_rate is not None:
         settings["pass_rate"] = _pass_rate(curate.pass_rate, lists)
     if (keep := curate.traces_per_question) is not None:
@@ -102,9 +104,9 @@ def selection_settings(recipe: Recipe, lists: Lists) -> dict[str, Any]:
     if lists.exclusions:
         settings["exclude"] = list(lists.exclusions)
     if curate.stratify is not None:
-        settings["stratify"] = _stratify(recipe, curate.stratify)
+        settings["stratify"] = _stratify(recipe, curate.stratify, asked)
     if recipe.validation is not None:
-        settings["validation"] = _validation(recipe, recipe.validation)
+        settings["validation"] = _validation(recipe, recipe.validation, asked)
     if mix := _mix(recipe):
         settings["mix"] = mix
     return settings
@@ -124,14 +126,14 @@ def _near_beside(recipe: Recipe) -> dict[str, Any]:
 
 
 def _pass_rate(rate: Any, lists: Lists) -> dict[str, Any]:  # noqa: ANN401 a list, or `PassRateFrom`
-    least, most = rate.range if isinstance(rate, PassRateFrom) else rate
+    least, most = getattr(rate, "range", rate)
     settings: dict[str, Any] = {"least": least, "most": most}
     if lists.pass_rates is not None:
         settings["from"] = [list(one) for one in lists.pass_rates]
     return settings
 
 
-def _stratify(recipe: Recipe, stratify: Stratify) -> dict[str, Any]:
+def _stratify(recipe: Recipe, stratify: Stratify, asked: dict[str, list[str]]) -> dict[str, Any]:
     per_class: Any = stratify.per_class
     if isinstance(per_class, int):
         per_class = {"number": per_class}
@@ -139,21 +141,16 @@ def _stratify(recipe: Recipe, stratify: Stratify) -> dict[str, Any]:
         per_class = {"each": per_class}
     chosen = [source for source in recipe.sources if source.name in stratify.sources]
     by_answer = stratify.by == "answer"
-    places = [None if by_answer else _place(recipe, source, stratify.by) for source in chosen]
+    places = [None if by_answer else asked[source.name].index(stratify.by) for source in chosen]
     named = [[source.name, place] for source, place in zip(chosen, places, strict=True)]
     return {"sources": named, "per_class": per_class, "repeat": stratify.repeat}
 
 
-def _validation(recipe: Recipe, validation: Validation) -> dict[str, Any]:
+def _validation(recipe: Recipe, validation: Validation, asked: dict[str, list[str]]) -> dict[str, Any]:
     settings: dict[str, Any] = {"share": validation.share}
     if (group := validation.group) is not None:
-        settings["group"] = [[source.name, _place(recipe, source, group)] for source in recipe.sources]
+        settings["group"] = [[source.name, asked[source.name].index(group)] for source in recipe.sources]
     return settings
-
-
-def _place(recipe: Recipe, source: Source, column: str) -> int:
-    """Return the place of a column among those that a source is asked for."""
-    return asked_columns(recipe, source).index(column)
 
 
 def _mix(recipe: Recipe) -> list[dict[str, Any]]:

@@ -81,8 +81,6 @@ class RunReport:
         What `reports/decontamination.json` says.
     contaminated
         Training questions that left: source, evaluation set, and the words that both have.
-    classes
-        Class, questions before and after the draw, by source.
     recipe
         The recipe as YAML, all keys.
     notes
@@ -98,7 +96,6 @@ class RunReport:
     clusters_found: int = 0
     decontamination: dict[str, Any] = field(default_factory=dict)
     contaminated: tuple[dict[str, Any], ...] = ()
-    classes: tuple[dict[str, Any], ...] = ()
     recipe: str = ""
     notes: tuple[str, ...] = ()
 
@@ -135,10 +132,15 @@ def page_of(report: RunReport) -> str:
 
 def _key_figures(report: RunReport) -> Iterator[tuple[str, str, str]]:
     counts, view = report.run.counts, report.view
-    share = counts.train / counts.traces if counts.traces else 0.0
+    packed = counts.train + counts.validation
+    share = packed / counts.traces if counts.traces else 0.0
     yield "Rows read", units.count(counts.rows), f"{units.count(counts.rows_with_traces)} with traces"
     yield "Traces made", units.count(counts.traces), f"{units.percent(share)} of them packed"
-    yield "Traces packed", units.count(counts.train), f"{units.count(counts.packs)} packs"
+    yield "Traces packed", units.count(packed), f"{units.count(counts.packs)} packs"
+    if counts.validation:
+        yield "For validation", units.count(counts.validation), "of these, in a stream of their own"
+    if counts.copies:
+        yield "Copies", units.count(counts.copies), "of packed traces, in other packs"
     supervised = counts.supervised_tokens / counts.tokens if counts.tokens else 0.0
     yield "Tokens", units.count(counts.tokens), f"{units.percent(supervised)} supervised"
     yield "Fill", units.percent(view.fill), f"of {units.count(view.capacity)} tokens a pack"
@@ -166,6 +168,9 @@ def _flow(report: RunReport) -> Iterator[Bar]:
     for reason, number in _largest_first(counts.rejected):
         left -= number
         yield bar(f"left out: {reason}", number, left, "lost")
+    left += counts.copies
+    if counts.copies:
+        yield bar("copies beside these", counts.copies, max(left - counts.copies, 0), "kept")
     for name, stream in report.run.streams.items():
         left -= stream.traces
         yield bar(f"in {name}", stream.traces, max(left, 0), "kept")
@@ -174,7 +179,8 @@ def _flow(report: RunReport) -> Iterator[Bar]:
 def _sums(report: RunReport) -> str:
     counts = report.run.counts
     rows = counts.rows_unreadable + counts.rows_without_trace + counts.rows_with_traces
-    traces = sum(stream.traces for stream in report.run.streams.values()) + sum(counts.rejected.values())
+    packed = sum(stream.traces for stream in report.run.streams.values()) - counts.copies
+    traces = packed + sum(counts.rejected.values())
     agree = rows == counts.rows and traces == counts.traces
     words = "Both sums agree" if agree else "THE SUMS DO NOT AGREE: please report this"
     return page.paragraph(
@@ -191,11 +197,12 @@ def _sources(report: RunReport) -> str:
 
 def _source(name: str, counts: SourceCounts) -> list[str]:
     lost = [*_largest_first({**counts.rows_refused, **counts.rejected})][:_REASONS_SHOWN]
-    share = counts.train / counts.traces if counts.traces else 0.0
+    packed = counts.train + counts.validation
+    share = packed / counts.traces if counts.traces else 0.0
     return [
         name,
         ", ".join(f"{reason} {units.count(number)}" for reason, number in lost),
-        *(units.count(number) for number in (counts.rows, counts.traces, counts.train)),
+        *(units.count(number) for number in (counts.rows, counts.traces, packed)),
         units.percent(share),
         units.count(counts.tokens),
     ]
@@ -290,10 +297,10 @@ def _traces_per_question(report: RunReport) -> Iterator[str]:
 
 def _classes(report: RunReport) -> str:
     rows = (
-        [str(one["source"]), str(one["class"]), units.count(one["before"]), units.count(one["after"])]
-        for one in report.classes
+        [one.name, units.count(one.read), units.count(one.accepted), units.count(one.drawn)]
+        for one in report.run.counts.classes
     )
-    return page.table(["source", "class", "questions before", "after"], rows, names=2)
+    return page.table(["class", "questions read", "accepted", "drawn"], rows, names=1)
 
 
 def _clusters(report: RunReport) -> Iterator[str]:

@@ -196,7 +196,9 @@ impl Rule for Mix {
             let by_epochs = block.copies(trace.row as usize) == BY_EPOCHS;
             group.map_or_else(String::new, |group| why(group, by_epochs))
         };
-        Ok(Rejects::new(Verdict::NotInMix, detail).with_notes(notes))
+        let per_question = self.questions.of(index).per_question(index);
+        let rejects = Rejects::new(Verdict::NotInMix, detail).with_notes(notes);
+        Ok(rejects.with_questions(per_question))
     }
 }
 

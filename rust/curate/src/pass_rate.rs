@@ -111,7 +111,9 @@ impl Rule for ByPassRate {
                 why(judged[number], is_foreign, least, most)
             })
         };
-        Ok(Rejects::new(Verdict::PassRate, detail).with_notes(notes))
+        let per_question = self.questions.of(index).per_question(index);
+        let rejects = Rejects::new(Verdict::PassRate, detail).with_notes(notes);
+        Ok(rejects.with_questions(per_question))
     }
 }
 

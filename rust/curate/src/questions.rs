@@ -1,5 +1,6 @@
 //! The questions of an index, numbered: what the rules count and draw by.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use octomed_index::{BlockIndex, Index, TraceLocation};
@@ -59,6 +60,21 @@ impl Questions {
     /// The numbers of the questions of a block's traces.
     pub fn of_block(&self, block: usize) -> &[u32] {
         &self.numbers[block]
+    }
+
+    /// How many questions have so many kept traces, those without left out.
+    pub fn per_question(&self, index: &Index) -> BTreeMap<u64, u64> {
+        let mut counts = vec![0_u64; self.len()];
+        for (block, numbers) in index.blocks.iter().zip(&self.numbers) {
+            block
+                .kept_rows()
+                .for_each(|row| counts[numbers[row] as usize] += 1);
+        }
+        let mut questions = BTreeMap::new();
+        for count in counts.into_iter().filter(|&count| count > 0) {
+            *questions.entry(count).or_default() += 1;
+        }
+        questions
     }
 
     /// The traces of each question of which `is_in` says yes.
@@ -171,8 +187,6 @@ impl SharedQuestions {
 #[cfg(test)]
 pub mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::collections::BTreeMap;
-
     use octomed_index::{Header, TraceEntry, Verdict};
     use proptest::prelude::*;
 
@@ -257,6 +271,11 @@ pub mod tests {
                 }
             }
             prop_assert_eq!(questions.find(77), None);
+            let per_question = questions.per_question(&index);
+            let traces: u64 = per_question.iter().map(|(count, questions)| count * questions).sum();
+            let kept: usize = index.blocks.iter().map(|block| block.kept_rows().count()).sum();
+            prop_assert_eq!(traces, kept as u64);
+            prop_assert!(!per_question.contains_key(&0));
         }
     }
 }

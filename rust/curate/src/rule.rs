@@ -1,5 +1,7 @@
 //! What a rule is.
 
+use std::collections::BTreeMap;
+
 use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
 
 use crate::ClassCount;
@@ -33,6 +35,8 @@ pub struct Rejects {
     pub notes: Vec<String>,
     /// What became of each class of questions, where they were drawn by class.
     pub classes: Vec<ClassCount>,
+    /// How many questions have so many traces that stay, where the rule counted them.
+    pub per_question: BTreeMap<u64, u64>,
     describe: Box<Describe>,
 }
 
@@ -46,6 +50,7 @@ impl Rejects {
             verdict,
             notes: Vec::new(),
             classes: Vec::new(),
+            per_question: BTreeMap::new(),
             describe: Box::new(describe),
         }
     }
@@ -54,6 +59,15 @@ impl Rejects {
     #[must_use]
     pub fn with_notes(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same, with how many questions have so many traces.
+    #[must_use]
+    pub fn with_questions(self, per_question: BTreeMap<u64, u64>) -> Self {
+        Self {
+            per_question,
+            ..self
+        }
     }
 
     /// The same, with what became of each class.

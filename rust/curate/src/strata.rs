@@ -236,6 +236,7 @@ impl Rule for Strata {
         };
         Ok(Rejects::new(Verdict::NotDrawn, detail)
             .with_notes(notes)
+            .with_questions(self.questions.of(index).per_question(index))
             .with_classes(counts))
     }
 }

@@ -118,6 +118,7 @@ impl Rule for TracesPerQuestion {
                 index.reject(trace, Verdict::TracesPerQuestion);
             }
         }
+        let per_question = questions.per_question(index);
         let (questions, by) = (self.questions.clone(), self.keep.by.in_words());
         Ok(Rejects::new(
             Verdict::TracesPerQuestion,
@@ -126,7 +127,8 @@ impl Rule for TracesPerQuestion {
                 let of = number.map_or(0, |number| counts[number]);
                 format!("{keep} of the {of} traces of its question are kept: {by}")
             },
-        ))
+        )
+        .with_questions(per_question))
     }
 }
 

@@ -206,6 +206,14 @@ impl Selection {
         classes.cloned().collect()
     }
 
+    /// How many questions have so many packed traces, where a rule asked for questions.
+    #[must_use]
+    pub fn per_question(&self) -> BTreeMap<u64, u64> {
+        let counted = self.rejects.iter().map(|rejects| &rejects.per_question);
+        let last = counted.filter(|counts| !counts.is_empty()).next_back();
+        last.cloned().unwrap_or_default()
+    }
+
     /// Whether any block has images.
     #[must_use]
     pub fn has_images(&self) -> bool {

@@ -198,6 +198,7 @@ impl Layout {
             "near_clusters": near.map(|near| near.clusters.len()),
             "notes": selection.notes(),
             "classes": selection.classes(),
+            "traces_per_question": selection.per_question(),
             "renamed_trace_ids": selection.renamed.len(),
             "tokens": written.tokens,
             "supervised_tokens": written.supervised,
