@@ -234,11 +234,12 @@ def extrapolated(result: dict[str, Any], texts: int) -> dict[str, float]:
     Texts are read and compared once for each candidate: twice as many as there are copies.
     """
     candidates = 2 * DUPLICATES * FULL
-    each = result["parts"]["verify"]["seconds"] / result["candidates"]
+    each = {name: spent / result["candidates"] for name, spent in result["parts"]["verify"].items()}
     return {
         "traces": FULL,
-        "candidates": candidates,
-        "verify_seconds": round(each * candidates, 1),
+        "candidates": round(candidates),
+        "verify_seconds": round(each["seconds"] * candidates, 1),
+        "verify_processor_seconds": round(each["processor_seconds"] * candidates, 1),
         "group_seconds": round(result["parts"]["group"]["seconds"] / texts * FULL, 1),
     }
 

@@ -141,7 +141,7 @@ def exact_images(plan: Plan, stores: dict[str, int]) -> ImageEstimate | None:
 
 
 def _without_near(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a selection that reads no texts: near duplicates change little of what images cost."""
+    """Return the settings of a selection that reads no texts: near ones change little of what images cost."""
     curate = settings["curate"]
     duplicates = {name: value for name, value in curate["duplicates"].items() if name != "near"}
     return settings | {"curate": curate | {"duplicates": duplicates}}

@@ -113,7 +113,7 @@ def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -
 
 
 def _near_beside(recipe: Recipe) -> dict[str, Any]:
-    """Return what is said elsewhere of near duplicates: sources of another scope, and that no text is shown."""
+    """Return what is said elsewhere of near duplicates: sources of another scope, and to show no text."""
     groups: Any = recipe.curate.groups or {}
     scopes = {
         source.name: groups[source.group].near_scope
