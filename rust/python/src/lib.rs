@@ -62,7 +62,7 @@ mod _octomed {
     use crate::trace::{Block, Mapping, preview};
     #[pymodule_export]
     use crate::vision::{
-        decode_image, encode_image, image_content_hash, image_families, image_header,
+        decode_image, encode_image, image_content_hash, image_dhash, image_families, image_header,
         image_patches, image_pixel_hash, image_size, patches_of_image, resize_image,
         resized_image_size, values_of_patches,
     };
