@@ -7,7 +7,8 @@ use octomed_trace::Reason;
 
 use crate::checks::check_files;
 use crate::{
-    Column, Header, ImageTable, IndexError, SideColumn, TraceColumns, Verdict, read_index,
+    Column, Header, ImageTable, IndexError, QuestionTable, SideColumn, TraceColumns, Verdict,
+    read_index,
 };
 
 /// A finished block, and where its rows come from.
@@ -145,6 +146,17 @@ impl BlockIndex {
         let mut loaded = self.side.iter();
         let (_, values) = loaded.find(|(other, _)| *other == column)?;
         Some(values)
+    }
+
+    /// Reads the questions of its rows; none of a block that was scanned without.
+    ///
+    /// # Errors
+    /// When their file is missing or damaged.
+    pub fn questions(&self) -> Result<QuestionTable, IndexError> {
+        match self.header.questions {
+            Some(lines) => QuestionTable::read(&self.path, lines),
+            None => Ok(QuestionTable::default()),
+        }
     }
 
     /// Source, file, row and sample of a trace, for messages.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use octomed_trace::Reason;
 
 use crate::image_files::read_list;
-use crate::{Header, IndexError, IndexFile, checksum, read_index};
+use crate::question_table::questions_path;
+use crate::{Header, IndexError, IndexFile, QuestionTable, checksum, read_index};
 
 /// Reads the header of a block that may be used again: its whole index is looked at, the sizes of its ids and its
 /// images, and its list of files.
@@ -26,7 +27,7 @@ fn read_checked(path: &Path) -> Result<IndexFile, IndexError> {
     Ok(index)
 }
 
-/// Reads every byte of a block: its index, each trace's ids, and each image.
+/// Reads every byte of a block: its index, each trace's ids, each image, its side columns and its questions.
 ///
 /// # Errors
 /// As [`read_header`], and when the bytes of a trace or an image are not those written.
@@ -46,6 +47,12 @@ pub fn verify_block(path: &Path) -> Result<Header, IndexError> {
             &images.checksum,
             "an image",
         )?;
+    }
+    for column in index.header.side_columns() {
+        column.read(path, traces.len())?;
+    }
+    if let Some(lines) = index.header.questions {
+        QuestionTable::read(path, lines)?;
     }
     Ok(index.header)
 }
@@ -79,12 +86,19 @@ pub(crate) fn images_path(stem: &Path) -> PathBuf {
     stem.with_extension("images")
 }
 
-/// Whether ids and images are as long as the index says: a power cut can leave a renamed index next to files that
+/// Whether ids, images and side columns are as long as the index says, and the questions are there: a power cut can leave a renamed index next to files that
 /// never reached the disk.
 pub(crate) fn check_files(path: &Path, index: &IndexFile) -> Result<(), IndexError> {
     let stored = index.traces.stored.iter();
     let ids = stored.map(|&bytes| u64::from(bytes)).sum();
     check_size(&path.with_extension("ids"), ids)?;
+    for column in index.header.side_columns() {
+        check_size(&column.path(path), column.file_bytes(index.traces.len()))?;
+    }
+    if index.header.questions.is_some() {
+        let table = questions_path(path);
+        std::fs::metadata(&table).map_err(IndexError::of_block(&table))?;
+    }
     if index.images.table.is_empty() {
         return Ok(());
     }

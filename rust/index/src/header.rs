@@ -1,9 +1,16 @@
 //! What a block says of itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{MEASURES, SideColumn, bands};
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
 pub const SCAN_VERSION: u32 = 6;
+
+/// Thresholds of the scan by the names of the recipe's keys, each the least and the most that passed, shares in 1/10,000.
+pub type Limits = BTreeMap<String, [u32; 2]>;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,9 +75,42 @@ pub struct Header {
     /// Files that images were looked for in.
     #[serde(default)]
     pub image_files: u64,
+    /// Whether there is a `.measures` file: what was measured of each response.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub measures: bool,
+    /// MinHash band keys of each trace in the `.bands` file; 0 where there is none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub bands: u32,
+    /// Lines of the `.questions` file, where there is one.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub questions: Option<u64>,
+    /// The thresholds that the traces were scanned with: what they left out has no ids.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub limits: Limits,
+}
+
+/// What a header leaves out: a block that nobody curates is written as before there was curation.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Header {
+    /// The side columns that the block has.
+    pub(crate) fn side_columns(&self) -> impl Iterator<Item = SideColumn> {
+        let measures = self.measures.then_some(MEASURES);
+        let bands = (self.bands > 0).then(|| bands(self.bands));
+        measures.into_iter().chain(bands)
+    }
+
+    /// Whether all that these limits let pass has ids in the block: each of its own is equal or looser.
+    #[must_use]
+    pub fn stands_for(&self, limits: &Limits) -> bool {
+        self.limits.iter().all(|(name, [least, most])| {
+            let asked = limits.get(name);
+            asked.is_some_and(|[low, high]| least <= low && high <= most)
+        })
+    }
+
     /// What all parts of a block say together; an image in several parts counts in each.
     #[must_use]
     pub fn sum(parts: Vec<Self>) -> Self {
@@ -96,7 +136,61 @@ impl Header {
             sum.images_with_metadata += part.images_with_metadata;
             sum.image_placeholders += part.image_placeholders;
             sum.image_files += part.image_files;
+            if let Some(lines) = part.questions {
+                sum.questions = Some(sum.questions.unwrap_or_default() + lines);
+            }
         }
         sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn limits(values: &[(&str, [u32; 2])]) -> Limits {
+        let owned = |(name, range): &(&str, [u32; 2])| ((*name).to_owned(), *range);
+        values.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_block_stands_for_limits_that_are_as_strict_as_its_own() {
+        let own = limits(&[("reasoning_words", [16, 100]), ("line_share", [0, 2000])]);
+        let header = Header {
+            limits: own.clone(),
+            ..Header::default()
+        };
+        let stands = |words, share| {
+            header.stands_for(&limits(&[
+                ("reasoning_words", words),
+                ("line_share", share),
+            ]))
+        };
+        assert!(header.stands_for(&own));
+        assert!(stands([20, 90], [0, 2000]) && stands([16, 100], [0, 0]));
+        assert!(!stands([15, 100], [0, 2000]) && !stands([16, 101], [0, 2000]));
+        assert!(!stands([16, 100], [0, 2001]));
+        assert!(!header.stands_for(&limits(&[("reasoning_words", [16, 100])])));
+        assert!(Header::default().stands_for(&own));
+    }
+
+    #[test]
+    fn a_header_without_curation_is_written_as_before_there_was_any() {
+        let json = serde_json::to_string(&Header::default()).unwrap();
+        for name in ["measures", "bands", "questions", "limits"] {
+            assert!(!json.contains(name), "{json}");
+        }
+        assert!(json.ends_with(r#""image_files":0}"#), "{json}");
+        let header = Header {
+            measures: true,
+            bands: 20,
+            questions: Some(0),
+            limits: limits(&[("loop_words", [0, 50])]),
+            ..Header::default()
+        };
+        let json = serde_json::to_string(&header).unwrap();
+        assert_eq!(serde_json::from_str::<Header>(&json).unwrap(), header);
+        assert_eq!(header.side_columns().count(), 2);
     }
 }

@@ -9,8 +9,8 @@ use octomed_files::{Access, Sync, Temporary};
 use crate::checks::images_path;
 use crate::image_files::write_list;
 use crate::{
-    Header, ImageFiles, IndexError, RefusalColumns, SettledImages, SideColumn, TraceColumns,
-    index_bytes,
+    Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages, SideColumn,
+    TraceColumns, index_bytes,
 };
 
 /// All that a block holds, its traces in reading order.
@@ -30,6 +30,8 @@ pub struct NewBlock<'b> {
     pub images: &'b SettledImages,
     /// The files in which images were looked for.
     pub files: &'b ImageFiles,
+    /// The questions of its rows, where a rule reads them.
+    pub questions: Option<&'b QuestionTable>,
 }
 
 static NO_IMAGES: LazyLock<SettledImages> = LazyLock::new(SettledImages::default);
@@ -47,11 +49,12 @@ impl<'b> NewBlock<'b> {
             side: &[],
             images: &NO_IMAGES,
             files: &NO_FILES,
+            questions: None,
         }
     }
 
-    /// Writes `<stem>.ids`, a file for each side column, `<stem>.images` and `<stem>.image_files` where there are
-    /// any, and `<stem>.index`.
+    /// Writes `<stem>.ids`, a file for each side column, `<stem>.images`, `<stem>.image_files` and
+    /// `<stem>.questions` where there are any, and `<stem>.index`.
     ///
     /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
     ///
@@ -71,6 +74,9 @@ impl<'b> NewBlock<'b> {
         }
         if !self.files.is_empty() {
             files.push(write_list(stem, self.files, access)?);
+        }
+        if let Some(questions) = self.questions {
+            files.push(questions.write(stem, access)?);
         }
         let images = self.images.table(&self.traces.images, &order);
         let traces = self.traces.reordered(&order);

@@ -6,6 +6,7 @@ use octomed_files::{Access, Temporary};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::IndexError;
+use crate::question_table::checked_bytes;
 
 /// A column of values of one width, in the order of the index, in `<number>.<extension>`: the values on end, then their
 /// hash.
@@ -55,22 +56,17 @@ impl SideColumn {
     /// When the file is missing, or does not have a value for each trace as it was written.
     pub(crate) fn read(self, stem: &Path, traces: usize) -> Result<Vec<u8>, IndexError> {
         let path = self.path(stem);
-        let mut bytes = std::fs::read(&path).map_err(IndexError::of_block(&path))?;
-        let Some((values, hash)) = bytes.split_last_chunk() else {
-            return Err(IndexError::damaged(&path, "it is cut"));
-        };
-        if xxh3_64(values) != u64::from_le_bytes(*hash) {
-            return Err(IndexError::damaged(
-                &path,
-                "its bytes are not those written",
-            ));
-        }
+        let values = checked_bytes(&path)?;
         if values.len() != self.width * traces {
             let message = format!("{} bytes for {traces} traces", values.len());
             return Err(IndexError::damaged(&path, message));
         }
-        bytes.truncate(self.width * traces);
-        Ok(bytes)
+        Ok(values)
+    }
+
+    /// Bytes of the file of a block of `traces` traces.
+    pub(crate) fn file_bytes(self, traces: usize) -> u64 {
+        (self.width * traces + size_of::<u64>()) as u64
     }
 
     /// The value of the trace in row `row`.
