@@ -294,6 +294,8 @@ impl<'a> BlockWriter<'a> {
         let identifying = images.images().iter().filter(|image| image.has_metadata);
         header.images_with_metadata = identifying.count() as u64;
         header.image_files = self.files.len() as u64;
+        let mut hashed = images.images().iter().map(|image| image.dhash.is_some());
+        header.dhashes = header.images > 0 && hashed.all(|is_hashed| is_hashed);
         let Some(directory) = directory else {
             return Ok((self.header, self.arena));
         };

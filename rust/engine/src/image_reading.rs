@@ -247,7 +247,7 @@ impl RowReading<'_> {
                     .into());
             }
             self.held.insert(hash);
-            self.row.new.push(new_image(hash, &facts, stored));
+            self.row.new.push(new_image(hash, &facts, self.images.work.has_dhash(), stored));
         }
         self.show(&here, hash, facts, place)
     }
@@ -450,10 +450,11 @@ impl Here<'_, '_> {
 /// The longest text that is a path.
 const LONGEST_PATH: usize = 4096;
 
-fn new_image(hash: u64, facts: &ImageFacts, stored: Vec<u8>) -> NewImage {
+fn new_image(hash: u64, facts: &ImageFacts, has_dhash: bool, stored: Vec<u8>) -> NewImage {
     NewImage {
         hash,
         pixel_hash: facts.pixel_hash,
+        dhash: has_dhash.then_some(facts.dhash),
         height: facts.height,
         width: facts.width,
         grid_h: facts.grid_h,

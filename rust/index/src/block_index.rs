@@ -1,11 +1,14 @@
 //! The indexes of all blocks as one: what the decisions are taken on.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use octomed_trace::Reason;
 
-use crate::checks::check_files;
+use crate::checks::{check_files, images_path};
+use crate::side_column::DHASHES;
 use crate::{
     Column, Header, ImageTable, IndexError, QuestionTable, SideColumn, TraceColumns, Verdict,
     read_index,
@@ -157,6 +160,35 @@ impl BlockIndex {
             Some(lines) => QuestionTable::read(&self.path, lines),
             None => Ok(QuestionTable::default()),
         }
+    }
+
+    /// Reads the hash of the gradients of each image, in the order of the table; none of a block that was scanned without.
+    ///
+    /// # Errors
+    /// When their file is missing or damaged.
+    pub fn dhashes(&self) -> Result<Vec<u64>, IndexError> {
+        if !self.header.dhashes {
+            return Ok(Vec::new());
+        }
+        let bytes = DHASHES.read(&self.path, self.images.len())?;
+        let (hashes, _) = bytes.as_chunks();
+        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+    }
+
+    /// Reads what is stored of an image, whose number is one of the table's.
+    ///
+    /// # Errors
+    /// When the file of the block's images cannot be read.
+    pub fn stored_image(&self, image: usize) -> Result<Vec<u8>, IndexError> {
+        let path = images_path(&self.path);
+        let read = || {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(self.images.offset[image]))?;
+            let mut bytes = vec![0; self.images.bytes[image] as usize];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(IndexError::of_block(&path))
     }
 
     /// Source, file, row and sample of a trace, for messages.
