@@ -47,6 +47,10 @@ class BlockHeader:
     image_files: int = 0
     part: int = 0
     is_last: bool = True
+    measures: bool = False
+    bands: int = 0
+    questions: int | None = None
+    limits: str = ""
 
     @property
     def name(self) -> str:
@@ -66,6 +70,9 @@ class BlockHeader:
             "index": True,
             "images": self.images > 0,
             "image_files": self.image_files > 0,
+            "measures": self.measures,
+            "bands": self.bands > 0,
+            "questions": self.questions is not None,
         }
         return tuple(f"{self.name}.{extension}" for extension, is_there in extensions.items() if is_there)
 

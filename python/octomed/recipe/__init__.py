@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from octomed.recipe.curate import Curate, Duplicates
 from octomed.recipe.input_file import InputFile, Inputs, LeftOut
 from octomed.recipe.inputs import find_inputs, resolve_inputs
 from octomed.recipe.loader import load_recipe
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.recipe.schema import Curate, Duplicates, Output, Pack, Recipe, Source, Work, schema_json
+from octomed.recipe.schema import Output, Pack, Recipe, Source, Work, schema_json
 
 __all__ = [
     "Curate",

@@ -75,7 +75,7 @@ def keys_at(way: Keys, models: Models) -> list[str]:
     model = AnyOf if inside_column else models.get(words)
     if model is None:
         return []
-    return [name for name, field in model.model_fields.items() if not field.exclude]
+    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
 
 
 def dotted(way: Keys, values: Any) -> str:  # noqa: ANN401 any YAML value

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from octomed.commands import in_python, python_call, shell_command
+from octomed.recipe.curate import (
+    Coverage,
+    Curate,
+    Decontaminate,
+    Duplicates,
+    EvaluationSet,
+    Near,
+    PassRateFrom,
+    Report,
+    Stratify,
+    TracesKept,
+    Validation,
+)
 from octomed.recipe.document import Document
+from octomed.recipe.filters import (
+    Acceptance,
+    Filters,
+    Identifying,
+    Keep,
+    Language,
+    Length,
+    Repetition,
+    TokenF1,
+)
 from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mapping_of, roots_of
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
-from octomed.recipe.part import Part
+from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
 from octomed.recipe.values import (
     Character,
@@ -72,8 +95,10 @@ class Csv(Part):
         return Dialect(self.delimiter or {"csv": ",", "tsv": "\t"}[kind], self.quote, self.escape)
 
 
-class Source(Part):
+class Source(Sparse):
     """A named dataset."""
+
+    only_written: ClassVar[frozenset[str]] = frozenset({"curate"})
 
     name: Name
     """Name of the source; part of every trace's identity, so that renaming it scans again."""
@@ -97,6 +122,7 @@ class Source(Part):
     """How the source's CSV files are written, where they are not as usual."""
     images: SourceImages | None = None
     """What the source has otherwise than the recipe's `images`."""
+    curate: NotBuilt = not_built()  # `Filters | None = None`
 
     def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
         """Return the characters that divide its files of this kind."""
@@ -111,31 +137,6 @@ class Source(Part):
     def image_roots(self) -> tuple[str, ...]:
         """Folders and archives in which its rows' paths of images are looked up, in this order."""
         return () if self.format is None else roots_of(self.format)
-
-
-class Duplicates(Part):
-    """Which copies are dropped."""
-
-    exact: bool = True
-    """Drop a trace that equals an earlier one in all its text and its images."""
-    images: Literal["off", "report"] = "off"
-    """Whether images are listed that occur under several sources or names; none is dropped."""
-    near: NotBuilt = not_built()
-
-
-class Curate(Part):
-    """Which traces stay."""
-
-    duplicates: Duplicates = Duplicates()
-    """Which copies are dropped."""
-    over_long: Literal["reject", "error"] = "reject"
-    """What becomes of a trace longer than the capacity; it is never cut."""
-    accept: NotBuilt = not_built()
-    length: NotBuilt = not_built()
-    repetition: NotBuilt = not_built()
-    decontaminate: NotBuilt = not_built()
-    traces_per_question: NotBuilt = not_built()
-    stratify: NotBuilt = not_built()
 
 
 class Pack(Part):
@@ -199,11 +200,13 @@ class Work(Part):
     """Who may read what is written there: `owner`, `group`, or `umask` for whoever the umask lets."""
 
 
-class Recipe(Part):
+class Recipe(Sparse):
     """A whole recipe, its paths ready to use.
 
     `load_recipe` makes it: `$VAR` in paths is expanded, and relative paths start at the recipe's folder.
     """
+
+    only_written: ClassVar[frozenset[str]] = frozenset({"mix", "validation", "target", "report"})
 
     version: Annotated[int, Field(ge=1)] = VERSION
     """Version of the recipe's language."""
@@ -231,8 +234,10 @@ class Recipe(Part):
     """Where tokenized blocks are kept between runs."""
     images: Images = Images()
     """How images are found, checked, resized and stored."""
-    mix: NotBuilt = not_built()
-    validation: NotBuilt = not_built()
+    mix: NotBuilt = not_built()  # `Mix | None = None`
+    validation: NotBuilt = not_built()  # `Validation | None = None`
+    target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
+    report: NotBuilt = not_built()  # `Report | None = None`
 
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
@@ -344,6 +349,23 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,
     ("curate", "duplicates"): Duplicates,
+    ("curate", "accept"): Acceptance,
+    ("curate", "accept", "match"): TokenF1,
+    ("curate", "keep"): Keep,
+    ("curate", "length"): Length,
+    ("curate", "repetition"): Repetition,
+    ("curate", "language"): Language,
+    ("curate", "identifying"): Identifying,
+    ("curate", "decontaminate"): Decontaminate,
+    ("curate", "decontaminate", "against"): EvaluationSet,
+    ("curate", "decontaminate", "rule"): Coverage,
+    ("curate", "pass_rate"): PassRateFrom,
+    ("curate", "traces_per_question"): TracesKept,
+    ("curate", "stratify"): Stratify,
+    ("curate", "duplicates", "near"): Near,
+    ("sources", "curate"): Filters,
+    ("validation",): Validation,
+    ("report",): Report,
     ("pack",): Pack,
     ("output",): Output,
     ("work",): Work,

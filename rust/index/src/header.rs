@@ -1,16 +1,11 @@
 //! What a block says of itself.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{MEASURES, SideColumn, bands};
 
 /// Version of the block format and of what SCAN puts into it; part of every scan key.
 pub const SCAN_VERSION: u32 = 6;
-
-/// Thresholds of the scan by the names of the recipe's keys, each the least and the most that passed, shares in 1/10,000.
-pub type Limits = BTreeMap<String, [u32; 2]>;
 
 /// What a block says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,9 +82,9 @@ pub struct Header {
     /// Whether there is a `.dhashes` file: the hash of the gradients of each image.
     #[serde(default, skip_serializing_if = "is_default")]
     pub dhashes: bool,
-    /// The thresholds that the traces were scanned with: what they left out has no ids.
+    /// The thresholds that the traces were scanned with, as JSON; what they left out has no ids.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub limits: Limits,
+    pub limits: String,
 }
 
 /// What a header leaves out: a block that nobody curates is written as before there was curation.
@@ -103,15 +98,6 @@ impl Header {
         let measures = self.measures.then_some(MEASURES);
         let bands = (self.bands > 0).then(|| bands(self.bands));
         measures.into_iter().chain(bands)
-    }
-
-    /// Whether all that these limits let pass has ids in the block: each of its own is equal or looser.
-    #[must_use]
-    pub fn stands_for(&self, limits: &Limits) -> bool {
-        self.limits.iter().all(|(name, [least, most])| {
-            let asked = limits.get(name);
-            asked.is_some_and(|[low, high]| least <= low && high <= most)
-        })
     }
 
     /// What all parts of a block say together; an image in several parts counts in each.
@@ -152,32 +138,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn limits(values: &[(&str, [u32; 2])]) -> Limits {
-        let owned = |(name, range): &(&str, [u32; 2])| ((*name).to_owned(), *range);
-        values.iter().map(owned).collect()
-    }
-
-    #[test]
-    fn a_block_stands_for_limits_that_are_as_strict_as_its_own() {
-        let own = limits(&[("reasoning_words", [16, 100]), ("line_share", [0, 2000])]);
-        let header = Header {
-            limits: own.clone(),
-            ..Header::default()
-        };
-        let stands = |words, share| {
-            header.stands_for(&limits(&[
-                ("reasoning_words", words),
-                ("line_share", share),
-            ]))
-        };
-        assert!(header.stands_for(&own));
-        assert!(stands([20, 90], [0, 2000]) && stands([16, 100], [0, 0]));
-        assert!(!stands([15, 100], [0, 2000]) && !stands([16, 101], [0, 2000]));
-        assert!(!stands([16, 100], [0, 2001]));
-        assert!(!header.stands_for(&limits(&[("reasoning_words", [16, 100])])));
-        assert!(Header::default().stands_for(&own));
-    }
-
     #[test]
     fn a_header_without_curation_is_written_as_before_there_was_any() {
         let json = serde_json::to_string(&Header::default()).unwrap();
@@ -189,7 +149,7 @@ mod tests {
             measures: true,
             bands: 20,
             questions: Some(0),
-            limits: limits(&[("loop_words", [0, 50])]),
+            limits: "{}".to_owned(),
             ..Header::default()
         };
         let json = serde_json::to_string(&header).unwrap();

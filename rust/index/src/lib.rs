@@ -29,7 +29,7 @@ pub use checks::{first_refusal, part_path, read_header, read_parts, verify_block
 pub use columns::{Column, INDEX_ROW_BYTES, TraceColumns, TraceEntry};
 pub use error::IndexError;
 pub use file::{IndexFile, checksum, index_bytes, read_index};
-pub use header::{Header, Limits, SCAN_VERSION};
+pub use header::{Header, SCAN_VERSION};
 pub use image_files::{FileState, ImageFiles, image_files, image_names};
 pub use image_table::{BlockImages, ImageTable};
 pub use measures::{

@@ -1,0 +1,227 @@
+"""The recipe's section `curate`: which traces stay."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from octomed.recipe.filters import ColumnName, Filters, Share, shape
+from octomed.recipe.invalid import invalid
+from octomed.recipe.part import Part, Sparse
+from octomed.recipe.path_values import Paths, as_list
+from octomed.recipe.values import Name, NotBuilt, not_built
+
+_MOST = 2**32 - 1
+Count = Annotated[int, Field(ge=1, le=_MOST)]
+
+
+def _mapping_or_other(value: Any) -> str:  # noqa: ANN401 what YAML gave
+    return "<mapping>" if shape(value) == "<mapping>" else "<text>"
+
+
+class Near(Part):
+    """Traces that nearly equal an earlier one, found by MinHash and confirmed on their texts."""
+
+    action: Literal["report", "drop"] = "report"
+    """Whether they are only listed, or dropped."""
+    ngram: Annotated[int, Field(ge=1, le=64)] = 5
+    """Words of a shingle."""
+    bands: Annotated[int, Field(ge=1, le=256)] = 20
+    """Bands of the signature."""
+    rows: Annotated[int, Field(ge=1, le=64)] = 6
+    """Rows of a band."""
+    threshold: Annotated[float, Field(gt=0.0, le=1.0, strict=False)] = 0.8
+    """Least Jaccard similarity to the trace that stays."""
+    scope: Literal["question", "all"] = "all"
+    """Whether traces of other questions are compared, too."""
+    keep: Literal["first", "longest", "shortest"] = "first"
+    """Which trace of a cluster stays."""
+
+
+class Duplicates(Sparse):
+    """Which copies are dropped."""
+
+    only_written: ClassVar[frozenset[str]] = frozenset({"near"})
+
+    exact: bool = True
+    """Drop a trace that equals an earlier one in all its text and its images."""
+    images: Literal["off", "report"] = "off"
+    """Whether images are listed that occur under several sources or names; none is dropped."""
+    near: NotBuilt = not_built()  # `Near | None = None`
+
+
+class EvaluationSet(Part):
+    """Files of an evaluation set."""
+
+    path: Paths
+    """Files, folders or globs."""
+    format: str | dict[str, Any] | None = None
+    """Its row format; found by its columns if left out."""
+    name: Name | None = None
+    """What it is called in reports; the first file's name if left out."""
+
+
+def _as_sets(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    values = value if isinstance(value, list | tuple) else [value]
+    return [{"path": one} if isinstance(one, str) else one for one in values]
+
+
+class Coverage(Part):
+    """A question is contaminated by the share of its words that an evaluation question holds."""
+
+    coverage: Annotated[float, Field(gt=0.0, le=1.0, strict=False)]
+    """Least share of its words inside of shared n-grams."""
+
+
+class Decontaminate(Part):
+    """Which questions leave because an evaluation set has them."""
+
+    against: Annotated[
+        tuple[EvaluationSet, ...], Field(strict=False, min_length=1), BeforeValidator(_as_sets)
+    ]
+    """Evaluation sets: files, or `{path, format, name}`."""
+    ngram: Annotated[int, Field(ge=1, le=64)] = 16
+    """Words of an n-gram."""
+    rule: Annotated[
+        Annotated[Literal["any"], Tag("<text>")] | Annotated[Coverage, Tag("<mapping>")],
+        Discriminator(_mapping_or_other),
+    ] = "any"
+    """Whether one shared n-gram is enough, or a share of the words has to be shared."""
+    templates: Literal["ignore", "keep"] = "ignore"
+    """Whether n-grams that many questions share count."""
+    images: Literal["off", "pixels", "bytes"] = "pixels"
+    """How pictures are compared: not at all, by their upright pixels, or by the bytes of their files."""
+    near_images: Literal["off", "report", "drop"] = "report"
+    """What becomes of pictures that nearly equal one of an evaluation set."""
+    allow_loss: dict[Name, Share] = Field(default={})
+    """Largest share of its questions that a source may lose, where that is more than a fifth."""
+
+
+Bounds = Annotated[tuple[Share, ...], Field(strict=False)]
+
+
+def _bounds(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    if not isinstance(value, list | tuple) or not all(type(one) in {int, float} for one in value):
+        return value
+    if len(value) != 2 or value[0] > value[1]:  # noqa: PLR2004 both ends
+        raise invalid("a pass rate has a least and a most", "write `[0.125, 0.875]`, both included")
+    return value
+
+
+class PassRateFrom(Part):
+    """Pass rates of another model's responses."""
+
+    range: Annotated[Bounds, BeforeValidator(_bounds)]
+    """Least and most share of right responses, both included."""
+    from_: Annotated[Paths | None, Field(alias="from")] = None
+    """Files with the other model's responses, by question."""
+
+
+PassRate = Annotated[
+    Annotated[Bounds, BeforeValidator(_bounds), Tag("<list>")] | Annotated[PassRateFrom, Tag("<mapping>")],
+    Discriminator(lambda value: "<mapping>" if shape(value) == "<mapping>" else "<list>"),
+]
+
+
+class TracesKept(Part):
+    """How many traces of a question stay, and which."""
+
+    keep: Count
+    """Traces of a question at most."""
+    by: Literal["first", "random", "shortest", "longest", "diverse"] = "first"
+    """Which of them stay."""
+
+
+TracesPerQuestion = Annotated[
+    Annotated[Count, Tag("<text>")] | Annotated[TracesKept, Tag("<mapping>")],
+    Discriminator(_mapping_or_other),
+]
+
+
+class Stratify(Part):
+    """How questions of sources with classes are drawn."""
+
+    sources: Annotated[tuple[Name, ...], Field(strict=False, min_length=1), BeforeValidator(as_list)]
+    """Names of the sources."""
+    by: ColumnName = "answer"
+    """What the class of a question is: `answer` for its right option's text, or a column."""
+    per_class: Annotated[
+        Annotated[Literal["min"] | Count, Tag("<text>")] | Annotated[dict[str, Count], Tag("<mapping>")],
+        Discriminator(_mapping_or_other),
+    ] = "min"
+    """Questions of a class: as many as the smallest has, a number, or a number for each."""
+    repeat: bool = False
+    """Whether a class with fewer gets some twice."""
+
+
+class GroupFilters(Filters):
+    """What a group has otherwise than `curate`."""
+
+    near_scope: Literal["question", "all"] | None = None
+    """Whether near duplicates are looked for beyond a question."""
+
+
+class Curate(Filters):
+    """Which traces stay."""
+
+    only_written: ClassVar[frozenset[str]] = Filters.only_written | {
+        "decontaminate", "exclude", "pass_rate", "traces_per_question", "stratify", "groups",
+    }  # fmt: skip
+
+    accept: NotBuilt = not_built()
+    keep: NotBuilt = not_built()
+    where: NotBuilt = not_built()
+    length: NotBuilt = not_built()
+    repetition: NotBuilt = not_built()
+    unfinished: NotBuilt = not_built()
+    refusals: NotBuilt = not_built()
+    empty_reasoning: NotBuilt = not_built()
+    markup: NotBuilt = not_built()
+    language: NotBuilt = not_built()
+    identifying: NotBuilt = not_built()
+    duplicates: Duplicates = Duplicates()
+    """Which copies are dropped."""
+    over_long: Literal["reject", "error"] = "reject"
+    """What becomes of a trace longer than the capacity; it is never cut."""
+    decontaminate: NotBuilt = not_built()  # `Decontaminate | None = None`
+    exclude: NotBuilt = not_built()  # `Paths | None = None`
+    pass_rate: NotBuilt = not_built()  # `PassRate | None = None`
+    traces_per_question: NotBuilt = not_built()  # `TracesPerQuestion | None = None`
+    stratify: NotBuilt = not_built()  # `Stratify | None = None`
+    groups: NotBuilt = not_built()  # `dict[Name, GroupFilters] | None = None`
+
+
+class GroupMix(Part):
+    """How much of a group is packed."""
+
+    epochs: Annotated[float, Field(gt=0.0, le=64.0, strict=False)] = 1.0
+    """How often each of its questions is packed; a half is every second question."""
+    max_examples: Count | None = None
+    """Traces of the group at most, in whole questions."""
+
+
+def _as_mix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return {"epochs": value} if is_number else value
+
+
+Mix = Annotated[dict[Name, Annotated[GroupMix, BeforeValidator(_as_mix)]], Field(min_length=1)]
+
+
+class Validation(Part):
+    """What is held out as a stream of its own."""
+
+    share: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """Share of the questions."""
+    by: Literal["question"] = "question"
+    """What is drawn."""
+    group: ColumnName | None = None
+    """A column whose equal values stay together: a patient's number."""
+
+
+class Report(Part):
+    """What a run's report shows."""
+
+    samples: bool = True
+    """Whether texts of rows are in it."""

@@ -1,0 +1,122 @@
+"""What a scan decides and measures of a source's responses: `curate`, its group's and its own keys in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from octomed.recipe.filters import MEASURED, Acceptance, Filters
+
+if TYPE_CHECKING:
+    from octomed.recipe.schema import Recipe, Source
+
+_LIMITS = (
+    "length",
+    "repetition",
+    "unfinished",
+    "refusals",
+    "empty_reasoning",
+    "markup",
+    "language",
+    "identifying",
+)
+"""Filters by what is measured of a response."""
+
+
+def filters_of(recipe: Recipe, source: Source) -> Filters:
+    """Return the filters of a source: its own keys win over its group's, and these over `curate`'s."""
+    groups: Any = recipe.curate.groups or {}
+    own: Any = source.curate
+    filters: Filters = recipe.curate
+    for nearer in (groups.get(source.group), own):
+        filters = filters if nearer is None else nearer.over(filters)
+    return filters
+
+
+def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
+    """Return what the engine decides of a source's responses, as plain values; empty where nothing is asked.
+
+    Keys are `accept`, `keep`, `where`, `limits`, `asked`, `near` and `questions`, each only where a rule
+    of the recipe needs it.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    source
+        One of its sources.
+
+    Examples
+    --------
+    >>> from octomed.recipe import load_recipe
+    >>> recipe = load_recipe(
+    ...     {
+    ...         "name": "a",
+    ...         "model": "qwen2.5",
+    ...         "output": {"path": "out"},
+    ...         "sources": [{"name": "s", "path": "x.jsonl", "format": "octomed"}],
+    ...     },
+    ...     check_files=False,
+    ... )
+    >>> scan_curation(recipe, recipe.sources[0])
+    {}
+    """
+    filters = filters_of(recipe, source)
+    curate: Any = recipe.curate
+    found: dict[str, Any] = {}
+    accept = filters.accept if isinstance(filters.accept, Acceptance) else None
+    judges = accept is not None and accept.answer != "off"
+    if accept is not None and judges:
+        found["accept"] = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
+    elif curate.pass_rate is not None:
+        found["accept"] = {"answer": "off", "match": "options"}
+    for name in ("keep", "where"):
+        value = getattr(filters, name)
+        if value is not None and value != "off":
+            found[name] = filters.model_dump(mode="json")[name]
+    limits = _limits(filters, accept)
+    if limits:
+        found["limits"] = limits
+    near: Any = recipe.curate.duplicates.near
+    if near is not None:
+        found["near"] = near.model_dump(mode="json", include={"ngram", "bands", "rows"})
+    asked = asked_columns(recipe, source)
+    if asked:
+        found["asked"] = asked
+    if _needs_questions(recipe, source):
+        found["questions"] = True
+    return found
+
+
+def _limits(filters: Filters, accept: Acceptance | None) -> dict[str, Any]:
+    """Return the thresholds of what is measured, those that are on."""
+    dumped = filters.model_dump(mode="json", include=set(_LIMITS))
+    limits = {name: value for name, value in dumped.items() if value is not None and value != "off"}
+    if accept is not None and accept.format:
+        limits["format"] = list(accept.format)
+    return limits
+
+
+def asked_columns(recipe: Recipe, source: Source) -> list[str]:
+    """Return the columns that rules read besides the mapped ones, each once, in this order."""
+    filters = filters_of(recipe, source)
+    columns: list[str] = []
+    if filters.keep is not None and filters.keep != "off":
+        columns += [one.column for one in filters.keep]
+    if filters.where is not None and filters.where != "off":
+        columns += [name for name in filters.where if name not in MEASURED]
+    stratify: Any = recipe.curate.stratify
+    if stratify is not None and source.name in stratify.sources and stratify.by != "answer":
+        columns.append(stratify.by)
+    validation: Any = recipe.validation
+    if validation is not None and validation.group is not None:
+        columns.append(validation.group)
+    return list(dict.fromkeys(columns))
+
+
+def _needs_questions(recipe: Recipe, source: Source) -> bool:
+    """Tell whether a rule of the selection reads the questions of a source."""
+    curate: Any = recipe.curate
+    validation: Any = recipe.validation
+    stratified = curate.stratify is not None and source.name in curate.stratify.sources
+    by_column = validation is not None and validation.group is not None
+    return curate.decontaminate is not None or stratified or by_column
