@@ -3,7 +3,15 @@
 //! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
+mod contaminated;
+mod contaminated_pictures;
+mod contaminated_words;
+mod contamination;
+mod decontaminate;
 mod exact_duplicates;
+mod in_parallel;
+mod lost;
+mod near_hashes;
 mod over_long;
 mod over_patches;
 mod rule;
@@ -12,7 +20,16 @@ mod settings;
 mod shared_images;
 mod trace_ids;
 
+pub use contaminated::{Contaminated, ContaminatedPictures};
+pub use contamination::{
+    Contamination, Leaving, NearPair, Reason, SetCounts, Shared, SourceContamination,
+};
+pub use decontaminate::{
+    Against, Decontaminate, Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet,
+    GRAY_SIDE, NearPictures, Pictures, SharedWords, Templates,
+};
 pub use exact_duplicates::ExactDuplicates;
+pub use lost::{Lost, LostSource, SharedPictures};
 pub use over_long::OverLong;
 pub use over_patches::OverPatches;
 pub use rule::{CurateError, Rejects, Rule};

@@ -1,6 +1,8 @@
 //! What a rule is.
 
-use octomed_index::{Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
+
+use crate::lost::Lost;
 
 /// A decision about traces that needs no more than the index.
 pub trait Rule {
@@ -50,8 +52,14 @@ impl Rejects {
 }
 
 /// Why a rule ends the run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CurateError {
+    /// A file of a block could not be read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Sources lose more of their questions to evaluation sets than the recipe lets them.
+    #[error("{0}")]
+    Lost(Box<Lost>),
     /// A trace does not fit and the recipe calls that an error.
     #[error("trace {trace} has {tokens} tokens, a pack holds {capacity}")]
     OverLong {
@@ -79,6 +87,8 @@ impl CurateError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Index(error) => error.hint(),
+            Self::Lost(lost) => Some(lost.hint()),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }

@@ -1,8 +1,13 @@
 //! The list of rules.
 
+use std::sync::Arc;
+
 use octomed_index::Needs;
 
-use crate::{Curate, ExactDuplicates, OverLong, OverPatches, Rule};
+use crate::{
+    Contaminated, ContaminatedPictures, Curate, ExactDuplicates, OverLong, OverPatches, Pictures,
+    Rule,
+};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,10 +21,11 @@ pub struct PackLimits {
 /// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
-    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(OverLong {
+    let mut rules = decontamination(curate);
+    rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
-    })];
+    }));
     if let Some(max_patches) = limits.max_patches {
         rules.push(Box::new(OverPatches {
             max_patches,
@@ -32,13 +38,39 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     rules
 }
 
+/// The rules about evaluation sets, once these are read.
+fn decontamination(curate: &Curate) -> Vec<Box<dyn Rule>> {
+    let settings = curate.decontaminate.as_ref();
+    let Some((settings, against)) = settings.zip(settings.and_then(|one| one.against.clone()))
+    else {
+        return Vec::new();
+    };
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Contaminated {
+        settings: settings.clone(),
+        against: Arc::clone(&against),
+    })];
+    if settings.images != Pictures::Off {
+        rules.push(Box::new(ContaminatedPictures { against }));
+    }
+    rules
+}
+
 /// All that the rules need.
 #[must_use]
 pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
-        all.columns.extend(needs.columns);
-        all.side.extend(needs.side);
+        // A column that several rules read is taken by none of them.
+        for column in needs.columns {
+            if !all.columns.contains(&column) {
+                all.columns.push(column);
+            }
+        }
+        for side in needs.side {
+            if !all.side.contains(&side) {
+                all.side.push(side);
+            }
+        }
     }
     all
 }

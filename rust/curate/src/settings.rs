@@ -2,14 +2,19 @@
 
 use serde::Deserialize;
 
+use crate::decontaminate::Decontaminate;
+
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curate {
     /// Which copies go.
     pub duplicates: Duplicates,
     /// What becomes of a trace longer than the capacity.
     pub over_long: OverLongPolicy,
+    /// Which questions leave because an evaluation set has them.
+    #[serde(default)]
+    pub decontaminate: Option<Decontaminate>,
 }
 
 /// Which copies go.

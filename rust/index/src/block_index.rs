@@ -1,6 +1,6 @@
 //! The indexes of all blocks as one: what the decisions are taken on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use octomed_trace::Reason;
 use crate::checks::{check_files, images_path};
 use crate::side_column::DHASHES;
 use crate::{
-    Column, Header, ImageTable, IndexError, QuestionTable, SideColumn, TraceColumns, Verdict,
-    read_index,
+    Column, Header, ImageTable, IndexError, MEASURES, QuestionTable, SideColumn, TraceColumns,
+    TraceMeasures, Verdict, read_index,
 };
 
 /// A finished block, and where its rows come from.
@@ -162,6 +162,23 @@ impl BlockIndex {
         }
     }
 
+    /// Reads which rows have traces with data that tell who somebody is; none of a block that was scanned without that
+    /// question.
+    ///
+    /// # Errors
+    /// When the file of what was measured is missing or damaged.
+    pub fn flagged_rows(&self) -> Result<HashSet<u32>, IndexError> {
+        if !self.header.measures {
+            return Ok(HashSet::new());
+        }
+        let values = MEASURES.read(&self.path, self.len())?;
+        let rows = (0..self.len()).filter(|&row| {
+            let measured = TraceMeasures::decode(MEASURES.value(&values, row));
+            measured.is_some_and(|measured| measured.identifying != 0)
+        });
+        Ok(rows.map(|row| self.traces.ordinal[row]).collect())
+    }
+
     /// Reads the hash of the gradients of each image, in the order of the table; none of a block that was scanned without.
     ///
     /// # Errors
@@ -172,7 +189,10 @@ impl BlockIndex {
         }
         let bytes = DHASHES.read(&self.path, self.images.len())?;
         let (hashes, _) = bytes.as_chunks();
-        Ok(hashes.iter().map(|hash| u64::from_le_bytes(*hash)).collect())
+        Ok(hashes
+            .iter()
+            .map(|hash| u64::from_le_bytes(*hash))
+            .collect())
     }
 
     /// Reads what is stored of an image, whose number is one of the table's.

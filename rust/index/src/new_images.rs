@@ -119,7 +119,10 @@ impl SettledImages {
 
     /// The hashes of their gradients, as the file next to the index has them.
     pub(crate) fn dhashes(&self) -> Vec<u8> {
-        let hashes = self.images.iter().map(|image| image.dhash.unwrap_or_default());
+        let hashes = self
+            .images
+            .iter()
+            .map(|image| image.dhash.unwrap_or_default());
         hashes.flat_map(u64::to_le_bytes).collect()
     }
 
