@@ -522,6 +522,11 @@ class Mapping:
         """
         Whether a column's name alone says that pictures are in it.
         """
+    @staticmethod
+    def questions_only(mapping: dict[str, typing.Any] | str) -> Mapping:
+        """
+        A mapping of which only what is asked is wanted, as of an evaluation set: responses are not read.
+        """
     def searches_pictures_in(self, /, column: str) -> bool:
         """
         Whether a picture is looked for in a column that the mapping does not name.
@@ -1129,8 +1134,8 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     """
     The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 
-    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
-    `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+    A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, `asked` and `finish_reasons` where the
+    mapping asks for them, and either `messages` or `question`, `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
     or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
     """
 

@@ -91,6 +91,13 @@ CASES: dict[str, Case] = {
     "sources.format.question": Case("q", ["q", "q2"]),
     "sources.format.options": Case("o", "o2"),
     "sources.format.answer": Case("a", "a2", {"prompt": None}, same_shards="answers are not learned yet"),
+    "sources.format.answer_is": Case(
+        "text", "label", {"sources.0.format.answer": "a"}, same_shards="no rule compares answers"
+    ),
+    "sources.format.answer_until": Case(
+        ".", "!", {"sources.0.format.answer": "a"}, same_shards="no rule compares answers"
+    ),
+    "sources.format.finish_reason": Case("a", "a2", same_shards="no rule asks why a response ended"),
     "sources.format.history": Case("h", LEFT_OUT),
     "sources.format.response": Case("r", "r2"),
     "sources.format.responses": Case("rs", "rs2", {FORMAT: {"question": "q"}}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -10,8 +10,18 @@ from octomed import _octomed
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
 from octomed.recipe.path_values import Paths
-from octomed.recipe.presets import gives_traces, laid_over, load_preset, preset_names
+from octomed.recipe.presets import (
+    ANSWER_KEYS,
+    curated_keys,
+    gives_traces,
+    laid_over,
+    load_preset,
+    preset_names,
+)
 from octomed.recipe.problems import suggest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Text = Annotated[str, Field(min_length=1)]
 Texts = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
@@ -117,6 +127,10 @@ class Mapping(Part):
     """Column with the list of options, or a list of columns, one an option."""
     answer: Column | None = None
     """Column with the right answer."""
+    answer_is: Literal["label", "text", "index_from_0", "index_from_1"] | None = None
+    """What `answer` holds, where it may be taken for another: an option's letter, its text, or its place."""
+    answer_until: Text | None = None
+    """Text before which the right answer ends in its column: `. Explanation:`."""
     history: Column | None = None
     """Column with earlier turns: a list of pairs of question and answer."""
     response: Column | None = None
@@ -125,6 +139,8 @@ class Mapping(Part):
     """Column with a list of responses, each of which is a trace."""
     reasoning: Column | None = None
     """Column with the reasoning before the response."""
+    finish_reason: Column | None = None
+    """Column that says why a response ended (`stop`, `length`): a text, or a list beside `responses`."""
     messages: Conversation | None = None
     """Column with a list of chat messages."""
     system: Column | None = None
@@ -153,7 +169,7 @@ class Mapping(Part):
             )
         if self.is_left_out:
             return self
-        values = mapping_of(self)
+        values = curated_mapping_of(self)
         if self.preset is not None and not gives_traces(values):
             raise invalid(*_no_responses(self.preset), at=("preset",))
         found = _octomed.Mapping.fault_of_keys(values)
@@ -177,13 +193,49 @@ Format = Annotated[
 _NOT_OF_ROWS = ("preset", "image_root")
 """Keys of a mapping that Rust is not told of."""
 
+_CURATED = (*ANSWER_KEYS, "finish_reason")
+"""Keys that change no trace: Rust is told of them where a rule of `curate` asks for what they say."""
+
 
 def mapping_of(row_format: str | Mapping) -> dict[str, Any]:
     """Return the mapping that Rust compiles: a preset's, or the recipe's own without the keys left out."""
     if isinstance(row_format, str):
         return load_preset(row_format)
-    own = row_format.model_dump(mode="json", exclude_unset=True, exclude=set(_NOT_OF_ROWS))
+    own = _own(row_format, {*_NOT_OF_ROWS, *_CURATED})
     return own if row_format.preset is None else laid_over(load_preset(row_format.preset), own)
+
+
+def curated_mapping_of(row_format: str | Mapping, columns: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the mapping with all that rules of `curate` ask of a row, for Rust.
+
+    Parameters
+    ----------
+    row_format
+        A preset's name, or the recipe's own mapping.
+    columns
+        Columns that rules read, in the order in which they will find the values. One that a file lacks is an
+        error of the file, one that a row lacks a reject of the row.
+
+    Examples
+    --------
+    >>> curated_mapping_of("omnimedvqa", ["modality_type"])["columns"]
+    ['modality_type']
+    """
+    name = row_format if isinstance(row_format, str) else row_format.preset
+    curated = {} if name is None else curated_keys(name)
+    values = mapping_of(row_format)
+    if not isinstance(row_format, str):
+        if "answer" in row_format.model_fields_set:
+            # What the preset says of an answer is not said of another column.
+            curated = {key: value for key, value in curated.items() if key not in {"answer", *ANSWER_KEYS}}
+        curated |= _own(row_format, set(type(row_format).model_fields) - set(_CURATED))
+    values |= {key: value for key, value in curated.items() if value is not None}
+    return values | ({"columns": list(columns)} if columns else {})
+
+
+def _own(row_format: Mapping, but: set[str]) -> dict[str, Any]:
+    """Return the keys that a recipe writes in a mapping, but some."""
+    return row_format.model_dump(mode="json", exclude_unset=True, exclude=but)
 
 
 def roots_of(row_format: str | Mapping) -> tuple[str, ...]:

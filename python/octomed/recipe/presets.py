@@ -11,8 +11,11 @@ from ruamel.yaml import YAML
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_OF_ROWS = ("held_out", "found_by")
-"""Keys of a row format's file that say nothing of a row."""
+_NOT_OF_ROWS = ("held_out", "found_by", "curated")
+"""Keys of a row format's file that say nothing of a trace."""
+
+ANSWER_KEYS = ("answer_is", "answer_until")
+"""Keys of a mapping that say of `answer` how it is written."""
 
 _LEARNED = ("messages", "response", "responses")
 _REPLACED = {
@@ -45,6 +48,11 @@ def load_preset(name: str) -> dict[str, Any]:
 def held_out_splits(name: str) -> frozenset[str]:
     """Return the splits from which nothing is learned unless the recipe maps the response itself."""
     return frozenset(_read_preset(name).get("held_out", ()))
+
+
+def curated_keys(name: str) -> dict[str, Any]:
+    """Return the keys of a row format that say which responses are right and whole, and change no trace."""
+    return dict(_read_preset(name).get("curated", {}))
 
 
 def telling_columns(name: str) -> frozenset[str]:

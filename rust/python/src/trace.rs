@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use octomed_trace::{
-    Block as RustBlock, Body, Finding, ImageRef, ImageValue, Mapping as RustMapping, Part, Refusal,
-    Row, TraceError, Turn,
+    Asked, Block as RustBlock, Body, Finding, ImageRef, ImageValue, Mapping as RustMapping, Part,
+    Refusal, Row, TraceError, Turn,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -22,6 +22,14 @@ impl Mapping {
     #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
     fn new(mapping: &Bound<'_, PyAny>) -> Result<Self> {
         let mapping = RustMapping::from_json(&as_json(mapping)?)?;
+        Ok(Self(Arc::new(mapping)))
+    }
+
+    /// A mapping of which only what is asked is wanted, as of an evaluation set: responses are not read.
+    #[staticmethod]
+    #[pyo3(signature = (mapping: "dict[str, typing.Any] | str"))]
+    fn questions_only(mapping: &Bound<'_, PyAny>) -> Result<Self> {
+        let mapping = RustMapping::questions_only(&as_json(mapping)?)?;
         Ok(Self(Arc::new(mapping)))
     }
 
@@ -120,8 +128,8 @@ impl Block {
 
 /// The first `count` rows of a block from its row `skip` on, as dicts for people to look at.
 ///
-/// A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, and either `messages` or `question`,
-/// `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
+/// A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, `asked` and `finish_reasons` where the
+/// mapping asks for them, and either `messages` or `question`, `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
 /// or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
 #[pyfunction]
 #[pyo3(signature = (block, mapping, count, *, skip = 0) -> "list[dict[str, typing.Any]]")]
@@ -189,6 +197,7 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
     if !images.is_empty() {
         shown.set_item("images", images)?;
     }
+    shown_beside(py, row, &shown)?;
     match &row.body {
         Body::Conversation(turns) => {
             let shown_turn = |turn| shown_turn(py, turn, &row.images);
@@ -233,6 +242,22 @@ fn shown_row<'py>(py: Python<'py>, row: &Row<'_>) -> PyResult<Bound<'py, PyDict>
         }
     }
     Ok(shown)
+}
+
+/// What the row says of its traces, where it is asked for.
+fn shown_beside(py: Python<'_>, row: &Row<'_>, shown: &Bound<'_, PyDict>) -> PyResult<()> {
+    if !row.asked.is_empty() {
+        let asked = row.asked.iter().map(|asked| match asked {
+            Asked::None => Ok(py.None()),
+            Asked::One(text) => Ok(text.into_pyobject(py)?.into_any().unbind()),
+            Asked::Many(texts) => Ok(texts.into_pyobject(py)?.into_any().unbind()),
+        });
+        shown.set_item("asked", asked.collect::<PyResult<Vec<Py<PyAny>>>>()?)?;
+    }
+    if !row.finish_reasons.is_empty() {
+        shown.set_item("finish_reasons", &row.finish_reasons)?;
+    }
+    Ok(())
 }
 
 /// A turn; its reasoning and whether it is learned only where they say something.

@@ -263,6 +263,9 @@ fn finding<'r>(
             system: parts.system,
             images: parts.images,
             body: parts.body,
+            asked: parts.asked,
+            finish_reasons: parts.finish_reasons,
+            answer_form: mapping.answer_form(),
         }),
         Err(Fault { reason, detail }) => Finding::Refused(Refusal {
             position,

@@ -57,4 +57,4 @@ pub use parquet_pages::{ChunkPages, chunk_pages, longest_text};
 pub use place_images::{ImageCount, ImageSlot, place_images};
 pub use raw::RawRow;
 pub use reason::Reason;
-pub use row::{Body, Choice, Finding, Part, Refusal, Response, Row, Turn};
+pub use row::{AnswerForm, Asked, Body, Choice, Finding, Part, Refusal, Response, Row, Turn};

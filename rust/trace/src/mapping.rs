@@ -9,13 +9,15 @@ use crate::error::{TraceError, nearest};
 use crate::picture;
 use crate::read::arrow::Binary;
 use crate::read::{BodyMapping, Field, ImagesMapping};
+use crate::row::AnswerForm;
 
 use spec::Spec;
 
 /// Which columns hold what, checked and ready to read rows with.
 ///
-/// Read from JSON with the keys `id`, `question`, `options`, `answer`, `history`, `response`, `responses`,
-/// `reasoning`, `messages`, `system`, `images`, `image_root`, `image_columns` and `unused`. A value is a column's
+/// Read from JSON with the keys `id`, `question`, `options`, `answer`, `answer_is`, `answer_until`, `history`,
+/// `response`, `responses`, `reasoning`, `finish_reason`, `messages`, `system`, `images`, `image_root`,
+/// `image_columns`, `columns` (those that a recipe asks for) and `unused`. A value is a column's
 /// name (dots lead into structs and lists where no column has the literal name), a list of columns (`question`:
 /// joined by a line break; `options`: one an option; `images`: in order), or `{"any_of": [names], "optional": bool}` where
 /// files differ; `response` may be a template over columns. `messages` may be
@@ -45,6 +47,10 @@ pub struct Mapping {
     pub(crate) id: Option<Field>,
     pub(crate) system: Option<Field>,
     pub(crate) body: BodyMapping,
+    /// Columns that the recipe asks for.
+    pub(crate) asked: Vec<Field>,
+    /// Why a response ended.
+    pub(crate) finish_reason: Option<Field>,
     /// Fields with a name that may lead into a struct.
     pub(crate) dotted: Vec<Field>,
     /// Fields whose text may be JSON that says a list or object.
@@ -85,6 +91,18 @@ impl Mapping {
     /// [`TraceError::Mapping`] when it is no mapping.
     pub fn from_json(json: &str) -> Result<Self, TraceError> {
         Self::try_from(spec(json)?)
+    }
+
+    /// Reads a mapping of which only what is asked is wanted, as of an evaluation set: its rows give
+    /// [`Body::Question`](crate::Body::Question) without responses, or nothing else than that is wrong with them.
+    ///
+    /// Columns of responses are not read, and may be missing. What refuses a row as an example to learn from refuses
+    /// none here. Pictures that nobody maps are left out; those of mapped columns are images of the row.
+    ///
+    /// # Errors
+    /// [`TraceError::Mapping`] when it is no mapping.
+    pub fn questions_only(json: &str) -> Result<Self, TraceError> {
+        compile::questions_only(spec(json)?)
     }
 
     /// Checks only that the keys of a mapping go together; a recipe's columns may be anything yet.
@@ -195,6 +213,7 @@ impl Mapping {
     /// Finds the keys that hold images and nothing else.
     fn find_image_keys(&mut self) {
         let others = self.id.iter().chain(&self.system).chain(self.body.fields());
+        let others = others.chain(self.fields_beside());
         let others: Vec<usize> = others.flat_map(Field::keys).collect();
         let images = self.images.iter().flat_map(|images| &images.fields);
         let keys = images.flat_map(Field::keys);
@@ -208,12 +227,33 @@ impl Mapping {
 
     /// All mapped fields.
     fn fields(&self) -> impl Iterator<Item = &Field> {
+        self.fields_of_traces().chain(self.fields_beside())
+    }
+
+    /// The fields that traces are made of.
+    fn fields_of_traces(&self) -> impl Iterator<Item = &Field> {
         let images = self.images.iter().flat_map(|images| &images.fields);
         self.id
             .iter()
             .chain(&self.system)
             .chain(self.body.fields())
             .chain(images)
+    }
+
+    /// The fields that only say something of them.
+    fn fields_beside(&self) -> impl Iterator<Item = &Field> {
+        self.asked.iter().chain(&self.finish_reason)
+    }
+
+    /// What the answers of rows are.
+    pub(crate) fn answer_form(&self) -> AnswerForm {
+        match &self.body {
+            BodyMapping::Question(question) => question
+                .answer
+                .as_ref()
+                .map_or(AnswerForm::Any, |answer| answer.is.form()),
+            BodyMapping::Conversation(_) => AnswerForm::Any,
+        }
     }
 }
 

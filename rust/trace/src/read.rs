@@ -1,6 +1,8 @@
 //! What mapped columns hold: questions, options, responses and conversations out of the values of a row.
 
+mod answer;
 pub(crate) mod arrow;
+mod asked;
 mod conversation;
 mod field;
 mod image_value;
@@ -17,6 +19,8 @@ use std::borrow::Cow;
 use crate::reason::Reason;
 use crate::value::{Fault, Value};
 
+pub(crate) use answer::{AnswerIs, AnswerMapping};
+pub(crate) use asked::{read_asked, read_finish_reasons};
 pub(crate) use conversation::ConversationMapping;
 pub(crate) use field::Field;
 pub(crate) use images::{ColumnImages, ImagesMapping};

@@ -91,12 +91,35 @@ pub enum Body<'a> {
         answer: Option<Cow<'a, str>>,
         /// Earlier turns of the same conversation: what was asked, and what was answered.
         history: Vec<[Cow<'a, str>; 2]>,
-        /// At least one response.
+        /// At least one response, and none where only questions are read.
         responses: Vec<Response<'a>>,
     },
     /// Turns as they stand, at least one of them the assistant's. Turns after the last assistant
     /// turn are kept: they are rendered, but nothing in them is supervised.
     Conversation(Vec<Turn<'a>>),
+}
+
+/// What a row holds in a column that the recipe asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// Nothing: null, an empty text, or no such column where the mapping allows it.
+    None,
+    /// A text, a number's digits, `true` or `false`.
+    One(Cow<'a, str>),
+    /// A list of these.
+    Many(Vec<Option<Cow<'a, str>>>),
+}
+
+/// What the gold answer of a row is, as far as its mapping says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnswerForm {
+    /// A label, a text, or both.
+    #[default]
+    Any,
+    /// The label of an option; of an index the label has been found.
+    Label,
+    /// A text, be it as short as a label.
+    Text,
 }
 
 /// The parts of a row's traces.
@@ -118,6 +141,57 @@ pub struct Row<'a> {
     pub images: Vec<ImageRef<'a>>,
     /// Question or conversation.
     pub body: Body<'a>,
+    /// The values of the columns that the recipe asks for, in its order.
+    pub asked: Vec<Asked<'a>>,
+    /// Why each response ended, or the conversation; nothing where the row does not say.
+    pub finish_reasons: Vec<Option<Cow<'a, str>>>,
+    /// What the answer of a question is.
+    pub answer_form: AnswerForm,
+}
+
+impl Body<'_> {
+    /// How many responses there are that can have ended for a reason of their own: a conversation has one.
+    pub(crate) fn response_count(&self) -> usize {
+        match self {
+            Self::Question { responses, .. } => responses.len(),
+            Self::Conversation(_) => 1,
+        }
+    }
+
+    /// All that is asked, by which a question is known again elsewhere: without options, instructions of the system,
+    /// and what the assistant says. Several turns are joined by a line break.
+    pub fn stem(&self) -> Cow<'_, str> {
+        match self {
+            Self::Question {
+                question, history, ..
+            } if history.is_empty() => Cow::Borrowed(question),
+            Self::Question {
+                question, history, ..
+            } => {
+                let asked = history.iter().map(|[asked, _]| Cow::Borrowed(&**asked));
+                joined(asked.chain([Cow::Borrowed(&**question)]))
+            }
+            Self::Conversation(turns) => {
+                let asked = turns.iter().filter(|turn| turn.role == "user");
+                joined(asked.map(Turn::text))
+            }
+        }
+    }
+}
+
+/// Texts joined by line breaks, empty ones left out; one alone is no copy.
+fn joined<'t>(texts: impl Iterator<Item = Cow<'t, str>>) -> Cow<'t, str> {
+    let mut joined = Cow::Borrowed("");
+    for text in texts {
+        if joined.is_empty() {
+            joined = text;
+        } else if !text.is_empty() {
+            let joined = joined.to_mut();
+            joined.push('\n');
+            joined.push_str(&text);
+        }
+    }
+    joined
 }
 
 /// A row that gives no trace.

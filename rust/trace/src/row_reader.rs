@@ -5,9 +5,12 @@ use std::borrow::Cow;
 use crate::image::{ImagePlace, ImageRef};
 use crate::mapping::{Mapping, Pictures};
 use crate::picture::{self, Picture};
-use crate::read::{BodyMapping, ColumnImages, Shown, Slots, Treatment, optional_text};
+use crate::read::{
+    BodyMapping, ColumnImages, Shown, Slots, Treatment, optional_text, read_asked,
+    read_finish_reasons,
+};
 use crate::reason::Reason;
-use crate::row::Body;
+use crate::row::{Asked, Body};
 use crate::value::{Fault, Value};
 
 /// What a row says besides its place.
@@ -16,6 +19,8 @@ pub(crate) struct Parts<'r> {
     pub(crate) system: Option<Cow<'r, str>>,
     pub(crate) images: Vec<ImageRef<'r>>,
     pub(crate) body: Body<'r>,
+    pub(crate) asked: Vec<Asked<'r>>,
+    pub(crate) finish_reasons: Vec<Option<Cow<'r, str>>>,
 }
 
 impl Mapping {
@@ -48,6 +53,8 @@ impl Mapping {
             system,
             images: Vec::new(),
             body: Body::Conversation(Vec::new()),
+            asked: Vec::new(),
+            finish_reasons: Vec::new(),
         };
         match &self.body {
             BodyMapping::Question(question) => parts.body = question.read(slots, &mut shown)?,
@@ -56,8 +63,13 @@ impl Mapping {
                 let shown = read.shown_system().map(Cow::into_owned).map(Cow::Owned);
                 let system = one_system(read.system.or(shown.clone()), parts.system)?;
                 parts.system = system.filter(|_| shown.is_none());
-                parts.body = Body::Conversation(read.turns);
+                parts.body = conversation.body(read.turns)?;
             }
+        }
+        parts.asked = read_asked(&self.asked, slots)?;
+        if let Some(field) = &self.finish_reason {
+            let count = parts.body.response_count();
+            parts.finish_reasons = read_finish_reasons(field, count, slots)?;
         }
         parts.images = shown.images;
         // Only placeholders of a question are left out unasked.

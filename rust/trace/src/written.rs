@@ -65,6 +65,17 @@ impl Value<'_> {
     }
 }
 
+/// The values of a list that `text` as a whole says.
+pub(crate) fn said_list(text: &str) -> Option<Vec<Value<'_>>> {
+    if !text.trim_start().starts_with('[') {
+        return None;
+    }
+    match parse(text)? {
+        Value::List(values) => Some(values),
+        _ => None,
+    }
+}
+
 /// What a text says in JSON or in Python's notation.
 fn parse(text: &str) -> Option<Value<'_>> {
     json::parse(text)

@@ -4,7 +4,9 @@
 mod common;
 
 use common::{OCTOMED, SHAREGPT, all, cases, lines, mapping, refused, text};
-use octomed_trace::{Body, Choice, Finding, Numbering, Part, Response, Row, Turn, label_options};
+use octomed_trace::{
+    AnswerForm, Body, Choice, Finding, Numbering, Part, Response, Row, Turn, label_options,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -319,6 +321,9 @@ fn slow(file: &[u8], read: fn(&Value) -> Slow) -> Vec<String> {
                 system: system.map(Into::into),
                 images: Vec::new(),
                 body,
+                asked: Vec::new(),
+                finish_reasons: Vec::new(),
+                answer_form: AnswerForm::Any,
             })),
         });
     }

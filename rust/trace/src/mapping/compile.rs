@@ -3,11 +3,11 @@
 use crate::error::TraceError;
 use crate::read::arrow::Binary;
 use crate::read::{
-    BodyMapping, ColumnTemplate, ConversationMapping, Field, ImagesMapping, OptionsMapping,
-    QuestionMapping, ResponseSource, Responses, Role,
+    AnswerMapping, BodyMapping, ColumnTemplate, ConversationMapping, Field, ImagesMapping,
+    OptionsMapping, QuestionMapping, ResponseSource, Responses, Role,
 };
 
-use super::rules::{check_keys, no_response};
+use super::rules::{check_keys, check_questions, no_response};
 use super::spec::{Column, Columns, Messages, Spec};
 use super::{GUARDS, Mapping, Pictures};
 
@@ -16,75 +16,120 @@ impl TryFrom<Spec> for Mapping {
 
     fn try_from(spec: Spec) -> Result<Self, TraceError> {
         check_keys(&spec)?;
-        let mut keys = Vec::new();
-        let id = spec
-            .id
-            .as_ref()
-            .map(|column| field(column, &mut keys))
-            .transpose()?;
-        let system = spec
-            .system
-            .as_ref()
-            .map(|column| field(column, &mut keys))
-            .transpose()?;
-        let body = match &spec.messages {
-            Some(messages) => BodyMapping::Conversation(conversation(messages, &mut keys)?),
-            None => BodyMapping::Question(question(&spec, &mut keys)?),
-        };
-        // Columns of images that are left out are no others than those that nobody maps.
-        let leaves_out = spec.image_columns.as_ref().is_some_and(Vec::is_empty);
-        let images = match &spec.images {
-            Some(columns) if !leaves_out => Some(images(columns, &mut keys)?),
-            _ => None,
-        };
-        let mapped = keys.len();
-        add_guards(&body, &mut keys);
-        let guarded = keys.len();
-        let pictures = match spec.image_columns {
-            None => Pictures::Everywhere,
-            Some(columns) if columns.is_empty() => Pictures::LeftOut,
-            Some(columns) => {
-                let is_mapped = |name: &str| {
-                    let mut fields = images.iter().flat_map(|images| &images.fields);
-                    fields.any(|field| field.is_named(name))
-                };
-                let named = columns
-                    .iter()
-                    .filter(|name| !is_mapped(name))
-                    .map(|name| Field::new(&[name], false, &mut keys));
-                Pictures::In(named.collect())
-            }
-        };
-        let structured = body.structured();
-        let mut mapping = Self {
-            keys,
-            mapped,
-            guarded,
-            searched: Vec::new(),
-            spoken_keys: Vec::new(),
-            binary: Vec::new(),
-            image_keys: Vec::new(),
-            images,
-            pictures,
-            id,
-            system,
-            body,
-            dotted: Vec::new(),
-            structured,
-        };
-        mapping.find_searched();
-        mapping.find_image_keys();
-        mapping.binary = mapping.find_binary();
-        mapping.dotted = mapping
-            .fields()
-            .filter(|field| field.is_dotted())
-            .cloned()
-            .collect();
-        Ok(mapping)
+        compile(spec, Wanted::Traces)
+    }
+}
+
+/// What rows are read for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Traces,
+    Questions,
+}
+
+/// A mapping whose rows give what is asked, and nothing that is learned.
+pub(super) fn questions_only(mut spec: Spec) -> Result<Mapping, TraceError> {
+    spec.response = None;
+    spec.responses = None;
+    spec.reasoning = None;
+    spec.finish_reason = None;
+    check_questions(&spec)?;
+    let mut mapping = compile(spec, Wanted::Questions)?;
+    mapping.guarded = mapping.mapped;
+    if mapping.images.is_some() {
+        // A picture beside those that are mapped is nothing that is asked.
+        mapping.pictures = Pictures::In(Vec::new());
+        mapping.searched.clear();
+    } else {
+        mapping.pictures = Pictures::LeftOut;
+    }
+    Ok(mapping)
+}
+
+fn compile(spec: Spec, wanted: Wanted) -> Result<Mapping, TraceError> {
+    let mut keys = Vec::new();
+    let id = optional(spec.id.as_ref(), &mut keys)?;
+    let system = optional(spec.system.as_ref(), &mut keys)?;
+    let body = match &spec.messages {
+        Some(messages) => {
+            let conversation = conversation(messages, wanted, &mut keys)?;
+            BodyMapping::Conversation(conversation)
+        }
+        None => BodyMapping::Question(question(&spec, wanted, &mut keys)?),
+    };
+    // Columns of images that are left out are no others than those that nobody maps.
+    let leaves_out = spec.image_columns.as_ref().is_some_and(Vec::is_empty);
+    let images = match &spec.images {
+        Some(columns) if !leaves_out => Some(images(columns, &mut keys)?),
+        _ => None,
+    };
+    let asked = spec.columns.iter().map(|column| field(column, &mut keys));
+    let asked = asked.collect::<Result<_, _>>()?;
+    let finish_reason = optional(spec.finish_reason.as_ref(), &mut keys)?;
+    let mapped = keys.len();
+    add_guards(&body, &mut keys);
+    let guarded = keys.len();
+    let pictures = pictures(spec.image_columns, images.as_ref(), &mut keys);
+    let structured = body.structured();
+    let mut mapping = Mapping {
+        keys,
+        mapped,
+        guarded,
+        searched: Vec::new(),
+        spoken_keys: Vec::new(),
+        binary: Vec::new(),
+        image_keys: Vec::new(),
+        images,
+        pictures,
+        id,
+        system,
+        body,
+        asked,
+        finish_reason,
+        dotted: Vec::new(),
+        structured,
+    };
+    mapping.find_searched();
+    mapping.find_image_keys();
+    mapping.binary = mapping.find_binary();
+    mapping.dotted = mapping.find_dotted();
+    Ok(mapping)
+}
+
+/// Where pictures are looked for that nobody maps.
+fn pictures(
+    columns: Option<Vec<String>>,
+    images: Option<&ImagesMapping>,
+    keys: &mut Vec<String>,
+) -> Pictures {
+    match columns {
+        None => Pictures::Everywhere,
+        Some(columns) if columns.is_empty() => Pictures::LeftOut,
+        Some(columns) => {
+            let is_mapped = |name: &str| {
+                let mut fields = images.iter().flat_map(|images| &images.fields);
+                fields.any(|field| field.is_named(name))
+            };
+            let named = columns
+                .iter()
+                .filter(|name| !is_mapped(name))
+                .map(|name| Field::new(&[name], false, keys));
+            Pictures::In(named.collect())
+        }
     }
 }
 
 impl Mapping {
+    /// The fields whose names may lead into an object that a text says. One that only says something of traces leaves a
+    /// text alone that traces are made of.
+    fn find_dotted(&self) -> Vec<Field> {
+        let of_traces: Vec<usize> = self.fields_of_traces().flat_map(Field::keys).collect();
+        let is_free = |field: &&Field| !field.keys().any(|key| of_traces.contains(&key));
+        let beside = self.fields_beside().filter(is_free);
+        let fields = self.fields_of_traces().chain(beside);
+        fields.filter(|field| field.is_dotted()).cloned().collect()
+    }
+
     /// What becomes of binary values: those of columns of images and of turns may be images.
     fn find_binary(&self) -> Vec<Binary> {
         let images = self.images.iter().flat_map(|images| &images.fields);
@@ -116,7 +161,11 @@ fn images(columns: &Columns, keys: &mut Vec<String>) -> Result<ImagesMapping, Tr
     Ok(ImagesMapping { fields })
 }
 
-fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, TraceError> {
+fn question(
+    spec: &Spec,
+    wanted: Wanted,
+    keys: &mut Vec<String>,
+) -> Result<QuestionMapping, TraceError> {
     let columns = spec.question.iter().flat_map(Columns::all);
     let question = columns
         .map(|column| field(column, keys))
@@ -132,17 +181,16 @@ fn question(spec: &Spec, keys: &mut Vec<String>) -> Result<QuestionMapping, Trac
             Some(OptionsMapping::columns(fields.collect::<Result<_, _>>()?))
         }
     };
-    let answer = spec
-        .answer
-        .as_ref()
-        .map(|column| field(column, keys))
-        .transpose()?;
-    let history = spec
-        .history
-        .as_ref()
-        .map(|column| field(column, keys))
-        .transpose()?;
-    let responses = responses(spec, keys)?;
+    let answer = optional(spec.answer.as_ref(), keys)?.map(|field| AnswerMapping {
+        field,
+        is: spec.answer_is.unwrap_or_default(),
+        until: spec.answer_until.clone(),
+    });
+    let history = optional(spec.history.as_ref(), keys)?;
+    let responses = match wanted {
+        Wanted::Traces => responses(spec, keys)?,
+        Wanted::Questions => Responses::None,
+    };
     Ok(QuestionMapping {
         question,
         options,
@@ -159,9 +207,8 @@ fn responses(spec: &Spec, keys: &mut Vec<String>) -> Result<Responses, TraceErro
     let Some(response) = &spec.response else {
         return Err(no_response());
     };
-    let reasoning = spec.reasoning.as_ref();
     Ok(Responses::One {
-        reasoning: reasoning.map(|column| field(column, keys)).transpose()?,
+        reasoning: optional(spec.reasoning.as_ref(), keys)?,
         response: response_source(response, keys)?,
     })
 }
@@ -198,6 +245,7 @@ fn add_guards(body: &BodyMapping, keys: &mut Vec<String>) {
 
 fn conversation(
     messages: &Messages,
+    wanted: Wanted,
     keys: &mut Vec<String>,
 ) -> Result<ConversationMapping, TraceError> {
     let detailed = messages.detailed();
@@ -212,18 +260,23 @@ fn conversation(
         roles.push((name.clone(), role));
     }
     let names = |column: &Column| column.names().map(str::to_owned).collect();
-    let context = detailed
-        .context
-        .as_ref()
-        .map(|column| field(column, keys))
-        .transpose()?;
+    let context = optional(detailed.context.as_ref(), keys)?;
+    let asked_alone = wanted == Wanted::Questions;
+    let mut column = field(&detailed.column, keys)?;
+    // What answers the context is not read then.
+    column.optional |= asked_alone && context.is_some();
     Ok(ConversationMapping {
-        column: field(&detailed.column, keys)?,
+        column,
         context,
+        asked_alone,
         role: names(&detailed.role),
         content: names(&detailed.content),
         roles,
     })
+}
+
+fn optional(column: Option<&Column>, keys: &mut Vec<String>) -> Result<Option<Field>, TraceError> {
+    column.map(|column| field(column, keys)).transpose()
 }
 
 fn field(column: &Column, keys: &mut Vec<String>) -> Result<Field, TraceError> {

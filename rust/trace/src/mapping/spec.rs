@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::read::AnswerIs;
+
 /// The written mapping.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +14,8 @@ pub(super) struct Spec {
     pub(super) question: Option<Columns>,
     pub(super) options: Option<Columns>,
     pub(super) answer: Option<Column>,
+    pub(super) answer_is: Option<AnswerIs>,
+    pub(super) answer_until: Option<String>,
     pub(super) history: Option<Column>,
     pub(super) response: Option<Column>,
     pub(super) responses: Option<Column>,
@@ -23,6 +27,10 @@ pub(super) struct Spec {
     #[expect(dead_code, reason = "a key of formats that rows are not asked for")]
     image_root: Option<String>,
     pub(super) image_columns: Option<Vec<String>>,
+    /// Columns by which a recipe decides what is kept.
+    #[serde(default)]
+    pub(super) columns: Vec<Column>,
+    pub(super) finish_reason: Option<Column>,
     /// Columns of the format's published sets that change nothing: for `check`, which names all others.
     #[serde(default)]
     #[expect(dead_code, reason = "a key of presets that rows are not asked for")]

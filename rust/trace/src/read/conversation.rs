@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::reason::Reason;
-use crate::row::Turn;
+use crate::row::{Body, Turn};
 use crate::value::{Fault, Value};
 
 use super::shown::{Shown, Treatment};
@@ -23,6 +23,8 @@ pub(crate) struct ConversationMapping {
     pub(crate) content: Vec<String>,
     /// The format's roles and ours.
     pub(crate) roles: Vec<(String, Role)>,
+    /// Whether only what is asked is wanted, of which an answer may be missing.
+    pub(crate) asked_alone: bool,
 }
 
 /// What a conversation says.
@@ -79,6 +81,10 @@ impl ConversationMapping {
             self.collect(context, Role::User, slots, &mut read, shown)?;
             read.turns.iter_mut().for_each(|turn| turn.learned = false);
         }
+        if self.asked_alone && self.context.is_some() {
+            shown.finish(&mut read.turns)?;
+            return Ok(read);
+        }
         let spoken = if self.context.is_some() {
             Role::Assistant
         } else {
@@ -86,9 +92,32 @@ impl ConversationMapping {
         };
         self.collect(&self.column, spoken, slots, &mut read, shown)?;
         shown.finish(&mut read.turns)?;
+        if self.asked_alone {
+            return Ok(read);
+        }
         check_turns(&read.turns, &self.column.label, shown)?;
         shown.refusal()?;
         Ok(read)
+    }
+
+    /// The turns, or the question that they ask.
+    pub(crate) fn body<'r>(&self, turns: Vec<Turn<'r>>) -> Result<Body<'r>, Fault> {
+        let body = Body::Conversation(turns);
+        if !self.asked_alone {
+            return Ok(body);
+        }
+        let question = body.stem().into_owned();
+        if question.trim().is_empty() {
+            let detail = format!("nothing is asked in {}", self.column.label);
+            return Err(Fault::new(Reason::EmptyQuestion, detail));
+        }
+        Ok(Body::Question {
+            question: Cow::Owned(question),
+            options: Vec::new(),
+            answer: None,
+            history: Vec::new(),
+            responses: Vec::new(),
+        })
     }
 
     /// Adds the turns of a column; a text is a turn of `role`, where the mapping has a context.

@@ -7,7 +7,7 @@ use crate::row::{Body, Response};
 use crate::value::{Fault, Value};
 
 use super::{
-    Field, OptionsMapping, ResponseSource, Shown, Slots, optional_text, said_text, text, wrong_type,
+    AnswerMapping, Field, OptionsMapping, ResponseSource, Shown, Slots, said_text, text, wrong_type,
 };
 
 /// The columns of a question.
@@ -16,7 +16,7 @@ pub(crate) struct QuestionMapping {
     /// The question's parts; the first must be there.
     pub(crate) question: Vec<Field>,
     pub(crate) options: Option<OptionsMapping>,
-    pub(crate) answer: Option<Field>,
+    pub(crate) answer: Option<AnswerMapping>,
     /// Earlier questions and answers.
     pub(crate) history: Option<Field>,
     pub(crate) responses: Responses,
@@ -30,6 +30,8 @@ pub(crate) enum Responses {
         response: ResponseSource,
     },
     Many(Field),
+    /// None, as in an evaluation set.
+    None,
 }
 
 impl QuestionMapping {
@@ -50,7 +52,7 @@ impl QuestionMapping {
         self.question
             .iter()
             .chain(self.options.iter().flat_map(OptionsMapping::fields))
-            .chain(&self.answer)
+            .chain(self.answer.iter().map(|answer| &answer.field))
             .chain(&self.history)
     }
 
@@ -74,7 +76,10 @@ impl QuestionMapping {
             let detail = "a question in the history has no text";
             return Err(Fault::new(Reason::EmptyQuestion, detail));
         }
-        let answer = optional_text(self.answer.as_ref(), slots)?;
+        let answer = match &self.answer {
+            Some(answer) => answer.read(slots, &options)?,
+            None => None,
+        };
         let responses = self.responses.read(slots)?;
         let asked = std::iter::once(&*question)
             .chain(history.iter().map(|[asked, _]| &**asked))
@@ -155,6 +160,7 @@ impl Responses {
                 }]);
             }
             Self::Many(field) => field,
+            Self::None => return Ok(Vec::new()),
         };
         let label = &field.label;
         let value = if field.optional {
@@ -195,6 +201,7 @@ impl Responses {
                 response,
             } => (reasoning.as_ref(), response.fields()),
             Self::Many(responses) => (None, std::slice::from_ref(responses)),
+            Self::None => (None, &[][..]),
         };
         reasoning.into_iter().chain(responses)
     }
