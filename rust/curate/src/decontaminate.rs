@@ -101,7 +101,7 @@ pub enum NearPictures {
 #[derive(Debug)]
 pub struct Against {
     /// The sets.
-    pub evaluation: Evaluation,
+    pub evaluation: Arc<Evaluation>,
     /// Threads that look.
     pub threads: usize,
     /// By which rules pictures of the store are decoded.

@@ -17,7 +17,7 @@ pub enum EngineError {
     Index(#[from] IndexError),
     /// A rule of curation ends the run.
     #[error(transparent)]
-    Curate(#[from] CurateError),
+    Curate(CurateError),
     /// The rows need more than a number of the working store counts.
     #[error("{0}")]
     TooLarge(String),
@@ -47,9 +47,22 @@ pub enum EngineError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// An evaluation set cannot be read as a whole.
+    #[error("{0}")]
+    Evaluation(String),
     /// A shard could not be written or read.
     #[error(transparent)]
     Mds(#[from] MdsError),
+}
+
+impl From<CurateError> for EngineError {
+    fn from(error: CurateError) -> Self {
+        match error {
+            // As when any other file of a block does not read.
+            CurateError::Index(error) => Self::Index(error),
+            error => Self::Curate(error),
+        }
+    }
 }
 
 impl EngineError {
@@ -61,6 +74,10 @@ impl EngineError {
             Self::Curate(error) => error.hint(),
             Self::Mds(MdsError::TooLarge { .. }) => Some(
                 "set `pack.max_patches`, lower `pack.capacity`, or store images as the model sees them: `images.store: resized`"
+                    .to_owned(),
+            ),
+            Self::Evaluation(_) => Some(
+                "what is not read of an evaluation set is not found in the sources: mend the file, or leave it out of `curate.decontaminate.against`"
                     .to_owned(),
             ),
             Self::Trace(error) => error.hint(),

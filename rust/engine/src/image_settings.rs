@@ -141,7 +141,15 @@ impl ImageSettings {
             ..
         } = self;
         let rules = self.rules();
-        let parts = (family.name, min_pixels, max_pixels, verify, store, metadata, dhash);
+        let parts = (
+            family.name,
+            min_pixels,
+            max_pixels,
+            verify,
+            store,
+            metadata,
+            dhash,
+        );
         xxh3_64(format!("{parts:?} {rules:?}").as_bytes())
     }
 }

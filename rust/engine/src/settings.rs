@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error};
 use crate::error::EngineError;
 
 /// What the recipe says of all that comes after the scan.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Which traces stay.

@@ -7,8 +7,11 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_curate::shared_images;
-use octomed_engine::{EngineError, OpenRange, Selection, Settings, image_cost, rejects};
+use octomed_curate::{Against, shared_images};
+use octomed_engine::{
+    EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, image_cost,
+    near_pictures, rejects,
+};
 use octomed_index::{BlockRef, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
@@ -16,6 +19,7 @@ use serde_json::json;
 
 use crate::engine::Cancel;
 use crate::error::{Error, Kind, Result, say};
+use crate::evaluation::EvaluationSets;
 use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
 use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
@@ -26,23 +30,32 @@ use crate::trace::as_json;
 pub struct Layout {
     layout: Arc<octomed_engine::Layout>,
     lower_bound: u64,
+    /// Evaluation sets, and what was found of them.
+    decontamination: Option<(Arc<Against>, usize)>,
 }
 
 #[pymethods]
 impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-    /// path left out, as a dict or as its JSON.
+    /// left out, as a dict or as its JSON; `evaluation` are the sets that `curate.decontaminate` names.
     #[new]
-    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, evaluation=None))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
+        evaluation: Option<&EvaluationSets>,
     ) -> Result<Self> {
-        let settings = Settings::from_json(&as_json(settings)?)?;
+        let mut settings = Settings::from_json(&as_json(settings)?)?;
+        let decontaminate = settings.curate.decontaminate.as_mut();
+        let decontamination = decontaminate.zip(evaluation).map(|(settings, sets)| {
+            let against = sets.against(threads);
+            settings.against = Some(Arc::clone(&against));
+            (against, settings.ngram)
+        });
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
@@ -60,6 +73,7 @@ impl Layout {
             Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
                 lower_bound,
+                decontamination,
             })
         })?;
         Ok(made)
@@ -149,6 +163,43 @@ impl Layout {
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
         leave(py, || rejects(&self.layout.selection, number)).map(PyArrowType)
+    }
+
+    /// The questions that leave because an evaluation set has them, with the words that both share where texts are shown;
+    /// none without evaluation sets.
+    #[pyo3(signature = (*, texts))]
+    fn contaminated(
+        &self,
+        py: Python<'_>,
+        texts: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || contaminated(against, texts))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// The pictures that are nearly those of an evaluation set, with both in grey where they are shown; none without
+    /// evaluation sets.
+    #[pyo3(signature = (*, pictures))]
+    fn near_pictures(
+        &self,
+        py: Python<'_>,
+        pictures: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || near_pictures(against, pictures))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// What was counted of evaluation sets, as JSON; nothing without any.
+    #[pyo3(signature = ())]
+    fn decontamination(&self) -> Option<String> {
+        let (against, ngram) = self.decontamination.as_ref()?;
+        Some(contamination_counts(against, *ngram).to_string())
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.

@@ -6,6 +6,7 @@ mod csv;
 mod cutters;
 mod engine;
 mod error;
+mod evaluation;
 mod image_values;
 mod json_shape;
 mod layout;
@@ -39,6 +40,10 @@ mod _octomed {
     use crate::engine::{
         Cancel, Scanner, changed_image_files, fingerprint, first_unreadable, read_parts,
         remove_temporaries, verify_block,
+    };
+    #[pymodule_export]
+    use crate::evaluation::{
+        EvaluationQuestions, EvaluationReader, EvaluationSets, contaminated_questions,
     };
     #[pymodule_export]
     use crate::json_shape::JsonShape;
