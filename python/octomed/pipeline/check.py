@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from octomed import machine
 from octomed.pipeline.checked import Checked, checked_plan
+from octomed.pipeline.evaluation_sets import check_evaluation
 from octomed.pipeline.plan import plan
 
 if TYPE_CHECKING:
@@ -21,4 +23,7 @@ def check(recipe: Recipe) -> Checked:
     RecipeError, DataError, StorageError
         When the model, a template or a file cannot be used; for rows see :meth:`Checked.error`.
     """
-    return checked_plan(plan(recipe))
+    planned = plan(recipe)
+    if planned.evaluation is not None:
+        check_evaluation(planned.evaluation, machine.cores())
+    return checked_plan(planned)

@@ -48,6 +48,8 @@ def image_settings(recipe: Recipe, source: Source, family: Family | None) -> dic
     values["min_pixels"] = least_pixels(recipe, family)
     values["store"] = "resized" if recipe.resizes(source) else "original"
     settings = {"family": family.name, **values, "root": _root(source.image_roots)}
+    if recipe.curate.decontaminate is not None and recipe.curate.decontaminate.looks_for_near:
+        settings["dhash"] = True
     if recipe.images.urls == "fetch":
         settings["fetched"] = str(Path(recipe.work.path) / FETCHED)
     return settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
+from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.kept import Kept
 
 if TYPE_CHECKING:
@@ -25,8 +26,15 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     Raises
     ------
     DataError
-        When a trace is too long, and such traces are an error.
+        When a trace is too long, and such traces are an error; when a source loses much to evaluation sets.
     DamagedBlock
         When a block cannot be read.
     """
-    return _octomed.Layout(list(spec.blocks), spec.settings, threads=threads.workers, cancel=threads.cancel)
+    evaluation = None if spec.evaluation is None else evaluation_sets(spec.evaluation, threads.workers)
+    return _octomed.Layout(
+        list(spec.blocks),
+        spec.settings,
+        threads=threads.workers,
+        cancel=threads.cancel,
+        evaluation=evaluation,
+    )

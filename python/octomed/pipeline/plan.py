@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
+from octomed.pipeline.evaluation_files import EvaluationSpec, evaluation_spec
 from octomed.pipeline.found_format import refuse_held_out, with_found_formats
 from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
@@ -98,6 +99,8 @@ class Plan:
         How images become what the model takes; None of a model that takes none.
     found_formats
         A note for each source that names no format, on the one that was found.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
     """
 
     recipe: Recipe
@@ -108,6 +111,7 @@ class Plan:
     template_hash: str = ""
     vision: Vision | None = None
     found_formats: tuple[str, ...] = ()
+    evaluation: EvaluationSpec | None = None
 
     @property
     def store(self) -> Path:
@@ -148,11 +152,22 @@ class Plan:
                 "tasks": [task.identity for _, task in self.tasks()],
                 **({"images": states} if (states := self._image_files()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
-                "curate": recipe.curate.model_dump(mode="json"),
+                "curate": recipe.curate.model_dump(mode="json", exclude={"decontaminate": {"against"}}),
+                **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
                 "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
             }
         )
+
+    def _evaluation_key(self) -> list[Any]:
+        """Return what the tables of evaluation sets depend on, besides the recipe's section."""
+        return [self.evaluation.key if self.evaluation else None, self.shows_texts]
+
+    @property
+    def shows_texts(self) -> bool:
+        """Whether tables may hold texts of rows."""
+        report = getattr(self.recipe, "report", None)
+        return report is None or bool(report.samples)
 
     def _image_files(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
@@ -233,6 +248,7 @@ def plan(recipe: Recipe) -> Plan:
         template.content_hash,
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
+        evaluation_spec(recipe, vision.family),
     )
 
 

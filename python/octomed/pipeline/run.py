@@ -24,6 +24,8 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
+from octomed.pipeline.decontamination import write_decontamination
+from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.tables import write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
@@ -198,13 +200,16 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if spec.evaluation is not None:  # before the scan, which takes longer than to see that a file is missing
+            evaluation_sets(spec.evaluation, threads.workers)
         begin = time.perf_counter()
         scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
         seconds["scan"] = seconds_since(begin)
 
         begin = time.perf_counter()
         self.progress.stage("select", None, None)
-        layout_spec = layout_of(spec.settings, blocks_of_run(scanned, spec.store), spec.write_key)
+        blocks = blocks_of_run(scanned, spec.store)
+        layout_spec = layout_of(spec.settings, blocks, spec.write_key, spec.evaluation)
         layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
         skipped = files_skipped(scanned, spec.files_skipped)
         if layout.packs == 0:
@@ -215,6 +220,7 @@ class _Passes:
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
         reports = spec.settings["curate"]["duplicates"]["images"] == "report"
         shared = write_shared_images(layout, manifest) if reports else None
+        write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from octomed.pipeline.evaluation_files import EvaluationSpec
     from octomed.pipeline.made_again import RemovedBlock
     from octomed.pipeline.manifest_file import FileRecord, ShardRecord
     from octomed.pipeline.scanned import ScannedTask, Tolerance
@@ -84,11 +85,14 @@ class LayoutSpec:
         Paths of the blocks in source order, without extension, each with its task's first row number.
     settings
         The recipe's sections `curate`, `pack` and `output`, the path left out.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
     """
 
     key: str
     blocks: tuple[tuple[str, int], ...] = field(repr=False)
     settings: dict[str, Any]
+    evaluation: EvaluationSpec | None = None
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,9 @@ def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
     for index in range(len(sources) if isinstance(sources, list) else 0):
         for key in (("path",), ("format", "image_root")):
             ways += one_or_several(values, ("sources", index, *key))
+    for way in one_or_several(values, ("curate", "decontaminate", "against")):
+        for key in ((), ("path",), ("format", "image_root")):
+            ways += one_or_several(values, (*way, *key))
     return [way for way in ways if isinstance(value_at(values, way), str)]
 
 

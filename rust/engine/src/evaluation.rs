@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use octomed_curate::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
 use octomed_trace::{Block, Finding, Mapping, Row};
 use octomed_vision::{ImageError, read_header};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::block_scan::question_id_of;
 use crate::error::EngineError;
@@ -203,34 +202,5 @@ impl EvaluationPart {
                 question: first + picture.question,
                 ..picture
             }));
-    }
-
-    /// A hash of all that decides what leaves because of it, whatever was found out about pictures.
-    #[must_use]
-    pub fn content_hash(&self, name: &str, files: &[String]) -> u128 {
-        let mut hasher = Xxh3::new();
-        for text in std::iter::once(name).chain(files.iter().map(String::as_str)) {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        }
-        for question in &self.questions {
-            let numbers = [
-                u64::from(question.file),
-                question.row,
-                question.question_id,
-                question.images,
-                question.stem.len() as u64,
-            ];
-            numbers
-                .iter()
-                .for_each(|number| hasher.update(&number.to_le_bytes()));
-            hasher.update(question.stem.as_bytes());
-        }
-        for picture in &self.pictures {
-            hasher.update(&picture.hash.to_le_bytes());
-        }
-        hasher.update(&self.set.rows_without_question.to_le_bytes());
-        hasher.update(&self.set.pictures_not_read.to_le_bytes());
-        hasher.digest128()
     }
 }

@@ -84,7 +84,6 @@ impl EvaluationQuestions {
 pub struct EvaluationSets {
     evaluation: Arc<Evaluation>,
     rules: DecodeRules,
-    hash: String,
 }
 
 #[pymethods]
@@ -98,26 +97,18 @@ impl EvaluationSets {
         images: &Bound<'_, PyDict>,
     ) -> Result<Self> {
         let images = ImageSettings::from_json(&as_json(images.as_any())?)?;
-        let (mut evaluation, mut hash) = (Evaluation::default(), String::new());
+        let mut evaluation = Evaluation::default();
         for (name, files, parts) in sets {
             let mut whole = EvaluationPart::default();
             for part in parts {
                 whole.extend(std::mem::take(&mut part.get().part()));
             }
-            hash.push_str(&format!("{:032x}", whole.content_hash(&name, &files)));
             whole.add_to(&mut evaluation, name, files);
         }
         Ok(Self {
             evaluation: Arc::new(evaluation),
             rules: images.rules(),
-            hash,
         })
-    }
-
-    /// Hashes of all that decides what leaves, in hexadecimal digits: names, questions, and the bytes of pictures.
-    #[getter]
-    fn content_hash(&self) -> String {
-        self.hash.clone()
     }
 
     /// Questions of each set.
