@@ -724,11 +724,13 @@ class Scanner:
         system: str | None = None,
         supervise: str = "all",
         images: dict[str, typing.Any] | None = None,
+        curation: dict[str, typing.Any] | None = None,
         beside: Scanner | None = None,
     ) -> Scanner:
         """
         A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
-        model that takes none. It shares the memory of one `beside` it.
+        model that takes none, `curation` what its responses are measured and decided by, if they are. It shares the
+        memory of one `beside` it.
         """
     def image_addresses(self, /, block: Block) -> dict[str, Path]:
         """
@@ -1093,6 +1095,12 @@ def index_json(shards: Sequence[ShardInfo]) -> bytes:
     The bytes of a stream's `index.json`, from its shards' entries in order.
     """
 
+def limits_allow(held: str, asked: str) -> bool:
+    """
+    Whether a block that was scanned with the thresholds `held` has all that those `asked` for let pass; both as JSON, and
+    empty where there are none.
+    """
+
 def longest_of_dictionary(dictionary: bytes | bytearray) -> int:
     """
     The length of the longest text in the bytes of a Parquet dictionary of texts.
@@ -1106,6 +1114,12 @@ def mapped_columns(mapping: Mapping, names: Sequence[str]) -> tuple[list[str], i
 def mds_verify(directory: str | PathLike[str], threads: int) -> list[tuple[int | None, str, str]]:
     """
     All that is wrong with the dataset in a folder: shard (or none), file, and what.
+    """
+
+def measured(curation: dict[str, typing.Any] | str) -> str:
+    """
+    Of what a source's responses are measured and decided by, as a dict or as its JSON: all that decides which measures a
+    block holds, as JSON. Thresholds do not.
     """
 
 def pack_lengths(lengths: Array, capacity: int) -> tuple[Array, Array, float, int]:

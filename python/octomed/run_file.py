@@ -63,6 +63,7 @@ class SourceCounts:
     tokens: int = 0
     traces: int = 0
     train: int = 0
+    answers: dict[str, int] = field(default_factory=dict)
 
 
 def accounts_of(values: Mapping[str, object]) -> dict[str, SourceCounts]:

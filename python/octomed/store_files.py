@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed.plain_names import check_basename
@@ -52,6 +52,7 @@ class BlockHeader:
     questions: int | None = None
     limits: str = ""
     dhashes: bool = False
+    answers: dict[str, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

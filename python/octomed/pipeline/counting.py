@@ -110,11 +110,7 @@ def counts_of_run(
         rows_with_traces=rows - unreadable - without,
         rows_without_pictures=sum(header.rows_without_pictures for header in headers),
         rows_with_images=sum(header.rows_with_images for header in headers),
-        images=sum(header.images for header in headers),
-        image_bytes=sum(header.image_bytes for header in headers),
-        bytes_text=sum(header.text_bytes for header in headers),
         bytes_out=bytes_out,
-        straddling=sum(header.straddling for header in headers),
         files_skipped=dict(skipped),
         files_left_out=dict(left_out),
     )

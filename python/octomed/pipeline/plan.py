@@ -26,10 +26,12 @@ from octomed.pipeline.image_settings import (
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.tasks import Task, tasks_of
+from octomed.pipeline.thresholds import stands
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
+from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
@@ -130,14 +132,19 @@ class Plan:
                 yield source, task
 
     def finished(self, task: Task) -> TaskRecord | None:
-        """Return what the store says of a finished task, as far as names and sizes tell."""
-        return finished_task(task.folder(self.store))
+        """Return what the store says of a finished task, as far as names and sizes tell.
+
+        One that was scanned with stricter thresholds than the recipe's is not finished.
+        """
+        found = finished_task(task.folder(self.store))
+        scanner = next((one.spec for one in self.sources if one.source.name == task.file.source), None)
+        return found if found is None or scanner is None or stands(found.blocks, scanner) else None
 
     @property
     def settings(self) -> dict[str, Any]:
         """What decides how traces are chosen, packed and written, as the engine takes it."""
         return {
-            "curate": self.recipe.curate.model_dump(mode="json"),
+            "curate": select_curation(self.recipe),
             "pack": self.recipe.pack.model_dump(mode="json"),
             "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
         }
@@ -152,7 +159,7 @@ class Plan:
                 "tasks": [task.identity for _, task in self.tasks()],
                 **({"images": states} if (states := self._image_files()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
-                "curate": recipe.curate.model_dump(mode="json", exclude={"decontaminate": {"against"}}),
+                "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
                 "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
@@ -256,7 +263,8 @@ def _source_plan(
     recipe: Recipe, index: int, text: Text, family: Family | None, files: list[InputFile]
 ) -> SourcePlan:
     source = recipe.sources[index]
-    mapping_value = source.mapping
+    curation = scan_curation(recipe, source) or None
+    mapping_value = source.mapping if curation is None else curated_mapping(source, curation)
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
@@ -277,6 +285,7 @@ def _source_plan(
         system=recipe.system,
         supervise=recipe.supervise,
         images=image_settings(recipe, source, family),
+        curation=curation,
     )
     spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
     scanner = assembled(spec, text, mapping, prompt)

@@ -18,6 +18,7 @@ from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
+from octomed.pipeline.thresholds import forget_strict, refuse_without_gold
 from octomed.pipeline.work import scan_task
 from octomed.storage import FOLDER_MODES, give_mode
 from octomed.store_files import finished_task, forget_task, load_task
@@ -70,8 +71,13 @@ def scan(
         if (stale := forget_stale(spec)) is not None:
             again.said.append(stale)
         found = finished_task(spec.folder)
-        if found is None:
+        if found is not None and (looser := forget_strict(spec, found.blocks)) is not None:
+            found = None
+            if looser not in again.said:
+                again.said.append(looser)
+        elif found is None:
             again.task(task, load_task(spec.folder))
+        if found is None:
             remade = again.made_again(task)
             missing.append(replace(spec, every_byte=again.suspicious, made_again=remade))
         else:
@@ -86,7 +92,9 @@ def scan(
             _release_memory(made)
         end_idle()
         in_order = [scanned[spec.task.key] for spec in specs]
-        return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
+        whole = without_bad_files(in_order, tolerances, specs[0].store) if specs else []
+        refuse_without_gold(whole, specs)
+        return whole
     except DataError:
         for spec in filter(lacks_images, specs):
             forget_task(spec.folder)  # the next run asks for them again

@@ -39,6 +39,8 @@ class ScannerSpec:
         As the recipe, or the row format, has them.
     images
         What it does with images: None for a model that takes none.
+    curation
+        What its responses are measured and decided by: None where they are not.
     """
 
     key: str
@@ -53,6 +55,13 @@ class ScannerSpec:
     system: str | None
     supervise: str
     images: dict[str, Any] | None = None
+    curation: dict[str, Any] | None = None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """Thresholds of what is measured of its responses."""
+        limits: dict[str, Any] = (self.curation or {}).get("limits", {})
+        return limits
 
 
 @dataclass
@@ -108,13 +117,25 @@ def scan_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
             "template": text.template.content_hash,
             "tokenizer": text.tokenizer.content_hash,
             "supervise": spec.supervise,
+            **({} if spec.curation is None else {"curation": _curation_key(spec.curation)}),
         }
     )
 
 
+def _curation_key(curation: dict[str, Any]) -> dict[str, Any]:
+    """Return what of curation decides the content of blocks: of thresholds, which measures they are of.
+
+    A block that was scanned with looser ones has all that stricter ones let pass.
+    """
+    others = {name: value for name, value in curation.items() if name != "limits"}
+    return {**others, "measured": _octomed.measured(curation)}
+
+
 def scanner_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:
-    """Return the key of a scanner where calls find it: places of images are in it."""
+    """Return the key of a scanner where calls find it: places of images are in it, and thresholds."""
     key = scan_key(spec, text, prompt_hash)
+    if spec.limits:
+        key = content_key({"scan": key, "limits": spec.limits})
     return key if spec.images is None else content_key({"scan": key, "images": spec.images})
 
 
@@ -136,6 +157,7 @@ def assembled(
         system=spec.system,
         supervise=spec.supervise,
         images=spec.images,
+        curation=spec.curation,
         beside=text.scanner,
     )
     return text.scanner

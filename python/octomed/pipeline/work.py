@@ -25,6 +25,7 @@ from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.scanners import scanner_of
 from octomed.pipeline.specs import BlockScanned, RangeResult, ShardWritten, TaskResult
 from octomed.pipeline.tables import provenance_name, write_parquet
+from octomed.pipeline.thresholds import stands
 from octomed.pipeline.tolerance import Watch
 from octomed.storage import make_folder_inside, storage_error, sync_file, sync_folder
 from octomed.store import LocalStore
@@ -135,7 +136,9 @@ class _TaskScan:
         if is_incomplete(self.spec, number):
             return None
         try:
-            return _octomed.read_parts(str(self.spec.folder / str(number)), every_byte=self.spec.every_byte)
+            stem = str(self.spec.folder / str(number))
+            found = _octomed.read_parts(stem, every_byte=self.spec.every_byte)
+            return found if found is not None and stands(found, self.spec.scanner) else None
         except DamagedBlock as damaged:
             self.removed.append(remove_block(self.spec.folder, damaged, self.spec.made_again))
             return None

@@ -205,17 +205,6 @@ class Curate(Filters):
         "decontaminate", "exclude", "pass_rate", "traces_per_question", "stratify", "groups",
     }  # fmt: skip
 
-    accept: NotBuilt = not_built()
-    keep: NotBuilt = not_built()
-    where: NotBuilt = not_built()
-    length: NotBuilt = not_built()
-    repetition: NotBuilt = not_built()
-    unfinished: NotBuilt = not_built()
-    refusals: NotBuilt = not_built()
-    empty_reasoning: NotBuilt = not_built()
-    markup: NotBuilt = not_built()
-    language: NotBuilt = not_built()
-    identifying: NotBuilt = not_built()
     duplicates: Duplicates = Duplicates()
     """Which copies are dropped."""
     over_long: Literal["reject", "error"] = "reject"
@@ -226,7 +215,8 @@ class Curate(Filters):
     pass_rate: NotBuilt = not_built()  # `PassRate | None = None`
     traces_per_question: NotBuilt = not_built()  # `TracesPerQuestion | None = None`
     stratify: NotBuilt = not_built()  # `Stratify | None = None`
-    groups: NotBuilt = not_built()  # `dict[Name, GroupFilters] | None = None`
+    groups: dict[Name, GroupFilters] | None = None
+    """What groups of sources have otherwise: the filters by the group's name."""
 
 
 class GroupMix(Part):

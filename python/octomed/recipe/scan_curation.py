@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.filters import MEASURED, Acceptance, Filters
+from octomed.recipe.formats import curated_mapping_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe, Source
@@ -120,3 +121,26 @@ def _needs_questions(recipe: Recipe, source: Source) -> bool:
     stratified = curate.stratify is not None and source.name in curate.stratify.sources
     by_column = validation is not None and validation.group is not None
     return curate.decontaminate is not None or stratified or by_column
+
+
+def curated_mapping(source: Source, curation: dict[str, Any]) -> dict[str, Any]:
+    """Return the row mapping of a source with the columns that its curation reads."""
+    return {} if source.format is None else curated_mapping_of(source.format, curation.get("asked", ()))
+
+
+def select_curation(recipe: Recipe) -> dict[str, Any]:
+    """Return what the engine decides of traces by their index: `curate` without what a scan decides.
+
+    Thresholds of what is measured are in it by source, as `limits`, so that stricter ones scan nothing; and by
+    source the columns that are asked for, as `asked`.
+    """
+    of_scan = {*Filters.model_fields, "groups"}
+    settings = recipe.curate.model_dump(mode="json", exclude=of_scan)
+    if settings.get("decontaminate"):
+        del settings["decontaminate"]["against"]  # paths of this machine; what they lead to is read apart
+    curations = {source.name: scan_curation(recipe, source) for source in recipe.sources}
+    for key in ("limits", "asked"):
+        by_source = {name: one[key] for name, one in curations.items() if key in one}
+        if by_source:
+            settings[key] = by_source
+    return settings

@@ -122,7 +122,8 @@ class Source(Sparse):
     """How the source's CSV files are written, where they are not as usual."""
     images: SourceImages | None = None
     """What the source has otherwise than the recipe's `images`."""
-    curate: NotBuilt = not_built()  # `Filters | None = None`
+    curate: Filters | None = None
+    """Which of its responses pass, otherwise than `curate` and its group say."""
 
     def dialect(self, kind: Literal["csv", "tsv"]) -> Dialect:
         """Return the characters that divide its files of this kind."""

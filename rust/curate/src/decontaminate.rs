@@ -5,7 +5,6 @@ use std::sync::{Arc, OnceLock};
 
 use octomed_vision::DecodeRules;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use crate::contamination::Contamination;
 
@@ -26,9 +25,6 @@ pub struct Decontaminate {
     /// The largest share of its questions that a source may lose, where that is more than a fifth.
     #[serde(default)]
     pub allow_loss: BTreeMap<String, f64>,
-    /// Where the evaluation sets are: whoever reads them knows.
-    #[serde(default, rename = "against")]
-    pub files: IgnoredAny,
     /// The evaluation sets, which whoever reads them adds.
     #[serde(skip)]
     pub against: Option<Arc<Against>>,

@@ -18,6 +18,7 @@ mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod thresholds;
 mod trace_ids;
 
 pub use contaminated::{Contaminated, ContaminatedPictures};
@@ -36,4 +37,5 @@ pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
+pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};

@@ -6,7 +6,7 @@ use octomed_index::Needs;
 
 use crate::{
     Contaminated, ContaminatedPictures, Curate, ExactDuplicates, OverLong, OverPatches, Pictures,
-    Rule,
+    Rule, Thresholds,
 };
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
@@ -21,7 +21,13 @@ pub struct PackLimits {
 /// The rules that the recipe asks for, in the order in which they run.
 #[must_use]
 pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
-    let mut rules = decontamination(curate);
+    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    if !curate.limits.is_empty() {
+        rules.push(Box::new(Thresholds {
+            limits: curate.limits.clone(),
+        }));
+    }
+    rules.extend(decontamination(curate));
     rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,

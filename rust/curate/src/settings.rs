@@ -1,5 +1,8 @@
 //! The recipe's section `curate`.
 
+use std::collections::BTreeMap;
+
+use octomed_responses::Limits;
 use serde::Deserialize;
 
 use crate::decontaminate::Decontaminate;
@@ -15,6 +18,12 @@ pub struct Curate {
     /// Which questions leave because an evaluation set has them.
     #[serde(default)]
     pub decontaminate: Option<Decontaminate>,
+    /// Thresholds of each source that has any.
+    #[serde(default)]
+    pub limits: BTreeMap<String, Limits>,
+    /// Columns that rules read of a source's rows, in the order in which its questions have them.
+    #[serde(default)]
+    pub asked: BTreeMap<String, Vec<String>>,
 }
 
 /// Which copies go.

@@ -28,6 +28,8 @@ pub struct SourceAccount {
     pub supervised_tokens: u64,
     /// Traces left out, by reason.
     pub rejected: BTreeMap<&'static str, u64>,
+    /// Traces by what became of their answers, where these were looked at.
+    pub answers: BTreeMap<String, u64>,
 }
 
 /// The account of each source that has blocks, by name.
@@ -48,6 +50,9 @@ impl SourceAccount {
         self.rows_without_trace += block.header.rows_without_trace;
         for (reason, count) in &block.refused {
             *self.rows_refused.entry(reason.clone()).or_default() += count;
+        }
+        for (state, count) in &block.header.answers {
+            *self.answers.entry(state.clone()).or_default() += count;
         }
         self.traces += block.len() as u64;
         let mut by_code = [0_u64; 256];

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use octomed_files::Access;
 use octomed_index::{
-    Header, ImageFiles, NewBlock, NewImages, RefusalColumns, SCAN_VERSION, TraceColumns,
-    TraceEntry, Verdict, checksum, part_path,
+    AnswerState, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question, QuestionTable,
+    RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry, TraceMeasures, Verdict,
+    bands, checksum, part_path,
 };
 use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason, Row};
 
+use crate::curation::Extras;
 use crate::error::EngineError;
 use crate::ids::pack_ids;
 use crate::row_images::RowImages;
@@ -71,6 +73,24 @@ pub struct BlockWriter<'a> {
     images: NewImages,
     /// The files in which images were looked for.
     files: ImageFiles,
+    /// What there is besides traces.
+    extras: Extras,
+    /// The records of what was measured, in reading order.
+    measures: Vec<u8>,
+    /// Band keys, in reading order.
+    bands: Vec<u8>,
+    questions: QuestionTable,
+}
+
+/// What curation knows of a trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CuratedTrace<'t> {
+    /// What was measured.
+    pub measures: TraceMeasures,
+    /// Its band keys.
+    pub bands: &'t [u64],
+    /// The question of its row, if a rule reads it.
+    pub question: Option<&'t Question<'t>>,
 }
 
 /// Bytes of images at which a part is closed.
@@ -81,7 +101,7 @@ const MAX_DETAIL_BYTES: usize = 500;
 
 impl<'a> BlockWriter<'a> {
     /// An empty block for the rows of `block`, in the memory of one before.
-    pub fn new(block: &Block, origin: BlockOrigin<'a>, mut arena: Vec<u8>) -> Self {
+    pub fn new(block: &Block, origin: BlockOrigin<'a>, extras: Extras, mut arena: Vec<u8>) -> Self {
         let header = Header {
             version: SCAN_VERSION,
             source: origin.source.to_owned(),
@@ -97,10 +117,15 @@ impl<'a> BlockWriter<'a> {
         arena.clear();
         let expected = block.source_bytes().min(MAX_RENDERED_BYTES);
         octomed_memory::reserve(&mut arena, expected as usize / 8 * 5);
-        Self::with_header(origin, header, arena)
+        Self::with_header(origin, header, extras, arena)
     }
 
-    fn with_header(origin: BlockOrigin<'a>, header: Header, mut arena: Vec<u8>) -> Self {
+    fn with_header(
+        origin: BlockOrigin<'a>,
+        header: Header,
+        extras: Extras,
+        mut arena: Vec<u8>,
+    ) -> Self {
         arena.clear();
         Self {
             origin,
@@ -112,6 +137,10 @@ impl<'a> BlockWriter<'a> {
             rendered: 0,
             images: NewImages::default(),
             files: ImageFiles::new(),
+            extras,
+            measures: Vec::new(),
+            bands: Vec::new(),
+            questions: QuestionTable::default(),
         }
     }
 
@@ -167,10 +196,11 @@ impl<'a> BlockWriter<'a> {
             first_ordinal: self.header.first_ordinal,
             ..Header::default()
         };
+        let extras = self.extras.clone();
         let mut written = self;
         written.header.is_last = false;
         let (header, arena) = written.close(directory)?;
-        Ok((header, Self::with_header(origin, next, arena)))
+        Ok((header, Self::with_header(origin, next, extras, arena)))
     }
 
     /// Notes a source row that gave no trace.
@@ -280,6 +310,28 @@ impl<'a> BlockWriter<'a> {
         Ok(())
     }
 
+    /// Adds what curation knows of the trace that was added last.
+    pub fn curated(&mut self, trace: &CuratedTrace<'_>) {
+        if self.extras.measures {
+            self.measures.extend_from_slice(&trace.measures.encode());
+            let state = trace.measures.state();
+            if state != AnswerState::Unasked {
+                let count = self.header.answers.get_mut(state.as_str());
+                match count {
+                    Some(count) => *count += 1,
+                    None => drop(self.header.answers.insert(state.as_str().to_owned(), 1)),
+                }
+            }
+        }
+        let keys = trace.bands.iter().take(self.extras.bands as usize);
+        self.bands.extend(keys.flat_map(|key| key.to_le_bytes()));
+        if let Some(question) = trace.question
+            && self.questions.last() != Some(question.ordinal)
+        {
+            self.questions.push(question);
+        }
+    }
+
     /// Writes the block into a directory, sorted by shuffle key ([`NewBlock::write`]), or nothing without one. Gives
     /// its memory back for another block.
     ///
@@ -296,17 +348,30 @@ impl<'a> BlockWriter<'a> {
         header.image_files = self.files.len() as u64;
         let mut hashed = images.images().iter().map(|image| image.dhash.is_some());
         header.dhashes = header.images > 0 && hashed.all(|is_hashed| is_hashed);
+        header.measures = self.extras.measures;
+        header.bands = self.extras.bands;
+        header.questions = (self.extras.questions).then(|| self.questions.len() as u64);
+        header.limits = self.extras.limits;
         let Some(directory) = directory else {
             return Ok((self.header, self.arena));
         };
         let stem = directory.join(self.origin.number.to_string());
         let stem = part_path(&stem, self.header.part);
+        let mut side: Vec<(SideColumn, Vec<u8>)> = Vec::new();
+        if self.header.measures {
+            side.push((MEASURES, self.measures));
+        }
+        if self.header.bands > 0 {
+            side.push((bands(self.header.bands), self.bands));
+        }
         let block = NewBlock {
             traces: self.traces,
             refusals: self.refusals,
             stored: &self.arena,
             images: &images,
             files: &self.files,
+            side: &side,
+            questions: self.header.questions.map(|_| &self.questions),
             ..NewBlock::new(&self.header)
         };
         block.write(&stem, self.origin.access)?;
@@ -354,7 +419,8 @@ mod tests {
             number: 0,
             access: Access::Owner,
         };
-        let mut writer = BlockWriter::with_header(origin, Header::default(), Vec::new());
+        let mut writer =
+            BlockWriter::with_header(origin, Header::default(), Extras::default(), Vec::new());
         let last = u64::from(u32::MAX);
         writer.reject(0, last, Reason::InvalidJson, "").unwrap();
         for ordinal in [last + 1, u64::MAX] {

@@ -5,10 +5,11 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_index::Header;
+use octomed_index::{Header, TraceMeasures};
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
-use crate::block::{BlockOrigin, BlockWriter, ScannedTrace};
+use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
+use crate::curation::RowCuration;
 use crate::decoding_ahead::Help;
 use crate::error::EngineError;
 use crate::image_reading::SeenPaths;
@@ -110,11 +111,19 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
 
     /// Adds the traces of a row, or gives why it has none.
     fn row(&mut self, row: &Row<'_>) -> Result<(), Failure> {
+        let scanner = self.scanner;
+        scanner.with_curation(row, |row, curated| self.add(row, curated))
+    }
+
+    /// Adds the traces of a row as it is rendered.
+    fn add(&mut self, row: &Row<'_>, curated: Option<&RowCuration<'_>>) -> Result<(), Failure> {
         let images = self.images(row)?;
         let mut prompt = std::mem::take(&mut self.scratch.prompt);
         let scanner = self.scanner;
         let added = match scanner.lay_out(row, &images, &mut prompt) {
-            Ok(laid) => self.traces(row, images, &laid).map_err(Failure::Scan),
+            Ok(laid) => self
+                .traces(row, images, &laid, curated)
+                .map_err(Failure::Scan),
             Err(failure) => Err(failure),
         };
         self.scratch.prompt = prompt;
@@ -143,8 +152,12 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         row: &Row<'_>,
         mut images: RowImages,
         laid: &LaidOut<'_>,
+        curated: Option<&RowCuration<'_>>,
     ) -> Result<(), EngineError> {
-        let question_id = question_id_of(row, images.hash(row));
+        // Of the row as it came: what is masked in two questions may be all that differs.
+        let question_id = question_id_of(curated.map_or(row, RowCuration::row), images.hash(row));
+        let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
+        let question = curated.and_then(|one| one.question(&stem, question_id, images.hash(row)));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown
@@ -179,31 +192,49 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
             **slot = Some(open);
             Ok(())
         };
-        scanner.traces(laid, scratch, &mut make_room, |sample, result, scratch| {
-            let ScanResult {
-                verdict,
-                supervised,
-                straddling,
-                hash,
-            } = result;
-            let own_key = hasher.shuffle_key(row.position, sample);
-            let trace = ScannedTrace {
-                trace_id: hasher.trace_id(row.position, sample),
-                shuffle_key: first.map_or(own_key, |image| shuffle_key(image, own_key)),
-                hash,
-                question_id,
-                position: row.position,
-                ordinal: row.ordinal,
-                sample,
-                verdict,
-                supervised,
-                straddling,
-                text_bytes: scratch.rendered.text.len(),
-            };
-            let mut slot = writer.borrow_mut();
-            let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
-            open.trace(&trace, &scratch.ids, &scratch.spans, &shown)
-        })
+        scanner.traces(
+            laid,
+            curated,
+            scratch,
+            &mut make_room,
+            |sample, result, scratch| {
+                let ScanResult {
+                    verdict,
+                    supervised,
+                    straddling,
+                    hash,
+                } = result;
+                let own_key = hasher.shuffle_key(row.position, sample);
+                let trace = ScannedTrace {
+                    trace_id: hasher.trace_id(row.position, sample),
+                    shuffle_key: first.map_or(own_key, |image| shuffle_key(image, own_key)),
+                    hash,
+                    question_id,
+                    position: row.position,
+                    ordinal: row.ordinal,
+                    sample,
+                    verdict,
+                    supervised,
+                    straddling,
+                    text_bytes: scratch.rendered.text.len(),
+                };
+                let mut slot = writer.borrow_mut();
+                let open = slot.as_mut().ok_or(EngineError::Cancelled)?;
+                open.trace(&trace, &scratch.ids, &scratch.spans, &shown)?;
+                if curated.is_some() {
+                    open.curated(&CuratedTrace {
+                        measures: TraceMeasures {
+                            text_bytes: trace.text_bytes as u32,
+                            straddling,
+                            ..scratch.curation.measures
+                        },
+                        bands: &scratch.bands,
+                        question: question.as_ref(),
+                    });
+                }
+                Ok(())
+            },
+        )
     }
 
     /// The part that is open; a failure to write one ends the scan, so that nobody asks after it.

@@ -8,6 +8,7 @@ use octomed_text::{
 };
 use octomed_trace::{Reason, Response, Row};
 
+use crate::curation::{Curation, RowCuration};
 use crate::error::EngineError;
 use crate::image_reading::{Images, SeenPaths};
 use crate::laid_out::{LaidOut, LaidTurn, Layouter, refusal};
@@ -26,6 +27,8 @@ pub struct RowScan {
     pub supervise: Supervise,
     /// Where images are; nothing for a model that takes none.
     pub images: Option<Images>,
+    /// What responses are measured and decided by, if they are.
+    pub curation: Option<Curation>,
 }
 
 impl RowScan {
@@ -51,6 +54,22 @@ impl RowScan {
         }
     }
 
+    /// Gives a row as it is rendered, identifying data masked where the recipe asks for that, and what its responses are
+    /// decided by, which are measured as they came.
+    pub fn with_curation<T>(
+        &self,
+        row: &Row<'_>,
+        then: impl FnOnce(&Row<'_>, Option<&RowCuration<'_>>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let Some(curation) = &self.curation else {
+            return then(row, None);
+        };
+        let curated = curation.of_row(row)?;
+        let masked = curation.masked(row);
+        let masked = masked.as_ref().map(|texts| texts.row(row));
+        then(masked.as_ref().unwrap_or(row), Some(&curated))
+    }
+
     /// Lays out a row, whose last turn is made in `prompt`.
     pub fn lay_out<'r>(
         &'r self,
@@ -66,34 +85,45 @@ impl RowScan {
         layouter.lay_out(row, images, prompt)
     }
 
-    /// Every trace of a row, left in `scratch` while `each` looks at it.
+    /// Every trace of a row, left in `scratch` while `each` looks at it. What curation leaves out is not rendered.
     pub fn traces(
         &self,
         laid: &LaidOut<'_>,
+        curation: Option<&RowCuration<'_>>,
         scratch: &mut Scratch,
         before: &mut Before<'_>,
         mut each: impl FnMut(u32, ScanResult, &Scratch) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
         let Some(responses) = laid.responses else {
             before(laid.bytes)?;
-            let result = match laid.refused {
+            let result = match left_out(laid, curation, 0, scratch) {
                 None => {
                     let messages: Vec<_> = laid.turns.iter().map(LaidTurn::message).collect();
                     self.render_and_encode(&messages, scratch)?
                 }
                 Some(verdict) => scratch.without_tokens(verdict),
             };
+            self.make_bands(result.verdict, scratch);
             return each(0, result, scratch);
         };
         for (sample, response) in (0..).zip(responses) {
             before(laid.bytes + bytes_of_response(response))?;
-            let result = match laid.refused {
+            let result = match left_out(laid, curation, sample, scratch) {
                 None => self.render_question(&laid.turns, response, scratch)?,
                 Some(verdict) => scratch.without_tokens(verdict),
             };
+            self.make_bands(result.verdict, scratch);
             each(sample, result, scratch)?;
         }
         Ok(())
+    }
+
+    /// Makes the band keys of a trace, if near duplicates are looked for.
+    fn make_bands(&self, verdict: Verdict, scratch: &mut Scratch) {
+        match self.curation.as_ref().and_then(Curation::near) {
+            Some(near) => scratch.make_bands(near, verdict == Verdict::Kept),
+            None => scratch.bands.clear(),
+        }
     }
 
     fn render_question(
@@ -189,6 +219,17 @@ impl RowScan {
             Supervise::Last => answers.next().is_none_or(blank),
         }
     }
+}
+
+/// Why a trace is left out before it is rendered.
+fn left_out(
+    laid: &LaidOut<'_>,
+    curation: Option<&RowCuration<'_>>,
+    sample: u32,
+    scratch: &mut Scratch,
+) -> Option<Verdict> {
+    let decided = curation.and_then(|row| row.decide(sample as usize, &mut scratch.curation));
+    decided.or(laid.refused)
 }
 
 /// Asked before each trace, with the most bytes of the row that go into it.

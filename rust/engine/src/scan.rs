@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use octomed_files::Access;
-use octomed_index::{Header, Verdict};
+use octomed_index::{Header, TraceMeasures, Verdict};
 use octomed_text::{Encoder, Prompt, Rendered, Supervise, Template, Tokenizer};
 use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::curation::{Curation, Extras};
+use crate::curation_settings::CurationSettings;
 use crate::decoding_ahead::{Help, RowsAhead};
 use crate::error::EngineError;
 use crate::ids::ID_LIMIT;
@@ -22,6 +24,23 @@ use crate::image_settings::ImageSettings;
 use crate::row_images::{Failure, RowImages};
 use crate::row_scan::RowScan;
 use crate::scratch::Scratch;
+
+/// A trace that is looked at and not stored.
+#[derive(Clone, Copy, Debug)]
+pub struct Previewed<'t> {
+    /// Index of the response in its row.
+    pub sample: u32,
+    /// What the scan decides.
+    pub verdict: Verdict,
+    /// The trace as its template writes it.
+    pub rendered: &'t Rendered,
+    /// Its ids.
+    pub ids: &'t [u32],
+    /// Its supervised spans.
+    pub spans: &'t [[u32; 2]],
+    /// What was measured of it, if anything is.
+    pub measures: Option<TraceMeasures>,
+}
 
 /// What turns rows into traces: one value serves all workers.
 pub struct Scanner {
@@ -60,6 +79,7 @@ impl Scanner {
                 system,
                 supervise,
                 images: None,
+                curation: None,
             },
             idle,
         })
@@ -71,6 +91,15 @@ impl Scanner {
     /// When the folder or archive of images cannot be opened.
     pub fn with_images(mut self, settings: ImageSettings) -> Result<Self, EngineError> {
         self.rows.images = Some(Images::new(settings)?);
+        Ok(self)
+    }
+
+    /// Measures responses and leaves some out, by these settings.
+    ///
+    /// # Errors
+    /// When they contradict themselves.
+    pub fn with_curation(mut self, settings: CurationSettings) -> Result<Self, EngineError> {
+        self.rows.curation = Some(Curation::new(settings)?);
         Ok(self)
     }
 
@@ -139,7 +168,9 @@ impl Scanner {
     ) -> Result<Vec<Header>, EngineError> {
         let mut scratch = self.borrow_scratch();
         let arena = std::mem::take(&mut scratch.arena);
-        let writer = BlockWriter::new(block, origin, arena);
+        let extras = self.rows.curation.as_ref();
+        let extras = extras.map_or_else(Extras::default, Curation::extras);
+        let writer = BlockWriter::new(block, origin, extras, arena);
         let scan = BlockScan::new(&self.rows, origin, writer, directory, &mut scratch, cancel);
         let mut scan = scan.with_help(help);
         block.for_each(&self.mapping, |finding| scan.finding(finding))?;
@@ -175,28 +206,30 @@ impl Scanner {
     pub fn preview(
         &self,
         row: &Row<'_>,
-        mut see: impl FnMut(u32, Verdict, &Rendered, &[u32], &[[u32; 2]]),
+        mut see: impl FnMut(&Previewed<'_>),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
-        let images = self
-            .rows
-            .row_images(row, &mut SeenPaths::default(), |_| false);
-        let shown = images.and_then(|images| {
+        let shown = self.rows.with_curation(row, |row, curated| {
+            let images = self
+                .rows
+                .row_images(row, &mut SeenPaths::default(), |_| false)?;
             let mut prompt = std::mem::take(&mut scratch.prompt);
             let laid = self.rows.lay_out(row, &images, &mut prompt)?;
             scratch.images = images.shown_hash(row, &laid.shown);
             let traces = self.rows.traces(
                 &laid,
+                curated,
                 &mut scratch,
                 &mut |_| Ok(()),
                 |sample, result, scratch| {
-                    let Scratch {
-                        rendered,
-                        ids,
-                        spans,
-                        ..
-                    } = scratch;
-                    see(sample, result.verdict, rendered, ids, spans);
+                    see(&Previewed {
+                        sample,
+                        verdict: result.verdict,
+                        rendered: &scratch.rendered,
+                        ids: &scratch.ids,
+                        spans: &scratch.spans,
+                        measures: curated.map(|_| scratch.curation.measures),
+                    });
                     Ok(())
                 },
             );

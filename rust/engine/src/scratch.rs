@@ -1,8 +1,11 @@
 //! What a worker keeps from row to row: memory, and the words that its tokenizer has seen.
 
 use octomed_index::Verdict;
+use octomed_minhash::{Near, Sketcher};
 use octomed_text::{Encoder, Rendered};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+
+use crate::curation::CurationScratch;
 
 /// Memory of a worker.
 pub struct Scratch {
@@ -24,6 +27,14 @@ pub struct Scratch {
     pub images: Option<u64>,
     /// Memory of the last block that was written.
     pub arena: Vec<u8>,
+    /// Memory for measuring responses, and what was measured of the last.
+    pub curation: CurationScratch,
+    /// What makes band keys, and by which settings.
+    sketcher: Option<(Near, Sketcher)>,
+    /// Band keys of the trace; empty where nobody asks for them.
+    pub bands: Vec<u64>,
+    /// What the model learns of the trace.
+    learned: String,
 }
 
 /// What came of one trace; its text and ids are in the scratch.
@@ -61,6 +72,10 @@ impl Scratch {
             edges: Vec::new(),
             images: None,
             arena: Vec::new(),
+            curation: CurationScratch::default(),
+            sketcher: None,
+            bands: Vec::new(),
+            learned: String::new(),
         }
     }
 
@@ -70,11 +85,13 @@ impl Scratch {
             &mut self.prompt,
             &mut self.response,
             &mut self.rendered.text,
+            &mut self.learned,
         ] {
             if text.capacity() > KEPT_BYTES {
                 *text = String::new();
             }
         }
+        self.curation.forget_large(KEPT_BYTES);
         forget_if_large(&mut self.ids, KEPT_BYTES);
         forget_if_large(&mut self.spans, KEPT_BYTES);
         forget_if_large(&mut self.edges, KEPT_BYTES);
@@ -96,6 +113,23 @@ impl Scratch {
         }
     }
 
+    /// Makes the band keys of the trace out of what the model learns of it: the supervised bytes without controls, what
+    /// lies apart joined by line breaks. Those of a trace that is left out are zeros.
+    pub fn make_bands(&mut self, near: &Near, is_kept: bool) {
+        self.bands.clear();
+        self.bands.resize(near.bands as usize, 0);
+        if !is_kept {
+            return;
+        }
+        self.learned.clear();
+        write_learned(&self.rendered, &mut self.learned);
+        let sketcher = match &mut self.sketcher {
+            Some((known, sketcher)) if known == near => sketcher,
+            unfit => &mut unfit.insert((*near, Sketcher::new(near))).1,
+        };
+        sketcher.bands(&self.learned, &mut self.bands);
+    }
+
     /// Hash of the whole trace: its text, which of it is control, which of it is supervised, and the images of its
     /// row. A user who types a control token makes another trace than the template that writes one, and what is said
     /// of one image is no duplicate of what is said of another.
@@ -115,5 +149,56 @@ impl Scratch {
                 .extend_from_slice(&(span.end as u64).to_le_bytes());
         }
         xxh3_128_with_seed(self.rendered.text.as_bytes(), xxh3_64(&self.edges))
+    }
+}
+
+/// Writes what the model learns of a trace into an empty text: its supervised bytes without controls, spans joined by
+/// line breaks.
+fn write_learned(rendered: &Rendered, learned: &mut String) {
+    let mut controls = rendered.controls.iter().peekable();
+    for span in &rendered.supervised {
+        if !learned.is_empty() {
+            learned.push('\n');
+        }
+        let mut start = span.start;
+        while let Some(control) = controls.next_if(|control| control.bytes.start < span.end) {
+            if control.bytes.end > start {
+                learned.push_str(&rendered.text[start..control.bytes.start.max(start)]);
+                start = control.bytes.end;
+            }
+        }
+        learned.push_str(&rendered.text[start.min(span.end)..span.end]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use octomed_text::Control;
+
+    use super::*;
+
+    #[test]
+    fn what_is_learned_has_no_controls() {
+        let control = |bytes| Control {
+            bytes,
+            id: 1,
+            repeat: 1,
+        };
+        let rendered = Rendered {
+            text: "<a>ask<b>one<c>two<b>more<d>three<b>".to_owned(),
+            controls: vec![
+                control(0..3),
+                control(6..9),
+                control(12..15),
+                control(18..21),
+                control(25..28),
+                control(33..36),
+            ],
+            supervised: vec![9..21, 28..36],
+            leads: Vec::new(),
+        };
+        let mut learned = String::new();
+        write_learned(&rendered, &mut learned);
+        assert_eq!(learned, "onetwo\nthree");
     }
 }

@@ -1,10 +1,12 @@
 //! SELECT: every global decision, taken on the indexes alone.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
-use octomed_curate::{Curate, Rejects, Renamed, needs, rename_collisions, rules};
-use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, Verdict};
+use octomed_curate::{Curate, Rejects, Renamed, detail, needs, rename_collisions, rules};
+use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, TraceMeasures, Verdict};
 use octomed_pack::Buckets;
+use octomed_responses::Limits;
 
 use crate::error::EngineError;
 use crate::parallel::in_parallel;
@@ -25,6 +27,8 @@ pub struct Selection {
     pub renamed: Vec<Renamed>,
     /// Ranges of shuffle keys.
     pub key_space: KeySpace,
+    /// Thresholds of each source that has any.
+    pub limits: BTreeMap<String, Limits>,
 }
 
 impl Selection {
@@ -55,6 +59,7 @@ impl Selection {
         Ok(Self {
             renamed: rename_collisions(&mut index),
             key_space: KeySpace::cut(&index),
+            limits: curate.limits.clone(),
             pack,
             buckets,
             index,
@@ -68,6 +73,24 @@ impl Selection {
         let mut rejects = self.rejects.iter();
         let of_rule = rejects.find(|rejects| rejects.verdict == verdict);
         of_rule.map_or_else(String::new, |rejects| rejects.detail(&self.index, trace))
+    }
+
+    /// Why curation left out a trace of a block, from what was measured of its response; nothing where another reason did.
+    #[must_use]
+    pub fn curation_detail(
+        &self,
+        block: &BlockIndex,
+        measures: &[u8],
+        row: usize,
+    ) -> Option<String> {
+        let verdict = Verdict::from_code(block.traces.verdict[row])?;
+        let of_curation = Verdict::NotKept as u8..=Verdict::Identifying as u8;
+        if !of_curation.contains(&(verdict as u8)) {
+            return None;
+        }
+        let none = Limits::default();
+        let limits = self.limits.get(&block.header.source).unwrap_or(&none);
+        Some(detail(verdict, &TraceMeasures::of(measures, row), limits))
     }
 
     /// Traces of each verdict, in the order of [`Verdict::ALL`].

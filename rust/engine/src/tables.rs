@@ -7,7 +7,7 @@ use arrow_array::builder::{ListBuilder, StringDictionaryBuilder, UInt32Builder, 
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, ListArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{ArrowError, DataType, Field, Schema};
-use octomed_index::{BlockIndex, TraceLocation, Verdict, read_index};
+use octomed_index::{BlockIndex, MEASURES, TraceLocation, Verdict, read_index};
 
 use crate::error::EngineError;
 use crate::range_packs::RangePacks;
@@ -145,6 +145,10 @@ impl Provenance {
 pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, EngineError> {
     let block = &selection.index.blocks[number];
     let refusals = read_index(&block.path.with_extension("index"))?.refusals;
+    let measures = match block.header.measures {
+        true => block.read_side(MEASURES)?,
+        false => Vec::new(),
+    };
     let mut rows: Vec<Reject<'_>> = Vec::new();
     for (row, ordinal) in refusals.ordinal.iter().enumerate() {
         rows.push(Reject {
@@ -167,7 +171,11 @@ pub fn rejects(selection: &Selection, number: usize) -> Result<RecordBatch, Engi
                 ordinal: block.traces.ordinal[row],
                 sample: Some(block.traces.sample[row]),
                 reason: verdict.as_str(),
-                detail: Cow::Owned(selection.detail(trace, verdict)),
+                detail: Cow::Owned(
+                    selection
+                        .curation_detail(block, &measures, row)
+                        .unwrap_or_else(|| selection.detail(trace, verdict)),
+                ),
                 trace: Some(row),
             });
         }

@@ -107,6 +107,7 @@ fn curate(over_long: OverLongPolicy) -> Curate {
     Curate {
         duplicates,
         over_long,
+        ..Curate::default()
     }
 }
 

@@ -162,6 +162,14 @@ impl BlockIndex {
         }
     }
 
+    /// Reads the values of a side column, which stay nowhere: of those that are too large to be in memory for all blocks.
+    ///
+    /// # Errors
+    /// When its file is missing or damaged.
+    pub fn read_side(&self, column: SideColumn) -> Result<Vec<u8>, IndexError> {
+        column.read(&self.path, self.len())
+    }
+
     /// Reads which rows have traces with data that tell who somebody is; none of a block that was scanned without that
     /// question.
     ///
@@ -347,6 +355,7 @@ mod tests {
         assert_eq!(block.traces.shuffle_key, [3, 9]);
         assert_eq!(block.side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(LETTERS.value(block.side(LETTERS).unwrap(), 1), b"1a");
+        assert_eq!(block.read_side(LETTERS).unwrap(), b"2b1a");
         assert_eq!(block.traces.position.len(), 2);
         block.release();
         assert_eq!(

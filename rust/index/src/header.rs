@@ -1,5 +1,7 @@
 //! What a block says of itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{MEASURES, SideColumn, bands};
@@ -85,6 +87,9 @@ pub struct Header {
     /// The thresholds that the traces were scanned with, as JSON; what they left out has no ids.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: String,
+    /// Traces by what became of their answers: [`AnswerState::as_str`](crate::AnswerState::as_str).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub answers: BTreeMap<String, u64>,
 }
 
 /// What a header leaves out: a block that nobody curates is written as before there was curation.
@@ -125,6 +130,9 @@ impl Header {
             sum.images_with_metadata += part.images_with_metadata;
             sum.image_placeholders += part.image_placeholders;
             sum.image_files += part.image_files;
+            for (state, traces) in part.answers {
+                *sum.answers.entry(state).or_default() += traces;
+            }
             if let Some(lines) = part.questions {
                 sum.questions = Some(sum.questions.unwrap_or_default() + lines);
             }
@@ -141,7 +149,14 @@ mod tests {
     #[test]
     fn a_header_without_curation_is_written_as_before_there_was_any() {
         let json = serde_json::to_string(&Header::default()).unwrap();
-        for name in ["measures", "bands", "questions", "dhashes", "limits"] {
+        for name in [
+            "measures",
+            "bands",
+            "questions",
+            "dhashes",
+            "limits",
+            "answers",
+        ] {
             assert!(!json.contains(name), "{json}");
         }
         assert!(json.ends_with(r#""image_files":0}"#), "{json}");
@@ -150,6 +165,7 @@ mod tests {
             bands: 20,
             questions: Some(0),
             limits: "{}".to_owned(),
+            answers: [("right".to_owned(), 3)].into(),
             ..Header::default()
         };
         let json = serde_json::to_string(&header).unwrap();

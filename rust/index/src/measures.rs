@@ -168,6 +168,10 @@ measures! {
     script_share: u16;
     /// Words of the loop with which the response ends; 0 of none.
     loop_words: u32;
+    /// Bytes that the trace was rendered to; 0 where it was not.
+    text_bytes: u32;
+    /// Tokens across the edge of a supervised span.
+    straddling: u32;
 }
 
 /// The side column of the records.
@@ -224,10 +228,12 @@ mod tests {
             line_share: 77,
             script_share: 1,
             loop_words: 1 << 31,
+            text_bytes: 8,
+            straddling: 9,
         };
         let bytes = measures.encode();
         assert_eq!(TraceMeasures::decode(&bytes), Some(measures));
-        assert_eq!((bytes.len(), MEASURES.width), (34, 34));
+        assert_eq!((bytes.len(), MEASURES.width), (42, 42));
         assert_eq!((bytes[0], bytes[1]), (5, 33));
         for cut in 0..bytes.len() {
             assert_eq!(TraceMeasures::decode(&bytes[..cut]), None);

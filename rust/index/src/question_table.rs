@@ -143,6 +143,12 @@ impl QuestionTable {
         (0..self.len()).map(|line| self.get(line))
     }
 
+    /// The row number of the last line.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        self.ordinal.last().copied()
+    }
+
     /// The line of the row with this number in the task, which is that of its traces.
     #[must_use]
     pub fn line_of(&self, ordinal: u32) -> Option<usize> {

@@ -75,11 +75,10 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict, in the order in which they are decided. What is asked of a row's prompt comes before all others.
+    /// Every verdict, in the order in which they are decided.
     pub const ALL: [Self; 34] = [
         Self::Kept,
         Self::EmptyResponse,
-        Self::TwoReasonings,
         Self::NotKept,
         Self::NoGold,
         Self::GoldFault,
@@ -95,6 +94,7 @@ impl Verdict {
         Self::EmptyReasoning,
         Self::DamagedMarkup,
         Self::Identifying,
+        Self::TwoReasonings,
         Self::TemplateRefused,
         Self::TemplateLimit,
         Self::TokenizerLimit,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_engine::{BlockOrigin, EngineError, ImageSettings, RowImage, RowImages};
+use octomed_engine::{
+    BlockOrigin, CurationSettings, EngineError, ImageSettings, Previewed, RowImage, RowImages,
+};
 use octomed_files::Access;
 use octomed_index::{IndexError, first_refusal};
 use octomed_trace::{Finding, Mapping as RustMapping};
@@ -110,9 +112,10 @@ pub struct Scanner {
 #[pymethods]
 impl Scanner {
     /// A scanner for one source; `supervise` is `all` or `last`, `images` the settings of its images, none for a
-    /// model that takes none. It shares the memory of one `beside` it.
+    /// model that takes none, `curation` what its responses are measured and decided by, if they are. It shares the
+    /// memory of one `beside` it.
     #[new]
-    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images: "dict[str, typing.Any] | None"=None, beside=None))]
+    #[pyo3(signature = (mapping, template, prompt, tokenizer, *, system=None, supervise="all", images: "dict[str, typing.Any] | None"=None, curation: "dict[str, typing.Any] | None"=None, beside=None))]
     #[expect(clippy::too_many_arguments, reason = "what a scan depends on")]
     fn new(
         mapping: Py<Mapping>,
@@ -122,6 +125,7 @@ impl Scanner {
         system: Option<String>,
         supervise: &str,
         images: Option<Bound<'_, PyDict>>,
+        curation: Option<Bound<'_, PyDict>>,
         beside: Option<&Self>,
     ) -> Result<Self> {
         let supervise = supervised(supervise)?;
@@ -136,6 +140,12 @@ impl Scanner {
         let scanner = match images {
             Some(settings) => {
                 scanner.with_images(ImageSettings::from_json(&as_json(settings.as_any())?)?)?
+            }
+            None => scanner,
+        };
+        let scanner = match curation {
+            Some(settings) => {
+                scanner.with_curation(CurationSettings::from_json(&as_json(settings.as_any())?)?)?
             }
             None => scanner,
         };
@@ -235,15 +245,18 @@ impl Scanner {
                     }
                     Finding::Row(row) if row.ordinal == ordinal => {
                         let mut traces = Vec::new();
-                        let shown = self.scanner.preview(
-                            &row,
-                            |sample, verdict, rendered, ids, spans| {
-                                let spans =
-                                    spans.iter().map(|[begin, end]| (*begin, *end)).collect();
-                                let text = rendered.text.clone();
-                                traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
-                            },
-                        )?;
+                        let shown = self.scanner.preview(&row, |trace| {
+                            let Previewed {
+                                sample,
+                                verdict,
+                                ids,
+                                ..
+                            } = *trace;
+                            let spans = trace.spans.iter();
+                            let spans = spans.map(|[begin, end]| (*begin, *end)).collect();
+                            let text = trace.rendered.text.clone();
+                            traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
+                        })?;
                         looked = Some(match shown {
                             Ok(_) => Looked::Traces(traces),
                             Err(refusal) => {
@@ -275,7 +288,7 @@ impl Scanner {
                 if let Finding::Row(row) = finding
                     && row.ordinal == ordinal
                 {
-                    let shown = self.scanner.preview(&row, |_, _, _, _, _| ())?;
+                    let shown = self.scanner.preview(&row, |_| ())?;
                     images = shown.unwrap_or_default();
                 }
                 Ok::<(), EngineError>(())
@@ -369,6 +382,22 @@ pub fn read_parts(
     headers
         .map(|headers| headers.iter().map(Record::of).collect())
         .transpose()
+}
+
+/// Of what a source's responses are measured and decided by, as a dict or as its JSON: all that decides which measures a
+/// block holds, as JSON. Thresholds do not.
+#[pyfunction]
+#[pyo3(signature = (curation: "dict[str, typing.Any] | str"))]
+pub fn measured(curation: &Bound<'_, PyAny>) -> Result<String> {
+    Ok(CurationSettings::from_json(&as_json(curation)?)?.measured()?)
+}
+
+/// Whether a block that was scanned with the thresholds `held` has all that those `asked` for let pass; both as JSON, and
+/// empty where there are none.
+#[pyfunction]
+#[pyo3(signature = (held, asked))]
+pub fn limits_allow(held: &str, asked: &str) -> Result<bool> {
+    Ok(octomed_engine::limits_allow(held, asked)?)
 }
 
 /// What tells a file's content from that of another one of its name, size and time, in hexadecimal digits.

@@ -12,7 +12,7 @@ use octomed_engine::{
     EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, image_cost,
     near_pictures, rejects,
 };
-use octomed_index::{BlockRef, Verdict};
+use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use serde_json::json;
@@ -213,6 +213,10 @@ impl Layout {
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
         let (tokens, supervised_tokens) = selection.kept_tokens();
+        let sum = |of: fn(&Header) -> u64| -> u64 {
+            let blocks = selection.index.blocks.iter();
+            blocks.map(|block| of(&block.header)).sum()
+        };
         Record::of(&json!({
             "traces": counts.iter().sum::<u64>(),
             "train": counts[0],
@@ -223,6 +227,10 @@ impl Layout {
             "packs": self.packs(),
             "packs_lower_bound": self.lower_bound,
             "capacity": selection.pack.capacity,
+            "bytes_text": sum(|header| header.text_bytes),
+            "straddling": sum(|header| header.straddling),
+            "images": sum(|header| header.images),
+            "image_bytes": sum(|header| header.image_bytes),
         }))
     }
 

@@ -38,8 +38,8 @@ mod _octomed {
     };
     #[pymodule_export]
     use crate::engine::{
-        Cancel, Scanner, changed_image_files, fingerprint, first_unreadable, read_parts,
-        remove_temporaries, verify_block,
+        Cancel, Scanner, changed_image_files, fingerprint, first_unreadable, limits_allow,
+        measured, read_parts, remove_temporaries, verify_block,
     };
     #[pymodule_export]
     use crate::evaluation::{

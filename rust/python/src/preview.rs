@@ -96,8 +96,8 @@ fn outcome(
         }
         Finding::Row(row) => {
             let mut traces = Vec::new();
-            let shown = scanner.preview(&row, |sample, verdict, _, ids, _| {
-                traces.push((sample, verdict.as_str(), ids.len()));
+            let shown = scanner.preview(&row, |trace| {
+                traces.push((trace.sample, trace.verdict.as_str(), trace.ids.len()));
             })?;
             Ok(match shown {
                 Ok(shown) => {

@@ -1,0 +1,76 @@
+"""Whether blocks that stand have all that a recipe's thresholds let pass, and sources of which nothing can."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.names import shown
+from octomed.store_files import forget_task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from octomed.pipeline.scanned import ScannedTask
+    from octomed.pipeline.scanners import ScannerSpec
+    from octomed.pipeline.specs import TaskSpec
+    from octomed.store_files import BlockHeader
+
+
+def stands(headers: Iterable[BlockHeader], scanner: ScannerSpec) -> bool:
+    """Tell whether blocks have all that the thresholds of a scanner let pass: they were made with equal or looser ones.
+
+    What looser ones let pass beyond that is left out by the selection.
+    """
+    asked = json.dumps(scanner.limits) if scanner.limits else ""
+    held = {header.limits for header in headers}
+    return all(_octomed.limits_allow(one, asked) for one in held if one)
+
+
+def forget_strict(spec: TaskSpec, headers: Iterable[BlockHeader]) -> str | None:
+    """Forget that a task is finished whose blocks were scanned with stricter thresholds; return what to say of it.
+
+    Raises
+    ------
+    StorageError
+        When its note cannot be removed.
+    """
+    if stands(headers, spec.scanner):
+        return None
+    forget_task(spec.folder)
+    source = shown(spec.task.file.source)
+    return (
+        f"thresholds of `curate` for source `{source}` are looser than those of its last scan: scanned again"
+    )
+
+
+def refuse_without_gold(scanned: Sequence[ScannedTask], specs: Sequence[TaskSpec]) -> None:
+    """Refuse a source whose responses are to be compared with a right answer that no row has.
+
+    Raises
+    ------
+    DataError
+        Naming the source.
+    """
+    traces: Counter[str] = Counter()
+    without: Counter[str] = Counter()
+    for done in scanned:
+        for header in () if done.bad else done.headers:
+            traces[header.source] += header.traces
+            without[header.source] += header.answers.get("no_gold", 0)
+    for source in dict.fromkeys(spec.task.file.source for spec in specs if _compares(spec.scanner)):
+        if traces[source] and traces[source] == without[source]:
+            key = f"sources.{source}"
+            raise DataError(
+                f"no row of source `{source}` has a right answer to compare with: none of its responses is accepted",
+                f"name the column: `{key}.format` takes `answer: …`; or accept them as they are: "
+                f"`{key}.curate.accept: off`, in the source or in its group",
+            )
+
+
+def _compares(scanner: ScannerSpec) -> bool:
+    accept = (scanner.curation or {}).get("accept")
+    return accept is not None and accept["answer"] == "match"

@@ -1,0 +1,113 @@
+//! What a response answers, compared with the right answer of its row, which is prepared once a row.
+
+use octomed_index::{AnswerState, Verdict};
+use octomed_responses::{Choice, Gold, GoldFault, GoldRule, Judged, Parts, judge, present};
+use octomed_trace::{AnswerForm, Body, Row};
+
+use crate::curation_settings::{Accept, AcceptedAnswer, MatchRule};
+
+/// The answers of a row.
+pub enum RowAnswers<'r> {
+    /// Nobody asks.
+    Unasked,
+    /// They are compared with the right one.
+    Compared(Result<Gold, GoldFault>, bool),
+    /// There has to be one.
+    Present(Vec<Choice<'r>>),
+}
+
+impl<'r> RowAnswers<'r> {
+    /// Prepares the right answer of a row.
+    pub fn of(row: &'r Row<'_>, accept: Option<&Accept>) -> Self {
+        let Some(accept) = accept else {
+            return Self::Unasked;
+        };
+        let (options, answer) = match &row.body {
+            Body::Question {
+                options, answer, ..
+            } => {
+                let choices = options.iter().map(|option| Choice {
+                    label: &option.label,
+                    text: option.text,
+                });
+                (choices.collect(), answer.as_deref())
+            }
+            Body::Conversation(_) => (Vec::new(), None),
+        };
+        if accept.answer == AcceptedAnswer::Present {
+            return Self::Present(options);
+        }
+        let whole = answer.and_then(|answer| named(&options, answer, row.answer_form));
+        let answer = whole.as_deref().or(answer);
+        let gold = Gold::new(&options, answer, gold_rule(accept.rule));
+        Self::Compared(gold, accept.answer == AcceptedAnswer::Match)
+    }
+
+    /// The right option's text, normalised, or the right answer's where there are no options.
+    pub fn gold(&self) -> Option<&str> {
+        match self {
+            Self::Compared(Ok(gold), _) => gold.text(),
+            _ => None,
+        }
+    }
+
+    /// What became of a response's answer, and a hash of the option that it names.
+    pub fn judge(&self, parts: &Parts<'_>, finished: Option<bool>) -> (AnswerState, u64) {
+        match self {
+            Self::Unasked => (AnswerState::Unasked, 0),
+            Self::Compared(Ok(gold), _) => judged(judge(gold, parts, finished)),
+            Self::Compared(Err(GoldFault::Missing), _) => (AnswerState::NoGold, 0),
+            Self::Compared(Err(fault), _) => (AnswerState::GoldFault, *fault as u64),
+            Self::Present(options) => judged(present(options, parts, finished)),
+        }
+    }
+
+    /// Why a response in this state is left out, if it is.
+    pub fn verdict(&self, state: AnswerState) -> Option<Verdict> {
+        if matches!(self, Self::Unasked | Self::Compared(_, false)) {
+            return None;
+        }
+        match state {
+            AnswerState::Unasked | AnswerState::Right | AnswerState::Present => None,
+            AnswerState::Wrong => Some(Verdict::WrongAnswer),
+            AnswerState::Ambiguous => Some(Verdict::AmbiguousAnswer),
+            AnswerState::Absent => Some(Verdict::NoAnswer),
+            AnswerState::Cut => Some(Verdict::CutResponse),
+            AnswerState::NoGold => Some(Verdict::NoGold),
+            AnswerState::GoldFault => Some(Verdict::GoldFault),
+        }
+    }
+}
+
+/// The right answer with label and text, where its row format says which of the two it is: one that is as short as a label
+/// is taken for nothing else then.
+fn named(options: &[Choice<'_>], answer: &str, form: AnswerForm) -> Option<String> {
+    let is_right = |option: &&Choice<'_>| match form {
+        AnswerForm::Any => false,
+        AnswerForm::Label => option.label.eq_ignore_ascii_case(answer.trim()),
+        AnswerForm::Text => option.text.trim() == answer.trim(),
+    };
+    let mut right = options.iter().filter(is_right);
+    match (right.next(), right.next()) {
+        (Some(Choice { label, text }), None) => Some(format!("{label}: {text}")),
+        _ => None,
+    }
+}
+
+/// What was judged, as the index has it.
+fn judged(judged: Judged) -> (AnswerState, u64) {
+    let Judged { state, option } = judged;
+    (
+        AnswerState::from_code(state as u8).unwrap_or_default(),
+        option,
+    )
+}
+
+fn gold_rule(rule: MatchRule) -> GoldRule {
+    match rule {
+        MatchRule::Options => GoldRule::Options,
+        MatchRule::Exact => GoldRule::Exact,
+        MatchRule::Contains => GoldRule::Contains,
+        MatchRule::TokenF1 { token_f1 } => GoldRule::TokenF1(token_f1),
+    }
+}

@@ -1,0 +1,163 @@
+//! Options that prose names, and whether it names them to rule them out.
+
+use memchr::memmem;
+
+use super::choices::{Choices, Set};
+use super::cursor::{clause, skip_markup};
+use super::fold::{folded, is_unspaced};
+use super::labels::label_at;
+
+/// Words before an option that rule it out.
+const BEFORE: [&str; 24] = [
+    "not",
+    "no",
+    "nor",
+    "neither",
+    "without",
+    "than",
+    "instead",
+    "unlike",
+    "exclude",
+    "excludes",
+    "excluding",
+    "excluded",
+    "eliminate",
+    "eliminated",
+    "avoid",
+    "avoiding",
+    "isnt",
+    "against",
+    "except",
+    "versus",
+    "vs",
+    "rules",
+    "ruling",
+    "rule",
+];
+/// Words behind one that do.
+const AFTER: [&str; 24] = [
+    "not",
+    "unlikely",
+    "less",
+    "incorrect",
+    "wrong",
+    "contraindicated",
+    "excluded",
+    "avoided",
+    "ruled",
+    "limited",
+    "isnt",
+    "cannot",
+    "inappropriate",
+    "unsafe",
+    "fails",
+    "false",
+    "doesnt",
+    "arent",
+    "wouldnt",
+    "would",
+    "could",
+    "might",
+    "lacks",
+    "unsuitable",
+];
+/// Words that end the reach of those.
+const TURNS: [&str; 6] = ["but", "so", "therefore", "rather", "thus", "hence"];
+const REACH_BEFORE: usize = 4;
+const REACH_AFTER: usize = 6;
+
+/// Options named and not ruled out.
+pub(super) fn positive(choices: &Choices, text: &str) -> Set {
+    let clauses = text
+        .split([',', ';', ':', '\n', '—', '，', '；', '。', '：'])
+        .flat_map(|clause| clause.split(". "));
+    let texts = clauses.fold(0, |found, clause| found | in_clause(choices, clause));
+    texts | labels(choices, text)
+}
+
+fn in_clause(choices: &Choices, clause: &str) -> Set {
+    if clause.len() < 2 || choices.is_yes_no() {
+        return 0;
+    }
+    let clause = folded(clause);
+    let mut places: Vec<(usize, usize, usize)> = Vec::new();
+    for option in 0..choices.len() {
+        add_places(&clause, choices.text(option), option, &mut places);
+    }
+    let is_inside = |one: &(usize, usize, usize)| {
+        let holds = |other: &(usize, usize, usize)| {
+            other.0 <= one.0 && other.1 >= one.1 && other.1 - other.0 > one.1 - one.0
+        };
+        places.iter().any(holds)
+    };
+    let stated = places
+        .iter()
+        .filter(|place| !is_inside(place) && !is_ruled_out(&clause, place.0, place.1));
+    super::choices::set(stated.map(|(_, _, option)| *option))
+}
+
+/// A clause of more occurrences than this says nothing that a reader would follow.
+const MAX_PLACES: usize = 64;
+
+fn add_places(clause: &str, text: &str, option: usize, places: &mut Vec<(usize, usize, usize)>) {
+    if !is_telling(text) {
+        return;
+    }
+    for start in memmem::find_iter(clause.as_bytes(), text) {
+        let end = start + text.len();
+        if places.len() < MAX_PLACES && is_word(clause, start, end) {
+            places.push((start, end, option));
+        }
+    }
+}
+
+/// Whether a text is long enough that prose does not hold it by chance.
+fn is_telling(text: &str) -> bool {
+    let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
+    letters >= 3
+        || text.contains('%')
+        || text.chars().filter(|letter| is_unspaced(*letter)).count() >= 2
+}
+
+fn is_word(clause: &str, start: usize, end: usize) -> bool {
+    let is_open =
+        |beside: Option<char>| beside.is_none_or(|beside| beside == ' ' || is_unspaced(beside));
+    let is_first_unspaced = clause[start..].chars().next().is_some_and(is_unspaced);
+    let before = is_first_unspaced || is_open(clause[..start].chars().next_back());
+    let is_last_unspaced = clause[..end].chars().next_back().is_some_and(is_unspaced);
+    before && (is_last_unspaced || is_open(clause[end..].chars().next()))
+}
+
+fn is_ruled_out(clause: &str, start: usize, end: usize) -> bool {
+    let reach = |words: &mut dyn Iterator<Item = &str>, ruling: &[&str]| {
+        let mut words = words.take_while(|word| !TURNS.contains(word) || *word == "rather");
+        words.any(|word| ruling.contains(&word))
+    };
+    let before = reach(
+        &mut clause[..start].split_whitespace().rev().take(REACH_BEFORE),
+        &BEFORE,
+    );
+    let chinese = ["不是", "不能用", "而非", "不选", "排除", "也不能用"];
+    before
+        || reach(
+            &mut clause[end..].split_whitespace().take(REACH_AFTER),
+            &AFTER,
+        )
+        || chinese
+            .iter()
+            .any(|ruling| clause[..start].ends_with(ruling))
+}
+
+/// Labels with a name before them: "option E".
+fn labels(choices: &Choices, text: &str) -> Set {
+    let mut found = 0;
+    for start in memmem::find_iter(text.as_bytes(), "ption ").take(MAX_PLACES) {
+        let at = skip_markup(text, start + 6);
+        if let Some((option, end)) = label_at(choices, text, at)
+            && !is_ruled_out(&folded(clause(text, end)), 0, 0)
+        {
+            found |= 1 << option;
+        }
+    }
+    found
+}
