@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.pipeline.check import check
+from octomed.pipeline.plan import Plan
 from octomed.pipeline.verify import verify
 from octomed.recipe import load_recipe
 from PIL import Image
@@ -75,14 +76,14 @@ def test_whole_questions_leave_and_tables_say_for_what(folder):
         (2, "contaminated"), (2, "contaminated"), (4, "contaminated"), (4, "contaminated"),
     ]  # fmt: skip
     found = [
-        (one["row"], one["reason"], one["evaluation_set"], one["evaluation_file"], one["evaluation_row"], one["words"])
+        (one["row"], one["reason"], one["evaluation_set"], one["evaluation_file"], one["evaluation_row"], one["word_count"])
         for one in contaminated(folder)
     ]
     assert found == [
         (2, "question", "medqa", "medqa.jsonl", 0, 24),
         (4, "words", "other", "other.jsonl", 0, 22),
     ]
-    assert contaminated(folder)[0]["shared"] == words(2)
+    assert contaminated(folder)[0]["words"] == words(2)
     assert "row 0" in runs.rejects(folder / "out")[0]["detail"]
     assert "w2n" not in runs.rejects(folder / "out")[0]["detail"]
     said = counts(folder)
@@ -91,7 +92,7 @@ def test_whole_questions_leave_and_tables_say_for_what(folder):
     assert (source["questions"], source["untestable"], source["untestable_but_equal"]) == (20, 1, 1)
     assert source["contaminated"] == {"templates_ignored": 2, "templates_kept": 2, "by_picture": 0}
     assert said["sets"]["other"]["untestable"] == 1
-    assert said["sets"]["medqa"]["contaminated"]["templates_kept"] == 1
+    assert said["sets"]["medqa"]["contaminated"]["templates_kept"] == said["sets"]["medqa"]["left"] == 1
     assert not verify(folder / "out").findings
     assert not any("w2n" in text for text in runs.texts(folder / "out"))
 
@@ -115,10 +116,10 @@ def test_without_evaluation_sets_nothing_is_said_of_them(folder):
     assert not (folder / "out/reports").exists()
 
 
-def test_texts_stay_out_of_tables_where_no_samples_are_shown(folder):
-    sections = {"report": {"samples": False}}
-    octomed.pack(recipe(folder, AGAINST, sections=sections))
-    assert [one["shared"] for one in contaminated(folder)] == [None, None]
+def test_texts_stay_out_of_tables_where_no_samples_are_shown(folder, monkeypatch):
+    monkeypatch.setattr(Plan, "shows_texts", False)
+    octomed.pack(recipe(folder, AGAINST))
+    assert [one["words"] for one in contaminated(folder)] == [None, None]
 
 
 def template_rows(folder, count: int) -> None:
@@ -235,7 +236,7 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     assert summary.rejected["contaminated_image"] == 4
     found = contaminated(pictures)
     assert [(one["row"], one["reason"], one["evaluation_row"]) for one in found] == [(1, "picture", 0), (3, "picture", 1)]
-    assert all(one["picture"] and one["shared"] is None for one in found)
+    assert all(one["picture"] and one["words"] is None for one in found)
     near = pq.read_table(pictures / "out/reports/near_pictures.parquet").to_pylist()
     assert [(one["row"], one["name"], one["evaluation_row"]) for one in near] == [(5, "5.png", 2)]
     assert near[0]["distance"] <= 3

@@ -117,6 +117,7 @@ def evaluation_spec(recipe: Recipe, family: Family | None) -> EvaluationSpec | N
     _check_losses(recipe, settings)
     sets: list[EvaluationSetFiles] = []
     found = find_inputs(_as_sources(recipe, settings)).files
+    _refuse_empty(found)
     for index, one in enumerate(settings.against):
         files = [file for file in found if file.source_index == index]
         source = _source(index, one)
@@ -213,12 +214,16 @@ def _told_apart(recipe: Recipe, sets: list[EvaluationSetFiles]) -> list[Evaluati
     return longer
 
 
-def _digest(file: InputFile) -> str:
-    if not file.size:
+def _refuse_empty(files: list[InputFile]) -> None:
+    empty = next((file for file in files if not file.size), None)
+    if empty is not None:
         raise DataError(
-            f"the evaluation file `{shown(file.path)}` is empty",
+            f"the evaluation file `{shown(empty.path)}` is empty",
             "nothing would be found of it: fetch it again, or leave it out of `curate.decontaminate.against`",
         )
+
+
+def _digest(file: InputFile) -> str:
     return _octomed.file_digest(file.path)[1]
 
 
@@ -244,7 +249,17 @@ def _key(recipe: Recipe, sets: list[EvaluationSetFiles], digests: dict[str, dict
 
 
 def _mapping(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
-    """Return which columns of a file hold questions."""
+    """Return which columns of a file hold questions; a row without options or answer has one all the same."""
+    values = _whole_mapping(recipe, index, file)
+    options = values.get("options")
+    if isinstance(options, str):
+        values["options"] = {"any_of": [options], "optional": True}
+    elif isinstance(options, dict):
+        values["options"] = {**options, "optional": True}
+    return {key: value for key, value in values.items() if not key.startswith("answer")}
+
+
+def _whole_mapping(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
     own = recipe.curate.decontaminate.against[index].format if recipe.curate.decontaminate else None
     if isinstance(own, str):
         return load_preset(own)

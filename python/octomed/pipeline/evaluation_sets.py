@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
-from octomed.pipeline.files import file_errors
 from octomed.pipeline.kept import Kept
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead
@@ -76,8 +75,7 @@ def _parts(
         mapping = _octomed.Mapping.questions_only(file.mapping)
         reader = _octomed.EvaluationReader(mapping, one.images, look)
         place = f"the evaluation file `{shown(file.file.path)}`"
-        with file_errors(file.file):
-            of_file = list(_read_blocks(reader, number, place, _blocks(file, mapping), threads))
+        of_file = list(_read_blocks(reader, number, place, _blocks(file, mapping), threads))
         if not sum(part.questions for part in of_file):
             raise DataError(f"{place} has no question", f"{_NOT_FOUND}: see what it holds, and its `format`")
         parts += of_file

@@ -180,6 +180,10 @@ impl Contaminated {
                 ignoring_templates: of_words.ignoring[set].len() as u64,
                 keeping_templates: of_words.keeping[set].len() as u64,
                 by_picture: of_pictures.questions[set].len() as u64,
+                lost: of_words
+                    .of_set(self.settings.templates, set)
+                    .union(&of_pictures.questions[set])
+                    .count() as u64,
                 pictures: of_pictures.shared[set].len() as u64,
                 pictures_of_source: of_pictures.pictures,
             });

@@ -31,6 +31,15 @@ pub(crate) struct SourceWords {
 }
 
 impl SourceWords {
+    /// The ids of the questions that leave for a set.
+    pub fn of_set(&self, templates: Templates, set: usize) -> HashSet<u64> {
+        let ids = match templates {
+            Templates::Ignore => &self.ignoring[set],
+            Templates::Keep => &self.keeping[set],
+        };
+        ids.iter().copied().collect()
+    }
+
     /// The ids of the questions that leave for any set; one that leaves for several comes several times.
     pub fn leaving(&self, templates: Templates) -> impl Iterator<Item = u64> {
         let sets = match templates {

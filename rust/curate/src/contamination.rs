@@ -85,6 +85,8 @@ pub struct Shared {
     pub keeping_templates: u64,
     /// Questions of the source that leave for a picture.
     pub by_picture: u64,
+    /// Questions of the source that leave.
+    pub lost: u64,
     /// Pictures that both have.
     pub pictures: u64,
     /// Distinct pictures of the source.

@@ -52,8 +52,8 @@ pub fn contaminated(against: &Against, shows_texts: bool) -> Result<RecordBatch,
         ("evaluation_set", place.set, false),
         ("evaluation_file", place.file, false),
         ("evaluation_row", place.row, false),
-        ("words", Arc::new(words.collect::<UInt32Array>()), true),
-        ("shared", Arc::new(texts.collect::<StringArray>()), true),
+        ("word_count", Arc::new(words.collect::<UInt32Array>()), true),
+        ("words", Arc::new(texts.collect::<StringArray>()), true),
         ("picture", Arc::new(pictures.collect::<UInt64Array>()), true),
     ])
 }
@@ -194,6 +194,7 @@ pub fn contamination_counts(against: &Against, ngram: usize) -> Value {
             "rows_without_question": set.rows_without_question,
             "pictures": counts.pictures,
             "pictures_not_read": set.pictures_not_read,
+            "left": sum(|shared| shared.lost),
             "contaminated": {
                 "templates_ignored": sum(|shared| shared.ignoring_templates),
                 "templates_kept": sum(|shared| shared.keeping_templates),
@@ -233,6 +234,7 @@ fn of_source(against: &Against, source: &SourceContamination) -> Value {
             "templates_kept": shared.keeping_templates,
             "by_picture": shared.by_picture,
             "pictures_shared": shared.pictures,
+            "left": shared.lost,
         });
         (set.name.clone(), values)
     });
