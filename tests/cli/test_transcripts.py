@@ -17,6 +17,7 @@ VERBS = (
     "pack",
     "inspect",
     "rejects",
+    "report",
     "verify",
     "train-plan",
     "train",

@@ -14,8 +14,9 @@ from octomed import vision
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline.check import check
 from octomed.pipeline.estimate import estimate
-from octomed.pipeline.inspect import inspect_pack, inspect_row, inspect_trace, recipe_of
+from octomed.pipeline.inspect import inspect_row, recipe_of
 from octomed.pipeline.inspect_images import save_images
+from octomed.pipeline.inspect_packs import inspect_pack, inspect_trace
 from octomed.pipeline.plan import plan
 from octomed.pipeline.verify import verify
 from octomed.recipe import load_recipe

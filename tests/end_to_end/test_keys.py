@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import numpy as np
 import pytest
+from octomed.recipe.filters import Filters
 from octomed.recipe.formats import AnyOf, Mapping, Messages
 from octomed.recipe.schema import Recipe
 from PIL import Image
@@ -62,6 +63,15 @@ IMAGES = {
     "pack.buckets": [],
 }
 """Rows of images, of which some are refused by one value of a key and taken by the other."""
+CURATED = {
+    PATH: "curated.jsonl",
+    FORMAT: {"question": "q", "options": "o", "answer": "a", "responses": "rs", "finish_reason": "why"},
+    "sources.0.max_unreadable": 1.0,
+    "curate.duplicates.exact": False,
+}
+"""Rows with responses of every kind that a filter leaves out."""
+FREE = CURATED | {PATH: "free.jsonl", FORMAT: {"question": "q", "answer": "a", "responses": "rs"}}
+"""Rows whose right answer is free text."""
 RESIZED = IMAGES | {"images.store": "resized", "images.max_pixels": 12_544}
 CASES: dict[str, Case] = {
     "version": Case(1, LEFT_OUT, same_shards="there is one version"),
@@ -134,6 +144,35 @@ CASES: dict[str, Case] = {
     ),
     "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
     "curate.duplicates.images": Case("off", "report", IMAGES, same_shards="a report"),
+    "curate.accept.answer": Case("match", "present", CURATED),
+    "curate.accept.match": Case("exact", "contains", FREE),
+    "curate.accept.match.token_f1": Case(0.9, 0.3, FREE),
+    "curate.accept.format": Case(["think"], ["boxed"], CURATED | {"curate.accept.answer": "off"}),
+    "curate.keep.column": Case("yes", "no", CURATED | {"curate.keep.is": True}),
+    "curate.keep.is": Case(True, False, CURATED | {"curate.keep.column": "yes"}),
+    "curate.where": Case({"level": [0, 3]}, {"level": [2, 9], "loop_words": [0, 20]}, CURATED),
+    "curate.length.reasoning_words": Case([0, 30], [5, 40], CURATED),
+    "curate.length.response_words": Case([6, 40], [0, 30], CURATED),
+    "curate.repetition.ngram": Case(3, 6, CURATED | {"curate.repetition.max_ngram_share": 0.1}),
+    "curate.repetition.max_ngram_share": Case(0.05, 0.9, CURATED | {"curate.repetition.ngram": 3}),
+    "curate.repetition.max_line_share": Case(0.9, 0.1, CURATED),
+    "curate.repetition.max_loop_words": Case(4, 400, CURATED),
+    "curate.unfinished": Case("reject", "off", CURATED),
+    "curate.refusals": Case("off", "reject", CURATED),
+    "curate.empty_reasoning": Case("reject", "off", CURATED),
+    "curate.markup": Case("off", "reject", CURATED),
+    "curate.language.script": Case("latin", "cyrillic", CURATED),
+    "curate.language.min_share": Case(0.9, 0.0, CURATED | {"curate.language.script": "latin"}),
+    "curate.identifying.kinds": Case(["email"], ["phone"], CURATED),
+    "curate.identifying.action": Case("mask", "reject", CURATED | {"curate.identifying.kinds": ["email"]}),
+    "curate.groups": Case(
+        {"a": {"unfinished": "reject"}}, {"a": {"accept": {}}}, CURATED | {"sources.0.group": "a"}
+    ),
+    "sources.curate": Case(
+        {"accept": "off"},
+        {"unfinished": "off"},
+        CURATED | {"curate.accept": {}, "curate.unfinished": "reject"},
+    ),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
     "pack.buckets": Case([50], [1000]),
@@ -168,6 +207,12 @@ COVERED_BY_THEIR_PARTS = {
     "sources.images",
     "curate",
     "curate.duplicates",
+    "curate.accept",
+    "curate.keep",
+    "curate.length",
+    "curate.repetition",
+    "curate.language",
+    "curate.identifying",
     "pack",
     "output",
     "work",
@@ -180,9 +225,11 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field_ in model.model_fields.items():
         if field_.exclude:
             continue
-        way = f"{prefix}{name}"
+        way = f"{prefix}{field_.alias or name}"
         yield way
         for part in parts_of(field_.annotation):
+            if issubclass(part, Filters):
+                continue  # the keys of `curate`, resolved in one place
             if part is AnyOf:
                 yield from keys_of(AnyOf, "sources.format.*.")
             else:
@@ -245,6 +292,41 @@ def rows_with_all(count: int, first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def curated_rows() -> list[dict[str, Any]]:
+    """Rows of which each filter leaves out other responses."""
+    said = "He was given the drug at noon, and it helped him before the evening came."
+    responses = [
+        f"<think>{said}</think> <answer>yes</answer>",
+        f"<think>{said}</think> <answer>no</answer>",
+        f"<think>{said}</think> \\boxed{{yes}}",
+        f"<think>{said}</think> I have thought of it.",
+        f"<think>{said}",
+        "<think>Short.</think> <answer>yes</answer>",
+        f"<think>{said} {'more of it, ' * 20}</think> <answer>yes</answer>",
+        f"<think>{'We look at it again and again. ' * 4}Well.</think> <answer>yes</answer>",
+        f"<think>{said}\n" + "A line.\n" * 6 + "</think> <answer>yes</answer>",
+        f"<think>{said}</think> <answer>yes</answer>" + " and so on" * 20,
+        "I'm sorry, but I can't help with that request.",
+        "<think>\n\n</think>\n<answer>yes</answer>",
+        f"<think>{said}</think></think> <answer>yes</answer> <answer>",
+        "<think>Больному дали лекарство в полдень, и к вечеру ему стало лучше.</think> <answer>yes</answer>",
+        f"<think>{said} Write to ann@example.org.</think> <answer>yes</answer>",
+        f"<think>{said} Phone: 212-555-0123.</think> <answer>yes</answer>",
+    ]
+    why = ["length" if number == 1 else "stop" for number in range(len(responses))]
+    return [
+        {"q": f"{number}?", "o": ["yes", "no"], "a": "yes", "rs": responses, "why": why, "level": number}
+        | {"yes": number % 2 == 0, "no": number % 3 == 0}
+        for number in range(6)
+    ]
+
+
+def free_rows() -> list[dict[str, Any]]:
+    said = ["Heparin.", "Give heparin at once.", "Low molecular weight heparin", "Aspirin."]
+    responses = [f"<think>So.</think> <answer>{one}</answer>" for one in said]
+    return [{"q": f"{number}?", "a": "heparin", "rs": responses} for number in range(6)]
+
+
 def write_images(folder: Path) -> None:
     """Images that settings tell apart, and rows of them; several rows show the same."""
     draws = np.random.default_rng(1)
@@ -279,6 +361,8 @@ def folder(tmp_path: Path, monkeypatch: Any) -> Path:
     runs.write_lines(tmp_path / "more.jsonl", rows_with_all(40, 40))
     runs.write_lines(tmp_path / "twice.jsonl", rows + rows[:5])
     runs.write_lines(tmp_path / "long.jsonl", [*rows, rows[0] | {"r": "long " * 2000}])
+    runs.write_lines(tmp_path / "curated.jsonl", curated_rows())
+    runs.write_lines(tmp_path / "free.jsonl", free_rows())
     runs.write_lines(tmp_path / "splits/train.jsonl", rows)
     runs.write_lines(tmp_path / "splits/test.jsonl", rows_with_all(9, 100))
     runs.write_lines(tmp_path / "pictures.jsonl", [*rows, *(row | {"image": "x.png"} for row in rows[:9])])

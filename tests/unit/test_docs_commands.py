@@ -59,6 +59,8 @@ COMMANDS = {
     ("README.md", "octomed verify runs/quickstart"): HERE,
     ("README.md", "octomed inspect runs/quickstart"): HERE,
     ("README.md", "octomed rejects runs/quickstart"): HERE,
+    ("README.md", "octomed report runs/quickstart"): HERE,
+    ("docs/report.md", "octomed report runs/quickstart"): HERE,
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
     ("README.md", "octomed pack recipes/quickstart-images.yaml"): HERE,

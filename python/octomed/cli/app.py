@@ -18,6 +18,7 @@ from octomed.cli import (
     plan,
     recipes,
     rejects,
+    report,
     schema,
     train,
     train_plan,
@@ -42,6 +43,7 @@ A first run:
   octomed verify runs/quickstart            is every byte of the run intact?
   octomed inspect runs/quickstart           what is in it?
   octomed rejects runs/quickstart           what is not, and why?
+  octomed report runs/quickstart            all of it as a page for a browser
 
 \b
 A first training, with the extra `train`; without a clone `octomed recipes` has the recipes:
@@ -62,7 +64,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (check, plan, pack, inspect, rejects, verify, train_plan, train, recipes, schema, clean):
+for verb in (check, plan, pack, inspect, rejects, report, verify, train_plan, train, recipes, schema, clean):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 

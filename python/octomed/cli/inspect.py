@@ -73,8 +73,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             )
         _show_step(target, step, as_json=json_output)
         return
-    from octomed.pipeline.inspect import inspect_row, mode_of, recipe_of
+    from octomed.pipeline.inspect import inspect_row, recipe_of
     from octomed.pipeline.inspect_images import save_images as save
+    from octomed.pipeline.inspect_packs import mode_of
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
 
@@ -106,7 +107,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
 
 def _of_run(folder: Path, stream: str | None, pack: int | None, trace: str | None) -> list[TraceView]:
-    from octomed.pipeline.inspect import inspect_pack, inspect_trace
+    from octomed.pipeline.inspect_packs import inspect_pack, inspect_trace
 
     if trace is not None:
         return [inspect_trace(folder, _trace_id(trace))]

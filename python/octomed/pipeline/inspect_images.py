@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from octomed import _octomed, vision
 from octomed.errors import DataError, StorageError
@@ -177,3 +178,9 @@ def _save(path: Path, data: bytes, mode: Mode) -> None:
     except OSError as error:
         path.unlink(missing_ok=True)
         raise storage_error("write", path, error) from error
+
+
+def texts_of(tokenizer: _octomed.Tokenizer, ids: list[int], image_token: int | None) -> tuple[bytes, ...]:
+    """Return the bytes of each token, those of an image in short."""
+    texts = tuple(tokenizer.decode(pa.array([token], pa.uint32())) for token in ids)
+    return in_short(ids, texts, image_token)

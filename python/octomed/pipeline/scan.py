@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.specs import BlockScanned, TaskSpec
     from octomed.report.progress import Progress
     from octomed.storage import Mode
+    from octomed.store_files import TaskRecord
 
 _WORKERS_PER_READER = 4
 """A reader decodes about as fast as this many workers tokenize."""
@@ -68,15 +69,7 @@ def scan(
     missing: list[TaskSpec] = []
     for spec in specs:
         task = spec.task
-        if (stale := forget_stale(spec)) is not None:
-            again.said.append(stale)
-        found = finished_task(spec.folder)
-        if found is not None and (looser := forget_strict(spec, found.blocks)) is not None:
-            found = None
-            if looser not in again.said:
-                again.said.append(looser)
-        elif found is None:
-            again.task(task, load_task(spec.folder))
+        found = _standing(spec, again)
         if found is None:
             remade = again.made_again(task)
             missing.append(replace(spec, every_byte=again.suspicious, made_again=remade))
@@ -92,13 +85,26 @@ def scan(
             _release_memory(made)
         end_idle()
         in_order = [scanned[spec.task.key] for spec in specs]
-        whole = without_bad_files(in_order, tolerances, specs[0].store) if specs else []
-        refuse_without_gold(whole, specs)
-        return whole
+        refuse_without_gold(in_order, specs)
+        return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
     except DataError:
         for spec in filter(lacks_images, specs):
             forget_task(spec.folder)  # the next run asks for them again
         raise
+
+
+def _standing(spec: TaskSpec, again: MadeAgain) -> TaskRecord | None:
+    """Return what the store says of a task that need not be scanned; tell `again` why another must be."""
+    if (stale := forget_stale(spec)) is not None:
+        again.said.append(stale)
+    found = finished_task(spec.folder)
+    if found is None:
+        again.task(spec.task, load_task(spec.folder))
+        return None
+    looser = forget_strict(spec, found.blocks)
+    if looser is not None and looser not in again.said:
+        again.said.append(looser)
+    return found if looser is None else None
 
 
 def _give_mode(folder: Path, mode: Mode) -> None:

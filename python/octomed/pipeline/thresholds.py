@@ -1,4 +1,4 @@
-"""Whether blocks that stand have all that a recipe's thresholds let pass, and sources of which nothing can."""
+"""Whether blocks that stand have all that thresholds let pass; sources of which nothing is accepted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def stands(headers: Iterable[BlockHeader], scanner: ScannerSpec) -> bool:
-    """Tell whether blocks have all that the thresholds of a scanner let pass: they were made with equal or looser ones.
+    """Tell whether blocks have all that a scanner's thresholds let pass: equal or looser ones made them.
 
     What looser ones let pass beyond that is left out by the selection.
     """
@@ -31,7 +31,7 @@ def stands(headers: Iterable[BlockHeader], scanner: ScannerSpec) -> bool:
 
 
 def forget_strict(spec: TaskSpec, headers: Iterable[BlockHeader]) -> str | None:
-    """Forget that a task is finished whose blocks were scanned with stricter thresholds; return what to say of it.
+    """Forget that a task is finished whose scan had stricter thresholds; return what to say of it.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def refuse_without_gold(scanned: Sequence[ScannedTask], specs: Sequence[TaskSpec
         if traces[source] and traces[source] == without[source]:
             key = f"sources.{source}"
             raise DataError(
-                f"no row of source `{source}` has a right answer to compare with: none of its responses is accepted",
+                f"no row of source `{source}` has a right answer: none of its responses can be accepted",
                 f"name the column: `{key}.format` takes `answer: …`; or accept them as they are: "
                 f"`{key}.curate.accept: off`, in the source or in its group",
             )

@@ -72,7 +72,8 @@ def keys_at(way: Keys, models: Models) -> list[str]:
     """Return the keys that may be used in the mapping at `way`, those not supported yet left out."""
     words = tuple(part for part in way if isinstance(part, str))
     inside_column = words[:2] == ("sources", "format") and words not in models
-    model = AnyOf if inside_column else models.get(words)
+    # Names that a recipe gives itself stand as `*`: those of groups.
+    model = AnyOf if inside_column else models.get(words) or models.get((*words[:2], "*", *words[3:]))
     if model is None:
         return []
     return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]

@@ -266,9 +266,35 @@ class Filters(Sparse):
     ) = None
     """What becomes of data that tell who somebody is."""
 
+    @model_validator(mode="after")
+    def _measured(self) -> Filters:
+        conditions = self.where if isinstance(self.where, dict) else {}
+        for name, values in conditions.items():
+            if name in MEASURED and not all(type(one) in {int, float} for one in values):
+                raise invalid(f"`{name}` is a number", "write a range: `[16, 8192]`", at=("where", name))
+        if "script_share" in conditions and not isinstance(self.language, Language):
+            raise invalid(
+                "`script_share` is of no script",
+                "write which beside it: `language: {script: latin, min_share: 0}`",
+                at=("where", "script_share"),
+            )
+        return self
+
     def over(self, other: Filters) -> Filters:
         """Return these filters, with those of another where a key is not written here."""
         own = {name: getattr(self, name) for name in Filters.model_fields}
         return Filters.model_construct(
             **{name: getattr(other, name, None) if value is None else value for name, value in own.items()}
         )
+
+
+FILTER_MODELS: dict[tuple[str, ...], type[BaseModel]] = {
+    ("accept",): Acceptance,
+    ("accept", "match"): TokenF1,
+    ("keep",): Keep,
+    ("length",): Length,
+    ("repetition",): Repetition,
+    ("language",): Language,
+    ("identifying",): Identifying,
+}
+"""The typed models of filters that are mappings, by the names that lead to them."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 
 from octomed import _octomed
 from octomed.recipe.invalid import invalid
@@ -158,6 +168,14 @@ class Mapping(Part):
     def is_left_out(self) -> bool:
         """Whether it says where images are, and of columns nothing."""
         return self.image_root is not None and self.model_fields_set <= {"image_root"}
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not written where a null would mean something: it takes a preset's key out."""
+        values: dict[str, Any] = dump(self)
+        if self.preset is None and not self.is_left_out:
+            return values
+        return {key: value for key, value in values.items() if key in self.model_fields_set}
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:

@@ -131,8 +131,8 @@ def curated_mapping(source: Source, curation: dict[str, Any]) -> dict[str, Any]:
 def select_curation(recipe: Recipe) -> dict[str, Any]:
     """Return what the engine decides of traces by their index: `curate` without what a scan decides.
 
-    Thresholds of what is measured are in it by source, as `limits`, so that stricter ones scan nothing; and by
-    source the columns that are asked for, as `asked`.
+    Thresholds of what is measured are in it by source, as `limits`: stricter ones scan nothing. So are the
+    columns that rules read, as `asked`.
     """
     of_scan = {*Filters.model_fields, "groups"}
     settings = recipe.curate.model_dump(mode="json", exclude=of_scan)

@@ -14,6 +14,7 @@ from octomed.recipe.curate import (
     Decontaminate,
     Duplicates,
     EvaluationSet,
+    GroupFilters,
     Near,
     PassRateFrom,
     Report,
@@ -22,21 +23,13 @@ from octomed.recipe.curate import (
     Validation,
 )
 from octomed.recipe.document import Document
-from octomed.recipe.filters import (
-    Acceptance,
-    Filters,
-    Identifying,
-    Keep,
-    Language,
-    Length,
-    Repetition,
-    TokenF1,
-)
+from octomed.recipe.filters import FILTER_MODELS, Filters
 from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mapping_of, roots_of
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
+from octomed.recipe.problems import suggest
 from octomed.recipe.values import (
     Character,
     Compression,
@@ -240,6 +233,19 @@ class Recipe(Sparse):
     target: NotBuilt = not_built()  # `Literal["trace", "answer"] | None = None`
     report: NotBuilt = not_built()  # `Report | None = None`
 
+    @model_validator(mode="after")
+    def _groups_of_sources(self) -> Recipe:
+        known = {source.group for source in self.sources}
+        for group in self.curate.groups or {}:
+            if group not in known:
+                hint = suggest(group, sorted(filter(None, known)), kind="groups") if any(known) else None
+                raise invalid(
+                    f"no source is in group `{group}`",
+                    hint or "write `group: …` in a source",
+                    at=("curate", "groups", group),
+                )
+        return self
+
     _file: Path = PrivateAttr(default=Path("recipe.yaml"))
     _document: Document = PrivateAttr(default_factory=lambda: Document("recipe.yaml"))
     _written: dict[str, Any] = PrivateAttr(default_factory=dict)
@@ -350,13 +356,12 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sources", "format", "messages"): Messages,
     ("curate",): Curate,
     ("curate", "duplicates"): Duplicates,
-    ("curate", "accept"): Acceptance,
-    ("curate", "accept", "match"): TokenF1,
-    ("curate", "keep"): Keep,
-    ("curate", "length"): Length,
-    ("curate", "repetition"): Repetition,
-    ("curate", "language"): Language,
-    ("curate", "identifying"): Identifying,
+    **{
+        (*home, *way): model
+        for home in (("curate",), ("curate", "groups", "*"), ("sources", "curate"))
+        for way, model in FILTER_MODELS.items()
+    },
+    ("curate", "groups", "*"): GroupFilters,
     ("curate", "decontaminate"): Decontaminate,
     ("curate", "decontaminate", "against"): EvaluationSet,
     ("curate", "decontaminate", "rule"): Coverage,

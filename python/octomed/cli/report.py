@@ -1,0 +1,34 @@
+"""`octomed report`: a finished run as one page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from octomed.cli.options import RunPath
+from octomed.cli.terminal import log, out
+from octomed.names import shown
+
+
+def command(
+    output: RunPath,
+    samples: Annotated[
+        bool, typer.Option("--samples/--no-samples", help="Show a few texts of what was packed and left out.")
+    ] = True,
+) -> None:
+    """Write `report.html` into a run's folder: what came in, what left and why, and how it was packed.
+
+    One file that needs no network. It shows texts of the data unless `--no-samples` is given, or the recipe
+    says `report: {samples: false}`; rows that were flagged for identifying data are never shown.
+
+    \b
+    Examples:
+      octomed report runs/quickstart
+      octomed report runs/quickstart --no-samples
+    """
+    from octomed.pipeline.run_report import write_report
+
+    path = write_report(output, samples=samples)
+    out(shown(str(path)))
+    log("next: open it in a browser")
