@@ -1,4 +1,4 @@
-"""Questions that evaluation sets have leave with all their traces, and tables say which, for what, and why."""
+"""Questions that evaluation sets have leave with all their traces; tables say which, for what, and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def row(stem: str, **columns: Any) -> dict[str, Any]:
     return {"question": stem, "options": ["yes", "no"], "responses": ["It is a yes.", "A no."], **columns}
 
 
-def recipe(folder, against: Any, *sources: dict[str, Any], sections: dict[str, Any] | None = None, **keys: Any):
+def recipe(
+    folder, against: Any, *sources: dict[str, Any], sections: dict[str, Any] | None = None, **keys: Any
+):
     values = runs.values() | {"template": "qwen2.5-vl"} | (sections or {})
     values["sources"] = list(sources) or [{"name": "train", "path": "train.jsonl", "format": COLUMNS}]
     values["curate"] = {"decontaminate": {"against": against, **keys}}
@@ -61,7 +63,10 @@ def folder(tmp_path):
     runs.write_lines(tmp_path / "train.jsonl", rows)
     held = [{"question": words(2).upper(), "options": ["A", "B"], "answer": "A"}, {"question": words(50)}]
     runs.write_lines(tmp_path / "test/medqa.jsonl", held)
-    runs.write_lines(tmp_path / "test/other.jsonl", [{"question": words(100)}, {"question": "Which one is right?", "options": ["c"]}])
+    runs.write_lines(
+        tmp_path / "test/other.jsonl",
+        [{"question": words(100)}, {"question": "Which one is right?", "options": ["c"]}],
+    )
     return tmp_path
 
 
@@ -76,7 +81,14 @@ def test_whole_questions_leave_and_tables_say_for_what(folder):
         (2, "contaminated"), (2, "contaminated"), (4, "contaminated"), (4, "contaminated"),
     ]  # fmt: skip
     found = [
-        (one["row"], one["reason"], one["evaluation_set"], one["evaluation_file"], one["evaluation_row"], one["word_count"])
+        (
+            one["row"],
+            one["reason"],
+            one["evaluation_set"],
+            one["evaluation_file"],
+            one["evaluation_row"],
+            one["word_count"],
+        )
         for one in contaminated(folder)
     ]
     assert found == [
@@ -123,7 +135,9 @@ def test_texts_stay_out_of_tables_where_no_samples_are_shown(folder, monkeypatch
 
 
 def template_rows(folder, count: int) -> None:
-    stem = "Read the following case of a patient of this hospital and then choose the one best answer of these:"
+    stem = (
+        "Read the following case of a patient of this hospital and then choose the one best answer of these:"
+    )
     cases = [{"question": f"{stem} {words(number)}"} for number in range(count)]
     runs.write_lines(folder / "test.jsonl", cases)
     runs.write_lines(folder / "train.jsonl", [row(f"{stem} {words(100 + number)}") for number in range(10)])
@@ -143,13 +157,18 @@ def test_a_template_is_ignored_and_both_counts_are_reported(folder):
 
 def test_a_source_that_loses_much_ends_the_run_and_shows_the_words(folder):
     template_rows(folder, 5)
-    with pytest.raises(DataError, match=r"source `train` would lose 10 of its 10 questions \(100\.0 %\)") as raised:
+    with pytest.raises(
+        DataError, match=r"source `train` would lose 10 of its 10 questions \(100\.0 %\)"
+    ) as raised:
         octomed.pack(recipe(folder, "test.jsonl", templates="keep"))
     assert "read the following case of a patient" in raised.value.message
     assert "allow_loss: {train: 1}" in raised.value.hint
     kept = folder / "more.jsonl"
     runs.write_lines(kept, [row(words(seed)) for seed in range(300, 303)])
-    sources = [{"name": name, "path": f"{path}.jsonl", "format": COLUMNS} for name, path in (("train", "train"), ("more", "more"))]
+    sources = [
+        {"name": name, "path": f"{path}.jsonl", "format": COLUMNS}
+        for name, path in (("train", "train"), ("more", "more"))
+    ]
     summary = octomed.pack(recipe(folder, "test.jsonl", *sources, templates="keep", allow_loss={"train": 1}))
     assert summary.rejected["contaminated"] == 20
     with pytest.raises(RecipeError, match="no source is called so"):
@@ -164,7 +183,8 @@ def test_a_source_that_loses_much_ends_the_run_and_shows_the_words(folder):
         ("blank.jsonl", "\n\n", "question"),
         ("broken.jsonl", '{"question": "a b"}\n{"question": \n', "row 1 of the evaluation file"),
         ("strange.jsonl", '{"prompt_text": "a b", "label": 3}\n', "columns"),
-        ("null.jsonl", '{"question": null}\n', "has no question"),
+        ("white.jsonl", '{"question": " "}\n', "has no question"),
+        ("null.jsonl", '{"question": "a b"}\n{"question": null}\n', "row 1 of the evaluation file"),
     ],
 )
 def test_a_set_that_cannot_be_read_is_an_error_before_anything_is_scanned(folder, name, content, said):
@@ -209,7 +229,11 @@ def picture(seed: int, size: tuple[int, int] = (180, 220)) -> Image.Image:
 
 
 SOURCE = {"name": "train", "path": "train.jsonl", "format": PICTURES}
-HELD = {"path": "test.jsonl", "format": {"question": "question", "images": "image", "image_root": "held"}, "name": "held"}
+HELD = {
+    "path": "test.jsonl",
+    "format": {"question": "question", "images": "image", "image_root": "held"},
+    "name": "held",
+}
 
 
 @pytest.fixture
@@ -235,7 +259,10 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     summary = octomed.pack(recipe(pictures, [HELD], SOURCE))
     assert summary.rejected["contaminated_image"] == 4
     found = contaminated(pictures)
-    assert [(one["row"], one["reason"], one["evaluation_row"]) for one in found] == [(1, "picture", 0), (3, "picture", 1)]
+    assert [(one["row"], one["reason"], one["evaluation_row"]) for one in found] == [
+        (1, "picture", 0),
+        (3, "picture", 1),
+    ]
     assert all(one["picture"] and one["words"] is None for one in found)
     near = pq.read_table(pictures / "out/reports/near_pictures.parquet").to_pylist()
     assert [(one["row"], one["name"], one["evaluation_row"]) for one in near] == [(5, "5.png", 2)]
@@ -245,7 +272,9 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     said = counts(pictures)
     assert said["sources"]["train"]["sets"]["held"]["pictures_shared"] == 2
     assert (said["sources"]["train"]["pictures"], said["sets"]["held"]["pictures"]) == (10, 4)
-    octomed.pack(recipe(pictures, [HELD], SOURCE, near_images="drop", allow_loss={"train": 0.3}), replace=True)
+    octomed.pack(
+        recipe(pictures, [HELD], SOURCE, near_images="drop", allow_loss={"train": 0.3}), replace=True
+    )
     assert [(one["row"], one["reason"]) for one in contaminated(pictures)] == [
         (1, "picture"), (3, "picture"), (5, "near_picture"),
     ]  # fmt: skip
@@ -265,7 +294,9 @@ def test_bytes_find_only_equal_files(pictures):
 def test_splits_that_share_pictures_are_named_with_both_shares(pictures):
     for number in range(5):
         (pictures / f"held/{number}.png").write_bytes((pictures / f"images/{number}.png").read_bytes())
-    runs.write_lines(pictures / "test.jsonl", [{"question": "What?", "image": f"{number}.png"} for number in range(5)])
+    runs.write_lines(
+        pictures / "test.jsonl", [{"question": "What?", "image": f"{number}.png"} for number in range(5)]
+    )
     said = r"5 of its 10 pictures \(50\.0 %\) are in `held`, which has 5 \(100\.0 %\)"
     with pytest.raises(DataError, match=said):
         octomed.pack(recipe(pictures, [HELD], SOURCE))
@@ -288,7 +319,11 @@ def test_equal_stems_over_other_pictures_are_no_contamination(pictures):
     stem = words(1)
     rows = [row(stem, image=f"{number}.png") for number in range(10)]
     runs.write_lines(pictures / "train.jsonl", rows)
-    runs.write_lines(pictures / "test.jsonl", [{"question": stem, "image": name} for name in ("same.png", "other.png")])
+    runs.write_lines(
+        pictures / "test.jsonl", [{"question": stem, "image": name} for name in ("same.png", "other.png")]
+    )
     octomed.pack(recipe(pictures, [HELD], SOURCE, images="off"))
-    assert [(one["row"], one["reason"], one["evaluation_row"]) for one in contaminated(pictures)] == [(1, "question", 0)]
+    assert [(one["row"], one["reason"], one["evaluation_row"]) for one in contaminated(pictures)] == [
+        (1, "question", 0)
+    ]
     assert counts(pictures)["sources"]["train"]["contaminated"]["templates_kept"] == 10

@@ -39,7 +39,9 @@ def test_texts_of_any_characters_are_normalised_as_python_does(evaluation, train
 
 
 def test_a_template_is_ignored_and_its_count_is_that_of_s1():
-    template = "read the following case of a patient of this hospital and then choose the best answer of these"
+    template = (
+        "read the following case of a patient of this hospital and then choose the best answer of these"
+    )
     cases = [f"{template} {' '.join(f'w{number}x{word}' for word in range(9))}" for number in range(5)]
     training = [f"{template} for a case of another kind altogether", cases[2].upper(), cases[3][:200]]
     check(cases, training, 16)

@@ -150,7 +150,6 @@ def test_all_problems_come_at_once(tmp_path):
         "curate.length",
         "curate.repetition",
         "curate.duplicates.near",
-        "curate.decontaminate",
         "curate.traces_per_question",
         "curate.stratify",
         "mix",

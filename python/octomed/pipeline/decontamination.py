@@ -1,4 +1,4 @@
-"""Tables of what evaluation sets have of what is trained on: which question left for which, and the counts."""
+"""Tables of what evaluation sets and sources share: which question left for which, and the counts."""
 
 from __future__ import annotations
 

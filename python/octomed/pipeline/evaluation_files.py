@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,8 @@ from octomed.pipeline.image_settings import image_settings, images_key
 from octomed.pipeline.nearest_format import suiting_formats
 from octomed.recipe.document import Document, Keys
 from octomed.recipe.inputs import find_inputs
+from octomed.recipe.kinds import KINDS
+from octomed.recipe.opening import COMPRESSED
 from octomed.recipe.presets import laid_over, load_preset
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import Source
@@ -173,7 +174,11 @@ class _Places(Document):
     def place(self, way: Keys, *, key: bool = False) -> Place:
         """Return where the value at `way` is; that of a source is an evaluation set's."""
         del key  # whoever asks for files asks for values
-        return self.recipe.written_at(*_AGAINST, *way[1:]) if way[:1] == ("sources",) else self.recipe.written_at(*way)
+        return (
+            self.recipe.written_at(*_AGAINST, *way[1:])
+            if way[:1] == ("sources",)
+            else self.recipe.written_at(*way)
+        )
 
 
 def _as_sources(recipe: Recipe, settings: Decontaminate) -> Recipe:
@@ -190,10 +195,10 @@ def _source(index: int, one: EvaluationSet) -> Source:
 
 
 def _named(file: InputFile) -> str:
-    name = os.path.basename(file.path)
-    while (stem := os.path.splitext(name)[0]) != name and stem:
-        name = stem
-    return shown(name)
+    name = Path(file.path)
+    while name.suffix.lower() in {*KINDS, *COMPRESSED}:
+        name = name.with_suffix("")
+    return shown(name.name)
 
 
 def _told_apart(recipe: Recipe, sets: list[EvaluationSetFiles]) -> list[EvaluationSetFiles]:
@@ -284,7 +289,9 @@ def _found(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
     place = recipe.written_at(*_AGAINST, index)
     may_show = names_to_show(columns, _octomed.Mapping({"messages": "messages"}), file.kind)
     here = f"columns here: {names_in_words(may_show, len(columns) - len(may_show))}"
-    suits = f"suit several formats ({', '.join(f'`{name}`' for name in names)})" if names else "are those of none"
+    suits = (
+        f"suit several formats ({', '.join(f'`{name}`' for name in names)})" if names else "are those of none"
+    )
     message = f"the columns of the evaluation file `{shown(file.path)}` {suits}; {here}"
     hint = "say which: `{path: …, format: …}`, a name or `{question: …, options: …, images: …}`"
     raise RecipeProblems([Problem(place, message, hint)])

@@ -13,8 +13,10 @@ from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
+from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
+from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
@@ -24,8 +26,6 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.decontamination import write_decontamination
-from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.tables import write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
@@ -200,7 +200,9 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
-        if spec.evaluation is not None:  # before the scan, which takes longer than to see that a file is missing
+        if (
+            spec.evaluation is not None
+        ):  # before the scan, which takes longer than to see that a file is missing
             evaluation_sets(spec.evaluation, threads.workers)
         begin = time.perf_counter()
         scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)

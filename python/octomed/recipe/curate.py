@@ -59,8 +59,12 @@ def _question_format(value: Any) -> Any:  # noqa: ANN401 what YAML gave
     name = value.get("preset") if isinstance(value, dict) else value
     if name is not None and name not in preset_names():
         raise invalid(f"unknown row format `{name}`", suggest(str(name), preset_names(), kind="formats"))
-    if isinstance(value, dict) and (own := {key: one for key, one in value.items() if key not in _NOT_OF_ROWS}):
-        found = _octomed.Mapping.fault_of_keys({"response": "response", **(load_preset(name) if name else {}), **own})
+    if isinstance(value, dict) and (
+        own := {key: one for key, one in value.items() if key not in _NOT_OF_ROWS}
+    ):
+        found = _octomed.Mapping.fault_of_keys(
+            {"response": "response", **(load_preset(name) if name else {}), **own}
+        )
         if found is not None:
             raise invalid(found[0], found[1])
     return value
@@ -72,7 +76,7 @@ class EvaluationSet(Part):
     path: Paths
     """Files, folders or globs."""
     format: Annotated[str | dict[str, Any] | None, BeforeValidator(_question_format)] = None
-    """Its row format, a name or a mapping of which only the question is read; found by its columns if left out."""
+    """Its row format, a name or a mapping: only the question is read; found by its columns if left out."""
     name: Name | None = None
     """What it is called in reports; without one each file is a set of its own, called by its name."""
 
@@ -92,7 +96,7 @@ class Coverage(Part):
     """A question is contaminated by how much of an evaluation question it holds."""
 
     coverage: Annotated[float, Field(gt=0.0, lt=1.0, strict=False)]
-    """Share of the evaluation question's words that n-grams of a training question may cover: more is too much."""
+    """Share of the evaluation question's words that shared n-grams may cover: more is too much."""
 
 
 class Decontaminate(Part):

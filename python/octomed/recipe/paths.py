@@ -91,8 +91,8 @@ def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
         for key in (("path",), ("format", "image_root")):
             ways += one_or_several(values, ("sources", index, *key))
     for way in one_or_several(values, ("curate", "decontaminate", "against")):
-        for key in ((), ("path",), ("format", "image_root")):
-            ways += one_or_several(values, (*way, *key))
+        ways += [way, *one_or_several(values, (*way, "path"))]
+        ways += one_or_several(values, (*way, "format", "image_root"))
     return [way for way in ways if isinstance(value_at(values, way), str)]
 
 
