@@ -238,7 +238,7 @@ HELD = {
 
 @pytest.fixture
 def pictures(tmp_path):
-    """Ten pictures to train on; of the test pictures one is theirs, one the same pixels, one a smaller copy."""
+    """Ten pictures to train on; of the test ones one is theirs, one has the same pixels, one is smaller."""
     for name in ("images", "held"):
         (tmp_path / name).mkdir()
     for number in range(10):

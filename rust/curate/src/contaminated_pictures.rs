@@ -45,6 +45,11 @@ struct Known<'e> {
     near: Option<NearHashes>,
 }
 
+/// A picture of an evaluation set, the bits in which hashes differ, and how far pixels are apart.
+type Near = (u32, u32, f32);
+/// What an image is near to, and the image in grey.
+type NearTo = (Vec<Near>, Vec<u8>);
+
 /// What was found of a block.
 #[derive(Default)]
 struct BlockPictures {
@@ -53,7 +58,7 @@ struct BlockPictures {
     /// For each image, the pictures of evaluation sets that it is.
     same: Vec<Vec<u32>>,
     /// For each image, those that it nearly is, with distance and difference, and the image in grey.
-    near: HashMap<usize, (Vec<(u32, u32, f32)>, Vec<u8>)>,
+    near: HashMap<usize, NearTo>,
 }
 
 /// Looks all images up.
@@ -178,7 +183,7 @@ impl Place<'_> {
         }
     }
 
-    fn pair(&self, found: (u32, u32, f32), name: Option<String>, gray: &[u8]) -> NearPair {
+    fn pair(&self, found: Near, name: Option<String>, gray: &[u8]) -> NearPair {
         let (evaluation, distance, difference) = found;
         NearPair {
             source: self.source,

@@ -49,8 +49,12 @@ fn main() {
         evaluation.len(),
         begin.elapsed().as_secs_f64()
     );
+    let times = arguments
+        .next()
+        .and_then(|times| times.parse().ok())
+        .unwrap_or(3);
     let bytes: usize = training.iter().map(String::len).sum();
-    for _ in 0..3 {
+    for _ in 0..times {
         let begin = Instant::now();
         let mut matcher = Matcher::new(&index);
         let found = training.iter().filter(|stem| {

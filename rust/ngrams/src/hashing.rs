@@ -1,48 +1,88 @@
 //! Hashes of words and of n-grams: one pass over the bytes of a text, then one over its words.
 
-/// What a byte becomes: itself in lower case, and 0 where it is white space of ASCII, as Python has it.
-const LOWER: [u8; 256] = lower();
-
-const fn lower() -> [u8; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let value = byte as u8;
-        table[byte] = match value {
-            b'\t'..=b'\r' | b'\x1c'..=b'\x1f' | b' ' => SPACE,
-            _ => value.to_ascii_lowercase(),
-        };
-        byte += 1;
-    }
-    // A text may hold a zero byte, which is a letter like others; 0xff stands in no UTF-8.
-    table[0] = ZERO;
-    table
-}
-
-const SPACE: u8 = 0;
-const ZERO: u8 = 0xff;
-const BYTE_FACTOR: u64 = 0x0000_0100_0000_01b3;
-const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const WORD_FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+const LENGTH_FACTOR: u64 = 0xd6e8_feb8_6659_fd93;
 const LAST_FACTOR: u64 = 0xff51_afd7_ed55_8ccd;
 
-/// The hashes of the words of a text that is ASCII or normalised; they replace what is in `hashes`.
+/// Bytes that are looked at together.
+const PIECE: usize = 8;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
+/// What small letters of ASCII have and large ones have not. Other characters become one another by it, too: their words
+/// have one hash, and are told apart where words are compared.
+const SMALL: u64 = 0x2020_2020_2020_2020;
+
+/// Whether a byte is white space of ASCII as Python has it.
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b'\x1c'..=b'\x1f' | b' ')
+}
+
+/// The hashes of the words of a text that is ASCII or normalised; they replace what is in `hashes`. Words that differ in
+/// no more than large and small letters have one hash.
 pub(crate) fn word_hashes(text: &str, hashes: &mut Vec<u64>) {
     hashes.clear();
-    let (mut hash, mut is_word) = (BASIS, false);
-    for &byte in text.as_bytes() {
-        let lower = LOWER[usize::from(byte)];
-        if lower != SPACE {
-            hash = (hash ^ u64::from(lower)).wrapping_mul(BYTE_FACTOR);
-            is_word = true;
-        } else if is_word {
-            hashes.push(mixed(hash));
-            (hash, is_word) = (BASIS, false);
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    let (pieces, rest) = bytes.as_chunks::<PIECE>();
+    for (number, piece) in pieces.iter().enumerate() {
+        let mut low = at_most_a_blank(u64::from_le_bytes(*piece));
+        while low != 0 {
+            let at = number * PIECE + low.trailing_zeros() as usize / 8;
+            low &= low - 1;
+            if is_space(bytes[at]) {
+                if at > start {
+                    hashes.push(word_hash(bytes, start, at));
+                }
+                start = at + 1;
+            }
         }
     }
-    if is_word {
-        hashes.push(mixed(hash));
+    for (place, &byte) in rest.iter().enumerate() {
+        let at = bytes.len() - rest.len() + place;
+        if is_space(byte) {
+            if at > start {
+                hashes.push(word_hash(bytes, start, at));
+            }
+            start = at + 1;
+        }
     }
+    if bytes.len() > start {
+        hashes.push(word_hash(bytes, start, bytes.len()));
+    }
+}
+
+/// The high bit of each byte that is a blank or less: white space, and control characters that are none.
+fn at_most_a_blank(piece: u64) -> u64 {
+    let above = (piece & !HIGH_BITS) + 0x5f5f_5f5f_5f5f_5f5f;
+    !(above | piece) & HIGH_BITS
+}
+
+fn word_hash(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let length = (end - start) as u64;
+    let mut hash = length.wrapping_mul(LENGTH_FACTOR);
+    let mut at = start;
+    while end - at > PIECE {
+        hash = joined(hash, piece_at(bytes, at));
+        at += PIECE;
+    }
+    let behind = 8 * (PIECE - (end - at)) as u32;
+    let last = piece_at(bytes, at) << behind >> behind;
+    mixed(joined(hash, last))
+}
+
+/// Eight bytes, zeros where the text has ended.
+fn piece_at(bytes: &[u8], at: usize) -> u64 {
+    let piece = bytes[at..].first_chunk::<PIECE>();
+    let piece = piece.copied().unwrap_or_else(|| {
+        let mut piece = [0; PIECE];
+        piece[..bytes.len() - at].copy_from_slice(&bytes[at..]);
+        piece
+    });
+    u64::from_le_bytes(piece)
+}
+
+fn joined(hash: u64, piece: u64) -> u64 {
+    let hash = (hash ^ (piece | SMALL)).wrapping_mul(WORD_FACTOR);
+    hash ^ (hash >> 29)
 }
 
 fn mixed(hash: u64) -> u64 {

@@ -62,6 +62,9 @@ fn are_many(pairs: &BTreeSet<(String, u64)>) -> bool {
     counted.len() >= 5
 }
 
+/// Stems with pictures.
+type Pairs = BTreeSet<(String, u64)>;
+
 struct Slow<'r> {
     n: usize,
     rows: &'r [Row],
@@ -83,7 +86,7 @@ impl<'r> Slow<'r> {
         let stems = |pairs: &BTreeSet<(String, u64)>| {
             pairs.iter().map(|pair| (pair.0.clone(), 0)).collect()
         };
-        let many = |counted: &dyn Fn(&BTreeSet<(String, u64)>) -> bool| {
+        let many = |counted: &dyn Fn(&Pairs) -> bool| {
             let found = pairs.iter().filter(|(_, pairs)| counted(pairs));
             found.map(|(ngram, _)| ngram.clone()).collect()
         };
