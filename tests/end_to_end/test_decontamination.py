@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import numpy as np
@@ -217,6 +218,32 @@ def test_coverage_wants_a_share_of_the_evaluation_question(folder):
     assert [one["row"] for one in contaminated(folder)] == [2]
     octomed.pack(recipe(folder, AGAINST, rule={"coverage": 0.5}), replace=True)
     assert [one["row"] for one in contaminated(folder)] == [2, 4]
+
+
+def test_equal_rows_are_one_question_and_workers_change_nothing(folder):
+    rows = [row(words(seed)) for seed in (2, 8, 9)]
+    runs.write_lines(folder / "train.jsonl", [rows[0]] * 300 + [rows[1], rows[2]] * 100)
+    made = recipe(folder, AGAINST, allow_loss={"train": 0.4})
+    octomed.pack(made, workers=1)
+    assert counts(folder)["sources"]["train"]["questions"] == 3
+    assert [one["row"] for one in contaminated(folder)] == [0]
+    before = runs.contents(folder / "out")
+    for name in ("out", "store"):
+        shutil.rmtree(folder / name)
+    octomed.pack(made, workers=4)
+    assert runs.contents(folder / "out") == before
+
+
+def test_words_of_a_row_with_identifying_data_are_in_no_table(folder):
+    stem = f"{words(2)} and write to ann@example.org"
+    rows = [row(stem), *(row(words(seed)) for seed in range(3, 20))]
+    runs.write_lines(folder / "train.jsonl", rows)
+    recipe(folder, AGAINST)
+    values = json.loads((folder / "recipe.yaml").read_text())
+    values["curate"]["identifying"] = {"kinds": ["email"], "action": "report"}
+    octomed.pack(load_recipe(runs.write_recipe(folder, values)))
+    (found,) = contaminated(folder)
+    assert (found["word_count"], found["words"]) == (24, None)
 
 
 # Pictures

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from octomed import machine
 from octomed.pipeline.checked import Checked, checked_plan
-from octomed.pipeline.evaluation_sets import check_evaluation
 from octomed.pipeline.plan import plan
 
 if TYPE_CHECKING:
@@ -25,5 +24,5 @@ def check(recipe: Recipe) -> Checked:
     """
     planned = plan(recipe)
     if planned.evaluation is not None:
-        check_evaluation(planned.evaluation, machine.cores())
+        planned.evaluation.check(machine.cores())
     return checked_plan(planned)

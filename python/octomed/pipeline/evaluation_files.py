@@ -10,27 +10,22 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
-from octomed.pipeline.found_format import columns_of
-from octomed.pipeline.image_files import roots_in
-from octomed.pipeline.image_roots import folders_state
-from octomed.pipeline.image_settings import image_settings, images_key
+from octomed.pipeline.evaluation_specs import EvaluationFile, EvaluationSetFiles
 from octomed.pipeline.nearest_format import suiting_formats
 from octomed.recipe.document import Document, Keys
-from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import KINDS
 from octomed.recipe.opening import COMPRESSED
 from octomed.recipe.presets import laid_over, load_preset
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.recipe.schema import Source
 from octomed.report.fit import names_in_words
 from octomed.storage import content_key
-from octomed.vision import families
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from octomed.recipe.curate import Decontaminate, EvaluationSet
     from octomed.recipe.input_file import InputFile
-    from octomed.recipe.schema import Recipe
-    from octomed.vision import Family
+    from octomed.recipe.schema import Recipe, Source
 
 _AGAINST: Keys = ("curate", "decontaminate", "against")
 _ASKED = ("question", "options", "images", "image_columns", "messages", "history")
@@ -38,43 +33,33 @@ _ASKED = ("question", "options", "images", "image_columns", "messages", "history
 
 
 @dataclass(frozen=True)
-class EvaluationFile:
-    """A file of an evaluation set.
+class Finding:
+    """What finding evaluation sets takes of those who know sources.
 
     Attributes
     ----------
-    file
-        Where it is, and of which kind.
-    mapping
-        Which columns hold the question.
+    source
+        Makes a source of a name and paths, of which every split is read: held out is what they are.
+    files_of
+        Returns the files of a recipe's sources.
+    columns_of
+        Returns the columns of a file.
+    image_settings
+        Returns what is said of a source's images.
+    state_of_images
+        Returns what tells the images of such settings from others.
     """
 
-    file: InputFile
-    mapping: dict[str, Any]
+    source: Callable[[str, tuple[str, ...]], Source]
+    files_of: Callable[[Recipe], list[InputFile]]
+    columns_of: Callable[[InputFile], list[str]]
+    image_settings: Callable[[Source], dict[str, Any]]
+    state_of_images: Callable[[dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
-class EvaluationSetFiles:
-    """An evaluation set.
-
-    Attributes
-    ----------
-    name
-        As reports have it.
-    files
-        Its files.
-    images
-        What is said of its images.
-    """
-
-    name: str
-    files: tuple[EvaluationFile, ...]
-    images: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class EvaluationSpec:
-    """What is read of evaluation sets.
+class FoundSets:
+    """The evaluation sets of a recipe.
 
     Attributes
     ----------
@@ -82,27 +67,26 @@ class EvaluationSpec:
         Content key of all that decides what leaves because of them.
     sets
         The sets, in the recipe's order.
-    look
-        What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
     digests
         The digest of each file, by set and path.
     """
 
     key: str
     sets: tuple[EvaluationSetFiles, ...]
-    look: str
     digests: dict[str, dict[str, str]]
 
 
-def evaluation_spec(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
-    """Find the files of a recipe's evaluation sets, and their row formats; None where it names no sets.
+def find_evaluation_sets(recipe: Recipe, settings: Decontaminate, finding: Finding) -> FoundSets:
+    """Find the files of a recipe's evaluation sets, and their row formats.
 
     Parameters
     ----------
     recipe
         The recipe.
-    family
-        The model's family; None of a model that takes no images.
+    settings
+        Its section on evaluation sets.
+    finding
+        What finding them takes.
 
     Raises
     ------
@@ -111,48 +95,28 @@ def evaluation_spec(recipe: Recipe, family: Family | None) -> EvaluationSpec | N
     DataError
         When a file is empty or cannot be read.
     """
-    settings = recipe.curate.decontaminate
-    if settings is None:
-        return None
-    _check_images(recipe, settings, family)
     _check_losses(recipe, settings)
     sets: list[EvaluationSetFiles] = []
-    found = find_inputs(_as_sources(recipe, settings)).files
+    sources = tuple(
+        finding.source(one.name or f"evaluation-{index + 1}", one.path)
+        for index, one in enumerate(settings.against)
+    )
+    found = finding.files_of(_as_sources(recipe, sources))
     _refuse_empty(found)
     for index, one in enumerate(settings.against):
-        files = [file for file in found if file.source_index == index]
-        source = _source(index, one)
-        images = image_settings(recipe, source, family or families()[0]) or {}
-        images = {**images, "root": list(one.image_roots)}
-        read = tuple(EvaluationFile(file, _mapping(recipe, index, file)) for file in files)
+        images = {**finding.image_settings(sources[index]), "root": list(one.image_roots)}
+        read = tuple(
+            EvaluationFile(file, _mapping(recipe, index, one, file, finding))
+            for file in found
+            if file.source_index == index
+        )
         if one.name is not None:
             sets.append(EvaluationSetFiles(one.name, read, images))
         else:
-            sets += [EvaluationSetFiles(_named(one.file), (one,), images) for one in read]
+            sets += [EvaluationSetFiles(_named(file.file), (file,), images) for file in read]
     sets = _told_apart(recipe, sets)
     digests = {one.name: {file.file.relative: _digest(file.file) for file in one.files} for one in sets}
-    look = _look(settings, family)
-    return EvaluationSpec(_key(recipe, sets, digests), tuple(sets), look, digests)
-
-
-def _look(settings: Decontaminate, family: Family | None) -> str:
-    if settings.images == "off" or family is None:
-        return "if_there"
-    return "near" if settings.looks_for_near else settings.images
-
-
-def _check_images(recipe: Recipe, settings: Decontaminate, family: Family | None) -> None:
-    """Refuse a comparison of pixels that nobody decodes."""
-    if family is not None and settings.images == "pixels" and recipe.images.verify != "decode":
-        raise RecipeProblems(
-            [
-                Problem(
-                    recipe.written_at("curate", "decontaminate", "images"),
-                    "`curate.decontaminate.images: pixels` needs `images.verify: decode`, which makes pixels",
-                    "set `images.verify: decode`, or compare the bytes of files: `images: bytes`",
-                )
-            ]
-        )
+    return FoundSets(_key(sets, digests, finding), tuple(sets), digests)
 
 
 def _check_losses(recipe: Recipe, settings: Decontaminate) -> None:
@@ -181,17 +145,11 @@ class _Places(Document):
         )
 
 
-def _as_sources(recipe: Recipe, settings: Decontaminate) -> Recipe:
+def _as_sources(recipe: Recipe, sources: tuple[Source, ...]) -> Recipe:
     """Return the recipe with its evaluation sets for sources, so that their files are found as those are."""
-    sources = tuple(_source(index, one) for index, one in enumerate(settings.against))
     copy = recipe.model_copy(update={"sources": sources})
     copy.adopt(recipe.file, _Places(recipe), {}, recipe.overrides, from_values=recipe.from_values)
     return copy
-
-
-def _source(index: int, one: EvaluationSet) -> Source:
-    # Every split is read: that a file is held out is why it is here.
-    return Source(name=one.name or f"evaluation-{index + 1}", path=one.path, split=("all",))
 
 
 def _named(file: InputFile) -> str:
@@ -232,8 +190,7 @@ def _digest(file: InputFile) -> str:
     return _octomed.file_digest(file.path)[1]
 
 
-def _key(recipe: Recipe, sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]]) -> str:
-    written = (recipe.output.path, recipe.work.path)
+def _key(sets: list[EvaluationSetFiles], digests: dict[str, dict[str, str]], finding: Finding) -> str:
     return content_key(
         {
             "sets": [
@@ -244,8 +201,7 @@ def _key(recipe: Recipe, sets: list[EvaluationSetFiles], digests: dict[str, dict
                         [file.file.kind, file.file.compression, file.file.dialect, file.mapping]
                         for file in one.files
                     ],
-                    "images": images_key(one.images),
-                    "folders": folders_state(roots_in(one.images), written),
+                    "images": finding.state_of_images(one.images),
                 }
                 for one in sets
             ]
@@ -253,9 +209,11 @@ def _key(recipe: Recipe, sets: list[EvaluationSetFiles], digests: dict[str, dict
     )
 
 
-def _mapping(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
+def _mapping(
+    recipe: Recipe, index: int, one: EvaluationSet, file: InputFile, finding: Finding
+) -> dict[str, Any]:
     """Return which columns of a file hold questions; a row without options or answer has one all the same."""
-    values = _whole_mapping(recipe, index, file)
+    values = _own_mapping(one) or _found(recipe, index, file, finding.columns_of(file))
     options = values.get("options")
     if isinstance(options, str):
         values["options"] = {"any_of": [options], "optional": True}
@@ -264,19 +222,19 @@ def _mapping(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
     return {key: value for key, value in values.items() if not key.startswith("answer")}
 
 
-def _whole_mapping(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
-    own = recipe.curate.decontaminate.against[index].format if recipe.curate.decontaminate else None
+def _own_mapping(one: EvaluationSet) -> dict[str, Any]:
+    """Return what the recipe says of the columns; nothing where it says nothing."""
+    own = one.format
     if isinstance(own, str):
         return load_preset(own)
     values = {key: value for key, value in (own or {}).items() if key not in {"preset", "image_root"}}
     if own is not None and own.get("preset"):
         return laid_over(load_preset(own["preset"]), values)
-    return values or _found(recipe, index, file)
+    return values
 
 
-def _found(recipe: Recipe, index: int, file: InputFile) -> dict[str, Any]:
+def _found(recipe: Recipe, index: int, file: InputFile, columns: list[str]) -> dict[str, Any]:
     """Return the mapping that a file's columns suit: a built-in one, or the column `question` alone."""
-    columns = columns_of(file)
     names = suiting_formats(columns)
     mappings = [load_preset(name) for name in names]
     readings = {repr(sorted((key, str(one.get(key))) for key in _ASKED)): one for one in mappings}

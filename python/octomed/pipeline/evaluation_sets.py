@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
@@ -19,43 +19,62 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from octomed.pipeline.evaluation_files import EvaluationFile, EvaluationSetFiles, EvaluationSpec
+    from octomed.pipeline.evaluation_specs import EvaluationFile, EvaluationSetFiles
 
 _BLOCK_BYTES = 4 * 2**20
 _MOST_WAITING = 32
 _NOT_FOUND = "what is not read of an evaluation set is not found in the sources"
 
-_kept: Kept[_octomed.EvaluationSets] = Kept(2)
 
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What is read of evaluation sets.
 
-def evaluation_sets(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:
-    """Return the questions and pictures of evaluation sets; what was read before is kept.
-
-    Parameters
+    Attributes
     ----------
-    spec
-        What to read.
-    workers
-        Threads that decode pictures.
-
-    Raises
-    ------
-    DataError
-        When a file cannot be read whole, or has no question, or a picture that is compared cannot be decoded.
+    key
+        Content key of all that decides what leaves because of them.
+    sets
+        The sets, in the recipe's order.
+    look
+        What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
+    digests
+        The digest of each file, by set and path.
     """
-    return _kept.get(f"{spec.key} {spec.look}", lambda: _read(spec, workers))
+
+    key: str
+    sets: tuple[EvaluationSetFiles, ...]
+    look: str
+    digests: dict[str, dict[str, str]]
+
+    def read(self, workers: int) -> _octomed.EvaluationSets:
+        """Return their questions and pictures; what was read before is kept.
+
+        Parameters
+        ----------
+        workers
+            Threads that decode pictures.
+
+        Raises
+        ------
+        DataError
+            When a file is not read whole or has no question, or a picture that is compared does not decode.
+        """
+        return _kept.get(f"{self.key} {self.look}", lambda: _read(self, workers))
+
+    def check(self, workers: int) -> None:
+        """Read them, but decode no picture: that is left to the run.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, but for pictures that do not decode.
+        """
+        look = "bytes" if self.look in {"pixels", "near"} else self.look
+        replace(self, look=look).read(workers)
 
 
-def check_evaluation(spec: EvaluationSpec, workers: int) -> None:
-    """Read evaluation sets, but decode no picture: that is left to the run.
-
-    Raises
-    ------
-    DataError
-        As :func:`evaluation_sets`, but for pictures that do not decode.
-    """
-    look = "bytes" if spec.look in {"pixels", "near"} else spec.look
-    evaluation_sets(replace(spec, look=look), workers)
+_kept: Kept[_octomed.EvaluationSets] = Kept(2)
 
 
 def _read(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.kept import Kept
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     DamagedBlock
         When a block cannot be read.
     """
-    evaluation = None if spec.evaluation is None else evaluation_sets(spec.evaluation, threads.workers)
+    evaluation = None if spec.evaluation is None else spec.evaluation.read(threads.workers)
     return _octomed.Layout(
         list(spec.blocks),
         spec.settings,

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
-from octomed.pipeline.evaluation_files import EvaluationSpec, evaluation_spec
-from octomed.pipeline.found_format import refuse_held_out, with_found_formats
+from octomed.pipeline.evaluation_files import Finding, find_evaluation_sets
+from octomed.pipeline.evaluation_sets import EvaluationSpec
+from octomed.pipeline.found_format import columns_of, refuse_held_out, with_found_formats
 from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
 from octomed.pipeline.image_settings import (
+    check_evaluation_images,
     check_images,
     image_settings,
     images_key,
@@ -32,14 +34,16 @@ from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
+from octomed.vision import families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.recipe.schema import Recipe, Source
+    from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
     from octomed.vision import Family
@@ -255,8 +259,28 @@ def plan(recipe: Recipe) -> Plan:
         template.content_hash,
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
-        evaluation_spec(recipe, vision.family),
+        _evaluation(recipe, vision.family),
     )
+
+
+def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
+    """Find the evaluation sets of a recipe that names some."""
+    settings = recipe.curate.decontaminate
+    if settings is None:
+        return None
+    check_evaluation_images(recipe, settings, family)
+    written = (recipe.output.path, recipe.work.path)
+    finding = Finding(
+        lambda name, path: Source(name=name, path=path, split=("all",)),
+        lambda sets: find_inputs(sets).files,
+        columns_of,
+        lambda source: image_settings(recipe, source, family or families()[0]) or {},
+        lambda images: [images_key(images), folders_state(roots_in(images), written)],
+    )
+    found = find_evaluation_sets(recipe, settings, finding)
+    near = "near" if settings.looks_for_near else settings.images
+    look = "if_there" if settings.images == "off" or family is None else near
+    return EvaluationSpec(found.key, found.sets, look, found.digests)
 
 
 def _source_plan(

@@ -16,7 +16,6 @@ from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skippe
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
-from octomed.pipeline.evaluation_sets import evaluation_sets
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
@@ -203,7 +202,7 @@ class _Passes:
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
-            evaluation_sets(spec.evaluation, threads.workers)
+            spec.evaluation.read(threads.workers)
         begin = time.perf_counter()
         scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
         seconds["scan"] = seconds_since(begin)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.origin import Origin
-    from octomed.pipeline.evaluation_files import EvaluationSpec
+    from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision

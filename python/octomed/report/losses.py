@@ -19,6 +19,8 @@ LARGE_LOSS = 0.05
 _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "over_patches": "whose images have more patches than a pack holds: raise `pack.max_patches`",
+    "contaminated": "by questions of evaluation sets: look at `reports/contaminated.parquet`",
+    "contaminated_image": "by pictures of evaluation sets: look at `reports/contaminated.parquet`",
     "empty_response": "without text in what is to be learned: look at {format}",
     "template_refused": "refused by the chat template: look at `template`",
     "template_limit": "for which a template exceeds the limits of one row: look at `template` and `prompt`",

@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use octomed_index::{BlockIndex, Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Column, Index, Needs, TraceLocation, Verdict};
 use octomed_ngrams::NgramIndex;
 
+use crate::against::Against;
 use crate::contaminated_pictures::{PictureFindings, find_pictures};
 use crate::contaminated_words::{WordFindings, find_words, ngram_index};
 use crate::contamination::{
     Contamination, Leaving, Reason, SetCounts, Shared, SourceContamination,
 };
-use crate::decontaminate::{Against, Decontaminate, Templates};
+use crate::decontaminate::{Decontaminate, Templates};
 use crate::lost::{Lost, LostSource, MOST_LOST, SharedPictures};
+use crate::sources::{Sources, sources_of};
 use crate::{CurateError, Rejects, Rule};
 
 /// Stretches of words that are named of a source that loses too much.
@@ -89,26 +91,6 @@ fn questions() -> Needs {
         columns: vec![Column::question_id],
         side: Vec::new(),
     }
-}
-
-/// The sources of an index: the number of each block's, and their names.
-pub(crate) struct Sources {
-    pub of_blocks: Vec<u32>,
-    pub names: Vec<String>,
-}
-
-fn sources_of(index: &Index) -> Sources {
-    let mut names: Vec<String> = Vec::new();
-    let number = |block: &BlockIndex| {
-        let known = names.iter().position(|name| *name == block.header.source);
-        let number = known.unwrap_or_else(|| {
-            names.push(block.header.source.clone());
-            names.len() - 1
-        });
-        number as u32
-    };
-    let of_blocks = index.blocks.iter().map(number).collect();
-    Sources { of_blocks, names }
 }
 
 /// The ids of questions with the first line of each, sorted.

@@ -6,11 +6,13 @@ use octomed_index::{BlockIndex, Index, image_names};
 use octomed_vision::{DecodeRules, decode};
 
 use crate::CurateError;
-use crate::contaminated::Sources;
+use crate::against::Against;
 use crate::contamination::{Leaving, NearPair, Reason};
-use crate::decontaminate::{Against, Decontaminate, Evaluation, GRAY_SIDE, NearPictures, Pictures};
+use crate::decontaminate::{Decontaminate, NearPictures, Pictures};
+use crate::evaluation::{Evaluation, GRAY_SIDE};
 use crate::in_parallel::in_parallel;
 use crate::near_hashes::NearHashes;
+use crate::sources::Sources;
 
 /// Grey levels that two pictures of 64 by 64 pixels are apart at most, on average, to be nearly the same.
 const MOST_DIFFERENCE: f32 = 4.0;

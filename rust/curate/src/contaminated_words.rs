@@ -6,10 +6,12 @@ use octomed_index::{BlockIndex, Index};
 use octomed_ngrams::{Asked, Contact, Found, Matcher, NgramIndex, Question, Rule, Shared};
 
 use crate::CurateError;
-use crate::contaminated::Sources;
+use crate::against::Against;
 use crate::contamination::{Leaving, Reason};
-use crate::decontaminate::{Against, Decontaminate, Evaluation, SharedWords, Templates};
+use crate::decontaminate::{Decontaminate, SharedWords, Templates};
+use crate::evaluation::Evaluation;
 use crate::in_parallel::in_parallel;
+use crate::sources::Sources;
 
 /// What was found of all sources.
 pub(crate) struct WordFindings {

@@ -2,7 +2,7 @@
 
 use octomed_ngrams::Phrase;
 
-use crate::decontaminate::Evaluation;
+use crate::evaluation::Evaluation;
 
 /// Why a question leaves for one of an evaluation set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

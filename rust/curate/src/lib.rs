@@ -3,11 +3,13 @@
 //! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
+mod against;
 mod contaminated;
 mod contaminated_pictures;
 mod contaminated_words;
 mod contamination;
 mod decontaminate;
+mod evaluation;
 mod exact_duplicates;
 mod in_parallel;
 mod lost;
@@ -18,17 +20,17 @@ mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod sources;
 mod thresholds;
 mod trace_ids;
 
+pub use against::Against;
 pub use contaminated::{Contaminated, ContaminatedPictures};
 pub use contamination::{
     Contamination, Leaving, NearPair, Reason, SetCounts, Shared, SourceContamination,
 };
-pub use decontaminate::{
-    Against, Decontaminate, Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet,
-    GRAY_SIDE, NearPictures, Pictures, SharedWords, Templates,
-};
+pub use decontaminate::{Decontaminate, NearPictures, Pictures, SharedWords, Templates};
+pub use evaluation::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
 pub use exact_duplicates::ExactDuplicates;
 pub use lost::{Lost, LostSource, SharedPictures};
 pub use over_long::OverLong;

@@ -12,12 +12,14 @@ mod index;
 mod likeness;
 mod matcher;
 mod phrases;
+mod question;
 mod stems;
 mod table;
 mod templates;
 mod words;
 
-pub use index::{NgramIndex, Question, Rule};
+pub use index::{NgramIndex, Rule};
 pub use matcher::{Asked, Contact, Found, Matcher, Shared};
 pub use phrases::Phrase;
+pub use question::Question;
 pub use words::{Words, normalised};

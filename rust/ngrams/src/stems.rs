@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::hashing::{whole_hash, word_hashes};
-use crate::index::Question;
+use crate::question::Question;
 use crate::words::{Words, normalised};
 
 /// An evaluation question that has a stem.
