@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from octomed import answers as answers
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
     from octomed.pipeline.api import check, load_recipe, pack, plan, verify
@@ -54,6 +55,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 the type is that of the name
     """Import a public name when it is first used: a tool that only reads recipes loads no Arrow."""
     if name == "__version__":
         return importlib.import_module("octomed._octomed").__version__
+    if name == "answers":
+        return importlib.import_module("octomed.answers")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module `octomed` has no attribute `{name}`")

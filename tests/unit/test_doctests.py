@@ -18,6 +18,7 @@ EXTRAS = {"composer", "streaming", "torch", "transformers"}
 
 PUBLIC = {
     "octomed": octomed.__all__,
+    "octomed.answers": ["extract", "judge", "split"],
     "octomed.mds": ["MDSReader", "MDSWriter", "verify"],
     "octomed.packing": ["pack_lengths"],
     "octomed.recipe.schema": ["schema_json"],

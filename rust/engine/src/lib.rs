@@ -17,6 +17,7 @@ mod evaluation;
 mod extents;
 mod fetched;
 mod fingerprint;
+mod identifying;
 mod ids;
 mod image_choices;
 mod image_copies;
@@ -54,6 +55,7 @@ pub use curation_settings::{CurationSettings, limits_allow};
 pub use error::EngineError;
 pub use evaluation::{EvaluationPart, EvaluationReader, Look};
 pub use fingerprint::fingerprint;
+pub use identifying::identifying;
 #[doc(hidden)]
 pub use ids::{pack_ids, unpack_ids};
 pub use image_choices::StoreChoices;

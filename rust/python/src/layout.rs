@@ -9,8 +9,8 @@ use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_curate::{Against, shared_images};
 use octomed_engine::{
-    EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, image_cost,
-    near_pictures, rejects,
+    EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, identifying,
+    image_cost, near_pictures, rejects,
 };
 use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
@@ -163,6 +163,13 @@ impl Layout {
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
         leave(py, || rejects(&self.layout.selection, number)).map(PyArrowType)
+    }
+
+    /// Data of block `number` that tell who somebody is: source, file, row, sample, field, kind, where the trace's first
+    /// begins, and whether the trace is packed. Never the data.
+    #[pyo3(signature = (number))]
+    fn identifying(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
+        leave(py, || identifying(&self.layout.selection, number)).map(PyArrowType)
     }
 
     /// The questions that leave because an evaluation set has them, with the words that both share where texts are shown;

@@ -1,5 +1,6 @@
 //! The Python extension: arguments in, errors out.
 
+mod answers;
 mod batch;
 mod check;
 mod csv;
@@ -26,6 +27,8 @@ mod vision;
 /// The compiled half of `octomed`; users import the Python classes that wrap it.
 #[pyo3::pymodule]
 mod _octomed {
+    #[pymodule_export]
+    use crate::answers::{extract_answer, judge_answer, response_parts};
     #[pymodule_export]
     use crate::batch::{check_packs, fill_batch};
     #[pymodule_export]

@@ -14,9 +14,11 @@ mod judge;
 mod labels;
 mod mentions;
 mod number;
+mod options;
 mod outcome;
 mod prose;
 mod statement;
+mod subject;
 mod value;
 mod verdicts;
 

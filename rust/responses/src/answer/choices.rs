@@ -1,5 +1,7 @@
 //! The options of a question, made ready to be found in texts.
 
+use memchr::memchr2_iter;
+
 use super::extracted::Choice;
 use super::fold::{folded, prefix};
 
@@ -14,8 +16,10 @@ pub(super) const MAX_CHOICES: usize = 64;
 pub(super) struct Choices {
     labels: Vec<String>,
     texts: Vec<String>,
-    /// The text before the parenthesis that ends it: `stem (M1)` is also `stem`.
-    shorter: Vec<Option<String>>,
+    /// Other ways to write the texts.
+    variants: Vec<Vec<String>>,
+    /// A word that any mention of the text in ASCII holds.
+    keys: Vec<Option<String>>,
     /// An option that names others: `Both A and B`.
     combined: Vec<(Set, usize)>,
     none: Option<usize>,
@@ -51,11 +55,12 @@ impl Choices {
         let texts: Vec<_> = options.iter().map(|option| folded(option.text)).collect();
         let place = |names: &[&str]| texts.iter().position(|text| names.contains(&text.as_str()));
         Self {
-            shorter: options
+            variants: options
                 .iter()
                 .zip(&texts)
-                .map(|(option, text)| shorter(option.text, text))
+                .map(|(option, text)| variants(option.text, text))
                 .collect(),
+            keys: options.iter().map(|option| key(option.text)).collect(),
             combined: combined(&labels, &texts),
             none: place(&NONE),
             all: place(&ALL),
@@ -130,26 +135,84 @@ impl Choices {
 
     /// Where the text of `option` ends when it begins at `at`.
     pub(super) fn own_text_at(&self, text: &str, at: usize, option: usize) -> Option<usize> {
-        let whole = prefix(text, at, &self.texts[option]);
-        whole.or_else(|| prefix(text, at, self.shorter[option].as_ref()?))
+        let variants = || {
+            self.variants[option]
+                .iter()
+                .filter_map(|variant| prefix(text, at, variant))
+                .max()
+        };
+        prefix(text, at, &self.texts[option]).or_else(variants)
+    }
+
+    /// Whether a clause may hold this option's text: false only where it cannot.
+    pub(super) fn may_be_in(&self, option: usize, clause: &str) -> bool {
+        let key = self.keys[option].as_ref().filter(|_| clause.is_ascii());
+        key.is_none_or(|key| holds(clause.as_bytes(), key.as_bytes()))
+    }
+
+    /// Whether the text ends with an option's text.
+    pub(super) fn is_at_end_of(&self, text: &str) -> bool {
+        let mut start = text.len().saturating_sub(MAX_END);
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        let end = folded(&text[start..]);
+        self.texts
+            .iter()
+            .any(|option| !option.is_empty() && end.trim_end().ends_with(option.as_str()))
     }
 
     /// `{A, B}` is the option `Both A and B` where there is one.
     pub(super) fn combined(&self, found: Set) -> Set {
-        let named = self.combined.iter().find(|(options, _)| *options == found);
-        named.map_or(found, |(_, option)| 1 << option)
+        let mut named = self
+            .combined
+            .iter()
+            .filter(|(options, _)| *options == found);
+        match (named.next(), named.next()) {
+            (Some((_, option)), None) => 1 << option,
+            _ => found,
+        }
     }
 }
+
+/// Bytes of a text's end that may hold an option's text.
+const MAX_END: usize = 600;
 
 /// The set of some places.
 pub(super) fn set(places: impl Iterator<Item = usize>) -> Set {
     places.fold(0, |found, place| found | 1 << place)
 }
 
-fn shorter(text: &str, whole: &str) -> Option<String> {
-    let (before, rest) = text.rsplit_once('(')?;
-    let short = folded(before);
-    (rest.trim_end().ends_with(')') && short.len() >= 4 && short != whole).then_some(short)
+/// The longest word of a text, in lower case; `None` where that is none of letters of ASCII alone.
+fn key(text: &str) -> Option<String> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphabetic());
+    let longest = words
+        .max_by_key(|word| word.len())
+        .filter(|word| word.len() >= 3)?;
+    text.is_ascii().then(|| longest.to_ascii_lowercase())
+}
+
+/// Whether `text` holds `lower` in any case.
+fn holds(text: &[u8], lower: &[u8]) -> bool {
+    let Some(last) = text.len().checked_sub(lower.len()) else {
+        return false;
+    };
+    let starts = memchr2_iter(lower[0], lower[0].to_ascii_uppercase(), &text[..=last]);
+    starts
+        .map(|at| &text[at..at + lower.len()])
+        .any(|head| head.eq_ignore_ascii_case(lower))
+}
+
+/// `stem (M1)` is also `stem`, `95%` is also `95 percent`.
+fn variants(text: &str, whole: &str) -> Vec<String> {
+    let before = text
+        .rsplit_once('(')
+        .filter(|(_, rest)| rest.trim_end().ends_with(')'));
+    let shorter = before
+        .map(|(before, _)| folded(before))
+        .filter(|short| short.len() >= 4 && short != whole);
+    let spelled = whole.contains('%').then(|| whole.replace('%', " percent"));
+    shorter.into_iter().chain(spelled).collect()
 }
 
 fn combined(labels: &[String], texts: &[String]) -> Vec<(Set, usize)> {
@@ -170,4 +233,24 @@ fn combined(labels: &[String], texts: &[String]) -> Vec<(Set, usize)> {
     texts
         .filter_map(|(option, text)| Some((named(text)?, option)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The slow way is to fold the clause and look.
+        #[test]
+        fn a_clause_is_passed_over_only_where_it_names_no_option(
+            text in "(Wilm's |tumor|Menière|β-|blocker|1,000|20%|the |CT|-|scan ){1,3}",
+            clause in "(wilms |Wilm’s |Wilm's |TUMOR|tumor|meniere|Menière|beta |β-|blocker|1000|1,000|20 ?%|CT| |-|scan){0,8}",
+        ) {
+            let choices = Choices::new(&[Choice { label: "A", text: &text }]);
+            let named = !choices.text(0).is_empty() && folded(&clause).contains(choices.text(0));
+            prop_assert!(!named || choices.may_be_in(0, &clause), "{:?} in {:?}", choices.text(0), clause);
+        }
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use aho_corasick::AhoCorasick;
 
 use super::choices::Choices;
-use super::value::Reading;
+use super::cursor::starts_ignoring_case;
+use super::options::Reading;
 use super::{prose, verdicts};
 
 const CUES: [&str; 24] = [
@@ -50,7 +51,9 @@ pub(super) fn corrected(choices: &Choices, text: &str, end: usize) -> Option<Rea
     }
     let cue = FINDER.as_ref()?.find_iter(rest).last()?;
     let tail = &rest[cue.start()..];
-    verdicts::verdict(choices, tail).or_else(|| prose::mention(choices, tail))
+    let is_weak = starts_ignoring_case(tail, "actually");
+    let mention = || prose::mention(choices, tail).filter(|_| !is_weak);
+    verdicts::verdict(choices, tail).or_else(mention)
 }
 
 /// Whether a short answer declines to give one.

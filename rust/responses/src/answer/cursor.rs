@@ -29,10 +29,11 @@ pub(super) fn skip_on_line(text: &str, mut at: usize) -> usize {
 fn markup(rest: &str) -> Option<usize> {
     let character = rest.chars().next()?;
     match character {
-        ' ' | '\t' | '\r' | '*' | '_' | '`' | '"' | '\'' | '(' | '[' | '{' | '$' | '>' | '#'
-        | '|' | '•' => Some(1).map(|_| character.len_utf8()),
+        ' ' | '\t' | '\r' | '*' | '_' | '`' | '"' | '\'' | '(' | '[' | '{' | '$' | '#' | '|'
+        | '•' => Some(1).map(|_| character.len_utf8()),
         '“' | '”' | '‘' | '’' | '（' | '【' | '「' | '】' | '」' | '→' | '✅' | '✓' | '✔'
         | '\u{a0}' | '\u{3000}' | '\u{fe0f}' => Some(character.len_utf8()),
+        '>' if rest[1..].starts_with([' ', '*']) => Some(1),
         '\\' => command(rest),
         '<' => html(rest),
         '-' | '–' if rest[character.len_utf8()..].starts_with([' ', '*']) => {
@@ -58,6 +59,13 @@ fn command(rest: &str) -> Option<usize> {
 }
 
 fn html(rest: &str) -> Option<usize> {
+    let bytes = rest.as_bytes();
+    if bytes.get(1).is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.get(2) == Some(&b'>')
+        && !matches!(bytes[1], b'b' | b'i' | b'u')
+    {
+        return Some(1);
+    }
     let tags = [
         "<b>",
         "</b>",
@@ -124,11 +132,18 @@ pub(super) fn is_one(word: &str, words: &[&str]) -> bool {
     words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
-/// Where the sentence of `at` ends: at a line break, or at a mark that a space and no single letter goes before.
+/// Longer sentences are looked at in pieces: what is read stays in proportion to the text.
+const MAX_SENTENCE: usize = 1500;
+
+/// Where the sentence of `at` ends: at a line break, or at a mark that no single letter goes before.
 pub(super) fn sentence_end(text: &str, at: usize) -> usize {
     let bytes = text.as_bytes();
     let mut place = at;
-    while place < bytes.len() {
+    let mut limit = bytes.len().min(at + MAX_SENTENCE);
+    while !text.is_char_boundary(limit) {
+        limit += 1;
+    }
+    while place < limit {
         match bytes[place] {
             b'\n' => return place,
             b'.' | b'?' | b'!' if ends_sentence(bytes, place) => return place + 1,

@@ -5,9 +5,11 @@ use super::choices::{Choices, Set};
 use super::cursor::{is_one, skip_closers, skip_markup, skip_on_line};
 use super::extracted::Convention;
 use super::labels::label_at;
+use super::options::{Read, Reading};
 use super::prose::{self, Lines};
-use super::statement::{read_backward, read_forward};
-use super::value::{Read, Reading, read_value};
+use super::statement::read_forward;
+use super::subject::read_backward;
+use super::value::read_value;
 use super::{corrections, verdicts};
 
 /// What a text answers, and how it says so.
@@ -27,13 +29,14 @@ pub(super) fn decide(choices: &Choices, text: &str, anchors: &Anchors, depth: us
 
 fn unmarked(choices: &Choices, text: &str) -> Decision {
     let lines = Lines::of(choices, text);
-    let first = prose::first_word(choices, text);
+    let first = prose::yes_or_no(choices, text);
     let edge = lines.agreed.filter(|_| lines.is_at_edge);
     let is = prose::conventions;
     is(first, Convention::Line)
         .or_else(|| is(edge, Convention::Line))
         .or_else(|| is(verdicts::verdict(choices, text), Convention::Verdict))
         .or_else(|| is(lines.agreed, Convention::Line))
+        .or_else(|| is(prose::leading(choices, text), Convention::Line))
         .or_else(|| is(prose::mention(choices, text), Convention::Mention))
 }
 
@@ -87,7 +90,7 @@ fn with_earlier_boxes(choices: &Choices, text: &str, anchor: Anchor, reading: Re
         Some(Read {
             reading: Reading::Options(others),
             end,
-        }) if end == earlier.len() => Reading::Options(found | others),
+        }) if skip_closers(earlier, end) == earlier.len() => Reading::Options(found | others),
         _ => reading,
     }
 }
@@ -200,7 +203,7 @@ fn item_below(choices: &Choices, text: &str, end: usize) -> Option<(usize, usize
         return None;
     }
     let (option, next) = label_at(choices, text, skip_on_line(text, below))?;
-    let after = super::labels::end_of_labelled(choices, text, option, next)?;
+    let after = super::labels::end_of_labelled(choices, text, option, next).ok()?;
     (after > next).then_some((option, after))
 }
 

@@ -2,7 +2,7 @@
 
 /// The characters of a text as they are compared, one by one, without a copy of it.
 ///
-/// Kept besides letters and digits: `%`, `<`, `>`, `=`, `≤`, `≥`, a `+` behind a letter, the point of a decimal and the minus
+/// Kept besides letters and digits: `%`, `<`, `>`, `=`, `≤`, `≥`, `↑`, `↓`, a `+` behind a letter, the point of a decimal and the minus
 /// of a number. Greek letters become their names, a genitive `'s` goes, `1,000` is `1000`.
 #[derive(Clone)]
 pub(super) struct Folder<'a> {
@@ -54,7 +54,7 @@ impl<'a> Folder<'a> {
             '-' | '−' | '–' => self.minus(),
             '%' => self.percent(),
             '+' => self.previous.is_alphanumeric().then_some('+'),
-            '<' | '>' | '=' | '≤' | '≥' => Some(character),
+            '<' | '>' | '=' | '≤' | '≥' | '↑' | '↓' => Some(character),
             _ if character.is_ascii() => self.part(),
             _ => self.beyond_ascii(character),
         }
@@ -66,7 +66,7 @@ impl<'a> Folder<'a> {
     }
 
     fn genitive(&mut self) -> Option<char> {
-        let rest = self.text[self.at..].as_bytes();
+        let rest = &self.text.as_bytes()[self.at..];
         let ends = rest.get(1).is_none_or(|byte| !byte.is_ascii_alphanumeric());
         if self.previous.is_alphanumeric() && matches!(rest.first(), Some(b's' | b'S')) && ends {
             self.at += 1;
@@ -180,20 +180,20 @@ impl Iterator for Folder<'_> {
     }
 }
 
-/// A text as it is compared, without an article before it.
+/// A text as it is compared, without an article before it; the `A` of `A: text` is none.
 pub(super) fn folded(text: &str) -> String {
-    let folded: String = Folder::new(text, 0).collect();
-    let folded = folded.trim_start();
-    without_article(folded).to_owned()
-}
-
-/// A folded text without the article that begins it.
-pub(super) fn without_article(folded: &str) -> &str {
-    let articles = ["the ", "an ", "a "];
-    let rest = articles
+    let text = text.trim_start();
+    let is_article = |article: &&str| {
+        text.as_bytes()
+            .get(..article.len())
+            .is_some_and(|head| head.eq_ignore_ascii_case(article.as_bytes()))
+    };
+    let article = ["the ", "an ", "a "]
         .iter()
-        .find_map(|article| folded.strip_prefix(article));
-    rest.unwrap_or(folded)
+        .find(|article| is_article(article))
+        .map_or(0, |article| article.len());
+    let folded: String = Folder::new(text, article).collect();
+    folded.trim_start().to_owned()
 }
 
 /// Where `folded` ends in `text` when it begins at `at` and ends with a word.

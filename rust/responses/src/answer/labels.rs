@@ -1,7 +1,8 @@
 //! Labels of options in a text: which letter is one, and which is an article, a genus or a vitamin.
 
 use super::choices::Choices;
-use super::cursor::{is_one, skip_closers, skip_markup, skip_on_line, word};
+use super::cursor::{is_one, skip_closers, skip_on_line, word};
+use super::fold::is_unspaced;
 
 /// Words that may follow a bare letter that is an answer: "A because …", but not "A patient …".
 const AFTER_LABEL: [&str; 37] = [
@@ -27,7 +28,7 @@ pub(super) fn listed_label_at(choices: &Choices, text: &str, at: usize) -> Optio
             .own_text_at(text, skip_separator(text, at), option)
             .is_some()
     };
-    (goes_on || own(end) || !next.is_ascii()).then_some((option, end))
+    (goes_on || own(end) || next.starts_with(is_unspaced)).then_some((option, end))
 }
 
 fn bare_label_at(choices: &Choices, text: &str, at: usize) -> Option<(usize, usize)> {
@@ -82,16 +83,19 @@ fn is_genus(choices: &Choices, text: &str, end: usize, option: usize) -> bool {
 fn goes_with_words(choices: &Choices, text: &str, at: usize, option: usize, end: usize) -> bool {
     let next_at = skip_on_line(text, end);
     let next = word(text, next_at);
-    let is_bracketed = text[end..next_at].contains(['(', '[', '-', '*']);
+    let label = &text[at..end];
+    let is_word = matches!(label, "A" | "a" | "I" | "i");
+    let is_bracketed = text[end..next_at].contains(['(', '[', '-', '–', '*']);
+    if is_word && text[next_at..].starts_with(|first: char| first.is_ascii_digit()) {
+        return false;
+    }
     if next.is_empty() || is_bracketed || choices.own_text_at(text, next_at, option).is_some() {
         return true;
     }
-    let label = &text[at..end];
     let is_capital = label.starts_with(|first: char| first.is_ascii_uppercase());
-    let is_word = matches!(label, "A" | "a" | "I" | "i");
     let is_next_capital = next.starts_with(|first: char| first.is_ascii_uppercase());
     is_one(next, &AFTER_LABEL) && !(label == "a" && next == "is")
-        || !next.is_ascii()
+        || next.starts_with(is_unspaced)
         || is_capital && !is_word && is_next_capital
 }
 
@@ -102,29 +106,30 @@ pub(super) fn skip_separator(text: &str, at: usize) -> usize {
     let mark = rest.trim_start_matches([
         '.', ':', ')', '-', '–', '—', '：', '．', '、', '=', ',', ';',
     ]);
-    skip_markup(text, text.len() - mark.len())
+    skip_on_line(text, text.len() - mark.len())
 }
 
-/// Where an option's answer ends that began with its label; `None` where the text beside the label is another option's.
+/// Where an option's answer ends that began with its label; where the text beside the label is another option's, the end of
+/// that as an error.
 pub(super) fn end_of_labelled(
     choices: &Choices,
     text: &str,
     option: usize,
     end: usize,
-) -> Option<usize> {
+) -> Result<usize, usize> {
     let at = skip_separator(text, end);
     let article = article(text, at);
-    for start in [at, at + article] {
+    for start in [skip_closers(text, end), at, at + article] {
         if let Some(end) = choices.own_text_at(text, start, option) {
-            return Some(end);
+            return Ok(end);
         }
     }
     let other = choices
         .text_at(text, at + article)
         .filter(|(found, _)| found & (1 << option) == 0);
     match other {
-        Some((_, other_end)) if is_its_text(text, end, other_end) => None,
-        _ => Some(end),
+        Some((_, other_end)) if is_its_text(text, end, other_end) => Err(other_end),
+        _ => Ok(end),
     }
 }
 
@@ -141,7 +146,8 @@ fn article(text: &str, at: usize) -> usize {
 /// "C. Ampicillin fails".
 fn is_its_text(text: &str, label_end: usize, text_end: usize) -> bool {
     let mark = text[skip_closers(text, label_end)..].chars().next();
-    let opened = text[label_end..text_end].contains('(') && text[text_end..].starts_with(')');
+    let opened =
+        text[label_end..].trim_start().starts_with('(') && text[text_end..].starts_with(')');
     let closed = text[label_end..text_end].starts_with(')') || mark == Some(':');
     let rest = text[text_end..]
         .trim_start_matches([' ', '.', ',', ')', '*', '"', '}', '$', '_', '”', '\\']);

@@ -2,8 +2,8 @@
 
 use memchr::memmem;
 
-use super::choices::{Choices, Set};
-use super::cursor::{clause, skip_markup};
+use super::choices::{Choices, Set, set};
+use super::cursor::{clause, is_one, sentence_start, skip_markup, skip_on_line, word};
 use super::fold::{folded, is_unspaced};
 use super::labels::label_at;
 
@@ -35,7 +35,7 @@ const BEFORE: [&str; 24] = [
     "rule",
 ];
 /// Words behind one that do.
-const AFTER: [&str; 24] = [
+const AFTER: [&str; 21] = [
     "not",
     "unlikely",
     "less",
@@ -55,9 +55,6 @@ const AFTER: [&str; 24] = [
     "doesnt",
     "arent",
     "wouldnt",
-    "would",
-    "could",
-    "might",
     "lacks",
     "unsuitable",
 ];
@@ -69,19 +66,36 @@ const REACH_AFTER: usize = 6;
 /// Options named and not ruled out.
 pub(super) fn positive(choices: &Choices, text: &str) -> Set {
     let clauses = text
-        .split([',', ';', ':', '\n', '—', '，', '；', '。', '：'])
-        .flat_map(|clause| clause.split(". "));
-    let texts = clauses.fold(0, |found, clause| found | in_clause(choices, clause));
-    texts | labels(choices, text)
+        .split_inclusive([',', ';', '\n', '—', '，', '；', '。'])
+        .flat_map(|clause| clause.split_inclusive(". "));
+    let (mut found, mut before) = (0, 0);
+    for clause in clauses {
+        if is_ruling(clause) {
+            found &= !before;
+        }
+        before = in_clause(choices, clause);
+        found |= before;
+    }
+    found | labels(choices, text)
+}
+
+/// Whether a clause begins with a word that rules out what the clause before names: "Ampicillin — incorrect".
+fn is_ruling(clause: &str) -> bool {
+    let ruling = ["incorrect", "wrong", "unlikely", "false", "contraindicated"];
+    is_one(word(clause, skip_on_line(clause, 0)), &ruling)
 }
 
 fn in_clause(choices: &Choices, clause: &str) -> Set {
     if clause.len() < 2 || choices.is_yes_no() {
         return 0;
     }
+    let possible = set((0..choices.len()).filter(|option| choices.may_be_in(*option, clause)));
+    if possible == 0 {
+        return 0;
+    }
     let clause = folded(clause);
     let mut places: Vec<(usize, usize, usize)> = Vec::new();
-    for option in 0..choices.len() {
+    for option in (0..choices.len()).filter(|option| possible >> option & 1 == 1) {
         add_places(&clause, choices.text(option), option, &mut places);
     }
     let is_inside = |one: &(usize, usize, usize)| {
@@ -93,7 +107,7 @@ fn in_clause(choices: &Choices, clause: &str) -> Set {
     let stated = places
         .iter()
         .filter(|place| !is_inside(place) && !is_ruled_out(&clause, place.0, place.1));
-    super::choices::set(stated.map(|(_, _, option)| *option))
+    set(stated.map(|(_, _, option)| *option))
 }
 
 /// A clause of more occurrences than this says nothing that a reader would follow.
@@ -155,9 +169,23 @@ fn labels(choices: &Choices, text: &str) -> Set {
         let at = skip_markup(text, start + 6);
         if let Some((option, end)) = label_at(choices, text, at)
             && !is_ruled_out(&folded(clause(text, end)), 0, 0)
+            && !is_ruled_out_before(text, start)
         {
             found |= 1 << option;
         }
     }
     found
+}
+
+/// Bytes before a label that may rule it out.
+const BEFORE_LABEL: usize = 60;
+
+fn is_ruled_out_before(text: &str, at: usize) -> bool {
+    let from = sentence_start(text, at, BEFORE_LABEL);
+    let before = text[from..at]
+        .rsplit([',', ';'])
+        .next()
+        .map(folded)
+        .unwrap_or_default();
+    is_ruled_out(&before, before.len(), before.len())
 }

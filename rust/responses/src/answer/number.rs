@@ -153,6 +153,7 @@ fn unit_of(rest: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::Number;
 
     #[test]

@@ -4,7 +4,7 @@ use super::anchors::Anchors;
 use super::choices::{Choices, Set};
 use super::decide::{Decision, decide, last_marker};
 use super::extracted::Convention;
-use super::value::Reading;
+use super::options::Reading;
 use super::{corrections, cut, prose};
 use crate::parts::Parts;
 
@@ -28,7 +28,7 @@ pub(super) fn outcome(
     }
     let text = parts.answer;
     let anchors = Anchors::of(text);
-    if is_cut(text, &anchors, finished) {
+    if is_cut(text, &anchors, finished) && !choices.is_at_end_of(text) {
         return (Outcome::Cut, false);
     }
     if let Some(decision) = decide(choices, text, &anchors, 0) {

@@ -3,12 +3,18 @@
 use super::choices::{Choices, Set, set};
 use super::cursor::{is_one, sentence_end, skip_closers, skip_on_line, word};
 use super::extracted::Convention;
+use super::fold::folded;
+use super::labels::label_at;
 use super::mentions::positive;
-use super::value::{Reading, read_list};
-use super::verdicts::is_conclusion;
+use super::options::{Reading, read_list};
+use super::verdicts::concludes;
 
 /// "Yes, there is": a reply begins with its answer.
-pub(super) fn first_word(choices: &Choices, text: &str) -> Option<Reading> {
+pub(super) fn yes_or_no(choices: &Choices, text: &str) -> Option<Reading> {
+    first_word(choices, text).or_else(|| last_word(choices, text))
+}
+
+fn first_word(choices: &Choices, text: &str) -> Option<Reading> {
     if !choices.is_yes_no() {
         return None;
     }
@@ -19,6 +25,68 @@ pub(super) fn first_word(choices: &Choices, text: &str) -> Option<Reading> {
         || rest.starts_with([',', '.', ';', ':', '!', '\n', '-', '–', '—', '，', '。']);
     let is_yes = word(text, at).eq_ignore_ascii_case("yes");
     (is_marked || is_yes).then_some(read.reading)
+}
+
+/// "It is on the right. Yes."
+fn last_word(choices: &Choices, text: &str) -> Option<Reading> {
+    if !choices.is_yes_no() {
+        return None;
+    }
+    option_line(choices, last_sentence(text))
+}
+
+/// "A, because …", "Therefore, E.": a label that begins the text or ends it as its conclusion.
+pub(super) fn leading(choices: &Choices, text: &str) -> Option<Reading> {
+    let first = &text[..text.find('\n').unwrap_or(text.len())];
+    let begins_list = text
+        .split('\n')
+        .skip(1)
+        .any(|line| begins_with_label(choices, line));
+    let leads = if begins_list {
+        None
+    } else {
+        label_before_reasons(choices, first, 0)
+    };
+    leads.or_else(|| {
+        let last = last_sentence(text);
+        label_before_reasons(choices, last, behind_conclusion(last)?)
+    })
+}
+
+fn begins_with_label(choices: &Choices, line: &str) -> bool {
+    label_at(choices, line, skip_on_line(line, 0)).is_some()
+}
+
+/// Behind the "therefore" or the arrow that begins a sentence.
+fn behind_conclusion(sentence: &str) -> Option<usize> {
+    let at = skip_on_line(sentence, 0);
+    let rest = &sentence[at..];
+    let name = word(sentence, at);
+    let length = if is_one(
+        name,
+        &["therefore", "thus", "hence", "so", "conclusion", "ergo"],
+    ) {
+        name.len()
+    } else {
+        ["=>", "⇒", "∴"]
+            .iter()
+            .find(|mark| rest.starts_with(*mark))
+            .map_or(0, |mark| mark.len())
+    };
+    let behind = rest[length..].trim_start_matches([',', ':', ' ']);
+    (length > 0).then(|| sentence.len() - behind.len())
+}
+
+fn label_before_reasons(choices: &Choices, text: &str, at: usize) -> Option<Reading> {
+    let at = skip_on_line(text, at);
+    let (_, label_end) = label_at(choices, text, at)?;
+    let read = read_list(choices, text, at)?;
+    let rest = &text[skip_closers(text, read.end)..];
+    let next = word(rest, 0);
+    let is_marked = rest.is_empty() || rest.starts_with(['.', ',', ';', '!', '\n', '—', '–']);
+    let is_bare = read.end == label_end || read.reading == Reading::Ambiguous;
+    let reasons = is_one(next, &["because", "since", "as", "due", "given"]);
+    ((is_marked || reasons) && (is_bare || rest.len() < 2)).then_some(read.reading)
 }
 
 /// Lines that are an option and nothing else.
@@ -35,10 +103,11 @@ const MAX_LINE: usize = 400;
 
 impl Lines {
     pub(super) fn of(choices: &Choices, text: &str) -> Self {
-        let (mut lines, mut differ) = (Self::default(), false);
+        let (mut lines, mut differ, mut is_all) = (Self::default(), false, true);
         let text = text.trim();
         for line in text.split('\n') {
             let Some(reading) = option_line(choices, line) else {
+                is_all &= line.trim().is_empty();
                 continue;
             };
             let is_first = line.as_ptr() == text.as_ptr();
@@ -48,7 +117,14 @@ impl Lines {
             differ |= lines.agreed.is_some_and(|known| known != reading);
             lines.agreed = Some(reading);
         }
-        if differ { Self::default() } else { lines }
+        if differ {
+            Self {
+                agreed: is_all.then_some(Reading::Ambiguous),
+                is_at_edge: is_all,
+            }
+        } else {
+            lines
+        }
     }
 }
 
@@ -81,27 +157,46 @@ fn is_rest_of_line(line: &str, end: usize) -> bool {
             .all(|mark| !mark.is_alphanumeric() && !matches!(mark, '❌' | '✗' | '✘' | '?'))
 }
 
-/// Shorter texts conclude wherever they name an option.
-const SHORT: usize = 300;
+/// A reply of so many bytes says nothing but its answer.
+const SHORT: usize = 160;
 
-/// The one option that the text, or its conclusion, names.
+/// The one option that a short reply, or the conclusion of a longer one, names.
+///
+/// A longer reply without a concluding word gives an answer only where its first or last sentence is about one option, as
+/// its subject or as what it ends with, and no other is named: an option in passing is none.
 pub(super) fn mention(choices: &Choices, text: &str) -> Option<Reading> {
     let named = positive(choices, text);
     match named.count_ones() {
         0 => None,
-        1 if text.len() <= SHORT || is_named_at_edge(choices, text, named) => {
+        1 if text.len() <= SHORT || is_at_edge(choices, text, named) => {
             Some(Reading::Options(named))
         }
-        1 => Some(Reading::Ambiguous),
         _ => Some(concluded(choices, text)),
     }
 }
 
-fn is_named_at_edge(choices: &Choices, text: &str, named: Set) -> bool {
+fn is_at_edge(choices: &Choices, text: &str, named: Set) -> bool {
     let first = &text[..sentence_end(text, 0)];
-    let last = last_sentence(text);
-    positive(choices, first) == named || positive(choices, last) == named
+    [first, last_sentence(text)].into_iter().any(|sentence| {
+        positive(choices, sentence) == named
+            && is_about(choices, sentence, named.trailing_zeros() as usize)
+    })
 }
+
+/// Whether a sentence begins with an option, or says of something that it is the option.
+fn is_about(choices: &Choices, sentence: &str, option: usize) -> bool {
+    let text = choices.text(option);
+    let sentence = folded(sentence);
+    if sentence.starts_with(text) {
+        return true;
+    }
+    let before = sentence.trim_end().strip_suffix(text).unwrap_or("");
+    let mut words = before.split_whitespace().rev().take(MAX_BETWEEN);
+    words.any(|word| matches!(word, "is" | "be" | "are" | "as" | "has" | "called"))
+}
+
+/// Words between "is" and the option: "is typically the".
+const MAX_BETWEEN: usize = 4;
 
 fn last_sentence(text: &str) -> &str {
     let text = text.trim_end();
@@ -114,8 +209,7 @@ fn concluded(choices: &Choices, text: &str) -> Reading {
     let (mut at, mut last) = (0, 0);
     while at < text.len() {
         let end = sentence_end(text, at);
-        if end < text.trim_end().len() && is_conclusion(text, at) || is_conclusion_by_word(text, at)
-        {
+        if concludes(text, at) {
             let found = positive(choices, &text[at..end]);
             last = if found == 0 { last } else { found };
         }
@@ -125,27 +219,6 @@ fn concluded(choices: &Choices, text: &str) -> Reading {
         Reading::Options(last)
     } else {
         Reading::Ambiguous
-    }
-}
-
-fn is_conclusion_by_word(text: &str, at: usize) -> bool {
-    let padded = &text[..sentence_end(text, at)];
-    is_conclusion(padded, at) && {
-        let first = word(text, skip_on_line(text, at));
-        is_one(
-            first,
-            &[
-                "therefore",
-                "thus",
-                "hence",
-                "so",
-                "overall",
-                "consequently",
-                "finally",
-                "ultimately",
-                "in",
-            ],
-        )
     }
 }
 

@@ -6,9 +6,13 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::anchors::{Anchor, Kind};
 use super::choices::Choices;
-use super::cursor::{is_one, sentence_end, sentence_start, skip_closers, skip_markup, word};
-use super::statement::{read_backward, read_forward};
-use super::value::{Read, Reading, read_list, read_value};
+use super::cursor::{
+    is_one, sentence_end, sentence_start, skip_closers, skip_markup, starts_ignoring_case, word,
+};
+use super::options::{Read, Reading, read_list};
+use super::statement::{read_forward, read_statement};
+use super::subject::read_backward;
+use super::value::read_value;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cue {
@@ -24,7 +28,7 @@ enum Cue {
     Ticks,
 }
 
-const CUES: [(&str, Cue); 43] = [
+const CUES: [(&str, Cue); 63] = [
     ("correct", Cue::Judges),
     ("right", Cue::Judges),
     ("best", Cue::Judges),
@@ -47,10 +51,11 @@ const CUES: [(&str, Cue); 43] = [
     ("classification", Cue::Judges),
     ("class:", Cue::Judges),
     ("conclusion", Cue::Judges),
-    ("指项", Cue::Judges),
     ("choose", Cue::Takes),
     ("select", Cue::Takes),
     ("pick ", Cue::Takes),
+    ("pick:", Cue::Takes),
+    ("going with", Cue::Takes),
     ("go with", Cue::Takes),
     ("opt for", Cue::Takes),
     ("goes to", Cue::Takes),
@@ -61,9 +66,28 @@ const CUES: [(&str, Cue); 43] = [
     ("suggestive of", Cue::Takes),
     ("should be", Cue::Takes),
     ("must be", Cue::Takes),
+    ("ans:", Cue::Takes),
+    ("ans.", Cue::Takes),
+    ("solution:", Cue::Takes),
+    ("result:", Cue::Takes),
+    ("final:", Cue::Takes),
+    ("response:", Cue::Takes),
+    ("verdict:", Cue::Takes),
+    ("prediction:", Cue::Takes),
+    ("label:", Cue::Takes),
+    ("leaves", Cue::Takes),
+    ("leaving", Cue::Takes),
+    ("i'd say", Cue::Takes),
+    ("i would say", Cue::Takes),
+    ("probably", Cue::Takes),
+    ("either", Cue::Hedges),
+    ("between", Cue::Hedges),
     ("could be", Cue::Hedges),
     ("might be", Cue::Hedges),
     ("may be", Cue::Hedges),
+    ("could also be", Cue::Hedges),
+    ("may also be", Cue::Hedges),
+    ("might also be", Cue::Hedges),
     ("it is", Cue::Is),
     ("it's", Cue::Is),
     ("✅", Cue::Ticks),
@@ -77,8 +101,8 @@ struct Verdict {
     start: usize,
 }
 
-/// More verdicts than this are no conclusion.
-const KEPT: usize = 24;
+/// So many of the last cues are looked at.
+const KEPT: usize = 128;
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let patterns = CUES.iter().map(|(cue, _)| cue);
@@ -92,38 +116,43 @@ static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
 /// What the sentences that judge options agree on, or what the last one concludes.
 pub(super) fn verdict(choices: &Choices, text: &str) -> Option<Reading> {
     let finder = FINDER.as_ref()?;
-    let mut kept: [Option<Verdict>; KEPT] = [None; KEPT];
+    let mut cues = [(Cue::Is, 0, 0); KEPT];
     let mut count = 0;
-    let mut hedged = None;
     for found in finder.find_iter(text) {
-        let cue = CUES[found.pattern().as_usize()].1;
-        let Some(reading) = judged(choices, text, cue, found.start(), found.end()) else {
-            continue;
-        };
-        if cue == Cue::Hedges {
-            hedged = Some(Reading::Ambiguous);
-            continue;
-        }
-        kept[count % KEPT] = Some(Verdict {
-            reading,
-            start: found.start(),
-        });
+        cues[count % KEPT] = (
+            CUES[found.pattern().as_usize()].1,
+            found.start(),
+            found.end(),
+        );
         count += 1;
     }
-    if count == 0 {
-        return hedged;
+    let cues = &mut cues[..count.min(KEPT)];
+    cues.sort_unstable_by_key(|(_, start, _)| *start);
+    concluded(choices, text, cues)
+}
+
+/// The verdict of the last cue where it concludes, or where all agree.
+fn concluded(choices: &Choices, text: &str, cues: &[(Cue, usize, usize)]) -> Option<Reading> {
+    let (mut last, mut agree, mut is_hedged): (Option<Verdict>, bool, bool) = (None, true, false);
+    for (cue, start, end) in cues {
+        let Some(reading) = judged(choices, text, *cue, *start, *end) else {
+            continue;
+        };
+        if *cue == Cue::Hedges {
+            is_hedged = true;
+            continue;
+        }
+        agree &= last.is_none_or(|last| last.reading == reading);
+        last = Some(Verdict {
+            reading,
+            start: *start,
+        });
     }
-    let last = kept[(count - 1) % KEPT]?;
-    let agree = kept
-        .iter()
-        .flatten()
-        .all(|verdict| verdict.reading == last.reading);
-    let decides = agree || is_conclusion(text, last.start);
-    Some(if decides {
-        last.reading
-    } else {
-        Reading::Ambiguous
-    })
+    match last {
+        Some(last) if agree || is_conclusion(text, last.start) => Some(last.reading),
+        None if !is_hedged => None,
+        _ => Some(Reading::Ambiguous),
+    }
 }
 
 fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> Option<Reading> {
@@ -139,10 +168,18 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
                 start,
                 end,
             };
-            if is_longer || is_denied(text, start) {
+            let is_list = text[end..].starts_with("s:");
+            if is_longer || is_list || is_denied(text, start, end) {
                 return None;
             }
-            let forward = read_forward(choices, text, anchor).map(|read| read.reading);
+            let names = is_one(text[start..end].trim_end(), &["option", "choice"])
+                && !is_chosen(text, start);
+            let forward = if names {
+                read_statement(choices, text, anchor)
+            } else {
+                read_forward(choices, text, anchor)
+            };
+            let forward = forward.map(|read| read.reading);
             forward.or_else(|| read_backward(choices, text, start, end))
         }
         Cue::Takes => taken(choices, text, start, end).map(|read| read.reading),
@@ -152,7 +189,24 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
     }
 }
 
-fn is_denied(text: &str, start: usize) -> bool {
+/// "my final choice E": the word before says that it is one's own, and not just any option.
+fn is_chosen(text: &str, start: usize) -> bool {
+    let before = text[..start].trim_end();
+    let letters = before
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_alphabetic)
+        .count();
+    let own = [
+        "correct", "right", "best", "final", "selected", "chosen", "my",
+    ];
+    is_one(&before[before.len() - letters..], &own)
+}
+
+fn is_denied(text: &str, start: usize, end: usize) -> bool {
+    if text[start..end].eq_ignore_ascii_case("statement") {
+        return false;
+    }
     let before = text[..start].trim_end();
     [
         "less",
@@ -187,14 +241,23 @@ fn taken(choices: &Choices, text: &str, start: usize, end: usize) -> Option<Read
     let mine = ["I would ", "I'd ", "we would ", "would therefore "];
     let is_denied = denied.iter().any(|word| before.ends_with(word))
         && !mine.iter().any(|word| before.ends_with(word));
-    let end = end + text[end..].len()
-        - text[end..]
-            .trim_start_matches(|letter: char| letter.is_ascii_alphabetic())
-            .len();
+    let end = if text[..end].ends_with(' ') {
+        end
+    } else {
+        word_end(text, end)
+    };
     let read = read_value(choices, text, end)?;
     let is_question = text[skip_closers(text, read.end)..].starts_with('?');
     let next = word(text, skip_closers(text, read.end));
     (!is_denied && !is_question && !is_one(next, &["if"])).then_some(read)
+}
+
+/// Where the word ends that goes on at `at`: "selected".
+fn word_end(text: &str, at: usize) -> usize {
+    text.len()
+        - text[at..]
+            .trim_start_matches(|letter: char| letter.is_ascii_alphabetic())
+            .len()
 }
 
 /// "It is E.", "So B it is."; of texts only in a conclusion, since "it is normal to …" says nothing.
@@ -230,7 +293,8 @@ fn ticked(choices: &Choices, text: &str, start: usize) -> Option<Reading> {
     (read.end <= start).then_some(read.reading)
 }
 
-const CONCLUSIONS: [&str; 22] = [
+/// Words that begin a sentence which weighs all that was said.
+const CONCLUSIONS: [&str; 18] = [
     "therefore",
     "thus",
     "hence",
@@ -242,31 +306,32 @@ const CONCLUSIONS: [&str; 22] = [
     "overall",
     "consequently",
     "finally",
-    "conclusion",
-    "given",
-    "based on",
     "ultimately",
     "accordingly",
     "taken together",
-    "altogether",
     "因此",
     "所以",
     "综上",
     "故",
 ];
+/// Words that begin one which weighs some of it.
+const GROUNDS: [&str; 4] = ["given", "based on", "conclusion", "altogether"];
 
 /// Whether the sentence of `at` begins as a conclusion does, or is the text's last.
-pub(super) fn is_conclusion(text: &str, at: usize) -> bool {
-    let start = skip_markup(text, sentence_start(text, at, 400));
-    let sentence = &text[start.min(text.len())..];
-    let begins = |cue: &&str| {
-        sentence
-            .as_bytes()
-            .get(..cue.len())
-            .is_some_and(|head| head.eq_ignore_ascii_case(cue.as_bytes()))
-    };
+fn is_conclusion(text: &str, at: usize) -> bool {
     let is_last = text[sentence_end(text, at)..]
         .trim_matches(|mark: char| !mark.is_alphanumeric())
         .is_empty();
-    is_last || CONCLUSIONS.iter().any(|cue| begins(&cue))
+    is_last || concludes(text, at) || begins(text, at, &GROUNDS)
+}
+
+/// Whether the sentence of `at` begins as a conclusion does.
+pub(super) fn concludes(text: &str, at: usize) -> bool {
+    begins(text, at, &CONCLUSIONS)
+}
+
+fn begins(text: &str, at: usize, cues: &[&str]) -> bool {
+    let start = skip_markup(text, sentence_start(text, at, 400));
+    let sentence = &text[start.min(text.len())..];
+    cues.iter().any(|cue| starts_ignoring_case(sentence, cue))
 }

@@ -62,10 +62,11 @@ pub(super) fn split(text: &str) -> Split {
 
 /// A chat template may have written `## Thinking` into the prompt; `## Final Response` alone is sure enough.
 fn without_start(text: &str) -> Split {
-    let ends = memchr_iter(b'#', text.as_bytes())
+    let mut ends = memchr_iter(b'#', text.as_bytes())
+        .rev()
         .filter(|at| is_line_start(text, *at))
         .filter_map(|at| heading_at(text, at, &ENDS[..1]));
-    match ends.last() {
+    match ends.next() {
         Some(end) => Split::Closed {
             reasoning: 0..end.start,
             answer: end.end,
