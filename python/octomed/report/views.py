@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from octomed.run_file import SourceCounts
+    from octomed.storage import Mode
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ class StepTrace:
         Where it lies in the packed run, and its tokens.
     run
         Folder or address of that.
+    images
+        The images that it shows, in the order of their placeholders.
     """
 
     rank: int
@@ -133,6 +136,7 @@ class StepTrace:
     document: int
     length: int
     run: str
+    images: tuple[ImageView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,15 @@ class StepView:
         Folder or address of the packed run; the first of several.
     traces
         What it learned from, rank by rank.
+    mode
+        Who may read what is written of it: the fewest of those who may read one of the runs.
     """
 
     step: int
     loss: float | None
     data: str
     traces: tuple[StepTrace, ...]
+    mode: Mode = "umask"
 
 
 @dataclass(frozen=True)

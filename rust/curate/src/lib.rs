@@ -3,16 +3,26 @@
 //! A rule is a file here, a line in [`rules`], and a key of [`Curate`], which is spelled as the recipe spells it. It takes
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
+mod against;
 mod components;
+mod contaminated;
+mod contaminated_pictures;
+mod contaminated_words;
+mod contamination;
+mod decontaminate;
 mod diverse;
+mod evaluation;
 mod exact_duplicates;
 mod excluded;
 mod forest;
+mod in_parallel;
+mod lost;
 mod lots;
 mod mix;
 mod near_candidates;
 mod near_duplicates;
 mod near_found;
+mod near_hashes;
 mod near_settings;
 mod over_long;
 mod over_patches;
@@ -22,6 +32,7 @@ mod rule;
 mod rules;
 mod settings;
 mod shared_images;
+mod sources;
 mod strata;
 mod texts;
 mod thresholds;
@@ -29,9 +40,17 @@ mod trace_ids;
 mod traces_per_question;
 mod validation;
 
+pub use against::Against;
 pub use components::Links;
+pub use contaminated::{Contaminated, ContaminatedPictures};
+pub use contamination::{
+    Contamination, Leaving, NearPair, Reason, SetCounts, Shared, SourceContamination,
+};
+pub use decontaminate::{Decontaminate, NearPictures, Pictures, SharedWords, Templates};
+pub use evaluation::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
 pub use exact_duplicates::ExactDuplicates;
 pub use excluded::{ExcludedRow, Exclusion};
+pub use lost::{Lost, LostSource, SharedPictures};
 pub use mix::GroupMix;
 pub use near_duplicates::{NearDuplicates, NearWork};
 pub use near_found::{NearCluster, NearClusters, NearFound, NearMember};

@@ -1,5 +1,7 @@
 //! The list of rules.
 
+use std::sync::Arc;
+
 use octomed_index::Needs;
 
 use crate::excluded::Excluded;
@@ -9,8 +11,8 @@ use crate::questions::SharedQuestions;
 use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
 use crate::{
-    Curate, ExactDuplicates, Links, NearDuplicates, NearWork, OverLong, OverPatches, Rule,
-    Thresholds,
+    Contaminated, ContaminatedPictures, Curate, ExactDuplicates, Links, NearDuplicates, NearWork,
+    OverLong, OverPatches, Pictures, Rule, Thresholds,
 };
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
@@ -44,6 +46,7 @@ pub fn rules<'w>(
             exclusions: curate.exclude.clone(),
         }));
     }
+    rules.extend(decontamination(curate));
     rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
@@ -93,6 +96,23 @@ pub fn rules<'w>(
             questions,
             links,
         }));
+    }
+    rules
+}
+
+/// The rules about evaluation sets, once these are read.
+fn decontamination(curate: &Curate) -> Vec<Box<dyn Rule>> {
+    let settings = curate.decontaminate.as_ref();
+    let Some((settings, against)) = settings.zip(settings.and_then(|one| one.against.clone()))
+    else {
+        return Vec::new();
+    };
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Contaminated {
+        settings: settings.clone(),
+        against: Arc::clone(&against),
+    })];
+    if settings.images != Pictures::Off {
+        rules.push(Box::new(ContaminatedPictures { against }));
     }
     rules
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use octomed_responses::Limits;
 use serde::Deserialize;
 
+use crate::decontaminate::Decontaminate;
 use crate::{Exclusion, GroupMix, KeepTraces, NearSettings, PassRate, Stratify, Validation};
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
@@ -33,6 +34,9 @@ pub struct Curate {
     /// How often each group is trained on: the recipe's `mix`.
     #[serde(default)]
     pub mix: Vec<GroupMix>,
+    /// Which questions leave because an evaluation set has them.
+    #[serde(default)]
+    pub decontaminate: Option<Decontaminate>,
     /// Thresholds of each source that has any.
     #[serde(default)]
     pub limits: BTreeMap<String, Limits>,
