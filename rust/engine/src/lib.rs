@@ -47,6 +47,7 @@ mod scratch;
 mod select;
 mod settings;
 mod split;
+mod stored_traces;
 mod tables;
 mod workers;
 mod write;

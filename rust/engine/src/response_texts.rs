@@ -8,7 +8,7 @@ use octomed_index::{Index, TraceLocation};
 use octomed_text::Tokenizer;
 
 use crate::error::EngineError;
-use crate::extents::{Source, TraceCopy, bytes};
+use crate::stored_traces::{Source, TraceCopy, bytes};
 
 /// Reads them with the tokenizer that made the tokens.
 pub struct ResponseTexts<'t> {
