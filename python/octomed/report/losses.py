@@ -32,7 +32,7 @@ _ADVICE = {
 _CHOSEN = frozenset(
     {
         "duplicate", "near_duplicate", "excluded", "pass_rate", "traces_per_question", "not_drawn",
-        "not_in_mix",
+        "not_in_mix", "one_answer",
     }
 )  # fmt: skip
 """What the recipe asks for is no loss."""

@@ -4,6 +4,7 @@ use octomed_index::Needs;
 
 use crate::excluded::Excluded;
 use crate::mix::Mix;
+use crate::one_answer::OneAnswer;
 use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
@@ -75,9 +76,12 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
             groups: curate.mix.clone(),
             validation: curate.validation.clone(),
             seed: limits.seed,
-            questions,
+            questions: questions.clone(),
             links,
         }));
+    }
+    if curate.one_answer {
+        rules.push(Box::new(OneAnswer { questions }));
     }
     rules
 }
@@ -118,6 +122,7 @@ mod tests {
             "traces_per_question": {"keep": 4, "by": "random"},
             "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
             "validation": {"share": 0.1},
+            "one_answer": true,
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
         rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
@@ -148,6 +153,7 @@ mod tests {
             Verdict::TracesPerQuestion,
             Verdict::NotDrawn,
             Verdict::NotInMix,
+            Verdict::OneAnswer,
         ];
         assert_eq!(verdicts, expected);
     }
