@@ -451,6 +451,11 @@ class Layout:
         """
         What shard names end with after `.mds`.
         """
+    def identifying(self, /, number: int) -> RecordBatch:
+        """
+        Data of block `number` that tell who somebody is: source, file, row, sample, field, kind, where the trace's first
+        begins, and whether the trace is packed. Never the data.
+        """
     def image_cost(self, /, traces_per_image: Sequence[int], *, threads: int, cancel: Cancel) -> ImageCost:
         """
         What the images cost, for each choice of how many traces of an image share a pack.
@@ -739,10 +744,15 @@ class Scanner:
         """
     def look(
         self, /, block: Block, ordinal: int
-    ) -> list[tuple[int, str, str, list[int], list[tuple[int, int]]]] | tuple[str, str] | None:
+    ) -> (
+        list[tuple[int, str, str, list[int], list[tuple[int, int]], tuple[str, dict[str, float]] | None]]
+        | tuple[str, str]
+        | None
+    ):
         """
         What becomes of the row with number `ordinal` in the block's task: a list of traces as
-        `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
+        `(sample, verdict, text, ids, spans, measures)`, what became of the answer and the figures by name of a scanner
+        that curates, or the reason and detail of its refusal; `None` when the
         block has no such row.
         """
     def look_at_images(

@@ -21,7 +21,7 @@ STREAM_FOLDERS = r"(?:len-\d+|validation)"
 FILES_OF_TABLES = {
     "provenance": rf"{STREAM_FOLDERS}-\d{{5,}}\.parquet",
     "rejects": r"[^/]+\.parquet",
-    "reports": r"shared_images\.parquet",
+    "reports": r"(?:shared_images|identifying)\.parquet",
 }
 
 

@@ -95,6 +95,9 @@ SNIPPETS = {
     ("README.md", "from streaming import StreamingDataset"): HERE,
     ("README.md", "from octomed.stream import Collator, PackedDataset"): HERE,
     ("README.md", "import octomed"): RunBy("tests/unit/test_docs.py", "test_the_readmes_python_runs"),
+    ("docs/curation.md", "from octomed.answers import extract, judge"): RunBy(
+        "tests/unit/answers/test_answers.py", "test_the_documents_python_runs"
+    ),
     ("docs/stream.md", "from octomed.stream import Collator, PackedDataset"): RunBy(
         "tests/stream/test_docs.py", "docs/stream.md"
     ),

@@ -19,6 +19,8 @@ LARGE_LOSS = 0.05
 _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "over_patches": "whose images have more patches than a pack holds: raise `pack.max_patches`",
+    "no_gold": "without a right answer: {format} names its column as `answer`",
+    "gold_fault": "whose right answer is not one of the options: look at `answer` and `options` of {format}",
     "empty_response": "without text in what is to be learned: look at {format}",
     "template_refused": "refused by the chat template: look at `template`",
     "template_limit": "for which a template exceeds the limits of one row: look at `template` and `prompt`",
@@ -29,13 +31,15 @@ _ADVICE = {
 }
 """What is wrong with rejected traces, and where to look."""
 
-_CHOSEN = frozenset(
+_ASKED_FOR = frozenset(
     {
-        "duplicate", "near_duplicate", "excluded", "pass_rate", "traces_per_question", "not_drawn",
-        "not_in_mix", "one_answer",
+        "duplicate", "not_kept", "cut_response", "no_answer", "ambiguous_answer", "wrong_answer",
+        "answer_format", "reasoning_length", "repetition", "refusal", "language", "empty_reasoning",
+        "damaged_markup", "identifying", "near_duplicate", "excluded", "pass_rate", "traces_per_question",
+        "not_drawn", "not_in_mix", "one_answer",
     }
 )  # fmt: skip
-"""What the recipe asks for is no loss."""
+"""Reasons that are no loss: a rule of the recipe is there to leave such traces out."""
 
 _ONLY_PICTURES = (
     "rows with pictures are rejects: name their column as `images` in {format}, or `image_columns: []` packs "
@@ -46,7 +50,7 @@ _ONLY_PICTURES = (
 def large_losses(
     sources: Mapping[str, object], *, capacity: int, tolerated: Mapping[str, float] | None = None
 ) -> list[str]:
-    """Return a line for each loss of more than 5 % of a source's rows or traces; what was chosen is none.
+    """Return a line for each loss of more than 5 % of a source's rows or traces; what rules ask for is none.
 
     Nor are unreadable rows where the recipe tolerates that many.
 
@@ -97,7 +101,7 @@ def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account.rejected.items():
-        if reason not in _CHOSEN and _large(number, traces):
+        if reason not in _ASKED_FOR and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)
             yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"

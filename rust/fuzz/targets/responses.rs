@@ -19,12 +19,19 @@ fuzz_target!(|input: &[u8]| {
         ..MeasureSettings::everything()
     };
     let split = parts(text, None);
-    let response = Response { text, parts: split, finished: None };
+    let response = Response {
+        text,
+        parts: split,
+        finished: None,
+    };
     let measured = measure(&response, &settings, &mut Scratch::new());
     let count = |text: &str| words(text).count();
     let reasoning = count(split.reasoning.unwrap_or_default());
     assert_eq!(measured.reasoning_words as usize, reasoning);
-    assert_eq!(measured.response_words as usize, reasoning + count(split.answer));
+    assert_eq!(
+        measured.response_words as usize,
+        reasoning + count(split.answer)
+    );
     search(text, Kinds::from_bits(u16::from(*kinds)));
 });
 

@@ -10,7 +10,7 @@ pub use answer::{
     AnswerState, Choice, Convention, Extracted, Found, Gold, GoldFault, GoldRule, Judged, Number,
     extract, find, judge, present,
 };
-pub use identifying::{Found as Identified, Kind, Kinds, identifying, kinds_in, mask};
+pub use identifying::{Identified, Kind, Kinds, identifying, kinds_in, mask};
 pub use measure::{
     Action, Fault, FaultKind, Figure, Filter, Format, Identifying, Language, Length, Limits,
     MeasureSettings, Measures, Repetition, Response, Scratch, Script, decide, flags, measure,

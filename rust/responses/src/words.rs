@@ -28,7 +28,14 @@ pub fn words(text: &str) -> Words<'_> {
 /// ```
 #[must_use]
 pub fn count_words(text: &str) -> u32 {
-    u32::try_from(words(text).count()).unwrap_or(u32::MAX)
+    saturated(words(text).count())
+}
+
+/// A count of 32 bits: 2^32 - 1 stands for all above.
+pub(crate) fn saturated(count: usize) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the minimum fits")]
+    let fits = count.min(u32::MAX as usize) as u32;
+    fits
 }
 
 /// Iterator of [`words`].

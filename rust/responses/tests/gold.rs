@@ -63,6 +63,35 @@ fn one_option_is_gold_in_many_forms() {
 }
 
 #[test]
+fn a_text_of_any_shape_may_follow_the_label() {
+    let texts = [
+        "Wilm's tumor",
+        "Tapered, passively cemented",
+        "B",
+        "\"quoted\" [text]; and | more",
+        "A, B",
+        "None",
+    ];
+    let options = lettered(&texts);
+    for (option, text) in options.iter().zip(texts) {
+        for form in [
+            format!("{}: {text}", option.label),
+            format!("{}. {text}", option.label),
+            format!("({}) {text}", option.label),
+        ] {
+            let gold = Gold::new(&options, Some(&form), GoldRule::Options)
+                .unwrap_or_else(|fault| panic!("{form}: {fault}"));
+            let judged = judge(
+                &gold,
+                &parts(&format!("Option {} is correct.", option.label), None),
+                None,
+            );
+            assert_eq!(judged.state, AnswerState::Right, "{form}");
+        }
+    }
+}
+
+#[test]
 fn an_index_counts_from_the_stated_base() {
     let options = lettered(&DRUGS);
     let text = |answer, base| {

@@ -143,3 +143,10 @@ def test_a_response_is_split():
 
 def test_the_module_is_found_by_its_name():
     assert octomed.answers.extract is extract
+
+
+def test_the_documents_python_runs():
+    text = (Path(__file__).parents[3] / "docs/curation.md").read_text("utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    assert "octomed.answers" in code
+    exec(compile(code, "docs/curation.md", "exec"), {})

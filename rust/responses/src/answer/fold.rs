@@ -2,7 +2,7 @@
 
 /// The characters of a text as they are compared, one by one, without a copy of it.
 ///
-/// Kept besides letters and digits: `%`, `<`, `>`, `=`, `≤`, `≥`, a `+` behind a letter, the point of a decimal and the minus
+/// Kept besides letters and digits: `%`, `<`, `>`, `=`, `≤`, `≥`, `↑`, `↓`, a `+` behind a letter, the point of a decimal and the minus
 /// of a number. Greek letters become their names, a genitive `'s` goes, `1,000` is `1000`.
 #[derive(Clone)]
 pub(super) struct Folder<'a> {
@@ -54,7 +54,7 @@ impl<'a> Folder<'a> {
             '-' | '−' | '–' => self.minus(),
             '%' => self.percent(),
             '+' => self.previous.is_alphanumeric().then_some('+'),
-            '<' | '>' | '=' | '≤' | '≥' => Some(character),
+            '<' | '>' | '=' | '≤' | '≥' | '↑' | '↓' => Some(character),
             _ if character.is_ascii() => self.part(),
             _ => self.beyond_ascii(character),
         }

@@ -195,8 +195,12 @@ fn listed(choices: &Choices, answer: &str, base: Option<usize>) -> Result<Set, G
     if let Ok(index) = answer.trim_end_matches(".0").parse::<usize>() {
         return indexed(choices.len(), index, base);
     }
+    if let Some(found) = labelled(choices, answer) {
+        return found;
+    }
     let named = word(answer, 0);
-    let answer = if is_one(named, &["option", "choice", "answer"]) {
+    let is_named = is_one(named, &["option", "choice", "answer"]);
+    let answer = if is_named {
         answer[named.len()..].trim_start_matches([':', ' '])
     } else {
         answer
@@ -205,7 +209,7 @@ fn listed(choices: &Choices, answer: &str, base: Option<usize>) -> Result<Set, G
         .chars()
         .filter(|mark| !matches!(mark, '"' | '\'' | '[' | ']'))
         .collect();
-    let plain = plain.replace([';', '|'], ",").to_owned();
+    let plain = plain.replace([';', '|'], ",");
     let read = read_list(
         choices,
         &plain,
@@ -216,13 +220,34 @@ fn listed(choices: &Choices, answer: &str, base: Option<usize>) -> Result<Set, G
             .chars()
             .all(|mark| !mark.is_alphanumeric())
     };
-    match read {
-        Some(read) if is_whole(read.end) => match read.reading {
-            Reading::Options(found) => Ok(found),
-            Reading::Ambiguous => Err(GoldFault::Ambiguous),
-        },
-        _ => Err(GoldFault::NotAmongOptions),
+    match read
+        .filter(|read| is_whole(read.end))
+        .map(|read| read.reading)
+    {
+        Some(Reading::Options(found)) => Ok(found),
+        Some(Reading::Ambiguous) => Err(GoldFault::Ambiguous),
+        None => Err(GoldFault::NotAmongOptions),
     }
+}
+
+/// `E: text` whose text is an option's: the label's, or there are two answers.
+fn labelled(choices: &Choices, answer: &str) -> Option<Result<Set, GoldFault>> {
+    let start = answer.trim_start_matches(['(', '[', ' ']);
+    let length = start.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let option = choices.by_label(&start[..length])?;
+    let text = start[length..].trim_start_matches([')', ']', ' ']);
+    let text = text
+        .strip_prefix(['.', ':', '-', '–', '：'])
+        .unwrap_or(text);
+    let found = choices.by_text(&folded(text));
+    if length == 0 || found == 0 {
+        return None;
+    }
+    Some(if found >> option & 1 == 1 {
+        Ok(1 << option)
+    } else {
+        Err(GoldFault::Ambiguous)
+    })
 }
 
 fn indexed(count: usize, index: usize, base: Option<usize>) -> Result<Set, GoldFault> {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::checks::is_date;
-use super::labels::{BIRTH, birth_place_stands_before, stands_before};
+use super::label_words::BIRTH;
+use super::labels::{birth_place_stands_before, stands_before};
 use super::number::{Between, Number};
 
 /// The years in which somebody may be born whom data protect.
@@ -12,6 +13,7 @@ const YEARS: std::ops::Range<u32> = 1900..2100;
 /// The date of birth of which the first group of `number` is a part.
 pub(super) fn find(number: &Number<'_>) -> Option<Range<usize>> {
     let date = numeric(number)
+        .or_else(|| compact(number))
         .or_else(|| chinese(number))
         .or_else(|| with_month(number))?;
     let is_labelled = || {
@@ -43,6 +45,18 @@ fn numeric(number: &Number<'_>) -> Option<Range<usize>> {
         _ => false,
     };
     is_full.then(|| number.start()..number.end(3))
+}
+
+/// `19610312`, `03121961`
+fn compact(number: &Number<'_>) -> Option<Range<usize>> {
+    let value = number.value(0);
+    let is_full = |year: u32, one: u32, other: u32| {
+        YEARS.contains(&year) && (is_date(one, other) || is_date(other, one))
+    };
+    let is_date = is_full(value / 10_000, value / 100 % 100, value % 100)
+        || is_full(value % 10_000, value / 1_000_000, value / 10_000 % 100);
+    (number.groups()[0].len() == 8 && number.ends_after(1) && is_date)
+        .then(|| number.start()..number.end(1))
 }
 
 /// `1961年3月12日`, `1961년 3월 12일`

@@ -142,13 +142,10 @@ pub(super) fn singaporean(first: u8, digits: &[u8]) -> Option<u8> {
 
 /// A Taiwanese number: a letter and nine digits.
 pub(super) fn taiwanese(first: u8, digits: &[u8]) -> bool {
-    let Some(at) = b"ABCDEFGHJKLMNPQRSTUVXYWZIO"
-        .iter()
-        .position(|letter| *letter == first)
-    else {
+    let codes = (10_u32..).zip(b"ABCDEFGHJKLMNPQRSTUVXYWZIO");
+    let Some((code, _)) = codes.into_iter().find(|(_, letter)| **letter == first) else {
         return false;
     };
-    let code = 10 + u32::try_from(at).unwrap_or(0);
     let sum = code / 10 + code % 10 * 9 + weighted(digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
     sum.is_multiple_of(10)
 }

@@ -9,7 +9,8 @@ use super::checks::{
     belgian, brazilian_cpf, chinese_resident, ean13, finnish, french_nir, is_date, italian, luhn,
     nhs, norwegian, singaporean, spanish_letter, taiwanese, verhoeff,
 };
-use super::labels::{NATIONAL, PHONE, PHONE_BEFORE_GROUPS, stands_before};
+use super::label_words::{NATIONAL, PHONE, PHONE_BEFORE_GROUPS};
+use super::labels::stands_before;
 use super::number::Between::{Dot, Hyphen, Space};
 use super::number::{Number, is_word_at};
 use super::units::precedes_unit;
@@ -59,51 +60,62 @@ fn chinese(number: &Number<'_>) -> Option<usize> {
 
 /// Numbers of digits alone, by groups and check digits.
 fn by_shape(number: &Number<'_>) -> Option<usize> {
-    let digits = |count: usize| number.digits(count);
-    let two = |digits: &[u8], at: usize| u32::from(digits[at]) * 10 + u32::from(digits[at + 1]);
-    let has = |count: usize, check: fn(&[u8]) -> bool| {
-        check(digits(count).as_slice()).then(|| number.end(count))
-    };
     let is = |lengths: &[usize], between| number.is_joined(lengths, between);
-    match number.groups() {
-        _ if is(&[3, 3, 4], Space) && is_unlabelled(number) && !is_round(number, 3) => has(3, nhs),
-        _ if is(&[1, 2, 2, 2, 3, 3, 2], Space) => has(7, french_nir),
-        _ if is(&[15], Space) => has(1, french_nir),
-        _ if number.is(&[3, 3, 3, 2], &[Dot, Dot, Hyphen]) => has(4, brazilian_cpf),
-        _ if number.is(&[2, 2, 2, 3, 2], &[Dot, Dot, Hyphen, Dot]) => has(5, belgian),
-        _ if is(&[3, 4, 4, 2], Dot) && number.value(0) == 756 => has(4, ean13),
-        _ if is(&[4, 4, 4], Space) && !has_year(number) && !is_round(number, 3) => {
-            has(3, |digits| digits[0] > 1 && verhoeff(digits))
+    let checked = |count: usize, check: fn(&[u8]) -> bool| {
+        check(number.digits(count).as_slice()).then(|| number.end(count))
+    };
+    match () {
+        () if is(&[3, 3, 4], Space) && is_unlabelled(number) && !is_round(number, 3) => {
+            checked(3, nhs)
         }
-        _ if is(&[6, 4], Hyphen) || is(&[8, 4], Hyphen) => swedish(number),
-        _ if is(&[6, 7], Hyphen) => {
-            // Korean: date of birth, then a sex and century.
-            let digits = digits(2);
-            let digits = digits.as_slice();
-            (is_date(two(digits, 4), two(digits, 2)) && matches!(digits[6], 1..=8))
-                .then(|| number.end(2))
+        () if is(&[1, 2, 2, 2, 3, 3, 2], Space) => checked(7, french_nir),
+        () if is(&[15], Space) => checked(1, french_nir),
+        () if number.is(&[3, 3, 3, 2], &[Dot, Dot, Hyphen]) => checked(4, brazilian_cpf),
+        () if number.is(&[2, 2, 2, 3, 2], &[Dot, Dot, Hyphen, Dot]) => checked(5, belgian),
+        () if is(&[3, 4, 4, 2], Dot) && number.value(0) == 756 => checked(4, ean13),
+        () if is(&[4, 4, 4], Space) && !has_year(number) && !is_round(number, 3) => {
+            checked(3, indian)
         }
-        _ if is(&[11], Space) || is(&[6, 5], Space) => {
-            let count = number
-                .groups()
-                .len()
-                .min(if is(&[11], Space) { 1 } else { 2 });
-            let digits = digits(count);
-            let digits = digits.as_slice();
-            (is_date(two(digits, 0), two(digits, 2)) && norwegian(digits))
-                .then(|| number.end(count))
-        }
-        _ if is(&[13], Space) => {
-            // South African: date of birth, four digits, citizenship.
-            let digits = digits(1);
-            let digits = digits.as_slice();
-            let is_person = is_date(two(digits, 4), two(digits, 2))
-                && digits[10] < 3
-                && matches!(digits[11], 8 | 9);
-            (is_person && luhn(digits)).then(|| number.end(1))
-        }
-        _ => None,
+        () if is(&[6, 4], Hyphen) || is(&[8, 4], Hyphen) => checked(2, swedish),
+        () if is(&[6, 7], Hyphen) => checked(2, korean),
+        () if is(&[11], Space) => checked(1, norwegian_born),
+        () if is(&[6, 5], Space) => checked(2, norwegian_born),
+        () if is(&[13], Space) => checked(1, south_african),
+        () => None,
     }
+}
+
+/// Two digits as a number.
+fn two(digits: &[u8], at: usize) -> u32 {
+    u32::from(digits[at]) * 10 + u32::from(digits[at + 1])
+}
+
+/// Twelve digits, of which the first is not 0 or 1.
+fn indian(digits: &[u8]) -> bool {
+    digits[0] > 1 && verhoeff(digits)
+}
+
+/// Date of birth (year, month, day), then a digit for sex and century.
+fn korean(digits: &[u8]) -> bool {
+    is_date(two(digits, 4), two(digits, 2)) && matches!(digits[6], 1..=8)
+}
+
+/// Date of birth (day, month, year), three digits and two that check.
+fn norwegian_born(digits: &[u8]) -> bool {
+    is_date(two(digits, 0), two(digits, 2)) && norwegian(digits)
+}
+
+/// Date of birth, four digits, citizenship, and Luhn's check.
+fn south_african(digits: &[u8]) -> bool {
+    let is_person =
+        is_date(two(digits, 4), two(digits, 2)) && digits[10] < 3 && matches!(digits[11], 8 | 9);
+    is_person && luhn(digits)
+}
+
+/// A personnummer: a date, three digits, and Luhn's check over ten digits; the century may stand before.
+fn swedish(digits: &[u8]) -> bool {
+    let ten = &digits[digits.len() - 10..];
+    is_date(two(ten, 4), two(ten, 2)) && luhn(ten)
 }
 
 /// Whether no label and no unit says that it is something else.
@@ -121,15 +133,6 @@ pub(super) fn is_round(number: &Number<'_>, count: usize) -> bool {
 /// Whether a group is a year: of three groups of four digits that are years, some pass a check digit.
 fn has_year(number: &Number<'_>) -> bool {
     (0..3).any(|group| (1900..2100).contains(&number.value(group)))
-}
-
-/// A personnummer: a date, three digits, and Luhn's check over ten digits.
-fn swedish(number: &Number<'_>) -> Option<usize> {
-    let digits = number.digits(2);
-    let digits = digits.as_slice();
-    let ten = &digits[digits.len() - 10..];
-    let two = |at: usize| u32::from(ten[at]) * 10 + u32::from(ten[at + 1]);
-    (is_date(two(4), two(2)) && luhn(ten)).then(|| number.end(2))
 }
 
 /// A DNI: eight digits, perhaps with points, and a letter that checks them.

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::labels::{PHONE, PHONE_BEFORE_GROUPS, stands_before};
+use super::label_words::{PHONE, PHONE_BEFORE_GROUPS};
+use super::labels::stands_before;
 use super::national::is_round;
 use super::number::Between::{Bracket, Dot, Hyphen, Slash, Space};
 use super::number::{Between, Number, is_word_at};

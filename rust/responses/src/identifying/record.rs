@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::labels::{RECORD, stands_before};
+use super::label_words::RECORD;
+use super::labels::stands_before;
 use super::number::Number;
 
 /// The record number that the first group of `number` is a part of: a word of letters, digits and hyphens with at least four

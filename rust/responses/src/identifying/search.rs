@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::found::Identified;
 use super::kinds::{Kind, Kinds};
 use super::number::Number;
-use super::{Found, birth, email, national, phone, record};
+use super::{birth, email, national, phone, record};
 
 /// Finds a datum by one of its numbers.
 type Finder = fn(&Number<'_>) -> Option<Range<usize>>;
@@ -50,10 +51,10 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn take_email(&mut self, range: &Range<usize>) -> Found {
+    fn take_email(&mut self, range: &Range<usize>) -> Identified {
         self.at = range.end;
         self.email = email::next(self.text, range.end);
-        Found {
+        Identified {
             kind: Kind::Email,
             start: range.start,
             end: range.end,
@@ -73,7 +74,7 @@ impl<'a> Search<'a> {
     }
 
     /// What begins at the number whose first digit is at `start`, and is of a kind that is looked for.
-    fn number_at(&self, start: usize) -> Option<Found> {
+    fn number_at(&self, start: usize) -> Option<Identified> {
         if is_plain(self.text.as_bytes(), start) {
             return None;
         }
@@ -93,7 +94,7 @@ impl<'a> Search<'a> {
             .filter(|(kind, _)| digits >= 7 || *kind != Kind::Phone)
             .find_map(|(kind, find)| {
                 let range = find(&number)?;
-                Some(Found {
+                Some(Identified {
                     kind: *kind,
                     start: range.start.max(self.at),
                     end: range.end,
@@ -103,9 +104,9 @@ impl<'a> Search<'a> {
 }
 
 impl Iterator for Search<'_> {
-    type Item = Found;
+    type Item = Identified;
 
-    fn next(&mut self) -> Option<Found> {
+    fn next(&mut self) -> Option<Identified> {
         let mut from = self.at;
         loop {
             let digit = self.digit_from(from);

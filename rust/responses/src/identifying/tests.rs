@@ -5,9 +5,9 @@ use std::ops::Range;
 use proptest::prelude::*;
 use regex::Regex;
 
-use super::{Found, Kind, Kinds, identifying, kinds_in, mask};
+use super::{Identified, Kind, Kinds, identifying, kinds_in, mask};
 
-fn found(text: &str) -> Vec<Found> {
+fn found(text: &str) -> Vec<Identified> {
     let mut found = Vec::new();
     identifying(text, Kinds::all(), |one| found.push(one));
     found
@@ -43,6 +43,46 @@ fn an_address_may_hold_digits() {
         mask("tel 212-555-0123 x@y.org", Kinds::all()),
         "tel [PHONE] [EMAIL]"
     );
+}
+
+#[test]
+fn labels_stand_in_many_forms() {
+    for (text, masked) in [
+        ("DOB 01151980", "DOB [DATE_OF_BIRTH]"),
+        ("dob: 19800115.", "dob: [DATE_OF_BIRTH]."),
+        ("DOB 99999999", "DOB 99999999"),
+        (
+            r#"{"patient_id": "P12345", "date_of_birth": "1980-01-15"}"#,
+            r#"{"patient_id": "[RECORD_NUMBER]", "date_of_birth": "[DATE_OF_BIRTH]"}"#,
+        ),
+        (
+            r#""phone_number": "5551234567""#,
+            r#""phone_number": "[PHONE]""#,
+        ),
+        ("Reach her at 555 123 4567.", "Reach her at [PHONE]."),
+        ("(555)123-4567 or +15551234567", "[PHONE] or [PHONE]"),
+        ("SSN:\n123-45-6789", "SSN:\n[NATIONAL_ID]"),
+        ("| MRN | 12345678 |", "| MRN | [RECORD_NUMBER] |"),
+        ("**DOB**: 15 January 1980", "**DOB**: [DATE_OF_BIRTH]"),
+        (
+            "born 1/15/80; seen 1/15/20",
+            "born [DATE_OF_BIRTH]; seen 1/15/20",
+        ),
+        (
+            "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
+            "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
+        ),
+        (
+            "11010519491231002Y 110105194912310021",
+            "11010519491231002Y 110105194912310021",
+        ),
+        (
+            "12345678A X1234567A 943 476 5918",
+            "12345678A X1234567A 943 476 5918",
+        ),
+    ] {
+        assert_eq!(mask(text, Kinds::all()), masked);
+    }
 }
 
 /// Numbers of social security, sign by sign.
@@ -107,7 +147,7 @@ proptest! {
         prop_assert_eq!(found(&before), []);
         let text = format!("{before} {label}{value}. {behind}");
         let start = before.len() + 1 + label.len();
-        prop_assert_eq!(found(&text), [Found { kind, start, end: start + value.len() }]);
+        prop_assert_eq!(found(&text), [Identified { kind, start, end: start + value.len() }]);
     }
 }
 

@@ -1,5 +1,7 @@
 //! A loop at the end: the longest tail that repeats a period.
 
+use crate::words::saturated;
+
 /// The length in words of the longest tail that is one period two times or more, the last time perhaps cut short.
 ///
 /// The last word may itself be cut in half, as a limit of tokens leaves it: the longer of the tails with it and without it.
@@ -37,12 +39,12 @@ fn periodic_tail(words: &[u64], matches: &mut Vec<u32>) -> u32 {
         if at + length > right {
             (left, right) = (at, at + length);
         }
-        matches[at] = u32::try_from(length).unwrap_or(u32::MAX);
+        matches[at] = saturated(length);
         if length >= at {
             longest = longest.max(at + length);
         }
     }
-    u32::try_from(longest).unwrap_or(u32::MAX)
+    saturated(longest)
 }
 
 #[cfg(test)]

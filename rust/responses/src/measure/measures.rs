@@ -11,7 +11,7 @@ use super::script::{Letters, Script};
 use super::settings::MeasureSettings;
 use crate::identifying::{Kinds, kinds_in};
 use crate::parts::Parts;
-use crate::words::count_words;
+use crate::words::{count_words, saturated};
 
 /// A response with what the row says of it.
 #[derive(Clone, Copy, Debug)]
@@ -166,8 +166,8 @@ fn measure_words(
     hash_words(reasoning, words);
     let reasoning_words = words.len();
     hash_words(answer, words);
-    measures.reasoning_words = u32::try_from(reasoning_words).unwrap_or(u32::MAX);
-    measures.response_words = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    measures.reasoning_words = saturated(reasoning_words);
+    measures.response_words = saturated(words.len());
     let (reasoning, answer) = words.split_at(reasoning_words);
     if let Some(n) = settings.ngram {
         measures.ngram_share = ngram_share(&[reasoning, answer], n.max(1) as usize, set);

@@ -66,5 +66,10 @@ pub(super) fn share(part: usize, whole: usize) -> u16 {
         return 0;
     }
     let nearest = (part * 10_000 + whole / 2) / whole;
-    u16::try_from(nearest).unwrap_or(10_000)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a part is not more than the whole"
+    )]
+    let fits = nearest.min(10_000) as u16;
+    fits
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::letter::Letter;
 use super::scratch::share;
 use super::script_table::STRETCHES;
 
@@ -43,31 +44,6 @@ pub enum Script {
     Hangul,
     /// Chinese, Japanese or Korean: Han, kana and Hangul together.
     Cjk,
-}
-
-/// What script a letter is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Letter {
-    Latin,
-    Greek,
-    Cyrillic,
-    Armenian,
-    Hebrew,
-    Arabic,
-    Devanagari,
-    Bengali,
-    Tamil,
-    Telugu,
-    Thai,
-    Georgian,
-    Ethiopic,
-    Han,
-    Kana,
-    Hangul,
-    /// Of a script that no recipe can ask for.
-    Other,
-    /// Of several scripts, as the letters of formulas: not counted.
-    Common,
 }
 
 impl Script {

@@ -1,6 +1,6 @@
 //! Which script a letter is of: made from the tables of the `regex` crate, which the test compares.
 
-use super::script::Letter::{
+use super::letter::Letter::{
     self, Arabic, Armenian, Bengali, Common, Cyrillic, Devanagari, Ethiopic, Georgian, Greek, Han,
     Hangul, Hebrew, Kana, Latin, Other, Tamil, Telugu, Thai,
 };

@@ -118,7 +118,30 @@ fn has_open_box(text: &str) -> bool {
     })
 }
 
+/// Fences by expressions: each opening one takes all lines to its closing one away.
+fn has_open_fence(text: &str) -> bool {
+    let opening = Regex::new(r"(?m)^[ \t]*(?:(`{3,})[^`\n]*|(~{3,})[^\n]*)$").unwrap();
+    let mut rest = text.to_owned();
+    while let Some(found) = opening.captures(&rest) {
+        let fence = found.get(1).or(found.get(2)).unwrap();
+        let (sign, length) = (&fence.as_str()[..1], fence.len());
+        let closing = Regex::new(&format!(r"(?m)^[ \t]*{sign}{{{length},}}[ \t]*$")).unwrap();
+        let behind = rest[found.get(0).unwrap().end()..].to_owned();
+        match closing.find(&behind) {
+            Some(end) => rest = behind[end.end()..].to_owned(),
+            None => return true,
+        }
+    }
+    false
+}
+
 proptest! {
+    #[test]
+    fn fences_are_those_of_expressions(text in "(```|````|~~~|`|~~|\n|\n|\n| |python|x){0,24}") {
+        let text = format!("x\n{text}\nx");
+        prop_assert_eq!(damaged(&text), has_open_fence(&text));
+    }
+
     #[test]
     fn tags_are_those_of_a_stack(text in "(<think>|</think>|< THINKING >|</ thought>|<answer>|</answer>|<solution>|</solution>|x| |<|>|/){0,12}") {
         prop_assert_eq!(damaged(&text), has_damaged_tags(&text));
@@ -126,7 +149,7 @@ proptest! {
 
     #[test]
     fn boxes_are_those_of_counted_braces(text in "(\\\\boxed\\{|\\{|\\}|\\\\\\\\|\\\\\\{|\\\\\\}|\n|\n\n|\n \n|a| ){0,16}") {
-        prop_assert_eq!(damaged(&format!("x{text}")), has_open_box(&format!("x{text}").trim()));
+        prop_assert_eq!(damaged(&format!("x{text}")), has_open_box(format!("x{text}").trim()));
     }
 
     #[test]
@@ -388,6 +411,58 @@ fn looser_limits_allow_stricter_ones() {
             && !loose.settings().covers(&MeasureSettings::everything())
     );
     assert!(!loose.settings().covers(&other.settings()));
+}
+
+#[test]
+fn each_threshold_is_compared_by_itself() {
+    for (loose, strict) in [
+        (
+            r#""length": {"reasoning_words": [2, 9]}"#,
+            r#""length": {"reasoning_words": [3, 9]}"#,
+        ),
+        (
+            r#""length": {"reasoning_words": [2, 9]}"#,
+            r#""length": {"reasoning_words": [2, 8]}"#,
+        ),
+        (
+            r#""length": {"response_words": [2, 9]}"#,
+            r#""length": {"response_words": [3, 9]}"#,
+        ),
+        (
+            r#""length": {"response_words": [2, 9]}"#,
+            r#""length": {"response_words": [2, 8]}"#,
+        ),
+        (
+            r#""repetition": {"max_ngram_share": 0.2}"#,
+            r#""repetition": {"max_ngram_share": 0.1}"#,
+        ),
+        (
+            r#""repetition": {"max_line_share": 0.2}"#,
+            r#""repetition": {"max_line_share": 0.1}"#,
+        ),
+        (
+            r#""repetition": {"max_loop_words": 9}"#,
+            r#""repetition": {"max_loop_words": 8}"#,
+        ),
+        (
+            r#""language": {"script": "cjk", "min_share": 0.2}"#,
+            r#""language": {"script": "cjk", "min_share": 0.3}"#,
+        ),
+        (r#""refusals": "off""#, r#""refusals": "reject""#),
+        (r#""unfinished": "off""#, r#""unfinished": "reject""#),
+        (r#""markup": "off""#, r#""markup": "reject""#),
+        (
+            r#""empty_reasoning": "off""#,
+            r#""empty_reasoning": "reject""#,
+        ),
+        (r#""format": ["think"]"#, r#""format": ["think", "boxed"]"#),
+    ] {
+        let [one, other] = [loose, strict].map(|keys| limits(&format!("{{{keys}}}")));
+        assert!(
+            one.allows(&other) && !other.allows(&one),
+            "{loose} {strict}"
+        );
+    }
 }
 
 proptest! {
