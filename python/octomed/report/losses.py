@@ -38,7 +38,7 @@ _ASKED_FOR = frozenset(
         "duplicate", "not_kept", "cut_response", "no_answer", "ambiguous_answer", "wrong_answer",
         "answer_format", "reasoning_length", "repetition", "refusal", "language", "empty_reasoning",
         "damaged_markup", "identifying", "near_duplicate", "excluded", "pass_rate", "traces_per_question",
-        "not_drawn", "not_in_mix",
+        "not_drawn", "not_in_mix", "one_answer",
     }
 )  # fmt: skip
 """Reasons that are no loss: a rule of the recipe is there to leave such traces out."""

@@ -4,6 +4,7 @@
 //! the index and says which traces it leaves out; the passes around it know only the list.
 
 mod against;
+mod class_count;
 mod components;
 mod contaminated;
 mod contaminated_pictures;
@@ -24,6 +25,7 @@ mod near_duplicates;
 mod near_found;
 mod near_hashes;
 mod near_settings;
+mod one_answer;
 mod over_long;
 mod over_patches;
 mod pass_rate;
@@ -41,6 +43,7 @@ mod traces_per_question;
 mod validation;
 
 pub use against::Against;
+pub use class_count::ClassCount;
 pub use components::Links;
 pub use contaminated::{Contaminated, ContaminatedPictures};
 pub use contamination::{
@@ -62,7 +65,7 @@ pub use rule::{CurateError, Rejects, Rule};
 pub use rules::{PackLimits, needs, rules};
 pub use settings::{Curate, Duplicates, ImageDuplicates, OverLongPolicy};
 pub use shared_images::{SharedImage, SharedImages, SharedPlace, shared_images};
-pub use strata::{ClassCount, PerClass, Stratify};
+pub use strata::{PerClass, Stratify};
 pub use texts::Texts;
 pub use thresholds::{Thresholds, detail, failed};
 pub use trace_ids::{Renamed, rename_collisions};

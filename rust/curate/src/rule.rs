@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
 
-use crate::ClassCount;
+use crate::class_count::ClassCount;
 use crate::lost::Lost;
 
 /// A decision about traces that needs no more than the index.

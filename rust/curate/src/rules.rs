@@ -6,6 +6,7 @@ use octomed_index::Needs;
 
 use crate::excluded::Excluded;
 use crate::mix::Mix;
+use crate::one_answer::OneAnswer;
 use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
@@ -93,9 +94,12 @@ pub fn rules<'w>(
             groups: curate.mix.clone(),
             validation: curate.validation.clone(),
             seed: limits.seed,
-            questions,
+            questions: questions.clone(),
             links,
         }));
+    }
+    if curate.one_answer {
+        rules.push(Box::new(OneAnswer { questions }));
     }
     rules
 }
@@ -153,6 +157,7 @@ mod tests {
             "traces_per_question": {"keep": 4, "by": "random"},
             "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
             "validation": {"share": 0.1},
+            "one_answer": true,
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
         let curate = serde_json::from_str(curate).unwrap();
@@ -184,6 +189,7 @@ mod tests {
             Verdict::TracesPerQuestion,
             Verdict::NotDrawn,
             Verdict::NotInMix,
+            Verdict::OneAnswer,
         ];
         assert_eq!(verdicts, expected);
     }

@@ -31,6 +31,9 @@ pub struct Curate {
     /// What is kept out of training: the recipe's `validation`.
     #[serde(default)]
     pub validation: Option<Validation>,
+    /// Whether one trace of a question stays, because all learn its right answer: the recipe's `target`.
+    #[serde(default)]
+    pub one_answer: bool,
     /// How often each group is trained on: the recipe's `mix`.
     #[serde(default)]
     pub mix: Vec<GroupMix>,
