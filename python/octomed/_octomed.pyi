@@ -477,12 +477,15 @@ class Layout:
         *,
         threads: int,
         cancel: Cancel,
+        scanner: Scanner | None = None,
         evaluation: EvaluationSets | None = None,
     ) -> Layout:
         """
         Selects and lays out `blocks`: paths without extension in source order, each with the row number
         in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-        left out, as a dict or as its JSON; `evaluation` are the sets that `curate.decontaminate` names.
+        path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
+        scanner that the blocks may be of, whose tokenizer reads their texts; `evaluation` are the sets that
+        `curate.decontaminate` names.
         """
     @property
     def block_sources(self, /) -> list[str]:
@@ -520,10 +523,20 @@ class Layout:
         """
         What the images cost, for each choice of how many traces of an image share a pack.
         """
+    def near_duplicates(self, /) -> RecordBatch:
+        """
+        The clusters of near duplicates, the largest first, a row a trace.
+        """
     def near_pictures(self, /, *, pictures: bool) -> RecordBatch | None:
         """
         The pictures that are nearly those of an evaluation set, with both in grey where they are shown; none without
         evaluation sets.
+        """
+    def near_summary(self, /) -> dict[str, float] | None:
+        """
+        What was found of near duplicates, in figures: `traces` near to one that stays, `clusters`, `candidates` that share
+        a band key, `compared` pairs of texts, `crowded` groups, and `seconds` of search and comparison; nothing where
+        they were not looked for.
         """
     def open_range(self, /, number: int, cancel: Cancel) -> Range:
         """
