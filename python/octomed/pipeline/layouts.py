@@ -6,34 +6,22 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.pipeline.kept import Kept
+from octomed.pipeline.scanners import scanner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from octomed.pipeline.executor_protocol import Workers
-    from octomed.pipeline.specs import LayoutSpec, ScannerSpec
-
-    ScannerOf = Callable[[ScannerSpec], _octomed.Scanner]
+    from octomed.pipeline.specs import LayoutSpec
 
 layouts: Kept[_octomed.Layout] = Kept(1)
 
 
-def layout_named(spec: LayoutSpec, threads: Workers, scanner_of: ScannerOf) -> _octomed.Layout:
+def layout_named(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     """Return the layout that a specification names, made again where this process has none."""
-    return layouts.get(spec.key, lambda: made_layout(spec, threads, scanner_of))
+    return layouts.get(spec.key, lambda: made_layout(spec, threads))
 
 
-def made_layout(spec: LayoutSpec, threads: Workers, scanner_of: ScannerOf) -> _octomed.Layout:
+def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
     """Decide which traces stay, which share a pack, and which packs a shard.
-
-    Parameters
-    ----------
-    spec
-        What the layout follows from.
-    threads
-        Where it is made.
-    scanner_of
-        Finds or makes the scanner of a specification, whose tokenizer reads the texts of traces.
 
     Raises
     ------
