@@ -451,6 +451,11 @@ class Layout:
         """
         What shard names end with after `.mds`.
         """
+    def identifying(self, /, number: int) -> RecordBatch:
+        """
+        Data of block `number` that tell who somebody is: source, file, row, sample, field, kind, where the trace's first
+        begins, and whether the trace is packed. Never the data.
+        """
     def image_cost(self, /, traces_per_image: Sequence[int], *, threads: int, cancel: Cancel) -> ImageCost:
         """
         What the images cost, for each choice of how many traces of an image share a pack.
@@ -739,10 +744,15 @@ class Scanner:
         """
     def look(
         self, /, block: Block, ordinal: int
-    ) -> list[tuple[int, str, str, list[int], list[tuple[int, int]]]] | tuple[str, str] | None:
+    ) -> (
+        list[tuple[int, str, str, list[int], list[tuple[int, int]], tuple[str, dict[str, float]] | None]]
+        | tuple[str, str]
+        | None
+    ):
         """
         What becomes of the row with number `ordinal` in the block's task: a list of traces as
-        `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
+        `(sample, verdict, text, ids, spans, measures)`, what became of the answer and the figures by name of a scanner
+        that curates, or the reason and detail of its refusal; `None` when the
         block has no such row.
         """
     def look_at_images(
@@ -996,6 +1006,13 @@ def encode_image(image: numpy.typing.NDArray[numpy.uint8], codec: str) -> bytes:
     The bytes of a file that shows an image.
     """
 
+def extract_answer(
+    response: str, options: Sequence[tuple[str, str]], reasoning: str | None, finished: bool | None
+) -> tuple[str, list[int], str | None, float | None, str | None, bool]:
+    """
+    The final answer of a response to a question whose options are pairs of label and text.
+    """
+
 def file_digest(path: str | PathLike[str]) -> tuple[int, str]:
     """
     Size of a file, and `xxh3_64` of its content in hexadecimal.
@@ -1095,6 +1112,23 @@ def index_json(shards: Sequence[ShardInfo]) -> bytes:
     The bytes of a stream's `index.json`, from its shards' entries in order.
     """
 
+def judge_answer(
+    response: str,
+    answer: str | None,
+    options: Sequence[tuple[str, str]],
+    rule: str,
+    least: float,
+    base: int | None,
+    reasoning: str | None,
+    finished: bool | None,
+) -> str:
+    """
+    How a response compares with the gold `answer`; without one, whether it answers at all.
+
+    `rule` is `options`, `exact`, `contains` or `token_f1`, whose least share is `least`; `base` is what an index counts from.
+    Raises `DataError` when gold is no option, several, or a text that `rule` does not compare.
+    """
+
 def limits_allow(held: str, asked: str) -> bool:
     """
     Whether a block that was scanned with the thresholds `held` has all that those `asked` for let pass; both as JSON, and
@@ -1186,6 +1220,11 @@ def resized_image_size(
 ) -> tuple[int, int, int]:
     """
     Height and width that a model takes an image in, and the tokens that stand for it.
+    """
+
+def response_parts(response: str, reasoning: str | None) -> tuple[str | None, str, bool]:
+    """
+    Split a response into reasoning and answer by its markers; `reasoning` is a column of its own, which wins.
     """
 
 def row_outcomes(

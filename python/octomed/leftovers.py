@@ -21,7 +21,7 @@ STREAM_FOLDERS = r"len-\d+"
 FILES_OF_TABLES = {
     "provenance": r"len-\d+-\d{5,}\.parquet",
     "rejects": r"[^/]+\.parquet",
-    "reports": r"shared_images\.parquet",
+    "reports": r"(?:shared_images|identifying)\.parquet",
 }
 
 

@@ -97,6 +97,10 @@ def wait_for(*files):
 SHOWS = """
 import json, os, sys
 from pathlib import Path
+import psutil
+started = [" ".join(one.cmdline()) for one in psutil.Process(os.getppid()).children()]
+compilers = sum("compile_worker" in words for words in started), os.environ.get("TORCH_WARM_POOL")
+Path("compilers" + os.environ["RANK"]).write_text(json.dumps(compilers))
 Path("rank" + os.environ["RANK"]).write_text(json.dumps([sys.argv[1:], os.environ["WORLD_SIZE"]]))
 """
 WAITS = """
@@ -123,6 +127,8 @@ def test_ranks_get_the_words_as_they_were_given(tmp_path):
     process = started(tmp_path, SHOWS, *words)
     assert process.wait(120) == 0
     assert [json.loads((tmp_path / f"rank{rank}").read_text()) for rank in (0, 1)] == [[words, "2"]] * 2
+    # Ctrl-C would end a process that compiles with a traceback: the launcher has none, ranks may start one.
+    assert json.loads((tmp_path / "compilers0").read_text()) == [0, None]
 
 
 @needs_torch

@@ -6,8 +6,10 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError
+from octomed.pipeline.inspect import inspect_row
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.run_file import load_run_file
 
@@ -70,6 +72,7 @@ def test_responses_are_accepted_by_their_answers(tmp_path):
     assert summary.train == 18
     answers = load_run_file(tmp_path / "out").counts.sources["only"].answers
     assert answers == {"right": 18, "wrong": 6, "absent": 12, "cut": 6, "ambiguous": 6}
+    assert ("  answers of `only`", "18 right, 12 absent, 6 ambiguous, 6 cut, 6 wrong") in summary.lines()
     assert not any("<answer>B" in text for text in runs.texts(tmp_path / "out"))
 
 
@@ -184,6 +187,30 @@ def test_identifying_data_are_masked_before_they_are_rendered(tmp_path):
     assert not any(b"example.org" in data for data in (stored, "".join(texts).encode()))
 
 
+def test_identifying_data_are_listed_by_kind_and_place(tmp_path):
+    rows = [row(0, SAID, RIGHT, question="Ask 1 Call 212-555-0123. Which?")]
+    packed(tmp_path, recipe_of(tmp_path, rows, identifying={"action": "report"}))
+    found = pq.read_table(tmp_path / "out/reports/identifying.parquet").to_pylist()
+    assert [(one["sample"], one["field"], one["kind"], one["at"], one["packed"]) for one in found] == [
+        (0, "question", "phone", 11, True),
+        (0, "reasoning", "email", None, True),
+        (1, "question", "phone", 11, True),
+    ]
+    assert runs.rejects(tmp_path / "out") == []
+
+
+def test_a_row_is_inspected_with_what_is_measured_of_it(tmp_path):
+    path = runs.write_recipe(tmp_path, recipe_of(tmp_path, ROWS, accept={}))
+    views = inspect_row(load_recipe(path), "only", 0)
+    assert [(view.verdict, view.answer) for view in views][:2] == [
+        ("kept", "right"),
+        ("wrong_answer", "wrong"),
+    ]
+    assert views[2].measures["reasoning_words"] == 53
+    plain = inspect_row(load_recipe(path, ["curate.accept=off"]), "only", 0)
+    assert (plain[0].answer, plain[0].measures) == (None, {})
+
+
 def test_a_group_and_a_source_win_over_the_recipe(tmp_path):
     recipe = recipe_of(
         tmp_path,
@@ -231,7 +258,9 @@ def test_a_recipe_without_curation_makes_what_it_made_before_there_was_any(tmp_p
     files = {path.suffix for path in (tmp_path / "store/blocks").rglob("*") if path.is_file()}
     assert files == {".ids", ".index", ".json"}
     index = next((tmp_path / "store/blocks").rglob("*.index")).read_bytes()
-    assert not any(word in index for word in (b'"measures":', b'"bands":', b'"questions":', b'"limits":', b'"answers":'))
+    assert not any(
+        word in index for word in (b'"measures":', b'"bands":', b'"questions":', b'"limits":', b'"answers":')
+    )
     # What is off everywhere asks the scan nothing: the same keys, the same blocks.
     off = runs.values() | {"curate": {"accept": "off", "length": "off", "refusals": "off"}}
     again = packed(tmp_path, off, "output.path=off")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import numpy as np
 import pytest
+from octomed.recipe.curate import Curate
 from octomed.recipe.filters import Filters
 from octomed.recipe.formats import AnyOf, Mapping, Messages
 from octomed.recipe.schema import Recipe
@@ -153,7 +154,7 @@ CASES: dict[str, Case] = {
     "curate.where": Case({"level": [0, 3]}, {"level": [2, 9], "loop_words": [0, 20]}, CURATED),
     "curate.length.reasoning_words": Case([0, 30], [5, 40], CURATED),
     "curate.length.response_words": Case([6, 40], [0, 30], CURATED),
-    "curate.repetition.ngram": Case(3, 6, CURATED | {"curate.repetition.max_ngram_share": 0.1}),
+    "curate.repetition.ngram": Case(3, 60, CURATED | {"curate.repetition.max_ngram_share": 0.1}),
     "curate.repetition.max_ngram_share": Case(0.05, 0.9, CURATED | {"curate.repetition.ngram": 3}),
     "curate.repetition.max_line_share": Case(0.9, 0.1, CURATED),
     "curate.repetition.max_loop_words": Case(4, 400, CURATED),
@@ -161,7 +162,7 @@ CASES: dict[str, Case] = {
     "curate.refusals": Case("off", "reject", CURATED),
     "curate.empty_reasoning": Case("reject", "off", CURATED),
     "curate.markup": Case("off", "reject", CURATED),
-    "curate.language.script": Case("latin", "cyrillic", CURATED),
+    "curate.language.script": Case("latin", "cyrillic", CURATED | {"curate.language.min_share": 0.5}),
     "curate.language.min_share": Case(0.9, 0.0, CURATED | {"curate.language.script": "latin"}),
     "curate.identifying.kinds": Case(["email"], ["phone"], CURATED),
     "curate.identifying.action": Case("mask", "reject", CURATED | {"curate.identifying.kinds": ["email"]}),
@@ -228,7 +229,7 @@ def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
         way = f"{prefix}{field_.alias or name}"
         yield way
         for part in parts_of(field_.annotation):
-            if issubclass(part, Filters):
+            if part is not Curate and issubclass(part, Filters):
                 continue  # the keys of `curate`, resolved in one place
             if part is AnyOf:
                 yield from keys_of(AnyOf, "sources.format.*.")
@@ -313,7 +314,7 @@ def curated_rows() -> list[dict[str, Any]]:
         f"<think>{said} Write to ann@example.org.</think> <answer>yes</answer>",
         f"<think>{said} Phone: 212-555-0123.</think> <answer>yes</answer>",
     ]
-    why = ["length" if number == 1 else "stop" for number in range(len(responses))]
+    why = ["length" if number == 6 else "stop" for number in range(len(responses))]
     return [
         {"q": f"{number}?", "o": ["yes", "no"], "a": "yes", "rs": responses, "why": why, "level": number}
         | {"yes": number % 2 == 0, "no": number % 3 == 0}

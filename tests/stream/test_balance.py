@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,6 +162,23 @@ def test_a_run_without_its_tables_is_read_as_it_comes(copied, capfd):
     said = capfd.readouterr().err
     assert "note: the packs of a step are not balanced: `" in said
     assert "is missing" in said
+
+
+def test_images_whose_patches_nobody_says_are_told(copied, capfd):
+    """By the provenance of an earlier version: packs are balanced by the rest."""
+    for path in (copied / "provenance").glob("*.parquet"):
+        table = pq.read_table(path)
+        images = pa.array([[7]] * len(table), pa.list_(pa.uint64()))
+        for name in {"images", "image_patches"} & set(table.column_names):
+            table = table.drop_columns([name])
+        pq.write_table(table.append_column("images", images), path)
+    in_ranks(2, _told, copied, {})
+    said = capfd.readouterr().err
+    why = f"the provenance of `{copied}` does not say their patches"
+    assert said.count(f"note: packs are balanced without their images: {why}") == 1
+    assert said.count("balance: by what packs cost, ranks wait ") == 1
+    in_ranks(2, _told, copied, {"costs": Costs(1.0, 1.0, 0.0, 0.0)})  # of a model without a tower
+    assert "note" not in capfd.readouterr().err
 
 
 def test_an_unknown_way_is_refused(packed):

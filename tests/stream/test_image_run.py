@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import pickle
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from octomed import _octomed
@@ -19,6 +23,7 @@ from streaming import StreamingDataLoader, StreamingDataset
 from torch.utils.data import DataLoader
 
 from .image_packs import IMAGE, RECORDS, Document, encoded, pack_of, stored
+from .ranks import in_ranks
 from .reading import drain
 
 ROOT = Path(__file__).parents[2]
@@ -119,6 +124,73 @@ def test_loaders_give_the_batches_that_the_collator_makes(folder, workers):
         assert list(batch) == list(expected)
         for name, value in expected.items():
             assert torch.equal(torch.as_tensor(batch[name]), torch.as_tensor(value)), name
+
+
+def batches_of(place: Path | str, cache: Path) -> list[dict[str, Any]]:
+    """The batches of a rank, by a loader with a worker, over a cache that all ranks share."""
+    with PackedDataset(place, global_batch_size=4, quiet=True, cache=cache, predownload=2) as dataset:
+        loader = StreamingDataLoader(
+            dataset,
+            batch_size=dataset.batch_size,
+            num_workers=1,
+            collate_fn=Collator(vision=dataset.vision),
+        )
+        return [{name: np.asarray(value) for name, value in batch.items()} for batch in loader]
+
+
+def test_images_of_a_run_in_a_store_are_those_on_the_disk(folder, store, tmp_path):
+    """On two ranks, where one request in ten fails."""
+    local = in_ranks(2, batches_of, folder, tmp_path / "local")
+    address = store.upload(folder, "images")
+    store.failing = 0.1
+    remote = in_ranks(2, batches_of, address, tmp_path / "remote")
+    assert store.refused
+    assert sum(len(batch["image_patches"]) for rank in local for batch in rank)
+    for expected, found in zip(local, remote, strict=True):
+        assert len(expected) == len(found) == 3
+        for one, other in zip(expected, found, strict=True):
+            assert one.keys() == other.keys()
+            assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def shared_bytes(processes: list[int]) -> int:
+    """Shared memory of PyTorch's that processes have open or mapped: what they share counts once."""
+    sizes: dict[int, int] = {}
+    for process in processes:
+        folder = Path("/proc", str(process))
+        for line in (folder / "maps").read_text().splitlines():
+            if "/dev/shm/torch_" in line or "/torch_" in line:
+                begin, end = (int(one, 16) for one in line.split()[0].split("-"))
+                sizes[int(line.split()[4])] = end - begin
+        for file in (folder / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if "/torch_" in str(file.readlink()):
+                    sizes[file.stat().st_ino] = file.stat().st_size
+    return sum(sizes.values())
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 2), (2, 3)])
+def test_what_is_read_ahead_of_images_has_a_bound(tmp_path, workers, ahead):
+    """A loader holds `num_workers` x `prefetch_factor` batches, beside the one that is trained on."""
+    picture = [encoded(300, 300)]
+    rows = [pack_of([Document([([1, 2], False), *picture, ([7, 9], True)], n)], VISION) for n in range(16)]
+    run = write_run(tmp_path / "run", rows, vision=VISION)
+    patches = int(rows[0]["image_grid_thw"].prod())
+    found = []
+    with PackedDataset(run, batch_size=1, num_canonical_nodes=1, quiet=True) as dataset:
+        loader = StreamingDataLoader(
+            dataset,
+            batch_size=1,
+            num_workers=workers,
+            prefetch_factor=ahead,
+            collate_fn=Collator(vision=dataset.vision),
+        )
+        for batch in loader:
+            assert batch["image_patches"].shape == (patches, 588)
+            time.sleep(0.05)  # a step
+            found.append(shared_bytes([os.getpid(), *(one.pid for one in psutil.Process().children())]))
+    bound = (workers * ahead + 1) * patches * 588
+    assert 0.6 * bound <= max(found) <= bound
 
 
 def test_rows_of_a_plain_streaming_dataset_are_taken_too(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -144,7 +145,7 @@ BUILT_IN = "built-in qwen2.5"
 DIFFERENT = {
     "tokenizer": ({"tokenizer": {"content_hash": "other", "vocabulary_size": 259}}, "the tokenizer differs"),
     "capacity": ({"capacity": 1024}, "the capacity of a pack differs: `512` and `1024`"),
-    "columns": ({"columns": {}}, "the column `image_grid_thw` differs: `bytes` and none"),
+    "columns": ({"columns": {}}, "the column `input_ids` differs: `ndarray:uint32` and none"),
     "model": (
         {"model": {"name": "../qwen3", "template": BUILT_IN}},
         "the model differs: `model` and `qwen3`",
@@ -153,7 +154,6 @@ DIFFERENT = {
         {"model": {"name": "/x/model", "template": "my.jinja"}},
         "the chat template differs: `built-in qwen2.5` and `my.jinja`",
     ),
-    "images": ({"vision": record("qwen2.5-vl")}, "whether there are images differs: `False` and `True`"),
 }  # fmt: skip
 
 
@@ -168,19 +168,39 @@ def test_runs_that_do_not_go_together_are_refused(packed, copied, what):
     assert said in caught.value.message
 
 
-def test_images_that_are_prepared_otherwise_are_refused(copied, tmp_path):
+@pytest.mark.parametrize("columns", [True, False], ids=["empty", "missing"])
+def test_a_run_of_text_goes_with_one_of_images(packed, copied, tmp_path, columns):
+    """Whichever is named first; its rows may lack the columns of images."""
+    change_run_file(copied, vision=record("qwen2.5-vl"))
+    _rename(copied)
+    text = Path(shutil.copytree(packed, tmp_path / "text"))
+    if not columns:
+        every = json.loads((packed / "octomed.json").read_text())["columns"]
+        of_text = {name: kind for name, kind in every.items() if not name.startswith("image")}
+        assert 0 < len(of_text) < len(every)
+        change_run_file(text, columns=of_text)
+    for places in ([text, copied], [copied, text]):
+        with PackedDataset(places, batch_size=1, quiet=True) as dataset:
+            assert dataset.vision is not None
+            assert {dataset[number]["run"] for number in range(dataset.size)} == {0, 1}
+
+
+def test_images_that_are_prepared_otherwise_are_refused(packed, copied, tmp_path):
     twin = shutil.copytree(copied, tmp_path / "twin")
     change_run_file(copied, vision=record("qwen2.5-vl"))
     change_run_file(twin, vision=record("qwen2.5-vl", max_pixels=65_536))
-    _rename(twin)
-    with pytest.raises(DataError, match="`max_pixels` of images differs: `262144` and `65536`"):
-        PackedDataset([copied, twin], batch_size=1)
+    _rename(copied)
+    _rename(twin, "a third")
+    for places in ([copied, twin], [packed, copied, twin]):
+        with pytest.raises(DataError, match="`max_pixels` of images differs: `262144` and `65536`") as told:
+            PackedDataset(places, batch_size=1)
+        assert f"`{copied}` and `{twin}` cannot be mixed" in told.value.message
 
 
-def _rename(folder):
+def _rename(folder, key="another"):
     """Make a copy another run than its original."""
     run = json.loads((folder / "octomed.json").read_text())
-    change_run_file(folder, run=run["run"] | {"write_key": "another"})
+    change_run_file(folder, run=run["run"] | {"write_key": key})
 
 
 WRONG = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import Counter
 from contextlib import nullcontext
 from typing import Any
@@ -115,6 +117,29 @@ def test_what_an_epoch_repeats_by_streamings_partition(packs, nodes, ranks_per_n
         assert steps == _steps(packs, canonical_nodes, 1, 1, 1, batch * ranks)
     for more in (number for number in (2, 3, 4, 6, 8, 12, 24) if canonical_nodes < number <= packs):
         assert -packs % more > packs / 100 or (more % nodes and nodes % more)
+
+
+def test_a_way_out_is_one():
+    """Of what a message says to do instead, nothing is refused in its turn."""
+    told = set()
+    for nodes, ranks_per_node, packs in itertools.product((1, 2, 3, 5, 8), (1, 8), (1, 2, 3, 7, 10, 21, 90)):
+        world = World(nodes, ranks_per_node)
+        for asked in range(1, 27):
+            try:
+                check_world(asked, packs, world)
+            except RecipeError as error:
+                hint = str(error.hint)
+                told.add(re.sub(r"\d+", "n", hint))
+                if hint == "train on one machine":
+                    check_world(canonical_nodes_for(packs), packs, World(1, ranks_per_node))
+                    continue
+                default = canonical_nodes_for(packs, nodes)
+                check_world(default if "default" in hint else int(hint.rsplit(maxsplit=1)[-1]), packs, world)
+    assert told == {
+        "leave `num_canonical_nodes` out: its default fits",
+        "set it to n",
+        "train on one machine",
+    }
 
 
 def test_few_packs_are_not_repeated(packed):

@@ -103,3 +103,39 @@ def steps(  # noqa: PLR0913 what is compared
     loss = float(trainer.state.eval_metrics["eval"]["loss"].compute())
     trainer.fit()
     return {"gradients": gradients, "weights": weights, "evaluated": loss}
+
+
+def interpolations(family: str, packs: list[Any]) -> dict[str, Any]:
+    """Position embeddings of patches under FSDP2 that computes in bfloat16, by way into the model.
+
+    Returns the embeddings of each corner and their weights beside them, both as the batch has them.
+    """
+    import torch
+    from composer.core import Precision
+    from composer.distributed.fsdp2 import prepare_fully_shard
+    from composer.distributed.fsdp2_utils import generate_composer_model_policy
+    from composer.utils import dist
+    from composer.utils.parallelism import FSDP2Config
+    from octomed.train import tower
+
+    dist.initialize_dist("cpu")
+    model = image_tiny.fresh_model(family)
+    table = model.language_model.model.visual.pos_embed.weight.detach().clone()
+    config = FSDP2Config(mixed_precision="DEFAULT")
+    prepare_fully_shard(model, config, Precision.AMP_BF16, generate_composer_model_policy(model))
+    batch = image_tiny.batch_of(family, packs)
+    found: list[Any] = []
+    whole = tower._interpolated
+
+    def keep(embeddings, batch):
+        made = whole(embeddings, batch)
+        found.append(made.detach().clone())
+        return made
+
+    tower._interpolated = keep
+    with torch.no_grad():
+        model(batch)
+        model.network(batch, want="hidden")
+        model.eval_forward(batch)
+    names = "image_corner_indices", "image_corner_weights"
+    return {"found": found, "table": table, **{name: batch[name] for name in names}}

@@ -10,6 +10,13 @@ from typing import Any
 import yaml
 
 STEPS = 8
+IMAGE_TOKENS = {
+    "image_token_id": 4094,
+    "video_token_id": 4095,
+    "vision_start_token_id": 4091,
+    "vision_end_token_id": 4092,
+}
+"""Of the sample's tokenizer."""
 
 
 def write_recipe(
@@ -39,6 +46,7 @@ def write_recipe(
                     "num_heads": 2,
                     "out_hidden_size": 32,
                 },
+                **IMAGE_TOKENS,
             }
         },
         "train_loader": {

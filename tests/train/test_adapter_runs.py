@@ -70,6 +70,25 @@ def test_two_ranks_with_fsdp_and_then_one_learn_what_one_does(packed, tmp_path):
     assert all("q_proj.weight" in name or "up_proj.weight" in name for name in changed)
 
 
+def test_weights_of_4_bits_on_two_ranks_learn_what_one_does(packed, tmp_path):
+    """DDP leaves them alone; with FSDP2 they are refused."""
+    pytest.importorskip("bitsandbytes")
+    given = ["model.lora={r: 4, targets: [q_proj, up_proj], quantize: 4bit}"]
+    steps = {"max_duration": "3ba"}
+    alone = run_ranks(1, train, recipe(tmp_path / "one", packed, **steps), given)[0]
+    ranks = Ranks(2, train, recipe(tmp_path / "two", packed, **steps), given)
+    one, other = ranks.results()
+    assert "their weights in 4 bits" in ranks.said()
+    assert {name.rpartition(".lora_")[2] for name in one["weights"]} == {
+        "A.default.weight",
+        "B.default.weight",
+        "base_digest",
+    }
+    assert equal(one, other)
+    assert farthest(one, alone) <= 1e-4
+    assert traces_of_steps(tmp_path / "two/run") == traces_of_steps(tmp_path / "one/run")
+
+
 def test_another_base_is_refused_when_a_run_resumes(packed, tmp_path):
     """The same recipe over a folder whose weights were replaced."""
     from octomed.train.build import build_model, read_configuration

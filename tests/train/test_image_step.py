@@ -131,3 +131,18 @@ def test_three_steps_on_two_ranks_are_three_steps_on_one(by_two_ranks, name):
     found = by_two_ranks[0][name]["weights"][-1]
     expected = {key: one.detach() for key, one in trained.items()}
     assert difference(found, expected) <= {"float64": 1e-8, "float32": 1e-3}[dtype]
+
+
+def test_position_embeddings_are_interpolated_in_float32_under_fsdp():
+    """Of embeddings in bfloat16, rounded once: weights in bfloat16 would give others."""
+    [made] = run_ranks(1, image_ranks.interpolations, "qwen3_vl", PACKS)
+    embedded = made["table"].bfloat16()[made["image_corner_indices"].long()].float()
+    weights = made["image_corner_weights"]
+    assert weights.dtype == torch.float32
+    expected = (embedded * weights[:, :, None]).sum(1).bfloat16()
+    rounded = (embedded * weights.bfloat16()[:, :, None].float()).sum(1).bfloat16()
+    assert len(made["found"]) == 3
+    for found in made["found"]:
+        assert found.dtype == torch.bfloat16
+        assert (found != expected).float().mean() < 0.01  # of another order of sums
+        assert (found != rounded).float().mean() > 0.05

@@ -61,14 +61,19 @@ def sign(recipe, data):
     checkpoints.write_meaning(recipe.save_folder, meaning | {"data": meaning["data"] | data})
 
 
+def small_stream(packed):
+    """One whose default is not 24, as it was, and its packs."""
+    packs = {name: stream.packs for name, stream in open_runs(packed)[0].content.streams.items()}
+    return next((name, count) for name, count in packs.items() if canonical_nodes_for(count) < 24 < count)
+
+
 @pytest.mark.parametrize(("recorded", "kept"), [(24, 24), (1, 1), (None, 24)])
 def test_checkpoints_keep_the_order_that_they_were_made_with(packed, tmp_path, recorded, kept):
     """Those of earlier versions say none, and had 24 for all but a few packs."""
-    packs = {name: stream.packs for name, stream in open_runs(packed)[0].content.streams.items()}
-    stream = next(name for name, count in packs.items() if canonical_nodes_for(count) < 24 < count)
+    stream, count = small_stream(packed)
     recipe = recipe_of(tmp_path, packed, streams=[stream])
     sign(recipe, {"num_canonical_nodes": recorded})
-    assert nodes_of(recipe) == canonical_nodes_for(packs[stream])  # there is no checkpoint yet
+    assert nodes_of(recipe) == canonical_nodes_for(count)  # there is no checkpoint yet
     (tmp_path / "checkpoints/ep0-ba2-rank0.pt").write_bytes(b"")
     assert nodes_of(recipe) == kept
     meaning = checkpoints.meaning_of(prepare(recipe).recipe, "one", STEP)
@@ -88,6 +93,42 @@ def test_another_order_than_that_of_checkpoints_is_refused(packed, tmp_path, rec
         checkpoints.check_meaning(
             recipe.save_folder, checkpoints.meaning_of(prepare(recipe).recipe, "one", STEP)
         )
+
+
+def test_a_checkpoint_to_begin_from_keeps_its_order(packed, tmp_path):
+    """A whole one at `load_path`, whose folder says it; of its weights alone nothing is kept."""
+    stream, count = small_stream(packed)
+    default = canonical_nodes_for(count)
+    began = recipe_of(tmp_path / "first", packed, streams=[stream])
+    words = [f"load_path={began.save_folder}/ep0-ba2-rank0.pt", "autoresume=false"]
+
+    def found(*more, **dataset):
+        return nodes_of(recipe_of(tmp_path / "second", packed, *words, *more, streams=[stream], **dataset))
+
+    assert found() == default  # nothing says it
+    sign(began, {"num_canonical_nodes": 24})
+    assert found() == 24
+    assert found("load_weights_only=true") == default
+    sign(began, {"num_canonical_nodes": None})  # of a version that did not say it, and had 24
+    assert found() == 24
+    with pytest.raises(RecipeError, match=f"the checkpoints in `{began.save_folder}` are of another recipe"):
+        found(num_canonical_nodes=7)
+
+
+@pytest.mark.parametrize("asked", [None, 3])
+def test_machines_that_cannot_share_a_checkpoint_s_order_are_told_the_way_out(
+    packed, tmp_path, monkeypatch, asked
+):
+    recipe = recipe_of(tmp_path, packed, num_canonical_nodes=asked)
+    sign(recipe, {"num_canonical_nodes": 3})
+    (tmp_path / "checkpoints/ep0-ba2-rank0.pt").write_bytes(b"")
+    assert nodes_of(recipe) == 3
+    monkeypatch.setattr(order.dist, "get_world_size", lambda: 4)
+    monkeypatch.setattr(order.dist, "get_local_world_size", lambda: 2)
+    with pytest.raises(RecipeError, match="cannot be resumed on 2 machines") as told:
+        order.settled(recipe, open_runs(packed), checkpoints.Recorded("there", {"num_canonical_nodes": 3}))
+    assert "resume on a number of machines that divides 3" in told.value.hint
+    assert "`load_weights_only=true`" in told.value.hint
 
 
 def test_runs_and_shares_are_part_of_what_checkpoints_are(packed, other, tmp_path):

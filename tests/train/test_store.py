@@ -14,8 +14,10 @@ from .sessions import command, equal, traces_of_steps, train, write_recipe
 
 
 @pytest.mark.long
-def test_training_over_s3_ends_where_a_local_run_does(packed, store, tmp_path):
+@pytest.mark.parametrize("of", ["packed", "packed_images"])
+def test_training_over_s3_ends_where_a_local_run_does(of, store, tmp_path, request):
     """One in ten requests fails; every rank is killed once; the run goes on from the store."""
+    packed = request.getfixturevalue(of)
     steps = {"max_duration": "4ba", "save_interval": "1ba"}
     local = run_ranks(2, train, write_recipe(tmp_path / "local", packed, **steps))[0]
     remote = store.upload(packed, "run")
@@ -23,12 +25,13 @@ def test_training_over_s3_ends_where_a_local_run_does(packed, store, tmp_path):
         tmp_path / "store", remote, **steps, save_folder="s3://octomed/checkpoints/{run_name}"
     )
     store.failing = 0.1
+    patient = store.environment | {"AWS_MAX_ATTEMPTS": "6"}  # of two, one request in a hundred fails for good
     kill = {"rank": None, "step": 2, "event": "after_forward"}
-    ranks = Ranks(2, train, recipe, [], kill, environment=store.environment)
+    ranks = Ranks(2, train, recipe, [], kill, environment=patient)
     for process in ranks.processes:
         process.join(120)
     assert {process.exitcode for process in ranks.processes} == {-9}
-    found = run_ranks(2, train, recipe, environment=store.environment)[0]
+    found = run_ranks(2, train, recipe, environment=patient)[0]
     assert store.refused > 0
     assert equal(found, local)
     assert traces_of_steps(tmp_path / "store/run") == traces_of_steps(tmp_path / "local/run")

@@ -146,9 +146,6 @@ def test_all_problems_come_at_once(tmp_path):
 @pytest.mark.parametrize(
     "key",
     [
-        "curate.accept",
-        "curate.length",
-        "curate.repetition",
         "curate.duplicates.near",
         "curate.decontaminate",
         "curate.traces_per_question",

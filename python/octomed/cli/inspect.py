@@ -13,7 +13,10 @@ from octomed.errors import RecipeError
 from octomed.names import shown
 
 if TYPE_CHECKING:
-    from octomed.report.views import TraceView
+    from collections.abc import Iterable
+
+    from octomed.report.views import StepTrace, TraceView
+    from octomed.storage import Mode
 
 
 def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
@@ -64,17 +67,12 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed inspect runs/quickstart --source questions --row 3
       octomed inspect runs/quickstart --stream len-00512 --pack 0
       octomed inspect runs/quickstart --trace 17293822569102704640 --save-images images
-      octomed inspect runs/train/quickstart --step 12
+      octomed inspect runs/train/quickstart --step 12 --save-images images
     """
     if step is not None:
-        if save_images is not None:
-            raise RecipeError(
-                "`--save-images`: a step shows no images", "give `--trace ID` of the packed run"
-            )
-        _show_step(target, step, as_json=json_output)
+        _show_step(target, step, save_images, as_json=json_output)
         return
     from octomed.pipeline.inspect import inspect_row, recipe_of
-    from octomed.pipeline.inspect_images import save_images as save
     from octomed.pipeline.inspect_packs import mode_of
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
@@ -102,8 +100,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
         else:
             show_view(view, screen)
     if save_images is not None:
-        saved = save((image for view in found for image in view.images), save_images, mode)
-        log(f"{len(saved)} images are in `{shown(str(save_images))}`")
+        _save(found, save_images, mode)
 
 
 def _of_run(folder: Path, stream: str | None, pack: int | None, trace: str | None) -> list[TraceView]:
@@ -159,15 +156,29 @@ def _show_run(folder: Path, *, as_json: bool) -> None:
     out_lines(run_json(view) if as_json else run_text(view))
 
 
-def _show_step(folder: Path, step: int, *, as_json: bool) -> None:
+def _show_step(folder: Path, step: int, save_to: Path | None, *, as_json: bool) -> None:
     from octomed.report.inspection import show_step, step_json
     from octomed.train.lookup import look_at_step
 
     view = look_at_step(folder, step)
+    if save_to is not None and not any(trace.images for trace in view.traces):
+        raise RecipeError(
+            f"`--save-images`: step {step} showed no image",
+            "see `data/images` of the steps in `metrics.jsonl`",
+        )
     if as_json:
         out(step_json(view))
     else:
         show_step(view, console())
+    if save_to is not None:
+        _save(view.traces, save_to, view.mode)
+
+
+def _save(shown_in: Iterable[TraceView | StepTrace], folder: Path, mode: Mode) -> None:
+    from octomed.pipeline.inspect_images import save_images
+
+    saved = save_images((image for one in shown_in for image in one.images), folder, mode)
+    log(f"{len(saved)} images are in `{shown(str(folder))}`")
 
 
 def _trace_id(text: str) -> int:

@@ -109,8 +109,10 @@ def _looked_views(
             capacity=capacity,
             may_be_duplicate=planned.recipe.curate.duplicates.exact,
             images=images,
+            answer=None if measured is None else measured[0],
+            measures={} if measured is None else measured[1],
         )
-        for sample, verdict, _, ids, spans in looked
+        for sample, verdict, _, ids, spans, measured in looked
     ]
 
 

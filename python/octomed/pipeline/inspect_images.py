@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from octomed.report.views import ImageView
 from octomed.storage import FILE_MODES, make_folder, storage_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from octomed.storage import Mode
@@ -126,6 +126,19 @@ def in_short(ids: Sequence[int], texts: Sequence[bytes], token: int | None) -> t
             short[begin:place] = [f"{IMAGE} x {place - begin}".encode(), *[b""] * (place - begin - 1)]
         begin = place
     return tuple(short)
+
+
+def mode_in(recipe: Mapping[str, Any]) -> Mode:
+    """Return who may read what a run writes, by the recipe that it was packed with.
+
+    Examples
+    --------
+    >>> mode_in({"output": {"mode": "owner"}}), mode_in({})
+    ('owner', 'umask')
+    """
+    output = recipe.get("output")
+    mode = output.get("mode") if isinstance(output, dict) else None
+    return mode if mode in FILE_MODES else "umask"
 
 
 def save_images(images: Iterable[ImageView], folder: Path, mode: Mode) -> list[Path]:

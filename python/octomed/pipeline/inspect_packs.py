@@ -13,12 +13,11 @@ from octomed import _octomed
 from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError, OctomedError, RecipeError
 from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.inspect_images import PackImages, texts_of
+from octomed.pipeline.inspect_images import PackImages, mode_in, texts_of
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.reconcile import tables_there
 from octomed.plain_names import path_below
 from octomed.report.views import TraceView
-from octomed.storage import FILE_MODES
 from octomed.store import LocalStore, StoredFile
 
 if TYPE_CHECKING:
@@ -85,9 +84,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
 
 def mode_of(folder: Path) -> Mode:
     """Return who may read what a finished run writes."""
-    output = read_run(folder).recipe.get("output")
-    mode = output.get("mode") if isinstance(output, dict) else None
-    return mode if mode in FILE_MODES else "umask"
+    return mode_in(read_run(folder).recipe)
 
 
 def inspect_trace(folder: Path, trace_id: int) -> TraceView:

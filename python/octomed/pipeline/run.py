@@ -24,7 +24,7 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.tables import write_shared_images
+from octomed.pipeline.tables import write_identifying, write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -215,6 +215,8 @@ class _Passes:
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
         reports = spec.settings["curate"]["duplicates"]["images"] == "report"
         shared = write_shared_images(layout, manifest) if reports else None
+        if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
+            write_identifying(layout, manifest)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 

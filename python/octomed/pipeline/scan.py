@@ -18,7 +18,7 @@ from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
-from octomed.pipeline.thresholds import forget_strict, refuse_without_gold
+from octomed.pipeline.thresholds import refuse_without_gold, scanned_again, stands
 from octomed.pipeline.work import scan_task
 from octomed.storage import FOLDER_MODES, give_mode
 from octomed.store_files import finished_task, forget_task, load_task
@@ -101,10 +101,12 @@ def _standing(spec: TaskSpec, again: MadeAgain) -> TaskRecord | None:
     if found is None:
         again.task(spec.task, load_task(spec.folder))
         return None
-    looser = forget_strict(spec, found.blocks)
-    if looser is not None and looser not in again.said:
+    if stands(found.blocks, spec.scanner):
+        return found
+    forget_task(spec.folder)
+    if (looser := scanned_again(spec)) not in again.said:
         again.said.append(looser)
-    return found if looser is None else None
+    return None
 
 
 def _give_mode(folder: Path, mode: Mode) -> None:

@@ -58,6 +58,23 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
             manifest.add_file(name)
 
 
+IDENTIFYING = "reports/identifying.parquet"
+"""Where traces have data that tell who somebody is, never the data."""
+
+
+def write_identifying(layout: _octomed.Layout, manifest: Manifest) -> None:
+    """List where traces have identifying data; there is no table where none was found."""
+    if IDENTIFYING in manifest.files:
+        return
+    numbers = range(len(layout.block_sources))
+    batches = (batch for number in numbers if (batch := layout.identifying(number)).num_rows)
+    first = next(batches, None)
+    if first is not None:
+        make_folder_inside(manifest.folder, "reports", manifest.mode)
+        write_parquet(manifest.store, IDENTIFYING, first, batches)
+        manifest.add_file(IDENTIFYING)
+
+
 SHARED_IMAGES = "reports/shared_images.parquet"
 """Images that several sources show, or that are stored in several ways."""
 _MOST_SHARED = 100_000

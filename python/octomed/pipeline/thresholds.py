@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
-from octomed.store_files import forget_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,17 +29,8 @@ def stands(headers: Iterable[BlockHeader], scanner: ScannerSpec) -> bool:
     return all(_octomed.limits_allow(one, asked) for one in held if one)
 
 
-def forget_strict(spec: TaskSpec, headers: Iterable[BlockHeader]) -> str | None:
-    """Forget that a task is finished whose scan had stricter thresholds; return what to say of it.
-
-    Raises
-    ------
-    StorageError
-        When its note cannot be removed.
-    """
-    if stands(headers, spec.scanner):
-        return None
-    forget_task(spec.folder)
+def scanned_again(spec: TaskSpec) -> str:
+    """Return what to say of a task whose blocks were made with stricter thresholds."""
     source = shown(spec.task.file.source)
     return (
         f"thresholds of `curate` for source `{source}` are looser than those of its last scan: scanned again"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from octomed.report.views import ImageView, StepView, TraceView
+    from octomed.report.views import ImageView, StepTrace, StepView, TraceView
 
 _JOINERS = "\u200c\u200d"
 OPEN, CLOSE = "⟦", "⟧"
@@ -46,6 +46,7 @@ def view_json(view: TraceView) -> str:
         "supervised": view.supervised,
         "loss_spans": view.loss_spans,
         "token_ids": view.token_ids,
+        **({} if view.answer is None else {"answer": view.answer, "measures": view.measures}),
         **({"images": [image_values(image) for image in view.images]} if view.images else {}),
         "pieces": [{"text": text, "supervised": supervised} for text, supervised in pieces(view)],
     }
@@ -75,11 +76,8 @@ def _image(image: ImageView) -> str:
 
 
 def show_step(view: StepView, console: Console) -> None:
-    """Print what a training step learned from, one trace per line: no text of the data."""
-    tokens = sum(trace.length for trace in view.traces)
-    loss = "" if view.loss is None else f", loss {view.loss:.4f}"
-    title = f"step {view.step}{loss}: {units.count(len(view.traces))} traces, {units.count(tokens)} tokens"
-    console.print(Text(title, style="bold"), soft_wrap=True)
+    """Print what a training step learned from, a line per trace, and one per image: no text of the data."""
+    console.print(Text(_step_title(view), style="bold"), soft_wrap=True)
     several = len({trace.run for trace in view.traces} | {view.data}) > 1
     for trace in view.traces:
         origin = f"{trace.source}/{shown(trace.file)} row {trace.row} sample {trace.sample}"
@@ -88,6 +86,8 @@ def show_step(view: StepView, console: Console) -> None:
             packed = f"{shown(trace.run)} {packed}"
         line = f"  rank {trace.rank}  {trace.trace_id:>20}  {trace.length:>6,} tokens  {origin}  ({packed})"
         console.print(Text(printable_line(line)), soft_wrap=True)
+        for image in trace.images:
+            console.print(Text(f"          image     {printable_line(_image(image))}"), soft_wrap=True)
     if view.traces:
         hint = shell_words(
             ["octomed", "inspect", as_argument(view.traces[0].run), "--trace", str(view.traces[0].trace_id)]
@@ -95,9 +95,35 @@ def show_step(view: StepView, console: Console) -> None:
         console.print(Text(f"next: {hint}"), soft_wrap=True)
 
 
+def _step_title(view: StepView) -> str:
+    """Say how much a step learned from; an image counts once a pack, as in its measurements."""
+    tokens = sum(trace.length for trace in view.traces)
+    loss = "" if view.loss is None else f", loss {view.loss:.4f}"
+    shown_at = [
+        (trace.rank, trace.run, trace.stream, trace.pack, image.place)
+        for trace in view.traces
+        for image in trace.images
+    ]
+    images = f", {units.count(len(set(shown_at)))} images at {units.count(len(shown_at))} places"
+    counts = f"{units.count(len(view.traces))} traces, {units.count(tokens)} tokens"
+    return f"step {view.step}{loss}: {counts}{images if shown_at else ''}"
+
+
 def step_json(view: StepView) -> str:
-    """Return one JSON object on one line."""
-    return json.dumps(asdict(view), ensure_ascii=False)
+    """Return one JSON object on one line; a trace that shows no image has no key of them."""
+    values = {**_values(view), "traces": [_step_trace(trace) for trace in view.traces]}
+    del values["mode"]
+    return json.dumps(values, ensure_ascii=False)
+
+
+def _step_trace(trace: StepTrace) -> dict[str, Any]:
+    images = {"images": [image_values(image) for image in trace.images]} if trace.images else {}
+    return {name: value for name, value in _values(trace).items() if name != "images"} | images
+
+
+def _values(view: Any) -> dict[str, Any]:  # noqa: ANN401 a dataclass
+    """Return the attributes of a view by name, those of what is inside of it left as they are."""
+    return {one.name: getattr(view, one.name) for one in fields(view)}
 
 
 def pieces(view: TraceView) -> Iterator[tuple[str, bool]]:
@@ -135,6 +161,9 @@ def _facts(view: TraceView) -> Iterator[tuple[str, str]]:
         yield "trace id", str(view.trace_id)
     if view.at is not None:
         yield "packed", view.at
+    if view.answer is not None:
+        measured = ", ".join(f"{name} {value:g}" for name, value in view.measures.items())
+        yield "answer", f"{view.answer}; {measured}"
     if view.token_ids:
         supervised = f"{units.count(view.supervised)} supervised in {len(view.loss_spans)} spans"
         yield "tokens", f"{units.count(len(view.token_ids))}, {supervised}"

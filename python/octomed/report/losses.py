@@ -19,6 +19,8 @@ LARGE_LOSS = 0.05
 _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "over_patches": "whose images have more patches than a pack holds: raise `pack.max_patches`",
+    "no_gold": "without a right answer: {format} names its column as `answer`",
+    "gold_fault": "whose right answer is not one of the options: look at `answer` and `options` of {format}",
     "empty_response": "without text in what is to be learned: look at {format}",
     "template_refused": "refused by the chat template: look at `template`",
     "template_limit": "for which a template exceeds the limits of one row: look at `template` and `prompt`",
@@ -27,7 +29,16 @@ _ADVICE = {
     "two_reasonings": "with two different chains of thought: look at {format}",
     "no_supervised_tokens": "without a token to learn: look at `supervise` and `template`",
 }
-"""What is wrong with rejected traces, and where to look. Duplicates are no loss."""
+"""What is wrong with rejected traces, and where to look."""
+
+_ASKED_FOR = frozenset(
+    {
+        "duplicate", "not_kept", "cut_response", "no_answer", "ambiguous_answer", "wrong_answer",
+        "answer_format", "reasoning_length", "repetition", "refusal", "language", "empty_reasoning",
+        "damaged_markup", "identifying",
+    }
+)  # fmt: skip
+"""Reasons that are no loss: a rule of the recipe is there to leave such traces out."""
 
 _ONLY_PICTURES = (
     "rows with pictures are rejects: name their column as `images` in {format}, or `image_columns: []` packs "
@@ -38,7 +49,7 @@ _ONLY_PICTURES = (
 def large_losses(
     sources: Mapping[str, object], *, capacity: int, tolerated: Mapping[str, float] | None = None
 ) -> list[str]:
-    """Return a line for each loss of more than 5 % of a source's rows or traces; duplicates are none.
+    """Return a line for each loss of more than 5 % of a source's rows or traces; what rules ask for is none.
 
     Nor are unreadable rows where the recipe tolerates that many.
 
@@ -89,7 +100,7 @@ def _losses(name: str, account: SourceCounts, capacity: int, tolerated: float) -
         advice = _ONLY_PICTURES.format(format=key) if only_pictures else f"look at {key}"
         yield f"source `{name}`: {share} are without a trace ({reasons}): {advice}"
     for reason, number in account.rejected.items():
-        if reason != "duplicate" and _large(number, traces):
+        if reason not in _ASKED_FOR and _large(number, traces):
             advice = _ADVICE.get(reason, f"{reason}: look at {{format}}")
             advice = advice.format(capacity=units.count(capacity), format=key)
             yield f"source `{name}`: {_share(number, traces, 'traces')} are rejected as `{reason}`, {advice}"

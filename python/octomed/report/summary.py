@@ -14,7 +14,7 @@ from octomed.commands import as_argument, in_python, shell_words
 from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
-from octomed.report.losses import large_losses, makes_unreadable
+from octomed.report.losses import large_losses, makes_unreadable, reasons_in_words
 from octomed.run_file import LeftOut, StreamEntry, accounts_of
 from octomed.strict_json import plain, read_as
 
@@ -315,6 +315,11 @@ class Summary:
         lines.append(("  packed", units.count(self.train)))
         lines += [
             (f"  rejected: {reason}", units.count(number)) for reason, number in sorted(self.rejected.items())
+        ]
+        lines += [
+            (f"  answers of `{name}`", reasons_in_words(account.answers))
+            for name, account in accounts_of(self.sources).items()
+            if account.answers
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from octomed.run_file import SourceCounts
+    from octomed.storage import Mode
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,10 @@ class TraceView:
         Whether a run has yet to look for an earlier trace of the same text.
     images
         The images that it shows, in the order of their placeholders; of a row in the row's own.
+    answer
+        What became of its answer, where a recipe's `curate` measures responses.
+    measures
+        What was measured of its response, by name: counts, and shares between 0 and 1.
     """
 
     place: str
@@ -91,6 +96,8 @@ class TraceView:
     capacity: int | None = None
     may_be_duplicate: bool = False
     images: tuple[ImageView, ...] = ()
+    answer: str | None = None
+    measures: dict[str, float] = field(default_factory=dict)
 
     @property
     def supervised(self) -> int:
@@ -114,6 +121,8 @@ class StepTrace:
         Where it lies in the packed run, and its tokens.
     run
         Folder or address of that.
+    images
+        The images that it shows, in the order of their placeholders.
     """
 
     rank: int
@@ -127,6 +136,7 @@ class StepTrace:
     document: int
     length: int
     run: str
+    images: tuple[ImageView, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,12 +153,15 @@ class StepView:
         Folder or address of the packed run; the first of several.
     traces
         What it learned from, rank by rank.
+    mode
+        Who may read what is written of it: the fewest of those who may read one of the runs.
     """
 
     step: int
     loss: float | None
     data: str
     traces: tuple[StepTrace, ...]
+    mode: Mode = "umask"
 
 
 @dataclass(frozen=True)

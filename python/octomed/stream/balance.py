@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from octomed.errors import OctomedError, RecipeError
+from octomed.names import shown
 from octomed.stream.costs import Costs
 from octomed.stream.pack_table import pack_tables
 
@@ -134,7 +135,7 @@ class Balance:
     costs
         Of each pack, by its number in all streams; ``None`` where packs stay as they come.
     note
-        Why they are not known, where they were asked for.
+        What is not known of them, where they were asked for.
     """
 
     costs: NDArray[np.float64] | None = None
@@ -143,7 +144,7 @@ class Balance:
     def lines(self, make_order: Callable[[], Order]) -> Iterator[str]:
         """Say what is won in an epoch, given what makes it as it comes."""
         if self.note is not None:
-            yield f"note: the packs of a step are not balanced: {self.note}"
+            yield f"note: {self.note}"
         if self.costs is not None:
             order = make_order()
             before, after = wait_of(order, self.costs), wait_of(balanced(order, self.costs), self.costs)
@@ -194,6 +195,14 @@ def balance_of(  # noqa: PLR0913, PLR0917 of a data set
     try:
         tables = [pack_tables(run, folder) for run, folder in zip(mixed.runs, folders, strict=True)]
     except OctomedError as error:  # a run that somebody copied without its tables can be trained on
-        return Balance(note=error.message)
-    spent = [tables[part.run][part.name].costs(costs or Costs()) for part in mixed.parts]
-    return Balance(np.concatenate(spent))
+        return Balance(note=f"the packs of a step are not balanced: {error.message}")
+    chosen = costs or Costs()
+    parts = [(mixed.runs[part.run], tables[part.run][part.name]) for part in mixed.parts]
+    unknown = [run for run, table in parts if chosen.patch and table.images.any() and not table.patches.any()]
+    return Balance(
+        np.concatenate([table.costs(chosen) for _, table in parts]),
+        f"packs are balanced without their images: the provenance of `{shown(unknown[0].location)}` "
+        "does not say their patches"
+        if unknown
+        else None,
+    )

@@ -95,19 +95,33 @@ def check_world(canonical_nodes: int, packs: int, world: World) -> None:
     RecipeError
         When there are fewer packs than canonical nodes, or these and the machines do not divide one another.
     """
-    if packs < canonical_nodes:
-        message = f"{packs} packs are fewer than `num_canonical_nodes`, {canonical_nodes}"
-        raise RecipeError(message, "leave `num_canonical_nodes` out: its default fits")
+    fault = _fault(canonical_nodes, packs, world)
+    if fault is None:
+        return
+    default, *others = _candidates(packs, world)
+    if _fault(default, packs, world) is None:
+        raise RecipeError(fault, "leave `num_canonical_nodes` out: its default fits")
+    fitting = [number for number in others if _fault(number, packs, world) is None]
+    raise RecipeError(fault, f"set it to {fitting[0]}" if fitting else "train on one machine")
+
+
+def _candidates(packs: int, world: World) -> list[int]:
+    """Return numbers of canonical nodes that may fit, the default first, and then the best first."""
+    divisors = [number for number in range(world.nodes, 0, -1) if world.nodes % number == 0]
+    return [canonical_nodes_for(packs, world.nodes), world.ranks, *divisors]
+
+
+def _fault(canonical_nodes: int, packs: int, world: World) -> str | None:
+    """Return why Streaming cannot partition packs, if it cannot."""
     if canonical_nodes % world.nodes and world.nodes % canonical_nodes:
-        message = (
-            f"`num_canonical_nodes` {canonical_nodes} and {world.nodes} machines do not divide one another"
-        )
-        raise RecipeError(message, f"set it to {world.ranks}, or to a multiple of that")
+        return f"`num_canonical_nodes` {canonical_nodes} and {world.nodes} machines do not divide one another"
+    if packs < canonical_nodes:
+        return f"{packs} packs are fewer than `num_canonical_nodes`, {canonical_nodes}"
     machines = max(1, world.nodes // canonical_nodes)  # that share a canonical node
     each = -(-packs // canonical_nodes)
     if -each % machines > max(0, each - machines + 1):  # what Streaming repeats for them has to be there
-        message = f"{packs} packs are too few for {world.nodes} machines"
-        raise RecipeError(message, "train on one machine")
+        return f"{packs} packs are too few for {world.nodes} machines"
+    return None
 
 
 def smallest_part(mixed: Mix, method: str) -> int:

@@ -232,8 +232,8 @@ class PackedDataset(CheckedDataset):
 
     @property
     def vision(self) -> dict[str, Any] | None:
-        """How the run's images are prepared; ``None`` for a run of text."""
-        return self.run.vision
+        """How the images of the runs are prepared; ``None`` for text alone."""
+        return next((run.vision for run in self.runs if run.vision is not None), None)
 
     def check_model(self, configuration: Any) -> None:  # noqa: ANN401 of transformers
         """Refuse a model that does not take the run's images as they were prepared.

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
+from octomed.stream.images import COLUMNS as IMAGE_COLUMNS
 from octomed.stream.run import VALIDATION, open_run
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from octomed.stream.run import Run
 
@@ -112,6 +113,8 @@ def open_runs(location: Location, *, attempts: int = 5, timeout: float = 60.0) -
 def check_alike(runs: Sequence[Run]) -> None:
     """Refuse runs whose packs a model cannot be trained on together.
 
+    A run of text goes with one that has images: its packs show none. Images are compared where there are any.
+
     Raises
     ------
     RecipeError
@@ -119,38 +122,56 @@ def check_alike(runs: Sequence[Run]) -> None:
     DataError
         Naming what differs, with both values.
     """
-    first = runs[0]
-    wanted = _essence(first)
+    pictured = next((run for run in runs if run.vision is not None), None)
     for number, run in enumerate(runs):
         twin = next((one for one in runs[:number] if one.key == run.key), None)
         if twin is not None:
             message = f"`{shown(twin.location)}` and `{shown(run.location)}` are the same run"
             raise RecipeError(message, "name it once; `shares` says how much of it an epoch has")
-        found = _essence(run)
-        for what in wanted | found:
-            if wanted.get(what) != found.get(what):
-                raise DataError(
-                    f"`{shown(first.location)}` and `{shown(run.location)}` cannot be mixed: {what} differs: "
-                    f"{_told(wanted.get(what))} and {_told(found.get(what))}",
-                    "pack both for the same model, with the same capacity and settings of images",
-                )
+        _compare(runs[0], run, _of_text)
+        if pictured is not None and run.vision is not None:
+            _compare(pictured, run, _of_images)
 
 
-def _essence(run: Run) -> dict[str, Any]:
-    """Return what has to be the same in runs that are mixed, by its name in messages."""
+def _compare(first: Run, run: Run, values: Callable[[Run], dict[str, Any]]) -> None:
+    """Refuse two runs of which a value is not the same, by its name."""
+    wanted, found = values(first), values(run)
+    for what in wanted | found:
+        if wanted.get(what) != found.get(what):
+            raise DataError(
+                f"`{shown(first.location)}` and `{shown(run.location)}` cannot be mixed: {what} differs: "
+                f"{_told(wanted.get(what))} and {_told(found.get(what))}",
+                "pack both for the same model, with the same capacity and settings of images",
+            )
+
+
+def _of_text(run: Run) -> dict[str, Any]:
+    """Return what has to be the same in all runs that are mixed, by its name in messages."""
     content = run.content
-    vision = run.vision
     values = {
         "the model": PurePath(str(content.model.get("name"))).name,  # a folder is one, wherever it lies
         "the chat template": content.model.get("template"),
         "the tokenizer": content.tokenizer.content_hash,
         "the number of tokens": content.tokenizer.vocabulary_size,
         "the capacity of a pack": content.capacity,
-        "whether there are images": vision is not None,
     }
-    columns = {f"the column `{name}`": kind for name, kind in plain(content.columns).items()}
-    images = {f"`{name}` of images": value for name, value in (vision or {}).items() if name not in _STORED}
-    return values | columns | images
+    return values | {
+        f"the column `{name}`": kind for name, kind in plain(content.columns).items() if name not in _PICTURED
+    }
+
+
+def _of_images(run: Run) -> dict[str, Any]:
+    """Return what has to be the same in runs that have images."""
+    columns = plain(run.content.columns)
+    kinds = {f"the column `{name}`": columns[name] for name in _PICTURED if name in columns}
+    stored = {
+        f"`{name}` of images": value for name, value in (run.vision or {}).items() if name not in _STORED
+    }
+    return kinds | stored
+
+
+_PICTURED = ("images", *IMAGE_COLUMNS)
+"""Columns that a run of text may lack."""
 
 
 _STORED = {"store", "codec", "max_source_pixels"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -57,7 +58,7 @@ def read_configuration(
     >>> configuration.num_hidden_layers
     2
     """
-    found = _from_values(dict(config)) if config is not None else _from_source(str(source))
+    found = _from_values(copy.deepcopy(config)) if config is not None else _from_source(str(source))
     _check_family(found.model_type)
     for name, value in (overrides or {}).items():
         _override(found, name, value)

@@ -123,8 +123,7 @@ def check_adapters(path: str, recipe: TrainRecipe) -> None:
     RecipeError
         Naming the keys that differ.
     """
-    folder = path.rstrip("/").rpartition("/")[0] or "."
-    sidecar = _sidecar(folder)
+    sidecar = _sidecar(_folder_of(path))
     if sidecar is None:
         return
     model = sidecar.meaning.get("model")
@@ -139,23 +138,55 @@ def check_adapters(path: str, recipe: TrainRecipe) -> None:
         )
 
 
-def recorded_data(folder: str) -> dict[str, Any] | None:
-    """Return what a folder says of its checkpoints' data; ``None`` where there are none.
+@dataclass(frozen=True)
+class Recorded:
+    """What a folder says of its checkpoints' data.
 
-    The first rank looks, so that all ranks find the same.
+    Attributes
+    ----------
+    folder
+        Where they are.
+    data
+        As `meaning_of` has it.
+    """
+
+    folder: str
+    data: dict[str, Any]
+
+
+def recorded_data(recipe: TrainRecipe) -> Recorded | None:
+    """Return what is known of the data of the checkpoint that a training goes on from; ``None`` for no such.
+
+    That is one of the recipe's `save_folder`, or its `load_path`, whose folder is asked. The first rank
+    looks, so that all ranks find the same.
 
     Raises
     ------
     RecipeError
         When what it says is damaged.
     """
-    found: list[dict[str, Any] | None] = [None]
+    found: list[Recorded | None] = [None]
     if dist.get_global_rank() == 0:
-        sidecar = _sidecar(folder)
-        if sidecar is not None and _checkpoints(open_folder(folder).names()):
-            found = [sidecar.meaning.get("data")]
+        if recipe.autoresume and recipe.save_folder:
+            found = [_recorded(recipe.save_folder, any_checkpoint=False)]
+        elif recipe.load_path is not None and not recipe.load_weights_only:
+            found = [_recorded(_folder_of(recipe.load_path), any_checkpoint=True)]
     dist.broadcast_object_list(found)
     return found[0]
+
+
+def _recorded(folder: str, *, any_checkpoint: bool) -> Recorded | None:
+    """Return what a folder says, if it has checkpoints by their names, or may have any."""
+    sidecar = _sidecar(folder)
+    if sidecar is None or not (any_checkpoint or _checkpoints(open_folder(folder).names())):
+        return None
+    data = sidecar.meaning.get("data")
+    return Recorded(folder, data) if isinstance(data, dict) else None
+
+
+def _folder_of(path: str) -> str:
+    """Return the folder of a checkpoint, on a disk or in an object store."""
+    return path.rstrip("/").rpartition("/")[0] or "."
 
 
 def write_meaning(folder: str, meaning: dict[str, Any], duration: str | None = None) -> None:

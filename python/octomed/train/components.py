@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from composer.algorithms import GradientClipping
@@ -22,7 +23,7 @@ from octomed.train.report_writer import ReportWriter
 from octomed.train.schema_monitoring import seconds_of
 from octomed.train.unigrams import UnigramMonitor
 from octomed.train.vision_gradients import NoGradientsFromDummies
-from octomed.train.vision_monitors import SpeedWithoutVision, VisionMonitor
+from octomed.train.vision_monitors import SpeedWithoutVision, StepOperations, VisionMonitor
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,7 +59,7 @@ def make_callbacks(
     vision
         How images are prepared, where there are any.
     """
-    wanted = recipe.callbacks
+    wanted, operations = recipe.callbacks, StepOperations()
     if wanted.report is not None:
         check_plots()
     vocabulary = text_configuration(configuration).vocab_size
@@ -67,10 +68,10 @@ def make_callbacks(
     made: list[Callback] = [Phase("self-test: are documents kept apart?"), test]
     made.append(LearningRates(recipe.scheduler))  # before what logs them
     if wanted.speed_monitor:
-        monitor = SpeedMonitor if vision is None else SpeedWithoutVision
+        monitor = SpeedMonitor if vision is None else partial(SpeedWithoutVision, operations)
         made.append(monitor(time_unit="seconds", **wanted.speed_monitor.model_dump()))
     if wanted.data_monitor and vision is not None:
-        made.append(VisionMonitor())
+        made.append(VisionMonitor(operations))
     if wanted.trace_log:
         made.append(TraceLog(_path(wanted.trace_log.folder, recipe) or folder))
     plain: dict[str, Any] = {

@@ -80,7 +80,7 @@ def make_trainable(
         When the recipe names a part that the model lacks, or nothing would be trained.
     """
     parts = parts_of(language_model)
-    frozen = _frozen(settings, vision=vision)
+    frozen = frozen_parts(settings, vision=vision)
     for part in PARTS:
         if part not in parts and getattr(settings, f"freeze_{part}") is not None:
             kind = language_model.config.model_type
@@ -104,8 +104,22 @@ def make_trainable(
 _UNFREEZE = "leave one of them out, or set `model.lora`"
 
 
-def _frozen(settings: Model, *, vision: bool) -> dict[Part, bool]:
-    """Return which parts stay as they are; a text run's mergers go with its tower, which it never enters."""
+def frozen_parts(settings: Model, *, vision: bool) -> dict[Part, bool]:
+    """Return which parts stay as they are; a text run's mergers go with its tower, which it never enters.
+
+    Parameters
+    ----------
+    settings
+        The recipe's `model`.
+    vision
+        Whether the data has images.
+
+    Examples
+    --------
+    >>> from octomed.train.schema_model import Model
+    >>> frozen_parts(Model(config={}, freeze_vision=True), vision=True)
+    {'vision': True, 'projector': False, 'language': False}
+    """
     adapters = settings.lora is not None
     tower = adapters or not vision if settings.freeze_vision is None else settings.freeze_vision
     projector = (

@@ -7,7 +7,7 @@ shows another question's image; a model that looks is not.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from composer.core import Callback
@@ -49,7 +49,9 @@ class AnswerAccuracy(Metric):
         for name in ("answers", "alone"):
             self.add_state(name, default=torch.tensor(0, dtype=torch.int64), dist_reduce_fx="sum")
 
-    def update(self, batch: Mapping[str, Any], logits: Callable[..., torch.Tensor]) -> None:
+    def update(
+        self, batch: Mapping[str, Any], logits: Callable[..., torch.Tensor], asked: Asked | None = None
+    ) -> None:
         """Count the answers of a batch, of documents all of whose images can be swapped.
 
         Parameters
@@ -59,20 +61,62 @@ class AnswerAccuracy(Metric):
         logits
             From a batch and `positions` [N] of its tokens to logits [N, vocabulary]. It is called once a
             batch, also for one without an answer, because sharded ranks compute together.
+        asked
+            What is asked of the batch, if that is known already.
         """
-        other = swapped(batch)
-        every = answer_positions(batch, self.image_token)
-        positions = every[~keeps_an_image(batch, other, self.image_token)[every]]
-        shown = other if self.swap else batch
-        predicted = logits(shown, positions=positions - 1).argmax(-1)
-        self.right += (predicted == batch["labels"][0, positions]).sum()
-        self.answers += len(positions)
-        self.alone += len(every) - len(positions)
+        asked = asked or Asked.of(batch, self.image_token)
+        shown = {**batch, **asked.other} if self.swap else batch
+        predicted = logits(shown, positions=asked.positions - 1).argmax(-1)
+        self.right += (predicted == batch["labels"][0, asked.positions]).sum()
+        self.answers += len(asked.positions)
+        self.alone += asked.left_out
 
     def compute(self) -> torch.Tensor:
         """Return the share; not a number where there is no answer."""
         self.of, self.left_out = int(self.answers), int(self.alone)  # of all ranks, which they are only here
         return self.right / self.answers
+
+
+class Asked(NamedTuple):
+    """What is asked of a batch, with its images and with images swapped.
+
+    Attributes
+    ----------
+    positions
+        Of the answers of documents all of whose images can be swapped, [N].
+    left_out
+        Answers of other documents.
+    other
+        What the batch has else where its images are swapped.
+    batch
+        The value by which the batch is known again.
+    """
+
+    positions: torch.Tensor
+    left_out: int
+    other: dict[str, Any]
+    batch: object
+
+    @classmethod
+    def of(cls, batch: Mapping[str, Any], image_token: int) -> Asked:
+        """Find it out.
+
+        Parameters
+        ----------
+        batch
+            The batch contract of `octomed.stream`.
+        image_token
+            Id of the tokens that images take the place of.
+        """
+        other = swapped(batch)
+        every = answer_positions(batch, image_token)
+        positions = every[~keeps_an_image(batch, other, image_token)[every]]
+        changed = {name: value for name, value in other.items() if value is not batch[name]}
+        return cls(positions, len(every) - len(positions), changed, batch["cu_seqlens"])
+
+    def is_of(self, batch: Mapping[str, Any]) -> bool:
+        """Tell whether it is asked of this batch."""
+        return self.batch is batch["cu_seqlens"]
 
 
 class ImageAblation(Callback):

@@ -20,13 +20,15 @@ from octomed.commands import train_command
 from octomed.shipped import TRAIN_SCRIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C; what schedulers and `kill` send; a terminal that closes."""
 DOLLAR = "OCTOMED_DOLLAR"
 """Variable that stands for a dollar sign: Composer's launcher expands variables in a rank's words."""
+_WARM_POOL = "TORCH_WARM_POOL"
+"""Variable by which torch knows whether to start processes that compile."""
 AT_ONCE = 2.0
 """Seconds in which signals are one: a group gets what its members pass on."""
 
@@ -129,13 +131,30 @@ def _train(words: Sequence[str]) -> int:
 
 def _launch(number: int, words: Sequence[str], signals: Signals) -> int:
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # Composer loads it; it wants a faster kernel
-    from composer.cli import launcher  # noqa: PLC0415 takes seconds
+    with _without_compilers():
+        from composer.cli import launcher  # noqa: PLC0415 takes seconds
 
     signals.heed()  # again: Composer takes them when it is imported, to end this process alone
     os.environ[DOLLAR] = "$"
     sys.argv = ["composer", "-n", str(number), str(TRAIN_SCRIPT), *map(as_rank_word, words)]
     launch: Any = launcher.main
     return int(launch())
+
+
+@contextlib.contextmanager
+def _without_compilers() -> Iterator[None]:
+    """Have torch start no process that would compile, while it is imported.
+
+    Nothing is compiled here, and such a process ends of Ctrl-C with a traceback until it is ready.
+    """
+    if _WARM_POOL in os.environ:
+        yield
+        return
+    os.environ[_WARM_POOL] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[_WARM_POOL]  # ranks may want them
 
 
 if __name__ == "__main__":  # loaders and object stores may start processes that import this file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import RecipeError
+from octomed.pipeline.inspect_images import mode_in
 from octomed.report.views import StepTrace, StepView
+from octomed.storage import FILE_MODES
 from octomed.stream import open_run
 from octomed.stream.pack_table import provenance_files
 from octomed.strict_json import read_as
 from octomed.train.facts import read_facts
 from octomed.train.journal import METRICS, TRACES, read_journal
+from octomed.train.step_images import images_of_traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +44,8 @@ def look_at_step(folder: Path, step: int) -> StepView:
     ------
     RecipeError
         When the folder is of no training run, or the run has no such step.
-    StorageError
-        When a file of the folder is damaged.
+    DataError, StorageError
+        When a file of the folder is damaged, or a shard whose images the step showed.
     """
     facts = read_facts(folder)
     logs = facts.folder_of_traces or folder
@@ -53,13 +57,16 @@ def look_at_step(folder: Path, step: int) -> StepView:
     for seen in ranks.values():
         for number, one in seen:
             wanted.setdefault(number, set()).add(one)
-    places = {number: _places(_run(locations, number), sorted(ids)) for number, ids in wanted.items()}
+    runs = {number: _run(locations, number) for number in wanted}
+    found = {number: _traces(runs[number], sorted(ids)) for number, ids in wanted.items()}
     traces = [
-        StepTrace(rank=rank, run=locations[number], **places[number][one])
+        dataclasses.replace(found[number][one], rank=rank)
         for rank, seen in sorted(ranks.items())
         for number, one in seen
     ]
-    return StepView(step, _loss(folder, step), facts.data, tuple(traces))
+    modes = {mode_in(run.content.recipe) for run in runs.values()}
+    mode = next(one for one in FILE_MODES if one in modes)  # the first is the narrowest
+    return StepView(step, _loss(folder, step), facts.data, tuple(traces), mode)
 
 
 @dataclass(frozen=True)
@@ -99,11 +106,28 @@ def _known_steps(folder: Path) -> str:
     return f"its steps are {min(steps)} to {max(steps)}"
 
 
+def _traces(run: Run, ids: list[int]) -> dict[int, StepTrace]:
+    """Return traces of a run by their ids, each as one of rank 0."""
+    places = _places(run, ids)
+    images = images_of_traces(run, places.values())
+    return {
+        one: StepTrace(
+            rank=0,
+            run=run.location,
+            images=images.get(one, ()),
+            **{name: row[name] for name in _COLUMNS},
+        )
+        for one, row in places.items()
+    }
+
+
 def _places(run: Run, ids: list[int]) -> dict[int, dict[str, Any]]:
     wanted = pa.array(ids, pa.uint64())
     places: dict[int, dict[str, Any]] = {}
     for name in provenance_files(run):
-        table = pq.read_table(pa.BufferReader(run.source.read(name)), columns=list(_COLUMNS))
+        data = pa.BufferReader(run.source.read(name))
+        hashes = {"images"} & set(pq.read_schema(data).names)  # a run of text has none
+        table = pq.read_table(data, columns=[*_COLUMNS, *hashes])
         found = table.filter(pc.is_in(table["trace_id"], value_set=wanted))
         places |= {row["trace_id"]: row for row in found.to_pylist()}
     lost = [one for one in ids if one not in places]

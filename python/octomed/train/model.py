@@ -11,8 +11,9 @@ from torchmetrics import Metric
 
 from octomed.train.adapters import number_of_weights
 from octomed.train.build import text_configuration
-from octomed.train.image_ablation import AnswerAccuracy, accuracies
+from octomed.train.image_ablation import AnswerAccuracy, Asked, accuracies
 from octomed.train.network import PackedNetwork, decoder, loss_units
+from octomed.train.tower import unrounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,12 +75,17 @@ class OctomedModel(ComposerModel):
         super().__init__()
         self.network = PackedNetwork(language_model, weighting=weighting, vision=vision, **loss)
         self.swap_images = swap_images
+        self._asked: Asked | None = None
         self._work = _Work(language_model)
 
     @property
     def language_model(self) -> PreTrainedModel:
         """The model of `transformers` inside."""
         return self.network.language_model
+
+    def __call__(self, batch: Mapping[str, Any]) -> Any:  # noqa: ANN401 of `forward`
+        """Run `forward`, before which FSDP2 casts what it finds in the batch."""
+        return super().__call__(unrounded(batch))
 
     def forward(self, batch: Mapping[str, Any]) -> torch.Tensor:
         """Return the microbatch's mean loss."""
@@ -97,7 +103,9 @@ class OctomedModel(ComposerModel):
     def update_metric(self, batch: Mapping[str, Any], outputs: torch.Tensor, metric: Metric) -> None:
         """Add a batch's evaluation loss to the mean, or its answers to those that are right."""
         if isinstance(metric, AnswerAccuracy):
-            return metric.update(batch, partial(self.network, want="logits"))
+            if self._asked is None or not self._asked.is_of(batch):  # both metrics are given each batch
+                self._asked = Asked.of(batch, metric.image_token)
+            return metric.update(batch, partial(self.network, want="logits"), self._asked)
         return metric.update(outputs.detach(), loss_units(batch, self.network.weighting))
 
     def get_metrics(self, is_train: bool) -> dict[str, Metric]:

@@ -14,7 +14,7 @@ from octomed.stream.contract import check_images, check_text
 from octomed.train import attention
 from octomed.train.loss import IGNORED, liger_cross_entropy, weighted_cross_entropy
 from octomed.train.placeholders import places_of
-from octomed.train.tower import Tower
+from octomed.train.tower import Tower, unrounded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,6 +65,10 @@ class PackedNetwork(torch.nn.Module):
         self.tower = None if vision is None else Tower(language_model, vision)
         if vision is not None:
             add_deep_features_by_place(language_model)
+
+    def __call__(self, batch: Mapping[str, Any], **wanted: Any) -> Any:  # noqa: ANN401 of `forward`
+        """Run `forward`, before which FSDP2 casts what it finds in the batch."""
+        return super().__call__(unrounded(batch), **wanted)
 
     def forward(
         self, batch: Mapping[str, Any], *, want: str = "loss", positions: torch.Tensor | None = None

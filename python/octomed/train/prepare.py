@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from composer.utils import dist, get_device
 
 from octomed.errors import RecipeError
+from octomed.stream.run import VALIDATION
 from octomed.train import checkpoints, order, steps
 from octomed.train.build import read_configuration
 from octomed.train.data import Batching, batching_of, check_run
@@ -44,6 +45,9 @@ class Prepared:
         All packed runs, where several are mixed.
     vision
         How images are prepared, where a run to train or evaluate on has any.
+    evaluated
+        The packed runs that are evaluated on: those of `eval_loader`, or those that are trained on and have a
+        validation stream.
     """
 
     recipe: TrainRecipe
@@ -53,6 +57,17 @@ class Prepared:
     folder: Path
     runs: tuple[Run, ...] = ()
     vision: Vision | None = None
+    evaluated: tuple[Run, ...] = ()
+
+    @property
+    def shown(self) -> Run:
+        """The first run that is trained on and has images; the first of all, where none has."""
+        return next((run for run in self.runs if run.vision is not None), self.packed)
+
+    @property
+    def learns_from_images(self) -> bool:
+        """Whether a run that is trained on has images."""
+        return self.shown.vision is not None
 
     @property
     def key(self) -> str:
@@ -74,16 +89,18 @@ def prepare(recipe: TrainRecipe) -> Prepared:
     runs = order.runs_of(recipe.train_loader)
     source = recipe.model.pretrained_model_name_or_path
     configuration = read_configuration(source, recipe.model.config, recipe.model.config_overrides)
-    all_runs = (*runs, *(order.runs_of(recipe.eval_loader) if recipe.eval_loader is not None else ()))
+    if recipe.eval_loader is None:
+        evaluated = tuple(run for run in runs if VALIDATION in run.streams)
+    else:
+        evaluated = order.runs_of(recipe.eval_loader)
+    all_runs = runs if recipe.eval_loader is None else (*runs, *evaluated)
     for run in all_runs:
         check_run(recipe, run, configuration)
-    found = (
-        checkpoints.recorded_data(recipe.save_folder) if recipe.autoresume and recipe.save_folder else None
-    )
-    recipe = order.settled(recipe, runs, found)
+    recipe = order.settled(recipe, runs, checkpoints.recorded_data(recipe))
     batching = _batching(recipe, runs)
     folder = Path(recipe.run_folder)
-    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision_of(all_runs))
+    vision = vision_of(all_runs)
+    return Prepared(recipe, runs[0], configuration, batching, folder, runs, vision, evaluated)
 
 
 def _filled_in(recipe: TrainRecipe) -> TrainRecipe:

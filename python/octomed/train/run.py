@@ -17,10 +17,11 @@ from octomed.train.about import about
 from octomed.train.adapter_state import keep_what_is_trained
 from octomed.train.batches import data_spec
 from octomed.train.build import build_model
+from octomed.train.checkpoint_files import remove_half_written, write_whole_files
 from octomed.train.data import make_loader
 from octomed.train.export import AdapterAlone, export_model
 from octomed.train.facts import TrainingFacts, write_facts
-from octomed.train.freeze import make_trainable
+from octomed.train.freeze import frozen_parts, make_trainable
 from octomed.train.image_ablation import NAMES
 from octomed.train.layers import compile_layers, recompute_layers
 from octomed.train.lock import exclusive
@@ -28,7 +29,7 @@ from octomed.train.log import log_rank0
 from octomed.train.loss import choose_implementation
 from octomed.train.model import OctomedModel
 from octomed.train.optim import make_optimizer
-from octomed.train.order import of_validation, runs_of
+from octomed.train.order import of_validation
 from octomed.train.prepare import Prepared, prepare
 from octomed.train.report_writer import next_steps, report_at_the_end
 from octomed.train.resume import RandomState, load_path_of
@@ -38,7 +39,7 @@ from octomed.urls import is_url
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from octomed.train.schema import Loader, TrainRecipe
+    from octomed.train.schema import TrainRecipe
 
 
 def train(recipe: TrainRecipe) -> Trainer:
@@ -85,6 +86,7 @@ def make_trainer(prepared: Prepared) -> Trainer:
     if threads is not None:  # torch was loaded before
         torch.set_num_threads(threads)
     reproducibility.seed_all(recipe.seed)
+    write_whole_files()
     load_path = load_path_of(prepared)
     model = make_model(prepared)
     evaluator = _evaluator(prepared)
@@ -135,7 +137,7 @@ def make_model(prepared: Prepared) -> OctomedModel:
     trained = make_trainable(
         language_model,
         recipe.model,
-        vision=prepared.packed.vision is not None,
+        vision=prepared.learns_from_images,
         seed=recipe.seed,
         sharded=recipe.fsdp_config is not None,
     )
@@ -174,7 +176,7 @@ def finish(prepared: Prepared, trainer: Trainer) -> None:
         tokenizer = recipe.tokenizer.name if recipe.tokenizer else recipe.model.pretrained_model_name_or_path
         base = recipe.model.pretrained_model_name_or_path
         alone = AdapterAlone(base) if recipe.export == "adapter" else None
-        export_model(model, Path(recipe.export_folder), tokenizer, prepared.packed.content, alone=alone)
+        export_model(model, Path(recipe.export_folder), tokenizer, prepared.shown.content, alone=alone)
         log_rank0(f"exported to `{recipe.export_folder}`")
 
 
@@ -186,6 +188,7 @@ def _exclusive_folders(prepared: Prepared) -> Iterator[None]:
         if dist.get_global_rank() == 0:
             for folder in sorted(folder for folder in folders if not is_url(folder)):
                 held.enter_context(exclusive(folder))
+                remove_half_written(folder)
         yield
 
 
@@ -193,24 +196,24 @@ def _train_loader(prepared: Prepared) -> Any:  # noqa: ANN401 Streaming has no t
     settings = prepared.recipe.train_loader
     packs, model = prepared.batching.per_rank, prepared.configuration
     chosen = prepared.recipe.model
-    adapters = chosen.lora is not None
-    frozen = chosen.freeze_vision
-    if frozen is None:  # as `freeze.make_trainable` has it
-        frozen = chosen.lora is not None and not chosen.lora.vision
+    frozen = frozen_parts(chosen, vision=prepared.learns_from_images)["vision"]
     return make_loader(
-        settings, packs, model, vision=prepared.vision, frozen_vision=frozen, adapters=adapters
+        settings,
+        packs,
+        model,
+        vision=prepared.vision,
+        frozen_vision=frozen and not (chosen.lora is not None and chosen.lora.vision),
+        adapters=chosen.lora is not None,
     )
 
 
 def _evaluator(prepared: Prepared) -> Evaluator | None:
     recipe = prepared.recipe
-    settings = recipe.eval_loader
-    if settings is None and any("validation" in run.streams for run in prepared.runs or [prepared.packed]):
-        settings = of_validation(recipe.train_loader)
     if recipe.eval_swapped_images:
-        _check_swap(settings)
-    if settings is None:
+        _check_swap(prepared)
+    if not prepared.evaluated:
         return None
+    settings = recipe.eval_loader or of_validation(recipe.train_loader)
     packs, model = recipe.device_eval_batch_size, prepared.configuration
     alike = settings.dataset.model_copy(update={"balance": "off"})  # no step waits for the slowest
     settings = settings.model_copy(update={"dataset": alike})
@@ -222,10 +225,10 @@ def _evaluator(prepared: Prepared) -> Evaluator | None:
     )
 
 
-def _check_swap(settings: Loader | None) -> None:
+def _check_swap(prepared: Prepared) -> None:
     """Refuse to swap images where none are shown."""
-    if settings is None or not any(run.vision for run in runs_of(settings)):
-        lacks = "nothing is evaluated" if settings is None else "what is evaluated shows no image"
+    if not any(run.vision for run in prepared.evaluated):
+        lacks = "what is evaluated shows no image" if prepared.evaluated else "nothing is evaluated"
         raise RecipeError(f"`eval_swapped_images` has nothing to swap: {lacks}", "set it to false")
 
 

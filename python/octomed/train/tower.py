@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from octomed.stream.images import Vision
     from octomed.stream.tower_tables import Grid
 
+_WEIGHTS = "image_corner_weights"
+"""How much of each of the four position embeddings around it a patch has."""
 _NEEDED = ("image_patches", "image_grid_thw")
 """What the tower reads of a batch beside its tables."""
 
@@ -55,6 +57,33 @@ class Order(NamedTuple):
 
     units: torch.Tensor
     patches: torch.Tensor
+
+
+class Unrounded:
+    """Numbers of a batch that FSDP2's mixed precision does not find, and so leaves in float32.
+
+    Attributes
+    ----------
+    values
+        The numbers.
+    """
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+
+
+def unrounded(batch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a batch whose weights of interpolation, if it has any, are kept in float32.
+
+    FSDP2 casts all numbers that a module is given to the type in which it computes.
+
+    Parameters
+    ----------
+    batch
+        The batch contract of `octomed.stream`.
+    """
+    weights = batch.get(_WEIGHTS)
+    return {**batch, _WEIGHTS: Unrounded(weights)} if isinstance(weights, torch.Tensor) else batch
 
 
 class Tower:
@@ -247,9 +276,10 @@ def _is_trained(tower: Any) -> bool:  # noqa: ANN401 a class of each family
 def _interpolated(embeddings: torch.nn.Embedding, batch: Mapping[str, Any]) -> torch.Tensor:
     """Return the position embedding of each patch, between the four around it.
 
-    Summed in float32 where weights are float32; FSDP2 casts them, as all numbers of a batch, to its type.
+    Summed in float32, or in a wider type of the embeddings, and rounded once.
     """
-    indices, weights = batch["image_corner_indices"], batch["image_corner_weights"]
+    indices, weights = batch["image_corner_indices"], batch[_WEIGHTS]
+    weights = weights.values if isinstance(weights, Unrounded) else weights
     total: Any = 0
     for corner in range(indices.shape[1]):  # one by one, so that four of all are never in memory
         total = total + embeddings(indices[:, corner]) * weights[:, corner, None]

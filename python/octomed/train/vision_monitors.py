@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from composer.callbacks import SpeedMonitor
@@ -19,27 +19,64 @@ if TYPE_CHECKING:
     from octomed.train.model import OctomedModel
 
 
+class Operations(NamedTuple):
+    """Floating-point operations of a step, over all ranks.
+
+    Attributes
+    ----------
+    whole
+        All of them, recomputation not counted.
+    vision
+        Those of the tower, on each image once.
+    saved
+        Those that the tower would have besides, if it ran for each place that shows an image.
+    """
+
+    whole: float
+    vision: float
+    saved: float
+
+
+class StepOperations:
+    """Counts a step's operations once, for all that asks on every rank when the step ends."""
+
+    def __init__(self) -> None:
+        self._step = -1
+        self._counted = Operations(0.0, 0.0, 0.0)
+
+    def of(self, state: State) -> Operations:
+        """Return those of the step that ends; the first to ask adds them up over ranks."""
+        if self._step != state.timestamp.batch.value:
+            batch, model = state.batch, _model(state)
+            counts = [
+                model.flops_per_batch(batch),
+                model.vision_operations(batch),
+                model.operations_saved(batch),
+            ]
+            self._step, self._counted = state.timestamp.batch.value, Operations(*_over_ranks(state, counts))
+        return self._counted
+
+
 class VisionMonitor(Callback):
     """Log at how many places a step shows images, and the share of its operations that are the tower's.
 
     And what it saves that the tower runs once for an image of a pack, and not once for each place that shows
     it, as a share of what the step would have without. The first step that has images says so in a line.
+
+    Parameters
+    ----------
+    operations
+        Counts those of a step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, operations: StepOperations) -> None:
+        self.operations = operations
         self.said = False
 
     def batch_end(self, state: State, logger: Logger) -> None:
         """Add up over ranks, and log."""
-        batch, model = state.batch, _model(state)
-        counts = [
-            len(batch["image_sizes"]),
-            len(batch["image_refs"]),
-            model.flops_per_batch(batch),
-            model.vision_operations(batch),
-            model.operations_saved(batch),
-        ]
-        images, shown, whole, vision, saved = _over_ranks(state, counts)
+        images, shown = _over_ranks(state, [len(state.batch["image_sizes"]), len(state.batch["image_refs"])])
+        whole, vision, saved = self.operations.of(state)
         share, saves = vision / whole, saved / (whole + saved)
         logger.log_metrics(
             {
@@ -57,18 +94,26 @@ class VisionMonitor(Callback):
 
 
 class SpeedWithoutVision(SpeedMonitor):
-    """Composer's monitor, which states operations and MFU also without those of the vision tower."""
+    """Composer's monitor, which states operations and MFU also without those of the vision tower.
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 Composer's
+    Parameters
+    ----------
+    operations
+        Counts those of a step.
+    **settings
+        Composer's.
+    """
+
+    def __init__(self, operations: StepOperations, **settings: Any) -> None:  # noqa: ANN401 Composer's
         super().__init__(**settings)
+        self.operations = operations
         self.history_text: deque[float] = deque(maxlen=self.history_flops.maxlen)
 
     def batch_end(self, state: State, logger: Logger) -> None:
         """Log what Composer does, and these."""
         super().batch_end(state, logger)
-        batch, model = state.batch, _model(state)
-        [text] = _over_ranks(state, [model.flops_per_batch(batch) - model.vision_operations(batch)])
-        self.history_text.append(text)
+        counted = self.operations.of(state)
+        self.history_text.append(counted.whole - counted.vision)
         if len(self.history_text) < (self.history_text.maxlen or 0):
             return
         seconds = self.history_wct[-1] - self.history_wct[0]

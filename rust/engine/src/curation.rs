@@ -80,7 +80,7 @@ impl Found {
         }
         identifying(text, kinds, |found| {
             if self.bits == 0 {
-                self.at = u32::try_from(found.start).unwrap_or(u32::MAX);
+                self.at = found.start as u32; // a row has 64 MiB at most
             }
             self.bits |= 1 << (IDENTIFYING_KINDS.len() * field + found.kind as usize);
         });
@@ -328,7 +328,7 @@ impl<'r> RowCuration<'r> {
             Asked::None | Asked::Many(_) => None,
         });
         Some(Question {
-            ordinal: u32::try_from(self.row.ordinal).unwrap_or(u32::MAX),
+            ordinal: self.row.ordinal as u32, // the trace before it was refused were it larger
             question_id,
             stem,
             images: images.unwrap_or_default(),

@@ -12,7 +12,8 @@ use crate::row_images::RowFault;
 #[derive(Debug, Default)]
 pub struct Conditions {
     columns: Vec<(usize, Wanted)>,
-    measured: Vec<(Figure, Wanted)>,
+    /// By the place of a value among [`TraceMeasures::figures`].
+    measured: Vec<(usize, Wanted)>,
     /// Names of the asked columns, for messages.
     names: Vec<String>,
 }
@@ -32,29 +33,6 @@ enum Plain {
     Number(f64),
     Text(String),
 }
-
-/// A measured value, as a number that recipes write.
-type Figure = fn(&TraceMeasures) -> f64;
-
-const SHARE: f64 = 10_000.0;
-
-/// The measured values that a condition may name.
-const FIGURES: [(&str, Figure); 6] = [
-    ("reasoning_words", |measures| {
-        measures.reasoning_words.into()
-    }),
-    ("response_words", |measures| measures.response_words.into()),
-    ("ngram_share", |measures| {
-        f64::from(measures.ngram_share) / SHARE
-    }),
-    ("line_share", |measures| {
-        f64::from(measures.line_share) / SHARE
-    }),
-    ("script_share", |measures| {
-        f64::from(measures.script_share) / SHARE
-    }),
-    ("loop_words", |measures| measures.loop_words.into()),
-];
 
 impl Conditions {
     /// The conditions that the recipe writes.
@@ -76,8 +54,9 @@ impl Conditions {
         }
         for (name, values) in &settings.conditions {
             let wanted = Wanted::new(values)?;
-            match FIGURES.iter().find(|(figure, _)| figure == name) {
-                Some((_, figure)) => conditions.measured.push((*figure, wanted)),
+            let figures = TraceMeasures::default().figures();
+            match figures.iter().position(|(figure, _)| figure == name) {
+                Some(figure) => conditions.measured.push((figure, wanted)),
                 None => conditions.columns.push((place(name)?, wanted)),
             }
         }
@@ -112,10 +91,12 @@ impl Conditions {
             value.is_some_and(|value| wanted.is_met(value))
         };
         self.columns.iter().all(of_column)
-            && self
-                .measured
-                .iter()
-                .all(|(figure, wanted)| wanted.is_met_by(figure(measures)))
+            && (self.measured.is_empty() || {
+                let figures = measures.figures();
+                let is_met =
+                    |(figure, wanted): &(usize, Wanted)| wanted.is_met_by(figures[*figure].1);
+                self.measured.iter().all(is_met)
+            })
     }
 }
 
@@ -265,7 +246,7 @@ mod tests {
             "\"reasoning_words\": [50, 60], \"ngram_share\": [0, 0.25]"
         ));
         assert!(!holds("\"reasoning_words\": [51, 60]") && !holds("\"ngram_share\": [0, 0.2499]"));
-        for (name, _) in FIGURES {
+        for (name, _) in measures.figures() {
             assert!(TraceMeasures::NAMES.contains(&name), "{name}");
         }
     }

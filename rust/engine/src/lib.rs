@@ -15,6 +15,7 @@ mod error;
 mod extents;
 mod fetched;
 mod fingerprint;
+mod identifying;
 mod ids;
 mod image_choices;
 mod image_copies;
@@ -50,6 +51,7 @@ pub use check::{PackContent, ShardCheck, check_shard, read_pack};
 pub use curation_settings::{CurationSettings, limits_allow};
 pub use error::EngineError;
 pub use fingerprint::fingerprint;
+pub use identifying::identifying;
 #[doc(hidden)]
 pub use ids::{pack_ids, unpack_ids};
 pub use image_choices::StoreChoices;

@@ -203,6 +203,20 @@ impl TraceMeasures {
         AnswerState::from_code(self.answer).unwrap_or_default()
     }
 
+    /// What was measured of the response, by the names of `where`: counts, and shares between 0 and 1.
+    #[must_use]
+    pub fn figures(&self) -> Vec<(&'static str, f64)> {
+        let share = |value: u16| f64::from(value) / 10_000.0;
+        vec![
+            ("reasoning_words", self.reasoning_words.into()),
+            ("response_words", self.response_words.into()),
+            ("ngram_share", share(self.ngram_share)),
+            ("line_share", share(self.line_share)),
+            ("script_share", share(self.script_share)),
+            ("loop_words", self.loop_words.into()),
+        ]
+    }
+
     /// Whether a bit of [`flags`] is set.
     #[must_use]
     pub fn has(&self, flag: u8) -> bool {

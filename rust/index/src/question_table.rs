@@ -185,13 +185,7 @@ impl QuestionTable {
     }
 
     fn append(&mut self, batch: &RecordBatch) -> Option<()> {
-        let numbers = |name| {
-            Some(
-                batch
-                    .column_by_name(name)?
-                    .as_primitive_opt::<UInt64Type>()?,
-            )
-        };
+        let numbers = |name| batch.column_by_name(name)?.as_primitive_opt::<UInt64Type>();
         let ordinal = batch.column_by_name("ordinal")?;
         let ordinal = ordinal.as_primitive_opt::<UInt32Type>()?;
         self.ordinal.extend_from_slice(ordinal.values());

@@ -230,7 +230,8 @@ impl Scanner {
     }
 
     /// What becomes of the row with number `ordinal` in the block's task: a list of traces as
-    /// `(sample, verdict, text, ids, spans)`, or the reason and detail of its refusal; `None` when the
+    /// `(sample, verdict, text, ids, spans, measures)`, what became of the answer and the figures by name of a scanner
+    /// that curates, or the reason and detail of its refusal; `None` when the
     /// block has no such row.
     #[pyo3(signature = (block, ordinal))]
     fn look(&self, py: Python<'_>, block: &Block, ordinal: u64) -> PyResult<Option<Looked>> {
@@ -254,7 +255,11 @@ impl Scanner {
                             let spans = trace.spans.iter();
                             let spans = spans.map(|[begin, end]| (*begin, *end)).collect();
                             let text = trace.rendered.text.clone();
-                            traces.push((sample, verdict.as_str(), text, ids.to_vec(), spans));
+                            let measures = trace.measures.map(|one| {
+                                (one.state().as_str(), one.figures().into_iter().collect())
+                            });
+                            let verdict = verdict.as_str();
+                            traces.push((sample, verdict, text, ids.to_vec(), spans, measures));
                         })?;
                         looked = Some(match shown {
                             Ok(_) => Looked::Traces(traces),
@@ -357,8 +362,18 @@ type LookedImage<'py> = (
     Bound<'py, PyBytes>,
 );
 
-/// Sample, verdict, text, ids and supervised spans of a trace.
-type LookedTrace = (u32, &'static str, String, Vec<u32>, Vec<(u32, u32)>);
+/// What became of a response's answer, and what was measured of it, by name.
+type LookedMeasures = (&'static str, BTreeMap<&'static str, f64>);
+
+/// Sample, verdict, text, ids, supervised spans and measures of a trace.
+type LookedTrace = (
+    u32,
+    &'static str,
+    String,
+    Vec<u32>,
+    Vec<(u32, u32)>,
+    Option<LookedMeasures>,
+);
 
 /// What becomes of a row.
 #[derive(IntoPyObject)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
 use octomed_curate::shared_images;
-use octomed_engine::{EngineError, OpenRange, Selection, Settings, image_cost, rejects};
+use octomed_engine::{EngineError, OpenRange, Selection, Settings, identifying, image_cost, rejects};
 use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
@@ -149,6 +149,13 @@ impl Layout {
     #[pyo3(signature = (number))]
     fn rejects(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
         leave(py, || rejects(&self.layout.selection, number)).map(PyArrowType)
+    }
+
+    /// Data of block `number` that tell who somebody is: source, file, row, sample, field, kind, where the trace's first
+    /// begins, and whether the trace is packed. Never the data.
+    #[pyo3(signature = (number))]
+    fn identifying(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
+        leave(py, || identifying(&self.layout.selection, number)).map(PyArrowType)
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.

@@ -6,7 +6,9 @@
 mod birth;
 mod checks;
 mod email;
+mod found;
 mod kinds;
+mod label_words;
 mod labels;
 mod national;
 mod number;
@@ -17,19 +19,9 @@ mod units;
 
 use std::borrow::Cow;
 
+pub use found::Identified;
 pub use kinds::{Kind, Kinds};
 use search::Search;
-
-/// Identifying data: bytes `start..end` of a text. What they say is nowhere stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// What they are.
-    pub kind: Kind,
-    /// Where they begin.
-    pub start: usize,
-    /// Where they end.
-    pub end: usize,
-}
 
 /// Calls `each` for the identifying data of `text` that are of one of `kinds`, in order, none overlapping another.
 ///
@@ -40,7 +32,7 @@ pub struct Found {
 /// identifying("Call 212-555-0123. Na 140, K 4.1.", Kinds::all(), |one| found.push((one.kind, one.start)));
 /// assert_eq!(found, [(Kind::Phone, 5)]);
 /// ```
-pub fn identifying(text: &str, kinds: Kinds, each: impl FnMut(Found)) {
+pub fn identifying(text: &str, kinds: Kinds, each: impl FnMut(Identified)) {
     Search::new(text, kinds).for_each(each);
 }
 

@@ -10,10 +10,10 @@ pub use answer::{
     AnswerState, Choice, Convention, Extracted, Found, Gold, GoldFault, GoldRule, Judged, Number,
     extract, find, judge, present,
 };
-pub use identifying::{Found as Identified, Kind, Kinds, identifying, kinds_in, mask};
+pub use identifying::{Identified, Kind, Kinds, identifying, kinds_in, mask};
 pub use measure::{
-    Action, Fault, FaultKind, Figure, Filter, Format, Identifying, Language, Length, Limits, MeasureSettings, Measures,
-    Repetition, Response, Scratch, Script, decide, flags, measure,
+    Action, Fault, FaultKind, Figure, Filter, Format, Identifying, Language, Length, Limits,
+    MeasureSettings, Measures, Repetition, Response, Scratch, Script, decide, flags, measure,
 };
 pub use parts::{Parts, parts};
 pub use words::{Words, count_words, words};

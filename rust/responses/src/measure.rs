@@ -2,7 +2,9 @@
 
 mod decide;
 mod format;
+mod letter;
 mod loops;
+mod looser;
 mod markup;
 mod markup_names;
 mod measures;

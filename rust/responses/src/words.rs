@@ -28,7 +28,14 @@ pub fn words(text: &str) -> Words<'_> {
 /// ```
 #[must_use]
 pub fn count_words(text: &str) -> u32 {
-    u32::try_from(words(text).count()).unwrap_or(u32::MAX)
+    saturated(words(text).count())
+}
+
+/// A count of 32 bits: 2^32 - 1 stands for all above.
+pub(crate) fn saturated(count: usize) -> u32 {
+    #[expect(clippy::cast_possible_truncation, reason = "the minimum fits")]
+    let fits = count.min(u32::MAX as usize) as u32;
+    fits
 }
 
 /// Iterator of [`words`].
@@ -172,6 +179,8 @@ fn is_alone(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{LONGEST, Role, role, words};
     use proptest::prelude::*;
 
@@ -180,7 +189,11 @@ mod tests {
         let mut found = vec![String::new()];
         for character in text.chars() {
             let kind = if character.is_ascii() {
-                if character.is_whitespace() { Role::Separator } else { Role::Inside }
+                if character.is_whitespace() {
+                    Role::Separator
+                } else {
+                    Role::Inside
+                }
             } else {
                 role(character)
             };
@@ -188,7 +201,9 @@ mod tests {
             match kind {
                 Role::Separator => found.push(String::new()),
                 Role::Alone => found.extend([character.to_string(), String::new()]),
-                Role::Inside if last.len() + character.len_utf8() > LONGEST => found.push(character.to_string()),
+                Role::Inside if last.len() + character.len_utf8() > LONGEST => {
+                    found.push(character.to_string())
+                }
                 Role::Inside => last.push(character),
             }
         }
@@ -208,7 +223,10 @@ mod tests {
         let found: Vec<&str> = words("患者，男，45岁。ไข้ カテーテル挿入").collect();
         assert_eq!(
             found,
-            ["患", "者", "男", "45", "岁", "ไ", "ข", "้", "カ", "テ", "ー", "テ", "ル", "挿", "入"]
+            [
+                "患", "者", "男", "45", "岁", "ไ", "ข", "้", "カ", "テ", "ー", "テ", "ル", "挿",
+                "入"
+            ]
         );
         assert_eq!(words("발열과 기침").count(), 2);
     }
@@ -216,7 +234,10 @@ mod tests {
     #[test]
     fn long_runs_are_cut() {
         let long = "!".repeat(200);
-        assert_eq!(words(&long).map(str::len).collect::<Vec<_>>(), [64, 64, 64, 8]);
+        assert_eq!(
+            words(&long).map(str::len).collect::<Vec<_>>(),
+            [64, 64, 64, 8]
+        );
         let wide = "€".repeat(43);
         assert_eq!(words(&wide).map(str::len).collect::<Vec<_>>(), [63, 63, 3]);
     }

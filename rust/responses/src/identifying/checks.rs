@@ -2,7 +2,11 @@
 
 /// Adds digits times weights.
 fn weighted(digits: &[u8], weights: &[u32]) -> u32 {
-    digits.iter().zip(weights).map(|(digit, weight)| u32::from(*digit) * weight).sum()
+    digits
+        .iter()
+        .zip(weights)
+        .map(|(digit, weight)| u32::from(*digit) * weight)
+        .sum()
 }
 
 /// Luhn: every second digit from the right counts double.
@@ -41,7 +45,11 @@ pub(super) fn french_nir(digits: &[u8]) -> bool {
     if digits.len() != 15 || !matches!(digits[0], 1 | 2 | 7 | 8) {
         return false;
     }
-    let value = |digits: &[u8]| digits.iter().fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
+    let value = |digits: &[u8]| {
+        digits
+            .iter()
+            .fold(0_u64, |value, digit| value * 10 + u64::from(*digit))
+    };
     let month = value(&digits[3..5]);
     let is_month = matches!(month, 1..=12 | 20..=42 | 50..=99);
     is_month && value(&digits[13..]) == 97 - value(&digits[..13]) % 97
@@ -50,7 +58,11 @@ pub(super) fn french_nir(digits: &[u8]) -> bool {
 /// A Brazilian CPF of eleven digits.
 pub(super) fn brazilian_cpf(digits: &[u8]) -> bool {
     let check = |digits: &[u8], first: u32| {
-        let sum: u32 = digits.iter().zip((2..=first).rev()).map(|(digit, weight)| u32::from(*digit) * weight).sum();
+        let sum: u32 = digits
+            .iter()
+            .zip((2..=first).rev())
+            .map(|(digit, weight)| u32::from(*digit) * weight)
+            .sum();
         (sum * 10 % 11 % 10) as u8
     };
     digits.len() == 11
@@ -69,9 +81,15 @@ pub(super) fn norwegian(digits: &[u8]) -> bool {
 
 /// A Belgian national number of eleven digits; who was born from 2000 on has a 2 put before it.
 pub(super) fn belgian(digits: &[u8]) -> bool {
-    let value = |digits: &[u8]| digits.iter().fold(0_u64, |value, digit| value * 10 + u64::from(*digit));
+    let value = |digits: &[u8]| {
+        digits
+            .iter()
+            .fold(0_u64, |value, digit| value * 10 + u64::from(*digit))
+    };
     let (number, check) = (value(&digits[..9]), value(&digits[9..]));
-    [number, 2_000_000_000 + number].iter().any(|number| 97 - number % 97 == check)
+    [number, 2_000_000_000 + number]
+        .iter()
+        .any(|number| 97 - number % 97 == check)
 }
 
 /// A Swiss AHV number of thirteen digits: the check of EAN-13.
@@ -82,7 +100,9 @@ pub(super) fn ean13(digits: &[u8]) -> bool {
 
 /// A Finnish check character of nine digits.
 pub(super) fn finnish(digits: &[u8]) -> u8 {
-    let number = digits.iter().fold(0_u32, |value, digit| value * 10 + u32::from(*digit));
+    let number = digits
+        .iter()
+        .fold(0_u32, |value, digit| value * 10 + u32::from(*digit));
     b"0123456789ABCDEFHJKLMNPRSTUVWXY"[(number % 31) as usize]
 }
 
@@ -122,19 +142,34 @@ pub(super) fn singaporean(first: u8, digits: &[u8]) -> Option<u8> {
 
 /// A Taiwanese number: a letter and nine digits.
 pub(super) fn taiwanese(first: u8, digits: &[u8]) -> bool {
-    let Some(at) = b"ABCDEFGHJKLMNPQRSTUVXYWZIO".iter().position(|letter| *letter == first) else {
+    let codes = (10_u32..).zip(b"ABCDEFGHJKLMNPQRSTUVXYWZIO");
+    let Some((code, _)) = codes.into_iter().find(|(_, letter)| **letter == first) else {
         return false;
     };
-    let code = 10 + u32::try_from(at).unwrap_or(0);
     let sum = code / 10 + code % 10 * 9 + weighted(digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
     sum.is_multiple_of(10)
 }
 
 /// Whether an Italian fiscal code of 16 signs ends with its check letter.
 pub(super) fn italian(code: &[u8]) -> bool {
-    const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
-    let place = |sign: u8| u32::from(if sign.is_ascii_digit() { sign - b'0' } else { sign - b'A' });
-    let value = |(at, sign): (usize, &u8)| if at.is_multiple_of(2) { ODD[place(*sign) as usize] } else { place(*sign) };
+    const ODD: [u32; 26] = [
+        1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24,
+        23,
+    ];
+    let place = |sign: u8| {
+        u32::from(if sign.is_ascii_digit() {
+            sign - b'0'
+        } else {
+            sign - b'A'
+        })
+    };
+    let value = |(at, sign): (usize, &u8)| {
+        if at.is_multiple_of(2) {
+            ODD[place(*sign) as usize]
+        } else {
+            place(*sign)
+        }
+    };
     let sum: u32 = code[..15].iter().enumerate().map(value).sum();
     u32::from(code[15] - b'A') == sum % 26
 }

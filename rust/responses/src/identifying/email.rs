@@ -47,13 +47,18 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
         near -= 1;
     }
     let is_part = |character: char| is_word(character) || matches!(character, '.' | '-');
-    let length = text[start..near].find(|character| !is_part(character)).unwrap_or(near - start);
+    let length = text[start..near]
+        .find(|character| !is_part(character))
+        .unwrap_or(near - start);
     let mut domain = text[start..start + length].trim_end_matches(['.', '-']);
     loop {
         let (host, last) = domain.rsplit_once('.')?;
         if !host.is_empty() && is_top_level(last) {
             let is_label = |label: &str| !label.is_empty() && !label.starts_with('-');
-            return host.split('.').all(is_label).then_some(start + domain.len());
+            return host
+                .split('.')
+                .all(is_label)
+                .then_some(start + domain.len());
         }
         // "mail bob@clinic.org.2 weeks later": what follows the address in the same breath is no part of it.
         domain = host;
@@ -61,10 +66,13 @@ fn domain_end(text: &str, start: usize) -> Option<usize> {
 }
 
 fn is_top_level(label: &str) -> bool {
-    label.chars().take(25).count() >= 2 && label.len() <= 24 && label.chars().all(char::is_alphabetic)
+    label.chars().take(25).count() >= 2
+        && label.len() <= 24
+        && label.chars().all(char::is_alphabetic)
 }
 
 /// Letters and digits; characters of scripts without spaces are not part of an address that stands among them.
 fn is_word(character: char) -> bool {
-    character.is_ascii_alphanumeric() || (!character.is_ascii() && character < '\u{e00}' && character.is_alphanumeric())
+    character.is_ascii_alphanumeric()
+        || (!character.is_ascii() && character < '\u{e00}' && character.is_alphanumeric())
 }

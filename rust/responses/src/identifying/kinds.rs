@@ -20,7 +20,13 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in a fixed order.
-    pub const ALL: [Self; 5] = [Self::Email, Self::Phone, Self::NationalId, Self::RecordNumber, Self::DateOfBirth];
+    pub const ALL: [Self; 5] = [
+        Self::Email,
+        Self::Phone,
+        Self::NationalId,
+        Self::RecordNumber,
+        Self::DateOfBirth,
+    ];
 
     /// The name in recipes and reports.
     #[must_use]

@@ -41,7 +41,12 @@ impl<'a> Number<'a> {
     /// The number whose first digit is at `start`.
     pub(super) fn at(text: &'a str, start: usize) -> Self {
         let bytes = text.as_bytes();
-        let mut number = Self { text, groups: [Group::default(); MOST_GROUPS], between: [Between::Space; MOST_GROUPS], count: 0 };
+        let mut number = Self {
+            text,
+            groups: [Group::default(); MOST_GROUPS],
+            between: [Between::Space; MOST_GROUPS],
+            count: 0,
+        };
         let mut digits = 0;
         let mut next = start;
         while number.count < MOST_GROUPS {
@@ -88,7 +93,10 @@ impl<'a> Number<'a> {
 
     /// The digits of the first `count` groups as numbers; those beyond 20 are left out.
     pub(super) fn digits(&self, count: usize) -> Digits {
-        let mut digits = Digits { values: [0; MOST_DIGITS], count: 0 };
+        let mut digits = Digits {
+            values: [0; MOST_DIGITS],
+            count: 0,
+        };
         for group in &self.groups[..count] {
             for byte in &self.text.as_bytes()[group.start..group.end] {
                 if let Some(value) = digits.values.get_mut(digits.count) {
@@ -104,14 +112,25 @@ impl<'a> Number<'a> {
     pub(super) fn value(&self, group: usize) -> u32 {
         let Group { start, end } = self.groups[group];
         let bytes = &self.text.as_bytes()[start.max(end.saturating_sub(9))..end];
-        bytes.iter().fold(0, |value, byte| value * 10 + u32::from(byte - b'0'))
+        bytes
+            .iter()
+            .fold(0, |value, byte| value * 10 + u32::from(byte - b'0'))
     }
 
     /// Whether the first groups have these lengths, with these separators, and nothing goes on behind them.
     pub(super) fn is(&self, lengths: &[usize], between: &[Between]) -> bool {
         let has_lengths = self.count >= lengths.len()
-            && lengths.iter().zip(&self.groups).all(|(length, group)| group.len() == *length);
-        has_lengths && self.between().iter().zip(between).all(|(own, asked)| own == asked) && self.ends_after(lengths.len())
+            && lengths
+                .iter()
+                .zip(&self.groups)
+                .all(|(length, group)| group.len() == *length);
+        has_lengths
+            && self
+                .between()
+                .iter()
+                .zip(between)
+                .all(|(own, asked)| own == asked)
+            && self.ends_after(lengths.len())
     }
 
     /// [`is`](Self::is) with one and the same separator.
@@ -134,23 +153,34 @@ impl<'a> Number<'a> {
     pub(super) fn letters_before(&self) -> (&'a str, usize) {
         let bytes = self.text.as_bytes();
         let is_letter = |byte: &&u8| byte.is_ascii_alphanumeric();
-        let length = bytes[..self.start()].iter().rev().take(20).take_while(is_letter).count();
+        let length = bytes[..self.start()]
+            .iter()
+            .rev()
+            .take(20)
+            .take_while(is_letter)
+            .count();
         let from = self.start() - length;
         (&self.text[from..self.start()], from)
     }
 
     /// How many groups are of one word: joined by hyphens, points or slashes.
     pub(super) fn joined_count(&self) -> usize {
-        1 + self.between().iter().take_while(|between| **between != Between::Space && **between != Between::Bracket).count()
+        1 + self
+            .between()
+            .iter()
+            .take_while(|between| **between != Between::Space && **between != Between::Bracket)
+            .count()
     }
 
     /// Where the word of letters, digits and hyphens ends that holds the last of the first `count` groups.
     pub(super) fn token_end(&self, count: usize) -> usize {
         let end = self.end(count);
         let bytes = self.text.as_bytes();
-        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+        let is_joint = |byte: u8| matches!(byte, b'-' | b'/');
+        let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || is_joint(**byte);
         let length = bytes[end..].iter().take(16).take_while(is_part).count();
-        let hyphens = bytes[end..end + length].iter().rev().take_while(|byte| **byte == b'-').count();
+        let joints = bytes[end..end + length].iter().rev();
+        let hyphens = joints.take_while(|byte| is_joint(**byte)).count();
         end + length - hyphens
     }
 
@@ -159,7 +189,11 @@ impl<'a> Number<'a> {
         let before = self.text[..start].chars().next_back();
         before.is_none_or(|before| {
             let is_letter = before.is_alphanumeric() && before < '\u{e00}';
-            !is_letter && !matches!(before, '_' | '-' | '.' | '/' | '@' | '%' | '\u{2010}'..='\u{2013}' | '$' | '€' | '£')
+            !is_letter
+                && !matches!(
+                    before,
+                    '_' | '-' | '.' | '/' | '@' | '%' | '\u{2010}'..='\u{2013}' | '$' | '€' | '£'
+                )
         })
     }
 }
@@ -178,7 +212,11 @@ impl Digits {
 }
 
 fn digits_end(bytes: &[u8], start: usize) -> usize {
-    start + bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    start
+        + bytes[start..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count()
 }
 
 /// Whether a letter, a digit or an underscore is at `at`, or a point or hyphen with a digit behind it.

@@ -65,7 +65,9 @@ impl fmt::Display for Fault {
             }
             Figure::Kinds(kinds) => {
                 formatter.write_str("identifying")?;
-                kinds.iter().try_for_each(|kind| write!(formatter, " {}", kind.as_str()))
+                kinds
+                    .iter()
+                    .try_for_each(|kind| write!(formatter, " {}", kind.as_str()))
             }
         }
     }
@@ -91,18 +93,43 @@ pub fn decide(measures: &Measures, limits: &Limits) -> Option<Fault> {
     let lacks = |flag: u8| measures.flags & flag == 0;
     let has = |flag: u8| measures.flags & flag != 0;
     let flag = |filter: Option<Filter>, is_so: bool, kind: FaultKind| {
-        (filter == Some(Filter::Reject) && is_so).then_some(Fault { kind, figure: Figure::Flag })
+        (filter == Some(Filter::Reject) && is_so).then_some(Fault {
+            kind,
+            figure: Figure::Flag,
+        })
     };
     let format = (!limits.format.is_empty()).then_some(Filter::Reject);
-    flag(limits.unfinished, lacks(flags::FINISHED), FaultKind::CutResponse)
-        .or_else(|| flag(format, lacks(flags::ACCEPTED_FORMAT), FaultKind::AnswerFormat))
-        .or_else(|| fault(FaultKind::ReasoningLength, length(measures, limits)))
-        .or_else(|| fault(FaultKind::Repetition, repetition(measures, limits)))
-        .or_else(|| flag(limits.refusals, has(flags::REFUSAL), FaultKind::Refusal))
-        .or_else(|| fault(FaultKind::Language, language(measures, limits)))
-        .or_else(|| flag(limits.empty_reasoning, has(flags::EMPTY_REASONING), FaultKind::EmptyReasoning))
-        .or_else(|| flag(limits.markup, has(flags::DAMAGED_MARKUP), FaultKind::DamagedMarkup))
-        .or_else(|| fault(FaultKind::Identifying, identifying(measures, limits)))
+    flag(
+        limits.unfinished,
+        lacks(flags::FINISHED),
+        FaultKind::CutResponse,
+    )
+    .or_else(|| {
+        flag(
+            format,
+            lacks(flags::ACCEPTED_FORMAT),
+            FaultKind::AnswerFormat,
+        )
+    })
+    .or_else(|| fault(FaultKind::ReasoningLength, length(measures, limits)))
+    .or_else(|| fault(FaultKind::Repetition, repetition(measures, limits)))
+    .or_else(|| flag(limits.refusals, has(flags::REFUSAL), FaultKind::Refusal))
+    .or_else(|| fault(FaultKind::Language, language(measures, limits)))
+    .or_else(|| {
+        flag(
+            limits.empty_reasoning,
+            has(flags::EMPTY_REASONING),
+            FaultKind::EmptyReasoning,
+        )
+    })
+    .or_else(|| {
+        flag(
+            limits.markup,
+            has(flags::DAMAGED_MARKUP),
+            FaultKind::DamagedMarkup,
+        )
+    })
+    .or_else(|| fault(FaultKind::Identifying, identifying(measures, limits)))
 }
 
 fn fault(kind: FaultKind, figure: Option<Figure>) -> Option<Fault> {
@@ -116,8 +143,18 @@ fn length(measures: &Measures, limits: &Limits) -> Option<Figure> {
         let limit = if found < least { least } else { most };
         (found < least || found > most).then_some(Figure::Count(name, found, limit))
     };
-    outside("reasoning_words", measures.reasoning_words, length.reasoning_words)
-        .or_else(|| outside("response_words", measures.response_words, length.response_words))
+    outside(
+        "reasoning_words",
+        measures.reasoning_words,
+        length.reasoning_words,
+    )
+    .or_else(|| {
+        outside(
+            "response_words",
+            measures.response_words,
+            length.response_words,
+        )
+    })
 }
 
 fn repetition(measures: &Measures, limits: &Limits) -> Option<Figure> {
@@ -136,11 +173,17 @@ fn repetition(measures: &Measures, limits: &Limits) -> Option<Figure> {
 
 fn language(measures: &Measures, limits: &Limits) -> Option<Figure> {
     let least = ten_thousandths(limits.language?.min_share);
-    (measures.script_share < least).then_some(Figure::Share("script_share", measures.script_share, least))
+    (measures.script_share < least).then_some(Figure::Share(
+        "script_share",
+        measures.script_share,
+        least,
+    ))
 }
 
 fn identifying(measures: &Measures, limits: &Limits) -> Option<Figure> {
-    let settings = limits.identifying.filter(|settings| settings.action == Action::Reject)?;
+    let settings = limits
+        .identifying
+        .filter(|settings| settings.action == Action::Reject)?;
     let found = Kinds::from_bits(measures.identifying).and(settings.kinds);
     (!found.is_empty()).then_some(Figure::Kinds(found))
 }

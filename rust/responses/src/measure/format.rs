@@ -30,7 +30,12 @@ pub(super) fn has_all(formats: &[Format], response: &str, parts: &Parts<'_>) -> 
 
 fn has(format: Format, response: &str, parts: &Parts<'_>) -> bool {
     match format {
-        Format::Think => parts.is_closed && parts.reasoning.is_some_and(|reasoning| !is_empty(reasoning)),
+        Format::Think => {
+            parts.is_closed
+                && parts
+                    .reasoning
+                    .is_some_and(|reasoning| !is_empty(reasoning))
+        }
         Format::Answer => has_one_answer(parts.answer),
         Format::Boxed => has_box(parts.answer.as_bytes()),
         Format::FinalResponse => has_final_response(response, parts),
@@ -74,13 +79,18 @@ fn has_final_response(response: &str, parts: &Parts<'_>) -> bool {
 
 fn is_answer_line(line: &str) -> bool {
     let plain = line.trim_start_matches(['*', '_', '#', ' ', '\t', '>', '-']);
-    let rest = ["final answer", "the final answer", "answer", "the answer"].iter().find_map(|label| {
-        let head = plain.get(..label.len())?;
-        head.eq_ignore_ascii_case(label).then(|| &plain[label.len()..])
-    });
+    let rest = ["final answer", "the final answer", "answer", "the answer"]
+        .iter()
+        .find_map(|label| {
+            let head = plain.get(..label.len())?;
+            head.eq_ignore_ascii_case(label)
+                .then(|| &plain[label.len()..])
+        });
     rest.is_some_and(|rest| {
         let value = rest.trim_start_matches(['*', '_', ' ']);
-        let value = value.strip_prefix(':').map(|value| value.trim_matches(['*', '_', ' ', '\t', '\r']));
+        let value = value
+            .strip_prefix(':')
+            .map(|value| value.trim_matches(['*', '_', ' ', '\t', '\r']));
         value.is_some_and(|value| !value.is_empty())
     })
 }

@@ -1,5 +1,7 @@
 //! A loop at the end: the longest tail that repeats a period.
 
+use crate::words::saturated;
+
 /// The length in words of the longest tail that is one period two times or more, the last time perhaps cut short.
 ///
 /// The last word may itself be cut in half, as a limit of tokens leaves it: the longer of the tails with it and without it.
@@ -13,16 +15,23 @@ pub(super) fn loop_words(words: &[u64], matches: &mut Vec<u32>) -> u32 {
 }
 
 fn periodic_tail(words: &[u64], matches: &mut Vec<u32>) -> u32 {
-    // The window `left..right` is the match that reaches furthest; what lies in it is known from its beginning.
     let count = words.len();
-    matches.clear();
-    matches.resize(count, 0);
+    let Some(last) = words.last() else {
+        return 0;
+    };
+    // Each is written before it is read.
+    matches.resize(count.max(matches.len()), 0);
     let from_end = |at: usize| words[count - 1 - at];
+    // The window `left..right` is the match that reaches furthest; what lies in it is known from its beginning.
     let (mut left, mut right, mut longest) = (0, 0, 0);
-    for at in 1..count {
-        let mut length = 0;
+    for (at, word) in words.iter().rev().enumerate().skip(1) {
+        if word != last {
+            matches[at] = 0;
+            continue;
+        }
+        let mut length = 1;
         if at < right {
-            length = (matches[at - left] as usize).min(right - at);
+            length = length.max((matches[at - left] as usize).min(right - at));
         }
         while at + length < count && from_end(length) == from_end(at + length) {
             length += 1;
@@ -30,16 +39,18 @@ fn periodic_tail(words: &[u64], matches: &mut Vec<u32>) -> u32 {
         if at + length > right {
             (left, right) = (at, at + length);
         }
-        matches[at] = u32::try_from(length).unwrap_or(u32::MAX);
+        matches[at] = saturated(length);
         if length >= at {
             longest = longest.max(at + length);
         }
     }
-    u32::try_from(longest).unwrap_or(u32::MAX)
+    saturated(longest)
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::loop_words;
     use proptest::prelude::*;
 
@@ -52,9 +63,13 @@ mod tests {
     fn slow(words: &[u8]) -> usize {
         let tail = |words: &[u8]| {
             let is_loop = |tail: &[u8]| {
-                (1..=tail.len() / 2).any(|period| (period..tail.len()).all(|at| tail[at] == tail[at - period]))
+                (1..=tail.len() / 2)
+                    .any(|period| (period..tail.len()).all(|at| tail[at] == tail[at - period]))
             };
-            (2..=words.len()).rev().find(|length| is_loop(&words[words.len() - length..])).unwrap_or(0)
+            (2..=words.len())
+                .rev()
+                .find(|length| is_loop(&words[words.len() - length..]))
+                .unwrap_or(0)
         };
         tail(words).max(tail(&words[..words.len().saturating_sub(1)]))
     }
@@ -64,7 +79,7 @@ mod tests {
         assert_eq!(fast("abcdef"), 0);
         assert_eq!(fast("xyabab"), 4);
         assert_eq!(fast("xyababa"), 5);
-        assert_eq!(fast("xyababaq"), 5);   // the last word cut in half
+        assert_eq!(fast("xyababaq"), 5); // the last word cut in half
         assert_eq!(fast("xyababqq"), 2);
         assert_eq!(fast("aaaa"), 4);
         assert_eq!(fast("a"), 0);

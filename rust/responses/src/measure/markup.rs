@@ -9,7 +9,9 @@ use crate::parts::Parts;
 pub(super) fn is_damaged(response: &str, parts: &Parts<'_>) -> bool {
     let texts = [parts.reasoning.unwrap_or_default(), parts.answer];
     has_damaged_tags(response.as_bytes())
-        || texts.iter().any(|text| has_open_fence(text) || has_open_box(text))
+        || texts
+            .iter()
+            .any(|text| has_open_fence(text) || has_open_box(text))
 }
 
 /// A tag: which family it is of, and which side.
@@ -53,14 +55,21 @@ fn tag(rest: &[u8]) -> Option<Tag> {
         Some(name) => (true, name.trim_ascii_start()),
         None => (false, inner),
     };
-    let is_named = |names: &&[&str]| names.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()));
-    let family = FAMILIES.iter().position(|names| is_named(&names))?;
+    let is_named = |names: &&[&str]| {
+        names
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    let family = FAMILIES.iter().position(is_named)?;
     Some(Tag { family, is_end })
 }
 
 /// A token by which a chat template marks turns, or an end: in a text it is an accident.
 fn is_control(rest: &[u8]) -> bool {
-    if CONTROL_WORDS.iter().any(|word| rest.starts_with(word.as_bytes())) {
+    if CONTROL_WORDS
+        .iter()
+        .any(|word| rest.starts_with(word.as_bytes()))
+    {
         return true;
     }
     let (inner, bar) = match rest {
@@ -68,24 +77,32 @@ fn is_control(rest: &[u8]) -> bool {
         [b'<', 0xef, 0xbd, 0x9c, inner @ ..] => (inner, "｜>"),
         _ => return false,
     };
-    if KNOWN_CONTROLS.iter().any(|known| starts_with_ignoring_case(rest, known)) {
+    if KNOWN_CONTROLS
+        .iter()
+        .any(|known| starts_with_ignoring_case(rest, known))
+    {
         return false;
     }
     let near = &inner[..inner.len().min(LONGEST_NAME)];
     let Some(end) = memmem::find(near, bar.as_bytes()) else {
         return false;
     };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'/' | 0x80..);
+    let is_name = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b':' | b'/' | 0x80..)
+    };
     end > 0 && near[..end].iter().all(is_name)
 }
 
 fn starts_with_ignoring_case(rest: &[u8], lower: &str) -> bool {
-    rest.get(..lower.len()).is_some_and(|head| head.eq_ignore_ascii_case(lower.as_bytes()))
+    rest.get(..lower.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(lower.as_bytes()))
 }
 
 /// Whether a fence of code (a line of three or more backticks or tildes) is never closed.
 fn has_open_fence(text: &str) -> bool {
-    if memmem::find(text.as_bytes(), b"```").is_none() && memmem::find(text.as_bytes(), b"~~~").is_none() {
+    if memmem::find(text.as_bytes(), b"```").is_none()
+        && memmem::find(text.as_bytes(), b"~~~").is_none()
+    {
         return false;
     }
     let mut open: Option<(u8, usize)> = None;
@@ -100,7 +117,9 @@ fn has_open_fence(text: &str) -> bool {
         }
         let info = &line[length..];
         match open {
-            Some((other, least)) if sign == other && length >= least && info.is_empty() => open = None,
+            Some((other, least)) if sign == other && length >= least && info.is_empty() => {
+                open = None
+            }
             None if sign == b'~' || memchr(b'`', info).is_none() => open = Some((sign, length)),
             _ => {}
         }
@@ -128,7 +147,7 @@ pub(super) fn box_end(bytes: &[u8], inside: usize) -> Option<usize> {
     let mut at = inside;
     while at < bytes.len() {
         match bytes[at] {
-            b'\\' => at += 1,   // the next one is escaped
+            b'\\' => at += 1, // the next one is escaped
             b'{' => depth += 1,
             b'}' if depth == 1 => return Some(at),
             b'}' => depth -= 1,
@@ -141,6 +160,10 @@ pub(super) fn box_end(bytes: &[u8], inside: usize) -> Option<usize> {
 }
 
 fn begins_blank_line(rest: &[u8]) -> bool {
-    let blank = rest.iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r')).count();
+    let blank = rest
+        .iter()
+        .take(8)
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
+        .count();
     rest.get(blank) == Some(&b'\n')
 }

@@ -2,7 +2,14 @@
 
 /// Names of tags that open and close in turn, in lower case; the first family is that of reasoning.
 pub(super) const FAMILIES: [&[&str]; 6] = [
-    &["think", "thinking", "thought", "thoughts", "seed:think", "antthinking"],
+    &[
+        "think",
+        "thinking",
+        "thought",
+        "thoughts",
+        "seed:think",
+        "antthinking",
+    ],
     &["answer"],
     &["final_answer", "final answer"],
     &["solution"],

@@ -6,12 +6,12 @@ use super::markup::is_damaged;
 use super::reasoning::is_empty;
 use super::refusal::is_refusal;
 use super::repetition::{hash_lines, hash_words, line_share, ngram_share};
-use super::script::{Letters, Script};
 use super::scratch::Scratch;
+use super::script::{Letters, Script};
 use super::settings::MeasureSettings;
 use crate::identifying::{Kinds, kinds_in};
 use crate::parts::Parts;
-use crate::words::count_words;
+use crate::words::{count_words, saturated};
 
 /// A response with what the row says of it.
 #[derive(Clone, Copy, Debug)]
@@ -72,11 +72,17 @@ pub mod flags {
 /// assert_eq!((measures.reasoning_words, measures.response_words), (2, 6));
 /// assert_ne!(measures.flags & flags::FINISHED, 0);
 /// ```
-pub fn measure(response: &Response<'_>, settings: &MeasureSettings, scratch: &mut Scratch) -> Measures {
+pub fn measure(
+    response: &Response<'_>,
+    settings: &MeasureSettings,
+    scratch: &mut Scratch,
+) -> Measures {
     let mut measures = Measures {
         flags: flags_of(response, settings),
         identifying: identifying_bits(&response.parts, settings.identifying),
-        script_share: settings.script.map_or(0, |script| script_share(&response.parts, script)),
+        script_share: settings
+            .script
+            .map_or(0, |script| script_share(&response.parts, script)),
         ..Measures::default()
     };
     measure_words(&response.parts, settings, scratch, &mut measures);
@@ -91,20 +97,43 @@ fn texts<'a>(parts: &Parts<'a>) -> [&'a str; 2] {
 }
 
 fn flags_of(response: &Response<'_>, settings: &MeasureSettings) -> u8 {
-    let Response { text, parts, finished } = response;
+    let Response {
+        text,
+        parts,
+        finished,
+    } = response;
     let finds = [
         (flags::HAS_REASONING, parts.reasoning.is_some()),
         (flags::FINISHED, parts.is_closed && *finished != Some(false)),
-        (flags::REFUSAL, settings.refusals && is_refusal(parts.answer)),
-        (flags::DAMAGED_MARKUP, settings.markup && is_damaged(text, parts)),
-        (flags::EMPTY_REASONING, parts.reasoning.is_some_and(is_empty)),
-        (flags::ACCEPTED_FORMAT, has_all(&settings.format, text, parts)),
+        (
+            flags::REFUSAL,
+            settings.refusals && is_refusal(parts.answer),
+        ),
+        (
+            flags::DAMAGED_MARKUP,
+            settings.markup && is_damaged(text, parts),
+        ),
+        (
+            flags::EMPTY_REASONING,
+            parts.reasoning.is_some_and(is_empty),
+        ),
+        (
+            flags::ACCEPTED_FORMAT,
+            has_all(&settings.format, text, parts),
+        ),
     ];
-    finds.iter().filter(|(_, is_so)| *is_so).map(|(flag, _)| flag).sum()
+    finds
+        .iter()
+        .filter(|(_, is_so)| *is_so)
+        .map(|(flag, _)| flag)
+        .sum()
 }
 
 fn identifying_bits(parts: &Parts<'_>, kinds: Kinds) -> u16 {
-    texts(parts).iter().map(|text| kinds_in(text, kinds).bits()).fold(0, |all, bits| all | bits)
+    texts(parts)
+        .iter()
+        .map(|text| kinds_in(text, kinds).bits())
+        .fold(0, |all, bits| all | bits)
 }
 
 fn script_share(parts: &Parts<'_>, script: Script) -> u16 {
@@ -115,20 +144,30 @@ fn script_share(parts: &Parts<'_>, script: Script) -> u16 {
     letters.share()
 }
 
-fn measure_words(parts: &Parts<'_>, settings: &MeasureSettings, scratch: &mut Scratch, measures: &mut Measures) {
+fn measure_words(
+    parts: &Parts<'_>,
+    settings: &MeasureSettings,
+    scratch: &mut Scratch,
+    measures: &mut Measures,
+) {
     let [reasoning, answer] = texts(parts);
     if settings.ngram.is_none() && !settings.loops {
         measures.reasoning_words = count_words(reasoning);
         measures.response_words = measures.reasoning_words.saturating_add(count_words(answer));
         return;
     }
-    let Scratch { words, matches, set, .. } = scratch;
+    let Scratch {
+        words,
+        matches,
+        set,
+        ..
+    } = scratch;
     words.clear();
     hash_words(reasoning, words);
     let reasoning_words = words.len();
     hash_words(answer, words);
-    measures.reasoning_words = u32::try_from(reasoning_words).unwrap_or(u32::MAX);
-    measures.response_words = u32::try_from(words.len()).unwrap_or(u32::MAX);
+    measures.reasoning_words = saturated(reasoning_words);
+    measures.response_words = saturated(words.len());
     let (reasoning, answer) = words.split_at(reasoning_words);
     if let Some(n) = settings.ngram {
         measures.ngram_share = ngram_share(&[reasoning, answer], n.max(1) as usize, set);

@@ -34,7 +34,10 @@ pub(super) fn is_empty(reasoning: &str) -> bool {
         return false;
     }
     let text = reasoning.trim_matches(|character: char| !character.is_alphanumeric());
-    text.is_empty() || PLACEHOLDERS.iter().any(|known| text.eq_ignore_ascii_case(known))
+    text.is_empty()
+        || PLACEHOLDERS
+            .iter()
+            .any(|known| text.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -43,11 +46,33 @@ mod tests {
 
     #[test]
     fn placeholders_are_no_reasoning() {
-        for text in ["", "\n\n", "N/A", "n/a.", "None", "(null)", "...", "—", "**N/A**", "No reasoning provided.", "[empty]", "NaN", "无。"] {
+        for text in [
+            "",
+            "\n\n",
+            "N/A",
+            "n/a.",
+            "None",
+            "(null)",
+            "...",
+            "—",
+            "**N/A**",
+            "No reasoning provided.",
+            "[empty]",
+            "NaN",
+            "无。",
+        ] {
             assert!(is_empty(text), "{text}");
         }
         let long = format!("{}x", ".".repeat(300));
-        for text in ["C", "39.5", "None of the above fits, so C.", "Na is 140", "感染", "na+", &long] {
+        for text in [
+            "C",
+            "39.5",
+            "None of the above fits, so C.",
+            "Na is 140",
+            "感染",
+            "na+",
+            &long,
+        ] {
             assert_eq!(is_empty(text), text == "na+", "{text}");
         }
         assert!(is_empty(&".".repeat(300)));

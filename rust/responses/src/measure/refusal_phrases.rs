@@ -1,11 +1,21 @@
 //! How models refuse, in lower case.
 
 /// What may stand before a refusal and says nothing.
-pub(super) const LABELS: [&str; 10] =
-    ["<answer>", "answer:", "final answer:", "final response", "response:", "assistant:", "<response>", "note:", "<output>", "output:"];
+pub(super) const LABELS: [&str; 10] = [
+    "<answer>",
+    "answer:",
+    "final answer:",
+    "final response",
+    "response:",
+    "assistant:",
+    "<response>",
+    "note:",
+    "<output>",
+    "output:",
+];
 
 /// "I am sorry, but …"
-pub(super) const ENGLISH_APOLOGIES: [&str; 15] = [
+pub(super) const ENGLISH_APOLOGIES: [&str; 17] = [
     "i'm sorry",
     "i'm very sorry",
     "i'm so sorry",
@@ -21,6 +31,8 @@ pub(super) const ENGLISH_APOLOGIES: [&str; 15] = [
     "i regret",
     "unfortunately",
     "regrettably",
+    "i'm afraid",
+    "i am afraid",
 ];
 
 /// What models say of themselves before they refuse; none is a refusal by itself.
@@ -45,7 +57,7 @@ pub(super) const ENGLISH_PREFACES: [&str; 17] = [
 ];
 
 /// "I cannot"
-pub(super) const ENGLISH_INABILITIES: [&str; 26] = [
+pub(super) const ENGLISH_INABILITIES: [&str; 28] = [
     "i can't",
     "i cannot",
     "i can not",
@@ -72,10 +84,12 @@ pub(super) const ENGLISH_INABILITIES: [&str; 26] = [
     "i am not allowed to",
     "we cannot",
     "we can't",
+    "and can't",
+    "and cannot",
 ];
 
 /// What needs no verb.
-pub(super) const ENGLISH_REFUSALS: [&str; 14] = [
+pub(super) const ENGLISH_REFUSALS: [&str; 26] = [
     "i must decline",
     "i have to decline",
     "i need to decline",
@@ -90,10 +104,22 @@ pub(super) const ENGLISH_REFUSALS: [&str; 14] = [
     "it would not be appropriate for me to",
     "it would be inappropriate for me to",
     "this request goes against",
+    "it's not possible for me to",
+    "i will have to decline",
+    "i'll have to decline",
+    "my guidelines don't allow",
+    "my guidelines do not allow",
+    "this is not something i can",
+    "that is not something i can",
+    "that's not something i can",
+    "i do not have access to the image",
+    "i don't have access to the image",
+    "i do not have access to images",
+    "i don't have access to images",
 ];
 
 /// Words between "I cannot" and its verb.
-pub(super) const ENGLISH_FILLERS: [&str; 16] = [
+pub(super) const ENGLISH_FILLERS: [&str; 17] = [
     "be able to",
     "really",
     "directly",
@@ -110,6 +136,7 @@ pub(super) const ENGLISH_FILLERS: [&str; 16] = [
     "and won't",
     "or will not",
     "to",
+    "medically",
 ];
 
 /// Verbs that refuse with an apology and without.
@@ -145,7 +172,13 @@ pub(super) const ENGLISH_VERBS: [&str; 28] = [
 ];
 
 /// What begins like a refusal and is none.
-pub(super) const NO_REFUSALS: [&str; 5] = ["help but", "help feeling", "help thinking", "help noticing", "help wondering"];
+pub(super) const NO_REFUSALS: [&str; 5] = [
+    "help but",
+    "help feeling",
+    "help thinking",
+    "help noticing",
+    "help wondering",
+];
 
 /// Verbs that refuse only after an apology: without one they may be part of an answer.
 pub(super) const VERBS_AFTER_APOLOGY: [&str; 18] = [
@@ -171,16 +204,38 @@ pub(super) const VERBS_AFTER_APOLOGY: [&str; 18] = [
 
 /// Verbs that refuse where their object is a picture or a file.
 pub(super) const PICTURE_VERBS: [&str; 13] = [
-    "view", "see", "access", "open", "process", "analyze", "analyse", "interpret", "evaluate", "assess", "read", "examine", "display",
+    "view",
+    "see",
+    "access",
+    "open",
+    "process",
+    "analyze",
+    "analyse",
+    "interpret",
+    "evaluate",
+    "assess",
+    "read",
+    "examine",
+    "display",
 ];
 
 /// Such objects: they are what was sent, not what is in it.
 pub(super) const PICTURES: [&str; 11] = [
-    "images", "the image", "this image", "any image", "an image", "your image", "picture", "photo", "attachment", "the file", "the link",
+    "images",
+    "the image",
+    "this image",
+    "any image",
+    "an image",
+    "your image",
+    "picture",
+    "photo",
+    "attachment",
+    "the file",
+    "the link",
 ];
 
 /// What gives an answer after all.
-pub(super) const ANSWERS: [&str; 14] = [
+pub(super) const ANSWERS: [&str; 17] = [
     "\\boxed{",
     "answer is",
     "answer: ",
@@ -195,10 +250,14 @@ pub(super) const ANSWERS: [&str; 14] = [
     "答案是",
     "la respuesta es",
     "la réponse est",
+    "is correct",
+    "correct answer",
+    "correct option",
 ];
 
 /// Who cannot: it may stand before the inability.
-pub(super) const PRONOUNS: [&str; 9] = ["yo ", "je ", "eu ", "io ", "я ", "我", "أنا ", "मैं ", "tôi "];
+pub(super) const PRONOUNS: [&str; 9] =
+    ["yo ", "je ", "eu ", "io ", "я ", "我", "أنا ", "मैं ", "tôi "];
 
 /// Refusals in another language.
 pub(super) struct Language {
@@ -225,7 +284,7 @@ pub(super) const LANGUAGES: [Language; 16] = [
     Language {
         apologies: &["es tut mir leid", "tut mir leid", "entschuldigung", "leider", "ich bedaure", "ich bedauere", "als ki", "als sprachmodell", "verzeihung"],
         inabilities: &["ich kann", "kann ich", "ich bin nicht in der lage", "bin ich nicht in der lage", "ich darf", "darf ich"],
-        verbs: &["nicht helfen", "nicht weiterhelfen", "nicht beantworten", "nicht geben", "nicht unterstützen", "nicht bereitstellen", "nicht anbieten", "nicht erfüllen", "nicht beurteilen", "nicht analysieren", "nicht interpretieren", "keine medizinische", "keine diagnose", "keine auskunft", "keine ratschläge", "keinen medizinischen", "in der lage, ihnen", "in der lage, dir", "in der lage, medizinische", "in der lage, bilder"],
+        verbs: &["nicht helfen", "nicht dabei helfen", "dabei nicht ", "nicht weiterhelfen", "nicht beantworten", "nicht geben", "nicht unterstützen", "nicht bereitstellen", "nicht anbieten", "nicht erfüllen", "nicht beurteilen", "nicht analysieren", "nicht interpretieren", "keine medizinische", "keine diagnose", "keine auskunft", "keine ratschläge", "keinen medizinischen", "in der lage, ihnen", "in der lage, dir", "in der lage, medizinische", "in der lage, bilder"],
     },
     Language {
         apologies: &["desculpe", "desculpa", "sinto muito", "lamento", "infelizmente", "peço desculpa", "como modelo de linguagem", "como uma ia", "como ia"],
@@ -240,7 +299,7 @@ pub(super) const LANGUAGES: [Language; 16] = [
     Language {
         apologies: &["het spijt me", "sorry", "helaas", "mijn excuses", "als ai"],
         inabilities: &["ik kan", "kan ik", "ik ben niet in staat"],
-        verbs: &["niet helpen", "niet beantwoorden", "niet geven", "geen medisch", "geen diagnose", "geen advies", "niet voldoen", "niet analyseren", "niet interpreteren", "in staat om"],
+        verbs: &["niet helpen", "niet mee helpen", "niet bij helpen", "niet verder helpen", "niet beantwoorden", "niet geven", "geen medisch", "geen diagnose", "geen advies", "niet voldoen", "niet analyseren", "niet interpreteren", "in staat om"],
     },
     Language {
         apologies: &["很抱歉", "非常抱歉", "十分抱歉", "抱歉", "对不起", "對不起", "不好意思", "作为一个ai", "作为ai", "作为一个人工智能", "作为人工智能", "作为一名ai", "作为一个语言模型"],

@@ -52,7 +52,10 @@ pub(super) fn hash_lines(text: &str, hashes: &mut Vec<u64>) {
     let ends = memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
     for end in ends {
         let line = text[start..end].trim();
-        if line.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte >= 0x80) {
+        if line
+            .bytes()
+            .any(|byte| byte.is_ascii_alphanumeric() || byte >= 0x80)
+        {
             hashes.push(xxh3_64(line.as_bytes()));
         }
         start = (end + 1).min(text.len());
@@ -68,6 +71,8 @@ pub(super) fn line_share(lines: &[u64], set: &mut HashSet) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::super::scratch::{HashSet, share};
     use super::{hash_lines, hash_words, line_share, ngram_share};
     use crate::words::words;
@@ -111,7 +116,10 @@ mod tests {
         let lines: Vec<&str> = text
             .split('\n')
             .map(str::trim)
-            .filter(|line| line.chars().any(|character| character.is_ascii_alphanumeric() || !character.is_ascii()))
+            .filter(|line| {
+                line.chars()
+                    .any(|character| character.is_ascii_alphanumeric() || !character.is_ascii())
+            })
             .collect();
         let known: Known<&str> = lines.iter().copied().collect();
         share(lines.len() - known.len(), lines.len())
@@ -119,7 +127,7 @@ mod tests {
 
     #[test]
     fn ngrams_said_again_are_counted() {
-        assert_eq!(fast(&["a b c a b c"], 3), 2500);   // abc bca cab abc
+        assert_eq!(fast(&["a b c a b c"], 3), 2500); // abc bca cab abc
         assert_eq!(fast(&["a b"], 3), 0);
         assert_eq!(fast(&["a b c", "a b c"], 3), 5000);
         assert_eq!(fast(&["x x x x x x x x x x x"], 1), 9091);

@@ -43,7 +43,7 @@ impl HashSet {
     /// True if `hash` was not in the set.
     #[inline]
     pub(super) fn insert(&mut self, hash: u64) -> bool {
-        let hash = hash.max(1);   // zero marks an empty slot
+        let hash = hash.max(1); // zero marks an empty slot
         let last = self.slots.len() - 1;
         let mut slot = (hash.wrapping_mul(SPREAD) >> self.shift) as usize;
         loop {
@@ -66,5 +66,10 @@ pub(super) fn share(part: usize, whole: usize) -> u16 {
         return 0;
     }
     let nearest = (part * 10_000 + whole / 2) / whole;
-    u16::try_from(nearest).unwrap_or(10_000)
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a part is not more than the whole"
+    )]
+    let fits = nearest.min(10_000) as u16;
+    fits
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::letter::Letter;
 use super::scratch::share;
 use super::script_table::STRETCHES;
 
@@ -45,31 +46,6 @@ pub enum Script {
     Cjk,
 }
 
-/// What script a letter is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Letter {
-    Latin,
-    Greek,
-    Cyrillic,
-    Armenian,
-    Hebrew,
-    Arabic,
-    Devanagari,
-    Bengali,
-    Tamil,
-    Telugu,
-    Thai,
-    Georgian,
-    Ethiopic,
-    Han,
-    Kana,
-    Hangul,
-    /// Of a script that no recipe can ask for.
-    Other,
-    /// Of several scripts, as the letters of formulas: not counted.
-    Common,
-}
-
 impl Script {
     fn holds(self, letter: Letter) -> bool {
         match self {
@@ -104,7 +80,11 @@ pub(super) struct Letters {
 impl Letters {
     /// The share in ten-thousandths. Without letters nothing is in a wrong script: all of it.
     pub(super) fn share(self) -> u16 {
-        if self.all == 0 { 10_000 } else { share(self.inside, self.all) }
+        if self.all == 0 {
+            10_000
+        } else {
+            share(self.inside, self.all)
+        }
     }
 
     /// Adds the letters of `text`.
@@ -142,7 +122,12 @@ impl Letters {
     }
 
     /// `last` is the stretch that the letter before was found in: most letters are of the same.
-    fn add_wide(&mut self, character: char, script: Script, last: &mut (Letter, std::ops::RangeInclusive<char>)) {
+    fn add_wide(
+        &mut self,
+        character: char,
+        script: Script,
+        last: &mut (Letter, std::ops::RangeInclusive<char>),
+    ) {
         if !character.is_alphabetic() {
             return;
         }
@@ -172,6 +157,8 @@ fn stretch(character: char) -> (Letter, std::ops::RangeInclusive<char>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::{Letter, Letters, STRETCHES, Script, stretch};
     use proptest::prelude::*;
     use regex::Regex;
@@ -186,7 +173,10 @@ mod tests {
     fn oracle(text: &str, class: &str) -> Letters {
         let inside = Regex::new(&format!(r"[{class}&&\p{{Alphabetic}}]")).unwrap();
         let all = Regex::new(r"[\p{Alphabetic}--[\p{sc=Common}\p{sc=Inherited}]]").unwrap();
-        Letters { inside: inside.find_iter(text).count(), all: all.find_iter(text).count() }
+        Letters {
+            inside: inside.find_iter(text).count(),
+            all: all.find_iter(text).count(),
+        }
     }
 
     const CLASSES: [(Script, &str); 9] = [
@@ -198,35 +188,57 @@ mod tests {
         (Script::Thai, r"\p{Thai}"),
         (Script::Han, r"\p{Han}"),
         (Script::Hangul, r"\p{Hangul}"),
-        (Script::Cjk, r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Hangul}]"),
+        (
+            Script::Cjk,
+            r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Hangul}]",
+        ),
     ];
 
     #[test]
     fn every_letter_is_of_its_script() {
         let letters = Regex::new(r"^\p{Alphabetic}$").unwrap();
         let common = Regex::new(r"^[\p{sc=Common}\p{sc=Inherited}]$").unwrap();
-        let classes = CLASSES.map(|(script, class)| (script, Regex::new(&format!("^{class}$")).unwrap()));
+        let classes =
+            CLASSES.map(|(script, class)| (script, Regex::new(&format!("^{class}$")).unwrap()));
         for character in ('\u{80}'..=char::MAX).filter(|character| character.is_alphabetic()) {
             let text = character.to_string();
             if !letters.is_match(&text) || matches!(character, 'ー' | 'ｰ') {
                 continue;
             }
             let found = stretch(character).0;
-            assert_eq!(found == Letter::Common, common.is_match(&text), "{character:?} {found:?}");
+            assert_eq!(
+                found == Letter::Common,
+                common.is_match(&text),
+                "{character:?} {found:?}"
+            );
             for (script, class) in &classes {
-                assert_eq!(script.holds(found), class.is_match(&text), "{character:?} {found:?}");
+                assert_eq!(
+                    script.holds(found),
+                    class.is_match(&text),
+                    "{character:?} {found:?}"
+                );
             }
         }
     }
 
     #[test]
     fn stretches_are_in_order() {
-        assert!(STRETCHES.windows(2).all(|two| two[0].0 <= two[0].1 && two[0].1 < two[1].0));
+        assert!(
+            STRETCHES
+                .windows(2)
+                .all(|two| two[0].0 <= two[0].1 && two[0].1 < two[1].0)
+        );
     }
 
     #[test]
     fn shares_are_of_letters() {
-        assert_eq!(count("Na⁺ 140; β-blocker, 5 µg", Script::Latin), Letters { inside: 10, all: 11 });
+        assert_eq!(
+            count("Na⁺ 140; β-blocker, 5 µg", Script::Latin),
+            Letters {
+                inside: 10,
+                all: 11
+            }
+        );
         assert_eq!(count("140/80 (!)", Script::Latin).share(), 10_000);
         assert_eq!(count("患者 has fever", Script::Cjk).share(), 2_000);
         assert_eq!(count("カテーテル", Script::Cjk).share(), 10_000);

@@ -1,8 +1,8 @@
 //! Which script a letter is of: made from the tables of the `regex` crate, which the test compares.
 
-use super::script::Letter::{
-    self, Arabic, Armenian, Bengali, Common, Cyrillic, Devanagari, Ethiopic, Georgian, Greek, Han, Hangul, Hebrew, Kana, Latin,
-    Other, Tamil, Telugu, Thai,
+use super::letter::Letter::{
+    self, Arabic, Armenian, Bengali, Common, Cyrillic, Devanagari, Ethiopic, Georgian, Greek, Han,
+    Hangul, Hebrew, Kana, Latin, Other, Tamil, Telugu, Thai,
 };
 
 /// First and last letter of each stretch without letters of another script; what is no letter (`char::is_alphabetic`) may
