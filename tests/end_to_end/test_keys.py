@@ -48,12 +48,7 @@ class Case:
 QA = {"question": "q", "response": "r"}
 """A mapping of the columns that `rows_with_all` makes."""
 PATH, FORMAT = "sources.0.path", "sources.0.format"
-CHAT = {
-    "curate.decontaminate.against.path": "curate.decontaminate.against.0.path",
-    "curate.decontaminate.against.format": "curate.decontaminate.against.0.format",
-    "curate.decontaminate.against.name": "curate.decontaminate.against.0.name",
-    "messages": "chat",
-}
+CHAT = {"messages": "chat"}
 ONE_FILE = {PATH: "all.jsonl", FORMAT: QA}
 BROKEN = {PATH: "broken", FORMAT: QA}
 """A folder with a file that cannot be read to its end, and one of which a row cannot be read."""
@@ -238,8 +233,8 @@ CASES: dict[str, Case] = {
     "curate.decontaminate.images": Case("off", "pixels", HELD_IMAGES),
     "curate.decontaminate.near_images": Case("report", "drop", HELD_IMAGES),
     "curate.decontaminate.allow_loss": Case(
-        LEFT_OUT,
         {"one": 0.9},
+        LEFT_OUT,
         HELD | {"curate.decontaminate.against": [{"path": "held-many.jsonl", "format": {"question": "q"}}]},
     ),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
@@ -274,6 +269,9 @@ AT = {
     "sources.format.*.optional": "sources.format.id",
     "mix.epochs": "mix.a.epochs",
     "mix.max_examples": "mix.a.max_examples",
+    "curate.decontaminate.against.path": "curate.decontaminate.against.0.path",
+    "curate.decontaminate.against.format": "curate.decontaminate.against.0.format",
+    "curate.decontaminate.against.name": "curate.decontaminate.against.0.name",
 }
 COVERED_BY_THEIR_PARTS = {
     "sources",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 
@@ -28,12 +28,13 @@ def check(evaluation: list[str], training: list[str], n: int) -> None:
 
 
 @given(st.lists(STEMS, max_size=20), st.lists(STEMS, max_size=6), st.integers(1, 5))
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_stems_leave_as_the_slow_reading_says(evaluation, training, n):
     check(evaluation, [*training, *evaluation[:3]], n)
 
 
 @given(st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=4), st.integers(1, 3))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_texts_of_any_characters_are_normalised_as_python_does(evaluation, training, n):
     check(evaluation, [*training, *(text.upper() for text in evaluation)], n)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from octomed import vision
 from PIL import Image
@@ -19,7 +19,7 @@ def image_hash(image: np.ndarray) -> int:
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 3), st.integers(0, 2**32 - 1))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_small_pictures_have_the_hash_of_image_hash(height, width, kind, seed):
     draws = np.random.default_rng(seed)
     shape = (height, width, 3)

@@ -6,22 +6,35 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.pipeline.kept import Kept
-from octomed.pipeline.scanners import scanner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from octomed.pipeline.executor_protocol import Workers
+    from octomed.pipeline.scanners import ScannerSpec
     from octomed.pipeline.specs import LayoutSpec
+
+    FindScanner = Callable[[ScannerSpec], _octomed.Scanner]
 
 layouts: Kept[_octomed.Layout] = Kept(1)
 
 
-def layout_named(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
+def layout_named(spec: LayoutSpec, threads: Workers, find: FindScanner) -> _octomed.Layout:
     """Return the layout that a specification names, made again where this process has none."""
-    return layouts.get(spec.key, lambda: made_layout(spec, threads))
+    return layouts.get(spec.key, lambda: made_layout(spec, threads, find))
 
 
-def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
+def made_layout(spec: LayoutSpec, threads: Workers, find: FindScanner) -> _octomed.Layout:
     """Decide which traces stay, which share a pack, and which packs a shard.
+
+    Parameters
+    ----------
+    spec
+        What it follows from.
+    threads
+        Threads that work on it, until they are cancelled.
+    find
+        Finds or makes a scanner: asked where rules compare texts.
 
     Raises
     ------
@@ -36,6 +49,6 @@ def made_layout(spec: LayoutSpec, threads: Workers) -> _octomed.Layout:
         spec.settings,
         threads=threads.workers,
         cancel=threads.cancel,
-        scanner=None if spec.scanner is None else scanner_of(spec.scanner),
+        scanner=None if spec.scanner is None else find(spec.scanner),
         evaluation=evaluation,
     )

@@ -25,7 +25,7 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.scanners import scanners
+from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
@@ -212,7 +212,7 @@ class _Passes:
         self.progress.stage("select", None, None)
         layout_spec = layout_of(spec, blocks_of_run(scanned, spec.store))
         with scanners.lend(self.scanners):
-            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
+            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads, scanner_of))
         skipped = files_skipped(scanned, spec.files_skipped)
         if layout.counts().train == 0:
             raise self.empty(rows_read(scanned), layout, len(skipped))

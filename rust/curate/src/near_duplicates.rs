@@ -186,7 +186,10 @@ fn beginning(text: &str) -> String {
     if text.len() <= SHOWN_BYTES {
         return text.to_owned();
     }
-    let end = text.floor_char_boundary(SHOWN_BYTES);
+    let mut end = SHOWN_BYTES;
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
     format!("{}…", text[..end].trim_end())
 }
 

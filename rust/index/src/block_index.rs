@@ -426,6 +426,7 @@ mod tests {
                 let grid_h = hash as u16;
                 let new = || NewImage {
                     hash,
+                    dhash: Some(hash * 3),
                     grid_h,
                     stored: stored.clone(),
                     ..NewImage::default()
@@ -438,6 +439,7 @@ mod tests {
         let header = Header {
             version: SCAN_VERSION,
             traces: 3,
+            dhashes: true,
             images: images.images().len() as u64,
             image_bytes: images.bytes(),
             image_placeholders: images.placeholders(),
@@ -470,6 +472,25 @@ mod tests {
             verify_block(&stem.with_extension("index")).unwrap().images,
             2
         );
+    }
+
+    #[test]
+    fn hashes_of_gradients_come_back_with_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write_images(&stem, [&[5, 2, 5], &[], &[2]]);
+        let block = load(&stem, &[]).unwrap();
+        assert_eq!(block.dhashes().unwrap(), [6, 15]);
+        assert_eq!(block.stored_image(1).unwrap(), vec![5; 15]);
+        let path = stem.with_extension("dhashes");
+        crate::verify_block(&stem.with_extension("index")).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[3] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(block.dhashes().is_err());
+        assert!(crate::verify_block(&stem.with_extension("index")).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(load(&stem, &[]).is_err());
     }
 
     #[test]

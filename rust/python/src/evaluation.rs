@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use octomed_curate::{Against, Evaluation};
 use octomed_engine::{EvaluationPart, ImageSettings, Look};
-use octomed_ngrams::{Asked, Matcher, NgramIndex, Question, Rule};
+use octomed_ngrams::{Asked, Matcher, NgramIndex, Question, Rule, normalised};
 use octomed_trace::Mapping as RustMapping;
 use octomed_vision::DecodeRules;
 use pyo3::prelude::*;
@@ -144,10 +144,12 @@ pub fn contaminated_questions(
     training: Vec<String>,
     ngram: usize,
 ) -> PyResult<Vec<(bool, bool)>> {
+    // Without options a question is its words.
+    let id = |stem: &str| octomed_trace::question_id(&normalised(stem), [], None);
     leave(py, || {
         let questions = evaluation.iter().map(|stem| Question {
             set: 0,
-            id: octomed_trace::question_id(stem, [], None),
+            id: id(stem),
             stem,
             images: 0,
         });
@@ -155,7 +157,7 @@ pub fn contaminated_questions(
         let mut matcher = Matcher::new(&index);
         let mut leaves = |stem: &String| {
             let found = matcher.find(&Asked {
-                id: octomed_trace::question_id(stem, [], None),
+                id: id(stem),
                 stem,
                 images: 0,
             });
