@@ -257,7 +257,7 @@ def test_answers_are_learned_of_the_same_questions(folder):
     summary, answers = packed(folder, curate=curate, target="answer")
     assert numbers(counts) == [2, 3, 4, 9]
     assert answers == {(2, False): 1, (3, False): 1, (4, False): 1}  # 9 asks what 3 asks
-    assert summary.rejected["traces_per_question"] == 2 + 3 + 4 + 5 - 3
+    assert summary.rejected["one_answer"] == 2 + 3 + 4 + 5 - 3
     assert summary.rejected["no_gold"] == 1
     texts = runs.texts(folder / "out")
     assert len(texts) == 3

@@ -24,6 +24,6 @@ def test_both_splits_are_read_and_copies_are_in_other_packs(tmp_path):
     assert len(held) == summary.validation
     assert not trained.keys() & held.keys()
     assert len(trained) == summary.train
-    packs = {tuple(row["trace_ids"]) for row in training}  # an epoch may repeat a few
-    assert sum(map(len, packs)) == summary.train + summary.copies
+    assert trained.total() >= summary.train + summary.copies  # an epoch may repeat a few packs
+    assert max(trained.values()) > 1
     assert all(len(set(row["trace_ids"])) == len(row["trace_ids"]) for row in training)

@@ -113,7 +113,7 @@ def test_keys_of_the_selection_are_read():
         (PassRate, [0, 2]),
         (TracesPerQuestion, 0),
         (Mix, {}),
-        (Mix, {"a": 0}),
+        (Mix, {"a": -1}),
         (Mix, {"a": True}),
     ],
 )

@@ -54,7 +54,7 @@ def inspect_run(folder: Path) -> RunView:
         name=run.name,
         capacity=capacity,
         packs=counts.packs,
-        traces=counts.train,
+        traces=counts.train + counts.validation,
         tokens=counts.tokens,
         supervised_tokens=counts.supervised_tokens,
         fill=_fill(counts, capacity),

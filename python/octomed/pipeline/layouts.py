@@ -39,14 +39,16 @@ def made_layout(spec: LayoutSpec, threads: Workers, find: FindScanner) -> _octom
     Raises
     ------
     DataError
-        When a trace is too long, and such traces are an error.
+        When a trace is too long, and such traces are an error; when a source loses much to evaluation sets.
     DamagedBlock
         When a block cannot be read.
     """
+    evaluation = None if spec.evaluation is None else spec.evaluation.read(threads.workers)
     return _octomed.Layout(
         list(spec.blocks),
         spec.settings,
         threads=threads.workers,
         cancel=threads.cancel,
         scanner=None if spec.scanner is None else find(spec.scanner),
+        evaluation=evaluation,
     )

@@ -13,6 +13,7 @@ from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
+from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
@@ -199,6 +200,10 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if (
+            spec.evaluation is not None
+        ):  # before the scan, which takes longer than to see that a file is missing
+            spec.evaluation.read(threads.workers)
         begin = time.perf_counter()
         scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
         seconds["scan"] = seconds_since(begin)
@@ -220,6 +225,7 @@ class _Passes:
         write_near_duplicates(layout, manifest)
         if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
             write_identifying(layout, manifest)
+        write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.origin import Origin
+    from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
@@ -54,6 +55,10 @@ class RunSpec:
         The command that has another run in the output folder go.
     vision
         What the run file says of images, if any was read.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
+    shows_texts
+        Whether tables may hold texts of rows.
     """
 
     output: Path
@@ -71,6 +76,8 @@ class RunSpec:
     said: RunFile
     replacing: str
     vision: Vision | None = None
+    evaluation: EvaluationSpec | None = None
+    shows_texts: bool = True
 
     @property
     def keys(self) -> list[str]:
@@ -92,6 +99,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     written = recipe.canonical()
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
+    if planned.evaluation is not None:
+        inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
     skipped = {
         f"{source.source.name}/{file}": reason
         for source in planned.sources
@@ -124,6 +133,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         said=_said(recipe, planned, written, origin, inputs),
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
         vision=planned.vision,
+        evaluation=planned.evaluation,
+        shows_texts=planned.shows_texts,
     )
 
 
@@ -176,4 +187,5 @@ def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:
     named = tuple((str(path), first_row) for path, first_row in blocks)
     key = content_key({"write": spec.write_key, "blocks": named})
     near = spec.settings["curate"]["duplicates"].get("near") is not None
-    return LayoutSpec(key, named, spec.settings, spec.tasks[0].scanner if near and spec.tasks else None)
+    scanner = spec.tasks[0].scanner if near and spec.tasks else None
+    return LayoutSpec(key, named, spec.settings, scanner, spec.evaluation)

@@ -96,8 +96,8 @@ def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -
             {"keep": keep, "by": "first"} if isinstance(keep, int) else keep.model_dump(mode="json")
         )
     if recipe.target == "answer":
-        # Responses to a question become the same answer, of which one stays, whatever they were.
-        settings["traces_per_question"] = {"keep": 1, "by": "first"}
+        # Responses to a question become the same answer: one stays, after all that their number decides.
+        settings["one_answer"] = True
         settings["duplicates"] = {**settings["duplicates"], "exact": False}
     if (near := curate.duplicates.near) is not None:
         settings["duplicates"]["near"] = near.model_dump(mode="json") | _near_beside(recipe)

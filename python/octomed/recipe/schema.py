@@ -262,6 +262,9 @@ class Recipe(Sparse):
     def _known_groups(self) -> Recipe:
         check_groups(self.mix, [source.group for source in self.sources])
         check_sources(self.curate.stratify, [source.name for source in self.sources])
+        if self.target == "answer" and self.curate.duplicates.near is not None:
+            message = "near duplicates are of responses, and `target: answer` learns none"
+            raise invalid(message, "leave `near` out", at=("curate", "duplicates", "near"))
         return self
 
     @property

@@ -19,6 +19,8 @@ LARGE_LOSS = 0.05
 _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "over_patches": "whose images have more patches than a pack holds: raise `pack.max_patches`",
+    "contaminated": "by questions of evaluation sets: look at `reports/contaminated.parquet`",
+    "contaminated_image": "by pictures of evaluation sets: look at `reports/contaminated.parquet`",
     "no_gold": "without a right answer: {format} names its column as `answer`",
     "gold_fault": "whose right answer is not one of the options: look at `answer` and `options` of {format}",
     "empty_response": "without text in what is to be learned: look at {format}",
@@ -36,7 +38,7 @@ _ASKED_FOR = frozenset(
         "duplicate", "not_kept", "cut_response", "no_answer", "ambiguous_answer", "wrong_answer",
         "answer_format", "reasoning_length", "repetition", "refusal", "language", "empty_reasoning",
         "damaged_markup", "identifying", "near_duplicate", "excluded", "pass_rate", "traces_per_question",
-        "not_drawn", "not_in_mix",
+        "not_drawn", "not_in_mix", "one_answer",
     }
 )  # fmt: skip
 """Reasons that are no loss: a rule of the recipe is there to leave such traces out."""

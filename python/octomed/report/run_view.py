@@ -69,8 +69,9 @@ def _stream(entry: tuple[str, StreamView]) -> list[str]:
 
 def _source(entry: tuple[str, SourceCounts]) -> list[str]:
     name, account = entry
-    keys = ("rows", "rows_unreadable", "rows_without_trace", "traces", "train", "tokens")
-    return [name, *(units.count(getattr(account, key)) for key in keys)]
+    read = (account.rows, account.rows_unreadable, account.rows_without_trace)
+    numbers = (*read, account.traces, account.train + account.validation, account.tokens)
+    return [name, *map(units.count, numbers)]
 
 
 def _table(head: Sequence[str], rows: Iterator[list[str]]) -> Iterator[str]:

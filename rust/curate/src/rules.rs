@@ -1,16 +1,19 @@
 //! The list of rules.
 
+use std::sync::Arc;
+
 use octomed_index::Needs;
 
 use crate::excluded::Excluded;
 use crate::mix::Mix;
+use crate::one_answer::OneAnswer;
 use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
 use crate::{
-    Curate, ExactDuplicates, Links, NearDuplicates, NearWork, OverLong, OverPatches, Rule,
-    Thresholds,
+    Contaminated, ContaminatedPictures, Curate, ExactDuplicates, Links, NearDuplicates, NearWork,
+    OverLong, OverPatches, Pictures, Rule, Thresholds,
 };
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
@@ -44,6 +47,7 @@ pub fn rules<'w>(
             exclusions: curate.exclude.clone(),
         }));
     }
+    rules.extend(decontamination(curate));
     rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
@@ -90,9 +94,29 @@ pub fn rules<'w>(
             groups: curate.mix.clone(),
             validation: curate.validation.clone(),
             seed: limits.seed,
-            questions,
+            questions: questions.clone(),
             links,
         }));
+    }
+    if curate.one_answer {
+        rules.push(Box::new(OneAnswer { questions }));
+    }
+    rules
+}
+
+/// The rules about evaluation sets, once these are read.
+fn decontamination(curate: &Curate) -> Vec<Box<dyn Rule>> {
+    let settings = curate.decontaminate.as_ref();
+    let Some((settings, against)) = settings.zip(settings.and_then(|one| one.against.clone()))
+    else {
+        return Vec::new();
+    };
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Contaminated {
+        settings: settings.clone(),
+        against: Arc::clone(&against),
+    })];
+    if settings.images != Pictures::Off {
+        rules.push(Box::new(ContaminatedPictures { against }));
     }
     rules
 }
@@ -133,6 +157,7 @@ mod tests {
             "traces_per_question": {"keep": 4, "by": "random"},
             "stratify": {"sources": [["a", null]], "per_class": "min", "repeat": false},
             "validation": {"share": 0.1},
+            "one_answer": true,
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
         let curate = serde_json::from_str(curate).unwrap();
@@ -164,6 +189,7 @@ mod tests {
             Verdict::TracesPerQuestion,
             Verdict::NotDrawn,
             Verdict::NotInMix,
+            Verdict::OneAnswer,
         ];
         assert_eq!(verdicts, expected);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use octomed_responses::Limits;
 use serde::Deserialize;
 
+use crate::decontaminate::Decontaminate;
 use crate::{Exclusion, GroupMix, KeepTraces, NearSettings, PassRate, Stratify, Validation};
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
@@ -30,9 +31,15 @@ pub struct Curate {
     /// What is kept out of training: the recipe's `validation`.
     #[serde(default)]
     pub validation: Option<Validation>,
+    /// Whether one trace of a question stays, because all learn its right answer: the recipe's `target`.
+    #[serde(default)]
+    pub one_answer: bool,
     /// How often each group is trained on: the recipe's `mix`.
     #[serde(default)]
     pub mix: Vec<GroupMix>,
+    /// Which questions leave because an evaluation set has them.
+    #[serde(default)]
+    pub decontaminate: Option<Decontaminate>,
     /// Thresholds of each source that has any.
     #[serde(default)]
     pub limits: BTreeMap<String, Limits>,

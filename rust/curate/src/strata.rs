@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use octomed_index::{BlockIndex, Column, Index, Needs, TraceLocation, Verdict};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::class_count::ClassCount;
 use crate::lots::{Lot, lot};
 use crate::questions::{Questions, SharedQuestions};
 use crate::{CurateError, Rejects, Rule};
@@ -32,19 +33,6 @@ pub enum PerClass {
     Number(u64),
     /// So many of each; a class that is not named stays whole.
     Each(BTreeMap<String, u64>),
-}
-
-/// A class of questions, and what became of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct ClassCount {
-    /// The text of the right option, or the column's value.
-    pub name: String,
-    /// Questions read.
-    pub read: u64,
-    /// Questions with an accepted trace.
-    pub accepted: u64,
-    /// Of these, the questions that stay.
-    pub drawn: u64,
 }
 
 /// Most copies of a trace that a run may hold.

@@ -72,11 +72,13 @@ pub enum Verdict {
     NotInMix = 73,
     /// The question shows an image of an evaluation set.
     ContaminatedImage = 74,
+    /// What is learned is the question's right answer, and another of its traces stands for that.
+    OneAnswer = 75,
 }
 
 impl Verdict {
     /// Every verdict, in the order in which they are decided.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Kept,
         Self::EmptyResponse,
         Self::NotKept,
@@ -111,6 +113,7 @@ impl Verdict {
         Self::TracesPerQuestion,
         Self::NotDrawn,
         Self::NotInMix,
+        Self::OneAnswer,
     ];
 
     /// The name used in rejects and summaries.
@@ -151,6 +154,7 @@ impl Verdict {
             Self::Excluded => "excluded",
             Self::NotInMix => "not_in_mix",
             Self::ContaminatedImage => "contaminated_image",
+            Self::OneAnswer => "one_answer",
         }
     }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_curate::shared_images;
+use octomed_curate::{Against, shared_images};
 use octomed_engine::{
-    EngineError, OpenRange, Selection, Settings, identifying, image_cost, near_duplicates, rejects,
+    EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, identifying,
+    image_cost, near_duplicates, near_pictures, rejects,
 };
 use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
@@ -18,6 +19,7 @@ use serde_json::json;
 
 use crate::engine::{Cancel, Scanner};
 use crate::error::{Error, Kind, Result, say};
+use crate::evaluation::EvaluationSets;
 use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
 use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
@@ -28,6 +30,8 @@ use crate::trace::as_json;
 pub struct Layout {
     layout: Arc<octomed_engine::Layout>,
     lower_bound: u64,
+    /// Evaluation sets, and what was found of them.
+    decontamination: Option<(Arc<Against>, usize)>,
 }
 
 #[pymethods]
@@ -35,9 +39,10 @@ impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
     /// path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
-    /// scanner that the blocks may be of, whose tokenizer reads their texts.
+    /// scanner that the blocks may be of, whose tokenizer reads their texts; `evaluation` are the sets that
+    /// `curate.decontaminate` names.
     #[new]
-    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, scanner=None))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, scanner=None, evaluation=None))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
@@ -45,8 +50,15 @@ impl Layout {
         threads: usize,
         cancel: &Cancel,
         scanner: Option<&Scanner>,
+        evaluation: Option<&EvaluationSets>,
     ) -> Result<Self> {
-        let settings = Settings::from_json(&as_json(settings)?)?;
+        let mut settings = Settings::from_json(&as_json(settings)?)?;
+        let decontaminate = settings.curate.decontaminate.as_mut();
+        let decontamination = decontaminate.zip(evaluation).map(|(settings, sets)| {
+            let against = sets.against(threads);
+            settings.against = Some(Arc::clone(&against));
+            (against, settings.ngram)
+        });
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
@@ -74,6 +86,7 @@ impl Layout {
             Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
                 lower_bound,
+                decontamination,
             })
         })?;
         Ok(made)
@@ -170,6 +183,43 @@ impl Layout {
     #[pyo3(signature = (number))]
     fn identifying(&self, py: Python<'_>, number: usize) -> PyResult<PyArrowType<RecordBatch>> {
         leave(py, || identifying(&self.layout.selection, number)).map(PyArrowType)
+    }
+
+    /// The questions that leave because an evaluation set has them, with the words that both share where texts are shown;
+    /// none without evaluation sets.
+    #[pyo3(signature = (*, texts))]
+    fn contaminated(
+        &self,
+        py: Python<'_>,
+        texts: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || contaminated(against, texts))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// The pictures that are nearly those of an evaluation set, with both in grey where they are shown; none without
+    /// evaluation sets.
+    #[pyo3(signature = (*, pictures))]
+    fn near_pictures(
+        &self,
+        py: Python<'_>,
+        pictures: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || near_pictures(against, pictures))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// What was counted of evaluation sets, as JSON; nothing without any.
+    #[pyo3(signature = ())]
+    fn decontamination(&self) -> Option<String> {
+        let (against, ngram) = self.decontamination.as_ref()?;
+        Some(contamination_counts(against, *ngram).to_string())
     }
 
     /// Traces by what became of them, tokens, and packs beside their lower bound.
