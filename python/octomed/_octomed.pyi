@@ -231,6 +231,56 @@ class CsvDialect:
         """
 
 @final
+class EvaluationQuestions:
+    """
+    What was read of a block of an evaluation set.
+    """
+    @property
+    def questions(self, /) -> int:
+        """
+        How many questions it has.
+        """
+
+@final
+class EvaluationReader:
+    """
+    Reads the questions and pictures of an evaluation set.
+    """
+    def __new__(cls, /, mapping: Mapping, images: dict[str, typing.Any], look: str) -> EvaluationReader:
+        """
+        A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
+        `near`.
+        """
+    def read(self, /, block: Block, file: int, first_row: int, place: str) -> EvaluationQuestions:
+        """
+        What a block of the set's file with this number has; its task begins with row `first_row`, `place` is the file in
+        words.
+
+        Raises `DataError` when a row, or a picture that is compared, cannot be read.
+        """
+
+@final
+class EvaluationSets:
+    """
+    Evaluation sets that were read whole.
+    """
+    def __new__(
+        cls,
+        /,
+        sets: Sequence[tuple[str, Sequence[str], Sequence[EvaluationQuestions]]],
+        images: dict[str, typing.Any],
+    ) -> EvaluationSets:
+        """
+        Puts sets together: of each the name, the paths of its files as reports have them, and what was read of its blocks,
+        in order. `images` are the settings of the recipe's images.
+        """
+    @property
+    def questions(self, /) -> list[int]:
+        """
+        Questions of each set.
+        """
+
+@final
 class ImageCost:
     """
     What the images of a selection cost.
@@ -427,11 +477,15 @@ class Layout:
         *,
         threads: int,
         cancel: Cancel,
+        scanner: Scanner | None = None,
+        evaluation: EvaluationSets | None = None,
     ) -> Layout:
         """
         Selects and lays out `blocks`: paths without extension in source order, each with the row number
         in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-        path left out, as a dict or as its JSON.
+        path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
+        scanner that the blocks may be of, whose tokenizer reads their texts; `evaluation` are the sets that
+        `curate.decontaminate` names.
         """
     @property
     def block_sources(self, /) -> list[str]:
@@ -442,9 +496,18 @@ class Layout:
         """
         Raw bytes of some ranges' rows.
         """
+    def contaminated(self, /, *, texts: bool) -> RecordBatch | None:
+        """
+        The questions that leave because an evaluation set has them, with the words that both share where texts are shown;
+        none without evaluation sets.
+        """
     def counts(self, /) -> Counts:
         """
         Traces by what became of them, tokens, and packs beside their lower bound.
+        """
+    def decontamination(self, /) -> str | None:
+        """
+        What was counted of evaluation sets, as JSON; nothing without any.
         """
     @property
     def extension(self, /) -> str:
@@ -459,6 +522,21 @@ class Layout:
     def image_cost(self, /, traces_per_image: Sequence[int], *, threads: int, cancel: Cancel) -> ImageCost:
         """
         What the images cost, for each choice of how many traces of an image share a pack.
+        """
+    def near_duplicates(self, /) -> RecordBatch:
+        """
+        The clusters of near duplicates, the largest first, a row a trace.
+        """
+    def near_pictures(self, /, *, pictures: bool) -> RecordBatch | None:
+        """
+        The pictures that are nearly those of an evaluation set, with both in grey where they are shown; none without
+        evaluation sets.
+        """
+    def near_summary(self, /) -> dict[str, float] | None:
+        """
+        What was found of near duplicates, in figures: `traces` near to one that stays, `clusters`, `candidates` that share
+        a band key, `compared` pairs of texts, `crowded` groups, and `seconds` of search and comparison; nothing where
+        they were not looked for.
         """
     def open_range(self, /, number: int, cancel: Cancel) -> Range:
         """
@@ -993,6 +1071,14 @@ def check_shard(
     Checks every pack of a shard; image_rules are the token of images and the patches along a side of one.
     """
 
+def contaminated_questions(
+    evaluation: Sequence[str], training: Sequence[str], ngram: int
+) -> list[tuple[bool, bool]]:
+    """
+    Whether each of the training questions leaves for one of the evaluation questions, by one shared n-gram of words:
+    where templates are ignored, and where they are kept.
+    """
+
 def decode_image(
     data: numpy.typing.NDArray[numpy.uint8], alpha: str, gray16: str, max_source_pixels: int
 ) -> numpy.typing.NDArray[numpy.uint8]:
@@ -1073,6 +1159,11 @@ def first_unreadable(path: str | PathLike[str]) -> tuple[int, str, str] | None:
 def image_content_hash(data: numpy.typing.NDArray[numpy.uint8]) -> int:
     """
     A hash of the bytes of an image file.
+    """
+
+def image_dhash(image: numpy.typing.NDArray[numpy.uint8]) -> int:
+    """
+    The hash of an image's gradients, which copies of it share but for a few bits.
     """
 
 def image_families() -> list[tuple[str, int, int, int, list[float], list[float], int, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from octomed import _octomed
 
@@ -215,15 +215,19 @@ def judge(  # noqa: PLR0913 an answer is compared in many ways
     Examples
     --------
     >>> from octomed.answers import judge
-    >>> judge("So the answer is **C**.", "C: Nitrofurantoin", ["Ampicillin", "Ceftriaxone",
-    "Nitrofurantoin"]) 'right' >>> judge("<think>I would say yes", "yes") 'cut' >>> judge("Answer: a small
-    pleural effusion", "pleural effusion", match="contains") 'right'
+    >>> drugs = ["Ampicillin", "Ceftriaxone", "Nitrofurantoin"]
+    >>> judge("So the answer is **C**.", "C: Nitrofurantoin", drugs)
+    'right'
+    >>> judge("<think>I would say yes", "yes")
+    'cut'
+    >>> judge("Answer: a small pleural effusion", "pleural effusion", match="contains")
+    'right'
     """
     rule, least = _rule(match)
     gold = None if answer is None else str(answer)
     pairs = _pairs(options)
-    state: State = _octomed.judge_answer(response, gold, pairs, rule, least, index_base, reasoning, finished)
-    return state
+    state = _octomed.judge_answer(response, gold, pairs, rule, least, index_base, reasoning, finished)
+    return cast("State", state)
 
 
 def _rule(match: Match) -> tuple[str, float]:

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 _OF_OUTPUT = r"octomed\.json|\.octomed-run\.json"
 FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
-_OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions)|task\.json"
+_OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions|dhashes)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")
 STREAM_FOLDERS = r"(?:len-\d+|validation)"
 FILES_OF_TABLES = {
     "provenance": rf"{STREAM_FOLDERS}-\d{{5,}}\.parquet",
     "rejects": r"[^/]+\.parquet",
-    "reports": r"(?:shared_images|identifying)\.parquet",
+    "reports": r"(?:(?:shared_images|near_duplicates|identifying|contaminated|near_pictures)\.parquet"
+    r"|decontamination\.json)",
 }
 
 

@@ -59,6 +59,9 @@ class SourceCounts:
 
     Attributes
     ----------
+    near_duplicates, near_clusters
+        Traces whose response is near to that of one that stays, and clusters of such; None where nobody
+        looked for them.
     train, validation
         Traces that are trained on, and those kept for validation.
     copies
@@ -153,6 +156,8 @@ class Counts:
     images: int = 0
     image_bytes: int = 0
     images_shared: int | None = None
+    near_duplicates: int | None = None
+    near_clusters: int | None = None
     rows_refused: dict[str, int] | None = None
     sources: dict[str, SourceCounts] = field(default_factory=dict)
     traces: int = 0

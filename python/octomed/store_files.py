@@ -51,6 +51,7 @@ class BlockHeader:
     bands: int = 0
     questions: int | None = None
     limits: str = ""
+    dhashes: bool = False
     answers: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -74,6 +75,7 @@ class BlockHeader:
             "measures": self.measures,
             "bands": self.bands > 0,
             "questions": self.questions is not None,
+            "dhashes": self.dhashes,
         }
         return tuple(f"{self.name}.{extension}" for extension, is_there in extensions.items() if is_there)
 

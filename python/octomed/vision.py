@@ -30,6 +30,7 @@ __all__ = [
     "Family",
     "content_hash",
     "decode",
+    "dhash",
     "encode",
     "families",
     "patches",
@@ -329,6 +330,25 @@ def pixel_hash(image: NDArray[np.uint8]) -> int:
     True
     """
     return _octomed.image_pixel_hash(_image(image))
+
+
+def dhash(image: NDArray[np.uint8]) -> int:
+    """Return the hash of an image's gradients, 64 bits of which a smaller or recompressed copy changes few.
+
+    It equals `imagehash.dhash` of ImageHash 4.3, the first of its bits the highest.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape [height, width, 3]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rising = np.arange(0, 180, 10, dtype=np.uint8)[None, :, None].repeat(16, axis=0).repeat(3, axis=2)
+    >>> f"{dhash(rising):016x}"
+    'ffffffffffffffff'
+    """
+    return _octomed.image_dhash(_image(image))
 
 
 def content_hash(data: Bytes) -> int:

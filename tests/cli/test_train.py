@@ -206,7 +206,7 @@ def test_a_recipe_works_wherever_it_is_written(tmp_path, name, monkeypatch):
     if name.startswith("train/"):
         loaded = load_train_recipe(file)
         assert loaded.run_folder.startswith(str(file.parent))
-    else:
+    elif name.startswith("quickstart"):  # tests/unit/test_paper_recipes.py has those whose data are not here
         recipe = load_recipe(file)
         assert Path(recipe.output.path).is_relative_to(file.parent)
         assert all(source.path for source in recipe.sources)

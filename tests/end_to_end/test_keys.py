@@ -75,6 +75,17 @@ FREE = CURATED | {PATH: "free.jsonl", FORMAT: {"question": "q", "answer": "a", "
 """Rows whose right answer is free text."""
 RATED = {PATH: "rated.jsonl", FORMAT: "octomed", "curate.duplicates.exact": False}
 """Questions of two answers and four levels, of which none to all of four responses are right."""
+HELD = ONE_FILE | {
+    "curate.decontaminate.against": [{"path": "held.jsonl", "format": {"question": "q"}}],
+    "curate.decontaminate.ngram": 2,
+}
+"""An evaluation set that has words of a few rows."""
+HELD_IMAGES = IMAGES | {
+    "curate.decontaminate.against": [
+        {"path": "held-images.jsonl", "format": {"question": "q", "images": "images", "image_root": "pixels"}}
+    ],
+    "curate.decontaminate.allow_loss": {"one": 0.9},
+}
 RESIZED = IMAGES | {"images.store": "resized", "images.max_pixels": 12_544}
 CASES: dict[str, Case] = {
     "version": Case(1, LEFT_OUT, same_shards="there is one version"),
@@ -201,6 +212,31 @@ CASES: dict[str, Case] = {
     "validation.by": Case("question", LEFT_OUT, {"validation.share": 0.3}, same_shards="there is one way"),
     "validation.group": Case("level", LEFT_OUT, RATED | {"validation.share": 0.4}),
     "target": Case("trace", "answer", RATED),
+    "curate.decontaminate": Case(
+        None, {"against": HELD["curate.decontaminate.against"], "ngram": 2}, ONE_FILE
+    ),
+    "curate.decontaminate.against": Case(
+        HELD["curate.decontaminate.against"], [{"path": "held-b.jsonl", "format": {"question": "q"}}], HELD
+    ),
+    "curate.decontaminate.against.path": Case("held.jsonl", "held-b.jsonl", HELD),
+    "curate.decontaminate.against.format": Case({"question": "q"}, {"question": "q2"}, HELD),
+    "curate.decontaminate.against.name": Case("a", "b", HELD, same_shards="it names a set in tables"),
+    "curate.decontaminate.ngram": Case(2, 3, HELD),
+    "curate.decontaminate.rule": Case("any", {"coverage": 0.9}, HELD),
+    "curate.decontaminate.rule.coverage": Case(0.5, 0.9, HELD),
+    "curate.decontaminate.templates": Case(
+        "ignore",
+        "keep",
+        HELD
+        | {"curate.decontaminate.against": [{"path": "held-template.jsonl", "format": {"question": "q"}}]},
+    ),
+    "curate.decontaminate.images": Case("off", "pixels", HELD_IMAGES),
+    "curate.decontaminate.near_images": Case("report", "drop", HELD_IMAGES),
+    "curate.decontaminate.allow_loss": Case(
+        {"one": 0.9},
+        LEFT_OUT,
+        HELD | {"curate.decontaminate.against": [{"path": "held-many.jsonl", "format": {"question": "q"}}]},
+    ),
     "curate.over_long": Case("reject", "error", {PATH: "long.jsonl", FORMAT: QA}),
     "pack.capacity": Case(512, 1024),
     "pack.buckets": Case([50], [1000]),
@@ -233,6 +269,9 @@ AT = {
     "sources.format.*.optional": "sources.format.id",
     "mix.epochs": "mix.a.epochs",
     "mix.max_examples": "mix.a.max_examples",
+    "curate.decontaminate.against.path": "curate.decontaminate.against.0.path",
+    "curate.decontaminate.against.format": "curate.decontaminate.against.0.format",
+    "curate.decontaminate.against.name": "curate.decontaminate.against.0.name",
 }
 COVERED_BY_THEIR_PARTS = {
     "sources",
@@ -381,6 +420,19 @@ def rated_rows(first: int = 0) -> list[dict[str, Any]]:
     ]
 
 
+def write_held(folder: Path) -> None:
+    """Evaluation sets with words of the rows that `rows_with_all` makes."""
+    held = {
+        "held.jsonl": [{"q": "and 3 why?", "q2": "and 5 why?"}],
+        "held-b.jsonl": [{"q": "and 4 why?"}],
+        "held-many.jsonl": [{"q": f"and {number} why?"} for number in range(20)],
+        "held-template.jsonl": [{"q": f"7 why? a{one} b{one} c{one} d{one}"} for one in range(5)],
+        "held-images.jsonl": [{"q": "of a picture", "images": ["said.png"]}],
+    }
+    for name, rows in held.items():
+        runs.write_lines(folder / name, rows)
+
+
 def write_images(folder: Path) -> None:
     """Images that settings tell apart, and rows of them; several rows show the same."""
     draws = np.random.default_rng(1)
@@ -421,6 +473,7 @@ def folder(tmp_path: Path, monkeypatch: Any) -> Path:
     runs.write_lines(tmp_path / "student.jsonl", rated_rows(2))
     (tmp_path / "third.txt").write_text("one:all.jsonl:3\n")
     (tmp_path / "fourth.txt").write_text("one:all.jsonl:4\n")
+    write_held(tmp_path)
     runs.write_lines(tmp_path / "splits/train.jsonl", rows)
     runs.write_lines(tmp_path / "splits/test.jsonl", rows_with_all(9, 100))
     runs.write_lines(tmp_path / "pictures.jsonl", [*rows, *(row | {"image": "x.png"} for row in rows[:9])])

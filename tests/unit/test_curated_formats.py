@@ -6,6 +6,7 @@ import json
 
 import pytest
 from octomed import _octomed
+from octomed.errors import DataError
 from octomed.recipe.formats import Mapping, curated_mapping_of, mapping_of
 from pydantic import ValidationError
 
@@ -35,6 +36,19 @@ def test_asked_columns_are_read_beside_the_traces(read):
 def test_keys_that_change_no_trace_are_in_no_mapping_of_traces():
     assert mapping_of(Mapping(**OWN | BESIDE)) == mapping_of(Mapping(**OWN)) == OWN
     assert curated_mapping_of(Mapping(**OWN)) == OWN
+
+
+def test_a_run_file_has_them_only_where_they_are_written():
+    shown = Mapping(**OWN).model_dump(mode="json")
+    assert (shown["history"], set(BESIDE) & set(shown)) == (None, set())
+    assert Mapping(**OWN | BESIDE).model_dump(mode="json").items() >= BESIDE.items()
+
+
+def test_a_column_that_a_file_lacks_is_named_with_the_nearest():
+    mapping = _octomed.Mapping(curated_mapping_of(Mapping(**OWN), ["correctness"]))
+    with pytest.raises(DataError, match="no column `correctness`") as error:
+        mapping.columns_to_read([*OWN.values(), "Correctness"])
+    assert error.value.hint == "did you mean `Correctness`?"
 
 
 def test_what_a_preset_says_of_its_answer_is_said_of_no_other():

@@ -15,6 +15,7 @@ import octomed
 import pytest
 import typer
 from octomed.recipe import load_recipe
+from ruamel.yaml import YAML
 
 from tests.unit.documents import ROOT, SHELLS, commands, inline, snippets
 
@@ -70,6 +71,9 @@ COMMANDS = {
         "tests/unit/test_docs_commands.py", "test_what_the_readme_shows_of_a_wrong_recipe_is_what_is_said"
     ),
     ("README.md", "pip install '.[train]'"): NETWORK,
+    ("recipes/octomed-8m.yaml", "octomed pack recipes/octomed-8m.yaml"): NotRun(
+        "needs the paper's data; tests/unit/test_paper_recipes.py checks the recipe"
+    ),
     ("README.md", "octomed pack recipes/quickstart-train.yaml"): PACKED_FOR_IT,
     ("README.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("README.md", "octomed train-plan recipes/train/quickstart.yaml --memory 24GB"): PLANNED,
@@ -266,9 +270,15 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
     assert load_recipe(recipe, check_files=False).sources[0].format.question == "Question"
     recipe.write_text(snippet("README.md", "name: my-images").text, encoding="utf-8")
     assert load_recipe(recipe, check_files=False).pack.traces_per_image == 4
+    known_of_curation = set()
+    for shown in (one for one in snippets() if one.document == "docs/curation.md" and one.language == "yaml"):
+        values = YAML(typ="safe").load(text) | YAML(typ="safe").load(shown.text)
+        assert load_recipe(values, check_files=False).curate
+        known_of_curation.add((shown.document, shown.first_line))
     known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
+    known |= known_of_curation
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
 
 

@@ -101,6 +101,16 @@ PARQUET = {
     ],
     "messages": [{"messages": CHAT, "images": [INLINE]}],
     "ms-swift": [{"query": "<image>What is this?", "response": "A lung.", "images": ["a.png"]}],
+    "headqa": [
+        {
+            "name": "Cuaderno_2013_1_B",
+            "qid": 1,
+            "qtext": "What is it?",
+            "ra": 1,
+            "image": INLINE,
+            "answers": [{"aid": 1, "atext": "A lung."}, {"aid": 2, "atext": "A liver."}],
+        }
+    ],
     "alpaca": [
         {"instruction": "<image>What is this?", "input": "", "output": "A lung.", "images": ["a.png"]}
     ],
@@ -164,6 +174,19 @@ JSON = {
             "image_path": "Images/x/1.png",
             "option_A": "CT",
             "option_B": "MRI",
+        },
+    ],
+    "vqa-rad-json": [
+        {
+            "qid": 1,
+            "image_name": "synpic1.jpg",
+            "image_organ": "HEAD",
+            "answer": "Yes",
+            "answer_type": "CLOSED",
+            "question_type": "PRES",
+            "question": "Is it clear?",
+            "phrase_type": "freeform",
+            "modality": "MRI",
         },
     ],
     "messages": [

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 from octomed.recipe import RecipeProblems, load_recipe, schema_json
-from octomed.recipe.formats import mapping_of
+from octomed.recipe.formats import curated_mapping_of
 from octomed.recipe.presets import load_preset, preset_names, trainable_presets
 
 from tests.unit import recipes
@@ -247,7 +247,10 @@ def test_formats_that_cannot_be_are_refused(tmp_path, row_format, message):
 def test_an_evaluation_set_is_learned_from_where_the_recipe_maps_a_response(tmp_path):
     assert set(preset_names()) - set(trainable_presets()) == {
         "medframeqa",
+        "medical-o1-verifiable",
         "medxpertqa",
+        "mmlu",
+        "mmlu-pro",
         "mmmu",
         "omnimedvqa",
     }
@@ -259,7 +262,7 @@ def test_an_evaluation_set_is_learned_from_where_the_recipe_maps_a_response(tmp_
 def test_a_format_holds_only_keys_of_a_mapping(tmp_path, name):
     own = {} if name in trainable_presets() else {"response": "x"}
     source = format_of(tmp_path, load_preset(name) | own)
-    assert mapping_of(source.format) == load_preset(name) | own
+    assert curated_mapping_of(source.format) == load_preset(name) | own
 
 
 def test_the_schema_has_the_keys():

@@ -146,8 +146,6 @@ def test_all_problems_come_at_once(tmp_path):
 @pytest.mark.parametrize(
     "key",
     [
-        "curate.duplicates.near",
-        "curate.decontaminate",
         "report",
     ],
 )

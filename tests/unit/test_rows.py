@@ -76,9 +76,31 @@ ROWS = {
     },
     "slake": {"question": "Why?", "answer": "Because.", "img_name": "a.png"},
     "vqa-rad": {"question": "Why?", "answer": "Because.", "image": "a.png"},
+    "vqa-rad-json": {"question": "Why?", "answer": "Because.", "image_name": "a.png"},
+    "medqa-usmle": {"question": "Why?", "options": {"A": "x", "B": "y"}, "answer": "x", "answer_idx": "A"},
+    "medmcqa": {"question": "Why?", "opa": "x", "opb": "y", "opc": "z", "opd": "w", "cop": 0},
+    "pubmedqa": {"question": "Why?", "context": {"contexts": ["It", "is."]}, "final_decision": "Because."},
+    "headqa": {"qtext": "Why?", "answers": [{"aid": 1, "atext": "x"}, {"aid": 2, "atext": "y"}], "ra": 1},
+    "mmlu-pro": {"question": "Why?", "options": ["x", "y"], "answer": "A", "answer_index": 0},
+    "mmlu": {"question": "Why?", "choices": ["x", "y"], "answer": 0},
+    "medreason": {
+        "question": "Why?",
+        "options": "Answer Choices:\nA. x\nB. y",
+        "reasoning": "Hm.",
+        "answer": "Because.",
+    },
+    "medical-o1-verifiable": {"Open-ended Verifiable Question": "Why?", "Ground-True Answer": "Because."},
 }
 # Evaluation sets, whose presets leave to the recipe what is learned.
-LEARNED = {"medframeqa": "answer", "medxpertqa": "label", "mmmu": "answer", "omnimedvqa": "gt_answer"}
+LEARNED = {
+    "medframeqa": "answer",
+    "medxpertqa": "label",
+    "mmmu": "answer",
+    "omnimedvqa": "gt_answer",
+    "mmlu-pro": "answer",
+    "mmlu": "answer",
+    "medical-o1-verifiable": "Ground-True Answer",
+}
 QUESTION = {"id": None, "system": None, "question": "Why?", "options": [], "answer": None}
 BECAUSE = {"reasoning": None, "response": "Because."}
 LETTER = BECAUSE | {"response": "A"}
@@ -88,6 +110,7 @@ CHOICE = ABOUT_IMAGE | {
     "answer": "A",
     "responses": [LETTER],
 }
+XY = QUESTION | {"options": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]}
 TWO = ["a.png", "b.png"]
 
 
@@ -123,6 +146,20 @@ PARTS = {
     | {"options": [{"label": a, "text": b} for a, b in zip("ABCD", "xyzw", strict=True)], "answer": "x"},
     "slake": ABOUT_IMAGE,
     "vqa-rad": ABOUT_IMAGE,
+    "vqa-rad-json": ABOUT_IMAGE,
+    "medqa-usmle": XY | {"answer": "A", "responses": [LETTER]},
+    "medmcqa": XY
+    | {
+        "options": [{"label": a, "text": b} for a, b in zip("ABCD", "xyzw", strict=True)],
+        "answer": "A",
+        "responses": [LETTER],
+    },
+    "pubmedqa": QUESTION | {"question": "It\nis.\nWhy?", "answer": "Because.", "responses": [BECAUSE]},
+    "headqa": XY | {"answer": "1", "responses": [LETTER]},
+    "mmlu-pro": XY | {"answer": "A", "responses": [LETTER]},
+    "mmlu": XY | {"answer": "0", "responses": [LETTER | {"response": "0"}]},
+    "medreason": XY | {"answer": "Because.", "responses": [BECAUSE | {"reasoning": "Hm."}]},
+    "medical-o1-verifiable": QUESTION | {"answer": "Because.", "responses": [BECAUSE]},
 }
 
 

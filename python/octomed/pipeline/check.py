@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from octomed import machine
 from octomed.pipeline.checked import Checked, checked_plan
 from octomed.pipeline.plan import plan
 
@@ -21,4 +22,7 @@ def check(recipe: Recipe) -> Checked:
     RecipeError, DataError, StorageError
         When the model, a template or a file cannot be used; for rows see :meth:`Checked.error`.
     """
-    return checked_plan(plan(recipe))
+    planned = plan(recipe)
+    if planned.evaluation is not None:
+        planned.evaluation.check(machine.cores())
+    return checked_plan(planned)

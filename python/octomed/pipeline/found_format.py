@@ -73,7 +73,7 @@ def _first_columns(files: Sequence[InputFile], *, skips: bool) -> tuple[InputFil
     failure: DataError | None = None
     for file in files:
         try:
-            columns = _columns(file)
+            columns = columns_of(file)
         except DataError as error:
             if not skips:
                 raise
@@ -86,8 +86,14 @@ def _first_columns(files: Sequence[InputFile], *, skips: bool) -> tuple[InputFil
     return files[0], []
 
 
-def _columns(file: InputFile) -> list[str]:
-    """Return the columns of a file, or the keys of its first rows."""
+def columns_of(file: InputFile) -> list[str]:
+    """Return the columns of a file, or the keys of its first rows.
+
+    Raises
+    ------
+    DataError
+        When it cannot be read.
+    """
     if file.kind in COLUMNAR:
         with open_table(file) as table:
             return list(table.schema.names)

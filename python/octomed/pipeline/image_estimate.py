@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed, machine
 from octomed.errors import DataError
@@ -125,7 +125,7 @@ def exact_images(plan: Plan, stores: dict[str, int]) -> ImageEstimate | None:
     blocks = [(str(path), first_row) for path, first_row in blocks_of_run(scanned, plan.store)]
     threads, cancel = machine.cores(), _octomed.Cancel()
     try:
-        layout = _octomed.Layout(blocks, plan.settings, threads=threads, cancel=cancel)
+        layout = _octomed.Layout(blocks, _without_near(plan.settings), threads=threads, cancel=cancel)
         cost = layout.image_cost(list(CHOICES), threads=threads, cancel=cancel)
     except DataError:  # a damaged block, or a trace that is too long: the run says so
         return None
@@ -138,6 +138,13 @@ def exact_images(plan: Plan, stores: dict[str, int]) -> ImageEstimate | None:
         packed=tuple(PackedImages(one.traces_per_image, one.image_bytes, one.patches) for one in cost.packed),
         run_bytes=cost.image_bytes // max(1, cost.runs),
     )
+
+
+def _without_near(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a selection that reads no texts: near ones change little of what images cost."""
+    curate = settings["curate"]
+    duplicates = {name: value for name, value in curate["duplicates"].items() if name != "near"}
+    return settings | {"curate": curate | {"duplicates": duplicates}}
 
 
 def _plus(sums: tuple[float, ...], more: list[float]) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ from octomed.store_files import finished_task, task_without_images
 if TYPE_CHECKING:
     from octomed import _octomed
     from octomed.pipeline.tasks import Task
+    from octomed.recipe.curate import Decontaminate
     from octomed.recipe.schema import Recipe, Source
     from octomed.vision import Family
 
@@ -48,6 +49,8 @@ def image_settings(recipe: Recipe, source: Source, family: Family | None) -> dic
     values["min_pixels"] = least_pixels(recipe, family)
     values["store"] = "resized" if recipe.resizes(source) else "original"
     settings = {"family": family.name, **values, "root": _root(source.image_roots)}
+    if recipe.curate.decontaminate is not None and recipe.curate.decontaminate.looks_for_near:
+        settings["dhash"] = True
     if recipe.images.urls == "fetch":
         settings["fetched"] = str(Path(recipe.work.path) / FETCHED)
     return settings
@@ -117,6 +120,22 @@ def check_images(recipe: Recipe, vision: VisionOf) -> None:
         message = f"`images.max_pixels`: {most:,} is less than the fewest pixels of `{name}`, {least:,}"
         hint = f"raise it, or write `images.min_pixels: {factor * factor}` as well"
         raise RecipeProblems([Problem(recipe.written_at("images", "max_pixels"), message, hint)])
+
+
+def check_evaluation_images(recipe: Recipe, settings: Decontaminate, family: Family | None) -> None:
+    """Refuse a comparison of pixels that nobody decodes.
+
+    Raises
+    ------
+    RecipeProblems
+        With the place in the recipe.
+    """
+    if family is None or settings.images != "pixels" or recipe.images.verify == "decode":
+        return
+    place = recipe.written_at("curate", "decontaminate", "images")
+    message = "`curate.decontaminate.images: pixels` needs `images.verify: decode`, which makes pixels"
+    hint = "set `images.verify: decode`, or compare the bytes of files: `images: bytes`"
+    raise RecipeProblems([Problem(place, message, hint)])
 
 
 def _asks_for_images(recipe: Recipe) -> tuple[str | int, ...] | None:

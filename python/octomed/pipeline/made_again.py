@@ -118,7 +118,16 @@ def remove_block(folder: Path, damaged: DamagedBlock, made_again: Container[str]
         ) from damaged
     # The task first: while it counts as finished, its blocks are believed.
     _remove(folder / "task.json")
-    for kind in (".index", ".ids", ".images", ".image_files", ".measures", ".bands", ".questions"):
+    for kind in (
+        ".index",
+        ".ids",
+        ".images",
+        ".image_files",
+        ".measures",
+        ".bands",
+        ".questions",
+        ".dhashes",
+    ):
         _remove(stem.with_suffix(kind))
     return RemovedBlock(stem.name, damaged.message.rpartition(" is damaged: ")[2])
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME = ".octomed-run.json"
 LIKE_OURS = re.compile(
-    r"octomed\.json|(provenance|rejects|reports)/[^/]+\.parquet|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
+    r"octomed\.json|(provenance|rejects|reports)/[^/]+\.parquet|reports/decontamination\.json|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
 )
 """Names that a reader of a run may take for its files."""
 

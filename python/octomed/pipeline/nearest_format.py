@@ -6,7 +6,14 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.recipe.presets import gives_traces, load_preset, preset_names, telling_columns, trainable_presets
+from octomed.recipe.presets import (
+    gives_traces,
+    left_out_columns,
+    load_preset,
+    preset_names,
+    telling_columns,
+    trainable_presets,
+)
 from octomed.report.samples import NearFormat
 
 if TYPE_CHECKING:
@@ -96,7 +103,7 @@ def _suits(name: str, there: frozenset[str]) -> bool:
 
 def _unread(name: str, there: frozenset[str]) -> frozenset[str]:
     mapping = load_preset(name)
-    return there - _named_in(mapping) - frozenset(mapping.get("unused", ()))
+    return there - _named_in(mapping) - frozenset(mapping.get("unused", ())) - left_out_columns(name)
 
 
 def _read_of(name: str, there: frozenset[str]) -> frozenset[str]:

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign import helper
-from octomed.pipeline.found_format import refuse_held_out, with_found_formats
+from octomed.pipeline.evaluation_files import Finding, find_evaluation_sets
+from octomed.pipeline.evaluation_sets import EvaluationSpec
+from octomed.pipeline.found_format import columns_of, refuse_held_out, with_found_formats
 from octomed.pipeline.image_files import roots_in
 from octomed.pipeline.image_roots import folders_state
 from octomed.pipeline.image_settings import (
+    check_evaluation_images,
     check_images,
     image_settings,
     images_key,
@@ -34,14 +37,16 @@ from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
+from octomed.vision import families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from octomed.recipe.schema import Recipe, Source
+    from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
     from octomed.store_files import TaskRecord
     from octomed.vision import Family
@@ -105,6 +110,8 @@ class Plan:
         A note for each source that names no format, on the one that was found.
     lists
         What the files say that the selection names.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
     """
 
     recipe: Recipe
@@ -116,6 +123,7 @@ class Plan:
     vision: Vision | None = None
     found_formats: tuple[str, ...] = ()
     lists: Lists = field(default_factory=Lists)
+    evaluation: EvaluationSpec | None = None
 
     @property
     def store(self) -> Path:
@@ -162,10 +170,21 @@ class Plan:
                 **({"images": states} if (states := self._image_files()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": self.settings["curate"],
+                **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
                 "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
             }
         )
+
+    def _evaluation_key(self) -> list[Any]:
+        """Return what the tables of evaluation sets depend on, besides the recipe's section."""
+        return [self.evaluation.key if self.evaluation else None, self.shows_texts]
+
+    @property
+    def shows_texts(self) -> bool:
+        """Whether tables may hold texts of rows."""
+        report = getattr(self.recipe, "report", None)
+        return report is None or bool(report.samples)
 
     def _image_files(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
@@ -258,7 +277,28 @@ def plan(recipe: Recipe) -> Plan:
         None if vision.family is None else vision_record(recipe, vision.family, tokenizer),
         tuple(found_formats),
         lists,
+        _evaluation(recipe, vision.family),
     )
+
+
+def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
+    """Find the evaluation sets of a recipe that names some."""
+    settings = recipe.curate.decontaminate
+    if settings is None:
+        return None
+    check_evaluation_images(recipe, settings, family)
+    written = (recipe.output.path, recipe.work.path)
+    finding = Finding(
+        lambda name, path: Source(name=name, path=path, split=("all",)),
+        lambda sets: find_inputs(sets).files,
+        columns_of,
+        lambda source: image_settings(recipe, source, family or families()[0]) or {},
+        lambda images: [images_key(images), folders_state(roots_in(images), written)],
+    )
+    found = find_evaluation_sets(recipe, settings, finding)
+    near = "near" if settings.looks_for_near else settings.images
+    look = "if_there" if settings.images == "off" or family is None else near
+    return EvaluationSpec(found.key, found.sets, look, found.digests)
 
 
 def _source_plan(

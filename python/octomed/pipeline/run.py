@@ -13,6 +13,7 @@ from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
+from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
@@ -24,7 +25,8 @@ from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.tables import write_identifying, write_shared_images
+from octomed.pipeline.scanners import scanner_of, scanners
+from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
@@ -198,25 +200,32 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if (
+            spec.evaluation is not None
+        ):  # before the scan, which takes longer than to see that a file is missing
+            spec.evaluation.read(threads.workers)
         begin = time.perf_counter()
         scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
         seconds["scan"] = seconds_since(begin)
 
         begin = time.perf_counter()
         self.progress.stage("select", None, None)
-        layout_spec = layout_of(spec.settings, blocks_of_run(scanned, spec.store), spec.write_key)
-        layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads))
+        layout_spec = layout_of(spec, blocks_of_run(scanned, spec.store))
+        with scanners.lend(self.scanners):
+            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads, scanner_of))
         skipped = files_skipped(scanned, spec.files_skipped)
         if layout.counts().train == 0:
             raise self.empty(rows_read(scanned), layout, len(skipped))
-        seconds["select"] = seconds_since(begin)
+        seconds |= seconds_of_selection(layout, seconds_since(begin))
 
         begin = time.perf_counter()
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
         reports = spec.settings["curate"]["duplicates"]["images"] == "report"
         shared = write_shared_images(layout, manifest) if reports else None
+        write_near_duplicates(layout, manifest)
         if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
             write_identifying(layout, manifest)
+        write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
         write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
 
@@ -232,6 +241,15 @@ class _Passes:
             made_again=tuple(self.again.notes),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
+
+
+def seconds_of_selection(layout: _octomed.Layout, spent: float) -> dict[str, float]:
+    """Return the seconds of the selection, those in which texts of near duplicates were compared apart."""
+    near = layout.near_summary()
+    if near is None:
+        return {"select": spent}
+    compared = round(near["seconds_compared"], 3)
+    return {"select": round(max(0.0, spent - compared), 3), "near": compared}
 
 
 def seconds_since(begin: float) -> float:

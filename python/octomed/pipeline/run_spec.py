@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from octomed.origin import Origin
+    from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
@@ -54,6 +55,10 @@ class RunSpec:
         The command that has another run in the output folder go.
     vision
         What the run file says of images, if any was read.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
+    shows_texts
+        Whether tables may hold texts of rows.
     """
 
     output: Path
@@ -71,6 +76,8 @@ class RunSpec:
     said: RunFile
     replacing: str
     vision: Vision | None = None
+    evaluation: EvaluationSpec | None = None
+    shows_texts: bool = True
 
     @property
     def keys(self) -> list[str]:
@@ -92,6 +99,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     written = recipe.canonical()
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
+    if planned.evaluation is not None:
+        inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
     skipped = {
         f"{source.source.name}/{file}": reason
         for source in planned.sources
@@ -124,6 +133,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         said=_said(recipe, planned, written, origin, inputs),
         replacing=recipe.command("pack", "--replace", arguments=("replace=True",)),
         vision=planned.vision,
+        evaluation=planned.evaluation,
+        shows_texts=planned.shows_texts,
     )
 
 
@@ -162,18 +173,19 @@ def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> li
     return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
 
 
-def layout_of(settings: dict[str, Any], blocks: list[tuple[Path, int]], write_key: str) -> LayoutSpec:
-    """Return what a layout follows from.
+def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:
+    """Return what the layout of a run follows from.
 
     Parameters
     ----------
-    settings
-        The recipe's sections that decide how traces are chosen, packed and written.
+    spec
+        The run. Its write key has the keys of all tasks, but not which files a scan left out.
     blocks
         Paths of the blocks in source order, without extension, each with its task's first row number.
-    write_key
-        Of the run: it has the keys of all tasks, but not which files a scan left out.
     """
     # Whole paths: of two runs in one process, each reads the blocks of its own store.
     named = tuple((str(path), first_row) for path, first_row in blocks)
-    return LayoutSpec(content_key({"write": write_key, "blocks": named}), named, settings)
+    key = content_key({"write": spec.write_key, "blocks": named})
+    near = spec.settings["curate"]["duplicates"].get("near") is not None
+    scanner = spec.tasks[0].scanner if near and spec.tasks else None
+    return LayoutSpec(key, named, spec.settings, scanner, spec.evaluation)

@@ -99,6 +99,8 @@ def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -
         # Responses to a question become the same answer: one stays, after all that their number decides.
         settings["one_answer"] = True
         settings["duplicates"] = {**settings["duplicates"], "exact": False}
+    if (near := curate.duplicates.near) is not None:
+        settings["duplicates"]["near"] = near.model_dump(mode="json") | _near_beside(recipe)
     if lists.exclusions:
         settings["exclude"] = list(lists.exclusions)
     if curate.stratify is not None:
@@ -108,6 +110,19 @@ def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -
     if mix := _mix(recipe):
         settings["mix"] = mix
     return settings
+
+
+def _near_beside(recipe: Recipe) -> dict[str, Any]:
+    """Return what is said elsewhere of near duplicates: sources of another scope, and to show no text."""
+    groups: Any = recipe.curate.groups or {}
+    scopes = {
+        source.name: groups[source.group].near_scope
+        for source in recipe.sources
+        if source.group in groups and groups[source.group].near_scope is not None
+    }
+    report: Any = recipe.report
+    quiet = report is not None and not report.samples
+    return ({"scopes": scopes} if scopes else {}) | ({"samples": False} if quiet else {})
 
 
 def _pass_rate(rate: Any, lists: Lists) -> dict[str, Any]:  # noqa: ANN401 a list, or `PassRateFrom`

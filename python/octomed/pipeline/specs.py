@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from octomed import _octomed
     from octomed.pipeline.made_again import RemovedBlock
     from octomed.pipeline.manifest_file import FileRecord, ShardRecord
     from octomed.pipeline.scanned import ScannedTask, Tolerance
@@ -72,6 +73,13 @@ class BlockScanned:
     rejects: int
 
 
+class Evaluation(Protocol):
+    """Evaluation sets that a call can read where it runs."""
+
+    def read(self, workers: int) -> _octomed.EvaluationSets:
+        """Return their questions and pictures."""
+
+
 @dataclass(frozen=True)
 class LayoutSpec:
     """What a layout follows from.
@@ -84,11 +92,17 @@ class LayoutSpec:
         Paths of the blocks in source order, without extension, each with its task's first row number.
     settings
         The recipe's sections `curate`, `pack` and `output`, the path left out.
+    scanner
+        A scanner of the blocks, where rules compare texts: its tokenizer reads them.
+    evaluation
+        The evaluation sets that questions are compared with, if there are any.
     """
 
     key: str
     blocks: tuple[tuple[str, int], ...] = field(repr=False)
     settings: dict[str, Any]
+    scanner: ScannerSpec | None = None
+    evaluation: Evaluation | None = None
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,19 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
             manifest.add_file(name)
 
 
+NEAR_DUPLICATES = "reports/near_duplicates.parquet"
+"""Clusters of near duplicates, the largest first."""
+
+
+def write_near_duplicates(layout: _octomed.Layout, manifest: Manifest) -> None:
+    """List the clusters of near duplicates, a row a trace; there is no table where there is no cluster."""
+    near = layout.near_summary()
+    if near is not None and near["clusters"] and NEAR_DUPLICATES not in manifest.files:
+        make_folder_inside(manifest.folder, "reports", manifest.mode)
+        write_parquet(manifest.store, NEAR_DUPLICATES, layout.near_duplicates())
+        manifest.add_file(NEAR_DUPLICATES)
+
+
 IDENTIFYING = "reports/identifying.parquet"
 """Where traces have data that tell who somebody is, never the data."""
 

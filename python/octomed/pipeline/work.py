@@ -210,7 +210,7 @@ class _RangeWrite:
     @classmethod
     def opened(cls, spec: RangeSpec, here: Here) -> _RangeWrite:
         """Open the range: it is read ahead, while workers write the one before it."""
-        layout = layout_named(spec.layout, here.threads)
+        layout = layout_named(spec.layout, here.threads, scanner_of)
         with here.reading:
             here.threads.check()
             return cls(spec, here, layout.open_range(spec.number, here.threads.cancel))

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from octomed import _octomed
 from octomed.recipe.filters import ColumnName, Filters, Share, shape
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
 from octomed.recipe.path_values import Paths, as_list
+from octomed.recipe.presets import load_preset, preset_names
 from octomed.recipe.problems import suggest
-from octomed.recipe.values import Name, NotBuilt, not_built
+from octomed.recipe.values import Name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MOST = 2**32 - 1
+_NOT_OF_ROWS = ("preset", "image_root")
 Count = Annotated[int, Field(ge=1, le=_MOST)]
 
 
@@ -52,7 +55,23 @@ class Duplicates(Sparse):
     """Drop a trace that equals an earlier one in all its text and its images."""
     images: Literal["off", "report"] = "off"
     """Whether images are listed that occur under several sources or names; none is dropped."""
-    near: NotBuilt = not_built()  # `Near | None = None`
+    near: Near | None = None
+    """What becomes of traces that nearly equal another; not looked for if left out."""
+
+
+def _question_format(value: Any) -> Any:  # noqa: ANN401 what YAML gave
+    name = value.get("preset") if isinstance(value, dict) else value
+    if name is not None and name not in preset_names():
+        raise invalid(f"unknown row format `{name}`", suggest(str(name), preset_names(), kind="formats"))
+    if isinstance(value, dict) and (
+        own := {key: one for key, one in value.items() if key not in _NOT_OF_ROWS}
+    ):
+        found = _octomed.Mapping.fault_of_keys(
+            {"response": "response", **(load_preset(name) if name else {}), **own}
+        )
+        if found is not None:
+            raise invalid(found[0], found[1])
+    return value
 
 
 class EvaluationSet(Part):
@@ -60,10 +79,16 @@ class EvaluationSet(Part):
 
     path: Paths
     """Files, folders or globs."""
-    format: str | dict[str, Any] | None = None
-    """Its row format; found by its columns if left out."""
+    format: Annotated[str | dict[str, Any] | None, BeforeValidator(_question_format)] = None
+    """Its row format, a name or a mapping: only the question is read; found by its columns if left out."""
     name: Name | None = None
-    """What it is called in reports; the first file's name if left out."""
+    """What it is called in reports; without one each file is a set of its own, called by its name."""
+
+    @property
+    def image_roots(self) -> tuple[str, ...]:
+        """Folders and archives in which its rows' paths of images are looked up, in this order."""
+        root = self.format.get("image_root") if isinstance(self.format, dict) else None
+        return tuple(as_list(root)) if root else ()
 
 
 def _as_sets(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
@@ -72,10 +97,10 @@ def _as_sets(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type
 
 
 class Coverage(Part):
-    """A question is contaminated by the share of its words that an evaluation question holds."""
+    """A question is contaminated by how much of an evaluation question it holds."""
 
-    coverage: Annotated[float, Field(gt=0.0, le=1.0, strict=False)]
-    """Least share of its words inside of shared n-grams."""
+    coverage: Annotated[float, Field(gt=0.0, lt=1.0, strict=False)]
+    """Share of the evaluation question's words that shared n-grams may cover: more is too much."""
 
 
 class Decontaminate(Part):
@@ -91,7 +116,7 @@ class Decontaminate(Part):
         Annotated[Literal["any"], Tag("<text>")] | Annotated[Coverage, Tag("<mapping>")],
         Discriminator(_mapping_or_other),
     ] = "any"
-    """Whether one shared n-gram is enough, or a share of the words has to be shared."""
+    """Whether one shared n-gram is enough, or n-grams have to cover a share of the evaluation question."""
     templates: Literal["ignore", "keep"] = "ignore"
     """Whether n-grams that many questions share count."""
     images: Literal["off", "pixels", "bytes"] = "pixels"
@@ -100,6 +125,21 @@ class Decontaminate(Part):
     """What becomes of pictures that nearly equal one of an evaluation set."""
     allow_loss: dict[Name, Share] = Field(default={})
     """Largest share of its questions that a source may lose, where that is more than a fifth."""
+
+    @model_validator(mode="after")
+    def _near_are_decoded(self) -> Decontaminate:
+        if self.images != "pixels" and "near_images" in self.model_fields_set and self.near_images != "off":
+            raise invalid(
+                "near pictures are found among those that are compared by pixels",
+                "set `images: pixels`, or `near_images: off`",
+                at=("near_images",),
+            )
+        return self
+
+    @property
+    def looks_for_near(self) -> bool:
+        """Whether pictures get a hash of their gradients, by which near ones are found."""
+        return self.images == "pixels" and self.near_images != "off"
 
 
 Bounds = Annotated[tuple[Share, ...], Field(strict=False)]
@@ -184,7 +224,8 @@ class Curate(Filters):
     """Which copies are dropped."""
     over_long: Literal["reject", "error"] = "reject"
     """What becomes of a trace longer than the capacity; it is never cut."""
-    decontaminate: NotBuilt = not_built()  # `Decontaminate | None = None`
+    decontaminate: Decontaminate | None = None
+    """Which questions leave because an evaluation set has them."""
     exclude: Paths | None = None
     """Files with what is left out, a line each: ids of traces, `source:file:row`, hashes of images."""
     pass_rate: PassRate | None = None

@@ -171,11 +171,13 @@ class Mapping(Part):
 
     @model_serializer(mode="wrap")
     def _as_written(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is not written where a null would mean something: it takes a preset's key out."""
+        """Leave out what is not written where a null would mean something: it takes a preset's key out.
+
+        Of keys that change no trace what is not written is left out everywhere, as older runs have none.
+        """
         values: dict[str, Any] = dump(self)
-        if self.preset is None and not self.is_left_out:
-            return values
-        return {key: value for key, value in values.items() if key in self.model_fields_set}
+        shown = set(values) - set(_CURATED) if self.preset is None and not self.is_left_out else set()
+        return {key: value for key, value in values.items() if key in shown | self.model_fields_set}
 
     @model_validator(mode="after")
     def _makes_traces(self) -> Mapping:
@@ -219,8 +221,9 @@ def mapping_of(row_format: str | Mapping) -> dict[str, Any]:
     """Return the mapping that Rust compiles: a preset's, or the recipe's own without the keys left out."""
     if isinstance(row_format, str):
         return load_preset(row_format)
-    own = _own(row_format, {*_NOT_OF_ROWS, *_CURATED})
-    return own if row_format.preset is None else laid_over(load_preset(row_format.preset), own)
+    preset = {} if row_format.preset is None else load_preset(row_format.preset)
+    own = _own(row_format, {*_NOT_OF_ROWS, *_CURATED} - set(preset))
+    return laid_over(preset, own) if preset else own
 
 
 def curated_mapping_of(row_format: str | Mapping, columns: Sequence[str] = ()) -> dict[str, Any]:

@@ -92,6 +92,9 @@ def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
             ways += one_or_several(values, ("sources", index, *key))
     ways += one_or_several(values, ("curate", "exclude"))
     ways += one_or_several(values, ("curate", "pass_rate", "from"))
+    for way in one_or_several(values, ("curate", "decontaminate", "against")):
+        ways += [way, *one_or_several(values, (*way, "path"))]
+        ways += one_or_several(values, (*way, "format", "image_root"))
     return [way for way in ways if isinstance(value_at(values, way), str)]
 
 

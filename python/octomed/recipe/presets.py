@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_NOT_OF_ROWS = ("held_out", "found_by", "curated")
+_NOT_OF_ROWS = ("held_out", "found_by", "curated", "leaves_out")
 """Keys of a row format's file that say nothing of a trace."""
 
 ANSWER_KEYS = ("answer_is", "answer_until")
@@ -21,6 +21,7 @@ _LEARNED = ("messages", "response", "responses")
 _REPLACED = {
     "response": ("responses",),
     "responses": ("response", "reasoning"),
+    "answer": ANSWER_KEYS,
     "image_columns": ("images",),
     "images": ("image_columns",),
 }
@@ -58,6 +59,11 @@ def curated_keys(name: str) -> dict[str, Any]:
 def telling_columns(name: str) -> frozenset[str]:
     """Return columns of which a file must have one to be found to be of this format, if there are any."""
     return frozenset(_read_preset(name).get("found_by", ()))
+
+
+def left_out_columns(name: str) -> frozenset[str]:
+    """Return columns that another format reads and this one does without: they say the same again."""
+    return frozenset(_read_preset(name).get("leaves_out", ()))
 
 
 @functools.cache

@@ -159,6 +159,8 @@ def select_curation(recipe: Recipe) -> dict[str, Any]:
     """
     of_scan = {*Filters.model_fields, "groups"}
     settings = recipe.curate.model_dump(mode="json", exclude=of_scan)
+    if settings.get("decontaminate"):
+        del settings["decontaminate"]["against"]  # paths of this machine; what they lead to is read apart
     curations = {source.name: scan_curation(recipe, source) for source in recipe.sources}
     for key in ("limits", "asked"):
         by_source = {name: one[key] for name, one in curations.items() if key in one}

@@ -19,6 +19,8 @@ LARGE_LOSS = 0.05
 _ADVICE = {
     "over_long": "longer than a pack of {capacity} tokens: raise `pack.capacity`",
     "over_patches": "whose images have more patches than a pack holds: raise `pack.max_patches`",
+    "contaminated": "by questions of evaluation sets: look at `reports/contaminated.parquet`",
+    "contaminated_image": "by pictures of evaluation sets: look at `reports/contaminated.parquet`",
     "no_gold": "without a right answer: {format} names its column as `answer`",
     "gold_fault": "whose right answer is not one of the options: look at `answer` and `options` of {format}",
     "empty_response": "without text in what is to be learned: look at {format}",

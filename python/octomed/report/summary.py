@@ -79,6 +79,8 @@ class Summary:
         Images in the working store, each once a block, and their bytes.
     images_shared : int or None
         Images that several sources show, or several files; None where nobody asked.
+    near_duplicates, near_clusters : int or None
+        Traces near to one that stays, and clusters of such; None where nobody asked.
     rows_refused : dict of str to int
         Unreadable rows and rows without a trace, by reason.
     sources : dict
@@ -139,6 +141,8 @@ class Summary:
     images: int = 0
     image_bytes: int = 0
     images_shared: int | None = None
+    near_duplicates: int | None = None
+    near_clusters: int | None = None
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
     tolerated: dict[str, float] = field(default_factory=dict)
     from_python: bool = False
@@ -199,6 +203,8 @@ class Summary:
             images=counts.images,
             image_bytes=counts.image_bytes,
             images_shared=counts.images_shared,
+            near_duplicates=counts.near_duplicates,
+            near_clusters=counts.near_clusters,
             rows_refused=counts.rows_refused or {},
             sources=plain(counts.sources),
             tolerated=_tolerated(found.recipe),
@@ -337,6 +343,10 @@ class Summary:
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
             lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
+        if self.near_duplicates is not None:
+            found = f"{units.count(self.near_duplicates)} in {units.count(self.near_clusters or 0)} clusters"
+            table = Path(self.folder) / "reports/near_duplicates.parquet"
+            lines.append(("near duplicates", f"{found}: `{table}`" if self.near_clusters else found))
         lines += [(f"class {one.name}", f"{_questions(one)}") for one in self.classes[:_MOST_CLASSES]]
         if len(self.classes) > _MOST_CLASSES:
             lines.append(("classes", f"{units.count(len(self.classes))}, all in `octomed.json`"))

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use octomed_index::{Index, IndexError, Needs, TraceLocation, Verdict};
 
 use crate::class_count::ClassCount;
+use crate::lost::Lost;
 
 /// A decision about traces that needs no more than the index.
 pub trait Rule {
@@ -86,9 +87,15 @@ impl Rejects {
 /// Why a rule ends the run.
 #[derive(Debug, thiserror::Error)]
 pub enum CurateError {
-    /// A block cannot be read.
+    /// A file of a block could not be read.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// The run was cancelled while texts were read.
+    #[error("cancelled")]
+    Cancelled,
+    /// What a rule needs is not there: a fault of this program.
+    #[error("{0}")]
+    Internal(String),
     /// No question of the run has a pass rate in the files that shall say it.
     #[error("the files of `curate.pass_rate.from` have {rates} question{}, and none of this run's", if *.rates == 1 { "" } else { "s" })]
     NoPassRates {
@@ -112,6 +119,9 @@ pub enum CurateError {
         /// The first of those that there are.
         classes: Vec<String>,
     },
+    /// Sources lose more of their questions to evaluation sets than the recipe lets them.
+    #[error("{0}")]
+    Lost(Box<Lost>),
     /// A trace does not fit and the recipe calls that an error.
     #[error("trace {trace} has {tokens} tokens, a pack holds {capacity}")]
     OverLong {
@@ -140,6 +150,7 @@ impl CurateError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Index(error) => error.hint(),
+            Self::Cancelled | Self::Internal(_) => None,
             Self::NoPassRates { .. } => Some(
                 "a question's id follows from its text, the texts of its options and its images: all must be the same"
                     .to_owned(),
@@ -150,6 +161,7 @@ impl CurateError {
             ),
             Self::NoGroups => Some("leave `group` out, or name a column of the rows".to_owned()),
             Self::NoClass { classes, .. } => Some(format!("there are {}", quoted(classes))),
+            Self::Lost(lost) => Some(lost.hint()),
             Self::OverLong { .. } => {
                 Some("raise `pack.capacity`, or set `curate.over_long: reject`".to_owned())
             }

@@ -1,5 +1,7 @@
 //! The list of rules.
 
+use std::sync::Arc;
+
 use octomed_index::Needs;
 
 use crate::excluded::Excluded;
@@ -9,7 +11,10 @@ use crate::pass_rate::ByPassRate;
 use crate::questions::SharedQuestions;
 use crate::strata::Strata;
 use crate::traces_per_question::TracesPerQuestion;
-use crate::{Curate, ExactDuplicates, Links, OverLong, OverPatches, Rule, Thresholds};
+use crate::{
+    Contaminated, ContaminatedPictures, Curate, ExactDuplicates, Links, NearDuplicates, NearWork,
+    OverLong, OverPatches, Pictures, Rule, Thresholds,
+};
 
 /// What a pack holds at most: a trace that is more by itself has no place in any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +27,16 @@ pub struct PackLimits {
     pub seed: u64,
 }
 
-/// The rules that the recipe asks for, in the order in which they run.
+/// The rules that the recipe asks for, in the order in which they run. That of near duplicates is among them where there
+/// is what it works with, too.
 #[must_use]
-pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
+pub fn rules<'w>(
+    curate: &Curate,
+    limits: &PackLimits,
+    near: Option<&NearWork<'w>>,
+) -> Vec<Box<dyn Rule + 'w>> {
     let (questions, links) = (SharedQuestions::default(), Links::default());
-    let mut rules: Vec<Box<dyn Rule>> = Vec::new();
+    let mut rules: Vec<Box<dyn Rule + 'w>> = Vec::new();
     if !curate.limits.is_empty() {
         rules.push(Box::new(Thresholds {
             limits: curate.limits.clone(),
@@ -37,6 +47,7 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
             exclusions: curate.exclude.clone(),
         }));
     }
+    rules.extend(decontamination(curate));
     rules.push(Box::new(OverLong {
         capacity: limits.capacity,
         policy: curate.over_long,
@@ -49,6 +60,13 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     }
     if curate.duplicates.exact {
         rules.push(Box::new(ExactDuplicates));
+    }
+    if let (Some(settings), Some(work)) = (&curate.duplicates.near, near) {
+        rules.push(Box::new(NearDuplicates {
+            settings: settings.clone(),
+            work: work.clone(),
+            links: links.clone(),
+        }));
     }
     if let Some(settings) = curate.pass_rate.clone() {
         let questions = questions.clone();
@@ -86,9 +104,26 @@ pub fn rules(curate: &Curate, limits: &PackLimits) -> Vec<Box<dyn Rule>> {
     rules
 }
 
+/// The rules about evaluation sets, once these are read.
+fn decontamination(curate: &Curate) -> Vec<Box<dyn Rule>> {
+    let settings = curate.decontaminate.as_ref();
+    let Some((settings, against)) = settings.zip(settings.and_then(|one| one.against.clone()))
+    else {
+        return Vec::new();
+    };
+    let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Contaminated {
+        settings: settings.clone(),
+        against: Arc::clone(&against),
+    })];
+    if settings.images != Pictures::Off {
+        rules.push(Box::new(ContaminatedPictures { against }));
+    }
+    rules
+}
+
 /// All that the rules need.
 #[must_use]
-pub fn needs(rules: &[Box<dyn Rule>]) -> Needs {
+pub fn needs(rules: &[Box<dyn Rule + '_>]) -> Needs {
     let mut all = Needs::default();
     for needs in rules.iter().map(|rule| rule.needs()) {
         // A column that several rules read is taken by none of them.
@@ -125,7 +160,8 @@ mod tests {
             "one_answer": true,
             "mix": [{"group": "text", "sources": ["a"], "epochs": 0.5}]
         }"#;
-        rules(&serde_json::from_str(curate).unwrap(), &limits(Some(9)))
+        let curate = serde_json::from_str(curate).unwrap();
+        rules(&curate, &limits(Some(9)), None)
     }
 
     fn limits(max_patches: Option<u64>) -> PackLimits {
@@ -174,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_is_not_asked_for_is_not_in_the_list() {
-        let rules = rules(&Curate::default(), &limits(None));
+        let rules = rules(&Curate::default(), &limits(None), None);
         assert_eq!(rules.len(), 1);
         assert_eq!(needs(&rules), Needs::default());
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use octomed_responses::Limits;
 use serde::Deserialize;
 
-use crate::{Exclusion, GroupMix, KeepTraces, PassRate, Stratify, Validation};
+use crate::decontaminate::Decontaminate;
+use crate::{Exclusion, GroupMix, KeepTraces, NearSettings, PassRate, Stratify, Validation};
 
 /// Which traces stay. A key that no rule knows is an error: the recipe's own check has let it pass.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -36,6 +37,9 @@ pub struct Curate {
     /// How often each group is trained on: the recipe's `mix`.
     #[serde(default)]
     pub mix: Vec<GroupMix>,
+    /// Which questions leave because an evaluation set has them.
+    #[serde(default)]
+    pub decontaminate: Option<Decontaminate>,
     /// Thresholds of each source that has any.
     #[serde(default)]
     pub limits: BTreeMap<String, Limits>,
@@ -45,7 +49,7 @@ pub struct Curate {
 }
 
 /// Which copies go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicates {
     /// Whether a trace goes that equals an earlier one in all its text.
@@ -53,6 +57,9 @@ pub struct Duplicates {
     /// What becomes of images that several sources show; a recipe from before there were images does not say.
     #[serde(default)]
     pub images: ImageDuplicates,
+    /// What becomes of a trace whose response nearly equals another's.
+    #[serde(default)]
+    pub near: Option<NearSettings>,
 }
 
 /// What becomes of images that occur more than once.

@@ -128,7 +128,7 @@ fn all_rules_over_eight_million_traces() {
         seed: 17,
     };
     let all = Instant::now();
-    let rules = rules(&curate, &limits);
+    let rules = rules(&curate, &limits, None);
     let needs = needs(&rules);
     let load = |block| BlockIndex::load(block, &needs).unwrap();
     let mut index = Index {

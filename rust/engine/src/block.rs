@@ -346,6 +346,8 @@ impl<'a> BlockWriter<'a> {
         let identifying = images.images().iter().filter(|image| image.has_metadata);
         header.images_with_metadata = identifying.count() as u64;
         header.image_files = self.files.len() as u64;
+        let mut hashed = images.images().iter().map(|image| image.dhash.is_some());
+        header.dhashes = header.images > 0 && hashed.all(|is_hashed| is_hashed);
         header.measures = self.extras.measures;
         header.bands = self.extras.bands;
         header.questions = (self.extras.questions).then(|| self.questions.len() as u64);

@@ -250,7 +250,7 @@ fn shuffle_key(image: u64, own: u64) -> u64 {
 }
 
 /// The id of the question that a row asks about the images of this hash.
-pub(crate) fn question_id_of(row: &Row<'_>, images: Option<u64>) -> u64 {
+pub fn question_id_of(row: &Row<'_>, images: Option<u64>) -> u64 {
     match &row.body {
         Body::Question {
             question, options, ..

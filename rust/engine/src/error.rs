@@ -47,6 +47,9 @@ pub enum EngineError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// An evaluation set cannot be read as a whole.
+    #[error("{0}")]
+    Evaluation(String),
     /// A shard could not be written or read.
     #[error(transparent)]
     Mds(#[from] MdsError),
@@ -55,7 +58,10 @@ pub enum EngineError {
 impl From<CurateError> for EngineError {
     fn from(error: CurateError) -> Self {
         match error {
+            // As when any other file of a block does not read.
             CurateError::Index(error) => Self::Index(error),
+            CurateError::Cancelled => Self::Cancelled,
+            CurateError::Internal(message) => Self::Internal(message),
             error => Self::Curate(error),
         }
     }
@@ -70,6 +76,10 @@ impl EngineError {
             Self::Curate(error) => error.hint(),
             Self::Mds(MdsError::TooLarge { .. }) => Some(
                 "set `pack.max_patches`, lower `pack.capacity`, or store images as the model sees them: `images.store: resized`"
+                    .to_owned(),
+            ),
+            Self::Evaluation(_) => Some(
+                "what is not read of an evaluation set is not found in the sources: mend the file, or leave it out of `curate.decontaminate.against`"
                     .to_owned(),
             ),
             Self::Trace(error) => error.hint(),

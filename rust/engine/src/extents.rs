@@ -1,17 +1,14 @@
 //! The extents of a range: what each block holds of it, and how its traces get from there into a raw shard.
 
-use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_index::{BlockIndex, IndexError, TraceLocation, checksum};
+use octomed_index::BlockIndex;
 
 use crate::error::EngineError;
-use crate::ids::unpack_ids;
 use crate::select::Selection;
 use crate::split::RangeId;
+use crate::stored_traces::{Source, TraceCopy, bytes};
 
 /// One block's part of a range.
 struct Extent {
@@ -24,19 +21,6 @@ struct Extent {
 pub struct Extents {
     /// One for each block.
     extents: Vec<Extent>,
-}
-
-/// A trace that a raw shard has room for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TraceCopy {
-    /// Where it is.
-    pub trace: TraceLocation,
-    /// Byte of the shard of its first id.
-    pub ids: usize,
-    /// Byte of the shard of its first span.
-    pub spans: usize,
-    /// Tokens of its pack before it, which its spans count.
-    pub offset: u32,
 }
 
 impl Extents {
@@ -105,73 +89,8 @@ impl Extent {
     fn read_ahead(&self, block: &BlockIndex) -> Result<(), EngineError> {
         let length = bytes(&block.traces.stored[self.rows.clone()]);
         if length > 0 {
-            octomed_memory::read_ahead(&open(block)?.1, self.start, length);
+            Source::open(block)?.read_ahead(self.start, length);
         }
         Ok(())
     }
-}
-
-/// A block's ids, open.
-struct Source<'a> {
-    block: &'a BlockIndex,
-    path: PathBuf,
-    file: File,
-}
-
-impl<'a> Source<'a> {
-    fn open(block: &'a BlockIndex) -> Result<Self, EngineError> {
-        let (path, file) = open(block)?;
-        Ok(Self { block, path, file })
-    }
-
-    /// Reads the trace of row `row`, which begins at `offset`.
-    fn read(&self, row: usize, offset: u64, stored: &mut Vec<u8>) -> Result<(), EngineError> {
-        stored.resize(self.block.traces.stored[row] as usize, 0);
-        let read = self.file.read_exact_at(stored, offset);
-        read.map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => self.damaged("its end is missing"),
-            _ => IndexError::of_block(&self.path)(error).into(),
-        })
-    }
-
-    /// Writes a trace's ids and spans to the shard.
-    fn copy_into(
-        &self,
-        row: usize,
-        stored: &[u8],
-        copy: &TraceCopy,
-        shard: &mut [u8],
-    ) -> Result<(), EngineError> {
-        if checksum(stored) != self.block.traces.checksum[row] {
-            return Err(self.damaged("a trace's bytes are not those written"));
-        }
-        let spans = 8 * self.block.traces.spans[row] as usize;
-        let (spans, ids) = stored
-            .split_at_checked(spans)
-            .ok_or_else(|| self.damaged("a trace's spans are truncated"))?;
-        let edges = spans.as_chunks::<4>().0.iter();
-        let slots = shard[copy.spans..].as_chunks_mut::<4>().0.iter_mut();
-        for (edge, slot) in edges.zip(slots) {
-            *slot = (u32::from_le_bytes(*edge) + copy.offset).to_le_bytes();
-        }
-        let tokens = self.block.traces.tokens[row] as usize;
-        if unpack_ids(ids, &mut shard[copy.ids..copy.ids + 4 * tokens]) {
-            return Ok(());
-        }
-        Err(self.damaged("a trace's length is not the one in its index"))
-    }
-
-    fn damaged(&self, what: &str) -> EngineError {
-        IndexError::damaged(&self.path, what).into()
-    }
-}
-
-fn open(block: &BlockIndex) -> Result<(PathBuf, File), EngineError> {
-    let path = block.path.with_extension("ids");
-    let file = File::open(&path).map_err(IndexError::of_block(&path))?;
-    Ok((path, file))
-}
-
-fn bytes(stored: &[u32]) -> u64 {
-    stored.iter().map(|&bytes| u64::from(bytes)).sum()
 }

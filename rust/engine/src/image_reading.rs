@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use octomed_image_files::{FileFault, Found, ImageRoot, Outside, is_web_address};
 use octomed_index::{FileState, ImageFiles, NewImage};
 use octomed_trace::{ImagePlace, ImageRef, ImageValue, Reason, Row};
-use octomed_vision::{Fault, ImageError};
+use octomed_vision::{Fault, Header, ImageError};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::changed_files::state_of;
@@ -16,7 +16,7 @@ use crate::fetched::{Fetched, FetchedImages};
 use crate::image_choices::StoreChoices;
 use crate::image_facts::ImageFacts;
 use crate::image_settings::{ImageSettings, OutsideRoot, Urls};
-use crate::image_work::ImageWork;
+use crate::image_work::{Decoded, ImageWork};
 use crate::row_images::{Failure, RowFault, RowImage, RowImages};
 use crate::workers::Workers;
 
@@ -164,6 +164,39 @@ impl Images {
         Ok(())
     }
 
+    /// Hands out the images of a row one after the other, as they came.
+    ///
+    /// # Errors
+    /// When one of them cannot be read, or `each` fails.
+    pub fn pictures_of_row(
+        &self,
+        row: &Row<'_>,
+        seen: &mut SeenPaths,
+        mut each: impl FnMut(Picture<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut reading = self.reading(seen);
+        for (number, image) in row.images.iter().enumerate() {
+            let here = Here { number, image };
+            if let Some(came) = reading.came(&here)? {
+                each(Picture {
+                    bytes: &came.bytes,
+                    hash: came.hash,
+                    place: &came.place,
+                    here: &here,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes an image, in the room that all decoders share.
+    ///
+    /// # Errors
+    /// When it does not decode.
+    pub fn decode(&self, bytes: &[u8], header: &Header) -> Result<Decoded<'_>, ImageError> {
+        self.work.decode(bytes, header)
+    }
+
     /// Whether images are fetched.
     pub fn fetches(&self) -> bool {
         self.fetched.is_some()
@@ -247,7 +280,12 @@ impl RowReading<'_> {
                     .into());
             }
             self.held.insert(hash);
-            self.row.new.push(new_image(hash, &facts, stored));
+            self.row.new.push(new_image(
+                hash,
+                &facts,
+                self.images.work.has_dhash(),
+                stored,
+            ));
         }
         self.show(&here, hash, facts, place)
     }
@@ -411,7 +449,7 @@ impl RowReading<'_> {
 }
 
 /// An image of a row, and its number there.
-struct Here<'b, 'a> {
+pub struct Here<'b, 'a> {
     number: usize,
     image: &'b ImageRef<'a>,
 }
@@ -447,13 +485,33 @@ impl Here<'_, '_> {
     }
 }
 
+/// An image of a row as it came.
+pub struct Picture<'p> {
+    /// The bytes.
+    pub bytes: &'p [u8],
+    /// Their hash.
+    pub hash: u64,
+    place: &'p str,
+    here: &'p Here<'p, 'p>,
+}
+
+impl Picture<'_> {
+    /// What is wrong with it.
+    pub fn fault(&self, error: &ImageError) -> Failure {
+        self.here
+            .fault_of_image(self.place, self.hash, error)
+            .into()
+    }
+}
+
 /// The longest text that is a path.
 const LONGEST_PATH: usize = 4096;
 
-fn new_image(hash: u64, facts: &ImageFacts, stored: Vec<u8>) -> NewImage {
+fn new_image(hash: u64, facts: &ImageFacts, has_dhash: bool, stored: Vec<u8>) -> NewImage {
     NewImage {
         hash,
         pixel_hash: facts.pixel_hash,
+        dhash: has_dhash.then_some(facts.dhash),
         height: facts.height,
         width: facts.width,
         grid_h: facts.grid_h,

@@ -44,6 +44,9 @@ pub struct ImageSettings {
     /// The folders and archives that paths of rows begin in: none, one or a list.
     #[serde(rename = "root", deserialize_with = "roots")]
     pub roots: Vec<PathBuf>,
+    /// Whether images get a hash of their gradients, which wants them decoded.
+    #[serde(default)]
+    pub dhash: bool,
     /// The folder of the working store in which fetched images are kept; nothing where none are.
     #[serde(default)]
     pub fetched: Option<PathBuf>,
@@ -122,7 +125,7 @@ impl ImageSettings {
     /// Whether each distinct image is decoded.
     #[must_use]
     pub fn decodes(&self) -> bool {
-        self.verify == Verify::Decode || self.store == Store::Resized
+        self.verify == Verify::Decode || self.store == Store::Resized || self.dhash
     }
 
     /// A hash of all that decides what is found out about an image from its bytes.
@@ -134,10 +137,19 @@ impl ImageSettings {
             verify,
             store,
             metadata,
+            dhash,
             ..
         } = self;
         let rules = self.rules();
-        let parts = (family.name, min_pixels, max_pixels, verify, store, metadata);
+        let parts = (
+            family.name,
+            min_pixels,
+            max_pixels,
+            verify,
+            store,
+            metadata,
+            dhash,
+        );
         xxh3_64(format!("{parts:?} {rules:?}").as_bytes())
     }
 }

@@ -108,6 +108,11 @@ impl ImageWork {
         self.settings.decodes()
     }
 
+    /// Whether images get a hash of their gradients.
+    pub fn has_dhash(&self) -> bool {
+        self.settings.dhash
+    }
+
     /// The workers of the process that scan rows with images.
     pub fn workers(&self) -> &Workers {
         &self.shared.workers
@@ -159,6 +164,9 @@ impl ImageWork {
             let Decoded { image, _room } = self.decode(bytes, &header)?;
             if settings.verify == Verify::Decode {
                 facts.pixel_hash = image.pixel_hash();
+            }
+            if settings.dhash {
+                facts.dhash = image.dhash();
             }
         }
         if settings.metadata == Metadata::Strip && facts.has_metadata {

@@ -49,10 +49,7 @@ impl RowImages {
         if self.images.is_empty() {
             return row.image_hash();
         }
-        let left_out = row.images.iter().filter(|image| image.is_left_out());
-        let hashes = hashes.chain(left_out.map(|image| image.hash));
-        let bytes: Vec<u8> = hashes.flat_map(u64::to_le_bytes).collect();
-        Some(xxh3_64(&bytes))
+        hash_of_images(row, hashes)
     }
 
     /// Makes what was held before new.
@@ -64,6 +61,18 @@ impl RowImages {
             }
         }
     }
+}
+
+/// A hash of a row's images with these hashes, and of what is left out.
+pub fn hash_of_images(row: &Row<'_>, hashes: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut hashes = hashes.peekable();
+    if hashes.peek().is_none() {
+        return row.image_hash();
+    }
+    let left_out = row.images.iter().filter(|image| image.is_left_out());
+    let hashes = hashes.chain(left_out.map(|image| image.hash));
+    let bytes: Vec<u8> = hashes.flat_map(u64::to_le_bytes).collect();
+    Some(xxh3_64(&bytes))
 }
 
 /// Why a row is refused.

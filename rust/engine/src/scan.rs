@@ -117,6 +117,12 @@ impl Scanner {
         self
     }
 
+    /// What makes ids of its texts, and texts of ids.
+    #[must_use]
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Which columns hold what.
     #[must_use]
     pub fn mapping(&self) -> &Mapping {

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 use octomed_curate::{
-    ClassCount, Curate, Rejects, Renamed, detail, needs, rename_collisions, rules,
+    ClassCount, Curate, NearClusters, NearFound, NearWork, Rejects, Renamed, Texts, detail, needs,
+    rename_collisions, rules,
 };
 use octomed_index::{BlockIndex, BlockRef, Index, TraceLocation, TraceMeasures, Verdict};
 use octomed_pack::Buckets;
 use octomed_responses::Limits;
+use octomed_text::Tokenizer;
 
 use crate::error::EngineError;
 use crate::parallel::in_parallel;
 use crate::ranges::KeySpace;
+use crate::response_texts::ResponseTexts;
 use crate::settings::Pack;
 use crate::split::{RangeId, Split};
 
@@ -32,12 +35,14 @@ pub struct Selection {
     pub key_space: KeySpace,
     /// Ranges of those of what is kept for validation, if there is any.
     pub validation: Option<KeySpace>,
+    /// What was found of near duplicates, where they were looked for.
+    pub near: Option<NearClusters>,
     /// Thresholds of each source that has any.
     pub limits: BTreeMap<String, Limits>,
 }
 
 impl Selection {
-    /// Reads the indexes on some threads, and decides.
+    /// Reads the indexes on some threads, and decides by what needs no text.
     ///
     /// # Errors
     /// When a block is missing or damaged, a rule calls what it found an error, or `cancel` is set.
@@ -48,9 +53,34 @@ impl Selection {
         threads: usize,
         cancel: &AtomicBool,
     ) -> Result<Self, EngineError> {
+        Self::with_tokenizer(blocks, curate, pack, None, threads, cancel)
+    }
+
+    /// The same, with the tokenizer that reads texts out of the blocks: rules that compare texts want it.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and when it is wanted and not there.
+    pub fn with_tokenizer(
+        blocks: &[BlockRef],
+        curate: &Curate,
+        pack: Pack,
+        tokenizer: Option<&Tokenizer>,
+        threads: usize,
+        cancel: &AtomicBool,
+    ) -> Result<Self, EngineError> {
         let buckets = Buckets::new(&pack.buckets, pack.capacity)
             .map_err(|error| EngineError::Settings(error.to_string()))?;
-        let rules = rules(curate, &pack.limits());
+        if curate.duplicates.near.is_some() && tokenizer.is_none() && !blocks.is_empty() {
+            let message = "near duplicates cannot be looked for without a tokenizer";
+            return Err(EngineError::Internal(message.to_owned()));
+        }
+        let texts = tokenizer.map(|tokenizer| ResponseTexts::new(tokenizer, cancel));
+        let near = texts.as_ref().map(|texts| NearWork {
+            texts: texts as &dyn Texts,
+            threads,
+            found: NearFound::default(),
+        });
+        let rules = rules(curate, &pack.limits(), near.as_ref());
         let needs = needs(&rules);
         let blocks = in_parallel(threads, blocks.len(), cancel, |number| {
             Ok(BlockIndex::load(&blocks[number], &needs)?)
@@ -69,6 +99,7 @@ impl Selection {
             renamed: rename_collisions(&mut index),
             key_space: KeySpace::cut(&index, Split::Train),
             validation: validates.then(|| KeySpace::cut(&index, Split::Validation)),
+            near: near.and_then(|near| near.found.take()),
             limits: curate.limits.clone(),
             pack,
             buckets,

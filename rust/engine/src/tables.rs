@@ -253,7 +253,8 @@ fn rejects_batch(
     batch(columns)
 }
 
-fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError> {
+/// A table of columns, of which some may be null.
+pub(crate) fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError> {
     let field = |(name, array, nullable): &(&str, ArrayRef, bool)| {
         let kind: &DataType = array.data_type();
         Field::new(*name, kind.clone(), *nullable)
@@ -265,7 +266,8 @@ fn batch(columns: Vec<(&str, ArrayRef, bool)>) -> Result<RecordBatch, ArrowError
     )
 }
 
-fn arrow(error: ArrowError) -> EngineError {
+/// A table that cannot be made.
+pub(crate) fn arrow(error: ArrowError) -> EngineError {
     EngineError::Internal(format!("a table cannot be made: {error}"))
 }
 

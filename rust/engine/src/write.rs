@@ -10,12 +10,13 @@ use octomed_mds::{ShardBuilder, ShardInfo, shard_basename, xxh3_hex};
 use serde::Serialize;
 
 use crate::error::EngineError;
-use crate::extents::{Extents, TraceCopy};
+use crate::extents::Extents;
 use crate::image_copies::{ImageCopy, fill_images, read_images_ahead};
 use crate::layout::Layout;
 use crate::range_images::PackImages;
 use crate::range_packs::{RangePacks, pack_range};
 use crate::row::PackRow;
+use crate::stored_traces::TraceCopy;
 use crate::tables::{StreamStart, provenance};
 
 /// Version of the columns, of the layout, and of how both follow from a selection.

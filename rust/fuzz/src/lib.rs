@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 
 use octomed_trace::{Block, Finding, Mapping};
 
-/// Mappings of every kind: presets, conversations, columns under several names, templates, images.
-const MAPPINGS: [&str; 9] = [
+/// Mappings of every kind: presets, conversations, columns under several names, templates, images, columns that rules ask
+/// for.
+const MAPPINGS: [&str; 10] = [
     r#"{"question": "question", "options": {"any_of": ["options"], "optional": true},
         "answer": {"any_of": ["answer"], "optional": true}, "responses": "responses",
         "system": {"any_of": ["system"], "optional": true}}"#,
@@ -26,6 +27,9 @@ const MAPPINGS: [&str; 9] = [
     r#"{"question": "q", "options": {"any_of": ["options"], "optional": true}, "response": "r",
         "images": [{"any_of": ["image", "data.image"], "optional": true}, "image_2"]}"#,
     r#"{"messages": "messages", "images": {"any_of": ["images"], "optional": true}}"#,
+    r#"{"question": ["data", "q"], "options": "options", "answer": "answer", "answer_is": "index_from_1",
+        "answer_until": ".", "responses": "r", "finish_reason": {"any_of": ["t"], "optional": true},
+        "columns": ["q", {"any_of": ["data.x"], "optional": true}]}"#,
 ];
 
 static COMPILED: LazyLock<Vec<Mapping>> = LazyLock::new(|| {

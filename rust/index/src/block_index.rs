@@ -1,14 +1,17 @@
 //! The indexes of all blocks as one: what the decisions are taken on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use octomed_trace::Reason;
 
-use crate::checks::check_files;
+use crate::checks::{check_files, images_path};
+use crate::side_column::DHASHES;
 use crate::{
-    Column, Header, ImageTable, IndexError, QuestionTable, SideColumn, TraceColumns, Verdict,
-    read_index,
+    Column, Header, ImageTable, IndexError, MEASURES, QuestionTable, SideColumn, TraceColumns,
+    TraceMeasures, Verdict, read_index,
 };
 
 /// A finished block, and where its rows come from.
@@ -173,6 +176,55 @@ impl BlockIndex {
     /// When its file is missing or damaged.
     pub fn read_side(&self, column: SideColumn) -> Result<Vec<u8>, IndexError> {
         column.read(&self.path, self.len())
+    }
+
+    /// Reads which rows have traces with data that tell who somebody is; none of a block that was scanned without that
+    /// question.
+    ///
+    /// # Errors
+    /// When the file of what was measured is missing or damaged.
+    pub fn flagged_rows(&self) -> Result<HashSet<u32>, IndexError> {
+        if !self.header.measures {
+            return Ok(HashSet::new());
+        }
+        let values = MEASURES.read(&self.path, self.len())?;
+        let rows = (0..self.len()).filter(|&row| {
+            let measured = TraceMeasures::decode(MEASURES.value(&values, row));
+            measured.is_some_and(|measured| measured.identifying != 0)
+        });
+        Ok(rows.map(|row| self.traces.ordinal[row]).collect())
+    }
+
+    /// Reads the hash of the gradients of each image, in the order of the table; none of a block that was scanned without.
+    ///
+    /// # Errors
+    /// When their file is missing or damaged.
+    pub fn dhashes(&self) -> Result<Vec<u64>, IndexError> {
+        if !self.header.dhashes {
+            return Ok(Vec::new());
+        }
+        let bytes = DHASHES.read(&self.path, self.images.len())?;
+        let (hashes, _) = bytes.as_chunks();
+        Ok(hashes
+            .iter()
+            .map(|hash| u64::from_le_bytes(*hash))
+            .collect())
+    }
+
+    /// Reads what is stored of an image, whose number is one of the table's.
+    ///
+    /// # Errors
+    /// When the file of the block's images cannot be read.
+    pub fn stored_image(&self, image: usize) -> Result<Vec<u8>, IndexError> {
+        let path = images_path(&self.path);
+        let read = || {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(self.images.offset[image]))?;
+            let mut bytes = vec![0; self.images.bytes[image] as usize];
+            file.read_exact(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().map_err(IndexError::of_block(&path))
     }
 
     /// Source, file, row and sample of a trace, for messages.
@@ -374,6 +426,7 @@ mod tests {
                 let grid_h = hash as u16;
                 let new = || NewImage {
                     hash,
+                    dhash: Some(hash * 3),
                     grid_h,
                     stored: stored.clone(),
                     ..NewImage::default()
@@ -386,6 +439,7 @@ mod tests {
         let header = Header {
             version: SCAN_VERSION,
             traces: 3,
+            dhashes: true,
             images: images.images().len() as u64,
             image_bytes: images.bytes(),
             image_placeholders: images.placeholders(),
@@ -418,6 +472,25 @@ mod tests {
             verify_block(&stem.with_extension("index")).unwrap().images,
             2
         );
+    }
+
+    #[test]
+    fn hashes_of_gradients_come_back_with_their_images() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        write_images(&stem, [&[5, 2, 5], &[], &[2]]);
+        let block = load(&stem, &[]).unwrap();
+        assert_eq!(block.dhashes().unwrap(), [6, 15]);
+        assert_eq!(block.stored_image(1).unwrap(), vec![5; 15]);
+        let path = stem.with_extension("dhashes");
+        crate::verify_block(&stem.with_extension("index")).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[3] ^= 1;
+        std::fs::write(&path, &bytes).unwrap();
+        assert!(block.dhashes().is_err());
+        assert!(crate::verify_block(&stem.with_extension("index")).is_err());
+        std::fs::remove_file(&path).unwrap();
+        assert!(load(&stem, &[]).is_err());
     }
 
     #[test]

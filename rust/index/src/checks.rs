@@ -8,6 +8,7 @@ use octomed_trace::Reason;
 
 use crate::image_files::read_list;
 use crate::question_table::questions_path;
+use crate::side_column::DHASHES;
 use crate::{Header, IndexError, IndexFile, QuestionTable, checksum, read_index};
 
 /// Reads the header of a block that may be used again: its whole index is looked at, the sizes of its ids and its
@@ -50,6 +51,9 @@ pub fn verify_block(path: &Path) -> Result<Header, IndexError> {
     }
     for column in index.header.side_columns() {
         column.read(path, traces.len())?;
+    }
+    if index.header.dhashes {
+        DHASHES.read(path, images.len())?;
     }
     if let Some(lines) = index.header.questions {
         QuestionTable::read(path, lines)?;
@@ -94,6 +98,10 @@ pub(crate) fn check_files(path: &Path, index: &IndexFile) -> Result<(), IndexErr
     check_size(&path.with_extension("ids"), ids)?;
     for column in index.header.side_columns() {
         check_size(&column.path(path), column.file_bytes(index.traces.len()))?;
+    }
+    if index.header.dhashes {
+        let bytes = DHASHES.file_bytes(index.images.table.len());
+        check_size(&DHASHES.path(path), bytes)?;
     }
     if index.header.questions.is_some() {
         let table = questions_path(path);

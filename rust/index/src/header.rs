@@ -81,6 +81,9 @@ pub struct Header {
     /// Lines of the `.questions` file, where there is one.
     #[serde(default, skip_serializing_if = "is_default")]
     pub questions: Option<u64>,
+    /// Whether there is a `.dhashes` file: the hash of the gradients of each image.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dhashes: bool,
     /// The thresholds that the traces were scanned with, as JSON; what they left out has no ids.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: String,
@@ -146,7 +149,14 @@ mod tests {
     #[test]
     fn a_header_without_curation_is_written_as_before_there_was_any() {
         let json = serde_json::to_string(&Header::default()).unwrap();
-        for name in ["measures", "bands", "questions", "limits", "answers"] {
+        for name in [
+            "measures",
+            "bands",
+            "questions",
+            "dhashes",
+            "limits",
+            "answers",
+        ] {
             assert!(!json.contains(name), "{json}");
         }
         assert!(json.ends_with(r#""image_files":0}"#), "{json}");

@@ -8,6 +8,7 @@ use octomed_files::{Access, Sync, Temporary};
 
 use crate::checks::images_path;
 use crate::image_files::write_list;
+use crate::side_column::DHASHES;
 use crate::{
     Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages, SideColumn,
     TraceColumns, index_bytes,
@@ -53,8 +54,8 @@ impl<'b> NewBlock<'b> {
         }
     }
 
-    /// Writes `<stem>.ids`, a file for each side column, `<stem>.images`, `<stem>.image_files` and
-    /// `<stem>.questions` where there are any, and `<stem>.index`.
+    /// Writes `<stem>.ids`, a file for each side column, `<stem>.images`, `<stem>.dhashes`, `<stem>.image_files`
+    /// and `<stem>.questions` where there are any, and `<stem>.index`.
     ///
     /// The disk begins with its work and is not waited for: whoever calls the task finished syncs its files first.
     ///
@@ -71,6 +72,11 @@ impl<'b> NewBlock<'b> {
         if !self.images.images().is_empty() {
             let path = images_path(stem);
             files.push((self.write_images(&path, access)?, path));
+        }
+        if self.header.dhashes {
+            let numbers: Vec<u32> = (0..self.images.images().len() as u32).collect();
+            let file = DHASHES.write(stem, &self.images.dhashes(), &numbers, access)?;
+            files.push((file, DHASHES.path(stem)));
         }
         if !self.files.is_empty() {
             files.push(write_list(stem, self.files, access)?);

@@ -11,6 +11,8 @@ pub struct NewImage {
     pub hash: u64,
     /// Hash of the upright pixels; 0 where nobody decoded it.
     pub pixel_hash: u64,
+    /// Hash of its gradients, where somebody asked for it.
+    pub dhash: Option<u64>,
     /// Height of the original, upright.
     pub height: u32,
     /// Width of the original, upright.
@@ -113,6 +115,15 @@ impl SettledImages {
     #[must_use]
     pub fn images(&self) -> &[NewImage] {
         &self.images
+    }
+
+    /// The hashes of their gradients, as the file next to the index has them.
+    pub(crate) fn dhashes(&self) -> Vec<u8> {
+        let hashes = self
+            .images
+            .iter()
+            .map(|image| image.dhash.unwrap_or_default());
+        hashes.flat_map(u64::to_le_bytes).collect()
     }
 
     /// Bytes that are stored.

@@ -18,6 +18,13 @@ pub struct SideColumn {
     pub width: usize,
 }
 
+/// The hash of the gradients of each image of a block, in the order of its table: a value for each image, not for each
+/// trace.
+pub(crate) const DHASHES: SideColumn = SideColumn {
+    extension: "dhashes",
+    width: 8,
+};
+
 impl SideColumn {
     /// The file of the block `stem`.
     #[must_use]

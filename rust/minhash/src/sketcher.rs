@@ -59,7 +59,7 @@ impl Near {
 /// The most words of a run, keys of a text and values of a key.
 const MOST_WORDS: u32 = 64;
 const MOST_BANDS: u32 = 256;
-const MOST_ROWS: u32 = 32;
+const MOST_ROWS: u32 = 64;
 
 /// A number that [`Near`] does not take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -218,8 +218,8 @@ mod tests {
                 "`bands` lies between 1 and 256, and is 257",
             ),
             (
-                Near { rows: 33, ..near },
-                "`rows` lies between 1 and 32, and is 33",
+                Near { rows: 65, ..near },
+                "`rows` lies between 1 and 64, and is 65",
             ),
         ] {
             assert_eq!(wrong.check().unwrap_err().to_string(), message);

@@ -48,6 +48,7 @@ fn exception(error: &EngineError) -> PyErr {
             Kind::Recipe
         }
         EngineError::Curate(_)
+        | EngineError::Evaluation(_)
         | EngineError::TooLarge(_)
         | EngineError::ImageFile { .. }
         | EngineError::Trace(_)

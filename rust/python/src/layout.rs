@@ -7,15 +7,19 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_pyarrow::PyArrowType;
-use octomed_curate::shared_images;
-use octomed_engine::{EngineError, OpenRange, Selection, Settings, identifying, image_cost, rejects};
+use octomed_curate::{Against, shared_images};
+use octomed_engine::{
+    EngineError, OpenRange, Selection, Settings, contaminated, contamination_counts, identifying,
+    image_cost, near_duplicates, near_pictures, rejects,
+};
 use octomed_index::{BlockRef, Header, Verdict};
 use octomed_pack::Packing;
 use pyo3::prelude::*;
 use serde_json::json;
 
-use crate::engine::Cancel;
+use crate::engine::{Cancel, Scanner};
 use crate::error::{Error, Kind, Result, say};
+use crate::evaluation::EvaluationSets;
 use crate::layout_images::{ImageCost, SharedImage};
 use crate::leave::leave;
 use crate::records::{Counts, Record, ShardInfo, SourceCounts, StreamEntry};
@@ -26,23 +30,35 @@ use crate::trace::as_json;
 pub struct Layout {
     layout: Arc<octomed_engine::Layout>,
     lower_bound: u64,
+    /// Evaluation sets, and what was found of them.
+    decontamination: Option<(Arc<Against>, usize)>,
 }
 
 #[pymethods]
 impl Layout {
     /// Selects and lays out `blocks`: paths without extension in source order, each with the row number
     /// in its file of its task's first row. `settings` has the recipe's sections `curate`, `pack` and `output`, the
-    /// path left out, as a dict or as its JSON.
+    /// path left out, as a dict or as its JSON. With `curate.duplicates.near` it wants a
+    /// scanner that the blocks may be of, whose tokenizer reads their texts; `evaluation` are the sets that
+    /// `curate.decontaminate` names.
     #[new]
-    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel))]
+    #[pyo3(signature = (blocks, settings: "dict[str, typing.Any] | str", *, threads, cancel, scanner=None, evaluation=None))]
     fn new(
         py: Python<'_>,
         blocks: Vec<(PathBuf, u64)>,
         settings: &Bound<'_, PyAny>,
         threads: usize,
         cancel: &Cancel,
+        scanner: Option<&Scanner>,
+        evaluation: Option<&EvaluationSets>,
     ) -> Result<Self> {
-        let settings = Settings::from_json(&as_json(settings)?)?;
+        let mut settings = Settings::from_json(&as_json(settings)?)?;
+        let decontaminate = settings.curate.decontaminate.as_mut();
+        let decontamination = decontaminate.zip(evaluation).map(|(settings, sets)| {
+            let against = sets.against(threads);
+            settings.against = Some(Arc::clone(&against));
+            (against, settings.ngram)
+        });
         let blocks: Vec<_> = blocks
             .into_iter()
             .map(|(path, first_row)| BlockRef { path, first_row })
@@ -54,7 +70,15 @@ impl Layout {
                 output,
             } = settings;
             let capacity = pack.capacity;
-            let selection = Selection::new(&blocks, &curate, pack, threads, cancel.flag())?;
+            let tokenizer = scanner.map(|scanner| scanner.scanner.tokenizer());
+            let selection = Selection::with_tokenizer(
+                &blocks,
+                &curate,
+                pack,
+                tokenizer,
+                threads,
+                cancel.flag(),
+            )?;
             let lengths = selection.written_lengths();
             let bound = |lengths: &Vec<u32>| Packing::lower_bound(lengths, capacity);
             let lower_bound = lengths.iter().map(bound).sum();
@@ -62,6 +86,7 @@ impl Layout {
             Ok::<_, EngineError>(Self {
                 layout: Arc::new(layout),
                 lower_bound,
+                decontamination,
             })
         })?;
         Ok(made)
@@ -160,6 +185,43 @@ impl Layout {
         leave(py, || identifying(&self.layout.selection, number)).map(PyArrowType)
     }
 
+    /// The questions that leave because an evaluation set has them, with the words that both share where texts are shown;
+    /// none without evaluation sets.
+    #[pyo3(signature = (*, texts))]
+    fn contaminated(
+        &self,
+        py: Python<'_>,
+        texts: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || contaminated(against, texts))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// The pictures that are nearly those of an evaluation set, with both in grey where they are shown; none without
+    /// evaluation sets.
+    #[pyo3(signature = (*, pictures))]
+    fn near_pictures(
+        &self,
+        py: Python<'_>,
+        pictures: bool,
+    ) -> PyResult<Option<PyArrowType<RecordBatch>>> {
+        let Some((against, _)) = &self.decontamination else {
+            return Ok(None);
+        };
+        let table = leave(py, || near_pictures(against, pictures))?;
+        Ok(Some(PyArrowType(table)))
+    }
+
+    /// What was counted of evaluation sets, as JSON; nothing without any.
+    #[pyo3(signature = ())]
+    fn decontamination(&self) -> Option<String> {
+        let (against, ngram) = self.decontamination.as_ref()?;
+        Some(contamination_counts(against, *ngram).to_string())
+    }
+
     /// Traces by what became of them, tokens, and packs beside their lower bound.
     #[pyo3(signature = ())]
     fn counts(&self) -> Result<Record<Counts>> {
@@ -171,6 +233,7 @@ impl Layout {
             .map(|(verdict, count)| (verdict.as_str(), count))
             .collect();
         let written = selection.written();
+        let near = selection.near.as_ref();
         let sum = |of: fn(&Header) -> u64| -> u64 {
             let blocks = selection.index.blocks.iter();
             blocks.map(|block| of(&block.header)).sum()
@@ -181,6 +244,8 @@ impl Layout {
             "validation": written.validation,
             "copies": written.copies,
             "rejected": rejected,
+            "near_duplicates": near.map(|near| near.near),
+            "near_clusters": near.map(|near| near.clusters.len()),
             "notes": selection.notes(),
             "classes": selection.classes(),
             "traces_per_question": selection.per_question(),
@@ -221,6 +286,30 @@ impl Layout {
         let shared = py.detach(|| shared_images(&self.layout.selection.index, most));
         let largest = shared.largest.into_iter().map(SharedImage::from);
         (shared.images, largest.collect())
+    }
+
+    /// The clusters of near duplicates, the largest first, a row a trace.
+    #[pyo3(signature = ())]
+    fn near_duplicates(&self, py: Python<'_>) -> PyResult<PyArrowType<RecordBatch>> {
+        leave(py, || near_duplicates(&self.layout.selection)).map(PyArrowType)
+    }
+
+    /// What was found of near duplicates, in figures: `traces` near to one that stays, `clusters`, `candidates` that share
+    /// a band key, `compared` pairs of texts, `crowded` groups, and `seconds` of search and comparison; nothing where
+    /// they were not looked for.
+    #[pyo3(signature = ())]
+    fn near_summary(&self) -> Option<BTreeMap<&'static str, f64>> {
+        let near = self.layout.selection.near.as_ref()?;
+        let figures = [
+            ("traces", near.near as f64),
+            ("clusters", near.clusters.len() as f64),
+            ("candidates", near.candidates as f64),
+            ("compared", near.compared as f64),
+            ("crowded", near.crowded as f64),
+            ("seconds_searched", near.seconds[0]),
+            ("seconds_compared", near.seconds[1]),
+        ];
+        Some(figures.into_iter().collect())
     }
 
     /// Rows and traces of each source, and what became of them, in source order.

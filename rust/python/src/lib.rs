@@ -7,6 +7,7 @@ mod csv;
 mod cutters;
 mod engine;
 mod error;
+mod evaluation;
 mod image_values;
 mod json_shape;
 mod layout;
@@ -44,6 +45,10 @@ mod _octomed {
         measured, read_parts, remove_temporaries, verify_block,
     };
     #[pymodule_export]
+    use crate::evaluation::{
+        EvaluationQuestions, EvaluationReader, EvaluationSets, contaminated_questions,
+    };
+    #[pymodule_export]
     use crate::json_shape::JsonShape;
     #[pymodule_export]
     use crate::layout::{Layout, Range, index_json};
@@ -65,7 +70,7 @@ mod _octomed {
     use crate::trace::{Block, Mapping, preview};
     #[pymodule_export]
     use crate::vision::{
-        decode_image, encode_image, image_content_hash, image_families, image_header,
+        decode_image, encode_image, image_content_hash, image_dhash, image_families, image_header,
         image_patches, image_pixel_hash, image_size, patches_of_image, resize_image,
         resized_image_size, values_of_patches,
     };

@@ -216,6 +216,15 @@ pub fn image_pixel_hash(py: Python<'_>, image: PyReadonlyArray3<'_, u8>) -> Resu
     Ok(leave(py, || Ok::<_, Error>(image.pixel_hash()))?)
 }
 
+/// The hash of an image's gradients, which copies of it share but for a few bits.
+#[pyfunction]
+#[pyo3(signature = (image: "numpy.typing.NDArray[numpy.uint8]"))]
+#[expect(clippy::needless_pass_by_value, reason = "what PyO3 extracts")]
+pub fn image_dhash(py: Python<'_>, image: PyReadonlyArray3<'_, u8>) -> Result<u64> {
+    let image = image_of(&image)?;
+    Ok(leave(py, || Ok::<_, Error>(image.dhash()))?)
+}
+
 /// A hash of the bytes of an image file.
 #[pyfunction]
 #[pyo3(signature = (data: "numpy.typing.NDArray[numpy.uint8]"))]

@@ -3,6 +3,7 @@
 mod anchors;
 mod choices;
 mod corrections;
+mod cues;
 mod cursor;
 mod cut;
 mod decide;

@@ -146,7 +146,7 @@ fn a_megabyte_takes_no_longer_than_its_share() {
             let split = parts(&response, None);
             let _ = extract(&choices(0), &split);
             assert!(
-                start.elapsed() < Duration::from_secs(1),
+                start.elapsed() < Duration::from_secs(4),
                 "{piece:?}: {:?}",
                 start.elapsed()
             );

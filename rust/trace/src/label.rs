@@ -147,9 +147,14 @@ pub(crate) fn split_labels<'a>(options: &[&'a str]) -> Option<Vec<Labelled<'a>>>
 
 /// What a label counts: from 0 for `A`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
+pub(crate) enum Place {
     Letter(usize),
     Number(usize),
+}
+
+/// What the label counts with which an option's text begins.
+pub(crate) fn place_of_option(option: &str) -> Option<Place> {
+    place_of(split_label(option)?.label)
 }
 
 /// What `label` counts, in any case of its letters; none if it is neither letter nor number.

@@ -97,7 +97,8 @@ impl Mapping {
     /// [`Body::Question`](crate::Body::Question) without responses, or nothing else than that is wrong with them.
     ///
     /// Columns of responses are not read, and may be missing. What refuses a row as an example to learn from refuses
-    /// none here. Pictures that nobody maps are left out; those of mapped columns are images of the row.
+    /// none here, nor do options that cannot be told apart, which are left out. Pictures that nobody maps are left out;
+    /// those of mapped columns are images of the row.
     ///
     /// # Errors
     /// [`TraceError::Mapping`] when it is no mapping.

@@ -331,7 +331,8 @@ fn an_answer_is_what_the_mapping_says() {
     assert_eq!(answer(&from_0, &row(json!(2.0))), label("C"));
     assert_eq!(answer(&from_0, &row(json!("0"))), label("A"));
     assert_eq!(answer(&from_0, &row(json!(-1))), (None, AnswerForm::Label));
-    assert_eq!(answer(&from_0, &row(json!(4))), label("index 4"));
+    let behind = "option_labels: `cop` is the place of no option, counted from 0";
+    assert_eq!(refusal(&from_0, &row(json!(4))), behind);
     assert_eq!(answer(&from_0, &row(json!(1))), label("index 1"));
     let from_1 = of(r#""answer_is": "index_from_1""#);
     assert_eq!(answer(&from_1, &row(json!(4))), label("D"));
@@ -346,6 +347,19 @@ fn an_answer_is_what_the_mapping_says() {
         answer(&of(r#""answer_is": "label""#), &row(json!("B"))),
         label("B")
     );
+
+    assert_eq!(
+        refusal(&from_1, &row(json!(5))),
+        behind.replace("from 0", "from 1")
+    );
+    let list = r#"{"question": "q", "options": "o", "response": "r", "answer": "a", "answer_is": "index_from_0"}"#;
+    let listed = |a: i64, o: &[&str]| json!({"q": "q", "r": "r", "a": a, "o": o});
+    assert_eq!(answer(list, &listed(1, &["x", "y"])), label("B"));
+    assert_eq!(answer(list, &listed(1, &["1) x", "2) y"])), label("2"));
+    for options in [["x", "y"], ["1) x", "2) y"]] {
+        assert!(refusal(list, &listed(2, &options)).starts_with("option_labels"));
+    }
+    assert_eq!(answer(list, &listed(2, &[])), label("index 2"));
 
     let fault = |json: &str| Mapping::from_json(json).unwrap_err().to_string();
     assert!(
@@ -395,6 +409,11 @@ fn questions_are_read_without_their_responses() {
     assert_eq!(
         asked_alone(question, &json!({"q": " ", "a": "A"})),
         Err(Reason::EmptyQuestion)
+    );
+    let doubtful = json!({"q": "<image 2> why?", "a": "A", "o": ["A.x", "C.y"]});
+    assert_eq!(
+        asked_alone(question, &doubtful),
+        Ok("<image 2> why? 0".to_owned())
     );
     // Pictures that nobody maps leave the question to be compared.
     let text = r#"{"question": "q", "response": "r", "reasoning": "t", "finish_reason": "f"}"#;

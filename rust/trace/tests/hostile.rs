@@ -141,7 +141,7 @@ fn every_bad_row_has_its_reason_and_place() {
         ),
         (
             OCTOMED,
-            br#"{"question": "q", "options": "A. x\nB. y", "responses": ["r"]}"#,
+            br#"{"question": "q", "options": "x, or y", "responses": ["r"]}"#,
             Reason::WrongType,
             "text that says one",
         ),

@@ -7,6 +7,7 @@ mod bmp_header;
 mod bytes;
 mod convolve;
 mod decode;
+mod dhash;
 mod encode;
 mod error;
 mod exif;

@@ -25,6 +25,7 @@ pub(super) struct Choices {
     none: Option<usize>,
     all: Option<usize>,
     is_yes_no: bool,
+    has_commas: bool,
 }
 
 const NONE: [&str; 6] = [
@@ -66,6 +67,9 @@ impl Choices {
             all: place(&ALL),
             is_yes_no: !texts.is_empty()
                 && texts.iter().all(|text| YES_NO.contains(&text.as_str())),
+            has_commas: options
+                .iter()
+                .any(|option| option.text.contains([',', ';', '—'])),
             labels,
             texts,
         }
@@ -94,6 +98,11 @@ impl Choices {
     /// Whether the options are words that prose uses all the time.
     pub(super) fn is_yes_no(&self) -> bool {
         self.is_yes_no
+    }
+
+    /// Whether an option's text holds what parts clauses.
+    pub(super) fn has_commas(&self) -> bool {
+        self.has_commas
     }
 
     pub(super) fn by_label(&self, word: &str) -> Option<usize> {

@@ -2,14 +2,32 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::choices::Choices;
 use super::cursor::starts_ignoring_case;
 use super::options::Reading;
+use super::value::read_value;
 use super::{prose, verdicts};
 
-const CUES: [&str; 24] = [
+/// Words that take back what was said.
+const RETRACT: [&str; 13] = [
+    "wait, no",
+    "wait, that",
+    "correction:",
+    "correction -",
+    "correction*",
+    "i made a mistake",
+    "i made an error",
+    "let me correct",
+    "scratch that",
+    "edit:",
+    "... no,",
+    "更正",
+    "不对",
+];
+/// Words that look at it again.
+const REVIEW: [&str; 14] = [
     "wait,",
     "wait -",
     "wait—",
@@ -17,43 +35,44 @@ const CUES: [&str; 24] = [
     "wait.",
     "wait…",
     "hold on",
-    "correction",
-    "i made a mistake",
-    "i made an error",
-    "let me correct",
     "let me reconsider",
     "second thought",
     "actually,",
     "actually no",
-    "scratch that",
     "i apologize",
-    "re-evaluating",
     "upon reflection",
-    "revised",
-    "might be wrong",
-    "更正",
     "等等",
-    "不对",
 ];
 
 static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let cues = RETRACT.iter().chain(&REVIEW);
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
-        .build(CUES)
+        .match_kind(MatchKind::LeftmostFirst)
+        .build(cues)
         .ok()
 });
 
-/// What a correction behind byte `end` says; `None` where there is none, or it names no option.
+/// What a correction behind byte `end` says; `None` where there is none, or it looks again and names no option.
 pub(super) fn corrected(choices: &Choices, text: &str, end: usize) -> Option<Reading> {
     let rest = &text[end..];
     if rest.len() < 8 {
         return None;
     }
     let cue = FINDER.as_ref()?.find_iter(rest).last()?;
+    let is_retraction = cue.pattern().as_usize() < RETRACT.len();
     let tail = &rest[cue.start()..];
+    let direct = || {
+        read_value(choices, tail, cue.len())
+            .filter(|_| is_retraction)
+            .map(|read| read.reading)
+    };
     let is_weak = starts_ignoring_case(tail, "actually");
     let mention = || prose::mention(choices, tail).filter(|_| !is_weak);
-    verdicts::verdict(choices, tail).or_else(mention)
+    verdicts::verdict(choices, tail)
+        .or_else(direct)
+        .or_else(mention)
+        .or_else(|| is_retraction.then_some(Reading::Ambiguous))
 }
 
 /// Whether a short answer declines to give one.

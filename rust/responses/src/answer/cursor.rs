@@ -3,6 +3,9 @@
 /// Line breaks between a marker and its answer.
 const MAX_BREAKS: usize = 3;
 
+/// Pieces of markup in a row; more are no layout of an answer.
+const MAX_MARKUP: usize = 256;
+
 /// Where the text goes on behind markup and white space; over line breaks only where the line has ended.
 pub(super) fn skip_markup(text: &str, at: usize) -> usize {
     let mut at = skip_on_line(text, at);
@@ -20,7 +23,10 @@ pub(super) fn skip_markup(text: &str, at: usize) -> usize {
 
 /// The same within the line.
 pub(super) fn skip_on_line(text: &str, mut at: usize) -> usize {
-    while let Some(length) = markup(&text[at..]) {
+    for _ in 0..MAX_MARKUP {
+        let Some(length) = markup(&text[at..]) else {
+            break;
+        };
         at += length;
     }
     at

@@ -68,30 +68,33 @@ fn boxed(choices: &Choices, text: &str, anchor: Anchor, depth: usize) -> Option<
     ))
 }
 
-/// `\boxed{A}, \boxed{C}`: boxes side by side are one answer.
+/// `\boxed{A}, \boxed{C}`: boxes side by side are one answer, and with an "or" between them none.
 fn with_earlier_boxes(choices: &Choices, text: &str, anchor: Anchor, reading: Reading) -> Reading {
     let Reading::Options(found) = reading else {
         return reading;
     };
     let before = text[..anchor.start].trim_end_matches(['b', 'f', '\\', '$', ' ']);
-    let joined = before
-        .strip_suffix("and")
-        .or_else(|| before.strip_suffix(','))
-        .map(str::trim_end);
-    let Some(earlier) =
-        joined.and_then(|before| before.trim_end_matches(['$', ' ', ',']).strip_suffix('}'))
-    else {
+    let joints = [("and", false), (",", false), ("or", true), ("/", true)];
+    let joint = joints
+        .iter()
+        .find_map(|(name, is_or)| Some((before.strip_suffix(name)?, *is_or)));
+    let Some((earlier, is_or)) = joint else {
         return reading;
     };
-    match earlier
-        .rfind("oxed{")
-        .and_then(|at| read_value(choices, earlier, at + 5))
-    {
-        Some(Read {
-            reading: Reading::Options(others),
-            end,
-        }) if skip_closers(earlier, end) == earlier.len() => Reading::Options(found | others),
-        _ => reading,
+    let earlier = earlier.trim_end_matches(['$', ' ', ',']).strip_suffix('}');
+    match earlier.and_then(|earlier| last_box(choices, earlier)) {
+        Some(others) if is_or && others != found => Reading::Ambiguous,
+        Some(others) => Reading::Options(found | others),
+        None => reading,
+    }
+}
+
+/// The options of the box that ends a text, which lacks its last brace.
+fn last_box(choices: &Choices, text: &str) -> Option<Set> {
+    let read = read_value(choices, text, text.rfind("oxed{")? + 5)?;
+    match read.reading {
+        Reading::Options(found) if skip_closers(text, read.end) == text.len() => Some(found),
+        _ => None,
     }
 }
 
@@ -172,6 +175,10 @@ fn is_wrong_answer(text: &str, anchor: Anchor) -> bool {
         "student's",
         "previous",
         "initial",
+        "other",
+        "remaining",
+        "alternative",
+        "another",
     ];
     is_one(&before[before.len() - letters..], &wrong)
 }

@@ -11,6 +11,8 @@ pub(super) struct Folder<'a> {
     spelled: &'static str,
     previous: char,
     is_space_due: bool,
+    /// How many characters that are no text are passed over at once.
+    patience: usize,
 }
 
 const SPACE: char = ' ';
@@ -23,6 +25,15 @@ impl<'a> Folder<'a> {
             spelled: "",
             previous: SPACE,
             is_space_due: false,
+            patience: usize::MAX,
+        }
+    }
+
+    /// The same, which ends where more than `patience` characters in a row are no text.
+    fn patient(text: &'a str, at: usize, patience: usize) -> Self {
+        Self {
+            patience,
+            ..Self::new(text, at)
         }
     }
 
@@ -162,7 +173,7 @@ impl Iterator for Folder<'_> {
             self.previous = character;
             return Some(character);
         }
-        loop {
+        for _ in 0..self.patience {
             let start = self.at;
             let character = self.peek()?;
             self.at += character.len_utf8();
@@ -177,6 +188,7 @@ impl Iterator for Folder<'_> {
             (self.previous, self.is_space_due) = (folded, false);
             return Some(folded);
         }
+        None
     }
 }
 
@@ -196,9 +208,12 @@ pub(super) fn folded(text: &str) -> String {
     folded.trim_start().to_owned()
 }
 
+/// Longer gaps are not within an option's text.
+const PATIENCE: usize = 64;
+
 /// Where `folded` ends in `text` when it begins at `at` and ends with a word.
 pub(super) fn prefix(text: &str, at: usize, folded: &str) -> Option<usize> {
-    let mut folder = Folder::new(text, at);
+    let mut folder = Folder::patient(text, at, PATIENCE);
     let mut last = SPACE;
     for expected in folded.chars() {
         if folder.next()? != expected {

@@ -39,8 +39,12 @@ fn bare_label_at(choices: &Choices, text: &str, at: usize) -> Option<(usize, usi
         .take(longest + 1)
         .take_while(|byte| byte.is_ascii_alphanumeric())
         .count();
-    let before = text[..at].chars().next_back();
-    let is_within = before.is_some_and(|before| before.is_ascii_alphanumeric());
+    let mut before = text[..at].chars().rev();
+    let is_within = match (before.next(), before.next()) {
+        (Some('-' | '–'), Some(other)) => other.is_ascii_alphanumeric(),
+        (Some(before), _) => before.is_ascii_alphanumeric(),
+        _ => false,
+    };
     if length == 0 || length > longest || is_within {
         return None;
     }
@@ -56,6 +60,9 @@ fn is_label(choices: &Choices, text: &str, at: usize, option: usize, end: usize)
         Some('\'' | '’') => !second.is_some_and(char::is_alphabetic),
         Some('-' | '+' | '/') => {
             !second.is_some_and(|next| next.is_ascii_lowercase() || next.is_ascii_digit())
+        }
+        Some('–' | '—') => {
+            second.is_none_or(|next| choices.by_label(next.encode_utf8(&mut [0; 4])).is_none())
         }
         Some('.') if second.is_some_and(|next| next.is_ascii_alphanumeric()) => {
             choices.own_text_at(text, end + 1, option).is_some()

@@ -35,8 +35,9 @@ const BEFORE: [&str; 24] = [
     "rule",
 ];
 /// Words behind one that do.
-const AFTER: [&str; 21] = [
+const AFTER: [&str; 22] = [
     "not",
+    "differently",
     "unlikely",
     "less",
     "incorrect",
@@ -65,9 +66,13 @@ const REACH_AFTER: usize = 6;
 
 /// Options named and not ruled out.
 pub(super) fn positive(choices: &Choices, text: &str) -> Set {
-    let clauses = text
-        .split_inclusive([',', ';', '\n', '—', '，', '；', '。'])
-        .flat_map(|clause| clause.split_inclusive(". "));
+    let separators: &[char] = if choices.has_commas() {
+        &['\n', '。']
+    } else {
+        &[',', ';', '\n', '—', '，', '；', '。']
+    };
+    let clauses = text.split_inclusive(separators);
+    let clauses = clauses.flat_map(|clause| clause.split_inclusive(". "));
     let (mut found, mut before) = (0, 0);
     for clause in clauses {
         if is_ruling(clause) {
@@ -76,7 +81,7 @@ pub(super) fn positive(choices: &Choices, text: &str) -> Set {
         before = in_clause(choices, clause);
         found |= before;
     }
-    found | labels(choices, text)
+    found | labelled(choices, text)
 }
 
 /// Whether a clause begins with a word that rules out what the clause before names: "Ampicillin — incorrect".
@@ -126,7 +131,7 @@ fn add_places(clause: &str, text: &str, option: usize, places: &mut Vec<(usize, 
 }
 
 /// Whether a text is long enough that prose does not hold it by chance.
-fn is_telling(text: &str) -> bool {
+pub(super) fn is_telling(text: &str) -> bool {
     let letters = text.chars().filter(|letter| letter.is_alphabetic()).count();
     letters >= 3
         || text.contains('%')
@@ -163,7 +168,7 @@ fn is_ruled_out(clause: &str, start: usize, end: usize) -> bool {
 }
 
 /// Labels with a name before them: "option E".
-fn labels(choices: &Choices, text: &str) -> Set {
+pub(super) fn labelled(choices: &Choices, text: &str) -> Set {
     let mut found = 0;
     for start in memmem::find_iter(text.as_bytes(), "ption ").take(MAX_PLACES) {
         let at = skip_markup(text, start + 6);

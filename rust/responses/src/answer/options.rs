@@ -22,10 +22,11 @@ pub(super) struct Read {
 
 /// One option, or several joined by "and", a comma or "or".
 pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read> {
-    let mut found = read_one(choices, text, at).or_else(|| read_run(choices, text, at))?;
+    let first = read_one(choices, text, at).or_else(|| read_run(choices, text, at))?;
+    let (mut found, mut is_new_clause) = (first, false);
     while let Some((joint, next)) = joint_at(text, found.end) {
         let Some(second) = read_next(choices, text, next, joint) else {
-            if joint != Joint::Or && is_other_letter(text, next) {
+            if joint == Joint::And && is_other_letter(choices, text, next) {
                 return None;
             }
             if joint == Joint::Or {
@@ -33,7 +34,12 @@ pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read
             }
             break;
         };
+        is_new_clause |= found == first && joint == Joint::Comma;
         found = joined(found, second, joint);
+    }
+    let next = word(text, skip_closers(text, found.end));
+    if is_new_clause && is_one(next, &["is", "are", "were", "can", "do", "would"]) {
+        found = first;
     }
     if let Reading::Options(options) = found.reading {
         found.reading = Reading::Options(choices.combined(options));
@@ -42,11 +48,14 @@ pub(super) fn read_list(choices: &Choices, text: &str, at: usize) -> Option<Read
 }
 
 /// "statements a and e": letters of which one is no option name no options.
-fn is_other_letter(text: &str, at: usize) -> bool {
+fn is_other_letter(choices: &Choices, text: &str, at: usize) -> bool {
     let letter = word(text, at);
     let is_alone =
         !text[at + letter.len()..].starts_with(|next: char| next.is_alphanumeric() || next == '.');
-    letter.len() == 1 && is_alone && !matches!(letter, "a" | "I")
+    letter.len() == 1
+        && is_alone
+        && choices.by_label(letter).is_none()
+        && !matches!(letter, "a" | "I")
 }
 
 /// `\text{ or }`: the command before a word.

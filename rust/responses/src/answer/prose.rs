@@ -5,7 +5,7 @@ use super::cursor::{is_one, sentence_end, skip_closers, skip_on_line, word};
 use super::extracted::Convention;
 use super::fold::folded;
 use super::labels::label_at;
-use super::mentions::positive;
+use super::mentions::{is_telling, labelled, positive};
 use super::options::{Reading, read_list};
 use super::verdicts::concludes;
 
@@ -128,11 +128,22 @@ impl Lines {
     }
 }
 
+/// Behind the number of "1. E".
+fn behind_number(line: &str) -> usize {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    let rest = &line[digits..];
+    if (1..=2).contains(&digits) && (rest.starts_with(". ") || rest.starts_with(") ")) {
+        digits + 2
+    } else {
+        0
+    }
+}
+
 fn option_line(choices: &Choices, line: &str) -> Option<Reading> {
     if line.len() > MAX_LINE {
         return None;
     }
-    let at = skip_on_line(line, 0);
+    let at = skip_on_line(line, behind_number(line));
     let name = word(line, at);
     let is_name = is_one(name, &["option", "choice", "class", "diagnosis", "the"]) || name == "选";
     let named = skip_on_line(line, at + name.len());
@@ -163,16 +174,29 @@ const SHORT: usize = 160;
 /// The one option that a short reply, or the conclusion of a longer one, names.
 ///
 /// A longer reply without a concluding word gives an answer only where its first or last sentence is about one option, as
-/// its subject or as what it ends with, and no other is named: an option in passing is none.
+/// its subject or as what it ends with, and no other is named: an option in passing is none. Nor is one where another option
+/// is too short to be found: who knows whether that was named.
 pub(super) fn mention(choices: &Choices, text: &str) -> Option<Reading> {
     let named = positive(choices, text);
+    let are_telling = choices.texts().iter().all(|text| is_telling(text));
     match named.count_ones() {
         0 => None,
+        _ if !are_telling && named != labelled(choices, text) => Some(Reading::Ambiguous),
+        1 if text.len() <= SHORT && is_hedged(text) => Some(Reading::Ambiguous),
         1 if text.len() <= SHORT || is_at_edge(choices, text, named) => {
             Some(Reading::Options(named))
         }
         _ => Some(concluded(choices, text)),
     }
+}
+
+/// Whether a short text only considers what it names.
+fn is_hedged(text: &str) -> bool {
+    let hedges = [
+        "might", "could", "may", "consider", "if", "perhaps", "possibly", "some", "whether",
+    ];
+    text.split(|letter: char| !letter.is_ascii_alphabetic())
+        .any(|word| is_one(word, &hedges))
 }
 
 fn is_at_edge(choices: &Choices, text: &str, named: Set) -> bool {

@@ -26,6 +26,16 @@ const NEGATIONS: [&str; 13] = [
     "n't",
     "isnt",
 ];
+/// What answers are that are no answer: "the other answers are wrong: …".
+const WRONG: [&str; 7] = [
+    "wrong",
+    "incorrect",
+    "incorrectly",
+    "inappropriate",
+    "excluded",
+    "eliminated",
+    "unlikely",
+];
 const HEDGES: [&str; 4] = ["could", "might", "may", "can"];
 
 /// What follows the marker: its answer, if it states one.
@@ -43,7 +53,7 @@ pub(super) fn read_statement(choices: &Choices, text: &str, anchor: Anchor) -> O
 
 /// "Answer E", and the heading "Answer" with the option on a line below.
 fn read_direct(choices: &Choices, text: &str, end: usize) -> Option<Read> {
-    let at = skip_markup(text, end);
+    let at = skip_markup(text, skip_closers(text, end));
     let name = word(text, at);
     let at = if is_one(name, &["option", "choice"]) {
         skip_markup(text, at + name.len())
@@ -89,7 +99,9 @@ fn read_behind_copula(choices: &Choices, text: &str, end: usize) -> Option<Read>
             break;
         }
         let mark = text[at..limit].chars().next()?;
-        if matches!(mark, ':' | '：' | '=' | '-' | '–' | '—' | '→') {
+        let is_hyphen =
+            mark == '-' && text[..at].ends_with(|before: char| before.is_alphanumeric());
+        if matches!(mark, ':' | '：' | '=' | '-' | '–' | '—' | '→') && !is_hyphen {
             at += mark.len_utf8();
             if let Some(read) = read_value(choices, text, at) {
                 return is_meant(text, read, end, is_conditional).then_some(read);
@@ -101,6 +113,9 @@ fn read_behind_copula(choices: &Choices, text: &str, end: usize) -> Option<Read>
             return None;
         }
         is_clause |= is_one(next, &["that", "which"]);
+        if is_one(next, &WRONG) {
+            return None;
+        }
         if is_one(next, &NEGATIONS) && !is_clause || is_one(next, &HEDGES) {
             return None;
         }

@@ -63,21 +63,27 @@ pub(super) fn read_backward(
     subject_option(choices, &subject[..aside])
 }
 
+/// Verbs behind "best": "B best explains …".
+const FITS: [&str; 6] = [
+    "explains",
+    "fits",
+    "describes",
+    "matches",
+    "accounts",
+    "represents",
+];
+const COPULAS: [&str; 8] = [
+    "is", "are", "remains", "'s", "seems", "appears", "looks", "fits",
+];
+
 /// What stands before the "is" of a sentence whose predicate begins behind `before`.
 fn subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
     let mut rest = before;
     let next = word(after, after.len() - after.trim_start().len());
-    if is_one(
-        next,
-        &[
-            "explains",
-            "fits",
-            "describes",
-            "matches",
-            "accounts",
-            "represents",
-        ],
-    ) {
+    if is_one(next, &["only", "if", "when", "unless"]) {
+        return None;
+    }
+    if is_one(next, &FITS) {
         return Some(before);
     }
     loop {
@@ -87,22 +93,29 @@ fn subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
         }
         let last = last_word(rest);
         let next = &rest[..rest.len() - last.len()];
-        if is_one(
-            last,
-            &[
-                "is", "are", "as", "remains", "'s", "seems", "appears", "looks", "fits",
-            ],
-        ) {
+        if is_one(last, &COPULAS) {
             return Some(next);
         }
-        if is_one(last, &["be"]) {
-            return conditional_subject(next, after);
+        match last {
+            "as" => return taken_subject(next),
+            "be" => return conditional_subject(next, after),
+            _ if !is_one(last, &ADJECTIVES) => return made_subject(rest),
+            _ => rest = next,
         }
-        if !is_one(last, &ADJECTIVES) {
-            return made_subject(rest);
-        }
-        rest = next;
     }
+}
+
+/// "leaves X as the answer", "I choose X as the answer"; but not "textbooks give X as the answer".
+fn taken_subject(before: &str) -> Option<&str> {
+    let verbs = [
+        "leaves", "leaving", "leave", "choose", "select", "pick", "with", "chose", "selected",
+    ];
+    let is_taken = before
+        .split_whitespace()
+        .rev()
+        .take(12)
+        .any(|word| is_one(word, &verbs));
+    is_taken.then_some(before)
 }
 
 /// "X would be the best", but not "X would be the best for …" or "could be".
@@ -115,6 +128,8 @@ fn conditional_subject<'a>(before: &'a str, after: &str) -> Option<&'a str> {
     }
     let is_for = ["for", "if", "only", "when"]
         .contains(&word(after, after.len() - after.trim_start().len()));
+    let first = word(before, skip_markup(before, 0));
+    let is_for = is_for || is_one(first, &["if", "had", "were", "unless"]);
     let is_meant = is_one(verb, &["would"]) && !is_for || is_one(verb, &["should", "must", "will"]);
     is_meant.then(|| &before[..before.len() - verb.len()])
 }
@@ -192,7 +207,8 @@ fn ending_text(choices: &Choices, subject: &str) -> Option<Reading> {
         .max_by_key(|text| text.len())?;
     let found = choices.by_text(longest);
     let before = subject[..subject.len() - longest.len()].trim_end();
-    if longest.len() < 3
+    let is_short = longest.len() < 3 && (longest.len() < 2 || !before.is_empty());
+    if is_short
         || found.count_ones() != 1
         || is_one(last_word(before), &["not", "than", "nor", "no", "of"])
     {
@@ -245,6 +261,10 @@ fn ending_labels(choices: &Choices, subject: &str) -> Option<Reading> {
         let Some(option) = choices.by_label(label) else {
             break;
         };
+        let texts = choices.by_text(&label.to_ascii_lowercase());
+        if texts != 0 && texts != 1 << option && !is_one(last_word(before), &["option", "choice"]) {
+            return Some(Reading::Ambiguous);
+        }
         let is_article = matches!(label, "a" | "i");
         if is_one(last_word(before), &KINDS)
             || is_article

@@ -1,11 +1,8 @@
 //! Sentences that judge options: "the most likely diagnosis is …", "option E is correct", "I choose C".
 
-use std::sync::LazyLock;
-
-use aho_corasick::{AhoCorasick, MatchKind};
-
 use super::anchors::{Anchor, Kind};
 use super::choices::Choices;
+use super::cues::{CUES, Cue, FINDER};
 use super::cursor::{
     is_one, sentence_end, sentence_start, skip_closers, skip_markup, starts_ignoring_case, word,
 };
@@ -13,86 +10,6 @@ use super::options::{Read, Reading, read_list};
 use super::statement::{read_forward, read_statement};
 use super::subject::read_backward;
 use super::value::read_value;
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cue {
-    /// "the best option is C", "C is the best option".
-    Judges,
-    /// "I choose C".
-    Takes,
-    /// "it could be C".
-    Hedges,
-    /// "It is C."
-    Is,
-    /// "✅".
-    Ticks,
-}
-
-const CUES: [(&str, Cue); 63] = [
-    ("correct", Cue::Judges),
-    ("right", Cue::Judges),
-    ("best", Cue::Judges),
-    ("most likely", Cue::Judges),
-    ("most appropriate", Cue::Judges),
-    ("most suitable", Cue::Judges),
-    ("most probable", Cue::Judges),
-    ("most consistent", Cue::Judges),
-    ("most accurate", Cue::Judges),
-    ("most effective", Cue::Judges),
-    ("preferred", Cue::Judges),
-    ("of choice", Cue::Judges),
-    ("diagnosis", Cue::Judges),
-    ("next step", Cue::Judges),
-    ("option", Cue::Judges),
-    ("choice", Cue::Judges),
-    ("selection", Cue::Judges),
-    ("statement", Cue::Judges),
-    ("exception", Cue::Judges),
-    ("classification", Cue::Judges),
-    ("class:", Cue::Judges),
-    ("conclusion", Cue::Judges),
-    ("choose", Cue::Takes),
-    ("select", Cue::Takes),
-    ("pick ", Cue::Takes),
-    ("pick:", Cue::Takes),
-    ("going with", Cue::Takes),
-    ("go with", Cue::Takes),
-    ("opt for", Cue::Takes),
-    ("goes to", Cue::Takes),
-    ("classified as", Cue::Takes),
-    ("consistent with", Cue::Takes),
-    ("points to", Cue::Takes),
-    ("point to", Cue::Takes),
-    ("suggestive of", Cue::Takes),
-    ("should be", Cue::Takes),
-    ("must be", Cue::Takes),
-    ("ans:", Cue::Takes),
-    ("ans.", Cue::Takes),
-    ("solution:", Cue::Takes),
-    ("result:", Cue::Takes),
-    ("final:", Cue::Takes),
-    ("response:", Cue::Takes),
-    ("verdict:", Cue::Takes),
-    ("prediction:", Cue::Takes),
-    ("label:", Cue::Takes),
-    ("leaves", Cue::Takes),
-    ("leaving", Cue::Takes),
-    ("i'd say", Cue::Takes),
-    ("i would say", Cue::Takes),
-    ("probably", Cue::Takes),
-    ("either", Cue::Hedges),
-    ("between", Cue::Hedges),
-    ("could be", Cue::Hedges),
-    ("might be", Cue::Hedges),
-    ("may be", Cue::Hedges),
-    ("could also be", Cue::Hedges),
-    ("may also be", Cue::Hedges),
-    ("might also be", Cue::Hedges),
-    ("it is", Cue::Is),
-    ("it's", Cue::Is),
-    ("✅", Cue::Ticks),
-    ("✔", Cue::Ticks),
-];
 
 /// A verdict, and where it stands.
 #[derive(Clone, Copy)]
@@ -103,15 +20,6 @@ struct Verdict {
 
 /// So many of the last cues are looked at.
 const KEPT: usize = 128;
-
-static FINDER: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let patterns = CUES.iter().map(|(cue, _)| cue);
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(patterns)
-        .ok()
-});
 
 /// What the sentences that judge options agree on, or what the last one concludes.
 pub(super) fn verdict(choices: &Choices, text: &str) -> Option<Reading> {
@@ -174,6 +82,9 @@ fn judged(choices: &Choices, text: &str, cue: Cue, start: usize, end: usize) -> 
             }
             let names = is_one(text[start..end].trim_end(), &["option", "choice"])
                 && !is_chosen(text, start);
+            if names && text[end..].starts_with('s') {
+                return read_backward(choices, text, start, end);
+            }
             let forward = if names {
                 read_statement(choices, text, anchor)
             } else {
@@ -214,6 +125,9 @@ fn is_denied(text: &str, start: usize, end: usize) -> bool {
         "wrong",
         "incorrect",
         "second",
+        "second best",
+        "second-best",
+        "worst",
         "not the",
         "not a",
         "tempting",
@@ -238,9 +152,23 @@ fn taken(choices: &Choices, text: &str, start: usize, end: usize) -> Option<Read
         "might ",
         "never ",
     ];
+    let others = [
+        "students",
+        "people",
+        "clinicians",
+        "physicians",
+        "doctors",
+        "some ",
+        "many ",
+        "others ",
+    ];
+    let is_others = others
+        .iter()
+        .any(|word| before.to_ascii_lowercase().contains(word));
     let mine = ["I would ", "I'd ", "we would ", "would therefore "];
-    let is_denied = denied.iter().any(|word| before.ends_with(word))
-        && !mine.iter().any(|word| before.ends_with(word));
+    let is_denied = is_others
+        || denied.iter().any(|word| before.ends_with(word))
+            && !mine.iter().any(|word| before.ends_with(word));
     let end = if text[..end].ends_with(' ') {
         end
     } else {

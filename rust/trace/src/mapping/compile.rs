@@ -185,6 +185,7 @@ fn question(
         field,
         is: spec.answer_is.unwrap_or_default(),
         until: spec.answer_until.clone(),
+        refuses: wanted == Wanted::Traces,
     });
     let history = optional(spec.history.as_ref(), keys)?;
     let responses = match wanted {

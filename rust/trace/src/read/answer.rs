@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::label::option_label;
+use crate::reason::Reason;
 use crate::row::{AnswerForm, Choice};
 use crate::value::Fault;
 
@@ -15,6 +16,9 @@ pub(crate) struct AnswerMapping {
     pub(crate) is: AnswerIs,
     /// What the answer ends before, where something else follows it.
     pub(crate) until: Option<String>,
+    /// Whether a row is refused whose index is behind the last option: the column counts from elsewhere then, and all
+    /// its other answers are wrong.
+    pub(crate) refuses: bool,
 }
 
 /// What the values of the column are.
@@ -75,6 +79,13 @@ impl AnswerMapping {
         let Ok(place) = usize::try_from(number.saturating_sub(first)) else {
             return Ok(None);
         };
+        if self.refuses && is_behind(place, options) {
+            let detail = format!(
+                "{} is the place of no option, counted from {first}",
+                self.field.label
+            );
+            return Err(Fault::new(Reason::OptionLabels, detail));
+        }
         let found = option_at(place, options);
         Ok(Some(found.map_or_else(
             || Cow::Owned(format!("index {number}")),
@@ -94,18 +105,36 @@ fn before<'r>(text: Cow<'r, str>, marker: &str) -> Cow<'r, str> {
     }
 }
 
+/// Whether a place is behind that of the last option.
+fn is_behind(place: usize, options: &[Choice<'_>]) -> bool {
+    if options.iter().all(is_number) {
+        return !options.is_empty() && place >= options.len();
+    }
+    let letter = option_label(place);
+    options
+        .iter()
+        .all(|choice| order_of(&choice.label) < order_of(&letter))
+}
+
+/// By which letters are in the order of the alphabet, `AA` after `Z`.
+fn order_of(label: &str) -> (usize, String) {
+    (label.len(), label.to_ascii_uppercase())
+}
+
+fn is_number(choice: &Choice<'_>) -> bool {
+    choice.label.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The option at a place: by its letter, because a row without an option B still has C at place 2, and by the order
 /// where options have numbers.
 fn option_at<'o, 'r>(place: usize, options: &'o [Choice<'r>]) -> Option<&'o Choice<'r>> {
-    let is_number = |choice: &Choice<'_>| choice.label.bytes().all(|byte| byte.is_ascii_digit());
     if options.iter().all(is_number) {
         return options.get(place);
     }
     // Letters in an order of their own leave open whether an index means the order or the letter.
-    let in_order = options.windows(2).all(|pair| {
-        let [one, other] = [&pair[0].label, &pair[1].label];
-        (one.len(), one.to_ascii_uppercase()) < (other.len(), other.to_ascii_uppercase())
-    });
+    let in_order = options
+        .windows(2)
+        .all(|pair| order_of(&pair[0].label) < order_of(&pair[1].label));
     let letter = option_label(place);
     let mut options = options.iter().filter(|_| in_order);
     options.find(|choice| choice.label.eq_ignore_ascii_case(&letter))

@@ -1,6 +1,7 @@
 //! Answer options in the shapes that sources write them, with their letters.
 
 mod letters;
+mod lines;
 mod written;
 
 use std::borrow::Cow;
@@ -13,9 +14,10 @@ use crate::value::{Fault, Value};
 use super::{Field, Slots, wrong_type};
 use letters::{
     contradiction, counted, keyed, labelled, letters_of, letters_under_other_keys,
-    refuse_shuffled_counts,
+    refuse_shuffled_counts, refuse_shuffled_numbers,
 };
-use written::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
+use lines::lines_of;
+use written::{ANSWER_COUNT, COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
 
 /// Keys under which its letter stands.
 const LABEL_KEYS: [&str; 6] = ["label", "letter", "key", "option_label", "symbol", "option"];
@@ -97,13 +99,24 @@ fn in_one_value<'r>(value: &'r Value<'_>, label: &str) -> ReadAll<'r> {
             Some((labels, texts)) => side_by_side(labels, texts, label),
             None => keyed(fields, label),
         },
-        Value::Text(text) if text.trim().is_empty() => Ok(Vec::new()),
-        other => Err(wrong_type(
-            label,
-            other,
-            "a list or object of options, or text that says one,",
-        )),
+        Value::Text(_) if !value.is_filled() => Ok(Vec::new()),
+        Value::Text(text) => match lines_of(text) {
+            Some(lines) => {
+                let read = |line| Read {
+                    label: None,
+                    text: Some(line),
+                };
+                Ok(lines.into_iter().map(read).collect())
+            }
+            None => Err(no_options(label, value)),
+        },
+        other => Err(no_options(label, other)),
     }
+}
+
+fn no_options(label: &str, value: &Value<'_>) -> Fault {
+    let wanted = "a list or object of options, or text that says one,";
+    wrong_type(label, value, wanted)
 }
 
 /// The options of a list: texts, or objects that hold one each.
@@ -209,6 +222,9 @@ fn lists_of<'r>(value: &'r Value<'_>) -> Result<Option<Lists<'r>>, Fault> {
             if let Some(Value::List(labels)) = value.field(label)? {
                 return Ok(Some((Some(labels), texts)));
             }
+        }
+        if let Some(Value::List(numbers)) = value.field(ANSWER_COUNT)? {
+            refuse_shuffled_numbers(numbers.iter())?;
         }
         return Ok(Some((None, texts)));
     }

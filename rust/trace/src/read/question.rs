@@ -47,6 +47,11 @@ impl QuestionMapping {
         fields
     }
 
+    /// Whether there is nothing that is learned.
+    fn asked_alone(&self) -> bool {
+        matches!(self.responses, Responses::None)
+    }
+
     /// Fields of what is asked.
     pub(super) fn asked(&self) -> impl Iterator<Item = &Field> {
         self.question
@@ -63,7 +68,11 @@ impl QuestionMapping {
         shown: &mut Shown<'r>,
     ) -> Result<Body<'r>, Fault> {
         let options = match &self.options {
-            Some(options) => options.read(slots)?,
+            Some(options) => match options.read(slots) {
+                // What is asked is compared with other questions, and by nothing but its own words.
+                Err(_) if self.asked_alone() => Vec::new(),
+                options => options?,
+            },
             None => Vec::new(),
         };
         let question = self.question_text(slots)?;
@@ -84,7 +93,9 @@ impl QuestionMapping {
         let asked = std::iter::once(&*question)
             .chain(history.iter().map(|[asked, _]| &**asked))
             .chain(options.iter().map(|option| option.text));
-        shown.check_question(asked)?;
+        if !self.asked_alone() {
+            shown.check_question(asked)?;
+        }
         Ok(Body::Question {
             question,
             options,
@@ -104,13 +115,14 @@ impl QuestionMapping {
                 field.lenient(slots)?
             };
             let Some(value) = value else { continue };
-            let part = said_text(value, &field.label)?;
-            if joined.is_empty() {
-                joined = part;
-            } else if !part.is_empty() {
-                let joined = joined.to_mut();
-                joined.push('\n');
-                joined.push_str(&part);
+            match value {
+                Value::List(values) => {
+                    let given = values.iter().filter(|value| **value != Value::Null);
+                    for value in given {
+                        add_line(&mut joined, said_text(value, &field.label)?);
+                    }
+                }
+                value => add_line(&mut joined, said_text(value, &field.label)?),
             }
         }
         Ok(joined)
@@ -135,6 +147,17 @@ impl QuestionMapping {
             other => Err(wrong_type(&field.label, other, "a list of pairs of texts")),
         };
         pairs.iter().map(pair).collect()
+    }
+}
+
+/// Adds a line to a text; an empty one is left out.
+fn add_line<'r>(joined: &mut Cow<'r, str>, line: Cow<'r, str>) {
+    if joined.is_empty() {
+        *joined = line;
+    } else if !line.is_empty() {
+        let joined = joined.to_mut();
+        joined.push('\n');
+        joined.push_str(&line);
     }
 }
 

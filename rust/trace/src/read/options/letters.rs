@@ -7,7 +7,7 @@ use crate::reason::Reason;
 use crate::row::Choice;
 use crate::value::{Fault, Value};
 
-use super::written::{COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
+use super::written::{ANSWER_COUNT, COUNT_KEYS, Read, ReadAll, TEXT_KEYS, option};
 
 /// Options that have labels apart from their texts; those without a text are left out.
 pub(super) fn labelled(options: Vec<Read<'_>>) -> Result<Vec<Choice<'_>>, Fault> {
@@ -175,27 +175,40 @@ pub(super) fn letters_under_other_keys<'r>(values: &'r [Value<'_>], options: &mu
 
 /// Refuses options whose numbers are not those of their places: which letter each has is then uncertain.
 pub(super) fn refuse_shuffled_counts(values: &[Value<'_>]) -> Result<(), Fault> {
-    for key in COUNT_KEYS {
-        let mut numbers = Vec::new();
-        for value in values {
-            match value.field(key)? {
-                Some(Value::Integer(number)) => numbers.push(number.parse::<usize>().ok()),
-                _ => break,
-            }
+    for key in COUNT_KEYS.into_iter().chain([ANSWER_COUNT]) {
+        let numbers: Option<Vec<_>> = values
+            .iter()
+            .map(|value| value.field(key))
+            .collect::<Result<_, _>>()?;
+        if let Some(numbers) = numbers {
+            refuse_shuffled_numbers(numbers.into_iter())?;
         }
-        let counts = |first: usize| {
-            (first..)
-                .zip(&numbers)
-                .all(|(place, number)| *number == Some(place))
-        };
-        // Numbers of which one or two are missing count as well; larger ones name the options and count nothing.
-        let near = |number: &Option<usize>| number.is_some_and(|number| number < values.len() + 2);
-        let complete = numbers.len() == values.len() && numbers.len() > 1;
-        if complete && numbers.iter().all(near) && !counts(0) && !counts(1) {
-            return Err(contradiction(
-                "the options are not numbered in the order in which they are listed",
-            ));
-        }
+    }
+    Ok(())
+}
+
+/// The same of the numbers alone; where one is no number, they count nothing.
+pub(super) fn refuse_shuffled_numbers<'r, 'a: 'r>(
+    values: impl Iterator<Item = &'r Value<'a>>,
+) -> Result<(), Fault> {
+    let number = |value: &Value<'_>| match value {
+        Value::Integer(number) => Some(number.parse::<usize>().ok()),
+        _ => None,
+    };
+    let Some(numbers) = values.map(number).collect::<Option<Vec<_>>>() else {
+        return Ok(());
+    };
+    let counts = |first: usize| {
+        (first..)
+            .zip(&numbers)
+            .all(|(place, number)| *number == Some(place))
+    };
+    // Numbers of which one or two are missing count as well; larger ones name the options and count nothing.
+    let near = |number: &Option<usize>| number.is_some_and(|number| number < numbers.len() + 2);
+    if numbers.len() > 1 && numbers.iter().all(near) && !counts(0) && !counts(1) {
+        return Err(contradiction(
+            "the options are not numbered in the order in which they are listed",
+        ));
     }
     Ok(())
 }

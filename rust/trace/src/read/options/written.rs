@@ -7,9 +7,12 @@ use crate::value::{Fault, Value};
 use super::super::short_text;
 
 /// Keys under which an option's text stands when options are objects.
-pub(super) const TEXT_KEYS: [&str; 5] = ["content", "text", "value", "option_text", "option"];
+pub(super) const TEXT_KEYS: [&str; 6] =
+    ["content", "text", "value", "option_text", "option", "atext"];
 /// Keys under which a number may stand that merely counts.
 pub(super) const COUNT_KEYS: [&str; 4] = ["id", "index", "idx", "option_id"];
+/// Key of a number that counts and is never shown: HEAD-QA's options are those of a test with letters.
+pub(super) const ANSWER_COUNT: &str = "aid";
 
 /// An option as it stands in the row: its own label, where it has one, and its text, where there is any.
 pub(super) struct Read<'r> {

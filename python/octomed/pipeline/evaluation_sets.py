@@ -1,0 +1,128 @@
+"""Evaluation sets are read: their questions, and what tells their pictures from others."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.names import shown
+from octomed.pipeline.kept import Kept
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.scanned import Ahead
+from octomed.pipeline.tasks import tasks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+
+    from octomed.pipeline.evaluation_specs import EvaluationFile, EvaluationSetFiles
+
+_BLOCK_BYTES = 4 * 2**20
+_MOST_WAITING = 32
+_NOT_FOUND = "what is not read of an evaluation set is not found in the sources"
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What is read of evaluation sets.
+
+    Attributes
+    ----------
+    key
+        Content key of all that decides what leaves because of them.
+    sets
+        The sets, in the recipe's order.
+    look
+        What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
+    digests
+        The digest of each file, by set and path.
+    """
+
+    key: str
+    sets: tuple[EvaluationSetFiles, ...]
+    look: str
+    digests: dict[str, dict[str, str]]
+
+    def read(self, workers: int) -> _octomed.EvaluationSets:
+        """Return their questions and pictures; what was read before is kept.
+
+        Parameters
+        ----------
+        workers
+            Threads that decode pictures.
+
+        Raises
+        ------
+        DataError
+            When a file is not read whole or has no question, or a picture that is compared does not decode.
+        """
+        return _kept.get(f"{self.key} {self.look}", lambda: _read(self, workers))
+
+    def check(self, workers: int) -> None:
+        """Read them, but decode no picture: that is left to the run.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, but for pictures that do not decode.
+        """
+        look = "bytes" if self.look in {"pixels", "near"} else self.look
+        replace(self, look=look).read(workers)
+
+
+_kept: Kept[_octomed.EvaluationSets] = Kept(2)
+
+
+def _read(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:
+    with ThreadPoolExecutor(workers) as threads:
+        sets = [
+            (one.name, [file.file.relative for file in one.files], _parts(one, spec.look, threads))
+            for one in spec.sets
+        ]
+    return _octomed.EvaluationSets(sets, spec.sets[0].images)
+
+
+def _parts(
+    one: EvaluationSetFiles, look: str, threads: ThreadPoolExecutor
+) -> list[_octomed.EvaluationQuestions]:
+    parts: list[_octomed.EvaluationQuestions] = []
+    for number, file in enumerate(one.files):
+        mapping = _octomed.Mapping.questions_only(file.mapping)
+        reader = _octomed.EvaluationReader(mapping, one.images, look)
+        place = f"the evaluation file `{shown(file.file.path)}`"
+        of_file = list(_read_blocks(reader, number, place, _blocks(file, mapping), threads))
+        if not sum(part.questions for part in of_file):
+            raise DataError(f"{place} has no question", f"{_NOT_FOUND}: see what it holds, and its `format`")
+        parts += of_file
+    return parts
+
+
+def _read_blocks(
+    reader: _octomed.EvaluationReader,
+    number: int,
+    place: str,
+    blocks: Iterator[tuple[_octomed.Block, int]],
+    threads: ThreadPoolExecutor,
+) -> Iterator[_octomed.EvaluationQuestions]:
+    """Yield what is read of blocks, in order, a few of which are in memory."""
+    waiting: deque[Future[_octomed.EvaluationQuestions]] = deque()
+    for block, first_row in blocks:
+        waiting.append(threads.submit(reader.read, block, number, first_row, place))
+        if len(waiting) >= _MOST_WAITING:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _blocks(file: EvaluationFile, mapping: _octomed.Mapping) -> Iterator[tuple[_octomed.Block, int]]:
+    """Yield the blocks of a file, each with the number of its task's first row in the file."""
+    rows = 0
+    for task in tasks_of(file.file, mapping, ""):
+        ahead = Ahead()
+        for block in blocks_of(task, mapping, target=_BLOCK_BYTES, ahead=ahead):
+            yield block, rows
+        rows += ahead.rows_read

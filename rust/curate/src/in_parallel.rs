@@ -1,0 +1,36 @@
+//! Work on several threads, its results in order.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::CurateError;
+
+/// Runs `work` for `0..count` on so many threads, of which the caller's is one, and returns the results in order.
+pub(crate) fn in_parallel<T: Send>(
+    threads: usize,
+    count: usize,
+    work: impl Fn(usize) -> Result<T, CurateError> + Sync,
+) -> Result<Vec<T>, CurateError> {
+    let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let done: Mutex<Vec<(usize, Result<T, CurateError>)>> = Mutex::default();
+    let run = || loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= count || failed.load(Ordering::Relaxed) {
+            return;
+        }
+        let result = work(number);
+        failed.fetch_or(result.is_err(), Ordering::Relaxed);
+        if let Ok(mut done) = done.lock() {
+            done.push((number, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.clamp(1, count.max(1)) {
+            scope.spawn(run);
+        }
+        run();
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|one| one.0);
+    done.into_iter().map(|one| one.1).collect()
+}
