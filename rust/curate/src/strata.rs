@@ -124,10 +124,9 @@ fn normalised(text: &str) -> String {
 impl Stratify {
     /// Which column says the class of a block's questions, if its source is stratified at all.
     fn column(&self, block: &BlockIndex) -> Option<Option<usize>> {
-        let sources = self.sources.iter();
-        let source = &block.header.source;
-        let found = sources.filter(|(name, _)| name == source).map(|one| one.1);
-        found.last()
+        let mut sources = self.sources.iter();
+        let found = sources.find(|(name, _)| *name == block.header.source);
+        found.map(|one| one.1)
     }
 
     /// How many questions of each class stay, of those accepted.

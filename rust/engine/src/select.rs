@@ -209,8 +209,8 @@ impl Selection {
     /// How many questions have so many packed traces, where a rule asked for questions.
     #[must_use]
     pub fn per_question(&self) -> BTreeMap<u64, u64> {
-        let counted = self.rejects.iter().map(|rejects| &rejects.per_question);
-        let last = counted.filter(|counts| !counts.is_empty()).next_back();
+        let mut counted = self.rejects.iter().map(|rejects| &rejects.per_question);
+        let last = counted.rfind(|counts| !counts.is_empty());
         last.cloned().unwrap_or_default()
     }
 
