@@ -255,6 +255,7 @@ CASES: dict[str, Case] = {
     "images.metadata": Case("keep", "strip", IMAGES),
     "images.outside_root": Case("refuse", "allow", IMAGES),
     "images.urls": Case("refuse", "fetch", IMAGES | {PATH: "web.jsonl"}),
+    "report.samples": Case(True, False, same_shards="what `octomed report` shows"),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
     "output.hashes": Case(["xxh3_64"], ["sha1"]),

@@ -131,29 +131,16 @@ def test_all_problems_come_at_once(tmp_path):
     values = recipes.values()
     values["pack"]["capacity"] = "big"
     values["sources"][1]["pth"] = values["sources"][1].pop("path")
-    values["report"] = {"samples": False}
+    values["report"] = {"sample": False}
     problems = problems_of(tmp_path, values)
     assert [problem.message for problem in problems] == [
         "`sources.second` has no key `path`",
         "unknown key `pth` in `sources.second`",
         "`pack.capacity` must be a whole number, not the text 'big'",
-        "`report` is not supported yet",
+        "unknown key `sample` in `report`",
     ]
     lines = [problem.place.line for problem in problems]
     assert lines == sorted(lines)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "report",
-    ],
-)
-@pytest.mark.parametrize("value", ["{a: 1}", "3", "null"])
-def test_what_is_not_built_is_refused_by_name(tmp_path, key, value):
-    (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={value}")
-    assert problem.message == f"`{key}` is not supported yet"
-    assert str(problem.place) == f"`--set {key}={value}`"
 
 
 @pytest.mark.parametrize(

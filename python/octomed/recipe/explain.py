@@ -69,14 +69,14 @@ def _about_bad_items(detail: ErrorDetails) -> bool:
 
 
 def keys_at(way: Keys, models: Models) -> list[str]:
-    """Return the keys that may be used in the mapping at `way`, those not supported yet left out."""
+    """Return the keys that may be used in the mapping at `way`."""
     words = tuple(part for part in way if isinstance(part, str))
     inside_column = words[:2] == ("sources", "format") and words not in models
     # Names that a recipe gives itself stand as `*`: those of groups.
     model = AnyOf if inside_column else models.get(words) or models.get((*words[:2], "*", *words[3:]))
     if model is None:
         return []
-    return [field.alias or name for name, field in model.model_fields.items() if not field.exclude]
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def dotted(way: Keys, values: Any) -> str:  # noqa: ANN401 any YAML value
@@ -107,9 +107,6 @@ def _problem(detail: ErrorDetails, document: Document, models: Models) -> Proble
         return _unknown_key(way, document, models)
     if kind == "missing":
         return _missing_key(way, document)
-    if kind == "not_built":
-        hint = "leave the key out; it is reserved for a later version"
-        return Problem(document.place(way, key=True), f"`{name}` is not supported yet", hint)
     if kind == "literal_error":
         return _wrong_choice(name, detail, document, way)
     return _wrong_value(name, detail, document.place(way))

@@ -39,9 +39,7 @@ from octomed.recipe.values import (
     Dialect,
     HashName,
     Name,
-    NotBuilt,
     ShardSize,
-    not_built,
 )
 from octomed.storage import Mode
 
@@ -237,7 +235,8 @@ class Recipe(Sparse):
     """What is kept out of training, as the stream `validation`; nothing if left out."""
     target: Literal["trace", "answer"] | None = None
     """What is learned: each accepted response, or of the same questions one right answer each."""
-    report: NotBuilt = not_built()  # `Report | None = None`
+    report: Report | None = None
+    """What `octomed report` shows of a run; texts of its data too if left out."""
 
     @model_validator(mode="after")
     def _groups_of_sources(self) -> Recipe:
@@ -396,7 +395,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
 
 
 def schema_json() -> dict[str, Any]:
-    """Return the JSON Schema of a recipe, keys that are not supported yet marked `x-status`.
+    """Return the JSON Schema of a recipe.
 
     Examples
     --------

@@ -1,12 +1,11 @@
-"""Values with a form of their own: names, sizes, compressions, digests, and keys not supported yet."""
+"""Values with a form of their own: names, sizes, compressions and digests."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, WithJsonSchema
 
 from octomed.recipe.invalid import invalid
 from octomed.recipe.problems import suggest
@@ -36,25 +35,6 @@ _LONGEST_NAME = 200
 _LARGEST_SIZE = 2.0**64
 SMALLEST_SHARD = 2**12
 LARGEST_SHARD = 2**32 - 1
-
-
-def _refuse(_: Any) -> None:  # noqa: ANN401 a key that is not supported yet may hold anything
-    raise PydanticCustomError("not_built", "not supported yet")
-
-
-NotBuilt = Annotated[
-    None,
-    BeforeValidator(_refuse),
-    WithJsonSchema(
-        {"not": {}, "description": "Not supported yet: refused.", "x-status": "not supported yet"}
-    ),
-]
-"""A key whose place is kept: any value is refused by the key's name."""
-
-
-def not_built() -> Any:  # noqa: ANN401 pydantic's field specifier
-    """Return the default of a field of type `NotBuilt`, which is never dumped."""
-    return Field(default=None, exclude=True)
 
 
 def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
