@@ -61,6 +61,8 @@ COMMANDS = {
     ("README.md", "octomed inspect runs/quickstart"): HERE,
     ("README.md", "octomed rejects runs/quickstart"): HERE,
     ("README.md", "octomed report runs/quickstart"): HERE,
+    ("README.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
+    ("README.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
@@ -271,10 +273,14 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
     recipe.write_text(snippet("README.md", "name: my-images").text, encoding="utf-8")
     assert load_recipe(recipe, check_files=False).pack.traces_per_image == 4
     known_of_curation = set()
-    for shown in (one for one in snippets() if one.document == "docs/curation.md" and one.language == "yaml"):
+    of_curation = {("README.md", "curate:")}
+    for shown in snippets():
+        place = (shown.document, shown.first_line)
+        if shown.language != "yaml" or (shown.document != "docs/curation.md" and place not in of_curation):
+            continue
         values = YAML(typ="safe").load(text) | YAML(typ="safe").load(shown.text)
         assert load_recipe(values, check_files=False).curate
-        known_of_curation.add((shown.document, shown.first_line))
+        known_of_curation.add(place)
     known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}

@@ -100,6 +100,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         notes.append("No text is shown: samples are off.")
     by_source, by_group = _lengths(folder, run)
     clusters, found = _clusters(folder, run)
+    clusters = clusters if allowed else ()
     return RunReport(
         run=run,
         view=inspect_run(folder),
@@ -320,8 +321,13 @@ def _clusters(folder: Path, run: RunFile) -> tuple[tuple[Cluster, ...], int]:
 
 
 def _cluster(rows: list[dict[str, Any]]) -> Cluster:
-    members = tuple(
-        (f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}", float(row["jaccard"]))
-        for row in rows[:_MOST_MEMBERS]
-    )
-    return Cluster(int(rows[0].get("size", len(rows))), members)
+    return Cluster(int(rows[0].get("size", len(rows))), tuple(map(_member, rows[:_MOST_MEMBERS])))
+
+
+def _member(row: dict[str, Any]) -> tuple[str, str]:
+    """Return a line for a member of a cluster, and its text, which is there unless samples are off."""
+    place = f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}"
+    similarity = row.get("jaccard")
+    fate = "stays" if row.get("kept") else "left out"
+    near = "" if similarity is None else f", Jaccard {similarity:.2f}"
+    return f"{place} ({fate}{near})", str(row.get("text") or "")

@@ -39,7 +39,8 @@ tbody tr:nth-child(odd) { background: var(--box) }
 .bars div.lost { background: var(--lost) } .bars div.kept { background: var(--kept) }
 .bars i { font-style: normal; font-variant-numeric: tabular-nums; text-align: right }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem }
-svg { width: 100%; height: auto; color: var(--ink) } svg text { fill: currentColor; font-size: 11px }
+svg { width: 100%; max-width: 30rem; height: auto; color: var(--ink) }
+svg text { fill: currentColor; font-size: 11px }
 svg rect { fill: var(--line) }
 pre { background: var(--box); border-radius: 6px; padding: .8rem; overflow-x: auto; font-size: .85rem;
   white-space: pre-wrap }

@@ -52,11 +52,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Traces that are nearly equal: their places, each with its similarity to the one that is kept."""
+    """Traces that are nearly equal: how many, and the first of them, each a line about it and its text."""
 
     size: int
-    members: tuple[tuple[str, float], ...]
-    texts: tuple[str, ...] = ()
+    members: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -309,9 +308,8 @@ def _clusters(report: RunReport) -> Iterator[str]:
             f"{units.count(report.clusters_found)} clusters of nearly equal traces, the largest first."
         )
     for cluster in report.clusters:
-        places = "\n".join(f"{place}  ({similarity:.2f})" for place, similarity in cluster.members)
-        texts = "".join(f"\n\n{text}" for text in cluster.texts)
-        yield page.folded(f"{units.count(cluster.size)} traces", places + texts)
+        members = "\n\n".join(f"{line}\n{text}".strip() for line, text in cluster.members)
+        yield page.folded(f"{units.count(cluster.size)} traces: {cluster.members[0][0]}, …", members)
 
 
 def _contamination(report: RunReport) -> Iterator[str]:

@@ -262,7 +262,10 @@ fn parts_of(text: &str) -> octomed_responses::Parts<'_> {
 /// Time on the processor, of which other programs take none; the kernel counts it in ticks.
 fn on_processor() -> Duration {
     let status = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanoseconds = status.split(' ').next().and_then(|field| field.parse().ok());
+    let nanoseconds = status
+        .split(' ')
+        .next()
+        .and_then(|field| field.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or_default())
 }
 
