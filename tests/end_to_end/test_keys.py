@@ -73,6 +73,13 @@ CURATED = {
 """Rows with responses of every kind that a filter leaves out."""
 FREE = CURATED | {PATH: "free.jsonl", FORMAT: {"question": "q", "answer": "a", "responses": "rs"}}
 """Rows whose right answer is free text."""
+NEAR = {
+    PATH: "near.jsonl",
+    FORMAT: QA,
+    "curate.duplicates.exact": False,
+    "curate.duplicates.near.action": "drop",
+}
+"""Responses of which some repeat another question's but for a word, or in another order."""
 RATED = {PATH: "rated.jsonl", FORMAT: "octomed", "curate.duplicates.exact": False}
 """Questions of two answers and four levels, of which none to all of four responses are right."""
 HELD = ONE_FILE | {
@@ -158,6 +165,14 @@ CASES: dict[str, Case] = {
     ),
     "curate.duplicates.exact": Case(True, False, {PATH: "twice.jsonl", FORMAT: QA}),
     "curate.duplicates.images": Case("off", "report", IMAGES, same_shards="a report"),
+    "curate.duplicates.near": Case({"action": "drop"}, LEFT_OUT, {PATH: "near.jsonl", FORMAT: QA}),
+    "curate.duplicates.near.action": Case("report", "drop", NEAR),
+    "curate.duplicates.near.ngram": Case(5, 1, NEAR),
+    "curate.duplicates.near.bands": Case(20, 1, NEAR),
+    "curate.duplicates.near.rows": Case(6, 64, NEAR),
+    "curate.duplicates.near.threshold": Case(0.8, 0.99, NEAR),
+    "curate.duplicates.near.scope": Case("all", "question", NEAR),
+    "curate.duplicates.near.keep": Case("first", "longest", NEAR),
     "curate.accept.answer": Case("match", "present", CURATED),
     "curate.accept.match": Case("exact", "contains", FREE),
     "curate.accept.match.token_f1": Case(0.9, 0.3, FREE),
@@ -403,6 +418,20 @@ def free_rows() -> list[dict[str, Any]]:
     return [{"q": f"{number}?", "a": "heparin", "rs": responses} for number in range(6)]
 
 
+def near_rows() -> list[dict[str, Any]]:
+    """Responses of eighty words; each again with a word replaced and one more, and once in another order."""
+    rows = []
+    for number in range(12):
+        words = [f"w{number}x{at}" for at in range(80)]
+        changed = [*words[:40], "other", *words[41:], "more"]
+        turned = [*words[::-1]]
+        rows += [
+            {"q": f"{number} {kind}?", "r": " ".join(one)}
+            for kind, one in (("why", words), ("how", changed), ("when", turned))
+        ]
+    return rows
+
+
 def rated_rows(first: int = 0) -> list[dict[str, Any]]:
     """Questions of two answers; `first` moves how many of their responses are right."""
     return [
@@ -470,6 +499,7 @@ def folder(tmp_path: Path, monkeypatch: Any) -> Path:
     runs.write_lines(tmp_path / "long.jsonl", [*rows, rows[0] | {"r": "long " * 2000}])
     runs.write_lines(tmp_path / "curated.jsonl", curated_rows())
     runs.write_lines(tmp_path / "free.jsonl", free_rows())
+    runs.write_lines(tmp_path / "near.jsonl", near_rows())
     runs.write_lines(tmp_path / "rated.jsonl", rated_rows())
     runs.write_lines(tmp_path / "student.jsonl", rated_rows(2))
     (tmp_path / "third.txt").write_text("one:all.jsonl:3\n")
