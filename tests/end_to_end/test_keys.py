@@ -270,6 +270,7 @@ CASES: dict[str, Case] = {
     "images.metadata": Case("keep", "strip", IMAGES),
     "images.outside_root": Case("refuse", "allow", IMAGES),
     "images.urls": Case("refuse", "fetch", IMAGES | {PATH: "web.jsonl"}),
+    "report": Case({"samples": False}, LEFT_OUT, same_shards="what `octomed report` shows"),
     "report.samples": Case(True, False, same_shards="what `octomed report` shows"),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
