@@ -48,7 +48,7 @@ check-aarch64:  ## Lints of processors' code for aarch64, where its standard lib
 
 rust-test: $(DEV)  ## Tests of the crates
 	if cargo nextest --version >/dev/null 2>&1; \
-	then cargo nextest run --workspace --no-tests=pass && cargo test --workspace --doc; \
+	then cargo nextest run --workspace --no-tests=pass --no-fail-fast && cargo test --workspace --doc; \
 	else cargo test --workspace; fi
 
 python-test: $(DEV)  ## Tests of the package

@@ -6,10 +6,12 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any
 
+import octomed
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError
 from octomed.pipeline.inspect import inspect_row
+from octomed.pipeline.inspect_packs import inspect_pack
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.run_file import load_run_file
 
@@ -302,3 +304,36 @@ def test_mistakes_are_named(tmp_path, curate, said):
     with pytest.raises(RecipeProblems) as problems:
         load_recipe(runs.write_recipe(tmp_path, recipe))
     assert said in json.dumps([str(problems.value), problems.value.hint], ensure_ascii=False)
+
+
+MRN = "MRN: 4471902"
+
+
+@pytest.mark.parametrize("action", ["mask", "reject"])
+def test_an_answer_that_is_learned_is_searched_as_responses_are(tmp_path, action):
+    """`target: answer` learns the right answer's text, which is no response and no text of the question."""
+    rows = [
+        {"question": f"Who is it, {number}?", "answer": f"The patient of {MRN}", "responses": ["x"]}
+        for number in range(3)
+    ]
+    runs.write_lines(tmp_path / "rows.jsonl", rows)
+    runs.write_model(tmp_path / "model")
+    recipe = {
+        "name": "answers",
+        "model": str(tmp_path / "model"),
+        "template": "qwen2.5",
+        "sources": [{"name": "one", "path": str(tmp_path / "rows.jsonl"), "format": "octomed"}],
+        "target": "answer",
+        "curate": {"accept": "off", "identifying": {"action": action}},
+        "output": {"path": str(tmp_path / "out")},
+        "work": {"path": str(tmp_path / "store")},
+    }
+    if action == "reject":
+        with pytest.raises(DataError):
+            octomed.pack(recipe, workers=1)
+        return
+    assert octomed.pack(recipe, workers=1).train == 3
+    views = inspect_pack(tmp_path / "out", "len-01024", 0)
+    texts = b"".join(b"".join(view.token_texts) for view in views)
+    assert b"[RECORD" in texts
+    assert b"4471902" not in texts

@@ -159,3 +159,11 @@ def test_a_format_over_a_preset_is_read_back_as_it_was_written(small):
 def test_the_words_are_on_one_line_each(out):
     words = html.unescape(re.sub(r"<pre>.*?</pre>", "", (write_report(out)).read_text(), flags=re.DOTALL))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", words)
+
+
+def test_rows_that_nobody_searched_are_not_shown_where_data_are_searched(small):
+    """A row that is refused whole has no measures: what identifies in it would be on the page."""
+    with (small.parent / "data/questions/a.jsonl").open("a") as file:
+        file.write(json.dumps({"question": SECRET, "responses": []}) + "\n")
+    runs.pack(small, "curate.identifying={action: mask}")
+    assert SECRET not in write_report(small.parent / "out").read_text()

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from octomed import shipped
+from octomed.pipeline.selection import Lists, selection_settings
 from octomed.recipe import RecipeProblems, load_recipe
+from octomed.recipe.scan_curation import select_curation
 
 from tests.unit.documents import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 ALL = ROOT / "recipes/octomed-8m.yaml"
 ABLATIONS = sorted((ROOT / "recipes/ablations").glob("*.yaml"))
@@ -36,10 +39,10 @@ GROUPS = {
     },
 }
 MIXES = (
-    "mix={text-reasoning: 1}",
-    "mix={multimodal-reasoning: 1}",
-    "mix={classification: 1}",
-    "mix={text-reasoning: 1, multimodal-reasoning: 1}",
+    "mix={text-reasoning: 1, multimodal-reasoning: 0, classification: 0}",
+    "mix={text-reasoning: 0, multimodal-reasoning: 1, classification: 0}",
+    "mix={text-reasoning: 0, multimodal-reasoning: 0, classification: 1}",
+    "mix={text-reasoning: 1, multimodal-reasoning: 1, classification: 0}",
     "mix={text-reasoning: 1, multimodal-reasoning: 1, classification: 1}",
 )
 DIRECT = ("target=answer", "target=trace")
@@ -131,3 +134,23 @@ def test_a_recipe_is_given_out_wherever_it_is_put(path, tmp_path):
     assert " data/octomed-8m/medqa" in text
     (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
     assert problems(str(tmp_path / "mine.yaml")) == []
+
+
+def packed_groups(path: Path, *sets: str) -> set[str]:
+    """The groups of which a recipe packs anything, as the engine is told."""
+    recipe = load_recipe(path, sets, check_files=False)
+    settings = selection_settings(recipe, select_curation(recipe), Lists(()))
+    left_out = {one["group"] for one in settings.get("mix", []) if one["epochs"] == 0}
+    return {source.group for source in recipe.sources if source.group} - left_out
+
+
+@pytest.mark.parametrize("mix", MIXES)
+def test_a_mix_packs_the_groups_that_it_names_with_an_epoch(mix):
+    named = dict(re.findall(r"([a-z-]+): (\d)", mix))
+    assert packed_groups(ALL, mix) == {group for group, epochs in named.items() if epochs != "0"}
+
+
+def test_one_teacher_is_packed_of_two():
+    teachers = ALL.parent / "ablations/teachers.yaml"
+    assert packed_groups(teachers) == {"r1"}
+    assert packed_groups(teachers, "mix={r1: 0, gpt-4o: 1}") == {"gpt-4o"}

@@ -45,6 +45,9 @@ def write_decontamination(layout: _octomed.Layout, manifest: Manifest, *, shows_
             write_parquet(manifest.store, name, table)
             manifest.add_file(name)
     if COUNTS not in manifest.files:
-        text = json.dumps(json.loads(counts), indent=1, ensure_ascii=False, sort_keys=True)
+        values = json.loads(counts)
+        if not shows_texts:
+            values["templates"]["largest"] = []
+        text = json.dumps(values, indent=1, ensure_ascii=False, sort_keys=True)
         manifest.store.put(COUNTS, f"{text}\n".encode())
         manifest.add_file(COUNTS)

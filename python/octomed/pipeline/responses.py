@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from octomed import machine
 from octomed.errors import DataError
@@ -87,7 +87,8 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
     """
     # By their classes, which to import would make the longest chain of imports longer.
     source = type(recipe.sources[0])(name=_NAME, path=tuple(paths), split=("all",))
-    asked = {"sources": (source,), "curate": type(recipe.curate)(pass_rate=(0.0, 1.0))}
+    rules: dict[str, Any] = {} if recipe.curate.accept is None else {"accept": recipe.curate.accept}
+    asked = {"sources": (source,), "curate": type(recipe.curate)(pass_rate=(0.0, 1.0), **rules)}
     unasked = dict.fromkeys(("mix", "validation", "target"))
     copy = recipe.model_copy(update={**asked, **unasked})
     copy.adopt(recipe.file, _Places(recipe), {}, recipe.overrides, from_values=recipe.from_values)

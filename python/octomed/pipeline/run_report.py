@@ -195,7 +195,10 @@ def _samples(folder: Path, run: RunFile, notes: list[str]) -> Iterator[Sample]:
     from octomed.pipeline.row_text import SourceRows  # noqa: PLC0415 only where texts are shown
 
     hidden = _hidden_places(folder, run)
-    yield from _kept(folder, run, hidden)
+    try:
+        yield from list(_kept(folder, run, hidden))
+    except OctomedError as error:
+        notes.append(f"What was packed is not shown: {error.message}.")
     chosen = _chosen_rejects(folder, run, hidden)
     try:
         rows = SourceRows(folder)
@@ -264,8 +267,17 @@ def _place(row: dict[str, Any]) -> tuple[str, str, int]:
     return str(row["source"]), str(row["file"]), int(row["row"])
 
 
+def _looks_for_identifying(run: RunFile) -> bool:
+    """Tell whether the recipe asks for identifying data, which rows refused whole were not searched for."""
+    curate = run.recipe.get("curate") or {}
+    parts = [curate, *(curate.get("groups") or {}).values(), *(one.get("curate") for one in _sources(run))]
+    values = [part.get("identifying") for part in parts if isinstance(part, dict)]
+    return any(value is not None and value != "off" for value in values)
+
+
 def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -> list[Reject]:
     """Return a few of what was left out for each reason, of each source: the same for the same run."""
+    searched_alone = _looks_for_identifying(run)
     smallest: dict[tuple[str, ...], list[tuple[int, Reject]]] = {}
     for name in table_names(LocalStore(folder), run, "rejects/"):
         for batch in _batches(folder, name, ["source", "file", "row", "sample", "reason", "detail"]):
@@ -273,7 +285,8 @@ def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str
                 if key[1] in _NEVER_SHOWN:
                     continue
                 listed = smallest.setdefault(key, [])
-                listed += [(int(_mixed(row)), Reject(**row)) for row in rows if _place(row) not in hidden]
+                seen = [row for row in rows if not (searched_alone and row["sample"] is None)]
+                listed += [(_mixed(row), Reject(**row)) for row in seen if _place(row) not in hidden]
                 listed.sort(key=lambda one: one[0])
                 del listed[SAMPLES:]
     found = [reject for listed in smallest.values() for _, reject in listed]

@@ -69,7 +69,11 @@ def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassR
     with located(recipe.written_at("curate", "pass_rate", "from")):
         found = read_pass_rates(tables) if tables else []
     found += rates_of_rows(rows) if rows else []
-    return Lists(tuple(exclusions), tuple(found))
+    sums: dict[int, tuple[float, float]] = {}
+    for question, right, every in found:  # a question may be in a table and in rows
+        before = sums.get(question, (0.0, 0.0))
+        sums[question] = (before[0] + right, before[1] + every)
+    return Lists(tuple(exclusions), tuple((question, *both) for question, both in sorted(sums.items())))
 
 
 def selection_settings(recipe: Recipe, curation: dict[str, Any], lists: Lists) -> dict[str, Any]:

@@ -18,6 +18,8 @@ REPORT = "report.html"
 
 NOT_VERIFIED = "not compared with a gold answer"
 _REASONS_SHOWN = 3
+_COMPARED = ("right", "wrong", "ambiguous", "absent", "cut")
+"""What becomes of a response that is compared with a right answer; a row without one is not."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def _answers(report: RunReport) -> str:
         if not found:
             rows.append([name, NOT_VERIFIED, *("" for _ in states)])
             continue
-        compared = sum(found.values()) - found.get("unasked", 0)
+        compared = 0 if found.get("present") else sum(found.get(state, 0) for state in _COMPARED)
         accepted = units.percent(found.get("right", 0) / compared) if compared else NOT_VERIFIED
         rows.append([name, accepted, *(units.count(found.get(state, 0)) for state in states)])
     return page.table(["source", "accepted", *states], rows, names=2) if states else ""

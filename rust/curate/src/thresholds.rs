@@ -41,23 +41,28 @@ fn decide_again(block: &mut BlockIndex, limits: &Limits) -> Result<(), CurateErr
         return Ok(());
     }
     let values = block.read_side(MEASURES)?;
+    let mut is_left_out = vec![false; block.len()];
     for (row, code) in block.traces.verdict.iter_mut().enumerate() {
         let is_kept = *code == Verdict::Kept as u8;
-        if !is_kept && !is_of_curation(*code) {
+        // The scan decides by thresholds before it renders, and what it rendered it would not have.
+        let is_rendered = is_kept || is_of_rendering(*code);
+        if !is_rendered && !is_of_curation(*code) {
             continue;
         }
         let measures = TraceMeasures::of(&values, row);
         if let Some(verdict) = failed(&measures, limits)
-            && (is_kept || (verdict as u8) < *code)
+            && (is_rendered || (verdict as u8) < *code)
         {
             *code = verdict as u8;
-            if is_kept {
+            is_left_out[row] = true;
+            if is_rendered {
                 let header = &mut block.header;
                 header.text_bytes = header.text_bytes.saturating_sub(measures.text_bytes.into());
                 header.straddling = header.straddling.saturating_sub(measures.straddling.into());
             }
         }
     }
+    block.forget_images(|row| is_left_out[row]);
     count_images(block);
     Ok(())
 }
@@ -76,6 +81,11 @@ fn count_images(block: &mut BlockIndex) {
     });
     block.header.images = images;
     block.header.image_bytes = bytes;
+}
+
+/// Whether a verdict is one of rendering and tokenizing, which come after the thresholds.
+fn is_of_rendering(code: u8) -> bool {
+    (Verdict::TemplateRefused as u8..=Verdict::TokenizerFailed as u8).contains(&code)
 }
 
 /// Whether a verdict is one of the scan's curation, whose traces are measured.

@@ -157,7 +157,9 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         // Of the row as it came: what is masked in two questions may be all that differs.
         let question_id = question_id_of(curated.map_or(row, RowCuration::row), images.hash(row));
         let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
-        let question = curated.and_then(|one| one.question(&stem, question_id, images.hash(row)));
+        // Pictures that are not read make no other question of its words: they are compared with nothing.
+        let pictures = (!images.images.is_empty()).then(|| images.hash(row));
+        let question = curated.and_then(|one| one.question(&stem, question_id, pictures.flatten()));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown

@@ -169,11 +169,15 @@ impl Curation {
         self.conditions.check(&row.asked, responses)?;
         let mut found = Found::default();
         each_text_of_question(row, |text| found.add(text, QUESTION, self.kinds));
+        let target = self.target(row);
+        if let Some(Ok(answer)) = &target {
+            found.add(answer, ANSWER, self.kinds);
+        }
         Ok(RowCuration {
             curation: self,
             row,
             answers: RowAnswers::of(row, self.settings.accept.as_ref()),
-            fault: self.target(row).and_then(Result::err),
+            fault: target.and_then(Result::err),
             found,
         })
     }
@@ -206,6 +210,11 @@ fn each_text_of_question(row: &Row<'_>, mut each: impl FnMut(&str)) {
 }
 
 impl<'r> RowCuration<'r> {
+    /// Leaves out every trace of the row, whose right answer cannot be learned as it is rendered.
+    pub fn refuse(&mut self, verdict: Verdict) {
+        self.fault.get_or_insert(verdict);
+    }
+
     /// The row as it came.
     pub fn row(&self) -> &'r Row<'r> {
         self.row
@@ -243,6 +252,8 @@ impl<'r> RowCuration<'r> {
             // As the scan calls it where nobody curates; asked for its answer, it gives none.
             let (state, _) = self.answers.judge(&parts(response, reasoning), Some(true));
             scratch.measures.answer = state as u8;
+            scratch.measures.identifying = self.found.bits;
+            scratch.measures.identifying_at = self.found.at;
             return Some(Verdict::EmptyResponse);
         }
         scratch.largest = scratch

@@ -81,7 +81,7 @@ impl<'r> RowAnswers<'r> {
 
 /// The right answer with label and text, where its row format says which of the two it is: one that is as short as a label
 /// is taken for nothing else then.
-fn named(options: &[Choice<'_>], answer: &str, form: AnswerForm) -> Option<String> {
+pub fn named(options: &[Choice<'_>], answer: &str, form: AnswerForm) -> Option<String> {
     let is_right = |option: &&Choice<'_>| match form {
         AnswerForm::Any => false,
         AnswerForm::Label => option.label.eq_ignore_ascii_case(answer.trim()),

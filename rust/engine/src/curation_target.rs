@@ -6,6 +6,8 @@ use octomed_index::Verdict;
 use octomed_responses::{Choice, Gold, GoldFault, GoldRule};
 use octomed_trace::{Body, Response, Row};
 
+use crate::curation_answers::named;
+
 /// The right answer of a row, as its prompt writes it: an option whole, several on lines of their own, or free text.
 ///
 /// # Errors
@@ -31,10 +33,14 @@ pub fn right_answer(row: &Row<'_>, rule: GoldRule) -> Result<String, Verdict> {
             text: option.text,
         })
         .collect();
-    let gold = Gold::new(&choices, Some(answer), rule).map_err(|fault| match fault {
-        GoldFault::Missing => Verdict::NoGold,
-        _ => Verdict::GoldFault,
-    })?;
+    let whole = named(&choices, answer, row.answer_form);
+    let gold =
+        Gold::new(&choices, whole.as_deref().or(Some(answer)), rule).map_err(
+            |fault| match fault {
+                GoldFault::Missing => Verdict::NoGold,
+                _ => Verdict::GoldFault,
+            },
+        )?;
     let places = gold.places();
     if places.is_empty() {
         return Ok(answer.to_owned());

@@ -51,7 +51,7 @@ fn rebuilt<'o>(row: &'o Row<'_>, other: &mut dyn FnMut(&'o str) -> &'o str) -> R
                 .iter()
                 .map(|option| rebuilt_option(option, other))
                 .collect(),
-            answer: answer.as_deref().map(Cow::Borrowed),
+            answer: answer.as_deref().map(|text| Cow::Borrowed(other(text))),
             history: history
                 .iter()
                 .map(|[asked, answered]| {

@@ -137,13 +137,17 @@ impl EvaluationReader {
             Ok(()) => {}
             Err(Failure::Row(_)) if self.look == Look::IfThere => {
                 part.set.pictures_not_read += 1;
-                return Ok(row.image_hash());
+                return Ok(None);
             }
             Err(Failure::Row(fault)) => return Err(failed(&fault.detail)),
             Err(Failure::Scan(error)) => return Err(error),
         }
         part.pictures.extend(pictures);
-        Ok(hash_of_images(row, hashes.into_iter()))
+        // Pictures that are not read make no other question of its words.
+        let is_read = !hashes.is_empty();
+        Ok(is_read
+            .then(|| hash_of_images(row, hashes.into_iter()))
+            .flatten())
     }
 
     fn looked(&self, question: u32, picture: &Picture<'_>) -> Result<EvaluationPicture, Failure> {

@@ -65,13 +65,17 @@ impl RowScan {
         let Some(curation) = &self.curation else {
             return then(row, None);
         };
-        let curated = curation.of_row(row)?;
+        let mut curated = curation.of_row(row)?;
         let masked = curation.masked(row);
         let masked = masked.as_ref().map(|texts| texts.row(row));
         let shown = masked.as_ref().unwrap_or(row);
         match curation.target(shown) {
             Some(Ok(answer)) => then(&with_answer(shown, &answer), Some(&curated)),
-            _ => then(shown, Some(&curated)),
+            Some(Err(verdict)) => {
+                curated.refuse(verdict);
+                then(shown, Some(&curated))
+            }
+            None => then(shown, Some(&curated)),
         }
     }
 

@@ -218,7 +218,7 @@ impl Selection {
     #[must_use]
     pub fn has_images(&self) -> bool {
         let mut blocks = self.index.blocks.iter();
-        blocks.any(|block| !block.images.is_empty())
+        blocks.any(BlockIndex::shows_images)
     }
 
     /// Lengths of what is written, in index order: of the traces that are trained on, each as often as it is, and of

@@ -113,6 +113,30 @@ impl BlockIndex {
         }
     }
 
+    /// Takes the images away from traces that show none any more, as if they had been stored without; the table stays.
+    pub fn forget_images(&mut self, is_forgotten: impl Fn(usize) -> bool) {
+        if self.refs.is_empty() {
+            return;
+        }
+        let mut kept = Vec::new();
+        for row in 0..self.len() {
+            if !is_forgotten(row) {
+                kept.extend_from_slice(self.image_refs(row));
+            }
+        }
+        for row in (0..self.len()).filter(|&row| is_forgotten(row)) {
+            self.traces.images[row] = 0;
+        }
+        self.ref_starts = ref_starts(&self.traces.images);
+        self.refs = kept;
+    }
+
+    /// Whether any trace shows an image.
+    #[must_use]
+    pub fn shows_images(&self) -> bool {
+        !self.refs.is_empty()
+    }
+
     /// The images of a trace, as numbers into [`Self::images`], in the order of its placeholders.
     #[must_use]
     pub fn image_refs(&self, row: usize) -> &[u32] {

@@ -176,10 +176,23 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
     Ok(labels.into_iter().zip(own).map(choice).collect())
 }
 
+/// A text, or the texts of a list on lines of their own; nulls and empty ones are left out.
+fn asked(value: &Value) -> Result<String, &'static str> {
+    let Value::Array(values) = value else {
+        return said(value).map(Into::into);
+    };
+    let given = values.iter().filter(|value| !value.is_null());
+    let texts: Vec<String> = given
+        .map(|value| said(value).map(Into::into))
+        .collect::<Result<_, _>>()?;
+    let texts = texts.into_iter().filter(|text: &String| !text.is_empty());
+    Ok(texts.collect::<Vec<_>>().join("\n"))
+}
+
 fn slow_question(row: &Value) -> Slow {
     let system = shown(row.get("system"))?;
     let options = slow_options(row.get("options"))?;
-    let question = said(row.get("question").ok_or("missing_field")?)?;
+    let question = asked(row.get("question").ok_or("missing_field")?)?;
     if question.trim().is_empty() {
         return Err("empty_question");
     }

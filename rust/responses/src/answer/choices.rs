@@ -192,10 +192,12 @@ pub(super) fn set(places: impl Iterator<Item = usize>) -> Set {
     places.fold(0, |found, place| found | 1 << place)
 }
 
-/// The longest word of a text, in lower case; `None` where that is none of letters of ASCII alone.
+/// The longest word of a text, in lower case; `None` where that is none of letters of ASCII alone. Articles are folded
+/// away, so that a text may be named without its own.
 fn key(text: &str) -> Option<String> {
     let words = text.split(|letter: char| !letter.is_ascii_alphabetic());
     let longest = words
+        .filter(|word| !word.eq_ignore_ascii_case("the"))
         .max_by_key(|word| word.len())
         .filter(|word| word.len() >= 3)?;
     text.is_ascii().then(|| longest.to_ascii_lowercase())
