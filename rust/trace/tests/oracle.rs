@@ -93,7 +93,9 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
     };
     let (labels, mut texts): (Vec<Option<String>>, Vec<Option<&'static str>>) = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::String(text)) if text.trim().is_empty() => return Ok(Vec::new()),
+        Some(Value::String(text)) if ["", "null", "None", "nan"].contains(&text.trim()) => {
+            return Ok(Vec::new()); // as other programs print that there is nothing
+        }
         Some(Value::Array(values)) => {
             let mut read = Vec::new();
             for value in &values {
