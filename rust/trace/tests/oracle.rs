@@ -181,12 +181,10 @@ fn slow_options(value: Option<&Value>) -> Result<Vec<Choice<'static>>, &'static 
 /// A text, or the texts of a list on lines of their own; nulls and empty ones are left out.
 fn asked(value: &Value) -> Result<String, &'static str> {
     let Value::Array(values) = value else {
-        return said(value).map(Into::into);
+        return said(value);
     };
     let given = values.iter().filter(|value| !value.is_null());
-    let texts: Vec<String> = given
-        .map(|value| said(value).map(Into::into))
-        .collect::<Result<_, _>>()?;
+    let texts: Vec<String> = given.map(said).collect::<Result<_, _>>()?;
     let texts = texts.into_iter().filter(|text: &String| !text.is_empty());
     Ok(texts.collect::<Vec<_>>().join("\n"))
 }
