@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "python/octomed/sample"
+OF_OTHER_SCRIPTS = {"tokenizer", "images", "responses"}
 
 
 @pytest.fixture(scope="module")
