@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use octomed_index::{Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, Needs, TraceLocation, Verdict};
 use octomed_ngrams::NgramIndex;
 
 use crate::against::Against;
@@ -44,7 +44,7 @@ impl Rule for Contaminated {
     }
 
     fn needs(&self) -> Needs {
-        questions()
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
@@ -73,7 +73,7 @@ impl Rule for ContaminatedPictures {
     }
 
     fn needs(&self) -> Needs {
-        questions()
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
@@ -83,13 +83,6 @@ impl Rule for ContaminatedPictures {
         };
         let by_picture = found.by_picture.clone();
         Ok(leave_out(index, by_picture, verdict, found, &self.against))
-    }
-}
-
-fn questions() -> Needs {
-    Needs {
-        columns: vec![Column::question_id],
-        side: Vec::new(),
     }
 }
 

@@ -53,6 +53,7 @@ pub use decontaminate::{Decontaminate, NearPictures, Pictures, SharedWords, Temp
 pub use evaluation::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
 pub use exact_duplicates::ExactDuplicates;
 pub use excluded::{ExcludedRow, Exclusion};
+pub use in_parallel::in_parallel;
 pub use lost::{Lost, LostSource, SharedPictures};
 pub use mix::GroupMix;
 pub use near_duplicates::{NearDuplicates, NearWork};

@@ -1,6 +1,6 @@
 //! How often each group is trained on, and what is kept out of it for validation.
 
-use octomed_index::{Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, Needs, TraceLocation, Verdict};
 use serde::Deserialize;
 
 use crate::components::{Links, components};
@@ -159,10 +159,7 @@ impl Rule for Mix {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::Instant;
 
-use octomed_index::{Column, Index, MEASURES, Needs, TraceLocation, TraceMeasures, Verdict};
+use octomed_index::{Index, MEASURES, Needs, TraceLocation, TraceMeasures, Verdict};
 use octomed_minhash::{Groups, Limits, Resolved, Runs, Sets, Shingles, resolve};
 
 use crate::near_candidates::{Candidate, Members};
@@ -56,10 +56,7 @@ impl Rule for NearDuplicates<'_> {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {

@@ -1,6 +1,6 @@
 //! One example of each question, where its right answer is what is learned.
 
-use octomed_index::{BlockIndex, Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{BlockIndex, Index, Needs, TraceLocation, Verdict};
 
 use crate::questions::SharedQuestions;
 use crate::{CurateError, Rejects, Rule};
@@ -17,10 +17,7 @@ impl Rule for OneAnswer {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use octomed_index::{AnswerState, Column, Index, MEASURES, Needs, TraceLocation, Verdict};
+use octomed_index::{AnswerState, Index, MEASURES, Needs, TraceLocation, Verdict};
 use serde::Deserialize;
 
 use crate::questions::{Questions, SharedQuestions};
@@ -49,10 +49,7 @@ impl Rule for ByPassRate {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
@@ -233,10 +230,7 @@ mod tests {
                 ..NewBlock::new(&header)
             };
             block.write(&path, Access::Owner).unwrap();
-            let needs = Needs {
-                columns: vec![Column::question_id],
-                side: Vec::new(),
-            };
+            let needs = Needs::questions();
             BlockIndex::load(&BlockRef { path, first_row: 0 }, &needs).unwrap()
         };
         Index {

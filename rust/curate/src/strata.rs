@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use octomed_index::{BlockIndex, Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{BlockIndex, Index, Needs, TraceLocation, Verdict};
 use serde::Deserialize;
 
 use crate::class_count::ClassCount;
@@ -164,10 +164,7 @@ impl Rule for Strata {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
@@ -386,10 +383,7 @@ pub(crate) mod tests {
                 ..NewBlock::new(&header)
             };
             block.write(&path, Access::Owner).unwrap();
-            let needs = Needs {
-                columns: vec![Column::question_id],
-                side: Vec::new(),
-            };
+            let needs = Needs::questions();
             BlockIndex::load(&BlockRef { path, first_row: 0 }, &needs).unwrap()
         };
         Index {

@@ -1,6 +1,6 @@
 //! How many traces of a question stay, and which.
 
-use octomed_index::{Column, Index, Needs, TraceLocation, Verdict};
+use octomed_index::{Index, Needs, TraceLocation, Verdict};
 use serde::Deserialize;
 
 use crate::diverse::Sketches;
@@ -78,10 +78,7 @@ impl Rule for TracesPerQuestion {
     }
 
     fn needs(&self) -> Needs {
-        Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        }
+        Needs::questions()
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
@@ -266,10 +263,7 @@ mod tests {
             ..octomed_index::NewBlock::new(&header)
         };
         block.write(&path, octomed_files::Access::Owner).unwrap();
-        let needs = Needs {
-            columns: vec![Column::question_id],
-            side: Vec::new(),
-        };
+        let needs = Needs::questions();
         let block = octomed_index::BlockRef { path, first_row: 0 };
         Index {
             blocks: vec![octomed_index::BlockIndex::load(&block, &needs).unwrap()],

@@ -32,6 +32,17 @@ pub struct Needs {
     pub side: Vec<SideColumn>,
 }
 
+impl Needs {
+    /// The question of each trace.
+    #[must_use]
+    pub fn questions() -> Self {
+        Self {
+            columns: vec![Column::question_id],
+            side: Vec::new(),
+        }
+    }
+}
+
 /// Where a trace is: the block's number in source order, and its row in that block's index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceLocation {
