@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from octomed.commands import as_argument, shell_words
-from octomed.errors import DataError
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_tables import batches_of
 from octomed.report.views import RunView, StreamView
-from octomed.store import LocalStore, StoredFile
+from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,13 +73,7 @@ def _lengths(folder: Path, run: RunFile, stream: str) -> NDArray[np.uint32]:
     parts = [np.empty(0, np.uint32)]
     store = LocalStore(folder)
     for name in table_names(store, run, f"provenance/{stream}-"):
-        try:
-            with StoredFile(store, name) as file:
-                column = pq.read_table(file, columns=["length"])["length"]
-        except (OSError, pa.ArrowException) as error:
-            hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
-            raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
-        parts.append(column.to_numpy())
+        parts += [batch.column("length").to_numpy() for batch in batches_of(folder, name, ["length"])]
     return np.concatenate(parts)
 
 

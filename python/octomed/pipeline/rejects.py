@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from octomed import _octomed
-from octomed.commands import as_argument, shell_words
-from octomed.errors import DataError, RecipeError
+from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_tables import batches_of
 from octomed.recipe.problems import suggest
 from octomed.report.views import Reject
-from octomed.store import LocalStore, StoredFile
+from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,10 +82,5 @@ def _batches(
     folder: Path, names: list[str], reason: str | None, columns: list[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     for name in names:
-        try:
-            with StoredFile(LocalStore(folder), name) as file, pq.ParquetFile(file) as table:
-                for batch in table.iter_batches(columns=columns):
-                    yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))
-        except (OSError, pa.ArrowException, KeyError) as error:
-            hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
-            raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
+        for batch in batches_of(folder, name, columns):
+            yield batch if reason is None else batch.filter(pc.equal(batch.column("reason"), reason))

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from ruamel.yaml import YAML
 
-from octomed.commands import as_argument, shell_words
-from octomed.errors import DataError, OctomedError
+from octomed.errors import OctomedError
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_packs import inspect_pack, mode_of
 from octomed.pipeline.inspect_run import inspect_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_tables import batches_of
 from octomed.report.run_report import REPORT, Cluster, Lengths, RunReport, Sample, page_of
 from octomed.report.views import Reject
 from octomed.storage import write_atomically
@@ -130,20 +129,11 @@ def _yaml(recipe: dict[str, Any]) -> str:
     return file.getvalue()
 
 
-def _batches(folder: Path, name: str, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-    try:
-        with StoredFile(LocalStore(folder), name) as file, pq.ParquetFile(file) as table:
-            yield from table.iter_batches(columns=columns)
-    except (OSError, pa.ArrowException, KeyError) as error:
-        hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
-        raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
-
-
 def _rows_of(folder: Path, run: RunFile, name: str, most: int | None) -> Iterator[dict[str, Any]]:
     """Yield the first rows of a table of findings; none where the run has no such table."""
     if name not in (run.run.files or ()):
         return iter(())
-    rows = (row for batch in _batches(folder, name, None) for row in batch.to_pylist())
+    rows = (row for batch in batches_of(folder, name) for row in batch.to_pylist())
     return itertools.islice(rows, most)
 
 
@@ -159,7 +149,7 @@ def _lengths(folder: Path, run: RunFile) -> tuple[tuple[Lengths, ...], tuple[Len
     """Return how long packed traces are, by source and by group, counted by powers of two."""
     counts: dict[str, Counter[int]] = {name: Counter() for name in run.sources}
     for name in table_names(LocalStore(folder), run, "provenance/"):
-        for batch in _batches(folder, name, ["source", "length"]):
+        for batch in batches_of(folder, name, ["source", "length"]):
             for source, powers in _powers(batch):
                 counts.setdefault(source, Counter()).update(powers)
     groups: dict[str, Counter[int]] = {}
@@ -251,7 +241,7 @@ def _kept(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -
     smallest: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     columns = ["trace_id", "source", "file", "row", "stream", "pack", "document"]
     for name in table_names(LocalStore(folder), run, "provenance/"):
-        for batch in _batches(folder, name, columns):
+        for batch in batches_of(folder, name, columns):
             for source, rows in _smallest(batch, ("source",), batch.column("trace_id").to_numpy()):
                 listed = smallest.setdefault(source[0], [])
                 listed += [(row["trace_id"], row) for row in rows if _place(row) not in hidden]
@@ -280,7 +270,7 @@ def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str
     searched_alone = _looks_for_identifying(run)
     smallest: dict[tuple[str, ...], list[tuple[int, Reject]]] = {}
     for name in table_names(LocalStore(folder), run, "rejects/"):
-        for batch in _batches(folder, name, ["source", "file", "row", "sample", "reason", "detail"]):
+        for batch in batches_of(folder, name, ["source", "file", "row", "sample", "reason", "detail"]):
             for key, rows in _smallest(batch, ("source", "reason"), _scattered(batch)):
                 if key[1] in _NEVER_SHOWN:
                     continue
