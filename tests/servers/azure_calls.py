@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.objects import Objects, Page, Stored
     from tests.servers.rules import Rules
 
-ACCOUNT = "octomed"
+ACCOUNT = "octomedaccount"
 _REFUSALS = {
     "none": (401, "NoAuthenticationInformation", "Server failed to authenticate the request."),
     "wrong": (403, "AuthenticationFailed", "Server failed to authenticate the request."),
@@ -38,7 +38,7 @@ _XML = {"Content-Type": "application/xml"}
 
 
 class Azure:
-    """Blobs under `az://octomed/container/key`; the account may stand in the path or not."""
+    """Blobs under `az://octomedaccount/container/key`; the account may stand in the path or not."""
 
     def __init__(self, objects: Objects, rules: Rules) -> None:
         self.objects, self.rules = objects, rules
@@ -57,7 +57,7 @@ class Azure:
         return _error(507, "AccountQuotaExceeded", "The account has no room left.")
 
     def answer(self, request: Request) -> Answer:
-        said = request.headers.get("x-ms-date")
+        said = request.headers.get("x-ms-date") or request.headers.get("date")
         when = parsedate_to_datetime(said).timestamp() if said else None
         why = self.rules.refusal(self.who(request), writes=request.writes, said=when)
         if why is not None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cryptography import x509
+
 KEY, SECRET = "octomed-key", "planted-secret-key"
 TOKEN = "hf_planted_token"
 
@@ -62,26 +64,37 @@ def _pem(key: object) -> str:
 
 
 def certificate(folder: Path, authority: Path) -> Path:
-    """Write a certificate for this machine with its key, and the authority that vouches for it (itself)."""
+    """Write a certificate for this machine with its key, and that of the authority that vouches for it."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "octomed tests")])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    day = datetime.timedelta(days=1)
+    own, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    issuer, subject = _name("octomed tests: authority"), _name("octomed tests")
     places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now - day).not_valid_after(now + 30 * day)
-    builder = builder.add_extension(x509.SubjectAlternativeName(places), critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    made = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
-    authority.write_bytes(made)
+    made = _builder(issuer, issuer, 1).public_key(own.public_key())
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    authority.write_bytes(made.sign(own, hashes.SHA256()).public_bytes(Encoding.PEM))
+    made = _builder(issuer, subject, 2).public_key(key.public_key())
+    made = made.add_extension(x509.SubjectAlternativeName(places), critical=False)
     path = folder / "server.pem"
-    path.write_bytes(_pem(key).encode() + made)
+    path.write_bytes(_pem(key).encode() + made.sign(own, hashes.SHA256()).public_bytes(Encoding.PEM))
     return path
+
+
+def _name(text: str) -> x509.Name:
+    from cryptography import x509
+
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
+
+
+def _builder(issuer: x509.Name, subject: x509.Name, number: int) -> x509.CertificateBuilder:
+    from cryptography import x509
+
+    now, day = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(days=1)
+    builder = x509.CertificateBuilder().issuer_name(issuer).subject_name(subject).serial_number(number)
+    return builder.not_valid_before(now - day).not_valid_after(now + 30 * day)
 
 
 def trusting(authority: Path) -> ssl.SSLContext:

@@ -102,7 +102,7 @@ class _Connection(socketserver.StreamRequestHandler):
         """Answer a request; tells whether the connection stays open."""
         desk, self._bare = self.server.desk, request.method == "HEAD"
         if request.path.startswith(CONTROL):
-            return self._send(control(desk, request))
+            return self._send(control(desk, request), counted=False)
         if request.method == "CONNECT":
             desk.count(tunnels=1)
             tunnel(self.connection, request.target)
@@ -128,9 +128,9 @@ class _Connection(socketserver.StreamRequestHandler):
         return self._spoilt(answer, kind) if kind else self._send(answer)
 
     def _slow(self, size: int, request: Request) -> None:
-        rate = self.server.desk.rules.rate
-        if rate and size:
-            self.server.desk.pace.wait(self.server.desk.service.who(request) or "", size, rate)
+        speed = self.server.desk.rules.speed
+        if speed and size:
+            self.server.desk.pace.wait(self.server.desk.service.who(request) or "", size, speed)
 
     def _refuse(self, kind: str) -> bool:
         if kind == "timeout":
@@ -165,7 +165,7 @@ class _Connection(socketserver.StreamRequestHandler):
             return False
         return self._reset()  # there is no body to spoil
 
-    def _send(self, answer: Answer) -> bool:
+    def _send(self, answer: Answer, *, counted: bool = True) -> bool:
         if self._bare and answer.body:
             answer.length, answer.body = len(answer.body), b""
         head = answer.head(self.server.desk.rules.now)
@@ -174,7 +174,8 @@ class _Connection(socketserver.StreamRequestHandler):
         else:
             self.connection.sendall(head)
             self.connection.sendall(answer.body)
-        self.server.desk.count(bytes_out=len(answer.body))
+        if counted:
+            self.server.desk.count(bytes_out=len(answer.body))
         return True
 
 

@@ -15,7 +15,7 @@ from tests.servers import credentials
 
 Kind = Literal["s3", "gcs", "azure", "hub", "web", "proxy"]
 BUCKET = "octomed"
-ROOTS = {"s3": f"s3://{BUCKET}", "gcs": f"gs://{BUCKET}", "azure": f"az://octomed/{BUCKET}",
+ROOTS = {"s3": f"s3://{BUCKET}", "gcs": f"gs://{BUCKET}", "azure": f"az://octomedaccount/{BUCKET}",
          "hub": "hf://datasets/octomed/data"}  # fmt: skip
 PLACES = {"hub": "octomed/data"}
 """Where a server keeps what is at its root; its bucket by default."""

@@ -34,7 +34,7 @@ class Rules:
         Names in a page of a listing.
     latency
         Seconds before each answer.
-    rate
+    speed
         Bytes a second that one client, by its credentials, gets and sends.
     replace
         Objects that are replaced once they have been read so often: `{name: {"after": 2, "data": base64}}`.
@@ -51,7 +51,7 @@ class Rules:
     ranges: bool = True
     page: int = 1000
     latency: float = 0.0
-    rate: float | None = None
+    speed: float | None = None
     replace: dict[str, dict[str, Any]] = field(default_factory=dict)
     upstream: str = ""
 
