@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CLEARED = (
     "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "S3_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_S3", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy",
+    "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_SKIP_SIGNATURE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy",
 )  # fmt: skip
 
 
@@ -39,11 +39,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., S
 
 def _fixture(kind: Kind, name: str) -> Callable[..., Served]:
     @pytest.fixture(name=name)
-    def made(served: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Served:
+    def made(served: Callable[..., Served], monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         server = served(kind)
         if kind != "proxy":
             in_environment(monkeypatch, server.environment)
-        return server
+        yield server
+        forget_clients()
 
     return made
 
@@ -54,6 +55,16 @@ def in_environment(monkeypatch: pytest.MonkeyPatch, values: dict[str, str]) -> N
         monkeypatch.delenv(name, raising=False)
     for name, value in values.items():
         monkeypatch.setenv(name, value)
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """Have clients made anew, of the environment as it is now and without a recipe's options."""
+    from octomed.stores.buckets import forget_buckets
+    from octomed.stores.options import configure
+
+    configure([])
+    forget_buckets()
 
 
 fast_s3 = _fixture("s3", "fast_s3")
