@@ -8,6 +8,7 @@ import obstore
 
 from octomed.errors import StorageError
 from octomed.stores.attempts import Failed
+from octomed.stores.faults import BadAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["listed_keys"]
 
 _PAGE = 1000
+_ASKED = 3
+"""How often a listing is asked for before it is believed to be empty."""
+_NOBODY = ".octomed.nothing"
+"""No object is called so: of one a store says that there is none, and a page of HTML does not."""
 
 
 def listed_keys(bucket: Bucket, prefix: str) -> Iterator[ObjectMeta]:
@@ -47,7 +52,6 @@ def listed_keys(bucket: Bucket, prefix: str) -> Iterator[ObjectMeta]:
         for found in page:
             key = found["path"]
             if key <= seen or (not found["size"] and not _is_object(bucket, key)):
-                _check_order(bucket, found, seen)
                 continue
             seen = key
             if key.startswith(prefix):
@@ -57,12 +61,20 @@ def listed_keys(bucket: Bucket, prefix: str) -> Iterator[ObjectMeta]:
 
 
 class _Pages:
-    """The pages of a listing."""
+    """The pages of a listing.
+
+    A page of HTML that somebody's proxy sends with status 200 reads as a listing without names, which would
+    be the end. So an end is believed when an answer that has the last key says that nothing follows it, and an
+    empty listing when it was asked for several times.
+    """
 
     def __init__(self, bucket: Bucket, folder: str) -> None:
         self._bucket = bucket
         self._folder = folder
         self._stream: Any = None
+        self._last = ""
+        self._sure = ""
+        self._nothing = 0
 
     def next(self, after: str) -> Sequence[ObjectMeta] | None:
         """Return the next page; a stream that failed is opened again behind a key."""
@@ -75,19 +87,75 @@ class _Pages:
             raise failed.error("list", str(below)) from None
 
     def _page(self, after: str) -> Sequence[ObjectMeta] | None:
+        try:
+            page = self._read(after)
+            while not page:
+                self._stream = None
+                if self._last:
+                    return None if self._sure == self._last else self._behind_the_last()
+                self._nothing += 1
+                if self._nothing >= _ASKED:
+                    self._is_there(
+                        f"{self._folder}/{_NOBODY}".lstrip("/")
+                    )  # raises what a store does not say
+                    return None
+                page = self._read(after)
+        except Exception:
+            self._stream = None
+            raise
+        self._check_order(page)
+        self._last = page[-1]["path"]
+        return page
+
+    def _read(self, after: str) -> Sequence[ObjectMeta]:
         if self._stream is None:
             self._stream = obstore.list(
                 self._bucket.client, self._folder or None, offset=after or None, chunk_size=_PAGE
             )
+        page: Sequence[ObjectMeta] = next(self._stream, [])
+        return page
+
+    def _behind_the_last(self) -> Sequence[ObjectMeta]:
+        """Return what follows the last key, out of an answer that has that key, too."""
+        page = self._read(_just_before(self._last))
+        place = next((at for at, found in enumerate(page) if found["path"] == self._last), None)
+        if place is None and self._is_there(self._last):
+            raise BadAnswer("a part of the listing is missing")
+        self._sure = self._last
+        rest = page[0 if place is None else place + 1 :]
+        if rest:
+            self._check_order(rest)
+            self._last = rest[-1]["path"]
+        return rest
+
+    def _is_there(self, key: str) -> bool:
+        """Say whether there is such an object."""
         try:
-            return next(self._stream, None)
-        except Exception:
-            self._stream = None
-            raise
+            found = obstore.head(self._bucket.client, key)
+        except FileNotFoundError:
+            return False
+        if found["e_tag"] is None:
+            raise BadAnswer("the answer is not the store's")
+        return True
+
+    def _check_order(self, page: Sequence[ObjectMeta]) -> None:
+        """Refuse a listing that is in no order: one that goes on behind a key would miss some."""
+        paths = [found["path"] for found in page if found["size"]]
+        if paths != sorted(paths):
+            root = self._bucket.root
+            raise StorageError(f"`{root}` lists its objects in no order", "choose a store that sorts them")
+
+
+def _just_before(key: str) -> str:
+    """Return a name behind which a listing begins with a key, or with what nearly nobody calls anything."""
+    before = ord(key[-1]) - 1
+    if 0xD800 <= before <= 0xDFFF:  # noqa: PLR2004 of halves of characters
+        before = 0xD7FF
+    return f"{key[:-1]}{chr(before)}\U0010fffd"
 
 
 def _is_object(bucket: Bucket, key: str) -> bool:
-    """Say whether an empty object has this very key: the client cuts the slash off one that stands for a folder."""
+    """Say whether an empty object has this very key: the client cuts the slash off that of a folder."""
     try:
         bucket.attempts.run(lambda: obstore.head(bucket.client, key))
     except Failed as failed:
@@ -95,9 +163,3 @@ def _is_object(bucket: Bucket, key: str) -> bool:
             return False
         raise failed.error("read", str(bucket.root.child(key))) from None
     return True
-
-
-def _check_order(bucket: Bucket, found: ObjectMeta, seen: str) -> None:
-    """Refuse a listing that is in no order: one that goes on behind a key would miss some."""
-    if found["size"] and found["path"] < seen:
-        raise StorageError(f"`{bucket.root}` lists its objects in no order", "choose a store that sorts them")
