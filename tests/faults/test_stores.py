@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 
 pytest.importorskip("obstore")
 from octomed.errors import StorageError
-from octomed.stores import attempts, uploading
+from octomed.stores import attempts, connecting, uploading
 from octomed.stores.client import open_store
 from octomed.stores.objects import ChangedObject
 from octomed.stores.options import StoreOptions, configure
@@ -19,16 +20,20 @@ from tests.servers.faults import AFTER, ALL, BEFORE
 from tests.servers.fixtures import in_environment
 
 KINDS = ["s3", "gcs", "azure"]
-MIB = 2**20
-DATA = bytes(range(256)) * (10 * MIB // 256) + b"end"
+PART = 50_000
+DATA = bytes(range(256)) * (2 * PART // 256) + b"end" * 100
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Short pauses, and parts of 5 MiB."""
+    """Short pauses, and small parts."""
     monkeypatch.setattr(attempts, "_FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(uploading, "WHOLE", 5 * MIB)
-    monkeypatch.setattr(uploading, "PART", 5 * MIB)
+    quick = {"init_backoff": timedelta(seconds=0.01), "max_backoff": timedelta(seconds=0.1), "base": 2}
+    monkeypatch.setattr(
+        connecting, "retry_config", lambda retries: {"max_retries": retries, "backoff": quick}
+    )
+    monkeypatch.setattr(uploading, "WHOLE", PART)
+    monkeypatch.setattr(uploading, "PART", PART)
 
 
 @pytest.fixture
@@ -37,6 +42,7 @@ def of_kind(served, monkeypatch):
 
     def start(kind):
         server = served(kind)
+        server.set(least_part=PART)
         in_environment(monkeypatch, server.environment)
         configure([StoreOptions(timeout=0.5)])
         return server, open_store(server.root)
@@ -84,7 +90,7 @@ def test_an_upload_that_breaks_at_any_part(of_kind, kind, tmp_path):
     for place in PLACES[kind]:
         for fault in ("error_500", "reset", "html", "late_500", "late_reset"):
             server.forget()
-            server.set(rate=1.0, only=place, kinds=[fault], most=1)
+            server.set(least_part=PART, rate=1.0, only=place, kinds=[fault], most=1)
             store.put_file("large", tmp_path / "large")
             assert server.get("large") == DATA, (place, fault)
             assert server.counts()["faults"] == 1, (place, fault)
@@ -163,7 +169,7 @@ def test_a_page_of_html_is_no_object(of_kind, kind, tmp_path):
     ):
         with pytest.raises(StorageError, match=rf"`{server.root}.*` after . attempts: ") as caught:
             call()
-        assert "HTML" in str(caught.value) or "the answer is not the store's" in str(caught.value)
+        assert "HTML" in str(caught.value) or "the answer is not a store's" in str(caught.value)
     assert server.names() == ["a"]
 
 

@@ -71,8 +71,8 @@ class _Pages:
     """The pages of a listing.
 
     A page of HTML that somebody's proxy sends with status 200 reads as a listing without names, which would
-    be the end. So an end is believed when an answer that has the last key says that nothing follows it, and an
-    empty listing when it was asked for several times.
+    be the end. So an end is believed when an answer that has the last key says that nothing follows it, and
+    an empty listing when it was asked for several times.
     """
 
     root: Address
@@ -144,7 +144,7 @@ class _Pages:
         except FileNotFoundError:
             return False
         if found["e_tag"] is None:
-            raise BadAnswer("the answer is not the store's")
+            raise BadAnswer("the answer is not a store's")
         return True
 
     def is_object(self, key: str) -> bool:
