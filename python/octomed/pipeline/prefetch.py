@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections import deque
 from importlib import import_module
 from itertools import islice
@@ -72,6 +73,17 @@ def fetched_ahead(specs: Sequence[TaskSpec]) -> Iterator[None]:
             yield
         finally:
             _walks.remove(walk)
+
+
+@contextlib.contextmanager
+def without_leftovers() -> Iterator[None]:
+    """Leave nothing of what was fetched on the disk when the block ends."""
+    try:
+        yield
+    finally:
+        loaded = sys.modules.get("octomed.stores.mirrors")
+        if loaded is not None:
+            loaded.mirrors.clear()
 
 
 def has_been_read(task: Task) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
@@ -9,6 +10,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from octomed.stores.mirror import Mirror, changes_named, gone, opened
+from octomed.stores.options import scratch_folder
 from octomed.stores.sparse import SparseFolder
 
 if TYPE_CHECKING:
@@ -35,12 +37,25 @@ class Mirrors:
         self._known: dict[str, tuple[int, str | None]] = {}
         self._bytes = 0
         self._process = os.getpid()
-        self._folder = SparseFolder()
+        self._folders: dict[Path, SparseFolder] = {}
 
-    def configure(self, scratch: Path) -> None:
-        """Say in which local folder mirrors lie from now on."""
+    def clear(self) -> None:
+        """Remove all mirrors that nobody holds, and their folders where none is left."""
         with self._lock:
-            self._folder = SparseFolder(scratch)
+            for address, one in list(self._mirrors.items()):
+                if not one.held:
+                    del self._mirrors[address]
+                    one.discard()
+            if not self._mirrors:
+                for folder in self._folders.values():
+                    folder.remove()
+                self._folders.clear()
+
+    def _new_file(self, size: int) -> str:
+        scratch = scratch_folder()
+        if scratch not in self._folders:
+            self._folders[scratch] = SparseFolder(scratch)
+        return self._folders[scratch].new_file(size)
 
     def announce(self, address: str, size: int, version: str | None) -> None:
         """Say what a listing, or a plan, says of an object: other bytes are not taken for it from now on."""
@@ -73,10 +88,11 @@ class Mirrors:
             if self._process != os.getpid():  # what was under way was so in the process that forked this one
                 self._process, self._bytes = os.getpid(), 0
                 self._mirrors.clear()
+                self._folders.clear()
             mirror = self._mirrors.get(address)
-            if mirror is None:
+            if mirror is None or not os.path.exists(mirror.path):  # noqa: PTH110 as they are named
                 size, version = self._known[address]
-                mirror = Mirror(address, size, version, self._folder.new_file(size), self._changed)
+                mirror = Mirror(address, size, version, self._new_file(size), self._changed)
                 self._mirrors[address] = mirror
             self._mirrors.move_to_end(address)
             mirror.held += 1
@@ -110,3 +126,4 @@ def _asked(address: str) -> tuple[int, str | None]:
 
 
 mirrors = Mirrors()
+atexit.register(mirrors.clear)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import ctypes
 import fcntl
@@ -26,11 +25,12 @@ class SparseFolder:
     Parameters
     ----------
     scratch
-        A local folder; by default one below the system's for temporary files.
+        A local folder; it need not exist.
     """
 
-    def __init__(self, scratch: Path | None = None) -> None:
+    def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
+        self._made_scratch = False
         self._lock = threading.Lock()
         self._process = 0
         self._folder = Path()
@@ -61,14 +61,14 @@ class SparseFolder:
         with self._lock:
             if self._process == os.getpid() and self._folder.is_dir():
                 return self._folder
-            home = self._scratch or Path(tempfile.gettempdir()) / f"octomed-{os.getuid()}"
+            home = self._scratch
+            self._made_scratch = not home.is_dir()
             make_folder(home / _FOLDER, "owner")
             _remove_dead(home / _FOLDER)
             self._folder = Path(tempfile.mkdtemp(dir=home / _FOLDER))
             self._descriptor = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._process = os.getpid()
-            atexit.register(self.remove)
             return self._folder
 
     def remove(self) -> None:
@@ -82,6 +82,8 @@ class SparseFolder:
                 os.close(self._descriptor)
             with contextlib.suppress(OSError):
                 self._folder.parent.rmdir()  # the last one out
+                if self._made_scratch:
+                    self._scratch.rmdir()
 
 
 def _remove_dead(home: Path) -> None:
