@@ -146,7 +146,7 @@ _first_process: list[int] = []
 
 
 def _refuse_forked() -> None:
-    """Refuse a request that would wait without end: the client's threads are in the process that made them."""
+    """Refuse a request that would wait without end: the client's threads are in another process."""
     if not _first_process:
         _first_process.append(os.getpid())
     if _first_process[0] != os.getpid():

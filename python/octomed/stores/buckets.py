@@ -31,8 +31,10 @@ class Bucket:
     Attributes
     ----------
     digests
-        Whether its ETags are known to be digests of contents, where they look like one: encryption by a key of
-        KMS makes them something else.
+        Whether its ETags are digests of contents where they look like one: encryption by a key of KMS makes
+        them something else.
+    conditions
+        Whether it heeds the condition of a put; ``None`` until that was tried.
     """
 
     def __init__(self, root: Address, options: StoreOptions) -> None:
@@ -41,6 +43,7 @@ class Bucket:
         self.counter = counter_of(str(root))
         self.attempts = Attempts(options.attempts, options.connections, self.counter, self.renew)
         self.digests = True
+        self.conditions: bool | None = None
         self._clients: dict[int, Client] = {}
         self._lock = threading.Lock()
 

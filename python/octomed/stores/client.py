@@ -1,4 +1,4 @@
-"""A folder of a store as `octomed.store.Store`: every request made again where that helps, every answer checked."""
+"""A folder of a store as `octomed.store.Store`: requests are made again where that helps, answers checked."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from octomed.stores.address import Address
 from octomed.stores.attempts import Failed
 from octomed.stores.buckets import Bucket, bucket_of
 from octomed.stores.faults import BadAnswer
+from octomed.stores.lease import hold
 from octomed.stores.listing import listed_keys
 from octomed.stores.objects import ChangedObject, StoredObject
 from octomed.stores.options import scratch_folder
@@ -26,10 +27,11 @@ from octomed.stores.uploading import upload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from obstore import GetOptions, ObjectMeta
 
-    from octomed.storage import Lock
+    from octomed.stores.lease import Lease
 
 __all__ = ["ObjectStore", "open_store"]
 
@@ -133,9 +135,9 @@ class ObjectStore:
             if failed.fault.kind != "missing":
                 raise self._error("delete", name, failed) from None
 
-    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lock]:
-        """Hold the folder by a lease, which ends by itself when its owner is dead."""
-        raise NotImplementedError
+    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lease]:
+        """Hold the folder by a lease, which expires when its owner is dead."""
+        return hold(self, exclusive=exclusive, busy=busy)
 
     # More than a `Store` can
 
@@ -146,10 +148,8 @@ class ObjectStore:
 
     def head(self, name: str) -> StoredObject | None:
         """Return size and version of an object, or ``None`` where there is none."""
-        self._check(name)
-        key = self._key(name)
         try:
-            return _described(name, self.bucket.attempts.run(lambda: obstore.head(self.bucket.client, key)))
+            return _described(name, self._meta(name))
         except Failed as failed:
             if failed.fault.kind == "missing":
                 return None
@@ -173,7 +173,7 @@ class ObjectStore:
                 yield _described(name, meta)
 
     def put_file(self, name: str, path: Path) -> StoredObject:
-        """Write an object out of a local file, in parts where it is large, and compare what the store says of it.
+        """Write an object out of a local file, in parts where it is large, and compare what is there then.
 
         Raises
         ------
@@ -191,11 +191,13 @@ class ObjectStore:
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed"}:
                 return self._is_ours(name, data, failed)
+            if failed.fault.kind == "unable":
+                return self._put_where_none_is(name, data)
             raise self._error("write", name, failed) from None
         return True
 
     def replace_if(self, name: str, data: bytes, version: str) -> str | None:
-        """Write an object in place of a version of it; return the new version, ``None`` where it is another one."""
+        """Write an object in place of a version of it, and return the new one; ``None`` where it is another."""
         self._check(name)
         key = self._key(name)
 
@@ -211,9 +213,42 @@ class ObjectStore:
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed", "missing"}:
                 return None
+            if failed.fault.kind == "unable" and self._now(name) == version:
+                return self._upload(name, data).version
             raise self._error("write", name, failed) from None
 
+    # What leases ask
+
+    def read_version(self, name: str) -> tuple[bytes, str | None]:
+        """Return what an object holds, and its version; raises `FileNotFoundError` where there is none."""
+        data, meta = self._got(name, {})
+        return data, _version(meta)
+
+    def modified(self, name: str) -> datetime | None:
+        """Return when an object was written, by the store's clock."""
+        try:
+            return self._meta(name)["last_modified"]
+        except Failed as failed:
+            if failed.fault.kind == "missing":
+                return None
+            raise self._error("read", name, failed) from None
+
+    def lease_names(self) -> list[str]:
+        """Return the names of leases, which `names` does not have."""
+        return [meta["path"].rpartition("/")[2] for meta in listed_keys(self.bucket, self._key(LOCK_NAME))]
+
+    def knows_conditions(self, name: str, data: bytes | None = None) -> bool | None:
+        """Say whether the store heeds the condition of a put; with data it is tried on an object that stands."""
+        if self.bucket.conditions is None and data is not None:
+            self.bucket.conditions = not self.put_new(name, data)
+        return self.bucket.conditions
+
     # What these are made of
+
+    def _meta(self, name: str) -> ObjectMeta:
+        self._check(name)
+        key = self._key(name)
+        return self.bucket.attempts.run(lambda: obstore.head(self.bucket.client, key))
 
     def _got(self, name: str, options: GetOptions, version: str | None = None) -> tuple[bytes, ObjectMeta]:
         self._check(name)
@@ -261,6 +296,18 @@ class ObjectStore:
             return self.read(name) == data
         except FileNotFoundError:
             return False
+
+    def _put_where_none_is(self, name: str, data: bytes) -> bool:
+        """Do without a condition what a store knows none for."""
+        self.bucket.conditions = False
+        if self.head(name) is not None:
+            return False
+        self.put(name, data)
+        return True
+
+    def _now(self, name: str) -> str | None:
+        found = self.head(name)
+        return None if found is None else found.version
 
     def _exists(self, name: str) -> None:
         if self.head(name) is None:
@@ -315,7 +362,5 @@ def _version(meta: ObjectMeta) -> str | None:
 def _refuse_page(name: str, attributes: Mapping[str, str]) -> None:
     """Refuse a page that something between here and the store sends in place of an object."""
     kind = attributes.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in {"text/html", "application/xhtml+xml"} and not name.lower().endswith(
-        (".html", ".htm", ".xhtml")
-    ):
+    if kind == "text/html" and not name.lower().endswith((".html", ".htm")):
         raise BadAnswer("a page of HTML came in its place")

@@ -87,7 +87,7 @@ class _Pages:
 
 
 def _is_object(bucket: Bucket, key: str) -> bool:
-    """Say whether an empty object has this very key: the client cuts the slash off one that stands for a folder."""
+    """Say whether an empty object has this very key: the client cuts the slash off that of a folder."""
     try:
         bucket.attempts.run(lambda: obstore.head(bucket.client, key))
     except Failed as failed:
