@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import Compressed, open_raw, open_stream
 
 _HEAD_BYTES = 4096
 _LONGER_HEAD_BYTES = 65536
@@ -101,8 +101,8 @@ def foreign(path: str, kind: str, compression: Compressed | None) -> Looks | Non
     OSError
         If the file cannot be opened at all.
     """
-    with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES)
+    with open_raw(path) as file:
+        head: bytes = file.read(_HEAD_BYTES)
     if not head:
         return _empty(kind, compression)
     looks = _known(head, kind, compression)
