@@ -31,8 +31,12 @@ class RunSpec:
     Attributes
     ----------
     output, output_mode
-        Where shards go, and who may read them.
-    store, store_mode, keeps_blocks
+        Folder that shards are written to, and who may read them.
+    place
+        The output as the user calls it: that folder, or an address.
+    targets
+        Addresses and paths that each file is put to from there.
+    store, store_mode, keeps_blocks, store_place
         Where blocks go, who may read them, and whether they stay when the run is finished.
     write_key
         Content key of everything that decides the bytes of shards, provenance and rejects.
@@ -78,6 +82,14 @@ class RunSpec:
     vision: Vision | None = None
     evaluation: EvaluationSpec | None = None
     shows_texts: bool = True
+    place: str = ""
+    targets: tuple[str, ...] = ()
+    store_place: str = ""
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the output is at an address, and the folder holds files only until they are there."""
+        return self.place in self.targets
 
     @property
     def keys(self) -> list[str]:
@@ -101,6 +113,7 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     inputs = inputs_of(task.file for _, task in planned.tasks())
     if planned.evaluation is not None:
         inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
+    places = planned.places
     skipped = {
         f"{source.source.name}/{file}": reason
         for source in planned.sources
@@ -135,6 +148,9 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         vision=planned.vision,
         evaluation=planned.evaluation,
         shows_texts=planned.shows_texts,
+        place=places[0],
+        targets=places if planned.is_staged else places[1:],
+        store_place=recipe.work.path,
     )
 
 
