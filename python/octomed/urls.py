@@ -10,10 +10,13 @@ import re
 
 from octomed.errors import RecipeError
 
-__all__ = ["CHECKPOINTS", "READ", "is_url", "join", "scheme_of", "share_endpoint", "streaming_url"]
+__all__ = ["CHECKPOINTS", "READ", "WRITTEN", "is_url", "join", "scheme_of", "share_endpoint", "streaming_url"]
 
 READ = ("s3", "gs", "az")
 """Schemes of the object stores that runs are read from."""
+
+WRITTEN = ("s3", "gs", "az")
+"""Schemes of the stores that a run is written to, and blocks are kept in."""
 
 CHECKPOINTS = ("s3", "gs")
 """Those of the stores that Composer writes checkpoints to."""

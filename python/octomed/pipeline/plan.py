@@ -156,7 +156,7 @@ class Plan:
         return {
             "curate": selection_settings(self.recipe, select_curation(self.recipe), self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
-            "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
+            "output": self.recipe.output.model_dump(mode="json", exclude={"path", "copies"}),
         }
 
     @cached_property
@@ -172,7 +172,7 @@ class Plan:
                 "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
-                "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
+                "output": recipe.output.model_dump(mode="json", exclude={"path", "copies", "mode"}),
             }
         )
 

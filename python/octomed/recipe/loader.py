@@ -15,7 +15,7 @@ from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.image_roots import missing_roots
 from octomed.recipe.inputs import missing_inputs
 from octomed.recipe.lone_surrogates import lone_surrogates
-from octomed.recipe.overlap import own_files_read
+from octomed.recipe.overlap import own_files_read, written_twice
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import expanded, one_or_several, value_at
 from octomed.recipe.problems import Place, Problem, RecipeProblems
@@ -66,7 +66,8 @@ def load_recipe(
     written = _validate(document.values, document, problems)
     ready = _validate(values, document, problems)
     problems += _missing_template(values, document)
-    problems += own_files_read(ready, document) if ready is not None else []
+    if ready is not None:
+        problems += [*own_files_read(ready, document), *written_twice(ready, document)]
     if check_files:
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:

@@ -1,0 +1,43 @@
+"""Where a recipe keeps files of its own on this machine: its working store, and what is on its way to a store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from octomed.storage import content_key
+from octomed.urls import scheme_of
+
+if TYPE_CHECKING:
+    from octomed.recipe.schema import Recipe
+
+STORES = "stores"
+"""Folder of the scratch folder with the local parts of working stores that are at addresses."""
+
+
+def scratch_of(recipe: Recipe) -> Path:
+    """Return the local folder for what is on its way to or from stores.
+
+    Parameters
+    ----------
+    recipe
+        `work.scratch` of it, else `work.path` where that is local, else the user's cache folder.
+    """
+    if recipe.work.scratch is not None:
+        return Path(recipe.work.scratch)
+    if scheme_of(recipe.work.path) is None:
+        return Path(recipe.work.path)
+    cache = os.environ.get("XDG_CACHE_HOME") or ""
+    return Path(cache if os.path.isabs(cache) else Path.home() / ".cache", "octomed")
+
+
+def store_folder(recipe: Recipe) -> Path:
+    """Return the working store's folder on this machine: of one at an address the part that is here.
+
+    Each address has a folder of its own, named by a hash of it: what one store has is not taken for another's.
+    """
+    path = recipe.work.path
+    if scheme_of(path) is None:
+        return Path(path)
+    return scratch_of(recipe) / STORES / content_key(path)
