@@ -17,16 +17,12 @@ from octomed.run_file import RUN_FILE, RunFile, read_run_file
 from octomed.state import Damaged, NotThere, there
 from octomed.storage import LOCK_NAME, Mode
 from octomed.store import LocalStore, Store
-from octomed.urls import scheme_of
+from octomed.urls import WRITTEN, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from octomed.errors import OctomedError
-
-_WRITTEN = ("s3", "gs", "az")
-"""Schemes of the stores that runs are written to."""
-
 
 class Listed(Protocol):
     """A file of a listing."""
@@ -234,8 +230,8 @@ def target_at(location: str, mode: Mode) -> Target:
     scheme = scheme_of(location)
     if scheme is None:
         return Target(location, FolderStore(Path(location), mode))
-    if scheme not in _WRITTEN:
-        written = ", ".join(f"`{one}://`" for one in _WRITTEN)
+    if scheme not in WRITTEN:
+        written = ", ".join(f"`{one}://`" for one in WRITTEN)
         raise RecipeError(f"a run cannot be written to `{shown(location)}`", f"write a path, or one of {written}")
     from octomed.stores.client import open_store
 
