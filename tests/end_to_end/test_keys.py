@@ -286,7 +286,7 @@ CASES: dict[str, Case] = {
     "work.mode": Case("owner", "group", same_shards="who may read the store"),
     "stores": Case(
         LEFT_OUT,
-        [{"prefix": "s3://bucket/", "region": "eu-west-1", "requester_pays": True, "attempts": 3}],
+        [{"prefix": "s3://bucket", "region": "eu-west-1", "requester_pays": True, "attempts": 3}],
         same_shards="how stores are reached",
     ),
 }

@@ -229,7 +229,7 @@ def test_problems_show_no_secrets(tmp_path):
         assert "SECRET" not in f"{problem} {problem.hint} {problem.place}"
 
 
-STORE = {"prefix": "s3://bucket/", "endpoint": "http://localhost:9000", "region": "eu-west-1", "attempts": 3}
+STORE = {"prefix": "s3://bucket", "endpoint": "http://localhost:9000", "region": "eu-west-1", "attempts": 3}
 
 
 def test_stores_are_options_of_a_prefix(tmp_path, monkeypatch):
@@ -249,17 +249,18 @@ def test_stores_are_options_of_a_prefix(tmp_path, monkeypatch):
     ("entry", "said"),
     [
         ({"prefix": "bucket"}, "a prefix is the beginning of addresses"),
+        ({"prefix": "s3://"}, "names no bucket"),
         ({"prefix": "ftp://x"}, "`ftp://` is not the scheme of a store"),
         ({"region": "x"}, "has no key `prefix`"),
-        ({"prefix": "s3://", "secret_key": "x"}, "a recipe may not hold `secret_key`"),
-        ({"prefix": "s3://", "reigon": "x"}, "unknown key `reigon`"),
-        ({"prefix": "gs://", "region": "x"}, "`region` means nothing for `gs://`"),
+        ({"prefix": "s3://bkt", "secret_key": "x"}, "a recipe may not hold `secret_key`"),
+        ({"prefix": "s3://bkt", "reigon": "x"}, "unknown key `reigon`"),
+        ({"prefix": "gs://bkt", "region": "x"}, "`region` means nothing for `gs://`"),
         ({"prefix": "https://h/", "anonymous": True}, "`anonymous` means nothing for `https://`"),
-        ({"prefix": "s3://", "anonymous": True, "profile": "x"}, "`anonymous` sends no credentials"),
-        ({"prefix": "s3://", "endpoint": "localhost:9000"}, "this must be the address of a server"),
-        ({"prefix": "s3://", "proxy": "http://me:SECRET@host"}, "may not hold user names, passwords"),
-        ({"prefix": "s3://", "attempts": 0}, "must be at least 1"),
-        ({"prefix": "s3://", "timeout": 0}, "must be more than 0"),
+        ({"prefix": "s3://bkt", "anonymous": True, "profile": "x"}, "`anonymous` sends no credentials"),
+        ({"prefix": "s3://bkt", "endpoint": "localhost:9000"}, "this must be the address of a server"),
+        ({"prefix": "s3://bkt", "proxy": "http://me:SECRET@host"}, "may not hold user names, passwords"),
+        ({"prefix": "s3://bkt", "attempts": 0}, "must be at least 1"),
+        ({"prefix": "s3://bkt", "timeout": 0}, "must be more than 0"),
     ],
 )
 def test_options_of_a_store_that_cannot_be(tmp_path, entry, said):
@@ -270,7 +271,7 @@ def test_options_of_a_store_that_cannot_be(tmp_path, entry, said):
 
 def test_two_entries_of_one_prefix_are_refused(tmp_path):
     (problem,) = problems_of(tmp_path, recipes.values() | {"stores": [STORE, STORE]})
-    assert "two entries have the prefix `s3://bucket/`" in problem.message
+    assert "two entries have the prefix `s3://bucket`" in problem.message
 
 
 @pytest.mark.parametrize("size", ["50", "0", "-1", "lots", "1.5TB", "true"])

@@ -41,3 +41,19 @@ def store_folder(recipe: Recipe) -> Path:
     if scheme_of(path) is None:
         return Path(path)
     return scratch_of(recipe) / STORES / content_key(path)
+
+
+def reach_stores(recipe: Recipe) -> None:
+    """Have this process's clients reach stores as a recipe says; nothing is loaded for one without addresses.
+
+    Parameters
+    ----------
+    recipe
+        Its section `stores`, and its scratch folder.
+    """
+    if not recipe.addresses:
+        return
+    from octomed.stores.options import StoreOptions, configure
+
+    entries = (entry.model_dump(exclude_none=True) for entry in recipe.stores or ())
+    configure([StoreOptions(**entry) for entry in entries], scratch_of(recipe))

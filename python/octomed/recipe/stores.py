@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from octomed.names import without_secrets
-from octomed.recipe.addresses import READ, clean_address
+from octomed.recipe.addresses import READ, clean_address, is_below
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Sparse
 from octomed.recipe.path_values import LocalPath
@@ -15,24 +15,22 @@ from octomed.recipe.problems import suggest
 from octomed.urls import scheme_of
 
 _TEXT = Annotated[str, Field(min_length=1)]
-_OF_S3 = ("region", "profile", "role", "requester_pays", "kms_key")
+_OF_S3 = ("region", "profile", "role")
+_OF_S3_AND_GS = ("requester_pays", "kms_key")
 _OF_STORES = ("endpoint", "anonymous")
 _WORDS_OF_SECRETS = ("secret", "token", "password", "key_id", "access_key", "account_key", "sas", "credential")
 _NO_SECRETS = "credentials are taken from the environment, or a profile of the machine (docs/stores.md)"
 
 
 def _prefix(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
-    """Check the beginning of addresses: of all of a scheme (`s3://`), of a bucket, or of a path in it."""
+    """Check the beginning of addresses: a bucket, or a folder in it."""
     if not isinstance(value, str) or not value:
         return value
-    scheme = scheme_of(value)
-    if scheme is None and not value.startswith("$"):  # a variable is expanded before it counts
-        raise invalid("a prefix is the beginning of addresses", "write `s3://bucket/`, or `s3://` for all")
-    rest = value.partition("://")[2].strip("/")
-    if scheme is None or (scheme in READ and not rest):
+    if scheme_of(value) is not None:
+        return clean_address(value, READ)
+    if value.startswith("$"):  # a variable is expanded before it counts
         return value
-    ends = "/" if value.endswith("/") else ""
-    return clean_address(value, READ).rstrip("/") + ends
+    raise invalid("a prefix is the beginning of addresses", "write `s3://bucket`, or `s3://bucket/folder`")
 
 
 def _web_address(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
@@ -70,7 +68,7 @@ class StoreEntry(Sparse):
     )
 
     prefix: Annotated[str, Field(min_length=1), BeforeValidator(_prefix)]
-    """Beginning of the addresses: `s3://bucket/path`, or `s3://` for all; of several the longest counts."""
+    """Beginning of the addresses: `s3://bucket`, or a folder in it; of several the longest counts."""
     endpoint: _Server | None = None
     """Address of the server that serves them, where it is not the provider's own."""
     region: _TEXT | None = None
@@ -111,6 +109,7 @@ class StoreEntry(Sparse):
         if scheme is None:
             return self
         foreign = () if scheme == "s3" else _OF_S3
+        foreign += () if scheme in {"s3", "gs"} else _OF_S3_AND_GS
         foreign += _OF_STORES if scheme in {"http", "https"} else ()
         for key in foreign:
             if getattr(self, key) is not None:
@@ -141,5 +140,5 @@ def unused_entries(entries: tuple[StoreEntry, ...] | None, addresses: list[str])
     return [
         f"`stores`: no address of the recipe begins with `{entry.prefix}`: not used"
         for entry in entries or ()
-        if not any(address.startswith(entry.prefix) for address in addresses)
+        if not any(is_below(address, entry.prefix) for address in addresses)
     ]
