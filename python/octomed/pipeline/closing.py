@@ -61,9 +61,7 @@ def _before_anything_is_read(found: RunFile) -> RunFile:
         model=run.model,
         notes=run.notes,
     )
-    return replace(
-        _without_copies(found), format=FORMAT, streams={}, counts=Counts(), vision=None, run=begun
-    )
+    return replace(_without_copies(found), format=FORMAT, streams={}, counts=Counts(), vision=None, run=begun)
 
 
 def _without_copies(run: RunFile) -> RunFile:

@@ -62,8 +62,7 @@ class Manifest:
     damaged
         What is to be told of the manifest that was found, where it did not read.
     uploads
-        Puts what is finished elsewhere. Where that is all that is left of it, the folder being a staging one, a
-        file is finished when it is there.
+        Puts what is finished elsewhere. Where the folder is a staging one, a file is finished when it is there.
     """
 
     folder: Path
@@ -102,7 +101,7 @@ class Manifest:
         streams
             Folders that they go to.
         tables
-            Names of tables that may be written, which a run that replaces this one is to delete at its targets.
+            Names of tables that may be written, for whoever replaces a run that was uploaded in part.
 
         Raises
         ------

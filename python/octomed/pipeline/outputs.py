@@ -14,7 +14,7 @@ from octomed.pipeline.copies import complete
 from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.staged import claim, clear_staging, staged_manifest
-from octomed.pipeline.targets import Target, refuse_overlapping, target_at
+from octomed.pipeline.targets import Target, target_at
 from octomed.pipeline.uploads import Uploads
 from octomed.run_file import RunFile, Uploaded, load_run_file
 from octomed.state import NotThere, there
@@ -55,9 +55,8 @@ class Outputs:
         Raises
         ------
         RecipeError
-            When nothing can be written to one of them, or one lies in another.
+            When nothing can be written to one of them.
         """
-        refuse_overlapping([spec.place, *(target for target in spec.targets if target != spec.place)])
         return cls(spec, [target_at(location, spec.output_mode) for location in spec.targets])
 
     @property
@@ -77,7 +76,7 @@ class Outputs:
         if not self.is_staged:
             refuse_foreign_files(spec.output, store=spec.store)
         for target in self.targets:
-            aside(partial(target.refuse_foreign_files, spec.store_place))
+            aside(target.refuse_foreign_files)
 
     def lock(self, locks: contextlib.ExitStack) -> None:
         """Hold all places against other runs.
@@ -97,7 +96,7 @@ class Outputs:
             aside(partial(locks.enter_context, lock))
 
     def look(self) -> RunFile | NotThere | Damaged:
-        """Look at what stands, and return what the places say of a run; one that holds this run whole first."""
+        """Look at what stands, and return what is said there of a run: where this one is whole, of that."""
         spec = self.spec
         for target in self.targets:
             aside(target.look)

@@ -36,7 +36,7 @@ class RunSpec:
         The output as the user calls it: that folder, or an address.
     targets
         Addresses and paths that each file is put to from there.
-    store, store_mode, keeps_blocks, store_place
+    store, store_mode, keeps_blocks
         Where blocks go, who may read them, and whether they stay when the run is finished.
     write_key
         Content key of everything that decides the bytes of shards, provenance and rejects.
@@ -84,7 +84,6 @@ class RunSpec:
     shows_texts: bool = True
     place: str = ""
     targets: tuple[str, ...] = ()
-    store_place: str = ""
 
     @property
     def is_staged(self) -> bool:
@@ -150,7 +149,6 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         shows_texts=planned.shows_texts,
         place=places[0],
         targets=places if planned.is_staged else places[1:],
-        store_place=recipe.work.path,
     )
 
 

@@ -80,7 +80,9 @@ def claim(target: Target, wanted: Wanted) -> str | None:
         missing = found.what == MISSING
         if run is not None and run.run.write_key != wanted.key and not wanted.replace:
             why = "is missing" if missing else "cannot be read"
-            raise RecipeError(f"`{shown(target.location)}` holds another run, and its manifest {why}", wanted.hint)
+            raise RecipeError(
+                f"`{shown(target.location)}` holds another run, and its manifest {why}", wanted.hint
+            )
         target.obsolete = tuple(filter(is_name_of_run, target.sizes))
         return f"`{shown(found.file)}` was missing and is made again" if missing else found.note()
     if found.key == wanted.key:

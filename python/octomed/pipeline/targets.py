@@ -15,14 +15,17 @@ from octomed.names import shown
 from octomed.pipeline.manifest_file import MANIFEST, MISSING, NAME, ManifestFile, is_name_of_run
 from octomed.run_file import RUN_FILE, RunFile, read_run_file
 from octomed.state import Damaged, NotThere, there
-from octomed.storage import LOCK_NAME, Mode
+from octomed.storage import LOCK_NAME, Mode, make_folder
 from octomed.store import LocalStore, Store
 from octomed.urls import WRITTEN, scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from octomed.errors import OctomedError
+    from octomed.storage import Lock
+
 
 class Listed(Protocol):
     """A file of a listing."""
@@ -53,7 +56,12 @@ class _ListedFile(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderStore(LocalStore):
-    """A folder that whole files are put to."""
+    """A folder that whole files are put to; it is made when it is locked."""
+
+    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lock]:
+        """Hold the folder."""
+        make_folder(self.folder, self.mode)
+        return super().lock(exclusive=exclusive, busy=busy)
 
     def listed(self, prefix: str = "") -> Iterator[Listed]:
         """Yield the files that are there."""
@@ -130,7 +138,9 @@ class Target:
     def _held(self) -> Held:
         run = self._read(RUN_FILE)
         data = self._read(NAME)
-        found = NotThere(self.path_of(RUN_FILE)) if run is None else read_run_file(run, self.path_of(RUN_FILE))
+        found = (
+            NotThere(self.path_of(RUN_FILE)) if run is None else read_run_file(run, self.path_of(RUN_FILE))
+        )
         if data is not None:
             return Held(MANIFEST.read(data, self.path_of(NAME)), found, _octomed.digest(data))
         if there(found) is not None:  # a manifest that is missing where a run is finished is a damaged one
@@ -147,18 +157,13 @@ class Target:
         """Return the address of a file there, for messages."""
         return f"{self.location.rstrip('/')}/{name}"
 
-    def refuse_foreign_files(self, *stores: str) -> None:
+    def refuse_foreign_files(self) -> None:
         """Refuse a place in which no run has begun and which is not empty; nothing is written to look.
-
-        Parameters
-        ----------
-        stores
-            Addresses or paths of working stores, which may lie in it.
 
         Raises
         ------
         RecipeError
-            When there is no manifest, and anything but the run's lock and a working store.
+            When there is no manifest, and anything but the run's lock.
         StorageError
             When it cannot be listed, or its manifest is damaged and there is anything but what a run writes.
         """
@@ -166,8 +171,9 @@ class Target:
         if not isinstance(manifest, NotThere | Damaged):
             return
         damaged = isinstance(manifest, Damaged)
-        inside = [name for one in stores if (name := self._name_of(one)) is not None]
-        name = next(self._foreign((one.name for one in self.store.listed()), inside, of_run=damaged), None)
+        names = (one.name for one in self.store.listed())
+        foreign = (name for name in names if not _own(name) and not (damaged and is_name_of_run(name)))
+        name = next(foreign, None)
         if name is None:
             return
         if isinstance(manifest, Damaged) and manifest.what != MISSING:
@@ -176,18 +182,6 @@ class Target:
         message = f"the output `{shown(self.location)}` already holds `{shown(name)}`"
         hint = "choose a new or an empty place for `output.path`, and for each of `output.copies`"
         raise RecipeError(f"{message}, and no manifest says that a run wrote there", hint)
-
-    def _name_of(self, location: str) -> str | None:
-        """Return the name of a place that lies in this one."""
-        here = f"{self.location.rstrip('/')}/"
-        return f"{location[len(here) :].rstrip('/')}/" if location.startswith(here) else None
-
-    def _foreign(self, names: Iterable[str], inside: list[str], *, of_run: bool) -> Iterator[str]:
-        """Yield names that are not the run's; where its manifest is damaged, those that no run gives."""
-        for name in names:
-            own = _own(name) or any(name.startswith(prefix) for prefix in inside)
-            if not own and not (of_run and is_name_of_run(name)):
-                yield name
 
     def is_whole(self, run: RunFile) -> bool:
         """Tell whether every file is there that a run file and its manifest name, by listing and sizes."""
@@ -232,26 +226,9 @@ def target_at(location: str, mode: Mode) -> Target:
         return Target(location, FolderStore(Path(location), mode))
     if scheme not in WRITTEN:
         written = ", ".join(f"`{one}://`" for one in WRITTEN)
-        raise RecipeError(f"a run cannot be written to `{shown(location)}`", f"write a path, or one of {written}")
-    from octomed.stores.client import open_store
+        raise RecipeError(
+            f"a run cannot be written to `{shown(location)}`", f"write a path, or one of {written}"
+        )
+    from octomed.stores.client import open_store  # noqa: PLC0415 loaded only where an address is met
 
     return Target(location, open_store(location))
-
-
-def refuse_overlapping(locations: Iterable[str]) -> None:
-    """Refuse places of an output of which one is another, or lies in it.
-
-    Raises
-    ------
-    RecipeError
-        Naming both.
-    """
-    found: list[str] = []
-    for location in locations:
-        here = f"{location.rstrip('/')}/"
-        for other in found:
-            there_ = f"{other.rstrip('/')}/"
-            if here.startswith(there_) or there_.startswith(here):
-                message = f"`output.copies` names `{shown(location)}`, and `{shown(other)}` is written to as well"
-                raise RecipeError(message, "give each copy a place of its own, outside of the others")
-        found.append(location)

@@ -313,7 +313,9 @@ class Uploads:
         for target in self.live:
             with self._failing(target):
                 there = {one.name: one.size for one in target.store.listed()}
-                gone = [name for name, size in records.items() if name not in names and there.get(name) != size]
+                gone = [
+                    name for name, size in records.items() if name not in names and there.get(name) != size
+                ]
                 if gone:
                     raise _vanished(target, gone)
                 for name in names:
