@@ -674,7 +674,9 @@ def compared(
     return alone
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in COVERED_BY_THEIR_PARTS | COVERED_BY_THE_WHOLE])
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if key not in COVERED_BY_THEIR_PARTS | COVERED_BY_THE_WHOLE]
+)
 def test_a_change_of_a_key_is_seen(capsys, folder, key):
     assert key in CASES, f"no case says what a change of `{key}` changes: add one"
     before, after = recipes_of(key)

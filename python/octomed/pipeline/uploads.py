@@ -13,6 +13,7 @@ from octomed import _octomed
 from octomed.errors import CancelledRun, StorageError
 from octomed.mds_index import INDEX
 from octomed.names import shown
+from octomed.pipeline.aside import aside
 from octomed.pipeline.manifest_file import NAME, is_name_of_run
 from octomed.run_file import RUN_FILE, Uploaded
 from octomed.storage import storage_error
@@ -153,8 +154,7 @@ class Uploads:
     def _check(self) -> None:
         if self._failure is not None:
             raise self._failure
-        if self._threads is not None:
-            self._threads.check()
+        self._check_cancel()
 
     def _work(self) -> None:
         """Upload what is queued until there is no more, or the run ends."""
@@ -209,8 +209,7 @@ class Uploads:
             raise StorageError(message, "`octomed verify` of the run that it is copied from says more")
 
     def _put(self, target: Target, item: Waiting, path: Path) -> None:
-        if self._threads is not None:
-            self._threads.check()
+        self._check_cancel()
         with self._failing(target):
             target.store.put_file(item.name, path)
             with self._changed:
@@ -264,6 +263,9 @@ class Uploads:
         StorageError
             When a target refuses.
         """
+        aside(lambda: self._begin(records, writes=writes))
+
+    def _begin(self, records: Mapping[str, int], *, writes: bool) -> None:
         for target in self.live:
             with self._failing(target):
                 lacks = any(target.sizes.get(name) != size for name, size in records.items())
@@ -310,6 +312,12 @@ class Uploads:
             When a target lacks a file, or refuses one.
         """
         names = list(last)
+        aside(lambda: self._publish(records, names))
+        failed = [target for target in self.targets if target.failed is not None]
+        if failed:
+            raise self._incomplete(failed[0])
+
+    def _publish(self, records: Mapping[str, int], names: Sequence[str]) -> None:
         for target in self.live:
             with self._failing(target):
                 there = {one.name: one.size for one in target.store.listed()}
@@ -321,9 +329,6 @@ class Uploads:
                 for name in names:
                     self._check_cancel()
                     target.store.put_file(name, self.folder / name)
-        failed = [target for target in self.targets if target.failed is not None]
-        if failed:
-            raise self._incomplete(failed[0])
 
     def _check_cancel(self) -> None:
         if self._threads is not None:
@@ -390,6 +395,3 @@ def remove_file(path: Path) -> None:
         path.unlink(missing_ok=True)
     except OSError as error:
         raise storage_error("delete", path, error) from error
-
-
-__all__ = ["MOST_WAITING", "CancelledRun", "Source", "Uploads", "Waiting", "nothing", "remove_file"]

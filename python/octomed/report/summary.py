@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from octomed.run_file import ClassCount, RunFile
 
 _NOT_SHOWN = frozenset({"from_python", "tolerated"})
+_WORTH_SAYING = 0.05
+"""Seconds that are not `0.0 s`."""
 _MOST_CLASSES = 20
 """Classes of questions that are shown."""
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
@@ -411,7 +413,7 @@ class Summary:
 def uploaded_line(done: Uploaded) -> str:
     """Return what was put elsewhere, in words."""
     stood = f", {units.count(done.skipped)} stood there" if done.skipped else ""
-    waited = f"; workers waited {units.seconds(done.waited)}" if done.waited else ""
+    waited = f"; workers waited {units.seconds(done.waited)}" if done.waited >= _WORTH_SAYING else ""
     places = ", ".join(f"`{shown(target)}`" for target in done.targets)
     return f"{units.count(done.files)} files, {units.bytes_of(done.bytes)}, to {places}{stood}{waited}"
 
