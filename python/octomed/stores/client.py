@@ -238,7 +238,7 @@ class ObjectStore:
         return [meta["path"].rpartition("/")[2] for meta in self.bucket.listed(self._key(LOCK_NAME))]
 
     def knows_conditions(self, name: str, data: bytes | None = None) -> bool | None:
-        """Say whether the store heeds conditions of puts; with data that is tried on an object that stands."""
+        """Say whether the store heeds conditions of puts; with data, that is tried on one that stands."""
         if self.bucket.conditions is None and data is not None:
             self.bucket.conditions = not self.put_new(name, data)
         return self.bucket.conditions

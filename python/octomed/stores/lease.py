@@ -260,7 +260,7 @@ class Lease:
         return _Standing(owner, version, 0.0 if owner == self._owner else self._age(name))
 
     def _age(self, name: str) -> float:
-        """Return the seconds since a lease was written, by the store's clock, which stamps what is written."""
+        """Return the seconds since a lease was written, by the clock of the store."""
         probe = f"{LOCK_NAME}~{self._owner.token}"
         self.store.put(probe, b"")
         now, written = self.store.modified(probe), self.store.modified(name)
