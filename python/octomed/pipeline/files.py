@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DataError, OctomedError
+from octomed.errors import ChangedInput, DataError, OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.table import ForeignTable
+from octomed.foreign.remote import open_foreign
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.folder_columns import refuse_both, with_given
 from octomed.pipeline.nearest_format import near_formats
+from octomed.recipe.opening import objects
 from octomed.recipe.sniff import suspected
 from octomed.recipe.wide_text import open_text
 from octomed.report.fit import formats_in_words, names_in_words
@@ -28,6 +29,7 @@ from octomed.storage import storage_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
 _HEAD_BYTES = 2**16
@@ -42,8 +44,15 @@ def open_table(file: InputFile) -> Iterator[ForeignTable]:
     DataError
         When it cannot be read.
     """
-    with file_errors(file), ForeignTable(file.path, file.kind) as table:
+    with file_errors(file), open_foreign(file.path, file.kind) as table:
         yield table
+
+
+def fingerprint_of(file: InputFile) -> str:
+    """Return a hash of a file's content; an empty text of an object whose version says as much."""
+    if not file.is_remote:
+        return _octomed.fingerprint(file.path)
+    return "" if file.version is not None else str(objects().fingerprint(file.path, _octomed.fingerprint))
 
 
 def csv_dialect(file: InputFile) -> _octomed.CsvDialect:
@@ -146,17 +155,20 @@ def unchanged(files: Iterable[InputFile]) -> None:
 
     Raises
     ------
-    DataError
+    ChangedInput
         When one has another size, time or fingerprint.
     """
     for file in files:
+        if file.is_remote:
+            objects().refuse_changed(file.path, file.size, file.version)
+            continue
         try:
             found = Path(file.path).stat()
             content = _octomed.fingerprint(file.path)
         except OSError as error:
             raise storage_error("read", file.path, error) from error
         if (found.st_size, found.st_mtime_ns, content) != (file.size, file.mtime_ns, file.fingerprint):
-            raise DataError(
+            raise ChangedInput(
                 f"`{shown(file.path)}` changed while the run read it",
                 "run the same command again once it is complete",
             )
@@ -177,6 +189,8 @@ def file_errors(file: InputFile) -> Iterator[None]:
     hint = "fix or remove the file; `on_bad_file: skip` in the source leaves such files out"
     try:
         yield
+    except ChangedInput:
+        raise
     except DataError as error:
         if error.message.startswith(place):
             raise

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.folder_columns import given_columns, with_given
 from octomed.pipeline.files import columns_to_read, csv_dialect, file_errors, open_table, unchanged
+from octomed.pipeline.folder_columns import given_columns, with_given
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
-from octomed.pipeline.folder_columns import given_columns
 from octomed.pipeline.files import csv_names, file_errors, open_table
+from octomed.pipeline.folder_columns import given_columns
 from octomed.pipeline.nearest_format import image_columns, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.kinds import COLUMNAR

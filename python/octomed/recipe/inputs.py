@@ -12,6 +12,7 @@ from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.shards import real_roots
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
@@ -98,7 +99,9 @@ def _divided(
 
 
 def _written(recipe: Recipe) -> list[tuple[str, str]]:
-    return [("output.path", recipe.output.path), ("work.path", recipe.work.path)]
+    copies = [(f"output.copies.{index}", path) for index, path in enumerate(recipe.output.copies or ())]
+    written = [("output.path", recipe.output.path), ("work.path", recipe.work.path), *copies]
+    return [(key, path) for key, path in written if scheme_of(path) is None]
 
 
 def missing_inputs(paths: dict[Keys, str], places: dict[Keys, Place]) -> list[Problem]:

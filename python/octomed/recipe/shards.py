@@ -24,7 +24,7 @@ def real_roots(roots: Iterable[str]) -> frozenset[str]:
 def divided(
     matches: Sequence[Match], image_roots: Collection[str]
 ) -> tuple[list[Match], list[tuple[Match, str]]]:
-    """Divide the files of a folder or glob into those with rows, and archives that are left out, with the reason.
+    """Divide the files of a folder or glob into those with rows, and archives that are left out.
 
     Parameters
     ----------
@@ -32,6 +32,11 @@ def divided(
         The files.
     image_roots
         Where images are looked up, as :func:`real_roots` gives them.
+
+    Returns
+    -------
+    rows, archives
+        What is read, and what is left out, each with the reason.
     """
     archives = [match for match in matches if _is_archive(match)]
     if not archives:

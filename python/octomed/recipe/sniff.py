@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import Compressed, open_raw, open_stream
 from octomed.recipe.wide_text import TABLES, encoding_of, open_text
 
 _HEAD_BYTES = 4096
@@ -103,8 +103,8 @@ def foreign(path: str, kind: str, compression: Compressed | None) -> Looks | Non
     OSError
         If the file cannot be opened at all.
     """
-    with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES)
+    with open_raw(path) as file:
+        head: bytes = file.read(_HEAD_BYTES)
     if not head:
         return _empty(kind, compression)
     looks = _known(head, kind, compression)
@@ -172,11 +172,10 @@ def _known(head: bytes, kind: str, compression: str | None, *, inside: str | Non
         return _not_compressed(head, compression)
     if kind in _BINARY_KINDS:
         return None if head.startswith(_BINARY_KINDS[kind]) else _no_binary(head, kind)
-    if kind == "tar":
-        return None if _is_tar(head) else _binary(head) or _markup(head)
-    if kind in TABLES and encoding_of(head) is not None:
-        return None
-    return _binary(head) or _markup(head) or _wide(head)
+    # A table in UTF-16 is read; a name in an archive's first header may look like it.
+    as_meant = kind == "tar" or (kind in TABLES and encoding_of(head) is not None)
+    sound = kind == "tar" and _is_tar(head)
+    return None if sound else _binary(head) or _markup(head) or (None if as_meant else _wide(head))
 
 
 def _compression(head: bytes, kind: str, expected: str | None, inside: str | None) -> Looks | None:

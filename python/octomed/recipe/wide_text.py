@@ -25,11 +25,11 @@ _LONGEST_MARK = 4
 
 
 def encoding_of(head: bytes) -> str | None:
-    """Return the encoding that a byte order mark says, if it is UTF-16.
+    r"""Return the encoding that a byte order mark says, if it is UTF-16.
 
     Examples
     --------
-    >>> encoding_of("a,b".encode("utf-16-le")), encoding_of(codecs.BOM_UTF16_LE + b"a\\0")
+    >>> encoding_of("a,b".encode("utf-16-le")), encoding_of(codecs.BOM_UTF16_LE + b"a\0")
     (None, 'utf-16-le')
     """
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
@@ -63,8 +63,8 @@ class Utf8Stream:
     Parameters
     ----------
     stream
-        What to read; it is closed with this one. Half of a surrogate pair becomes what is no UTF-8, which is a
-        matter of its row.
+        What to read; it is closed with this one. Half of a surrogate pair becomes what is no UTF-8: a matter
+        of its row.
 
     Attributes
     ----------
