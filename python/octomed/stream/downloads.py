@@ -1,6 +1,6 @@
 """Clients that bring whole files of object stores: the stores' own, forked with a loader's workers.
 
-The clients that packs are read and written with may not be forked. Streaming 0.13 has such clients as well, but
+The clients that packs are read and written with may not be forked. Streaming 0.13 has such clients, too, but
 passes Google's and Azure's neither a time limit nor an endpoint, has all of them repeat requests for minutes
 by themselves, asks S3 twice for each file and slows itself down after a failure, and knows of the hub no
 revision, and no way without a second copy on the disk.
