@@ -62,7 +62,7 @@ class Manifest:
     damaged
         What is to be told of the manifest that was found, where it did not read.
     uploads
-        Puts what is finished elsewhere. Where the folder is a staging one, a file is finished when it is there.
+        Puts what is finished elsewhere; what a staging folder holds is finished when it is there.
     """
 
     folder: Path

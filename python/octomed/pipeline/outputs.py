@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from octomed.leftovers import clear_output
 from octomed.names import shown
-from octomed.pipeline.aside import aside
+from octomed.pipeline.aside import aside, held_aside
 from octomed.pipeline.closing import says_the_same
 from octomed.pipeline.copies import complete
 from octomed.pipeline.open_manifest import Wanted, open_manifest
@@ -93,7 +93,13 @@ class Outputs:
         for target in self.targets:
             busy = f"another run is writing to `{shown(target.location)}`"
             lock = target.store.lock(exclusive=True, busy=busy)
-            aside(partial(locks.enter_context, lock))
+            target.lease = locks.enter_context(held_aside(lock))
+
+    @property
+    def notes(self) -> list[str]:
+        """What is worth saying of the locks: whose was taken over."""
+        notes = (getattr(target.lease, "note", None) for target in self.targets)
+        return [note for note in notes if note]
 
     def look(self) -> RunFile | NotThere | Damaged:
         """Look at what stands, and return what is said there of a run: where this one is whole, of that."""
@@ -158,7 +164,9 @@ class Outputs:
             manifest = open_manifest(spec.output, wanted, run)
         manifest.give_mode(spec.output_mode)
         if self.targets:
-            manifest.uploads = Uploads(spec.output, self.targets, keeps=not self.is_staged)
+            manifest.uploads = Uploads(
+                spec.output, self.targets, keeps=not self.is_staged, write_manifest=manifest.write
+            )
         return manifest
 
     def _wanted(self, *, replace: bool) -> Wanted:

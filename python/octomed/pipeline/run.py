@@ -103,6 +103,7 @@ def pack(
         manifest.write()
         register_run(spec.store, spec.place, spec.keys, spec.store_mode)
         again = MadeAgain()
+        again.said += outputs.notes
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
         scanners = {source.spec.key: source.scanner for source in planned.sources}
@@ -165,14 +166,22 @@ class _Passes:
         try:
             return _summary(self._until_all_read(workers, locks), self.spec, already_done=False)
         except StorageError as error:
+            self._save_notes()
             raise with_hint(error) from error.__cause__
         except (KeyboardInterrupt, CancelledRun) as error:  # a cancelled run's reason is on its way
+            self._save_notes()
             remove_temporaries()  # calls that look at no cancel still run, and the process ends first
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from None
         finally:
             self.progress.close()
+
+    def _save_notes(self) -> None:
+        """Note what was uploaded until now: it is not made again."""
+        if self.manifest.is_staged:
+            with contextlib.suppress(StorageError):
+                self.manifest.write()
 
     def _until_all_read(self, workers: int, locks: contextlib.ExitStack) -> RunFile:
         """Run all three until no block is found damaged; each time one is removed, and none twice.

@@ -83,15 +83,24 @@ class Uploads:
         fails ends nothing.
     source
         Where files come from that are not in the folder.
+    write_manifest
+        Writes the manifest of this moment into the folder.
     """
 
     def __init__(
-        self, folder: Path, targets: Sequence[Target], *, keeps: bool, source: Source | None = None
+        self,
+        folder: Path,
+        targets: Sequence[Target],
+        *,
+        keeps: bool,
+        source: Source | None = None,
+        write_manifest: Callable[[], None] = nothing,
     ) -> None:
         self.folder = folder
         self.targets = tuple(targets)
         self.keeps = keeps
         self._source = source
+        self._write_manifest = write_manifest
         self._changed = threading.Condition()
         self._queue: deque[Waiting] = deque()
         self._open: dict[str, int] = {}
@@ -240,6 +249,7 @@ class Uploads:
 
     def _put_manifest(self) -> None:
         begin = time.monotonic()
+        self._write_manifest()
         for target in self.live:
             with self._failing(target):
                 target.store.put(NAME, (self.folder / NAME).read_bytes())
@@ -326,6 +336,8 @@ class Uploads:
                 ]
                 if gone:
                     raise _vanished(target, gone)
+                if target.is_lost:
+                    raise _lost(target)
                 for name in names:
                     self._check_cancel()
                     target.store.put_file(name, self.folder / name)
@@ -361,6 +373,11 @@ class _Failing:
 def _says_whole(name: str) -> bool:
     """Tell whether a file says that all others stand."""
     return name == RUN_FILE or (name.rpartition("/")[2] == INDEX and is_name_of_run(name))
+
+
+def _lost(target: Target) -> StorageError:
+    message = f"the lease of `{shown(target.location)}` was not renewed in time: another run may write there"
+    return StorageError(message, "check the network of this machine, then run the same command again")
 
 
 def _vanished(target: Target, gone: list[str]) -> StorageError:

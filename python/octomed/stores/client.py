@@ -202,7 +202,7 @@ class ObjectStore:
         key = self._key(name)
 
         def request() -> Any:  # noqa: ANN401 of obstore
-            mode: Any = {"e_tag": version, "version": None}
+            mode: Any = {"e_tag": version}
             if self.address.scheme == "gs":  # which compares the number of a generation
                 meta = obstore.head(self.bucket.client, key)
                 mode = {"e_tag": version, "version": meta["version"] if meta["e_tag"] == version else "0"}
