@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
+from octomed.pipeline.claims import claim
 from octomed.pipeline.closing import close_run, write_indexes
+from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
@@ -19,16 +21,20 @@ from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
+from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
+from octomed.pipeline.staged import staged_manifest
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
+from octomed.pipeline.uploads import Uploads
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
+from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
 from octomed.store import LocalStore
@@ -43,7 +49,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.run_spec import RunSpec
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import RunFile
+    from octomed.run_file import RunFile, Uploaded
     from octomed.storage import Lock
 
 
@@ -90,15 +96,18 @@ def pack(
     make_folder(spec.store, spec.store_mode)
     with contextlib.ExitStack() as locks:
         lock = _lock(spec, outputs, locks)
-        found = outputs.look()
+        outputs.look()
+        found = outputs.found if spec.is_staged else load_run_file(spec.output)
         clear_store(spec.store, spec.keys)
         run = there(found)
+        wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
         if run is not None and outputs.is_finished(run):
             mend_registration(spec.store, spec.place, spec.keys, spec.store_mode)
-            done = _summary(run, spec, already_done=True)
-            copied = outputs.complete(run, progress or SilentProgress(), workers, replace=replace)
-            return done if copied is None else replaced(done, uploads=plain(copied))
-        manifest = outputs.manifest(run, replace=replace)
+            summary = _summary(run, spec, already_done=True)
+            copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
+            outputs.close()
+            return summary if copied is None else replaced(summary, uploads=plain(copied))
+        manifest = _manifest(outputs, run, wanted)
         refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
         register_run(spec.store, spec.place, spec.keys, spec.store_mode)
@@ -127,6 +136,32 @@ def _lock(spec: RunSpec, outputs: Outputs, locks: contextlib.ExitStack) -> Lock:
     outputs.lock(locks)
     store = LocalStore(spec.store, spec.store_mode)
     return locks.enter_context(store.lock(exclusive=False, busy=cleaning))
+
+
+def _completed(
+    outputs: Outputs, run: RunFile, wanted: Wanted, progress: Progress, workers: int
+) -> Uploaded | None:
+    """Put a run that is whole in one place to those where it is not; None where every place has all of it."""
+    others = outputs.lacking(run)
+    for target in others:
+        claim(target, wanted)
+    return complete(outputs.spec.output, outputs.whole, others, progress, workers) if others else None
+
+
+def _manifest(outputs: Outputs, run: RunFile | None, wanted: Wanted) -> Manifest:
+    """Return the manifest to go on with: of what stands in the folder, or at the targets."""
+    spec = outputs.spec
+    notes = outputs.claim(wanted)
+    if spec.is_staged:
+        manifest = staged_manifest(spec.output, wanted, outputs.targets)
+        manifest.damaged = next(iter(notes), None)
+    else:
+        manifest = open_manifest(spec.output, wanted, run)
+    manifest.give_mode(spec.output_mode)
+    if outputs.targets:
+        keeps = not spec.is_staged
+        manifest.uploads = Uploads(spec.output, outputs.targets, keeps=keeps, write_manifest=manifest.write)
+    return manifest
 
 
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
