@@ -1,4 +1,4 @@
-"""A folder of a store as `octomed.store.Store`: every request made again where that helps, every answer checked."""
+"""A folder of a store as `octomed.store.Store`: requests are made again where that helps, answers checked."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from octomed.storage import LOCK_NAME
 from octomed.store import missing
 from octomed.stores.address import Address
 from octomed.stores.attempts import Failed
-from octomed.stores.buckets import Bucket, bucket_of
+from octomed.stores.buckets import bucket_of
 from octomed.stores.faults import BadAnswer
-from octomed.stores.listing import listed_keys
+from octomed.stores.lease import hold
 from octomed.stores.objects import ChangedObject, StoredObject
 from octomed.stores.options import scratch_folder
 from octomed.stores.uploading import upload
@@ -26,10 +26,12 @@ from octomed.stores.uploading import upload
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from obstore import GetOptions, ObjectMeta
 
-    from octomed.storage import Lock
+    from octomed.stores.bucket import Bucket
+    from octomed.stores.lease import Lease
 
 __all__ = ["ObjectStore", "open_store"]
 
@@ -115,7 +117,7 @@ class ObjectStore:
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """Write an object piece by piece, through a local file; it is there when the block has ended."""
-        self._check(name)
+        self._check(name, writes=True)
         scratch = scratch_folder()
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=scratch, prefix="upload-") as file:
@@ -125,7 +127,7 @@ class ObjectStore:
 
     def delete(self, name: str) -> None:
         """Delete an object; nothing happens where there is none."""
-        self._check(name)
+        self._check(name, writes=True)
         key = self._key(name)
         try:
             self.bucket.attempts.run(lambda: obstore.delete(self.bucket.client, key))
@@ -133,9 +135,9 @@ class ObjectStore:
             if failed.fault.kind != "missing":
                 raise self._error("delete", name, failed) from None
 
-    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lock]:
-        """Hold the folder by a lease, which ends by itself when its owner is dead."""
-        raise NotImplementedError
+    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lease]:
+        """Hold the folder by a lease, which expires when its owner is dead."""
+        return hold(self, exclusive=exclusive, busy=busy)
 
     # More than a `Store` can
 
@@ -146,10 +148,8 @@ class ObjectStore:
 
     def head(self, name: str) -> StoredObject | None:
         """Return size and version of an object, or ``None`` where there is none."""
-        self._check(name)
-        key = self._key(name)
         try:
-            return _described(name, self.bucket.attempts.run(lambda: obstore.head(self.bucket.client, key)))
+            return self._described(name, self._meta(name))
         except Failed as failed:
             if failed.fault.kind == "missing":
                 return None
@@ -167,13 +167,13 @@ class ObjectStore:
         if folder and fault_of(folder) is not None:
             return
         below = f"{self.address.key}/" if self.address.key else ""
-        for meta in listed_keys(self.bucket, below + prefix):
+        for meta in self.bucket.listed(below + prefix):
             name = meta["path"].removeprefix(below)
             if not name.rpartition("/")[2].startswith(LOCK_NAME):
-                yield _described(name, meta)
+                yield self._described(name, meta)
 
     def put_file(self, name: str, path: Path) -> StoredObject:
-        """Write an object out of a local file, in parts where it is large, and compare what the store says of it.
+        """Write an object out of a local file, in parts where it is large, and compare what is there then.
 
         Raises
         ------
@@ -184,19 +184,21 @@ class ObjectStore:
 
     def put_new(self, name: str, data: bytes) -> bool:
         """Write an object where there is none; return whether there was none."""
-        self._check(name)
+        self._check(name, writes=True)
         key = self._key(name)
         try:
             self.bucket.attempts.run(lambda: obstore.put(self.bucket.client, key, data, mode="create"))
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed"}:
                 return self._is_ours(name, data, failed)
+            if failed.fault.kind == "unable":
+                return self._put_where_none_is(name, data)
             raise self._error("write", name, failed) from None
         return True
 
     def replace_if(self, name: str, data: bytes, version: str) -> str | None:
-        """Write an object in place of a version of it; return the new version, ``None`` where it is another one."""
-        self._check(name)
+        """Write an object in place of a version of it, and return the new one; ``None`` if it is another."""
+        self._check(name, writes=True)
         key = self._key(name)
 
         def request() -> Any:  # noqa: ANN401 of obstore
@@ -211,9 +213,42 @@ class ObjectStore:
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed", "missing"}:
                 return None
+            if failed.fault.kind == "unable" and self._now(name) == version:
+                return self._upload(name, data).version
             raise self._error("write", name, failed) from None
 
+    # What leases ask
+
+    def read_version(self, name: str) -> tuple[bytes, str | None]:
+        """Return what an object holds, and its version; raises `FileNotFoundError` where there is none."""
+        data, meta = self._got(name, {})
+        return data, self.bucket.version(meta)
+
+    def modified(self, name: str) -> datetime | None:
+        """Return when an object was written, by the store's clock."""
+        try:
+            return self._meta(name)["last_modified"]
+        except Failed as failed:
+            if failed.fault.kind == "missing":
+                return None
+            raise self._error("read", name, failed) from None
+
+    def lease_names(self) -> list[str]:
+        """Return the names of leases, which `names` does not have."""
+        return [meta["path"].rpartition("/")[2] for meta in self.bucket.listed(self._key(LOCK_NAME))]
+
+    def knows_conditions(self, name: str, data: bytes | None = None) -> bool | None:
+        """Say whether the store heeds conditions of puts; with data, that is tried on one that stands."""
+        if self.bucket.conditions is None and data is not None:
+            self.bucket.conditions = not self.put_new(name, data)
+        return self.bucket.conditions
+
     # What these are made of
+
+    def _meta(self, name: str) -> ObjectMeta:
+        self._check(name)
+        key = self._key(name)
+        return self.bucket.attempts.run(lambda: self.bucket.head(key))
 
     def _got(self, name: str, options: GetOptions, version: str | None = None) -> tuple[bytes, ObjectMeta]:
         self._check(name)
@@ -221,13 +256,11 @@ class ObjectStore:
         whole = "range" not in options
 
         def request() -> tuple[bytes, ObjectMeta]:
-            answer = obstore.get(self.bucket.client, key, options=options)
+            answer = self.bucket.get(key, options)
             _refuse_page(name, answer.attributes)
-            start, end = answer.range
-            data = bytes(answer.bytes())
-            if len(data) != end - start:
-                raise BadAnswer(f"{len(data)} bytes came in place of {end - start}")
-            return data, answer.meta
+            if len(answer.data) != answer.expected:
+                raise BadAnswer(f"{len(answer.data)} bytes came in place of {answer.expected}")
+            return answer.data, answer.meta
 
         try:
             data, meta = self.bucket.attempts.run(request)
@@ -238,12 +271,12 @@ class ObjectStore:
                 raise self._error("read", name, failed) from None
             raise
         self.bucket.counter.add(bytes_read=len(data))
-        if version is not None and _version(meta) != version:
+        if version is not None and not self.bucket.is_version(meta, version):
             raise ChangedObject(self._shown(name))
         return data, meta
 
     def _upload(self, name: str, source: bytes | Path) -> StoredObject:
-        self._check(name)
+        self._check(name, writes=True)
         try:
             size, tag = upload(self.bucket, self._key(name), source)
         except Failed as failed:
@@ -262,6 +295,21 @@ class ObjectStore:
         except FileNotFoundError:
             return False
 
+    def _put_where_none_is(self, name: str, data: bytes) -> bool:
+        """Do without a condition what a store knows none for."""
+        self.bucket.conditions = False
+        if self.head(name) is not None:
+            return False
+        self.put(name, data)
+        return True
+
+    def _now(self, name: str) -> str | None:
+        found = self.head(name)
+        return None if found is None else found.version
+
+    def _described(self, name: str, meta: ObjectMeta) -> StoredObject:
+        return StoredObject(name, meta["size"], self.bucket.version(meta))
+
     def _exists(self, name: str) -> None:
         if self.head(name) is None:
             raise missing(self._shown(name))
@@ -275,11 +323,13 @@ class ObjectStore:
     def _error(self, action: str, name: str, failed: Failed) -> StorageError:
         return failed.error(action, self._shown(name))
 
-    def _check(self, name: str) -> None:
-        """Refuse a name that is not one below the address."""
+    def _check(self, name: str, *, writes: bool = False) -> None:
+        """Refuse a name that is not one below the address, and to write where nothing is written."""
         fault = fault_of(name)
         if fault is not None:
             raise StorageError(f"`{shown(str(self.address))}`: the name `{shown(name)}` {fault}")
+        if writes:
+            self.bucket.check_writable()
 
 
 def open_store(address: Address | str) -> ObjectStore:
@@ -304,18 +354,8 @@ def open_store(address: Address | str) -> ObjectStore:
     return ObjectStore(Address.parse(address) if isinstance(address, str) else address)
 
 
-def _described(name: str, meta: ObjectMeta) -> StoredObject:
-    return StoredObject(name, meta["size"], _version(meta))
-
-
-def _version(meta: ObjectMeta) -> str | None:
-    return meta["e_tag"]
-
-
 def _refuse_page(name: str, attributes: Mapping[str, str]) -> None:
     """Refuse a page that something between here and the store sends in place of an object."""
     kind = attributes.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind in {"text/html", "application/xhtml+xml"} and not name.lower().endswith(
-        (".html", ".htm", ".xhtml")
-    ):
+    if kind == "text/html" and not name.lower().endswith((".html", ".htm")):
         raise BadAnswer("a page of HTML came in its place")

@@ -1,4 +1,4 @@
-"""Clients of obstore for the root of an address: endpoint, credentials, proxy and certificates put into its terms.
+"""Clients of obstore: endpoint, credentials, proxy and certificates, put into its terms.
 
 obstore reads the variables of each store itself; here is what a recipe's options say instead, and what other
 tools call otherwise.
@@ -19,7 +19,7 @@ from octomed.names import shown
 from octomed.stores.aws_keys import AwsKeys, machine_may_have_keys, profile_values
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from obstore.store import ClientConfig, RetryConfig
 
@@ -34,6 +34,13 @@ _CONNECT_SECONDS = 10.0
 _SLOWEST = 20
 """How many times the patience for a silence a whole answer may take."""
 
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL")
+_AZURE_SECRETS = (
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_SAS_KEY",
+)
 _BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -56,6 +63,7 @@ def connect(root: Address, options: StoreOptions, *, retries: int = 0) -> Client
     RecipeError
         When a profile is named that there is not.
     """
+    make: Callable[[Address, StoreOptions, RetryConfig], Client]
     make = {"s3": _s3, "gs": _gs, "az": _az}[root.scheme]
     return make(root, options, retry_config(retries))
 
@@ -70,7 +78,7 @@ def connect_web(url: str, options: StoreOptions, headers: Mapping[str, str] | No
     options
         What the recipe says of it.
     headers
-        What is sent with each request; reqwest leaves out those with a secret when another host is redirected to.
+        What is sent with each request; `Authorization` is left out when another host is redirected to.
     """
     client = _client(options, url)
     if headers:
@@ -118,41 +126,37 @@ def _certificates(bundle: Path) -> bytes:
         ) from error
 
 
-def _s3(root: Address, options: StoreOptions, retry: RetryConfig) -> S3Store:
+def _s3(root: Address, options: StoreOptions, retry: RetryConfig) -> Client:
     values = profile_values(options.profile)
-    endpoint = options.endpoint or _first("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL")
-    endpoint = endpoint or values.get("endpoint_url")
-    region = (
-        options.region or _first("AWS_REGION", "AWS_DEFAULT_REGION") or values.get("region") or "us-east-1"
-    )
-    config: dict[str, Any] = {"region": region}
+    endpoint = options.endpoint or _first(*_ENDPOINTS) or values.get("endpoint_url")
+    region = options.region or _first("AWS_REGION", "AWS_DEFAULT_REGION") or values.get("region")
+    config: Any = {"region": region or "us-east-1"}
     if endpoint:
         config |= {"endpoint": endpoint.rstrip("/"), "aws_endpoint_url_s3": endpoint.rstrip("/")}
     if options.requester_pays:
         config["request_payer"] = True
     if options.kms_key:
         config |= {"server_side_encryption": "aws:kms", "sse_kms_key_id": options.kms_key}
-    keys = None
-    if options.anonymous:
+    provider: Any = None
+    if options.anonymous or _is_true("AWS_SKIP_SIGNATURE"):
         config["skip_signature"] = True
-    elif not _is_true("AWS_SKIP_SIGNATURE"):
-        keys = AwsKeys(options)
-        if not keys.found():
-            keys = None
-            if not machine_may_have_keys():
-                raise no_credentials(root)
-    provider = {"credential_provider": keys} if keys is not None else {}
+    elif AwsKeys(options).found():
+        provider = AwsKeys(options)
+    elif not machine_may_have_keys():
+        raise no_credentials(root)
+    client = _client(options, endpoint)
     return S3Store(
-        root.root, config=config, client_options=_client(options, endpoint), retry_config=retry, **provider
-    )  # type: ignore[arg-type]
+        root.root, config=config, client_options=client, retry_config=retry, credential_provider=provider
+    )
 
 
-def _gs(root: Address, options: StoreOptions, retry: RetryConfig) -> GCSStore:
+def _gs(root: Address, options: StoreOptions, retry: RetryConfig) -> Client:
+    _refuse(root, options, "profile", "role", "region", "kms_key")
     emulator = os.environ.get("STORAGE_EMULATOR_HOST")
     if emulator and "://" not in emulator:
         emulator = f"http://{emulator}"
     endpoint = options.endpoint or emulator or os.environ.get("GOOGLE_BASE_URL")
-    config: dict[str, Any] = {}
+    config: Any = {}
     if endpoint:
         config["base_url"] = endpoint.rstrip("/")
     if options.anonymous or (emulator and not options.endpoint):
@@ -163,24 +167,16 @@ def _gs(root: Address, options: StoreOptions, retry: RetryConfig) -> GCSStore:
         if not project:
             raise RecipeError(f"`{root}`: `requester_pays` needs a project", "set `GOOGLE_CLOUD_PROJECT`")
         client["default_headers"] = {"x-goog-user-project": project}
-    if options.kms_key:
-        client["default_headers"] = {
-            **client.get("default_headers", {}),
-            "x-goog-encryption-kms-key-name": options.kms_key,
-        }  # type: ignore[dict-item]
-    return GCSStore(root.root, config=config, client_options=client, retry_config=retry)  # type: ignore[arg-type]
+    return GCSStore(root.root, config=config, client_options=client, retry_config=retry)
 
 
-def _az(root: Address, options: StoreOptions, retry: RetryConfig) -> AzureStore:
+def _az(root: Address, options: StoreOptions, retry: RetryConfig) -> Client:
+    _refuse(root, options, "profile", "role", "region", "kms_key", "requester_pays")
     account, _, container = root.root.partition("/")
-    for name in ("profile", "role", "requester_pays", "kms_key", "region"):
-        if getattr(options, name):
-            raise RecipeError(f"`{root}`: `{name}` below `stores` is not for Azure", "leave it out")
     parts = _connection_string()
-    endpoint = (
-        options.endpoint or _first("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT") or parts.get("BlobEndpoint")
-    )
-    config: dict[str, Any] = {"account_name": account}
+    endpoint = options.endpoint or _first("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+    endpoint = endpoint or parts.get("BlobEndpoint")
+    config: Any = {"account_name": account}
     if endpoint:
         config["endpoint"] = endpoint.rstrip("/")
     elif _is_true("AZURE_STORAGE_USE_EMULATOR"):
@@ -188,13 +184,19 @@ def _az(root: Address, options: StoreOptions, retry: RetryConfig) -> AzureStore:
     key = os.environ.get("AZURE_ACCOUNT_ACCESS_KEY") or parts.get("AccountKey")
     if options.anonymous:
         config["skip_signature"] = True
-    elif key and not _first(
-        "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY", "AZURE_STORAGE_SAS_TOKEN"
-    ):
+    elif key and not _first(*_AZURE_SECRETS):
         config["account_key"] = key
-    elif parts.get("SharedAccessSignature"):
+    elif "SharedAccessSignature" in parts:
         config["sas_key"] = parts["SharedAccessSignature"]
-    return AzureStore(container, config=config, client_options=_client(options, endpoint), retry_config=retry)  # type: ignore[arg-type]
+    client = _client(options, endpoint)
+    return AzureStore(container, config=config, client_options=client, retry_config=retry)
+
+
+def _refuse(root: Address, options: StoreOptions, *names: str) -> None:
+    """Refuse options that mean nothing to a store."""
+    for name in names:
+        if getattr(options, name):
+            raise RecipeError(f"`{root}`: `{name}` below `stores` is only for S3", "leave it out")
 
 
 def _connection_string() -> dict[str, str]:

@@ -51,7 +51,6 @@ def expected_tag(path: Path, part: int | None) -> str:
             for data in iter(lambda: file.read(2**20), b""):
                 whole.update(data)
             return whole.hexdigest()
-        digests = [
-            hashlib.md5(data, usedforsecurity=False).digest() for data in iter(lambda: file.read(part), b"")
-        ]
+        pieces = iter(lambda: file.read(part), b"")
+        digests = [hashlib.md5(data, usedforsecurity=False).digest() for data in pieces]
     return f"{tag_of(b''.join(digests))}-{len(digests)}"

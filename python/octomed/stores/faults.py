@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Literal
 
-__all__ = ["BadAnswer", "Fault", "fault_of_error"]
+__all__ = ["BadAnswer", "Fault", "Refused", "fault_of_error", "fault_of_kind", "fault_of_status"]
 
 Kind = Literal[
-    "missing", "no_bucket", "exists", "changed", "expired", "refused", "credentials", "clock", "full", "elsewhere",
-    "unable", "name", "beyond", "whole", "busy", "unreachable", "answer", "passing",
+    "missing", "no_bucket", "exists", "changed", "expired", "refused", "credentials", "clock", "full",
+    "elsewhere", "unable", "name", "beyond", "whole", "busy", "unreachable", "answer", "passing",
 ]  # fmt: skip
 """What is wrong. Of these the last four, and `expired`, pass."""
 
@@ -45,6 +46,20 @@ class Fault:
         return self.kind in _PASSING
 
 
+class Refused(Exception):
+    """A request that failed for a reason that is known already.
+
+    Parameters
+    ----------
+    fault
+        Which.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
 class BadAnswer(Exception):
     """An answer that is none: of another length, or a page where an object was asked for.
 
@@ -61,10 +76,10 @@ class BadAnswer(Exception):
 
 _AGAIN = "run the same command again: finished work is kept and reused"
 _SIGN_IN = (
-    "set the store's variables (`AWS_ACCESS_KEY_ID` …, `GOOGLE_APPLICATION_CREDENTIALS`, "
-    "`AZURE_STORAGE_ACCOUNT_KEY`, `HF_TOKEN`) or a `profile`, or write `anonymous: true` below `stores` for what is public"
+    "set the variables of the store (`AWS_ACCESS_KEY_ID` …, `GOOGLE_APPLICATION_CREDENTIALS`, "
+    "`AZURE_STORAGE_ACCOUNT_KEY`, `HF_TOKEN`), or write a `profile` below `stores`, or `anonymous: true` for "
+    "what is public"
 )
-_RENEW = f"renew them, then {_AGAIN}"
 _FAULTS: dict[str, Fault] = {
     fault.kind: fault
     for fault in (
@@ -72,75 +87,64 @@ _FAULTS: dict[str, Fault] = {
         Fault("no_bucket", "there is no such bucket", "correct its name, or make it"),
         Fault("exists", "there is an object already", "choose another name"),
         Fault("changed", "it has changed meanwhile", _AGAIN),
-        Fault("expired", "the credentials have expired", _RENEW),
+        Fault("expired", "the credentials have expired", f"renew them, then {_AGAIN}"),
         Fault("refused", "the store refuses access", "check the permissions of the credentials"),
         Fault("credentials", "there are no credentials", _SIGN_IN),
-        Fault("clock", "the clock of this machine is wrong", "set the clock, for signatures have a time"),
+        Fault("clock", "the clock of this machine is wrong", "set it: signatures have a time"),
         Fault("full", "the store is full, or a quota is reached", f"free some space, then {_AGAIN}"),
-        Fault("elsewhere", "the bucket is in another region", "write its `region` below `stores`, or set `AWS_REGION`"),
+        Fault("elsewhere", "the bucket is in another region", "write its `region` below `stores`"),
         Fault("unable", "the store cannot do that", "choose another store"),
-        Fault("name", "the store holds a name with an empty part, `.`, `..` or a control character", "rename it"),
+        Fault("name", "a name has an empty part, `.`, `..` or a control character", "rename the object"),
         Fault("beyond", "there are no such bytes", _AGAIN),
         Fault("whole", "the server sends files only whole", "choose a server that knows ranges"),
         Fault("busy", "the store asks for fewer requests", f"wait, then {_AGAIN}"),
         Fault("unreachable", "the store cannot be reached", "check the network, the endpoint and the proxy"),
-        Fault("answer", "the answer is not the store's", f"check the endpoint and the proxy, then {_AGAIN}"),
+        Fault("answer", "the answer is not a store's", f"check the endpoint and the proxy, then {_AGAIN}"),
         Fault("passing", "the store fails", f"once it answers, {_AGAIN}"),
     )
-}  # fmt: skip
+}
 
-_CODES: dict[str, Kind] = {
-    **dict.fromkeys(("NoSuchKey", "BlobNotFound"), "missing"),
-    **dict.fromkeys(("NoSuchBucket", "ContainerNotFound", "InvalidBucketName", "UserProjectMissing"), "no_bucket"),
-    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), "expired"),
-    **dict.fromkeys(
-        (
-            "AccessDenied", "AllAccessDisabled", "AuthorizationFailure", "AuthorizationPermissionMismatch",
-            "InsufficientAccountPermissions", "AccountProblem", "AccountIsDisabled", "Forbidden",
-            "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthenticationFailed", "InvalidToken",
-            "InvalidClientTokenId", "InvalidSecurity", "NoAuthenticationInformation", "AuthenticationRequired",
-            "PublicAccessNotPermitted", "KMS.DisabledException", "KMS.NotFoundException",
-        ),
-        "refused",
+_KINDS_OF_CODES: dict[Kind, str] = {
+    "missing": "NoSuchKey BlobNotFound",
+    "no_bucket": "NoSuchBucket ContainerNotFound InvalidBucketName",
+    "expired": "ExpiredToken ExpiredTokenException TokenRefreshRequired",
+    "refused": (
+        "AccessDenied AllAccessDisabled AuthorizationFailure AuthorizationPermissionMismatch AccountProblem "
+        "InsufficientAccountPermissions AccountIsDisabled Forbidden InvalidAccessKeyId SignatureDoesNotMatch "
+        "AuthenticationFailed InvalidToken InvalidClientTokenId InvalidSecurity NoAuthenticationInformation "
+        "AuthenticationRequired PublicAccessNotPermitted UserProjectMissing KMS.DisabledException "
+        "KMS.NotFoundException"
     ),
-    "RequestTimeTooSkewed": "clock",
-    **dict.fromkeys(
-        (
-            "QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientStorage",
-            "StorageFull", "AccountQuotaExceeded", "EntityTooLarge",
-        ),
-        "full",
+    "clock": "RequestTimeTooSkewed",
+    "full": (
+        "QuotaExceeded XMinioStorageFull XMinioAdminBucketQuotaExceeded InsufficientStorage StorageFull "
+        "AccountQuotaExceeded EntityTooLarge"
     ),
-    **dict.fromkeys(("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"), "elsewhere"),
-    **dict.fromkeys(("MethodNotAllowed", "NotImplemented"), "unable"),
-    "InvalidRange": "beyond",
-    **dict.fromkeys(
-        (
-            "SlowDown", "ServerBusy", "Throttling", "ThrottlingException", "RequestLimitExceeded",
-            "TooManyRequests", "RequestThrottled", "XMinioServerNotInitialized",
-        ),
-        "busy",
+    "elsewhere": "PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException",
+    "unable": "MethodNotAllowed NotImplemented",
+    "beyond": "InvalidRange",
+    "busy": (
+        "SlowDown ServerBusy Throttling ThrottlingException RequestLimitExceeded TooManyRequests "
+        "RequestThrottled XMinioServerNotInitialized"
     ),
-    **dict.fromkeys(
-        (
-            "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted", "OperationTimedOut",
-            "ConditionalRequestConflict", "BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch",
-            "Md5Mismatch", "NoSuchUpload", "InvalidPart", "InvalidBlockList",
-        ),
-        "passing",
+    "passing": (
+        "RequestTimeout InternalError ServiceUnavailable OperationAborted OperationTimedOut BadDigest "
+        "ConditionalRequestConflict IncompleteBody XAmzContentSHA256Mismatch Md5Mismatch NoSuchUpload "
+        "InvalidPart InvalidBlockList"
     ),
-}  # fmt: skip
-_WRONG = {
+}
+_CODES: dict[str, Kind] = {code: kind for kind, codes in _KINDS_OF_CODES.items() for code in codes.split()}
+_WRONG = (
     "InvalidAccessKeyId",
     "SignatureDoesNotMatch",
     "AuthenticationFailed",
     "InvalidToken",
     "InvalidClientTokenId",
-}
+)
 _STATUSES: dict[int, Kind] = {
-    301: "elsewhere", 307: "elsewhere", 308: "elsewhere", 401: "refused", 402: "full", 403: "refused", 404: "missing",
-    405: "unable", 407: "refused", 408: "passing", 409: "exists", 412: "changed", 413: "full", 416: "beyond",
-    425: "busy", 429: "busy", 501: "unable", 503: "busy", 507: "full",
+    301: "elsewhere", 307: "elsewhere", 308: "elsewhere", 401: "refused", 402: "full", 403: "refused",
+    404: "missing", 405: "unable", 407: "refused", 408: "passing", 409: "exists", 412: "changed", 413: "full",
+    416: "beyond", 425: "busy", 429: "busy", 501: "unable", 503: "busy", 507: "full",
 }  # fmt: skip
 _CLASSES: dict[str, Kind] = {
     "AlreadyExistsError": "exists",
@@ -154,20 +158,20 @@ _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})\b")
 _TRANSPORT = re.compile(r"\bkind: (Connect|Request|Timeout|Interrupted|Decode|Unknown),")
 _TRANSPORT_REASONS = {
-    "Connect": ("unreachable", "no connection is made"),
-    "Request": ("unreachable", "the connection ends"),
-    "Timeout": ("unreachable", "no answer comes in time"),
-    "Interrupted": ("unreachable", "the connection breaks"),
-    "Decode": ("unreachable", "the answer breaks off"),
-    "Unknown": ("unreachable", "the connection fails"),
+    "Connect": "no connection is made",
+    "Request": "the connection ends",
+    "Timeout": "no answer comes in time",
+    "Interrupted": "the connection breaks",
+    "Decode": "the answer breaks off",
+    "Unknown": "the connection fails",
 }
-_INSTANCE = re.compile(r"169\.254\.169\.254|metadata\.google\.internal|169\.254\.170\.2|/metadata/identity")
 _NO_CREDENTIALS = re.compile(
-    r"MissingCredential|No credentials|Unable to locate credentials|TokenRequest|az` not found"
+    r"169\.254\.169\.254|metadata\.google\.internal|169\.254\.170\.2|/metadata/identity"
+    r"|MissingCredential|No credentials|Unable to locate credentials|TokenRequest"
 )
-_CERTIFICATE = re.compile(r"certificate|UnknownIssuer|CertNotValid|InvalidCertificate", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"certificate|UnknownIssuer", re.IGNORECASE)
 _NO_HOST = re.compile(r"dns error|failed to lookup address|Name or service not known", re.IGNORECASE)
-_REFUSED_CONNECTION = re.compile(r"Connection refused", re.IGNORECASE)
+_NOBODY = re.compile(r"Connection refused", re.IGNORECASE)
 
 
 def fault_of_error(error: BaseException) -> Fault:
@@ -176,70 +180,75 @@ def fault_of_error(error: BaseException) -> Fault:
     Parameters
     ----------
     error
-        Of obstore, of the system, or a `BadAnswer`.
+        Of obstore, of the system, `BadAnswer` or `Refused`.
     """
+    if isinstance(error, Refused):
+        return error.fault
     if isinstance(error, BadAnswer):
-        return _said(_FAULTS["answer"], error.reason)
+        return _said("answer", error.reason)
     text = str(error)
     codes = _CODE.findall(text)
     code = next((found for found in codes if found in _CODES), None)
     if code is not None:
         return _of_code(code)
     kind = _CLASSES.get(type(error).__name__)
+    if kind is None and _NO_CREDENTIALS.search(text):
+        kind = "credentials"
     if kind is not None:
         return _FAULTS[kind]
-    if _INSTANCE.search(text) or _NO_CREDENTIALS.search(text):
-        return _FAULTS["credentials"]
     status = _STATUS.search(text)
     if status is not None:
-        return _of_status(int(status[1]), codes[0] if codes else None)
-    if isinstance(error, FileNotFoundError):
-        return _FAULTS["missing"]
-    return _of_transport(text)
+        return fault_of_status(int(status[1]), codes[0] if codes else None)
+    return _FAULTS["missing"] if isinstance(error, FileNotFoundError) else _of_transport(text)
 
 
 def _of_code(code: str) -> Fault:
     if code in _WRONG:
-        return Fault(
-            "refused", f"the store does not accept the credentials ({code})", "correct them, or renew them"
-        )
+        reason = f"the store does not accept the credentials ({code})"
+        return Fault("refused", reason, "correct them, or renew them")
     fault = _FAULTS[_CODES[code]]
-    return _said(fault, f"{fault.reason} ({code})")
+    return _said(fault.kind, f"{fault.reason} ({code})")
 
 
-def _of_status(status: int, code: str | None) -> Fault:
-    if code is not None and status not in _STATUSES and status < 500:  # noqa: PLR2004
-        return _said(_FAULTS["unable"], f"the store does not accept the request ({code})")
-    if status == 400:  # noqa: PLR2004 of a request without an answer's body: AWS says no more of an expired token
-        return _said(
-            _FAULTS["expired"], "the store does not accept the request (400): are the credentials old?"
-        )
-    fault = _FAULTS[_STATUSES.get(status, "passing" if status >= 500 else "unable")]  # noqa: PLR2004
-    return _said(fault, f"{fault.reason} ({status})")
+def fault_of_kind(kind: Kind, reason: str | None = None) -> Fault:
+    """Return a fault of a kind, with other words where there are better ones."""
+    return _FAULTS[kind] if reason is None else _said(kind, reason)
+
+
+def fault_of_status(status: int, code: str | None = None) -> Fault:
+    """Say what the status of an answer means.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    code
+        The store's word for it, where that is not known here.
+    """
+    if status == HTTPStatus.BAD_REQUEST and code is None:  # AWS says no more to `HEAD` with an old token
+        return _said("expired", "the store does not accept the request (400): are the credentials old?")
+    if code is not None and status not in _STATUSES and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _said("unable", f"the store does not accept the request ({code})")
+    kind = _STATUSES.get(status, "passing" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "unable")
+    return _said(kind, f"{_FAULTS[kind].reason} ({status})")
 
 
 def _of_transport(text: str) -> Fault:
     if "NotPartial" in text or "non-partial response" in text:
         return _FAULTS["whole"]
-    if "InvalidGetRange" in text or "StartTooLarge" in text:
+    if "StartTooLarge" in text or "Range started at" in text:
         return _FAULTS["beyond"]
     found = _TRANSPORT.search(text)
     if found is None:
         return _FAULTS["answer"]
     if _CERTIFICATE.search(text):
-        return Fault(
-            "unreachable",
-            "its certificate is not trusted",
-            "name the file of the authority's certificates: `ca_bundle` below `stores`, or `SSL_CERT_FILE`",
-        )
-    for pattern, reason in (
-        (_NO_HOST, "its host is not known"),
-        (_REFUSED_CONNECTION, "nothing answers there"),
-    ):
+        hint = "name the authority's certificates: `ca_bundle` below `stores`, or `SSL_CERT_FILE`"
+        return Fault("unreachable", "its certificate is not trusted", hint)
+    for pattern, reason in ((_NO_HOST, "its host is not known"), (_NOBODY, "nothing answers there")):
         if pattern.search(text):
-            return _said(_FAULTS["unreachable"], reason)
-    return _said(_FAULTS["unreachable"], _TRANSPORT_REASONS[found[1]][1])
+            return _said("unreachable", reason)
+    return _said("unreachable", _TRANSPORT_REASONS[found[1]])
 
 
-def _said(fault: Fault, reason: str) -> Fault:
-    return Fault(fault.kind, reason, fault.hint)
+def _said(kind: Kind, reason: str) -> Fault:
+    return Fault(kind, reason, _FAULTS[kind].hint)

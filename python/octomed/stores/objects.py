@@ -20,8 +20,8 @@ class StoredObject:
     size
         Bytes.
     version
-        What changes with the content: an ETag, the content's digest on the hub, or the time of a web server that
-        has no ETag; ``None`` where there is none of these.
+        What changes with the content: an ETag, the content's digest on the hub, or the time of a web server's
+        file that has no ETag; ``None`` where there is none of these.
     """
 
     name: str

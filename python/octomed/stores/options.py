@@ -1,4 +1,4 @@
-"""What a recipe may say of a store, and where local copies go: one table for all of this process's clients."""
+"""What a recipe may say of a store, and where local copies go: one table for all clients of a process."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def configure(options: Sequence[StoreOptions], scratch: Path | None = None) -> N
     scratch
         The folder of local copies.
     """
-    global _table, _scratch  # noqa: PLW0603 a process has one table
+    global _table, _scratch
     with _lock:
         _table, _scratch = tuple(options), scratch
 

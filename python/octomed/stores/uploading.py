@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import obstore
 
@@ -11,7 +12,7 @@ from octomed.stores.digests import expected_tag, looks_like_digest, tag_of
 from octomed.stores.faults import BadAnswer
 
 if TYPE_CHECKING:
-    from octomed.stores.buckets import Bucket
+    from octomed.stores.bucket import Bucket
 
 __all__ = ["PART", "WHOLE", "upload"]
 
@@ -46,16 +47,15 @@ def upload(bucket: Bucket, key: str, source: bytes | Path) -> tuple[int, str | N
     part = None if size <= WHOLE else max(PART, -(-size // _MOST_PARTS))
     expected = tag_of(source) if isinstance(source, bytes) else expected_tag(source, part)
 
+    sent = _Sent(bucket, key, source, size, expected)
+
     def request() -> str | None:
-        client = bucket.client if part is None else bucket.uploads
-        settings: dict[str, Any] = {"use_multipart": part is not None}
-        if part is not None:
-            settings |= {
-                "chunk_size": part,
-                "max_concurrency": min(_PARTS_AT_ONCE, bucket.options.connections),
-            }
-        tag = obstore.put(client, key, source, **settings)["e_tag"]
-        _compare(bucket, key, source, size=size, tag=tag, expected=expected)
+        if part is None:
+            tag = obstore.put(bucket.client, key, source, use_multipart=False)["e_tag"]
+        else:
+            at_once = min(_PARTS_AT_ONCE, bucket.options.connections)
+            tag = obstore.put(bucket.uploads, key, source, chunk_size=part, max_concurrency=at_once)["e_tag"]
+        sent.compare(tag)
         return tag
 
     tag = bucket.attempts.run(request, conflicts_pass=True)
@@ -63,29 +63,35 @@ def upload(bucket: Bucket, key: str, source: bytes | Path) -> tuple[int, str | N
     return size, tag
 
 
-def _compare(
-    bucket: Bucket, key: str, source: bytes | Path, *, size: int, tag: str | None, expected: str
-) -> None:
-    """Compare what was written with what was sent: by its digest, else by its size, and where in doubt by bytes."""
-    if bucket.digests and looks_like_digest(tag):
-        if (tag or "").strip('"') == expected:
+@dataclass(frozen=True)
+class _Sent:
+    """What was sent, to be compared with what is there now."""
+
+    bucket: Bucket
+    key: str
+    source: bytes | Path
+    size: int
+    expected: str
+
+    def compare(self, tag: str | None) -> None:
+        """Compare by the digest, else by the size, and where in doubt by every byte."""
+        if self.bucket.digests and looks_like_digest(tag):
+            if (tag or "").strip('"') == self.expected:
+                return
+            if not self._is_there():
+                raise BadAnswer("what was written is not what was sent")
+            self.bucket.digests = False  # they are digests of something else
             return
-        if not _is_the_same(bucket, key, source):
-            raise BadAnswer("what was written is not what was sent")
-        bucket.digests = False  # these are digests of something else
-        return
-    found = obstore.head(bucket.client, key)["size"]
-    bucket.counter.add(requests=1)
-    if found != size:
-        raise BadAnswer(f"{found} bytes were written in place of {size}")
+        self.bucket.counter.add(requests=1)
+        found = self.bucket.head(self.key)["size"]
+        if found != self.size:
+            raise BadAnswer(f"{found} bytes were written in place of {self.size}")
 
-
-def _is_the_same(bucket: Bucket, key: str, source: bytes | Path) -> bool:
-    bucket.counter.add(requests=1)
-    answer = obstore.get(bucket.client, key)
-    if isinstance(source, bytes):
-        return bytes(answer.bytes()) == source
-    with source.open("rb") as file:
-        return all(file.read(len(piece)) == piece for piece in map(bytes, answer.stream())) and not file.read(
-            1
-        )
+    def _is_there(self) -> bool:
+        self.bucket.counter.add(requests=1)
+        answer = obstore.get(self.bucket.client, self.key)
+        if isinstance(self.source, bytes):
+            return bytes(answer.bytes()) == self.source
+        with self.source.open("rb") as file:
+            same = all(file.read(len(piece)) == piece for piece in map(bytes, answer.stream()))
+            return same and not file.read(1)
