@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
 
-_NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
+_NO_KEYS = (
+    "name",
+    "version",
+    "output.path",
+    "output.copies",
+    "output.mode",
+    "work",
+    "stores",
+    "model",
+    "template",
+)
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
 
 _NO_SOURCE_KEYS = ("group", "teacher", "on_bad_file", "max_unreadable")

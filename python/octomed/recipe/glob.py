@@ -177,6 +177,42 @@ class OwnFiles:
         return next((path for name, path in files.items() if _fits([*above, name], parts)), None)
 
 
+class OwnObjects:
+    """As `OwnFiles`, of objects in stores: a name is what it says, and no link leads elsewhere.
+
+    Parameters
+    ----------
+    addresses : iterable of str
+        The objects; nothing need be there.
+    """
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._addresses = list(addresses)
+
+    def named_by(self, entry: str) -> str | None:
+        """Return one of the objects that an address would name: an object, a folder or a glob."""
+        entry = entry.rstrip("/")
+        if not _WILD.intersection(entry):
+            inside = (one for one in self._addresses if one == entry or self._below(one, entry))
+            return next(inside, None)
+        root, parts = _cut(entry)
+        return next(
+            (
+                address
+                for address in self._addresses
+                if address.startswith(f"{root}/") and _fits(address[len(root) + 1 :].split("/"), parts)
+            ),
+            None,
+        )
+
+    @staticmethod
+    def _below(address: str, folder: str) -> bool:
+        """Tell whether an object counts as one of a folder: those in hidden folders do not."""
+        if not address.startswith(f"{folder}/"):
+            return False
+        return not any(name.startswith(".") for name in address[len(folder) + 1 :].split("/"))
+
+
 def _fits(names: list[str], parts: list[str]) -> bool:
     """Match the names of a path with the parts of a glob, as `_matching` does with what is there."""
     if not names or not parts:

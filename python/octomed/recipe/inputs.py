@@ -11,6 +11,7 @@ from octomed.recipe.entries import Entry, matches_nothing
 from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
@@ -96,7 +97,9 @@ def _divided(
 
 
 def _written(recipe: Recipe) -> list[tuple[str, str]]:
-    return [("output.path", recipe.output.path), ("work.path", recipe.work.path)]
+    copies = [(f"output.copies.{index}", path) for index, path in enumerate(recipe.output.copies or ())]
+    written = [("output.path", recipe.output.path), ("work.path", recipe.work.path), *copies]
+    return [(key, path) for key, path in written if scheme_of(path) is None]
 
 
 def missing_inputs(paths: dict[Keys, str], places: dict[Keys, Place]) -> list[Problem]:
