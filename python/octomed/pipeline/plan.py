@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DataError
+from octomed.errors import ChangedInput, DataError
 from octomed.foreign import helper
 from octomed.pipeline.evaluation_files import Finding, find_evaluation_sets
 from octomed.pipeline.evaluation_sets import EvaluationSpec
@@ -26,6 +26,7 @@ from octomed.pipeline.image_settings import (
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.prefetch import with_ends_ahead
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.responses import as_source, rates_of
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
@@ -354,11 +355,11 @@ def _source_plan(
         images = images_key(spec.images) if spec.images and may_have_images(mapping_value) else None
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
-    for file in files:
+    for file in with_ends_ahead(files):
         try:
             tasks += tasks_of(file, mapping, key)
         except DataError as error:
-            if source.on_bad_file != "skip":
+            if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
     if images:

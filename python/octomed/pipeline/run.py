@@ -23,6 +23,7 @@ from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.plan import plan
+from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
@@ -93,6 +94,7 @@ def pack(
     make_folder(spec.output, spec.output_mode)
     make_folder(spec.store, spec.working.mode)
     with contextlib.ExitStack() as locks:
+        locks.enter_context(without_leftovers())
         lock = _lock(spec, locks)
         clear_output(spec.output)
         clear_store(spec.store, spec.keys)
