@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.fixtures import azure, fast_s3, gcs, hub, proxy, served, web  # noqa: F401 fixtures of all tests
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path

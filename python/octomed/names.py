@@ -60,8 +60,8 @@ def without_secrets(text: str) -> str:
     Parameters
     ----------
     text : str
-        An address, or a message or option in which some stand. A `?` of a store's address is a wildcard, unless
-        `name=value` follows.
+        An address, or a message or option in which some stand. A `?` of a store's address is a wildcard,
+        unless `name=value` follows.
 
     Examples
     --------

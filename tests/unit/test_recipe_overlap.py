@@ -114,7 +114,9 @@ ADDRESSES = [
 @pytest.mark.parametrize(("path", "keys", "key"), ADDRESSES)
 def test_an_address_that_a_source_reads_is_refused_for_the_run(tmp_path, path, keys, key):
     values = recipes.values() | {"sources": [{"name": "only", "path": path, "format": "octomed"}]} | keys
-    with pytest.raises(RecipeProblems, match=f"`{key}` lies where `sources.only.path` reads: `.{{1,3}}://bkt"):
+    with pytest.raises(
+        RecipeProblems, match=f"`{key}` lies where `sources.only.path` reads: `.{{1,3}}://bkt"
+    ):
         load_recipe(recipes.write(tmp_path, values), check_files=False)
 
 

@@ -147,13 +147,15 @@ LOCAL = ["sources.0.format.image_root", "curate.exclude", "curate.pass_rate.from
 SETS = "curate.decontaminate.against.0.path"
 
 
-@pytest.mark.parametrize("url", ["s3://bkt/x", "gs://bkt/x", "az://a/c/x", "hf://datasets/o/x", "https://h/x"])
+@pytest.mark.parametrize(
+    "url", ["s3://bkt/x", "gs://bkt/x", "az://a/c/x", "hf://datasets/o/x", "https://h/x"]
+)
 @pytest.mark.parametrize("key", [*LOCAL, SETS])
 def test_addresses_are_refused_where_a_path_must_be_local(tmp_path, key, url):
     values = recipes.values()
     if key == SETS:
         values["curate"]["decontaminate"] = {"against": [{"path": "data/a.jsonl"}]}
-    (problem,) = problems_of(tmp_path, values, f"{key}={url}")
+    problem, *_ = problems_of(tmp_path, values, f"{key}={url}")
     assert f"only a local path can stand here, not one of `{url.split(':')[0]}://`" in problem.message
     assert problem.hint == "copy the files to a local folder"
 
@@ -229,13 +231,16 @@ def test_problems_show_no_secrets(tmp_path):
         assert "SECRET" not in f"{problem} {problem.hint} {problem.place}"
 
 
+ROWS = "sources.0.path=s3://bucket/rows"
 STORE = {"prefix": "s3://bucket", "endpoint": "http://localhost:9000", "region": "eu-west-1", "attempts": 3}
 
 
 def test_stores_are_options_of_a_prefix(tmp_path, monkeypatch):
     monkeypatch.setenv("BUCKET", "s3://bucket")
     values = recipes.values() | {"stores": [STORE, {"prefix": "$BUCKET/a", "ca_bundle": "ca.pem"}]}
-    recipe = load_recipe(recipes.write(tmp_path, values), ["sources.0.path=s3://bucket/rows"], check_files=False)
+    recipe = load_recipe(
+        recipes.write(tmp_path, values), ["sources.0.path=s3://bucket/rows"], check_files=False
+    )
     assert recipe.stores is not None
     assert recipe.stores[0].endpoint == "http://localhost:9000"
     assert recipe.stores[1].ca_bundle == str(tmp_path / "ca.pem")
@@ -277,7 +282,9 @@ def test_two_entries_of_one_prefix_are_refused(tmp_path):
 @pytest.mark.parametrize("size", ["50", "0", "-1", "lots", "1.5TB", "true"])
 def test_sizes_of_a_store(tmp_path, size):
     if size == "50":
-        assert load_recipe(recipes.write(tmp_path, recipes.values()), ["work.max_size=50"]).work.max_size == 50
+        assert (
+            load_recipe(recipes.write(tmp_path, recipes.values()), ["work.max_size=50"]).work.max_size == 50
+        )
     else:
         (problem,) = problems_of(tmp_path, recipes.values(), f"work.max_size={size}")
         assert "work.max_size" in problem.message

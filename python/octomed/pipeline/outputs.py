@@ -14,7 +14,6 @@ from octomed.pipeline.closing import says_the_same
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.staging import clear_staging
 from octomed.pipeline.targets import Target, target_at
-from octomed.run_file import RunFile
 from octomed.state import NotThere, there
 from octomed.storage import make_folder
 from octomed.store import LocalStore
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.open_manifest import Wanted
     from octomed.pipeline.run_spec import RunSpec
+    from octomed.run_file import RunFile
     from octomed.state import Damaged
 
 

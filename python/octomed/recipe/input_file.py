@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from octomed.recipe.kinds import COLUMNAR, KINDS, Kind
 from octomed.recipe.metadata import is_metadata
 from octomed.recipe.opening import COMPRESSED, Compressed
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.values import Dialect
@@ -66,7 +67,10 @@ class InputFile:
     dialect : Dialect or None
         The characters that divide a CSV file.
     fingerprint : str
-        A hash of its content, of pieces of it if it is large; set when the run is planned.
+        A hash of its content, of pieces of it if it is large; set when the run is planned. Empty of an object
+        that has a version.
+    version : str or None
+        What tells an object of a store from one that takes its place: its ETag. None of a local file.
     """
 
     source: str
@@ -80,6 +84,12 @@ class InputFile:
     rows: str | None = None
     dialect: Dialect | None = None
     fingerprint: str = ""
+    version: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is an object of a store."""
+        return scheme_of(self.path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +125,15 @@ class Inputs:
         What is worth a look.
     splits : dict of str to set of str
         The splits that are read, by source; files of none are not in it.
+    revisions : dict of str to str
+        The commit that an address on the hub was resolved to, by the address as it was written.
     """
 
     files: list[InputFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     splits: dict[str, set[str]] = field(default_factory=dict)
+    revisions: dict[str, str] = field(default_factory=dict)
 
     def left_out_by_reason(self) -> dict[str, dict[str, list[str]]]:
         """Return the files left out: source, then reason, then their paths."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from octomed.recipe.addresses import is_below
 from octomed.recipe.glob import OwnFiles, OwnObjects
 from octomed.recipe.places import STORES
 from octomed.recipe.problems import Problem
 from octomed.run_file import RUN_FILE, VALIDATION
-from octomed.urls import scheme_of
+from octomed.urls import is_below, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,7 +41,9 @@ def own_files_read(recipe: Recipe, document: Document) -> list[Problem]:
                 found = named_by(path)
                 if found is None:
                     continue
-                message = f"`{_key(way)}` lies where `sources.{source.name}.path` reads: `{found}` would be rows"
+                message = (
+                    f"`{_key(way)}` lies where `sources.{source.name}.path` reads: `{found}` would be rows"
+                )
                 hint = f"write outside of that folder, or narrow the source's path (at {place})"
                 problems.append(Problem(document.place(way), message, hint))
     return problems

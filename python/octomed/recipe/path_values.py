@@ -1,4 +1,7 @@
-"""Values of a recipe that are paths: not empty, and no longer than a file system takes; or addresses of stores."""
+"""Values of a recipe that are paths: not empty, no longer than a file system takes, or addresses of stores.
+
+Of an address nothing is kept that nobody else may see: user names, passwords and queries are cut off.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from octomed.names import as_text
-from octomed.recipe.addresses import READ, clean_address
+from octomed.errors import RecipeError
+from octomed.names import as_text, without_secrets
 from octomed.recipe.invalid import invalid
 from octomed.urls import WRITTEN, scheme_of
 
@@ -16,6 +19,12 @@ if TYPE_CHECKING:
 
 STORE = ".octomed"
 """The working store of a recipe that names none."""
+
+READ = ("s3", "gs", "az", "hf", "https", "http")
+"""Schemes of the addresses that rows are read from."""
+
+_LOCAL = "copy the files to a local folder"
+_WRITE = "write to a local folder, or to one of " + ", ".join(f"`{scheme}://`" for scheme in WRITTEN)
 
 _LONGEST_FILE_NAME = 255
 _LONGEST_PATH = 3840
@@ -46,6 +55,38 @@ def _location(value: Any, schemes: Collection[str]) -> Any:  # noqa: ANN401 as a
         raise invalid("a path may not hold a NUL character")
     _refuse_long(value)
     return value
+
+
+def clean_address(address: str, schemes: Collection[str]) -> str:
+    """Return an address as it is stored and shown: without user name, password and query.
+
+    What has a variable that is not expanded yet is not looked at more closely.
+
+    Parameters
+    ----------
+    address : str
+        What begins with `scheme://`.
+    schemes : collection of str
+        Those that may stand here: none where a path has to be local.
+
+    Raises
+    ------
+    PydanticCustomError
+        When it may not stand here, or nothing can be there.
+    """
+    from octomed.stores.address import Address  # noqa: PLC0415 where an address is met
+
+    scheme = scheme_of(address)
+    if scheme in READ and not schemes:
+        raise invalid(f"only a local path can stand here, not one of `{scheme}://`", _LOCAL)
+    if scheme in READ and scheme not in schemes:
+        raise invalid(f"nothing is written to `{scheme}://`", _WRITE)
+    if scheme in READ and "$" in address:
+        return without_secrets(address)
+    try:
+        return str(Address.parse(address))
+    except RecipeError as error:
+        raise invalid(error.message, error.hint) from None
 
 
 def _refuse_long(path: str) -> None:

@@ -208,9 +208,9 @@ class Work(Sparse):
     path: WrittenPath = STORE
     """Folder of the store, or its address; several recipes may share it."""
     scratch: LocalPath | None = None
-    """Local folder for what is on its way to or from stores; `path` where that is local, else the cache folder."""
+    """Local folder for what waits for stores or came from them; `path` if that is local, else a cache."""
     max_size: StoreSize | None = None
-    """Largest size of the store, bytes or `50GB`: blocks least recently used go first, none of the present run."""
+    """Largest size of the store, bytes or `50GB`: the least recently used goes first, none of this run."""
     keep: bool = True
     """Keep the store after a run."""
     mode: Mode = "owner"

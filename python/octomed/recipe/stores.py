@@ -7,18 +7,25 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from octomed.names import without_secrets
-from octomed.recipe.addresses import READ, clean_address, is_below
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Sparse
-from octomed.recipe.path_values import LocalPath
+from octomed.recipe.path_values import READ, LocalPath, clean_address
 from octomed.recipe.problems import suggest
-from octomed.urls import scheme_of
+from octomed.urls import is_below, scheme_of
 
 _TEXT = Annotated[str, Field(min_length=1)]
-_OF_S3 = ("region", "profile", "role")
-_OF_S3_AND_GS = ("requester_pays", "kms_key")
-_OF_STORES = ("endpoint", "anonymous")
-_WORDS_OF_SECRETS = ("secret", "token", "password", "key_id", "access_key", "account_key", "sas", "credential")
+_USED_BY = {
+    "region": ("s3",),
+    "profile": ("s3",),
+    "role": ("s3",),
+    "requester_pays": ("s3", "gs"),
+    "kms_key": ("s3", "gs"),
+    "endpoint": ("s3", "gs", "az", "hf"),
+    "anonymous": ("s3", "gs", "az", "hf"),
+}
+"""Schemes of the stores to which an option means something; the others mean something to all."""
+
+_WORDS_OF_SECRETS = ("secret", "token", "password", "key_id", "access_key", "account_key", "credential")
 _NO_SECRETS = "credentials are taken from the environment, or a profile of the machine (docs/stores.md)"
 
 
@@ -48,7 +55,7 @@ _Server = Annotated[str, BeforeValidator(_web_address)]
 
 
 class StoreEntry(Sparse):
-    """How the addresses with a common beginning are reached; what is not written is as the environment says."""
+    """How the addresses with a common beginning are reached; the environment says what is not written."""
 
     only_written: ClassVar[frozenset[str]] = frozenset(
         {
@@ -108,16 +115,15 @@ class StoreEntry(Sparse):
         scheme = scheme_of(self.prefix)
         if scheme is None:
             return self
-        foreign = () if scheme == "s3" else _OF_S3
-        foreign += () if scheme in {"s3", "gs"} else _OF_S3_AND_GS
-        foreign += _OF_STORES if scheme in {"http", "https"} else ()
-        for key in foreign:
+        for key in (key for key, schemes in _USED_BY.items() if scheme not in schemes):
             if getattr(self, key) is not None:
-                known = [name for name in type(self).model_fields if name not in foreign]
-                raise invalid(f"`{key}` means nothing for `{scheme}://`", suggest(key, known, kind="keys"), at=(key,))
+                known = [name for name in type(self).model_fields if scheme in _USED_BY.get(name, (scheme,))]
+                hint = suggest(key, known, kind="keys")
+                raise invalid(f"`{key}` means nothing for `{scheme}://`", hint, at=(key,))
         for key in ("profile", "role"):
             if self.anonymous and getattr(self, key) is not None:
-                raise invalid(f"`anonymous` sends no credentials, and `{key}` names some", "leave one out", at=(key,))
+                message = f"`anonymous` sends no credentials, and `{key}` names some"
+                raise invalid(message, "leave one out", at=(key,))
         return self
 
 
