@@ -15,6 +15,8 @@ import pytest
 from octomed.errors import DataError, RecipeError
 from octomed.stores.traffic import Traffic, traffic
 
+from octomed.pipeline import tasks
+
 from . import runs
 
 ROWS = runs.question_rows(1, 150)
@@ -222,7 +224,8 @@ def test_only_the_bytes_of_mapped_columns_are_read(tmp_path, fast_s3):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "arrow.stream"])
-def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path):
+def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "JSON_TASK_BYTES", 2**20)
     folder = of_kind(kind)
     address = fast_s3.upload(folder / "data", "rows")
     size = sum(path.stat().st_size for path in (folder / "data").iterdir())

@@ -100,6 +100,11 @@ class Mirror:
         with contextlib.suppress(CancelledError):  # by another reader, who asks again as this one does
             future.result()
 
+    def has(self, part: Range) -> bool:
+        """Say whether a range is there, or under way."""
+        with self._lock:
+            return not self._known.missing(*part)
+
     def expect(self, ranges: Iterable[Range]) -> None:
         """Begin to fetch ranges; what goes wrong with them is raised where they are needed."""
         with self._lock:
