@@ -17,9 +17,9 @@ Kind = Literal[
     "missing", "no_bucket", "exists", "changed", "expired", "refused", "credentials", "clock", "full",
     "elsewhere", "unable", "name", "beyond", "whole", "busy", "unreachable", "answer", "passing",
 ]  # fmt: skip
-"""What is wrong. Of these the last four, and `expired`, pass."""
+"""What is wrong. Of these the last five, and `expired`, pass."""
 
-_PASSING = frozenset({"busy", "unreachable", "answer", "passing"})
+_PASSING = frozenset({"whole", "busy", "unreachable", "answer", "passing"})
 
 
 @dataclass(frozen=True)

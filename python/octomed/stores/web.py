@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import obstore
@@ -71,8 +71,6 @@ class WebBucket(Bucket):
 
     def get(self, key: str, options: GetOptions) -> Answer:
         """Return a file, or a range of it: out of a local copy where the server sends files only whole."""
-        if "range" not in options:
-            return _answer(self._asked(key, options))
         if key not in self._copies:
             try:
                 return _answer(self._asked(key, options))
@@ -116,9 +114,10 @@ class WebBucket(Bucket):
             if key not in self._copies:
                 self._copies[key] = self._copied(key)
             file, meta = self._copies[key]
-            start, end = cast("tuple[int, int]", options["range"])
+            wanted: Any = options["range"]
+            start, end = wanted if isinstance(wanted, tuple) else (wanted["offset"], meta["size"])
             file.seek(start)
-            data = file.read(min(end, meta["size"]) - start) if start < meta["size"] else b""
+            data = file.read(max(min(end, meta["size"]) - start, 0))
         return Answer(data, meta, {}, len(data))
 
     def _copied(self, key: str) -> tuple[Any, ObjectMeta]:
