@@ -108,9 +108,10 @@ def test_every_kind_from_a_store_gives_the_same_bytes(of_kind, kind, fast_s3):
 @pytest.mark.parametrize("store", ["s3", "gcs", "azure", "hub", "web"])
 def test_every_store_gives_the_same_bytes(of_kind, store, request):
     server = request.getfixturevalue(store)
-    for kind in ("jsonl.gz", "parquet.snappy"):
+    kinds = ("jsonl.gz", "parquet.snappy")
+    addresses = [server.upload(of_kind(kind) / "data", f"rows-{kind}") for kind in kinds]
+    for kind, address in zip(kinds, addresses, strict=True):
         folder = of_kind(kind)
-        address = server.upload(folder / "data", f"rows-{kind}")
         names = sorted(path.name for path in (folder / "data").iterdir())
         paths = json.dumps([f"{address}/{name}" for name in names] if store == "web" else [address])
         runs.pack(folder / "recipe.yaml", f"sources.only.path={paths}", f"output.path={store}", f"work.path=of-{store}")
