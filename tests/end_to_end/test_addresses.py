@@ -59,7 +59,9 @@ def write_kind(folder, kind):
         (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
     elif kind.startswith("csv"):
         ending = kind.partition(".")[2]
-        data = "question,response\n" + "".join(f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS)
+        data = "question,response\n" + "".join(
+            f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS
+        )
         (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
     elif kind.startswith("parquet"):
         codec = kind.partition(".")[2] or "snappy"
@@ -94,7 +96,9 @@ def of_kind(tmp_path_factory):
         if kind not in made:
             folder = made[kind] = tmp_path_factory.mktemp(kind)
             write_kind(folder / "data", kind)
-            format_ = {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            format_ = (
+                {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            )
             runs.pack(runs.write_recipe(folder, runs.one_source("data", format_)))
         return made[kind]
 
@@ -119,7 +123,12 @@ def test_every_store_gives_the_same_bytes(of_kind, store, request):
         folder = of_kind(kind)
         names = sorted(path.name for path in (folder / "data").iterdir())
         paths = json.dumps([f"{address}/{name}" for name in names] if store == "web" else [address])
-        runs.pack(folder / "recipe.yaml", f"sources.only.path={paths}", f"output.path={store}", f"work.path=of-{store}")
+        runs.pack(
+            folder / "recipe.yaml",
+            f"sources.only.path={paths}",
+            f"output.path={store}",
+            f"work.path=of-{store}",
+        )
         assert same_files(folder / "out", folder / store)
 
 
@@ -156,7 +165,9 @@ def octomed_command(*words):
 
 @pytest.mark.parametrize("on_bad_file", ["error", "skip"])
 @pytest.mark.parametrize("size", ["small", "large"])
-def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3, monkeypatch, size, on_bad_file):
+def test_an_object_that_changes_between_plan_and_scan_is_named(
+    tmp_path, fast_s3, monkeypatch, size, on_bad_file
+):
     data = lines() if size == "small" else lines() * 20
     address = fast_s3.put("rows/a.jsonl", data)
     path = recipe_at(tmp_path, address, on_bad_file=on_bad_file)
@@ -172,7 +183,6 @@ def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3
     monkeypatch.setattr(run, "plan", plan_and_replace)
     with pytest.raises(DataError, match=f"`{address}` changed while the run read it"):
         runs.pack(path)
-    monkeypatch.undo()
     assert not (tmp_path / "out/octomed.json").exists()
 
 
@@ -267,9 +277,9 @@ def test_a_dataset_of_the_hub_is_read_at_one_commit(tmp_path, hub, monkeypatch):
         hub.put("rows/a.jsonl", lines(ROWS[1:]))
         return made
 
-    monkeypatch.setattr(run, "plan", plan_and_push)
-    runs.pack(path)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "plan", plan_and_push)
+        runs.pack(path)
     said = json.loads((tmp_path / "out/octomed.json").read_text())["run"]
     (note,) = [note for note in said["notes"] if "is read at commit" in note]
     commit = note.split("`")[-2]
@@ -289,11 +299,20 @@ SECRETS = ("planted-user", "planted-password", "planted-signature", "planted-tok
 def test_no_secret_is_in_any_file_of_a_run_or_in_what_it_says(tmp_path, web, capfd, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "planted-token")
     web.put("rows/a.jsonl", lines([*ROWS[:30], {"question": "no response", "responses": []}]))
-    place = f"{web.url.removeprefix('http://')}/octomed/rows/a.jsonl?sig=planted-signature&token=planted-token"
+    place = (
+        f"{web.url.removeprefix('http://')}/octomed/rows/a.jsonl?sig=planted-signature&token=planted-token"
+    )
     address = f"http://planted-user:planted-password@{place}"
     path = recipe_at(tmp_path / "recipe", address)
     out, store = tmp_path / "run/out", tmp_path / "run/store"
-    settings = ["--set", f"output.path={out}", "--set", f"work.path={store}", "--set", f"sources.only.path={address}"]
+    settings = [
+        "--set",
+        f"output.path={out}",
+        "--set",
+        f"work.path={store}",
+        "--set",
+        f"sources.only.path={address}",
+    ]
     for verb in ("check", "plan", "pack"):
         assert octomed_command(verb, path, *settings) == 0, capfd.readouterr().err
     assert octomed_command("pack", path, *settings) == 0
@@ -310,7 +329,9 @@ def test_no_secret_is_in_any_file_of_a_run_or_in_what_it_says(tmp_path, web, cap
     held = [said.encode(), *(file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file())]
     assert len(held) > 8
     for secret in SECRETS:
-        assert not [data[max(0, data.find(secret.encode()) - 200) :][:300] for data in held if secret.encode() in data]
+        assert not [
+            data[max(0, data.find(secret.encode()) - 200) :][:300] for data in held if secret.encode() in data
+        ]
 
 
 def test_tasks_are_scanned_elsewhere_with_the_same_options(tmp_path, fast_s3, monkeypatch):

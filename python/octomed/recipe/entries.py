@@ -94,7 +94,9 @@ class Entry:
             return expand_entry(self.path, known_kind, walk)
         commit = objects().commit_of(self.path)
         if commit is not None:
-            self.inputs.notes.append(f"source `{self.source.name}`: `{self.path}` is read at commit `{commit}`")
+            self.inputs.notes.append(
+                f"source `{self.source.name}`: `{self.path}` is read at commit `{commit}`"
+            )
         return expand_address(self.path, known_kind, walk)
 
     def _root(self, matches: list[Match]) -> str:
