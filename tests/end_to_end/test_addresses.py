@@ -205,12 +205,13 @@ def wide(folder, rows, groups):
     folder.mkdir()
     values = [{"question": f"{number}? {row['question']}", "response": " ".join(row["responses"])}
               for number, row in enumerate(runs.question_rows(7, rows))]  # fmt: skip
-    numbers = np.random.default_rng(1).integers(0, 2**24, (rows, 300), np.int32).tolist()
+    numbers = np.random.default_rng(1).integers(0, 2**24, rows * 300, np.int32)
+    numbers = pa.FixedSizeListArray.from_arrays(pa.array(numbers), 300)
     made = pa.table(
         {
-            "vector": pa.array(numbers, pa.list_(pa.int32())),
+            "vector": numbers,
             "question": [row["question"] for row in values],
-            "weights": pa.array(numbers, pa.list_(pa.float32())),
+            "weights": numbers,
             "response": [row["response"] * 20 for row in values],
         }
     )

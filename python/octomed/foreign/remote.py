@@ -137,7 +137,8 @@ def _fetch_ends(mirror: Mirror, kind: str) -> None:
     """Fetch what says which columns a file has, and where they are."""
     if not mirror.size:
         return
-    mirror.need(ends_of(mirror.size, kind))
+    if not mirror.has((max(0, mirror.size - _ARROW_END), mirror.size)):  # its columns may have been given back
+        mirror.need(ends_of(mirror.size, kind))
     if kind == "parquet":
         tail = _read(mirror, mirror.size - _PARQUET_END, _PARQUET_END)
         if len(tail) == _PARQUET_END:
