@@ -93,10 +93,11 @@ class Mirror:
                     return
 
     def _wait(self, part: Range, future: Future[None], *, urgent: bool) -> None:
-        """Wait for a part; one that waits behind others is to be fetched at once."""
+        """Wait for a part; one that waits behind others is fetched at once."""
         if not urgent and future.cancel():
-            self._forget(part)
-            return
+            with self._lock:
+                future = fetching.submit(self._fetch, part, urgent=True)
+                self._under_way[part] = (future, True)
         with contextlib.suppress(CancelledError):  # by another reader, who asks again as this one does
             future.result()
 
