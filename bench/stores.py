@@ -1,9 +1,9 @@
-"""Packing from a store that is 20 ms away, beside the same run from a folder and a bare transfer of the same bytes.
+"""Packing from a store that is 20 ms away, beside a run from a folder and a bare transfer of the same bytes.
 
-`python -m bench.stores` makes a corpus, serves it from a process of its own that adds 20 ms to every request, and
-writes `bench/results/stores-reading.json`: for each form of the corpus the times of a local run, of pyarrow fetching
-the bytes that the run fetches and doing nothing with them, and of the run, with requests and bytes as the server
-counts them, and its processor time. The bound is 1.2 times the larger of the first two.
+`python -m bench.stores` makes a corpus, serves it from a process of its own 20 ms a request away, and
+writes `bench/results/stores-reading.json`: for each form of the corpus the times of a local run, of pyarrow
+fetching the bytes that the run fetches and doing nothing with them, and of the run, with requests and bytes
+as the server counts them, and its processor time. The bound is 1.2 times the larger of the first two.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from bench.compare.contestants import octomed_path
 from bench.compare.machine import describe
 from bench.corpus.plan import Plan
 from bench.corpus.write import write_corpus
-
 from tests.servers.process import Served
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ BOUND = 1.2
 PREDICTED = {
     "wall_seconds / max(local, bare)": {"parquet": 1.1, "jsonl": 1.1, "jsonl.gz": 1.1},
     "bytes / bytes of the mapped columns": {"parquet": 1.01, "jsonl": 1.0, "jsonl.gz": 1.0},
-    "why": "requests overlap with scanning; what is left is a listing, cards and the ends of files, ten round trips",
+    "why": "requests overlap with scanning; a listing, cards and the ends of files are left: ten round trips",
 }
 """Written before anything was measured."""
 
@@ -153,9 +152,10 @@ def told(form: str, one: dict[str, Any]) -> str:
     """A form in one line."""
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in one["seconds"].items())
     kept = "kept" if one["ratio"] <= BOUND else "NOT KEPT"
+    share = one["bytes_read"] / one["bytes"]
     return (
-        f"{form}: {seconds}: {one['ratio']:.2f} of the larger ({BOUND} {kept}); {one['requests']:.0f} requests, "
-        f"{one['bytes_read'] / one['bytes']:.3f} of {one['bytes'] / 1e6:.0f} MB, server {one['server_cpu_seconds']:.1f} s of CPU"
+        f"{form}: {seconds}: {one['ratio']:.2f} of the larger ({BOUND} {kept}); {one['requests']:.0f} "
+        f"requests, {share:.3f} of {one['bytes'] / 1e6:.0f} MB, server {one['server_cpu_seconds']:.1f} s CPU"
     )
 
 

@@ -1,4 +1,4 @@
-"""Inputs in stores: the same bytes as from a folder, of every kind and compression, and no more asked for than is read."""
+"""Inputs in stores: the bytes of a local run, of every kind, and no more asked for than is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import subprocess
 import sys
 import time
@@ -15,10 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, RecipeError
-from octomed.stores.traffic import Traffic, traffic
-
 from octomed.pipeline import tasks
 from octomed.pipeline.executor import Threads
+from octomed.stores.traffic import Traffic, traffic
 
 from tests.servers.fixtures import forget_clients
 
@@ -74,8 +74,8 @@ def write_kind(folder, kind):
 
 
 KINDS = [
-    "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv", "csv.gz",
-    "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
+    "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv",
+    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
     "arrow.file", "arrow.stream",
 ]  # fmt: skip
 
@@ -181,7 +181,7 @@ def test_an_object_that_changes_between_plan_and_scan_is_named(
         return made
 
     monkeypatch.setattr(run, "plan", plan_and_replace)
-    with pytest.raises(DataError, match=f"`{address}` changed while the run read it"):
+    with pytest.raises(DataError, match=rf"`{re.escape(address)}` changed while the run read it"):
         runs.pack(path)
     assert not (tmp_path / "out/octomed.json").exists()
 
@@ -196,12 +196,12 @@ def test_a_finished_run_over_objects_is_done_until_one_is_another(tmp_path, fast
     record = json.loads((tmp_path / "out/octomed.json").read_text())["run"]["inputs"]["only"]["a.jsonl"]
     assert record.startswith(f"{len(lines())} bytes, version ")
     fast_s3.put("rows/a.jsonl", lines(ROWS[1:]))
-    with pytest.raises(RecipeError, match="over other inputs: `only/a.jsonl` changed"):
+    with pytest.raises(RecipeError, match=r"over other inputs: `only/a.jsonl` changed"):
         runs.pack(path)
 
 
 def wide(folder, rows, groups):
-    """Write rows of which most bytes are in columns that no mapping reads; return what the mapped ones take."""
+    """Write rows of which most bytes are in columns that no mapping reads; return the bytes of the others."""
     folder.mkdir()
     values = [{"question": f"{number}? {row['question']}", "response": " ".join(row["responses"])}
               for number, row in enumerate(runs.question_rows(7, rows))]  # fmt: skip
@@ -288,7 +288,7 @@ def test_a_dataset_of_the_hub_is_read_at_one_commit(tmp_path, hub, monkeypatch):
     assert address.startswith("hf://datasets/octomed/data")
     assert runs.pack(path).already_done
     forget_clients()
-    with pytest.raises(RecipeError, match="over other inputs: `only/a.jsonl` changed"):
+    with pytest.raises(RecipeError, match=r"over other inputs: `only/a.jsonl` changed"):
         runs.pack(path)
     runs.pack(path, f"sources.only.path=hf://datasets/octomed/data@{commit}/rows", "output.path=again")
     assert same_files(tmp_path / "out", tmp_path / "again")
@@ -361,7 +361,8 @@ def test_a_local_recipe_loads_nothing_of_stores(small):
     program = (
         "import sys; from octomed.cli.app import run; "
         f"assert run(['check', {str(small)!r}]) == 0; "
-        "print([name for name in sys.modules if name.split('.')[0] in {'obstore', 'boto3', 'huggingface_hub', 'fsspec'} "
+        "packages = {'obstore', 'boto3', 'huggingface_hub', 'fsspec'}; "
+        "print([name for name in sys.modules if name.split('.')[0] in packages "
         "or name.startswith('octomed.stores')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

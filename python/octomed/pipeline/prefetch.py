@@ -1,4 +1,4 @@
-"""Inputs in stores, fetched ahead of those who read them: files that are planned next, and tasks that are scanned next."""
+"""Inputs in stores, fetched ahead of those who read them: files that are planned next, tasks scanned next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from octomed.recipe.opening import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
     from pathlib import Path
 
     from octomed.pipeline.specs import TaskSpec
@@ -58,7 +57,7 @@ _walks: deque[_Walk] = deque()
 
 @contextlib.contextmanager
 def fetched_ahead(specs: Sequence[TaskSpec]) -> Iterator[None]:
-    """Have tasks of files in stores fetched in their order while the block runs, a bounded way ahead of their readers.
+    """Have tasks of files in stores fetched in their order while the block runs, a bit ahead of readers.
 
     Parameters
     ----------
@@ -96,7 +95,7 @@ def has_been_read(task: Task) -> None:
 
 
 def how_stores_are_reached(files: Sequence[InputFile]) -> tuple[Any, Path | None] | None:
-    """Return what another process has to know besides of how stores are reached; None where no file is in one."""
+    """Return what another process has to know of how stores are reached; None where no file is in one."""
     if not any(file.is_remote for file in files):
         return None
     reach: tuple[Any, Path | None] = import_module("octomed.stores.options").configured()
