@@ -110,8 +110,9 @@ class Bucket:
         return listed_keys(self.root, self.attempts, lambda: self.client, prefix)
 
     def version(self, meta: ObjectMeta) -> str | None:
-        """Return what changes with an object's content."""
-        return meta["e_tag"]
+        """Return what changes with an object's content: Azure's listings leave out its quotes."""
+        tag = meta["e_tag"]
+        return f'"{tag}"' if tag and self.root.scheme == "az" and not tag.endswith('"') else tag
 
     def is_version(self, meta: ObjectMeta, version: str) -> bool:
         """Say whether an answer is of a version of an object."""
