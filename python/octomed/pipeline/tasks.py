@@ -24,9 +24,9 @@ from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
-    from octomed import _octomed
     from pathlib import Path
 
+    from octomed import _octomed
     from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
