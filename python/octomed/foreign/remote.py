@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from octomed.stores.mirror import Mirror
     from octomed.stores.ranges import Range
 
-TAIL_BYTES = 16 * 2**10
-"""In which most footers lie whole, with what says how long they are."""
+HEAD_BYTES = 16
+"""Which say that a Parquet or Arrow file is one."""
 
-HEAD_BYTES = 4096
+_TEXT_BYTES = 64 * 2**10
+_LEAST_TAIL, _MOST_TAIL = 4 * 2**10, 64 * 2**10
+_TAIL_SHARE = 256
+"""In such a part of a file most footers lie whole, and it is little beside the columns that are read."""
+
 UNIT_BYTES = 16 * 2**20
 """Row groups are read together up to so many bytes: of small ones, a thousand are not a thousand readings."""
 
@@ -153,10 +157,9 @@ def _fetch_ends(mirror: Mirror, kind: str) -> None:
 def ends_of(size: int, kind: str) -> list[Range]:
     """Return what of a file is looked at when it is planned, as far as its size tells."""
     if kind not in {"parquet", "arrow"}:
-        return [(0, 16 * HEAD_BYTES if size > 32 * HEAD_BYTES else size)]
-    if size <= TAIL_BYTES + HEAD_BYTES:
-        return [(0, size)]
-    return [(0, HEAD_BYTES), (size - TAIL_BYTES, size)]
+        return [(0, _TEXT_BYTES if size > 2 * _TEXT_BYTES else size)]
+    tail = min(max(_LEAST_TAIL, size // _TAIL_SHARE), _MOST_TAIL)
+    return [(0, HEAD_BYTES), (size - tail, size)] if size > tail + HEAD_BYTES else [(0, size)]
 
 
 def _read(mirror: Mirror, begin: int, length: int) -> bytes:

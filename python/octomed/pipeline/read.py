@@ -25,6 +25,7 @@ BLOCK_BYTES = 32 * 2**20
 """A block is cut at the row where the mapped columns' bytes pass this."""
 
 _CHUNK_BYTES = 4 * 2**20
+_BEHIND_BYTES = 2**16
 _LEAST_ROW_BYTES = 2
 """A row has a byte at least, and one that ends it."""
 _LEAST_MEMBER_BYTES = 512
@@ -115,7 +116,7 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
     with open_measured(task.file) as stream:
         if plain:
             stream.seek(cutter.read_from)
-        while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
+        while not cutter.done and (chunk := stream.read(_next_bytes(task, stream.place))):
             blocks = cutter.feed(chunk)
             # Rows before and after the task may be all in the file but the bytes that it has read.
             ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come, task.begin)
@@ -124,6 +125,13 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
     yield from cutter.finish()
     # Without offsets the cutter takes what is after the last line end, though it is nothing, for a line.
     return cutter.rows - (ends_line and not plain)
+
+
+def _next_bytes(task: Task, place: int) -> int:
+    """Return how many bytes to read next: in a store, few of those behind a task, which are the next one's."""
+    if not task.file.is_remote or task.end is None:
+        return _CHUNK_BYTES
+    return min(_CHUNK_BYTES, task.end - place if place < task.end else _BEHIND_BYTES)
 
 
 def _json_document(task: Task, target: int, ahead: Ahead) -> Reading:

@@ -43,6 +43,11 @@ class MeasuredStream:
         return data
 
     @property
+    def place(self) -> int:
+        """Where the next bytes begin, of what has been uncompressed."""
+        return self._read
+
+    @property
     def most_to_come(self) -> int | None:
         """Bytes that may still come at most; ``None`` where nothing tells."""
         most = _MOST_FROM_A_BYTE.get(self._file.compression)

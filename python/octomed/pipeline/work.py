@@ -157,7 +157,7 @@ class _TaskScan:
         if bad is None:
             refuse_changed(spec, (spec.folder / header.name for header in headers))
             _sync(spec.folder, headers)
-            write_task(spec.folder, TaskRecord(headers, rows), spec.mode)
+            write_task(spec.local, spec.task.key, TaskRecord(headers, rows))
             self._note_images(headers)
         return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
 
@@ -166,7 +166,7 @@ class _TaskScan:
         spec = self.spec
         without = spec.task.without_images
         if without is not None and not any(header.may_have_images for header in headers):
-            write_task_without_images(spec.store, without, spec.task.key, spec.mode)
+            write_task_without_images(spec.local, without, spec.task.key)
 
 
 def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:

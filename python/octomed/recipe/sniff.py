@@ -13,6 +13,7 @@ from octomed.recipe.opening import Compressed, open_raw, open_stream
 from octomed.recipe.wide_text import TABLES, encoding_of, open_text
 
 _HEAD_BYTES = 4096
+_MAGIC_BYTES = 16
 _LONGER_HEAD_BYTES = 65536
 _LAST_ASCII = 0x7F
 
@@ -104,7 +105,10 @@ def foreign(path: str, kind: str, compression: Compressed | None) -> Looks | Non
         If the file cannot be opened at all.
     """
     with open_raw(path) as file:
-        head: bytes = file.read(_HEAD_BYTES)
+        head: bytes = file.read(_MAGIC_BYTES) if kind in _BINARY_KINDS else b""
+        if head.startswith(_BINARY_KINDS.get(kind, ())):
+            return None  # of an object in a store no more is fetched
+        head += file.read(_HEAD_BYTES - len(head))
     if not head:
         return _empty(kind, compression)
     looks = _known(head, kind, compression)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from obstore.exceptions import BaseError
 
 from octomed.errors import StorageError
-from octomed.stores.faults import BadAnswer, fault_of_error
+from octomed.stores.faults import BadAnswer, Refused, fault_of_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ class Attempts:
         with self._room:
             try:
                 return request()
-            except (BaseError, BadAnswer, OSError, ValueError, NotImplementedError) as error:
+            except (BaseError, BadAnswer, Refused, OSError, ValueError, NotImplementedError) as error:
                 return _Failure(fault_of_error(error))
 
     def _wait_or_fail(self, fault: Fault, made: int, *, conflicts_pass: bool) -> None:

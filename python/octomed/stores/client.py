@@ -16,10 +16,9 @@ from octomed.storage import LOCK_NAME
 from octomed.store import missing
 from octomed.stores.address import Address
 from octomed.stores.attempts import Failed
-from octomed.stores.buckets import Bucket, bucket_of
-from octomed.stores.faults import BadAnswer
+from octomed.stores.buckets import bucket_of
+from octomed.stores.faults import BadAnswer, Refused, fault_of_kind
 from octomed.stores.lease import hold
-from octomed.stores.listing import listed_keys
 from octomed.stores.objects import ChangedObject, StoredObject
 from octomed.stores.options import scratch_folder
 from octomed.stores.uploading import upload
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from obstore import GetOptions, ObjectMeta
 
+    from octomed.stores.bucket import Bucket
     from octomed.stores.lease import Lease
 
 __all__ = ["ObjectStore", "open_store"]
@@ -71,7 +71,7 @@ class ObjectStore:
 
     def read(self, name: str) -> bytes:
         """Return what an object holds; raises `FileNotFoundError` where there is none."""
-        return self._got(name, {})[0]
+        return self.read_version(name)[0]
 
     def put(self, name: str, data: bytes) -> None:
         """Write an object, in place of one of that name."""
@@ -117,7 +117,7 @@ class ObjectStore:
     @contextlib.contextmanager
     def writing(self, name: str) -> Iterator[BinaryIO]:
         """Write an object piece by piece, through a local file; it is there when the block has ended."""
-        self._check(name)
+        self._check(name, writes=True)
         scratch = scratch_folder()
         scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=scratch, prefix="upload-") as file:
@@ -127,7 +127,7 @@ class ObjectStore:
 
     def delete(self, name: str) -> None:
         """Delete an object; nothing happens where there is none."""
-        self._check(name)
+        self._check(name, writes=True)
         key = self._key(name)
         try:
             self.bucket.attempts.run(lambda: obstore.delete(self.bucket.client, key))
@@ -149,7 +149,7 @@ class ObjectStore:
     def head(self, name: str) -> StoredObject | None:
         """Return size and version of an object, or ``None`` where there is none."""
         try:
-            return _described(name, self._meta(name))
+            return self._described(name, self._meta(name))
         except Failed as failed:
             if failed.fault.kind == "missing":
                 return None
@@ -167,10 +167,10 @@ class ObjectStore:
         if folder and fault_of(folder) is not None:
             return
         below = f"{self.address.key}/" if self.address.key else ""
-        for meta in listed_keys(self.bucket, below + prefix):
+        for meta in self.bucket.listed(below + prefix):
             name = meta["path"].removeprefix(below)
             if not name.rpartition("/")[2].startswith(LOCK_NAME):
-                yield _described(name, meta)
+                yield self._described(name, meta)
 
     def put_file(self, name: str, path: Path) -> StoredObject:
         """Write an object out of a local file, in parts where it is large, and compare what is there then.
@@ -184,35 +184,37 @@ class ObjectStore:
 
     def put_new(self, name: str, data: bytes) -> bool:
         """Write an object where there is none; return whether there was none."""
-        self._check(name)
+        self._check(name, writes=True)
         key = self._key(name)
         try:
             self.bucket.attempts.run(lambda: obstore.put(self.bucket.client, key, data, mode="create"))
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed"}:
-                return self._is_ours(name, data, failed)
+                return self._ours(name, data, failed) is not None
             if failed.fault.kind == "unable":
                 return self._put_where_none_is(name, data)
             raise self._error("write", name, failed) from None
         return True
 
     def replace_if(self, name: str, data: bytes, version: str) -> str | None:
-        """Write an object in place of a version of it, and return the new one; ``None`` where it is another."""
-        self._check(name)
+        """Write an object in place of a version of it, and return the new one; ``None`` if it is another."""
+        self._check(name, writes=True)
         key = self._key(name)
 
         def request() -> Any:  # noqa: ANN401 of obstore
-            mode: Any = {"e_tag": version, "version": None}
+            mode: Any = {"e_tag": version}
             if self.address.scheme == "gs":  # which compares the number of a generation
-                meta = obstore.head(self.bucket.client, key)
-                mode = {"e_tag": version, "version": meta["version"] if meta["e_tag"] == version else "0"}
+                meta = self.bucket.head(key)
+                if meta["e_tag"] != version:
+                    raise Refused(fault_of_kind("changed"))
+                mode["version"] = meta["version"]
             return obstore.put(self.bucket.client, key, data, mode=mode)
 
         try:
             return cast("str | None", self.bucket.attempts.run(request)["e_tag"])
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed", "missing"}:
-                return None
+                return self._ours(name, data, failed)
             if failed.fault.kind == "unable" and self._now(name) == version:
                 return self._upload(name, data).version
             raise self._error("write", name, failed) from None
@@ -221,8 +223,16 @@ class ObjectStore:
 
     def read_version(self, name: str) -> tuple[bytes, str | None]:
         """Return what an object holds, and its version; raises `FileNotFoundError` where there is none."""
-        data, meta = self._got(name, {})
-        return data, _version(meta)
+        try:
+            data, meta = self._got(
+                name, {"range": {"offset": 0}}
+            )  # of which the answer says the whole length
+            return data, self.bucket.version(meta)
+        except Failed as failed:
+            found = self.head(name) if failed.fault.kind == "beyond" else None
+            if found is None or found.size:
+                raise self._error("read", name, failed) from None
+            return b"", found.version
 
     def modified(self, name: str) -> datetime | None:
         """Return when an object was written, by the store's clock."""
@@ -235,10 +245,10 @@ class ObjectStore:
 
     def lease_names(self) -> list[str]:
         """Return the names of leases, which `names` does not have."""
-        return [meta["path"].rpartition("/")[2] for meta in listed_keys(self.bucket, self._key(LOCK_NAME))]
+        return [meta["path"].rpartition("/")[2] for meta in self.bucket.listed(self._key(LOCK_NAME))]
 
     def knows_conditions(self, name: str, data: bytes | None = None) -> bool | None:
-        """Say whether the store heeds the condition of a put; with data it is tried on an object that stands."""
+        """Say whether the store heeds conditions of puts; with data, that is tried on one that stands."""
         if self.bucket.conditions is None and data is not None:
             self.bucket.conditions = not self.put_new(name, data)
         return self.bucket.conditions
@@ -248,37 +258,32 @@ class ObjectStore:
     def _meta(self, name: str) -> ObjectMeta:
         self._check(name)
         key = self._key(name)
-        return self.bucket.attempts.run(lambda: obstore.head(self.bucket.client, key))
+        return self.bucket.attempts.run(lambda: self.bucket.head(key))
 
     def _got(self, name: str, options: GetOptions, version: str | None = None) -> tuple[bytes, ObjectMeta]:
         self._check(name)
         key = self._key(name)
-        whole = "range" not in options
 
         def request() -> tuple[bytes, ObjectMeta]:
-            answer = obstore.get(self.bucket.client, key, options=options)
+            answer = self.bucket.get(key, options)
             _refuse_page(name, answer.attributes)
-            start, end = answer.range
-            data = bytes(answer.bytes())
-            if len(data) != end - start:
-                raise BadAnswer(f"{len(data)} bytes came in place of {end - start}")
-            return data, answer.meta
+            if len(answer.data) != answer.expected:
+                raise BadAnswer(f"{len(answer.data)} bytes came in place of {answer.expected}")
+            return answer.data, answer.meta
 
         try:
             data, meta = self.bucket.attempts.run(request)
         except Failed as failed:
             if failed.fault.kind == "missing" and version is None:
                 raise missing(self._shown(name)) from None
-            if whole:
-                raise self._error("read", name, failed) from None
             raise
         self.bucket.counter.add(bytes_read=len(data))
-        if version is not None and _version(meta) != version:
+        if version is not None and not self.bucket.is_version(meta, version):
             raise ChangedObject(self._shown(name))
         return data, meta
 
     def _upload(self, name: str, source: bytes | Path) -> StoredObject:
-        self._check(name)
+        self._check(name, writes=True)
         try:
             size, tag = upload(self.bucket, self._key(name), source)
         except Failed as failed:
@@ -288,14 +293,13 @@ class ObjectStore:
             raise StorageError(f"cannot write `{self._shown(name)}`: {reason}", None, error.errno) from error
         return StoredObject(name, size, tag)
 
-    def _is_ours(self, name: str, data: bytes, failed: Failed) -> bool:
-        """Say whether what stands is what an earlier attempt wrote, whose answer was lost."""
-        if failed.attempts == 1:
-            return False
-        try:
-            return self.read(name) == data
-        except FileNotFoundError:
-            return False
+    def _ours(self, name: str, data: bytes, failed: Failed) -> str | None:
+        """Return the version of what stands where an earlier attempt wrote it, whose answer was lost."""
+        if failed.attempts > 1:
+            with contextlib.suppress(FileNotFoundError):
+                content, version = self.read_version(name)
+                return version if content == data else None
+        return None
 
     def _put_where_none_is(self, name: str, data: bytes) -> bool:
         """Do without a condition what a store knows none for."""
@@ -308,6 +312,9 @@ class ObjectStore:
     def _now(self, name: str) -> str | None:
         found = self.head(name)
         return None if found is None else found.version
+
+    def _described(self, name: str, meta: ObjectMeta) -> StoredObject:
+        return StoredObject(name, meta["size"], self.bucket.version(meta))
 
     def _exists(self, name: str) -> None:
         if self.head(name) is None:
@@ -322,11 +329,13 @@ class ObjectStore:
     def _error(self, action: str, name: str, failed: Failed) -> StorageError:
         return failed.error(action, self._shown(name))
 
-    def _check(self, name: str) -> None:
-        """Refuse a name that is not one below the address."""
+    def _check(self, name: str, *, writes: bool = False) -> None:
+        """Refuse a name that is not one below the address, and to write where nothing is written."""
         fault = fault_of(name)
         if fault is not None:
             raise StorageError(f"`{shown(str(self.address))}`: the name `{shown(name)}` {fault}")
+        if writes:
+            self.bucket.check_writable()
 
 
 def open_store(address: Address | str) -> ObjectStore:
@@ -349,14 +358,6 @@ def open_store(address: Address | str) -> ObjectStore:
     open_store('s3://bucket/runs/one')
     """
     return ObjectStore(Address.parse(address) if isinstance(address, str) else address)
-
-
-def _described(name: str, meta: ObjectMeta) -> StoredObject:
-    return StoredObject(name, meta["size"], _version(meta))
-
-
-def _version(meta: ObjectMeta) -> str | None:
-    return meta["e_tag"]
 
 
 def _refuse_page(name: str, attributes: Mapping[str, str]) -> None:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
 
-__all__ = ["BadAnswer", "Fault", "fault_of_error"]
+__all__ = ["BadAnswer", "Fault", "Refused", "fault_of_error", "fault_of_kind", "fault_of_status"]
 
 Kind = Literal[
     "missing", "no_bucket", "exists", "changed", "expired", "refused", "credentials", "clock", "full",
     "elsewhere", "unable", "name", "beyond", "whole", "busy", "unreachable", "answer", "passing",
 ]  # fmt: skip
-"""What is wrong. Of these the last four, and `expired`, pass."""
+"""What is wrong. Of these the last five, and `expired`, pass."""
 
-_PASSING = frozenset({"busy", "unreachable", "answer", "passing"})
+_PASSING = frozenset({"whole", "busy", "unreachable", "answer", "passing"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,20 @@ class Fault:
     def passes(self) -> bool:
         """Whether another attempt may help."""
         return self.kind in _PASSING
+
+
+class Refused(Exception):
+    """A request that failed for a reason that is known already.
+
+    Parameters
+    ----------
+    fault
+        Which.
+    """
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault
 
 
 class BadAnswer(Exception):
@@ -166,8 +180,10 @@ def fault_of_error(error: BaseException) -> Fault:
     Parameters
     ----------
     error
-        Of obstore, of the system, or a `BadAnswer`.
+        Of obstore, of the system, `BadAnswer` or `Refused`.
     """
+    if isinstance(error, Refused):
+        return error.fault
     if isinstance(error, BadAnswer):
         return _said("answer", error.reason)
     text = str(error)
@@ -182,7 +198,7 @@ def fault_of_error(error: BaseException) -> Fault:
         return _FAULTS[kind]
     status = _STATUS.search(text)
     if status is not None:
-        return _of_status(int(status[1]), codes[0] if codes else None)
+        return fault_of_status(int(status[1]), codes[0] if codes else None)
     return _FAULTS["missing"] if isinstance(error, FileNotFoundError) else _of_transport(text)
 
 
@@ -194,7 +210,21 @@ def _of_code(code: str) -> Fault:
     return _said(fault.kind, f"{fault.reason} ({code})")
 
 
-def _of_status(status: int, code: str | None) -> Fault:
+def fault_of_kind(kind: Kind, reason: str | None = None) -> Fault:
+    """Return a fault of a kind, with other words where there are better ones."""
+    return _FAULTS[kind] if reason is None else _said(kind, reason)
+
+
+def fault_of_status(status: int, code: str | None = None) -> Fault:
+    """Say what the status of an answer means.
+
+    Parameters
+    ----------
+    status
+        Of HTTP.
+    code
+        The store's word for it, where that is not known here.
+    """
     if status == HTTPStatus.BAD_REQUEST and code is None:  # AWS says no more to `HEAD` with an old token
         return _said("expired", "the store does not accept the request (400): are the credentials old?")
     if code is not None and status not in _STATUSES and status < HTTPStatus.INTERNAL_SERVER_ERROR:

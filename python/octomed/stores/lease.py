@@ -125,9 +125,9 @@ class _Standing:
         """Say who holds it and how it ends."""
         ends = max(self.owner.seconds - self.age, 0)
         return (
-            f"process {self.owner.pid} on `{shown(self.owner.host)}` holds it, and said so {self.age:.0f} s ago: "
-            f"wait for it to end; where it is dead, its lease expires in {ends:.0f} s, and the same command takes "
-            "it over"
+            f"process {self.owner.pid} on `{shown(self.owner.host)}` holds it, and said so {self.age:.0f} s "
+            f"ago: wait for it to end; where it is dead, its lease expires in {ends:.0f} s, and the same "
+            "command takes it over"
         )
 
 
@@ -260,7 +260,7 @@ class Lease:
         return _Standing(owner, version, 0.0 if owner == self._owner else self._age(name))
 
     def _age(self, name: str) -> float:
-        """Return the seconds since a lease was written, by the store's clock: what is written has its time."""
+        """Return the seconds since a lease was written, by the clock of the store."""
         probe = f"{LOCK_NAME}~{self._owner.token}"
         self.store.put(probe, b"")
         now, written = self.store.modified(probe), self.store.modified(name)

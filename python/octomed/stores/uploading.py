@@ -12,7 +12,7 @@ from octomed.stores.digests import expected_tag, looks_like_digest, tag_of
 from octomed.stores.faults import BadAnswer
 
 if TYPE_CHECKING:
-    from octomed.stores.buckets import Bucket
+    from octomed.stores.bucket import Bucket
 
 __all__ = ["PART", "WHOLE", "upload"]
 
@@ -83,7 +83,7 @@ class _Sent:
             self.bucket.digests = False  # they are digests of something else
             return
         self.bucket.counter.add(requests=1)
-        found = obstore.head(self.bucket.client, self.key)["size"]
+        found = self.bucket.head(self.key)["size"]
         if found != self.size:
             raise BadAnswer(f"{found} bytes were written in place of {self.size}")
 
