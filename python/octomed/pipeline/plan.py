@@ -21,7 +21,7 @@ from octomed.pipeline.image_settings import (
     image_settings,
     images_key,
     may_have_images,
-    task_of_images,
+    tasks_of_images,
     usable,
     vision_record,
 )
@@ -33,10 +33,11 @@ from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, sc
 from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
+from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
-from octomed.recipe.places import scratch_of
+from octomed.recipe.places import local_folders, scratch_of
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
 from octomed.recipe.schema import Source
@@ -130,8 +131,13 @@ class Plan:
 
     @property
     def store(self) -> Path:
+        """The working store, or the part of it on this machine."""
+        return self.working.folder
+
+    @cached_property
+    def working(self) -> WorkingStore:
         """The working store."""
-        return Path(self.recipe.work.path)
+        return WorkingStore.of(self.recipe)
 
     @property
     def output(self) -> Path:
@@ -160,9 +166,20 @@ class Plan:
 
         One that was scanned with stricter thresholds than the recipe's is not finished.
         """
-        found = finished_task(task.folder(self.store))
+        found = self.made_here(task) or self._finished_elsewhere.get(task.key)
         scanner = next((one.spec for one in self.sources if one.source.name == task.file.source), None)
         return found if found is None or scanner is None or stands(found.blocks, scanner) else None
+
+    def made_here(self, task: Task) -> TaskRecord | None:
+        """Return what is noted of a task whose blocks all stand on this machine."""
+        return finished_task(self.working.local, task.key)
+
+    @cached_property
+    def _finished_elsewhere(self) -> dict[str, TaskRecord]:
+        """Tasks whose blocks stand at the store's address, looked up once."""
+        if self.working.address is None:
+            return {}
+        return self.working.finished([task.key for _, task in self.tasks()])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -202,7 +219,7 @@ class Plan:
 
     def _image_files(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
-        written = (self.recipe.output.path, self.recipe.work.path)
+        written = local_folders(self.recipe)
         found = {
             source.source.name: folders_state(roots_in(source.spec.images), written)
             for source in self.sources
@@ -301,7 +318,7 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     if settings is None:
         return None
     check_evaluation_images(recipe, settings, family)
-    written = (recipe.output.path, recipe.work.path)
+    written = local_folders(recipe)
     finding = Finding(
         lambda name, path: Source(name=name, path=path, split=("all",)),
         lambda sets: find_inputs(sets).files,
@@ -352,12 +369,11 @@ def _source_plan(
     bad_files: dict[str, str] = {}
     for file in with_ends_ahead(files):
         try:
-            found = tasks_of(file, mapping, key)
-            tasks += (
-                [task_of_images(task, images, Path(recipe.work.path)) for task in found] if images else found
-            )
+            tasks += tasks_of(file, mapping, key)
         except DataError as error:
             if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
+    if images:
+        tasks = tasks_of_images(tasks, images, WorkingStore.of(recipe))
     return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)

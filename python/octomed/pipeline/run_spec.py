@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.prefetch import how_stores_are_reached
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
 from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from octomed.origin import Origin
     from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.working_store import WorkingStore
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
@@ -36,8 +38,10 @@ class RunSpec:
         The output as the user calls it: that folder, or an address.
     targets
         Addresses and paths that each file is put to from there.
-    store, store_mode, keeps_blocks
-        Where blocks go, who may read them, and whether they stay when the run is finished.
+    working, keeps_blocks, most_stored
+        Where blocks go, whether they stay when the run is finished, and how many bytes may stay there.
+    registered
+        How the output is called among those that use blocks of the store.
     write_key
         Content key of everything that decides the bytes of shards, provenance and rejects.
     tasks
@@ -67,9 +71,10 @@ class RunSpec:
 
     output: Path
     output_mode: Mode
-    store: Path
-    store_mode: Mode
+    working: WorkingStore
     keeps_blocks: bool
+    most_stored: int | None
+    registered: str
     write_key: str
     tasks: tuple[TaskSpec, ...]
     sources: tuple[str, ...]
@@ -89,6 +94,11 @@ class RunSpec:
     def is_staged(self) -> bool:
         """Whether the output is at an address, and the folder holds files only until they are there."""
         return self.place in self.targets
+
+    @property
+    def store(self) -> Path:
+        """The part of the working store on this machine."""
+        return self.working.folder
 
     @property
     def keys(self) -> list[str]:
@@ -121,9 +131,10 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     return RunSpec(
         output=planned.output,
         output_mode=recipe.output.mode,
-        store=planned.store,
-        store_mode=recipe.work.mode,
+        working=planned.working,
         keeps_blocks=recipe.work.keep,
+        most_stored=recipe.work.max_size,
+        registered=planned.working.registered(recipe.output.path),
         write_key=planned.write_key,
         tasks=tuple(
             spec
@@ -184,7 +195,10 @@ def _said(
 
 def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> list[TaskSpec]:
     tolerance = Tolerance(source.source.on_bad_file == "skip", source.source.max_unreadable)
-    return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
+    reach = how_stores_are_reached([task.file for task in source.tasks])
+    return [
+        TaskSpec(task, source.spec, tolerance, store, mode, workers, reach=reach) for task in source.tasks
+    ]
 
 
 def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:

@@ -44,6 +44,12 @@ def store_folder(recipe: Recipe) -> Path:
     return scratch_of(recipe) / STORES / content_key(path)
 
 
+def local_folders(recipe: Recipe) -> tuple[str, ...]:
+    """Return the folders of this machine that a recipe's runs write to: images in them are none of its inputs."""
+    written = [recipe.output.path, *(recipe.output.copies or ()), recipe.work.path, recipe.work.scratch]
+    return tuple(path for path in written if path is not None and scheme_of(path) is None)
+
+
 def reach_stores(recipe: Recipe) -> None:
     """Have this process's clients reach stores as a recipe says; nothing is loaded for one without addresses.
 

@@ -208,7 +208,7 @@ class Work(Sparse):
     path: WrittenPath = STORE
     """Folder of the store, or its address; several recipes may share it."""
     scratch: LocalPath | None = None
-    """Local folder for what is on its way to or from stores; `path` if that is local, else the user's cache."""
+    """Local folder for what waits for stores or came from them; `path` if that is local, else a cache."""
     max_size: StoreSize | None = None
     """Largest size of the store, bytes or `50GB`: the least recently used goes first, none of this run."""
     keep: bool = True

@@ -83,9 +83,13 @@ class _Pages:
     _last: str = ""
     _sure: str = ""
     _nothing: int = 0
+    _requests: int = 0
+    _full: bool = False
 
     def next(self, after: str) -> Sequence[ObjectMeta] | None:
         """Return the next page; a stream that failed is opened again behind a key."""
+        if self._last and self._sure == self._last:
+            return None
         try:
             return self.attempts.run(lambda: self._page(after))
         except Failed as failed:
@@ -99,7 +103,7 @@ class _Pages:
             while not page:
                 self._stream = None
                 if self._last:
-                    return None if self._sure == self._last else self._behind_the_last()
+                    return self._behind_the_last()
                 self._nothing += 1
                 if self._nothing >= _ASKED:
                     self._is_there("/".join(filter(None, [self.folder, _NOBODY])))
@@ -108,6 +112,9 @@ class _Pages:
         except Exception:
             self._stream = None
             raise
+        finally:
+            self.attempts.counter.add(requests=self._requests - 1)  # one is counted for each attempt
+            self._requests = 0
         return self._checked(page)
 
     def _read(self, after: str) -> Sequence[ObjectMeta]:
@@ -115,7 +122,12 @@ class _Pages:
             self._stream = obstore.list(
                 self.client(), self.folder or None, offset=after or None, chunk_size=_PAGE
             )
+            self._requests += 1
+        elif self._full:
+            self._requests += 1
+        self._full = False
         page: Sequence[ObjectMeta] = next(self._stream, [])
+        self._full = len(page) == _PAGE
         return page
 
     def _behind_the_last(self) -> Sequence[ObjectMeta]:
@@ -140,6 +152,7 @@ class _Pages:
     def _is_there(self, key: str) -> bool:
         """Say whether there is such an object; raises `BadAnswer` for what no store says."""
         try:
+            self._requests += 1
             found = obstore.head(self.client(), key)
         except FileNotFoundError:
             return False
@@ -159,8 +172,15 @@ class _Pages:
 
 
 def _just_before(key: str) -> str:
-    """Return a name behind which a listing begins with a key, or with what nearly nobody calls anything."""
-    before = ord(key[-1]) - 1
+    """Return a name behind which a listing begins with a key, or with what nearly nobody calls anything.
+
+    It is one that obstore takes: without control characters and empty parts, which no key has that it lists.
+    """
+    begin, before = key[:-1], ord(key[-1]) - 1
     if 0xD800 <= before <= 0xDFFF:  # noqa: PLR2004 of halves of characters
         before = 0xD7FF
-    return f"{key[:-1]}{chr(before)}\U0010fffd"
+    if before == ord("\x7f") or (before == ord("/") and begin[-1:] in {"", "/"}):
+        before -= 1
+    if before < ord(" "):
+        return begin.rstrip("/")
+    return f"{begin}{chr(before)}\U0010fffd"
