@@ -106,7 +106,7 @@ def pack(
         manifest.write()
         register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
-        again.said += _room_before(planned, spec, lock)
+        again.said += [*lock.notes, *_room_before(planned, spec, lock)]
         transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)

@@ -140,6 +140,11 @@ class Held:
         """Make shared locks exclusive where nobody else holds them."""
         return all(lock.alone() for lock in self.locks)
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of how they were taken: a lease of a dead owner was taken over."""
+        return [note for lock in self.locks if (note := getattr(lock, "note", None))]
+
     def share(self) -> None:
         """Make them shared again."""
         for lock in self.locks:

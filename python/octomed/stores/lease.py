@@ -180,6 +180,11 @@ class Lease:
         self._drop(LOCK_NAME)
         return False
 
+    def share(self) -> None:
+        """Let others hold the folder beside this one again, after `alone`."""
+        if LOCK_NAME in self._versions and self._shared_name in self._versions:
+            self._drop(LOCK_NAME)
+
     def release(self) -> None:
         """Give it back; what somebody else took over stays theirs."""
         self._done.set()
