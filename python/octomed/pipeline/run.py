@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
-from octomed.pipeline.cleaning import forget_run, make_room, note_use
+from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.closing import close_run, says_the_same, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
@@ -28,6 +28,8 @@ from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
+from octomed.pipeline.size_limit import make_room
+from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.write import LaidOut, write_all
