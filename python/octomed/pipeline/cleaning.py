@@ -132,7 +132,8 @@ class _Going:
         remove(working, self.tasks)
         for path in self.images:
             working.local.delete(str(path.relative_to(working.folder)))
-        for folder in sorted((working.folder / FETCHED).rglob("*"), reverse=True):
+        fetched = working.folder / FETCHED
+        for folder in (*sorted(fetched.rglob("*"), reverse=True), fetched):
             with contextlib.suppress(OSError):  # of a folder that holds others
                 folder.rmdir()
 
