@@ -70,9 +70,12 @@ class _Pages:
     client: Callable[[], Client]
     folder: str
     _stream: Any = None
+    _ended: bool = False
 
     def next(self, after: str) -> Sequence[ObjectMeta] | None:
         """Return the next page; a stream that failed is opened again behind a key."""
+        if self._ended:
+            return None
         try:
             return self.attempts.run(lambda: self._page(after))
         except Failed as failed:
@@ -86,10 +89,12 @@ class _Pages:
                 self.client(), self.folder or None, offset=after or None, chunk_size=_PAGE
             )
         try:
-            return next(self._stream, None)
+            page: Sequence[ObjectMeta] = next(self._stream, ())
         except Exception:
             self._stream = None
             raise
+        self._ended = len(page) < _PAGE
+        return page
 
     def is_object(self, key: str) -> bool:
         """Say whether an empty object has this very key: obstore cuts the slash off that of a folder."""
