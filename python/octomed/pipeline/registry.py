@@ -12,10 +12,12 @@ from octomed.leftovers import clear_store
 from octomed.names import shown
 from octomed.pipeline.image_files import FETCHED
 from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
+from octomed.pipeline.targets import target_at
 from octomed.state import Damaged
 from octomed.storage import content_key, make_folder_inside, storage_error
 from octomed.store import LocalStore
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,24 +27,29 @@ if TYPE_CHECKING:
 _ENTRIES = "runs/"
 
 
-def register_run(store: Path, output: Path, tasks: list[str], mode: Mode = "umask") -> None:
-    """Note that the run in ``output`` uses these tasks' blocks."""
+def register_run(store: Path, output: str | Path, tasks: list[str], mode: Mode = "umask") -> None:
+    """Note that the run in ``output``, a folder or an address, uses these tasks' blocks."""
     make_folder_inside(store, "runs", mode)
-    run = RegisteredRun(str(output.resolve()), tuple(sorted(set(tasks))))
+    run = RegisteredRun(_place(output), tuple(sorted(set(tasks))))
     write_registered_run(store / _entry(output), run, mode)
 
 
-def mend_registration(store: Path, output: Path, tasks: list[str], mode: Mode) -> None:
+def mend_registration(store: Path, output: str | Path, tasks: list[str], mode: Mode) -> None:
     """Note it again where the note is damaged."""
     if isinstance(load_registered_run(store / _entry(output)), Damaged):
         register_run(store, output, tasks, mode)
 
 
-def _entry(output: Path) -> str:
-    return f"{_ENTRIES}{content_key(str(output.resolve()))}.json"
+def _entry(output: str | Path) -> str:
+    return f"{_ENTRIES}{content_key(_place(output))}.json"
 
 
-def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> str | None:
+def _place(output: str | Path) -> str:
+    """Return where an output is: its address, or the path of its folder."""
+    return str(output) if scheme_of(str(output)) is not None else str(Path(output).resolve())
+
+
+def forget_run(store: Path, output: str | Path, tasks: Iterable[str], lock: Lock) -> str | None:
     """Delete the blocks of a run that keeps none, and its entry; but nothing that another run needs.
 
     Parameters
@@ -164,6 +171,8 @@ def _used(store: Path, *, dry_run: bool) -> set[str]:
 
 
 def _has_manifest(output: str) -> bool:
+    if scheme_of(output) is not None:
+        return target_at(output, "umask").store.size(MANIFEST_NAME) is not None
     try:
         return (Path(output) / MANIFEST_NAME).exists()
     except (OSError, ValueError):  # no name that a folder could have

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
-from octomed.leftovers import clear_output, clear_store
-from octomed.pipeline.closing import close_run, says_the_same, write_indexes
+from octomed.leftovers import clear_store
+from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
@@ -19,9 +19,9 @@ from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
-from octomed.pipeline.open_manifest import Wanted, open_manifest
-from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
+from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
+from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import forget_run, mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
@@ -30,10 +30,10 @@ from octomed.pipeline.tables import write_identifying, write_near_duplicates, wr
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
-from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
 from octomed.store import LocalStore
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,23 +83,27 @@ def pack(
     """
     begin = time.perf_counter()
     planned = plan(recipe)
-    spec = run_spec(planned, workers or machine.cores())
-    refuse_foreign_files(spec.output, store=spec.store)
+    workers = workers or machine.cores()
+    spec = run_spec(planned, workers)
+    outputs = Outputs.of(spec)
+    outputs.refuse_foreign_files()
     make_folder(spec.output, spec.output_mode)
     make_folder(spec.store, spec.store_mode)
     with contextlib.ExitStack() as locks:
-        lock = _lock(spec, locks)
-        clear_output(spec.output)
+        locks.enter_context(without_leftovers())
+        lock = _lock(spec, outputs, locks)
+        found = outputs.look()
         clear_store(spec.store, spec.keys)
-        found = load_run_file(spec.output)
         run = there(found)
-        if run is not None and says_the_same(run, spec) and is_finished(spec.output, run):
-            mend_registration(spec.store, spec.output, spec.keys, spec.store_mode)
-            return _summary(run, spec, already_done=True)
-        manifest = _manifest(spec, run, replace=replace)
-        refuse_full_disk(planned, finished=manifest.bytes_there)
+        if run is not None and outputs.is_finished(run):
+            mend_registration(spec.store, spec.place, spec.keys, spec.store_mode)
+            done = _summary(run, spec, already_done=True)
+            copied = outputs.complete(run, progress or SilentProgress(), workers, replace=replace)
+            return done if copied is None else replaced(done, uploads=plain(copied))
+        manifest = outputs.manifest(run, replace=replace)
+        refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
-        register_run(spec.store, spec.output, spec.keys, spec.store_mode)
+        register_run(spec.store, spec.place, spec.keys, spec.store_mode)
         again = MadeAgain()
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
@@ -113,33 +117,26 @@ def pack(
             lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
         )
-        summary = passes.run(workers or machine.cores(), locks)
+        summary = passes.run(workers, locks)
+        outputs.close()
         return summary if spec.keeps_blocks else _without_blocks(summary, spec, lock)
 
 
-def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Lock:
+def _lock(spec: RunSpec, outputs: Outputs, locks: contextlib.ExitStack) -> Lock:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
-    busy = f"another run is writing to `{spec.output}`"
     cleaning = f"`octomed clean` is at work in `{spec.store}`"
-    output, store = LocalStore(spec.output, spec.output_mode), LocalStore(spec.store, spec.store_mode)
-    locks.enter_context(output.lock(exclusive=True, busy=busy))
+    outputs.lock(locks)
+    store = LocalStore(spec.store, spec.store_mode)
     return locks.enter_context(store.lock(exclusive=False, busy=cleaning))
 
 
-def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
-    wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
-    manifest = open_manifest(spec.output, wanted, run)
-    manifest.give_mode(spec.output_mode)
-    return manifest
-
-
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
-    return Summary.from_run_file(run, output=str(spec.output), already_done=already_done)
+    return Summary.from_run_file(run, output=spec.place, already_done=already_done)
 
 
 def _without_blocks(summary: Summary, spec: RunSpec, lock: Lock) -> Summary:
     """Forget the blocks of a run that keeps none."""
-    left = forget_run(spec.store, spec.output, spec.keys, lock)
+    left = forget_run(spec.store, spec.place, spec.keys, lock)
     return replaced(summary, notes=[*summary.notes, *([left] if left else [])])
 
 
@@ -200,6 +197,8 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if manifest.uploads is not None:
+            manifest.uploads.start(threads)
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
@@ -226,8 +225,12 @@ class _Passes:
         if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
             write_identifying(layout, manifest)
         write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
-        write_indexes(manifest)
         seconds["write"] = seconds_since(begin)
+        begin = time.perf_counter()
+        if manifest.uploads is not None:
+            manifest.uploads.settle(self.progress)
+            seconds["upload"] = seconds_since(begin)
+        write_indexes(manifest)
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
@@ -239,6 +242,7 @@ class _Passes:
             shards_written=written,
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(self.again.notes),
+            uploads=None if manifest.uploads is None else manifest.uploads.counts,
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 

@@ -111,8 +111,9 @@ class Bucket:
         return listed_keys(self.root, self.attempts, lambda: self.client, prefix)
 
     def version(self, meta: ObjectMeta) -> str | None:
-        """Return what changes with an object's content."""
-        return meta["e_tag"]
+        """Return what changes with an object's content, quoted as conditions have it; Azure lists it bare."""
+        tag = meta["e_tag"]
+        return tag if tag is None or tag.endswith('"') else f'"{tag}"'
 
     def is_version(self, meta: ObjectMeta, version: str) -> bool:
         """Say whether an answer is of a version of an object."""
