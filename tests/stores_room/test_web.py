@@ -35,10 +35,10 @@ def test_files_of_the_web_are_read_by_ranges_or_whole(web, ranges, tmp_path):
     assert store.read(name) == DATA
     for start, length in ((0, 1), (1000, 300), (len(DATA) - 5, 100), (len(DATA), 5), (7, 0)):
         assert store.read_range(name, start, length, found.version) == DATA[start : start + length]
-    before = web.counts()["GET"]
+    before = web.counts()["get"]
     for start in range(5):
         assert store.read_range(name, start, 10) == DATA[start : start + 10]
-    assert web.counts()["GET"] - before == (5 if ranges else 0)
+    assert web.counts()["get"] - before == (5 if ranges else 0)
     assert os.listdir(tmp_path) == []  # a copy has no name
 
 
@@ -95,7 +95,9 @@ def test_the_query_of_a_signed_address_is_sent_and_never_shown(web):
 
 def test_faults_of_the_web(web):
     store, name = at(web, "a/b.bin")
-    web.set(rate=0.3, hang=0.7, kinds=["error_500", "reset", "short_body", "html", "wrong_length", "long_body"])
+    web.set(
+        rate=0.3, hang=0.7, kinds=["error_500", "reset", "short_body", "html", "wrong_length", "long_body"]
+    )
     for start in range(0, len(DATA), 1000):
         assert store.read_range(name, start, 1000) == DATA[start : start + 1000]
     assert web.counts()["faults"] > 0

@@ -83,6 +83,8 @@ class _Pages:
     _last: str = ""
     _sure: str = ""
     _nothing: int = 0
+    _requests: int = 0
+    _full: bool = False
 
     def next(self, after: str) -> Sequence[ObjectMeta] | None:
         """Return the next page; a stream that failed is opened again behind a key."""
@@ -103,7 +105,6 @@ class _Pages:
                 if self._last:
                     return self._behind_the_last()
                 self._nothing += 1
-                self.attempts.counter.add(requests=1)
                 if self._nothing >= _ASKED:
                     self._is_there("/".join(filter(None, [self.folder, _NOBODY])))
                     return None
@@ -111,6 +112,9 @@ class _Pages:
         except Exception:
             self._stream = None
             raise
+        finally:
+            self.attempts.counter.add(requests=self._requests - 1)  # one is counted for each attempt
+            self._requests = 0
         return self._checked(page)
 
     def _read(self, after: str) -> Sequence[ObjectMeta]:
@@ -118,17 +122,20 @@ class _Pages:
             self._stream = obstore.list(
                 self.client(), self.folder or None, offset=after or None, chunk_size=_PAGE
             )
+            self._requests += 1
+        elif self._full:
+            self._requests += 1
+        self._full = False
         page: Sequence[ObjectMeta] = next(self._stream, [])
+        self._full = len(page) == _PAGE
         return page
 
     def _behind_the_last(self) -> Sequence[ObjectMeta]:
         """Return what follows the last key, out of an answer that has that key, too."""
         page = self._read(_just_before(self._last))
         place = next((at for at, found in enumerate(page) if found["path"] == self._last), None)
-        if place is None:
-            self.attempts.counter.add(requests=1)
-            if self._is_there(self._last):
-                raise BadAnswer("a part of the listing is missing")
+        if place is None and self._is_there(self._last):
+            raise BadAnswer("a part of the listing is missing")
         self._sure = self._last
         return self._checked(page[0 if place is None else place + 1 :])
 
@@ -145,6 +152,7 @@ class _Pages:
     def _is_there(self, key: str) -> bool:
         """Say whether there is such an object; raises `BadAnswer` for what no store says."""
         try:
+            self._requests += 1
             found = obstore.head(self.client(), key)
         except FileNotFoundError:
             return False
