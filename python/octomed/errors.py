@@ -53,6 +53,10 @@ class DataError(OctomedError):
     exit_code = 3
 
 
+class ChangedInput(DataError):
+    """An input is not what it was when the run was planned: it is never left out as a bad file."""
+
+
 class StorageError(OctomedError):
     """A file could not be read or written.
 

@@ -98,6 +98,8 @@ def inputs_of(files: Iterable[InputFile]) -> dict[str, dict[str, str]]:
 
 def input_state(file: InputFile) -> str:
     """Return what tells a file from a changed one."""
+    if file.is_remote:
+        return f"{file.size} bytes, version {file.version or file.fingerprint}"
     return f"{file.size} bytes, {file.mtime_ns} ns, {file.fingerprint}"
 
 

@@ -77,7 +77,7 @@ def open_manifest(folder: Path, wanted: Wanted, run: RunFile | None) -> Manifest
     if not (manifest.shards or manifest.files or manifest.begun or _ours(folder)):
         return fresh
     if not wanted.replace:
-        held = difference(_about(found, run), wanted.about)
+        held = difference(about_run(found, run), wanted.about)
         raise RecipeError(f"`{folder}` holds a run {held}", wanted.hint)
     fresh.replaces = manifest
     return fresh
@@ -102,7 +102,7 @@ def _taken_over(fresh: Manifest, found: Damaged, wanted: Wanted, run: RunFile | 
     return fresh
 
 
-def _about(manifest: ManifestFile, run: RunFile | None) -> About:
+def about_run(manifest: ManifestFile, run: RunFile | None) -> About:
     """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
     if run is not None and run.run.write_key == manifest.key:
         return manifest.about.or_else(about_finished_run(run))

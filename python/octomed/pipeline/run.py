@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
-from octomed.leftovers import clear_output, clear_store
+from octomed.leftovers import clear_store
 from octomed.pipeline.cleaning import forget_run
-from octomed.pipeline.closing import close_run, says_the_same, write_indexes
+from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
@@ -20,9 +20,9 @@ from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
-from octomed.pipeline.open_manifest import Wanted, open_manifest
-from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
+from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
+from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
@@ -35,10 +35,9 @@ from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
-from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
-from octomed.store import LocalStore
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -90,21 +89,25 @@ def pack(
     """
     begin = time.perf_counter()
     planned = plan(recipe)
-    spec = run_spec(planned, workers or machine.cores())
-    refuse_foreign_files(spec.output, store=spec.store)
+    workers = workers or machine.cores()
+    spec = run_spec(planned, workers)
+    outputs = Outputs.of(spec)
+    outputs.refuse_foreign_files()
     make_folder(spec.output, spec.output_mode)
     make_folder(spec.store, spec.working.mode)
     with contextlib.ExitStack() as locks:
-        lock = _lock(spec, locks)
-        clear_output(spec.output)
+        locks.enter_context(without_leftovers())
+        lock = _lock(spec, outputs, locks)
+        found = outputs.look()
         clear_store(spec.store, spec.keys)
-        found = load_run_file(spec.output)
         run = there(found)
-        if run is not None and says_the_same(run, spec) and is_finished(spec.output, run):
+        if run is not None and outputs.is_finished(run):
             mend_registration(spec.working.states, spec.registered, spec.keys)
-            return _summary(run, spec, already_done=True)
-        manifest = _manifest(spec, run, replace=replace)
-        refuse_full_disk(planned, finished=manifest.bytes_there)
+            done = _summary(run, spec, already_done=True)
+            copied = outputs.complete(run, progress or SilentProgress(), workers, replace=replace)
+            return done if copied is None else replaced(done, uploads=plain(copied))
+        manifest = outputs.manifest(run, replace=replace)
+        refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
         register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
@@ -123,30 +126,22 @@ def pack(
             seconds_since(begin),
             shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
         )
-        summary = passes.run(workers or machine.cores(), locks)
+        summary = passes.run(workers, locks)
+        outputs.close()
         return (
             _with_blocks(summary, spec, lock) if spec.keeps_blocks else _without_blocks(summary, spec, lock)
         )
 
 
-def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Held:
+def _lock(spec: RunSpec, outputs: Outputs, locks: contextlib.ExitStack) -> Held:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
-    busy = f"another run is writing to `{spec.output}`"
     cleaning = f"`octomed clean` is at work in `{spec.working.place}`"
-    output = LocalStore(spec.output, spec.output_mode)
-    locks.enter_context(output.lock(exclusive=True, busy=busy))
+    outputs.lock(locks)
     return locks.enter_context(spec.working.lock(exclusive=False, busy=cleaning))
 
 
-def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
-    wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
-    manifest = open_manifest(spec.output, wanted, run)
-    manifest.give_mode(spec.output_mode)
-    return manifest
-
-
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
-    return Summary.from_run_file(run, output=str(spec.output), already_done=already_done)
+    return Summary.from_run_file(run, output=spec.place, already_done=already_done)
 
 
 def _room_before(planned: Plan, spec: RunSpec, lock: Held) -> list[str]:
@@ -233,6 +228,8 @@ class _Passes:
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if manifest.uploads is not None:
+            manifest.uploads.start(threads)
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
@@ -261,9 +258,13 @@ class _Passes:
         if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
             write_identifying(layout, manifest)
         write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
-        write_indexes(manifest)
         self.blocks.finish()  # before anything says that the run is done
         seconds["write"] = seconds_since(begin)
+        begin = time.perf_counter()
+        if manifest.uploads is not None:
+            manifest.uploads.settle(self.progress)
+            seconds["upload"] = seconds_since(begin)
+        write_indexes(manifest)
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
@@ -275,6 +276,7 @@ class _Passes:
             shards_written=written,
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(self.again.notes),
+            uploads=None if manifest.uploads is None else manifest.uploads.counts,
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 

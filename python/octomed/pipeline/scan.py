@@ -16,6 +16,7 @@ from octomed.pipeline.executor import results
 from octomed.pipeline.fetched_images import lacks_images
 from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
+from octomed.pipeline.prefetch import fetched_ahead
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.thresholds import refuse_without_gold, scanned_again, stands
@@ -165,12 +166,13 @@ def _scan_missing(
     readers = max(1, threads.workers // _WORKERS_PER_READER)
     at_once = readers + 2 * threads.workers  # as many may wait for their last block as the queue has blocks
     scanned: dict[str, ScannedTask] = {}
-    for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
-        task = result.scanned.task
-        scanned[task.key] = result.scanned
-        blocks.share(result.scanned)
-        for removed in result.removed:
-            again.block(task, removed)
+    with fetched_ahead(missing):
+        for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
+            task = result.scanned.task
+            scanned[task.key] = result.scanned
+            blocks.share(result.scanned)
+            for removed in result.removed:
+                again.block(task, removed)
     return scanned
 
 

@@ -17,14 +17,14 @@ from octomed.store import missing
 from octomed.stores.address import Address
 from octomed.stores.attempts import Failed
 from octomed.stores.buckets import bucket_of
-from octomed.stores.faults import BadAnswer
+from octomed.stores.faults import BadAnswer, Refused, fault_of_kind, refuse_page
 from octomed.stores.lease import hold
 from octomed.stores.objects import ChangedObject, StoredObject
 from octomed.stores.options import scratch_folder
 from octomed.stores.uploading import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -71,7 +71,7 @@ class ObjectStore:
 
     def read(self, name: str) -> bytes:
         """Return what an object holds; raises `FileNotFoundError` where there is none."""
-        return self._got(name, {})[0]
+        return self.read_version(name)[0]
 
     def put(self, name: str, data: bytes) -> None:
         """Write an object, in place of one of that name."""
@@ -190,7 +190,7 @@ class ObjectStore:
             self.bucket.attempts.run(lambda: obstore.put(self.bucket.client, key, data, mode="create"))
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed"}:
-                return self._is_ours(name, data, failed)
+                return self._ours(name, data, failed) is not None
             if failed.fault.kind == "unable":
                 return self._put_where_none_is(name, data)
             raise self._error("write", name, failed) from None
@@ -202,17 +202,19 @@ class ObjectStore:
         key = self._key(name)
 
         def request() -> Any:  # noqa: ANN401 of obstore
-            mode: Any = {"e_tag": version, "version": None}
+            mode: Any = {"e_tag": version}
             if self.address.scheme == "gs":  # which compares the number of a generation
-                meta = obstore.head(self.bucket.client, key)
-                mode = {"e_tag": version, "version": meta["version"] if meta["e_tag"] == version else "0"}
+                meta = self.bucket.head(key)
+                if meta["e_tag"] != version:
+                    raise Refused(fault_of_kind("changed"))
+                mode["version"] = meta["version"]
             return obstore.put(self.bucket.client, key, data, mode=mode)
 
         try:
             return cast("str | None", self.bucket.attempts.run(request)["e_tag"])
         except Failed as failed:
             if failed.fault.kind in {"exists", "changed", "missing"}:
-                return None
+                return self._ours(name, data, failed)
             if failed.fault.kind == "unable" and self._now(name) == version:
                 return self._upload(name, data).version
             raise self._error("write", name, failed) from None
@@ -221,8 +223,14 @@ class ObjectStore:
 
     def read_version(self, name: str) -> tuple[bytes, str | None]:
         """Return what an object holds, and its version; raises `FileNotFoundError` where there is none."""
-        data, meta = self._got(name, {})
-        return data, self.bucket.version(meta)
+        try:
+            data, meta = self._got(name, {"range": {"offset": 0}})  # whose answer says the whole length
+            return data, self.bucket.version(meta)
+        except Failed as failed:
+            found = self.head(name) if failed.fault.kind == "beyond" else None
+            if found is None or found.size:
+                raise self._error("read", name, failed) from None
+            return b"", found.version
 
     def modified(self, name: str) -> datetime | None:
         """Return when an object was written, by the store's clock."""
@@ -253,11 +261,10 @@ class ObjectStore:
     def _got(self, name: str, options: GetOptions, version: str | None = None) -> tuple[bytes, ObjectMeta]:
         self._check(name)
         key = self._key(name)
-        whole = "range" not in options
 
         def request() -> tuple[bytes, ObjectMeta]:
             answer = self.bucket.get(key, options)
-            _refuse_page(name, answer.attributes)
+            refuse_page(name, answer.attributes)
             if len(answer.data) != answer.expected:
                 raise BadAnswer(f"{len(answer.data)} bytes came in place of {answer.expected}")
             return answer.data, answer.meta
@@ -267,8 +274,6 @@ class ObjectStore:
         except Failed as failed:
             if failed.fault.kind == "missing" and version is None:
                 raise missing(self._shown(name)) from None
-            if whole:
-                raise self._error("read", name, failed) from None
             raise
         self.bucket.counter.add(bytes_read=len(data))
         if version is not None and not self.bucket.is_version(meta, version):
@@ -286,14 +291,13 @@ class ObjectStore:
             raise StorageError(f"cannot write `{self._shown(name)}`: {reason}", None, error.errno) from error
         return StoredObject(name, size, tag)
 
-    def _is_ours(self, name: str, data: bytes, failed: Failed) -> bool:
-        """Say whether what stands is what an earlier attempt wrote, whose answer was lost."""
-        if failed.attempts == 1:
-            return False
-        try:
-            return self.read(name) == data
-        except FileNotFoundError:
-            return False
+    def _ours(self, name: str, data: bytes, failed: Failed) -> str | None:
+        """Return the version of what stands where an earlier attempt wrote it, whose answer was lost."""
+        if failed.attempts > 1:
+            with contextlib.suppress(FileNotFoundError):
+                content, version = self.read_version(name)
+                return version if content == data else None
+        return None
 
     def _put_where_none_is(self, name: str, data: bytes) -> bool:
         """Do without a condition what a store knows none for."""
@@ -352,10 +356,3 @@ def open_store(address: Address | str) -> ObjectStore:
     open_store('s3://bucket/runs/one')
     """
     return ObjectStore(Address.parse(address) if isinstance(address, str) else address)
-
-
-def _refuse_page(name: str, attributes: Mapping[str, str]) -> None:
-    """Refuse a page that something between here and the store sends in place of an object."""
-    kind = attributes.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" and not name.lower().endswith((".html", ".htm")):
-        raise BadAnswer("a page of HTML came in its place")
