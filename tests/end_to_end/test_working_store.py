@@ -19,6 +19,7 @@ from octomed.pipeline.cleaning import clean
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe import load_recipe
+from octomed.stores.client import ObjectStore
 
 from . import runs
 
@@ -137,12 +138,20 @@ def test_what_is_damaged_there_is_made_again_with_a_note(expected, recipe, s3, h
         assert (later.blocks_scanned, later.notes, found) == (0, [], expected)
 
 
-def test_stricter_thresholds_are_scanned_again_and_never_mixed(recipe):
+def test_stricter_thresholds_are_scanned_again_and_never_mixed(recipe, monkeypatch):
     """A store holds a task once: who finds stricter thresholds makes it again, and others fetch that."""
     strict, loose = ("curate.length.response_words=[5, 40]",), ("curate.length.response_words=[0, 60]",)
     _, alone = packed(recipe, "alone", *loose, "work.path=alone-store")
     packed(recipe, "first", *strict)
+    put, standing = ObjectStore.put_file, []
+
+    def put_file(store, name, path):
+        standing.append(store.size(f"{name.rpartition('/')[0]}/task.json"))
+        return put(store, name, path)
+
+    monkeypatch.setattr(ObjectStore, "put_file", put_file)
     second, found = packed(recipe, "second", *loose, scratch="other")
+    assert set(standing) == {None}  # nobody fetches what is about to be another's
     assert found == alone
     assert second.blocks_scanned
     third, found = packed(recipe, "third", *loose)  # here are the stricter ones
@@ -156,7 +165,8 @@ def test_nothing_that_was_fetched_for_another_scan_is_believed(expected, recipe)
     working = WorkingStore.of(load_recipe(recipe, ["work.scratch=other"]))
     key = working.remote.store.names("blocks/")[0].split("/")[1]
     for path in ("0.ids", "0.index"):
-        working.local.put(f"blocks/{key}/{path}", b"of another scan")
+        name = f"blocks/{key}/{path}"
+        working.local.put(name, bytes(working.remote.store.size(name)))
     again, found = packed(recipe, "second", scratch="other")
     assert (again.blocks_scanned, again.notes, found) == (0, [], expected)
 
