@@ -39,7 +39,8 @@ def local(tmp_path_factory):
     folder = tmp_path_factory.mktemp("local")
     runs.make_inputs(folder, rows=ROWS)
     process = runs.start(runs.write_recipe(folder, runs.values()), pause=0)
-    assert process.communicate() and process.returncode == 0
+    process.communicate()
+    assert process.returncode == 0
     return contents(folder / "out")
 
 
@@ -140,7 +141,7 @@ def stop_after(patch, files):
     patch.setattr(ObjectStore, "put_file", put_file)
 
 
-def stopped(small, s3, files=8):
+def stopped(small, s3, files=14):
     """Begin a run whose store goes away after so many files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uploads, "_LEAST_SECONDS_BETWEEN_NOTES", 0.0)
@@ -160,8 +161,8 @@ def test_what_was_uploaded_is_not_uploaded_again(small, s3, tmp_path, local, sta
         shutil.rmtree(small.parent / "store/outputs")
     summary = runs.pack(small, at(s3))
     is_as(local, s3, tmp_path)
-    assert summary.shards - summary.shards_written >= len(before) - uploads._THREADS
-    assert summary.uploads["files"] < len(local) - 3 - len(before) + uploads._THREADS
+    assert summary.shards_written < summary.shards  # what the manifest in the store notes is not made again
+    assert summary.uploads["files"] <= len(local) - 4 - len(before)
 
 
 def test_a_slow_store_slows_the_run_and_fills_no_disk(small, s3, tmp_path, local, monkeypatch):
@@ -193,16 +194,18 @@ def test_a_folder_marker_and_a_neighbour_are_no_foreign_files(small, s3, tmp_pat
     s3.write("run2/notes.txt", b"mine")
     s3.write("runs", b"mine")
     runs.pack(small, at(s3))
-    is_as(local, s3, tmp_path) if not (s3.client().delete_object(Bucket=s3.bucket, Key="run/") is None) else None
+    s3.client().delete_object(Bucket=s3.bucket, Key="run/")
+    is_as(local, s3, tmp_path)
     assert {"run2/notes.txt", "runs"} < set(s3.keys())
 
 
 def test_a_whole_bucket_is_an_output(small, s3, tmp_path, local):
     runs.pack(small, f"output.path=s3://{s3.bucket}")
     got = tmp_path / "got"
-    for key in s3.keys():
-        (got / key).parent.mkdir(parents=True, exist_ok=True)
-        (got / key).write_bytes(s3.read(key))
+    for key in s3.client().list_objects_v2(Bucket=s3.bucket)["Contents"]:
+        path = got / key["Key"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(s3.read(key["Key"]))
     assert contents(got) == local
 
 
@@ -244,9 +247,10 @@ def test_a_lost_object_is_made_again(small, s3, tmp_path, local):
     is_as(local, s3, tmp_path)
 
 
-@pytest.mark.parametrize("name", [".octomed-run.json", "octomed.json"])
-@pytest.mark.parametrize("how", ["damaged", "missing"])
-def test_a_state_file_that_does_not_read_is_made_again(small, s3, tmp_path, local, name, how):
+@pytest.mark.parametrize("what", ["damaged manifest", "damaged run", "missing manifest", "missing run"])
+def test_a_state_file_that_does_not_read_is_made_again(small, s3, tmp_path, local, what):
+    how, of = what.split()
+    name = ".octomed-run.json" if of == "manifest" else "octomed.json"
     runs.pack(small, at(s3))
     if how == "missing":
         s3.client().delete_object(Bucket=s3.bucket, Key=f"run/{name}")
@@ -272,7 +276,10 @@ def test_ctrl_c_waits_for_no_store(small, s3, tmp_path, local):
 
 
 def test_a_local_run_loads_no_client_of_stores(small):
-    script = "import sys; from octomed.cli.app import run; code = run(sys.argv[1:]); " \
-        "assert not {'obstore', 'boto3', 'huggingface_hub', 'octomed.stores'} & set(sys.modules); sys.exit(code)"
+    script = (
+        "import sys; from octomed.cli.app import run; code = run(sys.argv[1:]);"
+        "clients = {'obstore', 'boto3', 'huggingface_hub', 'octomed.stores'};"
+        "assert not clients & set(sys.modules); sys.exit(code)"
+    )
     for verb in ("check", "pack"):
         subprocess.run([sys.executable, "-c", script, verb, str(small)], check=True, capture_output=True)

@@ -80,10 +80,14 @@ def test_a_lease_is_renewed(stored):
 
 @pytest.mark.usefixtures("short")
 def test_a_lease_that_somebody_took_over_is_an_error_at_the_end(stored):
-    with pytest.raises(StorageError, match="was not renewed in time"), locked(stored) as held:
-        somebody(stored)
-        time.sleep(0.5)
-        assert held.lost
+    def work():
+        with locked(stored) as held:
+            somebody(stored)
+            time.sleep(0.5)
+            assert held.lost
+
+    with pytest.raises(StorageError, match="was not renewed in time"):
+        work()
     assert b"far" in stored.read(LOCK_NAME)
 
 

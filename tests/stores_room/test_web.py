@@ -119,7 +119,7 @@ def test_a_dataset_of_the_hub(repository):
     assert store.names("none/") == []
     large = open_store(f"{repository.root}/data").head("large.parquet")
     assert (large.size, len(large.version)) == (len(DATA), 64)
-    assert [one for one in store.listed() if one.name == "data/large.parquet"][0].version == large.version
+    assert {one.name: one.version for one in store.listed()}["data/large.parquet"] == large.version
     assert store.head("data") is None
     assert store.read("data/a.jsonl") == b"small"
     assert store.read_range("data/large.parquet", 500, 20, large.version) == DATA[500:520]
@@ -151,7 +151,8 @@ def test_a_branch_is_resolved_to_a_commit_once(repository):
 
 
 @pytest.mark.parametrize("address", ["hf://datasets/no/body", "hf://datasets/octomed/data@none"])
-def test_what_is_not_on_the_hub(repository, address):
+@pytest.mark.usefixtures("repository")
+def test_what_is_not_on_the_hub(address):
     pytest.importorskip("huggingface_hub")
     with pytest.raises(StorageError, match="no such dataset or revision") as caught:
         open_store(address).names()

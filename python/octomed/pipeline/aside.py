@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
 _POLL_SECONDS = 0.1
+_PATIENCE_SECONDS = 1.0
+"""How long what fails or is interrupted waits for a lock to be given back, which ends by itself."""
 
 
 def aside(call: Callable[[], T]) -> T:
@@ -31,6 +37,32 @@ def aside(call: Callable[[], T]) -> T:
     object
         What it returns; what it raises is raised here.
     """
+    return _wait(_begun(call), None)
+
+
+@contextlib.contextmanager
+def held_aside(lock: AbstractContextManager[T]) -> Iterator[T]:
+    """Hold a lock that is taken and given back over a network.
+
+    Where the block fails or is interrupted, giving it back is not waited for long: a store that is gone does
+    not answer, and the lock of a dead owner ends by itself.
+
+    Parameters
+    ----------
+    lock
+        What to hold.
+    """
+    held = aside(lock.__enter__)
+    try:
+        yield held
+    except BaseException:
+        with contextlib.suppress(Exception):  # the block's own failure says more
+            _wait(_begun(partial(lock.__exit__, None, None, None)), _PATIENCE_SECONDS)
+        raise
+    aside(partial(lock.__exit__, None, None, None))
+
+
+def _begun(call: Callable[[], T]) -> Future[T]:
     done: Future[T] = Future()
 
     def run() -> None:
@@ -40,9 +72,14 @@ def aside(call: Callable[[], T]) -> T:
             done.set_exception(error)
 
     threading.Thread(target=run, name="octomed-aside", daemon=True).start()
+    return done
+
+
+def _wait(done: Future[T], patience: float | None) -> T:
+    end = None if patience is None else time.monotonic() + patience
     while True:
         try:
             return done.result(timeout=_POLL_SECONDS)
         except NotYet:
-            if done.done():
+            if done.done() or (end is not None and time.monotonic() > end):
                 raise

@@ -10,7 +10,7 @@ from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.executor import executor
 from octomed.pipeline.manifest_file import NAME, load_manifest
-from octomed.pipeline.uploads import Uploads, Waiting
+from octomed.pipeline.uploads import Uploads
 from octomed.run_file import RUN_FILE
 from octomed.state import there
 from octomed.storage import atomic_file, make_folder_inside
@@ -103,7 +103,7 @@ def complete(
             threads.wait(threads.submit_background(_fetch_all, source, last))
         uploads.begin(sizes, writes=False)
         for name, size in sizes.items():
-            uploads.put(Waiting(name, size, digest=records[name].digest))
+            uploads.put(name, size, digest=records[name].digest)
         uploads.settle(progress)
         uploads.publish(sizes, last)
     return uploads.counts

@@ -23,7 +23,6 @@ from octomed.pipeline.manifest_file import (
     is_there,
     unpacked_name,
 )
-from octomed.pipeline.uploads import Waiting, nothing
 from octomed.plain_names import delete_empty_parent
 from octomed.run_file import RUN_FILE
 from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
@@ -62,7 +61,7 @@ class Manifest:
     damaged
         What is to be told of the manifest that was found, where it did not read.
     uploads
-        Puts what is finished elsewhere. Where the folder is a staging one, a file is finished when it is there.
+        Puts what is finished elsewhere; what a staging folder holds is finished when it is there.
     """
 
     folder: Path
@@ -142,11 +141,11 @@ class Manifest:
         self,
         name: str,
         record: FileRecord,
-        noted: Callable[[], None] = nothing,
+        noted: Callable[[], None] | None = None,
         digest: str | None = None,
     ) -> None:
         if self.uploads is not None:
-            self.uploads.put(Waiting(name, record.bytes, noted, digest))
+            self.uploads.put(name, record.bytes, noted or _nothing, digest)
 
     def _refuse_links(self, streams: Iterable[str]) -> None:
         """Refuse links in the folders that are written to, save those that this run deletes first."""
@@ -273,6 +272,10 @@ class Manifest:
         write_json(self.folder / NAME, MANIFEST.signed(plain(stored)), mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
+
+
+def _nothing() -> None:
+    """Note nothing more of a file that is uploaded: its folder has it."""
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ from octomed.mds_index import INDEX, ShardInfo
 from octomed.names import shown
 from octomed.pipeline.difference import About
 from octomed.plain_names import check_name, leads_out
-from octomed.run_file import RUN_FILE
 from octomed.state import Damaged, NotThere, StateFile
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ class ManifestFile:
         digest
             Returns the digest of a file that is small; None where it cannot be read.
         is_there
-            Tells whether a file is there, of its size.
+            Tells whether a file is there, of its size; the run file is, whatever it says of it.
         """
         if self.key != run.run.write_key or len(self.shards) != run.shards:
             return False
@@ -119,8 +118,8 @@ class ManifestFile:
         for name, stream in run.streams.items():
             if stream.index not in {None, digest(f"{name}/{INDEX}")}:
                 return False
-        records = {name: record for name, record in self.records.items() if name != RUN_FILE}
         names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
+        records = self.records
         return names <= records.keys() and all(is_there(name, one.bytes) for name, one in records.items())
 
 

@@ -84,5 +84,7 @@ def is_finished(folder: Path, run: RunFile) -> bool:
         return False
     found = there(load_manifest(folder))
     return found is not None and found.is_whole(
-        run, lambda name: digest_of(folder, name), lambda name, size: is_there(folder, name, size)
+        run,
+        lambda name: digest_of(folder, name),
+        lambda name, size: name == RUN_FILE or is_there(folder, name, size),
     )

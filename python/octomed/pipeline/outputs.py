@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING
 
 from octomed.leftovers import clear_output
 from octomed.names import shown
-from octomed.pipeline.aside import aside
+from octomed.pipeline.aside import aside, held_aside
+from octomed.pipeline.claims import claim
 from octomed.pipeline.closing import says_the_same
-from octomed.pipeline.copies import complete
-from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
-from octomed.pipeline.staged import claim, clear_staging, staged_manifest
+from octomed.pipeline.staging import clear_staging
 from octomed.pipeline.targets import Target, target_at
-from octomed.pipeline.uploads import Uploads
-from octomed.run_file import RunFile, Uploaded, load_run_file
 from octomed.state import NotThere, there
 from octomed.storage import make_folder
 from octomed.store import LocalStore
@@ -24,9 +21,9 @@ from octomed.store import LocalStore
 if TYPE_CHECKING:
     import contextlib
 
-    from octomed.pipeline.manifest import Manifest
+    from octomed.pipeline.open_manifest import Wanted
     from octomed.pipeline.run_spec import RunSpec
-    from octomed.report.progress import Progress
+    from octomed.run_file import RunFile
     from octomed.state import Damaged
 
 
@@ -93,18 +90,28 @@ class Outputs:
         for target in self.targets:
             busy = f"another run is writing to `{shown(target.location)}`"
             lock = target.store.lock(exclusive=True, busy=busy)
-            aside(partial(locks.enter_context, lock))
+            target.lease = locks.enter_context(held_aside(lock))
 
-    def look(self) -> RunFile | NotThere | Damaged:
-        """Look at what stands, and return what is said there of a run: where this one is whole, of that."""
+    @property
+    def notes(self) -> list[str]:
+        """What is worth saying of the locks: whose was taken over."""
+        notes = (getattr(target.lease, "note", None) for target in self.targets)
+        return [note for note in notes if note]
+
+    def look(self) -> None:
+        """Look at what stands at the targets, and remove what killed runs left in the folder."""
         spec = self.spec
         for target in self.targets:
             aside(target.look)
-        if not self.is_staged:
+        if self.is_staged:
+            clear_staging(spec.output, spec.write_key)
+            self.whole = next(filter(self._holds, self.targets), None)
+        else:
             clear_output(spec.output)
-            return load_run_file(spec.output)
-        clear_staging(spec.output, spec.write_key)
-        self.whole = next(filter(self._holds, self.targets), None)
+
+    @property
+    def found(self) -> RunFile | NotThere | Damaged:
+        """What the targets say of a run: where this one is whole, of that."""
         found = [target.held.run for target in ([self.whole] if self.whole else self.targets)]
         return next((one for one in found if not isinstance(one, NotThere)), found[0])
 
@@ -118,52 +125,20 @@ class Outputs:
             return self.whole is not None
         return says_the_same(run, self.spec) and is_finished(self.spec.output, run)
 
-    def complete(self, run: RunFile, progress: Progress, workers: int, *, replace: bool) -> Uploaded | None:
-        """Put a run that is whole in one place to those where it is not.
+    def lacking(self, run: RunFile) -> list[Target]:
+        """Return the targets that do not hold a run whole, which another place does."""
+        others = (target for target in self.targets if target is not self.whole)
+        return [one for one in others if one.held.run != run or not aside(partial(one.is_whole, run))]
 
-        Returns
-        -------
-        Uploaded or None
-            What was put; None where every place had all of it.
-        """
-        others = [
-            target
-            for target in self.targets
-            if target is not self.whole
-            and not (target.held.run == run and aside(partial(target.is_whole, run)))
-        ]
-        uploaded = None
-        if others:
-            for target in others:
-                claim(target, self._wanted(replace=replace))
-            uploaded = complete(self.spec.output, self.whole, others, progress, workers)
-        if self.is_staged:
-            clear_staging(self.spec.output)
-        return uploaded
-
-    def manifest(self, run: RunFile | None, *, replace: bool) -> Manifest:
-        """Return the manifest to go on with.
+    def claim(self, wanted: Wanted) -> list[str]:
+        """Make the targets the run's; return what is to be told of their manifests.
 
         Raises
         ------
         RecipeError
-            When a place holds another run that is not to be replaced.
+            When one holds another run that is not to be replaced.
         """
-        spec, wanted = self.spec, self._wanted(replace=replace)
-        notes = [note for target in self.targets if (note := claim(target, wanted)) is not None]
-        if self.is_staged:
-            manifest = staged_manifest(spec.output, wanted, self.targets)
-            manifest.damaged = next(iter(notes), None)
-        else:
-            manifest = open_manifest(spec.output, wanted, run)
-        manifest.give_mode(spec.output_mode)
-        if self.targets:
-            manifest.uploads = Uploads(spec.output, self.targets, keeps=not self.is_staged)
-        return manifest
-
-    def _wanted(self, *, replace: bool) -> Wanted:
-        spec = self.spec
-        return Wanted(spec.write_key, spec.about, replace, spec.replacing)
+        return [note for target in self.targets if (note := claim(target, wanted)) is not None]
 
     def close(self) -> None:
         """Remove what a staging folder still holds of a run that is whole elsewhere."""

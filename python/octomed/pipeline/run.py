@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
+from octomed.pipeline.claims import claim
 from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.closing import close_run, write_indexes
+from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
@@ -20,6 +22,7 @@ from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
+from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
 from octomed.pipeline.prefetch import without_leftovers
@@ -29,12 +32,15 @@ from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.size_limit import make_room
+from octomed.pipeline.staged import staged_manifest
 from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
+from octomed.pipeline.uploads import Uploads
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
+from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
 from octomed.strict_json import plain
@@ -51,7 +57,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.working_store import Held
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import RunFile
+    from octomed.run_file import RunFile, Uploaded
 
 
 def pack(
@@ -98,20 +104,23 @@ def pack(
     with contextlib.ExitStack() as locks:
         locks.enter_context(without_leftovers())
         lock = _lock(spec, outputs, locks)
-        found = outputs.look()
+        outputs.look()
+        found = outputs.found if spec.is_staged else load_run_file(spec.output)
         clear_store(spec.store, spec.keys)
         run = there(found)
+        wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
         if run is not None and outputs.is_finished(run):
             mend_registration(spec.working.states, spec.registered, spec.keys)
-            done = _summary(run, spec, already_done=True)
-            copied = outputs.complete(run, progress or SilentProgress(), workers, replace=replace)
-            return done if copied is None else replaced(done, uploads=plain(copied))
-        manifest = outputs.manifest(run, replace=replace)
+            summary = _summary(run, spec, already_done=True)
+            copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
+            outputs.close()
+            return summary if copied is None else replaced(summary, uploads=plain(copied))
+        manifest = _manifest(outputs, run, wanted)
         refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
         register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
-        again.said += [*lock.notes, *_room_before(planned, spec, lock)]
+        again.said += [*outputs.notes, *lock.notes, *_room_before(planned, spec, lock)]
         transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
@@ -135,9 +144,35 @@ def pack(
 
 def _lock(spec: RunSpec, outputs: Outputs, locks: contextlib.ExitStack) -> Held:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
-    cleaning = f"`octomed clean` is at work in `{spec.working.place}`"
     outputs.lock(locks)
+    cleaning = f"`octomed clean` is at work in `{spec.working.place}`"
     return locks.enter_context(spec.working.lock(exclusive=False, busy=cleaning))
+
+
+def _completed(
+    outputs: Outputs, run: RunFile, wanted: Wanted, progress: Progress, workers: int
+) -> Uploaded | None:
+    """Put a run that is whole in one place to those where it is not; None where every place has all of it."""
+    others = outputs.lacking(run)
+    for target in others:
+        claim(target, wanted)
+    return complete(outputs.spec.output, outputs.whole, others, progress, workers) if others else None
+
+
+def _manifest(outputs: Outputs, run: RunFile | None, wanted: Wanted) -> Manifest:
+    """Return the manifest to go on with: of what stands in the folder, or at the targets."""
+    spec = outputs.spec
+    notes = outputs.claim(wanted)
+    if spec.is_staged:
+        manifest = staged_manifest(spec.output, wanted, outputs.targets)
+        manifest.damaged = next(iter(notes), None)
+    else:
+        manifest = open_manifest(spec.output, wanted, run)
+    manifest.give_mode(spec.output_mode)
+    if outputs.targets:
+        keeps = not spec.is_staged
+        manifest.uploads = Uploads(spec.output, outputs.targets, keeps=keeps, write_manifest=manifest.write)
+    return manifest
 
 
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
@@ -197,14 +232,22 @@ class _Passes:
         try:
             return _summary(self._until_all_read(workers, locks), self.spec, already_done=False)
         except StorageError as error:
+            self._save_notes()
             raise with_hint(error) from error.__cause__
         except (KeyboardInterrupt, CancelledRun) as error:  # a cancelled run's reason is on its way
+            self._save_notes()
             remove_temporaries()  # calls that look at no cancel still run, and the process ends first
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from None
         finally:
             self.progress.close()
+
+    def _save_notes(self) -> None:
+        """Note what was uploaded until now: it is not made again."""
+        if self.manifest.is_staged:
+            with contextlib.suppress(StorageError):
+                self.manifest.write()
 
     def _until_all_read(self, workers: int, locks: contextlib.ExitStack) -> RunFile:
         """Run all three until no block is found damaged; each time one is removed, and none twice.

@@ -1,19 +1,12 @@
-"""A run that goes to stores: its staging folder, and what stands at its targets."""
+"""The manifest of a run that goes to an address: of what stands at its targets."""
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
-from octomed.errors import RecipeError
-from octomed.names import shown
-from octomed.pipeline.difference import difference
 from octomed.pipeline.manifest import Manifest
-from octomed.pipeline.manifest_file import MISSING, NAME, ManifestFile, is_name_of_run, load_manifest
-from octomed.pipeline.open_manifest import about_run
-from octomed.run_file import RUN_FILE
-from octomed.state import Damaged, NotThere, there
-from octomed.storage import LOCK_NAME, storage_error
+from octomed.pipeline.manifest_file import load_manifest
+from octomed.state import there
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,83 +14,6 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.open_manifest import Wanted
     from octomed.pipeline.targets import Target
-
-
-def clear_staging(folder: Path, key: str | None = None) -> None:
-    """Remove what is in a staging folder, its lock aside; whatever counts stands at the targets.
-
-    Parameters
-    ----------
-    folder
-        The folder, whose lock is held.
-    key
-        Of the run whose manifest stays.
-
-    Raises
-    ------
-    StorageError
-        When that is not allowed.
-    """
-    manifest = there(load_manifest(folder)) if key is not None else None
-    kept = {LOCK_NAME} | ({NAME} if manifest is not None and manifest.key == key else set())
-    try:
-        for path in folder.iterdir():
-            if path.name in kept:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-    except OSError as error:
-        raise storage_error("delete", folder, error) from error
-
-
-def claim(target: Target, wanted: Wanted) -> str | None:
-    """Make a target the run's: note which files of another run go when this one begins to write.
-
-    Parameters
-    ----------
-    target
-        The target, looked at.
-    wanted
-        The run that is to be there.
-
-    Returns
-    -------
-    str or None
-        What to tell of its manifest, where that did not read.
-
-    Raises
-    ------
-    RecipeError
-        When it holds another run that is not to be replaced.
-    """
-    found, run = target.held.manifest, there(target.held.run)
-    target.obsolete = ()
-    if isinstance(found, NotThere):
-        return None
-    if isinstance(found, Damaged):
-        missing = found.what == MISSING
-        if run is not None and run.run.write_key != wanted.key and not wanted.replace:
-            why = "is missing" if missing else "cannot be read"
-            raise RecipeError(
-                f"`{shown(target.location)}` holds another run, and its manifest {why}", wanted.hint
-            )
-        target.obsolete = tuple(filter(is_name_of_run, target.sizes))
-        return f"`{shown(found.file)}` was missing and is made again" if missing else found.note()
-    if found.key == wanted.key:
-        return None
-    held = {name for name in target.sizes if name in names_of(found)}
-    if held and not wanted.replace:
-        what = difference(about_run(found, run), wanted.about)
-        raise RecipeError(f"`{shown(target.location)}` holds a run {what}", wanted.hint)
-    target.obsolete = tuple(sorted(held))
-    return None
-
-
-def names_of(manifest: ManifestFile) -> set[str]:
-    """Return the names of the files of a run, finished and begun."""
-    return {RUN_FILE, *manifest.records, *manifest.begun}
 
 
 def staged_manifest(folder: Path, wanted: Wanted, targets: Sequence[Target]) -> Manifest:

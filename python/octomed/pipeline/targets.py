@@ -113,6 +113,8 @@ class Target:
         Names of another run's files, which go when this run begins to write.
     failed
         Why nothing is put there any more.
+    lease
+        What holds it against other runs.
     """
 
     location: str
@@ -121,6 +123,12 @@ class Target:
     held: Held = field(default_factory=lambda: Held(NotThere(""), NotThere("")))
     obsolete: tuple[str, ...] = ()
     failed: OctomedError | None = None
+    lease: object = None
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody else may hold it by now."""
+        return bool(getattr(self.lease, "lost", False))
 
     def look(self) -> None:
         """List what stands there, and read what it says of a run.
@@ -196,7 +204,7 @@ class Target:
             return None if data is None else _octomed.digest(data)
 
         def is_there(name: str, size: int) -> bool:
-            return self.sizes.get(name) == size
+            return name == RUN_FILE or self.sizes.get(name) == size
 
         return manifest.is_whole(run, digest, is_there)
 

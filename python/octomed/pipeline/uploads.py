@@ -5,18 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from octomed import _octomed
 from octomed.errors import CancelledRun, StorageError
-from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.aside import aside
-from octomed.pipeline.manifest_file import NAME, is_name_of_run
-from octomed.run_file import RUN_FILE, Uploaded
-from octomed.storage import storage_error
+from octomed.pipeline.manifest_file import NAME
+from octomed.pipeline.target_files import make_way, refuse_missing, remove_file
+from octomed.run_file import Uploaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,7 +28,6 @@ MOST_WAITING = 8
 """Files that wait or are under way at most: a slow store slows the run, and never fills the disk."""
 
 _THREADS = 4
-_DELETING_THREADS = 16
 _POLL_SECONDS = 0.1
 _LEAST_SECONDS_BETWEEN_NOTES = 5.0
 _NOTES_SHARE = 50
@@ -50,23 +47,13 @@ def nothing() -> None:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A file to upload.
-
-    Attributes
-    ----------
-    name, size
-        Below the output, in bytes.
-    noted
-        Called when it is wherever it has to be.
-    digest
-        Of its content, where that is compared first: of a file that this run did not just write.
-    """
+class _Waiting:
+    """A file to upload, as `Uploads.put` takes it."""
 
     name: str
     size: int
-    noted: Callable[[], None] = nothing
-    digest: str | None = None
+    noted: Callable[[], None]
+    digest: str | None
 
 
 class Uploads:
@@ -83,17 +70,26 @@ class Uploads:
         fails ends nothing.
     source
         Where files come from that are not in the folder.
+    write_manifest
+        Writes the manifest of this moment into the folder.
     """
 
     def __init__(
-        self, folder: Path, targets: Sequence[Target], *, keeps: bool, source: Source | None = None
+        self,
+        folder: Path,
+        targets: Sequence[Target],
+        *,
+        keeps: bool,
+        source: Source | None = None,
+        write_manifest: Callable[[], None] = nothing,
     ) -> None:
         self.folder = folder
         self.targets = tuple(targets)
         self.keeps = keeps
         self._source = source
+        self._write_manifest = write_manifest
         self._changed = threading.Condition()
-        self._queue: deque[Waiting] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._open: dict[str, int] = {}
         self._done: set[str] = set()
         self._failure: BaseException | None = None
@@ -128,8 +124,19 @@ class Uploads:
         self._open.clear()
         threads.submit_readers(_THREADS, [self._work] * _THREADS)
 
-    def put(self, item: Waiting) -> None:
+    def put(
+        self, name: str, size: int, noted: Callable[[], None] = nothing, digest: str | None = None
+    ) -> None:
         """Queue a file, once; wait while as many as may be are under way.
+
+        Parameters
+        ----------
+        name, size
+            Below the output, in bytes.
+        noted
+            Called when it is wherever it has to be.
+        digest
+            Of its content, where that is compared first: of a file that this run did not just write.
 
         Raises
         ------
@@ -140,14 +147,14 @@ class Uploads:
         """
         begin = time.monotonic()
         with self._changed:
-            if item.name in self._open or item.name in self._done:
+            if name in self._open or name in self._done:
                 return
             while not self.keeps and len(self._open) >= MOST_WAITING:
                 self._check()
                 self._changed.wait(_POLL_SECONDS)
             self._check()
-            self._open[item.name] = item.size
-            self._queue.append(item)
+            self._open[name] = size
+            self._queue.append(_Waiting(name, size, noted, digest))
             self._waited += time.monotonic() - begin
             self._changed.notify_all()
 
@@ -172,7 +179,7 @@ class Uploads:
                     self._failure = self._failure or failure
                 self._changed.notify_all()
 
-    def _next(self) -> Waiting | None:
+    def _next(self) -> _Waiting | None:
         with self._changed:
             while not self._queue:
                 if self._is_over():
@@ -184,7 +191,7 @@ class Uploads:
         cancelled = self._threads is not None and self._threads.cancel.is_set()
         return self._closed or cancelled or self._failure is not None
 
-    def _upload(self, item: Waiting) -> None:
+    def _upload(self, item: _Waiting) -> None:
         path = self.folder / item.name
         wanting = [target for target in self.live if target.sizes.get(item.name) != item.size]
         if wanting:
@@ -200,7 +207,7 @@ class Uploads:
             self._progress.advance(rows=1, bytes=item.size, tokens=0, rejects=0)
         self._note()
 
-    def _bring(self, item: Waiting, path: Path) -> None:
+    def _bring(self, item: _Waiting, path: Path) -> None:
         """Have a file in the folder, and see that it is what it was."""
         if self._source is not None:
             self._source.fetch(item.name, path)
@@ -208,7 +215,7 @@ class Uploads:
             message = f"`{shown(item.name)}` is damaged: its content is not what the manifest says"
             raise StorageError(message, "`octomed verify` of the run that it is copied from says more")
 
-    def _put(self, target: Target, item: Waiting, path: Path) -> None:
+    def _put(self, target: Target, item: _Waiting, path: Path) -> None:
         self._check_cancel()
         with self._failing(target):
             target.store.put_file(item.name, path)
@@ -240,6 +247,7 @@ class Uploads:
 
     def _put_manifest(self) -> None:
         begin = time.monotonic()
+        self._write_manifest()
         for target in self.live:
             with self._failing(target):
                 target.store.put(NAME, (self.folder / NAME).read_bytes())
@@ -268,12 +276,7 @@ class Uploads:
     def _begin(self, records: Mapping[str, int], *, writes: bool) -> None:
         for target in self.live:
             with self._failing(target):
-                lacks = any(target.sizes.get(name) != size for name, size in records.items())
-                first = list(filter(_says_whole, target.sizes)) if writes or lacks or target.obsolete else []
-                _delete(target, sorted(first, key=lambda name: name != RUN_FILE), threads=1)
-                rest = [name for name in target.obsolete if name in target.sizes]
-                _delete(target, rest, threads=_DELETING_THREADS)
-                target.obsolete = ()
+                make_way(target, records, writes=writes)
         self._put_manifest()
 
     def settle(self, progress: Progress) -> None:
@@ -320,12 +323,7 @@ class Uploads:
     def _publish(self, records: Mapping[str, int], names: Sequence[str]) -> None:
         for target in self.live:
             with self._failing(target):
-                there = {one.name: one.size for one in target.store.listed()}
-                gone = [
-                    name for name, size in records.items() if name not in names and there.get(name) != size
-                ]
-                if gone:
-                    raise _vanished(target, gone)
+                refuse_missing(target, {name: size for name, size in records.items() if name not in names})
                 for name in names:
                     self._check_cancel()
                     target.store.put_file(name, self.folder / name)
@@ -356,42 +354,3 @@ class _Failing:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
         """Keep the error of a target that the run can do without."""
         return isinstance(error, StorageError) and self._uploads.give_up(self._target, error)
-
-
-def _says_whole(name: str) -> bool:
-    """Tell whether a file says that all others stand."""
-    return name == RUN_FILE or (name.rpartition("/")[2] == INDEX and is_name_of_run(name))
-
-
-def _vanished(target: Target, gone: list[str]) -> StorageError:
-    more = f" and {len(gone) - 1:,} more files" if len(gone) > 1 else ""
-    message = f"`{shown(target.path_of(gone[0]))}`{more} was uploaded, and is not there"
-    return StorageError(message, "see what deletes objects there, then run the same command again")
-
-
-def _delete(target: Target, names: list[str], *, threads: int) -> None:
-    if not names:
-        return
-    with ThreadPoolExecutor(threads, thread_name_prefix="octomed-delete") as pool:
-        try:
-            for _ in pool.map(target.store.delete, names):
-                pass
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    for name in names:
-        target.sizes.pop(name, None)
-
-
-def remove_file(path: Path) -> None:
-    """Remove a local file that is elsewhere now.
-
-    Raises
-    ------
-    StorageError
-        When that is not allowed.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error("delete", path, error) from error

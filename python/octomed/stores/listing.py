@@ -172,8 +172,15 @@ class _Pages:
 
 
 def _just_before(key: str) -> str:
-    """Return a name behind which a listing begins with a key, or with what nearly nobody calls anything."""
-    before = ord(key[-1]) - 1
+    """Return a name behind which a listing begins with a key, or with what nearly nobody calls anything.
+
+    It is one that obstore takes: without control characters and empty parts, which no key has that it lists.
+    """
+    begin, before = key[:-1], ord(key[-1]) - 1
     if 0xD800 <= before <= 0xDFFF:  # noqa: PLR2004 of halves of characters
         before = 0xD7FF
-    return f"{key[:-1]}{chr(before)}\U0010fffd"
+    if before == ord("\x7f") or (before == ord("/") and begin[-1:] in {"", "/"}):
+        before -= 1
+    if before < ord(" "):
+        return begin.rstrip("/")
+    return f"{begin}{chr(before)}\U0010fffd"
