@@ -19,6 +19,7 @@ from octomed.pipeline.cleaning import clean
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe import load_recipe
+from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
 
 from . import runs
@@ -181,6 +182,7 @@ def test_a_run_that_keeps_nothing_leaves_nothing_there(recipe, s3):
 KILLED = """
 import os, sys
 from octomed.pipeline import remote_blocks
+from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
 
 real, left = ObjectStore.put_file, int(os.environ.pop("UPLOADS"))
@@ -216,6 +218,27 @@ def test_a_kill_while_blocks_are_uploaded(expected, recipe, s3, uploads):
     assert len(tasks_there(s3)) == elsewhere.blocks_reused + elsewhere.blocks_scanned or tasks_there(s3)
     _, found = packed(recipe, "first")
     assert found == expected
+
+
+KINDS = ["fast_s3", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("gcs", "azure"))]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fifth_of_all_requests_fails(small, expected, kind, request, monkeypatch):
+    server = request.getfixturevalue(kind)
+    monkeypatch.setattr(attempts, "_FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(attempts, "_LONGEST_PAUSE", 0.2)
+    values = runs.values() | {"work": {"path": f"{server.root}/work"}, "stores": [{"prefix": server.root}]}
+    recipe = runs.write_recipe(small.parent, values)
+    server.set(rate=0.2, hang=0.1, seed=3)
+    first, found = packed(recipe, "first")
+    assert found == expected
+    elsewhere, found = packed(recipe, "second", scratch="other")
+    faults = server.counts()["faults"]
+    server.set(rate=0)
+    assert (elsewhere.blocks_scanned, elsewhere.notes, found) == (0, [], expected)
+    assert elsewhere.blocks_reused == first.blocks_scanned
+    assert faults > 10
 
 
 # What leaves the store
