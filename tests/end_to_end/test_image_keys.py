@@ -105,7 +105,7 @@ def test_another_machine_knows_from_the_store_what_has_no_image(folder, s3):
     assert shards(folder / "out") == shards(folder / "other")
     for key in s3.keys("work/without_images/"):
         s3.write(key, b"{}")
-    third = pack(of("third", "third", {"verify": "header"}), workers=2)
+    third = pack(of("later", "third", {"verify": "header"}), workers=2)
     assert third.blocks_scanned > 0
     assert shards(folder / "third") == shards(folder / "out")
 
