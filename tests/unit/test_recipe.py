@@ -166,3 +166,13 @@ def test_a_template_file_starts_at_the_recipe(tmp_path):
     assert load_recipe(path, ["template=qwen2.5"]).template == "qwen2.5"
     with pytest.raises(RecipeProblems, match="does not exist"):
         load_recipe(path, ["template=other.jinja"])
+
+
+def test_a_recipe_of_local_paths_says_nothing_of_stores(tmp_path):
+    """What a run notes of its recipe is as it was before there were addresses."""
+    recipe = load_recipe(recipes.write(tmp_path, recipes.values()), check_files=False)
+    assert recipe.addresses == []
+    for noted in (recipe.canonical(), recipe.model_dump(mode="json")):
+        assert "stores" not in noted
+        assert set(noted["output"]) == {"path", "compression", "hashes", "shard_size", "mode"}
+        assert set(noted["work"]) == {"path", "keep", "mode"}
