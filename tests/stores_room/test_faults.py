@@ -108,7 +108,7 @@ def test_an_object_that_was_replaced_is_found(request, server):
     assert stored.read_range("a", 2, 3) == b"765"
     with pytest.raises(ChangedObject, match=f"`{served.root}/a` has changed") as caught:
         stored.read_range("a", 2, 3, version)
-    assert caught.value.exit_code == 3
+    assert caught.value.exit_code == 4
     assert pickle.loads(pickle.dumps(caught.value)).address == f"{served.root}/a"
     stored.delete("a")
     with pytest.raises(ChangedObject):

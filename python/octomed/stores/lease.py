@@ -181,9 +181,11 @@ class Lease:
         return False
 
     def share(self) -> None:
-        """Let others hold the folder beside this one again, after `alone`."""
-        if LOCK_NAME in self._versions and self._shared_name in self._versions:
-            self._drop(LOCK_NAME)
+        """Make it shared again, for others that come."""
+        if self._shared_name not in self._versions:
+            self.store.put(self._shared_name, self._content())
+            self._versions[self._shared_name] = self._version(self._shared_name)
+        self._drop(LOCK_NAME)
 
     def release(self) -> None:
         """Give it back; what somebody else took over stays theirs."""
