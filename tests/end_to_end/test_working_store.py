@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import octomed
@@ -16,13 +18,17 @@ import pytest
 from octomed.cli.app import run as command_line
 from octomed.pipeline import remote_blocks
 from octomed.pipeline.cleaning import clean
+from octomed.pipeline.purging import Excluded
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe import load_recipe
 from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
+from octomed.vision import content_hash, decode, pixel_hash
+from PIL import Image
 
 from . import runs
+from .test_resume import Held
 
 _KNOWN: dict[str, str] = {}
 """Digests of the files of a run over `small` with a local store: made once."""
@@ -179,11 +185,30 @@ def test_a_run_that_keeps_nothing_leaves_nothing_there(recipe, s3):
     assert list(recipe.parent.glob("scratch/stores/*/blocks/*")) == []
 
 
+def test_blocks_that_another_machine_may_read_stay_and_it_is_said(expected, recipe, s3):
+    held = Held()
+    with ThreadPoolExecutor(1) as pool:
+        there = ("output.path=first", "work.scratch=elsewhere")
+        other = pool.submit(runs.pack, recipe, *there, progress=held)
+        try:
+            assert held.there.wait(600)
+            mine, found = packed(recipe, "second", "work.keep=false", "work.max_size=1kB")
+        finally:
+            held.go.set()
+        other.result()
+    assert found == expected
+    assert any("another run is using" in note for note in mine.notes)
+    assert shards(runs.contents(recipe.parent / "first")) == expected
+    assert tasks_there(s3)
+
+
 KILLED = """
 import os, sys
 from octomed.pipeline import remote_blocks
 from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
+from octomed.vision import content_hash, decode, pixel_hash
+from PIL import Image
 
 real, left = ObjectStore.put_file, int(os.environ.pop("UPLOADS"))
 
@@ -407,6 +432,24 @@ def all_keys(working):
     from octomed.pipeline.stored_tasks import stored_tasks
 
     return set(stored_tasks(working))
+
+
+@pytest.mark.parametrize("by", [content_hash, lambda data: pixel_hash(decode(data))])
+def test_named_images_of_the_web_are_purged(tmp_path, by):
+    files = []
+    for colour in ("red", "blue"):
+        image = io.BytesIO()
+        Image.new("RGB", (8, 8), colour).save(image, "png")
+        files.append(image.getvalue())
+    working = WorkingStore(tmp_path)
+    for name, data in zip("ab", files, strict=True):
+        working.local.put(f"fetched/{name}/{name}.image", data + bytes(32))
+    working.local.put("fetched/c/c.image", b"no image" + bytes(32))
+    excluded = Excluded([{"line": "list:1", "ids": [by(files[0])]}])
+    register_run(working.states, str(tmp_path), ["0" * 32])
+    (tmp_path / ".octomed-run.json").touch()
+    assert clean(working, excluded=excluded).bytes == len(files[0]) + 32
+    assert working.local.names("fetched/") == ["fetched/b/b.image", "fetched/c/c.image"]
 
 
 def test_a_recipe_that_excludes_nothing_purges_nothing(small, capsys):

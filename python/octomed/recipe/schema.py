@@ -355,6 +355,10 @@ class Recipe(Sparse):
             f"bucket edge {edge} is not below the capacity {self.pack.capacity}: left out" for edge in idle
         ]
         notes += unused_entries(self.stores, self.addresses)
+        if self.work.scratch is not None and not self.addresses:
+            notes.append("`work.scratch` is of stores, and the recipe names no address: not used")
+        if self.work.max_size is not None and not self.work.keep:
+            notes.append("`work.max_size` is of blocks that are kept, and `work.keep` keeps none: not used")
         if "codec" in self.images.model_fields_set and not any(map(self.resizes, self.sources)):
             notes.append("`images.codec` is of resized images, and `images.store` resizes none: not used")
         return notes
