@@ -235,6 +235,23 @@ class Vision:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What a run was planned from, as a repair needs it whose sources are gone or changed.
+
+    Attributes
+    ----------
+    tasks
+        Content keys of the tasks, by source and path, in the file's order; of one whose rows may have images
+        also its key without what is said of these.
+    images
+        State of the folders that images were looked up in, by source.
+    """
+
+    tasks: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Making(Origin):
     """How a run was made: the part `run`, which another machine or time changes.
 
@@ -246,6 +263,8 @@ class Making(Origin):
         Size and time of each input, by source and path; ``None`` in a run of an earlier version.
     made_again
         What did not read of the store or the output, and was made again.
+    planned
+        What it was planned from; ``None`` in a run of an earlier version.
     files
         Names of the files beside the shards; ``None`` in a run of an earlier version.
     manifest
@@ -256,6 +275,7 @@ class Making(Origin):
 
     write_key: str | None = None
     inputs: dict[str, dict[str, str]] | None = None
+    planned: Planned | None = None
     model: str = ""
     finished: str = ""
     machine: str = ""

@@ -81,7 +81,7 @@ def scan(
         if missing:
             progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
             with scanners.lend(made):
-                scanned |= _scan_missing(missing, threads, progress, again)
+                scanned |= scan_missing(missing, threads, progress, again)
             _release_memory(made)
         end_idle()
         in_order = [scanned[spec.task.key] for spec in specs]
@@ -139,10 +139,20 @@ def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) 
             again.block(spec.task, remove_block(spec.folder, damaged, again.made_again(spec.task)))
 
 
-def _scan_missing(
+def scan_missing(
     missing: list[TaskSpec], threads: Threads, progress: Progress, again: MadeAgain
 ) -> dict[str, ScannedTask]:
-    """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
+    """Read tasks one after the other; the last blocks of one are scanned while the next is read.
+
+    Parameters
+    ----------
+    missing
+        The tasks that do not stand.
+    threads, progress
+        Of the run.
+    again
+        Told of blocks that could not be read.
+    """
 
     def told(block: BlockScanned) -> None:
         progress.advance(rows=block.rows, bytes=block.bytes, tokens=block.tokens, rejects=block.rejects)

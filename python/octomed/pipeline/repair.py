@@ -1,0 +1,216 @@
+"""Repair: the damaged and missing files of a finished run are made again, byte for byte, and no others."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from octomed import _octomed
+from octomed.errors import CancelledRun, DamagedBlock, StorageError
+from octomed.foreign.helper import end_idle
+from octomed.leftovers import clear_output
+from octomed.names import shown
+from octomed.pipeline.damage import damage_of
+from octomed.pipeline.difference import recorded_name
+from octomed.pipeline.executor import executor
+from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.inspect_images import mode_in
+from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
+from octomed.pipeline.manifest_file import FileRecord, unpacked_name
+from octomed.pipeline.registry import forget_run, register_run
+from octomed.pipeline.repair_passes import Standing, rebuild
+from octomed.pipeline.repair_plan import recipe_of, repair_plan
+from octomed.pipeline.repair_state import put_state_files
+from octomed.pipeline.staging import Staging
+from octomed.report.progress import SilentProgress
+from octomed.report.views import Repaired
+from octomed.storage import make_folder, remove_temporaries, with_hint, write_atomically
+from octomed.store import LocalStore
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from octomed.pipeline.damage import Damage
+    from octomed.pipeline.recorded import FilePlace
+    from octomed.pipeline.repair_plan import RepairPlan
+    from octomed.recipe.schema import Recipe
+    from octomed.report.progress import Progress
+    from octomed.storage import Lock
+
+
+def repair(
+    folder: Path,
+    *,
+    recipe: Path | None = None,
+    workers: int = 2,
+    progress: Progress | None = None,
+    suspects: Collection[str] | None = None,
+) -> Repaired:
+    """Make again what is damaged or missing of a finished run: shards, indexes, tables and state files.
+
+    A file goes into its place once its digest is that of the file that was written; what is sound is not
+    touched. Blocks come from the working store, and those that it has lost from the sources.
+
+    Parameters
+    ----------
+    folder
+        The output of ``octomed pack``.
+    recipe
+        The run's recipe, where that or its model and sources lie elsewhere than the run says.
+    workers
+        Threads.
+    progress
+        Told of the progress.
+    suspects
+        Files of which a verification found something; every file is read by default. What Streaming unpacked
+        of a shard is removed, if it is among them.
+
+    Returns
+    -------
+    Repaired
+        What was done, and what could not be.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run, or the recipe is that of another one; when a run writes to it.
+    DataError
+        When an input that is needed changed or is gone, by name.
+    StorageError
+        When a file cannot be written, or neither state file reads.
+    """
+    if not folder.is_dir():
+        read_run(folder)  # says what is there instead
+    with contextlib.ExitStack() as locks:
+        busy = f"a run is writing to `{shown(str(folder))}`"
+        locks.enter_context(LocalStore(folder).lock(exclusive=True, busy=busy))
+        clear_output(folder)
+        damage = damage_of(folder, workers, suspects)
+        work = _Repair(damage, workers, progress or SilentProgress(), locks)
+        try:
+            return work.run(recipe, suspects or ())
+        except CancelledRun:  # its reason is on its way
+            remove_temporaries()
+            raise KeyboardInterrupt from None
+        except StorageError as error:
+            raise with_hint(error) from error.__cause__
+        finally:
+            work.progress.close()
+            end_idle()
+
+
+@dataclass
+class _Repair:
+    """A repair at work; the output is locked."""
+
+    damage: Damage
+    workers: int
+    progress: Progress
+    locks: contextlib.ExitStack
+    again: MadeAgain = field(default_factory=MadeAgain)
+    blocks_scanned: int = 0
+    _store: Lock | None = None
+
+    def run(self, given: Path | None, suspects: Collection[str]) -> Repaired:
+        """Do what is to be done, the files that others depend on first."""
+        damage, mode = self.damage, mode_in(self._recipe_values())
+        for name, data in damage.rewritten.items():
+            write_atomically(damage.folder / name, data, mode=mode)
+        staging = Staging(damage.folder, damage.records, not damage.is_known, mode)
+        for unpacked in filter(None, map(unpacked_name, damage.shards)):
+            if unpacked in suspects:
+                staging.remove(unpacked)
+        if damage.records:
+            with staging.made():
+                if damage.needs_passes:
+                    self._by_passes(recipe_of(damage, given), staging)
+                else:
+                    self._by_manifest(staging)
+        return Repaired(
+            rebuilt=(*damage.rewritten, *staging.rebuilt),
+            removed=tuple(staging.removed),
+            left=tuple(staging.left),
+            blocks_scanned=self.blocks_scanned,
+            notes=tuple(self.again.notes),
+        )
+
+    def _recipe_values(self) -> dict[str, Any]:
+        run, manifest = self.damage.run, self.damage.manifest
+        values = run.recipe if run is not None else manifest.about.recipe if manifest is not None else None
+        return values or {}
+
+    def _by_manifest(self, staging: Staging) -> None:
+        """Make indexes again, of which the manifest has every line."""
+        manifest = self.damage.manifest
+        shards = {} if manifest is None else manifest.shards
+        for name in staging.wanted:
+            stream = name.partition("/")[0]
+            infos = [shards[shard].info for shard in sorted(shards) if shard.partition("/")[0] == stream]
+            LocalStore(staging.folder, staging.mode).put(name, _octomed.index_json(infos))
+            staging.take(name, FileRecord(*_octomed.file_digest(str(staging.folder / name))))
+
+    def _by_passes(self, recipe: Recipe, staging: Staging) -> None:
+        """Select and write again, until every block that is needed for it reads."""
+        needed: frozenset[FilePlace] = frozenset()
+        while True:
+            plan = repair_plan(self.damage, recipe, needed, self.workers)
+            self._lock_store(plan, make=False)
+            standing = Standing.of(plan)
+            if plan.recorded is not None and not standing.lost <= needed:
+                needed |= standing.lost
+                continue
+            if standing.missing:
+                self._lock_store(plan, make=True)
+                register_run(plan.spec.store, self.damage.folder, plan.spec.keys, plan.spec.store_mode)
+            try:
+                with executor(self.workers, self.locks) as threads:
+                    made = rebuild(plan, self.damage, staging, standing, threads, self.progress, self.again)
+            except DamagedBlock as damaged:
+                needed |= self._remove(plan, damaged, recipe, needed)
+                continue
+            finally:
+                self._remove_touched(plan)
+            self.blocks_scanned += made.run.run.blocks_scanned
+            put_state_files(self.damage, staging, made)
+            if standing.missing and not plan.spec.keeps_blocks and self._store is not None:
+                forget_run(plan.spec.store, self.damage.folder, plan.spec.keys, self._store)
+            return
+
+    def _lock_store(self, plan: RepairPlan, *, make: bool) -> None:
+        """Lock the working store against `clean`, once it is there."""
+        store, mode = plan.spec.store, plan.spec.store_mode
+        if make:
+            make_folder(store, mode)
+        if self._store is None and store.is_dir():
+            cleaning = f"`octomed clean` is at work in `{shown(str(store))}`"
+            self._store = self.locks.enter_context(
+                LocalStore(store, mode).lock(exclusive=False, busy=cleaning)
+            )
+
+    def _remove(
+        self, plan: RepairPlan, damaged: DamagedBlock, recipe: Recipe, needed: frozenset[FilePlace]
+    ) -> frozenset[FilePlace]:
+        """Remove a block that does not read, once it is sure that its file is what it was; return the file."""
+        task = find_task([spec.task for spec in plan.spec.tasks], plan.spec.store, damaged)
+        if task is None:
+            raise damaged
+        place = frozenset({(task.file.source, recorded_name(task.file))})
+        if plan.recorded is not None:
+            repair_plan(self.damage, recipe, needed | place, self.workers)
+        folder = task.folder(plan.spec.store)
+        self.again.block(task, remove_block(folder, damaged, self.again.made_again(task)))
+        return place
+
+    def _remove_touched(self, plan: RepairPlan) -> None:
+        """Remove blocks of files that have another time than their key says, though the same content.
+
+        A large file's fingerprint is one of pieces: what was made of it is compared by its digest here, and
+        must not stand for the file in other runs.
+        """
+        touched = set() if plan.recorded is None else plan.recorded.touched
+        for spec in plan.spec.tasks:
+            if (spec.task.file.source, recorded_name(spec.task.file)) in touched:
+                shutil.rmtree(spec.folder, ignore_errors=True)
