@@ -130,7 +130,7 @@ def test_a_sound_run_is_not_touched(folder):
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_manifest_is_made_again(folder, fault):
-    """Shards are believed by the digests in their indexes; tables are made again, and stay where they are the same."""
+    """Shards are believed by the digests in their indexes; tables are made again and compared."""
     out = folder / "out"
     before = bytes_of(out)
     fault(out / MANIFEST)
@@ -184,7 +184,7 @@ def test_both_state_files_are_too_much(folder):
     for name in ("octomed.json", MANIFEST):
         emptied(folder / "out" / name)
     before = bytes_of(folder / "out")
-    with pytest.raises(StorageError, match="neither `octomed.json` nor") as caught:
+    with pytest.raises(StorageError, match=r"neither `octomed\.json` nor") as caught:
         octomed.verify(folder / "out", repair=True)
     assert "octomed pack RECIPE" in caught.value.hint
     assert bytes_of(folder / "out") == before
@@ -230,7 +230,7 @@ def test_a_block_that_does_not_read_is_scanned_again_or_its_source_is_named(fold
     before = only_bytes(bytes_of(out))
     for path in out.glob("len-*/shard.*"):
         missing(path)
-    victim = sorted((folder / "store/blocks").glob(f"*/*.{kind}"))[0]
+    victim = min((folder / "store/blocks").glob(f"*/*.{kind}"))
     runs.damage(victim) if kind == "index" else victim.write_bytes(bytes(victim.stat().st_size))
     if here:
         done = repaired(out)
@@ -317,7 +317,7 @@ def test_other_bytes_than_the_digest_says_are_not_put_in(folder, monkeypatch):
     runs.damage(out / NAMES[2])
     before = bytes_of(out)
 
-    def other(store, name, first, others=()):
+    def other(store, name, *_):
         with store.writing(name) as file:
             file.write(b"another writer")
 

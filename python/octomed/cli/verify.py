@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from octomed.report.views import Verified
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     output: RunPath,
     workers: Workers = None,
     quick: Annotated[

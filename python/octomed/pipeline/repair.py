@@ -20,8 +20,6 @@ from octomed.pipeline.inspect_images import mode_in
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest_file import FileRecord, unpacked_name
 from octomed.pipeline.registry import forget_run, register_run
-from octomed.pipeline.repair_passes import Standing, rebuild
-from octomed.pipeline.repair_plan import recipe_of, repair_plan
 from octomed.pipeline.repair_state import put_state_files
 from octomed.pipeline.staging import Staging
 from octomed.report.progress import SilentProgress
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.damage import Damage
     from octomed.pipeline.recorded import FilePlace
     from octomed.pipeline.repair_plan import RepairPlan
-    from octomed.recipe.schema import Recipe
+    from octomed.pipeline.tasks import Task
     from octomed.report.progress import Progress
     from octomed.storage import Lock
 
@@ -126,7 +124,7 @@ class _Repair:
         if damage.records:
             with staging.made():
                 if damage.needs_passes:
-                    self._by_passes(recipe_of(damage, given), staging)
+                    self._by_passes(given, staging)
                 else:
                     self._by_manifest(staging)
         return Repaired(
@@ -152,11 +150,19 @@ class _Repair:
             LocalStore(staging.folder, staging.mode).put(name, _octomed.index_json(infos))
             staging.take(name, FileRecord(*_octomed.file_digest(str(staging.folder / name))))
 
-    def _by_passes(self, recipe: Recipe, staging: Staging) -> None:
+    def _by_passes(self, given: Path | None, staging: Staging) -> None:
         """Select and write again, until every block that is needed for it reads."""
+        from octomed.pipeline.repair_passes import Standing, rebuild  # noqa: PLC0415 a chain of imports is short
+        from octomed.pipeline.repair_plan import recipe_of, repair_plan  # noqa: PLC0415
+
+        recipe = recipe_of(self.damage, given)
+
+        def planned(needed: frozenset[FilePlace]) -> RepairPlan:
+            return repair_plan(self.damage, recipe, needed, self.workers)
+
         needed: frozenset[FilePlace] = frozenset()
         while True:
-            plan = repair_plan(self.damage, recipe, needed, self.workers)
+            plan = planned(needed)
             self._lock_store(plan, make=False)
             standing = Standing.of(plan)
             if plan.recorded is not None and not standing.lost <= needed:
@@ -169,7 +175,10 @@ class _Repair:
                 with executor(self.workers, self.locks) as threads:
                     made = rebuild(plan, self.damage, staging, standing, threads, self.progress, self.again)
             except DamagedBlock as damaged:
-                needed |= self._remove(plan, damaged, recipe, needed)
+                needed |= {self._lost_block(plan, damaged)}
+                if plan.recorded is not None:
+                    planned(needed)  # is its file what it was? Only then the block goes
+                self._remove(plan, damaged)
                 continue
             finally:
                 self._remove_touched(plan)
@@ -190,19 +199,23 @@ class _Repair:
                 LocalStore(store, mode).lock(exclusive=False, busy=cleaning)
             )
 
-    def _remove(
-        self, plan: RepairPlan, damaged: DamagedBlock, recipe: Recipe, needed: frozenset[FilePlace]
-    ) -> frozenset[FilePlace]:
-        """Remove a block that does not read, once it is sure that its file is what it was; return the file."""
+    def _lost_block(self, plan: RepairPlan, damaged: DamagedBlock) -> FilePlace:
+        """Return the file of a block that does not read."""
+        file = self._task(plan, damaged).file
+        return file.source, recorded_name(file)
+
+    def _remove(self, plan: RepairPlan, damaged: DamagedBlock) -> None:
+        """Remove a block that does not read, so that it is scanned again."""
+        task = self._task(plan, damaged)
+        folder = task.folder(plan.spec.store)
+        self.again.block(task, remove_block(folder, damaged, self.again.made_again(task)))
+
+    @staticmethod
+    def _task(plan: RepairPlan, damaged: DamagedBlock) -> Task:
         task = find_task([spec.task for spec in plan.spec.tasks], plan.spec.store, damaged)
         if task is None:
             raise damaged
-        place = frozenset({(task.file.source, recorded_name(task.file))})
-        if plan.recorded is not None:
-            repair_plan(self.damage, recipe, needed | place, self.workers)
-        folder = task.folder(plan.spec.store)
-        self.again.block(task, remove_block(folder, damaged, self.again.made_again(task)))
-        return place
+        return task
 
     def _remove_touched(self, plan: RepairPlan) -> None:
         """Remove blocks of files that have another time than their key says, though the same content.

@@ -1,4 +1,4 @@
-"""The passes of a repair: what the working store still has, the scan of what it lost, then SELECT and WRITE."""
+"""The passes of a repair: what the working store has, the scan of what it lost, then SELECT and WRITE."""
 
 from __future__ import annotations
 

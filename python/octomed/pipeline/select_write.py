@@ -14,7 +14,6 @@ from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.run_spec import layout_of
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
-from octomed.pipeline.write import LaidOut, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +43,7 @@ class SelectAndWrite:
     progress
         Told of the shards.
     empty
-        Makes the error for a run without packs, of the rows read, the layout, and the number of files skipped.
+        Makes the error for a run without packs, of the rows read, the layout and the number of files skipped.
     told
         Told of the layout, before a shard is written.
     """
@@ -85,6 +84,8 @@ class SelectAndWrite:
         StorageError
             When the output cannot be written.
         """
+        from octomed.pipeline.write import LaidOut, write_all  # noqa: PLC0415 as a chain of imports is short
+
         spec, manifest = self.spec, self.manifest
         begin = time.perf_counter()
         self.progress.stage("select", None, None)

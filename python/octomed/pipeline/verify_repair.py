@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
 from octomed.pipeline.manifest_file import NAME
-from octomed.pipeline.repair import repair
-from octomed.pipeline.verify import verify
 from octomed.report.views import Repaired
 from octomed.run_file import RUN_FILE, load_run_file
 from octomed.state import Damaged, NotThere
@@ -44,6 +42,9 @@ def verify_and_repair(  # noqa: PLR0913 each is an option of the verb
     RecipeError, DataError, StorageError
         As both.
     """
+    from octomed.pipeline.repair import repair  # noqa: PLC0415 as a chain of imports is short
+    from octomed.pipeline.verify import verify  # noqa: PLC0415
+
     before = None
     if not isinstance(load_run_file(folder), NotThere | Damaged):
         before = verify(folder, workers=workers, quick=quick, deep=deep)
