@@ -261,6 +261,21 @@ def test_a_run_that_moved_takes_its_recipe_by_hand(folder, tmp_path_factory, cap
     assert only_bytes(bytes_of(out)) == before
 
 
+def test_a_mapping_of_the_recipe_s_own_is_read_out_of_the_run_file(tmp_path):
+    """There it has a null for each key that was left out."""
+    runs.write_lines(tmp_path / "data/a.jsonl", [{"q": f"{n}?", "a": f"because {n}"} for n in range(20)])
+    recipe = runs.write_recipe(tmp_path, runs.one_source("data", {"question": "q", "response": "a"}))
+    runs.pack(recipe)
+    out = tmp_path / "out"
+    shard = next(out.glob("len-*/shard.*"))
+    before = shard.read_bytes()
+    shard.unlink()
+    shutil.rmtree(tmp_path / "store")
+    recipe.unlink()
+    assert repaired(out).blocks_scanned == 1
+    assert shard.read_bytes() == before
+
+
 def test_another_recipe_is_refused(folder):
     missing(folder / "out" / SHARD)
     values = runs.values()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.commands import as_argument, shell_words
-from octomed.errors import DataError, OctomedError, RecipeError
+from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.names import shown
 from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, about_finished_run, difference
@@ -19,6 +19,7 @@ from octomed.pipeline.run_spec import run_spec
 from octomed.recipe.formats import is_left_out
 from octomed.recipe.loader import load_recipe
 from octomed.run_file import RUN_FILE
+from octomed.storage import content_key
 
 if TYPE_CHECKING:
     from octomed.pipeline.damage import Damage
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.recorded import FilePlace
     from octomed.pipeline.run_spec import RunSpec
     from octomed.recipe.schema import Recipe
+    from octomed.run_file import RunFile
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,9 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         overrides = list(run.run.overrides) if run is not None else _words(about)[1]
         return _with_formats(load_recipe(given, overrides, check_files=False), values)
     if run is not None:
-        return load_recipe(run.recipe, folder=run.run.recipe_folder or "", check_files=False)
+        return _as_packed(run) or load_recipe(
+            _as_written(run.recipe), folder=run.run.recipe_folder or "", check_files=False
+        )
     path, overrides = _words(about)
     if path is not None:
         return _with_formats(load_recipe(path, overrides, check_files=False), values)
@@ -125,6 +129,40 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         f"`{RUN_FILE}` of `{name}` is damaged, and its manifest does not say where the recipe is",
         f"`{hint}` takes it from there",
     )
+
+
+def _as_packed(run: RunFile) -> Recipe | None:
+    """Return the recipe of the file that was packed, if that still says what the run file does."""
+    making = run.run
+    if not (making.recipe_folder and making.recipe_file):
+        return None
+    path = Path(making.recipe_folder, making.recipe_file)
+    try:
+        found = _with_formats(load_recipe(path, making.overrides, check_files=False), run.recipe)
+    except (RecipeError, StorageError):
+        return None
+    return found if content_key(found.canonical()) == content_key(run.recipe) else None
+
+
+def _as_written(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe out of a run file as its author wrote it: a mapping there has keys that were left out.
+
+    With a preset it has those alone that were written, for a null takes one of the preset's out.
+    """
+    sources = recipe.get("sources")
+    if not isinstance(sources, list):
+        return recipe
+    return {**recipe, "sources": [_without_nulls(one) for one in sources]}
+
+
+def _without_nulls(source: Any) -> Any:  # noqa: ANN401 a recipe's values are of any type
+    form = source.get("format") if isinstance(source, dict) else None
+    if not isinstance(form, dict) or form.get("preset") is not None:
+        return source
+    written = {
+        key: value for key, value in form.items() if value is not None and (key, value) != ("unused", [])
+    }
+    return {**source, "format": written}
 
 
 def _words(about: About) -> tuple[str | None, list[str]]:
