@@ -10,10 +10,23 @@ import re
 
 from octomed.errors import RecipeError
 
-__all__ = ["CHECKPOINTS", "READ", "is_url", "join", "scheme_of", "share_endpoint", "streaming_url"]
+__all__ = [
+    "CHECKPOINTS",
+    "READ",
+    "WRITTEN",
+    "is_below",
+    "is_url",
+    "join",
+    "scheme_of",
+    "share_endpoint",
+    "streaming_url",
+]
 
 READ = ("s3", "gs", "az")
 """Schemes of the object stores that runs are read from."""
+
+WRITTEN = ("s3", "gs", "az")
+"""Schemes of the stores that a run is written to, and blocks are kept in."""
 
 CHECKPOINTS = ("s3", "gs")
 """Those of the stores that Composer writes checkpoints to."""
@@ -51,6 +64,17 @@ def is_url(location: str) -> bool:
         served = ", ".join(f"`{one}://`" for one in READ)
         raise RecipeError(f"`{location}` has the scheme `{scheme}`", f"write a path, or one of {served}")
     return scheme is not None
+
+
+def is_below(location: str, other: str) -> bool:
+    """Tell whether one address or path is another, or lies below it.
+
+    Examples
+    --------
+    >>> is_below("s3://bucket/run/a", "s3://bucket/run"), is_below("s3://bucket/runs", "s3://bucket/run")
+    (True, False)
+    """
+    return f"{location.rstrip('/')}/".startswith(f"{other.rstrip('/')}/")
 
 
 def join(location: str, *names: str) -> str:

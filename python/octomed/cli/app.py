@@ -126,7 +126,16 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:  # noqa: BLE001 whatever it is, the user gets a code and a place to report it
         return _unexpected(error, json_lines=json_lines)
+    finally:
+        _remove_fetched()
     return code if isinstance(code, int) else 0
+
+
+def _remove_fetched() -> None:
+    """Remove what was fetched of objects in stores; only an address has loaded what does that."""
+    fetched = sys.modules.get("octomed.stores.mirrors")
+    if fetched is not None:
+        fetched.mirrors.clear()
 
 
 def _raise_what_typer_caught(code: object) -> None:

@@ -72,6 +72,15 @@ class ForeignTable:
             self.close()
             raise
 
+    def forget_asked(self) -> None:
+        """Ask a child that takes the place of a dead one only for what comes now: the file is open."""
+        del self._asked[1:]
+
+    def open_again(self, path: str, kind: str) -> None:
+        """Have the child open a file, or the same as another kind, in the place of the one that is open."""
+        self._ask({"open": os.fsencode(Path(path).absolute()).hex(), "kind": kind})
+        del self._asked[:-1]
+
     def __enter__(self) -> Self:
         """Nothing to set up."""
         return self

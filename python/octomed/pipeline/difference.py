@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
 
-_NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
+_NO_KEYS = (
+    "name",
+    "version",
+    "output.path",
+    "output.copies",
+    "output.mode",
+    "work",
+    "stores",
+    "model",
+    "template",
+)
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
 
 _NO_SOURCE_KEYS = ("group", "teacher", "on_bad_file", "max_unreadable")
@@ -92,6 +102,8 @@ def recorded_name(file: InputFile) -> str:
 
 def input_state(file: InputFile) -> str:
     """Return what tells a file from a changed one."""
+    if file.is_remote:
+        return f"{file.size} bytes, version {file.version or file.fingerprint}"
     return f"{file.size} bytes, {file.mtime_ns} ns, {file.fingerprint}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from octomed import _octomed
-from octomed.errors import DataError
+from octomed.errors import ChangedInput, DataError
 from octomed.foreign import helper
 from octomed.pipeline.evaluation_files import Finding, find_evaluation_sets
 from octomed.pipeline.evaluation_sets import EvaluationSpec
@@ -21,20 +21,23 @@ from octomed.pipeline.image_settings import (
     image_settings,
     images_key,
     may_have_images,
-    task_of_images,
+    tasks_of_images,
     usable,
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.prefetch import with_ends_ahead
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.responses import as_source, rates_of
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
+from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
+from octomed.recipe.places import local_folders
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
 from octomed.recipe.schema import Source
@@ -147,8 +150,13 @@ class Plan:
 
     @property
     def store(self) -> Path:
+        """The working store, or the part of it on this machine."""
+        return self.working.folder
+
+    @cached_property
+    def working(self) -> WorkingStore:
         """The working store."""
-        return Path(self.recipe.work.path)
+        return WorkingStore.of(self.recipe)
 
     @property
     def output(self) -> Path:
@@ -166,9 +174,20 @@ class Plan:
 
         One that was scanned with stricter thresholds than the recipe's is not finished.
         """
-        found = finished_task(task.folder(self.store))
+        found = self.made_here(task) or self._finished_elsewhere.get(task.key)
         scanner = next((one.spec for one in self.sources if one.source.name == task.file.source), None)
         return found if found is None or scanner is None or stands(found.blocks, scanner) else None
+
+    def made_here(self, task: Task) -> TaskRecord | None:
+        """Return what is noted of a task whose blocks all stand on this machine."""
+        return finished_task(self.working.local, task.key)
+
+    @cached_property
+    def _finished_elsewhere(self) -> dict[str, TaskRecord]:
+        """Tasks whose blocks stand at the store's address, looked up once."""
+        if self.working.address is None:
+            return {}
+        return self.working.finished([task.key for _, task in self.tasks()])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -176,7 +195,7 @@ class Plan:
         return {
             "curate": selection_settings(self.recipe, select_curation(self.recipe), self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
-            "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
+            "output": self.recipe.output.model_dump(mode="json", exclude={"path", "copies"}),
         }
 
     @cached_property
@@ -192,7 +211,7 @@ class Plan:
                 "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
-                "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
+                "output": recipe.output.model_dump(mode="json", exclude={"path", "copies", "mode"}),
             }
         )
 
@@ -210,7 +229,7 @@ class Plan:
         """Return the state of the folders of images, by source."""
         if self.recorded is not None:
             return self.recorded.images
-        written = (self.recipe.output.path, self.recipe.work.path)
+        written = local_folders(self.recipe)
         found = {
             source.source.name: folders_state(roots_in(source.spec.images), written)
             for source in self.sources
@@ -317,7 +336,7 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     if settings is None:
         return None
     check_evaluation_images(recipe, settings, family)
-    written = (recipe.output.path, recipe.work.path)
+    written = local_folders(recipe)
     finding = Finding(
         lambda name, path: Source(name=name, path=path, split=("all",)),
         lambda sets: find_inputs(sets).files,
@@ -373,15 +392,19 @@ def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the 
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
 
+    store = WorkingStore.of(recipe)
+
     def cut(file: InputFile) -> list[Task]:
         found = tasks_of(file, mapping, key)
-        return [task_of_images(task, images, Path(recipe.work.path)) for task in found] if images else found
+        return tasks_of_images(found, images, store) if images else found
 
-    for file in files:
+    for file in with_ends_ahead(files) if recorded is None else files:
         try:
-            tasks += cut(file) if recorded is None else recorded.tasks(file, cut)
+            tasks += tasks_of(file, mapping, key) if recorded is None else recorded.tasks(file, cut)
         except DataError as error:
-            if source.on_bad_file != "skip":
+            if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
+    if images and recorded is None:  # all at once: each is looked up
+        tasks = tasks_of_images(tasks, images, store)
     return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)

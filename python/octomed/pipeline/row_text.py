@@ -11,7 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input
-from octomed.pipeline.files import file_errors
+from octomed.pipeline.files import file_errors, fingerprint_of
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead
@@ -83,7 +83,7 @@ class SourceRows:
             raise DataError(f"`{source}/{shown(relative)}` has been removed since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
         with file_errors(file):
-            file = replace(file, fingerprint=_octomed.fingerprint(file.path))
+            file = replace(file, fingerprint=fingerprint_of(file))
         if packed is None or not is_same_input(packed, input_state(file)):
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file

@@ -11,18 +11,27 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_output, clear_store
-from octomed.pipeline.closing import says_the_same
+from octomed.pipeline.cleaning import forget_run, make_room, note_use
+from octomed.pipeline.closing import close_run, says_the_same, write_indexes
+from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
+from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
+from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.plan import plan
-from octomed.pipeline.registry import forget_run, mend_registration, register_run
-from octomed.pipeline.run_spec import run_spec
+from octomed.pipeline.prefetch import without_leftovers
+from octomed.pipeline.registry import mend_registration, register_run
+from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.select_write import SelectAndWrite, seconds_since
+from octomed.pipeline.scanners import scanner_of, scanners
+from octomed.pipeline.shared_blocks import shared_blocks
+from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
+from octomed.pipeline.transfers import Transfers
+from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
@@ -37,10 +46,12 @@ if TYPE_CHECKING:
     from octomed.errors import DataError
     from octomed.pipeline.executor import Threads
     from octomed.pipeline.manifest import Manifest
+    from octomed.pipeline.plan import Plan
     from octomed.pipeline.run_spec import RunSpec
+    from octomed.pipeline.shared_blocks import Blocks
+    from octomed.pipeline.working_store import Held
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
-    from octomed.storage import Lock
 
 
 def pack(
@@ -81,21 +92,24 @@ def pack(
     spec = run_spec(planned, workers or machine.cores())
     refuse_foreign_files(spec.output, store=spec.store)
     make_folder(spec.output, spec.output_mode)
-    make_folder(spec.store, spec.store_mode)
+    make_folder(spec.store, spec.working.mode)
     with contextlib.ExitStack() as locks:
+        locks.enter_context(without_leftovers())
         lock = _lock(spec, locks)
         clear_output(spec.output)
         clear_store(spec.store, spec.keys)
         found = load_run_file(spec.output)
         run = there(found)
         if run is not None and says_the_same(run, spec) and is_finished(spec.output, run):
-            mend_registration(spec.store, spec.output, spec.keys, spec.store_mode)
+            mend_registration(spec.working.states, spec.registered, spec.keys)
             return _summary(run, spec, already_done=True)
         manifest = _manifest(spec, run, replace=replace)
         refuse_full_disk(planned, finished=manifest.bytes_there)
         manifest.write()
-        register_run(spec.store, spec.output, spec.keys, spec.store_mode)
+        register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
+        again.said += _room_before(planned, spec, lock)
+        transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
         scanners = {source.spec.key: source.scanner for source in planned.sources}
@@ -107,18 +121,21 @@ def pack(
             again,
             lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
+            shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
         )
         summary = passes.run(workers or machine.cores(), locks)
-        return summary if spec.keeps_blocks else _without_blocks(summary, spec, lock)
+        return (
+            _with_blocks(summary, spec, lock) if spec.keeps_blocks else _without_blocks(summary, spec, lock)
+        )
 
 
-def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Lock:
+def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Held:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
     busy = f"another run is writing to `{spec.output}`"
-    cleaning = f"`octomed clean` is at work in `{spec.store}`"
-    output, store = LocalStore(spec.output, spec.output_mode), LocalStore(spec.store, spec.store_mode)
+    cleaning = f"`octomed clean` is at work in `{spec.working.place}`"
+    output = LocalStore(spec.output, spec.output_mode)
     locks.enter_context(output.lock(exclusive=True, busy=busy))
-    return locks.enter_context(store.lock(exclusive=False, busy=cleaning))
+    return locks.enter_context(spec.working.lock(exclusive=False, busy=cleaning))
 
 
 def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
@@ -132,9 +149,28 @@ def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
     return Summary.from_run_file(run, output=str(spec.output), already_done=already_done)
 
 
-def _without_blocks(summary: Summary, spec: RunSpec, lock: Lock) -> Summary:
+def _room_before(planned: Plan, spec: RunSpec, lock: Held) -> list[str]:
+    """Make room for the blocks that the run is going to add, where the store is to be small."""
+    if spec.most_stored is None:
+        return []
+    missing = (task for _, task in planned.tasks() if planned.finished(task) is None)
+    more = sum(task.source_bytes for task in missing)  # ids take less than their texts
+    notes = make_room(spec.working, spec.keys, spec.most_stored, lock, more=more)
+    lock.share()
+    return notes
+
+
+def _with_blocks(summary: Summary, spec: RunSpec, lock: Held) -> Summary:
+    """Note that the run used its blocks, and make the store as small as it is to be."""
+    note_use(spec.working, spec.keys)
+    most = spec.most_stored
+    notes = [] if most is None else make_room(spec.working, spec.keys, most, lock)
+    return replaced(summary, notes=[*summary.notes, *notes])
+
+
+def _without_blocks(summary: Summary, spec: RunSpec, lock: Held) -> Summary:
     """Forget the blocks of a run that keeps none."""
-    left = forget_run(spec.store, spec.output, spec.keys, lock)
+    left = forget_run(spec.working, spec.registered, spec.keys, lock)
     return replaced(summary, notes=[*summary.notes, *([left] if left else [])])
 
 
@@ -159,6 +195,7 @@ class _Passes:
     again: MadeAgain
     empty: Callable[[int, _octomed.Layout, int], DataError]
     planning: float
+    blocks: Blocks
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
         """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
@@ -189,6 +226,7 @@ class _Passes:
                 if task is None:
                     raise
                 made_again = self.again.made_again(task)
+                self.blocks.forget(task.key)
                 self.again.block(task, remove_block(task.folder(self.spec.store), damaged, made_again))
                 self.again.suspicious = True
 
@@ -200,8 +238,56 @@ class _Passes:
         ):  # before the scan, which takes longer than to see that a file is missing
             spec.evaluation.read(threads.workers)
         begin = time.perf_counter()
-        scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
+        scanned = scan(
+            spec.tasks, self.scanners, threads, self.progress, again=self.again, blocks=self.blocks
+        )
         seconds["scan"] = seconds_since(begin)
 
-        passes = SelectAndWrite(spec, self.scanners, manifest, self.progress, self.empty)
-        return passes.run(scanned, threads, seconds, self.again.notes)
+        begin = time.perf_counter()
+        self.progress.stage("select", None, None)
+        layout_spec = layout_of(spec, blocks_of_run(scanned, spec.store))
+        with scanners.lend(self.scanners):
+            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads, scanner_of))
+        skipped = files_skipped(scanned, spec.files_skipped)
+        if layout.counts().train == 0:
+            raise self.empty(rows_read(scanned), layout, len(skipped))
+        seconds |= seconds_of_selection(layout, seconds_since(begin))
+
+        begin = time.perf_counter()
+        written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
+        reports = spec.settings["curate"]["duplicates"]["images"] == "report"
+        shared = write_shared_images(layout, manifest) if reports else None
+        write_near_duplicates(layout, manifest)
+        if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
+            write_identifying(layout, manifest)
+        write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
+        write_indexes(manifest)
+        self.blocks.finish()  # before anything says that the run is done
+        seconds["write"] = seconds_since(begin)
+
+        bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
+        counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
+        counts = replaced(counts, images_shared=shared)
+        making = replaced(
+            with_amounts(spec.said.run, scanned),
+            seconds=seconds,
+            workers=threads.workers,
+            shards_written=written,
+            shards_reused=len(manifest.shards) - written,
+            made_again=tuple(self.again.notes),
+        )
+        return close_run(spec, layout.stream_summaries(), manifest, counts, making)
+
+
+def seconds_of_selection(layout: _octomed.Layout, spent: float) -> dict[str, float]:
+    """Return the seconds of the selection, those in which texts of near duplicates were compared apart."""
+    near = layout.near_summary()
+    if near is None:
+        return {"select": spent}
+    compared = round(near["seconds_compared"], 3)
+    return {"select": round(max(0.0, spent - compared), 3), "near": compared}
+
+
+def seconds_since(begin: float) -> float:
+    """Seconds since ``begin`` (``time.perf_counter``), to the millisecond."""
+    return round(time.perf_counter() - begin, 3)

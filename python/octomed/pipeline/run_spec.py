@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from octomed.origin import Origin
     from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.working_store import WorkingStore
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
@@ -32,8 +33,10 @@ class RunSpec:
     ----------
     output, output_mode
         Where shards go, and who may read them.
-    store, store_mode, keeps_blocks
-        Where blocks go, who may read them, and whether they stay when the run is finished.
+    working, keeps_blocks, most_stored
+        Where blocks go, whether they stay when the run is finished, and how many bytes may stay there.
+    registered
+        How the output is called among those that use blocks of the store.
     write_key
         Content key of everything that decides the bytes of shards, provenance and rejects.
     tasks
@@ -65,9 +68,10 @@ class RunSpec:
 
     output: Path
     output_mode: Mode
-    store: Path
-    store_mode: Mode
+    working: WorkingStore
     keeps_blocks: bool
+    most_stored: int | None
+    registered: str
     write_key: str
     tasks: tuple[TaskSpec, ...]
     sources: tuple[str, ...]
@@ -81,6 +85,11 @@ class RunSpec:
     evaluation: EvaluationSpec | None = None
     shows_texts: bool = True
     planned: Planned = field(default_factory=Planned)
+
+    @property
+    def store(self) -> Path:
+        """The part of the working store on this machine."""
+        return self.working.folder
 
     @property
     def keys(self) -> list[str]:
@@ -112,9 +121,10 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     return RunSpec(
         output=planned.output,
         output_mode=recipe.output.mode,
-        store=planned.store,
-        store_mode=recipe.work.mode,
+        working=planned.working,
         keeps_blocks=recipe.work.keep,
+        most_stored=recipe.work.max_size,
+        registered=planned.working.registered(recipe.output.path),
         write_key=planned.write_key,
         tasks=tuple(
             spec

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from octomed.store import LocalStore
+
 if TYPE_CHECKING:
     from octomed import _octomed
     from octomed.pipeline.made_again import RemovedBlock
@@ -48,6 +50,11 @@ class TaskSpec:
     workers: int = 1
     every_byte: bool = False
     made_again: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def local(self) -> LocalStore:
+        """The folder of the working store."""
+        return LocalStore(self.store, self.mode)
 
     @property
     def folder(self) -> Path:

@@ -20,12 +20,12 @@ pub(crate) enum Shape {
 /// Reads the object `text` and puts the values of `keys` into `slots`, one for each key.
 ///
 /// The rest of the text is checked to be JSON all the same, and where `searched` says so of its key, pictures are
-/// looked for in it.
+/// looked for in it. A text of which `is_own` says that the row has it itself is none.
 pub(crate) fn read_row<'a>(
     text: &'a str,
     keys: &[String],
     slots: &mut [Option<Value<'a>>],
-    searched: impl Fn(&str) -> bool,
+    (searched, is_own): (impl Fn(&str) -> bool, impl Fn(&str) -> bool),
     picture: &mut Option<Picture>,
 ) -> Result<Shape, JsonError> {
     let mut reader = Reader::new(text);
@@ -40,7 +40,7 @@ pub(crate) fn read_row<'a>(
     reader.members(|reader, key| {
         let Some(index) = keys.iter().position(|wanted| *wanted == key) else {
             if searched(&key) {
-                return skip_searching(reader, &key, picture);
+                return skip_searching(reader, &key, &is_own, picture);
             }
             return reader.skip(1);
         };
@@ -57,6 +57,7 @@ pub(crate) fn read_row<'a>(
 fn skip_searching(
     reader: &mut Reader<'_>,
     key: &str,
+    is_own: &impl Fn(&str) -> bool,
     picture: &mut Option<Picture>,
 ) -> Result<(), JsonError> {
     reader.space();
@@ -72,7 +73,7 @@ fn skip_searching(
                 reader.at = start;
                 text = reader.string()?;
             }
-            picture::search_text(&text, in_column)
+            picture::search_text(&text, in_column).filter(|_| !is_own(&text))
         }
         Some(b'[' | b'{') => search_nested(reader, in_column)?,
         _ => return reader.scalar().map(|_| ()),

@@ -21,6 +21,7 @@ mod block;
 mod csv_rows;
 mod cut;
 mod error;
+mod given;
 mod identity;
 mod image;
 mod json;
@@ -38,6 +39,7 @@ mod reason;
 mod row;
 mod row_images;
 mod row_reader;
+mod shard_rows;
 mod value;
 mod written;
 
@@ -45,7 +47,7 @@ pub use arrow_messages::{ArrowMessages, arrow_messages};
 pub use block::{Block, MAX_RENDERED_BYTES};
 pub use cut::{
     ArrowCutter, CsvCutter, CsvDialect, Held, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter,
-    JsonRowsCutter, JsonShape, Layout, Numbering,
+    JsonRowsCutter, JsonShape, Layout, Numbering, ShardCutter,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};

@@ -1,0 +1,246 @@
+"""Inputs in stores: the same bytes as from a folder, of every kind and compression, and no more asked for than is read."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from octomed.errors import DataError, RecipeError
+from octomed.stores.traffic import Traffic, traffic
+
+from . import runs
+
+ROWS = runs.question_rows(1, 150)
+
+
+def lines(rows=ROWS):
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+
+
+def compressed(name, data):
+    if name in {"gz", "xz", "bz2"}:
+        return {"gz": gzip, "xz": lzma, "bz2": bz2}[name].compress(data)
+    codec = {"zst": "zstd", "lz4": "lz4", "br": "brotli"}[name]
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, codec) as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+def table():
+    rows = [{**row, "note": {"of": [f"{number}" * 50]}, "number": number} for number, row in enumerate(ROWS)]
+    return pa.Table.from_pylist(rows)
+
+
+def write_kind(folder, kind):
+    """Write the same rows as files of a kind."""
+    folder.mkdir()
+    if kind.startswith("jsonl"):
+        ending = kind.partition(".")[2]
+        data = compressed(ending, lines()) if ending else lines()
+        (folder / f"a.{kind}").write_bytes(data)
+        (folder / f"b.{kind}").write_bytes(data[: 0 if ending else 5000] or data)
+    elif kind == "json":
+        (folder / "a.json").write_text(json.dumps(ROWS))
+        (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
+    elif kind.startswith("csv"):
+        ending = kind.partition(".")[2]
+        data = "question,response\n" + "".join(f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS)
+        (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
+    elif kind.startswith("parquet"):
+        codec = kind.partition(".")[2] or "snappy"
+        for name, size in (("a", 17), ("b", 1000)):
+            pq.write_table(table(), folder / f"{name}.parquet", row_group_size=size, compression=codec)
+    else:
+        opener = pa.ipc.new_file if kind == "arrow.file" else pa.ipc.new_stream
+        with pa.OSFile(str(folder / "a.arrow"), "wb") as sink, opener(sink, table().schema) as writer:
+            writer.write_table(table(), max_chunksize=20)
+
+
+KINDS = [
+    "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv", "csv.gz",
+    "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
+    "arrow.file", "arrow.stream",
+]  # fmt: skip
+
+
+def same_files(here, there):
+    """Say whether two runs have the same files, of `octomed.json` all but the paths of the inputs."""
+    found, expected = runs.contents(there), runs.contents(here)
+    assert found.keys() == expected.keys()
+    return {name for name in found if found[name] != expected[name]} <= {"octomed.json"}
+
+
+@pytest.fixture(scope="module")
+def of_kind(tmp_path_factory):
+    """Runs over local files, by kind."""
+    made = {}
+
+    def run(kind):
+        if kind not in made:
+            folder = made[kind] = tmp_path_factory.mktemp(kind)
+            write_kind(folder / "data", kind)
+            format_ = {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            runs.pack(runs.write_recipe(folder, runs.one_source("data", format_)))
+        return made[kind]
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_from_a_store_gives_the_same_bytes(of_kind, kind, fast_s3):
+    folder = of_kind(kind)
+    address = fast_s3.upload(folder / "data", "rows")
+    runs.pack(folder / "recipe.yaml", f"sources.only.path={address}/", "output.path=s3", "work.path=other")
+    assert same_files(folder / "out", folder / "s3")
+    assert not (folder / "other/mirrors").exists()
+
+
+@pytest.mark.parametrize("store", ["s3", "gcs", "azure", "hub", "web"])
+def test_every_store_gives_the_same_bytes(of_kind, store, request):
+    server = request.getfixturevalue(store)
+    for kind in ("jsonl.gz", "parquet.snappy"):
+        folder = of_kind(kind)
+        address = server.upload(folder / "data", f"rows-{kind}")
+        names = sorted(path.name for path in (folder / "data").iterdir())
+        paths = json.dumps([f"{address}/{name}" for name in names] if store == "web" else [address])
+        runs.pack(folder / "recipe.yaml", f"sources.only.path={paths}", f"output.path={store}", f"work.path=of-{store}")
+        assert same_files(folder / "out", folder / store)
+
+
+def recipe_at(folder, address, *, format_="octomed", **keys):
+    """Write a recipe over an address, and the model beside it."""
+    return runs.write_recipe(folder, runs.one_source(address, format_, **keys))
+
+
+def test_verbs_read_rows_from_a_store(tmp_path, fast_s3, capsys):
+    bad = [*ROWS[:20], {"question": "no response", "responses": []}]
+    address = fast_s3.put("rows/a.jsonl", lines(bad) + b"{broken\n")
+    path = recipe_at(tmp_path, address, max_unreadable=0.5)
+    for verb in ("check", "plan"):
+        assert octomed_command(verb, path) == 0
+    assert not (tmp_path / "store/mirrors").exists()
+    runs.pack(path)
+    reasons = {(row["row"], row["reason"]) for row in runs.rejects(tmp_path / "out")}
+    assert {(20, "no_response"), (21, "invalid_json")} <= reasons
+    capsys.readouterr()
+    assert octomed_command("inspect", path, "--source", "only", "--row", "3") == 0
+    assert f"{ROWS[3]['question'].split()[0]} " in capsys.readouterr().out
+    assert octomed_command("rejects", tmp_path / "out", "--show-text") == 0
+    assert "{broken" in capsys.readouterr().out
+    fast_s3.put("rows/a.jsonl", lines(bad[1:]) + b"{broken\n")
+    assert octomed_command("rejects", tmp_path / "out", "--show-text") == 3
+    assert f"`{address}` (source `only`) changed since the run" in capsys.readouterr().err
+
+
+def octomed_command(*words):
+    from octomed.cli.app import run
+
+    return run([str(word) for word in words])
+
+
+@pytest.mark.parametrize("on_bad_file", ["error", "skip"])
+@pytest.mark.parametrize("size", ["small", "large"])
+def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3, monkeypatch, size, on_bad_file):
+    data = lines() if size == "small" else lines() * 20
+    address = fast_s3.put("rows/a.jsonl", data)
+    path = recipe_at(tmp_path, address, on_bad_file=on_bad_file)
+    from octomed.pipeline import run
+
+    planned = run.plan
+
+    def plan_and_replace(recipe):
+        made = planned(recipe)
+        fast_s3.put("rows/a.jsonl", data.replace(b"fever", b"cough"))
+        return made
+
+    monkeypatch.setattr(run, "plan", plan_and_replace)
+    with pytest.raises(DataError, match=f"`{address}` changed while the run read it"):
+        runs.pack(path)
+    monkeypatch.undo()
+    assert not (tmp_path / "out/octomed.json").exists()
+
+
+def test_a_finished_run_over_objects_is_done_until_one_is_another(tmp_path, fast_s3):
+    address = fast_s3.put("rows/a.jsonl", lines())
+    path = recipe_at(tmp_path, address)
+    runs.pack(path)
+    before = fast_s3.counts()["bytes_out"]
+    assert runs.pack(path).already_done
+    assert fast_s3.counts()["bytes_out"] - before < 100_000
+    record = json.loads((tmp_path / "out/octomed.json").read_text())["run"]["inputs"]["only"]["a.jsonl"]
+    assert record.startswith(f"{len(lines())} bytes, version ")
+    fast_s3.put("rows/a.jsonl", lines(ROWS[1:]))
+    with pytest.raises(RecipeError, match="over other inputs: `only/a.jsonl` changed"):
+        runs.pack(path)
+
+
+def wide(folder, rows, groups):
+    """Write rows of which most bytes are in columns that no mapping reads; return what the mapped ones take."""
+    folder.mkdir()
+    values = [{"question": f"{number}? {row['question']}", "response": " ".join(row["responses"])}
+              for number, row in enumerate(runs.question_rows(7, rows))]  # fmt: skip
+    numbers = np.random.default_rng(1).integers(0, 2**24, (rows, 300), np.int32).tolist()
+    made = pa.table(
+        {
+            "vector": pa.array(numbers, pa.list_(pa.int32())),
+            "question": [row["question"] for row in values],
+            "weights": pa.array(numbers, pa.list_(pa.float32())),
+            "response": [row["response"] * 20 for row in values],
+        }
+    )
+    pq.write_table(made, folder / "a.parquet", row_group_size=rows // groups, compression="zstd")
+    footer = pq.read_metadata(folder / "a.parquet")
+    return sum(
+        footer.row_group(group).column(leaf).total_compressed_size
+        for group in range(footer.num_row_groups)
+        for leaf in range(footer.num_columns)
+        if footer.schema.column(leaf).path in {"question", "response"}
+    )
+
+
+def test_only_the_bytes_of_mapped_columns_are_read(tmp_path, fast_s3):
+    mapped = wide(tmp_path / "data", 2000, 4)
+    address = fast_s3.upload(tmp_path / "data", "rows")
+    size = (tmp_path / "data/a.parquet").stat().st_size
+    assert size > 3 * mapped
+    path = recipe_at(tmp_path, address, format_={"question": "question", "response": "response"})
+    before = traffic().get("s3://octomed", Traffic())
+    runs.pack(path)
+    read = traffic()["s3://octomed"] - before
+    assert mapped <= read.bytes_read <= 1.05 * mapped
+    assert read.bytes_read <= fast_s3.counts()["bytes_out"] <= 1.05 * mapped + 20_000
+    runs.pack(path, f"sources.only.path={tmp_path / 'data'}", "output.path=here", "work.path=local")
+    assert same_files(tmp_path / "out", tmp_path / "here")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "arrow.stream"])
+def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path):
+    folder = of_kind(kind)
+    address = fast_s3.upload(folder / "data", "rows")
+    size = sum(path.stat().st_size for path in (folder / "data").iterdir())
+    before = traffic().get("s3://octomed", Traffic())
+    runs.pack(folder / "recipe.yaml", f"sources.only.path={address}", f"output.path={tmp_path / 'out'}",
+              f"work.path={tmp_path / 'store'}")  # fmt: skip
+    assert size <= (traffic()["s3://octomed"] - before).bytes_read <= 1.01 * size + 10
+
+
+def test_many_small_files_are_planned_many_at_once(tmp_path, fast_s3):
+    """With 20 ms a request a thousand would take 20 seconds one after the other."""
+    row = json.dumps({"question": "q {}", "responses": ["r"]})
+    for number in range(300):
+        fast_s3.put(f"rows/{number}.jsonl", row.replace("{}", str(number)).encode() + b"\n")
+    path = recipe_at(tmp_path, f"{fast_s3.root}/rows")
+    fast_s3.set(latency=0.02)
+    begin = time.monotonic()
+    runs.pack(path)
+    took = time.monotonic() - begin
+    assert fast_s3.counts()["requests"] <= 2 * 300 + 20
+    assert took < 0.6 * 0.02 * fast_s3.counts()["requests"] + 4
