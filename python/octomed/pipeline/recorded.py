@@ -8,15 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input, recorded_name
-from octomed.pipeline.files import file_errors
+from octomed.pipeline.files import file_errors, fingerprint_of
 from octomed.pipeline.tasks import Task
+from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe.input_file import InputFile, Inputs
 from octomed.recipe.inputs import find_inputs
-from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,7 +51,7 @@ class RecordedInputs:
     needed: frozenset[FilePlace] = frozenset()
     touched: set[FilePlace] = field(default_factory=set)
     _found: dict[FilePlace, InputFile] = field(default_factory=dict)
-    _store: Path = Path()
+    _store: WorkingStore = field(default_factory=lambda: WorkingStore(Path()))
 
     @property
     def images(self) -> dict[str, str]:
@@ -71,7 +70,7 @@ class RecordedInputs:
             self._found = _found_of(recipe, {source for source, _ in self.needed})
             for place in sorted(self.needed):  # now, as a file that its plan leaves out is no error
                 self._refuse_changed(place)
-        self._store = Path(recipe.work.path)
+        self._store = WorkingStore.of(recipe)
         order = {source.name: index for index, source in enumerate(recipe.sources)}
         files = [
             _file_as_recorded(place, order[place[0]], self._state_of(place))
@@ -98,8 +97,21 @@ class RecordedInputs:
         if keys is None:  # the plan could not read it, and its source skips such files
             raise DataError(self.run.counts.files_skipped.get(f"{file.source}/{file.relative}", ""))
         if place not in self.needed:
-            return [_task(file, one, self._store) for one in keys]
+            return self._as_recorded(file, keys)
         return self._cut_again(place, cut, keys)
+
+    def _as_recorded(self, file: InputFile, keys: tuple[tuple[str, ...], ...]) -> list[Task]:
+        """Return tasks as they are recorded: blocks without images may lie under another key."""
+        without = {identity: more[0] for identity, *more in keys if more}
+        known = self._store.without_images(list(without.values())) if without else {}
+        standing = self._store.finished(list(known.values())) if known else {}
+
+        def task(identity: str) -> Task:
+            found = known.get(without.get(identity, ""))
+            key = found if found is not None and found in standing else identity
+            return Task(file, 0, None, None, None, 0, key, identity, without.get(identity))
+
+        return [task(one[0]) for one in keys]
 
     def _cut_again(
         self, place: FilePlace, cut: Callable[[InputFile], list[Task]], keys: tuple[tuple[str, ...], ...]
@@ -124,7 +136,7 @@ class RecordedInputs:
             raise DataError(f"{message}, and the working store has lost what was scanned of it", _HINT)
         recorded = self._state_of(place)
         with file_errors(file):
-            now = input_state(replace(file, fingerprint=_octomed.fingerprint(file.path)))
+            now = input_state(replace(file, fingerprint=fingerprint_of(file)))
         if recorded is None or not (is_same_input(recorded, now) or _content(recorded) == _content(now)):
             message = f"`{shown(file.path)}` (source `{place[0]}`) changed since the run"
             raise DataError(f"{message}, and the working store has lost what was scanned of it", _HINT)
@@ -168,13 +180,3 @@ def _file_as_recorded(place: FilePlace, index: int, state: str | None) -> InputF
     )
     source, name = place
     return InputFile(source, index, name, name, size, time, "jsonl", None, fingerprint=fingerprint)
-
-
-def _task(file: InputFile, keys: tuple[str, ...], store: Path) -> Task:
-    """Return a task as it is recorded: without images its blocks may lie under another key."""
-    identity, *without_images = keys
-    without = without_images[0] if without_images else None
-    found = None if without is None else task_without_images(store, without)
-    known = found is not None and finished_task(store / "blocks" / found) is not None
-    key = found if known and found is not None else identity
-    return Task(file, 0, None, None, None, 0, key, identity, without)

@@ -12,6 +12,7 @@ from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.foreign.helper import end_idle
 from octomed.leftovers import clear_output
 from octomed.names import shown
+from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.damage import damage_of
 from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.executor import executor
@@ -19,9 +20,12 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_images import mode_in
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest_file import FileRecord, unpacked_name
-from octomed.pipeline.registry import forget_run, register_run
+from octomed.pipeline.prefetch import without_leftovers
+from octomed.pipeline.registry import register_run
 from octomed.pipeline.repair_state import put_state_files
+from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.staging import Staging
+from octomed.pipeline.transfers import Transfers
 from octomed.report.progress import SilentProgress
 from octomed.report.views import Repaired
 from octomed.storage import make_folder, remove_temporaries, with_hint, write_atomically
@@ -34,9 +38,10 @@ if TYPE_CHECKING:
     from octomed.pipeline.damage import Damage
     from octomed.pipeline.recorded import FilePlace
     from octomed.pipeline.repair_plan import RepairPlan
+    from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.tasks import Task
+    from octomed.pipeline.working_store import Held
     from octomed.report.progress import Progress
-    from octomed.storage import Lock
 
 
 def repair(
@@ -83,6 +88,7 @@ def repair(
     if not folder.is_dir():
         read_run(folder)  # says what is there instead
     with contextlib.ExitStack() as locks:
+        locks.enter_context(without_leftovers())
         busy = f"a run is writing to `{shown(str(folder))}`"
         locks.enter_context(LocalStore(folder).lock(exclusive=True, busy=busy))
         clear_output(folder)
@@ -110,7 +116,7 @@ class _Repair:
     locks: contextlib.ExitStack
     again: MadeAgain = field(default_factory=MadeAgain)
     blocks_scanned: int = 0
-    _store: Lock | None = None
+    _store: Held | None = None
 
     def run(self, given: Path | None, suspects: Collection[str]) -> Repaired:
         """Do what is to be done, the files that others depend on first."""
@@ -164,40 +170,54 @@ class _Repair:
         while True:
             plan = planned(needed)
             self._lock_store(plan, make=False)
-            standing = Standing.of(plan)
+            blocks = self._blocks(plan)
+            standing = Standing.of(plan, blocks, self.again)
             if plan.recorded is not None and not standing.lost <= needed:
                 needed |= standing.lost
                 continue
             if standing.missing:
                 self._lock_store(plan, make=True)
-                register_run(plan.spec.store, self.damage.folder, plan.spec.keys, plan.spec.store_mode)
+                register_run(plan.spec.working.states, self._registered(plan), plan.spec.keys)
             try:
                 with executor(self.workers, self.locks) as threads:
-                    made = rebuild(plan, self.damage, staging, standing, threads, self.progress, self.again)
+                    made = rebuild(
+                        plan, self.damage, staging, standing, threads, self.progress, self.again, blocks
+                    )
             except DamagedBlock as damaged:
                 needed |= {self._lost_block(plan, damaged)}
                 if plan.recorded is not None:
                     planned(needed)  # is its file what it was? Only then the block goes
+                blocks.forget(self._task(plan, damaged).key)
                 self._remove(plan, damaged)
                 continue
             finally:
                 self._remove_touched(plan)
+            blocks.finish()
             self.blocks_scanned += made.run.run.blocks_scanned
             put_state_files(self.damage, staging, made)
             if standing.missing and not plan.spec.keeps_blocks and self._store is not None:
-                forget_run(plan.spec.store, self.damage.folder, plan.spec.keys, self._store)
+                forget_run(plan.spec.working, self._registered(plan), plan.spec.keys, self._store)
             return
 
     def _lock_store(self, plan: RepairPlan, *, make: bool) -> None:
         """Lock the working store against `clean`, once it is there."""
-        store, mode = plan.spec.store, plan.spec.store_mode
-        if make:
-            make_folder(store, mode)
-        if self._store is None and store.is_dir():
-            cleaning = f"`octomed clean` is at work in `{shown(str(store))}`"
-            self._store = self.locks.enter_context(
-                LocalStore(store, mode).lock(exclusive=False, busy=cleaning)
-            )
+        store = plan.spec.working
+        if make or store.address is not None:
+            make_folder(store.folder, store.mode)
+        if self._store is None and store.folder.is_dir():
+            cleaning = f"`octomed clean` is at work in `{shown(store.place)}`"
+            self._store = self.locks.enter_context(store.lock(exclusive=False, busy=cleaning))
+
+    def _blocks(self, plan: RepairPlan) -> Blocks:
+        """Return what becomes of blocks where the working store is at an address."""
+        transfers = self.locks.enter_context(Transfers())
+        touched = set() if plan.recorded is None else plan.recorded.touched
+        keeps = plan.spec.keeps_blocks and not touched
+        return shared_blocks(plan.spec.working.remote, transfers, keeps=keeps)
+
+    def _registered(self, plan: RepairPlan) -> str:
+        """Return how the working store calls the run, wherever that lies now."""
+        return plan.spec.working.registered(str(self.damage.folder))
 
     def _lost_block(self, plan: RepairPlan, damaged: DamagedBlock) -> FilePlace:
         """Return the file of a block that does not read."""

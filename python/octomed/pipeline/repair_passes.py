@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.made_again import MadeAgain
     from octomed.pipeline.recorded import FilePlace
     from octomed.pipeline.repair_plan import RepairPlan
+    from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.specs import TaskSpec
     from octomed.pipeline.staging import Staging
     from octomed.report.progress import Progress
@@ -48,13 +49,14 @@ class Standing:
     missing: list[TaskSpec] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: RepairPlan) -> Standing:
-        """Look up the tasks of a plan."""
+    def of(cls, plan: RepairPlan, blocks: Blocks, again: MadeAgain) -> Standing:
+        """Look up the tasks of a plan; blocks at an address are fetched."""
         standing = cls()
+        blocks.bring(plan.spec.tasks, again)
         skipped = {} if plan.recorded is None else plan.recorded.run.counts.files_skipped
         for spec in plan.spec.tasks:
             task = spec.task
-            found = finished_task(spec.folder)
+            found = finished_task(spec.local, task.key)
             if found is not None and stands(found.blocks, spec.scanner):
                 standing.scanned[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
             elif (why := skipped.get(f"{task.file.source}/{recorded_name(task.file)}")) is not None:
@@ -96,6 +98,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 each is a part of the repair
     threads: Threads,
     progress: Progress,
     again: MadeAgain,
+    blocks: Blocks,
 ) -> Rebuilt:
     """Make the files that are missing from a run in the staging folder, and put each in its place.
 
@@ -107,7 +110,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 each is a part of the repair
         Where files are made.
     standing
         What the working store has.
-    threads, progress, again
+    threads, progress, again, blocks
         Of the repair.
 
     Raises
@@ -119,7 +122,7 @@ def rebuild(  # noqa: PLR0913, PLR0917 each is a part of the repair
     if spec.evaluation is not None:
         spec.evaluation.read(threads.workers)
     made = {source.spec.key: source.scanner for source in plan.planned.sources}
-    scanned = _scanned(plan, standing, made, threads, progress, again)
+    scanned = _scanned(plan, standing, made, threads, progress, again, blocks)
     manifest = StagedManifest(
         staging.folder,
         spec.write_key,
@@ -152,6 +155,7 @@ def _scanned(  # noqa: PLR0913, PLR0917 as above
     threads: Threads,
     progress: Progress,
     again: MadeAgain,
+    blocks: Blocks,
 ) -> list[ScannedTask]:
     """Return all tasks in source order, those scanned that do not stand."""
     spec, found = plan.spec, dict(standing.scanned)
@@ -159,8 +163,9 @@ def _scanned(  # noqa: PLR0913, PLR0917 as above
     if missing:
         progress.stage("scan", sum(one.task.source_bytes for one in missing), None)
         for one in missing:
-            forget_task(one.folder)
+            forget_task(one.local, one.task.key)
+            blocks.forget(one.task.key)
         with scanners.lend(made):
-            found |= scan_missing(missing, threads, progress, again)
+            found |= scan_missing(missing, threads, progress, again, blocks)
     tolerances = {one.task.file.source: one.tolerance for one in spec.tasks}
     return without_bad_files([found[one.task.key] for one in spec.tasks], tolerances, spec.store)
