@@ -59,34 +59,38 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed verify runs/quickstart --repair
       octomed verify runs/quickstart --json | jq .findings
     """
+    from octomed.pipeline.run_places import place_of, run_folder
     from octomed.report.findings import findings_json, findings_text
 
+    folder = run_folder(output)
     if repair:
         verified = _repaired(
-            output, recipe, workers or cores(), quick=quick, deep=deep, json_output=json_output
+            folder, recipe, workers or cores(), quick=quick, deep=deep, json_output=json_output
         )
     elif recipe is not None:
         raise RecipeError("`--recipe` is for `--repair`", "give both, or none")
     else:
         from octomed.pipeline.verify import verify
 
-        verified = verify(output, workers=workers or cores(), quick=quick, deep=deep)
-    out_lines(findings_json(output, verified) if json_output else findings_text(output, verified))
+        verified = verify(folder, workers=workers or cores(), quick=quick, deep=deep)
+    place = place_of(folder)
+    out_lines(findings_json(place, verified) if json_output else findings_text(place, verified))
     if verified.findings:
-        message = f"`{shown(str(output))}` failed verification: {len(verified.findings)} findings"
-        raise DataError(message, _hint(output, verified))
+        message = f"`{shown(place)}` failed verification: {len(verified.findings)} findings"
+        raise DataError(message, _hint(place, verified))
 
 
 def _repaired(  # noqa: PLR0913 each is an option of the verb
-    output: Path, recipe: Path | None, workers: int, *, quick: bool, deep: bool, json_output: bool
+    folder: Path, recipe: Path | None, workers: int, *, quick: bool, deep: bool, json_output: bool
 ) -> Verified:
+    from octomed.pipeline.run_places import place_of
     from octomed.pipeline.verify_repair import verify_and_repair
     from octomed.report.progress import progress_for
 
-    with resumable(_again(output, recipe, quick=quick, deep=deep)):
+    with resumable(_again(place_of(folder), recipe, quick=quick, deep=deep)):
         stop_by_signals()
         return verify_and_repair(
-            output,
+            folder,
             recipe=recipe,
             workers=workers,
             quick=quick,
@@ -95,13 +99,13 @@ def _repaired(  # noqa: PLR0913 each is an option of the verb
         )
 
 
-def _again(output: Path, recipe: Path | None, *, quick: bool, deep: bool) -> list[str]:
-    words = ["octomed", "verify", as_argument(str(output)), "--repair"]
+def _again(place: str, recipe: Path | None, *, quick: bool, deep: bool) -> list[str]:
+    words = ["octomed", "verify", as_argument(place), "--repair"]
     words += ["--recipe", str(recipe)] if recipe is not None else []
     return [*words, *(["--quick"] if quick else []), *(["--deep"] if deep else [])]
 
 
-def _hint(output: Path, verified: Verified) -> str:
+def _hint(place: str, verified: Verified) -> str:
     """Name the command that mends, and what stands in its way."""
     if verified.repaired is not None:
         return (
@@ -111,5 +115,5 @@ def _hint(output: Path, verified: Verified) -> str:
     kind = "shards" if all("/shard." in finding.file for finding in spoiled) else "files"
     delete = f"delete the {kind} named above and " if spoiled else ""
     again = f"{delete}run `{verified.rebuild}`: only what is missing is written again"
-    repair = shell_words(["octomed", "verify", as_argument(str(output)), "--repair"])
+    repair = shell_words(["octomed", "verify", as_argument(place), "--repair"])
     return f"{again}; or `{repair}`, which does both"

@@ -241,7 +241,7 @@ def verify(  # noqa: PLR0913 each is an option of the verb
     Parameters
     ----------
     output
-        The folder of the run.
+        The folder of the run, or its address.
     workers
         Threads.
     quick
@@ -284,17 +284,19 @@ def verify(  # noqa: PLR0913 each is an option of the verb
     >>> verified.packs, verified.findings
     (1, ())
     """
+    from octomed.pipeline.run_places import opened_run
     from octomed.pipeline.verify import verify as verify_run
 
     if recipe is not None and not repair:
         raise RecipeError("`recipe` is for `repair=True`", "give both, or none")
-    if not repair:
-        return verify_run(Path(output), workers=workers, quick=quick, deep=deep)
-    from octomed.pipeline.verify_repair import verify_and_repair
+    with opened_run(output) as folder:
+        if not repair:
+            return verify_run(folder, workers=workers, quick=quick, deep=deep)
+        from octomed.pipeline.verify_repair import verify_and_repair
 
-    given = None if recipe is None else Path(recipe)
-    with speaking_python():
-        return verify_and_repair(Path(output), recipe=given, workers=workers, quick=quick, deep=deep)
+        given = None if recipe is None else Path(recipe)
+        with speaking_python():
+            return verify_and_repair(folder, recipe=given, workers=workers, quick=quick, deep=deep)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:

@@ -11,12 +11,10 @@ from octomed.report import units
 from octomed.report.views import Repaired
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from octomed.report.views import Verified
 
 
-def findings_text(output: Path, verified: Verified) -> str:
+def findings_text(output: str, verified: Verified) -> str:
     """Return a line per problem, then what was looked at."""
     lines = [shown(f"{finding.file}: {finding.what}") for finding in verified.findings]
     if verified.repaired is not None and (done := _done(verified.repaired)):
@@ -35,7 +33,7 @@ def _done(repaired: Repaired) -> list[str]:
     ]
 
 
-def _repair_text(output: Path, left: list[str], done: list[str], verified: Verified) -> str:
+def _repair_text(output: str, left: list[str], done: list[str], verified: Verified) -> str:
     """Return what a repair did, and what it left."""
     repaired = verified.repaired or Repaired()
     scanned = units.count(repaired.blocks_scanned)
@@ -75,7 +73,7 @@ def _how(verified: Verified) -> str:
     return f"{how}; not covered: {others}" if others else how
 
 
-def findings_json(output: Path, verified: Verified) -> str:
+def findings_json(output: str, verified: Verified) -> str:
     """Return one JSON object on one line."""
     values = {"output": str(output), "ok": not verified.findings, **asdict(verified)}
     if verified.repaired is None:
