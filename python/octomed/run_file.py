@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from octomed.errors import RecipeError
 from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
-from octomed.state import Damaged, NotThere, StateFile
-from octomed.strict_json import read_as
+from octomed.state import Damaged, NotThere, StateFile, as_written
+from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -408,6 +408,11 @@ def usable(found: RunFile | NotThere | Damaged, hint: str | None = None) -> RunF
     if found.foreign:
         raise RecipeError(f"`{found.file}` is not what `octomed pack` writes", hint or found.hint)
     raise found.error(hint)
+
+
+def run_file_bytes(run: RunFile) -> bytes:
+    """Return the run file of a finished run, as `write_run_file` writes it."""
+    return as_written(_STATE.signed(plain(run)))
 
 
 def write_run_file(folder: Path, run: RunFile, mode: Mode = "umask") -> None:

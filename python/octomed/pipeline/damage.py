@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.errors import OctomedError, StorageError
-from octomed.mds_index import INDEX, read_index
+from octomed.errors import StorageError
+from octomed.mds_index import INDEX
 from octomed.names import shown
 from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.listing import check_digests
 from octomed.pipeline.manifest_file import (
     MANIFEST,
     NAME,
@@ -18,7 +17,6 @@ from octomed.pipeline.manifest_file import (
     ManifestFile,
     ShardRecord,
     digest_of,
-    is_there,
     load_manifest,
 )
 from octomed.run_file import RUN_FILE, RunFile, load_run_file
@@ -29,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from octomed.pipeline.repair_place import RepairPlace
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -36,8 +36,8 @@ class Damage:
 
     Attributes
     ----------
-    folder
-        Its output folder.
+    place
+        Where it lies.
     run
         Its run file; None where that does not read.
     manifest
@@ -52,13 +52,18 @@ class Damage:
         State files whose content is sound, and whose bytes are not: what they are to be.
     """
 
-    folder: Path
+    place: RepairPlace
     run: RunFile | None
     manifest: ManifestFile | None
     records: dict[str, FileRecord | None] = field(default_factory=dict)
     shards: dict[str, ShardRecord] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     rewritten: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """The local folder with its state files."""
+        return self.place.folder
 
     @property
     def is_known(self) -> bool:
@@ -74,13 +79,13 @@ class Damage:
         return not self.is_known or bool(self.records.keys() - indexes)
 
 
-def damage_of(folder: Path, workers: int, suspects: Collection[str] | None = None) -> Damage:
+def damage_of(place: RepairPlace, workers: int, suspects: Collection[str] | None = None) -> Damage:
     """Find out what of a finished run has to be made again.
 
     Parameters
     ----------
-    folder
-        The output folder; nobody else writes to it.
+    place
+        Where the run lies; nobody else writes to it.
     workers
         Threads.
     suspects
@@ -93,11 +98,12 @@ def damage_of(folder: Path, workers: int, suspects: Collection[str] | None = Non
     StorageError
         When both `octomed.json` and the manifest are damaged: whose the files are is not known then.
     """
+    folder = place.folder
     found = load_run_file(folder)
     run, manifest = there(found), there(load_manifest(folder))
     if run is None and (manifest is None or not _was_finished(manifest)):
         if isinstance(found, Damaged) and manifest is None:
-            message = f"neither `{RUN_FILE}` nor `{NAME}` of `{shown(str(folder))}` reads"
+            message = f"neither `{RUN_FILE}` nor `{NAME}` of `{shown(place.name)}` reads"
             raise StorageError(message, "`octomed pack RECIPE` of the run's recipe makes all of it again")
         read_run(folder)  # says what is there instead
     rewritten = _rewritten(folder, run)
@@ -106,8 +112,8 @@ def damage_of(folder: Path, workers: int, suspects: Collection[str] | None = Non
     elif run is not None and digest_of(folder, NAME) != run.run.manifest:
         manifest = None
     if manifest is None:
-        return _by_indexes(folder, read_run(folder), workers, rewritten)
-    damage = _by_manifest(folder, run, manifest, workers, suspects)
+        return _by_indexes(place, read_run(folder), workers, rewritten)
+    damage = _by_manifest(place, run, manifest, workers, suspects)
     damage.rewritten.update(rewritten)
     return damage
 
@@ -137,7 +143,7 @@ def _rewritten(folder: Path, run: RunFile | None) -> dict[str, bytes]:
 
 
 def _by_manifest(
-    folder: Path,
+    place: RepairPlace,
     run: RunFile | None,
     manifest: ManifestFile,
     workers: int,
@@ -145,46 +151,29 @@ def _by_manifest(
 ) -> Damage:
     """Compare files with their digests in the manifest."""
     records = {name: record for name, record in manifest.records.items() if name != RUN_FILE}
-    is_sound = {name for name, record in records.items() if is_there(folder, name, record.bytes)}
-    read = is_sound if suspects is None else is_sound.intersection(suspects)
-    changed = check_digests(folder, {name: records[name] for name in read}, workers)
-    is_sound -= {finding.file for finding in changed}
+    sound = place.sound(records, set(records if suspects is None else suspects), workers)
     broken: dict[str, FileRecord | None] = {
-        name: record for name, record in records.items() if name not in is_sound
+        name: record for name, record in records.items() if name not in sound
     }
     if run is None:
         broken[RUN_FILE] = None
     return Damage(
-        folder,
+        place,
         run,
         manifest,
         broken,
-        {name: shard for name, shard in manifest.shards.items() if name in is_sound},
-        {name: record for name, record in manifest.files.items() if name in is_sound},
+        {name: shard for name, shard in manifest.shards.items() if name in sound},
+        {name: record for name, record in manifest.files.items() if name in sound},
     )
 
 
-def _by_indexes(folder: Path, run: RunFile, workers: int, rewritten: dict[str, bytes]) -> Damage:
+def _by_indexes(place: RepairPlace, run: RunFile, workers: int, rewritten: dict[str, bytes]) -> Damage:
     """Compare shards with the digests in sound indexes; of tables nothing is known without the manifest."""
     shards: dict[str, ShardRecord] = {}
     files: dict[str, FileRecord] = {}
     for stream, entry in run.streams.items():
         name = f"{stream}/{INDEX}"
-        if entry.index is not None and digest_of(folder, name) == entry.index:
-            files[name] = FileRecord((folder / name).stat().st_size, entry.index)
-            shards |= _sound_shards(folder, stream, workers)
-    return Damage(folder, run, None, {NAME: None}, shards, files, rewritten)
-
-
-def _sound_shards(folder: Path, stream: str, workers: int) -> dict[str, ShardRecord]:
-    index = read_index((folder / stream / INDEX).read_bytes())
-    try:
-        broken = {shard for shard, _, _ in _octomed.mds_verify(str(folder / stream), workers)}
-    except OctomedError:
-        return {}
-    sound: dict[str, ShardRecord] = {}
-    for number, info in enumerate(index.shards):
-        name = f"{stream}/{info.file.basename}"
-        if number not in broken and info.file.hashes and is_there(folder, name, info.file.bytes):
-            sound[name] = ShardRecord(info, digest_of(folder, name))
-    return sound
+        if entry.index is not None and place.digest(name) == entry.index:
+            shards |= place.sound_shards(stream, workers)
+            files[name] = FileRecord(0, entry.index)
+    return Damage(place, run, None, {NAME: None}, shards, files, rewritten)

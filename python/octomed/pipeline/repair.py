@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.foreign.helper import end_idle
-from octomed.leftovers import clear_output
 from octomed.names import shown
 from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.damage import damage_of
@@ -22,13 +21,14 @@ from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest_file import FileRecord, unpacked_name
 from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import register_run
+from octomed.pipeline.repair_place import place_for_repair
 from octomed.pipeline.repair_state import put_state_files
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.staging import Staging
 from octomed.pipeline.transfers import Transfers
 from octomed.report.progress import SilentProgress
 from octomed.report.views import Repaired
-from octomed.storage import make_folder, remove_temporaries, with_hint, write_atomically
+from octomed.storage import make_folder, remove_temporaries, with_hint
 from octomed.store import LocalStore
 
 if TYPE_CHECKING:
@@ -87,12 +87,11 @@ def repair(
     """
     if not folder.is_dir():
         read_run(folder)  # says what is there instead
+    place = place_for_repair(folder)
     with contextlib.ExitStack() as locks:
         locks.enter_context(without_leftovers())
-        busy = f"a run is writing to `{shown(str(folder))}`"
-        locks.enter_context(LocalStore(folder).lock(exclusive=True, busy=busy))
-        clear_output(folder)
-        damage = damage_of(folder, workers, suspects)
+        locks.enter_context(place.lock(f"a run is writing to `{shown(place.name)}`"))
+        damage = damage_of(place, workers, suspects)
         work = _Repair(damage, workers, progress or SilentProgress(), locks)
         try:
             return work.run(recipe, suspects or ())
@@ -122,8 +121,8 @@ class _Repair:
         """Do what is to be done, the files that others depend on first."""
         damage, mode = self.damage, mode_in(self._recipe_values())
         for name, data in damage.rewritten.items():
-            write_atomically(damage.folder / name, data, mode=mode)
-        staging = Staging(damage.folder, damage.records, not damage.is_known, mode)
+            damage.place.write(name, data, mode)
+        staging = Staging(damage.place, damage.records, not damage.is_known, mode)
         for unpacked in filter(None, map(unpacked_name, damage.shards)):
             if unpacked in suspects:
                 staging.remove(unpacked)
@@ -217,7 +216,7 @@ class _Repair:
 
     def _registered(self, plan: RepairPlan) -> str:
         """Return how the working store calls the run, wherever that lies now."""
-        return plan.spec.working.registered(str(self.damage.folder))
+        return plan.spec.working.registered(self.damage.place.name)
 
     def _lost_block(self, plan: RepairPlan, damaged: DamagedBlock) -> FilePlace:
         """Return the file of a block that does not read."""

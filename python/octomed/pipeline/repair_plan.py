@@ -121,9 +121,9 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
     path, overrides = _words(about)
     if path is not None:
         return _with_formats(load_recipe(path, overrides, check_files=False), values)
-    name = shown(str(damage.folder))
+    name = shown(damage.place.name)
     hint = shell_words(
-        ["octomed", "verify", as_argument(str(damage.folder)), "--repair", "--recipe", "RECIPE"]
+        ["octomed", "verify", as_argument(damage.place.name), "--repair", "--recipe", "RECIPE"]
     )
     raise RecipeError(
         f"`{RUN_FILE}` of `{name}` is damaged, and its manifest does not say where the recipe is",
@@ -203,7 +203,7 @@ def _another_run(damage: Damage, spec: RunSpec) -> OctomedError:
     if damage.run is not None:
         old = old.or_else(about_finished_run(damage.run))
     held = difference(old, spec.about)
-    message = f"`{shown(str(damage.folder))}` cannot be repaired: it holds a run {held}"
+    message = f"`{shown(damage.place.name)}` cannot be repaired: it holds a run {held}"
     hint = "put back what changed; `--recipe` names the run's recipe, where that has moved"
     return (DataError if "over other inputs" in held else RecipeError)(message, hint)
 

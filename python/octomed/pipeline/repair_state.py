@@ -6,10 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.pipeline.manifest_file import MANIFEST, NAME, ManifestFile, digest_of
-from octomed.run_file import FORMAT, RUN_FILE, write_run_file
+from octomed.pipeline.manifest_file import MANIFEST, NAME, ManifestFile
+from octomed.run_file import FORMAT, RUN_FILE, run_file_bytes
 from octomed.state import as_written
-from octomed.storage import write_atomically
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
@@ -30,7 +29,8 @@ def put_state_files(damage: Damage, staging: Staging, made: Rebuilt) -> None:
         What the passes came to.
     """
     if damage.run is None:
-        run = replace(made.run, run=replace(made.run.run, manifest=digest_of(damage.folder, NAME)))
+        digest = damage.place.digest(NAME)
+        run = replace(made.run, run=replace(made.run.run, manifest=digest))
         _put_run_file(damage, staging, run)
     elif damage.manifest is None:
         _put_manifest(damage, damage.run, staging, made)
@@ -45,7 +45,7 @@ def _put_manifest(damage: Damage, run: RunFile, staging: Staging, made: Rebuilt)
     about = replace(manifest.about, inputs=None)
     stored = ManifestFile(manifest.key, dict(manifest.shards), dict(manifest.files), made.shards, about)
     data = as_written(MANIFEST.signed(plain(stored)))
-    write_atomically(damage.folder / NAME, data, mode=staging.mode)
+    damage.place.write(NAME, data, staging.mode)
     staging.rebuilt.append(NAME)
     digest = _octomed.digest(data)
     if digest != run.run.manifest:
@@ -60,5 +60,5 @@ def _put_manifest(damage: Damage, run: RunFile, staging: Staging, made: Rebuilt)
 
 
 def _put_run_file(damage: Damage, staging: Staging, run: RunFile) -> None:
-    write_run_file(damage.folder, run, staging.mode)
+    damage.place.write(RUN_FILE, run_file_bytes(run), staging.mode)
     staging.rebuilt.append(RUN_FILE)

@@ -74,6 +74,8 @@ def run_folder(place: str | os.PathLike[str]) -> Path:
     for name in (RUN_FILE, NAME):
         with contextlib.suppress(FileNotFoundError):
             far.fetch(name)
+    if far.is_listed and not (folder / RUN_FILE).exists():
+        next(far.store.listed(), None)  # says so, where there is no such bucket
     return folder
 
 
@@ -120,6 +122,10 @@ class FarRun:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             found = pool.map(self.store.head, self.named())
             return {one.name: one for one in found if one is not None}
+
+    def look_again(self) -> None:
+        """Forget what is at the address, after something was written there."""
+        self.__dict__.pop("objects", None)
 
     def named(self) -> list[str]:
         """Return the names that the manifest has."""

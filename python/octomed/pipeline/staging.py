@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from octomed.leftovers import REPAIR
 from octomed.pipeline.manifest import Manifest
-from octomed.pipeline.manifest_file import FileRecord, ShardRecord, digest_of, unpacked_name
+from octomed.pipeline.manifest_file import FileRecord, ShardRecord, unpacked_name
 from octomed.report.views import Finding
-from octomed.storage import make_folder_inside, storage_error, sync_folder
-from octomed.store import LocalStore
+from octomed.storage import make_folder_inside, storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from octomed.pipeline.repair_place import RepairPlace
     from octomed.storage import Mode
 
 
@@ -27,8 +27,8 @@ class Staging:
 
     Attributes
     ----------
-    output
-        The output folder, which this process has locked.
+    place
+        Where the run lies, which this process has locked.
     wanted
         The files to be put into it, with size and digest as far as these are known.
     any_other
@@ -45,7 +45,7 @@ class Staging:
         What was made again to other bytes than its digest says, and was not put in.
     """
 
-    output: Path
+    place: RepairPlace
     wanted: Mapping[str, FileRecord | None]
     any_other: bool
     mode: Mode
@@ -58,14 +58,14 @@ class Staging:
     @property
     def folder(self) -> Path:
         """Where files are made."""
-        return self.output / REPAIR
+        return self.place.folder / REPAIR
 
     @contextlib.contextmanager
     def made(self) -> Iterator[Path]:
         """Make the folder, empty, for as long as the block runs; a killed repair leaves one."""
         self._clear()
         try:
-            yield make_folder_inside(self.output, REPAIR, self.mode)
+            yield make_folder_inside(self.place.folder, REPAIR, self.mode)
         finally:
             self._clear()
 
@@ -92,28 +92,21 @@ class Staging:
         if known is not None and known != made:
             what = "what was made again is not what its digest says, and was not put in its place"
             self.left.append(Finding(name, what))
-        elif known is None and digest_of(self.output, name) == made.digest:
+        elif known is None and self.place.digest(name) == made.digest:
             self.same.append(name)
         else:
             self._put(name)
 
     def remove(self, unpacked: str) -> None:
         """Remove what Streaming unpacked of a shard, and would read for it."""
-        if (self.output / unpacked).exists():
-            LocalStore(self.output).delete(unpacked)
+        if self.place.remove(unpacked):
             self.removed.append(unpacked)
 
     def _put(self, name: str) -> None:
-        folder = make_folder_inside(self.output, name.rpartition("/")[0], self.mode)
-        target = self.output / name
         unpacked = unpacked_name(name)
         if unpacked:
             self.remove(unpacked)
-        try:
-            (self.folder / name).replace(target)
-            sync_folder(folder)
-        except OSError as error:
-            raise storage_error("write", target, error) from error
+        self.place.put(name, self.folder / name, self.mode)
         self.rebuilt.append(name)
 
 
