@@ -131,7 +131,8 @@ def test_the_verbs_say_the_same_of_it(far, packed, capsys):
     for words in (
         ["verify"], ["verify", "--quick"], ["verify", "--json"], ["inspect"], ["inspect", "--json"],
         ["inspect", "--stream", "len-00256", "--pack", "1"], ["inspect", "--trace", str(trace)],
-        ["inspect", "--source", "questions", "--row", "3"], ["rejects"], ["rejects", "--show-text", "--limit", "2"],
+        ["inspect", "--source", "questions", "--row", "3"], ["rejects"],
+        ["rejects", "--show-text", "--limit", "2"],
     ):  # fmt: skip
         verb, *options = words
         said = []

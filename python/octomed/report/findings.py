@@ -66,7 +66,11 @@ def _how(verified: Verified) -> str:
     elif verified.has_digests:
         how = "every byte was read"
     else:
-        how = "every byte was read, but the run is of an earlier version and keeps no digests of its files"
+        how = (
+            "every byte was read, but the run is of an earlier version and keeps no digests of its files: "
+            "nothing covers `file`, `row` and `sample` of its provenance, places and details of its rejects, "
+            "its reports, and shards without hashes in their index beyond what they say twice"
+        )
     if verified.images is not None:
         how = f"{how}, and every distinct image decoded"
     others = ", ".join(f"`{shown(name)}`" for name in verified.not_covered)
