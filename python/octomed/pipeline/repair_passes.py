@@ -13,7 +13,7 @@ from octomed.pipeline.scan import scan_missing
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.select_write import SelectAndWrite
-from octomed.pipeline.staging import StagedManifest
+from octomed.pipeline.repair_staging import StagedManifest
 from octomed.pipeline.thresholds import stands
 from octomed.pipeline.write import shard_path
 from octomed.store_files import finished_task, forget_task
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.repair_plan import RepairPlan
     from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.specs import TaskSpec
-    from octomed.pipeline.staging import Staging
+    from octomed.pipeline.repair_staging import Staging
     from octomed.report.progress import Progress
     from octomed.run_file import RunFile
 

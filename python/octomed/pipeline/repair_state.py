@@ -14,7 +14,7 @@ from octomed.strict_json import plain
 if TYPE_CHECKING:
     from octomed.pipeline.damage import Damage
     from octomed.pipeline.repair_passes import Rebuilt
-    from octomed.pipeline.staging import Staging
+    from octomed.pipeline.repair_staging import Staging
     from octomed.run_file import RunFile
 
 
