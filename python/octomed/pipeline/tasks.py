@@ -24,9 +24,9 @@ from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
-    from octomed import _octomed
     from pathlib import Path
 
+    from octomed import _octomed
     from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
@@ -116,7 +116,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         if spans and file.kind in {"csv", "tsv"}:
             _refuse_csv_columns(file, mapping)
 
-    # Of an object the version says what time and fingerprint say of a file.
+    # An object's version says what time and fingerprint say of a file.
     content = (
         [file.version, file.fingerprint or None] if file.is_remote else [file.mtime_ns, file.fingerprint]
     )
@@ -155,7 +155,7 @@ class _Span:
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """Bytes of the file that are read; of lines one before them, which tells whether a row begins there."""
+        """Bytes that are read; of lines one before them, too, which tells whether a row begins there."""
         if self.columns is not None:
             return self.columns
         return ((max(0, self.begin - 1), self.end or 0),)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
-
-from octomed.recipe.input_file import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from octomed.recipe.glob import Match
 
+_ARCHIVE = re.compile(r"\.(?:tar(?:\.\w+)?|tgz)$", re.IGNORECASE)
 _OF_IMAGES = "an archive that `image_root` names"
 _BESIDE_ROWS = "an archive next to files of rows: `path` names it where it holds rows itself"
 
@@ -38,7 +38,7 @@ def divided(
     rows, archives
         What is read, and what is left out, each with the reason.
     """
-    archives = [match for match in matches if _is_archive(match)]
+    archives = [match for match in matches if _ARCHIVE.search(match.path)]
     if not archives:
         return list(matches), []
     left: dict[int, str] = {}
@@ -49,8 +49,3 @@ def divided(
             left[id(match)] = _BESIDE_ROWS
     kept = [match for match in matches if id(match) not in left]
     return kept, [(match, left[id(match)]) for match in archives if id(match) in left]
-
-
-def _is_archive(match: Match) -> bool:
-    kind = kind_of(match.path)
-    return kind is not None and kind[0] == "tar"

@@ -103,7 +103,7 @@ class Utf8Stream:
             When the file ends within a character.
         """
         while True:
-            data: bytes = self._head or self._stream.read(size)
+            data: bytes = self._head + self._stream.read(max(1, size - len(self._head)))
             self._head = b""
             if self._decoder is None:
                 return data

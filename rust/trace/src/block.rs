@@ -9,7 +9,7 @@ use crate::csv_rows::CsvRows;
 use crate::given::{self, Given, GivenSlot};
 use crate::image::ImagePlace;
 use crate::json::TOO_MANY_VALUES;
-use crate::json_row::{self, Shape};
+use crate::json_row;
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
@@ -17,7 +17,7 @@ use crate::read::arrow::{Binary, picture_at, value_at};
 use crate::reason::Reason;
 use crate::row::{Finding, Refusal, Row};
 use crate::shard_rows::ShardRows;
-use crate::value::{Fault, Value, utf8};
+use crate::value::{Fault, Value};
 
 /// Consecutive rows of a task, cut by one of the cutters.
 #[derive(Debug)]
@@ -321,39 +321,7 @@ fn fill_from_json<'a>(
     if !row.is_kept {
         return Err(too_large(row.length));
     }
-    fill_from_object(mapping, row.bytes(bytes), slots, |_| false)
-}
-
-/// Puts the values of a JSON object into `slots`, and gives the pictures under keys that nobody maps, apart from those
-/// that the row has itself.
-pub(crate) fn fill_from_object<'a>(
-    mapping: &Mapping,
-    bytes: &'a [u8],
-    slots: &mut [Option<Value<'a>>],
-    is_own: impl Fn(&str) -> bool,
-) -> Result<Option<Picture>, Fault> {
-    let text = utf8(bytes)
-        .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
-    let mut picture = None;
-    let searched = |key: &str| mapping.searches_pictures_in(key);
-    match json_row::read_row(text, &mapping.keys, slots, (searched, is_own), &mut picture) {
-        Ok(Shape::Object) => Ok(picture),
-        Ok(Shape::DuplicateKey(key)) => {
-            let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
-            Err(Fault::new(Reason::DuplicateKey, detail))
-        }
-        Ok(Shape::NotAnObject) => Err(Fault::new(
-            Reason::NotAnObject,
-            "the row is JSON but not an object",
-        )),
-        Err(error) if error.what == TOO_MANY_VALUES => {
-            Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
-        }
-        Err(error) => {
-            let detail = format!("byte {} of the row: {}", error.at, error.what);
-            Err(Fault::new(Reason::InvalidJson, detail))
-        }
-    }
+    json_row::fill(mapping, row.bytes(bytes), slots, |_| false)
 }
 
 fn fill_from_arrow<'a>(

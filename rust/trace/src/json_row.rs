@@ -2,9 +2,43 @@
 
 use std::borrow::Cow;
 
-use crate::json::{JsonError, Reader};
+use crate::json::{JsonError, Reader, TOO_MANY_VALUES};
+use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
-use crate::value::Value;
+use crate::reason::Reason;
+use crate::value::{Fault, Value, utf8};
+
+/// Puts the values of a JSON object into `slots`, and gives the pictures under keys that nobody maps, apart from those
+/// that the row has itself.
+pub(crate) fn fill<'a>(
+    mapping: &Mapping,
+    bytes: &'a [u8],
+    slots: &mut [Option<Value<'a>>],
+    is_own: impl Fn(&str) -> bool,
+) -> Result<Option<Picture>, Fault> {
+    let text = utf8(bytes)
+        .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
+    let mut picture = None;
+    let searched = |key: &str| mapping.searches_pictures_in(key);
+    match read_row(text, &mapping.keys, slots, (searched, is_own), &mut picture) {
+        Ok(Shape::Object) => Ok(picture),
+        Ok(Shape::DuplicateKey(key)) => {
+            let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
+            Err(Fault::new(Reason::DuplicateKey, detail))
+        }
+        Ok(Shape::NotAnObject) => Err(Fault::new(
+            Reason::NotAnObject,
+            "the row is JSON but not an object",
+        )),
+        Err(error) if error.what == TOO_MANY_VALUES => {
+            Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
+        }
+        Err(error) => {
+            let detail = format!("byte {} of the row: {}", error.at, error.what);
+            Err(Fault::new(Reason::InvalidJson, detail))
+        }
+    }
+}
 
 /// What a row's text turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

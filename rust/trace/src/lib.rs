@@ -26,6 +26,7 @@ mod identity;
 mod image;
 mod json;
 mod json_row;
+mod keys;
 mod label;
 mod limits;
 mod mapping;

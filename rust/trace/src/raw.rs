@@ -1,11 +1,9 @@
 //! A block's rows as their file has them: for messages and for people, never for traces.
 
-use std::collections::HashSet;
-
 use arrow_array::RecordBatch;
 
 use crate::block::{Block, Content};
-use crate::json;
+use crate::keys::Keys;
 
 /// A row as it was read.
 #[derive(Clone, Debug)]
@@ -64,29 +62,7 @@ impl Block {
             }
             Content::Arrow(_) | Content::Csv(_) => return None,
         }
-        Some(keys.found)
-    }
-}
-
-/// Keys in the order in which they appear.
-#[derive(Debug, Default)]
-pub(crate) struct Keys {
-    found: Vec<String>,
-    seen: HashSet<String>,
-}
-
-impl Keys {
-    pub(crate) fn add(&mut self, key: &str) {
-        if !self.seen.contains(key) {
-            self.seen.insert(key.to_owned());
-            self.found.push(key.to_owned());
-        }
-    }
-
-    /// Adds the keys of an object; one that is not UTF-8 has none, as its reader says.
-    pub(crate) fn add_object(&mut self, bytes: &[u8]) {
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        json::keys_of(text, |key| self.add(&key));
+        Some(keys.into_found())
     }
 }
 

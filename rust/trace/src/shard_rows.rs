@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, RecordBatch};
 
-use crate::block::fill_from_object;
 use crate::image::ImagePlace;
+use crate::json_row;
+use crate::keys::Keys;
 use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
-use crate::raw::Keys;
 use crate::read::Slots;
 use crate::read::arrow::Binary;
 use crate::reason::Reason;
@@ -208,7 +208,7 @@ impl ShardRows {
             // A mapping that names the member itself takes it for a text.
             if !mapping.maps(OBJECT) {
                 let is_own = |text: &str| self.is_member(row, text);
-                let found = fill_from_object(mapping, object, slots, is_own)?;
+                let found = json_row::fill(mapping, object, slots, is_own)?;
                 if let Some(found) = found {
                     Picture::add(&mut picture, found.hash, || found.column);
                 }

@@ -170,11 +170,12 @@ impl ShardCutter {
             }
             Reading::Member { .. } => self.held.extend(part),
             Reading::Skipped | Reading::Padding => {}
-            Reading::End if tar::is_end(part) => {}
             Reading::End => {
-                let what =
-                    "something stands behind its end, as where two archives were put into one file";
-                return Err(self.fault(what));
+                if let Some(behind) = part.iter().position(|byte| *byte != 0) {
+                    self.at += behind as u64;
+                    let what = "something stands behind its end, as where two archives were put into one file";
+                    return Err(self.fault(what));
+                }
             }
         }
         Ok(())
