@@ -8,7 +8,7 @@ import shutil
 import octomed
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.errors import OctomedError, RecipeError, StorageError
+from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.pipeline import run_places, tasks
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.run_report import write_report
@@ -19,6 +19,7 @@ from . import runs
 SHARD = "len-00256/shard.00000.mds.zstd"
 TABLE = "provenance/len-00256-00000.parquet"
 MANIFEST = ".octomed-run.json"
+STATE = {MANIFEST, "octomed.json"}
 
 
 @pytest.fixture(scope="module")
@@ -205,3 +206,56 @@ def test_a_place_that_cannot_be_listed(packed, web):
     assert command_line(["inspect", f"{web.root}/small", "--json"]) == 0
     with run_places.opened_run(f"{web.root}/small") as folder, pytest.raises(StorageError):
         write_report(folder, samples=False)
+
+
+@pytest.mark.parametrize("work", ["store", "at the store"])
+def test_a_run_that_was_packed_to_an_address(tmp_path, fast_s3, work):
+    """Its recipe, its blocks and its shards are there; it is repaired with nothing of them left here."""
+    runs.make_inputs(tmp_path, rows=30)
+    recipe = runs.write_recipe(tmp_path, runs.values())
+    place = f"{fast_s3.root}/runs/far"
+    scratch = tmp_path / "scratch"
+    keys = [f"output.path={place}", f"work.scratch={scratch}"]
+    keys += [f"work.path={fast_s3.root}/work"] if work != "store" else []
+    runs.pack(recipe, *keys)
+    assert octomed.verify(place).findings == ()
+    assert command_line(["inspect", place]) == 0
+    store = open_store(place)
+    before = everything(store)
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.rmtree(tmp_path / "data")
+    flipped(store, SHARD)
+    store.delete("rejects/questions.parquet")
+    verified = octomed.verify(place, repair=True)
+    assert verified.findings == ()
+    assert set(verified.repaired.rebuilt) == {SHARD, "rejects/questions.parquet"}
+    assert everything(store) == before
+    flipped(store, MANIFEST)
+    assert octomed.verify(place, repair=True).findings == ()
+    assert {name for name, data in everything(store).items() if data != before[name]} <= STATE
+
+
+def test_sources_at_an_address_are_read_again_and_refused_by_name_once_they_changed(tmp_path, fast_s3):
+    runs.make_inputs(tmp_path, rows=30)
+    data = fast_s3.upload(tmp_path / "data", "data")
+    values = runs.values()
+    for source in values["sources"]:
+        source["path"] = source["path"].replace("data/", f"{data}/")
+    recipe = runs.write_recipe(tmp_path, values)
+    runs.pack(recipe)
+    out = tmp_path / "out"
+    whole = (out / SHARD).read_bytes()
+    for _ in range(2):
+        runs.damage(out / SHARD)
+        shutil.rmtree(tmp_path / "store")
+        assert octomed.verify(out, repair=True).repaired.blocks_scanned
+        assert (out / SHARD).read_bytes() == whole
+    shutil.rmtree(tmp_path / "store")
+    runs.damage(out / SHARD)
+    fast_s3.put("data/questions/b.jsonl", fast_s3.get("data/questions/b.jsonl").replace(b"fever", b"FEVER"))
+    for gone in (False, True):
+        if gone:
+            fast_s3.delete("data/questions/b.jsonl")
+        with pytest.raises(DataError, match=r"b\.jsonl") as caught:
+            octomed.verify(out, repair=True)
+        assert ("gone" if gone else "changed") in caught.value.message
