@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from octomed import _octomed
 from octomed.errors import ChangedInput, DataError
@@ -48,7 +48,7 @@ from octomed.urls import scheme_of
 from octomed.vision import families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
@@ -63,6 +63,23 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
 )
 
 _NAMES_SHOWN = 3
+
+
+class Recorded(Protocol):
+    """What stands in the place of sources where a finished run is planned again."""
+
+    @property
+    def images(self) -> dict[str, str]:
+        """State of the folders of images, by source."""
+
+    def inputs(self, recipe: Recipe) -> Inputs:
+        """Return the files that there were."""
+
+    def reads(self, source: str) -> bool:
+        """Tell whether a file of a source is read again."""
+
+    def tasks(self, file: InputFile, cut: Callable[[InputFile], list[Task]]) -> list[Task]:
+        """Return the tasks that a file was cut into; `cut` does it again."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,8 @@ class Plan:
         What the files say that the selection names.
     evaluation
         The evaluation sets that questions are compared with, if there are any.
+    recorded
+        What stood in the place of the sources, if anything did.
     """
 
     recipe: Recipe
@@ -128,6 +147,7 @@ class Plan:
     found_formats: tuple[str, ...] = ()
     lists: Lists = field(default_factory=Lists)
     evaluation: EvaluationSpec | None = None
+    recorded: Recorded | None = None
 
     @property
     def store(self) -> Path:
@@ -198,7 +218,7 @@ class Plan:
             {
                 "version": _octomed.WRITE_VERSION,
                 "tasks": [task.identity for _, task in self.tasks()],
-                **({"images": states} if (states := self._image_files()) else {}),
+                **({"images": states} if (states := self.image_folders()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
@@ -217,8 +237,10 @@ class Plan:
         report = getattr(self.recipe, "report", None)
         return report is None or bool(report.samples)
 
-    def _image_files(self) -> dict[str, str]:
+    def image_folders(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
+        if self.recorded is not None:
+            return self.recorded.images
         written = local_folders(self.recipe)
         found = {
             source.source.name: folders_state(roots_in(source.spec.images), written)
@@ -252,8 +274,15 @@ def _a_few(files: list[str], reason: str) -> list[str]:
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 
-def plan(recipe: Recipe) -> Plan:
+def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
     """Resolve a recipe's model and inputs, and cut them into tasks.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    recorded
+        What a finished run says of its inputs: asked in place of the sources, where they are not needed.
 
     Raises
     ------
@@ -277,7 +306,7 @@ def plan(recipe: Recipe) -> Plan:
     vision = usable(model.vision, tokenizer)
     check_images(recipe, vision)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
-    inputs = find_inputs(recipe)
+    inputs = find_inputs(recipe) if recorded is None else recorded.inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
     refuse_held_out(recipe, inputs.splits)
     for file in inputs.files:
@@ -295,7 +324,7 @@ def plan(recipe: Recipe) -> Plan:
 
     lists = lists_of(recipe, rates_of_rows)
     sources = [
-        _source_plan(recipe, index, text, vision.family, files[one.name])
+        _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)
     ]
     return Plan(
@@ -309,6 +338,7 @@ def plan(recipe: Recipe) -> Plan:
         tuple(found_formats),
         lists,
         _evaluation(recipe, vision.family),
+        recorded,
     )
 
 
@@ -332,10 +362,16 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     return EvaluationSpec(found.key, found.sets, look, found.digests)
 
 
-def _source_plan(
-    recipe: Recipe, index: int, text: Text, family: Family | None, files: list[InputFile]
+def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files
+    recipe: Recipe,
+    index: int,
+    text: Text,
+    family: Family | None,
+    files: list[InputFile],
+    recorded: Recorded | None = None,
 ) -> SourcePlan:
     source = recipe.sources[index]
+    reads = recorded is None or recorded.reads(source.name)
     curation = scan_curation(recipe, source) or None
     mapping_value = source.mapping if curation is None else curated_mapping(source, curation)
     format_at = recipe.written_at("sources", index, "format")
@@ -357,7 +393,7 @@ def _source_plan(
         prompt=layout,
         system=recipe.system,
         supervise=recipe.supervise,
-        images=image_settings(recipe, source, family),
+        images=image_settings(recipe, source, family) if reads else None,  # its folders may be gone
         curation=curation,
     )
     spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
@@ -367,13 +403,20 @@ def _source_plan(
         images = images_key(spec.images) if spec.images and may_have_images(mapping_value) else None
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
-    for file in with_ends_ahead(files):
+
+    store = WorkingStore.of(recipe)
+
+    def cut(file: InputFile) -> list[Task]:
+        found = tasks_of(file, mapping, key)
+        return tasks_of_images(found, images, store) if images else found
+
+    for file in with_ends_ahead(files) if recorded is None else files:
         try:
-            tasks += tasks_of(file, mapping, key)
+            tasks += tasks_of(file, mapping, key) if recorded is None else recorded.tasks(file, cut)
         except DataError as error:
             if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
-    if images:
-        tasks = tasks_of_images(tasks, images, WorkingStore.of(recipe))
+    if images and recorded is None:  # all at once: each is looked up
+        tasks = tasks_of_images(tasks, images, store)
     return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)
