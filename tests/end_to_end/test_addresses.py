@@ -75,8 +75,8 @@ def write_kind(folder, kind):
 
 KINDS = [
     "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv",
-    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
-    "arrow.file", "arrow.stream",
+    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4",
+    "parquet.brotli", "arrow.file", "arrow.stream",
 ]  # fmt: skip
 
 

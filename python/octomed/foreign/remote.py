@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from octomed.foreign.table import ForeignTable
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,17 +35,6 @@ _ARROW_END = 10
 _ARROW_MAGIC = b"ARROW1"
 _ARROW_MARK = b"\xff\xff\xff\xff"
 _BEFORE_SCHEMA = {True: 8, False: 0}
-
-
-def open_foreign(path: str, kind: str) -> ForeignTable:
-    """Open a Parquet or Arrow file, wherever it is.
-
-    Parameters
-    ----------
-    path, kind
-        As of :class:`ForeignTable`; the path may be an address.
-    """
-    return ForeignTable(path, kind) if scheme_of(path) is None else RemoteTable(path, kind)
 
 
 class RemoteTable(ForeignTable):

@@ -11,7 +11,7 @@ from octomed.recipe.entries import Entry, matches_nothing
 from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from octomed.errors import ChangedInput
 from octomed.names import shown
 from octomed.stores.address import Address
-from octomed.stores.client import open_store
 from octomed.stores.fetching import fetching
 from octomed.stores.objects import ChangedObject
 from octomed.stores.ranges import Ranges, coalesced, parts
@@ -225,6 +224,8 @@ class Mirror:
 
 def opened(address: str) -> tuple[ObjectStore, str]:
     """Return the store of an object, and the object's name in it."""
+    from octomed.stores.client import open_store  # noqa: PLC0415 a mirror is made before anything is asked for
+
     parsed = Address.parse(address)
     return open_store(Address(parsed.scheme, parsed.root, "")), parsed.key
 
