@@ -93,10 +93,11 @@ class Mirror:
 
     def _wait(self, part: Range, future: Future[None], *, urgent: bool) -> None:
         """Wait for a part; one that waits behind others is fetched at once."""
-        if not urgent and future.cancel():
-            with self._lock:
-                future = fetching.submit(self._fetch, part, urgent=True)
-                self._under_way[part] = (future, True)
+        if not urgent:
+            with self._lock:  # of several that wait for it, one asks for it again
+                if self._under_way.get(part) == (future, False) and future.cancel():
+                    self._under_way[part] = (fetching.submit(self._fetch, part, urgent=True), True)
+                future = self._under_way.get(part, (future, False))[0]
         with contextlib.suppress(CancelledError):  # by another reader, who asks again as this one does
             future.result()
 
@@ -137,6 +138,7 @@ class Mirror:
         with self._lock:
             self._under_way.pop(part, None)
             self._known.remove(*part)
+            self._asked = False
 
     def _read(self, begin: int, length: int) -> bytes:
         with changes_named(self.address):
