@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import re
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -57,12 +59,25 @@ def write_kind(folder, kind):
     elif kind == "json":
         (folder / "a.json").write_text(json.dumps(ROWS))
         (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
+    elif kind == "tar":
+        with tarfile.open(folder / "a.tar", "w") as archive:
+            for number, row in enumerate(ROWS):
+                data = json.dumps(row).encode()
+                member = tarfile.TarInfo(f"{number:06}.json")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    elif kind == "hive":
+        for number, lang in enumerate(("en", "fr")):
+            (folder / f"lang={lang}").mkdir()
+            pq.write_table(table().slice(number * 60, 60), folder / f"lang={lang}/part-0.parquet")
     elif kind.startswith("csv"):
-        ending = kind.partition(".")[2]
+        ending = kind.partition(".")[2].replace("utf16", "")
         data = "question,response\n" + "".join(
             f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS
         )
-        (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
+        data = data.encode("utf-16" if kind == "csv.utf16" else "utf-8")
+        name = "a.csv" if kind == "csv.utf16" else f"a.{kind}"
+        (folder / name).write_bytes(compressed(ending, data) if ending else data)
     elif kind.startswith("parquet"):
         codec = kind.partition(".")[2] or "snappy"
         for name, size in (("a", 17), ("b", 1000)):
@@ -76,7 +91,7 @@ def write_kind(folder, kind):
 KINDS = [
     "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv",
     "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4",
-    "parquet.brotli", "arrow.file", "arrow.stream",
+    "parquet.brotli", "arrow.file", "arrow.stream", "tar", "hive", "csv.utf16",
 ]  # fmt: skip
 
 

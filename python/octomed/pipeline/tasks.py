@@ -16,6 +16,7 @@ from octomed.pipeline.files import (
     open_table,
     place_of,
 )
+from octomed.pipeline.folder_columns import given_columns, refuse_both, with_given
 from octomed.pipeline.json_layout import with_layout
 from octomed.pipeline.searched import columns_to_scan
 from octomed.recipe.sniff import foreign
@@ -99,7 +100,8 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     """
     with file_errors(file):
         _refuse_foreign(file)
-        file = with_layout(file, mapping)
+        given = given_columns(file, mapping)
+        file = with_layout(file, with_given(mapping, file))
         file = replace(file, fingerprint=fingerprint_of(file))
     if file.kind == "parquet":
         spans = _parquet_spans(file, mapping)
@@ -122,7 +124,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         identity = {
             "scan": scan_key,
             "file": [file.relative, file.size, *content],
-            "form": [file.kind, file.compression, file.rows, file.dialect],
+            "form": [file.kind, file.compression, file.rows, file.dialect, *([given] if given else [])],
             "span": [span.begin, span.end],
         }
         key = content_key(identity)
@@ -213,6 +215,8 @@ def _refuse_foreign(file: InputFile) -> None:
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
     names = csv_names(file)
+    with file_errors(file):
+        refuse_both(file, mapping, names)
     with file_errors(file), column_errors(mapping, names, file):
         if names:
-            csv_dialect(file).check_columns(mapping, names)
+            csv_dialect(file).check_columns(with_given(mapping, file), names)
