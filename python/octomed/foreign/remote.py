@@ -125,8 +125,8 @@ def _fetch_ends(mirror: Mirror, kind: str) -> None:
     """Fetch what says which columns a file has, and where they are."""
     if not mirror.size:
         return
-    if not mirror.has((max(0, mirror.size - _ARROW_END), mirror.size)):  # columns may have been given back
-        mirror.need(ends_of(mirror.size, kind))
+    end = (max(0, mirror.size - _ARROW_END), mirror.size)
+    mirror.need([end] if mirror.has(end) else ends_of(mirror.size, kind))  # columns may have been given back
     if kind == "parquet":
         tail = _read(mirror, mirror.size - _PARQUET_END, _PARQUET_END)
         if len(tail) == _PARQUET_END:
