@@ -382,3 +382,15 @@ def test_a_local_recipe_loads_nothing_of_stores(small):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("kind", ["jsonl.gz", "parquet.zstd"])
+def test_requests_that_fail_change_no_byte(of_kind, kind, fast_s3):
+    folder = of_kind(kind)
+    address = fast_s3.upload(folder / "data", "rows")
+    fast_s3.set(rate=0.2, kinds=["error_500", "error_503", "reset", "short_body", "wrong_length", "html"], seed=5)
+    runs.pack(
+        folder / "recipe.yaml", f"sources.only.path={address}", "output.path=faulty", "work.path=of-faulty"
+    )
+    assert fast_s3.counts()["faults"] > 0
+    assert same_files(folder / "out", folder / "faulty")
