@@ -384,11 +384,14 @@ def test_a_local_recipe_loads_nothing_of_stores(small):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+FAULTS = ["error_500", "error_503", "reset", "short_body", "wrong_length", "html"]
+
+
 @pytest.mark.parametrize("kind", ["jsonl.gz", "parquet.zstd"])
 def test_requests_that_fail_change_no_byte(of_kind, kind, fast_s3):
     folder = of_kind(kind)
     address = fast_s3.upload(folder / "data", "rows")
-    fast_s3.set(rate=0.2, kinds=["error_500", "error_503", "reset", "short_body", "wrong_length", "html"], seed=5)
+    fast_s3.set(rate=0.2, kinds=FAULTS, seed=5)
     runs.pack(
         folder / "recipe.yaml", f"sources.only.path={address}", "output.path=faulty", "work.path=of-faulty"
     )

@@ -221,6 +221,21 @@ def test_a_stream_reads_ahead_and_is_the_object(made, chunk):
     assert sum(end - begin for begin, end in store.asked) == SIZE
 
 
+def test_what_a_long_stream_leaves_behind_is_bounded(made, monkeypatch):
+    store, _, folder = made
+    monkeypatch.setattr(stream, "_MOST_KEPT", 4 * 2**20)
+    monkeypatch.setattr(stream, "_MOST_AHEAD", 4 * 2**20)
+    largest = 0
+    with stream.MirroredFile(ADDRESS) as file:
+        while file.read(2**20):
+            largest = max(largest, on_disk(folder))
+        assert largest < 4 * 4 * 2**20
+        asked = len(store.asked)
+        file.seek(0)
+        assert file.read(2**16) == store.data[: 2**16]
+        assert len(store.asked) == asked, "the head is kept"
+
+
 # The walk
 
 
@@ -261,6 +276,7 @@ def test_a_walk_holds_up_no_reader_and_ends_with_them(made):
         ours.done(tasks[0])
         begin = time.monotonic()
     assert time.monotonic() - begin < 5
+    store.seconds = 0.0
     with walk.Walk(tasks, 8 * 2**20) as ours:  # a second pass reads what the first gave back
         with stream.MirroredFile(ADDRESS) as file:
             assert file.read(fifth) == store.data[:fifth]

@@ -170,8 +170,13 @@ class Mirror:
             self._asked = False
 
     def end_walk(self) -> None:
-        """End it: readers fetch for themselves again."""
+        """End it: what waits to be fetched is not, and readers fetch for themselves again."""
         with self._lock:
+            waiting = [(part, future) for part, (future, urgent) in self._under_way.items() if not urgent]
+            for part, future in waiting:
+                if future.cancel():
+                    del self._under_way[part]
+                    self._known.remove(*part)
             self._freed, self.is_walked = None, False
             self._walked = Ranges()
 
