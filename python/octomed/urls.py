@@ -6,9 +6,9 @@ Users write ``s3://bucket/path``, ``gs://bucket/path`` and ``az://account/contai
 from __future__ import annotations
 
 import os
-import re
 
 from octomed.errors import RecipeError
+from octomed.schemes import scheme_of
 
 __all__ = [
     "CHECKPOINTS",
@@ -30,20 +30,6 @@ WRITTEN = ("s3", "gs", "az")
 
 CHECKPOINTS = ("s3", "gs")
 """Those of the stores that Composer writes checkpoints to."""
-
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
-
-
-def scheme_of(location: str) -> str | None:
-    """Return the scheme of an address, in lower case; ``None`` for a path, whatever follows its first slash.
-
-    Examples
-    --------
-    >>> scheme_of("S3://bucket/run"), scheme_of("data/s3://bucket")
-    ('s3', None)
-    """
-    found = _SCHEME.fullmatch(location)
-    return None if found is None else found[1].lower()
 
 
 def is_url(location: str) -> bool:

@@ -52,8 +52,8 @@ from octomed.recipe.values import (
     ShardSize,
     StoreSize,
 )
+from octomed.schemes import scheme_of
 from octomed.storage import Mode
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
