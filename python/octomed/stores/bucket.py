@@ -121,7 +121,7 @@ class Bucket:
         return self.version(meta) == version
 
     def check_existence(self) -> None:
-        """Raise where there is no such bucket, asked once: an answer to `HEAD` does not say what is not there.
+        """Raise where there is no such bucket: an answer to `HEAD` does not say what is not there.
 
         Raises
         ------
