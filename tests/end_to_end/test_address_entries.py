@@ -92,7 +92,9 @@ def test_a_bucket_that_is_not_there_is_an_error_of_storage(tree, fast_s3):
         find_inputs(recipe)
 
 
-@pytest.mark.parametrize("path", ["s3://", "s3://b*/x", "ftp://host/x", "s3://bucket/a/../b", "s4://bucket/a"])
+@pytest.mark.parametrize(
+    "path", ["s3://", "s3://b*/x", "ftp://host/x", "s3://bucket/a/../b", "s4://bucket/a"]
+)
 def test_what_is_no_address_is_refused_with_the_recipe(tree, path):
     with pytest.raises(RecipeError):
         load_recipe(runs.one_source(path), check_files=False, folder=tree)

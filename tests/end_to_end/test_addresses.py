@@ -52,7 +52,9 @@ def write_kind(folder, kind):
         (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
     elif kind.startswith("csv"):
         ending = kind.partition(".")[2]
-        data = "question,response\n" + "".join(f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS)
+        data = "question,response\n" + "".join(
+            f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS
+        )
         (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
     elif kind.startswith("parquet"):
         codec = kind.partition(".")[2] or "snappy"
@@ -87,7 +89,9 @@ def of_kind(tmp_path_factory):
         if kind not in made:
             folder = made[kind] = tmp_path_factory.mktemp(kind)
             write_kind(folder / "data", kind)
-            format_ = {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            format_ = (
+                {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            )
             runs.pack(runs.write_recipe(folder, runs.one_source("data", format_)))
         return made[kind]
 
@@ -111,7 +115,12 @@ def test_every_store_gives_the_same_bytes(of_kind, store, request):
         address = server.upload(folder / "data", f"rows-{kind}")
         names = sorted(path.name for path in (folder / "data").iterdir())
         paths = json.dumps([f"{address}/{name}" for name in names] if store == "web" else [address])
-        runs.pack(folder / "recipe.yaml", f"sources.only.path={paths}", f"output.path={store}", f"work.path=of-{store}")
+        runs.pack(
+            folder / "recipe.yaml",
+            f"sources.only.path={paths}",
+            f"output.path={store}",
+            f"work.path=of-{store}",
+        )
         assert same_files(folder / "out", folder / store)
 
 
@@ -148,7 +157,9 @@ def octomed_command(*words):
 
 @pytest.mark.parametrize("on_bad_file", ["error", "skip"])
 @pytest.mark.parametrize("size", ["small", "large"])
-def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3, monkeypatch, size, on_bad_file):
+def test_an_object_that_changes_between_plan_and_scan_is_named(
+    tmp_path, fast_s3, monkeypatch, size, on_bad_file
+):
     data = lines() if size == "small" else lines() * 20
     address = fast_s3.put("rows/a.jsonl", data)
     path = recipe_at(tmp_path, address, on_bad_file=on_bad_file)

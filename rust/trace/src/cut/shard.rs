@@ -131,8 +131,11 @@ impl ShardCutter {
     pub fn feed(&mut self, mut chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
         let mut blocks = Vec::new();
         while !chunk.is_empty() {
-            let length =
-                usize::try_from(self.to_come).map_or(chunk.len(), |left| left.min(chunk.len()));
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most the length of the chunk"
+            )]
+            let length = self.to_come.min(chunk.len() as u64) as usize;
             let (part, rest) = chunk.split_at(length);
             chunk = rest;
             self.take(part)?;
