@@ -59,7 +59,8 @@ pub struct ShardCutter {
     held: ShardRows,
     /// The next row's number.
     row: u64,
-    rows: u64,
+    /// Rows of the block to come.
+    rows_held: u64,
     row_bytes: u64,
     row_image_bytes: u64,
     source_bytes: u64,
@@ -103,7 +104,7 @@ impl ShardCutter {
             seen: HashSet::new(),
             held: ShardRows::default(),
             row: 0,
-            rows: 0,
+            rows_held: 0,
             row_bytes: 0,
             row_image_bytes: 0,
             source_bytes: 0,
@@ -350,7 +351,7 @@ impl ShardCutter {
         self.key = Some(key.to_vec());
         self.held.begin_row(self.row, key);
         self.row += 1;
-        self.rows += 1;
+        self.rows_held += 1;
         Ok(block)
     }
 
@@ -364,13 +365,13 @@ impl ShardCutter {
             self.largest_row = self.largest_row.max(bytes - of_images);
         }
         let is_full = self.source_bytes >= self.target
-            || self.rows >= MAX_BLOCK_ROWS as u64
+            || self.rows_held >= MAX_BLOCK_ROWS as u64
             || self.held.bytes_held() >= self.target.saturating_mul(HELD_TARGETS);
         is_full.then(|| self.cut()).flatten()
     }
 
     fn cut(&mut self) -> Option<Block> {
-        let rows = std::mem::take(&mut self.rows);
+        let rows = std::mem::take(&mut self.rows_held);
         let held = std::mem::take(&mut self.held);
         (rows > 0).then(|| Block {
             content: Content::Shard(held),
