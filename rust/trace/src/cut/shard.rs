@@ -61,6 +61,9 @@ pub struct ShardCutter {
     row: u64,
     /// Rows of the block to come.
     rows_held: u64,
+    /// Where the row that is open begins in the archive.
+    row_begin: u64,
+    /// Bytes of its members that the mapping reads.
     row_bytes: u64,
     row_image_bytes: u64,
     source_bytes: u64,
@@ -87,7 +90,7 @@ enum Reading {
 }
 
 impl ShardCutter {
-    /// A cutter for a whole archive. A block is cut when the members that the mapping reads reach `target` bytes.
+    /// A cutter for a whole archive. A block is cut when its rows reach `target` bytes of the archive.
     pub fn new(mapping: &Mapping, target: u64) -> Self {
         Self {
             mapping: mapping.clone(),
@@ -105,6 +108,7 @@ impl ShardCutter {
             held: ShardRows::default(),
             row: 0,
             rows_held: 0,
+            row_begin: 0,
             row_bytes: 0,
             row_image_bytes: 0,
             source_bytes: 0,
@@ -157,7 +161,7 @@ impl ShardCutter {
         if !matches!(self.reading, Reading::End) {
             return Err(self.fault("it ends without the zeros at its end: the file is cut off"));
         }
-        Ok(self.end_row().or_else(|| self.cut()))
+        Ok(self.cut())
     }
 
     fn fault(&self, message: &'static str) -> TraceError {
@@ -226,8 +230,9 @@ impl ShardCutter {
 
     fn header(&mut self, header: Vec<u8>) -> Result<Option<Block>, TraceError> {
         if tar::is_end(&header) {
+            let block = self.end_row();
             self.read(Reading::End, u64::MAX, 0);
-            return Ok(None);
+            return Ok(block);
         }
         let no_size = "a header has no size";
         if !tar::is_header(&header) {
@@ -349,6 +354,7 @@ impl ShardCutter {
             });
         }
         self.key = Some(key.to_vec());
+        self.row_begin = self.at;
         self.held.begin_row(self.row, key);
         self.row += 1;
         self.rows_held += 1;
@@ -359,8 +365,8 @@ impl ShardCutter {
         self.key.take()?;
         let bytes = std::mem::take(&mut self.row_bytes);
         let of_images = std::mem::take(&mut self.row_image_bytes);
+        self.source_bytes += self.at - self.row_begin;
         if !self.held.is_refused() {
-            self.source_bytes += bytes;
             self.image_bytes += of_images;
             self.largest_row = self.largest_row.max(bytes - of_images);
         }
