@@ -235,6 +235,29 @@ class Vision:
 
 
 @dataclass(frozen=True)
+class Uploaded:
+    """What a run put to stores and to other folders.
+
+    Attributes
+    ----------
+    targets
+        Their addresses and paths.
+    files, bytes
+        What was put, once for each target.
+    skipped
+        Files that stood everywhere already.
+    waited
+        Seconds that workers waited, in all, for files to be uploaded before they could write on.
+    """
+
+    targets: tuple[str, ...] = ()
+    files: int = 0
+    bytes: int = 0
+    skipped: int = 0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True)
 class Making(Origin):
     """How a run was made: the part `run`, which another machine or time changes.
 
@@ -248,6 +271,8 @@ class Making(Origin):
         What did not read of the store or the output, and was made again.
     files
         Names of the files beside the shards; ``None`` in a run of an earlier version.
+    uploads
+        What it put elsewhere; ``None`` of a run that was written to a folder alone.
     manifest
         Digest of the manifest, which has those of all other files; format 1 has none.
     digest
@@ -272,6 +297,7 @@ class Making(Origin):
     files: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     made_again: tuple[str, ...] = ()
+    uploads: Uploaded | None = None
     manifest: str | None = None
     digest: str | None = None
 
@@ -351,6 +377,24 @@ def load_run_file(folder: Path) -> RunFile | NotThere | Damaged:
         When it cannot be read at all.
     """
     return _STATE.load(folder / RUN_FILE)
+
+
+def read_run_file(data: bytes, file: str) -> RunFile | Damaged:
+    """Read the bytes of a run file.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    file
+        Its path or address, for messages.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    """
+    return _STATE.read(data, file)
 
 
 def parse_run_file(data: bytes, file: str) -> RunFile:

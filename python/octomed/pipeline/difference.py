@@ -82,6 +82,21 @@ def about_finished_run(run: RunFile) -> About:
     return About(run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions)
 
 
+def about_run(key: str, about: About, run: RunFile | None) -> About:
+    """Return what the run of a manifest is made of: as that notes it, or else as an `octomed.json` says.
+
+    Parameters
+    ----------
+    key, about
+        What the manifest says.
+    run
+        The run file that is there, which may be another run's.
+    """
+    if run is not None and run.run.write_key == key:
+        return about.or_else(about_finished_run(run))
+    return about
+
+
 def versions() -> Versions:
     """Return the versions that a run is written with."""
     return Versions(_octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)

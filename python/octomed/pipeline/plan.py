@@ -37,13 +37,14 @@ from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
-from octomed.recipe.places import local_folders
+from octomed.recipe.places import local_folders, scratch_of
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
 from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
+from octomed.urls import scheme_of
 from octomed.vision import families
 
 if TYPE_CHECKING:
@@ -140,8 +141,19 @@ class Plan:
 
     @property
     def output(self) -> Path:
-        """The output folder."""
-        return Path(self.recipe.output.path)
+        """The output folder; of an output at an address the staging folder."""
+        place = self.recipe.output.path
+        return scratch_of(self.recipe) / "outputs" / content_key(place) if self.is_staged else Path(place)
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the output is at an address, and a local folder holds files until they are there."""
+        return scheme_of(self.recipe.output.path) is not None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the output goes, as the user calls it: `output.path` first, then its copies."""
+        return (self.recipe.output.path, *(self.recipe.output.copies or ()))
 
     def tasks(self) -> Iterator[tuple[SourcePlan, Task]]:
         """All tasks in source order."""

@@ -128,7 +128,7 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
 
 
 def _next_bytes(task: Task, place: int) -> int:
-    """Return how many bytes to read next: in a store, few of those behind a task, which are the next one's."""
+    """Return how many bytes to read next: in a store, few of those behind a task, which are the next's."""
     if not task.file.is_remote or task.end is None:
         return _CHUNK_BYTES
     return min(_CHUNK_BYTES, task.end - place if place < task.end else _BEHIND_BYTES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.prefetch import how_stores_are_reached
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
 from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
@@ -32,7 +33,11 @@ class RunSpec:
     Attributes
     ----------
     output, output_mode
-        Where shards go, and who may read them.
+        Folder that shards are written to, and who may read them.
+    place
+        The output as the user calls it: that folder, or an address.
+    targets
+        Addresses and paths that each file is put to from there.
     working, keeps_blocks, most_stored
         Where blocks go, whether they stay when the run is finished, and how many bytes may stay there.
     registered
@@ -82,6 +87,13 @@ class RunSpec:
     vision: Vision | None = None
     evaluation: EvaluationSpec | None = None
     shows_texts: bool = True
+    place: str = ""
+    targets: tuple[str, ...] = ()
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the output is at an address, and the folder holds files only until they are there."""
+        return self.place in self.targets
 
     @property
     def store(self) -> Path:
@@ -110,6 +122,7 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     inputs = inputs_of(task.file for _, task in planned.tasks())
     if planned.evaluation is not None:
         inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
+    places = planned.places
     skipped = {
         f"{source.source.name}/{file}": reason
         for source in planned.sources
@@ -145,6 +158,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         vision=planned.vision,
         evaluation=planned.evaluation,
         shows_texts=planned.shows_texts,
+        place=places[0],
+        targets=places if planned.is_staged else places[1:],
     )
 
 
@@ -180,7 +195,10 @@ def _said(
 
 def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> list[TaskSpec]:
     tolerance = Tolerance(source.source.on_bad_file == "skip", source.source.max_unreadable)
-    return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
+    reach = how_stores_are_reached([task.file for task in source.tasks])
+    return [
+        TaskSpec(task, source.spec, tolerance, store, mode, workers, reach=reach) for task in source.tasks
+    ]
 
 
 def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:

@@ -116,7 +116,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         if spans and file.kind in {"csv", "tsv"}:
             _refuse_csv_columns(file, mapping)
 
-    # Of an object the version says what time and fingerprint say of a file.
+    # An object's version says what time and fingerprint say of a file.
     content = (
         [file.version, file.fingerprint or None] if file.is_remote else [file.mtime_ns, file.fingerprint]
     )
@@ -155,7 +155,7 @@ class _Span:
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """Bytes of the file that are read; of lines one before them, which tells whether a row begins there."""
+        """Bytes that are read; of lines one before them, too, which tells whether a row begins there."""
         if self.columns is not None:
             return self.columns
         return ((max(0, self.begin - 1), self.end or 0),)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.pipeline.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.pipeline.layouts import layouts
 from octomed.pipeline.specs import RangeSpec
-from octomed.pipeline.tables import provenance_name, write_rejects
+from octomed.pipeline.tables import (
+    IDENTIFYING,
+    NEAR_DUPLICATES,
+    SHARED_IMAGES,
+    provenance_name,
+    rejects_name,
+    write_rejects,
+)
 from octomed.pipeline.work import write_range
 from octomed.storage import make_folder_inside
 
@@ -19,6 +27,9 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.specs import LayoutSpec, ShardWritten
     from octomed.report.progress import Progress
+
+REPORTS = (NEAR_DUPLICATES, IDENTIFYING, SHARED_IMAGES, COUNTS, CONTAMINATED, NEAR_PICTURES)
+"""Tables that a run writes where its rules found something."""
 
 _OPEN_RANGES = 2
 """The one whose shards are encoded, and next to it the next one, being read ahead."""
@@ -53,7 +64,7 @@ def write_all(
     layout, spec = laid_out.layout, laid_out.spec
     specs = [_range_spec(layout, spec, number, manifest, threads.workers) for number in range(layout.ranges)]
     shards = [_shard_path(layout, *shard) for one in specs for shard in one.shards]
-    manifest.begin(shards, layout.streams)
+    manifest.begin(shards, layout.streams, _tables(specs, sources))
     for name in (*layout.streams, "provenance"):
         make_folder_inside(manifest.folder, name, manifest.mode)
     unwritten = [one for one in specs if one.shards or not _has_tables(one, manifest)]
@@ -70,6 +81,12 @@ def write_all(
             manifest.add(result.shards, result.tables)
     threads.wait(rejects)
     return len(shards)
+
+
+def _tables(specs: Sequence[RangeSpec], sources: Sequence[str]) -> list[str]:
+    """Return the names of all tables that a run may write."""
+    provenance = (provenance_name(stream, one.number) for one in specs for stream in one.streams)
+    return [*provenance, *(rejects_name(source) for source in sources), *REPORTS]
 
 
 def _range_spec(

@@ -30,7 +30,7 @@ from octomed.recipe.input_file import (
     why_unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import Compressed, objects, open_stream
 from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
@@ -99,6 +99,11 @@ class Entry:
     def _matches(self, walk: Walk) -> list[Match]:
         if scheme_of(self.path) is None:
             return expand_entry(self.path, known_kind, walk)
+        commit = objects().commit_of(self.path)
+        if commit is not None:
+            self.inputs.notes.append(
+                f"source `{self.source.name}`: `{self.path}` is read at commit `{commit}`"
+            )
         return expand_address(self.path, known_kind, walk)
 
     def _root(self, matches: list[Match]) -> str:

@@ -126,15 +126,12 @@ class Inputs:
         What is worth a look.
     splits : dict of str to set of str
         The splits that are read, by source; files of none are not in it.
-    revisions : dict of str to str
-        The commit that an address on the hub was resolved to, by the address as it was written.
     """
 
     files: list[InputFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     splits: dict[str, set[str]] = field(default_factory=dict)
-    revisions: dict[str, str] = field(default_factory=dict)
 
     def left_out_by_reason(self) -> dict[str, dict[str, list[str]]]:
         """Return the files left out: source, then reason, then their paths."""
