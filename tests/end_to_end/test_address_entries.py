@@ -12,26 +12,27 @@ from octomed.recipe.inputs import find_inputs
 from . import runs
 
 NAMES = [
-    "t/b.jsonl", "t/a.jsonl", "t/B.jsonl", "t/x/c.jsonl", "t/x/y/d.jsonl.gz", "t/x/README.md", "t/.hidden.jsonl",
-    "t/.git/z.jsonl", "t/x/.y/e.jsonl", "t/x/p.parquet", "t/é.jsonl", "t/a-b.jsonl", "t/archive.zip", "t/notes.txt",
-    "t/index.json", "t/rows.json", "t/[odd].jsonl", "t/a b.jsonl", "u/train-0.jsonl", "u/test-0.jsonl",
-    "v/train/a.jsonl", "v/test/a.jsonl", "v/README.md", "w/train.jsonl", "w/other.jsonl", "s/only.txt",
-    "saved/dataset_dict.json", "saved/train/data-0.arrow", "saved/train/state.json", "saved/test/data-0.arrow",
-    "d/x.jsonl/part.jsonl", "d/y.jsonl",
+    "t/b.jsonl", "t/a.jsonl", "t/B.jsonl", "t/x/c.jsonl", "t/x/y/d.jsonl.gz", "t/x/README.md",
+    "t/.hidden.jsonl", "t/.git/z.jsonl", "t/x/.y/e.jsonl", "t/x/p.parquet", "t/é.jsonl", "t/a-b.jsonl",
+    "t/archive.zip", "t/notes.txt", "t/index.json", "t/rows.json", "t/[odd].jsonl", "t/a b.jsonl",
+    "u/train-0.jsonl", "u/test-0.jsonl", "v/train/a.jsonl", "v/test/a.jsonl", "v/README.md",
+    "w/train.jsonl", "w/other.jsonl", "s/only.txt", "saved/dataset_dict.json", "saved/train/data-0.arrow",
+    "saved/train/state.json", "saved/test/data-0.arrow", "d/x.jsonl/part.jsonl", "d/y.jsonl",
 ]  # fmt: skip
 CONTENTS = {
     "t/index.json": '{"shards": []}',
     "t/rows.json": '[{"q": 1}]',
-    "v/README.md": "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: test/*\n"
-    "  - split: test\n    path: train/*\n---\n",
+    "v/README.md": "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
+    "    path: test/*\n  - split: test\n    path: train/*\n---\n",
     "saved/dataset_dict.json": '{"splits": ["train", "test"]}',
     "saved/train/state.json": '{"_data_files": [], "_fingerprint": "1"}',
 }
 ENTRIES = [
-    ["t"], ["t/"], ["t/*"], ["t/*.jsonl"], ["t/**"], ["t/**/*.jsonl"], ["t/[ab].jsonl"], ["t/?.jsonl"], ["t/.h*"],
-    ["t/x"], ["t/a.jsonl"], ["t/[odd].jsonl"], ["t/*/*"], ["t/x/**/d*"], ["t/a.jsonl", "t/x"], ["t/a.jsonl", "t"],
-    ["t/a b.jsonl"], ["u"], ["u/train*"], ["v"], ["w"], ["saved"], ["saved/train"], ["d/*"], ["s"], ["s/*"],
-    ["t/none.jsonl"], ["none/*.jsonl"], ["none"], ["t/archive.zip"], ["t/é.jsonl"], ["d/x.jsonl"], ["t/*.zip"],
+    ["t"], ["t/"], ["t/*"], ["t/*.jsonl"], ["t/**"], ["t/**/*.jsonl"], ["t/[ab].jsonl"], ["t/?.jsonl"],
+    ["t/.h*"], ["t/x"], ["t/a.jsonl"], ["t/[odd].jsonl"], ["t/*/*"], ["t/x/**/d*"], ["t/a.jsonl", "t/x"],
+    ["t/a.jsonl", "t"], ["t/a b.jsonl"], ["u"], ["u/train*"], ["v"], ["w"], ["saved"], ["saved/train"],
+    ["d/*"], ["s"], ["s/*"], ["t/none.jsonl"], ["none/*.jsonl"], ["none"], ["t/archive.zip"], ["t/é.jsonl"],
+    ["d/x.jsonl"], ["t/*.zip"],
 ]  # fmt: skip
 
 
@@ -86,13 +87,16 @@ def test_what_is_not_there_is_named_with_what_is(tree, fast_s3):
     assert "names no file of a known kind; there is `only.txt`" in problem("s").message
 
 
-def test_a_bucket_that_is_not_there_is_an_error_of_storage(tree, fast_s3):
+@pytest.mark.usefixtures("fast_s3")
+def test_a_bucket_that_is_not_there_is_an_error_of_storage(tree):
     recipe = load_recipe(runs.one_source("s3://octomed-none/t"), check_files=False, folder=tree)
-    with pytest.raises(StorageError, match="s3://octomed-none.*no such bucket"):
+    with pytest.raises(StorageError, match=r"s3://octomed-none.*no such bucket"):
         find_inputs(recipe)
 
 
-@pytest.mark.parametrize("path", ["s3://", "s3://b*/x", "ftp://host/x", "s3://bucket/a/../b", "s4://bucket/a"])
+@pytest.mark.parametrize(
+    "path", ["s3://", "s3://b*/x", "ftp://host/x", "s3://bucket/a/../b", "s4://bucket/a"]
+)
 def test_what_is_no_address_is_refused_with_the_recipe(tree, path):
     with pytest.raises(RecipeError):
         load_recipe(runs.one_source(path), check_files=False, folder=tree)

@@ -1,4 +1,4 @@
-"""Inputs in stores: the same bytes as from a folder, of every kind and compression, and no more asked for than is read."""
+"""Inputs in stores: the bytes of a local run, of every kind, and no more asked for than is read."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import bz2
 import gzip
 import json
 import lzma
+import re
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -13,9 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, RecipeError
+from octomed.pipeline import tasks
+from octomed.pipeline.executor import Threads
 from octomed.stores.traffic import Traffic, traffic
 
-from . import runs
+from tests.servers.fixtures import forget_clients
+
+from . import elsewhere, runs
 
 ROWS = runs.question_rows(1, 150)
 
@@ -52,7 +59,9 @@ def write_kind(folder, kind):
         (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
     elif kind.startswith("csv"):
         ending = kind.partition(".")[2]
-        data = "question,response\n" + "".join(f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS)
+        data = "question,response\n" + "".join(
+            f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS
+        )
         (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
     elif kind.startswith("parquet"):
         codec = kind.partition(".")[2] or "snappy"
@@ -65,8 +74,8 @@ def write_kind(folder, kind):
 
 
 KINDS = [
-    "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv", "csv.gz",
-    "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
+    "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv",
+    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
     "arrow.file", "arrow.stream",
 ]  # fmt: skip
 
@@ -87,7 +96,9 @@ def of_kind(tmp_path_factory):
         if kind not in made:
             folder = made[kind] = tmp_path_factory.mktemp(kind)
             write_kind(folder / "data", kind)
-            format_ = {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            format_ = (
+                {"question": "question", "response": "response"} if kind.startswith("csv") else "octomed"
+            )
             runs.pack(runs.write_recipe(folder, runs.one_source("data", format_)))
         return made[kind]
 
@@ -106,12 +117,18 @@ def test_every_kind_from_a_store_gives_the_same_bytes(of_kind, kind, fast_s3):
 @pytest.mark.parametrize("store", ["s3", "gcs", "azure", "hub", "web"])
 def test_every_store_gives_the_same_bytes(of_kind, store, request):
     server = request.getfixturevalue(store)
-    for kind in ("jsonl.gz", "parquet.snappy"):
+    kinds = ("jsonl.gz", "parquet.snappy")
+    addresses = [server.upload(of_kind(kind) / "data", f"rows-{kind}") for kind in kinds]
+    for kind, address in zip(kinds, addresses, strict=True):
         folder = of_kind(kind)
-        address = server.upload(folder / "data", f"rows-{kind}")
         names = sorted(path.name for path in (folder / "data").iterdir())
         paths = json.dumps([f"{address}/{name}" for name in names] if store == "web" else [address])
-        runs.pack(folder / "recipe.yaml", f"sources.only.path={paths}", f"output.path={store}", f"work.path=of-{store}")
+        runs.pack(
+            folder / "recipe.yaml",
+            f"sources.only.path={paths}",
+            f"output.path={store}",
+            f"work.path=of-{store}",
+        )
         assert same_files(folder / "out", folder / store)
 
 
@@ -148,7 +165,9 @@ def octomed_command(*words):
 
 @pytest.mark.parametrize("on_bad_file", ["error", "skip"])
 @pytest.mark.parametrize("size", ["small", "large"])
-def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3, monkeypatch, size, on_bad_file):
+def test_an_object_that_changes_between_plan_and_scan_is_named(
+    tmp_path, fast_s3, monkeypatch, size, on_bad_file
+):
     data = lines() if size == "small" else lines() * 20
     address = fast_s3.put("rows/a.jsonl", data)
     path = recipe_at(tmp_path, address, on_bad_file=on_bad_file)
@@ -162,9 +181,8 @@ def test_an_object_that_changes_between_plan_and_scan_is_named(tmp_path, fast_s3
         return made
 
     monkeypatch.setattr(run, "plan", plan_and_replace)
-    with pytest.raises(DataError, match=f"`{address}` changed while the run read it"):
+    with pytest.raises(DataError, match=rf"`{re.escape(address)}` changed while the run read it"):
         runs.pack(path)
-    monkeypatch.undo()
     assert not (tmp_path / "out/octomed.json").exists()
 
 
@@ -178,21 +196,22 @@ def test_a_finished_run_over_objects_is_done_until_one_is_another(tmp_path, fast
     record = json.loads((tmp_path / "out/octomed.json").read_text())["run"]["inputs"]["only"]["a.jsonl"]
     assert record.startswith(f"{len(lines())} bytes, version ")
     fast_s3.put("rows/a.jsonl", lines(ROWS[1:]))
-    with pytest.raises(RecipeError, match="over other inputs: `only/a.jsonl` changed"):
+    with pytest.raises(RecipeError, match=r"over other inputs: `only/a.jsonl` changed"):
         runs.pack(path)
 
 
 def wide(folder, rows, groups):
-    """Write rows of which most bytes are in columns that no mapping reads; return what the mapped ones take."""
+    """Write rows of which most bytes are in columns that no mapping reads; return the bytes of the others."""
     folder.mkdir()
     values = [{"question": f"{number}? {row['question']}", "response": " ".join(row["responses"])}
               for number, row in enumerate(runs.question_rows(7, rows))]  # fmt: skip
-    numbers = np.random.default_rng(1).integers(0, 2**24, (rows, 300), np.int32).tolist()
+    numbers = np.random.default_rng(1).integers(0, 2**24, rows * 300, np.int32)
+    numbers = pa.FixedSizeListArray.from_arrays(pa.array(numbers), 300)
     made = pa.table(
         {
-            "vector": pa.array(numbers, pa.list_(pa.int32())),
+            "vector": numbers,
             "question": [row["question"] for row in values],
-            "weights": pa.array(numbers, pa.list_(pa.float32())),
+            "weights": numbers,
             "response": [row["response"] * 20 for row in values],
         }
     )
@@ -222,7 +241,8 @@ def test_only_the_bytes_of_mapped_columns_are_read(tmp_path, fast_s3):
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "arrow.stream"])
-def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path):
+def test_every_byte_is_read_once(of_kind, kind, fast_s3, tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "JSON_TASK_BYTES", 2**20)
     folder = of_kind(kind)
     address = fast_s3.upload(folder / "data", "rows")
     size = sum(path.stat().st_size for path in (folder / "data").iterdir())
@@ -244,3 +264,106 @@ def test_many_small_files_are_planned_many_at_once(tmp_path, fast_s3):
     took = time.monotonic() - begin
     assert fast_s3.counts()["requests"] <= 2 * 300 + 20
     assert took < 0.6 * 0.02 * fast_s3.counts()["requests"] + 4
+
+
+def test_a_dataset_of_the_hub_is_read_at_one_commit(tmp_path, hub, monkeypatch):
+    address = hub.put("rows/a.jsonl", lines())
+    path = recipe_at(tmp_path, "hf://datasets/octomed/data/rows")
+    from octomed.pipeline import run
+
+    planned = run.plan
+
+    def plan_and_push(recipe):
+        made = planned(recipe)
+        hub.put("rows/a.jsonl", lines(ROWS[1:]))
+        return made
+
+    with monkeypatch.context() as patched:
+        patched.setattr(run, "plan", plan_and_push)
+        runs.pack(path)
+    said = json.loads((tmp_path / "out/octomed.json").read_text())["run"]
+    (note,) = [note for note in said["notes"] if "is read at commit" in note]
+    commit = note.split("`")[-2]
+    assert len(commit) == 40
+    assert address.startswith("hf://datasets/octomed/data")
+    assert runs.pack(path).already_done
+    forget_clients()
+    with pytest.raises(RecipeError, match=r"over other inputs: `only/a.jsonl` changed"):
+        runs.pack(path)
+    runs.pack(path, f"sources.only.path=hf://datasets/octomed/data@{commit}/rows", "output.path=again")
+    assert same_files(tmp_path / "out", tmp_path / "again")
+
+
+SECRETS = ("planted-user", "planted-password", "planted-signature", "planted-token")
+
+
+def test_no_secret_is_in_any_file_of_a_run_or_in_what_it_says(tmp_path, web, capfd, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "planted-token")
+    web.put("rows/a.jsonl", lines([*ROWS[:30], {"question": "no response", "responses": []}]))
+    place = (
+        f"{web.url.removeprefix('http://')}/octomed/rows/a.jsonl?sig=planted-signature&token=planted-token"
+    )
+    address = f"http://planted-user:planted-password@{place}"
+    path = recipe_at(tmp_path / "recipe", address)
+    out, store = tmp_path / "run/out", tmp_path / "run/store"
+    settings = [
+        "--set",
+        f"output.path={out}",
+        "--set",
+        f"work.path={store}",
+        "--set",
+        f"sources.only.path={address}",
+    ]
+    for verb in ("check", "plan", "pack"):
+        assert octomed_command(verb, path, *settings) == 0, capfd.readouterr().err
+    assert octomed_command("pack", path, *settings) == 0
+    octomed_command("inspect", out)
+    octomed_command("report", out)
+    octomed_command("rejects", out, "--show-text")
+    octomed_command("inspect", path, *settings, "--source", "only", "--row", "999")
+    web.put("rows/a.jsonl", b"{broken")
+    octomed_command("pack", path, *settings)
+    web.delete("rows/a.jsonl")
+    octomed_command("pack", path, *settings)
+    said = "".join(capfd.readouterr())
+    assert "a.jsonl" in said
+    held = [said.encode(), *(file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file())]
+    assert len(held) > 8
+    for secret in SECRETS:
+        assert not [
+            data[max(0, data.find(secret.encode()) - 200) :][:300] for data in held if secret.encode() in data
+        ]
+
+
+def test_tasks_are_scanned_elsewhere_with_the_same_options(tmp_path, fast_s3, monkeypatch):
+    """In a process that has listed nothing, and knows a store's options by the specification alone."""
+    data = tmp_path / "data"
+    write_kind(data, "jsonl")
+    write_kind(tmp_path / "more", "parquet.snappy")
+    fast_s3.upload(data, "rows")
+    fast_s3.upload(tmp_path / "more", "rows")
+    path = recipe_at(tmp_path, f"{fast_s3.root}/rows")
+    values = json.loads(path.read_text())
+    values["stores"] = [{"prefix": "s3://octomed", "endpoint": fast_s3.url}]
+    path.write_text(json.dumps(values))
+    runs.pack(path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+    def send(_, call, specs, **_how):
+        yield from elsewhere.results(call, list(specs), runs.BLOCK_BYTES)
+
+    monkeypatch.setattr(Threads, "map", send)
+    runs.pack(path, "output.path=there", "work.path=store-there")
+    assert same_files(tmp_path / "out", tmp_path / "there")
+
+
+def test_a_local_recipe_loads_nothing_of_stores(small):
+    program = (
+        "import sys; from octomed.cli.app import run; "
+        f"assert run(['check', {str(small)!r}]) == 0; "
+        "packages = {'obstore', 'boto3', 'huggingface_hub', 'fsspec'}; "
+        "print([name for name in sys.modules if name.split('.')[0] in packages "
+        "or name.startswith('octomed.stores')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

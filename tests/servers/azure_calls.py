@@ -133,6 +133,8 @@ class Azure:
         if query.get("comp") != "list":
             return Answer(200, b"", {"Last-Modified": formatdate(0, usegmt=True), "ETag": '"1"'})
         most, marker = int(query.get("maxresults") or 5000), query.get("marker") or None
+        if query.get("startFrom") and marker is None:
+            marker = query["startFrom"][:-1] + chr(ord(query["startFrom"][-1]) - 1) + "\U0010ffff"
         page = self.objects.page(container, query.get("prefix", ""), query.get("delimiter", ""), marker, most)
         return Answer(200, _listing(page), _XML)
 

@@ -32,6 +32,8 @@ class Rules:
         Whether a part of an object may be asked for (the web's servers need not know how).
     page
         Names in a page of a listing.
+    least_part
+        Bytes of the smallest part of an upload, the last one excepted.
     latency
         Seconds before each answer.
     speed
@@ -50,6 +52,7 @@ class Rules:
     clock: float = 0.0
     ranges: bool = True
     page: int = 1000
+    least_part: int = 5 << 20
     latency: float = 0.0
     speed: float | None = None
     replace: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -196,7 +196,7 @@ class S3:
         if any(one not in parts for one in wanted):
             return error(400, "InvalidPart", "One or more of the specified parts could not be found.")
         pieces = [parts[one] for one in wanted]
-        if any(len(piece) < 5 << 20 for piece in pieces[:-1]):
+        if any(len(piece) < self.rules.least_part for piece in pieces[:-1]):
             return error(400, "EntityTooSmall", "A part is smaller than the minimum size.")
         digests = b"".join(hashlib.md5(piece).digest() for piece in pieces)
         with self.objects.lock:

@@ -13,6 +13,7 @@ import typer
 from octomed.cli import (
     check,
     clean,
+    doctor,
     inspect,
     pack,
     plan,
@@ -64,7 +65,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (check, plan, pack, inspect, rejects, report, verify, train_plan, train, recipes, schema, clean):
+for verb in (
+    check,
+    plan,
+    pack,
+    inspect,
+    rejects,
+    report,
+    verify,
+    train_plan,
+    train,
+    recipes,
+    schema,
+    clean,
+    doctor,
+):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 

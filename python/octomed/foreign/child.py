@@ -136,7 +136,7 @@ class _Reading:
         self._table: ParquetTable | ArrowTable | None = None
         self._batches: Iterator[list[list[pa.Buffer]]] = iter(())
 
-    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:  # noqa: PLR0911 a case for each request
         """Do what is asked."""
         if "close" in request:
             self._close()

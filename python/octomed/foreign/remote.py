@@ -1,4 +1,4 @@
-"""A Parquet or Arrow file in a store: the child reads its mirror, into which this side fetches what is asked for.
+"""A Parquet or Arrow file in a store: the child reads its mirror, which this side fills with what it reads.
 
 The child knows no store and no secret. It says which bytes it will read, and is asked to once they are there.
 """
@@ -52,8 +52,8 @@ def open_foreign(path: str, kind: str) -> ForeignTable:
 class RemoteTable(ForeignTable):
     """An open Parquet or Arrow file in a store.
 
-    Of a Parquet file only the columns are fetched that are read, a few row groups ahead; an Arrow file is fetched
-    whole once its batches are asked for, and for its columns no more than its ends.
+    Of a Parquet file only the columns are fetched that are read, a few row groups ahead; an Arrow file is
+    fetched whole once its batches are asked for, and for its columns no more than its ends.
     """
 
     def __init__(self, path: str, kind: str) -> None:
@@ -137,7 +137,8 @@ def _fetch_ends(mirror: Mirror, kind: str) -> None:
     """Fetch what says which columns a file has, and where they are."""
     if not mirror.size:
         return
-    mirror.need(ends_of(mirror.size, kind))
+    if not mirror.has((max(0, mirror.size - _ARROW_END), mirror.size)):  # columns may have been given back
+        mirror.need(ends_of(mirror.size, kind))
     if kind == "parquet":
         tail = _read(mirror, mirror.size - _PARQUET_END, _PARQUET_END)
         if len(tail) == _PARQUET_END:

@@ -18,9 +18,11 @@ from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.remote import open_foreign
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
+from octomed.pipeline.folder_columns import refuse_both, with_given
 from octomed.pipeline.nearest_format import near_formats
-from octomed.recipe.opening import objects, open_stream
+from octomed.recipe.opening import objects
 from octomed.recipe.sniff import suspected
+from octomed.recipe.wide_text import open_text
 from octomed.report.fit import formats_in_words, names_in_words
 from octomed.storage import storage_error
 
@@ -69,7 +71,7 @@ def csv_names(file: InputFile) -> list[str]:
     """
     dialect = csv_dialect(file)
     head = b""
-    with file_errors(file), open_stream(file.path, file.compression) as stream:
+    with file_errors(file), open_text(file.path, file.kind, file.compression) as stream:
         while True:
             chunk = stream.read(max(_HEAD_BYTES, len(head)))
             head += chunk
@@ -84,10 +86,12 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
     Raises
     ------
     DataError
-        When a mapped column is missing, or several columns have one name.
+        When a mapped column is missing, several columns have one name, or a folder names one of the file's.
     """
+    with file_errors(file):
+        refuse_both(file, mapping, names)
     with file_errors(file), column_errors(mapping, names, file):
-        return mapping.columns_to_read(names)
+        return with_given(mapping, file).columns_to_read(names)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Inputs in stores, fetched ahead of those who read them: files that are planned next, and tasks that are scanned next."""
+"""Inputs in stores, fetched ahead of those who read them: files that are planned next, tasks scanned next."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from octomed.recipe.opening import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from octomed.pipeline.specs import TaskSpec
     from octomed.pipeline.tasks import Task
@@ -56,7 +57,7 @@ _walks: deque[_Walk] = deque()
 
 @contextlib.contextmanager
 def fetched_ahead(specs: Sequence[TaskSpec]) -> Iterator[None]:
-    """Have tasks of files in stores fetched in their order while the block runs, a bounded way ahead of their readers.
+    """Have tasks of files in stores fetched in their order while the block runs, a bit ahead of readers.
 
     Parameters
     ----------
@@ -93,10 +94,23 @@ def has_been_read(task: Task) -> None:
             walk.done(_wanted(task))
 
 
-def announced(task: Task) -> None:
-    """Say which version of its file a task reads: another process has listed it."""
-    if task.file.is_remote:
-        objects().announce(task.file.path, task.file.size, task.file.version)
+def how_stores_are_reached(files: Sequence[InputFile]) -> tuple[Any, Path | None] | None:
+    """Return what another process has to know of how stores are reached; None where no file is in one."""
+    if not any(file.is_remote for file in files):
+        return None
+    reach: tuple[Any, Path | None] = import_module("octomed.stores.options").configured()
+    return reach
+
+
+def ready_to_read(spec: TaskSpec) -> None:
+    """Have this process read a task's file as it was listed, and reach its store as the recipe says."""
+    file = spec.task.file
+    if spec.reach is None or not file.is_remote:
+        return
+    options = import_module("octomed.stores.options")
+    if options.configured() != spec.reach:
+        options.configure(*spec.reach)
+    objects().announce(file.path, file.size, file.version)
 
 
 def _wanted(task: Task) -> Any:  # noqa: ANN401 of a module that only an address loads

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.prefetch import how_stores_are_reached
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
 from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
@@ -194,7 +195,10 @@ def _said(
 
 def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> list[TaskSpec]:
     tolerance = Tolerance(source.source.on_bad_file == "skip", source.source.max_unreadable)
-    return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
+    reach = how_stores_are_reached([task.file for task in source.tasks])
+    return [
+        TaskSpec(task, source.spec, tolerance, store, mode, workers, reach=reach) for task in source.tasks
+    ]
 
 
 def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:

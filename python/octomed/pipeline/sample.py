@@ -11,6 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, file_errors, open_table
+from octomed.pipeline.folder_columns import given_columns
 from octomed.pipeline.nearest_format import image_columns, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.kinds import COLUMNAR
@@ -144,6 +145,7 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         if count.rows >= SAMPLE_ROWS or read >= _SAMPLE_BYTES or time.monotonic() >= end:
             break
     columns = tuple(keys) or tuple(_columns_of(task.file))
+    columns += tuple(name for name, _ in given_columns(task.file, source.scanner.mapping))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
     known = {*wanted, *source.source.mapping.get("unused", ())}
     images = () if plan.vision is None else image_columns(source.spec.mapping)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from octomed import _octomed
 from octomed.errors import DataError
 from octomed.foreign.remote import RemoteTable
 from octomed.pipeline.files import (
@@ -18,6 +17,7 @@ from octomed.pipeline.files import (
     open_table,
     place_of,
 )
+from octomed.pipeline.folder_columns import given_columns, refuse_both, with_given
 from octomed.pipeline.json_layout import with_layout
 from octomed.pipeline.searched import columns_to_scan
 from octomed.recipe.sniff import foreign
@@ -26,6 +26,7 @@ from octomed.storage import content_key
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from octomed import _octomed
     from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
@@ -100,7 +101,8 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     """
     with file_errors(file):
         _refuse_foreign(file)
-        file = with_layout(file, mapping)
+        given = given_columns(file, mapping)
+        file = with_layout(file, with_given(mapping, file))
         file = replace(file, fingerprint=fingerprint_of(file))
     if file.kind == "parquet":
         spans = _parquet_spans(file, mapping)
@@ -114,7 +116,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         if spans and file.kind in {"csv", "tsv"}:
             _refuse_csv_columns(file, mapping)
 
-    # Of an object the version says what time and fingerprint say of a file.
+    # An object's version says what time and fingerprint say of a file.
     content = (
         [file.version, file.fingerprint or None] if file.is_remote else [file.mtime_ns, file.fingerprint]
     )
@@ -123,7 +125,7 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
         identity = {
             "scan": scan_key,
             "file": [file.relative, file.size, *content],
-            "form": [file.kind, file.compression, file.rows, file.dialect],
+            "form": [file.kind, file.compression, file.rows, file.dialect, *([given] if given else [])],
             "span": [span.begin, span.end],
         }
         key = content_key(identity)
@@ -153,7 +155,7 @@ class _Span:
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """Bytes of the file that are read; of lines one before them, which tells whether a row begins there."""
+        """Bytes that are read; of lines one before them, too, which tells whether a row begins there."""
         if self.columns is not None:
             return self.columns
         return ((max(0, self.begin - 1), self.end or 0),)
@@ -215,6 +217,8 @@ def _refuse_foreign(file: InputFile) -> None:
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
     names = csv_names(file)
+    with file_errors(file):
+        refuse_both(file, mapping, names)
     with file_errors(file), column_errors(mapping, names, file):
         if names:
-            csv_dialect(file).check_columns(mapping, names)
+            csv_dialect(file).check_columns(with_given(mapping, file), names)

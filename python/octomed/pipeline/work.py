@@ -20,7 +20,7 @@ from octomed.pipeline.image_files import refuse_changed
 from octomed.pipeline.layouts import layout_named
 from octomed.pipeline.made_again import RemovedBlock, remove_block
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord
-from octomed.pipeline.prefetch import announced, fetched_ahead, has_been_read
+from octomed.pipeline.prefetch import fetched_ahead, has_been_read, ready_to_read
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.scanners import scanner_of
@@ -57,6 +57,7 @@ def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
     StorageError
         When the working store cannot be written.
     """
+    ready_to_read(spec)
     if here is not None:
         return _TaskScan(spec, here, scanner_of(spec.scanner)).run()
     with executor(spec.workers) as threads, fetched_ahead([spec]):
@@ -77,7 +78,6 @@ class _TaskScan:
     removed: list[RemovedBlock] = field(default_factory=list)
 
     def run(self) -> TaskResult:
-        announced(self.spec.task)
         make_folder_inside(self.spec.store, f"blocks/{self.spec.task.key}", self.spec.mode)
         blocks: list[Future[_Scanned]] = []
         bad, rows = None, 0

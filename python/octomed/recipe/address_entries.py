@@ -39,10 +39,10 @@ def expand_address(path: str, wanted: Callable[[str], bool], walk: Walk) -> list
         If the store does not answer, or refuses.
     """
     address = objects().normal(path)
-    there = None if path.endswith("/") or _may_be_wild(address) else objects().found(path)
+    there = None if path.endswith("/") or _may_be_wild(address) else objects().found(address)
     if there is not None:
-        return [_announced(address, os.path.basename(there.name), there)]
-    if not objects().can_list(path):
+        return [_announced(address, there.name.rpartition("/")[2], there)]
+    if not objects().can_list(address):
         return []
     root, parts = cut_glob(address) if _may_be_wild(address) else (address, [])
     listed = objects().below(root)

@@ -16,6 +16,7 @@ from octomed.recipe.address_entries import (
     nearest_folder,
     root_of_address,
 )
+from octomed.recipe.folder_names import folder_columns
 from octomed.recipe.glob import Match, Unreadable, Walk, expand_entry, root_of
 from octomed.recipe.input_file import (
     EXTENSIONS_HINT,
@@ -29,8 +30,9 @@ from octomed.recipe.input_file import (
     why_unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import Compressed, objects, open_stream
 from octomed.recipe.problems import Place, Problem, suggest
+from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
 from octomed.urls import scheme_of
 
@@ -58,6 +60,8 @@ class Entry:
     own: dict[str, str]
     read: set[str | None]
     """Splits that the source's entries are read from, `None` for files of no split or named themselves."""
+    image_roots: frozenset[str] = frozenset()
+    """Where rows' images are looked up: an archive there is no shard of rows, unless it is named itself."""
 
     def files(self) -> list[InputFile]:
         """Return the files to read; what is wrong, and what is left out, is noted."""
@@ -77,6 +81,9 @@ class Entry:
                 self._leave_out(match.relative, "metadata of another tool")
             of_tools = set(map(id, metadata))
             matches = [match for match in matches if id(match) not in of_tools]
+            matches, archives = divided(matches, self.image_roots)
+            for match, reason in archives:
+                self._leave_out(match.relative, reason)
         if not matches:
             self.problems.append(matches_nothing(self.path, self.place))
         files = [file for match in matches if (file := self._file(match)) is not None]
@@ -92,6 +99,11 @@ class Entry:
     def _matches(self, walk: Walk) -> list[Match]:
         if scheme_of(self.path) is None:
             return expand_entry(self.path, known_kind, walk)
+        commit = objects().commit_of(self.path)
+        if commit is not None:
+            self.inputs.notes.append(
+                f"source `{self.source.name}`: `{self.path}` is read at commit `{commit}`"
+            )
         return expand_address(self.path, known_kind, walk)
 
     def _root(self, matches: list[Match]) -> str:
@@ -125,6 +137,7 @@ class Entry:
             kind,
             known[1],
             self.source.rows,
+            folders=folder_columns(match.relative),
             version=match.version,
         )
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _UNREAD = {
     ".zip": "an archive: unpack it",
-    ".tar": "an archive: unpack it",
-    ".tgz": "an archive: unpack it",
     ".7z": "an archive: unpack it",
     ".rar": "an archive: unpack it",
     ".sz": "compressed with snappy, which cannot be read in a stream",
@@ -58,7 +56,7 @@ class InputFile:
     mtime_ns : int
         When it was last changed, in nanoseconds since 1970.
     kind : str
-        `parquet`, `arrow`, `jsonl`, `csv` or `tsv`; or of JSON that is no lines, `json` (one array),
+        `parquet`, `arrow`, `jsonl`, `csv`, `tsv` or `tar`; or of JSON that is no lines, `json` (one array),
         `json_objects` (objects one after the other) or `json_rows` (an object that holds the rows).
     compression : str or None
         `gzip`, `zstd`, `xz` and the like, or None.
@@ -66,6 +64,8 @@ class InputFile:
         Keys that lead to the rows of a JSON document, dots between them.
     dialect : Dialect or None
         The characters that divide a CSV file.
+    folders : tuple of (str, str or None)
+        Columns that its folders name, and their values.
     fingerprint : str
         A hash of its content, of pieces of it if it is large; set when the run is planned. Empty of an object
         that has a version.
@@ -83,6 +83,7 @@ class InputFile:
     compression: Compressed | None
     rows: str | None = None
     dialect: Dialect | None = None
+    folders: tuple[tuple[str, str | None], ...] = ()
     fingerprint: str = ""
     version: str | None = None
 
@@ -125,15 +126,12 @@ class Inputs:
         What is worth a look.
     splits : dict of str to set of str
         The splits that are read, by source; files of none are not in it.
-    revisions : dict of str to str
-        The commit that an address on the hub was resolved to, by the address as it was written.
     """
 
     files: list[InputFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     splits: dict[str, set[str]] = field(default_factory=dict)
-    revisions: dict[str, str] = field(default_factory=dict)
 
     def left_out_by_reason(self) -> dict[str, dict[str, list[str]]]:
         """Return the files left out: source, then reason, then their paths."""
@@ -151,6 +149,8 @@ def known_kind(name: str) -> bool:
 def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
     """Return what a file's name says of it: the kind of its rows, and its compression."""
     stem, extension = os.path.splitext(name.lower())
+    if extension == ".tgz":
+        return "tar", "gzip"
     compression = COMPRESSED.get(extension)
     if compression is not None:
         extension = os.path.splitext(stem)[1]
@@ -175,8 +175,6 @@ def why_unread(path: str, name: str, reason: str) -> str:
 def unread(name: str) -> str | None:
     """Return what a file is that may well hold rows and is not read."""
     stem, extension = os.path.splitext(name.lower())
-    if os.path.splitext(stem)[1] == ".tar":
-        return _UNREAD[".tar"]
     if extension in COMPRESSED and os.path.splitext(stem)[1] in {".parquet", ".arrow"}:
         kind = "Parquet" if os.path.splitext(stem)[1] == ".parquet" else "Arrow"
         return f"compressed as a whole: {kind} compresses inside; uncompress the file"

@@ -11,6 +11,7 @@ from octomed.recipe.entries import Entry, matches_nothing
 from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.shards import real_roots
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -43,13 +44,14 @@ def find_inputs(recipe: Recipe) -> Inputs:
     inputs = Inputs()
     problems: list[Problem] = []
     own = {key: os.path.realpath(path) for key, path in _written(recipe)}
+    roots = real_roots(root for source in recipe.sources for root in source.image_roots)
     for index, source in enumerate(recipe.sources):
         found: dict[str, InputFile] = {}
         real: dict[str, InputFile] = {}
         read: set[str | None] = set()
         for entry, path in enumerate(source.path):
             place = recipe.written_at("sources", index, "path", entry)
-            reading = Entry(source, index, path, place, problems, inputs, own, read)
+            reading = Entry(source, index, path, place, problems, inputs, own, read, roots)
             files = reading.files()
             if len(source.path) > 1:
                 problems += _linked_twice(place, files, found, real)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Kind = Literal["parquet", "arrow", "jsonl", "json", "json_objects", "json_rows", "csv", "tsv"]
+Kind = Literal["parquet", "arrow", "jsonl", "json", "json_objects", "json_rows", "csv", "tsv", "tar"]
 
 KINDS: dict[str, Kind] = {
     ".parquet": "parquet",
@@ -15,6 +15,7 @@ KINDS: dict[str, Kind] = {
     ".json": "json",
     ".csv": "csv",
     ".tsv": "tsv",
+    ".tar": "tar",
 }
 
 COLUMNAR: frozenset[Kind] = frozenset({"parquet", "arrow"})

@@ -133,7 +133,7 @@ class GzipStream(_Stream):
         """Go on with Python where Arrow stopped; `None` if the file is broken for it, too."""
         self._stream.close()
         self._raw = open_raw(self._path)
-        self._stream = gzip.open(self._raw)
+        self._stream = gzip.GzipFile(fileobj=self._raw)
         try:
             self._stream.seek(self._read)
             data: bytes = self._stream.read(size)

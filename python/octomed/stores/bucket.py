@@ -10,6 +10,7 @@ import obstore
 from octomed.errors import StorageError
 from octomed.stores.attempts import Attempts
 from octomed.stores.connecting import connect
+from octomed.stores.faults import BadAnswer
 from octomed.stores.listing import listed_keys
 from octomed.stores.traffic import counter_of
 
@@ -97,21 +98,22 @@ class Bucket:
 
     def head(self, key: str) -> ObjectMeta:
         """Return what is said of an object."""
-        return obstore.head(self.client, key)
+        return _checked(obstore.head(self.client, key))
 
     def get(self, key: str, options: GetOptions) -> Answer:
         """Return an object, or a range of it."""
         got = obstore.get(self.client, key, options=options)
         start, end = got.range
-        return Answer(bytes(got.bytes()), got.meta, got.attributes, end - start)
+        return Answer(bytes(got.bytes()), _checked(got.meta), got.attributes, end - start)
 
     def listed(self, prefix: str) -> Iterator[ObjectMeta]:
         """Yield the objects whose keys begin with a prefix, in order; pages are asked for again."""
         return listed_keys(self.root, self.attempts, lambda: self.client, prefix)
 
     def version(self, meta: ObjectMeta) -> str | None:
-        """Return what changes with an object's content."""
-        return meta["e_tag"]
+        """Return what changes with an object's content, quoted as conditions have it; Azure lists it bare."""
+        tag = meta["e_tag"]
+        return tag if tag is None or tag.endswith('"') else f'"{tag}"'
 
     def is_version(self, meta: ObjectMeta, version: str) -> bool:
         """Say whether an answer is of a version of an object."""
@@ -129,3 +131,10 @@ class Bucket:
             if retries not in self._clients:
                 self._clients[retries] = connect(self.root, self.options, retries=retries)
             return self._clients[retries]
+
+
+def _checked(meta: ObjectMeta) -> ObjectMeta:
+    """Refuse an answer without an ETag, which every such store gives: it is of something in between."""
+    if meta["e_tag"] is None:
+        raise BadAnswer("an answer without an ETag came")
+    return meta

@@ -17,14 +17,14 @@ from octomed.store import missing
 from octomed.stores.address import Address
 from octomed.stores.attempts import Failed
 from octomed.stores.buckets import bucket_of
-from octomed.stores.faults import BadAnswer, Refused, fault_of_kind
+from octomed.stores.faults import BadAnswer, Refused, fault_of_kind, refuse_page
 from octomed.stores.lease import hold
 from octomed.stores.objects import ChangedObject, StoredObject
 from octomed.stores.options import scratch_folder
 from octomed.stores.uploading import upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -224,9 +224,7 @@ class ObjectStore:
     def read_version(self, name: str) -> tuple[bytes, str | None]:
         """Return what an object holds, and its version; raises `FileNotFoundError` where there is none."""
         try:
-            data, meta = self._got(
-                name, {"range": {"offset": 0}}
-            )  # of which the answer says the whole length
+            data, meta = self._got(name, {"range": {"offset": 0}})  # whose answer says the whole length
             return data, self.bucket.version(meta)
         except Failed as failed:
             found = self.head(name) if failed.fault.kind == "beyond" else None
@@ -266,7 +264,7 @@ class ObjectStore:
 
         def request() -> tuple[bytes, ObjectMeta]:
             answer = self.bucket.get(key, options)
-            _refuse_page(name, answer.attributes)
+            refuse_page(name, answer.attributes)
             if len(answer.data) != answer.expected:
                 raise BadAnswer(f"{len(answer.data)} bytes came in place of {answer.expected}")
             return answer.data, answer.meta
@@ -358,10 +356,3 @@ def open_store(address: Address | str) -> ObjectStore:
     open_store('s3://bucket/runs/one')
     """
     return ObjectStore(Address.parse(address) if isinstance(address, str) else address)
-
-
-def _refuse_page(name: str, attributes: Mapping[str, str]) -> None:
-    """Refuse a page that something between here and the store sends in place of an object."""
-    kind = attributes.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind == "text/html" and not name.lower().endswith((".html", ".htm")):
-        raise BadAnswer("a page of HTML came in its place")

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 __all__ = ["connect", "connect_web", "no_credentials"]
 
+FIRST_PAUSE = 0.2
+_LONGEST_PAUSE = 20.0
+"""Seconds between the attempts of a part, as between all others: `octomed.stores.attempts`."""
+
 _CONNECT_SECONDS = 10.0
 _SLOWEST = 20
 """How many times the patience for a silence a whole answer may take."""
@@ -91,7 +95,11 @@ def retry_config(retries: int) -> RetryConfig:
     return {
         "max_retries": retries,
         "retry_timeout": timedelta(minutes=15),
-        "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=20), "base": 2},
+        "backoff": {
+            "init_backoff": timedelta(seconds=FIRST_PAUSE),
+            "max_backoff": timedelta(seconds=_LONGEST_PAUSE),
+            "base": 2,
+        },
     }
 
 

@@ -9,9 +9,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-__all__ = ["BadAnswer", "Fault", "Refused", "fault_of_error", "fault_of_kind", "fault_of_status"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "BadAnswer",
+    "Fault",
+    "Refused",
+    "fault_of_error",
+    "fault_of_kind",
+    "fault_of_status",
+    "refuse_page",
+]
 
 Kind = Literal[
     "missing", "no_bucket", "exists", "changed", "expired", "refused", "credentials", "clock", "full",
@@ -191,7 +202,7 @@ def fault_of_error(error: BaseException) -> Fault:
     code = next((found for found in codes if found in _CODES), None)
     if code is not None:
         return _of_code(code)
-    kind = _CLASSES.get(type(error).__name__)
+    kind = "whole" if "RangeNotSupported" in text else _CLASSES.get(type(error).__name__)
     if kind is None and _NO_CREDENTIALS.search(text):
         kind = "credentials"
     if kind is not None:
@@ -234,7 +245,7 @@ def fault_of_status(status: int, code: str | None = None) -> Fault:
 
 
 def _of_transport(text: str) -> Fault:
-    if "NotPartial" in text or "non-partial response" in text:
+    if "NotPartial" in text:
         return _FAULTS["whole"]
     if "StartTooLarge" in text or "Range started at" in text:
         return _FAULTS["beyond"]
@@ -252,3 +263,10 @@ def _of_transport(text: str) -> Fault:
 
 def _said(kind: Kind, reason: str) -> Fault:
     return Fault(kind, reason, _FAULTS[kind].hint)
+
+
+def refuse_page(name: str, attributes: Mapping[str, str]) -> None:
+    """Refuse a page that something between here and the store sends in place of an object."""
+    kind = attributes.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind == "text/html" and not name.lower().endswith((".html", ".htm")):
+        raise BadAnswer("a page of HTML came in its place")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed.stores.address import Address
+from octomed.stores.buckets import pinned
 from octomed.stores.client import open_store
 from octomed.stores.mirror import opened
 from octomed.stores.mirrors import mirrors
@@ -27,8 +28,22 @@ def can_list(path: str) -> bool:
 
 
 def normal(path: str) -> str:
-    """Return an address as it is stored and shown: no secret is in it, and no slash at its end."""
-    return str(Address.parse(path))
+    """Return an address as it is stored and shown: no secret is in it, and no slash at its end.
+
+    Of one on the hub the commit stands in it: whatever is pushed later, that is what is read.
+
+    Raises
+    ------
+    RecipeError, StorageError
+        When it is no good address, or the hub does not answer.
+    """
+    return str(pinned(Address.parse(path)))
+
+
+def commit_of(path: str) -> str | None:
+    """Return the commit at which a dataset of the hub is read; None of any other address."""
+    address = Address.parse(path)
+    return pinned(address).root.rpartition("@")[2] if address.scheme == "hf" else None
 
 
 def found(path: str) -> StoredObject | None:
@@ -39,11 +54,8 @@ def found(path: str) -> StoredObject | None:
     RecipeError, StorageError
         When it is no good address, or the store does not answer.
     """
-    address = Address.parse(path)
-    if not address.key:
-        return None
     store, name = opened(path)
-    return store.head(name)
+    return store.head(name) if name else None
 
 
 def below(path: str) -> Iterator[StoredObject]:

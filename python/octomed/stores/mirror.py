@@ -1,7 +1,7 @@
 """Mirrors: sparse local files into which exactly the bytes of an object are fetched that are needed.
 
-A reader asks a mirror for ranges and then reads the local file at the same offsets, so that a process that knows
-neither the store nor its secrets can read it, too. What was read is given back to the disk.
+A reader asks a mirror for ranges and then reads the local file at the same offsets, so that a process that
+knows neither the store nor its secrets can read it, too. What was read is given back to the disk.
 """
 
 from __future__ import annotations
@@ -93,12 +93,18 @@ class Mirror:
                     return
 
     def _wait(self, part: Range, future: Future[None], *, urgent: bool) -> None:
-        """Wait for a part; one that waits behind others is to be fetched at once."""
+        """Wait for a part; one that waits behind others is fetched at once."""
         if not urgent and future.cancel():
-            self._forget(part)
-            return
+            with self._lock:
+                future = fetching.submit(self._fetch, part, urgent=True)
+                self._under_way[part] = (future, True)
         with contextlib.suppress(CancelledError):  # by another reader, who asks again as this one does
             future.result()
+
+    def has(self, part: Range) -> bool:
+        """Say whether a range is there, or under way."""
+        with self._lock:
+            return not self._known.missing(*part)
 
     def expect(self, ranges: Iterable[Range]) -> None:
         """Begin to fetch ranges; what goes wrong with them is raised where they are needed."""
@@ -169,7 +175,7 @@ class Mirror:
             self._walked = Ranges()
 
     def walk(self, part: Range) -> int:
-        """Expect a part unless it has been read already; return the bytes that stay until they are released."""
+        """Expect a part unless it has been read; return the bytes that stay until they are released."""
         with self._lock:
             left = self._passed.missing(*part)
             taken = sum(self._walked.add(*one) for one in left)
@@ -177,7 +183,7 @@ class Mirror:
             return taken
 
     def compare(self) -> None:
-        """Begin to ask whether the object is still the one that was listed, where no byte of it is asked for.
+        """Begin to ask whether the object is still the one that was listed, where no byte is asked for.
 
         Each request for bytes names the version. What planning has fetched whole is asked for by none.
         """

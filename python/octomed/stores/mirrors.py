@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_BYTES = 2**30
-"""What mirrors that nobody reads may hold: heads and footers that planning has read, which a scan reads again."""
+"""What mirrors may hold that nobody reads: heads and footers that planning read, which a scan reads again."""
 
 
 class Mirrors:

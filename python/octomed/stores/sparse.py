@@ -20,7 +20,7 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
 
 class SparseFolder:
-    """Where mirrors lie: a folder that only its owner reads, with a lock that tells whether its process lives.
+    """Where mirrors lie: a folder that only its owner reads, with a lock that says whether its process lives.
 
     Parameters
     ----------

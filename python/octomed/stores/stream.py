@@ -14,8 +14,8 @@ _MOST_AHEAD = 32 * 2**20
 class MirroredFile(io.RawIOBase):
     """An object, opened to be read.
 
-    Where it is fetched ahead by others (`walk.py`), it gives back what it has read; otherwise it fetches a
-    little ahead by itself, the more the longer it is read in order, and what it has read stays.
+    Where others fetch ahead of it (`walk.py`), it gives back what it has read; otherwise, or where it is
+    ahead of them, it fetches a little ahead by itself, the more the longer it is read in order.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class MirroredFile(io.RawIOBase):
         end = begin + (left if size is None or size < 0 else min(size, left))
         if begin == end:
             return b""
-        if not self._mirror.is_walked:
+        if not (self._mirror.is_walked and self._mirror.has((begin, end))):
             self._fetch_ahead(end)
         self._mirror.need([(begin, end)])
         data = os.pread(self._file, end - begin, begin)

@@ -45,9 +45,8 @@ def upload(bucket: Bucket, key: str, source: bytes | Path) -> tuple[int, str | N
     """
     size = source.stat().st_size if isinstance(source, Path) else len(source)
     part = None if size <= WHOLE else max(PART, -(-size // _MOST_PARTS))
-    expected = tag_of(source) if isinstance(source, bytes) else expected_tag(source, part)
 
-    sent = _Sent(bucket, key, source, size, expected)
+    sent = _Sent(bucket, key, source, size, part)
 
     def request() -> str | None:
         if part is None:
@@ -71,12 +70,12 @@ class _Sent:
     key: str
     source: bytes | Path
     size: int
-    expected: str
+    part: int | None
 
     def compare(self, tag: str | None) -> None:
         """Compare by the digest, else by the size, and where in doubt by every byte."""
         if self.bucket.digests and looks_like_digest(tag):
-            if (tag or "").strip('"') == self.expected:
+            if (tag or "").strip('"') == self._expected():
                 return
             if not self._is_there():
                 raise BadAnswer("what was written is not what was sent")
@@ -86,6 +85,9 @@ class _Sent:
         found = self.bucket.head(self.key)["size"]
         if found != self.size:
             raise BadAnswer(f"{found} bytes were written in place of {self.size}")
+
+    def _expected(self) -> str:
+        return tag_of(self.source) if isinstance(self.source, bytes) else expected_tag(self.source, self.part)
 
     def _is_there(self) -> bool:
         self.bucket.counter.add(requests=1)

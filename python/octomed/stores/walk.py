@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from octomed.stores.ranges import Range
 
 MOST_AHEAD = 256 * 2**20
-"""Bytes that are fetched, or under way, and not read yet: the disk holds them, and a store may be slow for a while."""
+"""Bytes fetched, or under way, and not read yet: the disk holds them, and a store may be slow for a while."""
 
 
 class Wanted(NamedTuple):

@@ -14,7 +14,7 @@ from octomed.errors import RecipeError
 from octomed.stores.address import Address, query_of
 from octomed.stores.bucket import Answer, Bucket
 from octomed.stores.connecting import connect_web
-from octomed.stores.faults import BadAnswer, fault_of_error
+from octomed.stores.faults import BadAnswer, fault_of_error, refuse_page
 from octomed.stores.options import scratch_folder
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from octomed.stores.options import StoreOptions
 
 __all__ = ["WebBucket"]
-
-_NO_HEAD = ("missing", "unable", "refused", "expired")
-"""What `HEAD` may be answered with where `GET` is not: an address may be signed for the one alone."""
 
 
 class WebBucket(Bucket):
@@ -46,6 +43,7 @@ class WebBucket(Bucket):
         super().__init__(root, options)
         self._stores: dict[str, HTTPStore] = {}
         self._copies: dict[str, tuple[Any, ObjectMeta]] = {}
+        self._ranges = False
         self._making = threading.Lock()
         self._copying = threading.Lock()
 
@@ -55,28 +53,29 @@ class WebBucket(Bucket):
             self._stores.clear()
 
     def head(self, key: str) -> ObjectMeta:
-        """Return what is said of a file, where need be by asking for its first byte."""
-        if not self._query(key):
-            try:
-                return obstore.head(*self._target(key))
-            except (BaseError, FileNotFoundError) as error:
-                if fault_of_error(error).kind not in _NO_HEAD:
-                    raise
+        """Return what is said of a file to who asks for its first byte: many do not answer `HEAD`."""
         try:
-            return self._asked(key, {"range": (0, 1)}).meta
+            meta = self._asked(key, {"range": (0, 1)}).meta
         except BaseError as error:
             if fault_of_error(error).kind not in {"whole", "beyond"}:
                 raise
-        return self._asked(key, {}).meta
+        else:
+            self._ranges = True
+            return meta
+        return self._whole(key).meta
 
     def get(self, key: str, options: GetOptions) -> Answer:
-        """Return a file, or a range of it: out of a local copy where the server sends files only whole."""
+        """Return a range of a file: out of a local copy where the server sends files only whole."""
         if key not in self._copies:
             try:
-                return _answer(self._asked(key, options))
+                got = self._asked(key, options)
             except BaseError as error:
                 if fault_of_error(error).kind != "whole":
                     raise
+            else:
+                self._ranges = True
+                start, end = got.range
+                return Answer(bytes(got.bytes()), got.meta, got.attributes, end - start)
         return self._of_copy(key, options)
 
     def listed(self, prefix: str) -> Iterator[ObjectMeta]:
@@ -94,6 +93,14 @@ class WebBucket(Bucket):
     def _asked(self, key: str, options: GetOptions) -> GetResult:
         store, path = self._target(key)
         return obstore.get(store, path, options=options)
+
+    def _whole(self, key: str) -> GetResult:
+        """Ask for a whole file, unless the server has sent ranges of files: then somebody else answers."""
+        got = self._asked(key, {})
+        if self._ranges and got.meta["size"]:
+            raise BadAnswer("a whole file came in place of a range")
+        refuse_page(key, got.attributes)
+        return got
 
     def _query(self, key: str) -> str:
         return query_of(Address(self.root.scheme, self.root.root, key))
@@ -121,7 +128,7 @@ class WebBucket(Bucket):
         return Answer(data, meta, {}, len(data))
 
     def _copied(self, key: str) -> tuple[Any, ObjectMeta]:
-        got = self._asked(key, {})
+        got = self._whole(key)
         scratch = scratch_folder()
         scratch.mkdir(parents=True, exist_ok=True)
         file = tempfile.TemporaryFile(dir=scratch, prefix="whole-")  # noqa: SIM115 kept as long as the process
@@ -130,8 +137,3 @@ class WebBucket(Bucket):
         if file.tell() != got.meta["size"]:
             raise BadAnswer(f"{file.tell()} bytes came in place of {got.meta['size']}")
         return file, got.meta
-
-
-def _answer(got: GetResult) -> Answer:
-    start, end = got.range
-    return Answer(bytes(got.bytes()), got.meta, got.attributes, end - start)
