@@ -131,7 +131,7 @@ class Standing:
     place
         The output, as the user calls it.
     run
-        `complete`; `begun`: of this run, not complete; `told_otherwise`: complete, but its `octomed.json` says
+        `complete`; `begun`: of this run, not complete; `told_otherwise`: complete, but `octomed.json` says
         something else of it; `other`: another run.
     what
         In what another run differs.
