@@ -32,6 +32,7 @@ from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.staged import staged_manifest
+from octomed.pipeline.store_traffic import traffic_since_now
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.uploads import Uploads
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.working_store import Held
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import RunFile, Uploaded
+    from octomed.run_file import RunFile, StoreTraffic, Uploaded
 
 
 def pack(
@@ -91,7 +92,7 @@ def pack(
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
-    begin = time.perf_counter()
+    begin, traffic = time.perf_counter(), traffic_since_now(recipe)
     planned = plan(recipe)
     workers = workers or machine.cores()
     spec = run_spec(planned, workers)
@@ -112,7 +113,7 @@ def pack(
             summary = _summary(run, spec, already_done=True)
             copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
             outputs.close()
-            return summary if copied is None else replaced(summary, uploads=plain(copied))
+            return replaced(summary, uploads=plain(copied), traffic=plain(traffic()))
         manifest = _manifest(outputs, run, wanted)
         refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
@@ -132,6 +133,7 @@ def pack(
             lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
             shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
+            traffic,
         )
         summary = passes.run(workers, locks)
         outputs.close()
@@ -224,6 +226,7 @@ class _Passes:
     empty: Callable[[int, _octomed.Layout, int], DataError]
     planning: float
     blocks: Blocks
+    traffic: Callable[[], dict[str, StoreTraffic]]
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
         """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
@@ -270,7 +273,7 @@ class _Passes:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
         if manifest.uploads is not None:
-            manifest.uploads.start(threads)
+            manifest.uploads.start(threads, self.progress)
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
@@ -318,6 +321,7 @@ class _Passes:
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(self.again.notes),
             uploads=None if manifest.uploads is None else manifest.uploads.counts,
+            traffic=self.traffic(),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 
