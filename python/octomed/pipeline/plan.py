@@ -27,16 +27,16 @@ from octomed.pipeline.image_settings import (
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.responses import as_source, rates_of
+from octomed.pipeline.responses import as_source, rates_of, tables_among
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
+from octomed.pipeline.selection import Lists, PassRate, Rated, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.scan_curation import curated_mapping, masks_of, scan_curation, select_curation
 from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
@@ -262,7 +262,7 @@ def plan(recipe: Recipe) -> Plan:
         blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
         return rates_of(blocks, source.scanner, paths)
 
-    lists = lists_of(recipe, rates_of_rows)
+    lists = lists_of(recipe, Rated(lambda path: tables_among(recipe, path, columns_of), rates_of_rows))
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name])
         for index, one in enumerate(recipe.sources)
@@ -298,7 +298,7 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     found = find_evaluation_sets(recipe, settings, finding)
     near = "near" if settings.looks_for_near else settings.images
     look = "if_there" if settings.images == "off" or family is None else near
-    return EvaluationSpec(found.key, found.sets, look, found.digests)
+    return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
 
 
 def _source_plan(

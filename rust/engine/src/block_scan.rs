@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_index::{Header, TraceMeasures};
+use octomed_index::{Header, TraceMeasures, Verdict};
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
@@ -227,7 +227,11 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
                     open.curated(&CuratedTrace {
                         measures: TraceMeasures {
                             text_bytes: trace.text_bytes as u32,
-                            straddling,
+                            // A trace that a condition leaves out is not rendered, and says which condition instead.
+                            straddling: match verdict {
+                                Verdict::NotKept => scratch.curation.condition,
+                                _ => straddling,
+                            },
                             ..scratch.curation.measures
                         },
                         bands: &scratch.bands,
