@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 from collections import Counter
-from pathlib import Path
 
 import octomed
 import pyarrow as pa
@@ -16,7 +15,9 @@ import pytest
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline.plan import plan
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.run_report import report_of
 from octomed.recipe import load_recipe
+from octomed.report.run_report import page_of
 
 from . import runs
 
@@ -463,5 +464,5 @@ def test_a_class_that_rules_emptied_is_a_warning_in_summary_and_report(folder):
     assert "curate.accept" in warning[0]
     assert f"warning: {warning[0]}" in str(summary)
     assert json.loads(summary.to_json())["warnings"]
-    page = Path(octomed.report(folder / "out").path).read_text()
+    page = page_of(report_of(folder / "out"))
     assert '<p class="warning">Warning: class `pituitary`' in page

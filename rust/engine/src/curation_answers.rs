@@ -12,8 +12,8 @@ pub enum RowAnswers<'r> {
     Unasked,
     /// They are compared with the right one.
     Compared(Result<Gold, GoldFault>, bool),
-    /// There has to be one; compared with the right one, if there is one to compare with, it is only known.
-    Present(Vec<Choice<'r>>, Option<Gold>),
+    /// There has to be one; where a rule asks, it is compared with the right one, and decides nothing by that.
+    Present(Vec<Choice<'r>>, Option<Result<Gold, GoldFault>>),
 }
 
 /// What became of a response's answer.
@@ -52,7 +52,7 @@ impl<'r> RowAnswers<'r> {
         let answer = whole.as_deref().or(answer);
         let gold = Gold::new(&options, answer, gold_rule(accept.rule));
         match accept.answer {
-            AcceptedAnswer::Present => Self::Present(options, gold.ok()),
+            AcceptedAnswer::Present => Self::Present(options, Some(gold)),
             AcceptedAnswer::Match => Self::Compared(gold, true),
             AcceptedAnswer::Off => Self::Compared(gold, false),
         }
@@ -61,34 +61,47 @@ impl<'r> RowAnswers<'r> {
     /// The right option's text, normalised, or the right answer's where there are no options.
     pub fn gold(&self) -> Option<&str> {
         match self {
-            Self::Compared(Ok(gold), _) | Self::Present(_, Some(gold)) => gold.text(),
+            Self::Compared(Ok(gold), _) | Self::Present(_, Some(Ok(gold))) => gold.text(),
             _ => None,
         }
     }
 
     /// What became of a response's answer.
     pub fn judge(&self, parts: &Parts<'_>, finished: Option<bool>) -> Answered {
-        let (state, option) = match self {
-            Self::Unasked => return Answered::default(),
-            Self::Compared(Ok(gold), _) => judged(judge(gold, parts, finished)),
-            Self::Compared(Err(GoldFault::Missing), _) => (AnswerState::NoGold, 0),
-            Self::Compared(Err(fault), _) => (AnswerState::GoldFault, *fault as u64),
+        match self {
+            Self::Unasked => Answered::default(),
+            Self::Compared(gold, decides) => {
+                let (state, option) = compared(gold, parts, finished);
+                Answered {
+                    state,
+                    option,
+                    verdict: decides.then(|| verdict(state)).flatten(),
+                }
+            }
             Self::Present(options, gold) => {
                 let (accepted, option) = judged(present(options, parts, finished));
-                let compared = gold.as_ref().map(|gold| judged(judge(gold, parts, finished)).0);
-                return Answered {
-                    state: compared.unwrap_or(accepted),
+                let state = gold.as_ref().map(|gold| compared(gold, parts, finished).0);
+                Answered {
+                    state: state.unwrap_or(accepted),
                     option,
                     verdict: verdict(accepted),
-                };
+                }
             }
-        };
-        let decides = matches!(self, Self::Compared(_, true));
-        Answered {
-            state,
-            option,
-            verdict: decides.then(|| verdict(state)).flatten(),
         }
+    }
+}
+
+/// How a response's answer compares with the right one, and a hash of the option that it names; of a right answer that
+/// cannot be used, which fault that is.
+fn compared(
+    gold: &Result<Gold, GoldFault>,
+    parts: &Parts<'_>,
+    finished: Option<bool>,
+) -> (AnswerState, u64) {
+    match gold {
+        Ok(gold) => judged(judge(gold, parts, finished)),
+        Err(GoldFault::Missing) => (AnswerState::NoGold, 0),
+        Err(fault) => (AnswerState::GoldFault, *fault as u64),
     }
 }
 

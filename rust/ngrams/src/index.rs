@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::firsts::Firsts;
 use crate::question::Question;
+use crate::spans::Spans;
 use crate::stems::Stems;
 use crate::table::Table;
 use crate::templates::{Template, templates};
@@ -33,6 +34,8 @@ pub struct NgramIndex {
     pub(crate) firsts: Firsts,
     /// The same of each set and picture, of n-grams that are no templates for questions with pictures.
     pub(crate) firsts_of_pictures: Firsts,
+    /// Which words n-grams cover, where the rule asks.
+    pub(crate) spans: Spans,
 }
 
 impl NgramIndex {
@@ -61,6 +64,10 @@ impl NgramIndex {
         let template_starts = template_starts(&table, &templates);
         let firsts = Firsts::of_sets(&stems, &table, cancel);
         let firsts_of_pictures = Firsts::of_pictures(&stems, &table, &templates, cancel);
+        let spans = match rule {
+            Rule::Any => Spans::default(),
+            Rule::Coverage(_) => Spans::of(&table, n, cancel),
+        };
         Self {
             n,
             rule,
@@ -70,6 +77,7 @@ impl NgramIndex {
             template_starts,
             firsts,
             firsts_of_pictures,
+            spans,
         }
     }
 

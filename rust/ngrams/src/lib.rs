@@ -14,6 +14,7 @@ mod likeness;
 mod matcher;
 mod phrases;
 mod question;
+mod spans;
 mod stems;
 mod table;
 mod templates;

@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::hashing::{Rolling, whole_hash, word_hashes};
 use crate::index::{NgramIndex, Rule};
+use crate::spans::Span;
 use crate::stems::Holder;
 use crate::table::Posting;
 use crate::words::{Words, ready};
@@ -216,9 +217,9 @@ fn find_covered(
 /// hold what many training questions say, work would grow with the product of both.
 pub const MOST_PLACES: usize = 1 << 16;
 
-/// Where evaluation stems have the n-grams of a training question: of each stem the first word, and the hit.
+/// Where evaluation stems have the n-grams of a training question.
 struct Places {
-    of_stems: FxHashMap<u32, Vec<(u32, Hit)>>,
+    of_stems: FxHashMap<u32, Vec<(Span, Hit)>>,
     /// Whether there are more than were looked at.
     is_bounded: bool,
 }
@@ -226,9 +227,9 @@ struct Places {
 impl Places {
     /// Looks the n-grams up, each once, those that fewest stems have first: these tell most.
     fn of<'h>(index: &NgramIndex, hits: impl Iterator<Item = &'h Hit>) -> Self {
-        let postings = |hit: &Hit| index.table.postings(hit.ngram);
+        let spans = |hit: &Hit| index.spans.get(hit.ngram);
         let mut hits: Vec<Hit> = hits.copied().collect();
-        hits.sort_unstable_by_key(|hit| (postings(hit).len(), hit.ngram, hit.place));
+        hits.sort_unstable_by_key(|hit| (spans(hit).len(), hit.ngram, hit.place));
         hits.dedup_by_key(|hit| hit.ngram);
         let mut places = Self {
             of_stems: FxHashMap::default(),
@@ -236,13 +237,13 @@ impl Places {
         };
         let mut left = MOST_PLACES;
         for hit in hits {
-            let postings = postings(&hit);
-            places.is_bounded |= postings.len() > left;
-            for posting in postings.iter().take(left) {
-                let of_stem = places.of_stems.entry(posting.stem).or_default();
-                of_stem.push((posting.word, hit));
+            let spans = spans(&hit);
+            places.is_bounded |= spans.len() > left;
+            for &span in spans.iter().take(left) {
+                let of_stem = places.of_stems.entry(span.stem).or_default();
+                of_stem.push((span, hit));
             }
-            left = left.saturating_sub(postings.len());
+            left = left.saturating_sub(spans.len());
         }
         places
     }
@@ -260,11 +261,11 @@ fn covered(
     let mut questions: Vec<(Holder, Posting, Hit)> = Vec::new();
     for (&stem, places) in &places.of_stems {
         let held = index.stems.get(stem);
-        let mut starts: Vec<u32> = places.iter().map(|place| place.0).collect();
-        starts.sort_unstable();
-        let covered = covered_words(&starts, index.n) as f64;
-        let first = places.iter().min_by_key(|(word, hit)| (hit.place, *word));
-        if let Some(&(word, hit)) = first
+        let mut spans: Vec<Span> = places.iter().map(|place| place.0).collect();
+        spans.sort_unstable();
+        let covered = f64::from(covered_words(&spans));
+        let first = places.iter().min_by_key(|(span, hit)| (hit.place, span.start));
+        if let Some(&(Span { start: word, .. }, hit)) = first
             && covered > share * held.words.len() as f64
         {
             let holders = match images {
@@ -282,13 +283,12 @@ fn covered(
     }
 }
 
-/// Words that n-grams at these ascending places cover.
-fn covered_words(places: &[u32], n: usize) -> usize {
-    let (mut covered, mut end) = (0, 0);
-    for &word in places {
-        let begin = (word as usize).max(end);
-        end = word as usize + n;
-        covered += end - begin.min(end);
+/// Words of a stem that spans cover, which come in their order.
+fn covered_words(spans: &[Span]) -> u32 {
+    let (mut covered, mut covered_to) = (0, 0);
+    for span in spans {
+        covered += span.end.saturating_sub(span.start.max(covered_to));
+        covered_to = covered_to.max(span.end);
     }
     covered
 }
