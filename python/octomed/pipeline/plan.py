@@ -36,7 +36,13 @@ from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, masks_of, scan_curation, select_curation
+from octomed.recipe.scan_curation import (
+    curated_mapping,
+    masks_of,
+    scan_curation,
+    select_curation,
+    with_pictures,
+)
 from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
@@ -310,6 +316,8 @@ def _source_plan(
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
+    if curation is not None and family is not None and may_have_images(mapping_value):
+        curation = with_pictures(recipe, curation)
     with located(format_at, key=f"sources.{source.name}.format"):
         mapping = _octomed.Mapping(mapping_value)
     with located(prompt_at, key="prompt", hint=_PROMPT_HINT):

@@ -148,6 +148,16 @@ def _needs_questions(recipe: Recipe, source: Source) -> bool:
     return curate.decontaminate is not None or stratified or by_column
 
 
+def with_pictures(recipe: Recipe, curation: dict[str, Any]) -> dict[str, Any]:
+    """Return what is decided of a source with images, its pictures noted where a rule keeps theirs together.
+
+    Which questions are parted must not depend on which of them have an accepted trace.
+    """
+    filters = curation.keys() & {"accept", "keep", "where", "limits"}
+    divides = recipe.validation is not None or recipe.mix is not None
+    return {**curation, "questions": True, "pictures": True} if divides and filters else curation
+
+
 def masks_of(recipe: Recipe) -> tuple[tuple[str, ...], ...]:
     """Return the kinds of identifying data that sources have masked, once for each way in which one has."""
     masks: dict[tuple[str, ...], None] = {}

@@ -159,7 +159,10 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
         // Pictures that are not read make no other question of its words: they are compared with nothing.
         let pictures = (!images.images.is_empty()).then(|| images.hash(row));
-        let question = curated.and_then(|one| one.question(&stem, question_id, pictures.flatten()));
+        let hashes = images.images.iter();
+        let hashes = hashes.map(|image| [image.hash, image.facts.pixel_hash]);
+        let question = curated
+            .and_then(|one| one.question(&stem, question_id, pictures.flatten(), hashes));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown

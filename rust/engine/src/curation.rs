@@ -358,6 +358,7 @@ impl<'r> RowCuration<'r> {
         stem: &'q str,
         question_id: u64,
         images: Option<u64>,
+        pictures: impl Iterator<Item = [u64; 2]>,
     ) -> Option<Question<'q>> {
         if !self.curation.settings.questions {
             return None;
@@ -373,6 +374,11 @@ impl<'r> RowCuration<'r> {
             images: images.unwrap_or_default(),
             gold: self.answers.gold(),
             asked: asked.collect(),
+            pictures: if self.curation.settings.pictures {
+                pictures.collect()
+            } else {
+                Vec::new()
+            },
         })
     }
 }

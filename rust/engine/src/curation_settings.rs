@@ -28,6 +28,8 @@ pub struct CurationSettings {
     pub near: Option<Near>,
     /// Whether a rule reads the questions.
     pub questions: bool,
+    /// Whether a rule asks which pictures they show.
+    pub pictures: bool,
     /// What is learned of a row.
     pub target: Target,
 }
