@@ -11,6 +11,7 @@ import re
 from urllib.parse import unquote
 
 from octomed.errors import RecipeError
+from octomed.schemes import scheme_of
 
 __all__ = [
     "CHECKPOINTS",
@@ -35,19 +36,6 @@ CHECKPOINTS = ("s3", "gs")
 """Those of the stores that Composer writes checkpoints to."""
 
 _DATASET = re.compile(r"datasets/([^/@]+/[^/@]+)(?:@(refs/[a-z]+/[^/@]+|[^/@]+))?(?:/(.*))?", re.DOTALL)
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
-
-
-def scheme_of(location: str) -> str | None:
-    """Return the scheme of an address, in lower case; ``None`` for a path, whatever follows its first slash.
-
-    Examples
-    --------
-    >>> scheme_of("S3://bucket/run"), scheme_of("data/s3://bucket")
-    ('s3', None)
-    """
-    found = _SCHEME.fullmatch(location)
-    return None if found is None else found[1].lower()
 
 
 def is_url(location: str) -> bool:
