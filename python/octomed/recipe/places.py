@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.schemes import scheme_of
 from octomed.storage import content_key
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
