@@ -275,6 +275,27 @@ class Uploaded:
 
 
 @dataclass(frozen=True)
+class StoreTraffic:
+    """What a run asked of a store.
+
+    Attributes
+    ----------
+    requests, retries
+        Attempts, and those beyond the first of each.
+    bytes_read, bytes_written
+        Contents of objects.
+    seconds_waited
+        Pauses before further attempts.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    seconds_waited: float = 0.0
+
+
+@dataclass(frozen=True)
 class Making(Origin):
     """How a run was made: the part `run`, which another machine or time changes.
 
@@ -292,6 +313,8 @@ class Making(Origin):
         Names of the files beside the shards; ``None`` in a run of an earlier version.
     uploads
         What it put elsewhere; ``None`` of a run that was written to a folder alone.
+    traffic
+        What it asked of stores, by their addresses, until it wrote this.
     manifest
         Digest of the manifest, which has those of all other files; format 1 has none.
     digest
@@ -318,6 +341,7 @@ class Making(Origin):
     notes: tuple[str, ...] = ()
     made_again: tuple[str, ...] = ()
     uploads: Uploaded | None = None
+    traffic: dict[str, StoreTraffic] = field(default_factory=dict)
     manifest: str | None = None
     digest: str | None = None
 

@@ -144,6 +144,25 @@ def difference(old: About, new: About) -> str:
     return f"of the same recipe, {_other_cause(old, new)}"
 
 
+def sources_apart(old: About, new: About) -> str | None:
+    """Return which sources are new and which are gone, where nothing else of the recipes differs.
+
+    Parameters
+    ----------
+    old, new
+        As of `difference`.
+    """
+    before, after = (_names_of_sources(about.recipe or {}) for about in (old, new))
+    added, gone = (
+        [name for name in one if name not in other] for one, other in ((after, before), (before, after))
+    )
+    of_these = tuple(f"`sources.{name}." for name in (*added, *gone))
+    if not of_these or not all(key.startswith(of_these) for key in _differing_keys(old, new)):
+        return None
+    said = [f"source `{shown(str(name))}` is new" for name in added]
+    return ", ".join([*said, *(f"source `{shown(str(name))}` is gone" for name in gone)])
+
+
 def _other_cause(old: About, new: About) -> str:
     before, after = old.versions or Versions(), new.versions or Versions()
     changes = [

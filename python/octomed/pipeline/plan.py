@@ -28,9 +28,9 @@ from octomed.pipeline.image_settings import (
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.prefetch import with_ends_ahead
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.responses import as_source, rates_of
+from octomed.pipeline.responses import as_source, rates_of, tables_among
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
+from octomed.pipeline.selection import Lists, PassRate, Rated, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.pipeline.working_store import WorkingStore
@@ -39,7 +39,13 @@ from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.places import local_folders, scratch_of
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.scan_curation import (
+    curated_mapping,
+    masks_of,
+    scan_curation,
+    select_curation,
+    with_pictures,
+)
 from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
@@ -322,7 +328,7 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
         blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
         return rates_of(blocks, source.scanner, paths)
 
-    lists = lists_of(recipe, rates_of_rows)
+    lists = lists_of(recipe, Rated(lambda path: tables_among(recipe, path, columns_of), rates_of_rows))
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)
@@ -359,7 +365,7 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     found = find_evaluation_sets(recipe, settings, finding)
     near = "near" if settings.looks_for_near else settings.images
     look = "if_there" if settings.images == "off" or family is None else near
-    return EvaluationSpec(found.key, found.sets, look, found.digests)
+    return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
 
 
 def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files
@@ -377,6 +383,8 @@ def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the 
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
+    if curation is not None and family is not None and may_have_images(mapping_value):
+        curation = with_pictures(recipe, curation)
     with located(format_at, key=f"sources.{source.name}.format"):
         mapping = _octomed.Mapping(mapping_value)
     with located(prompt_at, key="prompt", hint=_PROMPT_HINT):
