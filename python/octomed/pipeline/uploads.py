@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from octomed.report.progress import Progress
 
 MOST_WAITING = 8
-"""Files that wait or are under way at most: a slow store slows the run, and never fills the disk."""
+MOST_WAITING_BYTES = 2**30
+"""Files that wait or are under way at most, and their bytes: a slow store slows the run, and never fills the
+disk."""
 
 _THREADS = 4
 _POLL_SECONDS = 0.1
@@ -151,7 +153,7 @@ class Uploads:
         with self._changed:
             if name in self._open or name in self._done:
                 return
-            while not self.keeps and len(self._open) >= MOST_WAITING:
+            while not self.keeps and self._is_full(size):
                 self._check()
                 self._changed.wait(_POLL_SECONDS)
             self._check()
@@ -159,6 +161,11 @@ class Uploads:
             self._queue.append(_Waiting(name, size, noted, digest))
             self._waited += time.monotonic() - begin
             self._changed.notify_all()
+
+    def _is_full(self, size: int) -> bool:
+        """Tell whether a file of so many bytes has to wait; one that is larger than all may be goes alone."""
+        held = sum(self._open.values())
+        return len(self._open) >= MOST_WAITING or (held > 0 and held + size > MOST_WAITING_BYTES)
 
     def _check(self) -> None:
         if self._failure is not None:
