@@ -106,9 +106,13 @@ def inputs_of(files: Iterable[InputFile]) -> dict[str, dict[str, str]]:
     """Return size and time of each input, by source and path, those skipped left out."""
     inputs: dict[str, dict[str, str]] = {}
     for file in files:
-        relative = file.relative.encode("utf-8", "backslashreplace").decode()
-        inputs.setdefault(file.source, {})[relative] = input_state(file)
+        inputs.setdefault(file.source, {})[recorded_name(file)] = input_state(file)
     return inputs
+
+
+def recorded_name(file: InputFile) -> str:
+    """Return a file's path below its source's root, as a run file can hold it."""
+    return file.relative.encode("utf-8", "backslashreplace").decode()
 
 
 def input_state(file: InputFile) -> str:

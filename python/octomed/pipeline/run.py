@@ -12,7 +12,7 @@ from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
 from octomed.pipeline.claims import claim
-from octomed.pipeline.cleaning import forget_run, make_room, note_use
+from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
@@ -31,7 +31,9 @@ from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
+from octomed.pipeline.size_limit import make_room
 from octomed.pipeline.staged import staged_manifest
+from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.store_traffic import traffic_since_now
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
@@ -119,7 +121,7 @@ def pack(
         manifest.write()
         register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
-        again.said += [*outputs.notes, *_room_before(planned, spec, lock)]
+        again.said += [*outputs.notes, *lock.notes, *_room_before(planned, spec, lock)]
         transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
