@@ -15,6 +15,7 @@ import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline import uploads
+from octomed.pipeline.targets import Target
 from octomed.stores.client import ObjectStore, open_store
 from streaming import StreamingDataset
 
@@ -301,6 +302,30 @@ def test_another_machine_s_run_is_not_disturbed(small, s3):
     ):
         runs.pack(small, at(s3))
     assert not s3.keys("run/")
+
+
+@pytest.mark.parametrize("what", ["lease", "object"])
+def test_a_run_that_lost_something_is_not_said_to_be_whole(small, s3, tmp_path, local, what):
+    put, said = (
+        ObjectStore.put_file,
+        {"lease": "was not renewed in time", "object": "was uploaded, and is not"},
+    )
+
+    def put_and_lose(self, name, path):
+        put(self, name, path)
+        if name.startswith("provenance/"):
+            self.delete(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if what == "lease":
+            patch.setattr(Target, "is_lost", True)
+        else:
+            patch.setattr(ObjectStore, "put_file", put_and_lose)
+        with pytest.raises(StorageError, match=said[what]):
+            runs.pack(small, at(s3))
+    is_taken_for_none(s3, tmp_path)
+    runs.pack(small, at(s3))
+    is_as(local, s3, tmp_path)
 
 
 def test_clean_asks_the_store_whether_the_run_is_there(small, s3):
