@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
@@ -16,6 +17,7 @@ from octomed.cli.app import run as command_line
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline import uploads
 from octomed.pipeline.targets import Target
+from octomed.report.progress import LineProgress
 from octomed.stores.client import ObjectStore, open_store
 from streaming import StreamingDataset
 
@@ -183,8 +185,11 @@ def test_a_slow_store_slows_the_run_and_fills_no_disk(small, s3, tmp_path, local
 
     monkeypatch.setattr(ObjectStore, "put_file", put_file)
     monkeypatch.setattr(uploads, "MOST_WAITING", 3)
-    summary = runs.pack(small, at(s3))
+    shown = io.StringIO()
+    summary = runs.pack(small, at(s3), progress=LineProgress(shown))
     assert max(most[:-8]) <= 3 + 2 + 2  # those of two workers, the manifest and a table
+    assert "\nupload: " in shown.getvalue()
+    assert " to go\nupload: done in " in shown.getvalue()
     assert summary.uploads["waited"] > 0
     assert "workers waited" in str(summary)
     is_as(local, s3, tmp_path)
