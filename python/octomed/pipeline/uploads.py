@@ -13,7 +13,7 @@ from octomed.errors import CancelledRun, StorageError
 from octomed.names import shown
 from octomed.pipeline.aside import aside
 from octomed.pipeline.manifest_file import NAME
-from octomed.pipeline.target_files import make_way, refuse_missing, remove_file
+from octomed.pipeline.target_files import make_way, refuse_lost, refuse_missing, remove_file
 from octomed.run_file import Uploaded
 
 if TYPE_CHECKING:
@@ -227,6 +227,7 @@ class Uploads:
     def _put(self, target: Target, item: _Waiting, path: Path) -> None:
         self._check_cancel()
         with self._failing(target):
+            refuse_lost(target)
             target.store.put_file(item.name, path)
             with self._changed:
                 target.sizes[item.name] = item.size
@@ -259,6 +260,7 @@ class Uploads:
         self._write_manifest()
         for target in self.live:
             with self._failing(target):
+                refuse_lost(target)
                 target.store.put(NAME, (self.folder / NAME).read_bytes())
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
