@@ -22,9 +22,9 @@ from octomed.pipeline.manifest_file import FileRecord, unpacked_name
 from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.repair_place import place_for_repair
+from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.repair_state import put_state_files
 from octomed.pipeline.shared_blocks import shared_blocks
-from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.transfers import Transfers
 from octomed.report.progress import SilentProgress
 from octomed.report.views import Repaired

@@ -33,8 +33,8 @@ from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.size_limit import make_room
 from octomed.pipeline.staged import staged_manifest
-from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.store_traffic import traffic_since_now
+from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.uploads import Uploads
