@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
-from octomed.errors import ChangedInput
+from octomed.errors import ChangedInStore
 from octomed.names import shown
 from octomed.stores.address import Address
 from octomed.stores.fetching import fetching
@@ -248,11 +248,11 @@ def changes_named(address: str) -> Iterator[None]:
         raise changed(address) from None
 
 
-def changed(address: str) -> ChangedInput:
+def changed(address: str) -> ChangedInStore:
     """Return the error for an object that is another one now."""
-    return ChangedInput(f"`{shown(address)}` changed while the run read it", _AGAIN)
+    return ChangedInStore(f"`{shown(address)}` changed while the run read it", _AGAIN)
 
 
-def gone(address: str) -> ChangedInput:
+def gone(address: str) -> ChangedInStore:
     """Return the error for an object that was there when it was listed."""
-    return ChangedInput(f"`{shown(address)}` was removed while the run read it", _AGAIN)
+    return ChangedInStore(f"`{shown(address)}` was removed while the run read it", _AGAIN)
