@@ -103,7 +103,7 @@ def nearest_folder(path: str) -> str | None:
     folder = str(objects().normal(path))
     while True:
         above = str(objects().above(folder)[0])
-        if not is_wild(above) and next(iter(objects().below(above)), None) is not None:
+        if not is_wild(above) and objects().anything_below(above):
             return above
         if above == folder:
             return None
