@@ -120,6 +120,9 @@ class Bucket:
         """Say whether an answer is of a version of an object."""
         return self.version(meta) == version
 
+    def get_ready(self) -> None:
+        """Do what has to be done once before objects are asked for."""
+
     def check_existence(self) -> None:
         """Raise where there is no such bucket: an answer to `HEAD` does not say what is not there.
 
