@@ -270,3 +270,14 @@ def test_a_process_that_was_forked_is_told_instead_of_waiting_without_end(fast_s
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_role(s3):
+    pytest.importorskip("boto3")
+    configure([StoreOptions(role="arn:aws:iam::123456789012:role/reader", timeout=10)])
+    store = open_store(s3.address("run"))
+    store.put("a", b"1")
+    assert store.read("a") == b"1"
+    keys = store.bucket.client.credential_provider()
+    assert keys["token"]
+    assert keys["access_key_id"] != "test"
