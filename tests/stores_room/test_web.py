@@ -99,6 +99,15 @@ def test_the_query_of_a_signed_address_is_sent_and_never_shown(web):
     assert "planted" not in f"{caught.value!r} {caught.value.hint}"
 
 
+def test_the_user_of_an_address_is_sent_and_never_shown(web):
+    web.put("a.bin", DATA)
+    address = Address.parse(f"{web.root}/a.bin".replace("://", "://me:planted-password@"))
+    store = open_store(address.parent)
+    assert store.read("a.bin") == DATA
+    assert web.heads()[-1]["authorization"] == "Basic bWU6cGxhbnRlZC1wYXNzd29yZA=="
+    assert "planted" not in f"{address!r} {address} {store!r} {store.bucket!r}"
+
+
 def test_faults_of_the_web(web):
     store, name = at(web, "a/b.bin")
     web.set(

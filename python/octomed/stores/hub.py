@@ -126,9 +126,6 @@ class HubBucket(WebBucket):
                 self._stores[url] = connect_web(url, self.options, headers)
             return self._stores[url], f"datasets/{self.repository}/resolve/{self._commit}/{key}"
 
-    def _query(self, key: str) -> str:  # noqa: ARG002
-        return ""
-
     def _token(self) -> str | None:
         if self.options.anonymous:
             return None
@@ -141,9 +138,7 @@ class HubBucket(WebBucket):
         try:
             from huggingface_hub import HfApi  # noqa: PLC0415 of an extra
         except ModuleNotFoundError:
-            raise StorageError(
-                f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`"
-            ) from None
+            raise StorageError(f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`") from None
         api = HfApi(endpoint=self.endpoint, token=self._token() or False)
         call = getattr(api, name)
         try:
