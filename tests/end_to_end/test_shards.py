@@ -137,21 +137,23 @@ def test_forms_compressions_and_workers_change_no_byte(folder, form):
     long = "ä" * 70 + "/" + "n" * 60 + "/" if form != tarfile.USTAR_FORMAT else "d/"
     data = tar(members(rows(40), long), form)
     found = []
-    for name, packed in (
-        ("a.tar", data),
-        ("a.tar.gz", gzip.compress(data)),
-        ("a.tar.zst", zstd(data)),
-        ("a.tgz", gzip.compress(data)),
-    ):
+    packings = {
+        "a.tar": data,
+        "a.tar.gz": gzip.compress(data),
+        "a.tar.zst": zstd(data),
+        "a.tgz": gzip.compress(data),
+    }
+    for name, packed in list(packings.items())[: 4 if form == tarfile.PAX_FORMAT else 2]:
         (folder / name).write_bytes(packed)
         runs.pack(recipe(folder, name), f"output.path={name}.out", workers=1 + len(found) % 2)
         found.append(shown(folder / f"{name}.out"))
         files = [row["row"] for row in runs.provenance(folder / f"{name}.out")]
         assert sorted(set(files)) == list(range(40))
     assert all(one == found[0] for one in found)
-    before = runs.contents(folder / "a.tar.out") | {"octomed.json": ""}
-    runs.pack(recipe(folder, "a.tar"), "output.path=again", "work.path=other", workers=2)
-    assert runs.contents(folder / "again") | {"octomed.json": ""} == before
+    if form == tarfile.PAX_FORMAT:
+        before = runs.contents(folder / "a.tar.out") | {"octomed.json": ""}
+        runs.pack(recipe(folder, "a.tar"), "output.path=again", "work.path=other", workers=2)
+        assert runs.contents(folder / "again") | {"octomed.json": ""} == before
 
 
 def zstd(data: bytes) -> bytes:
@@ -361,7 +363,7 @@ def test_blocks_of_a_shard_end_where_its_members_pass_their_size(folder):
     assert sum(block.rows for block in blocks) == 60
     assert [block.first_ordinal for block in blocks[1:]] == [block.end_position for block in blocks[:-1]]
     largest = max(len(row["picture"][1]) for row in given if "picture" in row)
-    assert all(100_000 <= block.source_bytes < 110_000 + largest for block in blocks[:-1])
+    assert all(100_000 <= block.source_bytes < 104_000 + largest for block in blocks[:-1])
 
 
 def test_a_table_in_utf_16_and_folders_columns_go_the_whole_way(folder):
@@ -380,3 +382,22 @@ def test_a_table_in_utf_16_and_folders_columns_go_the_whole_way(folder):
     values["output"]["path"] = "drawn"
     summary = runs.pack(runs.write_recipe(folder, values))
     assert summary.train == 14
+
+
+def test_shards_and_folders_of_a_store_are_those_of_a_disk(folder, s3):
+    given = rows(40)
+    for number in range(2):
+        data = tar(members(given[20 * number :][:20]))
+        (folder / f"rows/lang={number}").mkdir(parents=True)
+        (folder / f"rows/lang={number}/a.tar").write_bytes(data)
+        (folder / f"rows/lang={number}/b.tar.gz").write_bytes(
+            gzip.compress(tar(members(given[:3], f"{number}/")))
+        )
+    address = s3.upload(folder / "rows", "rows")
+    kept = {"curate": {"where": {"lang": "1"}}}
+    for name, path in (("local", "rows"), ("stored", f"{address}/*/*")):
+        values = runs.one_source(path, FORMAT) | kept | {"template": "qwen2.5-vl", "output": {"path": name}}
+        assert runs.pack(runs.write_recipe(folder, values)).rows == 46
+    assert shown(folder / "stored") == shown(folder / "local")
+    first = [runs.contents(folder / name) | {"octomed.json": ""} for name in ("local", "stored")]
+    assert first[0] == first[1]

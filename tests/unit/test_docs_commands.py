@@ -61,6 +61,7 @@ COMMANDS = {
     ("README.md", "octomed inspect runs/quickstart"): HERE,
     ("README.md", "octomed rejects runs/quickstart"): HERE,
     ("README.md", "octomed report runs/quickstart"): HERE,
+    ("README.md", "octomed doctor recipes/quickstart.yaml"): HERE,
     ("README.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("README.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -49,8 +50,8 @@ def disk(name: str, folder: str) -> Finding:
     folder
         What it says.
     """
-    there = existing(Path(folder))
     try:
+        there = existing(Path(folder))
         free, speed = shutil.disk_usage(there).free, measured(there)
     except OSError as error:
         hint = "choose a folder that you may write to, on a disk with room"
@@ -77,9 +78,17 @@ def _complaint(free: int, speed: DiskSpeed, kind: str | None) -> str | None:
 
 
 def existing(folder: Path) -> Path:
-    """Return the folder, or the nearest one above it that is there."""
-    while not folder.is_dir() and folder != folder.parent:
+    """Return the folder, or the nearest one above it that is there.
+
+    Raises
+    ------
+    NotADirectoryError
+        When that is a file.
+    """
+    while not folder.exists() and folder != folder.parent:
         folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"`{folder.name}` on the way is not a folder")
     return folder
 
 

@@ -135,7 +135,8 @@ impl Block {
         self.rows
     }
 
-    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow and CSV.
+    /// Bytes that the rows take in their source: whole lines of JSON, whole members of an archive, the values of mapped
+    /// columns of Arrow and CSV.
     pub fn source_bytes(&self) -> u64 {
         self.source_bytes
     }

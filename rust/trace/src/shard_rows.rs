@@ -184,11 +184,11 @@ impl ShardRows {
 
     /// What each name is to a mapping, in the order of [`Held::name`].
     pub(crate) fn columns(&self, mapping: &Mapping) -> Vec<Column> {
-        let column = |name: &Box<str>| Column {
-            key: mapping.keys.iter().position(|key| **key == **name),
+        let column = |name: &str| Column {
+            key: mapping.keys.iter().position(|key| key == name),
             is_picture: is_picture_name(name),
         };
-        self.names.iter().map(column).collect()
+        self.names.iter().map(|name| column(name)).collect()
     }
 
     /// Puts the values of a row into `slots`, and gives its pictures that nobody maps.

@@ -59,7 +59,11 @@ pub struct ShardCutter {
     held: ShardRows,
     /// The next row's number.
     row: u64,
-    rows: u64,
+    /// Rows of the block to come.
+    rows_held: u64,
+    /// Where the row that is open begins in the archive.
+    row_begin: u64,
+    /// Bytes of its members that the mapping reads.
     row_bytes: u64,
     row_image_bytes: u64,
     source_bytes: u64,
@@ -86,7 +90,7 @@ enum Reading {
 }
 
 impl ShardCutter {
-    /// A cutter for a whole archive. A block is cut when the members that the mapping reads reach `target` bytes.
+    /// A cutter for a whole archive. A block is cut when its rows reach `target` bytes of the archive.
     pub fn new(mapping: &Mapping, target: u64) -> Self {
         Self {
             mapping: mapping.clone(),
@@ -103,7 +107,8 @@ impl ShardCutter {
             seen: HashSet::new(),
             held: ShardRows::default(),
             row: 0,
-            rows: 0,
+            rows_held: 0,
+            row_begin: 0,
             row_bytes: 0,
             row_image_bytes: 0,
             source_bytes: 0,
@@ -131,8 +136,11 @@ impl ShardCutter {
     pub fn feed(&mut self, mut chunk: &[u8]) -> Result<Vec<Block>, TraceError> {
         let mut blocks = Vec::new();
         while !chunk.is_empty() {
-            let length =
-                usize::try_from(self.to_come).map_or(chunk.len(), |left| left.min(chunk.len()));
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "at most the length of the chunk"
+            )]
+            let length = self.to_come.min(chunk.len() as u64) as usize;
             let (part, rest) = chunk.split_at(length);
             chunk = rest;
             self.take(part)?;
@@ -153,7 +161,7 @@ impl ShardCutter {
         if !matches!(self.reading, Reading::End) {
             return Err(self.fault("it ends without the zeros at its end: the file is cut off"));
         }
-        Ok(self.end_row().or_else(|| self.cut()))
+        Ok(self.cut())
     }
 
     fn fault(&self, message: &'static str) -> TraceError {
@@ -222,8 +230,9 @@ impl ShardCutter {
 
     fn header(&mut self, header: Vec<u8>) -> Result<Option<Block>, TraceError> {
         if tar::is_end(&header) {
+            let block = self.end_row();
             self.read(Reading::End, u64::MAX, 0);
-            return Ok(None);
+            return Ok(block);
         }
         let no_size = "a header has no size";
         if !tar::is_header(&header) {
@@ -345,9 +354,10 @@ impl ShardCutter {
             });
         }
         self.key = Some(key.to_vec());
+        self.row_begin = self.at;
         self.held.begin_row(self.row, key);
         self.row += 1;
-        self.rows += 1;
+        self.rows_held += 1;
         Ok(block)
     }
 
@@ -355,19 +365,19 @@ impl ShardCutter {
         self.key.take()?;
         let bytes = std::mem::take(&mut self.row_bytes);
         let of_images = std::mem::take(&mut self.row_image_bytes);
+        self.source_bytes += self.at - self.row_begin;
         if !self.held.is_refused() {
-            self.source_bytes += bytes;
             self.image_bytes += of_images;
             self.largest_row = self.largest_row.max(bytes - of_images);
         }
         let is_full = self.source_bytes >= self.target
-            || self.rows >= MAX_BLOCK_ROWS as u64
+            || self.rows_held >= MAX_BLOCK_ROWS as u64
             || self.held.bytes_held() >= self.target.saturating_mul(HELD_TARGETS);
         is_full.then(|| self.cut()).flatten()
     }
 
     fn cut(&mut self) -> Option<Block> {
-        let rows = std::mem::take(&mut self.rows);
+        let rows = std::mem::take(&mut self.rows_held);
         let held = std::mem::take(&mut self.held);
         (rows > 0).then(|| Block {
             content: Content::Shard(held),
