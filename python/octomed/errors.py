@@ -57,6 +57,12 @@ class ChangedInput(DataError):
     """An input is not what it was when the run was planned: it is never left out as a bad file."""
 
 
+class ChangedInStore(ChangedInput):
+    """An input in a store was replaced or deleted while a run read it."""
+
+    exit_code = 4
+
+
 class StorageError(OctomedError):
     """A file could not be read or written.
 

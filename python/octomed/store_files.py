@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 TASK_FILE = "task.json"
 FETCHED_FILE = "fetched.json"
 """Beside blocks that are on their way from a store at an address: what they will be when all are there."""
+UNREACHABLE = ".unreachable"
+"""Ending of the note that an image of a block did not come from the web."""
 USAGE_FILE = "usage.json"
 """When the tasks of a store at an address were used last: no object says when it was read."""
 _AGAIN = "`octomed pack RECIPE` makes it again"

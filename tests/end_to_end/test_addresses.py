@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import re
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -57,12 +59,25 @@ def write_kind(folder, kind):
     elif kind == "json":
         (folder / "a.json").write_text(json.dumps(ROWS))
         (folder / "b.json").write_text("\n".join(json.dumps(row, indent=1) for row in ROWS))
+    elif kind == "tar":
+        with tarfile.open(folder / "a.tar", "w") as archive:
+            for number, row in enumerate(ROWS):
+                data = json.dumps(row).encode()
+                member = tarfile.TarInfo(f"{number:06}.json")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    elif kind == "hive":
+        for number, lang in enumerate(("en", "fr")):
+            (folder / f"lang={lang}").mkdir()
+            pq.write_table(table().slice(number * 60, 60), folder / f"lang={lang}/part-0.parquet")
     elif kind.startswith("csv"):
-        ending = kind.partition(".")[2]
+        ending = kind.partition(".")[2].replace("utf16", "")
         data = "question,response\n" + "".join(
             f'"{row["question"]}","{row["responses"][0]}"\n' for row in ROWS
         )
-        (folder / f"a.{kind}").write_bytes(compressed(ending, data.encode()) if ending else data.encode())
+        data = data.encode("utf-16" if kind == "csv.utf16" else "utf-8")
+        name = "a.csv" if kind == "csv.utf16" else f"a.{kind}"
+        (folder / name).write_bytes(compressed(ending, data) if ending else data)
     elif kind.startswith("parquet"):
         codec = kind.partition(".")[2] or "snappy"
         for name, size in (("a", 17), ("b", 1000)):
@@ -75,8 +90,8 @@ def write_kind(folder, kind):
 
 KINDS = [
     "jsonl", "jsonl.gz", "jsonl.zst", "jsonl.xz", "jsonl.bz2", "jsonl.lz4", "jsonl.br", "json", "csv",
-    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4", "parquet.brotli",
-    "arrow.file", "arrow.stream",
+    "csv.gz", "parquet.none", "parquet.snappy", "parquet.gzip", "parquet.zstd", "parquet.lz4",
+    "parquet.brotli", "arrow.file", "arrow.stream", "tar", "hive", "csv.utf16",
 ]  # fmt: skip
 
 
@@ -367,3 +382,18 @@ def test_a_local_recipe_loads_nothing_of_stores(small):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+FAULTS = ["error_500", "error_503", "reset", "short_body", "wrong_length", "html"]
+
+
+@pytest.mark.parametrize("kind", ["jsonl.gz", "parquet.zstd"])
+def test_requests_that_fail_change_no_byte(of_kind, kind, fast_s3):
+    folder = of_kind(kind)
+    address = fast_s3.upload(folder / "data", "rows")
+    fast_s3.set(rate=0.2, kinds=FAULTS, seed=5)
+    runs.pack(
+        folder / "recipe.yaml", f"sources.only.path={address}", "output.path=faulty", "work.path=of-faulty"
+    )
+    assert fast_s3.counts()["faults"] > 0
+    assert same_files(folder / "out", folder / "faulty")

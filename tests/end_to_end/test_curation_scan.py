@@ -148,8 +148,11 @@ def test_a_row_without_a_right_answer_is_rejected_and_a_source_of_them_refused(t
 def test_a_right_answer_that_is_no_option_is_a_fault_of_the_row(tmp_path):
     rows = [row(0, RIGHT, answer="E"), row(1, RIGHT), row(2, RIGHT, options=["A: x", "B: x"], answer="A")]
     packed(tmp_path, recipe_of(tmp_path, rows, accept={}))
-    found = {one["row"]: one["reason"] for one in runs.rejects(tmp_path / "out")}
-    assert found == {0: "gold_fault", 2: "gold_fault"}
+    found = {one["row"]: (one["reason"], one["detail"]) for one in runs.rejects(tmp_path / "out")}
+    assert found == {
+        0: ("gold_fault", "the gold answer is not among the options"),
+        2: ("gold_fault", "two options have the text of the gold answer"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -166,6 +169,29 @@ def test_columns_of_the_row_and_measured_values_decide(tmp_path, curate, kept):
     packed(tmp_path, recipe_of(tmp_path, rows * 2, **curate | {"duplicates": {"exact": False}}))
     left_out = {number for number, (reason, _) in reasons(tmp_path / "out").items() if reason == "not_kept"}
     assert sorted({0, 1, 2} - left_out) == kept
+
+
+def test_a_reject_by_a_column_says_which_and_never_the_value(tmp_path):
+    rows = [row(0, RIGHT, WRONG, LONG, correct=[True, False, True], site="Jane's clinic", level=3)]
+    rows += [row(number, RIGHT, correct=[True], site="here", level=level) for number, level in ((1, 9), (2, None))]
+    curate = {
+        "keep": {"column": "correct", "is": True},
+        "where": {"site": ["here", "there"], "level": [1, 5], "reasoning_words": [1, 30]},
+    }
+    rows += [row(3, RIGHT, LONG, correct=[True, True], site="there", level=5)]
+    packed(tmp_path, recipe_of(tmp_path, rows, **curate))
+    found = [
+        (one["row"], one["sample"], one["reason"], one["detail"]) for one in runs.rejects(tmp_path / "out")
+    ]
+    assert sorted(found) == [
+        (0, 0, "not_kept", '`site` is not one of "here", "there"'),
+        (0, 1, "not_kept", "`correct` is not true"),
+        (0, 2, "not_kept", '`site` is not one of "here", "there"'),
+        (1, 0, "not_kept", "`level` is not 1 to 5"),
+        (2, 0, "not_kept", "`level` is not 1 to 5"),
+        (3, 1, "not_kept", "`reasoning_words` is not 1 to 30"),
+    ]
+    assert not any(b"Jane" in path.read_bytes() for path in tmp_path.rglob("rejects/*"))
 
 
 def test_a_list_of_another_length_than_the_responses_is_a_reject_of_the_row(tmp_path):

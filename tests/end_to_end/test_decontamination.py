@@ -246,6 +246,64 @@ def test_words_of_a_row_with_identifying_data_are_in_no_table(folder):
     assert (found["word_count"], found["words"]) == (24, None)
 
 
+WITH_MAIL = f"{words(70, 10)} and write to ann@example.org {words(71, 10)}"
+WITH_NUMBER = f"{words(72, 10)} of MRN: 4471902 at {words(73, 10)}"
+
+
+@pytest.mark.parametrize("as_messages", [False, True])
+def test_evaluation_questions_are_masked_as_those_of_each_source(folder, as_messages):
+    """Every n-gram of 16 holds what a source masks: unmasked, none would be shared."""
+    stems = [WITH_MAIL, WITH_NUMBER]
+    if as_messages:
+        rows = [
+            {"messages": [{"role": "user", "content": stem}, {"role": "assistant", "content": "So."}]}
+            for stem in (*stems, *(words(seed) for seed in range(200, 220)))
+        ]
+    else:
+        rows = [row(stem) for stem in (*stems, *(words(seed) for seed in range(200, 220)))]
+    runs.write_lines(folder / "train.jsonl", rows)
+    runs.write_lines(folder / "test/masked.jsonl", [{"question": stem} for stem in stems])
+    format_ = "messages" if as_messages else COLUMNS
+    filters = {
+        "mail": {"identifying": {"kinds": ["email"], "action": "mask"}},
+        "all": {"identifying": {"action": "mask"}},
+        "none": {"identifying": "off"},
+        "report": {"identifying": {"action": "report"}},
+    }
+    sources = [
+        {"name": name, "path": "train.jsonl", "format": format_, "curate": one}
+        for name, one in filters.items()
+    ]
+    summary = octomed.pack(recipe(folder, ["test/masked.jsonl"], *sources))
+    found = [(one["source"], one["row"], one["reason"]) for one in contaminated(folder)]
+    assert found == [(name, row, "question") for name in filters for row in (0, 1)]
+    assert summary.rejected["contaminated"] == len(found) * (1 if as_messages else 2)
+    of_masked = [one["words"] for one in contaminated(folder) if one["source"] == "all"]
+    assert of_masked == [None, None], "rows with identifying data show no words"
+    assert not any(b"4471902" in text.encode() for text in runs.texts(folder / "out") if "[EMAIL]" in text)
+
+
+def test_what_is_lost_is_a_share_of_the_questions_that_have_a_trace(folder):
+    """Of twenty questions four have a right answer; three of an evaluation set are among the others."""
+    wrong, right = "The answer is B.", "The answer is A."
+    rows = [
+        {"question": words(seed), "options": ["yes", "no"], "answer": "A", "responses": [said]}
+        for seed, said in zip(range(20), [right] * 4 + [wrong] * 16, strict=True)
+    ]
+    mapping = {**COLUMNS, "answer": "answer"}
+    source = {"name": "train", "path": "train.jsonl", "format": mapping, "curate": {"accept": {}}}
+    runs.write_lines(folder / "train.jsonl", rows)
+    runs.write_lines(folder / "test.jsonl", [{"question": words(seed)} for seed in range(10, 15)])
+    octomed.pack(recipe(folder, "test.jsonl", source))
+    said = counts(folder)["sources"]["train"]
+    assert (said["questions"], said["left"]) == (20, 5)
+    assert (said["with_traces"], said["left_with_traces"]) == (4, 0)
+    runs.write_lines(folder / "test.jsonl", [{"question": words(3)}])
+    with pytest.raises(DataError, match="would lose 1 of its 4 questions that have a trace so far") as raised:
+        octomed.pack(recipe(folder, "test.jsonl", source), replace=True)
+    assert "allow_loss: {train: 0.25}" in raised.value.hint
+
+
 # Pictures
 
 
@@ -329,6 +387,21 @@ def test_splits_that_share_pictures_are_named_with_both_shares(pictures):
         octomed.pack(recipe(pictures, [HELD], SOURCE))
     octomed.pack(recipe(pictures, [HELD], SOURCE, allow_loss={"train": 0.5}))
     assert counts(pictures)["sources"]["train"]["left"] == 5
+
+
+def test_pictures_and_words_are_lost_of_the_same_questions(pictures):
+    """Two of ten questions show a picture of an evaluation set: a half of the four that are accepted."""
+    rows = [
+        row(f"What is {number}?", image=f"{number}.png", answer="A" if number < 4 else "B")
+        | {"responses": ["The answer is A."]}
+        for number in range(10)
+    ]
+    runs.write_lines(pictures / "train.jsonl", rows)
+    source = {**SOURCE, "format": {**PICTURES, "answer": "answer"}}
+    octomed.pack(recipe(pictures, [HELD], source))
+    accepting = {**source, "curate": {"accept": {}}}
+    with pytest.raises(DataError, match="would lose 2 of its 4 questions that have a trace so far"):
+        octomed.pack(recipe(pictures, [HELD], accepting), replace=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a picture", None])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -214,3 +217,49 @@ def test_damaged_bands_are_made_again(tmp_path):
         path.write_bytes(content)
     packed(tmp_path, NEAR)
     assert gone(tmp_path / "out") == gone(tmp_path / "first")
+
+
+def cluster_of(folder: Path, size: int, **near: Any) -> Any:
+    """Pack one cluster: long responses, each of which differs from the first in one word of its own."""
+    text = long_text(9).split()
+    rows = []
+    for first in range(0, size, 50):
+        responses = []
+        for number in range(first, min(first + 50, size)):
+            words = [*text]
+            words[number % len(words)] = f"n{number}"
+            responses.append(" ".join(words))
+        rows.append(row(first, *responses))
+    runs.write_lines(folder / "rows.jsonl", [*rows, row(size, long_text(10))])
+    recipe = runs.one_source("rows.jsonl")
+    recipe["curate"] = {"duplicates": {"near": {"action": "drop", **near}}}
+    recipe["output"].pop("shard_size", None)
+    return runs.write_recipe(folder, recipe)
+
+
+def in_child(recipe: Path) -> tuple[int, float]:
+    """Pack in a process of its own; the most memory that it had, in bytes, and its seconds."""
+    script = "import octomed, resource, sys, time\nbegin = time.perf_counter()\n"
+    script += "octomed.pack(sys.argv[1], workers=2)\n"
+    script += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, time.perf_counter() - begin)"
+    done = subprocess.run([sys.executable, "-c", script, str(recipe)], capture_output=True, check=True)
+    memory, seconds = done.stdout.split()
+    return int(memory), float(seconds)
+
+
+@pytest.mark.parametrize("size", [5_000, pytest.param(100_000, marks=pytest.mark.long)])
+def test_a_large_cluster_leaves_its_first_in_bounded_time_and_memory(tmp_path, size):
+    """Work grows with the cluster and not with its square: the large one has 400 times the pairs."""
+    memory, seconds = in_child(cluster_of(tmp_path, size))
+    assert memory < 1.5e9
+    assert seconds < (60 if size == 5_000 else 600)
+    table = clusters(tmp_path / "out")
+    assert len(table) == 1_000
+    assert {one["size"] for one in table} == {size}
+    assert table[0]["kept"]
+    counts = json.loads((tmp_path / "out/octomed.json").read_text())["counts"]
+    assert counts["train"] == 2
+    assert counts["rejected"]["near_duplicate"] == size - 1
+    gone = [one for one in runs.rejects(tmp_path / "out") if one["reason"] == "near_duplicate"]
+    assert len(gone) == size - 1
+    assert all("with only/rows.jsonl row 0 sample 0" in one["detail"] for one in gone[:50])

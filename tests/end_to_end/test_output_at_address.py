@@ -12,13 +12,20 @@ import time
 
 import octomed
 import pytest
+from octomed.cli.app import run as command_line
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline import uploads
-from octomed.stores.client import ObjectStore
+from octomed.stores.client import ObjectStore, open_store
 from streaming import StreamingDataset
 
 from . import runs
 from .test_resume import wait_until
+
+
+def long(*values):
+    """A case that `make test` leaves out."""
+    return pytest.param(*values, marks=pytest.mark.long)
+
 
 SAYS_WHOLE = ("index.json", "octomed.json")
 
@@ -107,7 +114,7 @@ def test_every_object_is_the_file_of_a_local_run(small, s3, tmp_path, local):
     assert again.uploads is None
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, long(20)])
 def test_a_run_killed_while_it_uploads_ends_with_the_same_bytes(small, s3, tmp_path, local, kills):
     draw = random.Random(7)
     for number in range(kills):
@@ -247,7 +254,10 @@ def test_a_lost_object_is_made_again(small, s3, tmp_path, local):
     is_as(local, s3, tmp_path)
 
 
-@pytest.mark.parametrize("what", ["damaged manifest", "damaged run", "missing manifest", "missing run"])
+@pytest.mark.parametrize(
+    "what",
+    ["damaged manifest", long("damaged run"), long("missing manifest"), "missing run"],
+)
 def test_a_state_file_that_does_not_read_is_made_again(small, s3, tmp_path, local, what):
     how, of = what.split()
     name = ".octomed-run.json" if of == "manifest" else "octomed.json"
@@ -273,6 +283,34 @@ def test_ctrl_c_waits_for_no_store(small, s3, tmp_path, local):
     assert "interrupted" in said
     runs.pack(small, at(s3))
     is_as(local, s3, tmp_path)
+
+
+def test_a_block_that_turns_out_damaged_is_made_again(small, s3, tmp_path, local):
+    runs.pack(small, at(s3, "first"))
+    for ids in sorted((small.parent / "store/blocks").glob("*/*.ids"))[:3]:
+        runs.damage(ids)
+    summary = runs.pack(small, at(s3))
+    assert any("could not be read" in note for note in summary.notes)
+    is_as(local, s3, tmp_path)
+
+
+def test_another_machine_s_run_is_not_disturbed(small, s3):
+    with (
+        open_store(s3.address("run")).lock(exclusive=True, busy=""),
+        pytest.raises(RecipeError, match=f"another run is writing to `{s3.address('run')}`"),
+    ):
+        runs.pack(small, at(s3))
+    assert not s3.keys("run/")
+
+
+def test_clean_asks_the_store_whether_the_run_is_there(small, s3):
+    runs.pack(small, at(s3))
+    for blocks in (True, False):
+        code = command_line(["clean", str(small)])
+        assert code == 0
+        assert bool(list((small.parent / "store/blocks").glob("*/*.ids"))) is blocks
+        for key in s3.keys("run/"):
+            s3.client().delete_object(Bucket=s3.bucket, Key=key)
 
 
 def test_a_local_run_loads_no_client_of_stores(small):

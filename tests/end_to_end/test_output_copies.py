@@ -11,7 +11,7 @@ from octomed.errors import RecipeError, StorageError
 from octomed.pipeline.targets import FolderStore
 
 from . import runs
-from .test_output_at_address import at, contents, download, local, small, staged
+from .test_output_at_address import at, contents, download, local, long, small, staged
 
 __all__ = ["local", "small"]
 
@@ -47,7 +47,7 @@ def test_copies_are_the_same_run(small, s3, tmp_path, local):
     assert runs.pack(recipe).already_done
 
 
-@pytest.mark.parametrize("files", [0, 9, 36])
+@pytest.mark.parametrize("files", [long(0), 9, long(36)])
 def test_a_copy_that_fails_is_named_and_completed_later(small, s3, tmp_path, local, files):
     recipe = with_copies(small, "copy")
     with pytest.MonkeyPatch.context() as patch:

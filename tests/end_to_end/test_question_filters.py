@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import json
 from collections import Counter
 
@@ -12,7 +15,9 @@ import pytest
 from octomed.errors import DataError, RecipeError
 from octomed.pipeline.plan import plan
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.run_report import report_of
 from octomed.recipe import load_recipe
+from octomed.report.run_report import page_of
 
 from . import runs
 
@@ -277,3 +282,187 @@ def test_responses_that_are_null_do_not_count(folder):
         folder, path="rows/a.jsonl", curate={"pass_rate": [0.5, 0.5], "duplicates": {"exact": False}}
     )
     assert counts == {(0, False): 8}
+
+
+EMPTY = ["", " \n", None, None]
+FIVE_OF_EIGHT = [0.62, 0.63]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "csv"])
+def test_an_empty_response_is_a_sample_that_is_not_right_and_a_null_one_is_none(folder, kind):
+    """Five right ones, one wrong, two empty, two null: five of eight."""
+    one = row(0, 5, of=6)
+    one["responses"] += EMPTY
+    if kind == "csv":
+        values = {name: json.dumps(value) if name != "question" else value for name, value in one.items()}
+        values["answer"] = one["answer"]
+        with (folder / "rows/one.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(values))
+            writer.writeheader()
+            writer.writerow(values)
+    else:
+        write = runs.write_lines if kind == "jsonl" else runs.write_parquet
+        write(folder / f"rows/one.{kind}", [one])
+    curate = {"pass_rate": FIVE_OF_EIGHT, "duplicates": {"exact": False}}
+    summary, counts = packed(folder, path=f"rows/one.{kind}", curate=curate)
+    assert counts == {(0, False): 6}
+    assert summary.rejected == {"empty_response": 4}
+    answers = json.loads((folder / "out/octomed.json").read_text())["counts"]["sources"]["only"]["answers"]
+    assert sum(answers.values()) == 8
+
+
+def test_reasoning_without_a_response_is_not_right_whatever_it_says(folder):
+    rows = [
+        {"q": "What is it?", "o": TUMORS, "a": "A", "t": "The answer is A.", "r": said}
+        for said in ("", "The answer is A.")
+    ]
+    runs.write_lines(folder / "rows/a.jsonl", rows)
+    mapping = {"question": "q", "options": "o", "answer": "a", "reasoning": "t", "response": "r"}
+    recipe = runs.one_source("rows/a.jsonl", mapping)
+    recipe["curate"] = {"pass_rate": [0.5, 0.5]}
+    summary = runs.pack(runs.write_recipe(folder, recipe))
+    assert (summary.train, summary.rejected) == (1, {"empty_response": 1})
+
+
+def test_another_models_null_responses_are_no_samples_either(folder):
+    other = row(0, 5, of=6)
+    other["responses"] += EMPTY
+    runs.write_lines(folder / "student.jsonl", [other, row(1, 0)])
+    rate = {"range": FIVE_OF_EIGHT, "from": "student.jsonl"}
+    _, counts = packed(folder, curate={"pass_rate": rate, "duplicates": {"exact": False}})
+    assert numbers(counts) == [0]
+
+
+def test_answers_that_only_have_to_be_there_are_compared_where_a_rule_asks(folder):
+    """Any answer is accepted, and the pass rate is of the right ones: 5 are right, 4 wrong, 7 no answers."""
+    curate = {"accept": {"answer": "present"}, "duplicates": {"exact": False}}
+    _, counts = packed(folder, curate={**curate, "pass_rate": [0.3, 0.32]})
+    assert numbers(counts) == [5]
+    wrong = sum(sample % 3 == 0 for sample in range(5, 16))
+    assert sum(counts.values()) == 5 + wrong
+    summary, counts = packed(folder, curate=curate)
+    assert numbers(counts) == list(range(17))
+    answers = json.loads((folder / "out/octomed.json").read_text())["counts"]["sources"]["only"]["answers"]
+    assert "present" in answers
+    assert "right" not in answers
+
+
+def test_a_row_without_a_right_answer_needs_no_more_than_an_answer(folder):
+    rows = [row(number, number) for number in range(9)]
+    rows[4]["answer"] = None
+    rows[5]["answer"] = "Something else"
+    runs.write_lines(folder / "rows/a.jsonl", rows)
+    curate = {"accept": {"answer": "present"}, "pass_rate": [0.4, 0.5], "duplicates": {"exact": False}}
+    summary, counts = packed(folder, path="rows/a.jsonl", curate=curate)
+    assert numbers(counts) == [4, 5, 7, 8]
+    assert "2 questions have no pass rate" in summary.plain()
+
+
+def test_classes_by_answer_need_no_accepted_ones_to_be_right(folder):
+    tumors(folder)
+    curate = {"accept": {"answer": "present"}, "stratify": {"sources": ["only"], "per_class": 2}}
+    summary, counts = packed(folder, path="rows/a.jsonl", curate=curate)
+    assert {one.name: one.drawn for one in summary.classes} == {
+        "glioma": 2, "meningioma": 2, "no tumor": 2, "pituitary": 1,
+    }  # fmt: skip
+    assert len(counts) == 7
+
+
+def rates_in(folder, kind, rows):
+    """Write a table of rates."""
+    path = folder / f"student/{kind.replace('/', '-')}"
+    path.parent.mkdir(exist_ok=True)
+    ending = kind.partition(".")[2]
+    if ending in {"csv", "tsv", "csv.gz"}:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if ending == "tsv" else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+        data = text.getvalue().encode("utf-8-sig")
+        path.write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
+    elif ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows, pa.schema(
+            [("question_id", pa.uint64()), *((name, pa.int64()) for name in list(rows[0])[1:])]
+        )), path)  # fmt: skip
+    elif ending == "arrow":
+        table = pa.Table.from_pylist(rows, pa.schema(
+            [("question_id", pa.uint64()), *((name, pa.int64()) for name in list(rows[0])[1:])]
+        ))  # fmt: skip
+        with pa.ipc.new_file(path, table.schema) as file:
+            file.write_table(table)
+    elif ending == "json":
+        path.write_text(json.dumps(rows))
+    else:
+        lines = "".join(json.dumps(one) + "\n" for one in rows).encode()
+        path.write_bytes(gzip.compress(lines) if ending.endswith("gz") else lines)
+    return path
+
+
+KINDS_OF_TABLES = ["a.csv", "a.tsv", "a.csv.gz", "a.jsonl", "a.jsonl.gz", "a.json", "a.parquet", "a.arrow"]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_TABLES)
+def test_rates_are_read_of_tables_of_every_kind_and_by_globs(folder, kind):
+    ids = question_ids(folder)
+    tables = [[], []]
+    for number in range(12):
+        tables[number % 2].append({"question_id": ids[number], "right": 16 - number, "responses": 16})
+    for name, table in zip(("even", "odd"), tables, strict=True):
+        rates_in(folder, f"{name}.{kind.partition('.')[2]}", table)
+    rate = {"range": [0.5, 0.75], "from": "student/*" + kind[1:]}
+    _, counts = packed(folder, curate={"pass_rate": rate, "duplicates": {"exact": False}})
+    assert numbers(counts) == [4, 5, 6, 7, 8]
+
+
+def test_tables_and_responses_may_lie_together(folder):
+    """Tables in two folders by one name, responses beside one of them, and a file that is neither."""
+    ids = question_ids(folder)
+    for name, number in (("one", 3), ("two", 5)):
+        rates_in(folder, "rates.csv", [{"question_id": ids[number], "pass_rate": 0.5}]).rename(
+            (folder / name).with_suffix(".csv")
+        )
+        (folder / name).mkdir()
+        (folder / name).with_suffix(".csv").rename(folder / name / "rates.csv")
+    runs.write_lines(folder / "two/rows.jsonl", [row(7, 8)])
+    (folder / "two/readme.md").write_text("of the student")
+    rate = {"range": [0.5, 0.5], "from": ["one/rates.csv", "two"]}
+    _, counts = packed(folder, curate={"pass_rate": rate, "duplicates": {"exact": False}})
+    assert numbers(counts) == [3, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "question_id,pass_rate\n1,0.5,3\n", "another number of fields"),
+        ("a.csv", "question_id,pass_rate\n1\n", "another number of fields"),
+        ("a.csv", "question_id,pass_rate\n1,often\n", "`pass_rate` is not between 0 and 1"),
+        ("a.csv", "question_id,right,responses\n1,0.5,2\n", "has no pass rate"),
+        ("a.csv", "question_id,pass_rate\n,0.5\n", "line 2 has no `question_id`"),
+        ("a.csv", "question_id,pass_rate\n", "hold no row"),
+        ("a.json", '[{"question_id": 1, "pass_rate": 3}]', "row 0: `pass_rate` is not"),
+        ("a.csv.gz", "question_id", "a.csv.gz"),
+    ],
+)
+def test_tables_that_say_nothing_are_an_error(folder, name, text, said):
+    (folder / name).write_text(text)
+    with pytest.raises((DataError, RecipeError)) as error:
+        packed(folder, curate={"pass_rate": {"range": [0, 1], "from": name}})
+    assert said in str(error.value)
+
+
+def test_a_glob_of_rates_that_matches_nothing_is_an_error(folder):
+    with pytest.raises(RecipeError, match=r"recipe\.yaml"):
+        packed(folder, curate={"pass_rate": {"range": [0, 1], "from": "student/*.csv"}})
+
+
+def test_a_class_that_rules_emptied_is_a_warning_in_summary_and_report(folder):
+    tumors(folder)
+    curate = {"accept": {"answer": "match"}, "stratify": {"sources": ["only"], "per_class": "min"}}
+    summary, _ = packed(folder, path="rows/a.jsonl", curate=curate)
+    warning = [line for line in summary.warnings if "`pituitary`" in line]
+    assert len(warning) == 1
+    assert "curate.accept" in warning[0]
+    assert f"warning: {warning[0]}" in str(summary)
+    assert json.loads(summary.to_json())["warnings"]
+    page = page_of(report_of(folder / "out"))
+    assert '<p class="warning">Warning: class `pituitary`' in page

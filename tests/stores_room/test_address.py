@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -158,3 +159,13 @@ def test_an_address_is_read_without_a_client():
         "assert not {'obstore', 'boto3', 'huggingface_hub'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_recipe_of_paths_loads_no_client():
+    script = (
+        "import sys\nfrom octomed.cli import main\n"
+        "try:\n    main()\nfinally:\n"
+        "    assert not {'obstore', 'boto3', 'huggingface_hub'} & set(sys.modules), sys.modules"
+    )
+    command = [sys.executable, "-c", script, "check", "recipes/quickstart.yaml"]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2], capture_output=True)

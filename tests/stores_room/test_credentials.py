@@ -98,7 +98,7 @@ def test_a_profile_that_asks_somebody_wants_a_package(files, fast_s3, monkeypatc
     configure([StoreOptions(profile="work")])
     with pytest.raises(StorageError, match="needs `boto3`") as caught:
         open_store(fast_s3.root).names()
-    assert caught.value.hint == "`pip install 'octomed[s3]'`"
+    assert caught.value.hint == "`pip install '.[s3]'`"
 
 
 def test_credentials_that_expire_are_read_again(files, fast_s3):
@@ -160,6 +160,9 @@ def test_the_longest_prefix_counts():
         ("s3://b/a", 2),
         ("s3://b", 3),
     ):
+        assert options_for(Address.parse(text)).timeout == timeout
+    configure([StoreOptions("hf://datasets/o/n/data", timeout=4)])
+    for text, timeout in (("hf://datasets/o/n@v1/data/a", 4), ("hf://datasets/o/n", 60.0)):
         assert options_for(Address.parse(text)).timeout == timeout
 
 

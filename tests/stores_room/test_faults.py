@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
+import threading
+import time
 
 import pytest
 from octomed.errors import StorageError
@@ -108,7 +112,7 @@ def test_an_object_that_was_replaced_is_found(request, server):
     assert stored.read_range("a", 2, 3) == b"765"
     with pytest.raises(ChangedObject, match=f"`{served.root}/a` has changed") as caught:
         stored.read_range("a", 2, 3, version)
-    assert caught.value.exit_code == 3
+    assert caught.value.exit_code == 4
     assert pickle.loads(pickle.dumps(caught.value)).address == f"{served.root}/a"
     stored.delete("a")
     with pytest.raises(ChangedObject):
@@ -158,6 +162,34 @@ def test_a_bucket_that_is_not_there(address):
 def test_a_listing_of_a_bucket_that_is_not_there():
     with pytest.raises(StorageError, match="cannot list `s3://octomed-none`: there is no such bucket"):
         open_store("s3://octomed-none").names()
+
+
+@pytest.mark.parametrize("address", ["s3://octomed-none", "az://octomedaccount/none", "gs://octomed-none"])
+@pytest.mark.usefixtures("fast_s3", "azure", "gcs")
+def test_what_is_asked_of_a_bucket_that_is_not_there(address):
+    for call in (lambda store: store.size("a"), lambda store: store.head("a")):
+        with pytest.raises(StorageError, match="there is no such bucket"):
+            call(open_store(address))
+
+
+def test_a_bucket_is_looked_for_once(fast_s3):
+    store = open_store(f"{fast_s3.root}/run")
+    assert store.size("a") is None
+    before = fast_s3.counts()["requests"]
+    assert store.size("a") is None
+    assert fast_s3.counts()["requests"] == before + 1
+
+
+def test_ctrl_c_is_heeded_while_a_server_is_silent(fast_s3):
+    configure([StoreOptions(timeout=30)])
+    store = open_store(fast_s3.root)
+    store.put("a", b"1")
+    fast_s3.set(rate=1.0, kinds=["timeout"], hang=3.0)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        store.read("a")
+    assert time.monotonic() - begin < 2
 
 
 def test_no_credentials(s3, monkeypatch):

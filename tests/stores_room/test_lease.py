@@ -121,6 +121,13 @@ def test_a_shared_lease_becomes_exclusive_where_nobody_else_holds_one(stored):
         assert first.alone()
         with pytest.raises(RecipeError), locked(stored, exclusive=False):
             pass
+        first.share()
+        with locked(stored, exclusive=False):
+            pass
+    with locked(stored) as held:
+        held.share()
+        with locked(stored, exclusive=False):
+            pass
     assert stored.lease_names() == []
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import http.server
 import os
+import threading
+from typing import ClassVar
 
+import obstore
 import pytest
 from octomed.errors import RecipeError, StorageError
 from octomed.stores.address import Address
 from octomed.stores.buckets import pinned
 from octomed.stores.client import open_store
+from octomed.stores.connecting import connect_web
 from octomed.stores.objects import ChangedObject
 from octomed.stores.options import StoreOptions, configure
 
@@ -136,6 +141,31 @@ def test_the_hub_s_token_goes_to_the_hub_alone(repository, web):
     assert any(credentials.TOKEN in head.get("authorization", "") for head in heads.values())
     assert credentials.TOKEN not in f"{store!r} {store.bucket.__dict__!r}"
     assert web.counts()["requests"] == 0
+
+
+def test_the_token_is_not_sent_where_the_hub_redirects_to(web):
+    web.put("a", DATA)
+
+    class Redirecting(http.server.BaseHTTPRequestHandler):
+        asked: ClassVar = []
+
+        def do_GET(self):
+            self.asked.append(self.headers["Authorization"])
+            self.send_response(302)
+            self.send_header("Location", f"{web.root}/a?X-Amz-Signature=1")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        client = connect_web(url, StoreOptions(), {"authorization": f"Bearer {credentials.TOKEN}"})
+        assert bytes(obstore.get_range(client, "x", start=5, length=6)) == DATA[5:11]
+        server.shutdown()
+    assert Redirecting.asked == [f"Bearer {credentials.TOKEN}"]
+    assert "authorization" not in web.heads()[-1]
 
 
 def test_a_branch_is_resolved_to_a_commit_once(repository):

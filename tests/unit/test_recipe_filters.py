@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from octomed.errors import RecipeError
 from octomed.recipe import load_recipe
 from octomed.recipe.curate import (
     Decontaminate,
@@ -15,7 +16,7 @@ from octomed.recipe.curate import (
     Validation,
 )
 from octomed.recipe.filters import Filters
-from octomed.recipe.scan_curation import scan_curation
+from octomed.recipe.scan_curation import scan_curation, select_curation
 from pydantic import TypeAdapter, ValidationError
 
 from . import recipes
@@ -129,3 +130,86 @@ def test_a_recipe_without_curation_asks_the_scan_nothing(tmp_path):
     assert sorted(dumped) == ["duplicates", "over_long"]
     assert "curate" not in recipe.sources[0].model_dump(mode="json")
     assert not {"mix", "validation", "target", "report"} & set(recipe.model_dump(mode="json"))
+
+
+SCRIPT = {"script": "latin", "min_share": 0}
+SHARE = {"where": {"script_share": [0.5, 1]}}
+
+
+def curated(tmp_path, curate, own=None, group=None):
+    """A recipe of two sources, the second of which has filters of its own, or of its group."""
+    values = recipes.values()
+    first = {**values["sources"][0], "name": "first"}
+    second = {**first, "name": "second", **({"curate": own} if own else {})}
+    if group is not None:
+        second["group"] = "g"
+        curate = {**curate, "groups": {"g": group}}
+    return load_recipe(recipes.write(tmp_path, {**values, "sources": [first, second], "curate": curate}))
+
+
+@pytest.mark.parametrize(
+    ("curate", "own", "group"),
+    [
+        ({"language": SCRIPT}, SHARE, None),
+        ({"language": SCRIPT, **SHARE}, {"where": "off", "language": "off"}, None),
+        ({**SHARE, "language": SCRIPT}, {"language": {"script": "han"}}, None),
+        ({"language": SCRIPT}, None, SHARE),
+        ({"language": "off"}, {"language": SCRIPT}, SHARE),
+    ],
+)
+def test_a_share_of_a_script_may_be_asked_for_where_a_script_is_inherited(tmp_path, curate, own, group):
+    assert curated(tmp_path, curate, own, group).sources
+
+
+@pytest.mark.parametrize(
+    ("curate", "own", "group", "place", "said"),
+    [
+        (SHARE, None, None, "`curate.where.script_share`", "write which beside it"),
+        ({**SHARE, "language": "off"}, None, None, "`curate.where.script_share`", "write which beside it"),
+        ({**SHARE, "language": SCRIPT}, {"language": "off"}, None, "source `second`", "`where: off`"),
+        ({**SHARE, "language": SCRIPT}, None, {"language": "off"}, "source `second`", "`where: off`"),
+        ({"language": "off"}, SHARE, None, "`sources.second.curate.where.script_share`", "source `second`"),
+        ({"language": SCRIPT}, SHARE, {"language": "off"}, "source `second`", "name the script"),
+        ({}, None, SHARE, "`curate.groups.g.where.script_share`", "write which beside it"),
+    ],
+)
+def test_a_share_of_no_script_is_refused_source_by_source(tmp_path, curate, own, group, place, said):
+    with pytest.raises(RecipeError) as error:
+        curated(tmp_path, curate, own, group)
+    text = f"{error.value.message} {error.value.hint}"
+    assert place in text
+    assert said in text
+
+
+def test_a_scope_of_near_duplicates_that_nobody_looks_for_is_refused(tmp_path):
+    group = {"near_scope": "question"}
+    with pytest.raises(RecipeError) as error:
+        curated(tmp_path, {}, None, group)
+    assert "`curate.groups.g.near_scope`: no near duplicates are looked for" in error.value.message
+    assert curated(tmp_path, {"duplicates": {"near": {"action": "report"}}}, None, group).curate.groups
+
+
+@pytest.mark.parametrize("rule", ["pass_rate", "stratify", None])
+def test_an_answer_that_has_to_be_there_is_compared_where_a_rule_asks(tmp_path, rule):
+    rules = {"pass_rate": [0, 1], "stratify": {"sources": ["first"]}}
+    asked = {rule: rules[rule]} if rule else {}
+    recipe = curated(tmp_path, {"accept": {"answer": "present"}, **asked})
+    found = [scan_curation(recipe, source)["accept"].get("compare", False) for source in recipe.sources]
+    assert found == [rule is not None, rule == "pass_rate"]
+
+
+def test_conditions_are_said_in_the_order_of_the_engine(tmp_path):
+    keys = {
+        "keep": [{"column": "z", "is": True}, {"column": "b", "is": "yes"}],
+        "where": {"reasoning_words": [1, 9], "x": [3, 6], "a": ["p", "q"], "c": ["p", "q", "r", "s"]},
+    }
+    recipe = curated(tmp_path, keys)
+    assert select_curation(recipe)["conditions"]["first"] == [
+        "`z` is not true",
+        '`b` is not "yes"',
+        '`a` is not one of "p", "q"',
+        '`c` is not one of "p", "q", "r" or 1 more',
+        "`x` is not 3 to 6",
+        "`reasoning_words` is not 1 to 9",
+    ]
+    assert "conditions" not in select_curation(curated(tmp_path, {}))

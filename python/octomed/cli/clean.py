@@ -13,7 +13,7 @@ from octomed.cli.signals import stop_by_signals
 from octomed.cli.terminal import out
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 each is an option
     recipe: RecipePath,
     overrides: Overrides = None,
     everything: Annotated[
@@ -21,6 +21,10 @@ def command(
         typer.Option(
             "--everything", help="Remove blocks in use as well: the next run scans everything again."
         ),
+    ] = False,
+    purge: Annotated[
+        bool,
+        typer.Option("--purge", help="Remove blocks in use as well that hold what `curate.exclude` names."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")
@@ -33,14 +37,17 @@ def command(
     Examples:
       octomed clean recipes/quickstart.yaml --dry-run
       octomed clean recipes/quickstart.yaml
+      octomed clean recipes/quickstart.yaml --purge --set curate.exclude=withdrawn.txt
     """
     from octomed.pipeline.cleaning import Cleaned, clean
+    from octomed.pipeline.purging import Excluded
     from octomed.pipeline.working_store import WorkingStore
     from octomed.recipe import load_recipe
     from octomed.report import units
 
     stop_by_signals()
-    working = WorkingStore.of(load_recipe(recipe, overrides or (), check_files=False))
+    loaded = load_recipe(recipe, overrides or (), check_files=False)
+    working, excluded = WorkingStore.of(loaded), Excluded.of(loaded) if purge else None
 
     def say(cleaned: Cleaned, what: str) -> None:
         size, tasks = units.bytes_of(cleaned.bytes), units.count(len(cleaned.tasks))
@@ -51,11 +58,14 @@ def command(
         if not json_output:
             say(cleaned, "would be removed" if dry_run else "will be removed")
 
-    cleaned = clean(working, everything=everything, dry_run=dry_run, told=before)
+    cleaned = clean(working, everything=everything, excluded=excluded, dry_run=dry_run, told=before)
     if json_output:
         out(json.dumps(asdict(cleaned) | {"dry_run": dry_run}))
         return
     if not dry_run:
         say(cleaned, "removed")
+    if purge and not dry_run:
+        out(f"note: {units.count(cleaned.purged)} tasks that held what `curate.exclude` names are gone")
+        out("note: outputs are as they were, and what stays in the sources is scanned again")
     for note in cleaned.notes:
         out(f"note: {note}")

@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from octomed.foreign.table import ForeignTable
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,17 +35,6 @@ _ARROW_END = 10
 _ARROW_MAGIC = b"ARROW1"
 _ARROW_MARK = b"\xff\xff\xff\xff"
 _BEFORE_SCHEMA = {True: 8, False: 0}
-
-
-def open_foreign(path: str, kind: str) -> ForeignTable:
-    """Open a Parquet or Arrow file, wherever it is.
-
-    Parameters
-    ----------
-    path, kind
-        As of :class:`ForeignTable`; the path may be an address.
-    """
-    return ForeignTable(path, kind) if scheme_of(path) is None else RemoteTable(path, kind)
 
 
 class RemoteTable(ForeignTable):
@@ -103,7 +91,7 @@ class RemoteTable(ForeignTable):
             self._held.need(ranges)
             self.forget_asked()
             yield from super().batches(columns, mapped, unit)
-            if self._held.is_walked:
+            if self._held.is_walked or number:  # what looks at the first rows does so more than once
                 self._held.release(ranges)
 
     def ranges(self, columns: Sequence[str], groups: Sequence[int]) -> list[Range]:
@@ -137,8 +125,8 @@ def _fetch_ends(mirror: Mirror, kind: str) -> None:
     """Fetch what says which columns a file has, and where they are."""
     if not mirror.size:
         return
-    if not mirror.has((max(0, mirror.size - _ARROW_END), mirror.size)):  # columns may have been given back
-        mirror.need(ends_of(mirror.size, kind))
+    end = (max(0, mirror.size - _ARROW_END), mirror.size)
+    mirror.need([end] if mirror.has(end) else ends_of(mirror.size, kind))  # columns may have been given back
     if kind == "parquet":
         tail = _read(mirror, mirror.size - _PARQUET_END, _PARQUET_END)
         if len(tail) == _PARQUET_END:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import about_run, difference
-from octomed.pipeline.manifest_file import MISSING, ManifestFile, is_name_of_run
+from octomed.pipeline.manifest_file import MISSING, ManifestFile, is_name_of_run, unpacked_name
 from octomed.run_file import RUN_FILE
 from octomed.state import Damaged, NotThere, there
 
@@ -60,5 +60,6 @@ def claim(target: Target, wanted: Wanted) -> str | None:
 
 
 def names_of(manifest: ManifestFile) -> set[str]:
-    """Return the names of the files of a run, finished and begun."""
-    return {RUN_FILE, *manifest.records, *manifest.begun}
+    """Return the names of the files of a run, finished and begun, and of what was unpacked of its shards."""
+    names = {RUN_FILE, *manifest.records, *manifest.begun}
+    return names | set(filter(None, map(unpacked_name, names)))

@@ -103,6 +103,7 @@ def close_run(
         vision=spec.vision if counts.rows_with_images else None,
         run=replace(
             making,
+            planned=spec.planned,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine=f"{platform.machine()} {platform.system()}",
             python=platform.python_version(),

@@ -98,7 +98,7 @@ def complete(
     last = [NAME, *indexes, RUN_FILE]
     sizes = {name: record.bytes for name, record in records.items() if name not in last}
     with executor(workers) as threads:
-        uploads.start(threads)
+        uploads.start(threads, progress)
         if source is not None:
             threads.wait(threads.submit_background(_fetch_all, source, last))
         uploads.begin(sizes, writes=False)

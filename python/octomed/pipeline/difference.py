@@ -106,9 +106,13 @@ def inputs_of(files: Iterable[InputFile]) -> dict[str, dict[str, str]]:
     """Return size and time of each input, by source and path, those skipped left out."""
     inputs: dict[str, dict[str, str]] = {}
     for file in files:
-        relative = file.relative.encode("utf-8", "backslashreplace").decode()
-        inputs.setdefault(file.source, {})[relative] = input_state(file)
+        inputs.setdefault(file.source, {})[recorded_name(file)] = input_state(file)
     return inputs
+
+
+def recorded_name(file: InputFile) -> str:
+    """Return a file's path below its source's root, as a run file can hold it."""
+    return file.relative.encode("utf-8", "backslashreplace").decode()
 
 
 def input_state(file: InputFile) -> str:
@@ -138,6 +142,25 @@ def difference(old: About, new: About) -> str:
         more = f", and {len(keys) - _MOST} more keys" if len(keys) > _MOST else ""
         return f"of another recipe: {', '.join(keys[:_MOST])}{more}"
     return f"of the same recipe, {_other_cause(old, new)}"
+
+
+def sources_apart(old: About, new: About) -> str | None:
+    """Return which sources are new and which are gone, where nothing else of the recipes differs.
+
+    Parameters
+    ----------
+    old, new
+        As of `difference`.
+    """
+    before, after = (_names_of_sources(about.recipe or {}) for about in (old, new))
+    added, gone = (
+        [name for name in one if name not in other] for one, other in ((after, before), (before, after))
+    )
+    of_these = tuple(f"`sources.{name}." for name in (*added, *gone))
+    if not of_these or not all(key.startswith(of_these) for key in _differing_keys(old, new)):
+        return None
+    said = [f"source `{shown(str(name))}` is new" for name in added]
+    return ", ".join([*said, *(f"source `{shown(str(name))}` is gone" for name in gone)])
 
 
 def _other_cause(old: About, new: About) -> str:

@@ -18,6 +18,7 @@ from octomed.pipeline.tasks import tasks_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
+    from types import TracebackType
 
     from octomed.pipeline.evaluation_specs import EvaluationFile, EvaluationSetFiles
 
@@ -40,12 +41,16 @@ class EvaluationSpec:
         What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
     digests
         The digest of each file, by set and path.
+    masks
+        Kinds of identifying data that sources have masked, one for each way in which one has: an evaluation
+        question is compared as such a source would have it.
     """
 
     key: str
     sets: tuple[EvaluationSetFiles, ...]
     look: str
     digests: dict[str, dict[str, str]]
+    masks: tuple[tuple[str, ...], ...] = ()
 
     def read(self, workers: int) -> _octomed.EvaluationSets:
         """Return their questions and pictures; what was read before is kept.
@@ -60,7 +65,7 @@ class EvaluationSpec:
         DataError
             When a file is not read whole or has no question, or a picture that is compared does not decode.
         """
-        return _kept.get(f"{self.key} {self.look}", lambda: _read(self, workers))
+        return _kept.get(f"{self.key} {self.look} {self.masks}", lambda: _read(self, workers))
 
     def check(self, workers: int) -> None:
         """Read them, but decode no picture: that is left to the run.
@@ -78,21 +83,37 @@ _kept: Kept[_octomed.EvaluationSets] = Kept(2)
 
 
 def _read(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:
-    with ThreadPoolExecutor(workers) as threads:
+    with _Threads(workers) as threads:
         sets = [
-            (one.name, [file.file.relative for file in one.files], _parts(one, spec.look, threads))
+            (one.name, [file.file.relative for file in one.files], _parts(one, spec, threads))
             for one in spec.sets
         ]
-    return _octomed.EvaluationSets(sets, spec.sets[0].images)
+    return _octomed.EvaluationSets(sets, spec.sets[0].images, spec.masks)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that are cancelled by an exception, Ctrl-C among them: what is queued is dropped."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.cancel = _octomed.Cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what runs, which looks at the flag row by row."""
+        if kind is not None:
+            self.cancel.set()
+        self.shutdown(cancel_futures=kind is not None)
 
 
 def _parts(
-    one: EvaluationSetFiles, look: str, threads: ThreadPoolExecutor
+    one: EvaluationSetFiles, spec: EvaluationSpec, threads: _Threads
 ) -> list[_octomed.EvaluationQuestions]:
     parts: list[_octomed.EvaluationQuestions] = []
     for number, file in enumerate(one.files):
         mapping = _octomed.Mapping.questions_only(file.mapping)
-        reader = _octomed.EvaluationReader(mapping, one.images, look)
+        reader = _octomed.EvaluationReader(mapping, one.images, spec.look, spec.masks)
         place = f"the evaluation file `{shown(file.file.path)}`"
         of_file = list(_read_blocks(reader, number, place, _blocks(file, mapping), threads))
         if not sum(part.questions for part in of_file):
@@ -106,12 +127,12 @@ def _read_blocks(
     number: int,
     place: str,
     blocks: Iterator[tuple[_octomed.Block, int]],
-    threads: ThreadPoolExecutor,
+    threads: _Threads,
 ) -> Iterator[_octomed.EvaluationQuestions]:
     """Yield what is read of blocks, in order, a few of which are in memory."""
     waiting: deque[Future[_octomed.EvaluationQuestions]] = deque()
     for block, first_row in blocks:
-        waiting.append(threads.submit(reader.read, block, number, first_row, place))
+        waiting.append(threads.submit(reader.read, block, number, first_row, place, threads.cancel))
         if len(waiting) >= _MOST_WAITING:
             yield waiting.popleft().result()
     while waiting:

@@ -15,13 +15,12 @@ import pyarrow as pa
 from octomed import _octomed
 from octomed.errors import ChangedInput, DataError, OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.remote import open_foreign
+from octomed.foreign.table import open_foreign
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.folder_columns import refuse_both, with_given
 from octomed.pipeline.nearest_format import near_formats
 from octomed.recipe.opening import objects
-from octomed.recipe.sniff import suspected
 from octomed.recipe.wide_text import open_text
 from octomed.report.fit import formats_in_words, names_in_words
 from octomed.storage import storage_error
@@ -198,6 +197,8 @@ def file_errors(file: InputFile) -> Iterator[None]:
     except OctomedError:
         raise
     except _BROKEN as error:
+        from octomed.recipe.sniff import suspected  # noqa: PLC0415 only of a file that cannot be read
+
         looks = suspected(file.path, file.kind, file.compression)
         if looks is not None:
             raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error

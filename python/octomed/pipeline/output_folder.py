@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.leftovers import is_of_run, is_temporary
+from octomed.leftovers import REPAIR, is_of_run, is_temporary
 from octomed.names import shown
 from octomed.pipeline.manifest_file import (
     MISSING,
@@ -68,7 +68,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
 
 def _own(name: str) -> bool:
     """Tell the lock and the manifest, one that is not whole too, from files that are not the run's."""
-    return name == LOCK_NAME or name.startswith(NAME) or is_temporary(name, re.escape(NAME))
+    return name in {LOCK_NAME, REPAIR} or name.startswith(NAME) or is_temporary(name, re.escape(NAME))
 
 
 def _leads_to(store: Path, path: Path) -> bool:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.table import ForeignTable
 from octomed.names import shown
+from octomed.recipe.kinds import COLUMNAR
+from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
+
+    from octomed.recipe.input_file import InputFile
 
 _QUESTION, _RATE, _RIGHT, _ALL = "question_id", "pass_rate", "right", "responses"
 _LARGEST = 2**64
@@ -22,24 +28,19 @@ _HINT = (
 )
 
 
-def is_table(path: Path) -> bool:
-    """Tell whether a file has pass rates by question, and not responses: its first row has the columns."""
-    if path.suffix not in {".parquet", ".jsonl", ".json", ".ndjson"} or not path.is_file():
-        return False
-    try:
-        _, first = next(_rows(path), ("", None))
-    except DataError:
-        return False
-    return isinstance(first, dict) and _QUESTION in first and bool({_RATE, _RIGHT} & set(first))
+def names_rates(columns: Iterable[str]) -> bool:
+    """Tell whether a file of these columns has pass rates by question, and not responses."""
+    names = set(columns)
+    return _QUESTION in names and bool({_RATE, _RIGHT} & names)
 
 
-def read_pass_rates(paths: Iterable[Path]) -> list[tuple[int, float, float]]:
+def read_pass_rates(files: Iterable[InputFile]) -> list[tuple[int, float, float]]:
     """Return right and all responses of each question, by id; a rate counts as a share of one.
 
     Parameters
     ----------
-    paths
-        Tables: Parquet by their name's ending, else JSON Lines.
+    files
+        Tables: Parquet, Arrow, JSON Lines, a list of JSON, CSV or TSV; texts may be compressed.
 
     Raises
     ------
@@ -52,15 +53,17 @@ def read_pass_rates(paths: Iterable[Path]) -> list[tuple[int, float, float]]:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> path = Path(tempfile.mkdtemp()) / "student.jsonl"
-    >>> _ = path.write_text('{"question_id": 7, "right": 2, "responses": 16}')
-    >>> read_pass_rates([path])
+    >>> from octomed.recipe.input_file import InputFile
+    >>> path = Path(tempfile.mkdtemp()) / "student.csv"
+    >>> _ = path.write_text("question_id,right,responses\\n7,2,16\\n")
+    >>> file = InputFile("student", 0, str(path), path.name, path.stat().st_size, 0, "csv", None)
+    >>> read_pass_rates([file])
     [(7, 2.0, 16.0)]
     """
     rates: dict[int, tuple[float, float]] = {}
     counted: set[int] = set()
-    for path in paths:
-        for place, row in _rows(path):
+    for file in files:
+        for place, row in _rows(file):
             question, right, of, is_counted = _tally(row, place)
             before = rates.get(question)
             if before is not None and not (is_counted and question in counted):
@@ -102,25 +105,93 @@ def _tally(row: Any, place: str) -> tuple[int, float, float, bool]:  # noqa: ANN
     return question, float(whole[0]), float(whole[1]), True
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Any]]:
+def _rows(file: InputFile) -> Iterator[tuple[str, Any]]:
     """Yield the rows of a file, each with its place in words."""
-    name = shown(str(path))
+    name = shown(file.path)
     try:
-        if path.suffix == ".parquet":
-            yield from ((f"`{name}` row {number}", row) for number, row in enumerate(_table_rows(path)))
+        if file.kind in COLUMNAR:
+            yield from ((f"`{name}` row {number}", row) for number, row in enumerate(_table_rows(file)))
             return
-        with path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield f"`{name}` line {number}", json.loads(line)
+        with _opened(file) as text:
+            yield from ((f"`{name}` {place}", row) for place, row in _READERS.get(file.kind, _document)(text))
     except OSError as error:
         raise RecipeError(f"`{name}` cannot be read: {error.strerror or error}") from error
-    except (ValueError, BrokenFileError) as error:
+    except (ValueError, RecursionError, csv.Error, BrokenFileError) as error:
         raise DataError(f"`{name}` cannot be read: {error}", _HINT) from error
 
 
-def _table_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with ForeignTable(str(path), "parquet") as table:
+class _Uncompressed(io.RawIOBase):
+    """What is read of a compressed file, as Python's readers of text want it."""
+
+    def __init__(self, stream: Any) -> None:  # noqa: ANN401 of pyarrow or of Python
+        super().__init__()
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 any writable buffer
+        """Read as much as fits."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@contextmanager
+def _opened(file: InputFile) -> Iterator[io.TextIOWrapper]:
+    """Open a file of text, with or without a mark of its encoding before it."""
+    with open_stream(file.path, file.compression) as stream:
+        raw = io.BufferedReader(_Uncompressed(stream))
+        yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+
+
+def _lines(text: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(text, start=1):
+        if line.strip():
+            yield f"line {number}", json.loads(line)
+
+
+def _document(text: io.TextIOWrapper) -> Iterator[tuple[str, Any]]:
+    """Yield the rows of a list, or of lines under a name that promises a document."""
+    whole = text.read()
+    try:
+        found = json.loads(whole)
+    except ValueError:
+        yield from _lines(whole.splitlines())
+        return
+    rows = found if isinstance(found, list) else [found]
+    yield from ((f"row {number}", row) for number, row in enumerate(rows))
+
+
+def _separated(text: Iterable[str], separator: str) -> Iterator[tuple[str, Any]]:
+    reader = csv.DictReader(text, delimiter=separator, strict=True)
+    for row in reader:
+        if None in row or None in row.values():
+            raise ValueError(f"line {reader.line_num} has another number of fields than the first")
+        yield f"line {reader.line_num}", {name: _number(name, value) for name, value in row.items()}
+
+
+def _number(name: str, value: str) -> Any:  # noqa: ANN401 what a field says
+    """Return a field of CSV as JSON would have it: nothing where it is empty, a number where it is one."""
+    try:
+        if name in {_RIGHT, _ALL}:
+            return int(value)
+        return float(value) if name == _RATE and value.strip() else value or None
+    except ValueError:
+        return value or None
+
+
+_READERS: dict[str, Any] = {
+    "jsonl": _lines,
+    "csv": lambda text: _separated(text, ","),
+    "tsv": lambda text: _separated(text, "\t"),
+}
+"""How rows of a kind are read; a document of JSON by default."""
+
+
+def _table_rows(file: InputFile) -> Iterator[dict[str, Any]]:
+    with ForeignTable(file.path, file.kind) as table:
         columns = [one for one in (_QUESTION, _RATE, _RIGHT, _ALL) if one in table.schema.names]
         for batch in table.batches(columns, columns, range(len(table.groups))):
             yield from batch.to_pylist()

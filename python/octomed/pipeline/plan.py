@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from octomed import _octomed
 from octomed.errors import ChangedInput, DataError
@@ -28,9 +28,9 @@ from octomed.pipeline.image_settings import (
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
 from octomed.pipeline.prefetch import with_ends_ahead
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.responses import as_source, rates_of
+from octomed.pipeline.responses import as_source, rates_of, tables_among
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
-from octomed.pipeline.selection import Lists, PassRate, lists_of, selection_settings
+from octomed.pipeline.selection import Lists, PassRate, Rated, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
 from octomed.pipeline.working_store import WorkingStore
@@ -39,7 +39,13 @@ from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
 from octomed.recipe.places import local_folders, scratch_of
 from octomed.recipe.problems import located
-from octomed.recipe.scan_curation import curated_mapping, scan_curation, select_curation
+from octomed.recipe.scan_curation import (
+    curated_mapping,
+    masks_of,
+    scan_curation,
+    select_curation,
+    with_pictures,
+)
 from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
@@ -48,7 +54,7 @@ from octomed.urls import scheme_of
 from octomed.vision import families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
@@ -63,6 +69,23 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
 )
 
 _NAMES_SHOWN = 3
+
+
+class Recorded(Protocol):
+    """What stands in the place of sources where a finished run is planned again."""
+
+    @property
+    def images(self) -> dict[str, str]:
+        """State of the folders of images, by source."""
+
+    def inputs(self, recipe: Recipe) -> Inputs:
+        """Return the files that there were."""
+
+    def reads(self, source: str) -> bool:
+        """Tell whether a file of a source is read again."""
+
+    def tasks(self, file: InputFile, cut: Callable[[InputFile], list[Task]]) -> list[Task]:
+        """Return the tasks that a file was cut into; `cut` does it again."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +139,8 @@ class Plan:
         What the files say that the selection names.
     evaluation
         The evaluation sets that questions are compared with, if there are any.
+    recorded
+        What stood in the place of the sources, if anything did.
     """
 
     recipe: Recipe
@@ -128,6 +153,7 @@ class Plan:
     found_formats: tuple[str, ...] = ()
     lists: Lists = field(default_factory=Lists)
     evaluation: EvaluationSpec | None = None
+    recorded: Recorded | None = None
 
     @property
     def store(self) -> Path:
@@ -198,7 +224,7 @@ class Plan:
             {
                 "version": _octomed.WRITE_VERSION,
                 "tasks": [task.identity for _, task in self.tasks()],
-                **({"images": states} if (states := self._image_files()) else {}),
+                **({"images": states} if (states := self.image_folders()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
@@ -217,8 +243,10 @@ class Plan:
         report = getattr(self.recipe, "report", None)
         return report is None or bool(report.samples)
 
-    def _image_files(self) -> dict[str, str]:
+    def image_folders(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
+        if self.recorded is not None:
+            return self.recorded.images
         written = local_folders(self.recipe)
         found = {
             source.source.name: folders_state(roots_in(source.spec.images), written)
@@ -252,8 +280,15 @@ def _a_few(files: list[str], reason: str) -> list[str]:
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 
-def plan(recipe: Recipe) -> Plan:
+def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
     """Resolve a recipe's model and inputs, and cut them into tasks.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    recorded
+        What a finished run says of its inputs: asked in place of the sources, where they are not needed.
 
     Raises
     ------
@@ -277,7 +312,7 @@ def plan(recipe: Recipe) -> Plan:
     vision = usable(model.vision, tokenizer)
     check_images(recipe, vision)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
-    inputs = find_inputs(recipe)
+    inputs = find_inputs(recipe) if recorded is None else recorded.inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
     refuse_held_out(recipe, inputs.splits)
     for file in inputs.files:
@@ -293,9 +328,9 @@ def plan(recipe: Recipe) -> Plan:
         blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
         return rates_of(blocks, source.scanner, paths)
 
-    lists = lists_of(recipe, rates_of_rows)
+    lists = lists_of(recipe, Rated(lambda path: tables_among(recipe, path, columns_of), rates_of_rows))
     sources = [
-        _source_plan(recipe, index, text, vision.family, files[one.name])
+        _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)
     ]
     return Plan(
@@ -309,6 +344,7 @@ def plan(recipe: Recipe) -> Plan:
         tuple(found_formats),
         lists,
         _evaluation(recipe, vision.family),
+        recorded,
     )
 
 
@@ -329,18 +365,26 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     found = find_evaluation_sets(recipe, settings, finding)
     near = "near" if settings.looks_for_near else settings.images
     look = "if_there" if settings.images == "off" or family is None else near
-    return EvaluationSpec(found.key, found.sets, look, found.digests)
+    return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
 
 
-def _source_plan(
-    recipe: Recipe, index: int, text: Text, family: Family | None, files: list[InputFile]
+def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files
+    recipe: Recipe,
+    index: int,
+    text: Text,
+    family: Family | None,
+    files: list[InputFile],
+    recorded: Recorded | None = None,
 ) -> SourcePlan:
     source = recipe.sources[index]
+    reads = recorded is None or recorded.reads(source.name)
     curation = scan_curation(recipe, source) or None
     mapping_value = source.mapping if curation is None else curated_mapping(source, curation)
     format_at = recipe.written_at("sources", index, "format")
     prompt_at = format_at if recipe.prompt is None else recipe.written_at("prompt")
     layout = recipe.prompt or mapping_value.pop("prompt", None)
+    if curation is not None and family is not None and may_have_images(mapping_value):
+        curation = with_pictures(recipe, curation)
     with located(format_at, key=f"sources.{source.name}.format"):
         mapping = _octomed.Mapping(mapping_value)
     with located(prompt_at, key="prompt", hint=_PROMPT_HINT):
@@ -357,7 +401,7 @@ def _source_plan(
         prompt=layout,
         system=recipe.system,
         supervise=recipe.supervise,
-        images=image_settings(recipe, source, family),
+        images=image_settings(recipe, source, family) if reads else None,  # its folders may be gone
         curation=curation,
     )
     spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
@@ -367,13 +411,20 @@ def _source_plan(
         images = images_key(spec.images) if spec.images and may_have_images(mapping_value) else None
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
-    for file in with_ends_ahead(files):
+
+    store = WorkingStore.of(recipe)
+
+    def cut(file: InputFile) -> list[Task]:
+        found = tasks_of(file, mapping, key)
+        return tasks_of_images(found, images, store) if images else found
+
+    for file in with_ends_ahead(files) if recorded is None else files:
         try:
-            tasks += tasks_of(file, mapping, key)
+            tasks += tasks_of(file, mapping, key) if recorded is None else recorded.tasks(file, cut)
         except DataError as error:
             if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
-    if images:
-        tasks = tasks_of_images(tasks, images, WorkingStore.of(recipe))
+    if images and recorded is None:  # all at once: each is looked up
+        tasks = tasks_of_images(tasks, images, store)
     return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)

@@ -18,6 +18,7 @@ from octomed.storage import atomic_file, storage_error, sync_file
 from octomed.store_files import (
     FETCHED_FILE,
     TASK_FILE,
+    UNREACHABLE,
     WITHOUT_IMAGES,
     TaskRecord,
     forget_task,
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 _PIECE = 8 * 2**20
 """Bytes of a file that are held at once, in each of the threads that fetch."""
-
-_UNREACHABLE = ".unreachable"
-"""Ending of the note that an image of a block did not come."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ class RemoteBlocks:
             _remove_folder(folder)
             write_fetched(self.local, key, record)
         names = [name for header in record.blocks for name in header.files]
-        names += [name for name in task.sizes if name.endswith(_UNREACHABLE)]
+        names += [name for name in task.sizes if name.endswith(UNREACHABLE)]
         return {name: task.sizes[name] for name in names if _size(folder / name) != task.sizes[name]}
 
     def _fetch(self, key: str, name: str, size: int, gone: set[str]) -> None:
@@ -178,7 +176,7 @@ class RemoteBlocks:
         """
         folder = self.local.folder / task_folder(key)
         names = [name for header in record.blocks for name in header.files]
-        names += sorted(path.name for path in folder.glob(f"*{_UNREACHABLE}"))
+        names += sorted(path.name for path in folder.glob(f"*{UNREACHABLE}"))
         last = _Last(len(names), partial(write_task, self.store, key, record))
         if not names:
             transfers.submit(last.call)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from octomed import machine
 from octomed.errors import DataError
 from octomed.names import shown
+from octomed.pipeline.pass_rates import names_rates
 from octomed.recipe.document import Document, Keys
+from octomed.recipe.inputs import find_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from octomed import _octomed
+    from octomed.recipe.input_file import InputFile
     from octomed.recipe.problems import Place
     from octomed.recipe.schema import Recipe
 
@@ -93,6 +96,39 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
     copy = recipe.model_copy(update={**asked, **unasked})
     copy.adopt(recipe.file, _Places(recipe), {}, recipe.overrides, from_values=recipe.from_values)
     return copy
+
+
+def tables_among(
+    recipe: Recipe, path: str, columns_of: Callable[[InputFile], list[str]]
+) -> tuple[list[InputFile], list[str]]:
+    """Return the files of an entry that are tables of pass rates, and what to read for its others.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    path
+        A file, a folder or a glob.
+    columns_of
+        Returns the columns of a file.
+
+    Raises
+    ------
+    RecipeProblems
+        When it matches nothing.
+    """
+
+    def is_table(file: InputFile) -> bool:
+        try:
+            return names_rates(columns_of(file))
+        except DataError:
+            return False  # what does not read is a fault that the reader of rows names
+
+    files = find_inputs(as_source(recipe, (path,))).files
+    tables = [file for file in files if is_table(file)]
+    if not tables:
+        return [], [path]
+    return tables, [file.path for file in files if file not in tables]
 
 
 def _rates(blocks: Iterable[_octomed.Block], scanner: _octomed.Scanner) -> Iterator[_Rates]:

@@ -14,6 +14,7 @@ from octomed.pipeline.difference import input_state, is_same_input
 from octomed.pipeline.files import file_errors, fingerprint_of
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.run_places import place_of
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.tasks import tasks_of
 from octomed.recipe.inputs import resolve_inputs
@@ -55,10 +56,9 @@ class SourceRows:
         run = read_run(folder)
         states = run.run.inputs
         if states is None:
-            raise RecipeError(
-                f"the run in `{folder}` does not record its inputs, so their rows cannot be read again",
-                "pack it again with this octomed",
-            )
+            message = f"the run in `{place_of(folder)}` does not record its inputs"
+            hint = "pack it again with this octomed"
+            raise RecipeError(f"{message}, so their rows cannot be read again", hint)
         self._states = states
         values = {key: run.recipe[key] for key in _KEYS if key in run.recipe}
         self._recipe: Recipe = load_recipe(values, folder=run.run.recipe_folder or "")

@@ -12,7 +12,7 @@ from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
 from octomed.pipeline.claims import claim
-from octomed.pipeline.cleaning import forget_run, make_room, note_use
+from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
@@ -31,7 +31,10 @@ from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
+from octomed.pipeline.size_limit import make_room
 from octomed.pipeline.staged import staged_manifest
+from octomed.pipeline.stored_tasks import note_use
+from octomed.pipeline.store_traffic import traffic_since_now
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.uploads import Uploads
@@ -55,7 +58,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.working_store import Held
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import RunFile, Uploaded
+    from octomed.run_file import RunFile, StoreTraffic, Uploaded
 
 
 def pack(
@@ -91,7 +94,7 @@ def pack(
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
-    begin = time.perf_counter()
+    begin, traffic = time.perf_counter(), traffic_since_now(recipe)
     planned = plan(recipe)
     workers = workers or machine.cores()
     spec = run_spec(planned, workers)
@@ -112,13 +115,13 @@ def pack(
             summary = _summary(run, spec, already_done=True)
             copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
             outputs.close()
-            return summary if copied is None else replaced(summary, uploads=plain(copied))
+            return replaced(summary, uploads=plain(copied), traffic=plain(traffic()))
         manifest = _manifest(outputs, run, wanted)
         refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
         register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
-        again.said += [*outputs.notes, *_room_before(planned, spec, lock)]
+        again.said += [*outputs.notes, *lock.notes, *_room_before(planned, spec, lock)]
         transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
@@ -132,6 +135,7 @@ def pack(
             lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
             shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
+            traffic,
         )
         summary = passes.run(workers, locks)
         outputs.close()
@@ -224,6 +228,7 @@ class _Passes:
     empty: Callable[[int, _octomed.Layout, int], DataError]
     planning: float
     blocks: Blocks
+    traffic: Callable[[], dict[str, StoreTraffic]]
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
         """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
@@ -270,7 +275,7 @@ class _Passes:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
         if manifest.uploads is not None:
-            manifest.uploads.start(threads)
+            manifest.uploads.start(threads, self.progress)
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
@@ -318,6 +323,7 @@ class _Passes:
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(self.again.notes),
             uploads=None if manifest.uploads is None else manifest.uploads.counts,
+            traffic=self.traffic(),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 

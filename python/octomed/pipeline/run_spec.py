@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.origin import rebuild_command
-from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.difference import About, inputs_of, origin_of, recorded_name, versions
 from octomed.pipeline.prefetch import how_stores_are_reached
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
-from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
+from octomed.run_file import FORMAT, Making, Planned, RunFile, TokenizerFacts
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class RunSpec:
         The evaluation sets that questions are compared with, if there are any.
     shows_texts
         Whether tables may hold texts of rows.
+    planned
+        What a repair needs to know of the plan, once the sources are gone.
     """
 
     output: Path
@@ -87,6 +89,7 @@ class RunSpec:
     vision: Vision | None = None
     evaluation: EvaluationSpec | None = None
     shows_texts: bool = True
+    planned: Planned = field(default_factory=Planned)
     place: str = ""
     targets: tuple[str, ...] = ()
 
@@ -158,9 +161,21 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         vision=planned.vision,
         evaluation=planned.evaluation,
         shows_texts=planned.shows_texts,
+        planned=_planned(planned),
         place=places[0],
         targets=places if planned.is_staged else places[1:],
     )
+
+
+def _planned(planned: Plan) -> Planned:
+    """Return what is kept of a plan."""
+    tasks: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {}
+    for _, task in planned.tasks():
+        of_source = tasks.setdefault(task.file.source, {})
+        name = recorded_name(task.file)
+        keys = tuple(filter(None, (task.identity, task.without_images)))
+        of_source[name] = (*of_source.get(name, ()), keys)
+    return Planned(tasks, planned.image_folders())
 
 
 def _said(

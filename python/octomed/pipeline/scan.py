@@ -89,7 +89,7 @@ def scan(  # noqa: PLR0913 the last two are told what becomes of blocks
         if missing:
             progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
             with scanners.lend(made):
-                scanned |= _scan_missing(missing, threads, progress, again, blocks)
+                scanned |= scan_missing(missing, threads, progress, again, blocks)
             _release_memory(made)
         end_idle()
         in_order = [scanned[spec.task.key] for spec in specs]
@@ -155,10 +155,20 @@ def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain, 
             again.block(spec.task, remove_block(spec.folder, damaged, again.made_again(spec.task)))
 
 
-def _scan_missing(
+def scan_missing(
     missing: list[TaskSpec], threads: Threads, progress: Progress, again: MadeAgain, blocks: Blocks
 ) -> dict[str, ScannedTask]:
-    """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
+    """Read tasks one after the other; the last blocks of one are scanned while the next is read.
+
+    Parameters
+    ----------
+    missing
+        The tasks that do not stand.
+    threads, progress
+        Of the run.
+    again, blocks
+        Told of blocks that could not be read, and of tasks that stand.
+    """
 
     def told(block: BlockScanned) -> None:
         progress.advance(rows=block.rows, bytes=block.bytes, tokens=block.tokens, rejects=block.rejects)

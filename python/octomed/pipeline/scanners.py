@@ -128,7 +128,9 @@ def _curation_key(curation: dict[str, Any]) -> dict[str, Any]:
     A block that was scanned with looser ones has all that stricter ones let pass.
     """
     others = {name: value for name, value in curation.items() if name != "limits"}
-    return {**others, "measured": _octomed.measured(curation)}
+    # Blocks in which a null response counts as one without an answer are of another key.
+    nulls = {"nulls": "no sample"} if "accept" in curation else {}
+    return {**others, **nulls, "measured": _octomed.measured(curation)}
 
 
 def scanner_key(spec: ScannerSpec, text: Text, prompt_hash: str) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.exclusions import exclusions_of
-from octomed.pipeline.pass_rates import is_table, read_pass_rates
+from octomed.pipeline.pass_rates import read_pass_rates
 from octomed.recipe.problems import located
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from octomed.recipe.curate import Stratify, Validation
+    from octomed.recipe.input_file import InputFile
     from octomed.recipe.schema import Recipe
 
 _RESOLVED = {"exclude", "pass_rate", "traces_per_question", "stratify"}
@@ -40,15 +40,32 @@ class Lists:
     pass_rates: tuple[PassRate, ...] | None = None
 
 
-def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassRate]]) -> Lists:
+@dataclass(frozen=True)
+class Rated:
+    """What files with another model's responses are, and how these are compared.
+
+    Attributes
+    ----------
+    tables
+        Returns the files of an entry (a file, a folder, a glob) that are tables of rates, and what to read for
+        its others: the entry where no file is a table, else their paths.
+    rates_of_rows
+        Reads the other files of entries, and returns right and all responses by question.
+    """
+
+    tables: Callable[[str], tuple[list[InputFile], list[str]]]
+    rates_of_rows: Callable[[Sequence[str]], list[PassRate]]
+
+
+def lists_of(recipe: Recipe, rated: Rated) -> Lists:
     """Read the files that the recipe's selection names.
 
     Parameters
     ----------
     recipe
         The recipe.
-    rates_of_rows
-        Reads files of another model's responses, and returns right and all by question.
+    rated
+        Reads the files of another model's responses.
 
     Raises
     ------
@@ -63,12 +80,15 @@ def lists_of(recipe: Recipe, rates_of_rows: Callable[[Sequence[str]], list[PassR
     files: tuple[str, ...] | None = getattr(rates, "from_", None)
     if files is None:
         return Lists(tuple(exclusions))
-    paths = list(map(Path, files))
-    tables = [path for path in paths if is_table(path)]
-    rows = [str(path) for path in paths if path not in tables]
+    tables: list[InputFile] = []
+    rows: list[str] = []
+    for path in files:
+        of_path, others = rated.tables(path)
+        tables += of_path
+        rows += others
     with located(recipe.written_at("curate", "pass_rate", "from")):
         found = read_pass_rates(tables) if tables else []
-    found += rates_of_rows(rows) if rows else []
+    found += rated.rates_of_rows(rows) if rows else []
     sums: dict[int, tuple[float, float]] = {}
     for question, right, every in found:  # a question may be in a table and in rows
         before = sums.get(question, (0.0, 0.0))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from octomed.errors import DataError
-from octomed.foreign.remote import RemoteTable
 from octomed.pipeline.files import (
     column_errors,
     columns_to_read,
@@ -196,9 +195,8 @@ def _bytes_read(
     table: ForeignTable, mapping: _octomed.Mapping, mapped: list[str], groups: range
 ) -> tuple[tuple[int, int], ...] | None:
     """Return where the columns of row groups lie that a scan reads of an object in a store."""
-    if not isinstance(table, RemoteTable):
-        return None
-    return tuple(table.ranges(columns_to_scan(mapping, table.schema, mapped), list(groups)))
+    ranges = table.ranges(columns_to_scan(mapping, table.schema, mapped), groups)
+    return None if ranges is None else tuple(ranges)
 
 
 def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:

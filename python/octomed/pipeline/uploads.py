@@ -96,6 +96,7 @@ class Uploads:
         self._closed = False
         self._threads: Threads | None = None
         self._progress: Progress | None = None
+        self._counts_down = False
         self._files = self._bytes = self._skipped = 0
         self._waited = 0.0
         self._noting = threading.Lock()
@@ -117,9 +118,10 @@ class Uploads:
             waited=round(self._waited, 3),
         )
 
-    def start(self, threads: Threads) -> None:
+    def start(self, threads: Threads, progress: Progress) -> None:
         """Begin to upload, on threads of a run; what one that ended early had queued is not uploaded."""
         self._threads, self._closed, self._failure = threads, False, None
+        self._progress, self._counts_down = progress, False
         self._queue.clear()
         self._open.clear()
         threads.submit_readers(_THREADS, [self._work] * _THREADS)
@@ -203,7 +205,7 @@ class Uploads:
         item.noted()
         if not self.keeps:
             remove_file(path)
-        if self._progress is not None:
+        if self._progress is not None and self._counts_down:
             self._progress.advance(rows=1, bytes=item.size, tokens=0, rejects=0)
         self._note()
 
@@ -290,7 +292,7 @@ class Uploads:
         with self._changed:
             left = sum(self._open.values())
         progress.stage("upload", left or None, None)
-        self._progress = progress
+        self._counts_down = True
         with self._changed:
             while self._open:
                 self._check()

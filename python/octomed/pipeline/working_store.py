@@ -6,10 +6,11 @@ import contextlib
 import os
 import socket
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
+from octomed.pipeline.aside import aside
 from octomed.recipe.places import store_folder
 from octomed.store import LocalStore
 from octomed.store_files import finished_task, task_without_images
@@ -91,7 +92,8 @@ class WorkingStore:
         with contextlib.ExitStack() as locks:
             held: list[_Lock] = [locks.enter_context(self.local.lock(exclusive=exclusive, busy=busy))]
             if self.remote is not None:
-                held.append(locks.enter_context(self.remote.store.lock(exclusive=exclusive, busy=busy)))
+                lease = self.remote.store.lock(exclusive=exclusive, busy=busy)
+                held.append(aside(partial(locks.enter_context, lease)))
             yield Held(held)
 
     def finished(self, keys: Sequence[str]) -> dict[str, TaskRecord]:
@@ -139,6 +141,11 @@ class Held:
     def alone(self) -> bool:
         """Make shared locks exclusive where nobody else holds them."""
         return all(lock.alone() for lock in self.locks)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of how they were taken: a lease of a dead owner was taken over."""
+        return [note for lock in self.locks if (note := getattr(lock, "note", None))]
 
     def share(self) -> None:
         """Make them shared again."""

@@ -63,7 +63,7 @@ def write_all(
     """
     layout, spec = laid_out.layout, laid_out.spec
     specs = [_range_spec(layout, spec, number, manifest, threads.workers) for number in range(layout.ranges)]
-    shards = [_shard_path(layout, *shard) for one in specs for shard in one.shards]
+    shards = [shard_path(layout, *shard) for one in specs for shard in one.shards]
     manifest.begin(shards, layout.streams, _tables(specs, sources))
     for name in (*layout.streams, "provenance"):
         make_folder_inside(manifest.folder, name, manifest.mode)
@@ -94,12 +94,13 @@ def _range_spec(
 ) -> RangeSpec:
     """Return what is to be written of a range: a shard that is not in the manifest, and all its tables."""
     shards = layout.shards(number)
-    missing = tuple(shard for shard in shards if _shard_path(layout, *shard) not in manifest.shards)
+    missing = tuple(shard for shard in shards if shard_path(layout, *shard) not in manifest.shards)
     streams = tuple(sorted({stream for stream, _ in shards}))
     return RangeSpec(spec, number, missing, streams, manifest.folder, workers)
 
 
-def _shard_path(layout: _octomed.Layout, stream: str, shard: int) -> str:
+def shard_path(layout: _octomed.Layout, stream: str, shard: int) -> str:
+    """Path of a shard below the output folder."""
     return f"{stream}/{shard_name(shard, layout.extension)}"
 
 

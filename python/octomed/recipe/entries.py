@@ -30,16 +30,16 @@ from octomed.recipe.input_file import (
     why_unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import Compressed, objects, open_stream
+from octomed.recipe.opening import objects, open_stream
 from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from octomed.recipe.kinds import Kind
+    from octomed.recipe.kinds import Compressed, Kind
     from octomed.recipe.schema import Source
 
 _NAMED_AT_MOST = 3

@@ -272,12 +272,6 @@ class Filters(Sparse):
         for name, values in conditions.items():
             if name in MEASURED and not all(type(one) in {int, float} for one in values):
                 raise invalid(f"`{name}` is a number", "write a range: `[16, 8192]`", at=("where", name))
-        if "script_share" in conditions and not isinstance(self.language, Language):
-            raise invalid(
-                "`script_share` is of no script",
-                "write which beside it: `language: {script: latin, min_share: 0}`",
-                at=("where", "script_share"),
-            )
         return self
 
     def over(self, other: Filters) -> Filters:

@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from octomed.recipe.kinds import COLUMNAR, KINDS, Kind
+from octomed.recipe.kinds import COLUMNAR, COMPRESSED, KINDS, Compressed, Kind
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import COMPRESSED, Compressed
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.values import Dialect

@@ -12,7 +12,7 @@ from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.shards import real_roots
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys

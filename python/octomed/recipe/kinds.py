@@ -20,3 +20,17 @@ KINDS: dict[str, Kind] = {
 
 COLUMNAR: frozenset[Kind] = frozenset({"parquet", "arrow"})
 """Kinds that `octomed.foreign` reads: their columns have types, and no compression is around them."""
+
+Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
+
+COMPRESSED: dict[str, Compressed] = {
+    ".gz": "gzip",
+    ".gzip": "gzip",
+    ".zst": "zstd",
+    ".zstd": "zstd",
+    ".bz2": "bz2",
+    ".lz4": "lz4",
+    ".br": "brotli",
+    ".xz": "xz",
+}
+"""Compressions that a file name may end in."""

@@ -22,7 +22,7 @@ from octomed.recipe.places import reach_stores
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import MODELS, VERSION, Recipe
 from octomed.recipe.yaml_file import read_document
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

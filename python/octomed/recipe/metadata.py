@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from octomed.recipe.opening import objects
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 _LARGEST = 32 * 2**20
 """A larger file is no metadata."""

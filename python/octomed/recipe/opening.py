@@ -10,28 +10,16 @@ import lzma
 import os
 import zlib
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
-
-COMPRESSED: dict[str, Compressed] = {
-    ".gz": "gzip",
-    ".gzip": "gzip",
-    ".zst": "zstd",
-    ".zstd": "zstd",
-    ".bz2": "bz2",
-    ".lz4": "lz4",
-    ".br": "brotli",
-    ".xz": "xz",
-}
-"""Compressions that a file name may end in."""
+    from octomed.recipe.kinds import Compressed
 
 _CHUNK_BYTES = 2**18
 _XZ_PADDING = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.path_values import STORE
 from octomed.recipe.problems import Problem
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys

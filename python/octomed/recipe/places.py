@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.schemes import scheme_of
 from octomed.storage import content_key
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
@@ -45,7 +45,7 @@ def store_folder(recipe: Recipe) -> Path:
 
 
 def local_folders(recipe: Recipe) -> tuple[str, ...]:
-    """Return the folders of this machine that a recipe's runs write to: images in them are none of its inputs."""
+    """Return the folders of this machine that a recipe's runs write to: no image in them is an input."""
     written = [recipe.output.path, *(recipe.output.copies or ()), recipe.work.path, recipe.work.scratch]
     return tuple(path for path in written if path is not None and scheme_of(path) is None)
 

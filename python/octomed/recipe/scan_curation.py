@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.curate import Near, TracesKept
-from octomed.recipe.filters import MEASURED, Acceptance, Filters
+from octomed.recipe.filters import MEASURED, Acceptance, Filters, Identifying
 from octomed.recipe.formats import curated_mapping_of
+from octomed.recipe.resolved import resolved_filters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed.recipe.schema import Recipe, Source
 
 _LIMITS = (
@@ -23,15 +27,9 @@ _LIMITS = (
 )
 """Filters by what is measured of a response."""
 
-
-def filters_of(recipe: Recipe, source: Source) -> Filters:
-    """Return the filters of a source: its own keys win over its group's, and these over `curate`'s."""
-    groups: Any = recipe.curate.groups or {}
-    own: Any = source.curate
-    filters: Filters = recipe.curate
-    for nearer in (groups.get(source.group), own):
-        filters = filters if nearer is None else nearer.over(filters)
-    return filters
+_BOTH_ENDS = 2
+_NAMED = 3
+"""Values that a detail names."""
 
 
 def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
@@ -62,14 +60,18 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     >>> scan_curation(recipe, recipe.sources[0])
     {}
     """
-    filters = filters_of(recipe, source)
+    filters = resolved_filters(recipe.curate, source)
     curate: Any = recipe.curate
     found: dict[str, Any] = {}
     accept = filters.accept if isinstance(filters.accept, Acceptance) else None
     judges = accept is not None and accept.answer != "off"
+    compares = curate.pass_rate is not None or _has_classes_by_answer(recipe, source)
     if accept is not None and judges:
         found["accept"] = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
-    elif curate.pass_rate is not None or _learns_answers(recipe) or _has_classes_by_answer(recipe, source):
+        if accept.answer == "present" and compares:
+            # Any answer is accepted, and whether it is right is known all the same.
+            found["accept"]["compare"] = True
+    elif compares or _learns_answers(recipe):
         found["accept"] = {"answer": "off", "match": "options"}
     for name in ("keep", "where"):
         value = getattr(filters, name)
@@ -102,7 +104,7 @@ def _limits(filters: Filters, accept: Acceptance | None) -> dict[str, Any]:
 
 def asked_columns(recipe: Recipe, source: Source) -> list[str]:
     """Return the columns that rules read besides the mapped ones, each once, in this order."""
-    filters = filters_of(recipe, source)
+    filters = resolved_filters(recipe.curate, source)
     columns: list[str] = []
     if filters.keep is not None and filters.keep != "off":
         columns += [one.column for one in filters.keep]
@@ -146,6 +148,26 @@ def _needs_questions(recipe: Recipe, source: Source) -> bool:
     return curate.decontaminate is not None or stratified or by_column
 
 
+def with_pictures(recipe: Recipe, curation: dict[str, Any]) -> dict[str, Any]:
+    """Return what is decided of a source with images, its pictures noted where a rule keeps theirs together.
+
+    Which questions are parted must not depend on which of them have an accepted trace.
+    """
+    filters = curation.keys() & {"accept", "keep", "where", "limits"}
+    divides = recipe.validation is not None or recipe.mix is not None
+    return {**curation, "questions": True, "pictures": True} if divides and filters else curation
+
+
+def masks_of(recipe: Recipe) -> tuple[tuple[str, ...], ...]:
+    """Return the kinds of identifying data that sources have masked, once for each way in which one has."""
+    masks: dict[tuple[str, ...], None] = {}
+    for source in recipe.sources:
+        identifying = resolved_filters(recipe.curate, source).identifying
+        if isinstance(identifying, Identifying) and identifying.action == "mask":
+            masks[tuple(identifying.kinds)] = None
+    return tuple(masks)
+
+
 def curated_mapping(source: Source, curation: dict[str, Any]) -> dict[str, Any]:
     """Return the row mapping of a source with the columns that its curation reads."""
     return {} if source.format is None else curated_mapping_of(source.format, curation.get("asked", ()))
@@ -166,4 +188,29 @@ def select_curation(recipe: Recipe) -> dict[str, Any]:
         by_source = {name: one[key] for name, one in curations.items() if key in one}
         if by_source:
             settings[key] = by_source
+    conditions = {name: found for name, one in curations.items() if (found := _conditions(one))}
+    if conditions:
+        settings["conditions"] = conditions
     return settings
+
+
+def _conditions(curation: dict[str, Any]) -> list[str]:
+    """Return what does not hold where a condition does not, in words, in the order of the engine.
+
+    That of columns, those of `keep` first, then of what is measured; names of `where` in their bytes' order.
+    """
+    named = sorted(curation.get("where", {}).items(), key=lambda one: one[0].encode())
+    wanted = [(one["column"], [one["is"]]) for one in curation.get("keep", ())]
+    wanted += [one for one in named if one[0] not in MEASURED]
+    wanted += [one for one in named if one[0] in MEASURED]
+    return [f"`{name}` is not {_in_words(values)}" for name, values in wanted]
+
+
+def _in_words(values: Sequence[Any]) -> str:
+    """Return a condition of `keep` or `where` in words: a range, or what a value may be."""
+    shown = [json.dumps(value, ensure_ascii=False) for value in values]
+    numbers = [isinstance(value, int | float) and not isinstance(value, bool) for value in values]
+    if len(values) == _BOTH_ENDS and all(numbers):
+        return f"{shown[0]} to {shown[1]}"
+    more = f" or {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
+    return ("one of " if len(shown) > 1 else "") + ", ".join(shown[:_NAMED]) + more

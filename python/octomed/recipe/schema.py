@@ -42,6 +42,7 @@ from octomed.recipe.path_values import (
     as_list,
 )
 from octomed.recipe.problems import suggest
+from octomed.recipe.resolved import check_filters
 from octomed.recipe.stores import StoreEntry, check_prefixes, unused_entries
 from octomed.recipe.values import (
     Character,
@@ -52,8 +53,8 @@ from octomed.recipe.values import (
     ShardSize,
     StoreSize,
 )
+from octomed.schemes import scheme_of
 from octomed.storage import Mode
-from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -290,6 +291,7 @@ class Recipe(Sparse):
     def _known_groups(self) -> Recipe:
         check_groups(self.mix, [source.group for source in self.sources])
         check_sources(self.curate.stratify, [source.name for source in self.sources])
+        check_filters(self.curate, self.sources)
         if self.target == "answer" and self.curate.duplicates.near is not None:
             message = "near duplicates are of responses, and `target: answer` learns none"
             raise invalid(message, "leave `near` out", at=("curate", "duplicates", "near"))
@@ -355,6 +357,10 @@ class Recipe(Sparse):
             f"bucket edge {edge} is not below the capacity {self.pack.capacity}: left out" for edge in idle
         ]
         notes += unused_entries(self.stores, self.addresses)
+        if self.work.scratch is not None and not self.addresses:
+            notes.append("`work.scratch` is of stores, and the recipe names no address: not used")
+        if self.work.max_size is not None and not self.work.keep:
+            notes.append("`work.max_size` is of blocks that are kept, and `work.keep` keeps none: not used")
         if "codec" in self.images.model_fields_set and not any(map(self.resizes, self.sources)):
             notes.append("`images.codec` is of resized images, and `images.store` resizes none: not used")
         return notes

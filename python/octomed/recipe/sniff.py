@@ -5,12 +5,15 @@ from __future__ import annotations
 import lzma
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
-from octomed.recipe.opening import Compressed, open_raw, open_stream
+from octomed.recipe.opening import open_raw, open_stream
 from octomed.recipe.wide_text import TABLES, encoding_of, open_text
+
+if TYPE_CHECKING:
+    from octomed.recipe.kinds import Compressed
 
 _HEAD_BYTES = 4096
 _MAGIC_BYTES = 16
@@ -145,6 +148,8 @@ def suspected(path: str, kind: str, compression: Compressed | None) -> Looks | N
 
 
 def _cut_off(path: str, compression: Compressed | None) -> Looks | None:
+    from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of  # noqa: PLC0415 one chain of imports less
+
     try:
         return Looks(CUT_OFF, CUT_OFF_HINT) if end_of(path, compression) == "cut off" else None
     except _UNREADABLE:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.remote import open_foreign
+from octomed.foreign.table import open_foreign
 from octomed.names import shown
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.split_cards import WrittenSplits
 from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -19,7 +19,7 @@ _USED_BY = {
     "profile": ("s3",),
     "role": ("s3",),
     "requester_pays": ("s3", "gs"),
-    "kms_key": ("s3", "gs"),
+    "kms_key": ("s3",),
     "endpoint": ("s3", "gs", "az", "hf"),
     "anonymous": ("s3", "gs", "az", "hf"),
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from octomed.recipe.opening import Compressed
+    from octomed.recipe.kinds import Compressed
 
 TABLES = frozenset({"csv", "tsv"})
 """Kinds that may be UTF-16; rows of JSON Lines are known by their bytes, so that they stay as they are."""

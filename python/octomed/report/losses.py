@@ -9,9 +9,9 @@ from octomed.report import units
 from octomed.run_file import accounts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from octomed.run_file import SourceCounts
+    from octomed.run_file import ClassCount, SourceCounts
 
 LARGE_LOSS = 0.05
 """The share of a source's rows or traces from which on their loss is said aloud."""
@@ -43,6 +43,9 @@ _ASKED_FOR = frozenset(
 )  # fmt: skip
 """Reasons that are no loss: a rule of the recipe is there to leave such traces out."""
 
+_MOST_CLASSES = 10
+"""Classes that lines name."""
+
 _ONLY_PICTURES = (
     "rows with pictures are rejects: name their column as `images` in {format}, or `image_columns: []` packs "
     "their text alone"
@@ -71,6 +74,24 @@ def large_losses(
         for name, account in accounts_of(sources).items()
         for line in _losses(name, account, capacity, shares.get(name, 0.0))
     ]
+
+
+def emptied_classes(classes: Iterable[ClassCount]) -> list[str]:
+    """Return a line for each class of questions of which rules have left nothing, with the keys to look at.
+
+    Parameters
+    ----------
+    classes
+        What became of each class that questions are drawn by.
+    """
+    emptied = [one for one in classes if one.read and not one.accepted]
+    lines = [
+        f"class `{one.name}`: of its {units.count(one.read)} questions none has an accepted trace, and the run "
+        "has nothing of it: look at `curate.accept` and the filters"
+        for one in emptied[:_MOST_CLASSES]
+    ]
+    more = len(emptied) - len(lines)
+    return [*lines, f"{units.count(more)} more classes are empty: `octomed.json` has them"] if more else lines
 
 
 def reasons_in_words(refused: Mapping[str, int], *, unreadable: bool | None = None) -> str:

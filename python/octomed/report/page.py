@@ -22,6 +22,7 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 1.5rem au
   color: var(--ink); background: var(--page); overflow-wrap: anywhere }
 h1 { font-size: 1.4rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2rem 0 .4rem }
 h3 { font-size: 1rem; margin: 1rem 0 .2rem } p { margin: .4rem 0 }
+.warning { border-left: 4px solid var(--lost); padding-left: .6rem }
 .soft, dt, .figures span { color: var(--soft); font-weight: normal }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .6rem;
   margin: 1rem 0 }
@@ -131,6 +132,11 @@ def facts(pairs: Iterable[tuple[str, str]]) -> str:
 def paragraph(words: str) -> str:
     """Return a sentence or more."""
     return f"<p>{text(words)}</p>"
+
+
+def warning(words: str) -> str:
+    """Return a paragraph that stands out."""
+    return f'<p class="warning">Warning: {text(words)}</p>'
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, names: int = 1) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed.report import page, units
+from octomed.report.losses import emptied_classes
 from octomed.report.page import Bar
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def page_of(report: RunReport) -> str:
         page.section("Lengths of the packed traces", *_lengths(report)),
         page.section("Packs", _packs(report)),
         page.section("Traces a question", *_traces_per_question(report)),
-        page.section("Classes", _classes(report)),
+        page.section("Classes", *map(page.warning, emptied_classes(run.counts.classes)), _classes(report)),
         page.section("Near duplicates", *_clusters(report)),
         page.section("Contamination", *_contamination(report)),
         page.section("Samples", *_samples(report)),
@@ -359,7 +360,7 @@ def _making(report: RunReport) -> Iterator[tuple[str, str]]:
     yield "Bytes", ", ".join(f"{units.bytes_of(number)} {name}" for name, number in sizes)
     yield "Machine", f"{run.run.machine}, Python {run.run.python}, pyarrow {run.run.pyarrow}"
     yield from _versions(run)
-    for note in (*run.run.notes, *run.run.made_again):
+    for note in (*run.run.notes, *run.run.made_again, *run.counts.notes):
         yield "Note", note
 
 

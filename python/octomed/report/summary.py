@@ -14,7 +14,7 @@ from octomed.commands import as_argument, in_python, shell_words
 from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
-from octomed.report.losses import large_losses, makes_unreadable, reasons_in_words
+from octomed.report.losses import emptied_classes, large_losses, makes_unreadable, reasons_in_words
 from octomed.run_file import LeftOut, StreamEntry, Uploaded, accounts_of
 from octomed.strict_json import plain, read_as
 from octomed.urls import join, scheme_of
@@ -109,6 +109,9 @@ class Summary:
     uploads : dict or None
         Where files were put besides, how many and how many bytes, how many stood there already, and how many
         seconds workers waited for that; None of a run that went to a folder alone.
+    traffic : dict
+        What was asked of stores, by their addresses: requests, those made again, bytes, and seconds between
+        attempts.
     """
 
     output: str
@@ -156,6 +159,7 @@ class Summary:
     copies: int = 0
     classes: tuple[ClassCount, ...] = ()
     uploads: dict[str, Any] | None = None
+    traffic: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
@@ -217,6 +221,7 @@ class Summary:
             tolerated=_tolerated(found.recipe),
             from_python=in_python(),
             uploads=None if already_done or run.uploads is None else plain(run.uploads),
+            traffic={} if already_done else plain(run.traffic),
         )
 
     @property
@@ -243,8 +248,9 @@ class Summary:
 
     @property
     def warnings(self) -> list[str]:
-        """Large losses, each with the key to look at."""
-        return large_losses(self.sources, capacity=self.capacity, tolerated=self.tolerated)
+        """Large losses and classes of which nothing is left, each with the key to look at."""
+        losses = large_losses(self.sources, capacity=self.capacity, tolerated=self.tolerated)
+        return [*losses, *emptied_classes(self.classes)]
 
     @property
     def next_command(self) -> str:
@@ -394,6 +400,10 @@ class Summary:
                 for one in (self.uploads,)
                 if one is not None
             ),
+            *(
+                (f"store {shown(root)}", traffic_line(read_as(StoreTraffic, one)))
+                for root, one in self.traffic.items()
+            ),
             ("tokenizer", self.tokenizer),
         ]
 
@@ -416,6 +426,14 @@ def uploaded_line(done: Uploaded) -> str:
     waited = f"; workers waited {units.seconds(done.waited)}" if done.waited >= _WORTH_SAYING else ""
     places = ", ".join(f"`{shown(target)}`" for target in done.targets)
     return f"{units.count(done.files)} files, {units.bytes_of(done.bytes)}, to {places}{stood}{waited}"
+
+
+def traffic_line(asked: StoreTraffic) -> str:
+    """Return what was asked of a store, in words."""
+    again = f", {units.count(asked.retries)} of them again" if asked.retries else ""
+    waited = f"; {units.seconds(asked.seconds_waited)} between attempts" if asked.retries else ""
+    moved = f"{units.bytes_of(asked.bytes_read)} read, {units.bytes_of(asked.bytes_written)} written"
+    return f"{units.count(asked.requests)} requests{again}, {moved}{waited}"
 
 
 def _questions(count: ClassCount) -> str:

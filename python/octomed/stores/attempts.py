@@ -114,7 +114,7 @@ class Attempts:
         _refuse_forked()
         with self._room:
             try:
-                return request()
+                return _heeding_signals(request)
             except (BaseError, BadAnswer, Refused, OSError, ValueError, NotImplementedError) as error:
                 return _Failure(fault_of_error(error))
 
@@ -140,6 +140,28 @@ class Attempts:
 @dataclass(frozen=True)
 class _Failure:
     fault: Fault
+
+
+def _heeding_signals(request: Callable[[], T]) -> T:
+    """Make a request beside the main thread, which hears no Ctrl-C while the client waits for an answer."""
+    if threading.current_thread() is not threading.main_thread():
+        return request()
+    made: list[T] = []
+    failed: list[BaseException] = []
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            made.append(request())
+        except BaseException as error:  # noqa: BLE001 it is raised where it is waited for
+            failed.append(error)
+        done.set()
+
+    threading.Thread(target=work, name="request", daemon=True).start()
+    done.wait()
+    if failed:
+        raise failed[0]
+    return made[0]
 
 
 _first_process: list[int] = []

@@ -142,7 +142,7 @@ class AwsKeys:
             try:
                 import boto3  # noqa: PLC0415 only for what is no pair of keys
             except ModuleNotFoundError:
-                raise StorageError(f"{what} needs `boto3`", "`pip install 'octomed[s3]'`") from None
+                raise StorageError(f"{what} needs `boto3`", "`pip install '.[s3]'`") from None
             self._session = boto3.Session(profile_name=self.options.profile)
         return self._session
 

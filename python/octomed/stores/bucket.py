@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import obstore
 
 from octomed.errors import StorageError
-from octomed.stores.attempts import Attempts
+from octomed.stores.attempts import Attempts, Failed
 from octomed.stores.connecting import connect
 from octomed.stores.faults import BadAnswer
 from octomed.stores.listing import listed_keys
@@ -75,6 +75,7 @@ class Bucket:
         self.attempts = Attempts(options.attempts, options.connections, self.counter, self.renew)
         self.digests = True
         self.conditions: bool | None = None
+        self._exists = False
         self._clients: dict[int, Client] = {}
         self._lock = threading.Lock()
 
@@ -118,6 +119,23 @@ class Bucket:
     def is_version(self, meta: ObjectMeta, version: str) -> bool:
         """Say whether an answer is of a version of an object."""
         return self.version(meta) == version
+
+    def check_existence(self) -> None:
+        """Raise where there is no such bucket: an answer to `HEAD` does not say what is not there.
+
+        Raises
+        ------
+        StorageError
+            When it is not there.
+        """
+        if self._exists:
+            return
+        try:
+            self.attempts.run(lambda: next(obstore.list(self.client, chunk_size=1), None))
+        except Failed as failed:
+            if failed.fault.kind == "no_bucket":
+                raise failed.error("reach", str(self.root)) from None
+        self._exists = True
 
     def check_writable(self) -> None:
         """Raise where nothing is written."""

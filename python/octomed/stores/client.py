@@ -152,6 +152,7 @@ class ObjectStore:
             return self._described(name, self._meta(name))
         except Failed as failed:
             if failed.fault.kind == "missing":
+                self.bucket.check_existence()
                 return None
             raise self._error("read", name, failed) from None
 

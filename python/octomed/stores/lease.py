@@ -180,6 +180,13 @@ class Lease:
         self._drop(LOCK_NAME)
         return False
 
+    def share(self) -> None:
+        """Make it shared again, for others that come."""
+        if self._shared_name not in self._versions:
+            self.store.put(self._shared_name, self._content())
+            self._versions[self._shared_name] = self._version(self._shared_name)
+        self._drop(LOCK_NAME)
+
     def release(self) -> None:
         """Give it back; what somebody else took over stays theirs."""
         self._done.set()

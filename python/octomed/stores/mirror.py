@@ -12,10 +12,9 @@ import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
-from octomed.errors import ChangedInput
+from octomed.errors import ChangedInStore
 from octomed.names import shown
 from octomed.stores.address import Address
-from octomed.stores.client import open_store
 from octomed.stores.fetching import fetching
 from octomed.stores.objects import ChangedObject
 from octomed.stores.ranges import Ranges, coalesced, parts
@@ -94,10 +93,11 @@ class Mirror:
 
     def _wait(self, part: Range, future: Future[None], *, urgent: bool) -> None:
         """Wait for a part; one that waits behind others is fetched at once."""
-        if not urgent and future.cancel():
-            with self._lock:
-                future = fetching.submit(self._fetch, part, urgent=True)
-                self._under_way[part] = (future, True)
+        if not urgent:
+            with self._lock:  # of several that wait for it, one asks for it again
+                if self._under_way.get(part) == (future, False) and future.cancel():
+                    self._under_way[part] = (fetching.submit(self._fetch, part, urgent=True), True)
+                future = self._under_way.get(part, (future, False))[0]
         with contextlib.suppress(CancelledError):  # by another reader, who asks again as this one does
             future.result()
 
@@ -138,6 +138,7 @@ class Mirror:
         with self._lock:
             self._under_way.pop(part, None)
             self._known.remove(*part)
+            self._asked = False
 
     def _read(self, begin: int, length: int) -> bytes:
         with changes_named(self.address):
@@ -169,8 +170,13 @@ class Mirror:
             self._asked = False
 
     def end_walk(self) -> None:
-        """End it: readers fetch for themselves again."""
+        """End it: what waits to be fetched is not, and readers fetch for themselves again."""
         with self._lock:
+            waiting = [(part, future) for part, (future, urgent) in self._under_way.items() if not urgent]
+            for part, future in waiting:
+                if future.cancel():
+                    del self._under_way[part]
+                    self._known.remove(*part)
             self._freed, self.is_walked = None, False
             self._walked = Ranges()
 
@@ -225,6 +231,8 @@ class Mirror:
 
 def opened(address: str) -> tuple[ObjectStore, str]:
     """Return the store of an object, and the object's name in it."""
+    from octomed.stores.client import open_store  # noqa: PLC0415 a mirror is made before anything is asked for
+
     parsed = Address.parse(address)
     return open_store(Address(parsed.scheme, parsed.root, "")), parsed.key
 
@@ -240,11 +248,11 @@ def changes_named(address: str) -> Iterator[None]:
         raise changed(address) from None
 
 
-def changed(address: str) -> ChangedInput:
+def changed(address: str) -> ChangedInStore:
     """Return the error for an object that is another one now."""
-    return ChangedInput(f"`{shown(address)}` changed while the run read it", _AGAIN)
+    return ChangedInStore(f"`{shown(address)}` changed while the run read it", _AGAIN)
 
 
-def gone(address: str) -> ChangedInput:
+def gone(address: str) -> ChangedInStore:
     """Return the error for an object that was there when it was listed."""
-    return ChangedInput(f"`{shown(address)}` was removed while the run read it", _AGAIN)
+    return ChangedInStore(f"`{shown(address)}` was removed while the run read it", _AGAIN)

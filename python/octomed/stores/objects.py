@@ -40,6 +40,8 @@ class ChangedObject(DataError):
         What to do, where that is not to begin again.
     """
 
+    exit_code = 4
+
     def __init__(self, address: str, hint: str | None = None) -> None:
         self.address = address
         super().__init__(

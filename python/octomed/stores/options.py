@@ -83,8 +83,18 @@ class StoreOptions:
 
     def fits(self, address: Address) -> bool:
         """Say whether an address is below the prefix."""
-        below = str(address)
-        return not self.prefix or below == self.prefix or below.startswith(f"{self.prefix}/")
+        if not self.prefix:
+            return True
+        mine, below = Address.parse(self.prefix), _any_revision(address)
+        mine = _any_revision(mine)
+        return below == mine or str(below).startswith(f"{mine}/")
+
+
+def _any_revision(address: Address) -> Address:
+    """Return an address of the hub without its revision, any other as it is."""
+    if address.scheme != "hf":
+        return address
+    return Address("hf", address.root.partition("@")[0], address.key)
 
 
 _SECRETS = "`HTTPS_PROXY` and the variables of the store may hold them"

@@ -20,9 +20,8 @@ class Ranges:
     Examples
     --------
     >>> held = Ranges()
-    >>> held.add(0, 10)
-    >>> held.add(10, 20)
-    >>> held.remove(5, 15)
+    >>> held.add(0, 10), held.add(10, 20), held.remove(5, 15)
+    (10, 10, 10)
     >>> list(held), held.missing(0, 20)
     ([(0, 5), (15, 20)], [(5, 15)])
     """

@@ -10,7 +10,9 @@ import os
 import shutil
 import tempfile
 import threading
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from octomed.storage import make_folder, storage_error
 
@@ -122,9 +124,14 @@ def write_at(path: str, data: memoryview, offset: int) -> None:
         raise storage_error("write", path, error) from error
 
 
+@cache
+def _fallocate() -> Any:  # noqa: ANN401 a function of the system's library
+    return getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+
+
 def punch(path: str, begin: int, end: int) -> None:
     """Give the disk back what a range takes, where the system can: the bytes there are zero afterwards."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    call = _fallocate()
     if call is None:
         return
     with contextlib.suppress(OSError):

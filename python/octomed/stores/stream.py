@@ -9,6 +9,8 @@ from octomed.stores.mirrors import mirrors
 
 _FIRST_AHEAD = 2**17
 _MOST_AHEAD = 32 * 2**20
+_MOST_KEPT = 64 * 2**20
+"""Bytes that a reader by itself leaves behind: what looks at a file's beginning finds them there."""
 
 
 class MirroredFile(io.RawIOBase):
@@ -73,10 +75,15 @@ class MirroredFile(io.RawIOBase):
         self._mirror.need([(begin, end)])
         data = os.pread(self._file, end - begin, begin)
         self._place = end
-        if self._mirror.is_walked:
-            self._mirror.release([(self._passed, begin)])
-            self._passed = begin
+        self._give_back(begin)
         return data
+
+    def _give_back(self, place: int) -> None:
+        """Let go of what lies before a place: all where others fetch ahead, and what is much otherwise."""
+        if self._mirror.is_walked or place - self._passed > _MOST_KEPT:
+            begin = self._passed if self._mirror.is_walked else max(self._passed, _FIRST_AHEAD)
+            self._mirror.release([(begin, place)])
+            self._passed = place
 
     def _fetch_ahead(self, end: int) -> None:
         """Begin to fetch what follows once a second read has followed the first."""

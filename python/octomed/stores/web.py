@@ -83,6 +83,9 @@ class WebBucket(Bucket):
         address = self.root.child(prefix.rstrip("/"))
         raise RecipeError(f"`{address}`: a web server lists no folder", "name each file")
 
+    def check_existence(self) -> None:
+        """Do nothing: a server that answers is there."""
+
     def version(self, meta: ObjectMeta) -> str | None:
         """Return the ETag, else the time, else nothing."""
         if meta["e_tag"] is not None:

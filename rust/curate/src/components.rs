@@ -49,6 +49,14 @@ pub fn components(
             let of_block = join_block(block, questions.of_block(number), &mut forest);
             first.join(block, &of_block, &mut forest);
         }
+        // Pictures of rows all of whose traces the scan has left out are not among those of the block.
+        if block.header.rows_with_images > 0 && block.header.questions.is_some() {
+            for line in block.questions()?.iter() {
+                if let Some(question) = questions.find(line.question_id) {
+                    first.join_pictures(question, &line.pictures, &mut forest);
+                }
+            }
+        }
     }
     for (one, other) in links.take() {
         forest.join(questions.number(one), questions.number(other));
@@ -112,9 +120,15 @@ impl FirstQuestions {
     fn join(&mut self, block: &BlockIndex, of_image: &[Option<u32>], forest: &mut Forest) {
         let hashes = block.images.hash.iter().zip(&block.images.pixel_hash);
         for ((&bytes, &pixels), question) in hashes.zip(of_image) {
-            let Some(question) = *question else {
-                continue;
-            };
+            if let Some(question) = *question {
+                self.join_pictures(question, &[[bytes, pixels]], forest);
+            }
+        }
+    }
+
+    /// Joins a question with those that show one of these pictures.
+    fn join_pictures(&mut self, question: u32, pictures: &[[u64; 2]], forest: &mut Forest) {
+        for &[bytes, pixels] in pictures {
             forest.join(question, *self.bytes.entry(bytes).or_insert(question));
             if pixels != 0 {
                 forest.join(question, *self.pixels.entry(pixels).or_insert(question));

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use octomed_index::{Index, Needs, TraceLocation, Verdict};
-use octomed_ngrams::NgramIndex;
+use octomed_ngrams::MOST_PLACES;
+use octomed_responses::Limits;
 
 use crate::against::Against;
 use crate::contaminated_pictures::{PictureFindings, find_pictures};
-use crate::contaminated_words::{WordFindings, find_words, ngram_index};
+use crate::contaminated_words::{Ngrams, WordFindings, find_words};
 use crate::contamination::{
     Contamination, Leaving, Reason, SetCounts, Shared, SourceContamination,
 };
@@ -27,6 +28,8 @@ const MOST_TEMPLATES: usize = 1000;
 pub struct Contaminated {
     /// What the recipe says.
     pub settings: Decontaminate,
+    /// Thresholds of each source that has any: which data are masked in its questions.
+    pub limits: BTreeMap<String, Limits>,
     /// The evaluation sets.
     pub against: Arc<Against>,
 }
@@ -48,12 +51,14 @@ impl Rule for Contaminated {
     }
 
     fn apply(&self, index: &mut Index) -> Result<Rejects, CurateError> {
-        let ngrams = ngram_index(&self.settings, &self.against.evaluation);
         let sources = sources_of(index);
+        let ngrams = Ngrams::of(&self.settings, &self.limits, &self.against, &sources)?;
         let words = find_words(index, &sources, &ngrams, &self.settings, &self.against)?;
         let pictures = find_pictures(index, &sources, &self.settings, &self.against)?;
         let by_words = ids(&words.leaving, 0);
-        let found = self.contamination(&sources, &ngrams, words, pictures)?;
+        let left = questions_with_traces(index, &sources);
+        let found = self.contamination(&sources, &ngrams, &left, words, pictures)?;
+        let notes = bounded_note(found.bounded);
         let rejects = leave_out(
             index,
             by_words,
@@ -63,7 +68,7 @@ impl Rule for Contaminated {
         );
         // What was found before was found of the same blocks.
         let _ = self.against.found.set(found);
-        Ok(rejects)
+        Ok(rejects.with_notes(notes))
     }
 }
 
@@ -84,6 +89,29 @@ impl Rule for ContaminatedPictures {
         let by_picture = found.by_picture.clone();
         Ok(leave_out(index, by_picture, verdict, found, &self.against))
     }
+}
+
+/// The questions of each source of which the scan left a trace in; lists of exclusions, which come before, do not count.
+fn questions_with_traces(index: &Index, sources: &Sources) -> Vec<HashSet<u64>> {
+    let mut questions = vec![HashSet::new(); sources.names.len()];
+    for (block, &source) in index.blocks.iter().zip(&sources.of_blocks) {
+        let is_in = |code: u8| code == Verdict::Kept as u8 || code == Verdict::Excluded as u8;
+        let rows = block.traces.verdict.iter().zip(&block.traces.question_id);
+        let ids = rows.filter(|(code, _)| is_in(**code)).map(|(_, id)| *id);
+        questions[source as usize].extend(ids);
+    }
+    questions
+}
+
+/// What is said of questions of which not all was looked at.
+fn bounded_note(questions: u64) -> Vec<String> {
+    if questions == 0 {
+        return Vec::new();
+    }
+    vec![format!(
+        "`curate.decontaminate.rule`: n-grams of {questions} questions stand in more than {MOST_PLACES} places of evaluation \
+         questions; those that fewest of these have were looked up"
+    )]
 }
 
 /// The ids of questions with the first line of each, sorted.
@@ -137,7 +165,8 @@ impl Contaminated {
     fn contamination(
         &self,
         sources: &Sources,
-        ngrams: &NgramIndex,
+        ngrams: &Ngrams,
+        left: &[HashSet<u64>],
         words: WordFindings,
         pictures: PictureFindings,
     ) -> Result<Contamination, CurateError> {
@@ -177,6 +206,8 @@ impl Contaminated {
                     .len() as u64,
                 by_picture: by_picture.len() as u64,
                 lost: leaving.len() as u64,
+                with_traces: left[number].len() as u64,
+                lost_with_traces: leaving.intersection(&left[number]).count() as u64,
                 sets: sets.collect(),
             };
             lost.sources
@@ -188,6 +219,7 @@ impl Contaminated {
         }
         let by_picture = ids(&pictures.leaving, words.leaving.len());
         Ok(Contamination {
+            bounded: words.bounded,
             sets: self.set_counts(&pictures.set_pictures),
             sources: counted,
             leaving: words.leaving.into_iter().chain(pictures.leaving).collect(),
@@ -223,7 +255,8 @@ impl Contaminated {
     ) -> Option<LostSource> {
         let own = self.settings.allow_loss.get(&source.source);
         let allowed = own.map_or(MOST_LOST, |own| own.max(MOST_LOST));
-        if source.lost as f64 <= allowed * source.questions as f64 {
+        // Words are found of every question, pictures of those that have a trace: only of these both are known.
+        if source.lost_with_traces as f64 <= allowed * source.with_traces as f64 {
             return None;
         }
         let sets = &self.against.evaluation.sets;
@@ -237,8 +270,9 @@ impl Contaminated {
         });
         Some(LostSource {
             source: source.source.clone(),
-            questions: source.questions,
-            lost: source.lost,
+            questions: source.with_traces,
+            has_others: source.with_traces < source.questions,
+            lost: source.lost_with_traces,
             allowed,
             words: most_common(words, &source.source, MOST_WORDS),
             pictures: pictures.collect(),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use octomed_index::{BlockIndex, Index, image_names};
-use octomed_vision::{DecodeRules, decode};
+use octomed_vision::decode;
 
 use crate::CurateError;
 use crate::against::Against;
@@ -89,7 +89,7 @@ pub(crate) fn find_pictures(
     let mut distinct: Vec<HashSet<u64>> = vec![HashSet::new(); sources.names.len()];
     let mut listed: HashSet<(u32, u64)> = HashSet::new();
     let blocks = in_parallel(against.threads, index.blocks.len(), |number| {
-        block_pictures(&index.blocks[number], &known, against.rules)
+        block_pictures(&index.blocks[number], &known, against)
     })?;
     for ((block, pictures), &source) in index.blocks.iter().zip(blocks).zip(&sources.of_blocks) {
         distinct[source as usize].extend(&pictures.keys);
@@ -268,8 +268,9 @@ impl<'e> Known<'e> {
 fn block_pictures(
     block: &BlockIndex,
     known: &Known<'_>,
-    rules: DecodeRules,
+    against: &Against,
 ) -> Result<BlockPictures, CurateError> {
+    against.check()?;
     let table = &block.images;
     let mut found = BlockPictures::default();
     let hashes = table.hash.iter().zip(&table.pixel_hash);
@@ -281,6 +282,7 @@ fn block_pictures(
         return Ok(found);
     };
     for (image, dhash) in block.dhashes()?.into_iter().enumerate() {
+        against.check()?;
         let sets = found.same[image].iter();
         let same: HashSet<usize> = sets.map(|&one| set_of(known.evaluation, one)).collect();
         let mut candidates = near.within(dhash);
@@ -289,7 +291,7 @@ fn block_pictures(
             continue;
         }
         // What does not decode now has been decoded by the scan: its block is read again where it is written.
-        let Ok(decoded) = decode(&block.stored_image(image)?, &rules) else {
+        let Ok(decoded) = decode(&block.stored_image(image)?, &against.rules) else {
             continue;
         };
         let gray = decoded.small_gray(GRAY_SIDE, GRAY_SIDE);

@@ -1,9 +1,11 @@
 //! Questions that share words with those of evaluation sets.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicBool;
 
 use octomed_index::{BlockIndex, Index};
-use octomed_ngrams::{Asked, Contact, Found, Matcher, NgramIndex, Question, Rule, Shared};
+use octomed_ngrams::{Asked, Contact, Found, Matcher, NgramIndex, Phrase, Question, Rule, Shared};
+use octomed_responses::Limits;
 
 use crate::CurateError;
 use crate::against::Against;
@@ -18,6 +20,8 @@ pub(crate) struct WordFindings {
     pub sources: Vec<SourceWords>,
     pub names: Vec<String>,
     pub leaving: Vec<Leaving>,
+    /// Questions of which not all places of their n-grams were looked at.
+    pub bounded: u64,
 }
 
 /// What was found of a source.
@@ -52,8 +56,67 @@ impl SourceWords {
     }
 }
 
-/// The n-grams of evaluation sets.
-pub(crate) fn ngram_index(settings: &Decontaminate, evaluation: &Evaluation) -> NgramIndex {
+/// The n-grams of evaluation sets, in each way in which sources have data masked.
+pub(crate) struct Ngrams {
+    indexes: Vec<NgramIndex>,
+    /// For each source, by which of them its questions are looked up.
+    of_sources: Vec<usize>,
+}
+
+impl Ngrams {
+    /// Knows the evaluation questions as each of the sources would have them.
+    pub(crate) fn of(
+        settings: &Decontaminate,
+        limits: &BTreeMap<String, Limits>,
+        against: &Against,
+        sources: &Sources,
+    ) -> Result<Self, CurateError> {
+        let evaluation = &against.evaluation;
+        let mask = |source: &String| {
+            let mask = limits.get(source).and_then(Limits::mask)?;
+            evaluation.masks.iter().position(|known| *known == mask)
+        };
+        let mut masks: Vec<Option<usize>> = Vec::new();
+        let mut of_sources = Vec::new();
+        for source in &sources.names {
+            let mask = mask(source);
+            let known = masks.iter().position(|known| *known == mask);
+            of_sources.push(known.unwrap_or(masks.len()));
+            if known.is_none() {
+                masks.push(mask);
+            }
+        }
+        if masks.is_empty() {
+            masks.push(None);
+        }
+        let made = masks.into_iter().map(|mask| {
+            let index = ngram_index(settings, evaluation, mask, &against.cancel);
+            against.check().map(|()| index)
+        });
+        let indexes = made.collect::<Result<_, _>>()?;
+        Ok(Self {
+            indexes,
+            of_sources,
+        })
+    }
+
+    fn of_source(&self, source: u32) -> &NgramIndex {
+        let place = self.of_sources.get(source as usize);
+        &self.indexes[place.copied().unwrap_or(0)]
+    }
+
+    /// The templates, as the first source has them.
+    pub(crate) fn phrases(&self, most: usize) -> (u64, Vec<Phrase>) {
+        self.indexes[0].phrases(most)
+    }
+}
+
+fn ngram_index(
+    settings: &Decontaminate,
+    evaluation: &Evaluation,
+    mask: Option<usize>,
+    cancel: &AtomicBool,
+) -> NgramIndex {
     let rule = match settings.rule {
         SharedWords::Any => Rule::Any,
         SharedWords::Coverage(share) => Rule::Coverage(share),
@@ -61,10 +124,10 @@ pub(crate) fn ngram_index(settings: &Decontaminate, evaluation: &Evaluation) -> 
     let questions = evaluation.questions.iter().map(|question| Question {
         set: question.set,
         id: question.question_id,
-        stem: &question.stem,
+        stem: question.stem(mask),
         images: question.images,
     });
-    NgramIndex::new(settings.ngram, rule, questions)
+    NgramIndex::cancellable(settings.ngram, rule, questions, cancel)
 }
 
 /// What was found of a block.
@@ -76,24 +139,28 @@ struct BlockWords {
     found: HashMap<u64, (u32, Found)>,
     /// Rows of these whose traces have identifying data.
     flagged: HashSet<u32>,
+    /// Questions whose n-grams stand in more places than were looked at.
+    bounded: u64,
 }
 
 /// Looks all questions up.
 pub(crate) fn find_words(
     index: &Index,
     sources: &Sources,
-    ngrams: &NgramIndex,
+    ngrams: &Ngrams,
     settings: &Decontaminate,
     against: &Against,
 ) -> Result<WordFindings, CurateError> {
     let blocks = in_parallel(against.threads, index.blocks.len(), |number| {
-        block_words(&index.blocks[number], ngrams)
+        let ngrams = ngrams.of_source(sources.of_blocks[number]);
+        block_words(&index.blocks[number], ngrams, against)
     })?;
     let sets = against.evaluation.sets.len();
     let mut findings = WordFindings {
         sources: Vec::new(),
         names: sources.names.clone(),
         leaving: Vec::new(),
+        bounded: blocks.iter().map(|block| block.bounded).sum(),
     };
     let none = SourceWords {
         ignoring: vec![Vec::new(); sets],
@@ -161,11 +228,16 @@ fn leaving(contact: &Contact, is_flagged: bool) -> Leaving {
 }
 
 /// Looks the questions of a block up, each once.
-fn block_words(block: &BlockIndex, ngrams: &NgramIndex) -> Result<BlockWords, CurateError> {
+fn block_words(
+    block: &BlockIndex,
+    ngrams: &NgramIndex,
+    against: &Against,
+) -> Result<BlockWords, CurateError> {
     let mut words = BlockWords::default();
     let mut seen: HashSet<u64> = HashSet::new();
     let mut matcher = Matcher::new(ngrams);
     for question in block.questions()?.iter() {
+        against.check()?;
         let id = question.question_id;
         if !seen.insert(id) {
             continue;
@@ -176,6 +248,7 @@ fn block_words(block: &BlockIndex, ngrams: &NgramIndex) -> Result<BlockWords, Cu
             images: question.images,
         });
         let is_short = found.words < ngrams.n();
+        words.bounded += u64::from(found.is_bounded);
         words.questions.push((id, is_short, found.equals_short));
         if !found.keeping.is_empty() || !found.ignoring.is_empty() {
             words.found.insert(id, (question.ordinal, found));

@@ -72,6 +72,10 @@ pub struct SourceContamination {
     pub by_picture: u64,
     /// Those that leave.
     pub lost: u64,
+    /// Those of which the scan left a trace in, whatever the reason why others have none: what a source can lose.
+    pub with_traces: u64,
+    /// Those of them that leave.
+    pub lost_with_traces: u64,
     /// The same by evaluation set.
     pub sets: Vec<Shared>,
 }
@@ -140,6 +144,8 @@ pub struct Contamination {
     pub near: Vec<NearPair>,
     /// Templates of the evaluation sets: how many there are, and those that most questions have.
     pub templates: (u64, Vec<Phrase>),
+    /// Questions of which not all places that their n-grams have in evaluation questions were looked at.
+    pub bounded: u64,
     /// Ids of the questions that leave for a picture, sorted, each with its line of [`Self::leaving`].
     pub(crate) by_picture: Vec<(u64, u32)>,
 }

@@ -1,5 +1,7 @@
 //! What was read of evaluation sets.
 
+use octomed_responses::Kinds;
+
 /// Questions and pictures of evaluation sets.
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
@@ -9,6 +11,8 @@ pub struct Evaluation {
     pub questions: Vec<EvaluationQuestion>,
     /// Their pictures, each once a set.
     pub pictures: Vec<EvaluationPicture>,
+    /// Kinds of identifying data that sources have masked in their texts: a variant of each stem for each.
+    pub masks: Vec<Kinds>,
 }
 
 /// An evaluation set.
@@ -37,6 +41,8 @@ pub struct EvaluationQuestion {
     pub question_id: u64,
     /// Its text alone.
     pub stem: String,
+    /// The text with data masked, for each of [`Evaluation::masks`]; nothing where that changes nothing.
+    pub masked: Vec<Option<String>>,
     /// Hash of its pictures; 0 for none.
     pub images: u64,
 }
@@ -58,6 +64,15 @@ pub struct EvaluationPicture {
 
 /// Sides of the grey pictures that are compared.
 pub const GRAY_SIDE: u32 = 64;
+
+impl EvaluationQuestion {
+    /// The text as sources have it whose data are masked so, by the number of the mask.
+    #[must_use]
+    pub fn stem(&self, mask: Option<usize>) -> &str {
+        let masked = mask.and_then(|mask| self.masked.get(mask)?.as_deref());
+        masked.unwrap_or(&self.stem)
+    }
+}
 
 impl Evaluation {
     /// Where a question stands: file and row.

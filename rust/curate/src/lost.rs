@@ -17,8 +17,10 @@ pub struct Lost {
 pub struct LostSource {
     /// Its name.
     pub source: String,
-    /// Its questions.
+    /// Its questions of which the scan left a trace in.
     pub questions: u64,
+    /// Whether it has others besides: what they would lose is lost already.
+    pub has_others: bool,
     /// Those that leave.
     pub lost: u64,
     /// The share that it may lose.
@@ -57,13 +59,19 @@ impl fmt::Display for LostSource {
         let Self {
             source,
             questions,
+            has_others,
             lost,
             ..
         } = self;
         let share = percent(*lost, *questions);
+        let of = if *has_others {
+            " that have a trace so far"
+        } else {
+            ""
+        };
         write!(
             formatter,
-            "source `{source}` would lose {lost} of its {questions} questions ({share}) to evaluation sets"
+            "source `{source}` would lose {lost} of its {questions} questions{of} ({share}) to evaluation sets"
         )?;
         for pictures in &self.pictures {
             let SharedPictures {
@@ -116,6 +124,7 @@ mod tests {
         let source = LostSource {
             source: "vqa-rad".to_owned(),
             questions: 300,
+            has_others: false,
             lost: 100,
             allowed: MOST_LOST,
             words: vec![("what is shown in this picture".to_owned(), 7)],
@@ -135,5 +144,10 @@ mod tests {
              (64.6 %) are in `vqa-rad-test`, which has 203 (100.0 %); 7 have the words \"what is shown in this picture\""
         );
         assert!(lost.hint().contains("allow_loss: {vqa-rad: 0.34}"));
+        let part = LostSource {
+            has_others: true,
+            ..lost.sources[0].clone()
+        };
+        assert!(part.to_string().contains("100 of its 300 questions that have a trace so far (33.3 %)"));
     }
 }

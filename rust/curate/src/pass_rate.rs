@@ -128,7 +128,8 @@ fn why(tally: Tally, is_foreign: bool, least: f64, most: f64) -> String {
     }
 }
 
-/// Right and all responses of each question, whatever else became of them.
+/// Right and all responses of each question, whatever else became of them. A null response was asked for nothing; an
+/// empty one gives no answer.
 fn tallies(index: &Index, questions: &Questions) -> Result<Vec<Tally>, CurateError> {
     let mut tallies = vec![Tally::default(); questions.len()];
     for (number, block) in index.blocks.iter().enumerate() {
@@ -140,9 +141,6 @@ fn tallies(index: &Index, questions: &Questions) -> Result<Vec<Tally>, CurateErr
             // The answer is a record's first byte.
             let code = MEASURES.value(&measures, row).first();
             let state = code.and_then(|&code| AnswerState::from_code(code));
-            if block.traces.verdict[row] == Verdict::EmptyResponse as u8 {
-                continue;
-            }
             let tally = &mut tallies[question as usize];
             match state.unwrap_or_default() {
                 AnswerState::Right => {

@@ -113,6 +113,7 @@ fn decontamination(curate: &Curate) -> Vec<Box<dyn Rule>> {
     };
     let mut rules: Vec<Box<dyn Rule>> = vec![Box::new(Contaminated {
         settings: settings.clone(),
+        limits: curate.limits.clone(),
         against: Arc::clone(&against),
     })];
     if settings.images != Pictures::Off {

@@ -43,6 +43,9 @@ pub struct Curate {
     /// Thresholds of each source that has any.
     #[serde(default)]
     pub limits: BTreeMap<String, Limits>,
+    /// What each condition of `keep` and `where` is not where it does not hold, in words, of each source that has any.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, Vec<String>>,
     /// Columns that rules read of a source's rows, in the order in which its questions have them.
     #[serde(default)]
     pub asked: BTreeMap<String, Vec<String>>,

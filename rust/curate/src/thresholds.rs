@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use octomed_index::{
     BlockIndex, IDENTIFYING_FIELDS, IDENTIFYING_KINDS, Index, MEASURES, TraceMeasures, Verdict,
 };
-use octomed_responses::{FaultKind, Limits, Measures, decide};
+use octomed_responses::{FaultKind, GoldFault, Limits, Measures, decide};
 
 use crate::{CurateError, Rejects, Rule};
 
@@ -99,11 +99,28 @@ pub fn failed(measures: &TraceMeasures, limits: &Limits) -> Option<Verdict> {
     Some(verdict_of(decide(&measured(measures), limits)?.kind))
 }
 
-/// What to say of a response that curation left out: figures and kinds, never a text.
+/// What to say of a response that curation left out: figures and kinds, never a text. `conditions` says in words, in
+/// their order, what each of `keep` and `where` is not where it does not hold.
 #[must_use]
-pub fn detail(verdict: Verdict, measures: &TraceMeasures, limits: &Limits) -> String {
-    if verdict == Verdict::Identifying {
-        return identifying_detail(measures);
+pub fn detail(
+    verdict: Verdict,
+    measures: &TraceMeasures,
+    limits: &Limits,
+    conditions: &[String],
+) -> String {
+    match verdict {
+        Verdict::Identifying => return identifying_detail(measures),
+        Verdict::GoldFault => {
+            let fault = GoldFault::from_code(measures.option);
+            let fault = fault.filter(|fault| *fault != GoldFault::Missing);
+            return fault.map_or_else(String::new, |fault| fault.to_string());
+        }
+        Verdict::NotKept => {
+            let place = (measures.straddling as usize).checked_sub(1);
+            let unmet = place.and_then(|place| conditions.get(place));
+            return unmet.cloned().unwrap_or_default();
+        }
+        _ => {}
     }
     let fault = decide(&measured(measures), limits);
     let fault = fault.filter(|fault| verdict_of(fault.kind) == verdict);
@@ -203,18 +220,46 @@ mod tests {
         let length = limits(r#"{"length": {"reasoning_words": [16, 99]}}"#);
         assert_eq!(failed(&measures, &length), Some(Verdict::ReasoningLength));
         assert_eq!(
-            detail(Verdict::ReasoningLength, &measures, &length),
+            detail(Verdict::ReasoningLength, &measures, &length, &[]),
             "reasoning_words 5 < 16"
         );
-        assert_eq!(detail(Verdict::WrongAnswer, &measures, &length), "");
+        assert_eq!(detail(Verdict::WrongAnswer, &measures, &length, &[]), "");
         let all = limits(r#"{"identifying": {"action": "reject"}}"#);
         assert_eq!(failed(&measures, &all), Some(Verdict::Identifying));
         assert_eq!(
-            detail(Verdict::Identifying, &measures, &all),
+            detail(Verdict::Identifying, &measures, &all, &[]),
             "email in the question at byte 7, phone in the reasoning, date_of_birth in the answer"
         );
         let other = limits(r#"{"identifying": {"kinds": ["national_id"], "action": "reject"}}"#);
         assert_eq!(failed(&measures, &other), None);
+    }
+
+    #[test]
+    fn details_say_which_condition_does_not_hold_and_what_is_wrong_with_a_right_answer() {
+        let none = Limits::default();
+        let said = ["`a` is not true", "`b` is not 3 to 6"].map(str::to_owned);
+        let not_kept = |condition| {
+            let measures = TraceMeasures {
+                straddling: condition,
+                ..TraceMeasures::default()
+            };
+            detail(Verdict::NotKept, &measures, &none, &said)
+        };
+        // A block of an earlier version does not say which.
+        assert_eq!([0, 1, 2, 3].map(not_kept), ["", &said[0], &said[1], ""]);
+        for (code, fault) in (0..).zip(GoldFault::ALL) {
+            assert_eq!(GoldFault::from_code(code), Some(fault));
+            assert_eq!(fault as u64, code);
+        }
+        let fault = |option| {
+            let measures = TraceMeasures {
+                option,
+                ..TraceMeasures::default()
+            };
+            detail(Verdict::GoldFault, &measures, &none, &[])
+        };
+        assert_eq!(fault(1), "the gold answer is not among the options");
+        assert_eq!([fault(0), fault(u64::MAX)], ["", ""]);
     }
 
     /// A block on the disk whose traces have so many words of reasoning, of these verdicts.

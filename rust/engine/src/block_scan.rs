@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use octomed_index::{Header, TraceMeasures};
+use octomed_index::{Header, TraceMeasures, Verdict};
 use octomed_trace::{Body, Finding, IdentityHasher, Row, Turn, question_id};
 
 use crate::block::{BlockOrigin, BlockWriter, CuratedTrace, ScannedTrace};
@@ -159,7 +159,10 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         let stem = curated.map(|_| row.body.stem()).unwrap_or_default();
         // Pictures that are not read make no other question of its words: they are compared with nothing.
         let pictures = (!images.images.is_empty()).then(|| images.hash(row));
-        let question = curated.and_then(|one| one.question(&stem, question_id, pictures.flatten()));
+        let hashes = images.images.iter();
+        let hashes = hashes.map(|image| [image.hash, image.facts.pixel_hash]);
+        let question = curated
+            .and_then(|one| one.question(&stem, question_id, pictures.flatten(), hashes));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown
@@ -227,7 +230,11 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
                     open.curated(&CuratedTrace {
                         measures: TraceMeasures {
                             text_bytes: trace.text_bytes as u32,
-                            straddling,
+                            // A trace that a condition leaves out is not rendered, and says which condition instead.
+                            straddling: match verdict {
+                                Verdict::NotKept => scratch.curation.condition,
+                                _ => straddling,
+                            },
                             ..scratch.curation.measures
                         },
                         bands: &scratch.bands,

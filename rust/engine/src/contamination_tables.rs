@@ -222,6 +222,7 @@ pub fn contamination_counts(against: &Against, ngram: usize) -> Value {
         "sets": sets.collect::<Map<String, Value>>(),
         "sources": sources.collect::<Map<String, Value>>(),
         "near_pictures": found.near.len(),
+        "not_looked_at_everywhere": found.bounded,
         "templates": {"count": templates, "largest": phrases},
     })
 }
@@ -253,6 +254,8 @@ fn of_source(against: &Against, source: &SourceContamination) -> Value {
             "by_picture": source.by_picture,
         },
         "left": source.lost,
+        "with_traces": source.with_traces,
+        "left_with_traces": source.lost_with_traces,
         "sets": sets.collect::<Map<String, Value>>(),
     })
 }

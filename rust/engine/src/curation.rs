@@ -6,7 +6,7 @@ use octomed_responses::{
 };
 use octomed_trace::{Asked, Body, Row};
 
-use crate::curation_answers::{RowAnswers, gold_rule};
+use crate::curation_answers::{Answered, RowAnswers, gold_rule};
 use crate::curation_columns::Conditions;
 use crate::curation_settings::{CurationSettings, Target};
 use crate::curation_target::right_answer;
@@ -43,6 +43,8 @@ pub struct CurationScratch {
     words: octomed_responses::Scratch,
     /// What was measured of the last response.
     pub measures: TraceMeasures,
+    /// The number of the condition that it does not meet, from 1; 0 of none.
+    pub condition: u32,
     /// Bytes of the largest response so far, which the memory above has grown with.
     largest: usize,
 }
@@ -226,6 +228,12 @@ impl<'r> RowCuration<'r> {
         match &self.row.body {
             Body::Question { responses, .. } => {
                 let response = responses.get(sample)?;
+                if response.is_null {
+                    // No sample: nothing is measured of it, and nobody asks for its answer.
+                    scratch.measures = self.of_question();
+                    scratch.condition = 0;
+                    return Some(Verdict::EmptyResponse);
+                }
                 self.response(
                     sample,
                     &response.response,
@@ -247,13 +255,17 @@ impl<'r> RowCuration<'r> {
         reasoning: Option<&str>,
         scratch: &mut CurationScratch,
     ) -> Option<Verdict> {
-        scratch.measures = TraceMeasures::default();
+        scratch.condition = 0;
         if response.trim().is_empty() {
-            // As the scan calls it where nobody curates; asked for its answer, it gives none.
-            let (state, _) = self.answers.judge(&parts(response, reasoning), Some(true));
-            scratch.measures.answer = state as u8;
-            scratch.measures.identifying = self.found.bits;
-            scratch.measures.identifying_at = self.found.at;
+            // As the scan calls it where nobody curates; asked for its answer, it gives none, whatever its reasoning says.
+            let state = match self.answers.judge(&parts("", None), Some(true)).state {
+                state @ (AnswerState::Unasked | AnswerState::NoGold | AnswerState::GoldFault) => state,
+                _ => AnswerState::Absent,
+            };
+            scratch.measures = TraceMeasures {
+                answer: state as u8,
+                ..self.of_question()
+            };
             return Some(Verdict::EmptyResponse);
         }
         scratch.largest = scratch
@@ -267,17 +279,30 @@ impl<'r> RowCuration<'r> {
             finished,
         };
         let measured = measure(&of_response, &self.curation.measures, &mut scratch.words);
-        let (state, option) = self.answers.judge(&split, finished);
-        scratch.measures = self.record(&measured, &split, state, option);
-        self.verdict(sample, state, &scratch.measures)
+        let answered = self.answers.judge(&split, finished);
+        scratch.measures = self.record(&measured, &split, &answered);
+        let conditions = &self.curation.conditions;
+        if let Some(number) = conditions.first_unmet(&self.row.asked, sample, &scratch.measures) {
+            scratch.condition = number;
+            return Some(Verdict::NotKept);
+        }
+        self.verdict(answered.verdict, &scratch.measures)
+    }
+
+    /// What is known of a response without text: the question's identifying data.
+    fn of_question(&self) -> TraceMeasures {
+        TraceMeasures {
+            identifying: self.found.bits,
+            identifying_at: self.found.at,
+            ..TraceMeasures::default()
+        }
     }
 
     fn record(
         &self,
         measured: &Measures,
         split: &Parts<'_>,
-        state: AnswerState,
-        option: u64,
+        answered: &Answered,
     ) -> TraceMeasures {
         let mut found = self.found;
         found.add(
@@ -287,11 +312,11 @@ impl<'r> RowCuration<'r> {
         );
         found.add(split.answer, ANSWER, self.curation.kinds);
         TraceMeasures {
-            answer: state as u8,
+            answer: answered.state as u8,
             flags: measured.flags,
             identifying: found.bits,
             identifying_at: found.at,
-            option,
+            option: answered.option,
             reasoning_words: measured.reasoning_words,
             response_words: measured.response_words,
             ngram_share: measured.ngram_share,
@@ -302,21 +327,9 @@ impl<'r> RowCuration<'r> {
         }
     }
 
-    /// The first reason, in the order of the verdicts, why a response is left out.
-    fn verdict(
-        &self,
-        sample: usize,
-        state: AnswerState,
-        measures: &TraceMeasures,
-    ) -> Option<Verdict> {
-        if !self
-            .curation
-            .conditions
-            .hold(&self.row.asked, sample, measures)
-        {
-            return Some(Verdict::NotKept);
-        }
-        let of_answer = self.fault.or_else(|| self.answers.verdict(state));
+    /// The first reason, in the order of the verdicts, why a response is left out whose conditions hold.
+    fn verdict(&self, of_answer: Option<Verdict>, measures: &TraceMeasures) -> Option<Verdict> {
+        let of_answer = self.fault.or(of_answer);
         let of_limits = octomed_curate::failed(measures, &self.curation.settings.limits);
         match (of_answer, of_limits) {
             (Some(one), Some(other)) => Some(if (one as u8) <= (other as u8) {
@@ -345,6 +358,7 @@ impl<'r> RowCuration<'r> {
         stem: &'q str,
         question_id: u64,
         images: Option<u64>,
+        pictures: impl Iterator<Item = [u64; 2]>,
     ) -> Option<Question<'q>> {
         if !self.curation.settings.questions {
             return None;
@@ -360,6 +374,11 @@ impl<'r> RowCuration<'r> {
             images: images.unwrap_or_default(),
             gold: self.answers.gold(),
             asked: asked.collect(),
+            pictures: if self.curation.settings.pictures {
+                pictures.collect()
+            } else {
+                Vec::new()
+            },
         })
     }
 }

@@ -12,8 +12,19 @@ pub enum RowAnswers<'r> {
     Unasked,
     /// They are compared with the right one.
     Compared(Result<Gold, GoldFault>, bool),
-    /// There has to be one.
-    Present(Vec<Choice<'r>>),
+    /// There has to be one; where a rule asks, it is compared with the right one, and decides nothing by that.
+    Present(Vec<Choice<'r>>, Option<Result<Gold, GoldFault>>),
+}
+
+/// What became of a response's answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// How it compares with the right one.
+    pub state: AnswerState,
+    /// A hash of the option that it names; of a row whose right answer cannot be used, which fault that is.
+    pub option: u64,
+    /// Why the response is left out for it, if it is.
+    pub verdict: Option<Verdict>,
 }
 
 impl<'r> RowAnswers<'r> {
@@ -34,48 +45,76 @@ impl<'r> RowAnswers<'r> {
             }
             Body::Conversation(_) => (Vec::new(), None),
         };
-        if accept.answer == AcceptedAnswer::Present {
-            return Self::Present(options);
+        if accept.answer == AcceptedAnswer::Present && !accept.compare {
+            return Self::Present(options, None);
         }
         let whole = answer.and_then(|answer| named(&options, answer, row.answer_form));
         let answer = whole.as_deref().or(answer);
         let gold = Gold::new(&options, answer, gold_rule(accept.rule));
-        Self::Compared(gold, accept.answer == AcceptedAnswer::Match)
+        match accept.answer {
+            AcceptedAnswer::Present => Self::Present(options, Some(gold)),
+            AcceptedAnswer::Match => Self::Compared(gold, true),
+            AcceptedAnswer::Off => Self::Compared(gold, false),
+        }
     }
 
     /// The right option's text, normalised, or the right answer's where there are no options.
     pub fn gold(&self) -> Option<&str> {
         match self {
-            Self::Compared(Ok(gold), _) => gold.text(),
+            Self::Compared(Ok(gold), _) | Self::Present(_, Some(Ok(gold))) => gold.text(),
             _ => None,
         }
     }
 
-    /// What became of a response's answer, and a hash of the option that it names.
-    pub fn judge(&self, parts: &Parts<'_>, finished: Option<bool>) -> (AnswerState, u64) {
+    /// What became of a response's answer.
+    pub fn judge(&self, parts: &Parts<'_>, finished: Option<bool>) -> Answered {
         match self {
-            Self::Unasked => (AnswerState::Unasked, 0),
-            Self::Compared(Ok(gold), _) => judged(judge(gold, parts, finished)),
-            Self::Compared(Err(GoldFault::Missing), _) => (AnswerState::NoGold, 0),
-            Self::Compared(Err(fault), _) => (AnswerState::GoldFault, *fault as u64),
-            Self::Present(options) => judged(present(options, parts, finished)),
+            Self::Unasked => Answered::default(),
+            Self::Compared(gold, decides) => {
+                let (state, option) = compared(gold, parts, finished);
+                Answered {
+                    state,
+                    option,
+                    verdict: decides.then(|| verdict(state)).flatten(),
+                }
+            }
+            Self::Present(options, gold) => {
+                let (accepted, option) = judged(present(options, parts, finished));
+                let state = gold.as_ref().map(|gold| compared(gold, parts, finished).0);
+                Answered {
+                    state: state.unwrap_or(accepted),
+                    option,
+                    verdict: verdict(accepted),
+                }
+            }
         }
     }
+}
 
-    /// Why a response in this state is left out, if it is.
-    pub fn verdict(&self, state: AnswerState) -> Option<Verdict> {
-        if matches!(self, Self::Unasked | Self::Compared(_, false)) {
-            return None;
-        }
-        match state {
-            AnswerState::Unasked | AnswerState::Right | AnswerState::Present => None,
-            AnswerState::Wrong => Some(Verdict::WrongAnswer),
-            AnswerState::Ambiguous => Some(Verdict::AmbiguousAnswer),
-            AnswerState::Absent => Some(Verdict::NoAnswer),
-            AnswerState::Cut => Some(Verdict::CutResponse),
-            AnswerState::NoGold => Some(Verdict::NoGold),
-            AnswerState::GoldFault => Some(Verdict::GoldFault),
-        }
+/// How a response's answer compares with the right one, and a hash of the option that it names; of a right answer that
+/// cannot be used, which fault that is.
+fn compared(
+    gold: &Result<Gold, GoldFault>,
+    parts: &Parts<'_>,
+    finished: Option<bool>,
+) -> (AnswerState, u64) {
+    match gold {
+        Ok(gold) => judged(judge(gold, parts, finished)),
+        Err(GoldFault::Missing) => (AnswerState::NoGold, 0),
+        Err(fault) => (AnswerState::GoldFault, *fault as u64),
+    }
+}
+
+/// Why a response whose answer decides is left out in this state, if it is.
+fn verdict(state: AnswerState) -> Option<Verdict> {
+    match state {
+        AnswerState::Unasked | AnswerState::Right | AnswerState::Present => None,
+        AnswerState::Wrong => Some(Verdict::WrongAnswer),
+        AnswerState::Ambiguous => Some(Verdict::AmbiguousAnswer),
+        AnswerState::Absent => Some(Verdict::NoAnswer),
+        AnswerState::Cut => Some(Verdict::CutResponse),
+        AnswerState::NoGold => Some(Verdict::NoGold),
+        AnswerState::GoldFault => Some(Verdict::GoldFault),
     }
 }
 

@@ -80,8 +80,14 @@ impl Conditions {
         Ok(())
     }
 
-    /// Whether all hold for a response of the row.
-    pub fn hold(&self, asked: &[Asked<'_>], sample: usize, measures: &TraceMeasures) -> bool {
+    /// The number of the first condition that does not hold for a response of the row, from 1: those of columns come
+    /// first, as they are written, then those of what is measured.
+    pub fn first_unmet(
+        &self,
+        asked: &[Asked<'_>],
+        sample: usize,
+        measures: &TraceMeasures,
+    ) -> Option<u32> {
         let of_column = |(place, wanted): &(usize, Wanted)| {
             let value = match asked.get(*place) {
                 Some(Asked::One(value)) => Some(&**value),
@@ -90,13 +96,14 @@ impl Conditions {
             };
             value.is_some_and(|value| wanted.is_met(value))
         };
-        self.columns.iter().all(of_column)
-            && (self.measured.is_empty() || {
-                let figures = measures.figures();
-                let is_met =
-                    |(figure, wanted): &(usize, Wanted)| wanted.is_met_by(figures[*figure].1);
-                self.measured.iter().all(is_met)
-            })
+        let unmet = self.columns.iter().position(|one| !of_column(one));
+        let unmet = unmet.or_else(|| {
+            let figures = (!self.measured.is_empty()).then(|| measures.figures())?;
+            let is_met = |(figure, wanted): &(usize, Wanted)| wanted.is_met_by(figures[*figure].1);
+            let place = self.measured.iter().position(|one| !is_met(one))?;
+            Some(self.columns.len() + place)
+        });
+        unmet.map(|place| place as u32 + 1)
     }
 }
 
@@ -180,7 +187,9 @@ mod tests {
 
     fn holds(wanted: &str, value: Asked<'_>, sample: usize) -> bool {
         let json = format!("{{\"where\": {{\"c\": {wanted}}}, \"asked\": [\"c\"]}}");
-        conditions(&json).hold(&[value], sample, &TraceMeasures::default())
+        let conditions = conditions(&json);
+        let unmet = conditions.first_unmet(&[value], sample, &TraceMeasures::default());
+        unmet.is_none()
     }
 
     #[test]
@@ -240,7 +249,8 @@ mod tests {
             ..TraceMeasures::default()
         };
         let holds = |wanted: &str| {
-            conditions(&format!("{{\"where\": {{{wanted}}}}}")).hold(&[], 0, &measures)
+            let conditions = conditions(&format!("{{\"where\": {{{wanted}}}}}"));
+            conditions.first_unmet(&[], 0, &measures).is_none()
         };
         assert!(holds(
             "\"reasoning_words\": [50, 60], \"ngram_share\": [0, 0.25]"
@@ -249,6 +259,26 @@ mod tests {
         for (name, _) in measures.figures() {
             assert!(TraceMeasures::NAMES.contains(&name), "{name}");
         }
+    }
+
+    #[test]
+    fn the_first_condition_that_does_not_hold_is_numbered() {
+        let wanted = conditions(
+            r#"{"keep": [{"column": "c", "is": true}], "asked": ["c", "b", "a"],
+                "where": {"b": [3, 6], "reasoning_words": [1, 9], "a": ["x"]}}"#,
+        );
+        let measures = |reasoning_words| TraceMeasures {
+            reasoning_words,
+            ..TraceMeasures::default()
+        };
+        let unmet = |c, b, a, words| {
+            wanted.first_unmet(&[one(c), one(b), one(a)], 0, &measures(words))
+        };
+        assert_eq!(unmet("true", "3", "x", 1), None);
+        assert_eq!(unmet("false", "9", "y", 0), Some(1));
+        assert_eq!(unmet("true", "9", "y", 0), Some(2), "in the order of names");
+        assert_eq!(unmet("true", "9", "x", 0), Some(3));
+        assert_eq!(unmet("true", "3", "x", 0), Some(4));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use octomed_minhash::Near;
-use octomed_responses::{Action, Kinds, Limits, MeasureSettings};
+use octomed_responses::{Kinds, Limits, MeasureSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -28,6 +28,8 @@ pub struct CurationSettings {
     pub near: Option<Near>,
     /// Whether a rule reads the questions.
     pub questions: bool,
+    /// Whether a rule asks which pictures they show.
+    pub pictures: bool,
     /// What is learned of a row.
     pub target: Target,
 }
@@ -52,6 +54,9 @@ pub struct Accept {
     /// How an answer is compared with the right one.
     #[serde(rename = "match")]
     pub rule: MatchRule,
+    /// Whether an answer that only has to be there is compared all the same, because a rule asks whether it is right.
+    #[serde(default)]
+    pub compare: bool,
 }
 
 /// Which answers are accepted.
@@ -135,8 +140,7 @@ impl CurationSettings {
     /// Kinds of identifying data that are masked.
     #[must_use]
     pub fn mask(&self) -> Option<Kinds> {
-        let identifying = self.limits.identifying?;
-        (identifying.action == Action::Mask).then_some(identifying.kinds)
+        self.limits.mask()
     }
 
     /// As JSON, what of the thresholds decides which values a block holds. The thresholds themselves do not: a block of

@@ -60,6 +60,7 @@ pub fn with_answer<'o>(row: &'o Row<'_>, text: &'o str) -> Row<'o> {
             *response = Response {
                 reasoning: None,
                 response: Cow::Borrowed(text),
+                is_null: false,
             };
         }
     }

@@ -95,6 +95,7 @@ fn rebuilt_response<'o>(
             .as_deref()
             .map(|text| Cow::Borrowed(other(text))),
         response: Cow::Borrowed(other(&response.response)),
+        is_null: response.is_null,
     }
 }
 

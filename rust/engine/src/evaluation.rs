@@ -1,12 +1,15 @@
 //! Evaluation sets are read: their questions, and what tells their pictures from others.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use octomed_curate::{Evaluation, EvaluationPicture, EvaluationQuestion, EvaluationSet, GRAY_SIDE};
+use octomed_responses::Kinds;
 use octomed_trace::{Block, Finding, Mapping, Row};
 use octomed_vision::{ImageError, read_header};
 
 use crate::block_scan::question_id_of;
+use crate::curation_text::MaskedTexts;
 use crate::error::EngineError;
 use crate::image_reading::{Images, Picture, SeenPaths};
 use crate::image_settings::ImageSettings;
@@ -30,6 +33,7 @@ pub struct EvaluationReader {
     mapping: Mapping,
     images: Images,
     look: Look,
+    masks: Vec<Kinds>,
 }
 
 /// What was read of an evaluation set.
@@ -44,15 +48,22 @@ pub struct EvaluationPart {
 }
 
 impl EvaluationReader {
-    /// A reader of rows of which a mapping gives the questions.
+    /// A reader of rows of which a mapping gives the questions. Each is also read as sources have it that mask data of
+    /// some kinds, `masks`: what is compared has to be made in the same way.
     ///
     /// # Errors
     /// When the folder or archive of images cannot be opened.
-    pub fn new(mapping: Mapping, images: ImageSettings, look: Look) -> Result<Self, EngineError> {
+    pub fn new(
+        mapping: Mapping,
+        images: ImageSettings,
+        look: Look,
+        masks: Vec<Kinds>,
+    ) -> Result<Self, EngineError> {
         Ok(Self {
             mapping,
             images: Images::new(images)?,
             look,
+            masks,
         })
     }
 
@@ -65,18 +76,21 @@ impl EvaluationReader {
     /// The questions of a block of file `file`, whose task begins with row `first_row`; `place` is the file in words.
     ///
     /// # Errors
-    /// When a row cannot be read, or a picture that is compared cannot: what is not looked for is not found.
+    /// When a row cannot be read, or a picture that is compared cannot: what is not looked for is not found. And when
+    /// `cancel` is set.
     pub fn read(
         &self,
         block: &Block,
         file: u32,
         first_row: u64,
         place: &str,
+        cancel: &AtomicBool,
     ) -> Result<EvaluationPart, EngineError> {
         let mut part = EvaluationPart::default();
         let mut seen = SeenPaths::default();
         let mut known: HashSet<u64> = HashSet::new();
         block.for_each(&self.mapping, |finding| match finding {
+            _ if cancel.load(Ordering::Relaxed) => Err(EngineError::Cancelled),
             Finding::Refused(refusal) if refusal.reason.is_unreadable() => {
                 let row = first_row + refusal.ordinal;
                 let reason = refusal.reason.as_str();
@@ -103,6 +117,7 @@ impl EvaluationReader {
                     file,
                     row: number,
                     question_id: question_id_of(&row, images),
+                    masked: self.masked(&row),
                     stem: stem.into_owned(),
                     images: images.unwrap_or_default(),
                 });
@@ -110,6 +125,15 @@ impl EvaluationReader {
             }
         })?;
         Ok(part)
+    }
+
+    /// The question with the data of each mask masked, where there are any: text by text, as a scan masks a row.
+    fn masked(&self, row: &Row<'_>) -> Vec<Option<String>> {
+        let masked = self.masks.iter().map(|&kinds| {
+            let texts = MaskedTexts::of(row, kinds)?;
+            Some(texts.row(row).body.stem().into_owned())
+        });
+        masked.collect()
     }
 
     /// Adds the pictures of a row that are not known yet; gives the hash of all, if there are any.

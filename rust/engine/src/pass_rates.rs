@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use octomed_index::{AnswerState, Verdict};
+use octomed_index::AnswerState;
 use octomed_trace::{Block, Body, Finding, Mapping, Row};
 
 use crate::block_scan::question_id_of;
@@ -61,10 +61,9 @@ pub fn pass_rates(
             let id = question_id_of(curated.row(), images.hash(row));
             let of_question = answered.entry(id).or_default();
             for sample in 0..responses(row) {
-                if curated.decide(sample, &mut scratch) != Some(Verdict::EmptyResponse) {
-                    let state = AnswerState::from_code(scratch.measures.answer);
-                    of_question.add(state.unwrap_or_default());
-                }
+                curated.decide(sample, &mut scratch);
+                let state = AnswerState::from_code(scratch.measures.answer);
+                of_question.add(state.unwrap_or_default());
             }
             Ok(())
         });

@@ -39,6 +39,8 @@ pub struct Selection {
     pub near: Option<NearClusters>,
     /// Thresholds of each source that has any.
     pub limits: BTreeMap<String, Limits>,
+    /// Conditions of each source that has any, in words.
+    pub conditions: BTreeMap<String, Vec<String>>,
 }
 
 impl Selection {
@@ -101,6 +103,7 @@ impl Selection {
             validation: validates.then(|| KeySpace::cut(&index, Split::Validation)),
             near: near.and_then(|near| near.found.take()),
             limits: curate.limits.clone(),
+            conditions: curate.conditions.clone(),
             pack,
             buckets,
             index,
@@ -131,7 +134,10 @@ impl Selection {
         }
         let none = Limits::default();
         let limits = self.limits.get(&block.header.source).unwrap_or(&none);
-        Some(detail(verdict, &TraceMeasures::of(measures, row), limits))
+        let conditions = self.conditions.get(&block.header.source);
+        let conditions = conditions.map_or(&[][..], Vec::as_slice);
+        let measures = TraceMeasures::of(measures, row);
+        Some(detail(verdict, &measures, limits, conditions))
     }
 
     /// Traces of each verdict, in the order of [`Verdict::ALL`].

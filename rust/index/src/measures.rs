@@ -154,7 +154,7 @@ measures! {
     identifying: u16;
     /// Where the first of these begins, in bytes of its field.
     identifying_at: u32;
-    /// Hash of the answer as normalised text of an option; 0 of none.
+    /// Hash of the answer as normalised text of an option; 0 of none. Of a row whose right answer cannot be used, why not.
     option: u64;
     /// Words of the reasoning.
     reasoning_words: u32;
@@ -170,7 +170,8 @@ measures! {
     loop_words: u32;
     /// Bytes that the trace was rendered to; 0 where it was not.
     text_bytes: u32;
-    /// Tokens across the edge of a supervised span.
+    /// Tokens across the edge of a supervised span; of a trace that `keep` or `where` leaves out, which is not rendered,
+    /// the number of the condition that does not hold, from 1.
     straddling: u32;
 }
 

@@ -38,6 +38,9 @@ pub struct Question<'a> {
     pub gold: Option<&'a str>,
     /// The values of the columns that the recipe asks for, in its order.
     pub asked: Vec<Option<&'a str>>,
+    /// The hashes of the bytes and of the pixels of each of the row's images, where a rule asks which questions share
+    /// some: those of a row all of whose traces are left out stand nowhere else. 0 for pixels that nobody decoded.
+    pub pictures: Vec<[u64; 2]>,
 }
 
 /// The questions of a block, in row order: one for each row of which it has a trace. A row whose traces lie in
@@ -52,6 +55,9 @@ pub struct QuestionTable {
     asked: Texts,
     /// Where the asked values of each line end.
     asked_ends: Vec<u64>,
+    pictures: Vec<[u64; 2]>,
+    /// Where the pictures of each line end.
+    picture_ends: Vec<u64>,
 }
 
 /// Texts on end, some of which are not there.
@@ -102,6 +108,8 @@ impl QuestionTable {
             self.asked.push(*value);
         }
         self.asked_ends.push(self.asked.len() as u64);
+        self.pictures.extend_from_slice(&question.pictures);
+        self.picture_ends.push(self.pictures.len() as u64);
     }
 
     /// Number of lines.
@@ -135,7 +143,18 @@ impl QuestionTable {
             images: self.images[line],
             gold: self.gold.get(line),
             asked: asked.map(|at| self.asked.get(at)).collect(),
+            pictures: self.pictures_of(line).to_vec(),
         }
+    }
+
+    /// The pictures of the line with number `line`.
+    fn pictures_of(&self, line: usize) -> &[[u64; 2]] {
+        let begin = if line == 0 {
+            0
+        } else {
+            self.picture_ends[line - 1]
+        };
+        &self.pictures[begin as usize..self.picture_ends[line] as usize]
     }
 
     /// All lines, in row order.
@@ -165,7 +184,7 @@ impl QuestionTable {
             Arc::new(self.asked.array()),
             None,
         )?;
-        let fields = vec![
+        let mut fields = vec![
             Field::new("ordinal", DataType::UInt32, false),
             Field::new("question_id", DataType::UInt64, false),
             Field::new("stem", DataType::LargeUtf8, false),
@@ -173,7 +192,7 @@ impl QuestionTable {
             Field::new("gold", DataType::LargeUtf8, true),
             Field::new("asked", DataType::LargeList(item), false),
         ];
-        let arrays: Vec<ArrayRef> = vec![
+        let mut arrays: Vec<ArrayRef> = vec![
             Arc::new(UInt32Array::from(self.ordinal.clone())),
             Arc::new(UInt64Array::from(self.question_id.clone())),
             Arc::new(self.stem.array()),
@@ -181,7 +200,47 @@ impl QuestionTable {
             Arc::new(self.gold.array()),
             Arc::new(asked),
         ];
+        // A table without any is as it was before there were pictures in it.
+        if !self.pictures.is_empty() {
+            let (field, pictures) = self.picture_column()?;
+            fields.push(field);
+            arrays.push(pictures);
+        }
         RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+
+    /// Of each line the hashes of its pictures: bytes, pixels, bytes, …
+    fn picture_column(&self) -> Result<(Field, ArrayRef), ArrowError> {
+        let ends = self.picture_ends.iter().map(|&end| 2 * end as i64);
+        let offsets: Vec<i64> = std::iter::once(0).chain(ends).collect();
+        let item = Arc::new(Field::new("item", DataType::UInt64, false));
+        let hashes: UInt64Array = self.pictures.iter().flatten().copied().collect();
+        let pictures = LargeListArray::try_new(
+            Arc::clone(&item),
+            arrow_buffer::OffsetBuffer::new(offsets.into()),
+            Arc::new(hashes),
+            None,
+        )?;
+        let field = Field::new("pictures", DataType::LargeList(item), false);
+        Ok((field, Arc::new(pictures)))
+    }
+
+    /// Takes the pictures of so many lines.
+    fn append_pictures(&mut self, lines: usize, column: Option<&ArrayRef>) -> Option<()> {
+        let Some(column) = column else {
+            let end = self.pictures.len() as u64;
+            self.picture_ends.resize(self.picture_ends.len() + lines, end);
+            return Some(());
+        };
+        for values in column.as_list_opt::<i64>()?.iter() {
+            let values = values?;
+            let hashes = values.as_primitive_opt::<UInt64Type>()?.values();
+            let (pairs, rest) = hashes.as_chunks::<2>();
+            self.pictures.extend_from_slice(pairs);
+            self.picture_ends.push(self.pictures.len() as u64);
+            rest.is_empty().then_some(())?;
+        }
+        Some(())
     }
 
     fn append(&mut self, batch: &RecordBatch) -> Option<()> {
@@ -198,6 +257,7 @@ impl QuestionTable {
             self.asked.append(&values?)?;
             self.asked_ends.push(self.asked.len() as u64);
         }
+        self.append_pictures(batch.num_rows(), batch.column_by_name("pictures"))?;
         self.ordinal
             .is_sorted_by(|one, next| one < next)
             .then_some(())
@@ -304,6 +364,7 @@ mod tests {
                 images: u64::from(ordinal) - 3,
                 gold,
                 asked,
+                pictures: vec![[u64::from(ordinal), 0], [1, 2]][..ordinal as usize % 3].to_vec(),
             });
         }
         table
@@ -345,6 +406,24 @@ mod tests {
         assert_eq!(table.get(0).asked, [None, Some("four"), Some("")]);
         assert_eq!((table.line_of(7), table.line_of(8)), (Some(1), None));
         assert_eq!(table.iter().count(), 3);
+        assert_eq!(table.get(1).pictures, [[7, 0]]);
+    }
+
+    #[test]
+    fn a_table_without_pictures_is_as_it_was_before_there_were_any() {
+        let folder = tempfile::tempdir().unwrap();
+        let stem = folder.path().join("0");
+        let mut plain = QuestionTable::default();
+        for line in questions().iter() {
+            plain.push(&Question {
+                pictures: Vec::new(),
+                ..line
+            });
+        }
+        write(&stem, Some(&plain));
+        assert_eq!(load(&stem).questions().unwrap(), plain);
+        let columns = |table: &QuestionTable| table.to_batch().unwrap().num_columns();
+        assert_eq!((columns(&plain), columns(&questions())), (6, 7));
     }
 
     #[test]

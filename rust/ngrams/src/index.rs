@@ -1,8 +1,12 @@
 //! What is known of evaluation questions.
 
+use std::sync::atomic::AtomicBool;
+
 use rustc_hash::FxHashMap;
 
+use crate::firsts::Firsts;
 use crate::question::Question;
+use crate::spans::Spans;
 use crate::stems::Stems;
 use crate::table::Table;
 use crate::templates::{Template, templates};
@@ -16,15 +20,6 @@ pub enum Rule {
     Coverage(f64),
 }
 
-/// The first question of an evaluation set that has an n-gram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct First {
-    pub set: u32,
-    pub question: u32,
-    pub stem: u32,
-    pub word: u32,
-}
-
 /// The n-grams of evaluation questions.
 #[derive(Debug)]
 pub struct NgramIndex {
@@ -35,9 +30,12 @@ pub struct NgramIndex {
     pub(crate) templates: Vec<Template>,
     /// Of each stem where an n-gram begins that is a template, and whether only for questions with pictures.
     pub(crate) template_starts: FxHashMap<u32, Vec<(u32, bool)>>,
-    firsts: Vec<First>,
-    /// Where those of each n-gram begin.
-    first_starts: Vec<u32>,
+    /// The first questions of each set that have an n-gram.
+    pub(crate) firsts: Firsts,
+    /// The same of each set and picture, of n-grams that are no templates for questions with pictures.
+    pub(crate) firsts_of_pictures: Firsts,
+    /// Which words n-grams cover, where the rule asks.
+    pub(crate) spans: Spans,
 }
 
 impl NgramIndex {
@@ -48,12 +46,28 @@ impl NgramIndex {
         rule: Rule,
         questions: impl IntoIterator<Item = Question<'q>>,
     ) -> Self {
+        Self::cancellable(n, rule, questions, &AtomicBool::new(false))
+    }
+
+    /// The same, on which work ends early once `cancel` is set: what is made then is not whole, and is not to be used.
+    #[must_use]
+    pub fn cancellable<'q>(
+        n: usize,
+        rule: Rule,
+        questions: impl IntoIterator<Item = Question<'q>>,
+        cancel: &AtomicBool,
+    ) -> Self {
         let n = n.max(1);
-        let stems = Stems::of(questions);
-        let table = Table::of(&stems, n);
-        let templates = templates(&stems, &table);
+        let stems = Stems::of(questions, cancel);
+        let table = Table::of(&stems, n, cancel);
+        let templates = templates(&stems, &table, cancel);
         let template_starts = template_starts(&table, &templates);
-        let (firsts, first_starts) = firsts(&stems, &table);
+        let firsts = Firsts::of_sets(&stems, &table, cancel);
+        let firsts_of_pictures = Firsts::of_pictures(&stems, &table, &templates, cancel);
+        let spans = match rule {
+            Rule::Any => Spans::default(),
+            Rule::Coverage(_) => Spans::of(&table, n, cancel),
+        };
         Self {
             n,
             rule,
@@ -62,7 +76,8 @@ impl NgramIndex {
             templates,
             template_starts,
             firsts,
-            first_starts,
+            firsts_of_pictures,
+            spans,
         }
     }
 
@@ -76,13 +91,6 @@ impl NgramIndex {
     #[must_use]
     pub fn words(&self, ngram: u32) -> &str {
         self.table.text(&self.stems, ngram)
-    }
-
-    /// The first question of each evaluation set that has an n-gram.
-    pub(crate) fn firsts(&self, ngram: u32) -> &[First] {
-        let begin = self.first_starts[ngram as usize] as usize;
-        let end = self.first_starts[ngram as usize + 1] as usize;
-        &self.firsts[begin..end]
     }
 }
 
@@ -101,32 +109,4 @@ fn template_starts(table: &Table, templates: &[Template]) -> FxHashMap<u32, Vec<
         .values_mut()
         .for_each(|starts| starts.sort_unstable());
     starts
-}
-
-fn firsts(stems: &Stems, table: &Table) -> (Vec<First>, Vec<u32>) {
-    let (mut firsts, mut starts) = (Vec::new(), vec![0]);
-    let mut of_ngram: Vec<First> = Vec::new();
-    for ngram in 0..table.len() as u32 {
-        of_ngram.clear();
-        for posting in table.postings(ngram) {
-            for holder in &stems.get(posting.stem).holders {
-                let first = First {
-                    set: holder.set,
-                    question: holder.question,
-                    stem: posting.stem,
-                    word: posting.word,
-                };
-                let known = of_ngram.iter_mut().find(|one| one.set == holder.set);
-                match known {
-                    Some(known) if known.question <= first.question => {}
-                    Some(known) => *known = first,
-                    None => of_ngram.push(first),
-                }
-            }
-        }
-        of_ngram.sort_unstable_by_key(|first| first.set);
-        firsts.extend_from_slice(&of_ngram);
-        starts.push(firsts.len() as u32);
-    }
-    (firsts, starts)
 }

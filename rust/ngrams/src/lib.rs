@@ -7,19 +7,21 @@
 //!
 //! N-grams are found by hashes, and every hit is compared word by word, so that no collision of hashes is a hit.
 
+mod firsts;
 mod hashing;
 mod index;
 mod likeness;
 mod matcher;
 mod phrases;
 mod question;
+mod spans;
 mod stems;
 mod table;
 mod templates;
 mod words;
 
 pub use index::{NgramIndex, Rule};
-pub use matcher::{Asked, Contact, Found, Matcher, Shared};
+pub use matcher::{Asked, Contact, Found, MOST_PLACES, Matcher, Shared};
 pub use phrases::Phrase;
 pub use question::Question;
 pub use words::{Words, normalised};

@@ -1,6 +1,8 @@
 //! When two stems are nearly equal: most of their words are the same.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+
+use rustc_hash::FxHashMap;
 
 use crate::hashing::word_hashes;
 use crate::stems::Stems;
@@ -13,17 +15,40 @@ const ALL: usize = 5;
 pub(crate) struct Likeness<'s> {
     stems: &'s Stems,
     bags: Vec<OnceCell<Vec<u64>>>,
+    /// Pairs that were compared: n-grams of the same stems ask for the same ones, each as often as stems are long.
+    compared: RefCell<FxHashMap<(u32, u32), bool>>,
 }
+
+/// Pairs that are remembered at once.
+const MOST_COMPARED: usize = 1 << 20;
 
 impl<'s> Likeness<'s> {
     pub(crate) fn new(stems: &'s Stems) -> Self {
         let bags = (0..stems.len()).map(|_| OnceCell::new()).collect();
-        Self { stems, bags }
+        let compared = RefCell::default();
+        Self {
+            stems,
+            bags,
+            compared,
+        }
     }
 
     /// Whether two stems are nearly equal: a number, an age or a mark was changed, say.
     pub(crate) fn are_near(&self, one: u32, other: u32) -> bool {
-        one == other || near(self.bag(one), self.bag(other))
+        if one == other {
+            return true;
+        }
+        let pair = (one.min(other), one.max(other));
+        let known = self.compared.borrow().get(&pair).copied();
+        known.unwrap_or_else(|| {
+            let are_near = near(self.bag(one), self.bag(other));
+            let mut compared = self.compared.borrow_mut();
+            if compared.len() == MOST_COMPARED {
+                compared.clear();
+            }
+            compared.insert(pair, are_near);
+            are_near
+        })
     }
 
     fn bag(&self, stem: u32) -> &[u64] {

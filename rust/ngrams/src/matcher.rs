@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::hashing::{Rolling, whole_hash, word_hashes};
 use crate::index::{NgramIndex, Rule};
+use crate::spans::Span;
 use crate::stems::Holder;
 use crate::table::Posting;
 use crate::words::{Words, ready};
@@ -54,6 +55,8 @@ pub struct Found {
     pub keeping: Vec<Contact>,
     /// Whether an evaluation question has the same few words, with other options: that proves nothing.
     pub equals_short: bool,
+    /// Whether its n-grams stand in more places of evaluation questions than were looked at for their coverage.
+    pub is_bounded: bool,
 }
 
 /// Looks questions up, one after the other: its memory is used again.
@@ -124,13 +127,14 @@ impl<'i> Matcher<'i> {
             return;
         };
         let is_long = found.words >= self.index.n;
-        let is_same = |holder: &&Holder| match (asked.images, is_long) {
-            (0, true) => true,
+        let same = match (asked.images, is_long) {
+            (0, true) => stem.firsts(),
             // The few words of a short one may be any question's: its options say which it is.
-            (0, false) => found.words > 0 && holder.id == asked.id,
-            (images, _) => holder.images == images,
+            (0, false) if found.words > 0 => stem.of_id(asked.id),
+            (0, false) => &[],
+            (images, _) => stem.of_images(images),
         };
-        for holder in stem.holders.iter().filter(is_same) {
+        for holder in same {
             add(&mut found.ignoring, holder.set, || Contact {
                 question: holder.question,
                 set: holder.set,
@@ -154,42 +158,23 @@ fn add(contacts: &mut Vec<Contact>, set: u32, contact: impl FnOnce() -> Contact)
 fn find_any(index: &NgramIndex, asked: &Asked<'_>, words: &Words, hits: &[Hit], found: &mut Found) {
     for &hit in hits {
         let template = index.templates[hit.ngram as usize];
-        for first in index.firsts(hit.ngram) {
-            let contact = || {
-                let posting = Posting {
-                    stem: first.stem,
-                    word: first.word,
-                };
-                contact(index, words, hit, posting, first.question, first.set)
-            };
+        for first in index.firsts.get(hit.ngram) {
+            let contact = || contact(index, words, hit, first.posting, first.question, first.set);
             add(&mut found.keeping, first.set, contact);
             if asked.images == 0 && !template.of_text {
                 add(&mut found.ignoring, first.set, contact);
             }
         }
         if asked.images != 0 && !template.of_pictures {
-            let same = with_pictures(index, hit.ngram, asked.images);
-            for (holder, posting) in same {
-                add(&mut found.ignoring, holder.set, || {
-                    contact(index, words, hit, posting, holder.question, holder.set)
-                });
+            for first in index.firsts_of_pictures.get(hit.ngram) {
+                if are_same_pictures(asked.images, first.images) {
+                    add(&mut found.ignoring, first.set, || {
+                        contact(index, words, hit, first.posting, first.question, first.set)
+                    });
+                }
             }
         }
     }
-}
-
-/// The questions that have an n-gram and these pictures, or none, in their order.
-fn with_pictures(index: &NgramIndex, ngram: u32, images: u64) -> Vec<(Holder, Posting)> {
-    let postings = index.table.postings(ngram).iter();
-    let holders = postings.flat_map(|posting| {
-        let holders = index.stems.get(posting.stem).holders.iter();
-        holders.map(|holder| (*holder, *posting))
-    });
-    let mut same: Vec<_> = holders
-        .filter(|(holder, _)| are_same_pictures(images, holder.images))
-        .collect();
-    same.sort_unstable_by_key(|(holder, posting)| (holder.question, *posting));
-    same
 }
 
 /// Whether what is shown does not tell two questions apart: one of them shows nothing, or both the same.
@@ -214,38 +199,79 @@ fn find_covered(
         };
         !template
     };
-    let all = |_: &Holder| true;
-    covered(index, words, hits.iter(), share, all, &mut found.keeping);
-    let images = asked.images;
-    let same = |holder: &Holder| are_same_pictures(images, holder.images);
-    let counted = hits.iter().filter(is_ignored);
-    covered(index, words, counted, share, same, &mut found.ignoring);
+    let keeping = Places::of(index, hits.iter());
+    covered(index, words, &keeping, share, 0, &mut found.keeping);
+    let ignoring = Places::of(index, hits.iter().filter(is_ignored));
+    covered(
+        index,
+        words,
+        &ignoring,
+        share,
+        asked.images,
+        &mut found.ignoring,
+    );
+    found.is_bounded = keeping.is_bounded || ignoring.is_bounded;
 }
 
-/// Adds the questions of whose words enough are covered.
-fn covered<'h>(
+/// Places of n-grams in evaluation questions that are looked at for one training question. Where many evaluation questions
+/// hold what many training questions say, work would grow with the product of both.
+pub const MOST_PLACES: usize = 1 << 16;
+
+/// Where evaluation stems have the n-grams of a training question.
+struct Places {
+    of_stems: FxHashMap<u32, Vec<(Span, Hit)>>,
+    /// Whether there are more than were looked at.
+    is_bounded: bool,
+}
+
+impl Places {
+    /// Looks the n-grams up, each once, those that fewest stems have first: these tell most.
+    fn of<'h>(index: &NgramIndex, hits: impl Iterator<Item = &'h Hit>) -> Self {
+        let spans = |hit: &Hit| index.spans.get(hit.ngram);
+        let mut hits: Vec<Hit> = hits.copied().collect();
+        hits.sort_unstable_by_key(|hit| (spans(hit).len(), hit.ngram, hit.place));
+        hits.dedup_by_key(|hit| hit.ngram);
+        let mut places = Self {
+            of_stems: FxHashMap::default(),
+            is_bounded: false,
+        };
+        let mut left = MOST_PLACES;
+        for hit in hits {
+            let spans = spans(&hit);
+            places.is_bounded |= spans.len() > left;
+            for &span in spans.iter().take(left) {
+                let of_stem = places.of_stems.entry(span.stem).or_default();
+                of_stem.push((span, hit));
+            }
+            left = left.saturating_sub(spans.len());
+        }
+        places
+    }
+}
+
+/// Adds the questions of whose words enough are covered, and which show these pictures or none; 0 for whatever they show.
+fn covered(
     index: &NgramIndex,
     words: &Words,
-    hits: impl Iterator<Item = &'h Hit>,
+    places: &Places,
     share: f64,
-    counts: impl Fn(&Holder) -> bool,
+    images: u64,
     contacts: &mut Vec<Contact>,
 ) {
-    let mut of_stems: FxHashMap<u32, Vec<(u32, Hit)>> = FxHashMap::default();
-    for hit in hits {
-        for posting in index.table.postings(hit.ngram) {
-            let places = of_stems.entry(posting.stem).or_default();
-            places.push((posting.word, *hit));
-        }
-    }
     let mut questions: Vec<(Holder, Posting, Hit)> = Vec::new();
-    for (stem, mut places) in of_stems {
+    for (&stem, places) in &places.of_stems {
         let held = index.stems.get(stem);
-        let (word, hit) = places[0];
-        places.sort_unstable_by_key(|place| place.0);
-        let covered = covered_words(&places, index.n) as f64;
-        if covered > share * held.words.len() as f64 {
-            let holders = held.holders.iter().filter(|holder| counts(holder));
+        let mut spans: Vec<Span> = places.iter().map(|place| place.0).collect();
+        spans.sort_unstable();
+        let covered = f64::from(covered_words(&spans));
+        let first = places.iter().min_by_key(|(span, hit)| (hit.place, span.start));
+        if let Some(&(Span { start: word, .. }, hit)) = first
+            && covered > share * held.words.len() as f64
+        {
+            let holders = match images {
+                0 => held.firsts().iter().chain(&[]),
+                images => held.of_images(0).iter().chain(held.of_images(images)),
+            };
             questions.extend(holders.map(|holder| (*holder, Posting { stem, word }, hit)));
         }
     }
@@ -257,13 +283,12 @@ fn covered<'h>(
     }
 }
 
-/// Words that n-grams at these ascending places cover.
-fn covered_words(places: &[(u32, Hit)], n: usize) -> usize {
-    let (mut covered, mut end) = (0, 0);
-    for &(word, _) in places {
-        let begin = (word as usize).max(end);
-        end = word as usize + n;
-        covered += end - begin.min(end);
+/// Words of a stem that spans cover, which come in their order.
+fn covered_words(spans: &[Span]) -> u32 {
+    let (mut covered, mut covered_to) = (0, 0);
+    for span in spans {
+        covered += span.end.saturating_sub(span.start.max(covered_to));
+        covered_to = covered_to.max(span.end);
     }
     covered
 }

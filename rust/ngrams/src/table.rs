@@ -1,5 +1,7 @@
 //! The n-grams of evaluation stems, found by a hash and told apart by their words.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::hashing::{Rolling, word_hashes};
 use crate::stems::Stems;
 
@@ -36,10 +38,13 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    pub(crate) fn of(stems: &Stems, n: usize) -> Self {
+    pub(crate) fn of(stems: &Stems, n: usize, cancel: &AtomicBool) -> Self {
         let mut found: Vec<(u64, Posting)> = Vec::new();
         let mut hashes = Vec::new();
         for (stem, held) in stems.iter() {
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
             word_hashes(held.words.text(), &mut hashes);
             let rolled = (0..).zip(Rolling::new(n).hashes(&hashes));
             found.extend(rolled.map(|(word, hash)| (hash, Posting { stem, word })));
@@ -47,6 +52,9 @@ impl Table {
         found.sort_unstable();
         let mut table = Self::empty(n, found.len());
         for group in found.chunk_by_mut(|one, next| one.0 == next.0) {
+            if cancel.load(Ordering::Relaxed) {
+                break;
+            }
             table.add(stems, group);
         }
         table.find_places();
@@ -124,18 +132,32 @@ impl Table {
         while self.slots[slot] != 0 {
             let first = self.slots[slot] - 1;
             if self.ngrams[first as usize].hash == hash {
-                let same = self.ngrams[first as usize..].iter();
-                let same = same.take_while(|ngram| ngram.hash == hash);
-                let is_it = |ngram: &Ngram| {
-                    let posting = self.postings[ngram.first as usize];
-                    text(stems, posting, self.n) == words
-                };
-                let place = same.clone().position(is_it)?;
-                return Some(first + place as u32);
+                return self.of_hash(stems, first, words);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
         None
+    }
+
+    /// The n-gram of this text among those that have the hash of `first`: they are in the order of their texts, and may
+    /// be many, as words that differ in some signs alone have one hash.
+    fn of_hash(&self, stems: &Stems, first: u32, words: &str) -> Option<u32> {
+        let ngrams = &self.ngrams[first as usize..];
+        let order = |ngram: &Ngram| {
+            let posting = self.postings[ngram.first as usize];
+            text(stems, posting, self.n).cmp(words)
+        };
+        if order(&ngrams[0]).is_eq() {
+            return Some(first);
+        }
+        let hash = ngrams[0].hash;
+        if ngrams.get(1).is_none_or(|next| next.hash != hash) {
+            return None;
+        }
+        // All are in the order of their hashes.
+        let same = ngrams.partition_point(|ngram| ngram.hash <= hash);
+        let place = ngrams[..same].binary_search_by(order).ok()?;
+        Some(first + place as u32)
     }
 
     /// The words of an n-gram.

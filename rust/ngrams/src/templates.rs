@@ -1,5 +1,7 @@
 //! Which n-grams are templates: many different questions hold them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustc_hash::FxHashSet;
 
 use crate::likeness::Likeness;
@@ -19,9 +21,9 @@ pub(crate) struct Template {
 }
 
 /// What each n-gram is.
-pub(crate) fn templates(stems: &Stems, table: &Table) -> Vec<Template> {
+pub(crate) fn templates(stems: &Stems, table: &Table, cancel: &AtomicBool) -> Vec<Template> {
     let likeness = Likeness::new(stems);
-    let ngrams = 0..table.len() as u32;
+    let ngrams = (0..table.len() as u32).take_while(|_| !cancel.load(Ordering::Relaxed));
     let template = |ngram| {
         let mut holders: Vec<u32> = table.postings(ngram).iter().map(|one| one.stem).collect();
         holders.dedup();

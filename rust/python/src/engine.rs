@@ -100,6 +100,11 @@ impl Cancel {
     pub fn flag(&self) -> &AtomicBool {
         &self.flag
     }
+
+    /// The flag for what outlives the call.
+    pub fn shared(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
+    }
 }
 
 /// Turns blocks of source rows into blocks of the working store.

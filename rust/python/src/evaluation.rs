@@ -1,15 +1,18 @@
 //! Bindings of evaluation sets: they are read block by block, and a layout is made against them.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use octomed_curate::{Against, Evaluation};
 use octomed_engine::{EvaluationPart, ImageSettings, Look};
 use octomed_ngrams::{Asked, Matcher, NgramIndex, Question, Rule, normalised};
+use octomed_responses::Kinds;
 use octomed_trace::Mapping as RustMapping;
 use octomed_vision::DecodeRules;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::engine::Cancel;
 use crate::error::{Error, Kind, Result, say};
 use crate::leave::leave;
 use crate::trace::{Block, Mapping, as_json};
@@ -21,10 +24,15 @@ pub struct EvaluationReader(octomed_engine::EvaluationReader);
 #[pymethods]
 impl EvaluationReader {
     /// A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
-    /// `near`.
+    /// `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does.
     #[new]
-    #[pyo3(signature = (mapping, images: "dict[str, typing.Any]", look))]
-    fn new(mapping: &Mapping, images: &Bound<'_, PyDict>, look: &str) -> Result<Self> {
+    #[pyo3(signature = (mapping, images: "dict[str, typing.Any]", look, masks: "collections.abc.Sequence[collections.abc.Sequence[str]]"))]
+    fn new(
+        mapping: &Mapping,
+        images: &Bound<'_, PyDict>,
+        look: &str,
+        masks: Vec<Vec<String>>,
+    ) -> Result<Self> {
         let look = match look {
             "if_there" => Look::IfThere,
             "bytes" => Look::Bytes,
@@ -37,16 +45,18 @@ impl EvaluationReader {
         };
         let images = ImageSettings::from_json(&as_json(images.as_any())?)?;
         let mapping = RustMapping::clone(&mapping.0);
+        let masks = masks.iter().map(|kinds| kinds_of(kinds));
+        let masks = masks.collect::<Result<_>>()?;
         Ok(Self(octomed_engine::EvaluationReader::new(
-            mapping, images, look,
+            mapping, images, look, masks,
         )?))
     }
 
     /// What a block of the set's file with this number has; its task begins with row `first_row`, `place` is the file in
     /// words.
     ///
-    /// Raises `DataError` when a row, or a picture that is compared, cannot be read.
-    #[pyo3(signature = (block, file, first_row, place))]
+    /// Raises `DataError` when a row, or a picture that is compared, cannot be read, `CancelledRun` once `cancel` is set.
+    #[pyo3(signature = (block, file, first_row, place, cancel))]
     fn read(
         &self,
         py: Python<'_>,
@@ -54,10 +64,18 @@ impl EvaluationReader {
         file: u32,
         first_row: u64,
         place: &str,
+        cancel: &Cancel,
     ) -> Result<EvaluationQuestions> {
-        let part = leave(py, || self.0.read(&block.0, file, first_row, place))?;
+        let flag = cancel.flag();
+        let part = leave(py, || self.0.read(&block.0, file, first_row, place, flag))?;
         Ok(EvaluationQuestions(Mutex::new(part)))
     }
+}
+
+/// The kinds of identifying data of these names.
+fn kinds_of(names: &[String]) -> Result<Kinds> {
+    let text = serde_json::to_string(names).and_then(|text| serde_json::from_str(&text));
+    Ok(text.map_err(|error| say(Kind::Internal, error.to_string(), None))?)
 }
 
 /// What was read of a block of an evaluation set.
@@ -89,15 +107,20 @@ pub struct EvaluationSets {
 #[pymethods]
 impl EvaluationSets {
     /// Puts sets together: of each the name, the paths of its files as reports have them, and what was read of its blocks,
-    /// in order. `images` are the settings of the recipe's images.
+    /// in order. `images` are the settings of the recipe's images, `masks` those that the readers had.
     #[new]
-    #[pyo3(signature = (sets, images: "dict[str, typing.Any]"))]
+    #[pyo3(signature = (sets, images: "dict[str, typing.Any]", masks: "collections.abc.Sequence[collections.abc.Sequence[str]]"))]
     fn new(
         sets: Vec<(String, Vec<String>, Vec<Bound<'_, EvaluationQuestions>>)>,
         images: &Bound<'_, PyDict>,
+        masks: Vec<Vec<String>>,
     ) -> Result<Self> {
         let images = ImageSettings::from_json(&as_json(images.as_any())?)?;
-        let mut evaluation = Evaluation::default();
+        let masks = masks.iter().map(|kinds| kinds_of(kinds));
+        let mut evaluation = Evaluation {
+            masks: masks.collect::<Result<_>>()?,
+            ..Evaluation::default()
+        };
         for (name, files, parts) in sets {
             let mut whole = EvaluationPart::default();
             for part in parts {
@@ -123,11 +146,12 @@ impl EvaluationSets {
 }
 
 impl EvaluationSets {
-    /// The sets, for one selection.
-    pub fn against(&self, threads: usize) -> Arc<Against> {
+    /// The sets, for one selection, which ends early once `cancel` is set.
+    pub fn against(&self, threads: usize, cancel: Arc<AtomicBool>) -> Arc<Against> {
         Arc::new(Against {
             evaluation: Arc::clone(&self.evaluation),
             threads,
+            cancel,
             rules: self.rules,
             found: OnceLock::new(),
         })

@@ -55,7 +55,7 @@ impl Layout {
         let mut settings = Settings::from_json(&as_json(settings)?)?;
         let decontaminate = settings.curate.decontaminate.as_mut();
         let decontamination = decontaminate.zip(evaluation).map(|(settings, sets)| {
-            let against = sets.against(threads);
+            let against = sets.against(threads, cancel.shared());
             settings.against = Some(Arc::clone(&against));
             (against, settings.ngram)
         });

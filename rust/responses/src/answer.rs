@@ -2,6 +2,7 @@
 
 mod anchors;
 mod choices;
+mod clauses;
 mod corrections;
 mod cues;
 mod cursor;

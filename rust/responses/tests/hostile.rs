@@ -84,6 +84,8 @@ proptest! {
     }
 }
 
+const MEGABYTE: usize = 1 << 20;
+
 #[test]
 fn a_megabyte_takes_no_longer_than_its_share() {
     let pieces = [
@@ -137,16 +139,52 @@ fn a_megabyte_takes_no_longer_than_its_share() {
     for piece in pieces {
         let text = piece.repeat(300_000 / piece.len());
         for response in [
-            text.clone(),
+            piece.repeat(MEGABYTE / piece.len()),
             format!("The answer is A.\n{text}"),
             format!("{text}\nThe answer is A."),
             format!("<think>{text}</think>A"),
+            format!("The answer {text}"),
         ] {
             let start = Instant::now();
             let split = parts(&response, None);
             let _ = extract(&choices(0), &split);
+            let _ = extract(&choices(5), &split);
             assert!(
                 start.elapsed() < Duration::from_secs(4),
+                "{piece:?}: {:?}",
+                start.elapsed()
+            );
+        }
+    }
+}
+
+/// Questions whose options, or whose right answer, are a megabyte of one piece.
+#[test]
+fn a_question_of_a_megabyte_takes_no_longer_than_its_share() {
+    let pieces = ["Ampicillin ", "a", "A, ", "呋喃", "1,", "\n", "{"];
+    for piece in pieces {
+        let long = piece.repeat(MEGABYTE / piece.len());
+        let other = format!("{long}b");
+        let texts = [("A", &*long), ("B", &*other), ("C", "Ampicillin")];
+        let options: Vec<_> = texts
+            .iter()
+            .map(|(label, text)| Choice { label, text })
+            .collect();
+        let many: Vec<String> = (0..2_000).map(|number| format!("{piece} {number}")).collect();
+        let many: Vec<_> = many.iter().map(|text| Choice { label: "", text }).collect();
+        let response = format!("The answer is {long}. Therefore {long}b.");
+        for (options, gold) in [(&options, &*long), (&options, "C"), (&many, &*long)] {
+            let start = Instant::now();
+            let split = parts(&response, None);
+            let _ = extract(options, &split);
+            let _ = present(options, &split, None);
+            for rule in [GoldRule::Options, GoldRule::Contains, GoldRule::TokenF1(0.5)] {
+                if let Ok(gold) = Gold::new(options, Some(gold), rule) {
+                    let _ = judge(&gold, &split, None);
+                }
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
                 "{piece:?}: {:?}",
                 start.elapsed()
             );

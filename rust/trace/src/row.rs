@@ -76,6 +76,8 @@ pub struct Response<'a> {
     pub reasoning: Option<Cow<'a, str>>,
     /// The response; empty when the row's is empty or null inside a list.
     pub response: Cow<'a, str>,
+    /// Whether it is null inside a list: a place without a sample, where an empty text is a sample that says nothing.
+    pub is_null: bool,
 }
 
 /// The two shapes of rows.

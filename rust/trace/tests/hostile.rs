@@ -374,7 +374,7 @@ fn names_may_have_dots_and_several_spellings() {
     let literal = r#"{"a.b": "q", "a": {"b": "no"}, "r1": null, "m": {"deep.r": "x"}, "Ground-True Answer": "7"}"#;
     let encoded = r#"{"a": "{\"b\": \"q\"}", "r1": "x", "Ground-True Answer": "7"}"#;
     let wanted = "id: None, system: None, images: [], body: Question { question: \"q\", options: [], answer: Some(\"7\"), history: [], \
-                  responses: [Response { reasoning: None, response: \"x\" }] } }";
+                  responses: [Response { reasoning: None, response: \"x\", is_null: false }] } }";
     for line in [nested, literal, encoded] {
         assert_eq!(one(json, line), wanted, "{line}");
     }
@@ -439,9 +439,12 @@ fn a_null_response_keeps_its_place() {
         OCTOMED,
         r#"{"question": "q", "responses": ["a", null, ""], "system": ""}"#,
     );
-    let response = |text: &str| format!("Response {{ reasoning: None, response: \"{text}\" }}");
+    let response = |text: &str, is_null: bool| {
+        format!("Response {{ reasoning: None, response: \"{text}\", is_null: {is_null} }}")
+    };
+    let responses = [response("a", false), response("", true), response("", false)];
     assert!(
-        found.contains(&[response("a"), response(""), response("")].join(", ")),
+        found.contains(&responses.join(", ")),
         "{found}"
     );
     assert!(found.contains("system: None"));

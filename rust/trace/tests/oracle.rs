@@ -205,6 +205,7 @@ fn slow_question(row: &Value) -> Slow {
     };
     let mut read = Vec::new();
     for response in &responses {
+        let is_null = *response == Value::Null;
         let response = match response {
             Value::Null => String::new(),
             Value::Number(_) => short(Some(response))?.unwrap_or_default(),
@@ -213,6 +214,7 @@ fn slow_question(row: &Value) -> Slow {
         read.push(Response {
             reasoning: None,
             response: response.into(),
+            is_null,
         });
     }
     let body = Body::Question {

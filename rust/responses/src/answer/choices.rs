@@ -1,7 +1,5 @@
 //! The options of a question, made ready to be found in texts.
 
-use memchr::memchr2_iter;
-
 use super::extracted::Choice;
 use super::fold::{folded, prefix};
 
@@ -19,7 +17,7 @@ pub(super) struct Choices {
     /// Other ways to write the texts.
     variants: Vec<Vec<String>>,
     /// A word that any mention of the text in ASCII holds.
-    keys: Vec<Option<String>>,
+    keys: Vec<Option<Key>>,
     /// An option that names others: `Both A and B`.
     combined: Vec<(Set, usize)>,
     none: Option<usize>,
@@ -153,10 +151,17 @@ impl Choices {
         prefix(text, at, &self.texts[option]).or_else(variants)
     }
 
+    /// A word without which no clause of ASCII holds this option's text.
+    pub(super) fn key(&self, option: usize) -> Option<&Key> {
+        self.keys[option].as_ref()
+    }
+
     /// Whether a clause may hold this option's text: false only where it cannot.
+    #[cfg(test)]
     pub(super) fn may_be_in(&self, option: usize, clause: &str) -> bool {
         let key = self.keys[option].as_ref().filter(|_| clause.is_ascii());
-        key.is_none_or(|key| holds(clause.as_bytes(), key.as_bytes()))
+        let lower = clause.to_ascii_lowercase();
+        key.is_none_or(|key| lower.contains(key.word()))
     }
 
     /// Whether the text ends with an option's text.
@@ -192,26 +197,54 @@ pub(super) fn set(places: impl Iterator<Item = usize>) -> Set {
     places.fold(0, |found, place| found | 1 << place)
 }
 
-/// The longest word of a text, in lower case; `None` where that is none of letters of ASCII alone. Articles are folded
-/// away, so that a text may be named without its own.
-fn key(text: &str) -> Option<String> {
+/// A word in lower case, and which of its letters texts have least often.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    word: String,
+    rare: usize,
+}
+
+/// The letters of English, from the most frequent to the rarest.
+const LETTERS: &[u8; 26] = b"etaoinshrdlcumwfgypbvkjxqz";
+
+impl Key {
+    fn of(word: &str) -> Self {
+        let word = word.to_ascii_lowercase();
+        let rarity = |letter: u8| LETTERS.iter().position(|one| *one == letter);
+        let letters = word.bytes().enumerate();
+        let rare =
+            letters.max_by_key(|(place, letter)| (rarity(*letter), std::cmp::Reverse(*place)));
+        Self {
+            rare: rare.map_or(0, |(place, _)| place),
+            word,
+        }
+    }
+
+    pub(super) fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// Where in the word its rarest letter stands.
+    pub(super) fn rare(&self) -> usize {
+        self.rare
+    }
+
+    /// That letter, small and large.
+    pub(super) fn letters(&self) -> (u8, u8) {
+        let letter = self.word.as_bytes()[self.rare];
+        (letter, letter.to_ascii_uppercase())
+    }
+}
+
+/// The longest word of a text; `None` where that is none of letters of ASCII alone. Articles are folded away, so that a text
+/// may be named without its own.
+fn key(text: &str) -> Option<Key> {
     let words = text.split(|letter: char| !letter.is_ascii_alphabetic());
     let longest = words
         .filter(|word| !word.eq_ignore_ascii_case("the"))
         .max_by_key(|word| word.len())
         .filter(|word| word.len() >= 3)?;
-    text.is_ascii().then(|| longest.to_ascii_lowercase())
-}
-
-/// Whether `text` holds `lower` in any case.
-fn holds(text: &[u8], lower: &[u8]) -> bool {
-    let Some(last) = text.len().checked_sub(lower.len()) else {
-        return false;
-    };
-    let starts = memchr2_iter(lower[0], lower[0].to_ascii_uppercase(), &text[..=last]);
-    starts
-        .map(|at| &text[at..at + lower.len()])
-        .any(|head| head.eq_ignore_ascii_case(lower))
+    text.is_ascii().then(|| Key::of(longest))
 }
 
 /// `stem (M1)` is also `stem`, `95%` is also `95 percent`.

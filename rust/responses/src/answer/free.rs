@@ -50,7 +50,8 @@ fn behind_copula(text: &str, end: usize) -> Option<usize> {
     let limit = sentence_end(text, end);
     let mut at = end;
     for count in 0..MAX_WORDS {
-        let rest = text[at..limit].trim_start_matches([' ', '*', '_', '"', '】', '#']);
+        // A word may be longer than all that is looked at.
+        let rest = text[at.min(limit)..limit].trim_start_matches([' ', '*', '_', '"', '】', '#']);
         at = limit - rest.len();
         let Some(mark) = rest.chars().next() else {
             return (count == 0 && text[limit..].starts_with('\n')).then_some(limit);

@@ -42,6 +42,25 @@ pub enum GoldFault {
     FreeText,
 }
 
+impl GoldFault {
+    /// Every fault, by its code.
+    pub const ALL: [Self; 6] = [
+        Self::Missing,
+        Self::NotAmongOptions,
+        Self::EqualOptions,
+        Self::Ambiguous,
+        Self::IndexBase,
+        Self::FreeText,
+    ];
+
+    /// The fault of a code, if it is one.
+    #[must_use]
+    pub fn from_code(code: u64) -> Option<Self> {
+        let code = usize::try_from(code).ok()?;
+        Self::ALL.get(code).copied()
+    }
+}
+
 /// A gold answer, ready to be compared with any number of responses.
 #[derive(Clone, Debug)]
 pub struct Gold {

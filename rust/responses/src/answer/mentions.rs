@@ -3,6 +3,7 @@
 use memchr::memmem;
 
 use super::choices::{Choices, Set, set};
+use super::clauses::{Clauses, Hits};
 use super::cursor::{clause, is_one, sentence_start, skip_markup, skip_on_line, word};
 use super::fold::{folded, is_unspaced};
 use super::labels::label_at;
@@ -66,19 +67,22 @@ const REACH_AFTER: usize = 6;
 
 /// Options named and not ruled out.
 pub(super) fn positive(choices: &Choices, text: &str) -> Set {
-    let separators: &[char] = if choices.has_commas() {
-        &['\n', '。']
-    } else {
-        &[',', ';', '\n', '—', '，', '；', '。']
-    };
-    let clauses = text.split_inclusive(separators);
-    let clauses = clauses.flat_map(|clause| clause.split_inclusive(". "));
+    if choices.is_yes_no() {
+        return labelled(choices, text);
+    }
+    let mut hits = Hits::of(choices, text);
     let (mut found, mut before) = (0, 0);
-    for clause in clauses {
-        if is_ruling(clause) {
+    for clause in Clauses::of(text, choices.has_commas()) {
+        // Where the clause before names nothing there is nothing to rule out.
+        if before != 0 && is_ruling(&text[clause.clone()]) {
             found &= !before;
         }
-        before = in_clause(choices, clause);
+        let possible = hits.possible(&clause);
+        before = if possible == 0 {
+            0
+        } else {
+            in_clause(choices, &text[clause], possible)
+        };
         found |= before;
     }
     found | labelled(choices, text)
@@ -90,12 +94,9 @@ fn is_ruling(clause: &str) -> bool {
     is_one(word(clause, skip_on_line(clause, 0)), &ruling)
 }
 
-fn in_clause(choices: &Choices, clause: &str) -> Set {
-    if clause.len() < 2 || choices.is_yes_no() {
-        return 0;
-    }
-    let possible = set((0..choices.len()).filter(|option| choices.may_be_in(*option, clause)));
-    if possible == 0 {
+/// The options that a clause names and does not rule out, of those that it may name.
+fn in_clause(choices: &Choices, clause: &str, possible: Set) -> Set {
+    if clause.len() < 2 {
         return 0;
     }
     let clause = folded(clause);
@@ -193,4 +194,56 @@ fn is_ruled_out_before(text: &str, at: usize) -> bool {
         .map(folded)
         .unwrap_or_default();
     is_ruled_out(&before, before.len(), before.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::extracted::Choice;
+    use super::*;
+
+    /// Clause by clause, each looked through for each option.
+    fn slowly(choices: &Choices, text: &str) -> Set {
+        let separators: &[char] = if choices.has_commas() {
+            &['\n', '。']
+        } else {
+            &[',', ';', '\n', '—', '，', '；', '。']
+        };
+        let clauses = text.split_inclusive(separators);
+        let clauses = clauses.flat_map(|clause| clause.split_inclusive(". "));
+        let (mut found, mut before) = (0, 0);
+        for clause in clauses {
+            if is_ruling(clause) {
+                found &= !before;
+            }
+            let may_be = |option: &usize| choices.may_be_in(*option, clause);
+            let possible = set((0..choices.len()).filter(may_be));
+            before = if choices.is_yes_no() || possible == 0 {
+                0
+            } else {
+                in_clause(choices, clause, possible)
+            };
+            found |= before;
+        }
+        found | labelled(choices, text)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn options_are_those_that_each_clause_names(
+            options in prop::collection::vec(
+                "(Ampicillin|ampicillin and |Zinc|beta|Menière|β-blocker|a, b and c|20%|the |ad|呋喃妥因|yes){1,2}", 1..5),
+            text in "(Ampicillin|AMPICILLIN|zinc |zinc|beta|meniere|Menière|β-blocker|a, b and c|20%|呋喃妥因|option B|\
+                not | is |incorrect|, |,|; |;|\\. |\\.|。|，|；|—|\n| |é|x|unlikely ){0,24}",
+        ) {
+            let labels = ["A", "B", "C", "D", "E"];
+            let options = labels.into_iter().zip(&options);
+            let options: Vec<_> = options.map(|(label, text)| Choice { label, text }).collect();
+            let choices = Choices::new(&options);
+            prop_assert_eq!(positive(&choices, &text), slowly(&choices, &text));
+        }
+    }
 }

@@ -155,7 +155,8 @@ fn skip_between(text: &str, at: usize, limit: usize) -> usize {
                 | '’'
         )
     };
-    let rest = text[at..limit].trim_start_matches(passes);
+    // A word may be longer than all that is looked at.
+    let rest = text[at.min(limit)..limit].trim_start_matches(passes);
     limit - rest.len()
 }
 

@@ -160,6 +160,13 @@ impl MeasureSettings {
 }
 
 impl Limits {
+    /// Kinds of identifying data that are masked, if any are.
+    #[must_use]
+    pub fn mask(&self) -> Option<Kinds> {
+        let identifying = self.identifying?;
+        (identifying.action == Action::Mask).then_some(identifying.kinds)
+    }
+
     /// What has to be measured to decide. Words, and whether there is reasoning and an end, are always.
     #[must_use]
     pub fn settings(&self) -> MeasureSettings {

@@ -180,6 +180,7 @@ impl Responses {
                 return Ok(vec![Response {
                     reasoning,
                     response,
+                    is_null: false,
                 }]);
             }
             Self::Many(field) => field,
@@ -196,7 +197,8 @@ impl Responses {
                 .iter()
                 .map(|value| {
                     // A null keeps its place, so that the responses after it keep their numbers.
-                    let response = if *value == Value::Null {
+                    let is_null = *value == Value::Null;
+                    let response = if is_null {
                         "".into()
                     } else {
                         said_text(value, label)?
@@ -204,6 +206,7 @@ impl Responses {
                     Ok(Response {
                         reasoning: None,
                         response,
+                        is_null,
                     })
                 })
                 .collect(),
