@@ -68,9 +68,7 @@ def packed(folder: Path, rows: list[dict[str, Any]] | None = None, out: str = "o
 def sides(folder: Path, out: str = "out") -> dict[int, bool]:
     """Whether each row that is packed is for validation."""
     tables = [pq.ParquetFile(path).read() for path in sorted((folder / out / "provenance").glob("*.parquet"))]
-    return {
-        one["row"]: one["stream"] == "validation" for one in pa.concat_tables(tables).to_pylist()
-    }
+    return {one["row"]: one["stream"] == "validation" for one in pa.concat_tables(tables).to_pylist()}
 
 
 def test_stricter_thresholds_over_pictures_give_what_a_fresh_scan_gives(folder):
