@@ -1,9 +1,11 @@
 """Everything of `curate` on against everything off, over a corpus in which the truth is planted.
 
 `python -m bench.curation` makes 60,000 traces with exact and near duplicates, wrong answers and evaluation
-questions, packs them in turns with every rule and with none, each time from an empty store, and again with
-another selection over the store. It writes `bench/results/curation.json`: traces a second of both, what the
-rules found and missed of what was planted, and the seconds of a changed selection.
+questions, packs them in turns with every rule, with none and with decontamination alone, each time from an
+empty store, and again with another selection over the store. In the same turns the best existing parts put
+together flag near duplicates and pack (`bench.compare.contestants.assembled_near`), where they are installed.
+It writes `bench/results/curation.json`: traces a second of all, what the rules found and missed of what was
+planted, and the seconds of a changed selection.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ import json
 import shutil
 import statistics
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from bench.compare import measure
+from bench.compare import contests, measure
 from bench.compare.contestants import octomed_path
 from bench.compare.machine import describe
+from bench.compare.sizes import SMALL
 from bench.corpus.plan import Plan
 from bench.corpus.write import write_corpus
 from bench.curation_corpus import Truth, plant
@@ -49,13 +53,17 @@ RULES: dict[str, Any] = {
 }
 
 
+CURATE: dict[str, dict[str, Any] | None] = {"off": None, "decontaminate": {}, "on": RULES}
+"""Runs of octomed, and their rules besides decontamination."""
+
+
 def recipe(corpus: Path, out: Path, store: Path, curate: dict[str, Any] | None) -> str:
-    """A recipe with these rules, or with none but exact duplicates."""
+    """A recipe with these rules and decontamination, or with none but exact duplicates."""
     values = json.loads(octomed_path.recipe(str(corpus), out, store))
     if curate is not None:
         against = {"against": [str(corpus / "evaluation.jsonl")], "ngram": 16}
         values["curate"] = {**curate, "decontaminate": against}
-        values["mix"] = {"text": 1.0}
+        values |= {"mix": {"text": 1.0}} if curate else {}
     return json.dumps(values)
 
 
@@ -128,22 +136,41 @@ def main() -> None:
     write_corpus(Plan(given.traces), given.scratch / "plain", workers=2)
     truth = plant(given.scratch / "plain", given.scratch / "corpus")
     shutil.rmtree(given.scratch / "plain")
-    runs: dict[str, list[measure.Run]] = {"off": [], "on": []}
-    for turn in range(given.rounds):
-        for name in ("off", "on") if turn % 2 == 0 else ("on", "off"):
-            runs[name].append(_fresh(name, given.scratch))
+    runs = _in_turns(given.rounds, given.scratch)
+    seconds = {name: _median(several) for name, several in runs.items()}
+    scans = {name: statistics.median(run.figures["stages"]["scan"] for run in runs[name]) for name in CURATE}
     result = {
         "machine": machine,
         "traces": given.traces,
         "runs": {name: [run.plain() for run in several] for name, several in runs.items()},
-        "share of the throughput": _median(runs["off"]) / _median(runs["on"]),
+        "share of the throughput": seconds["off"] / seconds["on"],
+        "decontamination, share of a scan": (seconds["decontaminate"] - seconds["off"]) / scans["off"],
+        "assembled parts take, times": seconds["parts"] / seconds["on"] if "parts" in seconds else None,
         "planted": score(given.scratch / "on", truth),
         "changed selection": _changed(given.scratch).plain(),
     }
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     shutil.rmtree(given.scratch)
-    print(json.dumps({name: result[name] for name in ("share of the throughput", "planted")}, indent=1))
+    print(
+        json.dumps(
+            {name: value for name, value in result.items() if name not in {"machine", "runs"}}, indent=1
+        )
+    )
     print(f"wrote {given.out}")
+
+
+def _in_turns(rounds: int, scratch: Path) -> dict[str, list[measure.Run]]:
+    """Each run in every round, the order turned round from one to the next."""
+    place = contests.Place(scratch / "parts", scratch, SMALL)
+    told = {"corpus": str(scratch / "corpus"), "tokenizer": str(place.tokenizer)}
+    entries = {name: partial(_fresh, name, scratch) for name in CURATE}
+    if contests.has("rensa", "gigatoken", "seqpacker"):
+        entries["parts"] = contests.peer(place, "parts", "assembled_near", told).run
+    runs: dict[str, list[measure.Run]] = {name: [] for name in entries}
+    for turn in range(rounds):
+        for name in list(entries)[:: 1 if turn % 2 == 0 else -1]:
+            runs[name].append(entries[name]())
+    return runs
 
 
 def _fresh(name: str, scratch: Path) -> measure.Run:
@@ -151,7 +178,7 @@ def _fresh(name: str, scratch: Path) -> measure.Run:
     out, store = scratch / name, scratch / f"store-{name}"
     for folder in (out, store):
         shutil.rmtree(folder, ignore_errors=True)
-    run = once(name, scratch, recipe(scratch / "corpus", out, store, RULES if name == "on" else None))
+    run = once(name, scratch, recipe(scratch / "corpus", out, store, CURATE[name]))
     run.figures = octomed_path.figures(out)
     return run
 

@@ -67,9 +67,9 @@ class AzureStore:
         here = f"http://127.0.0.1:{self._server.server_port}/{ACCOUNT}"
         client = blob.BlobServiceClient
 
-        def redirected(account_url: str, credential: Any) -> Any:
+        def redirected(account_url: str, **options: Any) -> Any:
             assert account_url == f"https://{ACCOUNT}.blob.core.windows.net"
-            return client(here, credential=credential, retry_total=0)
+            return client(here, **options)
 
         monkeypatch.setattr(blob, "BlobServiceClient", redirected)
         monkeypatch.setenv("AZURE_ACCOUNT_ACCESS_KEY", "bm8gc2VjcmV0")

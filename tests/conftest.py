@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers.fixtures import azure, fast_s3, gcs, hub, proxy, served, web  # noqa: F401 fixtures of all tests
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.azure_store import AzureStore
     from tests.google_store import GoogleStore
+    from tests.servers.s3 import S3, Server
     from tests.store import Store
 
 
@@ -68,3 +71,42 @@ def azure_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureStore]:
     store = AzureStore(monkeypatch)
     yield store
     store.switch_off()
+
+
+AWS_VARIABLES = (
+    "AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION",
+    "AWS_SKIP_SIGNATURE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "S3_ENDPOINT_URL",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Server]:
+    """S3, in a process of its own."""
+    pytest.importorskip("moto.server")
+    from tests.servers.s3 import Server
+
+    server = Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[S3]:
+    """A new bucket of S3, which only variables name; no profile of this machine counts."""
+    from octomed.stores.buckets import forget_buckets
+    from octomed.stores.options import configure
+
+    from tests.servers.s3 import S3
+
+    bucket = S3(s3_server)
+    for name in AWS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    for name in ("config", "credentials"):
+        variable = "AWS_CONFIG_FILE" if name == "config" else "AWS_SHARED_CREDENTIALS_FILE"
+        monkeypatch.setenv(variable, str(tmp_path / "aws" / name))
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    forget_buckets()
+    yield bucket
+    configure([])
+    forget_buckets()

@@ -194,7 +194,8 @@ def _locked(stored):
 
 def _start(stored, held, *lines):
     """Start a process of its own that does something in a context of the same store."""
-    head = "import os, sys", "from pathlib import PosixPath", "from octomed.store import *"
+    head = ["import os, sys", "from pathlib import PosixPath", "from octomed.store import *"]
+    head.append("from octomed.stores.client import open_store")
     script = "\n".join([*head, f"with {stored!r}.{held}:", *(f"    {line}" for line in lines)])
     return subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 

@@ -51,7 +51,7 @@ class Results:
         for case in self.cases:
             kind = case["case"].split(":")[0]
             counts.setdefault(kind, Counter())[case["outcome"]] += 1
-            if kind == "kill":
+            if kind in {"kill", "store_kill"}:
                 counts[kind]["kills"] += case.get("kills", 0)
         return {kind: dict(sorted(count.items())) for kind, count in sorted(counts.items())}
 
@@ -79,6 +79,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=66)
     parser.add_argument("--power-cuts", type=int, default=20)
     parser.add_argument("--flips", type=int, default=400)
+    parser.add_argument("--store-kills", type=int, default=100)
+    parser.add_argument("--store-faults", type=int, default=44)
+    parser.add_argument("--store-flips", type=int, default=40)
     parser.add_argument("--workers", type=int, default=2, help="cases at a time")
     parser.add_argument("--case", action="append", default=[], help="run this one alone, such as flip:17")
     return parser.parse_args()
@@ -91,6 +94,9 @@ def main() -> int:
         "fault": chosen.faults,
         "power": chosen.power_cuts,
         "flip": chosen.flips,
+        "store_kill": -(-chosen.store_kills // KILLS_A_CASE),
+        "store_fault": chosen.store_faults,
+        "store_flip": chosen.store_flips,
     }
     words = chosen.case or [f"{kind}:{at}" for kind, count in counts.items() for at in range(count)]
     results = Results(chosen.out, {"seed": chosen.seed, "machine": describe()})

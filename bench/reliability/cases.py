@@ -57,7 +57,7 @@ class Bench:
 
     def draw(self, kind: str, number: int) -> random.Random:
         """The chances of a case."""
-        return random.Random(f"{self.seed}/{kind}/{number}")
+        return draw_of(self.seed, kind, number)
 
     def wipe(self) -> None:
         """Remove what runs wrote."""
@@ -77,6 +77,11 @@ class Bench:
             return "WRONG: it does not verify", verified.said[-1500:]
         left = left_over(self.out, self.store)
         return ("WRONG: temporary files stay", ", ".join(left[:5])) if left else ("same bytes", "")
+
+
+def draw_of(seed: int, kind: str, number: int) -> random.Random:
+    """The chances of a case."""
+    return random.Random(f"{seed}/{kind}/{number}")
 
 
 def kill(bench: Bench, number: int) -> dict[str, Any]:

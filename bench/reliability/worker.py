@@ -17,6 +17,7 @@ from typing import Any
 
 from bench.reliability import cases
 from bench.reliability.flips import Flips
+from bench.reliability.stores import StoreBench, store_fault, store_flip, store_kill
 
 MODULES = ("octomed.cli.app", "octomed.pipeline.run", "octomed.pipeline.tasks", "octomed.pipeline.verify",
            "octomed.report.progress", "pyarrow.parquet", "pyarrow.csv", "pyarrow.compute")  # fmt: skip
@@ -29,12 +30,18 @@ class Worker:
         self.seed, self.folder = seed, folder
         self.bench: cases.Bench | None = None
         self.flips: Flips | None = None
+        self.stores: StoreBench | None = None
 
     def run(self, kind: str, number: int) -> dict[str, Any]:
         """Run a case."""
         if kind == "flip":
             self.flips = self.flips or Flips(self.folder / "flips", self.seed)
             return self.flips.run(number)
+        if kind.startswith("store_"):
+            self.stores = self.stores or StoreBench(self.folder / "stores", self.seed)
+            return {"store_kill": store_kill, "store_fault": store_fault, "store_flip": store_flip}[kind](
+                self.stores, number
+            )
         self.bench = self.bench or cases.Bench(self.folder / "bench", self.seed)
         return {"kill": cases.kill, "fault": cases.fault, "power": cases.power}[kind](self.bench, number)
 

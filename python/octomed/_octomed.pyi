@@ -88,6 +88,10 @@ class Block:
         """
         Number of the first row from the start of the task.
         """
+    def give(self, /, columns: Sequence[tuple[str, str | None]]) -> None:
+        """
+        Give all rows columns that are not in their file, once: their folders' `key=value`, null where it is `None`.
+        """
     @property
     def memory(self, /) -> int:
         """
@@ -615,6 +619,10 @@ class Mapping:
         """
         Whether a column's name alone says that pictures are in it.
         """
+    def maps(self, /, column: str) -> bool:
+        """
+        Whether a column of this name is mapped.
+        """
     @staticmethod
     def questions_only(mapping: dict[str, typing.Any] | str) -> Mapping:
         """
@@ -630,6 +638,10 @@ class Mapping:
         Whether a column's name has a word for pictures: `image_0`, `imgPath`, `Figure_path`.
 
         That is a reason to look; what a row holds is read from its values.
+        """
+    def with_given(self, /, columns: Sequence[str]) -> Mapping:
+        """
+        The same mapping for a file whose place gives its rows these columns: it may be without them.
         """
 
 @final
@@ -925,6 +937,29 @@ class ShardCheck:
     def trace_ids(self, /) -> Array:
         """
         Id of every trace, pack after pack.
+        """
+
+@final
+class ShardCutter:
+    """
+    Cuts a tar archive in WebDataset's form, uncompressed: members of one key are a row.
+    """
+    def __new__(cls, /, mapping: Mapping, target: int = ...) -> ShardCutter:
+        """
+        A cutter for a whole archive.
+        """
+    def feed(self, /, chunk: bytes | bytearray) -> list[Block]:
+        """
+        Take the next bytes of the file; returns the blocks that they complete.
+        """
+    def finish(self, /) -> list[Block]:
+        """
+        End the task; returns the last block, if there is one. Raises `DataError` when the file is cut off.
+        """
+    @property
+    def rows(self, /) -> int:
+        """
+        Rows so far, refused ones and blank lines counted.
         """
 
 @final

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from octomed.names import safe
+from octomed.names import safe, without_secrets
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -28,7 +28,8 @@ class OctomedError(Exception):
     exit_code = 70
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        message, hint = safe(message), None if hint is None else safe(hint)
+        message = without_secrets(safe(message))
+        hint = None if hint is None else without_secrets(safe(hint))
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -50,6 +51,16 @@ class DataError(OctomedError):
     """The rows are not what the recipe says they are."""
 
     exit_code = 3
+
+
+class ChangedInput(DataError):
+    """An input is not what it was when the run was planned: it is never left out as a bad file."""
+
+
+class ChangedInStore(ChangedInput):
+    """An input in a store was replaced or deleted while a run read it."""
+
+    exit_code = 4
 
 
 class StorageError(OctomedError):

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ _OF_OUTPUT = r"octomed\.json|\.octomed-run\.json"
 FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
 _OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions|dhashes)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
+REPAIR = ".octomed-repair"
+"""Folder of an output in which a repair makes files, before it puts them in their places."""
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")
 STREAM_FOLDERS = r"(?:len-\d+|validation)"
 FILES_OF_TABLES = {
@@ -35,6 +38,8 @@ def clear_output(folder: Path) -> None:
         The output folder. A link inside of it is not followed.
     """
     _clear(folder, _OF_OUTPUT)
+    if not (folder / REPAIR).is_symlink():
+        shutil.rmtree(folder / REPAIR, ignore_errors=True)
     for path in _folders(folder):
         names = _names_in(path.name)
         if names is not None:

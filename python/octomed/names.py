@@ -48,6 +48,38 @@ def shown(name: str) -> str:
     return _CONTROLS.sub(_escaped, as_text(name))
 
 
+_ADDRESS = re.compile(
+    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*)://(?P<user>[^\s/?#`'\"]*@)?(?P<path>[^\s?#`'\"]*)"
+    r"(?P<rest>[?#][^\s`'\"]*)?"
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the userinfo and the query of the addresses in it: signed ones hold keys.
+
+    Parameters
+    ----------
+    text : str
+        An address, or a message or option in which some stand. A `?` of a store's address is a wildcard,
+        unless `name=value` follows.
+
+    Examples
+    --------
+    >>> without_secrets("cannot read `https://me:key@host/a.csv?sig=abc`")
+    'cannot read `https://host/a.csv`'
+    >>> without_secrets("s3://bucket/part-?.parquet")
+    's3://bucket/part-?.parquet'
+    """
+    return _ADDRESS.sub(_cut, text) if "://" in text else text
+
+
+def _cut(found: re.Match[str]) -> str:
+    rest = found["rest"] or ""
+    of_web = found["scheme"].lower() in {"http", "https"}
+    kept = "" if of_web or rest.startswith("#") or "=" in rest else rest
+    return f"{found['scheme']}://{found['path']}{kept}"
+
+
 def _escaped(found: re.Match[str]) -> str:
     number = ord(found[0])
     return _SHORT.get(found[0]) or (f"\\x{number:02x}" if number <= _LAST_OF_BYTE else f"\\u{number:04x}")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from octomed.errors import RecipeError
 from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
-from octomed.state import Damaged, NotThere, StateFile
-from octomed.strict_json import read_as
+from octomed.state import Damaged, NotThere, StateFile, as_written
+from octomed.strict_json import plain, read_as
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -235,6 +235,67 @@ class Vision:
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What a run was planned from, as a repair needs it whose sources are gone or changed.
+
+    Attributes
+    ----------
+    tasks
+        Content keys of the tasks, by source and path, in the file's order; of one whose rows may have images
+        also its key without what is said of these.
+    images
+        State of the folders that images were looked up in, by source.
+    """
+
+    tasks: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What a run put to stores and to other folders.
+
+    Attributes
+    ----------
+    targets
+        Their addresses and paths.
+    files, bytes
+        What was put, once for each target.
+    skipped
+        Files that stood everywhere already.
+    waited
+        Seconds that workers waited, in all, for files to be uploaded before they could write on.
+    """
+
+    targets: tuple[str, ...] = ()
+    files: int = 0
+    bytes: int = 0
+    skipped: int = 0
+    waited: float = 0.0
+
+
+@dataclass(frozen=True)
+class StoreTraffic:
+    """What a run asked of a store.
+
+    Attributes
+    ----------
+    requests, retries
+        Attempts, and those beyond the first of each.
+    bytes_read, bytes_written
+        Contents of objects.
+    seconds_waited
+        Pauses before further attempts.
+    """
+
+    requests: int = 0
+    retries: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    seconds_waited: float = 0.0
+
+
+@dataclass(frozen=True)
 class Making(Origin):
     """How a run was made: the part `run`, which another machine or time changes.
 
@@ -246,8 +307,14 @@ class Making(Origin):
         Size and time of each input, by source and path; ``None`` in a run of an earlier version.
     made_again
         What did not read of the store or the output, and was made again.
+    planned
+        What it was planned from; ``None`` in a run of an earlier version.
     files
         Names of the files beside the shards; ``None`` in a run of an earlier version.
+    uploads
+        What it put elsewhere; ``None`` of a run that was written to a folder alone.
+    traffic
+        What it asked of stores, by their addresses, until it wrote this.
     manifest
         Digest of the manifest, which has those of all other files; format 1 has none.
     digest
@@ -256,6 +323,7 @@ class Making(Origin):
 
     write_key: str | None = None
     inputs: dict[str, dict[str, str]] | None = None
+    planned: Planned | None = None
     model: str = ""
     finished: str = ""
     machine: str = ""
@@ -272,6 +340,8 @@ class Making(Origin):
     files: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     made_again: tuple[str, ...] = ()
+    uploads: Uploaded | None = None
+    traffic: dict[str, StoreTraffic] = field(default_factory=dict)
     manifest: str | None = None
     digest: str | None = None
 
@@ -353,6 +423,24 @@ def load_run_file(folder: Path) -> RunFile | NotThere | Damaged:
     return _STATE.load(folder / RUN_FILE)
 
 
+def read_run_file(data: bytes, file: str) -> RunFile | Damaged:
+    """Read the bytes of a run file.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    file
+        Its path or address, for messages.
+
+    Raises
+    ------
+    RecipeError
+        When it is of a newer format.
+    """
+    return _STATE.read(data, file)
+
+
 def parse_run_file(data: bytes, file: str) -> RunFile:
     """Return what the bytes of a run file say.
 
@@ -388,6 +476,11 @@ def usable(found: RunFile | NotThere | Damaged, hint: str | None = None) -> RunF
     if found.foreign:
         raise RecipeError(f"`{found.file}` is not what `octomed pack` writes", hint or found.hint)
     raise found.error(hint)
+
+
+def run_file_bytes(run: RunFile) -> bytes:
+    """Return the run file of a finished run, as `write_run_file` writes it."""
+    return as_written(_STATE.signed(plain(run)))
 
 
 def write_run_file(folder: Path, run: RunFile, mode: Mode = "umask") -> None:

@@ -20,6 +20,8 @@ from octomed.strict_json import parse, plain, read_as
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from octomed.store import Files
+
 T = TypeVar("T")
 
 
@@ -116,6 +118,23 @@ class StateFile(Generic[T]):
         except OSError as error:
             raise storage_error("read", path, error) from error
 
+    def load_from(self, store: Files, name: str) -> T | NotThere | Damaged:
+        """Read a file of a store, as `load` does.
+
+        Parameters
+        ----------
+        store, name
+            Where it is.
+        """
+        folder = getattr(store, "folder", None)
+        if isinstance(folder, Path):  # of this machine, where a folder or a pipe may stand in a file's place
+            return self.load(folder / name)
+        file = f"{str(getattr(store, 'address', '')).rstrip('/')}/{name}"
+        try:
+            return self.read(store.read(name), file)
+        except FileNotFoundError:
+            return NotThere(file)
+
     def read(self, data: bytes, file: str) -> T | Damaged:
         """Read the bytes of a file.
 
@@ -154,6 +173,10 @@ class StateFile(Generic[T]):
     def write(self, path: Path, record: T, mode: Mode = "umask") -> None:
         """Write a record, whole or not at all, with the digest of its content."""
         write_json(path, self.signed(plain(record)), mode=mode)
+
+    def put_to(self, store: Files, name: str, record: T) -> None:
+        """Write a record into a store, as `write` does."""
+        store.put(name, as_written(self.signed(plain(record))))
 
     def signed(self, value: dict[str, Any]) -> dict[str, Any]:
         """Return a value as it is written: with the format, and with the digest of all else."""

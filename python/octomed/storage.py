@@ -377,3 +377,7 @@ class Lock:
                 continue
             return kind == fcntl.LOCK_EX
         return False
+
+    def share(self) -> None:
+        """Make the lock shared again, for others that come."""
+        fcntl.flock(self.descriptor, fcntl.LOCK_SH)

@@ -54,6 +54,13 @@ class Files(Protocol):
         """Write a file that appears complete or not at all, in place of one of that name."""
 
 
+class Held(Protocol):
+    """A store that is held."""
+
+    def alone(self) -> bool:
+        """Hold it alone from now on, where nobody else holds it; say whether that is so."""
+
+
 class Store(Files, Protocol):
     """A store that a run is read from and written to."""
 
@@ -66,7 +73,7 @@ class Store(Files, Protocol):
     def delete(self, name: str) -> None:
         """Delete a file; nothing happens where there is none."""
 
-    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Lock]:
+    def lock(self, *, exclusive: bool, busy: str) -> AbstractContextManager[Held]:
         """Hold the store while the block runs; raises `RecipeError(busy)` where another process does."""
 
 

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING
 
 from octomed.plain_names import check_basename
 from octomed.state import Damaged, NotThere, StateFile, there
-from octomed.storage import make_folder_inside, storage_error
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from octomed.storage import Mode
+    from octomed.store import Files, LocalStore, Store
 
 TASK_FILE = "task.json"
+FETCHED_FILE = "fetched.json"
+"""Beside blocks that are on their way from a store at an address: what they will be when all are there."""
+UNREACHABLE = ".unreachable"
+"""Ending of the note that an image of a block did not come from the web."""
+USAGE_FILE = "usage.json"
+"""When the tasks of a store at an address were used last: no object says when it was read."""
 _AGAIN = "`octomed pack RECIPE` makes it again"
 
 
@@ -131,24 +136,43 @@ class WithoutImages:
         check_basename(self.task)
 
 
+@dataclass(frozen=True)
+class Usage:
+    """When tasks were used last.
+
+    Attributes
+    ----------
+    tasks
+        Seconds since 1970 by the tasks' keys.
+    """
+
+    tasks: dict[str, int] = field(default_factory=dict)
+
+
 _TASK = StateFile(TaskRecord, _AGAIN, oldest=2)
 _RUN = StateFile(RegisteredRun, _AGAIN)
 _WITHOUT = StateFile(WithoutImages, _AGAIN)
+_USAGE = StateFile(Usage, _AGAIN)
 WITHOUT_IMAGES = "without_images"
 """Folder of the store with an entry for each task without images, by its key without what is said of them."""
 
 
-def load_task(folder: Path) -> TaskRecord | NotThere | Damaged:
-    """Read what the store says of a task whose blocks all stand; one without a digest is none of ours."""
-    return _TASK.load(folder / TASK_FILE)
+def task_folder(key: str) -> str:
+    """Return the name of the folder of a task's blocks in a store."""
+    return f"blocks/{key}"
 
 
-def write_task(folder: Path, task: TaskRecord, mode: Mode) -> None:
-    """Note that a task stands, whose blocks are on the disk."""
-    _TASK.write(folder / TASK_FILE, task, mode)
+def load_task(store: Files, key: str) -> TaskRecord | NotThere | Damaged:
+    """Read what a store says of a task whose blocks all stand; one without a digest is none of ours."""
+    return _TASK.load_from(store, f"{task_folder(key)}/{TASK_FILE}")
 
 
-def forget_task(folder: Path) -> None:
+def write_task(store: Files, key: str, task: TaskRecord) -> None:
+    """Note that a task stands, whose blocks are in the store."""
+    _TASK.put_to(store, f"{task_folder(key)}/{TASK_FILE}", task)
+
+
+def forget_task(store: Store, key: str) -> None:
     """Forget that a task stands; its blocks stay, and are used again as far as they are sound.
 
     Raises
@@ -156,23 +180,40 @@ def forget_task(folder: Path) -> None:
     StorageError
         When the note cannot be removed.
     """
-    try:
-        (folder / TASK_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error("delete", folder / TASK_FILE, error) from error
+    store.delete(f"{task_folder(key)}/{TASK_FILE}")
 
 
-def load_registered_run(path: Path) -> RegisteredRun | NotThere | Damaged:
-    """Read an output's entry in the store."""
-    return _RUN.load(path)
+def load_fetched(store: Files, key: str) -> TaskRecord | NotThere | Damaged:
+    """Read which task's blocks are being fetched into a folder: those that are there are of no other one."""
+    return _TASK.load_from(store, f"{task_folder(key)}/{FETCHED_FILE}")
 
 
-def write_registered_run(path: Path, run: RegisteredRun, mode: Mode) -> None:
+def write_fetched(store: Files, key: str, task: TaskRecord) -> None:
+    """Note which task's blocks are being fetched into its folder, which holds no others."""
+    _TASK.put_to(store, f"{task_folder(key)}/{FETCHED_FILE}", task)
+
+
+def load_registered_run(store: Files, name: str) -> RegisteredRun | NotThere | Damaged:
+    """Read an output's entry in a store."""
+    return _RUN.load_from(store, name)
+
+
+def write_registered_run(store: Files, name: str, run: RegisteredRun) -> None:
     """Note which tasks an output uses."""
-    _RUN.write(path, run, mode)
+    _RUN.put_to(store, name, run)
 
 
-def task_without_images(store: Path, key: str) -> str | None:
+def load_usage(store: Files) -> Usage | NotThere | Damaged:
+    """Read when tasks were used last."""
+    return _USAGE.load_from(store, USAGE_FILE)
+
+
+def write_usage(store: Files, usage: Usage) -> None:
+    """Note when tasks were used last."""
+    _USAGE.put_to(store, USAGE_FILE, usage)
+
+
+def task_without_images(store: Files, key: str) -> str | None:
     """Return the key under which the blocks of a task without images lie, if one is known to have none.
 
     Parameters
@@ -182,29 +223,55 @@ def task_without_images(store: Path, key: str) -> str | None:
     key
         The key that the task has whatever is said of images.
     """
-    found = there(_WITHOUT.load(store / WITHOUT_IMAGES / f"{key}.json"))
+    found = there(_WITHOUT.load_from(store, name_without_images(key)))
     return None if found is None else found.task
 
 
-def write_task_without_images(store: Path, key: str, task: str, mode: Mode) -> None:
+def write_task_without_images(store: Files, key: str, task: str) -> None:
     """Note that no row of a task has an image."""
-    make_folder_inside(store, WITHOUT_IMAGES, mode)
-    _WITHOUT.write(store / WITHOUT_IMAGES / f"{key}.json", WithoutImages(task), mode)
+    _WITHOUT.put_to(store, name_without_images(key), WithoutImages(task))
 
 
-def finished_task(folder: Path) -> TaskRecord | None:
-    """Return what the store says of a task whose blocks are all there, as far as names and sizes tell."""
-    found = there(load_task(folder))
-    if found is None or not all(_is_there(folder, header) for header in found.blocks):
+def name_without_images(key: str) -> str:
+    """Return the name of the entry of a task without images."""
+    return f"{WITHOUT_IMAGES}/{key}.json"
+
+
+def finished_task(store: LocalStore, key: str) -> TaskRecord | None:
+    """Return what a folder says of a task whose blocks are all there, as far as names and sizes tell."""
+    found = there(load_task(store, key))
+    if found is None:
         return None
-    return found
+    folder = store.folder / task_folder(key)
+
+    def size(name: str) -> int | None:
+        try:
+            return (folder / name).stat().st_size
+        except OSError:
+            return None
+
+    return found if is_whole(found, size) else None
 
 
-def _is_there(folder: Path, header: BlockHeader) -> bool:
-    """Tell whether a block's files are there: a power cut empties or takes what no version before synced."""
-    try:
-        sizes = {name: (folder / name).stat().st_size for name in header.files}
-    except OSError:
-        return False
+def is_whole(task: TaskRecord, size: Callable[[str], int | None]) -> bool:
+    """Tell whether a task's files are all there, as far as sizes tell.
+
+    A power cut empties or takes what no version before synced.
+
+    Parameters
+    ----------
+    task
+        What was noted of it.
+    size
+        Returns the bytes of a file in its folder, None where there is none.
+    """
+    return all(_is_there(header, size) for header in task.blocks)
+
+
+def _is_there(header: BlockHeader, size: Callable[[str], int | None]) -> bool:
+    sizes = {name: size(name) for name in header.files}
     expected = {f"{header.name}.ids": header.stored_bytes, f"{header.name}.images": header.image_bytes}
-    return all(size == expected[name] if name in expected else size > 0 for name, size in sizes.items())
+    return all(
+        found is not None and (found == expected[name] if name in expected else found > 0)
+        for name, found in sizes.items()
+    )

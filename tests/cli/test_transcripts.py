@@ -24,6 +24,7 @@ VERBS = (
     "recipes",
     "schema",
     "clean",
+    "doctor",
 )
 
 

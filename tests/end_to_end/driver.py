@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -31,6 +32,11 @@ class SlowProgress(LineProgress):
 
 run.refuse_full_disk = lambda *_, **__: None  # so that a test's disk fills under the run
 progress.progress_for = lambda *_, **__: SlowProgress()
+
+if "OCTOMED_TEST_SLOW" in os.environ:  # seconds that every upload takes, in which it looks at nothing
+    from octomed.stores.client import ObjectStore
+
+    ObjectStore.put_file = lambda *_: time.sleep(float(os.environ["OCTOMED_TEST_SLOW"]))
 
 if __name__ == "__main__":
     main(sys.argv[4:])

@@ -16,6 +16,7 @@ from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.pipeline.manifest_file import load_manifest
 from octomed.run_file import load_run_file
 from octomed.state import Damaged, as_written
+from octomed.store import LocalStore
 from octomed.store_files import load_task
 
 from tests import state_files
@@ -185,7 +186,7 @@ def test_a_task_without_its_blocks_is_made_again(fresh, expected):
     (fresh / "out/octomed.json").unlink()
     assert runs.pack(fresh / "recipe.yaml").sums_agree
     assert runs.contents(fresh / "out") == expected
-    assert not isinstance(load_task(path.parent), Damaged)
+    assert not isinstance(load_task(LocalStore(fresh / "store"), path.parent.name), Damaged)
 
 
 def test_a_damaged_entry_of_a_run_keeps_its_blocks(fresh):

@@ -9,7 +9,8 @@ import pytest
 from octomed.errors import DataError
 from octomed.pipeline import fetched_images, work
 from octomed.pipeline.check import check
-from octomed.pipeline.registry import clean
+from octomed.pipeline.cleaning import clean
+from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe import load_recipe
 
 from tests.web_server import moved, serving
@@ -195,7 +196,7 @@ def test_nothing_is_fetched_unless_the_recipe_says_so(tmp_path, server):
 
 def test_clean_removes_what_was_fetched_with_the_last_output(tmp_path, server):
     octomed.pack(recipe(tmp_path, [server.url("/grey.png")]))
-    clean(tmp_path / "store")
+    clean(WorkingStore(tmp_path / "store"))
     assert list((tmp_path / "store/fetched").rglob("*.image"))
-    clean(tmp_path / "store", everything=True)
+    clean(WorkingStore(tmp_path / "store"), everything=True)
     assert not (tmp_path / "store/fetched").exists()

@@ -95,6 +95,21 @@ def test_what_has_no_image_is_scanned_once_whatever_is_said_of_images(folder):
     assert run["counts"]["rows_with_images"] == 0
 
 
+def test_another_machine_knows_from_the_store_what_has_no_image(folder, s3):
+    def of(scratch, output, images=None):
+        return recipe(folder, images, output, work={"path": s3.address("work"), "scratch": scratch})
+
+    first = pack(of("here", "out"), workers=2)
+    second = pack(of("elsewhere", "other", {"max_pixels": 50_176, "verify": "header"}), workers=2)
+    assert (second.blocks_scanned, second.blocks_reused) == (0, first.blocks_scanned)
+    assert shards(folder / "out") == shards(folder / "other")
+    for key in s3.keys("work/without_images/"):
+        s3.write(key, b"{}")
+    third = pack(of("later", "third", {"verify": "header"}), workers=2)
+    assert third.blocks_scanned > 0
+    assert shards(folder / "third") == shards(folder / "out")
+
+
 def test_a_fresh_store_gives_the_same_keys_of_writing(folder):
     changed = recipe(folder, {"verify": "header"}, "other")
     alone = plan(changed).write_key

@@ -20,6 +20,7 @@ from octomed.recipe.curate import Curate
 from octomed.recipe.filters import Filters
 from octomed.recipe.formats import AnyOf, Mapping, Messages
 from octomed.recipe.schema import Recipe
+from octomed.recipe.stores import StoreEntry
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import BaseModel
@@ -277,9 +278,17 @@ CASES: dict[str, Case] = {
     "output.hashes": Case(["xxh3_64"], ["sha1"]),
     "output.shard_size": Case(4096, 20_000),
     "output.mode": Case("owner", "group"),
+    "output.copies": Case(LEFT_OUT, "copy", same_shards="where else the output lies"),
     "work.path": Case("store", "store-b", same_shards="where the store lies"),
+    "work.scratch": Case(LEFT_OUT, "scratch", same_shards="what is on its way to a store"),
+    "work.max_size": Case("1kB", "50GB", same_shards="what is left of the store"),
     "work.keep": Case(True, False, same_shards="what is left of the store"),
     "work.mode": Case("owner", "group", same_shards="who may read the store"),
+    "stores": Case(
+        LEFT_OUT,
+        [{"prefix": "s3://bucket", "region": "eu-west-1", "requester_pays": True, "attempts": 3}],
+        same_shards="how stores are reached",
+    ),
 }
 AT = {
     "sources.format.*.any_of": "sources.format.question",
@@ -290,6 +299,9 @@ AT = {
     "curate.decontaminate.against.format": "curate.decontaminate.against.0.format",
     "curate.decontaminate.against.name": "curate.decontaminate.against.0.name",
 }
+COVERED_BY_THE_WHOLE = {f"stores.{name}" for name in StoreEntry.model_fields}
+"""Keys that say how a store is reached: no key of content and no shard knows one."""
+
 COVERED_BY_THEIR_PARTS = {
     "sources",
     "sources.csv",
@@ -662,7 +674,9 @@ def compared(
     return alone
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in COVERED_BY_THEIR_PARTS])
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if key not in COVERED_BY_THEIR_PARTS | COVERED_BY_THE_WHOLE]
+)
 def test_a_change_of_a_key_is_seen(capsys, folder, key):
     assert key in CASES, f"no case says what a change of `{key}` changes: add one"
     before, after = recipes_of(key)

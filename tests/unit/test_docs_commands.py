@@ -61,6 +61,7 @@ COMMANDS = {
     ("README.md", "octomed inspect runs/quickstart"): HERE,
     ("README.md", "octomed rejects runs/quickstart"): HERE,
     ("README.md", "octomed report runs/quickstart"): HERE,
+    ("README.md", "octomed doctor recipes/quickstart.yaml"): HERE,
     ("README.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("README.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
@@ -261,7 +262,17 @@ def test_the_keys_of_training_in_documents_are_right(tmp_path, shown):
     assert load_train_recipe(path, folder).model.pretrained_model_name_or_path
 
 
-def test_the_recipes_of_the_documents_are_right(tmp_path):
+def of_stores(text):
+    """Check what the page of stores shows of recipes, laid over a whole one, and return the snippets."""
+    found = [one for one in snippets() if one.document == "docs/stores.md" and one.language == "yaml"]
+    whole = YAML(typ="safe").load(text)
+    for shown in found:
+        assert load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False).stores
+    return {(one.document, one.first_line) for one in found}
+
+
+def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
+    monkeypatch.setenv("SIGNATURE", "sig=1")
     recipe = tmp_path / "my-run.yaml"
     text = snippet("README.md", "name: my-run").text
     recipe.write_text(text, encoding="utf-8")
@@ -284,7 +295,7 @@ def test_the_recipes_of_the_documents_are_right(tmp_path):
     known = {(name, f"name: {run}") for name, run in (("README.md", "my-run"), ("README.md", "my-images"))}
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
-    known |= known_of_curation
+    known |= known_of_curation | of_stores(text)
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
 
 

@@ -166,3 +166,24 @@ def test_a_template_file_starts_at_the_recipe(tmp_path):
     assert load_recipe(path, ["template=qwen2.5"]).template == "qwen2.5"
     with pytest.raises(RecipeProblems, match="does not exist"):
         load_recipe(path, ["template=other.jinja"])
+
+
+def test_a_recipe_of_local_paths_says_nothing_of_stores(tmp_path):
+    """What a run notes of its recipe is as it was before there were addresses."""
+    recipe = load_recipe(recipes.write(tmp_path, recipes.values()), check_files=False)
+    assert recipe.addresses == []
+    for noted in (recipe.canonical(), recipe.model_dump(mode="json")):
+        assert "stores" not in noted
+        assert set(noted["output"]) == {"path", "compression", "hashes", "shard_size", "mode"}
+        assert set(noted["work"]) == {"path", "keep", "mode"}
+
+
+def test_keys_of_stores_that_mean_nothing_are_named(tmp_path):
+    path = recipes.write(tmp_path, recipes.values())  # which keeps no blocks
+    scratch, size = ["work.scratch=scratch"], ["work.max_size=1GB"]
+    notes = load_recipe(path, [*scratch, *size], check_files=False).notes()
+    assert any("`work.scratch`" in note and "not used" in note for note in notes)
+    assert any("`work.max_size`" in note and "not used" in note for note in notes)
+    used = ["work.keep=true", "work.path=s3://bucket/work"]
+    notes = load_recipe(path, [*scratch, *size, *used], check_files=False).notes()
+    assert not any("not used" in note for note in notes)

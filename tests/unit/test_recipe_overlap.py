@@ -100,3 +100,66 @@ def test_what_an_entry_would_name_is_what_it_names(tmp_path, entry):
     files = [f"{tmp_path}/{name}" for name in NAMES]
     assert {file for file in files if OwnFiles([file]).named_by(path)} == named
     assert OwnFiles(files).named_by(path) in (named or {None})
+
+
+ADDRESSES = [
+    ("s3://bkt/data", {"output": {"path": "s3://bkt/data/run"}}, "output.path"),
+    ("s3://bkt/data/", {"output": {"path": "s3://bkt/data"}}, "output.path"),
+    ("s3://bkt", {"work": {"path": "s3://bkt/store"}}, "work.path"),
+    ("s3://bkt/**/*.parquet", {"output": {"path": "out", "copies": "s3://bkt/b/c"}}, "output.copies"),
+    ("gs://bkt/run/octomed.json", {"output": {"path": "gs://bkt/run"}}, "output.path"),
+]
+
+
+@pytest.mark.parametrize(("path", "keys", "key"), ADDRESSES)
+def test_an_address_that_a_source_reads_is_refused_for_the_run(tmp_path, path, keys, key):
+    values = recipes.values() | {"sources": [{"name": "only", "path": path, "format": "octomed"}]} | keys
+    with pytest.raises(
+        RecipeProblems, match=f"`{key}` lies where `sources.only.path` reads: `.{{1,3}}://bkt"
+    ):
+        load_recipe(recipes.write(tmp_path, values), check_files=False)
+
+
+@pytest.mark.parametrize(
+    ("path", "output"),
+    [
+        ("s3://bkt/data", "s3://bkt/database"),
+        ("s3://bkt/data", "gs://bkt/data"),
+        ("s3://bkt/data/*.jsonl", "s3://bkt/data/run"),
+        ("s3://bkt/data", "s3://bkt/data/.run"),
+        ("data", "s3://bkt/data"),
+    ],
+)
+def test_addresses_that_lie_only_nearby_are_fine(tmp_path, path, output):
+    values = recipes.values() | {"sources": [{"name": "only", "path": path, "format": "octomed"}]}
+    load_recipe(recipes.write(tmp_path, values), [f"output.path={output}"], check_files=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["output.path=s3://bkt/a", "output.copies=s3://bkt/a"],
+        ["output.path=s3://bkt/a", "output.copies=[gs://bkt/a, s3://bkt/a/b]"],
+        ["output.path=s3://bkt/a/b", "work.path=s3://bkt/a"],
+        ["output.path=out", "output.copies=out/../out"],
+        ["output.path=out", "output.copies=[copy, copy/deep]"],
+        ["output.path=out", "work.scratch=out/scratch"],
+        ["output.path=out", "work.path=s3://bkt/a", "output.copies=s3://bkt/a/b"],
+    ],
+)
+def test_two_places_to_write_to_that_lie_in_one_another_are_refused(tmp_path, options):
+    with pytest.raises(RecipeProblems, match="lie in one another"):
+        load_recipe(recipes.write(tmp_path, recipes.values()), options, check_files=False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["output.path=out", "work.path=out/.octomed"],
+        ["output.path=runs/out", "work.path=runs"],
+        ["work.path=store", "work.scratch=store"],
+        ["output.path=s3://bkt/a", "output.copies=[s3://bkt/ab, out]", "work.path=s3://bkt/c"],
+    ],
+)
+def test_a_local_store_may_lie_near_the_output(tmp_path, options):
+    load_recipe(recipes.write(tmp_path, recipes.values()), options, check_files=False)

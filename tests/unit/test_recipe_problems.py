@@ -143,16 +143,151 @@ def test_all_problems_come_at_once(tmp_path):
     assert lines == sorted(lines)
 
 
+LOCAL = ["sources.0.format.image_root", "curate.exclude", "curate.pass_rate.from", "work.scratch"]
+SETS = "curate.decontaminate.against.0.path"
+
+
 @pytest.mark.parametrize(
-    "url", ["s3://b/x", "gs://b/x", "az://b/x", "hf://datasets/x", "S3://b/x", "ftp://b/x", "FILE:///x"]
+    "url", ["s3://bkt/x", "gs://bkt/x", "az://a/c/x", "hf://datasets/o/x", "https://h/x"]
 )
-@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path", "sources.0.format.image_root"])
-def test_object_stores_are_refused(tmp_path, key, url):
+@pytest.mark.parametrize("key", [*LOCAL, SETS])
+def test_addresses_are_refused_where_a_path_must_be_local(tmp_path, key, url):
+    values = recipes.values()
+    if key == SETS:
+        values["curate"]["decontaminate"] = {"against": [{"path": "data/a.jsonl"}]}
+    problem, *_ = problems_of(tmp_path, values, f"{key}={url}")
+    assert f"only a local path can stand here, not one of `{url.split(':')[0]}://`" in problem.message
+    assert problem.hint == "copy the files to a local folder"
+
+
+@pytest.mark.parametrize("url", ["hf://datasets/o/x", "https://host/x", "HTTP://host/x"])
+@pytest.mark.parametrize("key", ["output.path", "output.copies", "work.path"])
+def test_nothing_is_written_where_nothing_can_be(tmp_path, key, url):
     (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={url}")
-    assert "not supported yet" in problem.message
-    assert f"{url.split(':')[0].lower()}://" in problem.message
-    alone = url.startswith("FILE")
-    assert problem.hint == ("write the path alone" if alone else "copy the files to a local folder")
+    assert f"nothing is written to `{url.split(':')[0].lower()}://`" in problem.message
+    assert problem.hint == "write to a local folder, or to one of `s3://`, `gs://`, `az://`"
+
+
+@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "work.path", "work.scratch"])
+@pytest.mark.parametrize(
+    ("url", "said", "hint"),
+    [
+        ("ftp://b/x", "`ftp://` is not the scheme of a store", "write a path"),
+        ("FILE:///x", "is a file of this machine", "write `/x`"),
+        ("s3a://b/x", "`s3a://` is not the scheme", "did you mean `s3://bucket/path`?"),
+    ],
+)
+def test_what_is_no_store_is_refused(tmp_path, key, url, said, hint):
+    (problem,) = problems_of(tmp_path, recipes.values(), f"{key}={url}")
+    assert said in problem.message
+    assert hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize("key", ["output.path", "sources.0.path", "output.copies", "work.path"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://", "names no bucket"),
+        ("s3:///x", "names no bucket"),
+        ("az://account", "names no account and container"),
+        ("s3://bucket/../x", "has a part `..`"),
+        ("gs://bucket/a//b", "has an empty part"),
+        ("s3://bucket/a\\u0001b", "control character"),
+    ],
+)
+def test_addresses_that_name_nothing_are_refused(tmp_path, key, url, said):
+    (problem,) = problems_of(tmp_path, recipes.values(), f'{key}="{url}"')
+    assert said in problem.message
+
+
+def test_addresses_stay_as_they_are_but_for_secrets(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROOT", "s3://planted:SECRET1@bucket/rows")
+    monkeypatch.setenv("SIGNATURE", "SECRET2")
+    recipe = load_recipe(
+        recipes.write(tmp_path, recipes.values()),
+        [
+            "sources.0.path=[$ROOT/part-?.parquet, 'https://me:SECRET3@host/a.jsonl?sig=$SIGNATURE']",
+            "sources.1.path=HTTPS://host/b.csv?x=SECRET4#SECRET5",
+            "output.path=s3://bucket/out/",
+            "output.copies=[gs://bucket/copy, az://account/container/copy]",
+            "work.path=s3://bucket/work",
+            "work.max_size=50GB",
+        ],
+        check_files=False,
+    )
+    assert recipe.sources[0].path == ("s3://bucket/rows/part-?.parquet", "https://host/a.jsonl")
+    assert recipe.sources[1].path == ("https://host/b.csv",)
+    assert recipe.output.path == "s3://bucket/out"
+    assert recipe.output.copies == ("gs://bucket/copy", "az://account/container/copy")
+    assert (recipe.work.path, recipe.work.max_size) == ("s3://bucket/work", 50_000_000_000)
+    assert recipe.canonical()["sources"][0]["path"][0] == "$ROOT/part-?.parquet"
+    shown = f"{recipe.canonical()} {recipe.overrides} {recipe!r} {recipe.command('pack')} {recipe.addresses}"
+    assert "SECRET" not in shown
+
+
+def test_problems_show_no_secrets(tmp_path):
+    option = "sources.0.path=s3://me:SECRET@bucket/../x?token=SECRET"
+    for problem in problems_of(tmp_path, recipes.values(), option, "pack.seed=https://h/x?y=SECRET"):
+        assert "SECRET" not in f"{problem} {problem.hint} {problem.place}"
+
+
+ROWS = "sources.0.path=s3://bucket/rows"
+STORE = {"prefix": "s3://bucket", "endpoint": "http://localhost:9000", "region": "eu-west-1", "attempts": 3}
+
+
+def test_stores_are_options_of_a_prefix(tmp_path, monkeypatch):
+    monkeypatch.setenv("BUCKET", "s3://bucket")
+    values = recipes.values() | {"stores": [STORE, {"prefix": "$BUCKET/a", "ca_bundle": "ca.pem"}]}
+    recipe = load_recipe(
+        recipes.write(tmp_path, values), ["sources.0.path=s3://bucket/rows"], check_files=False
+    )
+    assert recipe.stores is not None
+    assert recipe.stores[0].endpoint == "http://localhost:9000"
+    assert recipe.stores[1].ca_bundle == str(tmp_path / "ca.pem")
+    assert recipe.canonical()["stores"][0] == STORE
+    assert [note for note in recipe.notes() if "stores" in note] == [
+        "`stores`: no address of the recipe begins with `s3://bucket/a`: not used"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"prefix": "bucket"}, "a prefix is the beginning of addresses"),
+        ({"prefix": "s3://"}, "names no bucket"),
+        ({"prefix": "ftp://x"}, "`ftp://` is not the scheme of a store"),
+        ({"region": "x"}, "has no key `prefix`"),
+        ({"prefix": "s3://bkt", "secret_key": "x"}, "a recipe may not hold `secret_key`"),
+        ({"prefix": "s3://bkt", "reigon": "x"}, "unknown key `reigon`"),
+        ({"prefix": "gs://bkt", "region": "x"}, "`region` means nothing for `gs://`"),
+        ({"prefix": "https://h/", "anonymous": True}, "`anonymous` means nothing for `https://`"),
+        ({"prefix": "s3://bkt", "anonymous": True, "profile": "x"}, "`anonymous` sends no credentials"),
+        ({"prefix": "s3://bkt", "endpoint": "localhost:9000"}, "this must be the address of a server"),
+        ({"prefix": "s3://bkt", "proxy": "http://me:SECRET@host"}, "may not hold user names, passwords"),
+        ({"prefix": "s3://bkt", "attempts": 0}, "must be at least 1"),
+        ({"prefix": "s3://bkt", "timeout": 0}, "must be more than 0"),
+    ],
+)
+def test_options_of_a_store_that_cannot_be(tmp_path, entry, said):
+    problems = problems_of(tmp_path, recipes.values() | {"stores": [entry]})
+    assert any(said in problem.message for problem in problems), problems
+    assert not any("SECRET" in str(problem) for problem in problems)
+
+
+def test_two_entries_of_one_prefix_are_refused(tmp_path):
+    (problem,) = problems_of(tmp_path, recipes.values() | {"stores": [STORE, STORE]})
+    assert "two entries have the prefix `s3://bucket`" in problem.message
+
+
+@pytest.mark.parametrize("size", ["50", "0", "-1", "lots", "1.5TB", "true"])
+def test_sizes_of_a_store(tmp_path, size):
+    if size == "50":
+        assert (
+            load_recipe(recipes.write(tmp_path, recipes.values()), ["work.max_size=50"]).work.max_size == 50
+        )
+    else:
+        (problem,) = problems_of(tmp_path, recipes.values(), f"work.max_size={size}")
+        assert "work.max_size" in problem.message
 
 
 def test_what_only_holds_the_signs_of_an_address_is_a_path_below_the_recipe(tmp_path, monkeypatch):

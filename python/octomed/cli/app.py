@@ -13,6 +13,7 @@ import typer
 from octomed.cli import (
     check,
     clean,
+    doctor,
     inspect,
     pack,
     plan,
@@ -64,7 +65,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for verb in (check, plan, pack, inspect, rejects, report, verify, train_plan, train, recipes, schema, clean):
+for verb in (
+    check,
+    plan,
+    pack,
+    inspect,
+    rejects,
+    report,
+    verify,
+    train_plan,
+    train,
+    recipes,
+    schema,
+    clean,
+    doctor,
+):
     app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 
@@ -126,7 +141,16 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except Exception as error:  # noqa: BLE001 whatever it is, the user gets a code and a place to report it
         return _unexpected(error, json_lines=json_lines)
+    finally:
+        _remove_fetched()
     return code if isinstance(code, int) else 0
+
+
+def _remove_fetched() -> None:
+    """Remove what was fetched of objects in stores; only an address has loaded what does that."""
+    fetched = sys.modules.get("octomed.stores.mirrors")
+    if fetched is not None:
+        fetched.mirrors.clear()
 
 
 def _raise_what_typer_caught(code: object) -> None:

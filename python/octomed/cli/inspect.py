@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
-    target: Annotated[
-        Path,
+    place: Annotated[
+        str,
         typer.Argument(
             metavar="RECIPE|OUTPUT",
-            help="Recipe, or folder of a packed or a training run.",
+            help="Recipe, or folder or address of a packed or a training run.",
             show_default=False,
         ),
     ],
@@ -69,6 +69,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed inspect runs/quickstart --trace 17293822569102704640 --save-images images
       octomed inspect runs/train/quickstart --step 12 --save-images images
     """
+    from octomed.pipeline.run_places import run_folder
+
+    target = run_folder(place)
     if step is not None:
         _show_step(target, step, save_images, as_json=json_output)
         return
@@ -157,9 +160,11 @@ def _show_run(folder: Path, *, as_json: bool) -> None:
 
 
 def _show_step(folder: Path, step: int, save_to: Path | None, *, as_json: bool) -> None:
+    from octomed.pipeline.run_places import fetch_notes
     from octomed.report.inspection import show_step, step_json
     from octomed.train.lookup import look_at_step
 
+    fetch_notes(folder)
     view = look_at_step(folder, step)
     if save_to is not None and not any(trace.images for trace in view.traces):
         raise RecipeError(

@@ -11,7 +11,8 @@ RecipePath = Annotated[
     Path, typer.Argument(metavar="RECIPE", help="Recipe, a YAML file.", show_default=False)
 ]
 RunPath = Annotated[
-    Path, typer.Argument(metavar="OUTPUT", help="Output folder of a run.", show_default=False)
+    str,
+    typer.Argument(metavar="OUTPUT", help="Output folder of a run, or its address.", show_default=False),
 ]
 Overrides = Annotated[
     list[str] | None,

@@ -23,6 +23,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
     from octomed.pipeline.estimate import estimate
     from octomed.pipeline.plan import plan
     from octomed.pipeline.plan_table import plan_view
+    from octomed.pipeline.standing import standing_of
     from octomed.recipe import load_recipe
     from octomed.report.planned import plan_lines
     from octomed.strict_json import plain
@@ -36,7 +37,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
         log(f"warning: {warning}")
     if json_output:
         said = {"notes": planned.notes(), "warnings": checked.warnings, "ok": checked.ok}
-        said |= {"left_out": plain(planned.left_out())}
+        said |= {"left_out": plain(planned.left_out()), "standing": plain(standing_of(planned))}
         out(json.dumps(asdict(expected) | {"tokenizer": planned.tokenizer.path} | said, ensure_ascii=False))
     else:
         for line in plan_lines(plan_view(planned, expected)):

@@ -46,29 +46,32 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     """
     from octomed.pipeline.rejects import count_rejects, rejects_of
     from octomed.pipeline.row_text import SourceRows
+    from octomed.pipeline.run_places import place_of, run_folder
     from octomed.report import units
     from octomed.report.rejects import reject_json, reject_text
 
     most = (None if json_output else _SHOWN) if limit is None else limit or None
-    found = rejects_of(output, reason=reason, source=source)
+    folder = run_folder(output)
+    found = rejects_of(folder, reason=reason, source=source)
     chosen = itertools.islice(found, most)
     shown = 0
     line = reject_json if json_output else reject_text
     if show_text:
-        for reject, text in SourceRows(output).texts(chosen):
+        for reject, text in SourceRows(folder).texts(chosen):
             out_lines(line(reject, text))
             shown += 1
     else:
         for reject in chosen:
             out(line(reject))
             shown += 1
-    left = 0 if most is None else count_rejects(output, reason=reason, source=source) - shown
+    place = place_of(folder)
+    left = 0 if most is None else count_rejects(folder, reason=reason, source=source) - shown
     if left:
         options = {"--reason": reason, "--source": source, "--limit": "0"}
         words = [word for name, value in options.items() if value for word in (name, value)]
         again = shell_words(
-            ["octomed", "rejects", as_argument(str(output)), *words, *(["--show-text"] if show_text else [])]
+            ["octomed", "rejects", as_argument(place), *words, *(["--show-text"] if show_text else [])]
         )
         log(f"{units.count(shown)} of {units.count(shown + left)} shown; all: `{again}`")
     elif not shown and not json_output:
-        log(f"`{names.shown(str(output))}`: nothing {'like this ' if reason or source else ''}was left out")
+        log(f"`{names.shown(place)}`: nothing {'like this ' if reason or source else ''}was left out")

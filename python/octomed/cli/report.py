@@ -27,8 +27,10 @@ def command(
       octomed report runs/quickstart
       octomed report runs/quickstart --no-samples
     """
+    from octomed.pipeline.run_places import place_of, run_folder
     from octomed.pipeline.run_report import write_report
 
-    path = write_report(output, samples=samples)
-    out(shown(str(path)))
+    folder = run_folder(output)
+    path = write_report(folder, samples=samples)
+    out(shown(place_of(folder, path.name)))
     log("next: open it in a browser")

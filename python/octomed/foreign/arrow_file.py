@@ -29,6 +29,8 @@ class ArrowTable:
     ----------
     path : bytes
         Where it is.
+    whole : bool
+        Whether all of it is there: otherwise only its ends are, and only its columns are asked for.
 
     Raises
     ------
@@ -36,7 +38,7 @@ class ArrowTable:
         When it is cut off, or its footer does not name all that is in it.
     """
 
-    def __init__(self, path: bytes) -> None:
+    def __init__(self, path: bytes, *, whole: bool = True) -> None:
         self._path = path
         self._source = pa.OSFile(path)
         self._size = self._source.size()
@@ -45,7 +47,8 @@ class ArrowTable:
             self._check_footer()
         else:
             self._check_end()
-        refuse_large_batches(os.fsdecode(path))
+        if whole:
+            refuse_large_batches(os.fsdecode(path))
         self._source.seek(0)
         self._reader = pa.ipc.open_file(self._source) if self._is_file else pa.ipc.open_stream(self._source)
         self.schema: pa.Schema = self._reader.schema
@@ -105,6 +108,11 @@ class ArrowTable:
     def group_bytes(self, columns: Sequence[str]) -> list[int]:
         """Return nothing: an Arrow file has no row groups."""
         del columns
+        return []
+
+    def ranges(self, columns: Sequence[str], groups: Sequence[int]) -> list[list[tuple[int, int]]]:
+        """Return nothing: an Arrow file is read whole."""
+        del columns, groups
         return []
 
     def check_pages(self, columns: Sequence[str], groups: Sequence[int]) -> int:

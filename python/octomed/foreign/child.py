@@ -136,7 +136,7 @@ class _Reading:
         self._table: ParquetTable | ArrowTable | None = None
         self._batches: Iterator[list[list[pa.Buffer]]] = iter(())
 
-    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
+    def answer(self, request: dict[str, Any]) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:  # noqa: PLR0911 a case for each request
         """Do what is asked."""
         if "close" in request:
             self._close()
@@ -147,6 +147,8 @@ class _Reading:
             raise BrokenFileError("no file is open")
         if "group_bytes" in request:
             return {"group_bytes": self._table.group_bytes(request["group_bytes"])}, []
+        if "ranges" in request:
+            return {"ranges": self._table.ranges(request["ranges"], request["groups"])}, []
         if "count" in request:
             return {"rows": self._table.count()}, []
         if "read" in request:
@@ -168,7 +170,8 @@ class _Reading:
 
     def _open(self, path: bytes, kind: str) -> tuple[dict[str, Any], list[list[pa.Buffer]]]:
         self._close()
-        self._table = ParquetTable(path) if kind == "parquet" else ArrowTable(path)
+        whole = kind != "arrow_schema"
+        self._table = ParquetTable(path) if kind == "parquet" else ArrowTable(path, whole=whole)
         for field in self._table.schema:
             _field_names(field)
         return {"groups": self._table.groups}, [[self._table.schema.serialize()]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import struct
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _TAIL_BYTES = 8
 _MAGIC_BYTES = 4
+_LEFT_OUT = 128
+"""Bytes that old versions of parquet-mr leave out of a chunk's size: the header of its dictionary."""
+
 _OPTIONS: dict[str, Any] = {"pre_buffer": False, "buffer_size": 2**20, "page_checksum_verification": True}
 """Streamed column chunks, no read-ahead of whole row groups."""
 
@@ -67,6 +71,22 @@ class ParquetTable:
             for group in range(metadata.num_row_groups)
         ]
 
+    def ranges(self, columns: Sequence[str], groups: Sequence[int]) -> list[list[tuple[int, int]]]:
+        """Return where the bytes of columns lie, for each row group."""
+        leaves = self._leaves_of(columns)
+        begins = sorted(chunk.begin for chunks in self._leaves for chunk in chunks if chunk.values)
+        ends = {
+            end: min(end + _LEFT_OUT, begin) for end, begin in _behind(self._leaves, [*begins, self._limit])
+        }
+        return [
+            [
+                (one.begin, ends[one.end])
+                for one in (self._leaves[group][leaf] for leaf in leaves)
+                if one.values
+            ]
+            for group in groups
+        ]
+
     def _leaves_of(self, columns: Sequence[str]) -> list[int]:
         tops = {name.split(".")[0] for name in columns}
         schema = self._file.metadata.schema
@@ -100,6 +120,12 @@ class ParquetTable:
             most_rows, row_groups=list(groups), columns=list(columns), use_threads=False
         )
         return batches
+
+
+def _behind(leaves: list[list[Chunk]], begins: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield where each chunk ends, and where what follows it begins."""
+    for chunk in itertools.chain.from_iterable(leaves):
+        yield chunk.end, begins[min(bisect_left(begins, chunk.end), len(begins) - 1)]
 
 
 def _footer_begin(file: int) -> int:

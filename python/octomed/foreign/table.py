@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from octomed.errors import StorageError
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.helper import Helper, HelperDiedError, HelperNotStartedError, give_back, take
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,6 +74,15 @@ class ForeignTable:
             self.close()
             raise
 
+    def forget_asked(self) -> None:
+        """Ask a child that takes the place of a dead one only for what comes now: the file is open."""
+        del self._asked[1:]
+
+    def open_again(self, path: str, kind: str) -> None:
+        """Have the child open a file, or the same as another kind, in the place of the one that is open."""
+        self._ask({"open": os.fsencode(Path(path).absolute()).hex(), "kind": kind})
+        del self._asked[:-1]
+
     def __enter__(self) -> Self:
         """Nothing to set up."""
         return self
@@ -101,6 +112,11 @@ class ForeignTable:
         """Return the uncompressed bytes of these columns in each row group, as the footer has them."""
         sizes: list[int] = self._ask({"group_bytes": list(columns)})[0]["group_bytes"]
         return sizes
+
+    def ranges(self, columns: Sequence[str], groups: Sequence[int]) -> list[tuple[int, int]] | None:
+        """Return which bytes of an object in a store are read for that; None of a file that is here."""
+        del columns, groups
+        return None
 
     def batches(
         self, columns: Sequence[str], mapped: Sequence[str], groups: Sequence[int] = ()
@@ -176,6 +192,20 @@ class ForeignTable:
         except BaseException:
             helper.close()
             raise
+
+
+def open_foreign(path: str, kind: str) -> ForeignTable:
+    """Open a Parquet or Arrow file, wherever it is.
+
+    Parameters
+    ----------
+    path, kind
+        As of :class:`ForeignTable`; the path may be an address.
+    """
+    if scheme_of(path) is None:
+        return ForeignTable(path, kind)
+    table: ForeignTable = import_module("octomed.foreign.remote").RemoteTable(path, kind)
+    return table
 
 
 def _error(answer: dict[str, Any]) -> Exception:

@@ -227,28 +227,40 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
         return PrintedPlan.of(plan_recipe(_loaded(recipe, overrides)))
 
 
-def verify(
-    output: str | os.PathLike[str], *, workers: int = 2, quick: bool = False, deep: bool = False
+def verify(  # noqa: PLR0913 each is an option of the verb
+    output: str | os.PathLike[str],
+    *,
+    workers: int = 2,
+    quick: bool = False,
+    deep: bool = False,
+    repair: bool = False,
+    recipe: str | os.PathLike[str] | None = None,
 ) -> Verified:
     """Check every byte of a finished run: what ``octomed verify`` does.
 
     Parameters
     ----------
     output
-        The folder of the run.
+        The folder of the run, or its address.
     workers
         Threads.
     quick
         Compare names and sizes alone.
     deep
         Decode every distinct image as well.
+    repair
+        Make damaged and missing files again, byte for byte; the result's ``repaired`` says which.
+    recipe
+        The run's recipe, for a repair, where it lies elsewhere than when the run was packed.
 
     Raises
     ------
     RecipeError
         When the folder holds no finished run.
+    DataError
+        When an input that a repair needs changed or is gone.
     StorageError
-        When its ``octomed.json`` is damaged.
+        When its ``octomed.json`` is damaged, and is not to be repaired.
 
     Examples
     --------
@@ -272,9 +284,19 @@ def verify(
     >>> verified.packs, verified.findings
     (1, ())
     """
+    from octomed.pipeline.run_places import opened_run
     from octomed.pipeline.verify import verify as verify_run
 
-    return verify_run(Path(output), workers=workers, quick=quick, deep=deep)
+    if recipe is not None and not repair:
+        raise RecipeError("`recipe` is for `repair=True`", "give both, or none")
+    with opened_run(output) as folder:
+        if not repair:
+            return verify_run(folder, workers=workers, quick=quick, deep=deep)
+        from octomed.pipeline.verify_repair import verify_and_repair
+
+        given = None if recipe is None else Path(recipe)
+        with speaking_python():
+            return verify_and_repair(folder, recipe=given, workers=workers, quick=quick, deep=deep)
 
 
 def _loaded(recipe: AnyRecipe, overrides: Sequence[str]) -> Recipe:

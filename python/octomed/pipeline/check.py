@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from octomed import machine
 from octomed.pipeline.checked import Checked, checked_plan
 from octomed.pipeline.plan import plan
+from octomed.pipeline.prefetch import without_leftovers
 
 if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
@@ -22,7 +23,8 @@ def check(recipe: Recipe) -> Checked:
     RecipeError, DataError, StorageError
         When the model, a template or a file cannot be used; for rows see :meth:`Checked.error`.
     """
-    planned = plan(recipe)
-    if planned.evaluation is not None:
-        planned.evaluation.check(machine.cores())
-    return checked_plan(planned)
+    with without_leftovers():
+        planned = plan(recipe)
+        if planned.evaluation is not None:
+            planned.evaluation.check(machine.cores())
+        return checked_plan(planned)

@@ -32,7 +32,7 @@ def write_indexes(manifest: Manifest) -> None:
     for stream, shards in streams.items():
         name = f"{stream}/{INDEX}"
         manifest.store.put(name, _octomed.index_json(shards))
-        manifest.add_file(name)
+        manifest.add_last(name)
 
 
 def says_the_same(found: RunFile, spec: RunSpec) -> bool:
@@ -42,7 +42,7 @@ def says_the_same(found: RunFile, spec: RunSpec) -> bool:
     shard, and yet a run that says something else of them is another run.
     """
     pairs: list[tuple[object, object]] = [
-        (_before_anything_is_read(found), spec.said),
+        (_before_anything_is_read(found), _without_copies(spec.said)),
         (found.counts.files_left_out, spec.left_out),
         *((found.counts.files_skipped.get(name), why) for name, why in spec.files_skipped.items()),
     ]
@@ -61,7 +61,16 @@ def _before_anything_is_read(found: RunFile) -> RunFile:
         model=run.model,
         notes=run.notes,
     )
-    return replace(found, format=FORMAT, streams={}, counts=Counts(), vision=None, run=begun)
+    return replace(_without_copies(found), format=FORMAT, streams={}, counts=Counts(), vision=None, run=begun)
+
+
+def _without_copies(run: RunFile) -> RunFile:
+    """Return a run's file without where copies go: the run is the same with one more of them."""
+    output = run.recipe.get("output")
+    if not isinstance(output, dict) or "copies" not in output:
+        return run
+    others = {name: value for name, value in output.items() if name != "copies"}
+    return replace(run, recipe={**run.recipe, "output": others})
 
 
 def close_run(
@@ -94,6 +103,7 @@ def close_run(
         vision=spec.vision if counts.rows_with_images else None,
         run=replace(
             making,
+            planned=spec.planned,
             finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             machine=f"{platform.machine()} {platform.system()}",
             python=platform.python_version(),
@@ -104,5 +114,6 @@ def close_run(
     )
     # Every other file is on the disk, and so is its name: this one, which says that all is done, comes last.
     write_run_file(manifest.folder, run, manifest.mode)
+    manifest.publish()
     # As whoever reads the file gets it, its keys in order.
     return read_as(RunFile, json.loads(json.dumps(plain(run), sort_keys=True)))

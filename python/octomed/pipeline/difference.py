@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile
 
-_NO_KEYS = ("name", "version", "output.path", "output.mode", "work", "model", "template")
+_NO_KEYS = (
+    "name",
+    "version",
+    "output.path",
+    "output.copies",
+    "output.mode",
+    "work",
+    "stores",
+    "model",
+    "template",
+)
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
 
 _NO_SOURCE_KEYS = ("group", "teacher", "on_bad_file", "max_unreadable")
@@ -72,6 +82,21 @@ def about_finished_run(run: RunFile) -> About:
     return About(run.recipe, run.tokenizer.content_hash, None, run.run.inputs, run.versions)
 
 
+def about_run(key: str, about: About, run: RunFile | None) -> About:
+    """Return what the run of a manifest is made of: as that notes it, or else as an `octomed.json` says.
+
+    Parameters
+    ----------
+    key, about
+        What the manifest says.
+    run
+        The run file that is there, which may be another run's.
+    """
+    if run is not None and run.run.write_key == key:
+        return about.or_else(about_finished_run(run))
+    return about
+
+
 def versions() -> Versions:
     """Return the versions that a run is written with."""
     return Versions(_octomed.__version__, _octomed.SCAN_VERSION, _octomed.WRITE_VERSION)
@@ -81,13 +106,19 @@ def inputs_of(files: Iterable[InputFile]) -> dict[str, dict[str, str]]:
     """Return size and time of each input, by source and path, those skipped left out."""
     inputs: dict[str, dict[str, str]] = {}
     for file in files:
-        relative = file.relative.encode("utf-8", "backslashreplace").decode()
-        inputs.setdefault(file.source, {})[relative] = input_state(file)
+        inputs.setdefault(file.source, {})[recorded_name(file)] = input_state(file)
     return inputs
+
+
+def recorded_name(file: InputFile) -> str:
+    """Return a file's path below its source's root, as a run file can hold it."""
+    return file.relative.encode("utf-8", "backslashreplace").decode()
 
 
 def input_state(file: InputFile) -> str:
     """Return what tells a file from a changed one."""
+    if file.is_remote:
+        return f"{file.size} bytes, version {file.version or file.fingerprint}"
     return f"{file.size} bytes, {file.mtime_ns} ns, {file.fingerprint}"
 
 
@@ -111,6 +142,25 @@ def difference(old: About, new: About) -> str:
         more = f", and {len(keys) - _MOST} more keys" if len(keys) > _MOST else ""
         return f"of another recipe: {', '.join(keys[:_MOST])}{more}"
     return f"of the same recipe, {_other_cause(old, new)}"
+
+
+def sources_apart(old: About, new: About) -> str | None:
+    """Return which sources are new and which are gone, where nothing else of the recipes differs.
+
+    Parameters
+    ----------
+    old, new
+        As of `difference`.
+    """
+    before, after = (_names_of_sources(about.recipe or {}) for about in (old, new))
+    added, gone = (
+        [name for name in one if name not in other] for one, other in ((after, before), (before, after))
+    )
+    of_these = tuple(f"`sources.{name}." for name in (*added, *gone))
+    if not of_these or not all(key.startswith(of_these) for key in _differing_keys(old, new)):
+        return None
+    said = [f"source `{shown(str(name))}` is new" for name in added]
+    return ", ".join([*said, *(f"source `{shown(str(name))}` is gone" for name in gone)])
 
 
 def _other_cause(old: About, new: About) -> str:

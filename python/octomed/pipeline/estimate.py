@@ -13,6 +13,7 @@ from octomed.pipeline.files import file_errors
 from octomed.pipeline.image_estimate import ImageSample, ImageTotals, exact_images
 from octomed.pipeline.image_settings import may_have_images
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.uploads import MOST_WAITING
 from octomed.report.planned import Estimate
 from octomed.report.units import bytes_of
 
@@ -152,7 +153,7 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def refuse_full_disk(plan: Plan, *, finished: int) -> None:
+def refuse_full_disk(plan: Plan, *, finished: int, is_staged: bool = False) -> None:
     """Refuse a run of which what is left to write will not fit.
 
     Parameters
@@ -161,6 +162,8 @@ def refuse_full_disk(plan: Plan, *, finished: int) -> None:
         The plan; its folders exist.
     finished
         Bytes of the output's shards that are there.
+    is_staged
+        Whether shards leave the disk as they are uploaded.
 
     Raises
     ------
@@ -171,7 +174,10 @@ def refuse_full_disk(plan: Plan, *, finished: int) -> None:
     if min(shutil.disk_usage(folder).free for folder in (plan.store, plan.output)) > _MOST_DISK * text:
         return
     expected = estimate(plan, shows_images=False)
-    wanted = {plan.store: expected.store_bytes_left, plan.output: max(0, expected.output_bytes - finished)}
+    left = max(0, expected.output_bytes - finished)
+    if is_staged:
+        left = min(left, (MOST_WAITING + machine.cores()) * plan.recipe.output.shard_size)
+    wanted = {plan.store: expected.store_bytes_left, plan.output: left}
     if plan.store.stat().st_dev == plan.output.stat().st_dev:
         wanted = {plan.output: sum(wanted.values())}
     for folder, size in wanted.items():

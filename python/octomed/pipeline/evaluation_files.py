@@ -13,8 +13,7 @@ from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.evaluation_specs import EvaluationFile, EvaluationSetFiles
 from octomed.pipeline.nearest_format import suiting_formats
 from octomed.recipe.document import Document, Keys
-from octomed.recipe.kinds import KINDS
-from octomed.recipe.opening import COMPRESSED
+from octomed.recipe.kinds import COMPRESSED, KINDS
 from octomed.recipe.presets import laid_over, load_preset
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.report.fit import names_in_words

@@ -15,7 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from octomed.storage import atomic_file, make_folder_inside, storage_error, write_atomically
+from octomed.storage import atomic_file, make_folder_inside, storage_error
+from octomed.store_files import UNREACHABLE, task_folder
 from octomed.web.errors import NoImage
 from octomed.web.request import Limits, ask
 
@@ -97,27 +98,27 @@ def fetch_for(
         ended.set()
         threads.shutdown(wait=True, cancel_futures=True)  # none writes once the store is another's
     if failed:
-        write_atomically(_note(spec, number), b"", mode=spec.mode, sync=False)
+        spec.local.put(_note(spec, number), b"")
     return not failed
 
 
 def settle(spec: TaskSpec, number: int) -> None:
     """Forget that images of a block had not come: it is written with all of them."""
-    _unlink(_note(spec, number))
+    spec.local.delete(_note(spec, number))
 
 
 def is_incomplete(spec: TaskSpec, number: int) -> bool:
     """Tell whether an image of a block did not come when it was scanned: another run asks again."""
-    return fetches(spec) and _note(spec, number).exists()
+    return fetches(spec) and spec.local.size(_note(spec, number)) is not None
 
 
 def lacks_images(spec: TaskSpec) -> bool:
     """Tell whether images of a task did not come when it was scanned."""
-    return fetches(spec) and any(spec.folder.glob("*.unreachable"))
+    return fetches(spec) and any(spec.folder.glob(f"*{UNREACHABLE}"))
 
 
-def _note(spec: TaskSpec, number: int) -> Path:
-    return spec.folder / f"{number}.unreachable"
+def _note(spec: TaskSpec, number: int) -> str:
+    return f"{task_folder(spec.task.key)}/{number}{UNREACHABLE}"
 
 
 def _unlink(path: Path) -> None:
@@ -138,9 +139,8 @@ def _keep(spec: TaskSpec, address: str, place: Path, check: Callable[[], None]) 
             _fetch_patiently(spec, address, image, check)
         except NoImage as error:
             value = {"reason": error.reason, "detail": error.detail}
-            write_atomically(
-                place.with_suffix(".fault"), json.dumps(value).encode(), mode=spec.mode, sync=False
-            )
+            note = place.with_suffix(".fault").relative_to(spec.store)
+            spec.local.put(str(note), json.dumps(value).encode())
             return False
         return True
 

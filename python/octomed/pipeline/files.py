@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from octomed import _octomed
-from octomed.errors import DataError, OctomedError
+from octomed.errors import ChangedInput, DataError, OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.table import ForeignTable
+from octomed.foreign.table import open_foreign
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
+from octomed.pipeline.folder_columns import refuse_both, with_given
 from octomed.pipeline.nearest_format import near_formats
-from octomed.recipe.opening import open_stream
-from octomed.recipe.sniff import suspected
+from octomed.recipe.opening import objects
+from octomed.recipe.wide_text import open_text
 from octomed.report.fit import formats_in_words, names_in_words
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
 _HEAD_BYTES = 2**16
@@ -41,8 +43,15 @@ def open_table(file: InputFile) -> Iterator[ForeignTable]:
     DataError
         When it cannot be read.
     """
-    with file_errors(file), ForeignTable(file.path, file.kind) as table:
+    with file_errors(file), open_foreign(file.path, file.kind) as table:
         yield table
+
+
+def fingerprint_of(file: InputFile) -> str:
+    """Return a hash of a file's content; an empty text of an object whose version says as much."""
+    if not file.is_remote:
+        return _octomed.fingerprint(file.path)
+    return "" if file.version is not None else str(objects().fingerprint(file.path, _octomed.fingerprint))
 
 
 def csv_dialect(file: InputFile) -> _octomed.CsvDialect:
@@ -61,7 +70,7 @@ def csv_names(file: InputFile) -> list[str]:
     """
     dialect = csv_dialect(file)
     head = b""
-    with file_errors(file), open_stream(file.path, file.compression) as stream:
+    with file_errors(file), open_text(file.path, file.kind, file.compression) as stream:
         while True:
             chunk = stream.read(max(_HEAD_BYTES, len(head)))
             head += chunk
@@ -76,10 +85,12 @@ def columns_to_read(mapping: _octomed.Mapping, names: list[str], file: InputFile
     Raises
     ------
     DataError
-        When a mapped column is missing, or several columns have one name.
+        When a mapped column is missing, several columns have one name, or a folder names one of the file's.
     """
+    with file_errors(file):
+        refuse_both(file, mapping, names)
     with file_errors(file), column_errors(mapping, names, file):
-        return mapping.columns_to_read(names)
+        return with_given(mapping, file).columns_to_read(names)
 
 
 @contextlib.contextmanager
@@ -143,17 +154,20 @@ def unchanged(files: Iterable[InputFile]) -> None:
 
     Raises
     ------
-    DataError
+    ChangedInput
         When one has another size, time or fingerprint.
     """
     for file in files:
+        if file.is_remote:
+            objects().refuse_changed(file.path, file.size, file.version)
+            continue
         try:
             found = Path(file.path).stat()
             content = _octomed.fingerprint(file.path)
         except OSError as error:
             raise storage_error("read", file.path, error) from error
         if (found.st_size, found.st_mtime_ns, content) != (file.size, file.mtime_ns, file.fingerprint):
-            raise DataError(
+            raise ChangedInput(
                 f"`{shown(file.path)}` changed while the run read it",
                 "run the same command again once it is complete",
             )
@@ -174,6 +188,8 @@ def file_errors(file: InputFile) -> Iterator[None]:
     hint = "fix or remove the file; `on_bad_file: skip` in the source leaves such files out"
     try:
         yield
+    except ChangedInput:
+        raise
     except DataError as error:
         if error.message.startswith(place):
             raise
@@ -181,6 +197,8 @@ def file_errors(file: InputFile) -> Iterator[None]:
     except OctomedError:
         raise
     except _BROKEN as error:
+        from octomed.recipe.sniff import suspected  # noqa: PLC0415 only of a file that cannot be read
+
         looks = suspected(file.path, file.kind, file.compression)
         if looks is not None:
             raise DataError(f"{place} cannot be read: it looks like {looks.what}", looks.hint) from error

@@ -101,7 +101,8 @@ def columns_of(file: InputFile) -> list[str]:
         return csv_names(file)
     keys: dict[str, None] = {}
     rows = 0
-    for block in blocks_of(_whole(_laid_out(file)), _octomed.Mapping(load_preset(_ANY)), target=_BLOCK_BYTES):
+    laid_out = file if file.kind == "tar" else _laid_out(file)
+    for block in blocks_of(_whole(laid_out), _octomed.Mapping(load_preset(_ANY)), target=_BLOCK_BYTES):
         keys.update(dict.fromkeys(_octomed.top_level_keys(block, _ROWS - rows) or ()))
         rows += block.rows
         if rows >= _ROWS:

@@ -117,7 +117,8 @@ def exact_images(plan: Plan, stores: dict[str, int]) -> ImageEstimate | None:
     stores
         What the choices of storing take, from a sample: a scan has made one of them.
     """
-    records = [(task, plan.finished(task)) for _, task in plan.tasks()]
+    here = [(task, plan.made_here(task)) for _, task in plan.tasks()]
+    records = [(task, record and plan.finished(task)) for task, record in here]
     found = [(task, record) for task, record in records if record is not None]
     if len(found) != len(records) or not any(_images(record) for _, record in found):
         return None

@@ -24,6 +24,8 @@ FETCHED = "fetched"
 def forget_stale(spec: TaskSpec) -> str | None:
     """Remove the blocks of a task, finished or not, of which an image changed; return what to say of it.
 
+    So are those whose list of images does not read: whether one changed is not known then.
+
     Parameters
     ----------
     spec
@@ -39,15 +41,19 @@ def forget_stale(spec: TaskSpec) -> str | None:
     stems = sorted(path.with_suffix("") for path in spec.folder.glob("*.index"))
     try:
         changed = _changed(spec, stems)
-    except DamagedBlock:
-        return None  # whoever reads the block says so, and has it made again
-    if changed is None:
-        return None
+    except DamagedBlock as damaged:
+        if Path(damaged.path).suffix != ".image_files":
+            return None  # whoever reads the block says so, and has it made again
+        what = f"a list of images of {shown(spec.task.place)} could not be read"
+    else:
+        if changed is None:
+            return None
+        what = f"image `{shown(changed)}` of {shown(spec.task.place)} changed since the scan"
     try:
         shutil.rmtree(spec.folder)
     except OSError as error:
         raise storage_error("delete", spec.folder, error) from error
-    return f"image `{shown(changed)}` of {shown(spec.task.place)} changed since the scan: scanned again"
+    return f"{what}: scanned again"
 
 
 def refuse_changed(spec: TaskSpec, stems: Iterable[Path]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.pipeline.families import IMAGE, VISION_END, VISION_START
@@ -11,14 +10,17 @@ from octomed.pipeline.image_files import FETCHED, roots_in
 from octomed.pipeline.image_roots import root_fingerprint
 from octomed.pipeline.model import VisionOf
 from octomed.recipe.formats import Mapping as RowMapping
+from octomed.recipe.places import store_folder
 from octomed.recipe.problems import Problem, RecipeProblems
 from octomed.run_file import Vision
 from octomed.storage import content_key
-from octomed.store_files import finished_task, task_without_images
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed import _octomed
     from octomed.pipeline.tasks import Task
+    from octomed.pipeline.working_store import WorkingStore
     from octomed.recipe.curate import Decontaminate
     from octomed.recipe.schema import Recipe, Source
     from octomed.vision import Family
@@ -52,7 +54,7 @@ def image_settings(recipe: Recipe, source: Source, family: Family | None) -> dic
     if recipe.curate.decontaminate is not None and recipe.curate.decontaminate.looks_for_near:
         settings["dhash"] = True
     if recipe.images.urls == "fetch":
-        settings["fetched"] = str(Path(recipe.work.path) / FETCHED)
+        settings["fetched"] = str(store_folder(recipe) / FETCHED)
     return settings
 
 
@@ -79,23 +81,28 @@ def images_key(settings: dict[str, Any]) -> str:
     return content_key(values | {"roots": [root_fingerprint(path) for path in roots_in(settings)]})
 
 
-def task_of_images(task: Task, images: str, store: Path) -> Task:
-    """Return a task as one whose rows may have images.
+def tasks_of_images(tasks: Sequence[Task], images: str, store: WorkingStore) -> list[Task]:
+    """Return tasks as ones whose rows may have images.
 
     Parameters
     ----------
-    task
-        The task, with the key that it has whatever is said of images.
+    tasks
+        The tasks, with the keys that they have whatever is said of images.
     images
         Content key of what is said of them.
     store
-        The working store: it may know that no row of the task has an image.
+        The working store: it may know that no row of a task has an image.
     """
-    identity = content_key({"task": task.key, "images": images})
-    found = task_without_images(store, task.key)
-    known = found is not None and finished_task(store / "blocks" / found) is not None
-    key = found if known and found is not None else identity
-    return replace(task, key=key, identity=identity, without_images=task.key)
+    known = store.without_images([task.key for task in tasks])
+    standing = store.finished(list(known.values()))
+
+    def with_key(task: Task) -> Task:
+        identity = content_key({"task": task.key, "images": images})
+        found = known.get(task.key)
+        key = found if found is not None and found in standing else identity
+        return replace(task, key=key, identity=identity, without_images=task.key)
+
+    return [with_key(task) for task in tasks]
 
 
 def check_images(recipe: Recipe, vision: VisionOf) -> None:

@@ -9,6 +9,7 @@ from octomed.names import as_text, shown
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_images import images_of_row, texts_of
 from octomed.pipeline.plan import Plan, SourcePlan, plan
+from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead
 from octomed.recipe.loader import load_recipe
@@ -44,7 +45,11 @@ def inspect_row(recipe: Recipe, source: str, row: int, *, file: str | None = Non
     RecipeError
         When there is no such source, file or row.
     """
-    planned = plan(recipe)
+    with without_leftovers():
+        return _of_row(plan(recipe), source, row, file)
+
+
+def _of_row(planned: Plan, source: str, row: int, file: str | None) -> list[TraceView]:
     chosen = next((one for one in planned.sources if one.source.name == source), None)
     if chosen is None:
         names = ", ".join(f"`{one.source.name}`" for one in planned.sources)

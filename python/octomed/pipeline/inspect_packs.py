@@ -16,9 +16,10 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_images import PackImages, mode_in, texts_of
 from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.pipeline.reconcile import tables_there
+from octomed.pipeline.run_places import pack_here, place_of, store_of
 from octomed.plain_names import path_below
 from octomed.report.views import TraceView
-from octomed.store import LocalStore, StoredFile
+from octomed.store import StoredFile
 
 if TYPE_CHECKING:
     from octomed.run_file import RunFile
@@ -55,7 +56,8 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         raise RecipeError(f"stream `{stream}` has no pack {pack}", f"its packs are 0 to {packs - 1}")
     _refuse_links(folder, stream)
     try:
-        content = _octomed.read_pack(str(folder / stream), pack)
+        with pack_here(folder, stream, pack):
+            content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
         raise type(error)(error.message, _verify_hint(folder)) from None
     tokenizer = _tokenizer(run)
@@ -98,14 +100,14 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
         As for :func:`inspect_pack`.
     """
     read_run(folder)
-    tables = tables_there(LocalStore(folder), "provenance/") if 0 <= trace_id < 2**64 else []
+    tables = tables_there(store_of(folder), "provenance/") if 0 <= trace_id < 2**64 else []
     for table in tables:
         found = _rows(folder, table, pc.field("trace_id") == pa.scalar(trace_id, pa.uint64()))
         if found:
             views = inspect_pack(folder, found[0]["stream"], found[0]["pack"])
             view: TraceView = views[found[0]["document"]]
             return view
-    raise RecipeError(f"no trace {trace_id} in `{folder}`", "its provenance tables list the ids")
+    raise RecipeError(f"no trace {trace_id} in `{place_of(folder)}`", "its provenance tables list the ids")
 
 
 def _refuse_links(folder: Path, stream: str) -> None:
@@ -130,16 +132,14 @@ def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
 
 def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[tuple[str, list[int]]]:
     """Return where each trace of a pack is from, and the hashes of its images."""
-    for table in tables_there(LocalStore(folder), f"provenance/{stream}-"):
+    for table in tables_there(store_of(folder), f"provenance/{stream}-"):
         rows = _rows(folder, table, pc.field("pack") == pack)
         if not rows:
             continue
         rows.sort(key=lambda row: row["document"])
         if [row["document"] for row in rows] != list(range(documents)):
-            raise DataError(
-                f"`{folder / table}` has {len(rows)} traces of pack {pack}, and its shard has {documents}",
-                _verify_hint(folder),
-            )
+            message = f"`{place_of(folder, table)}` has {len(rows)} traces of pack {pack}"
+            raise DataError(f"{message}, and its shard has {documents}", _verify_hint(folder))
         return [
             (
                 f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}",
@@ -153,12 +153,12 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[tup
 def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any]]:
     """Read the rows of a provenance table that are asked for."""
     try:
-        with StoredFile(LocalStore(folder), table) as file:
+        with StoredFile(store_of(folder), table) as file:
             rows: list[dict[str, Any]] = pq.read_table(file, filters=wanted).to_pylist()
             return rows
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"`{folder / table}` is damaged: {error}", _verify_hint(folder)) from error
+        raise DataError(f"`{place_of(folder, table)}` is damaged: {error}", _verify_hint(folder)) from error
 
 
 def _verify_hint(folder: Path) -> str:
-    return f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
+    return f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"

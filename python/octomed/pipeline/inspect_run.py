@@ -8,9 +8,9 @@ import numpy as np
 
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_places import place_of, store_of
 from octomed.pipeline.run_tables import batches_of
 from octomed.report.views import RunView, StreamView
-from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def inspect_run(folder: Path) -> RunView:
         for name, stream in run.streams.items()
     }
     return RunView(
-        folder=str(folder),
+        folder=place_of(folder),
         name=run.name,
         capacity=capacity,
         packs=counts.packs,
@@ -71,7 +71,7 @@ def _fill(counts: Counts | StreamEntry, capacity: int) -> float:
 def _lengths(folder: Path, run: RunFile, stream: str) -> NDArray[np.uint32]:
     """Return the lengths of a stream's traces."""
     parts = [np.empty(0, np.uint32)]
-    store = LocalStore(folder)
+    store = store_of(folder)
     for name in table_names(store, run, f"provenance/{stream}-"):
         parts += [batch.column("length").to_numpy() for batch in batches_of(folder, name, ["length"])]
     return np.concatenate(parts)

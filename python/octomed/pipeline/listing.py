@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError
+from octomed.leftovers import REPAIR
 from octomed.pipeline.manifest_file import LIKE_OURS, NAME, unpacked_name
 from octomed.plain_names import leads_out
 from octomed.report.views import Finding
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 CHANGED = "its bytes are not those that were written: its digest differs"
 LINK = "it is a link that leads out of the run"
 _TABLES = ("provenance", "rejects", "reports")
-_OWN = {RUN_FILE, NAME, LOCK_NAME}
+_OWN = {RUN_FILE, NAME, LOCK_NAME, REPAIR}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.leftovers import FILES_OF_TABLES
+from octomed.mds_index import INDEX
 from octomed.pipeline.difference import About
 from octomed.pipeline.manifest_file import (
     MANIFEST,
@@ -29,7 +30,9 @@ from octomed.store import LocalStore
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from octomed.pipeline.uploads import Uploads
 
 _LEAST_SECONDS_BETWEEN_NOTES = 0.25
 _NOTES_SHARE = 50
@@ -57,6 +60,8 @@ class Manifest:
         Finished files that are missing or of another size, and are made again.
     damaged
         What is to be told of the manifest that was found, where it did not read.
+    uploads
+        Puts what is finished elsewhere; what a staging folder holds is finished when it is there.
     """
 
     folder: Path
@@ -69,6 +74,7 @@ class Manifest:
     mode: Mode = "umask"
     forgotten: list[str] = field(default_factory=list)
     damaged: str | None = None
+    uploads: Uploads | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _next_note: float = 0.0
 
@@ -77,10 +83,24 @@ class Manifest:
         """The folder, as files are written to it."""
         return LocalStore(self.folder, self.mode)
 
-    def begin(self, shards: list[str], streams: Iterable[str] = ()) -> None:
+    @property
+    def is_staged(self) -> bool:
+        """Whether the folder holds files only until they are uploaded."""
+        return self.uploads is not None and not self.uploads.keeps
+
+    def begin(self, shards: list[str], streams: Iterable[str] = (), tables: Iterable[str] = ()) -> None:
         """Delete what this run replaces, and note the shards that it is about to write to its streams.
 
         What a reader unpacked of an earlier file of theirs goes now: Streaming would read it for the new one.
+
+        Parameters
+        ----------
+        shards
+            Names of the shards that will be written.
+        streams
+            Folders that they go to.
+        tables
+            Names of tables that may be written, for whoever replaces a run that was uploaded in part.
 
         Raises
         ------
@@ -93,8 +113,39 @@ class Manifest:
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
             self.store.delete(name)
-        self.begun = tuple(shards)
+        self.begun = (*shards, *tables) if self.is_staged else tuple(shards)
         self.write()
+        if self.uploads is not None:
+            records = {name: record.bytes for name, record in self.records.items() if name in self.standing}
+            self.uploads.begin(records, writes=bool(shards))
+            if not self.is_staged:
+                self._upload_standing()
+
+    @property
+    def records(self) -> dict[str, FileRecord]:
+        """Size and digest of every finished file, shards and others."""
+        return {name: shard.record for name, shard in self.shards.items()} | self.files
+
+    @property
+    def standing(self) -> list[str]:
+        """Names of finished files, but for those that say that all others stand."""
+        return [name for name in self.records if name != RUN_FILE and not name.endswith(f"/{INDEX}")]
+
+    def _upload_standing(self) -> None:
+        """Have uploaded what stood in the folder before this run."""
+        records = self.records
+        for name in self.standing:
+            self._put(name, records[name], digest=records[name].digest)
+
+    def _put(
+        self,
+        name: str,
+        record: FileRecord,
+        noted: Callable[[], None] | None = None,
+        digest: str | None = None,
+    ) -> None:
+        if self.uploads is not None:
+            self.uploads.put(name, record.bytes, noted or _nothing, digest)
 
     def _refuse_links(self, streams: Iterable[str]) -> None:
         """Refuse links in the folders that are written to, save those that this run deletes first."""
@@ -141,17 +192,38 @@ class Manifest:
 
     def add_shard(self, name: str, shard: ShardRecord) -> None:
         """Note a finished shard; what a kill loses of these notes is made again, byte for byte."""
+        if self.is_staged:
+            self._put(name, shard.record, lambda: self._note({name: shard}, {}))
+        else:
+            self._note({name: shard}, {})
+            self._put(name, shard.record)
+
+    def _note(self, shards: Mapping[str, ShardRecord], tables: Mapping[str, FileRecord]) -> None:
         with self._lock:
-            self.shards[name] = shard
+            self.shards |= shards
+            self.files |= tables
             if time.monotonic() >= self._next_note:
                 self._write()
 
     def add(self, shards: Mapping[str, ShardRecord], tables: Mapping[str, FileRecord]) -> None:
         """Note the files of a range, and write that down now."""
+        if self.is_staged:
+            for name, shard in shards.items():
+                self.add_shard(name, shard)
+            for name, record in tables.items():
+                self._add_table(name, record)
+            return
         with self._lock:
             self.shards |= shards
             self.files |= tables
         self.write()
+        written = {name: shard.record for name, shard in shards.items()} | dict(tables)
+        for name, record in written.items():
+            self._put(name, record)
+
+    def _add_table(self, name: str, record: FileRecord) -> None:
+        """Have a table uploaded, and note it then."""
+        self._put(name, record, lambda: self._note({}, {name: record}))
 
     @property
     def bytes_there(self) -> int:
@@ -162,8 +234,24 @@ class Manifest:
     def add_file(self, name: str) -> None:
         """Note another finished file."""
         record = FileRecord(*_octomed.file_digest(str(self.folder / name)))
+        if self.is_staged:
+            self._add_table(name, record)
+            return
         with self._lock:
             self.files[name] = record
+        self._put(name, record)
+
+    def add_last(self, name: str) -> None:
+        """Note a finished file that is uploaded when all others are."""
+        with self._lock:
+            self.files[name] = FileRecord(*_octomed.file_digest(str(self.folder / name)))
+
+    def publish(self) -> None:
+        """Put the files that say the run is whole, once all others stand: `octomed.json` last."""
+        if self.uploads is not None:
+            sizes = {name: record.bytes for name, record in self.records.items()}
+            indexes = sorted(name for name in self.files if name.endswith(f"/{INDEX}"))
+            self.uploads.publish(sizes, [NAME, *indexes, RUN_FILE])
 
     def write(self) -> None:
         """Write the manifest now; not over that of a run whose files are still there."""
@@ -184,6 +272,10 @@ class Manifest:
         write_json(self.folder / NAME, MANIFEST.signed(plain(stored)), mode=self.mode)
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))
+
+
+def _nothing() -> None:
+    """Note nothing more of a file that is uploaded: its folder has it."""
 
 
 @contextlib.contextmanager

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.leftovers import FILES_OF_STREAM, FILES_OF_TABLES, STREAM_FOLDERS
-from octomed.mds_index import ShardInfo  # noqa: TC001 the records are made by their types
+from octomed.mds_index import INDEX, ShardInfo
 from octomed.names import shown
 from octomed.pipeline.difference import About
 from octomed.plain_names import check_name, leads_out
 from octomed.state import Damaged, NotThere, StateFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from octomed.run_file import RunFile
 
 NAME = ".octomed-run.json"
 LIKE_OURS = re.compile(
@@ -93,6 +96,31 @@ class ManifestFile:
     def records(self) -> dict[str, FileRecord]:
         """Size and digest of every finished file, shards and others."""
         return {name: shard.record for name, shard in self.shards.items()} | self.files
+
+    def is_whole(
+        self, run: RunFile, digest: Callable[[str], str | None], is_there: Callable[[str, int], bool]
+    ) -> bool:
+        """Tell whether every file exists that a run file and this manifest name.
+
+        Parameters
+        ----------
+        run
+            What the run file says.
+        digest
+            Returns the digest of a file that is small; None where it cannot be read.
+        is_there
+            Tells whether a file is there, of its size; the run file is, whatever it says of it.
+        """
+        if self.key != run.run.write_key or len(self.shards) != run.shards:
+            return False
+        if run.has_digests and digest(NAME) != run.run.manifest:
+            return False
+        for name, stream in run.streams.items():
+            if stream.index not in {None, digest(f"{name}/{INDEX}")}:
+                return False
+        names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
+        records = self.records
+        return names <= records.keys() and all(is_there(name, one.bytes) for name, one in records.items())
 
 
 def _with_records(value: dict[str, Any]) -> dict[str, Any]:

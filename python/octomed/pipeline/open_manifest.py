@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from octomed.errors import RecipeError
 from octomed.leftovers import files_of_run
 from octomed.names import shown
-from octomed.pipeline.difference import About, about_finished_run, difference
+from octomed.pipeline.difference import About, about_run, difference
 from octomed.pipeline.manifest import Manifest
-from octomed.pipeline.manifest_file import MISSING, FileRecord, ManifestFile, load_manifest_of
+from octomed.pipeline.manifest_file import MISSING, FileRecord, load_manifest_of
 from octomed.run_file import RUN_FILE, VALIDATION, RunFile
 from octomed.state import Damaged, NotThere
 
@@ -77,7 +77,7 @@ def open_manifest(folder: Path, wanted: Wanted, run: RunFile | None) -> Manifest
     if not (manifest.shards or manifest.files or manifest.begun or _ours(folder)):
         return fresh
     if not wanted.replace:
-        held = difference(_about(found, run), wanted.about)
+        held = difference(about_run(found.key, found.about, run), wanted.about)
         raise RecipeError(f"`{folder}` holds a run {held}", wanted.hint)
     fresh.replaces = manifest
     return fresh
@@ -100,13 +100,6 @@ def _taken_over(fresh: Manifest, found: Damaged, wanted: Wanted, run: RunFile | 
     files = {name: FileRecord((folder / name).lstat().st_size) for name in files_of_run(folder)}
     fresh.replaces = Manifest(folder, "", files=files) if files else None
     return fresh
-
-
-def _about(manifest: ManifestFile, run: RunFile | None) -> About:
-    """Return what the run in a folder is made of: as its manifest notes it, or its `octomed.json`."""
-    if run is not None and run.run.write_key == manifest.key:
-        return manifest.about.or_else(about_finished_run(run))
-    return manifest.about
 
 
 def _ours(folder: Path) -> list[str]:

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.leftovers import is_of_run, is_temporary
-from octomed.mds_index import INDEX
+from octomed.leftovers import REPAIR, is_of_run, is_temporary
 from octomed.names import shown
 from octomed.pipeline.manifest_file import (
     MISSING,
@@ -69,7 +68,7 @@ def refuse_foreign_files(folder: Path, *, store: Path) -> None:
 
 def _own(name: str) -> bool:
     """Tell the lock and the manifest, one that is not whole too, from files that are not the run's."""
-    return name == LOCK_NAME or name.startswith(NAME) or is_temporary(name, re.escape(NAME))
+    return name in {LOCK_NAME, REPAIR} or name.startswith(NAME) or is_temporary(name, re.escape(NAME))
 
 
 def _leads_to(store: Path, path: Path) -> bool:
@@ -84,13 +83,8 @@ def is_finished(folder: Path, run: RunFile) -> bool:
     if any((folder / name).is_symlink() for name in (NAME, RUN_FILE)):
         return False
     found = there(load_manifest(folder))
-    if found is None or found.key != run.run.write_key or len(found.shards) != run.shards:
-        return False
-    if run.has_digests and digest_of(folder, NAME) != run.run.manifest:
-        return False
-    for name, stream in run.streams.items():
-        if stream.index not in {None, digest_of(folder, f"{name}/{INDEX}")}:
-            return False
-    records = {name: record for name, record in found.records.items() if name != RUN_FILE}
-    names = set(run.run.files or ()) | {f"{name}/{INDEX}" for name in run.streams}
-    return names <= records.keys() and all(is_there(folder, name, one.bytes) for name, one in records.items())
+    return found is not None and found.is_whole(
+        run,
+        lambda name: digest_of(folder, name),
+        lambda name, size: name == RUN_FILE or is_there(folder, name, size),
+    )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from octomed import _octomed
-from octomed.errors import DataError
+from octomed.errors import ChangedInput, DataError
 from octomed.foreign import helper
 from octomed.pipeline.evaluation_files import Finding, find_evaluation_sets
 from octomed.pipeline.evaluation_sets import EvaluationSpec
@@ -21,20 +21,23 @@ from octomed.pipeline.image_settings import (
     image_settings,
     images_key,
     may_have_images,
-    task_of_images,
+    tasks_of_images,
     usable,
     vision_record,
 )
 from octomed.pipeline.model import BUILTIN_TEMPLATES, ResolvedModel, find_model, read_template
+from octomed.pipeline.prefetch import with_ends_ahead
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.responses import as_source, rates_of, tables_among
 from octomed.pipeline.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.selection import Lists, PassRate, Rated, lists_of, selection_settings
 from octomed.pipeline.tasks import Task, tasks_of
 from octomed.pipeline.thresholds import stands
+from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe.input_file import InputFile, Inputs, names_rows
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.kinds import COLUMNAR, KINDS
+from octomed.recipe.places import local_folders, scratch_of
 from octomed.recipe.problems import located
 from octomed.recipe.scan_curation import (
     curated_mapping,
@@ -47,10 +50,11 @@ from octomed.recipe.schema import Source
 from octomed.run_file import LeftOut
 from octomed.storage import content_key
 from octomed.store_files import finished_task
+from octomed.urls import scheme_of
 from octomed.vision import families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from octomed.recipe.schema import Recipe
     from octomed.run_file import Vision
@@ -65,6 +69,23 @@ _TEMPLATE_HINT = "leave `template` out for the model's own, or name a built-in o
 )
 
 _NAMES_SHOWN = 3
+
+
+class Recorded(Protocol):
+    """What stands in the place of sources where a finished run is planned again."""
+
+    @property
+    def images(self) -> dict[str, str]:
+        """State of the folders of images, by source."""
+
+    def inputs(self, recipe: Recipe) -> Inputs:
+        """Return the files that there were."""
+
+    def reads(self, source: str) -> bool:
+        """Tell whether a file of a source is read again."""
+
+    def tasks(self, file: InputFile, cut: Callable[[InputFile], list[Task]]) -> list[Task]:
+        """Return the tasks that a file was cut into; `cut` does it again."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +139,8 @@ class Plan:
         What the files say that the selection names.
     evaluation
         The evaluation sets that questions are compared with, if there are any.
+    recorded
+        What stood in the place of the sources, if anything did.
     """
 
     recipe: Recipe
@@ -130,16 +153,33 @@ class Plan:
     found_formats: tuple[str, ...] = ()
     lists: Lists = field(default_factory=Lists)
     evaluation: EvaluationSpec | None = None
+    recorded: Recorded | None = None
 
     @property
     def store(self) -> Path:
+        """The working store, or the part of it on this machine."""
+        return self.working.folder
+
+    @cached_property
+    def working(self) -> WorkingStore:
         """The working store."""
-        return Path(self.recipe.work.path)
+        return WorkingStore.of(self.recipe)
 
     @property
     def output(self) -> Path:
-        """The output folder."""
-        return Path(self.recipe.output.path)
+        """The output folder; of an output at an address the staging folder."""
+        place = self.recipe.output.path
+        return scratch_of(self.recipe) / "outputs" / content_key(place) if self.is_staged else Path(place)
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the output is at an address, and a local folder holds files until they are there."""
+        return scheme_of(self.recipe.output.path) is not None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where the output goes, as the user calls it: `output.path` first, then its copies."""
+        return (self.recipe.output.path, *(self.recipe.output.copies or ()))
 
     def tasks(self) -> Iterator[tuple[SourcePlan, Task]]:
         """All tasks in source order."""
@@ -152,9 +192,20 @@ class Plan:
 
         One that was scanned with stricter thresholds than the recipe's is not finished.
         """
-        found = finished_task(task.folder(self.store))
+        found = self.made_here(task) or self._finished_elsewhere.get(task.key)
         scanner = next((one.spec for one in self.sources if one.source.name == task.file.source), None)
         return found if found is None or scanner is None or stands(found.blocks, scanner) else None
+
+    def made_here(self, task: Task) -> TaskRecord | None:
+        """Return what is noted of a task whose blocks all stand on this machine."""
+        return finished_task(self.working.local, task.key)
+
+    @cached_property
+    def _finished_elsewhere(self) -> dict[str, TaskRecord]:
+        """Tasks whose blocks stand at the store's address, looked up once."""
+        if self.working.address is None:
+            return {}
+        return self.working.finished([task.key for _, task in self.tasks()])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -162,7 +213,7 @@ class Plan:
         return {
             "curate": selection_settings(self.recipe, select_curation(self.recipe), self.lists),
             "pack": self.recipe.pack.model_dump(mode="json"),
-            "output": self.recipe.output.model_dump(mode="json", exclude={"path"}),
+            "output": self.recipe.output.model_dump(mode="json", exclude={"path", "copies"}),
         }
 
     @cached_property
@@ -173,12 +224,12 @@ class Plan:
             {
                 "version": _octomed.WRITE_VERSION,
                 "tasks": [task.identity for _, task in self.tasks()],
-                **({"images": states} if (states := self._image_files()) else {}),
+                **({"images": states} if (states := self.image_folders()) else {}),
                 "bad_files": [sorted(source.bad_files) for source in self.sources],
                 "curate": self.settings["curate"],
                 **({"evaluation": self._evaluation_key()} if self.evaluation else {}),
                 "pack": recipe.pack.model_dump(mode="json"),
-                "output": recipe.output.model_dump(mode="json", exclude={"path", "mode"}),
+                "output": recipe.output.model_dump(mode="json", exclude={"path", "copies", "mode"}),
             }
         )
 
@@ -192,9 +243,11 @@ class Plan:
         report = getattr(self.recipe, "report", None)
         return report is None or bool(report.samples)
 
-    def _image_files(self) -> dict[str, str]:
+    def image_folders(self) -> dict[str, str]:
         """Return the state of the folders of images, by source."""
-        written = (self.recipe.output.path, self.recipe.work.path)
+        if self.recorded is not None:
+            return self.recorded.images
+        written = local_folders(self.recipe)
         found = {
             source.source.name: folders_state(roots_in(source.spec.images), written)
             for source in self.sources
@@ -227,8 +280,15 @@ def _a_few(files: list[str], reason: str) -> list[str]:
     return sorted(files, key=lambda name: not names_rows(name))[:_NAMES_SHOWN]
 
 
-def plan(recipe: Recipe) -> Plan:
+def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
     """Resolve a recipe's model and inputs, and cut them into tasks.
+
+    Parameters
+    ----------
+    recipe
+        The recipe.
+    recorded
+        What a finished run says of its inputs: asked in place of the sources, where they are not needed.
 
     Raises
     ------
@@ -252,7 +312,7 @@ def plan(recipe: Recipe) -> Plan:
     vision = usable(model.vision, tokenizer)
     check_images(recipe, vision)
     files: dict[str, list[InputFile]] = {source.name: [] for source in recipe.sources}
-    inputs = find_inputs(recipe)
+    inputs = find_inputs(recipe) if recorded is None else recorded.inputs(recipe)
     recipe, found_formats = with_found_formats(recipe, inputs.files)
     refuse_held_out(recipe, inputs.splits)
     for file in inputs.files:
@@ -270,7 +330,7 @@ def plan(recipe: Recipe) -> Plan:
 
     lists = lists_of(recipe, Rated(lambda path: tables_among(recipe, path, columns_of), rates_of_rows))
     sources = [
-        _source_plan(recipe, index, text, vision.family, files[one.name])
+        _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)
     ]
     return Plan(
@@ -284,6 +344,7 @@ def plan(recipe: Recipe) -> Plan:
         tuple(found_formats),
         lists,
         _evaluation(recipe, vision.family),
+        recorded,
     )
 
 
@@ -293,7 +354,7 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     if settings is None:
         return None
     check_evaluation_images(recipe, settings, family)
-    written = (recipe.output.path, recipe.work.path)
+    written = local_folders(recipe)
     finding = Finding(
         lambda name, path: Source(name=name, path=path, split=("all",)),
         lambda sets: find_inputs(sets).files,
@@ -307,10 +368,16 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
     return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
 
 
-def _source_plan(
-    recipe: Recipe, index: int, text: Text, family: Family | None, files: list[InputFile]
+def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files
+    recipe: Recipe,
+    index: int,
+    text: Text,
+    family: Family | None,
+    files: list[InputFile],
+    recorded: Recorded | None = None,
 ) -> SourcePlan:
     source = recipe.sources[index]
+    reads = recorded is None or recorded.reads(source.name)
     curation = scan_curation(recipe, source) or None
     mapping_value = source.mapping if curation is None else curated_mapping(source, curation)
     format_at = recipe.written_at("sources", index, "format")
@@ -334,7 +401,7 @@ def _source_plan(
         prompt=layout,
         system=recipe.system,
         supervise=recipe.supervise,
-        images=image_settings(recipe, source, family),
+        images=image_settings(recipe, source, family) if reads else None,  # its folders may be gone
         curation=curation,
     )
     spec = replace(unkeyed, key=scanner_key(unkeyed, text, prompt.content_hash))
@@ -344,14 +411,20 @@ def _source_plan(
         images = images_key(spec.images) if spec.images and may_have_images(mapping_value) else None
     tasks: list[Task] = []
     bad_files: dict[str, str] = {}
-    for file in files:
+
+    store = WorkingStore.of(recipe)
+
+    def cut(file: InputFile) -> list[Task]:
+        found = tasks_of(file, mapping, key)
+        return tasks_of_images(found, images, store) if images else found
+
+    for file in with_ends_ahead(files) if recorded is None else files:
         try:
-            found = tasks_of(file, mapping, key)
-            tasks += (
-                [task_of_images(task, images, Path(recipe.work.path)) for task in found] if images else found
-            )
+            tasks += tasks_of(file, mapping, key) if recorded is None else recorded.tasks(file, cut)
         except DataError as error:
-            if source.on_bad_file != "skip":
+            if source.on_bad_file != "skip" or isinstance(error, ChangedInput):
                 raise
             bad_files[file.relative] = error.message
+    if images and recorded is None:  # all at once: each is looked up
+        tasks = tasks_of_images(tasks, images, store)
     return SourcePlan(source, spec, scanner, tuple(tasks), bad_files)

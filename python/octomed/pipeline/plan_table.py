@@ -10,11 +10,18 @@ from octomed.errors import OctomedError
 from octomed.pipeline.checked import checked_plan
 from octomed.pipeline.estimate import estimate
 from octomed.pipeline.plan import Plan
+from octomed.pipeline.standing import standing_of
 from octomed.report.planned import Estimate, PlanView, SourceView, plan_lines
 
 
 def plan_view(plan: Plan, expected: Estimate) -> PlanView:
-    """Return what of a plan is shown."""
+    """Return what of a plan is shown.
+
+    Raises
+    ------
+    StorageError
+        When it cannot be seen what is at the output.
+    """
     left_out = plan.left_out()
     sources = []
     for source in plan.sources:
@@ -31,7 +38,10 @@ def plan_view(plan: Plan, expected: Estimate) -> PlanView:
                 left_out.get(source.source.name, {}),
             )
         )
-    return PlanView(tuple(sources), plan.recipe.model, plan.tokenizer.path, expected)
+    targets = plan.places if plan.is_staged else plan.places[1:]
+    return PlanView(
+        tuple(sources), plan.recipe.model, plan.tokenizer.path, expected, standing_of(plan), targets
+    )
 
 
 @dataclass(repr=False)

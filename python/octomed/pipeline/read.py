@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.files import columns_to_read, csv_dialect, file_errors, open_table, unchanged
+from octomed.pipeline.folder_columns import given_columns, with_given
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.searched import columns_to_scan
 from octomed.pipeline.streams import open_measured
@@ -24,8 +25,11 @@ BLOCK_BYTES = 32 * 2**20
 """A block is cut at the row where the mapped columns' bytes pass this."""
 
 _CHUNK_BYTES = 4 * 2**20
+_BEHIND_BYTES = 2**16
 _LEAST_ROW_BYTES = 2
 """A row has a byte at least, and one that ends it."""
+_LEAST_MEMBER_BYTES = 512
+"""A member of a tar archive has a header."""
 _LONGEST_ROW = 64 * 2**20
 
 
@@ -57,18 +61,40 @@ def blocks_of(
     """
     ahead = ahead or Ahead()
     with file_errors(task.file):
-        if task.file.kind in COLUMNAR:
-            rows = yield from _table(task, mapping, target, ahead)
-        elif task.file.kind == "jsonl":
-            rows = yield from _json_lines(task, target, ahead)
-        elif task.file.kind in {"json", "json_objects", "json_rows"}:
-            rows = yield from _json_document(task, target, ahead)
-        else:
-            rows = yield from _csv(task, mapping, target, ahead)
+        given = given_columns(task.file, mapping)
+        reading = _reading(task, with_given(mapping, task.file), target, ahead)
+        rows = yield from _giving(reading, given) if given else reading
         if task.rows is not None and rows != task.rows:
             unchanged([task.file])
             raise DataError(f"{task.rows:,} rows were expected, and {rows:,} were: the file is damaged")
         ahead.rows_read = rows
+
+
+def _reading(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
+    """Return the reader of a task, by what its file is."""
+    kind = task.file.kind
+    if kind in COLUMNAR:
+        return _table(task, mapping, target, ahead)
+    if kind == "jsonl":
+        return _json_lines(task, target, ahead)
+    if kind in {"json", "json_objects", "json_rows"}:
+        return _json_document(task, target, ahead)
+    if kind == "tar":
+        return _shard(task, mapping, target, ahead)
+    return _csv(task, mapping, target, ahead)
+
+
+def _giving(reading: Reading, given: list[tuple[str, str | None]]) -> Reading:
+    """Yield blocks whose rows have the columns that their file's folders name."""
+    while True:
+        try:
+            block = next(reading)
+        except StopIteration as end:
+            rows: int = end.value
+            return rows
+        block.give(given)
+        yield block
+        del block
 
 
 def _table(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
@@ -90,7 +116,7 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
     with open_measured(task.file) as stream:
         if plain:
             stream.seek(cutter.read_from)
-        while not cutter.done and (chunk := stream.read(_CHUNK_BYTES)):
+        while not cutter.done and (chunk := stream.read(_next_bytes(task, stream.place))):
             blocks = cutter.feed(chunk)
             # Rows before and after the task may be all in the file but the bytes that it has read.
             ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come, task.begin)
@@ -101,12 +127,31 @@ def _json_lines(task: Task, target: int, ahead: Ahead) -> Reading:
     return cutter.rows - (ends_line and not plain)
 
 
+def _next_bytes(task: Task, place: int) -> int:
+    """Return how many bytes to read next: in a store, few of those behind a task, which are the next's."""
+    if not task.file.is_remote or task.end is None:
+        return _CHUNK_BYTES
+    return min(_CHUNK_BYTES, task.end - place if place < task.end else _BEHIND_BYTES)
+
+
 def _json_document(task: Task, target: int, ahead: Ahead) -> Reading:
     cutter = _document_cutter(task.file, target)
     with open_measured(task.file) as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             blocks = cutter.feed(chunk)
             ahead.most_rows = _most_rows(cutter.rows, stream.most_to_come)
+            yield from taken(blocks)
+    yield from cutter.finish()
+    return cutter.rows
+
+
+def _shard(task: Task, mapping: _octomed.Mapping, target: int, ahead: Ahead) -> Reading:
+    cutter = _octomed.ShardCutter(mapping, target)
+    with open_measured(task.file) as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            blocks = cutter.feed(chunk)
+            to_come = stream.most_to_come
+            ahead.most_rows = None if to_come is None else cutter.rows + to_come // _LEAST_MEMBER_BYTES + 1
             yield from taken(blocks)
     yield from cutter.finish()
     return cutter.rows

@@ -1,166 +1,121 @@
-"""Which outputs use which blocks of a working store, so that `clean` removes only what none needs."""
+"""Which outputs use which blocks of a working store: its notes, and what is believed of them."""
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from octomed.errors import StorageError
-from octomed.leftovers import clear_store
+from octomed.errors import OctomedError
 from octomed.names import shown
-from octomed.pipeline.image_files import FETCHED
 from octomed.pipeline.manifest_file import NAME as MANIFEST_NAME
 from octomed.state import Damaged
-from octomed.storage import content_key, make_folder_inside, storage_error
-from octomed.store import LocalStore
+from octomed.storage import content_key
 from octomed.store_files import RegisteredRun, load_registered_run, write_registered_run
+from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from octomed.storage import Lock, Mode
+    from octomed.store import Files, Store
 
 _ENTRIES = "runs/"
 
 
-def register_run(store: Path, output: Path, tasks: list[str], mode: Mode = "umask") -> None:
-    """Note that the run in ``output`` uses these tasks' blocks."""
-    make_folder_inside(store, "runs", mode)
-    run = RegisteredRun(str(output.resolve()), tuple(sorted(set(tasks))))
-    write_registered_run(store / _entry(output), run, mode)
-
-
-def mend_registration(store: Path, output: Path, tasks: list[str], mode: Mode) -> None:
-    """Note it again where the note is damaged."""
-    if isinstance(load_registered_run(store / _entry(output)), Damaged):
-        register_run(store, output, tasks, mode)
-
-
-def _entry(output: Path) -> str:
-    return f"{_ENTRIES}{content_key(str(output.resolve()))}.json"
-
-
-def forget_run(store: Path, output: Path, tasks: Iterable[str], lock: Lock) -> str | None:
-    """Delete the blocks of a run that keeps none, and its entry; but nothing that another run needs.
+def register_run(states: Files, output: str, tasks: list[str]) -> None:
+    """Note that a run uses these tasks' blocks.
 
     Parameters
     ----------
-    store
-        The working store.
+    states
+        The store that has the notes (`WorkingStore.states`).
     output
-        The run's output.
+        The run's output, as `WorkingStore.registered` calls it.
     tasks
         Keys of its tasks.
-    lock
-        The run's lock on the store: shared, and no longer needed.
-
-    Returns
-    -------
-    str or None
-        What to say where blocks were left.
     """
-    LocalStore(store).delete(_entry(output))
-    if not lock.alone():
-        place = shown(str(store))
-        return f"another run is using `{place}`: the blocks were kept, and `octomed clean` removes them"
-    mine = set(tasks)
-    try:
-        theirs = mine & _used(store, dry_run=True)
-    except StorageError as error:
-        return f"the run's blocks in `{shown(str(store))}` were kept: {error.message}"
-    for key in sorted(mine - theirs):
-        shutil.rmtree(store / "blocks" / key, ignore_errors=True)
-    if theirs:
-        place = shown(str(store))
-        return (
-            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{place}`: these were kept"
-        )
-    return None
+    write_registered_run(states, entry_of(output), RegisteredRun(output, tuple(sorted(set(tasks)))))
+
+
+def mend_registration(states: Files, output: str, tasks: list[str]) -> None:
+    """Note it again where the note is damaged."""
+    if isinstance(load_registered_run(states, entry_of(output)), Damaged):
+        register_run(states, output, tasks)
+
+
+def entry_of(output: str) -> str:
+    """Return the name of an output's note."""
+    return f"{_ENTRIES}{content_key(output)}.json"
 
 
 @dataclass(frozen=True)
-class Cleaned:
-    """What `clean` removed, or would remove.
+class InUse:
+    """What outputs use.
 
     Attributes
     ----------
     tasks
-        Keys of the tasks whose blocks no output uses.
-    bytes
-        Their size.
-    kept
-        Tasks that outputs use.
+        Keys of the tasks.
+    notes
+        What is to be told of outputs of which it is not known whether they are still there.
+    gone
+        Names of the notes of outputs that are not there any more.
     """
 
-    tasks: tuple[str, ...]
-    bytes: int
-    kept: int
+    tasks: frozenset[str]
+    notes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
-def clean(store: Path, *, everything: bool = False, dry_run: bool = False) -> Cleaned:
-    """Remove blocks that no existing output's manifest uses, and half-written files.
-
-    Parameters
-    ----------
-    store
-        The working store.
-    everything
-        Remove blocks in use as well: the next run scans everything again.
-    dry_run
-        Only count.
+def in_use(states: Store) -> InUse:
+    """Return which tasks' blocks existing outputs use.
 
     Raises
     ------
-    RecipeError
-        When a run is using the store.
     StorageError
-        When an entry of `runs` is damaged: what its output uses is not known.
+        When a note is damaged: what its output uses is not known.
     """
-    if not store.is_dir():
-        return Cleaned((), 0, 0)
-    busy = f"a run is using `{store}`"
-    with LocalStore(store, "owner").lock(exclusive=True, busy=busy):
-        used = set() if everything else _used(store, dry_run=dry_run)
-        blocks = store / "blocks"
-        folders = sorted(path for path in blocks.iterdir() if path.is_dir()) if blocks.is_dir() else []
-        unused = [path for path in folders if path.name not in used]
-        size = sum(file.stat().st_size for path in unused for file in path.iterdir())
-        fetched = store / FETCHED
-        if not used and fetched.is_dir():  # no output is left that another setting would be tried on
-            size += sum(file.stat().st_size for file in fetched.rglob("*") if file.is_file())
-            unused.append(fetched)
-        if not dry_run:
-            for path in unused:
-                _remove(path)
-            clear_store(store)
-        tasks = tuple(path.name for path in unused if path != fetched)
-        return Cleaned(tasks, size, len(folders) - len(tasks))
-
-
-def _remove(path: Path) -> None:
-    try:
-        shutil.rmtree(path)
-    except OSError as error:
-        raise storage_error("delete", path, error) from error
-
-
-def _used(store: Path, *, dry_run: bool) -> set[str]:
     used: set[str] = set()
-    entries = LocalStore(store)
-    for name in entries.names(_ENTRIES):
-        run = load_registered_run(store / name)
+    notes, gone = [], []
+    for name in states.names(_ENTRIES):
+        run = load_registered_run(states, name)
         if isinstance(run, Damaged):
             raise run.error(
                 "nothing was removed, as which blocks its output uses is not known; `octomed pack` of that "
                 "output's recipe writes it again, and `--everything` removes the blocks in use as well"
             )
-        if isinstance(run, RegisteredRun) and _has_manifest(run.output):
+        if not isinstance(run, RegisteredRun):
+            continue
+        is_there, note = _is_there(run.output)
+        notes += [note] if note else []
+        if is_there:
             used |= set(run.tasks)
-        elif not dry_run:
-            entries.delete(name)
-    return used
+        else:
+            gone.append(name)
+    return InUse(frozenset(used), tuple(notes), tuple(gone))
+
+
+def _is_there(output: str) -> tuple[bool, str | None]:
+    """Tell whether an output has a manifest, and what to say where that cannot be known."""
+    scheme = scheme_of(output)
+    if scheme == "file":
+        host, slash, path = output.removeprefix("file://").partition("/")
+        if host == gethostname():
+            return _has_manifest(slash + unquote(path)), None
+        where = f"`{shown(slash + unquote(path))}` on `{shown(host)}`"
+        return True, f"{where} is taken to be there: its blocks were kept, and `--everything` removes them"
+    if scheme is None:
+        return _has_manifest(output), None
+    return _is_at(output)
+
+
+def _is_at(address: str) -> tuple[bool, str | None]:
+    from octomed.stores.client import open_store  # noqa: PLC0415 where an address is met
+
+    try:
+        return open_store(address).size(MANIFEST_NAME) is not None, None
+    except OctomedError as error:
+        return True, f"{error.message}: it is taken to be there, and its blocks were kept"
 
 
 def _has_manifest(output: str) -> bool:

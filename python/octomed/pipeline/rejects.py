@@ -12,10 +12,10 @@ from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_places import store_of
 from octomed.pipeline.run_tables import batches_of
 from octomed.recipe.problems import suggest
 from octomed.report.views import Reject
-from octomed.store import LocalStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))
     _refuse_unknown(reason, run.counts)
-    there = table_names(LocalStore(folder), run, "rejects/")
+    there = table_names(store_of(folder), run, "rejects/")
     wanted = [f"rejects/{name}.parquet" for name in sources if source in {None, name}]
     return [name for name in wanted if name in there]
 

@@ -11,9 +11,10 @@ from octomed import _octomed
 from octomed.errors import DataError, RecipeError
 from octomed.names import shown
 from octomed.pipeline.difference import input_state, is_same_input
-from octomed.pipeline.files import file_errors
+from octomed.pipeline.files import file_errors, fingerprint_of
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.run_places import place_of
 from octomed.pipeline.scanned import Ahead
 from octomed.pipeline.tasks import tasks_of
 from octomed.recipe.inputs import resolve_inputs
@@ -55,10 +56,9 @@ class SourceRows:
         run = read_run(folder)
         states = run.run.inputs
         if states is None:
-            raise RecipeError(
-                f"the run in `{folder}` does not record its inputs, so their rows cannot be read again",
-                "pack it again with this octomed",
-            )
+            message = f"the run in `{place_of(folder)}` does not record its inputs"
+            hint = "pack it again with this octomed"
+            raise RecipeError(f"{message}, so their rows cannot be read again", hint)
         self._states = states
         values = {key: run.recipe[key] for key in _KEYS if key in run.recipe}
         self._recipe: Recipe = load_recipe(values, folder=run.run.recipe_folder or "")
@@ -83,7 +83,7 @@ class SourceRows:
             raise DataError(f"`{source}/{shown(relative)}` has been removed since the run", hint)
         packed = self._states.get(source, {}).get(_escaped(relative))
         with file_errors(file):
-            file = replace(file, fingerprint=_octomed.fingerprint(file.path))
+            file = replace(file, fingerprint=fingerprint_of(file))
         if packed is None or not is_same_input(packed, input_state(file)):
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
-from octomed.leftovers import clear_output, clear_store
-from octomed.pipeline.closing import close_run, says_the_same, write_indexes
+from octomed.leftovers import clear_store
+from octomed.pipeline.claims import claim
+from octomed.pipeline.cleaning import forget_run
+from octomed.pipeline.closing import close_run, write_indexes
+from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
 from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
@@ -20,20 +23,28 @@ from octomed.pipeline.executor import executor
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest
-from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
+from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
-from octomed.pipeline.registry import forget_run, mend_registration, register_run
+from octomed.pipeline.prefetch import without_leftovers
+from octomed.pipeline.registry import mend_registration, register_run
 from octomed.pipeline.run_spec import layout_of, run_spec
 from octomed.pipeline.scan import scan
 from octomed.pipeline.scanners import scanner_of, scanners
+from octomed.pipeline.shared_blocks import shared_blocks
+from octomed.pipeline.size_limit import make_room
+from octomed.pipeline.staged import staged_manifest
+from octomed.pipeline.stored_tasks import note_use
+from octomed.pipeline.store_traffic import traffic_since_now
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
+from octomed.pipeline.transfers import Transfers
+from octomed.pipeline.uploads import Uploads
 from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
-from octomed.store import LocalStore
+from octomed.strict_json import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -42,10 +53,12 @@ if TYPE_CHECKING:
     from octomed.errors import DataError
     from octomed.pipeline.executor import Threads
     from octomed.pipeline.manifest import Manifest
+    from octomed.pipeline.plan import Plan
     from octomed.pipeline.run_spec import RunSpec
+    from octomed.pipeline.shared_blocks import Blocks
+    from octomed.pipeline.working_store import Held
     from octomed.recipe.schema import Recipe
-    from octomed.run_file import RunFile
-    from octomed.storage import Lock
+    from octomed.run_file import RunFile, StoreTraffic, Uploaded
 
 
 def pack(
@@ -81,26 +94,35 @@ def pack(
     RecipeError, DataError, StorageError
         As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
-    begin = time.perf_counter()
+    begin, traffic = time.perf_counter(), traffic_since_now(recipe)
     planned = plan(recipe)
-    spec = run_spec(planned, workers or machine.cores())
-    refuse_foreign_files(spec.output, store=spec.store)
+    workers = workers or machine.cores()
+    spec = run_spec(planned, workers)
+    outputs = Outputs.of(spec)
+    outputs.refuse_foreign_files()
     make_folder(spec.output, spec.output_mode)
-    make_folder(spec.store, spec.store_mode)
+    make_folder(spec.store, spec.working.mode)
     with contextlib.ExitStack() as locks:
-        lock = _lock(spec, locks)
-        clear_output(spec.output)
+        locks.enter_context(without_leftovers())
+        lock = _lock(spec, outputs, locks)
+        outputs.look()
+        found = outputs.found if spec.is_staged else load_run_file(spec.output)
         clear_store(spec.store, spec.keys)
-        found = load_run_file(spec.output)
         run = there(found)
-        if run is not None and says_the_same(run, spec) and is_finished(spec.output, run):
-            mend_registration(spec.store, spec.output, spec.keys, spec.store_mode)
-            return _summary(run, spec, already_done=True)
-        manifest = _manifest(spec, run, replace=replace)
-        refuse_full_disk(planned, finished=manifest.bytes_there)
+        wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
+        if run is not None and outputs.is_finished(run):
+            mend_registration(spec.working.states, spec.registered, spec.keys)
+            summary = _summary(run, spec, already_done=True)
+            copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
+            outputs.close()
+            return replaced(summary, uploads=plain(copied), traffic=plain(traffic()))
+        manifest = _manifest(outputs, run, wanted)
+        refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
-        register_run(spec.store, spec.output, spec.keys, spec.store_mode)
+        register_run(spec.working.states, spec.registered, spec.keys)
         again = MadeAgain()
+        again.said += [*outputs.notes, *lock.notes, *_room_before(planned, spec, lock)]
+        transfers = locks.enter_context(Transfers())
         again.state(found)
         again.files(manifest.forgotten, damaged=manifest.damaged)
         scanners = {source.spec.key: source.scanner for source in planned.sources}
@@ -112,34 +134,75 @@ def pack(
             again,
             lambda rows, layout, skipped: empty_run(rows, layout, planned.recipe, files_skipped=skipped),
             seconds_since(begin),
+            shared_blocks(spec.working.remote, transfers, keeps=spec.keeps_blocks),
+            traffic,
         )
-        summary = passes.run(workers or machine.cores(), locks)
-        return summary if spec.keeps_blocks else _without_blocks(summary, spec, lock)
+        summary = passes.run(workers, locks)
+        outputs.close()
+        return (
+            _with_blocks(summary, spec, lock) if spec.keeps_blocks else _without_blocks(summary, spec, lock)
+        )
 
 
-def _lock(spec: RunSpec, locks: contextlib.ExitStack) -> Lock:
+def _lock(spec: RunSpec, outputs: Outputs, locks: contextlib.ExitStack) -> Held:
     """Lock the output against other runs and the store against `clean`; return the lock on the store."""
-    busy = f"another run is writing to `{spec.output}`"
-    cleaning = f"`octomed clean` is at work in `{spec.store}`"
-    output, store = LocalStore(spec.output, spec.output_mode), LocalStore(spec.store, spec.store_mode)
-    locks.enter_context(output.lock(exclusive=True, busy=busy))
-    return locks.enter_context(store.lock(exclusive=False, busy=cleaning))
+    outputs.lock(locks)
+    cleaning = f"`octomed clean` is at work in `{spec.working.place}`"
+    return locks.enter_context(spec.working.lock(exclusive=False, busy=cleaning))
 
 
-def _manifest(spec: RunSpec, run: RunFile | None, *, replace: bool) -> Manifest:
-    wanted = Wanted(spec.write_key, spec.about, replace, spec.replacing)
-    manifest = open_manifest(spec.output, wanted, run)
+def _completed(
+    outputs: Outputs, run: RunFile, wanted: Wanted, progress: Progress, workers: int
+) -> Uploaded | None:
+    """Put a run that is whole in one place to those where it is not; None where every place has all of it."""
+    others = outputs.lacking(run)
+    for target in others:
+        claim(target, wanted)
+    return complete(outputs.spec.output, outputs.whole, others, progress, workers) if others else None
+
+
+def _manifest(outputs: Outputs, run: RunFile | None, wanted: Wanted) -> Manifest:
+    """Return the manifest to go on with: of what stands in the folder, or at the targets."""
+    spec = outputs.spec
+    notes = outputs.claim(wanted)
+    if spec.is_staged:
+        manifest = staged_manifest(spec.output, wanted, outputs.targets)
+        manifest.damaged = next(iter(notes), None)
+    else:
+        manifest = open_manifest(spec.output, wanted, run)
     manifest.give_mode(spec.output_mode)
+    if outputs.targets:
+        keeps = not spec.is_staged
+        manifest.uploads = Uploads(spec.output, outputs.targets, keeps=keeps, write_manifest=manifest.write)
     return manifest
 
 
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
-    return Summary.from_run_file(run, output=str(spec.output), already_done=already_done)
+    return Summary.from_run_file(run, output=spec.place, already_done=already_done)
 
 
-def _without_blocks(summary: Summary, spec: RunSpec, lock: Lock) -> Summary:
+def _room_before(planned: Plan, spec: RunSpec, lock: Held) -> list[str]:
+    """Make room for the blocks that the run is going to add, where the store is to be small."""
+    if spec.most_stored is None:
+        return []
+    missing = (task for _, task in planned.tasks() if planned.finished(task) is None)
+    more = sum(task.source_bytes for task in missing)  # ids take less than their texts
+    notes = make_room(spec.working, spec.keys, spec.most_stored, lock, more=more)
+    lock.share()
+    return notes
+
+
+def _with_blocks(summary: Summary, spec: RunSpec, lock: Held) -> Summary:
+    """Note that the run used its blocks, and make the store as small as it is to be."""
+    note_use(spec.working, spec.keys)
+    most = spec.most_stored
+    notes = [] if most is None else make_room(spec.working, spec.keys, most, lock)
+    return replaced(summary, notes=[*summary.notes, *notes])
+
+
+def _without_blocks(summary: Summary, spec: RunSpec, lock: Held) -> Summary:
     """Forget the blocks of a run that keeps none."""
-    left = forget_run(spec.store, spec.output, spec.keys, lock)
+    left = forget_run(spec.working, spec.registered, spec.keys, lock)
     return replaced(summary, notes=[*summary.notes, *([left] if left else [])])
 
 
@@ -164,20 +227,30 @@ class _Passes:
     again: MadeAgain
     empty: Callable[[int, _octomed.Layout, int], DataError]
     planning: float
+    blocks: Blocks
+    traffic: Callable[[], dict[str, StoreTraffic]]
 
     def run(self, workers: int, locks: contextlib.ExitStack) -> Summary:
         """Run all three; say of a failure how to resume, and leave no temporary files after Ctrl-C."""
         try:
             return _summary(self._until_all_read(workers, locks), self.spec, already_done=False)
         except StorageError as error:
+            self._save_notes()
             raise with_hint(error) from error.__cause__
         except (KeyboardInterrupt, CancelledRun) as error:  # a cancelled run's reason is on its way
+            self._save_notes()
             remove_temporaries()  # calls that look at no cancel still run, and the process ends first
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise KeyboardInterrupt from None
         finally:
             self.progress.close()
+
+    def _save_notes(self) -> None:
+        """Note what was uploaded until now: it is not made again."""
+        if self.manifest.is_staged:
+            with contextlib.suppress(StorageError):
+                self.manifest.write()
 
     def _until_all_read(self, workers: int, locks: contextlib.ExitStack) -> RunFile:
         """Run all three until no block is found damaged; each time one is removed, and none twice.
@@ -194,18 +267,23 @@ class _Passes:
                 if task is None:
                     raise
                 made_again = self.again.made_again(task)
+                self.blocks.forget(task.key)
                 self.again.block(task, remove_block(task.folder(self.spec.store), damaged, made_again))
                 self.again.suspicious = True
 
     def _once(self, threads: Threads) -> RunFile:
         spec, manifest = self.spec, self.manifest
         seconds = {"plan": self.planning}
+        if manifest.uploads is not None:
+            manifest.uploads.start(threads, self.progress)
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
             spec.evaluation.read(threads.workers)
         begin = time.perf_counter()
-        scanned = scan(spec.tasks, self.scanners, threads, self.progress, self.again)
+        scanned = scan(
+            spec.tasks, self.scanners, threads, self.progress, again=self.again, blocks=self.blocks
+        )
         seconds["scan"] = seconds_since(begin)
 
         begin = time.perf_counter()
@@ -226,8 +304,13 @@ class _Passes:
         if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
             write_identifying(layout, manifest)
         write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
-        write_indexes(manifest)
+        self.blocks.finish()  # before anything says that the run is done
         seconds["write"] = seconds_since(begin)
+        begin = time.perf_counter()
+        if manifest.uploads is not None:
+            manifest.uploads.settle(self.progress)
+            seconds["upload"] = seconds_since(begin)
+        write_indexes(manifest)
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
@@ -239,6 +322,8 @@ class _Passes:
             shards_written=written,
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(self.again.notes),
+            uploads=None if manifest.uploads is None else manifest.uploads.counts,
+            traffic=self.traffic(),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 

@@ -17,11 +17,12 @@ from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_packs import inspect_pack, mode_of
 from octomed.pipeline.inspect_run import inspect_run
 from octomed.pipeline.reconcile import table_names
+from octomed.pipeline.run_places import far_run, store_of
 from octomed.pipeline.run_tables import batches_of
 from octomed.report.run_report import REPORT, Cluster, Lengths, RunReport, Sample, page_of
 from octomed.report.views import Reject
 from octomed.storage import write_atomically
-from octomed.store import LocalStore, StoredFile
+from octomed.store import StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +65,7 @@ def write_report(folder: Path, *, samples: bool = True) -> Path:
     Returns
     -------
     Path
-        The file.
+        The file; of a run at an address what was written there.
 
     Raises
     ------
@@ -74,7 +75,10 @@ def write_report(folder: Path, *, samples: bool = True) -> Path:
         When a table of the run is missing or damaged.
     """
     path = folder / REPORT
-    write_atomically(path, page_of(report_of(folder, samples=samples)).encode(), mode=mode_of(folder))
+    page = page_of(report_of(folder, samples=samples)).encode()
+    write_atomically(path, page, mode=mode_of(folder))
+    if far_run(folder) is not None:
+        store_of(folder).put(REPORT, page)
     return path
 
 
@@ -140,7 +144,7 @@ def _rows_of(folder: Path, run: RunFile, name: str, most: int | None) -> Iterato
 def _json_of(folder: Path, run: RunFile, name: str) -> dict[str, Any]:
     if name not in (run.run.files or ()):
         return {}
-    with StoredFile(LocalStore(folder), name) as file:
+    with StoredFile(store_of(folder), name) as file:
         values: dict[str, Any] = json.loads(file.read())
     return values
 
@@ -148,7 +152,7 @@ def _json_of(folder: Path, run: RunFile, name: str) -> dict[str, Any]:
 def _lengths(folder: Path, run: RunFile) -> tuple[tuple[Lengths, ...], tuple[Lengths, ...]]:
     """Return how long packed traces are, by source and by group, counted by powers of two."""
     counts: dict[str, Counter[int]] = {name: Counter() for name in run.sources}
-    for name in table_names(LocalStore(folder), run, "provenance/"):
+    for name in table_names(store_of(folder), run, "provenance/"):
         for batch in batches_of(folder, name, ["source", "length"]):
             for source, powers in _powers(batch):
                 counts.setdefault(source, Counter()).update(powers)
@@ -240,7 +244,7 @@ def _kept(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -
     """Yield a few packed traces of each source, as the model sees them: those of the smallest ids."""
     smallest: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     columns = ["trace_id", "source", "file", "row", "stream", "pack", "document"]
-    for name in table_names(LocalStore(folder), run, "provenance/"):
+    for name in table_names(store_of(folder), run, "provenance/"):
         for batch in batches_of(folder, name, columns):
             for source, rows in _smallest(batch, ("source",), batch.column("trace_id").to_numpy()):
                 listed = smallest.setdefault(source[0], [])
@@ -269,7 +273,7 @@ def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str
     """Return a few of what was left out for each reason, of each source: the same for the same run."""
     searched_alone = _looks_for_identifying(run)
     smallest: dict[tuple[str, ...], list[tuple[int, Reject]]] = {}
-    for name in table_names(LocalStore(folder), run, "rejects/"):
+    for name in table_names(store_of(folder), run, "rejects/"):
         for batch in batches_of(folder, name, ["source", "file", "row", "sample", "reason", "detail"]):
             for key, rows in _smallest(batch, ("source", "reason"), _scattered(batch)):
                 if key[1] in _NEVER_SHOWN:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.origin import rebuild_command
-from octomed.pipeline.difference import About, inputs_of, origin_of, versions
+from octomed.pipeline.difference import About, inputs_of, origin_of, recorded_name, versions
+from octomed.pipeline.prefetch import how_stores_are_reached
 from octomed.pipeline.scanned import Tolerance
 from octomed.pipeline.specs import LayoutSpec, TaskSpec
-from octomed.run_file import FORMAT, Making, RunFile, TokenizerFacts
+from octomed.run_file import FORMAT, Making, Planned, RunFile, TokenizerFacts
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from octomed.origin import Origin
     from octomed.pipeline.evaluation_sets import EvaluationSpec
     from octomed.pipeline.plan import Plan, SourcePlan
+    from octomed.pipeline.working_store import WorkingStore
     from octomed.recipe.schema import Recipe
     from octomed.run_file import LeftOut, Vision
     from octomed.storage import Mode
@@ -31,9 +33,15 @@ class RunSpec:
     Attributes
     ----------
     output, output_mode
-        Where shards go, and who may read them.
-    store, store_mode, keeps_blocks
-        Where blocks go, who may read them, and whether they stay when the run is finished.
+        Folder that shards are written to, and who may read them.
+    place
+        The output as the user calls it: that folder, or an address.
+    targets
+        Addresses and paths that each file is put to from there.
+    working, keeps_blocks, most_stored
+        Where blocks go, whether they stay when the run is finished, and how many bytes may stay there.
+    registered
+        How the output is called among those that use blocks of the store.
     write_key
         Content key of everything that decides the bytes of shards, provenance and rejects.
     tasks
@@ -59,13 +67,16 @@ class RunSpec:
         The evaluation sets that questions are compared with, if there are any.
     shows_texts
         Whether tables may hold texts of rows.
+    planned
+        What a repair needs to know of the plan, once the sources are gone.
     """
 
     output: Path
     output_mode: Mode
-    store: Path
-    store_mode: Mode
+    working: WorkingStore
     keeps_blocks: bool
+    most_stored: int | None
+    registered: str
     write_key: str
     tasks: tuple[TaskSpec, ...]
     sources: tuple[str, ...]
@@ -78,6 +89,19 @@ class RunSpec:
     vision: Vision | None = None
     evaluation: EvaluationSpec | None = None
     shows_texts: bool = True
+    planned: Planned = field(default_factory=Planned)
+    place: str = ""
+    targets: tuple[str, ...] = ()
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether the output is at an address, and the folder holds files only until they are there."""
+        return self.place in self.targets
+
+    @property
+    def store(self) -> Path:
+        """The part of the working store on this machine."""
+        return self.working.folder
 
     @property
     def keys(self) -> list[str]:
@@ -101,6 +125,7 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     inputs = inputs_of(task.file for _, task in planned.tasks())
     if planned.evaluation is not None:
         inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
+    places = planned.places
     skipped = {
         f"{source.source.name}/{file}": reason
         for source in planned.sources
@@ -109,9 +134,10 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     return RunSpec(
         output=planned.output,
         output_mode=recipe.output.mode,
-        store=planned.store,
-        store_mode=recipe.work.mode,
+        working=planned.working,
         keeps_blocks=recipe.work.keep,
+        most_stored=recipe.work.max_size,
+        registered=planned.working.registered(recipe.output.path),
         write_key=planned.write_key,
         tasks=tuple(
             spec
@@ -135,7 +161,21 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
         vision=planned.vision,
         evaluation=planned.evaluation,
         shows_texts=planned.shows_texts,
+        planned=_planned(planned),
+        place=places[0],
+        targets=places if planned.is_staged else places[1:],
     )
+
+
+def _planned(planned: Plan) -> Planned:
+    """Return what is kept of a plan."""
+    tasks: dict[str, dict[str, tuple[tuple[str, ...], ...]]] = {}
+    for _, task in planned.tasks():
+        of_source = tasks.setdefault(task.file.source, {})
+        name = recorded_name(task.file)
+        keys = tuple(filter(None, (task.identity, task.without_images)))
+        of_source[name] = (*of_source.get(name, ()), keys)
+    return Planned(tasks, planned.image_folders())
 
 
 def _said(
@@ -170,7 +210,10 @@ def _said(
 
 def _task_specs(source: SourcePlan, store: Path, mode: Mode, workers: int) -> list[TaskSpec]:
     tolerance = Tolerance(source.source.on_bad_file == "skip", source.source.max_unreadable)
-    return [TaskSpec(task, source.spec, tolerance, store, mode, workers) for task in source.tasks]
+    reach = how_stores_are_reached([task.file for task in source.tasks])
+    return [
+        TaskSpec(task, source.spec, tolerance, store, mode, workers, reach=reach) for task in source.tasks
+    ]
 
 
 def layout_of(spec: RunSpec, blocks: list[tuple[Path, int]]) -> LayoutSpec:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError
-from octomed.store import LocalStore, StoredFile
+from octomed.pipeline.run_places import place_of, store_of
+from octomed.store import StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,8 @@ def batches_of(folder: Path, name: str, columns: list[str] | None = None) -> Ite
         When the table is missing or damaged.
     """
     try:
-        with StoredFile(LocalStore(folder), name) as file, pq.ParquetFile(file) as table:
+        with StoredFile(store_of(folder), name) as file, pq.ParquetFile(file) as table:
             yield from table.iter_batches(columns=columns)
     except (OSError, pa.ArrowException, KeyError) as error:
-        hint = f"`{shell_words(['octomed', 'verify', as_argument(str(folder))])}` says what is wrong"
-        raise DataError(f"`{folder / name}` cannot be read: {error}", hint) from error
+        hint = f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"
+        raise DataError(f"`{place_of(folder, name)}` cannot be read: {error}", hint) from error

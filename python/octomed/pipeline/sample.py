@@ -11,6 +11,7 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.files import csv_names, file_errors, open_table
+from octomed.pipeline.folder_columns import given_columns
 from octomed.pipeline.nearest_format import image_columns, near_formats
 from octomed.pipeline.read import blocks_of
 from octomed.recipe.kinds import COLUMNAR
@@ -31,6 +32,8 @@ _BLOCK_BYTES = 2**18
 _IMAGE_FAULTS = 3
 _NOT_FETCHED = "image_unreachable"
 """Nothing is asked of the web for a sample."""
+_NAMED_BY_READER = {"tar": ("__key__",)}
+"""Columns that no file has by itself, of which nobody need be told."""
 _OF_IMAGES = frozenset(reason for reason in _octomed.REASONS if reason.startswith("image_"))
 
 
@@ -144,8 +147,9 @@ def _sample(plan: Plan, source: SourcePlan, task: Task) -> FileSample:
         if count.rows >= SAMPLE_ROWS or read >= _SAMPLE_BYTES or time.monotonic() >= end:
             break
     columns = tuple(keys) or tuple(_columns_of(task.file))
+    columns += tuple(name for name, _ in given_columns(task.file, source.scanner.mapping))
     missing, _, wanted = _octomed.mapped_columns(source.scanner.mapping, list(columns))
-    known = {*wanted, *source.source.mapping.get("unused", ())}
+    known = {*wanted, *source.source.mapping.get("unused", ()), *_NAMED_BY_READER.get(task.file.kind, ())}
     images = () if plan.vision is None else image_columns(source.spec.mapping)
     may_show = tuple(names_to_show(columns, source.scanner.mapping, task.file.kind))
     own = source.source.format if isinstance(source.source.format, str) else None

@@ -16,6 +16,7 @@ from octomed.pipeline.executor import results
 from octomed.pipeline.fetched_images import lacks_images
 from octomed.pipeline.image_files import forget_stale
 from octomed.pipeline.made_again import remove_block
+from octomed.pipeline.prefetch import fetched_ahead
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.thresholds import refuse_without_gold, scanned_again, stands
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from octomed.pipeline.executor import Threads
     from octomed.pipeline.made_again import MadeAgain
+    from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.specs import BlockScanned, TaskSpec
     from octomed.report.progress import Progress
     from octomed.storage import Mode
@@ -38,12 +40,14 @@ _WORKERS_PER_READER = 4
 """A reader decodes about as fast as this many workers tokenize."""
 
 
-def scan(
+def scan(  # noqa: PLR0913 the last two are told what becomes of blocks
     specs: Sequence[TaskSpec],
     made: Mapping[str, _octomed.Scanner],
     threads: Threads,
     progress: Progress,
+    *,
     again: MadeAgain,
+    blocks: Blocks,
 ) -> list[ScannedTask]:
     """Scan all unfinished tasks, and return all in source order; tell `again` what could not be read.
 
@@ -55,6 +59,8 @@ def scan(
         Scanners that are made already, by their keys.
     threads, progress, again
         Of the run.
+    blocks
+        What the working store's address is told of blocks.
 
     Raises
     ------
@@ -64,24 +70,26 @@ def scan(
         When the working store cannot be written.
     """
     if again.suspicious:
-        _look_at_all(specs, threads, again)
+        _look_at_all(specs, threads, again, blocks)
+    blocks.bring(specs, again)
     scanned: dict[str, ScannedTask] = {}
     missing: list[TaskSpec] = []
     for spec in specs:
         task = spec.task
-        found = _standing(spec, again)
+        found = _standing(spec, again, blocks)
         if found is None:
             remade = again.made_again(task)
             missing.append(replace(spec, every_byte=again.suspicious, made_again=remade))
         else:
             scanned[task.key] = ScannedTask(task, found.blocks, found.rows, 0)
             _give_mode(spec.folder, spec.mode)
+            blocks.share(scanned[task.key])
     tolerances = {spec.task.file.source: spec.tolerance for spec in specs}
     try:
         if missing:
             progress.stage("scan", sum(spec.task.source_bytes for spec in missing), None)
             with scanners.lend(made):
-                scanned |= _scan_missing(missing, threads, progress, again)
+                scanned |= scan_missing(missing, threads, progress, again, blocks)
             _release_memory(made)
         end_idle()
         in_order = [scanned[spec.task.key] for spec in specs]
@@ -89,24 +97,31 @@ def scan(
         return without_bad_files(in_order, tolerances, specs[0].store) if specs else []
     except DataError:
         for spec in filter(lacks_images, specs):
-            forget_task(spec.folder)  # the next run asks for them again
+            _forget(spec, blocks)  # the next run asks for them again
         raise
 
 
-def _standing(spec: TaskSpec, again: MadeAgain) -> TaskRecord | None:
+def _standing(spec: TaskSpec, again: MadeAgain, blocks: Blocks) -> TaskRecord | None:
     """Return what the store says of a task that need not be scanned; tell `again` why another must be."""
     if (stale := forget_stale(spec)) is not None:
+        blocks.forget(spec.task.key)
         again.said.append(stale)
-    found = finished_task(spec.folder)
+    found = finished_task(spec.local, spec.task.key)
     if found is None:
-        again.task(spec.task, load_task(spec.folder))
+        again.task(spec.task, load_task(spec.local, spec.task.key))
         return None
     if stands(found.blocks, spec.scanner):
         return found
-    forget_task(spec.folder)
+    _forget(spec, blocks)
     if (looser := scanned_again(spec)) not in again.said:
         again.said.append(looser)
     return None
+
+
+def _forget(spec: TaskSpec, blocks: Blocks) -> None:
+    """Forget that a task stands, wherever it does."""
+    forget_task(spec.local, spec.task.key)
+    blocks.forget(spec.task.key)
 
 
 def _give_mode(folder: Path, mode: Mode) -> None:
@@ -117,7 +132,7 @@ def _give_mode(folder: Path, mode: Mode) -> None:
             give_mode(path, mode)
 
 
-def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) -> None:
+def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain, blocks: Blocks) -> None:
     """Read every byte of finished blocks, once one could not be read: all that do not go at once."""
 
     def look(spec: TaskSpec, name: str) -> tuple[TaskSpec, DamagedBlock] | None:
@@ -130,19 +145,30 @@ def _look_at_all(specs: Sequence[TaskSpec], threads: Threads, again: MadeAgain) 
     calls = [
         threads.submit(look, spec, header.name)
         for spec in specs
-        if (record := finished_task(spec.folder)) is not None
+        if (record := finished_task(spec.local, spec.task.key)) is not None
         for header in record.blocks
     ]
     for seen in results(calls, threads):
         if seen is not None:
             spec, damaged = seen
+            blocks.forget(spec.task.key)
             again.block(spec.task, remove_block(spec.folder, damaged, again.made_again(spec.task)))
 
 
-def _scan_missing(
-    missing: list[TaskSpec], threads: Threads, progress: Progress, again: MadeAgain
+def scan_missing(
+    missing: list[TaskSpec], threads: Threads, progress: Progress, again: MadeAgain, blocks: Blocks
 ) -> dict[str, ScannedTask]:
-    """Read tasks one after the other; the last blocks of one are scanned while the next is read."""
+    """Read tasks one after the other; the last blocks of one are scanned while the next is read.
+
+    Parameters
+    ----------
+    missing
+        The tasks that do not stand.
+    threads, progress
+        Of the run.
+    again, blocks
+        Told of blocks that could not be read, and of tasks that stand.
+    """
 
     def told(block: BlockScanned) -> None:
         progress.advance(rows=block.rows, bytes=block.bytes, tokens=block.tokens, rejects=block.rejects)
@@ -150,11 +176,13 @@ def _scan_missing(
     readers = max(1, threads.workers // _WORKERS_PER_READER)
     at_once = readers + 2 * threads.workers  # as many may wait for their last block as the queue has blocks
     scanned: dict[str, ScannedTask] = {}
-    for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
-        task = result.scanned.task
-        scanned[task.key] = result.scanned
-        for removed in result.removed:
-            again.block(task, removed)
+    with fetched_ahead(missing):
+        for result in threads.map(scan_task, missing, at_once=at_once, readers=readers, told=told):
+            task = result.scanned.task
+            scanned[task.key] = result.scanned
+            blocks.share(result.scanned)
+            for removed in result.removed:
+                again.block(task, removed)
     return scanned
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from octomed.store import LocalStore
+
 if TYPE_CHECKING:
     from octomed import _octomed
     from octomed.pipeline.made_again import RemovedBlock
@@ -38,6 +40,8 @@ class TaskSpec:
         Whether blocks that are there are read whole before they are believed.
     made_again
         Names of its blocks that this run has removed before: those are not removed a second time.
+    reach
+        How stores are reached, and where local copies lie, for a task of an object in one; never a secret.
     """
 
     task: Task
@@ -48,6 +52,12 @@ class TaskSpec:
     workers: int = 1
     every_byte: bool = False
     made_again: frozenset[str] = field(default_factory=frozenset)
+    reach: tuple[Any, Path | None] | None = None
+
+    @property
+    def local(self) -> LocalStore:
+        """The folder of the working store."""
+        return LocalStore(self.store, self.mode)
 
     @property
     def folder(self) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.opening import native, open_stream
+from octomed.recipe.opening import native
+from octomed.recipe.wide_text import GROWS, Utf8Stream, open_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,7 @@ class MeasuredStream:
         self._raw = raw
         self._stream = stream
         self._read = 0
+        self._grows = GROWS if isinstance(stream, Utf8Stream) and stream.is_wide else 1
 
     def seek(self, offset: int) -> None:
         """Begin elsewhere in a file that is not compressed."""
@@ -41,11 +43,17 @@ class MeasuredStream:
         return data
 
     @property
+    def place(self) -> int:
+        """Where the next bytes begin, of what has been uncompressed."""
+        return self._read
+
+    @property
     def most_to_come(self) -> int | None:
         """Bytes that may still come at most; ``None`` where nothing tells."""
         most = _MOST_FROM_A_BYTE.get(self._file.compression)
         if most is None:
             return None
+        most *= self._grows
         by_size = max(0, self._file.size * most - self._read)
         if self._raw is None or self._raw.closed:
             return by_size
@@ -57,5 +65,5 @@ class MeasuredStream:
 def open_measured(file: InputFile) -> Iterator[MeasuredStream]:
     """Open a file; what is read is uncompressed."""
     raw = native(file.path) if file.compression in {"gzip", "zstd", "lz4"} else None
-    with open_stream(file.path, file.compression, raw) as stream:
+    with open_text(file.path, file.kind, file.compression, raw) as stream:
         yield MeasuredStream(file, raw, stream)

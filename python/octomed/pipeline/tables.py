@@ -23,6 +23,11 @@ def provenance_name(stream: str, number: int) -> str:
     return f"provenance/{stream}-{number:05}.parquet"
 
 
+def rejects_name(source: str) -> str:
+    """Path of the table of what was left out of a source, below the output folder."""
+    return f"rejects/{source}.parquet"
+
+
 def write_parquet(
     store: Store, name: str, first: pa.RecordBatch, others: Iterable[pa.RecordBatch] = ()
 ) -> None:
@@ -48,7 +53,7 @@ def write_rejects(layout: _octomed.Layout, sources: Sequence[str], manifest: Man
     for number, source in enumerate(layout.block_sources):
         by_source[source].append(number)
     for source, numbers in by_source.items():
-        name = f"rejects/{source}.parquet"
+        name = rejects_name(source)
         if name in manifest.files or not numbers:
             continue
         batches = (batch for number in numbers if (batch := layout.rejects(number)).num_rows)

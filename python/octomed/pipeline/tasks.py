@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from octomed import _octomed
 from octomed.errors import DataError
 from octomed.pipeline.files import (
     column_errors,
@@ -13,16 +12,21 @@ from octomed.pipeline.files import (
     csv_dialect,
     csv_names,
     file_errors,
+    fingerprint_of,
     open_table,
     place_of,
 )
+from octomed.pipeline.folder_columns import given_columns, refuse_both, with_given
 from octomed.pipeline.json_layout import with_layout
+from octomed.pipeline.searched import columns_to_scan
 from octomed.recipe.sniff import foreign
 from octomed.storage import content_key
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from octomed import _octomed
+    from octomed.foreign.table import ForeignTable
     from octomed.recipe.input_file import InputFile
 
 JSON_TASK_BYTES = 256 * 2**20
@@ -52,6 +56,8 @@ class Task:
         the blocks were made under other settings of images, and no row has an image.
     without_images
         The key without what is said of images, of a task whose rows may have some.
+    ranges
+        Which bytes of an object in a store are read, in the order of reading; ``None`` of a local file.
     """
 
     file: InputFile
@@ -63,6 +69,7 @@ class Task:
     key: str
     identity: str = ""
     without_images: str | None = None
+    ranges: tuple[tuple[int, int], ...] | None = None
 
     def folder(self, store: Path) -> Path:
         """Folder of its blocks in a working store."""
@@ -93,8 +100,9 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     """
     with file_errors(file):
         _refuse_foreign(file)
-        file = with_layout(file, mapping)
-        file = replace(file, fingerprint=_octomed.fingerprint(file.path))
+        given = given_columns(file, mapping)
+        file = with_layout(file, with_given(mapping, file))
+        file = replace(file, fingerprint=fingerprint_of(file))
     if file.kind == "parquet":
         spans = _parquet_spans(file, mapping)
     elif file.kind == "arrow":
@@ -102,19 +110,35 @@ def tasks_of(file: InputFile, mapping: _octomed.Mapping, scan_key: str) -> list[
     elif file.kind == "jsonl" and file.compression is None:
         spans = _json_spans(file.size)
     else:
-        spans = [_Span(0, None, 0, None, file.size * (4 if file.compression else 1))] if file.size else []
+        size = file.size * (4 if file.compression else 1)
+        spans = [_Span(0, None, 0, None, size, ((0, file.size),))] if file.size else []
         if spans and file.kind in {"csv", "tsv"}:
             _refuse_csv_columns(file, mapping)
+
+    # An object's version says what time and fingerprint say of a file.
+    content = (
+        [file.version, file.fingerprint or None] if file.is_remote else [file.mtime_ns, file.fingerprint]
+    )
 
     def task(span: _Span) -> Task:
         identity = {
             "scan": scan_key,
-            "file": [file.relative, file.size, file.mtime_ns, file.fingerprint],
-            "form": [file.kind, file.compression, file.rows, file.dialect],
+            "file": [file.relative, file.size, *content],
+            "form": [file.kind, file.compression, file.rows, file.dialect, *([given] if given else [])],
             "span": [span.begin, span.end],
         }
         key = content_key(identity)
-        return Task(file, span.begin, span.end, span.first_row, span.rows, span.source_bytes, key, key)
+        return Task(
+            file,
+            span.begin,
+            span.end,
+            span.first_row,
+            span.rows,
+            span.source_bytes,
+            key,
+            key,
+            ranges=span.ranges if file.is_remote else None,
+        )
 
     return [task(span) for span in spans]
 
@@ -126,6 +150,14 @@ class _Span:
     first_row: int | None
     rows: int | None
     source_bytes: int
+    columns: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """Bytes that are read; of lines one before them, too, which tells whether a row begins there."""
+        if self.columns is not None:
+            return self.columns
+        return ((max(0, self.begin - 1), self.end or 0),)
 
 
 def _json_spans(size: int) -> list[_Span]:
@@ -145,22 +177,32 @@ def _json_spans(size: int) -> list[_Span]:
 def _parquet_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     """Group row groups until they pass a task's size: files of a thousand small groups make few tasks."""
     with open_table(file) as table:
-        sizes = table.group_bytes(columns_to_read(mapping, table.schema.names, file))
+        mapped = columns_to_read(mapping, table.schema.names, file)
+        sizes = table.group_bytes(mapped)
         spans: list[_Span] = []
         begin = first_row = rows = size = 0
         for group, (held, bytes_held) in enumerate(zip(table.groups, sizes, strict=True)):
             rows += held
             size += bytes_held
             if size >= PARQUET_TASK_BYTES or group + 1 == len(sizes):
-                spans.append(_Span(begin, group + 1, first_row, rows, size))
+                read = _bytes_read(table, mapping, mapped, range(begin, group + 1))
+                spans.append(_Span(begin, group + 1, first_row, rows, size, read))
                 begin, first_row, rows, size = group + 1, first_row + rows, 0, 0
         return spans
+
+
+def _bytes_read(
+    table: ForeignTable, mapping: _octomed.Mapping, mapped: list[str], groups: range
+) -> tuple[tuple[int, int], ...] | None:
+    """Return where the columns of row groups lie that a scan reads of an object in a store."""
+    ranges = table.ranges(columns_to_scan(mapping, table.schema, mapped), groups)
+    return None if ranges is None else tuple(ranges)
 
 
 def _arrow_spans(file: InputFile, mapping: _octomed.Mapping) -> list[_Span]:
     with open_table(file) as table:
         columns_to_read(mapping, table.schema.names, file)
-    return [_Span(0, None, 0, None, file.size)]
+    return [_Span(0, None, 0, None, file.size, ((0, file.size),))]
 
 
 def _refuse_foreign(file: InputFile) -> None:
@@ -173,6 +215,8 @@ def _refuse_foreign(file: InputFile) -> None:
 def _refuse_csv_columns(file: InputFile, mapping: _octomed.Mapping) -> None:
     """See that the header has the mapped columns, before a run begins that only the scan would end."""
     names = csv_names(file)
+    with file_errors(file):
+        refuse_both(file, mapping, names)
     with file_errors(file), column_errors(mapping, names, file):
         if names:
-            csv_dialect(file).check_columns(mapping, names)
+            csv_dialect(file).check_columns(with_given(mapping, file), names)

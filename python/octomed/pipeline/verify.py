@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.origin import rebuild_command
+from octomed.pipeline.far_reading import FarReading
 from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.listing import CHANGED, LINK, check_digests, list_run
+from octomed.pipeline.listing import CHANGED, LINK
 from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
 from octomed.pipeline.provenance import Packed, check_copies, check_provenance, check_sources
 from octomed.pipeline.reconcile import check_counts, check_rejects
-from octomed.pipeline.verify_stream import check_stream, decode_stream
+from octomed.pipeline.run_places import far_run
+from octomed.pipeline.run_reading import FolderReading, RunReading
 from octomed.report.views import Finding, Verified
 from octomed.run_file import RUN_FILE, RunFile
 from octomed.state import Damaged, NotThere, is_as_written
-from octomed.store import LocalStore
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
@@ -98,18 +99,21 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False, deep: bool = 
     """
     if quick and deep:
         raise RecipeError("a verification is quick or deep", "give one of the two")
-    store, run = LocalStore(folder), read_run(folder)
+    run = read_run(folder)
+    far = far_run(folder)
+    reading = FolderReading(folder, run, workers) if far is None else FarReading(far, run, workers)
     found = _Found(decoding=_decoding(run) if deep else None)
     records = _records(folder, run, found)
-    listing = list_run(folder, run, records if run.has_digests or quick else {})
+    listing = reading.listing(records if run.has_digests or quick else {})
     found.add(listing.findings)
     totals: dict[str, int | None] = dict.fromkeys(_TOTALS)
     if quick:
         totals["shards"] = sum("/shard." in name for name in records)
         found.findings += check_counts(run)
     else:
-        found.add(check_digests(folder, records, workers))
-        _read_all(store, run, workers, found)
+        reading.read_files(records)
+        _read_all(reading, run, found)
+        found.add(reading.of_files)
         totals.update(found.totals)
     return Verified(
         files=len(records),
@@ -150,7 +154,7 @@ def _records(folder: Path, run: RunFile, found: _Found) -> dict[str, FileRecord]
     return {name: record for name, record in manifest.records.items() if name != RUN_FILE}
 
 
-def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> None:
+def _read_all(reading: RunReading, run: RunFile, found: _Found) -> None:
     """Look at what the files hold."""
     packed = Packed()
     all_whole = True
@@ -159,9 +163,10 @@ def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> N
         if name in outside:
             all_whole = False
             continue
-        checks, whole = check_stream(store.folder, name, run, workers, found.findings)
-        if found.decoding is not None:
-            found.images += decode_stream(store.folder / name, found.decoding, workers, found.findings)
+        checked = reading.stream(name, found.decoding)
+        checks, whole = checked.checks, checked.is_whole
+        found.findings += checked.findings
+        found.images += checked.images
         seen = {
             "shards": len(checks),
             "packs": sum(check.packs for check in checks),
@@ -173,10 +178,12 @@ def _read_all(store: LocalStore, run: RunFile, workers: int, found: _Found) -> N
             if whole and value != getattr(expected, key):
                 what = f"stream `{name}` has {value} {key}, not {getattr(expected, key)}"
                 found.findings.append(Finding(RUN_FILE, what))
-        wrong, of_stream = check_provenance(store, name, run, checks if whole else None)
+        with reading.tables(f"provenance/{name}-") as store:
+            wrong, of_stream = check_provenance(store, name, run, checks if whole else None)
         found.findings += wrong
         packed += of_stream
         all_whole = all_whole and whole and not wrong
     if all_whole:
         found.findings += check_sources(run, packed.sources) + check_copies(run, packed)
-    found.findings += check_counts(run) + check_rejects(store, run)
+    with reading.tables("rejects/") as store:
+        found.findings += check_counts(run) + check_rejects(store, run)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
-from octomed.errors import DamagedBlock, DataError
+from octomed.errors import ChangedInput, DamagedBlock, DataError
 from octomed.pipeline.executor import executor, raise_failures, results
 from octomed.pipeline.executor_protocol import Here
 from octomed.pipeline.fetched_images import fetch_for, fetches, is_incomplete, settle
@@ -20,6 +20,7 @@ from octomed.pipeline.image_files import refuse_changed
 from octomed.pipeline.layouts import layout_named
 from octomed.pipeline.made_again import RemovedBlock, remove_block
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord
+from octomed.pipeline.prefetch import fetched_ahead, has_been_read, ready_to_read
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.scanned import Ahead, ScannedTask
 from octomed.pipeline.scanners import scanner_of
@@ -56,9 +57,10 @@ def scan_task(spec: TaskSpec, here: Here | None = None) -> TaskResult:
     StorageError
         When the working store cannot be written.
     """
+    ready_to_read(spec)
     if here is not None:
         return _TaskScan(spec, here, scanner_of(spec.scanner)).run()
-    with executor(spec.workers) as threads:
+    with executor(spec.workers) as threads, fetched_ahead([spec]):
         return _TaskScan(spec, Here(threads), scanner_of(spec.scanner)).run()
 
 
@@ -84,11 +86,15 @@ class _TaskScan:
             self.here.threads.check()
             try:
                 rows = self._read(blocks)
+            except ChangedInput:
+                raise
             except DataError as error:
                 failed = [block.exception() for block in blocks if block.done()]
                 if not self.spec.tolerance.skips_files or error in failed:
                     raise  # what fails in a block is no fault of the file's form: images, say
                 bad = error.message
+            finally:
+                has_been_read(self.spec.task)
         done = [self.here.threads.wait(block) for block in blocks]
         return TaskResult(self._finished(done, rows, bad), tuple(self.removed))
 
@@ -151,7 +157,7 @@ class _TaskScan:
         if bad is None:
             refuse_changed(spec, (spec.folder / header.name for header in headers))
             _sync(spec.folder, headers)
-            write_task(spec.folder, TaskRecord(headers, rows), spec.mode)
+            write_task(spec.local, spec.task.key, TaskRecord(headers, rows))
             self._note_images(headers)
         return ScannedTask(spec.task, headers, rows, sum(len(parts) for parts, is_new in done if is_new), bad)
 
@@ -160,7 +166,7 @@ class _TaskScan:
         spec = self.spec
         without = spec.task.without_images
         if without is not None and not any(header.may_have_images for header in headers):
-            write_task_without_images(spec.store, without, spec.task.key, spec.mode)
+            write_task_without_images(spec.local, without, spec.task.key)
 
 
 def _sync(folder: Path, headers: tuple[BlockHeader, ...]) -> None:

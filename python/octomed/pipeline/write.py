@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from octomed.pipeline.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.pipeline.layouts import layouts
 from octomed.pipeline.specs import RangeSpec
-from octomed.pipeline.tables import provenance_name, write_rejects
+from octomed.pipeline.tables import (
+    IDENTIFYING,
+    NEAR_DUPLICATES,
+    SHARED_IMAGES,
+    provenance_name,
+    rejects_name,
+    write_rejects,
+)
 from octomed.pipeline.work import write_range
 from octomed.storage import make_folder_inside
 
@@ -19,6 +27,9 @@ if TYPE_CHECKING:
     from octomed.pipeline.manifest import Manifest
     from octomed.pipeline.specs import LayoutSpec, ShardWritten
     from octomed.report.progress import Progress
+
+REPORTS = (NEAR_DUPLICATES, IDENTIFYING, SHARED_IMAGES, COUNTS, CONTAMINATED, NEAR_PICTURES)
+"""Tables that a run writes where its rules found something."""
 
 _OPEN_RANGES = 2
 """The one whose shards are encoded, and next to it the next one, being read ahead."""
@@ -52,8 +63,8 @@ def write_all(
     """
     layout, spec = laid_out.layout, laid_out.spec
     specs = [_range_spec(layout, spec, number, manifest, threads.workers) for number in range(layout.ranges)]
-    shards = [_shard_path(layout, *shard) for one in specs for shard in one.shards]
-    manifest.begin(shards, layout.streams)
+    shards = [shard_path(layout, *shard) for one in specs for shard in one.shards]
+    manifest.begin(shards, layout.streams, _tables(specs, sources))
     for name in (*layout.streams, "provenance"):
         make_folder_inside(manifest.folder, name, manifest.mode)
     unwritten = [one for one in specs if one.shards or not _has_tables(one, manifest)]
@@ -72,17 +83,24 @@ def write_all(
     return len(shards)
 
 
+def _tables(specs: Sequence[RangeSpec], sources: Sequence[str]) -> list[str]:
+    """Return the names of all tables that a run may write."""
+    provenance = (provenance_name(stream, one.number) for one in specs for stream in one.streams)
+    return [*provenance, *(rejects_name(source) for source in sources), *REPORTS]
+
+
 def _range_spec(
     layout: _octomed.Layout, spec: LayoutSpec, number: int, manifest: Manifest, workers: int
 ) -> RangeSpec:
     """Return what is to be written of a range: a shard that is not in the manifest, and all its tables."""
     shards = layout.shards(number)
-    missing = tuple(shard for shard in shards if _shard_path(layout, *shard) not in manifest.shards)
+    missing = tuple(shard for shard in shards if shard_path(layout, *shard) not in manifest.shards)
     streams = tuple(sorted({stream for stream, _ in shards}))
     return RangeSpec(spec, number, missing, streams, manifest.folder, workers)
 
 
-def _shard_path(layout: _octomed.Layout, stream: str, shard: int) -> str:
+def shard_path(layout: _octomed.Layout, stream: str, shard: int) -> str:
+    """Path of a shard below the output folder."""
     return f"{stream}/{shard_name(shard, layout.extension)}"
 
 

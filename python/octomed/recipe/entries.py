@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import lzma
 import os
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from octomed.names import as_text, shown
+from octomed.recipe.address_entries import (
+    expand_address,
+    is_object_entry,
+    nearest_folder,
+    root_of_address,
+)
+from octomed.recipe.folder_names import folder_columns
 from octomed.recipe.glob import Match, Unreadable, Walk, expand_entry, root_of
 from octomed.recipe.input_file import (
     EXTENSIONS_HINT,
@@ -24,14 +30,16 @@ from octomed.recipe.input_file import (
     why_unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import objects, open_stream
 from octomed.recipe.problems import Place, Problem, suggest
+from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from octomed.recipe.kinds import Kind
+    from octomed.recipe.kinds import Compressed, Kind
     from octomed.recipe.schema import Source
 
 _NAMED_AT_MOST = 3
@@ -52,18 +60,20 @@ class Entry:
     own: dict[str, str]
     read: set[str | None]
     """Splits that the source's entries are read from, `None` for files of no split or named themselves."""
+    image_roots: frozenset[str] = frozenset()
+    """Where rows' images are looked up: an archive there is no shard of rows, unless it is named itself."""
 
     def files(self) -> list[InputFile]:
         """Return the files to read; what is wrong, and what is left out, is noted."""
         walk = Walk()
         try:
-            matches = expand_entry(self.path, known_kind, walk)
+            matches = self._matches(walk)
         except Unreadable as error:
             self.problems.append(Problem(self.place, str(error), error.hint))
             return []
         for name, reason in sorted(walk.left.items()):
             self._leave_out(as_text(name), why_unread(self.path, name, reason))
-        is_file = os.path.lexists(self.path) and not os.path.isdir(self.path)
+        is_file = is_file_entry(self.path, matches)
         metadata: list[Match] = []
         if not is_file:
             metadata = [match for match in matches if is_metadata(match.path)]
@@ -71,6 +81,9 @@ class Entry:
                 self._leave_out(match.relative, "metadata of another tool")
             of_tools = set(map(id, metadata))
             matches = [match for match in matches if id(match) not in of_tools]
+            matches, archives = divided(matches, self.image_roots)
+            for match, reason in archives:
+                self._leave_out(match.relative, reason)
         if not matches:
             self.problems.append(matches_nothing(self.path, self.place))
         files = [file for match in matches if (file := self._file(match)) is not None]
@@ -79,9 +92,22 @@ class Entry:
             files = self._each_once(files)
         if is_file:
             self.read.add(None)
-            self._note_splits(splits_of(files, root_of(self.path), wanted=frozenset()).values())
+            self._note_splits(splits_of(files, self._root(matches), wanted=frozenset()).values())
             return files
-        return self._of_splits(files)
+        return self._of_splits(files, self._root(matches))
+
+    def _matches(self, walk: Walk) -> list[Match]:
+        if scheme_of(self.path) is None:
+            return expand_entry(self.path, known_kind, walk)
+        commit = objects().commit_of(self.path)
+        if commit is not None:
+            self.inputs.notes.append(
+                f"source `{self.source.name}`: `{self.path}` is read at commit `{commit}`"
+            )
+        return expand_address(self.path, known_kind, walk)
+
+    def _root(self, matches: list[Match]) -> str:
+        return root_of(self.path) if scheme_of(self.path) is None else root_of_address(self.path, matches)
 
     def _note_splits(self, splits: Iterable[str | None]) -> None:
         """Note what is read, whether it was asked for by name or not."""
@@ -97,20 +123,22 @@ class Entry:
             ending = unread(match.path) or "of an unknown kind"
             self.problems.append(Problem(self.place, f"`{shown(match.path)}` is {ending}", EXTENSIONS_HINT))
             return None
-        if not stat.S_ISREG(match.status.st_mode):
+        if not match.is_regular:
             self.problems.append(Problem(self.place, f"`{shown(match.path)}` is not a regular file", None))
             return None
-        kind = _sniffed(match.path, *known) if match.status.st_size else known[0]
+        kind = _sniffed(match.path, *known) if match.size else known[0]
         return InputFile(
             self.source.name,
             self.index,
             match.path,
             match.relative,
-            match.status.st_size,
-            match.status.st_mtime_ns,
+            match.size,
+            match.mtime_ns,
             kind,
             known[1],
             self.source.rows,
+            folders=folder_columns(match.relative),
+            version=match.version,
         )
 
     def _refuse_own(self, files: list[InputFile]) -> None:
@@ -133,10 +161,10 @@ class Entry:
         kept_files = set(map(id, first.values()))
         return [file for file in files if id(file) in kept_files]
 
-    def _of_splits(self, files: list[InputFile]) -> list[InputFile]:
+    def _of_splits(self, files: list[InputFile], root: str) -> list[InputFile]:
         wanted = self.source.split
         names = frozenset(map(canonical, wanted or ()))
-        splits = splits_of(files, root_of(self.path), wanted=names)
+        splits = splits_of(files, root, wanted=names)
         there = {split for split in splits.values() if split is not None}
         if wanted is None or ALL in names:
             self._note_splits(there)
@@ -172,6 +200,13 @@ class Entry:
             )
 
 
+def is_file_entry(path: str, matches: list[Match]) -> bool:
+    """Tell whether an entry is one file, and neither a folder nor a glob."""
+    if scheme_of(path) is None:
+        return os.path.lexists(path) and not os.path.isdir(path)
+    return is_object_entry(path, matches)
+
+
 def _without_links(root: str, file: InputFile) -> str:
     return os.path.join(os.path.realpath(root), os.path.relpath(file.path, root))
 
@@ -199,6 +234,8 @@ def _sniffed(path: str, kind: Kind, compression: Compressed | None) -> Kind:
 
 def matches_nothing(path: str, place: Place) -> Problem:
     """Return the problem of an entry that names no file to read, and what is there instead."""
+    if scheme_of(path) is not None:
+        return _nothing_stored(path, place)
     if os.path.isdir(path):
         message = f"no file in `{shown(path)}` is of a known kind{_held_instead(path)}"
         return Problem(place, message, EXTENSIONS_HINT)
@@ -211,10 +248,22 @@ def matches_nothing(path: str, place: Place) -> Problem:
     )
 
 
+def _nothing_stored(path: str, place: Place) -> Problem:
+    instead = _held_instead(path)
+    if instead:
+        return Problem(place, f"`{shown(path)}` names no file of a known kind{instead}", EXTENSIONS_HINT)
+    folder = nearest_folder(path)
+    hint = (
+        "see whether the address is right" if folder is None else f"there is something in `{shown(folder)}`"
+    )
+    return Problem(place, f"there is nothing at `{shown(path)}`", hint)
+
+
 def _held_instead(path: str) -> str:
     """Name what is there and is not read."""
     walk = Walk()
-    matches = expand_entry(path, known_kind, walk)
+    expand = expand_entry if scheme_of(path) is None else expand_address
+    matches = expand(path, known_kind, walk)
     held = {match.relative: "metadata of another tool" for match in matches}
     held |= {
         as_text(name): why_unread(path, name, reason)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import fnmatch
 import os
+import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -61,13 +62,22 @@ class Match:
         Where it is.
     relative : str
         Its path from the entry's root, `\xNN` for bytes that are not UTF-8.
-    status : os.stat_result
-        Its size, time and kind.
+    size : int
+        In bytes.
+    mtime_ns : int
+        When it was last changed; 0 of an object of a store.
+    is_regular : bool
+        Whether it is a regular file.
+    version : str or None
+        What tells an object of a store from one that takes its place.
     """
 
     path: str
     relative: str
-    status: os.stat_result
+    size: int
+    mtime_ns: int = 0
+    is_regular: bool = True
+    version: str | None = None
 
 
 def expand_entry(path: str, wanted: Callable[[str], bool], walk: Walk | None = None) -> list[Match]:
@@ -96,9 +106,11 @@ def expand_entry(path: str, wanted: Callable[[str], bool], walk: Walk | None = N
 def _match(root: str, name: str) -> Match:
     full = os.path.join(root, name)
     try:
-        return Match(full, as_text(name.replace(os.sep, "/")), os.stat(full))
+        found = os.stat(full)
     except OSError as error:
         raise _unreadable(full, error) from None
+    relative = as_text(name.replace(os.sep, "/"))
+    return Match(full, relative, found.st_size, found.st_mtime_ns, stat.S_ISREG(found.st_mode))
 
 
 def _unreadable(path: str, error: OSError) -> Unreadable:
@@ -157,7 +169,7 @@ class OwnFiles:
             folder, name = os.path.split(os.path.realpath(entry))
             return self._folders.get(folder, {}).get(name)
         else:
-            root, parts = _cut(entry)
+            root, parts = cut_glob(entry)
         real = os.path.realpath(root)
         inside = (self._fitting(folder, real, parts) for folder in self._folders)
         return next((found for found in inside if found is not None), None)
@@ -171,24 +183,60 @@ class OwnFiles:
         files = self._folders[folder]
         last = parts[-1]
         if not _WILD.intersection(last):  # one name can fit, if any
-            return files.get(last) if last in files and _fits([*above, last], parts) else None
+            return files.get(last) if last in files and fits([*above, last], parts) else None
         if last in _ALL:  # all fit, or none
             files = dict(list(files.items())[:1])
-        return next((path for name, path in files.items() if _fits([*above, name], parts)), None)
+        return next((path for name, path in files.items() if fits([*above, name], parts)), None)
 
 
-def _fits(names: list[str], parts: list[str]) -> bool:
+class OwnObjects:
+    """As `OwnFiles`, of objects in stores: a name is what it says, and no link leads elsewhere.
+
+    Parameters
+    ----------
+    addresses : iterable of str
+        The objects; nothing need be there.
+    """
+
+    def __init__(self, addresses: Iterable[str]) -> None:
+        self._addresses = list(addresses)
+
+    def named_by(self, entry: str) -> str | None:
+        """Return one of the objects that an address would name: an object, a folder or a glob."""
+        entry = entry.rstrip("/")
+        if not _WILD.intersection(entry):
+            inside = (one for one in self._addresses if one == entry or self._below(one, entry))
+            return next(inside, None)
+        root, parts = cut_glob(entry)
+        return next(
+            (
+                address
+                for address in self._addresses
+                if address.startswith(f"{root}/") and fits(address[len(root) + 1 :].split("/"), parts)
+            ),
+            None,
+        )
+
+    @staticmethod
+    def _below(address: str, folder: str) -> bool:
+        """Tell whether an object counts as one of a folder: those in hidden folders do not."""
+        if not address.startswith(f"{folder}/"):
+            return False
+        return not any(name.startswith(".") for name in address[len(folder) + 1 :].split("/"))
+
+
+def fits(names: list[str], parts: list[str]) -> bool:
     """Match the names of a path with the parts of a glob, as `_matching` does with what is there."""
     if not names or not parts:
         return not names and not parts
     part, rest = parts[0], parts[1:]
-    if part == "**" and _fits(names, rest or ["*"]):
+    if part == "**" and fits(names, rest or ["*"]):
         return True
     if names[0].startswith(".") and not part.startswith("."):
         return False
     if part == "**":
-        return _fits(names[1:], parts)
-    return fnmatch.fnmatchcase(names[0], part) and _fits(names[1:], rest)
+        return fits(names[1:], parts)
+    return fnmatch.fnmatchcase(names[0], part) and fits(names[1:], rest)
 
 
 def root_of(path: str) -> str:
@@ -196,10 +244,15 @@ def root_of(path: str) -> str:
     if os.path.isdir(path):
         return path
     exists = os.path.lexists(path) or not _WILD.intersection(path)
-    return os.path.dirname(path) if exists else _cut(path)[0]
+    return os.path.dirname(path) if exists else cut_glob(path)[0]
 
 
-def _cut(path: str) -> tuple[str, list[str]]:
+def is_wild(path: str) -> bool:
+    """Tell whether a path has a wildcard."""
+    return bool(_WILD.intersection(path))
+
+
+def cut_glob(path: str) -> tuple[str, list[str]]:
     """Return a glob's root, and its parts from the first wildcard on."""
     parts = path.split("/")
     fixed = next(index for index, part in enumerate(parts) if _WILD.intersection(part))
@@ -217,7 +270,7 @@ def _walk(path: str, wanted: Callable[[str], bool], walk: Walk) -> tuple[str, It
     if mode_known or not _WILD.intersection(path):
         root, name = os.path.split(path)
         return root, iter([name] if mode_known else [])
-    root, parts = _cut(path)
+    root, parts = cut_glob(path)
     walk.deep = "**" in parts
     return root, _matching(_Folder.root(root, walk), parts)
 

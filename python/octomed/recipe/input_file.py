@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from octomed.recipe.kinds import COLUMNAR, KINDS, Kind
+from octomed.recipe.kinds import COLUMNAR, COMPRESSED, KINDS, Compressed, Kind
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import COMPRESSED, Compressed
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.values import Dialect
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _UNREAD = {
     ".zip": "an archive: unpack it",
-    ".tar": "an archive: unpack it",
-    ".tgz": "an archive: unpack it",
     ".7z": "an archive: unpack it",
     ".rar": "an archive: unpack it",
     ".sz": "compressed with snappy, which cannot be read in a stream",
@@ -57,7 +55,7 @@ class InputFile:
     mtime_ns : int
         When it was last changed, in nanoseconds since 1970.
     kind : str
-        `parquet`, `arrow`, `jsonl`, `csv` or `tsv`; or of JSON that is no lines, `json` (one array),
+        `parquet`, `arrow`, `jsonl`, `csv`, `tsv` or `tar`; or of JSON that is no lines, `json` (one array),
         `json_objects` (objects one after the other) or `json_rows` (an object that holds the rows).
     compression : str or None
         `gzip`, `zstd`, `xz` and the like, or None.
@@ -65,8 +63,13 @@ class InputFile:
         Keys that lead to the rows of a JSON document, dots between them.
     dialect : Dialect or None
         The characters that divide a CSV file.
+    folders : tuple of (str, str or None)
+        Columns that its folders name, and their values.
     fingerprint : str
-        A hash of its content, of pieces of it if it is large; set when the run is planned.
+        A hash of its content, of pieces of it if it is large; set when the run is planned. Empty of an object
+        that has a version.
+    version : str or None
+        What tells an object of a store from one that takes its place: its ETag. None of a local file.
     """
 
     source: str
@@ -79,7 +82,14 @@ class InputFile:
     compression: Compressed | None
     rows: str | None = None
     dialect: Dialect | None = None
+    folders: tuple[tuple[str, str | None], ...] = ()
     fingerprint: str = ""
+    version: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is an object of a store."""
+        return scheme_of(self.path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +148,8 @@ def known_kind(name: str) -> bool:
 def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
     """Return what a file's name says of it: the kind of its rows, and its compression."""
     stem, extension = os.path.splitext(name.lower())
+    if extension == ".tgz":
+        return "tar", "gzip"
     compression = COMPRESSED.get(extension)
     if compression is not None:
         extension = os.path.splitext(stem)[1]
@@ -162,8 +174,6 @@ def why_unread(path: str, name: str, reason: str) -> str:
 def unread(name: str) -> str | None:
     """Return what a file is that may well hold rows and is not read."""
     stem, extension = os.path.splitext(name.lower())
-    if os.path.splitext(stem)[1] == ".tar":
-        return _UNREAD[".tar"]
     if extension in COMPRESSED and os.path.splitext(stem)[1] in {".parquet", ".arrow"}:
         kind = "Parquet" if os.path.splitext(stem)[1] == ".parquet" else "Arrow"
         return f"compressed as a whole: {kind} compresses inside; uncompress the file"

@@ -11,6 +11,8 @@ from octomed.recipe.entries import Entry, matches_nothing
 from octomed.recipe.glob import Unreadable, first_of
 from octomed.recipe.input_file import InputFile, Inputs, known_kind
 from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.shards import real_roots
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Keys
@@ -42,13 +44,14 @@ def find_inputs(recipe: Recipe) -> Inputs:
     inputs = Inputs()
     problems: list[Problem] = []
     own = {key: os.path.realpath(path) for key, path in _written(recipe)}
+    roots = real_roots(root for source in recipe.sources for root in source.image_roots)
     for index, source in enumerate(recipe.sources):
         found: dict[str, InputFile] = {}
         real: dict[str, InputFile] = {}
         read: set[str | None] = set()
         for entry, path in enumerate(source.path):
             place = recipe.written_at("sources", index, "path", entry)
-            reading = Entry(source, index, path, place, problems, inputs, own, read)
+            reading = Entry(source, index, path, place, problems, inputs, own, read, roots)
             files = reading.files()
             if len(source.path) > 1:
                 problems += _linked_twice(place, files, found, real)
@@ -96,7 +99,9 @@ def _divided(
 
 
 def _written(recipe: Recipe) -> list[tuple[str, str]]:
-    return [("output.path", recipe.output.path), ("work.path", recipe.work.path)]
+    copies = [(f"output.copies.{index}", path) for index, path in enumerate(recipe.output.copies or ())]
+    written = [("output.path", recipe.output.path), ("work.path", recipe.work.path), *copies]
+    return [(key, path) for key, path in written if scheme_of(path) is None]
 
 
 def missing_inputs(paths: dict[Keys, str], places: dict[Keys, Place]) -> list[Problem]:

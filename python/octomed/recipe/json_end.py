@@ -8,7 +8,7 @@ from octomed import _octomed
 from octomed.recipe.opening import open_stream
 
 if TYPE_CHECKING:
-    from octomed.recipe.opening import Compressed
+    from octomed.recipe.kinds import Compressed
 
 End = Literal["whole", "cut off", "more rows", "junk behind", "broken"]
 

@@ -15,13 +15,14 @@ from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.image_roots import missing_roots
 from octomed.recipe.inputs import missing_inputs
 from octomed.recipe.lone_surrogates import lone_surrogates
-from octomed.recipe.overlap import own_files_read
+from octomed.recipe.overlap import own_files_read, written_twice
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.paths import expanded, one_or_several, value_at
+from octomed.recipe.places import reach_stores
 from octomed.recipe.problems import Place, Problem, RecipeProblems
 from octomed.recipe.schema import MODELS, VERSION, Recipe
 from octomed.recipe.yaml_file import read_document
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,9 @@ def load_recipe(
     written = _validate(document.values, document, problems)
     ready = _validate(values, document, problems)
     problems += _missing_template(values, document)
-    problems += own_files_read(ready, document) if ready is not None else []
+    if ready is not None:
+        reach_stores(ready)
+        problems += [*own_files_read(ready, document), *written_twice(ready, document)]
     if check_files:
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:

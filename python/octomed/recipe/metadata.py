@@ -10,6 +10,9 @@ import json
 import os
 from typing import Any
 
+from octomed.recipe.opening import objects
+from octomed.schemes import scheme_of
+
 _LARGEST = 32 * 2**20
 """A larger file is no metadata."""
 
@@ -68,10 +71,14 @@ def is_metadata(path: str) -> bool:
 
 def _object(path: str) -> dict[str, Any] | None:
     try:
-        if os.path.getsize(path) > _LARGEST:
+        if scheme_of(path) is not None:
+            data = objects().beginning(path, _LARGEST + 1)
+            value = json.loads(data) if len(data) <= _LARGEST else None
+        elif os.path.getsize(path) > _LARGEST:
             return None
-        with open(path, "rb") as file:
-            value = json.load(file)
+        else:
+            with open(path, "rb") as file:
+                value = json.load(file)
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

@@ -9,26 +9,17 @@ import gzip
 import lzma
 import os
 import zlib
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
+
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-Compressed = Literal["gzip", "zstd", "bz2", "lz4", "brotli", "xz"]
-
-COMPRESSED: dict[str, Compressed] = {
-    ".gz": "gzip",
-    ".gzip": "gzip",
-    ".zst": "zstd",
-    ".zstd": "zstd",
-    ".bz2": "bz2",
-    ".lz4": "lz4",
-    ".br": "brotli",
-    ".xz": "xz",
-}
-"""Compressions that a file name may end in."""
+    from octomed.recipe.kinds import Compressed
 
 _CHUNK_BYTES = 2**18
 _XZ_PADDING = 4
@@ -37,8 +28,22 @@ XZ_MEMORY = 160 * 2**20
 
 
 def native(path: str) -> Any:  # noqa: ANN401 pyarrow's stubs take no bytes
-    """Open a file for pyarrow, whatever bytes its name has."""
+    """Open a file for pyarrow, whatever bytes its name has, and wherever it is."""
+    if scheme_of(path) is not None:
+        return pa.PythonFile(open_raw(path), mode="r")
     return pa.OSFile(os.fsencode(path))
+
+
+def open_raw(path: str) -> Any:  # noqa: ANN401 a file, or an object of a store that is one to its reader
+    """Open a file as it is, wherever it is, without a buffer."""
+    if scheme_of(path) is not None:
+        return import_module("octomed.stores.stream").MirroredFile(path)  # only where there is an address
+    return open(path, "rb", buffering=0)
+
+
+def objects() -> Any:  # noqa: ANN401 a module
+    """Return the module that knows what stores hold, which only an address has loaded."""
+    return import_module("octomed.stores.inputs")
 
 
 def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> Any:  # noqa: ANN401 of pyarrow or of Python
@@ -54,7 +59,7 @@ def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> A
         The file as :func:`native` opens it, for a caller who asks how far it was read.
     """
     if compression is None:
-        return open(path, "rb", buffering=0)
+        return open_raw(path)
     if compression == "xz":
         return XzStream(path)
     stream = pa.CompressedInputStream(raw or native(path), compression)
@@ -93,6 +98,7 @@ class GzipStream(_Stream):
     def __init__(self, path: str, stream: Any) -> None:  # noqa: ANN401 pyarrow's
         self._path = path
         self._stream = stream
+        self._raw: Any = None
         self._read = 0
 
     def read(self, size: int) -> bytes:
@@ -114,7 +120,8 @@ class GzipStream(_Stream):
     def _with_python(self, size: int) -> bytes | None:
         """Go on with Python where Arrow stopped; `None` if the file is broken for it, too."""
         self._stream.close()
-        self._stream = gzip.open(self._path)  # noqa: SIM115 closed as what it stands for
+        self._raw = open_raw(self._path)
+        self._stream = gzip.GzipFile(fileobj=self._raw)
         try:
             self._stream.seek(self._read)
             data: bytes = self._stream.read(size)
@@ -125,13 +132,15 @@ class GzipStream(_Stream):
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
+        if self._raw is not None:
+            self._raw.close()
 
 
 class XzStream(_Stream):
     """Reads xz of one stream or several; unlike Python's reader it takes nothing after them for an end."""
 
     def __init__(self, path: str) -> None:
-        self._file: BinaryIO = open(path, "rb")  # noqa: SIM115 closed below
+        self._file: BinaryIO = open_raw(path)
         self._decoder: lzma.LZMADecompressor | None = None
         self._input = b""
 

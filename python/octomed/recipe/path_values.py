@@ -1,17 +1,30 @@
-"""Values of a recipe that are paths: not empty, of this machine, and no longer than a file system takes."""
+"""Values of a recipe that are paths: not empty, no longer than a file system takes, or addresses of stores.
+
+Of an address nothing is kept that nobody else may see: user names, passwords and queries are cut off.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 
-from octomed.names import as_text
+from octomed.errors import RecipeError
+from octomed.names import as_text, without_secrets
 from octomed.recipe.invalid import invalid
-from octomed.urls import scheme_of
+from octomed.urls import WRITTEN, scheme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 STORE = ".octomed"
 """The working store of a recipe that names none."""
+
+READ = ("s3", "gs", "az", "hf", "https", "http")
+"""Schemes of the addresses that rows are read from."""
+
+_LOCAL = "copy the files to a local folder"
+_WRITE = "write to a local folder, or to one of " + ", ".join(f"`{scheme}://`" for scheme in WRITTEN)
 
 _LONGEST_FILE_NAME = 255
 _LONGEST_PATH = 3840
@@ -19,16 +32,61 @@ _LONGEST_PATH = 3840
 
 
 def _local(value: Any) -> Any:  # noqa: ANN401 checked by the field's own type afterwards
-    if isinstance(value, str) and (scheme := scheme_of(value)) is not None:
-        hint = "write the path alone" if scheme == "file" else "copy the files to a local folder"
-        raise invalid(f"paths of `{scheme}://` are not supported yet", hint)
-    if isinstance(value, str) and not value:
+    return _location(value, ())
+
+
+def _read(value: Any) -> Any:  # noqa: ANN401 as above
+    return _location(value, READ)
+
+
+def _written(value: Any) -> Any:  # noqa: ANN401 as above
+    return _location(value, WRITTEN)
+
+
+def _location(value: Any, schemes: Collection[str]) -> Any:  # noqa: ANN401 as above
+    """Check a path, or an address of one of these schemes; userinfo and query of an address are cut off."""
+    if not isinstance(value, str):
+        return value
+    if scheme_of(value) is not None:
+        return clean_address(value, schemes)
+    if not value:
         raise invalid("a path may not be empty", "write `.` for the recipe's own folder")
-    if isinstance(value, str) and "\0" in value:
+    if "\0" in value:
         raise invalid("a path may not hold a NUL character")
-    if isinstance(value, str):
-        _refuse_long(value)
+    _refuse_long(value)
     return value
+
+
+def clean_address(address: str, schemes: Collection[str]) -> str:
+    """Return an address as it is stored and shown: without user name, password and query.
+
+    What has a variable that is not expanded yet is not looked at more closely.
+
+    Parameters
+    ----------
+    address : str
+        What begins with `scheme://`.
+    schemes : collection of str
+        Those that may stand here: none where a path has to be local.
+
+    Raises
+    ------
+    PydanticCustomError
+        When it may not stand here, or nothing can be there.
+    """
+    from octomed.stores.address import Address  # noqa: PLC0415 where an address is met
+
+    scheme = scheme_of(address)
+    if scheme in READ and not schemes:
+        raise invalid(f"only a local path can stand here, not one of `{scheme}://`", _LOCAL)
+    if scheme in READ and scheme not in schemes:
+        raise invalid(f"nothing is written to `{scheme}://`", _WRITE)
+    if scheme in READ and "$" in address:
+        return without_secrets(address)
+    try:
+        return str(Address.parse(address))
+    except RecipeError as error:
+        raise invalid(error.message, error.hint) from None
 
 
 def _refuse_long(path: str) -> None:
@@ -64,9 +122,29 @@ def _of_any_bytes(value: Any, check: ValidatorFunctionWrapHandler) -> Any:  # no
 
 
 LocalPath = Annotated[str, BeforeValidator(_local), WrapValidator(_of_any_bytes)]
+"""A path of this machine."""
+
+WrittenPath = Annotated[str, BeforeValidator(_written), WrapValidator(_of_any_bytes)]
+"""A path of this machine, or the address of a store that is written to."""
+
 NameOrPath = Annotated[str, Field(min_length=1), WrapValidator(_of_any_bytes)]
 Paths = Annotated[
     tuple[LocalPath, ...],
     Field(strict=False, min_length=1),
     BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
 ]
+"""Paths of this machine, or one."""
+
+SourcePaths = Annotated[
+    tuple[Annotated[str, BeforeValidator(_read), WrapValidator(_of_any_bytes)], ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
+]
+"""Paths or addresses that rows are read from, or one."""
+
+WrittenPaths = Annotated[
+    tuple[WrittenPath, ...],
+    Field(strict=False, min_length=1),
+    BeforeValidator(_as_paths, json_schema_input_type=str | list[str]),
+]
+"""Paths or addresses that are written to, or one."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.recipe.path_values import STORE
 from octomed.recipe.problems import Problem
-from octomed.urls import scheme_of
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from octomed.recipe.document import Document, Keys
@@ -85,7 +85,11 @@ def _names_a_file(path: str, way: Keys, folder: Path) -> bool:
 
 def _ways(values: Any) -> list[Keys]:  # noqa: ANN401 any YAML value
     """List the ways to all texts that are paths, whatever else may be wrong with the values."""
-    ways: list[Keys] = [("model",), ("template",), ("output", "path"), ("work", "path")]
+    ways: list[Keys] = [("model",), ("template",), ("output", "path"), ("work", "path"), ("work", "scratch")]
+    ways += one_or_several(values, ("output", "copies"))
+    stores = values.get("stores") if isinstance(values, dict) else None
+    for index in range(len(stores) if isinstance(stores, list) else 0):
+        ways += [("stores", index, key) for key in ("prefix", "endpoint", "ca_bundle", "proxy")]
     sources = values.get("sources") if isinstance(values, dict) else None
     for index in range(len(sources) if isinstance(sources, list) else 0):
         for key in (("path",), ("format", "image_root")):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
-from octomed.names import shown
+from octomed.names import shown, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ class Place:
     column: int = 0
 
     def __str__(self) -> str:
-        origin = shown(self.origin)
+        origin = shown(without_secrets(self.origin))
         return f"{origin}:{self.line}:{self.column}" if self.line else f"`{origin}`"
 
 
@@ -56,8 +56,8 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Put message and hint on one line each: what a recipe holds may not look like lines of ours."""
-        object.__setattr__(self, "message", shown(self.message))
-        object.__setattr__(self, "hint", None if self.hint is None else shown(self.hint))
+        object.__setattr__(self, "message", shown(without_secrets(self.message)))
+        object.__setattr__(self, "hint", None if self.hint is None else shown(without_secrets(self.hint)))
 
     def __str__(self) -> str:
         place = str(self.place)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from octomed.commands import in_python, python_call, shell_command
+from octomed.names import without_secrets
 from octomed.recipe.curate import (
     Coverage,
     Curate,
@@ -31,9 +32,18 @@ from octomed.recipe.formats import Format, Mapping, Messages, is_left_out, mappi
 from octomed.recipe.images import Images, SourceImages
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part, Sparse
-from octomed.recipe.path_values import STORE, LocalPath, NameOrPath, Paths, as_list
+from octomed.recipe.path_values import (
+    STORE,
+    LocalPath,
+    NameOrPath,
+    SourcePaths,
+    WrittenPath,
+    WrittenPaths,
+    as_list,
+)
 from octomed.recipe.problems import suggest
 from octomed.recipe.resolved import check_filters
+from octomed.recipe.stores import StoreEntry, check_prefixes, unused_entries
 from octomed.recipe.values import (
     Character,
     Compression,
@@ -41,7 +51,9 @@ from octomed.recipe.values import (
     HashName,
     Name,
     ShardSize,
+    StoreSize,
 )
+from octomed.schemes import scheme_of
 from octomed.storage import Mode
 
 if TYPE_CHECKING:
@@ -97,8 +109,8 @@ class Source(Sparse):
 
     name: Name
     """Name of the source; part of every trace's identity, so that renaming it scans again."""
-    path: Paths
-    """File, folder, glob (`*`, `?`, `[…]`, `**`) or a list of these."""
+    path: SourcePaths
+    """File, folder, glob (`*`, `?`, `[…]`, `**`), an address of these in a store, or a list of them."""
     format: Format | None = None
     """Name of a row format, or a mapping of columns; found by the columns of its files if left out."""
     split: Split | None = None
@@ -164,11 +176,15 @@ class Pack(Part):
         return (*(edge for edge in self.buckets if edge < self.capacity), self.capacity)
 
 
-class Output(Part):
+class Output(Sparse):
     """Where the shards go, and in what form."""
 
-    path: LocalPath
-    """Folder of the run."""
+    only_written: ClassVar[frozenset[str]] = frozenset({"copies"})
+
+    path: WrittenPath
+    """Folder of the run, or its address in a store."""
+    copies: WrittenPaths | None = None
+    """Folders and addresses that the finished files of the run are written to as well."""
     compression: Compression = "zstd:1"
     """`zstd`, `br`, `gz`, `bz2` (with a level: `zstd:1`), `snappy`, or null for none."""
     hashes: Annotated[tuple[HashName, ...], Field(strict=False)] = ("xxh3_64",)
@@ -185,11 +201,17 @@ class Output(Part):
         return self
 
 
-class Work(Part):
+class Work(Sparse):
     """The working store: tokenized blocks and their index, which later runs use again."""
 
-    path: LocalPath = STORE
-    """Folder of the store; several recipes may share it."""
+    only_written: ClassVar[frozenset[str]] = frozenset({"scratch", "max_size"})
+
+    path: WrittenPath = STORE
+    """Folder of the store, or its address; several recipes may share it."""
+    scratch: LocalPath | None = None
+    """Local folder for what waits for stores or came from them; `path` if that is local, else a cache."""
+    max_size: StoreSize | None = None
+    """Largest size of the store, bytes or `50GB`: the least recently used goes first, none of this run."""
     keep: bool = True
     """Keep the store after a run."""
     mode: Mode = "owner"
@@ -202,7 +224,7 @@ class Recipe(Sparse):
     `load_recipe` makes it: `$VAR` in paths is expanded, and relative paths start at the recipe's folder.
     """
 
-    only_written: ClassVar[frozenset[str]] = frozenset({"mix", "validation", "target", "report"})
+    only_written: ClassVar[frozenset[str]] = frozenset({"mix", "validation", "target", "report", "stores"})
 
     version: Annotated[int, Field(ge=1)] = VERSION
     """Version of the recipe's language."""
@@ -238,6 +260,13 @@ class Recipe(Sparse):
     """What is learned: each accepted response, or of the same questions one right answer each."""
     report: Report | None = None
     """What `octomed report` shows of a run; texts of its data too if left out."""
+    stores: Annotated[tuple[StoreEntry, ...], Field(strict=False)] | None = None
+    """How the stores of its addresses are reached; as the environment says if left out."""
+
+    @model_validator(mode="after")
+    def _each_store_once(self) -> Recipe:
+        check_prefixes(self.stores)
+        return self
 
     @model_validator(mode="after")
     def _groups_of_sources(self) -> Recipe:
@@ -315,7 +344,7 @@ class Recipe(Sparse):
     ) -> None:
         """Remember what this recipe was read from; the loader's last step."""
         self._file, self._document, self._written = file, document, written
-        self._overrides, self._from_values = tuple(overrides), from_values
+        self._overrides, self._from_values = tuple(map(without_secrets, overrides)), from_values
 
     def canonical(self) -> dict[str, Any]:
         """Return the recipe as plain values, with its defaults, and with paths as they were written."""
@@ -327,9 +356,21 @@ class Recipe(Sparse):
         notes = [
             f"bucket edge {edge} is not below the capacity {self.pack.capacity}: left out" for edge in idle
         ]
+        notes += unused_entries(self.stores, self.addresses)
+        if self.work.scratch is not None and not self.addresses:
+            notes.append("`work.scratch` is of stores, and the recipe names no address: not used")
+        if self.work.max_size is not None and not self.work.keep:
+            notes.append("`work.max_size` is of blocks that are kept, and `work.keep` keeps none: not used")
         if "codec" in self.images.model_fields_set and not any(map(self.resizes, self.sources)):
             notes.append("`images.codec` is of resized images, and `images.store` resizes none: not used")
         return notes
+
+    @property
+    def addresses(self) -> list[str]:
+        """Addresses of stores that it reads from and writes to, in the order of its keys."""
+        read = [path for source in self.sources for path in source.path]
+        written = [self.output.path, *(self.output.copies or ()), self.work.path]
+        return [path for path in (*read, *written) if scheme_of(path) is not None]
 
     def resizes(self, source: Source) -> bool:
         """Tell whether a source's images are stored resized."""
@@ -388,6 +429,7 @@ MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("sources", "curate"): Filters,
     ("validation",): Validation,
     ("report",): Report,
+    ("stores",): StoreEntry,
     ("pack",): Pack,
     ("output",): Output,
     ("work",): Work,

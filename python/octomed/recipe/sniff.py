@@ -5,13 +5,18 @@ from __future__ import annotations
 import lzma
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of
-from octomed.recipe.opening import Compressed, open_stream
+from octomed.recipe.opening import open_raw, open_stream
+from octomed.recipe.wide_text import TABLES, encoding_of, open_text
+
+if TYPE_CHECKING:
+    from octomed.recipe.kinds import Compressed
 
 _HEAD_BYTES = 4096
+_MAGIC_BYTES = 16
 _LONGER_HEAD_BYTES = 65536
 _LAST_ASCII = 0x7F
 
@@ -53,6 +58,7 @@ _COMPRESSIONS: dict[str, tuple[tuple[bytes, ...], str, str]] = {
     "lz4": ((b"\x04\x22\x4d\x18",), "lz4", ".lz4"),
 }
 _UNPACK = "unpack it, and name the files in it"
+_TAR = f"{_UNPACK}; of shards in WebDataset's form, let the names end in `.tar`"
 _ARCHIVES = {
     b"PK\x03\x04": "a zip archive (Excel, Word and NumPy files are zip archives, too)",
     b"PK\x05\x06": "an empty zip archive",
@@ -101,8 +107,11 @@ def foreign(path: str, kind: str, compression: Compressed | None) -> Looks | Non
     OSError
         If the file cannot be opened at all.
     """
-    with open(path, "rb") as file:
-        head = file.read(_HEAD_BYTES)
+    with open_raw(path) as file:
+        head: bytes = file.read(_MAGIC_BYTES) if kind in _BINARY_KINDS else b""
+        if head.startswith(_BINARY_KINDS.get(kind, ())):
+            return None  # of an object in a store no more is fetched
+        head += file.read(_HEAD_BYTES - len(head))
     if not head:
         return _empty(kind, compression)
     looks = _known(head, kind, compression)
@@ -122,11 +131,11 @@ def suspected(path: str, kind: str, compression: Compressed | None) -> Looks | N
     """
     try:
         certain = foreign(path, kind, compression)
-        with open_stream(path, compression) as stream:
+        with open_text(path, kind, compression) as stream:
             head: bytes = stream.read(_LONGER_HEAD_BYTES)
     except _UNREADABLE:
         return None
-    if certain is not None or kind in _BINARY_KINDS:
+    if certain is not None or kind in _BINARY_KINDS or kind == "tar":
         return certain
     looks = _other_text(head, kind)
     if (
@@ -139,6 +148,8 @@ def suspected(path: str, kind: str, compression: Compressed | None) -> Looks | N
 
 
 def _cut_off(path: str, compression: Compressed | None) -> Looks | None:
+    from octomed.recipe.json_end import CUT_OFF, CUT_OFF_HINT, end_of  # noqa: PLC0415 one chain of imports less
+
     try:
         return Looks(CUT_OFF, CUT_OFF_HINT) if end_of(path, compression) == "cut off" else None
     except _UNREADABLE:
@@ -146,7 +157,7 @@ def _cut_off(path: str, compression: Compressed | None) -> Looks | None:
 
 
 def _empty(kind: str, compression: Compressed | None) -> Looks | None:
-    if kind in _BINARY_KINDS or compression is not None:
+    if kind in _BINARY_KINDS or kind == "tar" or compression is not None:
         return Looks("empty (0 bytes)", "copy or download it again")
     return None
 
@@ -163,14 +174,17 @@ def _uncompressed_head(path: str, compression: Compressed) -> bytes | None:
 def _known(head: bytes, kind: str, compression: str | None, *, inside: str | None = None) -> Looks | None:
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
         return _LFS
-    looks = _compression(head, kind, compression, inside) or _archive(head)
+    looks = _compression(head, kind, compression, inside) or _archive(head, kind)
     if looks is not None:
         return looks
     if compression is not None:
         return _not_compressed(head, compression)
     if kind in _BINARY_KINDS:
         return None if head.startswith(_BINARY_KINDS[kind]) else _no_binary(head, kind)
-    return _binary(head) or _markup(head) or _wide(head)
+    # A table in UTF-16 is read; a name in an archive's first header may look like it.
+    as_meant = kind == "tar" or (kind in TABLES and encoding_of(head) is not None)
+    sound = kind == "tar" and _is_tar(head)
+    return None if sound else _binary(head) or _markup(head) or (None if as_meant else _wide(head))
 
 
 def _compression(head: bytes, kind: str, expected: str | None, inside: str | None) -> Looks | None:
@@ -190,13 +204,17 @@ def _compression(head: bytes, kind: str, expected: str | None, inside: str | Non
     return None
 
 
-def _archive(head: bytes) -> Looks | None:
+def _archive(head: bytes, kind: str) -> Looks | None:
+    if kind == "tar" and _is_tar(head):
+        return None
     for magic, what in _ARCHIVES.items():
         if head.startswith(magic):
             return Looks(what, _UNPACK)
-    if head[257:262] == b"ustar":
-        return Looks("a tar archive", _UNPACK)
-    return None
+    return Looks("a tar archive", _TAR) if _is_tar(head) else None
+
+
+def _is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar"
 
 
 def _not_compressed(head: bytes, compression: str) -> Looks | None:

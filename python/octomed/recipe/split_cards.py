@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from octomed.recipe.opening import objects
 from octomed.recipe.split_names import canonical, split_named
+from octomed.schemes import scheme_of
 
 _MOST_READ = 2**20
 _WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])")
@@ -76,10 +78,18 @@ class WrittenSplits:
                 return canonical(first)
             if card := self._card(folder):
                 return _by_card(card, inside)
-            above, name = os.path.split(folder)
+            above, name = _above(folder)
             if above == folder:
                 return None
             folder, inside = above, f"{name}/{inside}"
+
+
+def _above(folder: str) -> tuple[str, str]:
+    """Return the folder that a folder is in, and its name there; a store's root is in itself."""
+    if scheme_of(folder) is None:
+        return os.path.split(folder)
+    above, name = objects().above(folder)
+    return str(above), str(name)
 
 
 def _by_card(card: _Card, inside: str) -> str | None:
@@ -104,6 +114,9 @@ def _saved_splits(folder: str) -> frozenset[str]:
 
 def _read(path: str) -> str:
     """Return a file's text; none of what is no file, as a pipe that never ends."""
+    if scheme_of(path) is not None:
+        data: bytes = objects().beginning(path, _MOST_READ)
+        return data.decode("utf-8-sig", "replace")
     if not os.path.isfile(path):
         return ""
     try:

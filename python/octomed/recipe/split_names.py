@@ -6,8 +6,7 @@ import os
 import re
 import unicodedata
 
-from octomed.recipe.kinds import KINDS
-from octomed.recipe.opening import COMPRESSED
+from octomed.recipe.kinds import COMPRESSED, KINDS
 
 HELD_OUT = "heldout"
 _WORDS = {

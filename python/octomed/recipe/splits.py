@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.table import ForeignTable
+from octomed.foreign.table import open_foreign
 from octomed.names import shown
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.split_cards import WrittenSplits
 from octomed.recipe.split_names import SHARD, canonical, shards_of, split_in_doubt, split_named, stem
+from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +43,9 @@ def splits_of(files: Sequence[InputFile], root: str, *, wanted: frozenset[str]) 
         The splits that the recipe asks for, if any: of `train_sft.jsonl`, both `train` and `train_sft` fit.
     """
     written = WrittenSplits()
-    base = os.path.realpath(root) if ".." in root.split("/") else os.path.abspath(root)
+    base = root
+    if scheme_of(root) is None:
+        base = os.path.realpath(root) if ".." in root.split("/") else os.path.abspath(root)
     found: dict[str, str | None] = {}
     for file in files:
         own = shards_of(stem(file.relative))
@@ -83,6 +86,8 @@ def _rows(files: list[InputFile]) -> int | None:
         return None
     if sum(file.size for file in files if file.kind == "arrow") > _LARGEST_COUNTED:
         return None
+    if any(file.kind == "arrow" and file.is_remote for file in files):
+        return None  # its rows are counted by the heads of its batches, all over it
     try:
         return sum(_rows_of(file) for file in files)
     except (OSError, OctomedError, BrokenFileError):
@@ -90,5 +95,5 @@ def _rows(files: list[InputFile]) -> int | None:
 
 
 def _rows_of(file: InputFile) -> int:
-    with ForeignTable(file.path, file.kind) as table:
+    with open_foreign(file.path, file.kind) as table:
         return table.count()

@@ -49,6 +49,13 @@ def parse_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
     return round(min(float(matched[1]), _LARGEST_SIZE) * UNITS[matched[2].upper()])
 
 
+def _store_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
+    size = parse_size(value)
+    if size < 1:
+        raise invalid("a store of no bytes keeps nothing", "write `keep: false` to keep no blocks")
+    return size
+
+
 def _shard_size(value: Any) -> int:  # noqa: ANN401 what YAML gave
     size = parse_size(value)
     if not SMALLEST_SHARD <= size <= LARGEST_SHARD:
@@ -121,18 +128,16 @@ Character = Annotated[
     BeforeValidator(_character),
     WithJsonSchema({"type": "string", "pattern": r"^[\x00-\x09\x0b\x0c\x0e-\x7f]$"}),
 ]
-ShardSize = Annotated[
-    int,
-    BeforeValidator(_shard_size),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer"},
-                {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KMGkmg][iI]?)?[bB]?$"},
-            ]
-        }
-    ),
-]
+_SIZE = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer"},
+            {"type": "string", "pattern": r"^\d+(\.\d+)?\s*([KMGkmg][iI]?)?[bB]?$"},
+        ]
+    }
+)
+ShardSize = Annotated[int, BeforeValidator(_shard_size), _SIZE]
+StoreSize = Annotated[int, BeforeValidator(_store_size), _SIZE]
 Compression = Annotated[
     "str | None",
     BeforeValidator(parse_compression),

@@ -12,7 +12,7 @@ from octomed.report import units
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_THINGS = {"write": "packs"}
+_THINGS = {"write": "packs", "upload": "files"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Reading:
     Attributes
     ----------
     stage : str
-        `scan`, `select` or `write`.
+        `scan`, `select`, `write` or `upload`.
     rows : int
         Rows read, or packs written.
     bytes, total_bytes : int, int or None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from octomed.names import shown
 from octomed.report import units
 from octomed.report.left_out import unread_lines
+from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,13 +123,56 @@ class SourceView:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What an earlier run left where a plan's output goes.
+
+    Attributes
+    ----------
+    place
+        The output, as the user calls it.
+    run
+        `complete`; `begun`: of this run, not complete; `told_otherwise`: complete, but `octomed.json` says
+        something else of it; `other`: another run.
+    what
+        In what another run differs.
+    shards, bytes
+        Shards of this run that stand, and their size.
+    command
+        What writes this run in place of another.
+    """
+
+    place: str
+    run: Literal["complete", "begun", "told_otherwise", "other"]
+    what: str = ""
+    shards: int = 0
+    bytes: int = 0
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class PlanView:
-    """A plan to look at: its sources, its model and how that tokenizes, and what it expects."""
+    """A plan to look at.
+
+    Attributes
+    ----------
+    sources
+        Its sources.
+    model, tokenizer
+        Its model, and how that tokenizes.
+    estimate
+        What it expects.
+    standing
+        What is at its output; None where nothing is.
+    targets
+        Addresses and paths that files are put to besides a local output.
+    """
 
     sources: tuple[SourceView, ...]
     model: str
     tokenizer: str
     estimate: Estimate
+    standing: Standing | None = None
+    targets: tuple[str, ...] = ()
 
 
 def plan_lines(view: PlanView) -> Iterator[str]:
@@ -148,6 +193,31 @@ def plan_lines(view: PlanView) -> Iterator[str]:
     free = units.bytes_of(estimate.free_bytes)
     yield f"disk      about {store} for the store, {output} for the output; {free} free"
     yield f"time      about {units.seconds(estimate.seconds)}"
+    if view.standing is not None:
+        yield from _standing_lines(view.standing, estimate)
+    if view.targets and (view.standing is None or view.standing.run != "complete"):
+        left = max(0, estimate.output_bytes - (view.standing.bytes if view.standing is not None else 0))
+        targets = ", ".join(f"`{shown(one)}`" for one in view.targets)
+        yield f"upload    about {units.bytes_of(left)}, to {targets}"
+
+
+def _standing_lines(standing: Standing, estimate: Estimate) -> Iterator[str]:
+    """Yield what stands of an earlier run, and what is made again."""
+    place = f"output    `{shown(standing.place)}`"
+    shards = f"{units.count(standing.shards)} shards, {units.bytes_of(standing.bytes)}"
+    if standing.run == "complete":
+        yield f"{place} holds this run, complete: nothing is written"
+    elif standing.run == "told_otherwise":
+        yield f"{place} holds this run's {shards}: they stand, and `{RUN_FILE}` is written again"
+    elif standing.run == "begun":
+        yield f"{place} holds {shards} of this run: they stand, and the others are written"
+    else:
+        tasks = f"{units.count(estimate.tasks_standing)} of {units.count(estimate.tasks)} tasks"
+        yield f"{place} holds another run: {standing.what}"
+        yield f"  stands  {tasks} in the working store: their rows are not read again"
+        size = units.bytes_of(estimate.output_bytes)
+        yield f"  again   all shards and tables, about {size}: each shard mixes traces of all sources"
+        yield f"  how     `{standing.command}` deletes that run's files; another `output.path` keeps them"
 
 
 def _image_lines(images: ImageEstimate) -> Iterator[str]:

@@ -15,8 +15,9 @@ from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 from octomed.report.losses import emptied_classes, large_losses, makes_unreadable, reasons_in_words
-from octomed.run_file import LeftOut, StreamEntry, accounts_of
+from octomed.run_file import LeftOut, StreamEntry, Uploaded, accounts_of
 from octomed.strict_json import plain, read_as
+from octomed.urls import join, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from octomed.run_file import ClassCount, RunFile
 
 _NOT_SHOWN = frozenset({"from_python", "tolerated"})
+_WORTH_SAYING = 0.05
+"""Seconds that are not `0.0 s`."""
 _MOST_CLASSES = 20
 """Classes of questions that are shown."""
 _DERIVED = ("sums_agree", "fill", "gap", "warnings", "next_command")
@@ -103,6 +106,12 @@ class Summary:
         Which path made the token ids.
     already_done : bool
         Whether nothing had to be done.
+    uploads : dict or None
+        Where files were put besides, how many and how many bytes, how many stood there already, and how many
+        seconds workers waited for that; None of a run that went to a folder alone.
+    traffic : dict
+        What was asked of stores, by their addresses: requests, those made again, bytes, and seconds between
+        attempts.
     """
 
     output: str
@@ -149,6 +158,8 @@ class Summary:
     validation: int = 0
     copies: int = 0
     classes: tuple[ClassCount, ...] = ()
+    uploads: dict[str, Any] | None = None
+    traffic: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_run_file(cls, found: RunFile, *, output: str, already_done: bool) -> Summary:
@@ -209,6 +220,8 @@ class Summary:
             sources=plain(counts.sources),
             tolerated=_tolerated(found.recipe),
             from_python=in_python(),
+            uploads=None if already_done or run.uploads is None else plain(run.uploads),
+            traffic={} if already_done else plain(run.traffic),
         )
 
     @property
@@ -248,7 +261,9 @@ class Summary:
 
     @property
     def folder(self) -> str:
-        """The output folder, from the working directory where it lies below that."""
+        """The output folder, from the working directory where it lies below that; or its address."""
+        if scheme_of(self.output) is not None:
+            return self.output
         inside = Path(self.output).is_relative_to(Path.cwd())
         return str(Path(self.output).relative_to(Path.cwd())) if inside else self.output
 
@@ -316,9 +331,7 @@ class Summary:
             stored = f"{units.count(self.images)} images, {units.bytes_of(self.image_bytes)}"
             lines.append(("  with images", f"{units.count(self.rows_with_images)}: {stored}"))
         if self.images_shared is not None:
-            listed = (
-                f": `{Path(self.folder) / 'reports/shared_images.parquet'}`" if self.images_shared else ""
-            )
+            listed = f": `{join(self.folder, 'reports/shared_images.parquet')}`" if self.images_shared else ""
             several = f"{units.count(self.images_shared)} in several sources or files"
             lines.append(("  images shared", f"{several}{listed}"))
         if self.rows_without_pictures:
@@ -343,10 +356,10 @@ class Summary:
             if account.answers
         ]
         if self.rows_unreadable or self.rows_without_trace or self.rejected:
-            lines.append(("  which, and why", f"`{Path(self.folder) / 'rejects'}/*.parquet`"))
+            lines.append(("  which, and why", f"`{join(self.folder, 'rejects')}/*.parquet`"))
         if self.near_duplicates is not None:
             found = f"{units.count(self.near_duplicates)} in {units.count(self.near_clusters or 0)} clusters"
-            table = Path(self.folder) / "reports/near_duplicates.parquet"
+            table = join(self.folder, "reports/near_duplicates.parquet")
             lines.append(("near duplicates", f"{found}: `{table}`" if self.near_clusters else found))
         lines += [(f"class {one.name}", f"{_questions(one)}") for one in self.classes[:_MOST_CLASSES]]
         if len(self.classes) > _MOST_CLASSES:
@@ -382,6 +395,15 @@ class Summary:
             ("streams", streams),
             ("shards", f"{units.count(self.shards)}, {units.count(self.shards_written)} written now"),
             ("bytes", f"{sizes}, {units.bytes_of(self.bytes_out)} out"),
+            *(
+                ("uploaded", uploaded_line(read_as(Uploaded, one)))
+                for one in (self.uploads,)
+                if one is not None
+            ),
+            *(
+                (f"store {shown(root)}", traffic_line(read_as(StoreTraffic, one)))
+                for root, one in self.traffic.items()
+            ),
             ("tokenizer", self.tokenizer),
         ]
 
@@ -396,6 +418,22 @@ class Summary:
             ("blocks", blocks),
             ("time", f"{units.seconds(self.total_seconds)} ({stages}) with {workers}: {speed} traces/s"),
         ]
+
+
+def uploaded_line(done: Uploaded) -> str:
+    """Return what was put elsewhere, in words."""
+    stood = f", {units.count(done.skipped)} stood there" if done.skipped else ""
+    waited = f"; workers waited {units.seconds(done.waited)}" if done.waited >= _WORTH_SAYING else ""
+    places = ", ".join(f"`{shown(target)}`" for target in done.targets)
+    return f"{units.count(done.files)} files, {units.bytes_of(done.bytes)}, to {places}{stood}{waited}"
+
+
+def traffic_line(asked: StoreTraffic) -> str:
+    """Return what was asked of a store, in words."""
+    again = f", {units.count(asked.retries)} of them again" if asked.retries else ""
+    waited = f"; {units.seconds(asked.seconds_waited)} between attempts" if asked.retries else ""
+    moved = f"{units.bytes_of(asked.bytes_read)} read, {units.bytes_of(asked.bytes_written)} written"
+    return f"{units.count(asked.requests)} requests{again}, {moved}{waited}"
 
 
 def _questions(count: ClassCount) -> str:

@@ -184,6 +184,31 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class Repaired:
+    """What a repair did.
+
+    Attributes
+    ----------
+    rebuilt
+        Files that were made again, by path relative to the run's folder; each has the digest that it had.
+    removed
+        What Streaming had unpacked of damaged shards.
+    left
+        What is still not as it should be, and why.
+    blocks_scanned
+        Blocks that the working store had lost, and that were made again from the sources.
+    notes
+        What did not read of the working store.
+    """
+
+    rebuilt: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    left: tuple[Finding, ...] = ()
+    blocks_scanned: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Verified:
     """What was checked, and what was found.
 
@@ -206,6 +231,8 @@ class Verified:
         Distinct images that were decoded; None where none was asked for.
     not_covered
         What lies in the folder and was not checked, as no digest of it is kept.
+    repaired
+        What was made again before; None where nobody asked for that.
     """
 
     files: int
@@ -219,6 +246,7 @@ class Verified:
     has_digests: bool = True
     not_covered: tuple[str, ...] = ()
     images: int | None = None
+    repaired: Repaired | None = None
 
 
 @dataclass(frozen=True)

@@ -160,8 +160,9 @@ def open_run(location: str | os.PathLike[str], *, attempts: int = 5, timeout: fl
     """
     source = Source(os.fspath(location), attempts, timeout)
     try:
-        data = source.read(RUN_FILE)
+        address = source.address(RUN_FILE)
+        data = source.read(RUN_FILE, lambda found: parse_run_file(found, address))
     except FileNotFoundError as error:
         message = f"`{source.location}` holds no finished run: it has no `{RUN_FILE}`"
         raise RecipeError(message, "`octomed pack RECIPE` makes or resumes one") from error
-    return Run(source, parse_run_file(data, source.address(RUN_FILE)))
+    return Run(source, parse_run_file(data, address))

@@ -86,12 +86,19 @@ class CachedStream(Stream):
 
     def _bring_index(self) -> None:
         address = self.run.source.address(f"{self.name}/{INDEX}")
+        try:
+            data = self.run.source.read(f"{self.name}/{INDEX}", self._check_index)
+        except FileNotFoundError as error:
+            raise StorageError(f"`{address}` is missing", f"`{self.run.rebuild}` writes it again") from error
+        self._clear_way()
+        make_folder(Path(self.local))
+        write_atomically(Path(self.local, INDEX), data, sync=False)
+
+    def _check_index(self, data: bytes) -> None:
+        address = self.run.source.address(f"{self.name}/{INDEX}")
         hint = f"`{self.run.rebuild}` writes it again"
         try:
-            data = self.run.source.read(f"{self.name}/{INDEX}")
             packs = sum(shard.samples for shard in read_index(data).shards)
-        except FileNotFoundError as error:
-            raise StorageError(f"`{address}` is missing", hint) from error
         except ValueError as error:
             raise StorageError(f"`{address}` is damaged: {error}", hint) from error
         if not packs:
@@ -102,9 +109,6 @@ class CachedStream(Stream):
             raise StorageError(message, hint)
         if expected.index not in {None, _octomed.digest(data)}:
             raise StorageError(f"`{address}` is damaged: its digest is not that in `{RUN_FILE}`", hint)
-        self._clear_way()
-        make_folder(Path(self.local))
-        write_atomically(Path(self.local, INDEX), data, sync=False)
 
     def _clear_way(self) -> None:
         """Remove links, through which nothing is written or deleted, and an index that is no file."""
@@ -194,8 +198,11 @@ class CachedStream(Stream):
         name = f"{self.name}/{(packed or raw).basename}"
         part = Path(self.local, temporary_name(raw.basename))
         try:
-            self.run.source.fetch(name, part)
-            data = self._checked(part, name, packed or raw)
+            checked: list[bytes] = []
+            self.run.source.fetch(
+                name, part, lambda path: checked.append(self._checked(path, name, packed or raw))
+            )
+            data = checked[-1]
             if packed is not None:
                 part.unlink()
                 data = self._unpack(data, name, raw, shard.compression, part)

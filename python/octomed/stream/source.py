@@ -10,19 +10,40 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from octomed.errors import StorageError
+from octomed import _octomed
+from octomed.errors import OctomedError, StorageError
 from octomed.names import shown
 from octomed.plain_names import fault_of, path_below
 from octomed.storage import storage_error
 from octomed.store import LocalStore
-from octomed.urls import is_url, join, share_endpoint, streaming_url
+from octomed.stream.downloads import client_of
+from octomed.urls import is_url, join
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from octomed.stream.downloads import Client
+
+_Content = tuple[int, str]
+"""Size and digest of what came."""
+
+FIRST_PAUSE = 1.0
+"""Seconds before a second attempt; each later pause is twice as long."""
+_PAGE_BYTES = 512
+_TWICE = 2
 _MISSING_CODES = {"404", "NoSuchKey", "NoSuchBucket"}
 _MISSING_CLASSES = {"NotFound", "ResourceNotFoundError"}
-_REFUSED_CODES = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-_REFUSED_CLASSES = {"NoCredentialsError", "DefaultCredentialsError", "Forbidden", "ClientAuthenticationError"}
+_REFUSED_CODES = {"401", "403", "ExpiredToken", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+_REFUSED_CLASSES = {
+    "NoCredentialsError",
+    "DefaultCredentialsError",
+    "RefreshError",
+    "Forbidden",
+    "Unauthorized",
+    "ClientAuthenticationError",
+}
 
 
 @dataclass
@@ -35,18 +56,21 @@ class Source:
     Attributes
     ----------
     location
-        A folder, or ``s3://``, ``gs://`` or ``az://``.
+        A folder, or ``s3://``, ``gs://``, ``az://`` or ``hf://``.
     attempts
         How often a file of an object store is asked for before that is an error; the pause between two
         doubles from one second.
     timeout
         Seconds that one answer may take.
+    commits
+        Of a run on the hub: the commit that its first file came from, from which all others come.
     """
 
     location: str
     attempts: int = 5
     timeout: float = 60.0
-    _clients: dict[int, Any] = field(default_factory=dict, repr=False, compare=False)
+    commits: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _clients: dict[int, Client] = field(default_factory=dict, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the clients behind: connections belong to a process."""
@@ -66,8 +90,16 @@ class Source:
         """Return where a file is, as users write it."""
         return join(self.location, name)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, check: Callable[[bytes], object] | None = None) -> bytes:
         """Read a file.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        check
+            Raises where content is not what it should be: a store is then asked again, for what is between it
+            and here may have answered.
 
         Raises
         ------
@@ -78,14 +110,26 @@ class Source:
         """
         self._check(name)
         if not self.remote:
-            return LocalStore(Path(self.location), through_links=True).read(name)
+            data = LocalStore(Path(self.location), through_links=True).read(name)
+            if check is not None:
+                check(data)
+            return data
         with tempfile.TemporaryDirectory(prefix="octomed-") as folder:
             target = Path(folder, "file")
-            self._download(name, target)
+            self._download(name, target, lambda path: check and check(path.read_bytes()))
             return target.read_bytes()
 
-    def fetch(self, name: str, target: Path) -> None:
+    def fetch(self, name: str, target: Path, check: Callable[[Path], object] | None = None) -> None:
         """Bring a file to ``target``, which does not exist: by a link where one disk holds both.
+
+        Parameters
+        ----------
+        name
+            Of the file.
+        target
+            Where it goes.
+        check
+            As of `read`, of the file that came.
 
         Raises
         ------
@@ -94,7 +138,7 @@ class Source:
         """
         self._check(name)
         if self.remote:
-            self._download(name, target)
+            self._download(name, target, check or _anything)
             return
         path = path_below(Path(self.location), name, through_links=True)
         try:
@@ -103,6 +147,8 @@ class Source:
             raise
         except OSError:
             self._copy(path, target)
+        if check is not None:
+            check(target)
 
     def _check(self, name: str) -> None:
         """Refuse a name, out of a run's own files, that is not one below the run."""
@@ -120,51 +166,92 @@ class Source:
         except OSError as error:
             raise storage_error("copy to the cache", path, error) from error
 
-    def _download(self, name: str, target: Path) -> None:
+    def _download(self, name: str, target: Path, check: Callable[[Path], object]) -> None:
         address = self.address(name)
-        pause = 1.0
+        pause, wrong = FIRST_PAUSE, list[_Content]()
         for attempt in range(1, self.attempts + 1):
             try:
-                self._client().download(streaming_url(address), str(target), self.timeout)
+                self._client().download(address, str(target), self.timeout)
             except ImportError as error:
                 raise StorageError(f"cannot read `{address}`: {error}", "install that package") from error
             except Exception as error:
-                self._clients.clear()
-                with contextlib.suppress(OSError):
-                    target.unlink()
+                self._forget(target)
                 _raise_final(address, error)
                 if attempt == self.attempts:
                     raise _gave_up(address, attempt, error) from error
             else:
-                return
-            time.sleep(pause + random.random())  # noqa: S311 spreads the ranks' attempts
+                if self._is_right(address, target, check, wrong, last=attempt == self.attempts):
+                    return
+            time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 spreads the ranks' attempts
             pause *= 2
 
-    def _client(self) -> Any:  # noqa: ANN401 of Streaming
-        """Return this process's client: one that was forked would share its sockets."""
-        from streaming.base.storage import CloudDownloader  # noqa: PLC0415 loads PyTorch
+    def _is_right(
+        self,
+        address: str,
+        target: Path,
+        check: Callable[[Path], object],
+        wrong: list[_Content],
+        *,
+        last: bool,
+    ) -> bool:
+        """Say whether content is what it should be; raise what is wrong with it once that is certain.
 
+        The same wrong bytes for the third time are what the store has. A page of HTML is somebody else's.
+        """
+        try:
+            check(target)
+        except OctomedError as error:
+            with target.open("rb") as file:
+                is_page = file.read(_PAGE_BYTES).lstrip()[:9].lower().startswith((b"<!doctype", b"<html"))
+            found: _Content = _octomed.file_digest(str(target))
+            self._forget(target)
+            if is_page and last:
+                raise _page_in_place(address) from error
+            wrong.append(found)
+            if last or (wrong.count(found) > _TWICE and not is_page):
+                raise
+            return False
+        return True
+
+    def _forget(self, target: Path) -> None:
+        """Forget what a failed attempt has left."""
+        self._clients.clear()
+        with contextlib.suppress(OSError):
+            target.unlink()
+
+    def _client(self) -> Client:
+        """Return this process's client: one that was forked would share its sockets."""
         process = os.getpid()
         if process not in self._clients:
-            share_endpoint()
-            self._clients = {process: CloudDownloader.get(streaming_url(self.location))}
+            self._clients = {process: client_of(self.location, self.commits)}
         return self._clients[process]
+
+
+def _anything(_: Path) -> None:
+    """Take what comes."""
 
 
 def _raise_final(address: str, error: Exception) -> None:
     """Raise what no further attempt can fix."""
     response = getattr(error, "response", None)
     code = str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+    code = code or str(getattr(error, "status_code", None) or getattr(error, "code", ""))
     kind = type(error).__name__
     if isinstance(error, FileNotFoundError) or code in _MISSING_CODES or kind in _MISSING_CLASSES:
         raise FileNotFoundError(address) from error
     if code in _REFUSED_CODES or kind in _REFUSED_CLASSES:
-        reason = f"the store refuses access ({code or kind})"
-        raise StorageError(f"cannot read `{address}`: {reason}", "check the credentials") from error
+        reason = f"the store refuses access ({kind if kind in _REFUSED_CLASSES else code or kind})"
+        raise StorageError(f"cannot read `{address}`: {reason}", "check the credentials") from None
 
 
 def _gave_up(address: str, attempts: int, error: Exception) -> StorageError:
     return StorageError(
         f"cannot read `{address}` after {attempts} attempts: {error}",
         "once the store answers, run the same command again: it resumes from the last checkpoint",
+    )
+
+
+def _page_in_place(address: str) -> StorageError:
+    return StorageError(
+        f"cannot read `{address}`: a page of HTML comes in its place", "check the endpoint and the proxy"
     )

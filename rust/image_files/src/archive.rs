@@ -133,7 +133,7 @@ fn form_of(file: &File, path: &Path) -> Result<Form, FilesError> {
         let path = path.to_owned();
         return Err(FilesError::Kind { path, what });
     }
-    if crate::tar::is_header(start) || is_named("tar") {
+    if octomed_tar::is_header(start) || is_named("tar") {
         return Tar::open(file.try_clone().map_err(failed)?, path).map(Form::Tar);
     }
     let (path, what) = (path.to_owned(), "a file of another kind");

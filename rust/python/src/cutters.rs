@@ -106,6 +106,18 @@ byte_cutter! {
     }
 }
 
+byte_cutter! {
+    /// Cuts a tar archive in WebDataset's form, uncompressed: members of one key are a row.
+    ShardCutter, {
+        /// A cutter for a whole archive.
+        #[new]
+        #[pyo3(signature = (mapping, target = DEFAULT_TARGET))]
+        fn new(mapping: &Mapping, target: u64) -> Self {
+            Self(octomed_trace::ShardCutter::new(&mapping.0, target))
+        }
+    }
+}
+
 /// Cuts record batches of Parquet row groups.
 #[pyclass(module = "octomed._octomed")]
 pub struct ArrowCutter(octomed_trace::ArrowCutter);

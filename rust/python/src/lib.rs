@@ -38,6 +38,7 @@ mod _octomed {
     #[pymodule_export]
     use crate::cutters::{
         ArrowCutter, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter, JsonRowsCutter,
+        ShardCutter,
     };
     #[pymodule_export]
     use crate::engine::{

@@ -54,6 +54,18 @@ impl Mapping {
         Ok(self.0.columns_of(&names))
     }
 
+    /// The same mapping for a file whose place gives its rows these columns: it may be without them.
+    #[pyo3(signature = (columns))]
+    fn with_given(&self, columns: Vec<String>) -> Self {
+        Self(Arc::new(self.0.with_given(columns)))
+    }
+
+    /// Whether a column of this name is mapped.
+    #[pyo3(signature = (column))]
+    fn maps(&self, column: &str) -> bool {
+        self.0.maps(column)
+    }
+
     /// Whether a picture is looked for in a column that the mapping does not name.
     #[pyo3(signature = (column))]
     fn searches_pictures_in(&self, column: &str) -> bool {
@@ -105,6 +117,12 @@ impl Block {
     #[getter]
     fn memory(&self) -> u64 {
         self.0.memory()
+    }
+
+    /// Give all rows columns that are not in their file, once: their folders' `key=value`, null where it is `None`.
+    #[pyo3(signature = (columns))]
+    fn give(&self, columns: Vec<(String, Option<String>)>) {
+        self.0.give(columns);
     }
 
     /// Bytes that the rows take in their source.

@@ -1,20 +1,23 @@
 //! A block: a run of rows of one task, still as they were read, to be turned into traces by a worker.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use arrow_array::{Array, RecordBatch};
 
 use crate::csv_rows::CsvRows;
+use crate::given::{self, Given, GivenSlot};
 use crate::image::ImagePlace;
 use crate::json::TOO_MANY_VALUES;
-use crate::json_row::{self, Shape};
+use crate::json_row;
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 use crate::mapping::Mapping;
 use crate::picture::Picture;
 use crate::read::arrow::{Binary, picture_at, value_at};
 use crate::reason::Reason;
 use crate::row::{Finding, Refusal, Row};
-use crate::value::{Fault, Value, utf8};
+use crate::shard_rows::ShardRows;
+use crate::value::{Fault, Value};
 
 /// Consecutive rows of a task, cut by one of the cutters.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Block {
     pub(crate) source_bytes: u64,
     pub(crate) first_ordinal: u64,
     pub(crate) end_position: u64,
+    /// What the file's place says of all of its rows.
+    pub(crate) given: OnceLock<Given>,
 }
 
 /// The rows of a block as their file has them.
@@ -39,6 +44,8 @@ pub(crate) enum Content {
     Arrow(Vec<Piece>),
     /// Rows of a CSV file.
     Csv(CsvRows),
+    /// Members of a tar shard.
+    Shard(ShardRows),
 }
 
 /// Where the text of a row stands.
@@ -114,6 +121,7 @@ impl Block {
             Content::Json { bytes, rows } => (bytes.capacity() as u64, rows.capacity()),
             Content::Arrow(pieces) => (self.source_bytes + BYTES_A_PIECE * pieces.len() as u64, 0),
             Content::Csv(rows) => (rows.bytes_held(), rows.len()),
+            Content::Shard(rows) => (rows.bytes_reserved(), rows.rows().len()),
         };
         // An image is kept in memory once more until it is written; nothing else is made of its bytes here.
         let text = self.source_bytes.saturating_sub(self.image_bytes);
@@ -127,7 +135,8 @@ impl Block {
         self.rows
     }
 
-    /// Bytes that the rows take in their source: whole lines of JSON, the values of mapped columns of Arrow and CSV.
+    /// Bytes that the rows take in their source: whole lines of JSON, whole members of an archive, the values of mapped
+    /// columns of Arrow and CSV.
     pub fn source_bytes(&self) -> u64 {
         self.source_bytes
     }
@@ -148,7 +157,14 @@ impl Block {
             Content::Json { rows, .. } => rows.len(),
             Content::Arrow(pieces) => pieces.iter().map(|piece| piece.batch.num_rows()).sum(),
             Content::Csv(rows) => rows.len(),
+            Content::Shard(rows) => rows.rows().len(),
         }
+    }
+
+    /// Gives all rows columns that are not in their file, as its folders name them; they count where the mapping reads
+    /// them. A block is given columns once.
+    pub fn give(&self, columns: Vec<(String, Option<String>)>) {
+        let _ = self.given.set(Given::new(columns));
     }
 
     /// Reads the rows in order and calls `found` for each.
@@ -174,6 +190,8 @@ impl Block {
         mapping: &Mapping,
         mut found: impl FnMut(Finding<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        let given = self.given.get().map(|given| given.slots(mapping));
+        let given = given.unwrap_or_default();
         match &self.content {
             Content::Json { bytes, rows } => {
                 let mut slots = Vec::new();
@@ -181,7 +199,7 @@ impl Block {
                     clear(&mut slots, mapping);
                     let filled = fill_from_json(mapping, bytes, *row, &mut slots);
                     let place = (row.position, row.ordinal);
-                    found(finding(mapping, place, filled, &mut slots))?;
+                    found(finding(mapping, place, filled, &given, &mut slots))?;
                 }
                 Ok(())
             }
@@ -192,7 +210,7 @@ impl Block {
                     let from = wanted.start.saturating_sub(first).min(rows);
                     let to = wanted.end.saturating_sub(first).min(rows);
                     if from < to {
-                        for_each_of_piece(from..to, mapping, piece, &mut found)?;
+                        for_each_of_piece(from..to, mapping, piece, &given, &mut found)?;
                     }
                     first += rows;
                 }
@@ -208,7 +226,18 @@ impl Block {
                         .fill(mapping, &columns, row, &mut slots)
                         .map(|()| rows.picture(row, &searched));
                     let place = (row.number, row.number);
-                    found(finding(mapping, place, filled, &mut slots))?;
+                    found(finding(mapping, place, filled, &given, &mut slots))?;
+                }
+                Ok(())
+            }
+            Content::Shard(rows) => {
+                let columns = rows.columns(mapping);
+                let mut slots = Vec::new();
+                for row in within(rows.rows(), wanted) {
+                    clear(&mut slots, mapping);
+                    let filled = rows.fill(mapping, &columns, row, &mut slots);
+                    let place = (row.number, row.number);
+                    found(finding(mapping, place, filled, &given, &mut slots))?;
                 }
                 Ok(())
             }
@@ -225,6 +254,7 @@ fn for_each_of_piece<E>(
     wanted: Range<usize>,
     mapping: &Mapping,
     piece: &Piece,
+    given: &[GivenSlot<'_>],
     found: &mut impl FnMut(Finding<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let batch = &piece.batch;
@@ -243,18 +273,20 @@ fn for_each_of_piece<E>(
             Err(_) => fill_from_arrow(mapping, &columns, row, &mut slots).map(|()| picture),
         };
         let place = (piece.position + row as u64, piece.ordinal + row as u64);
-        found(finding(mapping, place, filled, &mut slots))?;
+        found(finding(mapping, place, filled, given, &mut slots))?;
     }
     Ok(())
 }
 
 /// What the row whose values were put into `slots` gives.
-fn finding<'r>(
+fn finding<'r, 'a>(
     mapping: &Mapping,
     (position, ordinal): (u64, u64),
     filled: Result<Option<Picture>, Fault>,
-    slots: &'r mut [Option<Value<'_>>],
+    given: &[GivenSlot<'a>],
+    slots: &'r mut [Option<Value<'a>>],
 ) -> Finding<'r> {
+    let filled = filled.and_then(|picture| given::fill(mapping, given, slots).map(|()| picture));
     match filled.and_then(|picture| mapping.read(slots, picture)) {
         Ok(parts) => Finding::Row(Row {
             position,
@@ -290,28 +322,7 @@ fn fill_from_json<'a>(
     if !row.is_kept {
         return Err(too_large(row.length));
     }
-    let text = utf8(row.bytes(bytes))
-        .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
-    let mut picture = None;
-    let searched = |key: &str| mapping.searches_pictures_in(key);
-    match json_row::read_row(text, &mapping.keys, slots, searched, &mut picture) {
-        Ok(Shape::Object) => Ok(picture),
-        Ok(Shape::DuplicateKey(key)) => {
-            let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
-            Err(Fault::new(Reason::DuplicateKey, detail))
-        }
-        Ok(Shape::NotAnObject) => Err(Fault::new(
-            Reason::NotAnObject,
-            "the row is JSON but not an object",
-        )),
-        Err(error) if error.what == TOO_MANY_VALUES => {
-            Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
-        }
-        Err(error) => {
-            let detail = format!("byte {} of the row: {}", error.at, error.what);
-            Err(Fault::new(Reason::InvalidJson, detail))
-        }
-    }
+    json_row::fill(mapping, row.bytes(bytes), slots, |_| false)
 }
 
 fn fill_from_arrow<'a>(
@@ -338,7 +349,7 @@ fn fill_from_arrow<'a>(
     Ok(())
 }
 
-fn too_large(length: u64) -> Fault {
+pub(crate) fn too_large(length: u64) -> Fault {
     Fault::new(
         Reason::RowTooLarge,
         format!("the row has {length} bytes, and may have {DEFAULT_MAX_ROW_BYTES}"),

@@ -9,6 +9,7 @@ mod json_objects;
 mod json_rows;
 mod json_shape;
 mod pending;
+mod shard;
 
 pub use arrow::ArrowCutter;
 pub use csv::{CsvCutter, CsvDialect};
@@ -17,6 +18,7 @@ pub use json_lines::JsonLinesCutter;
 pub use json_objects::JsonObjectsCutter;
 pub use json_rows::JsonRowsCutter;
 pub use json_shape::{Held, JsonShape, Layout};
+pub use shard::ShardCutter;
 
 /// What the position of a row counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

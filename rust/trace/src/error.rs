@@ -97,6 +97,20 @@ pub enum TraceError {
         /// The keys that were followed.
         path: String,
     },
+    /// A tar archive is cut off, or a header of it is not what an archive has there.
+    #[error("byte {at} of the archive: {message}")]
+    Archive {
+        /// Offset in the uncompressed archive.
+        at: u64,
+        /// What is wrong.
+        message: &'static str,
+    },
+    /// Members of one key do not follow one another.
+    #[error("members of `{key}` stand in two places of the archive, so that a row would be two")]
+    ScatteredKey {
+        /// The key.
+        key: String,
+    },
     /// Something stands after the closing `]` of a JSON array.
     #[error("byte {at}: there is something after the closing `]` of the JSON array")]
     ArrayTrailing {
@@ -146,7 +160,11 @@ impl TraceError {
                     .to_owned(),
             ),
             Self::Mapping { hint, .. } => hint.clone(),
+            Self::ScatteredKey { .. } => Some(
+                "write the archive in the order of its names: `tar --sort=name -cf OUT.tar FOLDER`".to_owned(),
+            ),
             Self::CsvDialect { .. }
+            | Self::Archive { .. }
             | Self::ArrayTruncated { .. }
             | Self::ArrayTrailing { .. }
             | Self::DocumentTruncated { .. }

@@ -2,9 +2,43 @@
 
 use std::borrow::Cow;
 
-use crate::json::{JsonError, Reader};
+use crate::json::{JsonError, Reader, TOO_MANY_VALUES};
+use crate::mapping::Mapping;
 use crate::picture::{self, Picture};
-use crate::value::Value;
+use crate::reason::Reason;
+use crate::value::{Fault, Value, utf8};
+
+/// Puts the values of a JSON object into `slots`, and gives the pictures under keys that nobody maps, apart from those
+/// that the row has itself.
+pub(crate) fn fill<'a>(
+    mapping: &Mapping,
+    bytes: &'a [u8],
+    slots: &mut [Option<Value<'a>>],
+    is_own: impl Fn(&str) -> bool,
+) -> Result<Option<Picture>, Fault> {
+    let text = utf8(bytes)
+        .map_err(|at| Fault::new(Reason::InvalidUtf8, format!("byte {at} of the row")))?;
+    let mut picture = None;
+    let searched = |key: &str| mapping.searches_pictures_in(key);
+    match read_row(text, &mapping.keys, slots, (searched, is_own), &mut picture) {
+        Ok(Shape::Object) => Ok(picture),
+        Ok(Shape::DuplicateKey(key)) => {
+            let detail = format!("`{}` occurs twice in the row", mapping.keys[key]);
+            Err(Fault::new(Reason::DuplicateKey, detail))
+        }
+        Ok(Shape::NotAnObject) => Err(Fault::new(
+            Reason::NotAnObject,
+            "the row is JSON but not an object",
+        )),
+        Err(error) if error.what == TOO_MANY_VALUES => {
+            Err(Fault::new(Reason::RowTooLarge, TOO_MANY_VALUES))
+        }
+        Err(error) => {
+            let detail = format!("byte {} of the row: {}", error.at, error.what);
+            Err(Fault::new(Reason::InvalidJson, detail))
+        }
+    }
+}
 
 /// What a row's text turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +54,12 @@ pub(crate) enum Shape {
 /// Reads the object `text` and puts the values of `keys` into `slots`, one for each key.
 ///
 /// The rest of the text is checked to be JSON all the same, and where `searched` says so of its key, pictures are
-/// looked for in it.
+/// looked for in it. A text of which `is_own` says that the row has it itself is none.
 pub(crate) fn read_row<'a>(
     text: &'a str,
     keys: &[String],
     slots: &mut [Option<Value<'a>>],
-    searched: impl Fn(&str) -> bool,
+    (searched, is_own): (impl Fn(&str) -> bool, impl Fn(&str) -> bool),
     picture: &mut Option<Picture>,
 ) -> Result<Shape, JsonError> {
     let mut reader = Reader::new(text);
@@ -40,7 +74,7 @@ pub(crate) fn read_row<'a>(
     reader.members(|reader, key| {
         let Some(index) = keys.iter().position(|wanted| *wanted == key) else {
             if searched(&key) {
-                return skip_searching(reader, &key, picture);
+                return skip_searching(reader, &key, &is_own, picture);
             }
             return reader.skip(1);
         };
@@ -57,6 +91,7 @@ pub(crate) fn read_row<'a>(
 fn skip_searching(
     reader: &mut Reader<'_>,
     key: &str,
+    is_own: &impl Fn(&str) -> bool,
     picture: &mut Option<Picture>,
 ) -> Result<(), JsonError> {
     reader.space();
@@ -72,7 +107,7 @@ fn skip_searching(
                 reader.at = start;
                 text = reader.string()?;
             }
-            picture::search_text(&text, in_column)
+            picture::search_text(&text, in_column).filter(|_| !is_own(&text))
         }
         Some(b'[' | b'{') => search_nested(reader, in_column)?,
         _ => return reader.scalar().map(|_| ()),

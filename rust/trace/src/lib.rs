@@ -21,10 +21,12 @@ mod block;
 mod csv_rows;
 mod cut;
 mod error;
+mod given;
 mod identity;
 mod image;
 mod json;
 mod json_row;
+mod keys;
 mod label;
 mod limits;
 mod mapping;
@@ -38,6 +40,7 @@ mod reason;
 mod row;
 mod row_images;
 mod row_reader;
+mod shard_rows;
 mod value;
 mod written;
 
@@ -45,7 +48,7 @@ pub use arrow_messages::{ArrowMessages, arrow_messages};
 pub use block::{Block, MAX_RENDERED_BYTES};
 pub use cut::{
     ArrowCutter, CsvCutter, CsvDialect, Held, JsonArrayCutter, JsonLinesCutter, JsonObjectsCutter,
-    JsonRowsCutter, JsonShape, Layout, Numbering,
+    JsonRowsCutter, JsonShape, Layout, Numbering, ShardCutter,
 };
 pub use error::TraceError;
 pub use identity::{Identity, IdentityHasher, question_id};

@@ -55,6 +55,8 @@ pub struct Mapping {
     pub(crate) dotted: Vec<Field>,
     /// Fields whose text may be JSON that says a list or object.
     pub(crate) structured: Vec<Field>,
+    /// Columns that rows have although their file does not.
+    pub(crate) given: Vec<String>,
 }
 
 /// Where pictures are looked for, and what becomes of a row that has one.
@@ -131,6 +133,20 @@ impl Mapping {
             .collect()
     }
 
+    /// The same mapping for a file whose place gives its rows these columns: it may be without them.
+    #[must_use]
+    pub fn with_given(&self, columns: Vec<String>) -> Self {
+        Self {
+            given: columns,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a column of this name is mapped.
+    pub fn maps(&self, column: &str) -> bool {
+        self.keys[..self.mapped].iter().any(|key| key == column)
+    }
+
     /// Whether a picture is looked for in a column that is not mapped.
     pub fn searches_pictures_in(&self, column: &str) -> bool {
         match &self.pictures {
@@ -174,10 +190,12 @@ impl Mapping {
         if !columns.is_empty() {
             return Err(TraceError::DuplicateColumns { columns });
         }
+        let given = self.given.iter().map(String::as_str);
+        let there: Vec<&str> = names.iter().map(AsRef::as_ref).chain(given).collect();
         let Some(missing) = self
             .fields()
             .chain(self.named_pictures())
-            .find(|field| !field.optional && !field.is_in(names))
+            .find(|field| !field.optional && !field.is_in(&there))
         else {
             return Ok(());
         };

@@ -66,6 +66,13 @@ impl Picture {
     }
 }
 
+/// Whether files of this ending are pictures, or others of what is shown.
+pub(crate) fn is_extension(ending: &str) -> bool {
+    EXTENSIONS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(ending))
+}
+
 /// Adds the picture `bytes` to a hash of those before it.
 pub(crate) fn hash(before: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, before)

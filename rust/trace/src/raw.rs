@@ -1,11 +1,9 @@
 //! A block's rows as their file has them: for messages and for people, never for traces.
 
-use std::collections::HashSet;
-
 use arrow_array::RecordBatch;
 
 use crate::block::{Block, Content};
-use crate::json;
+use crate::keys::Keys;
 
 /// A row as it was read.
 #[derive(Clone, Debug)]
@@ -30,6 +28,7 @@ impl Block {
                 (row < piece.batch.num_rows()).then(|| RawRow::Values(piece.batch.slice(row, 1)))
             }),
             Content::Csv(rows) => rows.raw_row(ordinal).map(RawRow::Values),
+            Content::Shard(rows) => rows.raw_row(ordinal).map(RawRow::Values),
         }
     }
 
@@ -41,6 +40,7 @@ impl Block {
                 .last()
                 .map(|piece| piece.ordinal + piece.batch.num_rows() as u64),
             Content::Csv(rows) => rows.rows().last().map(|row| row.number + 1),
+            Content::Shard(rows) => rows.rows().last().map(|row| row.number + 1),
         };
         last.unwrap_or(self.first_ordinal)
     }
@@ -48,22 +48,21 @@ impl Block {
     /// The top-level keys of the first `count` rows in the order in which they appear; nothing where columns
     /// have names in their file.
     pub fn top_level_keys(&self, count: usize) -> Option<Vec<String>> {
-        let Content::Json { bytes, rows } = &self.content else {
-            return None;
-        };
-        let mut keys = Vec::new();
-        let mut seen = HashSet::new();
-        for row in rows.iter().take(count) {
-            // A row that is not UTF-8 has no keys; its reader says so.
-            let text = std::str::from_utf8(row.bytes(bytes)).unwrap_or_default();
-            json::keys_of(text, |key| {
-                if !seen.contains(&*key) {
-                    seen.insert(key.clone().into_owned());
-                    keys.push(key.into_owned());
+        let mut keys = Keys::default();
+        match &self.content {
+            Content::Json { bytes, rows } => {
+                for row in rows.iter().take(count) {
+                    keys.add_object(row.bytes(bytes));
                 }
-            });
+            }
+            Content::Shard(rows) => {
+                for row in rows.rows().iter().take(count) {
+                    rows.keys(row, &mut keys);
+                }
+            }
+            Content::Arrow(_) | Content::Csv(_) => return None,
         }
-        Some(keys)
+        Some(keys.into_found())
     }
 }
 

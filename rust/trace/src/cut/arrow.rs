@@ -2,7 +2,7 @@
 
 mod size;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow_array::{Array, RecordBatch};
 
@@ -203,6 +203,7 @@ impl ArrowCutter {
             source_bytes,
             first_ordinal,
             end_position: self.row,
+            given: OnceLock::new(),
         })
     }
 }

@@ -7,7 +7,7 @@ mod line;
 mod records;
 mod scan;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::block::{Block, Content};
 use crate::csv_rows::CsvRows;
@@ -163,6 +163,7 @@ impl CsvCutter {
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal: self.row - rows,
             end_position: self.row,
+            given: OnceLock::new(),
         })
     }
 }

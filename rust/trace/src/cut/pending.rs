@@ -1,5 +1,7 @@
 //! The block that JSON rows are being gathered into.
 
+use std::sync::OnceLock;
+
 use crate::block::{Block, Content, JsonRow};
 use crate::limits::{DEFAULT_MAX_ROW_BYTES, MAX_BLOCK_ROWS};
 
@@ -119,6 +121,7 @@ impl Pending {
             source_bytes: std::mem::take(&mut self.source_bytes),
             first_ordinal,
             end_position: end,
+            given: OnceLock::new(),
             content: Content::Json {
                 bytes: std::mem::take(&mut self.bytes),
                 rows,

@@ -13,9 +13,9 @@ fn read_row<'a>(
     keys: &[String],
     slots: &mut [Option<Value<'a>>],
 ) -> Result<Shape, JsonError> {
-    let searched = json_row::read_row(text, keys, slots, |_| true, &mut None);
+    let searched = json_row::read_row(text, keys, slots, (|_| true, |_| false), &mut None);
     slots.fill(None);
-    let plain = json_row::read_row(text, keys, slots, |_| false, &mut None);
+    let plain = json_row::read_row(text, keys, slots, (|_| false, |_| false), &mut None);
     assert_eq!(searched.is_ok(), plain.is_ok(), "{text:?}");
     plain
 }
@@ -273,7 +273,14 @@ fn what_python_writes_for_missing_and_infinite_numbers_is_read() {
 fn pictures_are_found_under_keys_that_nobody_wants() {
     let picture = |text: &str| {
         let mut picture = None;
-        json_row::read_row(text, &["q".to_owned()], &mut [None], |_| true, &mut picture).unwrap();
+        json_row::read_row(
+            text,
+            &["q".to_owned()],
+            &mut [None],
+            (|_| true, |_| false),
+            &mut picture,
+        )
+        .unwrap();
         picture
     };
     let found = picture(r#"{"q": "a.png", "x": [1, {"y": "b.png"}], "z": "c.png"}"#).unwrap();

@@ -88,6 +88,7 @@ fn compile(spec: Spec, wanted: Wanted) -> Result<Mapping, TraceError> {
         finish_reason,
         dotted: Vec::new(),
         structured,
+        given: Vec::new(),
     };
     mapping.find_searched();
     mapping.find_image_keys();
