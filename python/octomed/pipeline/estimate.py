@@ -13,7 +13,7 @@ from octomed.pipeline.files import file_errors
 from octomed.pipeline.image_estimate import ImageSample, ImageTotals, exact_images
 from octomed.pipeline.image_settings import may_have_images
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.uploads import MOST_WAITING_BYTES
+from octomed.pipeline.specs import MOST_WAITING_BYTES
 from octomed.report.planned import Estimate
 from octomed.report.units import bytes_of
 

@@ -13,6 +13,7 @@ from octomed.errors import CancelledRun, StorageError
 from octomed.names import shown
 from octomed.pipeline.aside import aside
 from octomed.pipeline.manifest_file import NAME
+from octomed.pipeline.specs import MOST_WAITING_BYTES
 from octomed.pipeline.target_files import make_way, refuse_lost, refuse_missing, remove_file
 from octomed.run_file import Uploaded
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from octomed.report.progress import Progress
 
 MOST_WAITING = 8
-MOST_WAITING_BYTES = 2**30
 """Files that wait or are under way at most, and their bytes: a slow store slows the run, and never fills the
 disk."""
 
