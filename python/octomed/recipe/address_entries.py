@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from octomed.names import as_text
 from octomed.recipe.glob import Match, cut_glob, fits, is_wild
-from octomed.recipe.opening import objects
+from octomed.schemes import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
