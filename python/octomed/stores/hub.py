@@ -65,6 +65,10 @@ class HubBucket(WebBucket):
                 self._commit = self._resolved()
             return self._commit
 
+    def get_ready(self) -> None:
+        """Resolve the revision, outside of any other request."""
+        _ = self.commit
+
     def head(self, key: str) -> ObjectMeta:
         """Return size and digest of a file."""
         found = self._called("get_paths_info", paths=[key], revision=self._commit)
@@ -123,10 +127,7 @@ class HubBucket(WebBucket):
                 token = self._token()
                 headers = {"authorization": f"Bearer {token}"} if token else None
                 self._stores[url] = connect_web(url, self.options, headers)
-            return self._stores[url], f"datasets/{self.repository}/resolve/{self.commit}/{key}"
-
-    def _query(self, key: str) -> str:  # noqa: ARG002
-        return ""
+            return self._stores[url], f"datasets/{self.repository}/resolve/{self._commit}/{key}"
 
     def _token(self) -> str | None:
         if self.options.anonymous:
@@ -140,9 +141,7 @@ class HubBucket(WebBucket):
         try:
             from huggingface_hub import HfApi  # noqa: PLC0415 of an extra
         except ModuleNotFoundError:
-            raise StorageError(
-                f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`"
-            ) from None
+            raise StorageError(f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`") from None
         api = HfApi(endpoint=self.endpoint, token=self._token() or False)
         call = getattr(api, name)
         try:
