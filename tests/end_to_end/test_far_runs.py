@@ -9,7 +9,7 @@ import octomed
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
-from octomed.pipeline import run_places, tasks
+from octomed.pipeline import far_runs, run_places, tasks
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.run_report import write_report
 from octomed.stores.client import open_store
@@ -113,7 +113,7 @@ def test_what_else_lies_there_is_named(far):
 
 def test_little_of_a_run_is_on_this_disk(far, scratch, monkeypatch):
     most = 0
-    fetch = run_places.FarRun.fetch
+    fetch = far_runs.FarRun.fetch
 
     def fetched(self, name, to=None):
         nonlocal most
@@ -121,7 +121,7 @@ def test_little_of_a_run_is_on_this_disk(far, scratch, monkeypatch):
         most = max(most, len(list(scratch.rglob("shard.*"))))
         return path
 
-    monkeypatch.setattr(run_places.FarRun, "fetch", fetched)
+    monkeypatch.setattr(far_runs.FarRun, "fetch", fetched)
     assert octomed.verify(address(far), workers=2).findings == ()
     assert 1 <= most <= 2
 

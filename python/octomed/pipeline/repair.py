@@ -11,7 +11,6 @@ from octomed import _octomed
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.foreign.helper import end_idle
 from octomed.names import shown
-from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.damage import damage_of
 from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.executor import executor
@@ -22,9 +21,9 @@ from octomed.pipeline.manifest_file import FileRecord, unpacked_name
 from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.repair_place import place_for_repair
+from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.repair_state import put_state_files
 from octomed.pipeline.shared_blocks import shared_blocks
-from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.transfers import Transfers
 from octomed.report.progress import SilentProgress
 from octomed.report.views import Repaired
@@ -195,6 +194,8 @@ class _Repair:
             self.blocks_scanned += made.run.run.blocks_scanned
             put_state_files(self.damage, staging, made)
             if standing.missing and not plan.spec.keeps_blocks and self._store is not None:
+                from octomed.pipeline.cleaning import forget_run  # noqa: PLC0415 a chain of imports is short
+
                 forget_run(plan.spec.working, self._registered(plan), plan.spec.keys, self._store)
             return
 
