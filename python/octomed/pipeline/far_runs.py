@@ -12,13 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from octomed.errors import DataError
+from octomed.errors import DataError, RecipeError, StorageError
 from octomed.mds_index import INDEX, read_index
 from octomed.names import shown
 from octomed.pipeline.manifest_file import NAME, load_manifest
 from octomed.run_file import RUN_FILE
 from octomed.state import there
-from octomed.storage import make_folder
+from octomed.storage import LOCK_NAME, locked, make_folder
 from octomed.urls import join
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 8 * 2**20
 _AT_ONCE = 8
+_PREFIX = "run-"
 _NOT_LISTED = ("http", "https")
 """Schemes of places that cannot say what they hold."""
 
@@ -47,15 +48,28 @@ def open_far_run(address: str) -> FarRun:
 
     store = open_store(address)
     make_folder(scratch_folder(), "owner")
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=scratch_folder()))
+    _remove_left(scratch_folder())
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=scratch_folder()))
+    held = contextlib.ExitStack()
+    held.enter_context(locked(folder / LOCK_NAME, exclusive=True, busy=""))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    far = FarRun(store, folder)
+    far = FarRun(store, folder, held)
     for name in (RUN_FILE, NAME):
         with contextlib.suppress(FileNotFoundError):
             far.fetch(name)
     if far.is_listed and not (folder / RUN_FILE).exists():
         next(far.store.listed(), None)  # says so, where there is no such bucket
     return far
+
+
+def _remove_left(scratch: Path) -> None:
+    """Remove what killed processes left: a living one holds the lock of its folder."""
+    for folder in scratch.glob(f"{_PREFIX}*"):
+        with (
+            contextlib.suppress(RecipeError, StorageError),
+            locked(folder / LOCK_NAME, exclusive=True, busy=""),
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass
@@ -68,15 +82,23 @@ class FarRun:
         The files at the address.
     folder
         The local folder with what was fetched of them.
+    held
+        The lock of that folder, which tells others that this process lives.
     """
 
     store: ObjectStore
     folder: Path
+    held: contextlib.ExitStack
 
     @property
     def is_listed(self) -> bool:
         """Whether the place can say which files it holds."""
         return self.store.address.scheme not in _NOT_LISTED
+
+    def close(self) -> None:
+        """Remove the folder."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.held.close()
 
     def place(self, name: str = "") -> str:
         """Return the address, or that of a file of the run."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,8 +60,9 @@ def opened_run(place: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if _far.pop(folder, None) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        far = _far.pop(folder, None)
+        if far is not None:
+            far.close()
 
 
 _far: dict[Path, FarRun] = {}
