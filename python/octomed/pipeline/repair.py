@@ -15,6 +15,7 @@ from octomed.pipeline.damage import damage_of
 from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.executor import executor
 from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.forgetting import forget_run
 from octomed.pipeline.inspect_images import mode_in
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest_file import FileRecord, unpacked_name
