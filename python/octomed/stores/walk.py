@@ -72,7 +72,7 @@ class Walk:
         self._mirrors.clear()
 
     def done(self, one: Wanted) -> None:
-        """Say that what was wanted of an object has been read, or will not be; of another walk it is nothing."""
+        """Say that what was wanted of an object has been read, or will not be; of another walk, nothing."""
         with self._room:
             if not self._left.get(one.address):
                 return
