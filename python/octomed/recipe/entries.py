@@ -29,11 +29,11 @@ from octomed.recipe.input_file import (
     unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import objects, open_stream
+from octomed.recipe.opening import open_stream
 from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
-from octomed.schemes import scheme_of
+from octomed.schemes import objects, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
