@@ -250,17 +250,26 @@ class EvaluationReader:
     """
     Reads the questions and pictures of an evaluation set.
     """
-    def __new__(cls, /, mapping: Mapping, images: dict[str, typing.Any], look: str) -> EvaluationReader:
+    def __new__(
+        cls,
+        /,
+        mapping: Mapping,
+        images: dict[str, typing.Any],
+        look: str,
+        masks: collections.abc.Sequence[collections.abc.Sequence[str]],
+    ) -> EvaluationReader:
         """
         A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
-        `near`.
+        `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does.
         """
-    def read(self, /, block: Block, file: int, first_row: int, place: str) -> EvaluationQuestions:
+    def read(
+        self, /, block: Block, file: int, first_row: int, place: str, cancel: Cancel
+    ) -> EvaluationQuestions:
         """
         What a block of the set's file with this number has; its task begins with row `first_row`, `place` is the file in
         words.
 
-        Raises `DataError` when a row, or a picture that is compared, cannot be read.
+        Raises `DataError` when a row, or a picture that is compared, cannot be read, `CancelledRun` once `cancel` is set.
         """
 
 @final
@@ -273,10 +282,11 @@ class EvaluationSets:
         /,
         sets: Sequence[tuple[str, Sequence[str], Sequence[EvaluationQuestions]]],
         images: dict[str, typing.Any],
+        masks: collections.abc.Sequence[collections.abc.Sequence[str]],
     ) -> EvaluationSets:
         """
         Puts sets together: of each the name, the paths of its files as reports have them, and what was read of its blocks,
-        in order. `images` are the settings of the recipe's images.
+        in order. `images` are the settings of the recipe's images, `masks` those that the readers had.
         """
     @property
     def questions(self, /) -> list[int]:
