@@ -173,7 +173,9 @@ def test_columns_of_the_row_and_measured_values_decide(tmp_path, curate, kept):
 
 def test_a_reject_by_a_column_says_which_and_never_the_value(tmp_path):
     rows = [row(0, RIGHT, WRONG, LONG, correct=[True, False, True], site="Jane's clinic", level=3)]
-    rows += [row(number, RIGHT, correct=[True], site="here", level=level) for number, level in ((1, 9), (2, None))]
+    rows += [
+        row(number, RIGHT, correct=[True], site="here", level=level) for number, level in ((1, 9), (2, None))
+    ]
     curate = {
         "keep": {"column": "correct", "is": True},
         "where": {"site": ["here", "there"], "level": [1, 5], "reasoning_words": [1, 30]},

@@ -1,4 +1,4 @@
-"""Curation of rows with pictures: thresholds as a selection, and what belongs together when questions are parted."""
+"""Curation of rows with pictures: thresholds as a selection, and questions that are not parted."""
 
 from __future__ import annotations
 
@@ -68,13 +68,11 @@ def packed(folder: Path, rows: list[dict[str, Any]] | None = None, out: str = "o
 def sides(folder: Path, out: str = "out") -> dict[int, bool]:
     """Whether each row that is packed is for validation."""
     tables = [pq.ParquetFile(path).read() for path in sorted((folder / out / "provenance").glob("*.parquet"))]
-    return {
-        one["row"]: one["stream"] == "validation" for one in pa.concat_tables(tables).to_pylist()
-    }
+    return {one["row"]: one["stream"] == "validation" for one in pa.concat_tables(tables).to_pylist()}
 
 
 def test_stricter_thresholds_over_pictures_give_what_a_fresh_scan_gives(folder):
-    """A picture that only rejected traces show is neither stored nor counted, whichever way they were rejected."""
+    """A picture that only rejected traces show is neither stored nor counted, however they were rejected."""
     long = "word " * 40 + RIGHT
     rows = [
         row(number, [save(folder, f"{number}.png", number), *(["0.png"] if number % 3 else [])], *said)

@@ -340,7 +340,7 @@ def test_answers_that_only_have_to_be_there_are_compared_where_a_rule_asks(folde
     assert numbers(counts) == [5]
     wrong = sum(sample % 3 == 0 for sample in range(5, 16))
     assert sum(counts.values()) == 5 + wrong
-    summary, counts = packed(folder, curate=curate)
+    _, counts = packed(folder, curate=curate)
     assert numbers(counts) == list(range(17))
     answers = json.loads((folder / "out/octomed.json").read_text())["counts"]["sources"]["only"]["answers"]
     assert "present" in answers

@@ -35,7 +35,7 @@ def names_rates(columns: Iterable[str]) -> bool:
 
 
 def read_pass_rates(files: Iterable[InputFile]) -> list[tuple[int, float, float]]:
-    """Return right and all responses of each question, by id; a rate counts as a share of one.
+    r"""Return right and all responses of each question, by id; a rate counts as a share of one.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def read_pass_rates(files: Iterable[InputFile]) -> list[tuple[int, float, float]
     >>> from pathlib import Path
     >>> from octomed.recipe.input_file import InputFile
     >>> path = Path(tempfile.mkdtemp()) / "student.csv"
-    >>> _ = path.write_text("question_id,right,responses\\n7,2,16\\n")
+    >>> _ = path.write_text("question_id,right,responses\n7,2,16\n")
     >>> file = InputFile("student", 0, str(path), path.name, path.stat().st_size, 0, "csv", None)
     >>> read_pass_rates([file])
     [(7, 2.0, 16.0)]
@@ -128,7 +128,7 @@ class _Uncompressed(io.RawIOBase):
         self._stream = stream
 
     def readable(self) -> bool:
-        """It is."""
+        """Say that it is."""
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 any writable buffer

@@ -47,8 +47,8 @@ class Rated:
     Attributes
     ----------
     tables
-        Returns the files of an entry (a file, a folder, a glob) that are tables of rates, and what to read for
-        its others: the entry where no file is a table, else their paths.
+        Returns the files of an entry (a file, a folder, a glob) that are tables of rates, and what to read
+        for its others: the entry where no file is a table, else their paths.
     rates_of_rows
         Reads the other files of entries, and returns right and all responses by question.
     """

@@ -61,18 +61,11 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     {}
     """
     filters = resolved_filters(recipe.curate, source)
-    curate: Any = recipe.curate
     found: dict[str, Any] = {}
     accept = filters.accept if isinstance(filters.accept, Acceptance) else None
-    judges = accept is not None and accept.answer != "off"
-    compares = curate.pass_rate is not None or _has_classes_by_answer(recipe, source)
-    if accept is not None and judges:
-        found["accept"] = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
-        if accept.answer == "present" and compares:
-            # Any answer is accepted, and whether it is right is known all the same.
-            found["accept"]["compare"] = True
-    elif compares or _learns_answers(recipe):
-        found["accept"] = {"answer": "off", "match": "options"}
+    compared = _accept(recipe, source, accept)
+    if compared:
+        found["accept"] = compared
     for name in ("keep", "where"):
         value = getattr(filters, name)
         if value is not None and value != "off":
@@ -91,6 +84,17 @@ def scan_curation(recipe: Recipe, source: Source) -> dict[str, Any]:
     if _learns_answers(recipe):
         found["target"] = "answer"
     return found
+
+
+def _accept(recipe: Recipe, source: Source, accept: Acceptance | None) -> dict[str, Any]:
+    """Return how answers are compared, and which are accepted; nothing where nobody asks."""
+    curate: Any = recipe.curate
+    compares = curate.pass_rate is not None or _has_classes_by_answer(recipe, source)
+    if accept is None or accept.answer == "off":
+        return {"answer": "off", "match": "options"} if compares or _learns_answers(recipe) else {}
+    found = {"answer": accept.answer, "match": accept.model_dump(mode="json")["match"]}
+    # Any answer is accepted then, and whether it is right is known all the same.
+    return {**found, "compare": True} if accept.answer == "present" and compares else found
 
 
 def _limits(filters: Filters, accept: Acceptance | None) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def emptied_classes(classes: Iterable[ClassCount]) -> list[str]:
     """
     emptied = [one for one in classes if one.read and not one.accepted]
     lines = [
-        f"class `{one.name}`: of its {units.count(one.read)} questions none has an accepted trace, and the run "
-        "has nothing of it: look at `curate.accept` and the filters"
+        f"class `{one.name}`: of its {units.count(one.read)} questions none has an accepted trace, and the "
+        "run has nothing of it: look at `curate.accept` and the filters"
         for one in emptied[:_MOST_CLASSES]
     ]
     more = len(emptied) - len(lines)

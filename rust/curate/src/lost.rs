@@ -148,6 +148,9 @@ mod tests {
             has_others: true,
             ..lost.sources[0].clone()
         };
-        assert!(part.to_string().contains("100 of its 300 questions that have a trace so far (33.3 %)"));
+        assert!(
+            part.to_string()
+                .contains("100 of its 300 questions that have a trace so far (33.3 %)")
+        );
     }
 }

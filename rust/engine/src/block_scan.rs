@@ -161,8 +161,8 @@ impl<'a, 'origin> BlockScan<'a, 'origin> {
         let pictures = (!images.images.is_empty()).then(|| images.hash(row));
         let hashes = images.images.iter();
         let hashes = hashes.map(|image| [image.hash, image.facts.pixel_hash]);
-        let question = curated
-            .and_then(|one| one.question(&stem, question_id, pictures.flatten(), hashes));
+        let question =
+            curated.and_then(|one| one.question(&stem, question_id, pictures.flatten(), hashes));
         self.scratch.images = images.shown_hash(row, &laid.shown);
         let shown: Vec<u64> = laid
             .shown

@@ -259,7 +259,9 @@ impl<'r> RowCuration<'r> {
         if response.trim().is_empty() {
             // As the scan calls it where nobody curates; asked for its answer, it gives none, whatever its reasoning says.
             let state = match self.answers.judge(&parts("", None), Some(true)).state {
-                state @ (AnswerState::Unasked | AnswerState::NoGold | AnswerState::GoldFault) => state,
+                state @ (AnswerState::Unasked | AnswerState::NoGold | AnswerState::GoldFault) => {
+                    state
+                }
                 _ => AnswerState::Absent,
             };
             scratch.measures = TraceMeasures {
@@ -298,12 +300,7 @@ impl<'r> RowCuration<'r> {
         }
     }
 
-    fn record(
-        &self,
-        measured: &Measures,
-        split: &Parts<'_>,
-        answered: &Answered,
-    ) -> TraceMeasures {
+    fn record(&self, measured: &Measures, split: &Parts<'_>, answered: &Answered) -> TraceMeasures {
         let mut found = self.found;
         found.add(
             split.reasoning.unwrap_or_default(),

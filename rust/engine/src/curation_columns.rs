@@ -271,9 +271,8 @@ mod tests {
             reasoning_words,
             ..TraceMeasures::default()
         };
-        let unmet = |c, b, a, words| {
-            wanted.first_unmet(&[one(c), one(b), one(a)], 0, &measures(words))
-        };
+        let unmet =
+            |c, b, a, words| wanted.first_unmet(&[one(c), one(b), one(a)], 0, &measures(words));
         assert_eq!(unmet("true", "3", "x", 1), None);
         assert_eq!(unmet("false", "9", "y", 0), Some(1));
         assert_eq!(unmet("true", "9", "y", 0), Some(2), "in the order of names");

@@ -229,7 +229,8 @@ impl QuestionTable {
     fn append_pictures(&mut self, lines: usize, column: Option<&ArrayRef>) -> Option<()> {
         let Some(column) = column else {
             let end = self.pictures.len() as u64;
-            self.picture_ends.resize(self.picture_ends.len() + lines, end);
+            self.picture_ends
+                .resize(self.picture_ends.len() + lines, end);
             return Some(());
         };
         for values in column.as_list_opt::<i64>()?.iter() {

@@ -264,7 +264,9 @@ fn covered(
         let mut spans: Vec<Span> = places.iter().map(|place| place.0).collect();
         spans.sort_unstable();
         let covered = f64::from(covered_words(&spans));
-        let first = places.iter().min_by_key(|(span, hit)| (hit.place, span.start));
+        let first = places
+            .iter()
+            .min_by_key(|(span, hit)| (hit.place, span.start));
         if let Some(&(Span { start: word, .. }, hit)) = first
             && covered > share * held.words.len() as f64
         {

@@ -70,7 +70,10 @@ fn nearly_equal_questions_are_found_in_bounded_time() {
     let mut matcher = Matcher::new(&index);
     for number in 100_000..100_200 {
         let found = find(&mut matcher, &stem(number), 0);
-        assert!(found.is_bounded, "26 n-grams stand in 20,000 questions each");
+        assert!(
+            found.is_bounded,
+            "26 n-grams stand in 20,000 questions each"
+        );
         assert_eq!((found.ignoring.len(), found.keeping.len()), (1, 1));
     }
     // Of a question that shares with one alone what covers it, nothing else is needed.
@@ -78,11 +81,22 @@ fn nearly_equal_questions_are_found_in_bounded_time() {
     let mut more = stems.clone();
     more.push(rare.join(" "));
     let index = self::index(Rule::Coverage(0.5), &more);
-    let found = find(&mut Matcher::new(&index), &format!("{shared} {}", rare.join(" ")), 0);
+    let found = find(
+        &mut Matcher::new(&index),
+        &format!("{shared} {}", rare.join(" ")),
+        0,
+    );
     assert!(found.is_bounded);
     let index = self::index(Rule::Coverage(0.95), &more);
-    let found = find(&mut Matcher::new(&index), &format!("{shared} {}", rare.join(" ")), 0);
-    assert_eq!(found.keeping[0].question, 20_000, "its n-grams are the rarest");
+    let found = find(
+        &mut Matcher::new(&index),
+        &format!("{shared} {}", rare.join(" ")),
+        0,
+    );
+    assert_eq!(
+        found.keeping[0].question, 20_000,
+        "its n-grams are the rarest"
+    );
     assert!(26 * stems.len() > MOST_PLACES);
     assert!(begin.elapsed() < PATIENCE);
 }
@@ -97,7 +111,11 @@ fn long_questions_that_are_nearly_equal_are_compared_once() {
     let index = index(Rule::Any, &stems);
     let mut matcher = Matcher::new(&index);
     let found = find(&mut matcher, &words[100..200].join(" "), 0);
-    assert_eq!(found.ignoring.len(), 1, "nearly equal stems are one, and no template");
+    assert_eq!(
+        found.ignoring.len(),
+        1,
+        "nearly equal stems are one, and no template"
+    );
     assert!(begin.elapsed() < PATIENCE);
 }
 
@@ -138,13 +156,19 @@ fn words_that_differ_in_signs_of_one_hash_are_told_apart() {
         let found = find(&mut matcher, &format!("so {stem}"), 0);
         assert_eq!(found.keeping[0].question as usize, number);
     }
-    assert!(find(&mut matcher, &format!("so {}", stem(1 << 15)), 0).keeping.is_empty());
+    assert!(
+        find(&mut matcher, &format!("so {}", stem(1 << 15)), 0)
+            .keeping
+            .is_empty()
+    );
     assert!(begin.elapsed() < PATIENCE);
 }
 
 #[test]
 fn work_ends_once_it_is_cancelled() {
-    let stems: Vec<String> = (0..100).map(|number| format!("{number} ").repeat(20)).collect();
+    let stems: Vec<String> = (0..100)
+        .map(|number| format!("{number} ").repeat(20))
+        .collect();
     let questions = || (0..).zip(&stems).map(|(id, stem)| question(id, stem, 0));
     let cancelled = AtomicBool::new(true);
     let index = NgramIndex::cancellable(16, Rule::Any, questions(), &cancelled);
@@ -152,5 +176,8 @@ fn work_ends_once_it_is_cancelled() {
     assert!(found.keeping.is_empty(), "nothing was read");
     let going = AtomicBool::new(false);
     let index = NgramIndex::cancellable(16, Rule::Any, questions(), &going);
-    assert_eq!(find(&mut Matcher::new(&index), &stems[0], 0).keeping.len(), 1);
+    assert_eq!(
+        find(&mut Matcher::new(&index), &stems[0], 0).keeping.len(),
+        1
+    );
 }

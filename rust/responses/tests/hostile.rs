@@ -170,7 +170,9 @@ fn a_question_of_a_megabyte_takes_no_longer_than_its_share() {
             .iter()
             .map(|(label, text)| Choice { label, text })
             .collect();
-        let many: Vec<String> = (0..2_000).map(|number| format!("{piece} {number}")).collect();
+        let many: Vec<String> = (0..2_000)
+            .map(|number| format!("{piece} {number}"))
+            .collect();
         let many: Vec<_> = many.iter().map(|text| Choice { label: "", text }).collect();
         let response = format!("The answer is {long}. Therefore {long}b.");
         for (options, gold) in [(&options, &*long), (&options, "C"), (&many, &*long)] {
@@ -178,7 +180,11 @@ fn a_question_of_a_megabyte_takes_no_longer_than_its_share() {
             let split = parts(&response, None);
             let _ = extract(options, &split);
             let _ = present(options, &split, None);
-            for rule in [GoldRule::Options, GoldRule::Contains, GoldRule::TokenF1(0.5)] {
+            for rule in [
+                GoldRule::Options,
+                GoldRule::Contains,
+                GoldRule::TokenF1(0.5),
+            ] {
                 if let Ok(gold) = Gold::new(options, Some(gold), rule) {
                     let _ = judge(&gold, &split, None);
                 }

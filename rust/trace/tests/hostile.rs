@@ -442,10 +442,11 @@ fn a_null_response_keeps_its_place() {
     let response = |text: &str, is_null: bool| {
         format!("Response {{ reasoning: None, response: \"{text}\", is_null: {is_null} }}")
     };
-    let responses = [response("a", false), response("", true), response("", false)];
-    assert!(
-        found.contains(&responses.join(", ")),
-        "{found}"
-    );
+    let responses = [
+        response("a", false),
+        response("", true),
+        response("", false),
+    ];
+    assert!(found.contains(&responses.join(", ")), "{found}");
     assert!(found.contains("system: None"));
 }

@@ -182,7 +182,9 @@ pub(super) fn mention(choices: &Choices, text: &str) -> Option<Reading> {
     match named.count_ones() {
         0 => None,
         _ if !are_telling && named != labelled(choices, text) => Some(Reading::Ambiguous),
-        1 if text.len() <= SHORT && is_hedged(text) => Some(Reading::Ambiguous),
+        1 if text.len() <= SHORT && (is_hedged(text) || denies_all(choices, text)) => {
+            Some(Reading::Ambiguous)
+        }
         1 if text.len() <= SHORT || is_at_edge(choices, text, named) => {
             Some(Reading::Options(named))
         }
@@ -197,6 +199,26 @@ fn is_hedged(text: &str) -> bool {
     ];
     text.split(|letter: char| !letter.is_ascii_alphabetic())
         .any(|word| is_one(word, &hedges))
+}
+
+/// "No correct answer, but nitrofurantoin comes closest": what is named then is not said to be right.
+fn denies_all(choices: &Choices, text: &str) -> bool {
+    let denials = [
+        "no correct answer",
+        "no correct option",
+        "no correct choice",
+        "no right answer",
+        "no right option",
+        "no good answer",
+        "no answer is",
+        "no option is",
+        "none of the options",
+        "none of the answers",
+        "none of the choices",
+        "none of these",
+    ];
+    let text = text.to_ascii_lowercase();
+    choices.none().is_none() && denials.iter().any(|denial| text.contains(denial))
 }
 
 fn is_at_edge(choices: &Choices, text: &str, named: Set) -> bool {

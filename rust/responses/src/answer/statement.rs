@@ -128,10 +128,36 @@ fn read_behind_copula(choices: &Choices, text: &str, end: usize) -> Option<Read>
         if is_one(next, &["is", "are", "be", "was", "remains", "as"])
             && let Some(read) = read_value(choices, text, at)
         {
-            return is_meant(text, read, end, is_conditional).then_some(read);
+            let is_past = next == "was" && is_superseded(choices, text, read);
+            let is_meant = is_meant(text, read, end, is_conditional) && !is_past;
+            return is_meant.then_some(read);
         }
     }
     None
+}
+
+/// Words behind "now" among which an option may stand.
+const MAX_BEHIND_NOW: usize = 4;
+
+/// "The answer was E in 2010, but it is now A": what was the answer is not what is said to be it now.
+fn is_superseded(choices: &Choices, text: &str, read: Read) -> bool {
+    let rest = &text[read.end..sentence_end(text, read.end)];
+    let now = rest.match_indices("now").find(|(at, now)| {
+        let behind = rest[at + now.len()..].chars().next();
+        !rest[..*at].ends_with(char::is_alphanumeric) && !behind.is_some_and(char::is_alphanumeric)
+    });
+    let Some((now, _)) = now else {
+        return false;
+    };
+    let mut at = read.end + now + "now".len();
+    for _ in 0..MAX_BEHIND_NOW {
+        if let Some(other) = read_value(choices, text, at) {
+            return other.reading != read.reading;
+        }
+        at = skip_between(text, at, text.len());
+        at += word(text, at).len();
+    }
+    false
 }
 
 fn skip_between(text: &str, at: usize, limit: usize) -> usize {
