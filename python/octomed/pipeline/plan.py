@@ -328,7 +328,11 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
         blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
         return rates_of(blocks, source.scanner, paths)
 
-    lists = lists_of(recipe, Rated(lambda path: tables_among(recipe, path, columns_of), rates_of_rows))
+    def tables(path: str) -> tuple[list[InputFile], list[str]]:
+        """Find tables of its responses' rates."""
+        return tables_among(find_inputs(as_source(recipe, (path,))).files, path, columns_of)
+
+    lists = lists_of(recipe, Rated(tables, rates_of_rows))
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)

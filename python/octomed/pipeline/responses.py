@@ -10,7 +10,6 @@ from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.pass_rates import names_rates
 from octomed.recipe.document import Document, Keys
-from octomed.recipe.inputs import find_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,23 +98,18 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
 
 
 def tables_among(
-    recipe: Recipe, path: str, columns_of: Callable[[InputFile], list[str]]
+    files: Sequence[InputFile], path: str, columns_of: Callable[[InputFile], list[str]]
 ) -> tuple[list[InputFile], list[str]]:
-    """Return the files of an entry that are tables of pass rates, and what to read for its others.
+    """Return those of an entry's files that are tables of pass rates, and what to read for its others.
 
     Parameters
     ----------
-    recipe
-        The recipe.
+    files
+        The files.
     path
-        A file, a folder or a glob.
+        The entry that they were found by: a file, a folder or a glob.
     columns_of
         Returns the columns of a file.
-
-    Raises
-    ------
-    RecipeProblems
-        When it matches nothing.
     """
 
     def is_table(file: InputFile) -> bool:
@@ -124,7 +118,6 @@ def tables_among(
         except DataError:
             return False  # what does not read is a fault that the reader of rows names
 
-    files = find_inputs(as_source(recipe, (path,))).files
     tables = [file for file in files if is_table(file)]
     if not tables:
         return [], [path]

@@ -137,9 +137,7 @@ class HubBucket(WebBucket):
         try:
             from huggingface_hub import HfApi  # noqa: PLC0415 of an extra
         except ModuleNotFoundError:
-            raise StorageError(
-                f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`"
-            ) from None
+            raise StorageError(f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`") from None
         api = HfApi(endpoint=self.endpoint, token=self._token() or False)
         call = getattr(api, name)
         try:
