@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
+from typing import Any
 
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)", re.DOTALL)
 
@@ -17,3 +19,8 @@ def scheme_of(location: str) -> str | None:
     """
     found = _SCHEME.fullmatch(location)
     return None if found is None else found[1].lower()
+
+
+def objects() -> Any:  # noqa: ANN401 a module
+    """Return the module that knows what stores hold, which only an address has loaded."""
+    return import_module("octomed.stores.inputs")

@@ -57,7 +57,13 @@ def test_a_rename_counts_once_its_folder_is_synced(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="the layer of faults wants a C compiler")
 @pytest.mark.parametrize(
-    "names", [("kill:1", "fault:0"), pytest.param(("power:1", "flip:13", "flip:19"), marks=pytest.mark.long)]
+    "names",
+    [
+        ("kill:1", "fault:0", "store_fault:1", "store_fault:8"),
+        pytest.param(
+            ("power:1", "flip:13", "flip:19", "store_kill:1", "store_flip:0"), marks=pytest.mark.long
+        ),
+    ],
 )
 def test_cases_end_well(tmp_path: Path, names: tuple[str, ...]) -> None:
     out = tmp_path / "out.json"

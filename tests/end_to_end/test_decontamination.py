@@ -309,7 +309,7 @@ def test_what_is_lost_is_a_share_of_the_questions_that_have_a_trace(folder):
 
 
 def test_evaluation_sets_are_left_at_once_when_a_run_is_cancelled(folder):
-    """While they are read, and while their n-grams are made: Ctrl-C waits for a question, and not for a set."""
+    """While they are read, and while their n-grams are made: Ctrl-C waits for a question, not for a set."""
     rows = [{"question": words(seed, 80)} for seed in range(10_000)]
     runs.write_lines(folder / "test/large.jsonl", rows)
     planned = plan(recipe(folder, ["test/large.jsonl"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import shutil
@@ -15,6 +16,8 @@ import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import RecipeError, StorageError
 from octomed.pipeline import uploads
+from octomed.pipeline.targets import Target
+from octomed.report.progress import LineProgress
 from octomed.stores.client import ObjectStore, open_store
 from streaming import StreamingDataset
 
@@ -182,8 +185,11 @@ def test_a_slow_store_slows_the_run_and_fills_no_disk(small, s3, tmp_path, local
 
     monkeypatch.setattr(ObjectStore, "put_file", put_file)
     monkeypatch.setattr(uploads, "MOST_WAITING", 3)
-    summary = runs.pack(small, at(s3))
+    shown = io.StringIO()
+    summary = runs.pack(small, at(s3), progress=LineProgress(shown))
     assert max(most[:-8]) <= 3 + 2 + 2  # those of two workers, the manifest and a table
+    assert "\nupload: " in shown.getvalue()
+    assert " to go\nupload: done in " in shown.getvalue()
     assert summary.uploads["waited"] > 0
     assert "workers waited" in str(summary)
     is_as(local, s3, tmp_path)
@@ -301,6 +307,30 @@ def test_another_machine_s_run_is_not_disturbed(small, s3):
     ):
         runs.pack(small, at(s3))
     assert not s3.keys("run/")
+
+
+@pytest.mark.parametrize("what", ["lease", "object"])
+def test_a_run_that_lost_something_is_not_said_to_be_whole(small, s3, tmp_path, local, what):
+    put, said = (
+        ObjectStore.put_file,
+        {"lease": "was not renewed in time", "object": "was uploaded, and is not"},
+    )
+
+    def put_and_lose(self, name, path):
+        put(self, name, path)
+        if name.startswith("provenance/"):
+            self.delete(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if what == "lease":
+            patch.setattr(Target, "is_lost", property(lambda _: len(shards(s3)) > 5))
+        else:
+            patch.setattr(ObjectStore, "put_file", put_and_lose)
+        with pytest.raises(StorageError, match=said[what]):
+            runs.pack(small, at(s3))
+    is_taken_for_none(s3, tmp_path)
+    runs.pack(small, at(s3))
+    is_as(local, s3, tmp_path)
 
 
 def test_clean_asks_the_store_whether_the_run_is_there(small, s3):

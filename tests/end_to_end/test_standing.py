@@ -44,7 +44,7 @@ def test_a_complete_run_costs_nothing(small, capsys):
     assert lines == [f"output    `{small.parent}/out` holds this run, complete: nothing is written"]
     assert standing["run"] == "complete"
     lines, _ = planned(capsys, small, "sources.chats.teacher=R1")
-    assert "they stand, and `octomed.json` is written again" in lines[0]
+    assert "they stand, and the run file is written again" in lines[0]
 
 
 def test_appending_a_source_writes_all_shards_and_scans_the_new_rows_alone(small, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -264,6 +265,28 @@ def test_a_fifth_of_all_requests_fails(small, expected, kind, request, monkeypat
     assert (elsewhere.blocks_scanned, elsewhere.notes, found) == (0, [], expected)
     assert elsewhere.blocks_reused == first.blocks_scanned
     assert faults > 10
+
+
+def test_everything_at_addresses_and_nothing_on_the_machine(expected, small, s3):
+    s3.upload(small.parent / "data", "data")
+    values = runs.values()
+    for source in values["sources"]:
+        source["path"] = s3.address(source["path"])
+    values["output"]["path"], values["work"] = (
+        s3.address("run"),
+        {"path": s3.address("work"), "scratch": "scratch"},
+    )
+    recipe = runs.write_recipe(small.parent, values)
+    first = runs.pack(recipe)
+    keys = s3.keys("run/")
+    found = {key.removeprefix("run/"): hashlib.sha256(s3.read(key)).hexdigest() for key in keys}
+    assert expected.items() <= found.items()
+    delete(s3, "run/")
+    elsewhere = runs.pack(recipe, "work.scratch=other")
+    assert (elsewhere.blocks_scanned, elsewhere.blocks_reused) == (0, first.blocks_scanned)
+    assert s3.keys("run/") == keys
+    assert clean(WorkingStore.of(load_recipe(recipe)), dry_run=True).kept == len(tasks_there(s3))
+    assert runs.pack(recipe, "work.scratch=other").already_done
 
 
 # What leaves the store

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from octomed.errors import RecipeError
-from octomed.stores.address import Address, is_address, query_of
+from octomed.stores.address import Address, is_address, signed_path, user_of
 
 GOOD = {
     "s3://bucket": ("s3", "bucket", ""),
@@ -115,10 +115,14 @@ def test_secrets_that_cannot_be_cut_are_refused_unseen(text):
 
 
 def test_the_query_of_the_web_is_kept_in_memory():
-    address = Address.parse("https://host/signed?X-Amz-Signature=1&b=2")
-    assert query_of(address) == "X-Amz-Signature=1&b=2"
-    assert query_of(Address.parse("https://host/signed")) == "X-Amz-Signature=1&b=2"  # out of a file of ours
-    assert query_of(Address.parse("https://host/other")) == ""
+    address = Address.parse("https://me%40home:p@host/a%2Bsigned?X-Amz-Signature=1&b=2")
+    assert signed_path(address) == "a%2Bsigned?X-Amz-Signature=1&b=2"
+    assert signed_path(Address.parse("https://host/a+signed")) == signed_path(
+        address
+    )  # out of a file of ours
+    assert signed_path(Address.parse("https://host/other")) == ""
+    assert user_of(Address.parse("https://host/other")) == "me@home:p"
+    assert user_of(Address.parse("https://host:1/other")) == ""
 
 
 parts = st.text(

@@ -92,6 +92,18 @@ def test_a_profile_that_asks_a_process(files, fast_s3):
     assert SECRET not in f"{keys!r} {pickle.dumps(keys)!r}"
 
 
+def test_a_process_that_gives_no_keys(files, fast_s3):
+    pytest.importorskip("boto3")
+    (files / "config").write_text(
+        f"[profile work]\ncredential_process = /bin/false {SECRET}\nendpoint_url = {fast_s3.url}\n"
+    )
+    configure([StoreOptions(profile="work")])
+    with pytest.raises(StorageError, match="nothing gives the credentials") as caught:
+        open_store(fast_s3.root).put("a", b"1")
+    assert SECRET not in f"{caught.value!r} {caught.value.hint} {caught.value.__cause__}"
+    assert fast_s3.counts()["requests"] == 0
+
+
 def test_a_profile_that_asks_somebody_wants_a_package(files, fast_s3, monkeypatch):
     (files / "config").write_text("[profile work]\nsso_session = x\n")
     monkeypatch.setitem(sys.modules, "boto3", None)
@@ -258,3 +270,14 @@ def test_a_process_that_was_forked_is_told_instead_of_waiting_without_end(fast_s
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_role(s3):
+    pytest.importorskip("boto3")
+    configure([StoreOptions(role="arn:aws:iam::123456789012:role/reader", timeout=10)])
+    store = open_store(s3.address("run"))
+    store.put("a", b"1")
+    assert store.read("a") == b"1"
+    keys = store.bucket.client.credential_provider()
+    assert keys["token"]
+    assert keys["access_key_id"] != "test"

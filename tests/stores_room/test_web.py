@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import obstore
@@ -98,6 +99,15 @@ def test_the_query_of_a_signed_address_is_sent_and_never_shown(web):
     assert "planted" not in f"{caught.value!r} {caught.value.hint}"
 
 
+def test_the_user_of_an_address_is_sent_and_never_shown(web):
+    web.put("a.bin", DATA)
+    address = Address.parse(f"{web.root}/a.bin".replace("://", "://me:planted-password@"))
+    store = open_store(address.parent)
+    assert store.read("a.bin") == DATA
+    assert web.heads()[-1]["authorization"] == "Basic bWU6cGxhbnRlZC1wYXNzd29yZA=="
+    assert "planted" not in f"{address!r} {address} {store!r} {store.bucket!r}"
+
+
 def test_faults_of_the_web(web):
     store, name = at(web, "a/b.bin")
     web.set(
@@ -131,6 +141,17 @@ def test_a_dataset_of_the_hub(repository):
     assert store.read("data/large.parquet") == DATA
     with pytest.raises(StorageError, match="is only read"):
         store.delete("README.md")
+
+
+@pytest.mark.parametrize("first", ["head", "read"])
+def test_many_threads_ask_the_hub_first(repository, first):
+    pytest.importorskip("huggingface_hub")
+    configure([StoreOptions(connections=1)])
+    store = open_store(repository.root)
+    with ThreadPoolExecutor(6) as threads:
+        found = list(threads.map(lambda _: getattr(store, first)("data/a.jsonl"), range(6)))
+    assert found == found[:1] * 6
+    assert found[0] is not None
 
 
 def test_the_hub_s_token_goes_to_the_hub_alone(repository, web):

@@ -130,7 +130,7 @@ CASES = {
     ),
     "checkpoints in a store that is none of ours": (
         "autoresume: false\nload_path: hf://owner/model\n",
-        "`load_path`: checkpoints in `hf://` are not supported yet",
+        "`load_path`: Composer knows no checkpoints in `hf://`",
         "write a path, or `s3://` or `gs://`",
     ),
     "a key twice": ("run_name: again\n", "the key `run_name` is given twice", "line 1"),

@@ -90,3 +90,18 @@ def test_training_over_google_s_store(packed, google_store, tmp_path):
     onward = Ranks(2, train, recipe, environment=google_store.environment)
     assert equal(onward.results()[0], local)
     assert "resuming from `gs://octomed/checkpoints/ep0-ba2-rank0.pt`" in onward.said()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["s3", "gcs", "azure", "hub"])
+def test_training_from_each_kind_of_store_while_requests_fail(kind, served, packed, tmp_path):
+    """A fifth of the requests fails, in every way that there is; the model is that of a local run."""
+    steps = {"max_duration": "3ba"}
+    local = run_ranks(1, train, write_recipe(tmp_path / "local", packed, **steps))[0]
+    server = served(kind)
+    recipe = write_recipe(tmp_path / "store", server.upload(packed, "run"), **steps)
+    server.set(rate=0.2, hang=0.1)
+    found = run_ranks(1, train, recipe, environment=server.environment)[0]
+    assert server.counts()["faults"] > 0
+    assert equal(found, local)
+    assert traces_of_steps(tmp_path / "store/run") == traces_of_steps(tmp_path / "local/run")

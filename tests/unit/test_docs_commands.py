@@ -267,7 +267,7 @@ def of_stores(text):
     found = [one for one in snippets() if one.document == "docs/stores.md" and one.language == "yaml"]
     whole = YAML(typ="safe").load(text)
     for shown in found:
-        assert load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False).stores
+        assert load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False).addresses
     return {(one.document, one.first_line) for one in found}
 
 

@@ -10,6 +10,7 @@ from octomed.mds_index import FileInfo, ShardInfo
 from octomed.pipeline import manifest as module
 from octomed.pipeline.manifest import Manifest
 from octomed.pipeline.manifest_file import NAME, ShardRecord
+from octomed.pipeline.uploads import Uploads
 
 
 def shard(number):
@@ -41,3 +42,20 @@ def test_a_note_waits_for_fifty_times_what_the_last_one_took(tmp_path, monkeypat
     now[0] += between * 0.2
     manifest.add_shard(*shard(2))
     assert noted() == 3
+
+
+@pytest.mark.parametrize(
+    ("waiting", "size", "full"),
+    [
+        ([], 2**40, False),
+        ([1] * 7, 1, False),
+        ([1] * 8, 1, True),
+        ([2**29], 2**29, False),
+        ([2**29], 2**29 + 1, True),
+        ([2**40], 1, True),
+    ],
+)
+def test_uploads_are_bounded_by_files_and_by_bytes(tmp_path, waiting, size, full):
+    uploads = Uploads(tmp_path, [], keeps=False)
+    uploads._open.update({str(number): one for number, one in enumerate(waiting)})
+    assert uploads._is_full(size) is full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 
@@ -223,6 +224,7 @@ def test_addresses_stay_as_they_are_but_for_secrets(tmp_path, monkeypatch):
     assert recipe.canonical()["sources"][0]["path"][0] == "$ROOT/part-?.parquet"
     shown = f"{recipe.canonical()} {recipe.overrides} {recipe!r} {recipe.command('pack')} {recipe.addresses}"
     assert "SECRET" not in shown
+    assert b"SECRET" not in pickle.dumps(recipe)
 
 
 def test_problems_show_no_secrets(tmp_path):

@@ -150,7 +150,7 @@ def _remove_fetched() -> None:
     """Remove what was fetched of objects in stores; only an address has loaded what does that."""
     fetched = sys.modules.get("octomed.stores.mirrors")
     if fetched is not None:
-        fetched.mirrors.clear()
+        fetched.mirrors.clear(held=True)
 
 
 def _raise_what_typer_caught(code: object) -> None:

@@ -86,7 +86,7 @@ class RemoteTable(ForeignTable):
             return
         units = self._units(columns, groups)
         for number, (unit, ranges) in enumerate(units):
-            if not self._held.is_walked:
+            if not self._held.is_walked and number:  # who looks at the first rows alone wants no more
                 self._held.expect(one for later in units[number : number + 2] for one in later[1])
             self._held.need(ranges)
             self.forget_asked()

@@ -6,22 +6,20 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from octomed.errors import StorageError
 from octomed.leftovers import clear_store
-from octomed.names import shown
 from octomed.pipeline.image_files import FETCHED
 from octomed.pipeline.purging import tasks_to_purge
-from octomed.pipeline.registry import InUse, entry_of, in_use
+from octomed.pipeline.registry import InUse, in_use
 from octomed.pipeline.stored_tasks import remove, stored_tasks
 from octomed.storage import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from octomed.pipeline.purging import Excluded
     from octomed.pipeline.stored_tasks import StoredTask
-    from octomed.pipeline.working_store import Held, WorkingStore
+    from octomed.pipeline.working_store import WorkingStore
 
 
 @dataclass(frozen=True)
@@ -136,40 +134,3 @@ class _Going:
         for folder in (*sorted(fetched.rglob("*"), reverse=True), fetched):
             with contextlib.suppress(OSError):  # of a folder that holds others
                 folder.rmdir()
-
-
-def forget_run(working: WorkingStore, output: str, tasks: Iterable[str], held: Held) -> str | None:
-    """Delete the blocks of a run that keeps none, and its note; but nothing that another run needs.
-
-    Parameters
-    ----------
-    working
-        The working store.
-    output
-        The run's output, as it is registered.
-    tasks
-        Keys of its tasks.
-    held
-        The run's lock on the store: shared, and no longer needed.
-
-    Returns
-    -------
-    str or None
-        What to say where blocks were left.
-    """
-    working.states.delete(entry_of(output))
-    place = shown(working.place)
-    if not held.alone():
-        return f"another run is using `{place}`: the blocks were kept, and `octomed clean` removes them"
-    mine = set(tasks)
-    try:
-        theirs = mine & in_use(working.states).tasks
-    except StorageError as error:
-        return f"the run's blocks in `{place}` were kept: {error.message}"
-    stored = stored_tasks(working)
-    remove(working, [stored[key] for key in sorted(mine - theirs) if key in stored])
-    if theirs:
-        return (
-            f"other outputs use the blocks of {len(theirs)} of the run's tasks in `{place}`: these were kept"
-        )
-    return None

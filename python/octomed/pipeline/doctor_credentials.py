@@ -47,7 +47,7 @@ _FILES = ("GOOGLE_APPLICATION_CREDENTIALS", "AWS_WEB_IDENTITY_TOKEN_FILE", "AZUR
 
 
 def credentials() -> Iterator[Finding]:
-    """Yield for each kind of store where its credentials are found, and which variables change the network."""
+    """Yield where credentials are found for each kind of store, and what changes the network."""
     for scheme, (variables, files) in _STORES.items():
         found = [f"${name}" for name in variables if os.environ.get(name)]
         found += [path for path in files if _is_file(path)]

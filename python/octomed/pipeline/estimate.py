@@ -13,7 +13,7 @@ from octomed.pipeline.files import file_errors
 from octomed.pipeline.image_estimate import ImageSample, ImageTotals, exact_images
 from octomed.pipeline.image_settings import may_have_images
 from octomed.pipeline.read import blocks_of
-from octomed.pipeline.uploads import MOST_WAITING
+from octomed.pipeline.specs import MOST_WAITING_BYTES
 from octomed.report.planned import Estimate
 from octomed.report.units import bytes_of
 
@@ -176,7 +176,7 @@ def refuse_full_disk(plan: Plan, *, finished: int, is_staged: bool = False) -> N
     expected = estimate(plan, shows_images=False)
     left = max(0, expected.output_bytes - finished)
     if is_staged:
-        left = min(left, (MOST_WAITING + machine.cores()) * plan.recipe.output.shard_size)
+        left = min(left, MOST_WAITING_BYTES + (1 + machine.cores()) * plan.recipe.output.shard_size)
     wanted = {plan.store: expected.store_bytes_left, plan.output: left}
     if plan.store.stat().st_dev == plan.output.stat().st_dev:
         wanted = {plan.output: sum(wanted.values())}

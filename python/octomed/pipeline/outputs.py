@@ -13,7 +13,7 @@ from octomed.pipeline.claims import claim
 from octomed.pipeline.closing import says_the_same
 from octomed.pipeline.output_folder import is_finished, refuse_foreign_files
 from octomed.pipeline.staging import clear_staging
-from octomed.pipeline.targets import Target, target_at
+from octomed.pipeline.targets import FolderStore, Target, target_at
 from octomed.state import NotThere, there
 from octomed.storage import make_folder
 from octomed.store import LocalStore
@@ -102,6 +102,8 @@ class Outputs:
         """Look at what stands at the targets, and remove what killed runs left in the folder."""
         spec = self.spec
         for target in self.targets:
+            if isinstance(target.store, FolderStore):
+                clear_output(target.store.folder)
             aside(target.look)
         if self.is_staged:
             clear_staging(spec.output, spec.write_key)

@@ -328,11 +328,10 @@ def plan(recipe: Recipe, recorded: Recorded | None = None) -> Plan:
         blocks = (block for task in source.tasks for block in blocks_of(task, mapping))
         return rates_of(blocks, source.scanner, paths)
 
-    def tables(path: str) -> tuple[list[InputFile], list[str]]:
-        """Find tables of its responses' rates."""
-        return tables_among(find_inputs(as_source(recipe, (path,))).files, path, columns_of)
+    def tables_of(path: str) -> tuple[list[InputFile], list[str]]:
+        return tables_among(path, find_inputs(as_source(recipe, (path,))).files, columns_of)
 
-    lists = lists_of(recipe, Rated(tables, rates_of_rows))
+    lists = lists_of(recipe, Rated(tables_of, rates_of_rows))
     sources = [
         _source_plan(recipe, index, text, vision.family, files[one.name], recorded)
         for index, one in enumerate(recipe.sources)

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from octomed.foreign.remote import ends_of
-from octomed.recipe.opening import objects
+from octomed.schemes import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

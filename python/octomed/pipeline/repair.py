@@ -11,20 +11,20 @@ from octomed import _octomed
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.foreign.helper import end_idle
 from octomed.names import shown
-from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.damage import damage_of
 from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.executor import executor
 from octomed.pipeline.finished_run import read_run
+from octomed.pipeline.forgetting import forget_run
 from octomed.pipeline.inspect_images import mode_in
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.manifest_file import FileRecord, unpacked_name
 from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import register_run
 from octomed.pipeline.repair_place import place_for_repair
+from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.repair_state import put_state_files
 from octomed.pipeline.shared_blocks import shared_blocks
-from octomed.pipeline.repair_staging import Staging
 from octomed.pipeline.transfers import Transfers
 from octomed.report.progress import SilentProgress
 from octomed.report.views import Repaired

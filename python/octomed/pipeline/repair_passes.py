@@ -9,11 +9,11 @@ from octomed.pipeline.bad_files import without_bad_files
 from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.manifest_file import is_there
+from octomed.pipeline.repair_staging import StagedManifest
 from octomed.pipeline.scan import scan_missing
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.select_write import SelectAndWrite
-from octomed.pipeline.repair_staging import StagedManifest
 from octomed.pipeline.thresholds import stands
 from octomed.pipeline.write import shard_path
 from octomed.store_files import finished_task, forget_task
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from octomed.pipeline.made_again import MadeAgain
     from octomed.pipeline.recorded import FilePlace
     from octomed.pipeline.repair_plan import RepairPlan
+    from octomed.pipeline.repair_staging import Staging
     from octomed.pipeline.shared_blocks import Blocks
     from octomed.pipeline.specs import TaskSpec
-    from octomed.pipeline.repair_staging import Staging
     from octomed.report.progress import Progress
     from octomed.run_file import RunFile
 

@@ -98,16 +98,16 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
 
 
 def tables_among(
-    files: Sequence[InputFile], path: str, columns_of: Callable[[InputFile], list[str]]
+    path: str, files: Sequence[InputFile], columns_of: Callable[[InputFile], list[str]]
 ) -> tuple[list[InputFile], list[str]]:
     """Return those of an entry's files that are tables of pass rates, and what to read for its others.
 
     Parameters
     ----------
-    files
-        The files.
     path
-        The entry that they were found by: a file, a folder or a glob.
+        A file, a folder or a glob.
+    files
+        What it names.
     columns_of
         Returns the columns of a file.
     """

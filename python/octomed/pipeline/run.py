@@ -12,7 +12,6 @@ from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
 from octomed.pipeline.claims import claim
-from octomed.pipeline.cleaning import forget_run
 from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.copies import complete
 from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
@@ -20,6 +19,7 @@ from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
+from octomed.pipeline.forgetting import forget_run
 from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest
@@ -33,8 +33,8 @@ from octomed.pipeline.scanners import scanner_of, scanners
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.size_limit import make_room
 from octomed.pipeline.staged import staged_manifest
-from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.store_traffic import traffic_since_now
+from octomed.pipeline.stored_tasks import note_use
 from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.uploads import Uploads

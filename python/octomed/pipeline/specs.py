@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from octomed.storage import Mode
 
 
+MOST_WAITING_BYTES = 2**30
+"""Bytes of finished files of a run that wait for an upload: beyond that, writing waits."""
+
+
 @dataclass(frozen=True)
 class TaskSpec:
     """A task to scan.

@@ -86,10 +86,20 @@ def refuse_missing(target: Target, records: Mapping[str, int]) -> None:
         more = f" and {len(gone) - 1:,} more files" if len(gone) > 1 else ""
         message = f"`{shown(target.path_of(gone[0]))}`{more} was uploaded, and is not there"
         raise StorageError(message, "see what deletes objects there, then run the same command again")
+    refuse_lost(target)
+
+
+def refuse_lost(target: Target) -> None:
+    """See that a target is still the run's.
+
+    Raises
+    ------
+    StorageError
+        When another run may write there.
+    """
     if target.is_lost:
-        message = (
-            f"the lease of `{shown(target.location)}` was not renewed in time: another run may write there"
-        )
+        place = shown(target.location)
+        message = f"the lease of `{place}` was not renewed in time: another run may write there"
         raise StorageError(message, "check the network of this machine, then run the same command again")
 
 

@@ -13,7 +13,8 @@ from octomed.errors import CancelledRun, StorageError
 from octomed.names import shown
 from octomed.pipeline.aside import aside
 from octomed.pipeline.manifest_file import NAME
-from octomed.pipeline.target_files import make_way, refuse_missing, remove_file
+from octomed.pipeline.specs import MOST_WAITING_BYTES
+from octomed.pipeline.target_files import make_way, refuse_lost, refuse_missing, remove_file
 from octomed.run_file import Uploaded
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from octomed.report.progress import Progress
 
 MOST_WAITING = 8
-"""Files that wait or are under way at most: a slow store slows the run, and never fills the disk."""
+"""Files that wait or are under way at most, and their bytes: a slow store slows the run, and never fills the
+disk."""
 
 _THREADS = 4
 _POLL_SECONDS = 0.1
@@ -151,7 +153,7 @@ class Uploads:
         with self._changed:
             if name in self._open or name in self._done:
                 return
-            while not self.keeps and len(self._open) >= MOST_WAITING:
+            while not self.keeps and self._is_full(size):
                 self._check()
                 self._changed.wait(_POLL_SECONDS)
             self._check()
@@ -159,6 +161,11 @@ class Uploads:
             self._queue.append(_Waiting(name, size, noted, digest))
             self._waited += time.monotonic() - begin
             self._changed.notify_all()
+
+    def _is_full(self, size: int) -> bool:
+        """Tell whether a file of so many bytes has to wait; one that is larger than all may be goes alone."""
+        held = sum(self._open.values())
+        return len(self._open) >= MOST_WAITING or (held > 0 and held + size > MOST_WAITING_BYTES)
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -220,6 +227,7 @@ class Uploads:
     def _put(self, target: Target, item: _Waiting, path: Path) -> None:
         self._check_cancel()
         with self._failing(target):
+            refuse_lost(target)
             target.store.put_file(item.name, path)
             with self._changed:
                 target.sizes[item.name] = item.size
@@ -252,6 +260,7 @@ class Uploads:
         self._write_manifest()
         for target in self.live:
             with self._failing(target):
+                refuse_lost(target)
                 target.store.put(NAME, (self.folder / NAME).read_bytes())
         end = time.monotonic()
         self._next_note = end + max(_LEAST_SECONDS_BETWEEN_NOTES, _NOTES_SHARE * (end - begin))

@@ -56,15 +56,13 @@ def verify_and_repair(  # noqa: PLR0913 each is an option of the verb
     read = before is not None and not quick and before.has_digests
     suspects = frozenset(finding.file for finding in before.findings) if before is not None and read else None
     done = repair(folder, recipe=recipe, workers=workers, progress=progress, suspects=suspects)
-    mended = {*done.rebuilt, *done.removed}
-    state = {RUN_FILE, NAME}.intersection(done.rebuilt)
-    if before is None or not read or state:
-        after = verify(folder, workers=workers, quick=quick, deep=deep)
-        left = after.findings
-    else:  # each file that was made again was compared with its digest
-        after = replace(before, findings=())
-        left = tuple(finding for finding in before.findings if finding.file not in mended)
-        left += verify(folder, workers=workers, quick=True).findings
+    said = set() if before is None else {finding.file for finding in before.findings}
+    rest = said - {*done.rebuilt, *done.removed, *(finding.file for finding in done.left)}
+    # Each file that was made again was compared with its digest. What was said of others may have been the
+    # fault of these: of shards, say, because of their index.
+    again = before is None or not read or bool(rest) or bool({RUN_FILE, NAME}.intersection(done.rebuilt))
+    after = verify(folder, workers=workers, quick=quick if again else True, deep=deep and again)
+    left = after.findings
     return replace(after, findings=_once_a_file((*done.left, *left)), repaired=done)
 
 

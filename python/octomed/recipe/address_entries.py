@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from octomed.names import as_text
 from octomed.recipe.glob import Match, cut_glob, fits, is_wild
-from octomed.recipe.opening import objects
+from octomed.schemes import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -103,7 +103,7 @@ def nearest_folder(path: str) -> str | None:
     folder = str(objects().normal(path))
     while True:
         above = str(objects().above(folder)[0])
-        if not is_wild(above) and next(iter(objects().below(above)), None) is not None:
+        if not is_wild(above) and objects().anything_below(above):
             return above
         if above == folder:
             return None

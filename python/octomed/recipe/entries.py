@@ -27,14 +27,13 @@ from octomed.recipe.input_file import (
     known_kind,
     names_rows,
     unread,
-    why_unread,
 )
 from octomed.recipe.metadata import is_metadata
-from octomed.recipe.opening import objects, open_stream
+from octomed.recipe.opening import open_stream
 from octomed.recipe.problems import Place, Problem, suggest
 from octomed.recipe.shards import divided
 from octomed.recipe.splits import ALL, NONE, canonical, listing, splits_of
-from octomed.schemes import scheme_of
+from octomed.schemes import objects, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +71,7 @@ class Entry:
             self.problems.append(Problem(self.place, str(error), error.hint))
             return []
         for name, reason in sorted(walk.left.items()):
-            self._leave_out(as_text(name), why_unread(self.path, name, reason))
+            self._leave_out(as_text(name), _why_unread(self.path, name, reason))
         is_file = is_file_entry(self.path, matches)
         metadata: list[Match] = []
         if not is_file:
@@ -207,6 +206,15 @@ def is_file_entry(path: str, matches: list[Match]) -> bool:
     return is_object_entry(path, matches)
 
 
+def _why_unread(path: str, name: str, reason: str) -> str:
+    """Return why a file of a folder is not read, closer than the walk knows."""
+    if reason != "of an unknown kind":
+        return reason
+    if is_metadata(os.path.join(path, name)):
+        return "metadata of another tool"
+    return unread(name) or reason
+
+
 def _without_links(root: str, file: InputFile) -> str:
     return os.path.join(os.path.realpath(root), os.path.relpath(file.path, root))
 
@@ -266,7 +274,7 @@ def _held_instead(path: str) -> str:
     matches = expand(path, known_kind, walk)
     held = {match.relative: "metadata of another tool" for match in matches}
     held |= {
-        as_text(name): why_unread(path, name, reason)
+        as_text(name): _why_unread(path, name, reason)
         for name, reason in walk.left.items()
         if reason != "hidden"
     }

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from octomed.recipe.kinds import COLUMNAR, COMPRESSED, KINDS, Compressed, Kind
-from octomed.recipe.metadata import is_metadata
 from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
@@ -160,15 +159,6 @@ def kind_of(name: str) -> tuple[Kind, Compressed | None] | None:
 def names_rows(name: str) -> bool:
     """Tell whether a file's name speaks of rows, although its ending is none that is read."""
     return re.search("json|csv|tsv|parquet|arrow", os.path.basename(name).lower()) is not None
-
-
-def why_unread(path: str, name: str, reason: str) -> str:
-    """Return why a file of a folder is not read, closer than the walk knows."""
-    if reason != "of an unknown kind":
-        return reason
-    if is_metadata(os.path.join(path, name)):
-        return "metadata of another tool"
-    return unread(name) or reason
 
 
 def unread(name: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from octomed.commands import in_python
+from octomed.names import without_secrets
 from octomed.recipe.explain import problems_of
 from octomed.recipe.from_values import ORIGIN, document_of
 from octomed.recipe.image_roots import missing_roots
@@ -76,9 +77,19 @@ def load_recipe(
         raise RecipeProblems(problems)
     if folder is not None:
         file = Path(folder, file.name)
+    document.values = _without_secrets(document.values)
     written_values = written.model_dump(mode="json")
     ready.adopt(file.absolute(), document, written_values, overrides, from_values=from_values)
     return ready
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401 any YAML value
+    """Return values of a recipe without what its addresses hold of secrets: a loaded one may be pickled."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(one) for one in value]
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def _check_shape(document: Document) -> None:

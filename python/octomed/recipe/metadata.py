@@ -10,8 +10,7 @@ import json
 import os
 from typing import Any
 
-from octomed.recipe.opening import objects
-from octomed.schemes import scheme_of
+from octomed.schemes import objects, scheme_of
 
 _LARGEST = 32 * 2**20
 """A larger file is no metadata."""

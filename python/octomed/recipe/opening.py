@@ -41,11 +41,6 @@ def open_raw(path: str) -> Any:  # noqa: ANN401 a file, or an object of a store 
     return open(path, "rb", buffering=0)
 
 
-def objects() -> Any:  # noqa: ANN401 a module
-    """Return the module that knows what stores hold, which only an address has loaded."""
-    return import_module("octomed.stores.inputs")
-
-
 def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> Any:  # noqa: ANN401 of pyarrow or of Python
     """Open a file; what is read is uncompressed.
 

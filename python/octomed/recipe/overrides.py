@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from octomed.names import without_secrets
 from octomed.recipe.limits import DEEPEST, TOO_DEEP
 from octomed.recipe.problems import Place, Problem, RecipeProblems, suggest
 from octomed.recipe.yaml_file import parse_document
@@ -31,7 +32,7 @@ def apply_overrides(document: Document, options: Sequence[str], *, option_name: 
     """
     names = _SourceNames(document)
     for option in options:
-        place = Place(f"{option_name}{option}")
+        place = Place(f"{option_name}{without_secrets(option)}")
         try:
             _apply(document, option, place, names, example=f"{option_name}pack.capacity=8192")
         except RecipeProblems as error:

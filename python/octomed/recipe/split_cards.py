@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from octomed.recipe.opening import objects
 from octomed.recipe.split_names import canonical, split_named
-from octomed.schemes import scheme_of
+from octomed.schemes import objects, scheme_of
 
 _MOST_READ = 2**20
 _WILD = re.compile(r"(\*\*/|\*\*|\*|\?|\[!?[^\]]+\])")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from octomed.names import shown
 from octomed.report import units
 from octomed.report.left_out import unread_lines
-from octomed.run_file import RUN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -208,7 +207,7 @@ def _standing_lines(standing: Standing, estimate: Estimate) -> Iterator[str]:
     if standing.run == "complete":
         yield f"{place} holds this run, complete: nothing is written"
     elif standing.run == "told_otherwise":
-        yield f"{place} holds this run's {shards}: they stand, and `{RUN_FILE}` is written again"
+        yield f"{place} holds this run's {shards}: they stand, and the run file is written again"
     elif standing.run == "begun":
         yield f"{place} holds {shards} of this run: they stand, and the others are written"
     else:

@@ -15,7 +15,7 @@ from octomed.names import printable, printable_line, shown
 from octomed.report import units
 from octomed.report.left_out import not_read
 from octomed.report.losses import emptied_classes, large_losses, makes_unreadable, reasons_in_words
-from octomed.run_file import LeftOut, StreamEntry, Uploaded, accounts_of
+from octomed.run_file import LeftOut, StoreTraffic, StreamEntry, Uploaded, accounts_of
 from octomed.strict_json import plain, read_as
 from octomed.urls import join, scheme_of
 

@@ -1,8 +1,8 @@
 """Addresses of files that are not on this machine: read, shown, and stored without a secret.
 
 What has `scheme://` is an address, everything else is a path. User names, passwords and queries never stay in
-an address: what it is as text is what is shown, hashed and stored. The query of a signed web address is kept
-beside it in this process's memory.
+an address: what it is as text is what is shown, hashed and stored. Those of a web address are kept beside it
+in this process's memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from octomed.errors import RecipeError
 from octomed.names import shown
 
-__all__ = ["SCHEMES", "Address", "is_address", "query_of"]
+__all__ = ["SCHEMES", "Address", "is_address", "signed_path", "user_of"]
 
 SCHEMES = ("s3", "gs", "az", "hf", "https", "http")
 """Schemes of the stores that are read."""
@@ -49,7 +49,8 @@ _LONGEST_KEY = 1024
 _UNQUOTED = "/!$&'()*+,;=:@~"
 _WEB = ("https", "http")
 
-_queries: dict[tuple[str, str, str], str] = {}
+_signed: dict[tuple[str, str, str], str] = {}
+_users: dict[tuple[str, str], str] = {}
 
 
 def is_address(path: str) -> bool:
@@ -109,9 +110,14 @@ class Address:
         if scheme not in SCHEMES:
             raise _unknown(scheme, found[2])
         rest, query = _without_query(scheme, found[2])
-        address = _web(scheme, rest) if scheme in _WEB else _stored(scheme, rest)
-        if query and scheme in _WEB:
-            _queries[scheme, address.root, address.key] = query
+        if scheme not in _WEB:
+            return _stored(scheme, rest)
+        address = _web(scheme, rest)
+        authority, _, path = rest.partition("/")
+        if query:
+            _signed[scheme, address.root, address.key] = f"{path}?{query}"
+        if "@" in authority:
+            _users[scheme, address.root] = unquote(authority.rpartition("@")[0])
         return address
 
     def __str__(self) -> str:
@@ -148,9 +154,14 @@ class Address:
         )
 
 
-def query_of(address: Address) -> str:
-    """Return the query with which this process was given a web address, which may be a signature."""
-    return _queries.get((address.scheme, address.root, address.key), "")
+def signed_path(address: Address) -> str:
+    """Return path and query with which this process was given a web address, as they were spelt."""
+    return _signed.get((address.scheme, address.root, address.key), "")
+
+
+def user_of(address: Address) -> str:
+    """Return `user:password` with which this process was given an address of a web server, or nothing."""
+    return _users.get((address.scheme, address.root), "")
 
 
 def _served() -> str:

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from octomed.errors import RecipeError, StorageError
 from octomed.names import shown
@@ -77,9 +77,12 @@ class AwsKeys:
     ----------
     options
         Of the store: its profile and role.
+    refresh_threshold
+        How long before they expire obstore asks again.
     """
 
     options: StoreOptions
+    refresh_threshold: ClassVar[timedelta] = timedelta(minutes=1)
     _session: Any = field(default=None, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,7 +132,9 @@ class AwsKeys:
             answer = session.client("sts").assume_role(RoleArn=self.options.role, RoleSessionName="octomed")
             keys = answer["Credentials"]
             named = (keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-            return dict(zip(_NAMES, named, strict=True)) | {"expires_at": keys["Expiration"]}
+            return dict(zip(_NAMES, named, strict=True)) | {
+                "expires_at": keys["Expiration"].astimezone(timezone.utc)
+            }
         found = session.get_credentials()
         if found is None:
             raise ValueError("No credentials")

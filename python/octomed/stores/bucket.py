@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import obstore
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from octomed.stores.options import StoreOptions
 
 __all__ = ["Answer", "Bucket"]
+
+_PATIENCE_OF_UPLOADS = 4
+"""How much longer an answer may take where up to 32 MiB are sent before it: 1 Mbit/s is enough, at 60 s."""
 
 
 class Answer(NamedTuple):
@@ -76,7 +80,7 @@ class Bucket:
         self.digests = True
         self.conditions: bool | None = None
         self._exists = False
-        self._clients: dict[int, Client] = {}
+        self._clients: dict[str, Client] = {}
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -85,12 +89,17 @@ class Bucket:
     @property
     def client(self) -> Client:
         """The client, which makes each request once."""
-        return self._made(0)
+        return self._made("requests")
+
+    @property
+    def whole_uploads(self) -> Client:
+        """The client of large uploads in one piece: nothing is answered until the last byte is sent."""
+        return self._made("whole uploads")
 
     @property
     def uploads(self) -> Client:
         """The client of uploads in parts, which makes the request of each part again itself."""
-        return self._made(self.options.attempts - 1)
+        return self._made("uploads in parts")
 
     def renew(self) -> None:
         """Forget the clients, and with them the credentials that they have."""
@@ -120,6 +129,9 @@ class Bucket:
         """Say whether an answer is of a version of an object."""
         return self.version(meta) == version
 
+    def get_ready(self) -> None:
+        """Do what has to be done once before objects are asked for."""
+
     def check_existence(self) -> None:
         """Raise where there is no such bucket: an answer to `HEAD` does not say what is not there.
 
@@ -144,11 +156,14 @@ class Bucket:
                 f"`{self.root}` is only read", "write to a folder, or to `s3://`, `gs://` or `az://`"
             )
 
-    def _made(self, retries: int) -> Client:
+    def _made(self, use: str) -> Client:
+        retries = self.options.attempts - 1 if use == "uploads in parts" else 0
+        patience = 1 if use == "requests" else _PATIENCE_OF_UPLOADS
         with self._lock:
-            if retries not in self._clients:
-                self._clients[retries] = connect(self.root, self.options, retries=retries)
-            return self._clients[retries]
+            if use not in self._clients:
+                options = replace(self.options, timeout=self.options.timeout * patience)
+                self._clients[use] = connect(self.root, options, retries=retries)
+            return self._clients[use]
 
 
 def _checked(meta: ObjectMeta) -> ObjectMeta:

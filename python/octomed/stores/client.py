@@ -257,11 +257,13 @@ class ObjectStore:
     def _meta(self, name: str) -> ObjectMeta:
         self._check(name)
         key = self._key(name)
+        self.bucket.get_ready()
         return self.bucket.attempts.run(lambda: self.bucket.head(key))
 
     def _got(self, name: str, options: GetOptions, version: str | None = None) -> tuple[bytes, ObjectMeta]:
         self._check(name)
         key = self._key(name)
+        self.bucket.get_ready()
 
         def request() -> tuple[bytes, ObjectMeta]:
             answer = self.bucket.get(key, options)

@@ -164,7 +164,17 @@ _CLASSES: dict[str, Kind] = {
     "NotSupportedError": "unable",
     "InvalidPathError": "name",
     "ValueError": "name",
+    "NotImplementedError": "unable",
 }
+_TEXTS: dict[str, Kind] = {
+    "RangeNotSupported": "whole",
+    "NotPartial": "whole",
+    "StartTooLarge": "beyond",
+    "Range started at": "beyond",
+    "redirect without LOCATION": "elsewhere",
+}
+"""What the client says of an answer that no status and no code says."""
+
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _STATUS = re.compile(r"status code: (\d{3})\b")
 _TRANSPORT = re.compile(r"\bkind: (Connect|Request|Timeout|Interrupted|Decode|Unknown),")
@@ -202,15 +212,28 @@ def fault_of_error(error: BaseException) -> Fault:
     code = next((found for found in codes if found in _CODES), None)
     if code is not None:
         return _of_code(code)
-    kind = "whole" if "RangeNotSupported" in text else _CLASSES.get(type(error).__name__)
-    if kind is None and _NO_CREDENTIALS.search(text):
-        kind = "credentials"
-    if kind is not None:
-        return _FAULTS[kind]
+    kind = _kind_of(error, text)
+    return _of_answer(error, text, codes) if kind is None else _FAULTS[kind]
+
+
+def _kind_of(error: BaseException, text: str) -> Kind | None:
+    """Return what the class of an error says, or a text that says more than a status does."""
+    for piece, kind in _TEXTS.items():
+        if piece in text:
+            return kind
+    return _CLASSES.get(type(error).__name__) or ("credentials" if _NO_CREDENTIALS.search(text) else None)
+
+
+def _of_answer(error: BaseException, text: str, codes: list[str]) -> Fault:
     status = _STATUS.search(text)
     if status is not None:
         return fault_of_status(int(status[1]), codes[0] if codes else None)
-    return _FAULTS["missing"] if isinstance(error, FileNotFoundError) else _of_transport(text)
+    if isinstance(error, FileNotFoundError):
+        return _FAULTS["missing"]
+    if type(error).__name__ == "UnauthenticatedError":  # what signs in did not
+        hint = "sign in again (`aws sso login`), or correct the profile"
+        return Fault("credentials", "nothing gives the credentials", hint)
+    return _of_transport(text)
 
 
 def _of_code(code: str) -> Fault:
@@ -245,10 +268,6 @@ def fault_of_status(status: int, code: str | None = None) -> Fault:
 
 
 def _of_transport(text: str) -> Fault:
-    if "NotPartial" in text:
-        return _FAULTS["whole"]
-    if "StartTooLarge" in text or "Range started at" in text:
-        return _FAULTS["beyond"]
     found = _TRANSPORT.search(text)
     if found is None:
         return _FAULTS["answer"]

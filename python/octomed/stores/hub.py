@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,8 @@ class HubBucket(WebBucket):
             options.endpoint or os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
         ).rstrip("/")
         self.repository, _, self.revision = root.root.partition("@")
+        self._ranges = True
+        self._resolving = threading.RLock()
         self._commit = self.revision if _COMMIT.fullmatch(self.revision) else ""
 
     @property
@@ -57,10 +60,14 @@ class HubBucket(WebBucket):
         StorageError
             When the hub does not say, or has no such dataset or revision.
         """
-        with self._copying:
+        with self._resolving:
             if not self._commit:
                 self._commit = self._resolved()
             return self._commit
+
+    def get_ready(self) -> None:
+        """Resolve the revision, outside of any other request."""
+        _ = self.commit
 
     def head(self, key: str) -> ObjectMeta:
         """Return size and digest of a file."""
@@ -120,10 +127,7 @@ class HubBucket(WebBucket):
                 token = self._token()
                 headers = {"authorization": f"Bearer {token}"} if token else None
                 self._stores[url] = connect_web(url, self.options, headers)
-            return self._stores[url], f"datasets/{self.repository}/resolve/{self.commit}/{key}"
-
-    def _query(self, key: str) -> str:  # noqa: ARG002
-        return ""
+            return self._stores[url], f"datasets/{self.repository}/resolve/{self._commit}/{key}"
 
     def _token(self) -> str | None:
         if self.options.anonymous:

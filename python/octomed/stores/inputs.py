@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from octomed.errors import RecipeError
+from octomed.names import shown
 from octomed.stores.address import Address
 from octomed.stores.buckets import pinned
 from octomed.stores.client import open_store
+from octomed.stores.fetching import fetching
 from octomed.stores.mirror import opened
 from octomed.stores.mirrors import mirrors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from octomed.stores.objects import StoredObject
     from octomed.stores.ranges import Range
+
+Result = TypeVar("Result")
 
 _WEB = frozenset({"https", "http"})
 _WHOLE = 256 * 2**10
@@ -37,13 +42,17 @@ def normal(path: str) -> str:
     RecipeError, StorageError
         When it is no good address, or the hub does not answer.
     """
-    return str(pinned(Address.parse(path)))
+    return str(_pinned(Address.parse(path)))
+
+
+def _pinned(address: Address) -> Address:
+    return _waited(lambda: pinned(address)) if address.scheme == "hf" else address
 
 
 def commit_of(path: str) -> str | None:
     """Return the commit at which a dataset of the hub is read; None of any other address."""
     address = Address.parse(path)
-    return pinned(address).root.rpartition("@")[2] if address.scheme == "hf" else None
+    return _pinned(address).root.rpartition("@")[2] if address.scheme == "hf" else None
 
 
 def found(path: str) -> StoredObject | None:
@@ -55,10 +64,10 @@ def found(path: str) -> StoredObject | None:
         When it is no good address, or the store does not answer.
     """
     store, name = opened(path)
-    return store.head(name) if name else None
+    return _waited(lambda: store.head(name)) if name else None
 
 
-def below(path: str) -> Iterator[StoredObject]:
+def below(path: str) -> list[StoredObject]:
     """List the objects below a folder, named from there; none where there is no such folder.
 
     Objects whose names end in a slash stand for folders, and are none.
@@ -68,8 +77,25 @@ def below(path: str) -> Iterator[StoredObject]:
     RecipeError, StorageError
         When it is no good address, or the store does not answer.
     """
-    listed = open_store(Address.parse(path)).listed()
-    return (one for one in listed if one.name and not one.name.endswith("/"))
+    store = open_store(Address.parse(path))
+    return _waited(lambda: [one for one in store.listed() if one.name and not one.name.endswith("/")])
+
+
+def anything_below(path: str) -> bool:
+    """Say whether there is an object below a folder.
+
+    Raises
+    ------
+    RecipeError, StorageError
+        When it is no good address, or the store does not answer.
+    """
+    store = open_store(Address.parse(path))
+    return _waited(lambda: next(iter(store.listed()), None)) is not None
+
+
+def _waited(call: Callable[[], Result]) -> Result:
+    """Ask a store in another thread: a client that waits for an answer hears of no signal."""
+    return fetching.submit(call, urgent=True).result()
 
 
 def announce(path: str, size: int, version: str | None) -> None:
@@ -78,8 +104,19 @@ def announce(path: str, size: int, version: str | None) -> None:
 
 
 def child(path: str, name: str) -> str:
-    """Return the address of what is named below another."""
-    return str(Address.parse(path).child(name))
+    """Return the address of what is named below another.
+
+    Raises
+    ------
+    RecipeError
+        When the name is one that an address would not be read as.
+    """
+    found = Address.parse(path).child(name)
+    if Address.parse(str(found)) != found:
+        raise RecipeError(
+            f"`{shown(str(found))}` would be taken for an address with a query", "rename the object"
+        )
+    return str(found)
 
 
 def above(path: str) -> tuple[str, str]:
@@ -102,10 +139,14 @@ def beginning(path: str, most: int) -> bytes:
     if address.scheme in _WEB:
         return b""
     store, name = opened(path)
-    there = store.head(name)
-    if there is None or not there.size:
-        return b""
-    return bytes(store.read_range(name, 0, min(there.size, most), there.version))
+
+    def beginning_of() -> bytes:
+        there = store.head(name)
+        if there is None or not there.size:
+            return b""
+        return bytes(store.read_range(name, 0, min(there.size, most), there.version))
+
+    return _waited(beginning_of)
 
 
 def refuse_changed(path: str, size: int, version: str | None) -> None:

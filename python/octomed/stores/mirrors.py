@@ -39,11 +39,17 @@ class Mirrors:
         self._process = os.getpid()
         self._folders: dict[Path, SparseFolder] = {}
 
-    def clear(self) -> None:
-        """Remove all mirrors that nobody holds, and their folders where none is left."""
+    def clear(self, *, held: bool = False) -> None:
+        """Remove all mirrors that nobody holds, and their folders where none is left.
+
+        Parameters
+        ----------
+        held
+            Whether those go, too, that somebody holds: the process ends.
+        """
         with self._lock:
             for address, one in list(self._mirrors.items()):
-                if not one.held:
+                if held or not one.held:
                     del self._mirrors[address]
                     one.discard()
             if not self._mirrors:
@@ -126,4 +132,4 @@ def _asked(address: str) -> tuple[int, str | None]:
 
 
 mirrors = Mirrors()
-atexit.register(mirrors.clear)
+atexit.register(mirrors.clear, held=True)

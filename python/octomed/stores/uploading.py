@@ -22,6 +22,7 @@ WHOLE = 32 * 2**20
 PART = 8 * 2**20
 """Bytes of a part, of what is larger."""
 
+_SMALL = 2**20
 _MOST_PARTS = 10_000
 _PARTS_AT_ONCE = 4
 
@@ -50,7 +51,8 @@ def upload(bucket: Bucket, key: str, source: bytes | Path) -> tuple[int, str | N
 
     def request() -> str | None:
         if part is None:
-            tag = obstore.put(bucket.client, key, source, use_multipart=False)["e_tag"]
+            client = bucket.client if size <= _SMALL else bucket.whole_uploads
+            tag = obstore.put(client, key, source, use_multipart=False)["e_tag"]
         else:
             at_once = min(_PARTS_AT_ONCE, bucket.options.connections)
             tag = obstore.put(bucket.uploads, key, source, chunk_size=part, max_concurrency=at_once)["e_tag"]

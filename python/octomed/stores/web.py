@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import BaseError
 
 from octomed.errors import RecipeError
-from octomed.stores.address import Address, query_of
+from octomed.stores.address import Address, signed_path, user_of
 from octomed.stores.bucket import Answer, Bucket
 from octomed.stores.connecting import connect_web
 from octomed.stores.faults import BadAnswer, fault_of_error, refuse_page
@@ -105,19 +105,16 @@ class WebBucket(Bucket):
         refuse_page(key, got.attributes)
         return got
 
-    def _query(self, key: str) -> str:
-        return query_of(Address(self.root.scheme, self.root.root, key))
-
     def _target(self, key: str) -> tuple[HTTPStore, str]:
         """Return a client and what to ask it for: one with a query has a single file."""
-        query = self._query(key)
-        url = f"{self.root.scheme}://{self.root.root}"
-        if query:
-            url += f"/{quote(key)}?{query}"
+        signed = signed_path(Address(self.root.scheme, self.root.root, key))
+        url = "/".join(filter(None, [f"{self.root.scheme}://{self.root.root}", signed]))
+        user = base64.b64encode(user_of(self.root).encode()).decode()
         with self._making:
             if url not in self._stores:
-                self._stores[url] = connect_web(url, self.options)
-            return self._stores[url], "" if query else key
+                headers = {"authorization": f"Basic {user}"} if user else None
+                self._stores[url] = connect_web(url, self.options, headers)
+            return self._stores[url], "" if signed else key
 
     def _of_copy(self, key: str, options: GetOptions) -> Answer:
         with self._copying:

@@ -60,7 +60,8 @@ class PackedDataset(CheckedDataset):
     Parameters
     ----------
     location
-        The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``.
+        The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``,
+        ``hf://datasets/owner/name[@revision]/path``.
         Or a list of several, packed for the same model.
     shares
         Of each of several runs in an epoch; they add up to 1. An epoch has as many packs as the runs

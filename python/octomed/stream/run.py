@@ -125,7 +125,8 @@ def open_run(location: str | os.PathLike[str], *, attempts: int = 5, timeout: fl
     Parameters
     ----------
     location
-        The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``.
+        The output of ``octomed pack``: a folder, or ``s3://``, ``gs://``, ``az://account/container/path``,
+        ``hf://datasets/owner/name[@revision]/path``.
     attempts, timeout
         How often an object store is asked, and seconds that one answer may take.
 
