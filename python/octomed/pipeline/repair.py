@@ -195,8 +195,6 @@ class _Repair:
             self.blocks_scanned += made.run.run.blocks_scanned
             put_state_files(self.damage, staging, made)
             if standing.missing and not plan.spec.keeps_blocks and self._store is not None:
-                from octomed.pipeline.cleaning import forget_run  # noqa: PLC0415 a chain of imports is short
-
                 forget_run(plan.spec.working, self._registered(plan), plan.spec.keys, self._store)
             return
 
