@@ -51,6 +51,8 @@ _WEB = ("https", "http")
 
 _signed: dict[tuple[str, str, str], str] = {}
 _users: dict[tuple[str, str], str] = {}
+_listed: set[str] = set()
+"""Addresses of objects whose names have what would be a query in an address that a user writes."""
 
 
 def is_address(path: str) -> bool:
@@ -109,7 +111,7 @@ class Address:
         scheme = found[1].lower()
         if scheme not in SCHEMES:
             raise _unknown(scheme, found[2])
-        rest, query = _without_query(scheme, found[2])
+        rest, query = (found[2], "") if text in _listed else _without_query(scheme, found[2])
         if scheme not in _WEB:
             return _stored(scheme, rest)
         address = _web(scheme, rest)
@@ -121,10 +123,13 @@ class Address:
         return address
 
     def __str__(self) -> str:
-        if self.scheme == "hf":
-            return "/".join(filter(None, [f"hf://datasets/{self.root}", self.key]))
-        key = quote(self.key, safe=_UNQUOTED) if self.scheme in _WEB else self.key
-        return "/".join(filter(None, [f"{self.scheme}://{self.root}", key]))
+        if self.scheme in _WEB:
+            return "/".join(filter(None, [f"{self.scheme}://{self.root}", quote(self.key, safe=_UNQUOTED)]))
+        begin = "hf://datasets" if self.scheme == "hf" else f"{self.scheme}:/"
+        text = "/".join(filter(None, [begin, self.root, self.key]))
+        if _QUERY.search(self.key):  # as a store lists it, for one that a user writes is cut
+            _listed.add(text)
+        return text
 
     @property
     def name(self) -> str:
@@ -149,9 +154,7 @@ class Address:
         >>> str(Address.parse("gs://bucket/run").child("len-01024/index.json"))
         'gs://bucket/run/len-01024/index.json'
         """
-        return Address(
-            self.scheme, self.root, f"{self.key}/{name}" if self.key and name else self.key or name
-        )
+        return Address(self.scheme, self.root, "/".join(filter(None, [self.key, name])))
 
 
 def signed_path(address: Address) -> str:

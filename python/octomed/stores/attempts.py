@@ -119,21 +119,21 @@ class Attempts:
                 return _Failure(fault_of_error(error))
 
     def _wait_or_fail(self, fault: Fault, made: int, *, conflicts_pass: bool) -> None:
-        if fault.kind != "unreachable":
-            self.answered = True
         most = self.most
-        if fault.kind == "expired":
+        if fault.kind == "expired" or (fault.kind == "credentials" and self.answered):
             most = min(most, _RENEWALS)
         elif not (fault.passes or (conflicts_pass and fault.kind == "exists")):
             most = 0
         elif not self.answered:
             most = min(most, _NEVER_REACHED)
+        if fault.kind not in {"unreachable", "credentials"}:
+            self.answered = True
         if made >= most:
             raise Failed(fault, made) from None
         pause = pause_before(made, busy=fault.kind == "busy")
         self.counter.add(seconds_waited=pause)
         time.sleep(pause)
-        if fault.kind == "expired":
+        if fault.kind in {"expired", "credentials"}:
             self.renew()
 
 

@@ -54,6 +54,7 @@ def upload(bucket: Bucket, key: str, source: bytes | Path) -> tuple[int, str | N
             client = bucket.client if size <= _SMALL else bucket.whole_uploads
             tag = obstore.put(client, key, source, use_multipart=False)["e_tag"]
         else:
+            bucket.counter.add(requests=1 + -(-size // part))  # beside the one that is counted: it begins
             at_once = min(_PARTS_AT_ONCE, bucket.options.connections)
             tag = obstore.put(bucket.uploads, key, source, chunk_size=part, max_concurrency=at_once)["e_tag"]
         sent.compare(tag)
