@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from typing import Any
 
 import numpy as np
 import octomed
 import pyarrow.parquet as pq
 import pytest
-from octomed.errors import DataError, OctomedError, RecipeError
+from octomed import _octomed
+from octomed.errors import CancelledRun, DataError, OctomedError, RecipeError
 from octomed.pipeline.check import check
-from octomed.pipeline.plan import Plan
+from octomed.pipeline.plan import Plan, plan
+from octomed.pipeline.read import blocks_of
+from octomed.pipeline.tasks import tasks_of
 from octomed.pipeline.verify import verify
 from octomed.recipe import load_recipe
 from PIL import Image
@@ -302,6 +306,27 @@ def test_what_is_lost_is_a_share_of_the_questions_that_have_a_trace(folder):
     with pytest.raises(DataError, match="would lose 1 of its 4 questions that have a trace so far") as raised:
         octomed.pack(recipe(folder, "test.jsonl", source), replace=True)
     assert "allow_loss: {train: 0.25}" in raised.value.hint
+
+
+def test_evaluation_sets_are_left_at_once_when_a_run_is_cancelled(folder):
+    """While they are read, and while their n-grams are made: Ctrl-C waits for a question, not for a set."""
+    rows = [{"question": words(seed, 80)} for seed in range(10_000)]
+    runs.write_lines(folder / "test/large.jsonl", rows)
+    planned = plan(recipe(folder, ["test/large.jsonl"]))
+    (one,) = planned.evaluation.sets
+    mapping = _octomed.Mapping.questions_only(one.files[0].mapping)
+    reader = _octomed.EvaluationReader(mapping, one.images, "if_there", [])
+    cancelled = _octomed.Cancel()
+    cancelled.set()
+    block = next(blocks_of(tasks_of(one.files[0].file, mapping, "")[0], mapping))
+    with pytest.raises(CancelledRun):
+        reader.read(block, 0, 0, "a file", cancelled)
+    sets = planned.evaluation.read(1)
+    settings = {**planned.settings, "output": planned.settings["output"]}
+    going = _octomed.Cancel()
+    threading.Timer(0.05, going.set).start()
+    with pytest.raises(CancelledRun):
+        _octomed.Layout([], settings, threads=1, cancel=going, evaluation=sets)
 
 
 # Pictures

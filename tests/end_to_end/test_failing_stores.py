@@ -58,7 +58,8 @@ def contents(folder):
     for source in said["recipe"]["sources"]:
         del source["path"]
     del said["recipe"]["output"]["path"]
-    said["recipe"].pop("stores", None)
+    for name in ("stores", "work"):
+        said["recipe"].pop(name, None)
     return runs.contents(folder) | {"octomed.json": json.dumps(said, sort_keys=True)}
 
 
@@ -102,10 +103,33 @@ def test_a_fifth_of_all_requests_fails(kind, request, local, tmp_path):
     server = uploaded(request.getfixturevalue(kind), local)
     recipe = at_store(tmp_path, local, server)
     server.set(rate=0.2, hang=0.1, seed=3)
-    runs.pack(recipe)
+    summary = runs.pack(recipe)
+    assert summary.traffic[server.root]["retries"] > 5
+    assert octomed.verify(f"{server.root}/run").findings == ()
+    assert runs.pack(recipe).already_done
     counts = server.counts()
     server.set(rate=0)
     assert counts["faults"] > 10
+    is_the_local_run(server, local, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["fast_s3", *(pytest.param(one, marks=pytest.mark.long) for one in WRITABLE[1:])]
+)
+def test_a_working_store_at_an_address_while_requests_fail(kind, request, local, tmp_path):
+    """Another machine, without blocks of its own, goes on from what is there, to the same bytes."""
+    server = uploaded(request.getfixturevalue(kind), local)
+    recipe = at_store(tmp_path, local, server)
+    work = [f"work.path={server.root}/work", "work.scratch=scratch"]
+    server.set(rate=0.2, hang=0.1, seed=4)
+    runs.pack(recipe, *work)
+    is_the_local_run(server, local, tmp_path)
+    shutil.rmtree(tmp_path / "scratch")
+    for name in server.names("run/"):
+        server.delete(name)
+    summary = runs.pack(recipe, *work)
+    assert summary.blocks_scanned == 0
+    server.set(rate=0)
     is_the_local_run(server, local, tmp_path)
 
 

@@ -9,7 +9,7 @@ import octomed
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
-from octomed.pipeline import run_places, tasks
+from octomed.pipeline import far_runs, run_places, tasks
 from octomed.pipeline.read import blocks_of
 from octomed.pipeline.run_report import write_report
 from octomed.stores.client import open_store
@@ -113,7 +113,7 @@ def test_what_else_lies_there_is_named(far):
 
 def test_little_of_a_run_is_on_this_disk(far, scratch, monkeypatch):
     most = 0
-    fetch = run_places.FarRun.fetch
+    fetch = far_runs.FarRun.fetch
 
     def fetched(self, name, to=None):
         nonlocal most
@@ -121,9 +121,30 @@ def test_little_of_a_run_is_on_this_disk(far, scratch, monkeypatch):
         most = max(most, len(list(scratch.rglob("shard.*"))))
         return path
 
-    monkeypatch.setattr(run_places.FarRun, "fetch", fetched)
+    monkeypatch.setattr(far_runs.FarRun, "fetch", fetched)
     assert octomed.verify(address(far), workers=2).findings == ()
     assert 1 <= most <= 2
+
+
+def test_what_a_killed_process_fetched_goes_and_what_a_living_one_did_stays(far, scratch):
+    left = scratch / "octomed-scratch/run-left"
+    left.mkdir(parents=True)
+    (left / "octomed.json").write_text("x")
+    with run_places.opened_run(address(far)) as folder:
+        assert not left.exists()
+        assert octomed.verify(address(far), quick=True).findings == ()
+        assert (folder / "octomed.json").exists()
+    assert_nothing_stays(scratch)
+
+
+def test_no_secret_of_an_address_is_said(far, capsys):
+    place = address(far).replace("s3://", "s3://planted:secret@")
+    flipped(far, SHARD)
+    for words in (["verify"], ["verify", "--json"], ["verify", "--repair"], ["inspect"], ["rejects"]):
+        command_line([words[0], place, *words[1:]])
+        said = capsys.readouterr()
+        assert "secret" not in said.out + said.err
+        assert "planted" not in said.out + said.err
 
 
 def test_the_verbs_say_the_same_of_it(far, packed, capsys):

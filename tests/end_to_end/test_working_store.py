@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import octomed
@@ -25,6 +26,7 @@ from octomed.pipeline.working_store import WorkingStore
 from octomed.recipe import load_recipe
 from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
+from octomed.stores.owners import Owner
 from octomed.vision import content_hash, decode, pixel_hash
 from PIL import Image
 
@@ -355,6 +357,15 @@ def test_a_lease_that_lives_keeps_clean_out_and_says_whose_it_is(recipe, capsys)
     assert f"process {os.getpid()} on `{socket.gethostname()}` holds it" in out.err
     assert "takes it over" in out.err
     assert said(capsys, "clean", recipe)[0] == 0
+
+
+def test_a_lease_of_a_dead_process_is_taken_over_with_a_note(recipe, s3, capsys):
+    packed(recipe, "first")
+    dead = asdict(replace(Owner.of_this_process(60.0), started="1"))
+    s3.write("work/.octomed.lock", json.dumps(dead).encode())
+    code, out = said(capsys, "clean", recipe)
+    assert code == 0
+    assert f"note: the lease of process {os.getpid()} on `{socket.gethostname()}` was taken over" in out.out
 
 
 def stored(s3):

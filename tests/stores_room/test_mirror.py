@@ -282,4 +282,6 @@ def test_a_walk_holds_up_no_reader_and_ends_with_them(made):
             assert file.read(fifth) == store.data[:fifth]
         for task in tasks:
             ours.done(task)
+        ours.done(tasks[0])
+        ours.done(walk.Wanted("s3://bucket/data/of-another-walk", 1, None, ((0, 1),)))
     assert on_disk(folder) < SIZE

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from octomed.pipeline.run_places import FarRun
+    from octomed.pipeline.far_runs import FarRun
     from octomed.run_file import RunFile
     from octomed.store import Store
 

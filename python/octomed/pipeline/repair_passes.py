@@ -10,12 +10,10 @@ from octomed.pipeline.difference import recorded_name
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.manifest_file import is_there
 from octomed.pipeline.repair_staging import StagedManifest
-from octomed.pipeline.scan import scan_missing
 from octomed.pipeline.scanned import ScannedTask
 from octomed.pipeline.scanners import scanners
 from octomed.pipeline.select_write import SelectAndWrite
 from octomed.pipeline.thresholds import stands
-from octomed.pipeline.write import shard_path
 from octomed.store_files import finished_task, forget_task
 
 if TYPE_CHECKING:
@@ -138,6 +136,8 @@ def rebuild(  # noqa: PLR0913, PLR0917 each is a part of the repair
         return empty_run(rows, layout, plan.planned.recipe, files_skipped=skipped)
 
     def laid_out(layout: _octomed.Layout) -> None:
+        from octomed.pipeline.write import shard_path  # noqa: PLC0415 a chain of imports is short
+
         shards.extend(shard_path(layout, *one) for n in range(layout.ranges) for one in layout.shards(n))
 
     passes = SelectAndWrite(spec, made, manifest, progress, empty, laid_out)
@@ -158,6 +158,8 @@ def _scanned(  # noqa: PLR0913, PLR0917 as above
     blocks: Blocks,
 ) -> list[ScannedTask]:
     """Return all tasks in source order, those scanned that do not stand."""
+    from octomed.pipeline.scan import scan_missing  # noqa: PLC0415 a chain of imports is short
+
     spec, found = plan.spec, dict(standing.scanned)
     missing = [replace(one, made_again=again.made_again(one.task)) for one in standing.missing]
     if missing:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from octomed.pipeline.far_runs import FarRun
     from octomed.pipeline.manifest_file import FileRecord
-    from octomed.pipeline.run_places import FarRun
     from octomed.storage import Mode
 
 

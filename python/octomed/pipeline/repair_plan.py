@@ -13,7 +13,6 @@ from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.names import shown
 from octomed.origin import rebuild_command
 from octomed.pipeline.difference import About, about_finished_run, difference
-from octomed.pipeline.plan import plan
 from octomed.pipeline.recorded import RecordedInputs
 from octomed.pipeline.run_spec import run_spec
 from octomed.recipe.formats import is_left_out
@@ -70,6 +69,8 @@ def repair_plan(damage: Damage, recipe: Recipe, needed: frozenset[FilePlace], wo
     DataError
         When an input changed or is gone, by name.
     """
+    from octomed.pipeline.plan import plan  # noqa: PLC0415 a chain of imports is short
+
     run = damage.run
     recorded = None
     if run is not None and run.run.planned is not None:

@@ -100,7 +100,7 @@ def as_source(recipe: Recipe, paths: Sequence[str]) -> Recipe:
 def tables_among(
     path: str, files: Sequence[InputFile], columns_of: Callable[[InputFile], list[str]]
 ) -> tuple[list[InputFile], list[str]]:
-    """Return the files of an entry that are tables of pass rates, and what to read for its others.
+    """Return those of an entry's files that are tables of pass rates, and what to read for its others.
 
     Parameters
     ----------

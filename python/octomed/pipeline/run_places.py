@@ -6,38 +6,21 @@ they are, by ranges; a shard is fetched when it is asked for, and goes once it h
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import shutil
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from octomed.errors import DataError, StorageError
-from octomed.mds_index import INDEX, read_index
+from octomed.errors import StorageError
 from octomed.names import shown
-from octomed.pipeline.manifest_file import NAME, load_manifest
-from octomed.run_file import RUN_FILE
-from octomed.state import there
-from octomed.storage import make_folder
+from octomed.schemes import scheme_of
 from octomed.store import LocalStore
-from octomed.urls import join, scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from octomed.pipeline.far_runs import FarRun
     from octomed.store import Store
-    from octomed.stores.client import ObjectStore
-    from octomed.stores.objects import StoredObject
-
-_CHUNK_BYTES = 8 * 2**20
-_AT_ONCE = 8
-_NOT_LISTED = ("http", "https")
-"""Schemes of places that cannot say what they hold."""
 
 
 def run_folder(place: str | os.PathLike[str]) -> Path:
@@ -63,20 +46,11 @@ def run_folder(place: str | os.PathLike[str]) -> Path:
     text = os.fspath(place)
     if scheme_of(text) is None:
         return Path(text)
-    from octomed.stores.client import open_store  # noqa: PLC0415 where an address is met
-    from octomed.stores.options import scratch_folder  # noqa: PLC0415
+    from octomed.pipeline.far_runs import open_far_run  # noqa: PLC0415 where an address is met
 
-    store = open_store(text)
-    make_folder(scratch_folder(), "owner")
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=scratch_folder()))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    far = _far[folder] = FarRun(store, folder)
-    for name in (RUN_FILE, NAME):
-        with contextlib.suppress(FileNotFoundError):
-            far.fetch(name)
-    if far.is_listed and not (folder / RUN_FILE).exists():
-        next(far.store.listed(), None)  # says so, where there is no such bucket
-    return folder
+    far = open_far_run(text)
+    _far[far.folder] = far
+    return far.folder
 
 
 @contextlib.contextmanager
@@ -86,87 +60,9 @@ def opened_run(place: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if _far.pop(folder, None) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@dataclass
-class FarRun:
-    """A run at an address.
-
-    Attributes
-    ----------
-    store
-        The files at the address.
-    folder
-        The local folder with what was fetched of them.
-    """
-
-    store: ObjectStore
-    folder: Path
-
-    @property
-    def is_listed(self) -> bool:
-        """Whether the place can say which files it holds."""
-        return self.store.address.scheme not in _NOT_LISTED
-
-    def place(self, name: str = "") -> str:
-        """Return the address, or that of a file of the run."""
-        return join(str(self.store.address), *filter(None, [name]))
-
-    @cached_property
-    def objects(self) -> dict[str, StoredObject]:
-        """What is at the address, by name; where that cannot be listed, the files that the run names."""
-        if self.is_listed:
-            return {one.name: one for one in self.store.listed()}
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            found = pool.map(self.store.head, self.named())
-            return {one.name: one for one in found if one is not None}
-
-    def look_again(self) -> None:
-        """Forget what is at the address, after something was written there."""
-        self.__dict__.pop("objects", None)
-
-    def named(self) -> list[str]:
-        """Return the names that the manifest has."""
-        manifest = there(load_manifest(self.folder))
-        return [] if manifest is None else sorted({*manifest.records, RUN_FILE, NAME})
-
-    def fetch(self, name: str, to: Path | None = None) -> Path:
-        """Fetch a file, and return where it is here; one that is here is not fetched again.
-
-        Parameters
-        ----------
-        name
-            Of the file.
-        to
-            Where it goes, if not below the run's folder.
-
-        Raises
-        ------
-        FileNotFoundError
-            When there is none.
-        ChangedObject
-            When it changes meanwhile.
-        """
-        path = self.folder / name if to is None else to
-        if path.exists():
-            return path
-        found = self.store.head(name)
-        if found is None:
-            raise FileNotFoundError(self.place(name))
-        make_folder(path.parent)
-        part = path.with_name(f".{path.name}.part")
-        with part.open("wb") as file:
-            for begin in range(0, found.size, _CHUNK_BYTES):
-                length = min(_CHUNK_BYTES, found.size - begin)
-                file.write(self.store.read_range(name, begin, length, found.version))
-        part.replace(path)
-        return path
-
-    def drop(self, name: str) -> None:
-        """Remove what was fetched of a file."""
-        (self.folder / name).unlink(missing_ok=True)
+        far = _far.pop(folder, None)
+        if far is not None:
+            far.close()
 
 
 _far: dict[Path, FarRun] = {}
@@ -183,7 +79,7 @@ def store_of(folder: Path) -> Store:
     far = far_run(folder)
     if far is None:
         return LocalStore(folder)
-    return far.store if far.is_listed else cast("Store", _Named(far))
+    return far.files
 
 
 def place_of(folder: Path, name: str = "") -> str:
@@ -228,7 +124,7 @@ def pack_here(folder: Path, stream: str, pack: int) -> Iterator[None]:
     if far is None:
         yield
         return
-    name = _shard_of(far, stream, pack)
+    name = far.shard_of(stream, pack)
     try:
         far.fetch(name)
         yield
@@ -236,34 +132,3 @@ def pack_here(folder: Path, stream: str, pack: int) -> Iterator[None]:
         raise StorageError(f"`{shown(far.place(name))}` is missing") from None
     finally:
         far.drop(name)
-
-
-def _shard_of(far: FarRun, stream: str, pack: int) -> str:
-    """Return the name of the shard that has a pack."""
-    name = f"{stream}/{INDEX}"
-    try:
-        shards = read_index(far.fetch(name).read_bytes()).shards
-    except FileNotFoundError:
-        raise DataError(f"`{shown(far.place(name))}` is missing") from None
-    except ValueError as error:
-        raise DataError(f"`{shown(far.place(name))}` is damaged: {error}") from error
-    before = 0
-    for shard in shards:
-        before += shard.samples
-        if pack < before:
-            return f"{stream}/{shard.file.basename}"
-    raise DataError(f"`{shown(far.place(name))}` lists {before} packs, and none of number {pack}")
-
-
-class _Named:
-    """The files of a run at a place that cannot list them: their names are those that the manifest has."""
-
-    def __init__(self, far: FarRun) -> None:
-        self._far = far
-
-    def names(self, prefix: str = "") -> list[str]:
-        """Return the names in the manifest that begin with a prefix."""
-        return [name for name in self._far.named() if name.startswith(prefix)]
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._far.store, name)

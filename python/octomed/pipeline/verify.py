@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import RecipeError
 from octomed.origin import rebuild_command
-from octomed.pipeline.far_reading import FarReading
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.listing import CHANGED, LINK
 from octomed.pipeline.manifest_file import NAME, FileRecord, digest_of, load_manifest
@@ -25,6 +24,8 @@ from octomed.strict_json import plain
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from octomed.pipeline.far_runs import FarRun
 
 
 _TOTALS = ("shards", "packs", "traces", "tokens")
@@ -101,7 +102,7 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False, deep: bool = 
         raise RecipeError("a verification is quick or deep", "give one of the two")
     run = read_run(folder)
     far = far_run(folder)
-    reading = FolderReading(folder, run, workers) if far is None else FarReading(far, run, workers)
+    reading = FolderReading(folder, run, workers) if far is None else _far_reading(far, run, workers)
     found = _Found(decoding=_decoding(run) if deep else None)
     records = _records(folder, run, found)
     listing = reading.listing(records if run.has_digests or quick else {})
@@ -128,6 +129,12 @@ def verify(folder: Path, *, workers: int = 2, quick: bool = False, deep: bool = 
         has_digests=run.has_digests,
         not_covered=tuple(listing.not_covered),
     )
+
+
+def _far_reading(far: FarRun, run: RunFile, workers: int) -> RunReading:
+    from octomed.pipeline.far_reading import FarReading  # noqa: PLC0415 where an address is met
+
+    return FarReading(far, run, workers)
 
 
 def _decoding(run: RunFile) -> _octomed.ImageDecoding | None:

@@ -328,6 +328,9 @@ class ObjectStore:
         return shown(str(self.address.child(name)))
 
     def _error(self, action: str, name: str, failed: Failed) -> StorageError:
+        if failed.fault.kind == "whole" and self.address.scheme not in {"https", "http"}:
+            # A store knows ranges: what answers with a whole object is none.
+            failed = Failed(fault_of_kind("answer"), failed.attempts)
         return failed.error(action, self._shown(name))
 
     def _check(self, name: str, *, writes: bool = False) -> None:

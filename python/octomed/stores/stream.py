@@ -9,6 +9,9 @@ from octomed.stores.mirrors import mirrors
 
 _FIRST_AHEAD = 2**17
 _MOST_AHEAD = 32 * 2**20
+_GIVEN_BACK = 2**20
+"""Bytes that are given back together: decompressors read much less at once."""
+
 _MOST_KEPT = 64 * 2**20
 """Bytes that a reader by itself leaves behind: what looks at a file's beginning finds them there."""
 
@@ -80,8 +83,9 @@ class MirroredFile(io.RawIOBase):
 
     def _give_back(self, place: int) -> None:
         """Let go of what lies before a place: all where others fetch ahead, and what is much otherwise."""
-        if self._mirror.is_walked or place - self._passed > _MOST_KEPT:
-            begin = self._passed if self._mirror.is_walked else max(self._passed, _FIRST_AHEAD)
+        walked = self._mirror.is_walked
+        if place - self._passed >= (_GIVEN_BACK if walked else _MOST_KEPT):
+            begin = self._passed if walked else max(self._passed, _FIRST_AHEAD)
             self._mirror.release([(begin, place)])
             self._passed = place
 

@@ -72,8 +72,10 @@ class Walk:
         self._mirrors.clear()
 
     def done(self, one: Wanted) -> None:
-        """Say that what was wanted of an object has been read, or will not be."""
+        """Say that what was wanted of an object has been read, or will not be; of another walk, nothing."""
         with self._room:
+            if not self._left.get(one.address):
+                return
             mirror = self._mirror(one.address)
             self._left[one.address] -= 1
             is_last = not self._left[one.address]

@@ -213,9 +213,9 @@ class Source:
             return False
         return True
 
-    def _forget(self, target: Path) -> None:
+    @staticmethod
+    def _forget(target: Path) -> None:
         """Forget what a failed attempt has left."""
-        self._clients.clear()
         with contextlib.suppress(OSError):
             target.unlink()
 
