@@ -14,6 +14,7 @@ from tests.servers.fixtures import in_environment
 from .reading import epoch, global_batches, loader, packs_of
 
 KINDS = ["s3", "gcs", "azure", "hub"]
+FEW = ["s3", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("gcs", "azure")), "hub"]
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_a_fifth_of_all_requests_fails(kind, stored, whole, tmp_path):
     assert server.counts()["faults"] > 5
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FEW)
 def test_a_store_that_goes_away_ends_the_epoch_and_it_goes_on_later(kind, stored, whole, tmp_path):
     server, address = stored(kind)
     settings = {"predownload": 4, "cache_limit": "200kb", "download_retry": 2, "download_timeout": 2.0}
@@ -74,7 +75,7 @@ def test_a_store_that_goes_away_ends_the_epoch_and_it_goes_on_later(kind, stored
     assert seen + [sorted(packs_of(batch)) for batch in onward] == whole
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FEW)
 def test_pages_of_html_and_wrong_bytes_are_no_shards(kind, stored, whole, tmp_path):
     server, address = stored(kind)
     shards = "(shard|%2Fshard|cdn/).*"
