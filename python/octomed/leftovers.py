@@ -10,23 +10,15 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.file_names import FILES_OF_STREAM, FILES_OF_TABLES, REPAIR, RUN_FILE, STREAM_FOLDERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _OF_OUTPUT = r"octomed\.json|\.octomed-run\.json"
-FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
 _OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions|dhashes)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
-REPAIR = ".octomed-repair"
-"""Folder of an output in which a repair makes files, before it puts them in their places."""
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")
-STREAM_FOLDERS = r"(?:len-\d+|validation)"
-FILES_OF_TABLES = {
-    "provenance": rf"{STREAM_FOLDERS}-\d{{5,}}\.parquet",
-    "rejects": r"[^/]+\.parquet",
-    "reports": r"(?:(?:shared_images|near_duplicates|identifying|contaminated|near_pictures)\.parquet"
-    r"|decontamination\.json)",
-}
 
 
 def clear_output(folder: Path) -> None:
@@ -73,7 +65,7 @@ def files_of_run(folder: Path) -> list[str]:
         for entry in os.scandir(path)
         if entry.is_file(follow_symlinks=False) and re.fullmatch(names, entry.name)
     ]
-    run_file = folder / "octomed.json"
+    run_file = folder / RUN_FILE
     return sorted([*inside, *([run_file.name] if run_file.is_file() and not run_file.is_symlink() else [])])
 
 
@@ -83,7 +75,7 @@ def is_of_run(path: Path) -> bool:
         return False
     names = _names_in(path.name)
     if names is None or not path.is_dir():
-        return path.is_file() and path.name == "octomed.json"
+        return path.is_file() and path.name == RUN_FILE
     every = re.compile(rf"{names}|{_of_today(names).pattern}|{_of_old(names).pattern}")
     return all(
         entry.is_file(follow_symlinks=False) and every.fullmatch(entry.name) for entry in os.scandir(path)

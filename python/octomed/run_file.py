@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from octomed import file_names
 from octomed.errors import RecipeError
 from octomed.origin import Origin, Versions
 from octomed.plain_names import check_basename, check_name
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     from octomed.storage import Mode
 
-RUN_FILE = "octomed.json"
-"""Written last: an output with this file is complete."""
+RUN_FILE = file_names.RUN_FILE
 
 FORMAT = 2
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from octomed.file_names import task_folder
 from octomed.plain_names import check_basename
 from octomed.state import Damaged, NotThere, StateFile, there
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 TASK_FILE = "task.json"
 FETCHED_FILE = "fetched.json"
 """Beside blocks that are on their way from a store at an address: what they will be when all are there."""
-UNREACHABLE = ".unreachable"
-"""Ending of the note that an image of a block did not come from the web."""
 USAGE_FILE = "usage.json"
 """When the tasks of a store at an address were used last: no object says when it was read."""
 _AGAIN = "`octomed pack RECIPE` makes it again"
@@ -155,11 +154,6 @@ _WITHOUT = StateFile(WithoutImages, _AGAIN)
 _USAGE = StateFile(Usage, _AGAIN)
 WITHOUT_IMAGES = "without_images"
 """Folder of the store with an entry for each task without images, by its key without what is said of them."""
-
-
-def task_folder(key: str) -> str:
-    """Return the name of the folder of a task's blocks in a store."""
-    return f"blocks/{key}"
 
 
 def load_task(store: Files, key: str) -> TaskRecord | NotThere | Damaged:

@@ -279,6 +279,19 @@ def test_a_mapping_of_the_recipe_s_own_is_read_out_of_the_run_file(tmp_path):
     assert shard.read_bytes() == before
 
 
+def test_a_run_that_keeps_no_blocks_is_made_again_from_its_sources_and_keeps_none(tmp_path):
+    runs.write_lines(tmp_path / "data/a.jsonl", runs.question_rows(1, 20))
+    values = runs.one_source("data/*.jsonl")
+    values["work"]["keep"] = False
+    runs.pack(runs.write_recipe(tmp_path, values))
+    out = tmp_path / "out"
+    before = only_bytes(bytes_of(out))
+    missing(next(out.glob("len-*/shard.*")))
+    assert repaired(out).blocks_scanned
+    assert only_bytes(bytes_of(out)) == before
+    assert not list((tmp_path / "store").glob("blocks/*/*"))
+
+
 def test_another_recipe_is_refused(folder):
     missing(folder / "out" / SHARD)
     values = runs.values()

@@ -27,7 +27,7 @@ SECRETS = (credentials.SECRET, credentials.KEY, credentials.TOKEN)
 def test_a_third_of_all_requests_fails_and_nothing_is_seen_of_it(fast_s3, kind):
     stored = open_store(f"{fast_s3.root}/run")
     before = traffic().get(fast_s3.root)
-    fast_s3.set(rate=0.15 if kind == "stall" else 0.3, kinds=[kind], hang=0.7)
+    fast_s3.set(rate=0.1 if kind == "stall" else 0.3, kinds=[kind], hang=0.7)
     for number in range(4):
         stored.put(f"a/{number}", bytes([number]) * 1000)
     assert stored.names() == [f"a/{number}" for number in range(4)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
+from octomed.file_names import is_name_of_run
 from octomed.names import shown
 from octomed.pipeline.difference import about_run, difference
-from octomed.pipeline.manifest_file import MISSING, ManifestFile, is_name_of_run, unpacked_name
+from octomed.pipeline.manifest_file import MISSING, ManifestFile, unpacked_name
 from octomed.run_file import RUN_FILE
 from octomed.state import Damaged, NotThere, there
 

@@ -15,8 +15,8 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from octomed.file_names import UNREACHABLE, task_folder
 from octomed.storage import atomic_file, make_folder_inside, storage_error
-from octomed.store_files import UNREACHABLE, task_folder
 from octomed.web.errors import NoImage
 from octomed.web.request import Limits, ask
 

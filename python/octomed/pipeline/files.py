@@ -20,7 +20,7 @@ from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.folder_columns import refuse_both, with_given
 from octomed.pipeline.nearest_format import near_formats
-from octomed.recipe.wide_text import open_text
+from octomed.recipe.opening import open_text
 from octomed.report.fit import formats_in_words, names_in_words
 from octomed.schemes import objects
 from octomed.storage import storage_error

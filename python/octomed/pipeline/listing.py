@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.leftovers import REPAIR
+from octomed.file_names import REPAIR
 from octomed.pipeline.manifest_file import LIKE_OURS, NAME, unpacked_name
 from octomed.plain_names import leads_out
 from octomed.report.views import Finding

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
-from octomed.leftovers import FILES_OF_TABLES
+from octomed.file_names import FILES_OF_TABLES, is_name_of_run
 from octomed.mds_index import INDEX
 from octomed.pipeline.difference import About
 from octomed.pipeline.manifest_file import (
@@ -19,7 +19,6 @@ from octomed.pipeline.manifest_file import (
     FileRecord,
     ManifestFile,
     ShardRecord,
-    is_name_of_run,
     is_there,
     unpacked_name,
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.leftovers import FILES_OF_STREAM, FILES_OF_TABLES, STREAM_FOLDERS
+from octomed.file_names import is_name_of_run
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.names import shown
 from octomed.pipeline.difference import About
@@ -28,16 +28,6 @@ LIKE_OURS = re.compile(
     r"octomed\.json|(provenance|rejects|reports)/[^/]+\.parquet|reports/decontamination\.json|[^/]+/(index\.json|shard\.\d{5,}\.mds(\.\w+)?)"
 )
 """Names that a reader of a run may take for its files."""
-
-_OURS = re.compile(
-    rf"octomed\.json|{STREAM_FOLDERS}/(?:{FILES_OF_STREAM})|"
-    + "|".join(f"{folder}/{names}" for folder, names in FILES_OF_TABLES.items())
-)
-
-
-def is_name_of_run(name: str) -> bool:
-    """Tell whether a run gives such a name, relative to its output folder, to a file."""
-    return _OURS.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.leftovers import REPAIR, is_of_run, is_temporary
+from octomed.file_names import REPAIR
+from octomed.leftovers import is_of_run, is_temporary
 from octomed.names import shown
 from octomed.pipeline.manifest_file import (
     MISSING,

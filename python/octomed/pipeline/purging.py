@@ -11,12 +11,13 @@ import pyarrow.compute as pc
 
 from octomed import _octomed, machine
 from octomed.errors import DamagedBlock, DataError, RecipeError
+from octomed.file_names import task_folder
 from octomed.pipeline.exclusions import exclusions_of
 from octomed.pipeline.image_files import FETCHED
 from octomed.pipeline.stored_tasks import stored_tasks
 from octomed.recipe.schema import Output, Pack
 from octomed.storage import storage_error
-from octomed.store_files import finished_task, task_folder
+from octomed.store_files import finished_task
 from octomed.vision import content_hash, decode, pixel_hash
 
 if TYPE_CHECKING:

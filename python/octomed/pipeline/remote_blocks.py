@@ -12,13 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from octomed.file_names import UNREACHABLE, task_folder
 from octomed.pipeline.transfers import Transfers, for_each
 from octomed.state import Damaged, NotThere, there
 from octomed.storage import atomic_file, storage_error, sync_file
 from octomed.store_files import (
     FETCHED_FILE,
     TASK_FILE,
-    UNREACHABLE,
     WITHOUT_IMAGES,
     TaskRecord,
     forget_task,
@@ -26,7 +26,6 @@ from octomed.store_files import (
     load_fetched,
     load_task,
     name_without_images,
-    task_folder,
     task_without_images,
     write_fetched,
     write_task,

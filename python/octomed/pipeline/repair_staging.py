@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from octomed.leftovers import REPAIR
+from octomed.file_names import REPAIR
 from octomed.pipeline.manifest import Manifest
 from octomed.pipeline.manifest_file import FileRecord, ShardRecord, unpacked_name
 from octomed.report.views import Finding

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from octomed.file_names import task_folder
 from octomed.state import there
 from octomed.storage import storage_error
-from octomed.store_files import TASK_FILE, Usage, load_usage, task_folder, write_usage
+from octomed.store_files import TASK_FILE, Usage, load_usage, write_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.opening import native
-from octomed.recipe.wide_text import GROWS, Utf8Stream, open_text
+from octomed.recipe.opening import native, open_text
+from octomed.recipe.wide_text import GROWS, Utf8Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from octomed.errors import StorageError
+from octomed.file_names import RUN_FILE, is_name_of_run
 from octomed.mds_index import INDEX
 from octomed.names import shown
-from octomed.pipeline.manifest_file import is_name_of_run
-from octomed.run_file import RUN_FILE
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:

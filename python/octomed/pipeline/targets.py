@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from octomed import _octomed
 from octomed.errors import RecipeError
+from octomed.file_names import is_name_of_run
 from octomed.leftovers import is_temporary
 from octomed.names import shown
-from octomed.pipeline.manifest_file import MANIFEST, MISSING, NAME, ManifestFile, is_name_of_run
+from octomed.pipeline.manifest_file import MANIFEST, MISSING, NAME, ManifestFile
 from octomed.run_file import RUN_FILE, RunFile, read_run_file
 from octomed.state import Damaged, NotThere, there
 from octomed.storage import LOCK_NAME, Mode, make_folder

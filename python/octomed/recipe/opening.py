@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import pyarrow as pa
 
+from octomed.recipe.wide_text import TABLES, Utf8Stream
 from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,26 @@ def open_stream(path: str, compression: Compressed | None, raw: Any = None) -> A
         return XzStream(path)
     stream = pa.CompressedInputStream(raw or native(path), compression)
     return GzipStream(path, stream) if compression == "gzip" else stream
+
+
+def open_text(path: str, kind: str, compression: Compressed | None, raw: Any = None) -> Any:  # noqa: ANN401 of pyarrow or of Python
+    """Open a file; what is read is uncompressed, and of a table UTF-8.
+
+    Parameters
+    ----------
+    path, compression, raw
+        As for :func:`open_stream`.
+    kind : str
+        What its name says that it holds.
+    """
+    stream = open_stream(path, compression, raw)
+    if kind not in TABLES:
+        return stream
+    try:
+        return Utf8Stream(stream)
+    except BaseException:
+        stream.close()
+        raise
 
 
 class _Stream:

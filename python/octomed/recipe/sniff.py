@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from octomed.recipe.opening import open_raw, open_stream
-from octomed.recipe.wide_text import TABLES, encoding_of, open_text
+from octomed.recipe.opening import open_raw, open_stream, open_text
+from octomed.recipe.wide_text import TABLES, encoding_of
 
 if TYPE_CHECKING:
     from octomed.recipe.kinds import Compressed

@@ -5,14 +5,10 @@ from __future__ import annotations
 import codecs
 from typing import TYPE_CHECKING, Any
 
-from octomed.recipe.opening import open_stream
-
 if TYPE_CHECKING:
     from types import TracebackType
 
     from typing_extensions import Self
-
-    from octomed.recipe.kinds import Compressed
 
 TABLES = frozenset({"csv", "tsv"})
 """Kinds that may be UTF-16; rows of JSON Lines are known by their bytes, so that they stay as they are."""
@@ -35,26 +31,6 @@ def encoding_of(head: bytes) -> str | None:
     if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return None
     return _MARKS.get(head[:2])
-
-
-def open_text(path: str, kind: str, compression: Compressed | None, raw: Any = None) -> Any:  # noqa: ANN401 of pyarrow or of Python
-    """Open a file; what is read is uncompressed, and of a table UTF-8.
-
-    Parameters
-    ----------
-    path, compression, raw
-        As for :func:`octomed.recipe.opening.open_stream`.
-    kind : str
-        What its name says that it holds.
-    """
-    stream = open_stream(path, compression, raw)
-    if kind not in TABLES:
-        return stream
-    try:
-        return Utf8Stream(stream)
-    except BaseException:
-        stream.close()
-        raise
 
 
 class Utf8Stream:
