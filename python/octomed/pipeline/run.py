@@ -12,33 +12,27 @@ from octomed import machine
 from octomed.errors import CancelledRun, DamagedBlock, StorageError
 from octomed.leftovers import clear_store
 from octomed.pipeline.claims import claim
-from octomed.pipeline.closing import close_run, write_indexes
 from octomed.pipeline.copies import complete
-from octomed.pipeline.counting import blocks_of_run, counts_of_run, files_skipped, rows_read, with_amounts
-from octomed.pipeline.decontamination import write_decontamination
 from octomed.pipeline.empty_run import empty_run
 from octomed.pipeline.estimate import refuse_full_disk
 from octomed.pipeline.executor import executor
 from octomed.pipeline.forgetting import forget_run
-from octomed.pipeline.layouts import made_layout
 from octomed.pipeline.made_again import MadeAgain, find_task, remove_block
 from octomed.pipeline.open_manifest import Wanted, open_manifest
 from octomed.pipeline.outputs import Outputs
 from octomed.pipeline.plan import plan
 from octomed.pipeline.prefetch import without_leftovers
 from octomed.pipeline.registry import mend_registration, register_run
-from octomed.pipeline.run_spec import layout_of, run_spec
+from octomed.pipeline.run_spec import run_spec
 from octomed.pipeline.scan import scan
-from octomed.pipeline.scanners import scanner_of, scanners
+from octomed.pipeline.select_write import SelectAndWrite, seconds_since
 from octomed.pipeline.shared_blocks import shared_blocks
 from octomed.pipeline.size_limit import make_room
 from octomed.pipeline.staged import staged_manifest
 from octomed.pipeline.store_traffic import traffic_since_now
 from octomed.pipeline.stored_tasks import note_use
-from octomed.pipeline.tables import write_identifying, write_near_duplicates, write_shared_images
 from octomed.pipeline.transfers import Transfers
 from octomed.pipeline.uploads import Uploads
-from octomed.pipeline.write import LaidOut, write_all
 from octomed.report.progress import Progress, SilentProgress
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
@@ -285,58 +279,13 @@ class _Passes:
             spec.tasks, self.scanners, threads, self.progress, again=self.again, blocks=self.blocks
         )
         seconds["scan"] = seconds_since(begin)
-
-        begin = time.perf_counter()
-        self.progress.stage("select", None, None)
-        layout_spec = layout_of(spec, blocks_of_run(scanned, spec.store))
-        with scanners.lend(self.scanners):
-            layout = threads.wait(threads.submit_background(made_layout, layout_spec, threads, scanner_of))
-        skipped = files_skipped(scanned, spec.files_skipped)
-        if layout.counts().train == 0:
-            raise self.empty(rows_read(scanned), layout, len(skipped))
-        seconds |= seconds_of_selection(layout, seconds_since(begin))
-
-        begin = time.perf_counter()
-        written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
-        reports = spec.settings["curate"]["duplicates"]["images"] == "report"
-        shared = write_shared_images(layout, manifest) if reports else None
-        write_near_duplicates(layout, manifest)
-        if any("identifying" in limits for limits in spec.settings["curate"].get("limits", {}).values()):
-            write_identifying(layout, manifest)
-        write_decontamination(layout, manifest, shows_texts=spec.shows_texts)
-        self.blocks.finish()  # before anything says that the run is done
-        seconds["write"] = seconds_since(begin)
-        begin = time.perf_counter()
-        if manifest.uploads is not None:
-            manifest.uploads.settle(self.progress)
-            seconds["upload"] = seconds_since(begin)
-        write_indexes(manifest)
-
-        bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
-        counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
-        counts = replaced(counts, images_shared=shared)
-        making = replaced(
-            with_amounts(spec.said.run, scanned),
-            seconds=seconds,
-            workers=threads.workers,
-            shards_written=written,
-            shards_reused=len(manifest.shards) - written,
-            made_again=tuple(self.again.notes),
-            uploads=None if manifest.uploads is None else manifest.uploads.counts,
-            traffic=self.traffic(),
+        passes = SelectAndWrite(
+            spec,
+            self.scanners,
+            manifest,
+            self.progress,
+            self.empty,
+            finish=self.blocks.finish,
+            traffic=self.traffic,
         )
-        return close_run(spec, layout.stream_summaries(), manifest, counts, making)
-
-
-def seconds_of_selection(layout: _octomed.Layout, spent: float) -> dict[str, float]:
-    """Return the seconds of the selection, those in which texts of near duplicates were compared apart."""
-    near = layout.near_summary()
-    if near is None:
-        return {"select": spent}
-    compared = round(near["seconds_compared"], 3)
-    return {"select": round(max(0.0, spent - compared), 3), "near": compared}
-
-
-def seconds_since(begin: float) -> float:
-    """Seconds since ``begin`` (``time.perf_counter``), to the millisecond."""
-    return round(time.perf_counter() - begin, 3)
+        return passes.run(scanned, threads, seconds, self.again.notes)

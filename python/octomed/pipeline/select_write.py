@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.run_spec import RunSpec
     from octomed.pipeline.scanned import ScannedTask
     from octomed.report.progress import Progress
-    from octomed.run_file import RunFile
+    from octomed.run_file import RunFile, StoreTraffic
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class SelectAndWrite:
         Makes the error for a run without packs, of the rows read, the layout and the number of files skipped.
     told
         Told of the layout, before a shard is written.
+    finish
+        Called when all is written, before anything says so.
+    traffic
+        Returns what stores were asked for the run.
     """
 
     spec: RunSpec
@@ -54,6 +58,8 @@ class SelectAndWrite:
     progress: Progress
     empty: Callable[[int, _octomed.Layout, int], DataError]
     told: Callable[[_octomed.Layout], None] | None = None
+    finish: Callable[[], None] | None = None
+    traffic: Callable[[], dict[str, StoreTraffic]] = dict
 
     def run(
         self,
@@ -102,8 +108,14 @@ class SelectAndWrite:
         begin = time.perf_counter()
         written = write_all(LaidOut(layout_spec, layout), spec.sources, manifest, threads, self.progress)
         shared = self._write_reports(layout)
-        write_indexes(manifest)
+        if self.finish is not None:
+            self.finish()
         seconds["write"] = seconds_since(begin)
+        begin = time.perf_counter()
+        if manifest.uploads is not None:
+            manifest.uploads.settle(self.progress)
+            seconds["upload"] = seconds_since(begin)
+        write_indexes(manifest)
 
         bytes_out = sum(shard.info.file.bytes for shard in manifest.shards.values())
         counts = counts_of_run(scanned, layout, bytes_out=bytes_out, skipped=skipped, left_out=spec.left_out)
@@ -115,6 +127,8 @@ class SelectAndWrite:
             shards_written=written,
             shards_reused=len(manifest.shards) - written,
             made_again=tuple(made_again),
+            uploads=None if manifest.uploads is None else manifest.uploads.counts,
+            traffic=self.traffic(),
         )
         return close_run(spec, layout.stream_summaries(), manifest, counts, making)
 
