@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -209,6 +210,17 @@ def test_what_is_not_on_the_hub(address):
         open_store(address).names()
     assert "HF_TOKEN" in caught.value.hint
     assert caught.value.exit_code == 4
+
+
+def test_a_hub_that_hangs_is_not_waited_for(repository):
+    pytest.importorskip("huggingface_hub")
+    repository.set(rate=1, hang=20, kinds=["timeout"])
+    configure([StoreOptions(timeout=0.3, attempts=2)])
+    begin = time.monotonic()
+    with pytest.raises(StorageError, match="it does not answer in time") as caught:
+        open_store(repository.root).names()
+    assert caught.value.exit_code == 4
+    assert time.monotonic() - begin < 10
 
 
 def test_faults_of_the_hub(repository):

@@ -144,8 +144,24 @@ class _Failure:
 
 def _heeding_signals(request: Callable[[], T]) -> T:
     """Make a request beside the main thread, which hears no Ctrl-C while the client waits for an answer."""
-    if threading.current_thread() is not threading.main_thread():
-        return request()
+    return request() if threading.current_thread() is not threading.main_thread() else within(None, request)
+
+
+def within(seconds: float | None, request: Callable[[], T]) -> T:
+    """Make a request in a thread of its own, which is left behind where it takes too long.
+
+    Parameters
+    ----------
+    seconds
+        How long it may take; without end if ``None``.
+    request
+        What to do. What it returns is returned, and what it raises is raised.
+
+    Raises
+    ------
+    TimeoutError
+        When it takes longer.
+    """
     made: list[T] = []
     failed: list[BaseException] = []
     done = threading.Event()
@@ -158,7 +174,8 @@ def _heeding_signals(request: Callable[[], T]) -> T:
         done.set()
 
     threading.Thread(target=work, name="request", daemon=True).start()
-    done.wait()
+    if not done.wait(seconds):
+        raise TimeoutError
     if failed:
         raise failed[0]
     return made[0]

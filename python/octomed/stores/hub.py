@@ -6,10 +6,12 @@ import os
 import re
 import threading
 from datetime import datetime, timezone
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import StorageError
-from octomed.stores.attempts import Failed
+from octomed.stores.attempts import Failed, within
 from octomed.stores.connecting import connect_web
 from octomed.stores.faults import Refused, fault_of_kind, fault_of_status
 from octomed.stores.web import WebBucket
@@ -28,6 +30,8 @@ __all__ = ["HubBucket"]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _NO_TIME = datetime.fromtimestamp(0, timezone.utc)
+_PAGE = 1_000
+"""Files that the hub lists at once."""
 
 
 class HubBucket(WebBucket):
@@ -144,11 +148,21 @@ class HubBucket(WebBucket):
             raise StorageError(f"`{self.root}` needs `huggingface_hub`", "`pip install '.[hub]'`") from None
         api = HfApi(endpoint=self.endpoint, token=self._token() or False)
         call = getattr(api, name)
-        try:
-            found = call(self.repository, **self._kind(name), **settings)
-            return list(found) if name == "list_repo_tree" else found
+
+        try:  # the hub's client gives most of its requests no limit of time
+            found = within(
+                self.options.timeout, partial(call, self.repository, **self._kind(name), **settings)
+            )
+            return list(self._in_pieces(found)) if name == "list_repo_tree" else found
+        except TimeoutError:
+            raise Refused(fault_of_kind("unreachable", "it does not answer in time")) from None
         except Exception as error:  # noqa: BLE001 its client raises those of the package that it uses
             raise Refused(_fault_of(error)) from None
+
+    def _in_pieces(self, found: Iterator[Any]) -> Iterator[Any]:
+        """Yield what a listing finds, page by page, each of which has the time of a request."""
+        while piece := within(self.options.timeout, lambda: list(islice(found, _PAGE))):
+            yield from piece
 
     @staticmethod
     def _kind(name: str) -> dict[str, str]:
