@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,6 @@ import pyarrow as pa
 from octomed.errors import StorageError
 from octomed.foreign.broken import BrokenFileError
 from octomed.foreign.helper import Helper, HelperDiedError, HelperNotStartedError, give_back, take
-from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -192,20 +190,6 @@ class ForeignTable:
         except BaseException:
             helper.close()
             raise
-
-
-def open_foreign(path: str, kind: str) -> ForeignTable:
-    """Open a Parquet or Arrow file, wherever it is.
-
-    Parameters
-    ----------
-    path, kind
-        As of :class:`ForeignTable`; the path may be an address.
-    """
-    if scheme_of(path) is None:
-        return ForeignTable(path, kind)
-    table: ForeignTable = import_module("octomed.foreign.remote").RemoteTable(path, kind)
-    return table
 
 
 def _error(answer: dict[str, Any]) -> Exception:

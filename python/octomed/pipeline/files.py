@@ -15,7 +15,7 @@ import pyarrow as pa
 from octomed import _octomed
 from octomed.errors import ChangedInput, DataError, OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.table import open_foreign
+from octomed.foreign.opening import open_foreign
 from octomed.names import shown
 from octomed.pipeline.column_names import names_to_show
 from octomed.pipeline.folder_columns import refuse_both, with_given

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError
 from octomed.foreign.broken import BrokenFileError
-from octomed.foreign.table import open_foreign
+from octomed.foreign.opening import open_foreign
 from octomed.names import shown
 from octomed.recipe.kinds import COLUMNAR
 from octomed.recipe.split_cards import WrittenSplits
