@@ -263,8 +263,14 @@ def test_the_keys_of_training_in_documents_are_right(tmp_path, shown):
 
 
 def of_stores(text):
-    """Check what the page of stores shows of recipes, laid over a whole one, and return the snippets."""
-    found = [one for one in snippets() if one.document == "docs/stores.md" and one.language == "yaml"]
+    """Check what is shown of recipes with stores, laid over a whole one, and return the snippets."""
+    of_readme = 'sources: [{name: rows, format: octomed, path: "s3://bucket/data/*.parquet"}]'
+    found = [
+        one
+        for one in snippets()
+        if one.language == "yaml"
+        and (one.document == "docs/stores.md" or (one.document, one.first_line) == ("README.md", of_readme))
+    ]
     whole = YAML(typ="safe").load(text)
     for shown in found:
         assert load_recipe(whole | YAML(typ="safe").load(shown.text), check_files=False).addresses
