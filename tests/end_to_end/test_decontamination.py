@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import shutil
 import threading
 from typing import Any
@@ -16,6 +19,7 @@ from octomed.errors import CancelledRun, DataError, OctomedError, RecipeError
 from octomed.pipeline.check import check
 from octomed.pipeline.plan import Plan, plan
 from octomed.pipeline.read import blocks_of
+from octomed.pipeline.run_report import write_report
 from octomed.pipeline.tasks import tasks_of
 from octomed.pipeline.verify import verify
 from octomed.recipe import load_recipe
@@ -379,6 +383,12 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     assert near[0]["distance"] <= 3
     assert near[0]["difference"] < 4
     assert len(near[0]["gray"]) == len(near[0]["evaluation_gray"]) == 64 * 64
+    page = write_report(pictures / "out").read_text()
+    files = map(base64.b64decode, re.findall(r"image/png;base64,([^\"]+)", page))
+    shown = [np.asarray(Image.open(io.BytesIO(file)).convert("L")).tobytes() for file in files]
+    assert shown == [near[0]["gray"], near[0]["evaluation_gray"]]
+    assert "train/train.jsonl:5, 5.png and held/test.jsonl:2" in page
+    assert "image/png" not in write_report(pictures / "out", samples=False).read_text()
     said = counts(pictures)
     assert said["sources"]["train"]["sets"]["held"]["pictures_shared"] == 2
     assert (said["sources"]["train"]["pictures"], said["sets"]["held"]["pictures"]) == (10, 4)

@@ -13,9 +13,11 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from octomed.errors import OctomedError
+from octomed.pipeline.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.pipeline.finished_run import read_run
 from octomed.pipeline.inspect_packs import inspect_pack, mode_of
 from octomed.pipeline.inspect_run import inspect_run
+from octomed.pipeline.near_pictures import pairs_of
 from octomed.pipeline.reconcile import table_names
 from octomed.pipeline.run_places import far_run, store_of
 from octomed.pipeline.run_tables import batches_of
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from octomed.report.near_pictures import NearPictures
     from octomed.run_file import RunFile
 
 SAMPLES = 2
@@ -39,12 +42,11 @@ _MOST_CHARACTERS = 4_000
 _MOST_CLUSTERS = 100
 _MOST_MEMBERS = 20
 _MOST_QUESTIONS = 100
+_MOST_PAIRS = 60
 
 _NEVER_SHOWN = frozenset({"identifying"})
 """Reasons whose rows are in no sample: what they were left out for must not be seen."""
 
-_DECONTAMINATION = "reports/decontamination.json"
-_CONTAMINATED = "reports/contaminated.parquet"
 _CLUSTERS = "reports/near_duplicates.parquet"
 _IDENTIFYING = "reports/identifying.parquet"
 
@@ -112,8 +114,9 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         samples=shown,
         clusters=clusters,
         clusters_found=found,
-        decontamination=_json_of(folder, run, _DECONTAMINATION),
-        contaminated=tuple(_rows_of(folder, run, _CONTAMINATED, _MOST_QUESTIONS)) if allowed else (),
+        decontamination=_json_of(folder, run, COUNTS),
+        contaminated=tuple(_rows_of(folder, run, CONTAMINATED, _MOST_QUESTIONS)) if allowed else (),
+        near_pictures=_near_pictures(folder, run) if allowed else (),
         recipe=_yaml(run.recipe),
         notes=tuple(notes),
     )
@@ -213,6 +216,11 @@ def _hidden_places(folder: Path, run: RunFile) -> frozenset[tuple[str, str, int]
     """Return the rows with data that says whom they are about: in no sample, whatever became of them."""
     rows = _rows_of(folder, run, _IDENTIFYING, None)
     return frozenset((str(row["source"]), str(row["file"]), int(row["row"])) for row in rows)
+
+
+def _near_pictures(folder: Path, run: RunFile) -> tuple[NearPictures, ...]:
+    found = pairs_of(_rows_of(folder, run, NEAR_PICTURES, None), _hidden_places(folder, run))
+    return tuple(itertools.islice(found, _MOST_PAIRS))
 
 
 def _cut(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,6 +41,9 @@ tbody tr:nth-child(odd) { background: var(--box) }
 .bars div.lost { background: var(--lost) } .bars div.kept { background: var(--kept) }
 .bars i { font-style: normal; font-variant-numeric: tabular-nums; text-align: right }
 .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1.4rem }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); gap: 1rem }
+figure { margin: 0 } figcaption { font-size: .85rem; color: var(--soft) }
+figure img { width: calc(50% - .2rem); margin-right: .2rem; image-rendering: pixelated; border-radius: 4px }
 svg { width: 100%; max-width: 30rem; height: auto; color: var(--ink) }
 svg text { fill: currentColor; font-size: 11px }
 svg rect { fill: var(--line) }
@@ -229,6 +233,26 @@ def grid(parts: Iterable[str]) -> str:
     """Return pieces side by side, as many as the screen is wide."""
     inside = "".join(parts)
     return f'<div class="grid">{inside}</div>' if inside else ""
+
+
+def gallery(groups: Iterable[tuple[str, Sequence[tuple[str, bytes]]]]) -> str:
+    """Return pictures that belong together side by side, with words below.
+
+    Parameters
+    ----------
+    groups
+        The words, and for each picture what it is and its file, a PNG.
+    """
+
+    def shown(words: str, pictures: Sequence[tuple[str, bytes]]) -> str:
+        images = "".join(
+            f'<img alt="{text(name)}" src="data:image/png;base64,{base64.b64encode(file).decode()}">'
+            for name, file in pictures
+        )
+        return f"<figure>{images}<figcaption>{text(words)}</figcaption></figure>"
+
+    inside = "".join(shown(*group) for group in groups)
+    return f'<div class="gallery">{inside}</div>' if inside else ""
 
 
 def folded(summary: str, content: str) -> str:

@@ -12,6 +12,7 @@ from octomed.report.page import Bar
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from octomed.report.near_pictures import NearPictures
     from octomed.report.views import RunView
     from octomed.run_file import RunFile, SourceCounts
 
@@ -83,6 +84,8 @@ class RunReport:
         What `reports/decontamination.json` says.
     contaminated
         Training questions that left: source, evaluation set, and the words that both have.
+    near_pictures
+        The first of the pictures that are nearly one of an evaluation set.
     recipe
         The recipe as YAML, all keys.
     notes
@@ -98,6 +101,7 @@ class RunReport:
     clusters_found: int = 0
     decontamination: dict[str, Any] = field(default_factory=dict)
     contaminated: tuple[dict[str, Any], ...] = ()
+    near_pictures: tuple[NearPictures, ...] = ()
     recipe: str = ""
     notes: tuple[str, ...] = ()
 
@@ -336,6 +340,20 @@ def _contamination(report: RunReport) -> Iterator[str]:
         for one in report.contaminated
     )
     yield page.table(["source", "evaluation set", "words that both have"], rows, names=3)
+    yield from _gallery(report)
+
+
+def _gallery(report: RunReport) -> Iterator[str]:
+    if not report.near_pictures:
+        return
+    yield page.paragraph("Pictures that are nearly one of an evaluation set, in grey, as they were compared:")
+    yield page.gallery(
+        (
+            f"{one.place} and {one.evaluation}: {one.distance} bits of 64, {one.difference:.1f} grey levels",
+            [(one.place, one.pictures[0]), (one.evaluation, one.pictures[1])],
+        )
+        for one in report.near_pictures
+    )
 
 
 def _samples(report: RunReport) -> Iterator[str]:
