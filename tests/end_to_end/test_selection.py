@@ -247,3 +247,20 @@ def test_keys_that_make_no_sense_are_refused(small, keys, words):
     with pytest.raises(RecipeError) as error:
         runs.pack(write(small, **keys))
     assert words in str(error.value) + str(error.value.hint), error.value
+
+
+@pytest.mark.long
+def test_one_question_with_a_million_responses(tmp_path):
+    runs.write_model(tmp_path)
+    question = {"question": "Which of a million?", "options": ["yes", "no"]}
+    each = 100_000
+    rows = [
+        {**question, "responses": [f"It is {part * each + one}." for one in range(each)]}
+        for part in range(10)
+    ]
+    runs.write_lines(tmp_path / "rows.jsonl", rows)
+    recipe = runs.one_source("rows.jsonl")
+    recipe["curate"] = {"traces_per_question": {"keep": 16, "by": "random"}}
+    summary = runs.pack(runs.write_recipe(tmp_path, recipe))
+    assert (summary.rows, summary.traces) == (10, 10 * each)
+    assert summary.rejected == {"traces_per_question": 10 * each - 16}
