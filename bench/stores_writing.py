@@ -6,7 +6,8 @@ putting the files of that run and doing nothing else, of the run from a folder t
 a folder, and from store to store, in turns; with requests and bytes as the server counts them, its processor
 time, and how long workers waited for uploads. The bound is 1.2 times the larger of the first two, and for a
 run that reads from the store as well of those and of the bare transfer of its input. Every object is compared
-with the local file. Two minutes on two cores.
+with the local file. Where they are installed, `datasets` and `MDSWriter` take a tenth of the corpus from the
+store and to it in the same turns (`bench.compare.contestants.hf_stores`). Three minutes on two cores.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.fs
-from bench.compare import measure
+from bench.compare import contests, measure, vocabulary
 from bench.compare.contestants import octomed_path
 from bench.compare.machine import describe
 from bench.corpus.plan import Plan
@@ -33,6 +35,8 @@ from tests.servers.process import Served
 
 RESULT = Path(__file__).parent / "results" / "stores-writing.json"
 TRACES = 60_000
+PEER_SHARE = 10
+"""What takes minutes for all traces gets one in ten; rates are compared."""
 WAYS = {"to": ("folder", "store"), "from": ("store", "folder"), "both": ("store", "store")}
 PREDICTED = {
     "wall_seconds / max(local, bare)": {"to": 1.1, "from": 1.1, "both": 1.15},
@@ -117,12 +121,44 @@ def round_of(server: Served, corpus: Path, scratch: Path) -> dict[str, Any]:
     return {"seconds": seconds, "told": told, "bytes": sum(map(len, files.values()))}
 
 
+def peer(server: Served, corpus: Path, scratch: Path) -> dict[str, float]:
+    """Traces a second of `datasets` and `MDSWriter` from store to store; nothing where they are missing."""
+    if not contests.has("datasets", "s3fs", "streaming", "transformers", "trl"):
+        return {}
+    tokenizer = vocabulary.write(scratch / "vocabulary").parent
+    for name in ("hf-out", "hf-cache"):
+        shutil.rmtree(scratch / name, ignore_errors=True)
+    (scratch / "hf-cache").mkdir()
+    emptied(server, "hf/")
+    told = {
+        "files": [f"s3://octomed/{path.parent.name}/{path.name}" for path in sorted(corpus.glob("part-*"))],
+        "endpoint": f"http://127.0.0.1:{server.port}",
+        "key": server.environment["AWS_ACCESS_KEY_ID"],
+        "secret": server.environment["AWS_SECRET_ACCESS_KEY"],
+        "tokenizer": str(tokenizer),
+        "out": str(scratch / "hf-out"),
+        "to": "s3://octomed/hf",
+    }
+    command = [sys.executable, "-m", "bench.compare.contestants.hf_stores", json.dumps(told)]
+    environment = {**server.environment, "HF_HOME": str(scratch / "hf-cache")}
+    run, traffic = counted(server, lambda: measure.run("datasets", command, scratch / "hf.log", environment))
+    return {"traces_a_second": run.figures["traces"] / run.wall_seconds, **traffic}
+
+
 def ratios(medians: dict[str, float]) -> dict[str, float]:
     """Each way as a multiple of the larger of a local run and the bare transfers that are part of it."""
     transfers = {"to": ("bare_put",), "from": ("bare_get",), "both": ("bare_put", "bare_get")}
     return {
         way: medians[way] / max(medians["local"], *(medians[one] for one in transfers[way])) for way in WAYS
     }
+
+
+def rates(rounds: list[dict[str, Any]], seconds: float, traces: int) -> dict[str, float]:
+    """Traces a second from store to store: ours, and of the path that users have today."""
+    theirs = [one["datasets"]["traces_a_second"] for one in rounds if one["datasets"]]
+    return {"octomed": traces / seconds} | (
+        {"datasets and MDSWriter": statistics.median(theirs)} if theirs else {}
+    )
 
 
 def main() -> None:
@@ -139,10 +175,16 @@ def main() -> None:
         server = Served("s3", scratch)
         os.environ.pop("AWS_PROFILE", None)
         try:
-            for path in corpus.glob("part-*"):
-                server.put(f"corpus/{path.name}", path.read_bytes())
+            small = scratch / "small"
+            write_corpus(Plan(given.traces // PEER_SHARE), small, workers=2)
+            for folder in (corpus, small):
+                for path in folder.glob("part-*"):
+                    server.put(f"{folder.name}/{path.name}", path.read_bytes())
             server.set(latency=LATENCY)
-            rounds = [round_of(server, corpus, scratch) for _ in range(given.rounds)]
+            rounds = [
+                round_of(server, corpus, scratch) | {"datasets": peer(server, small, scratch)}
+                for _ in range(given.rounds)
+            ]
         finally:
             server.stop()
     medians = {key: statistics.median(one["seconds"][key] for one in rounds) for key in rounds[0]["seconds"]}
@@ -155,12 +197,14 @@ def main() -> None:
         "bytes_written": rounds[0]["bytes"],
         "seconds": medians,
         "ratio": found,
+        "traces_a_second": rates(rounds, medians["both"], given.traces),
         "rounds": rounds,
     }
     given.out.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     print(", ".join(f"{key} {seconds:.2f} s" for key, seconds in medians.items()))
     for way, ratio in found.items():
         print(f"{way}: {ratio:.2f} of the larger ({BOUND} {'kept' if ratio <= BOUND else 'NOT KEPT'})")
+    print(json.dumps(value["traces_a_second"]))
     print(f"wrote {given.out}")
 
 
