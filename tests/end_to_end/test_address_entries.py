@@ -8,6 +8,7 @@ import pytest
 from octomed.errors import RecipeError, StorageError
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.recipe.inputs import find_inputs
+from octomed.recipe.opening import open_stream
 
 from . import runs
 
@@ -102,10 +103,13 @@ def test_what_is_no_address_is_refused_with_the_recipe(tree, path):
         load_recipe(runs.one_source(path), check_files=False, folder=tree)
 
 
-def test_a_name_that_no_address_can_have_is_refused(tree, fast_s3):
+def test_a_listed_name_that_looks_like_a_query_is_a_name(tree, fast_s3):
     fast_s3.put("odd/a?b=c.jsonl", b"{}\n")
-    with pytest.raises(RecipeError, match="taken for an address with a query"):
-        find_inputs(load_recipe(runs.one_source(f"{fast_s3.root}/odd"), check_files=False, folder=tree))
+    recipe = load_recipe(runs.one_source(f"{fast_s3.root}/odd"), check_files=False, folder=tree)
+    (file,) = find_inputs(recipe).files
+    assert file.path == f"{fast_s3.root}/odd/a?b=c.jsonl"
+    with open_stream(file.path, None) as stream:
+        assert stream.read(10) == b"{}\n"
 
 
 def test_a_folder_is_listed_once(tree, fast_s3):

@@ -733,9 +733,9 @@ def test_a_file_that_changes_between_plan_and_scan(tmp_path, capsys, monkeypatch
     recipe = runs.write_recipe(tmp_path, runs.one_source(f"data/{name}"))
     original = scan.scan
 
-    def changed(*arguments):
+    def changed(*arguments, **settings):
         write(runs.question_rows(6, 60))
-        return original(*arguments)
+        return original(*arguments, **settings)
 
     with monkeypatch.context() as patched:
         patched.setattr("octomed.pipeline.run.scan", changed)

@@ -17,7 +17,7 @@ import pytest
 from octomed.errors import StorageError
 from octomed.foreign import BrokenFileError, ForeignTable, end_idle, helper
 from octomed.pipeline import streams
-from octomed.recipe.opening import open_stream
+from octomed.recipe.opening import open_stream, open_text
 
 from tests.end_to_end import runs
 
@@ -181,12 +181,12 @@ def test_whatever_a_reader_raises_is_the_error_of_its_file(tmp_path, capsys, mon
     (tmp_path / "data/b.json").write_text(json.dumps(samples.rows(20)))
     recipe = runs.write_recipe(tmp_path, runs.one_source("data", FORMAT))
 
-    def opened(path, compression, *rest):
+    def opened(path, *rest):
         if path.endswith("b.json"):
             raise error
-        return open_stream(path, compression, *rest)
+        return open_text(path, *rest)
 
-    monkeypatch.setattr(streams, "open_stream", opened)
+    monkeypatch.setattr(streams, "open_text", opened)
     code, said = runs.fails(capsys, "pack", recipe)
     assert code == 3, said
     assert "data/b.json` (source `only`) cannot be read" in said
@@ -202,7 +202,7 @@ def test_a_disk_that_fails_is_no_bad_file(tmp_path, capsys, monkeypatch):
     def opened(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(streams, "open_stream", opened)
+    monkeypatch.setattr(streams, "open_text", opened)
     assert runs.fails(capsys, "pack", recipe)[0] == 4
 
 
