@@ -30,6 +30,19 @@ def cores(root: Path = _ROOT) -> int:
     return max(1, math.ceil(min(_affinity(), _of_groups(root))))
 
 
+def all_cores() -> int:
+    """Return the cores of the machine, whatever this process may use of them."""
+    return os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Return the bytes of the machine's memory that nobody uses now, where the system says so."""
+    for line in _lines(Path("/proc/meminfo")):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
 @functools.cache
 def _of_groups(root: Path) -> float:
     """Return the cores that the control groups leave; groups stay what they are, affinity is asked again."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import shutil
@@ -63,7 +62,7 @@ def _version(name: str) -> str | None:
 def the_machine() -> Iterator[Finding]:
     """Yield the system, cores, memory and limits of this process."""
     yield Finding("machine", "system", platform.platform(terse=False))
-    cores, all_cores = machine.cores(), os.cpu_count() or 1
+    cores, all_cores = machine.cores(), machine.all_cores()
     limited = f" of {all_cores}, as affinity and control groups leave" if cores < all_cores else ""
     yield Finding("machine", "cores", f"{cores}{limited}", values={"cores": cores, "all": all_cores})
     yield _memory(cores)
@@ -72,7 +71,7 @@ def the_machine() -> Iterator[Finding]:
 
 
 def _memory(cores: int) -> Finding:
-    memory, free = machine.memory(), _available()
+    memory, free = machine.memory(), machine.available_memory()
     said = bytes_of(memory) + (f", {bytes_of(free)} available" if free is not None else "")
     wanted = _BASE_BYTES + cores * _WORKER_BYTES
     few = max(1, (memory - _BASE_BYTES) // _WORKER_BYTES)
@@ -80,13 +79,6 @@ def _memory(cores: int) -> Finding:
     if memory < wanted:
         complaint = f"a run takes about {bytes_of(wanted)} with {cores} workers: use `--workers {few}`"
     return Finding.judged("machine", "memory", said, complaint, bytes=memory, available=free)
-
-
-def _available() -> int | None:
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
 
 
 def _huge_pages() -> Finding:
