@@ -75,15 +75,20 @@ def digests(out: Path) -> dict[str, int]:
     return {str(path.relative_to(out)): hash(path.read_bytes()) for path in sorted(out.glob("len-*/*"))}
 
 
-def bare(server: Served, names: list[str]) -> float:
-    """Seconds in which pyarrow fetches the objects, many parts at once."""
-    filesystem = pyarrow.fs.S3FileSystem(
+def arrow_client(server: Served) -> pyarrow.fs.S3FileSystem:
+    """The server as pyarrow reaches it."""
+    return pyarrow.fs.S3FileSystem(
         access_key="test",
         secret_key="test",
         region="us-east-1",
         scheme="http",
         endpoint_override=f"127.0.0.1:{server.port}",
     )
+
+
+def bare(server: Served, names: list[str]) -> float:
+    """Seconds in which pyarrow fetches the objects, many parts at once."""
+    filesystem = arrow_client(server)
     begin = time.perf_counter()
     paths = [f"octomed/{name}" for name in names]
     sizes = {info.path: info.size for info in filesystem.get_file_info(paths)}

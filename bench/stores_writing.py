@@ -24,13 +24,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pyarrow.fs
 from bench.compare import contests, measure, vocabulary
 from bench.compare.contestants import octomed_path
 from bench.compare.machine import describe
 from bench.corpus.plan import Plan
 from bench.corpus.write import write_corpus
-from bench.stores import BOUND, CONNECTIONS, LATENCY, bare, counted
+from bench.stores import BOUND, CONNECTIONS, LATENCY, arrow_client, bare, counted
 from tests.servers.process import Served
 
 RESULT = Path(__file__).parent / "results" / "stores-writing.json"
@@ -64,13 +63,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def bare_put(server: Served, folder: Path) -> float:
     """Seconds in which pyarrow puts the files of a run, many at once."""
-    filesystem = pyarrow.fs.S3FileSystem(
-        access_key="test",
-        secret_key="test",
-        region="us-east-1",
-        scheme="http",
-        endpoint_override=f"127.0.0.1:{server.port}",
-    )
+    filesystem = arrow_client(server)
     paths = [path for path in folder.rglob("*") if path.is_file()]
 
     def put(path: Path) -> None:
