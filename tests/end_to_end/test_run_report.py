@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.pipeline.run_report import report_of, write_report
+from octomed.pipeline.finished.run_report import report_of, write_report
 from octomed.report.run_report import page_of
 
 from . import runs
