@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.pipeline.hidden_places import hidden_places, searches_for_identifying
-from octomed.pipeline.run_report import report_of, write_report
+from octomed.pipeline.finished.hidden_places import hidden_places, searches_for_identifying
+from octomed.pipeline.finished.run_report import report_of, write_report
 from octomed.report.run_report import page_of
 from octomed.run_file import load_run_file
 
