@@ -13,14 +13,20 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from octomed.errors import OctomedError
+from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.pipeline.finished.finished_run import read_run
+from octomed.pipeline.finished.hidden_places import (
+    NEVER_SHOWN,
+    hidden_places,
+    place_of_row,
+    searches_for_identifying,
+)
 from octomed.pipeline.finished.inspect_packs import inspect_pack, mode_of
 from octomed.pipeline.finished.inspect_run import inspect_run
 from octomed.pipeline.finished.near_pictures import pairs_of
 from octomed.pipeline.finished.reconcile import table_names
 from octomed.pipeline.finished.run_places import far_run, store_of
-from octomed.pipeline.finished.run_tables import batches_of
-from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
+from octomed.pipeline.finished.run_tables import batches_of, rows_of
 from octomed.report.run_report import REPORT, Cluster, Lengths, RunReport, Sample, page_of
 from octomed.report.views import Reject
 from octomed.storage import write_atomically
@@ -44,11 +50,15 @@ _MOST_MEMBERS = 20
 _MOST_QUESTIONS = 100
 _MOST_PAIRS = 60
 
-_NEVER_SHOWN = frozenset({"identifying"})
+_CLUSTERS = 100
+_MOST_MEMBERS = 20
+_MOST_QUESTIONS = 100
+_MOST_PAIRS = 60
+
+NEVER_SHOWN = frozenset({"identifying"})
 """Reasons whose rows are in no sample: what they were left out for must not be seen."""
 
 _CLUSTERS = "reports/near_duplicates.parquet"
-_IDENTIFYING = "reports/identifying.parquet"
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 """Makes of row numbers numbers without an order: the golden ratio's fraction, in 64 bits."""
@@ -115,7 +125,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         clusters=clusters,
         clusters_found=found,
         decontamination=_json_of(folder, run, COUNTS),
-        contaminated=tuple(_rows_of(folder, run, CONTAMINATED, _MOST_QUESTIONS)) if allowed else (),
+        contaminated=tuple(itertools.islice(rows_of(folder, run, CONTAMINATED), _MOST_QUESTIONS)) if allowed else (),
         near_pictures=_near_pictures(folder, run) if allowed else (),
         recipe=_yaml(run.recipe),
         notes=tuple(notes),
@@ -134,14 +144,6 @@ def _yaml(recipe: dict[str, Any]) -> str:
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the recipe's own order
     writer.dump(recipe, file)
     return file.getvalue()
-
-
-def _rows_of(folder: Path, run: RunFile, name: str, most: int | None) -> Iterator[dict[str, Any]]:
-    """Yield the first rows of a table of findings; none where the run has no such table."""
-    if name not in (run.run.files or ()):
-        return iter(())
-    rows = (row for batch in batches_of(folder, name) for row in batch.to_pylist())
-    return itertools.islice(rows, most)
 
 
 def _json_of(folder: Path, run: RunFile, name: str) -> dict[str, Any]:
@@ -191,7 +193,7 @@ def _powers(batch: pa.RecordBatch) -> Iterator[tuple[str, Counter[int]]]:
 def _samples(folder: Path, run: RunFile, notes: list[str]) -> Iterator[Sample]:
     from octomed.pipeline.finished.row_text import SourceRows  # noqa: PLC0415 only where texts are shown
 
-    hidden = _hidden_places(folder, run)
+    hidden = hidden_places(folder, run)
     try:
         yield from list(_kept(folder, run, hidden))
     except OctomedError as error:
@@ -212,14 +214,8 @@ def _samples(folder: Path, run: RunFile, notes: list[str]) -> Iterator[Sample]:
             notes.append(f"Rows of `{source}` that were left out are not shown: {error.message}.")
 
 
-def _hidden_places(folder: Path, run: RunFile) -> frozenset[tuple[str, str, int]]:
-    """Return the rows with data that says whom they are about: in no sample, whatever became of them."""
-    rows = _rows_of(folder, run, _IDENTIFYING, None)
-    return frozenset((str(row["source"]), str(row["file"]), int(row["row"])) for row in rows)
-
-
 def _near_pictures(folder: Path, run: RunFile) -> tuple[NearPictures, ...]:
-    found = pairs_of(_rows_of(folder, run, NEAR_PICTURES, None), _hidden_places(folder, run))
+    found = pairs_of(rows_of(folder, run, NEAR_PICTURES), hidden_places(folder, run))
     return tuple(itertools.islice(found, _MOST_PAIRS))
 
 
@@ -256,7 +252,7 @@ def _kept(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -
         for batch in batches_of(folder, name, columns):
             for source, rows in _smallest(batch, ("source",), batch.column("trace_id").to_numpy()):
                 listed = smallest.setdefault(source[0], [])
-                listed += [(row["trace_id"], row) for row in rows if _place(row) not in hidden]
+                listed += [(row["trace_id"], row) for row in rows if place_of_row(row) not in hidden]
                 listed.sort(key=lambda one: one[0])
                 del listed[SAMPLES:]
     for _, row in itertools.chain.from_iterable(smallest.values()):
@@ -265,30 +261,18 @@ def _kept(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -
         yield Sample("kept", view.place, f"{len(view.token_ids):,} tokens", _cut(text))
 
 
-def _place(row: dict[str, Any]) -> tuple[str, str, int]:
-    return str(row["source"]), str(row["file"]), int(row["row"])
-
-
-def _looks_for_identifying(run: RunFile) -> bool:
-    """Tell whether the recipe asks for identifying data, which rows refused whole were not searched for."""
-    curate = run.recipe.get("curate") or {}
-    parts = [curate, *(curate.get("groups") or {}).values(), *(one.get("curate") for one in _sources(run))]
-    values = [part.get("identifying") for part in parts if isinstance(part, dict)]
-    return any(value is not None and value != "off" for value in values)
-
-
 def _chosen_rejects(folder: Path, run: RunFile, hidden: frozenset[tuple[str, str, int]]) -> list[Reject]:
     """Return a few of what was left out for each reason, of each source: the same for the same run."""
-    searched_alone = _looks_for_identifying(run)
+    searched_alone = searches_for_identifying(run)
     smallest: dict[tuple[str, ...], list[tuple[int, Reject]]] = {}
     for name in table_names(store_of(folder), run, "rejects/"):
         for batch in batches_of(folder, name, ["source", "file", "row", "sample", "reason", "detail"]):
             for key, rows in _smallest(batch, ("source", "reason"), _scattered(batch)):
-                if key[1] in _NEVER_SHOWN:
+                if key[1] in NEVER_SHOWN:
                     continue
                 listed = smallest.setdefault(key, [])
                 seen = [row for row in rows if not (searched_alone and row["sample"] is None)]
-                listed += [(_mixed(row), Reject(**row)) for row in seen if _place(row) not in hidden]
+                listed += [(_mixed(row), Reject(**row)) for row in seen if place_of_row(row) not in hidden]
                 listed.sort(key=lambda one: one[0])
                 del listed[SAMPLES:]
     found = [reject for listed in smallest.values() for _, reject in listed]
@@ -329,7 +313,7 @@ def _codes(column: pa.Array) -> tuple[NDArray[np.int64], list[Any]]:
 def _clusters(folder: Path, run: RunFile) -> tuple[tuple[Cluster, ...], int]:
     """Return the largest clusters of near duplicates, and how many there are in the table."""
     clusters: dict[int, list[dict[str, Any]]] = {}
-    for row in _rows_of(folder, run, _CLUSTERS, None):
+    for row in rows_of(folder, run, _CLUSTERS):
         clusters.setdefault(int(row["cluster"]), []).append(row)
     largest = sorted(clusters.values(), key=len, reverse=True)[:_MOST_CLUSTERS]
     return tuple(map(_cluster, largest)), len(clusters)
