@@ -9,7 +9,7 @@ from pathlib import Path
 
 import octomed
 import pytest
-from octomed.pipeline.run_report import report_of
+from octomed.pipeline.finished.run_report import report_of
 from octomed.recipe import load_recipe
 from octomed.report.run_report import page_of
 

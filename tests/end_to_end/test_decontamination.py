@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import _octomed
 from octomed.errors import CancelledRun, DataError, OctomedError, RecipeError
-from octomed.pipeline.check import check
-from octomed.pipeline.plan import Plan, plan
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.run_report import write_report
-from octomed.pipeline.tasks import tasks_of
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.run_report import write_report
+from octomed.pipeline.finished.verify import verify
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.planning.check import check
+from octomed.pipeline.planning.plan import Plan, plan
 from octomed.recipe import load_recipe
 from PIL import Image
 

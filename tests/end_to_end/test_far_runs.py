@@ -9,9 +9,10 @@ import octomed
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
-from octomed.pipeline import far_runs, run_places, tasks
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.run_report import write_report
+from octomed.pipeline.finished import far_runs, run_places
+from octomed.pipeline.finished.run_report import write_report
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.inputs.read import blocks_of
 from octomed.stores.client import open_store
 
 from . import runs

@@ -784,7 +784,7 @@ def test_another_version_uses_nothing_of_this_one(capsys, folder, monkeypatch, v
 def test_an_error_of_reading_is_not_kept(capsys, folder, monkeypatch):
     """What was wrong with a file may have been the reader's fault, or a disk's: it is read again."""
     from octomed.errors import DataError
-    from octomed.pipeline import work
+    from octomed.pipeline.calls import work
 
     recipe = base()
     recipe["sources"][0]["on_bad_file"] = "skip"

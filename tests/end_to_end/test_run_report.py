@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.pipeline.run_report import report_of, write_report
+from octomed.pipeline.finished.hidden_places import hidden_places, searches_for_identifying
+from octomed.pipeline.finished.run_report import report_of, write_report
 from octomed.report.run_report import page_of
+from octomed.run_file import load_run_file
 
 from . import runs
 
@@ -167,3 +169,24 @@ def test_rows_that_nobody_searched_are_not_shown_where_data_are_searched(small):
         file.write(json.dumps({"question": SECRET, "responses": []}) + "\n")
     runs.pack(small, "curate.identifying={action: mask}")
     assert SECRET not in write_report(small.parent / "out").read_text()
+
+
+@pytest.mark.parametrize("action", ["mask", "report", "reject"])
+def test_rows_flagged_for_identifying_data_are_hidden_whatever_became_of_them(small, action):
+    path = small.parent / "data/questions/a.jsonl"
+    rows = len(path.read_text().splitlines())
+    with path.open("a") as file:
+        answer = f"{SECRET}: write to jane.doe@example.org at once."
+        file.write(json.dumps({"question": "Whom?", "options": ["a"], "responses": [answer]}) + "\n")
+    runs.pack(small, f"curate.identifying={{action: {action}}}")
+    out = small.parent / "out"
+    run = load_run_file(out)
+    assert hidden_places(out, run) == {("questions", "a.jsonl", rows)}
+    assert searches_for_identifying(run)
+    assert SECRET not in write_report(out).read_text()
+
+
+def test_nothing_is_hidden_where_nobody_looks(out):
+    run = load_run_file(out)
+    assert hidden_places(out, run) == frozenset()
+    assert not searches_for_identifying(run)

@@ -39,9 +39,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option
       octomed clean recipes/quickstart.yaml
       octomed clean recipes/quickstart.yaml --purge --set curate.exclude=withdrawn.txt
     """
-    from octomed.pipeline.cleaning import Cleaned, clean
-    from octomed.pipeline.purging import Excluded
-    from octomed.pipeline.working_store import WorkingStore
+    from octomed.pipeline.blocks.cleaning import Cleaned, clean
+    from octomed.pipeline.blocks.purging import Excluded
+    from octomed.pipeline.blocks.working_store import WorkingStore
     from octomed.recipe import load_recipe
     from octomed.report import units
 

@@ -31,7 +31,7 @@ def command(
       octomed doctor
       octomed doctor recipes/quickstart.yaml --json
     """
-    from octomed.pipeline.doctor import diagnose
+    from octomed.pipeline.doctor.doctor import diagnose
 
     diagnosis, error = diagnose(recipe, overrides or ())
     if json_output:

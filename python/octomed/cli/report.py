@@ -27,8 +27,8 @@ def command(
       octomed report runs/quickstart
       octomed report runs/quickstart --no-samples
     """
-    from octomed.pipeline.run_places import place_of, run_folder
-    from octomed.pipeline.run_report import write_report
+    from octomed.pipeline.finished.run_places import place_of, run_folder
+    from octomed.pipeline.finished.run_report import write_report
 
     folder = run_folder(output)
     path = write_report(folder, samples=samples)

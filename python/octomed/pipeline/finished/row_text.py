@@ -1,0 +1,129 @@
+"""Rows of a finished run's sources, read again by their places: only from files that are what they were."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError, RecipeError
+from octomed.names import shown
+from octomed.pipeline.finished.finished_run import read_run
+from octomed.pipeline.finished.run_places import place_of
+from octomed.pipeline.inputs.files import file_errors, fingerprint_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.scanned import Ahead
+from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.output.difference import input_state, is_same_input
+from octomed.recipe.inputs import resolve_inputs
+from octomed.recipe.loader import load_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from octomed.recipe.input_file import InputFile
+    from octomed.recipe.schema import Recipe
+    from octomed.report.views import Reject
+
+_SMALL_BLOCK_BYTES = 2**20
+_KEYS = ("version", "name", "model", "sources", "output")
+"""What of a recipe says where rows are: its template, say, may be gone."""
+
+NOT_KEPT = "(the row's text was not kept by its reader)"
+
+
+class SourceRows:
+    """The source rows of a finished run.
+
+    Parameters
+    ----------
+    folder
+        The output of ``octomed pack``; its ``octomed.json`` has the recipe, and how each input was.
+
+    Raises
+    ------
+    RecipeError
+        When the folder holds no finished run, or one that does not say how its inputs were; when a path of
+        its recipe is gone.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        run = read_run(folder)
+        states = run.run.inputs
+        if states is None:
+            message = f"the run in `{place_of(folder)}` does not record its inputs"
+            hint = "pack it again with this octomed"
+            raise RecipeError(f"{message}, so their rows cannot be read again", hint)
+        self._states = states
+        values = {key: run.recipe[key] for key in _KEYS if key in run.recipe}
+        self._recipe: Recipe = load_recipe(values, folder=run.run.recipe_folder or "")
+        files = resolve_inputs(self._recipe)
+        self._files = {(file.source, _escaped(file.relative)): file for file in files}
+
+    def texts(self, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+        """Yield each reject with the text of its row; rejects come in the order of their tables.
+
+        Raises
+        ------
+        DataError
+            When a file is gone or is not what the run read; it is named.
+        """
+        for (source, file), group in itertools.groupby(rejects, key=lambda one: (one.source, one.file)):
+            yield from self._texts_of_file(self._unchanged(source, file), group)
+
+    def _unchanged(self, source: str, relative: str) -> InputFile:
+        file = self._files.get((source, _escaped(relative)))
+        hint = "put the file that was packed back; places and reasons are listed without `--show-text`"
+        if file is None:
+            raise DataError(f"`{source}/{shown(relative)}` has been removed since the run", hint)
+        packed = self._states.get(source, {}).get(_escaped(relative))
+        with file_errors(file):
+            file = replace(file, fingerprint=fingerprint_of(file))
+        if packed is None or not is_same_input(packed, input_state(file)):
+            raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
+        return file
+
+    def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+        mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
+        left = list(rejects)
+        first_row = 0
+        for task in tasks_of(file, mapping, ""):
+            first_row = first_row if task.first_row is None else task.first_row
+            ahead = Ahead()
+            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
+                rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
+                for reject, row in zip(left, rows, strict=False):
+                    yield reject, _text(row)
+                left = left[len(rows) :]
+                if not left:
+                    return
+            first_row += ahead.rows_read
+        for reject in left:
+            yield reject, NOT_KEPT
+
+
+def _text(row: bytes | pa.RecordBatch | None) -> str:
+    if row is None:
+        return NOT_KEPT
+    if isinstance(row, bytes):
+        return row.decode("utf-8", "backslashreplace")
+    return json.dumps(row.to_pylist()[0], ensure_ascii=False, default=_value)
+
+
+def _value(value: object) -> str:
+    """Return a value that JSON does not have: readers take texts as bytes."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return f"({len(value):,} bytes that are not UTF-8)"
+    return str(value)
+
+
+def _escaped(relative: str) -> str:
+    return relative.encode("utf-8", "backslashreplace").decode()
