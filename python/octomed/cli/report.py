@@ -17,10 +17,11 @@ def command(
         bool, typer.Option("--samples/--no-samples", help="Show a few texts of what was packed and left out.")
     ] = True,
 ) -> None:
-    """Write `report.html` into a run's folder: what came in, what left and why, and how it was packed.
+    """Write `report.html` into a run's folder: what came in, what left and why.
 
-    One file that needs no network. It shows texts of the data unless `--no-samples` is given, or the recipe
-    says `report: {samples: false}`; rows that were flagged for identifying data are never shown.
+    It says how the rest was packed, too. One file that needs no network. It shows texts of the data unless
+    `--no-samples` is given, or the recipe says `report: {samples: false}`; rows that were flagged for
+    identifying data are never shown.
 
     \b
     Examples:
