@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.inspect_packs import tokenizer_of
-from octomed.pipeline.row_text import SourceRows
-from octomed.pipeline.run_places import far_run, place_of
-from octomed.pipeline.run_report import looks_for_identifying
-from octomed.pipeline.tables import IDENTIFYING
+from octomed.pipeline.finished.finished_run import read_run
+from octomed.pipeline.finished.hidden_places import (
+    NEVER_SHOWN,
+    hidden_places,
+    place_of_row,
+    searches_for_identifying,
+)
+from octomed.pipeline.finished.inspect_packs import tokenizer_of
+from octomed.pipeline.finished.row_text import SourceRows
+from octomed.pipeline.finished.run_places import far_run, place_of
 from octomed.run_file import RUN_FILE
 from octomed.view.tables import Tables
 
@@ -30,8 +34,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _KEPT = 8
-_REFUSES_ALL = "identifying"
-"""Reason of traces that are only shown when that is asked for."""
 
 
 class OpenRun:
@@ -94,14 +96,11 @@ class OpenRun:
     @cached_property
     def hidden(self) -> frozenset[Place]:
         """Rows that were flagged for identifying data: source, file and row."""
-        if not self.tables.has(IDENTIFYING):
-            return frozenset()
-        rows = self.tables.whole(IDENTIFYING, ["source", "file", "row"]).to_pydict()
-        return frozenset(zip(rows["source"], rows["file"], rows["row"], strict=True))
+        return hidden_places(self.folder, self.file)
 
     @cached_property
     def _searched_alone(self) -> bool:
-        return looks_for_identifying(self.file)
+        return searches_for_identifying(self.file)
 
     def hides(self, row: dict[str, Any]) -> bool:
         """Tell whether a row, or a line of a table about one, is shown only when that is asked for.
@@ -109,8 +108,7 @@ class OpenRun:
         So are rows that were refused whole in a run that looks for identifying data: nobody searched them.
         """
         refused = "reason" in row and row.get("sample") is None and self._searched_alone
-        flagged = (row["source"], row["file"], row["row"]) in self.hidden
-        return refused or flagged or row.get("reason") == _REFUSES_ALL
+        return refused or row.get("reason") in NEVER_SHOWN or place_of_row(row) in self.hidden
 
     def source_rows(self) -> SourceRows:
         """Return the sources, to read rows of them again; files are looked up anew each minute.

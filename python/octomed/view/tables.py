@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from octomed.commands import as_argument, shell_words
 from octomed.errors import DataError
-from octomed.pipeline.reconcile import table_names
-from octomed.pipeline.run_places import place_of, store_of
+from octomed.pipeline.finished.reconcile import table_names
+from octomed.pipeline.finished.run_places import place_of, store_of
 from octomed.store import StoredFile
 from octomed.view.cursor import Cursor
 
@@ -45,6 +45,8 @@ class Wanted:
         Smallest and largest value of columns of numbers, both included.
     any_within
         The same of columns of lists of numbers: one of them is enough.
+    one_of
+        Several values of columns, any of which is enough.
 
     Examples
     --------
@@ -55,17 +57,20 @@ class Wanted:
     equal: Mapping[str, Any] = field(default_factory=dict)
     within: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     any_within: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    one_of: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[str]:
         """Columns that decide."""
-        return [*self.equal, *self.within, *self.any_within]
+        return [*self.equal, *self.within, *self.any_within, *self.one_of]
 
     def places(self, table: pa.Table) -> NDArray[np.int64]:
         """Return the numbers of the rows that are asked for, in order."""
         chosen = np.ones(table.num_rows, bool)
         for name, value in self.equal.items():
-            chosen &= _is_equal(table[name], value)
+            chosen &= _is_one_of(table[name], [value])
+        for name, values in self.one_of.items():
+            chosen &= _is_one_of(table[name], values)
         for name, (least, most) in self.within.items():
             numbers = table[name].to_numpy()
             chosen &= (numbers >= least) & (numbers <= most)
@@ -83,15 +88,16 @@ class Wanted:
         )
 
 
-def _is_equal(column: pa.ChunkedArray, value: object) -> NDArray[np.bool_]:
-    """Compare a column with a value; of a dictionary its few entries are compared, and not its rows."""
-    if not pa.types.is_dictionary(column.type):
-        found: NDArray[np.bool_] = pc.fill_null(pc.equal(column, value), False).to_numpy()
-        return found
+def _is_one_of(column: pa.ChunkedArray, values: Sequence[Any]) -> NDArray[np.bool_]:
+    """Compare a column with values; of a dictionary its few entries are compared, and not its rows."""
     parts = [np.empty(0, bool)]
     for chunk in column.chunks:
-        same = pc.equal(chunk.dictionary, value).to_numpy(zero_copy_only=False)
-        parts.append(same[chunk.indices.to_numpy(zero_copy_only=False)] if len(same) else parts[0])
+        if not pa.types.is_dictionary(chunk.type):
+            parts.append(pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False))
+        elif len(chunk):
+            same = pc.is_in(chunk.dictionary, value_set=pa.array(values, chunk.dictionary.type))
+            numbers = chunk.indices.to_numpy(zero_copy_only=False)
+            parts.append(same.to_numpy(zero_copy_only=False)[numbers])
     return np.concatenate(parts)
 
 

@@ -60,7 +60,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
             content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
         raise type(error)(error.message, _verify_hint(folder)) from None
-    tokenizer = _tokenizer(run)
+    tokenizer = tokenizer_of(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans
     token = run.vision.image_token_id if run.vision else None
@@ -117,8 +117,14 @@ def _refuse_links(folder: Path, stream: str) -> None:
         path_below(folder, f"{stream}/{path.name}")
 
 
-def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
-    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here."""
+def tokenizer_of(run: RunFile) -> _octomed.Tokenizer:
+    """Load a run's tokenizer again, to turn ids into text; which template it had does not matter here.
+
+    Raises
+    ------
+    RecipeError
+        When it is not there, or not the one that the run was packed with.
+    """
     name = run.run.model
     base = Path(run.run.recipe_folder or "")
     tokenizer = resolve_model(name, BUILTIN_TEMPLATES[0], base=base).tokenizer()

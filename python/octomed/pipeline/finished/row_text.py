@@ -21,7 +21,7 @@ from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -90,21 +90,44 @@ class SourceRows:
 
     def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
         mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
-        left = list(rejects)
-        first_row = 0
-        for task in tasks_of(file, mapping, ""):
-            first_row = first_row if task.first_row is None else task.first_row
-            ahead = Ahead()
-            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
-                rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
-                for reject, row in zip(left, rows, strict=False):
-                    yield reject, _text(row)
-                left = left[len(rows) :]
-                if not left:
-                    return
-            first_row += ahead.rows_read
-        for reject in left:
-            yield reject, NOT_KEPT
+        wanted = list(rejects)
+        texts = texts_in(file, mapping, [reject.row for reject in wanted])
+        yield from zip(wanted, texts, strict=True)
+
+
+def texts_in(file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int]) -> Iterator[str]:
+    """Yield the texts of rows of a file, each as JSON where its format has columns.
+
+    Parameters
+    ----------
+    file
+        The file.
+    mapping
+        Of its rows: which columns are read.
+    rows
+        Numbers of rows, which do not fall; what lies before the first of a Parquet file is not read.
+
+    Raises
+    ------
+    DataError, StorageError
+        When the file cannot be read.
+    """
+    left = list(rows)
+    first_row = 0
+    for task in tasks_of(file, mapping, ""):
+        first_row = first_row if task.first_row is None else task.first_row
+        if task.rows is not None and left and left[0] >= first_row + task.rows:
+            first_row += task.rows
+            continue
+        ahead = Ahead()
+        for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
+            found = _octomed.raw_rows(block, [row - first_row for row in left])
+            yield from map(_text, found)
+            left = left[len(found) :]
+            if not left:
+                return
+        first_row += ahead.rows_read
+    yield from (NOT_KEPT for _ in left)
 
 
 def _text(row: bytes | pa.RecordBatch | None) -> str:
