@@ -20,6 +20,7 @@ VERBS = {
     "inspect": "Show a run at a glance, or tokens: which are supervised, and where they are from.",
     "rejects": "List the rows and traces that a run left out: source, file, row and reason.",
     "report": "Write `report.html` into a run's folder: what came in, what left and why.",
+    "view": "Show a run in a browser: packs as the model sees them, what was left out, curves.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",
