@@ -13,6 +13,7 @@ import typer
 from octomed.cli import (
     check,
     clean,
+    distill,
     doctor,
     inspect,
     pack,
@@ -76,6 +77,7 @@ for verb in (
     train_plan,
     train,
     recipes,
+    distill,
     schema,
     clean,
     doctor,
