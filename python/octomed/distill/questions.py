@@ -31,15 +31,8 @@ _BLOCK_BYTES = 2 * 2**20
 _OF_SAMPLES = ("accept", "limits")
 """What of a source's curation is decided of single samples: the rest is decided when they are packed."""
 
-_ROW_OF_SAMPLES: dict[str, Any] = {
-    "question": "question",
-    "options": {"any_of": ["options"], "optional": True},
-    "answer": {"any_of": ["answer"], "optional": True},
-    "responses": "responses",
-    "reasoning": "reasoning",
-    "finish_reason": "finish_reason",
-}
-"""The row format in which samples are judged: that of packing, all samples of a question in a row."""
+_SAMPLE = "distilled"
+"""The row format in which samples are judged: that in which they are packed."""
 
 
 @dataclass(frozen=True)
@@ -157,13 +150,15 @@ def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
     check_images(recipe, vision)
     refuse_held_out(recipe, {})
     readers: list[_Reader] = []
+    judged = {**curated_mapping_of(_SAMPLE), "images": None, "image_columns": []}
+    judged = {key: value for key, value in judged.items() if value is not None}
     beside: _octomed.Scanner | None = None
     for index, source in enumerate(recipe.sources):
         mine = tuple(file for file in files if file.source_index == index)
         values, layout = _mapping_of(recipe, index, mine)
         curation = _curation(recipe, source)
         with located(recipe.written_at("sources", index, "format"), key=f"sources.{source.name}.format"):
-            mapping = _octomed.Mapping.questions_only(values)
+            mapping = _mapping(values)
         prompt = _octomed.Prompt(recipe.prompt or layout)
         made = {"system": recipe.system, "curation": curation or None}
         scanner = _octomed.Scanner(
@@ -177,10 +172,17 @@ def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
         )
         beside = beside or scanner
         judge = _octomed.Scanner(
-            _octomed.Mapping(_ROW_OF_SAMPLES), template, _octomed.Prompt(), tokenizer, beside=beside, **made
+            _octomed.Mapping(judged), template, _octomed.Prompt(), tokenizer, beside=beside, **made
         )
         readers.append(_Reader(source, mapping, scanner, judge, mine))
     return tuple(readers)
+
+
+def _mapping(values: dict[str, Any]) -> _octomed.Mapping:
+    """Return the row format as one of questions; of a conversation the last response says where what is asked ends."""
+    if values.get("messages") is not None:
+        return _octomed.Mapping(values)
+    return _octomed.Mapping.questions_only(values)
 
 
 def _curation(recipe: Recipe, source: Source) -> dict[str, Any]:

@@ -148,16 +148,16 @@ class Sampler:
         self._check_budget()
         begin = time.monotonic()
         try:
-            reply = await self._client.ask(asked.ask.several(len(numbers)))
+            async with self._client.asked(asked.ask.several(len(numbers))) as reply:
+                came = min(len(reply.samples), len(numbers))
+                await self._keep(asked, reply, numbers[:came], time.monotonic() - begin)
         except NotAnswered:
             return numbers  # one by one: perhaps the server knows no `n`
-        came = min(len(reply.samples), len(numbers))
         if came < len(numbers) and self._several:
             self._several = False
             self._counts.notes.append(
                 f"the teacher gave {came} samples where {len(numbers)} were asked: asked one by one from there on"
             )
-        await self._keep(asked, reply, numbers[:came], time.monotonic() - begin)
         return numbers[came:]
 
     async def _ask_one(self, asked: _Asked, number: int, *, again: bool = True) -> None:
@@ -165,15 +165,15 @@ class Sampler:
         body = asked.ask.seeded(number) if self._settings.teacher.seeds else asked.ask.body
         begin = time.monotonic()
         try:
-            reply = await self._client.ask(body)
+            async with self._client.asked(body) as reply:
+                if not (again and reply.samples[0].is_empty):
+                    await self._keep(asked, reply, [number], time.monotonic() - begin)
+                    return
+                self._count_usage(reply)
         except NotAnswered as failure:
             self._note_failure(asked, number, failure)
             return
-        if again and reply.samples[0].is_empty:
-            self._count_usage(reply)
-            await self._ask_one(asked, number, again=False)
-            return
-        await self._keep(asked, reply, [number], time.monotonic() - begin)
+        await self._ask_one(asked, number, again=False)
 
     async def _keep(self, asked: _Asked, reply: Reply, numbers: list[int], seconds: float) -> None:
         """Write what came, and count it once it is on the disk."""
