@@ -1,4 +1,4 @@
-"""How fast a teacher is asked: requests a second and the client's processor time, against a fake teacher of ours.
+"""How fast a teacher is asked: requests a second, and the client's processor time, by a fake teacher.
 
     python -m bench.distill --questions 2000 --out bench/results/distill.json
 
@@ -20,6 +20,8 @@ from typing import Any
 
 from bench.compare.machine import describe
 
+FORMAT = {name: name for name in ("question", "options", "answer")}
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -29,7 +31,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
-    server = subprocess.Popen([sys.executable, "-m", "tests.servers.teacher"], stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.servers.teacher"], stdout=subprocess.PIPE, text=True
+    )
     assert server.stdout is not None
     port = int(server.stdout.readline())
     tell(port, {"words": 620})
@@ -50,7 +54,7 @@ def main() -> None:
 
 
 def tell(port: int, values: dict[str, Any]) -> None:
-    urllib.request.urlopen(f"http://127.0.0.1:{port}/_set", data=json.dumps(values).encode()).read()  # noqa: S310
+    urllib.request.urlopen(f"http://127.0.0.1:{port}/_set", data=json.dumps(values).encode()).read()
 
 
 def one_round(folder: Path, port: int, words: argparse.Namespace) -> dict[str, Any]:
@@ -62,7 +66,7 @@ def one_round(folder: Path, port: int, words: argparse.Namespace) -> dict[str, A
     (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     recipe = {
         "name": "bench",
-        "sources": [{"name": "q", "path": "questions.jsonl", "format": {"question": "question", "options": "options", "answer": "answer"}}],
+        "sources": [{"name": "q", "path": "questions.jsonl", "format": FORMAT}],
         "curate": {"accept": {"answer": "match"}},
         "teacher": {"endpoint": f"http://127.0.0.1:{port}/v1", "model": "teacher"},
         "samples": words.samples,

@@ -10,14 +10,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from octomed.distill.recipe import load_distill_recipe
 from octomed.distill.run import distill
 from octomed.errors import DataError, RecipeError, StorageError
+
 from tests.distill.conftest import questions, recipe_of, samples_in, write_rows
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def test_retry_after_is_honoured_and_the_window_shrinks(folder: Path, teacher: F
     teacher.set(most_under_way=2, retry_after=0.1, delay=0.02)
     counts = run(folder)
     assert counts.samples == 48
-    assert teacher.counts()["faults"]["busy"] < 48  # a client without a window would be refused again and again
+    assert (
+        teacher.counts()["faults"]["busy"] < 48
+    )  # a client without a window would be refused again and again
 
 
 def test_several_samples_come_with_one_request(folder: Path, teacher: FakeTeacher) -> None:
@@ -131,7 +134,10 @@ def test_seeds_make_the_same_samples_again(folder: Path) -> None:
     run(folder, "teacher.seeds=true", "output.path=one")
     run(folder, "teacher.seeds=true", "output.path=two")
     read = {name: (folder / name / "samples.jsonl").read_text().splitlines() for name in ("one", "two")}
-    texts = {name: {(v["key"], v["sample"]): v["reasoning"] for v in map(json.loads, lines)} for name, lines in read.items()}
+    texts = {
+        name: {(v["key"], v["sample"]): v["reasoning"] for v in map(json.loads, lines)}
+        for name, lines in read.items()
+    }
     assert texts["one"] == texts["two"]
     assert len(set(texts["one"].values())) == 48
 
@@ -180,7 +186,7 @@ def test_reasoning_is_read_wherever_it_is(folder: Path, teacher: FakeTeacher, fi
         assert "<think>" not in line["response"]
 
 
-def test_messages_of_anthropic(folder: Path, teacher: FakeTeacher) -> None:
+def test_messages_of_anthropic(folder: Path) -> None:
     counts = run(folder, "teacher.api=anthropic", "teacher.parameters={max_tokens: 100}")
     line = samples_in(folder)[0]
     assert counts.samples == 48
@@ -235,9 +241,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("case", ENDS)
-def test_an_endpoint_that_does_not_answer_ends_the_run(
-    folder: Path, teacher: FakeTeacher, case: str
-) -> None:
+def test_an_endpoint_that_does_not_answer_ends_the_run(folder: Path, teacher: FakeTeacher, case: str) -> None:
     rules, kind, words = ENDS[case]
     teacher.set(**rules)
     with pytest.raises(kind, match=words):
@@ -281,14 +285,14 @@ def test_a_damaged_line_is_named_and_a_torn_one_is_cut(folder: Path) -> None:
     each_once(folder, 4)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[1][:20] + b"\n", *lines[2:]]))
-    with pytest.raises(StorageError, match="line 2 of .* is damaged"):
+    with pytest.raises(StorageError, match=r"line 2 of .* is damaged"):
         run(folder)
 
 
 def test_two_runs_do_not_write_one_folder(folder: Path, teacher: FakeTeacher) -> None:
     teacher.set(delay=0.3)
     first = started(folder)
-    wait_for(lambda: (folder / "out" / "samples.jsonl").exists())
+    wait_for((folder / "out" / "samples.jsonl").exists)
     with pytest.raises(RecipeError, match="another distillation writes"):
         run(folder)
     first.kill()
@@ -307,14 +311,18 @@ def wait_for(true: Any, seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def killed_again_and_again(folder: Path, teacher: FakeTeacher, kills: int, *words: str) -> None:
+def has_more(process: subprocess.Popen[bytes], path: Path, lines: int) -> bool:
+    return process.poll() is not None or (path.exists() and path.read_bytes().count(b"\n") > lines)
+
+
+def killed_again_and_again(folder: Path, kills: int, *words: str) -> None:
     """Kill runs at random moments until all samples are there; check that none stands twice or was lost."""
     lots = random.Random(5)
     path = folder / "out" / "samples.jsonl"
     for _ in range(kills):
         before = path.read_bytes().count(b"\n") if path.exists() else 0
         process = started(folder, *words)
-        wait_for(lambda: process.poll() is not None or (path.exists() and path.read_bytes().count(b"\n") > before))
+        wait_for(partial(has_more, process, path, before))
         time.sleep(lots.random() * 0.2)
         process.kill()
         process.wait()
@@ -325,7 +333,7 @@ def killed_again_and_again(folder: Path, teacher: FakeTeacher, kills: int, *word
 
 def test_kills_lose_no_sample_and_ask_for_none_that_stands(folder: Path, teacher: FakeTeacher) -> None:
     teacher.set(delay=0.05)
-    killed_again_and_again(folder, teacher, 3, "--set", "limits.concurrency=4")
+    killed_again_and_again(folder, 3, "--set", "limits.concurrency=4")
     lost = teacher.counts()["samples"] - 48
     assert lost <= 3 * 4  # what was under way when it was killed
 
@@ -334,7 +342,7 @@ def test_kills_lose_no_sample_and_ask_for_none_that_stands(folder: Path, teacher
 def test_fifty_kills(folder: Path, teacher: FakeTeacher) -> None:
     write_rows(folder / "questions.jsonl", questions(300))
     teacher.set(delay=0.05, rate=0.05, kinds=["busy", "server", "reset"], retry_after=0.05)
-    killed_again_and_again(folder, teacher, 50, "--set", "limits.concurrency=16")
+    killed_again_and_again(folder, 50, "--set", "limits.concurrency=16")
     assert teacher.counts()["samples"] - 1200 <= 50 * 16
 
 
@@ -366,4 +374,6 @@ def test_a_conversation_is_asked_for_its_last_answer(folder: Path) -> None:
     assert run(folder).samples == 8
     lines = samples_in(folder)
     assert {line["question"] for line in lines} == {"It is 39.5. What now?", "Fever since Monday. What now?"}
-    assert [["Fever since Monday. What now?", "Measure it twice a day."]] in [line.get("history") for line in lines]
+    assert [["Fever since Monday. What now?", "Measure it twice a day."]] in [
+        line.get("history") for line in lines
+    ]

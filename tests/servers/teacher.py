@@ -1,4 +1,4 @@
-"""A teacher: answers OpenAI's chat completions and Anthropic's messages, with reasoning, `n`, seeds and faults.
+"""A teacher: OpenAI's chat completions and Anthropic's messages, with reasoning, `n`, seeds and faults.
 
 What it answers follows from what it is asked and from the seed, or from a counter where there is none. It is
 made to answer thousands of requests a second, so it speaks HTTP itself.
@@ -58,7 +58,7 @@ class Teacher(asyncio.Protocol):
         while (request := self._next()) is not None:
             self._answer(*request)
 
-    def _next(self) -> tuple[str, str, dict[str, str], bytes] | None:
+    def _next(self) -> tuple[str, dict[str, str], bytes] | None:
         end = self.held.find(b"\r\n\r\n")
         if end < 0:
             return None
@@ -68,10 +68,9 @@ class Teacher(asyncio.Protocol):
         if len(self.held) < end + 4 + length:
             return None
         body, self.held = self.held[end + 4 : end + 4 + length], self.held[end + 4 + length :]
-        method, path, _ = head[0].split(" ", 2)
-        return method, path, headers, body
+        return head[0].split(" ", 2)[1], headers, body
 
-    def _answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
+    def _answer(self, path: str, headers: dict[str, str], body: bytes) -> None:
         state = self.state
         if path.startswith("/_"):
             self._send(200, state.control(path, body))
@@ -142,7 +141,9 @@ class State:
         }
         return json.dumps(values).encode()
 
-    def reply(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, bytes, dict[str, str], str]:
+    def reply(  # noqa: PLR0911 a way for each refusal
+        self, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, bytes, dict[str, str], str]:
         rules = self.rules
         key = headers.get("authorization", "").removeprefix("Bearer ") or headers.get("x-api-key", "")
         if rules.key is not None and key != rules.key:
@@ -220,7 +221,10 @@ class State:
 
     def _message(self, choice: dict[str, str]) -> dict[str, Any]:
         if self.rules.reasoning == "think":
-            return {"role": "assistant", "content": f"<think>\n{choice['reasoning']}\n</think>\n\n{choice['text']}"}
+            return {
+                "role": "assistant",
+                "content": f"<think>\n{choice['reasoning']}\n</think>\n\n{choice['text']}",
+            }
         return {"role": "assistant", "content": choice["text"], self.rules.reasoning: choice["reasoning"]}
 
     def _choice(self, messages: list[dict[str, Any]], lots: random.Random) -> dict[str, str]:
@@ -230,7 +234,9 @@ class State:
         right = next((label for label, text in options if "right" in text), None)
         labels = [label for label, _ in options] or ["A"]
         label = right if right is not None and lots.random() < rules.right else lots.choice(labels)
-        steps = " ".join(f"{lots.choice(_STEPS)} ({lots.randrange(10_000)})." for _ in range(rules.words // 6))
+        steps = " ".join(
+            f"{lots.choice(_STEPS)} ({lots.randrange(10_000)})." for _ in range(rules.words // 6)
+        )
         if lots.random() < rules.empty:
             return {"reasoning": "", "text": "", "finish": "stop"}
         if lots.random() < rules.cut:
@@ -265,7 +271,8 @@ def _error(message: str) -> bytes:
 async def serve(port: int) -> None:
     state = State()
     server = await asyncio.get_running_loop().create_server(lambda: Teacher(state), "127.0.0.1", port)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     async with server:
         await server.serve_forever()
 

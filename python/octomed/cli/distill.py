@@ -13,9 +13,10 @@ from octomed.errors import RecipeError
 def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
     """Sample a teacher's responses to a recipe's questions, as rows that packing reads.
 
-    What comes is in `samples.jsonl`, which `octomed pack` reads with `format: distilled`. The recipe has the sources, prompt and rules of acceptance of one that packs, and `teacher`, `samples`, `until`,
-    `limits` and `budget`. A sample is on the disk before it counts, so a run that is stopped goes on where it
-    was, and nothing is asked twice. Needs the extra `distill`.
+    What comes is in `samples.jsonl`, which `octomed pack` reads with `format: distilled`. The recipe has the
+    sources, prompt and rules of acceptance of one that packs, and `teacher`, `samples`, `until`, `limits` and
+    `budget`. A sample is on the disk before it counts, so a run that is stopped goes on where it was, and
+    nothing is asked twice. Needs the extra `distill`.
 
     \b
     Examples:

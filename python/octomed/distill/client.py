@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from octomed.distill.replies import NotUnderstood, Reply, Usage, reply_of
+from octomed.distill.replies import NotUnderstood, Reply, reply_of
 from octomed.distill.requests import encoded
 from octomed.errors import DataError, RecipeError
 from octomed.names import printable_line
@@ -22,6 +22,8 @@ from octomed.names import printable_line
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
+
+    from typing_extensions import Self
 
     from octomed.distill.pace import Pace
     from octomed.distill.schema import Limits, Teacher
@@ -79,7 +81,7 @@ class Client:
         self.attempts: Counter[str] = Counter()
         self.requests = 0
 
-    async def __aenter__(self) -> Client:
+    async def __aenter__(self) -> Self:
         """Open connections as they are needed."""
         connector = aiohttp.TCPConnector(limit=self._limits.concurrency, ttl_dns_cache=300)
         timeout = aiohttp.ClientTimeout(total=self._limits.timeout, sock_connect=30.0)
@@ -99,8 +101,8 @@ class Client:
     async def asked(self, body: dict[str, Any]) -> AsyncIterator[Reply]:
         """Ask, and ask again while that may help; the request is under way until the block ends.
 
-        So what is lost where a run is killed is no more than may be under way: what came counts among it until it
-        is written.
+        So what is lost where a run is killed is no more than may be under way: what came counts among it
+        until it is written.
 
         Parameters
         ----------
@@ -164,7 +166,9 @@ class Client:
             raise _Again("server_error", detail)
         endpoint = self._teacher.endpoint
         if status in _NO_KEY:
-            named = f"`{self._teacher.key}`" if self._teacher.key else "none was sent: name it in `teacher.key`"
+            named = (
+                f"`{self._teacher.key}`" if self._teacher.key else "none was sent: name it in `teacher.key`"
+            )
             raise RecipeError(f"`{endpoint}` refuses the key ({detail})", f"the key is read from {named}")
         if status == _NO_MONEY:
             raise DataError(

@@ -71,4 +71,6 @@ def _line(counts: Counts, settings: Distillation) -> str:
 
 
 def _event(counts: Counts, settings: Distillation) -> str:
-    return json.dumps({"event": "progress", "stage": "distill", **counts.values(settings)}, ensure_ascii=False)
+    return json.dumps(
+        {"event": "progress", "stage": "distill", **counts.values(settings)}, ensure_ascii=False
+    )

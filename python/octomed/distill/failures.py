@@ -1,4 +1,4 @@
-"""Samples that no attempt gave, as a file beside those that came: what a server refuses is not asked again."""
+"""Samples that no attempt gave, in a file of their own: what a server refuses is not asked again."""
 
 from __future__ import annotations
 

@@ -14,7 +14,9 @@ _KEPT = "kept"
 _ANY_SIZE = 1 << 30
 
 
-def verdicts(judge: _octomed.Scanner, question: dict[str, Any], samples: Sequence[dict[str, Any]]) -> list[str]:
+def verdicts(
+    judge: _octomed.Scanner, question: dict[str, Any], samples: Sequence[dict[str, Any]]
+) -> list[str]:
     """Return what packing would make of samples of a question: `kept`, or the reason why not.
 
     Parameters

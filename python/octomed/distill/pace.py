@@ -1,4 +1,4 @@
-"""How many requests are under way, and how fast they begin: what the recipe allows, and what the server bears."""
+"""How many requests are under way, and how fast they begin: as the recipe and the server allow."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _MINUTE = 60.0
 class Pace:
     """Lets requests begin.
 
-    The window of requests under way begins small and doubles with good replies until the server is busy for the
-    first time; from then on it shrinks by a quarter with each busy reply, and grows by one with 25 good ones.
+    The window of requests under way begins small and grows with each good reply until the server is busy for
+    the first time; from then on a busy reply takes a quarter of it, and 25 good ones add one.
 
     Parameters
     ----------
@@ -96,9 +96,7 @@ class Pace:
     def good(self) -> None:
         """Say that a reply came: the window may grow."""
         self._good += 1
-        if not self._was_busy:
-            self.window = min(float(self._most), self.window + 1.0)
-        elif self._good % _GOOD_FOR_ONE_MORE == 0:
+        if not self._was_busy or self._good % _GOOD_FOR_ONE_MORE == 0:
             self.window = min(float(self._most), self.window + 1.0)
 
     def busy(self, retry_after: float | None = None) -> float:

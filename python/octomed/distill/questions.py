@@ -9,12 +9,12 @@ from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
 from octomed.pipeline.inputs.found_format import columns_of, refuse_held_out
-from octomed.pipeline.planning.image_settings import check_images, image_settings, usable
-from octomed.pipeline.models.model import find_model, read_template
 from octomed.pipeline.inputs.nearest_format import suiting_formats
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.scanned import Ahead
 from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.models.model import find_model, read_template
+from octomed.pipeline.planning.image_settings import check_images, image_settings, usable
 from octomed.recipe.formats import curated_mapping_of, is_left_out
 from octomed.recipe.inputs import find_inputs
 from octomed.recipe.presets import load_preset
@@ -160,26 +160,32 @@ def _readers(recipe: Recipe, files: list[InputFile]) -> tuple[_Reader, ...]:
         with located(recipe.written_at("sources", index, "format"), key=f"sources.{source.name}.format"):
             mapping = _mapping(values)
         prompt = _octomed.Prompt(recipe.prompt or layout)
-        made = {"system": recipe.system, "curation": curation or None}
         scanner = _octomed.Scanner(
             mapping,
             template,
             prompt,
             tokenizer,
+            system=recipe.system,
             images=image_settings(recipe, source, vision.family),
+            curation=curation or None,
             beside=beside,
-            **made,
         )
         beside = beside or scanner
         judge = _octomed.Scanner(
-            _octomed.Mapping(judged), template, _octomed.Prompt(), tokenizer, beside=beside, **made
+            _octomed.Mapping(judged),
+            template,
+            _octomed.Prompt(),
+            tokenizer,
+            system=recipe.system,
+            curation=curation or None,
+            beside=beside,
         )
         readers.append(_Reader(source, mapping, scanner, judge, mine))
     return tuple(readers)
 
 
 def _mapping(values: dict[str, Any]) -> _octomed.Mapping:
-    """Return the row format as one of questions; of a conversation the last response says where what is asked ends."""
+    """Return the row format as one of questions; a conversation is asked up to its last response."""
     if values.get("messages") is not None:
         return _octomed.Mapping(values)
     return _octomed.Mapping.questions_only(values)
@@ -194,7 +200,7 @@ def _curation(recipe: Recipe, source: Source) -> dict[str, Any]:
 def _mapping_of(
     recipe: Recipe, index: int, files: tuple[InputFile, ...]
 ) -> tuple[dict[str, Any], str | None]:
-    """Return a source's row format, found by the columns of its first file where none is named, and its prompt."""
+    """Return a source's row format, by the columns of its first file where none is named, and prompt."""
     source = recipe.sources[index]
     own: dict[str, Any] = {} if source.format is None else curated_mapping_of(source.format, ())
     if is_left_out(source.format):

@@ -7,23 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from octomed.commands import in_python
 from octomed.distill.schema import MODELS, Distillation
-from octomed.recipe.document import Document
 from octomed.recipe.explain import problems_of
 from octomed.recipe.loader import recipe_of
 from octomed.recipe.overrides import apply_overrides
 from octomed.recipe.presets import gives_traces, load_preset, preset_names
 from octomed.recipe.problems import Place, Problem, RecipeProblems
-from octomed.recipe.schema import Recipe
 from octomed.recipe.yaml_file import read_document
 from octomed.schemes import scheme_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from octomed.recipe.document import Document
+    from octomed.recipe.schema import Recipe
 
 STUDENT = "Qwen/Qwen2.5-VL-7B-Instruct"
 """Whose chat template and tokenizer tell whether a sample could be learned, where the recipe names none."""
@@ -128,14 +129,11 @@ def _unused(values: dict[str, Any], document: Document) -> list[Problem]:
     ]
 
 
-def _settings(
-    values: dict[str, Any], document: Document, problems: list[Problem]
-) -> Distillation | None:
+def _settings(values: dict[str, Any], document: Document, problems: list[Problem]) -> Distillation | None:
     try:
         return Distillation.model_validate(values)
     except ValidationError as error:
-        models: dict[tuple[str, ...], type[BaseModel]] = {**MODELS}
-        problems += problems_of(error, document, models)
+        problems += problems_of(error, document, MODELS)
         return None
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _REASONING = ("reasoning", "reasoning_content", "thinking")
-"""Where servers put the reasoning of a message, the first that is not empty: vLLM and OpenRouter, DeepSeek and
-SGLang, and others."""
+"""Where servers put the reasoning of a message, the first that is not empty: vLLM and OpenRouter, DeepSeek
+and SGLang, and others."""
 
 _ENDS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "refusal": "content_filter"}
 """Anthropic's reasons in the words of OpenAI's interface, which curation reads."""

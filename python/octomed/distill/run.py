@@ -1,4 +1,4 @@
-"""A distillation: every question is asked until it has its samples, and what comes is on the disk before it counts."""
+"""A distillation: every question is asked until it has its samples, each written before it counts."""
 
 from __future__ import annotations
 
@@ -81,9 +81,7 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
         had, accepted = _had(output / SAMPLES, questions, judged=settings.until is not None)
         counts.asked, counts.answered = had.asked, had.answered
         limits = settings.limits
-        pace = Pace(
-            limits.concurrency, requests=limits.requests_per_minute, tokens=limits.tokens_per_minute
-        )
+        pace = Pace(limits.concurrency, requests=limits.requests_per_minute, tokens=limits.tokens_per_minute)
         async with Client(settings.teacher, limits, pace) as client:
             sampler = Sampler(
                 settings,
@@ -125,7 +123,8 @@ async def _distill(recipe: DistillRecipe, tell: Told) -> Counts:
 
 def _had(path: Path, questions: Questions, *, judged: bool) -> tuple[Had, dict[str, int]]:
     """Return what a file of samples holds already, and by key how many of these packing would accept."""
-    had, accepted = Had(), {}
+    had = Had()
+    accepted: dict[str, int] = {}
     entries = entries_of(path)
     while group := list(itertools.islice(entries, 1024)):
         for entry in group:

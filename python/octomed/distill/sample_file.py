@@ -151,8 +151,9 @@ class SampleFile:
 
     async def close(self) -> None:
         """Write what waits, and close the file."""
-        while self._waiting and self._task is not None and not self._task.done():
-            await asyncio.sleep(_GROUP_SECONDS)
+        waiting = [written for _, written in self._waiting if not written.done()]
+        if waiting and self._task is not None and not self._task.done():
+            await asyncio.wait(waiting)
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):

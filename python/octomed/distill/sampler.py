@@ -155,9 +155,8 @@ class Sampler:
             return numbers  # one by one: perhaps the server knows no `n`
         if came < len(numbers) and self._several:
             self._several = False
-            self._counts.notes.append(
-                f"the teacher gave {came} samples where {len(numbers)} were asked: asked one by one from there on"
-            )
+            many = f"the teacher gave {came} samples where {len(numbers)} were asked"
+            self._counts.notes.append(f"{many}: asked one by one from there on")
         return numbers[came:]
 
     async def _ask_one(self, asked: _Asked, number: int, *, again: bool = True) -> None:

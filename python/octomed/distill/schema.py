@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from octomed.recipe.invalid import invalid
 from octomed.recipe.part import Part
@@ -57,7 +57,7 @@ class Teacher(Part):
     """Name of the environment variable that holds the key; none is sent if left out."""
     header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")] | None = None
     """Header that the key is sent in, as it is: `api-key` for Azure; the interface's own if left out."""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     """More keys of each request: `temperature`, `top_p`, `max_tokens`, and what else its server knows."""
     several: bool = False
     """Whether a request may ask for several samples (`n`): its prompt is then sent and billed once."""
@@ -164,7 +164,7 @@ class Distillation(Part):
         return math.fsum((asked * price.input, answered * price.output)) / 1e6
 
 
-MODELS = {
+MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     (): Distillation,
     ("teacher",): Teacher,
     ("teacher", "price"): Price,

@@ -125,7 +125,9 @@ class Document:
         )
         if self.is_flagged:
             return f"{facts}<p>{MASKED}</p>"
-        return facts + text_html((piece.text, piece.learned) for piece in self.pieces) + images_html(self.images)
+        return (
+            facts + text_html((piece.text, piece.learned) for piece in self.pieces) + images_html(self.images)
+        )
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ class Pack:
         title = facts_html([("pack", f"{self.stream} {self.number}"), ("filled", fill)])
         shown = (
             f"<details{' open' if number == 0 else ''}><summary>document {number}, "
-            f"{units.count(document.tokens)} tokens</summary>{document._repr_html_()}</details>"  # noqa: SLF001 our own
+            f"{units.count(document.tokens)} tokens</summary>{document._repr_html_()}</details>"
             for number, document in enumerate(self.documents)
         )
         return title + "".join(shown)

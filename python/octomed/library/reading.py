@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.library.packs import Document, Pack
-from octomed.pipeline.inspect_images import PackImages
-from octomed.pipeline.inspect_packs import refuse_links, verify_hint
-from octomed.pipeline.reconcile import table_names
-from octomed.pipeline.run_places import pack_here, store_of
-from octomed.pipeline.run_tables import batches_of
+from octomed.pipeline.finished.inspect_images import PackImages
+from octomed.pipeline.finished.inspect_packs import refuse_links, verify_hint
+from octomed.pipeline.finished.reconcile import table_names
+from octomed.pipeline.finished.run_places import pack_here, store_of
+from octomed.pipeline.finished.run_tables import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,15 +16,15 @@ from octomed.library.packs import Document, Pack, Words
 from octomed.library.reading import PackReader
 from octomed.library.rows import Rows
 from octomed.library.shown import facts_html, table_html
-from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.inspect_packs import tokenizer_of
-from octomed.pipeline.inspect_run import inspect_run
-from octomed.pipeline.reconcile import table_names
-from octomed.pipeline.rejects import reject_tables
-from octomed.pipeline.run_places import close_run, place_of, run_folder, store_of
-from octomed.pipeline.run_report import hidden_places
-from octomed.pipeline.run_tables import batches_of, schema_of
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.finished_run import read_run
+from octomed.pipeline.finished.hidden_places import hidden_places
+from octomed.pipeline.finished.inspect_packs import tokenizer_of
+from octomed.pipeline.finished.inspect_run import inspect_run
+from octomed.pipeline.finished.reconcile import table_names
+from octomed.pipeline.finished.rejects import reject_tables
+from octomed.pipeline.finished.run_places import close_run, place_of, run_folder, store_of
+from octomed.pipeline.finished.run_tables import batches_of, schema_of
+from octomed.pipeline.finished.verify import verify
 from octomed.recipe.problems import suggest
 from octomed.report import units
 
@@ -315,7 +315,12 @@ class Run:
             for name, one in file.streams.items()
         ]
         sources = [
-            {"source": name, "rows": one.rows, "packed": one.train + one.validation, "left out": _reasons(one)}
+            {
+                "source": name,
+                "rows": one.rows,
+                "packed": one.train + one.validation,
+                "left out": _reasons(one),
+            }
             for name, one in counts.sources.items()
         ]
         return (

@@ -91,14 +91,18 @@ def _failed(site: Site, request: Request, error: Exception) -> Response:
 
 def _refused(site: Site, request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
-    return _said(site, request, "there is no such page", "the links above lead to those that there are", status)
+    return _said(
+        site, request, "there is no such page", "the links above lead to those that there are", status
+    )
 
 
 def _broken(site: Site, request: Request, error: Exception) -> Response:
     for line in traceback.format_exception(error):
         sys.stderr.write(safe(line))
     message = f"unexpected {type(error).__name__}"
-    return _said(site, request, message, "this is a bug in octomed: please report it with what the terminal says", 500)
+    return _said(
+        site, request, message, "this is a bug in octomed: please report it with what the terminal says", 500
+    )
 
 
 def _said(site: Site, request: Request, message: str, hint: str | None, status: int) -> Response:

@@ -76,7 +76,9 @@ def scaled(values: Sequence[tuple[str, float, str, str]], kind: str = "") -> tup
     [100.0, 50.0]
     """
     most = max((value for _, value, *_ in values), default=0) or 1
-    return tuple(Bar(label, text, link, 0.0, _percent(value, most), kind) for label, value, text, link in values)
+    return tuple(
+        Bar(label, text, link, 0.0, _percent(value, most), kind) for label, value, text, link in values
+    )
 
 
 def _percent(value: float, most: float) -> float:
@@ -106,5 +108,8 @@ class Flow:
         self._add(label, number, link, max(self._left, 0), kind)
 
     def _add(self, label: str, number: int, link: str, begin: int, kind: str) -> None:
-        numbers: dict[str, Any] = {"begin": _percent(begin, self._whole), "width": _percent(number, self._whole)}
+        numbers: dict[str, Any] = {
+            "begin": _percent(begin, self._whole),
+            "width": _percent(number, self._whole),
+        }
         self.bars.append(Bar(label, f"{number:,}", link, kind=kind, **numbers))

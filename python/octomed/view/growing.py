@@ -14,6 +14,7 @@ from octomed.pipeline.output.manifest_file import ManifestFile, load_manifest
 from octomed.state import there
 from octomed.storage import LOCK_NAME
 
+
 @dataclass(frozen=True)
 class GrowingStream:
     """What is written of a stream: shards, packs, and bytes on the disk."""

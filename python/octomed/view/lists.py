@@ -88,7 +88,9 @@ def sources(request: Request, run: OpenRun) -> Shown:
         files = sorted(inputs.get(name, {}))
         begin = first if name == chosen else 0
         after = begin + _MOST_FILES if len(files) > begin + _MOST_FILES else None
-        listed.append((one, run.file.counts.sources.get(name), files[begin : begin + _MOST_FILES], after, len(files)))
+        listed.append(
+            (one, run.file.counts.sources.get(name), files[begin : begin + _MOST_FILES], after, len(files))
+        )
     return Shown("sources.html", "Sources", {"listed": listed})
 
 

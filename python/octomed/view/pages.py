@@ -42,7 +42,12 @@ def _environment() -> Environment:
         "name": lambda value: shown(str(value)),
         "place": place_in_words,
     }
-    made.globals |= {"link_to": link_to, "row_link": row_link, "pieces_of": pieces, "segments_of": segments_of}
+    made.globals |= {
+        "link_to": link_to,
+        "row_link": row_link,
+        "pieces_of": pieces,
+        "segments_of": segments_of,
+    }
     return made
 
 

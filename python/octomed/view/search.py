@@ -32,7 +32,9 @@ SECONDS = 1.5
 _HITS = 20
 _AROUND = 90
 _ID = re.compile(r"-?\d{1,20}")
-_PLACE = re.compile(r"(?P<source>[^/\s]+)(?:/(?P<file>.+?))?(?:\s+row\s+|:)(?P<row>\d{1,15})(?:\s+sample\s+\d+)?")
+_PLACE = re.compile(
+    r"(?P<source>[^/\s]+)(?:/(?P<file>.+?))?(?:\s+row\s+|:)(?P<row>\d{1,15})(?:\s+sample\s+\d+)?"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ def search(request: Request, run: OpenRun) -> Shown | Response:
     asked = (word_in(request, "for") or "").strip()
     start = Cursor.read(word_in(request, "from"))
     values: dict[str, Any] = {"asked": asked, "hits": [], "after": None, "looked_at": 0, "start": start}
-    values |= {"packs": sum(stream.packs for stream in run.file.streams.values()), "revealed": is_revealed(request)}
+    values |= {
+        "packs": sum(stream.packs for stream in run.file.streams.values()),
+        "revealed": is_revealed(request),
+    }
     as_text = word_in(request, "as") == "text"
     if not asked:
         return Shown("search.html", "Search", values)
@@ -150,4 +155,3 @@ def _hits(
         after = safe(text[found.end() : found.end() + _AROUND])
         words = ("", "", "") if hidden else (before, safe(found[0]), after)
         yield Hit(stream, pack, document, place, hidden, *words)
-

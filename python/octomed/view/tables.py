@@ -93,7 +93,9 @@ def _is_one_of(column: pa.ChunkedArray, values: Sequence[Any]) -> NDArray[np.boo
     parts = [np.empty(0, bool)]
     for chunk in column.chunks:
         if not pa.types.is_dictionary(chunk.type):
-            parts.append(pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False))
+            parts.append(
+                pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False)
+            )
         elif len(chunk):
             same = pc.is_in(chunk.dictionary, value_set=pa.array(values, chunk.dictionary.type))
             numbers = chunk.indices.to_numpy(zero_copy_only=False)
@@ -251,7 +253,9 @@ class _Reading:
             raise self._told(error) from error
 
     def _told(self, error: Exception) -> DataError:
-        hint = f"`{shell_words(['octomed', 'verify', as_argument(place_of(self._folder))])}` says what is wrong"
+        hint = (
+            f"`{shell_words(['octomed', 'verify', as_argument(place_of(self._folder))])}` says what is wrong"
+        )
         return DataError(f"`{place_of(self._folder, self._name)}` cannot be read: {error}", hint)
 
 

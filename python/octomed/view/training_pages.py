@@ -74,5 +74,7 @@ def step(site: Site) -> Callable[[Request], Response]:
 
 def _training(site: Site) -> Training:
     if site.training is None:
-        raise RecipeError("no training is shown here", "`octomed view RUN --train FOLDER` shows one beside it")
+        raise RecipeError(
+            "no training is shown here", "`octomed view RUN --train FOLDER` shows one beside it"
+        )
     return site.training
