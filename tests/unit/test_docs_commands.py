@@ -86,6 +86,27 @@ COMMANDS = {
     ("docs/training.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
+    **{
+        (document, command): RunBy("tests/distill/test_docs.py", command.rpartition("/")[2])
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+        for command in (
+            "octomed distill recipes/distill/quickstart.yaml",
+            "octomed pack recipes/distill/quickstart-pack.yaml",
+        )
+    },
+    **{
+        (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
+            "tests/distill/conftest.py", "tests.servers.teacher"
+        )
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+    },
+    ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
+    **{
+        ("docs/distill.md", f"octomed distill recipes/distill/quickstart.yaml --batch {way}"): RunBy(
+            "tests/distill/test_batch_files.py", "test_what_goes_out_comes_back"
+        )
+        for way in ("export requests", "import output.jsonl errors.jsonl")
+    },
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
         "tests/bench/test_corpus.py", "bench.corpus"
     ),
@@ -302,6 +323,8 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text)
+    # tests/distill/test_docs.py reads them
+    known |= {("docs/distill.md", line) for line in ("# medqa-r1.yaml", "# in the recipe that packs")}
     assert {(one.document, one.first_line) for one in snippets() if one.language == "yaml"} == known
 
 
