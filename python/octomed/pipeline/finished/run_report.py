@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 from collections import Counter
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from ruamel.yaml import YAML
 
 from octomed.errors import OctomedError
 from octomed.pipeline.finished.finished_run import read_run
@@ -21,6 +19,7 @@ from octomed.pipeline.finished.reconcile import table_names
 from octomed.pipeline.finished.run_places import far_run, store_of
 from octomed.pipeline.finished.run_tables import batches_of
 from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
+from octomed.report.recipe_text import yaml_of
 from octomed.report.run_report import REPORT, Cluster, Lengths, RunReport, Sample, page_of
 from octomed.report.views import Reject
 from octomed.storage import write_atomically
@@ -117,7 +116,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         decontamination=_json_of(folder, run, COUNTS),
         contaminated=tuple(_rows_of(folder, run, CONTAMINATED, _MOST_QUESTIONS)) if allowed else (),
         near_pictures=_near_pictures(folder, run) if allowed else (),
-        recipe=_yaml(run.recipe),
+        recipe=yaml_of(run.recipe),
         notes=tuple(notes),
     )
 
@@ -125,15 +124,6 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
 def _allows_samples(run: RunFile) -> bool:
     section = run.recipe.get("report")
     return not (isinstance(section, dict) and section.get("samples") is False)
-
-
-def _yaml(recipe: dict[str, Any]) -> str:
-    file = io.StringIO()
-    writer = YAML(typ="safe")
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the recipe's own order
-    writer.dump(recipe, file)
-    return file.getvalue()
 
 
 def _rows_of(folder: Path, run: RunFile, name: str, most: int | None) -> Iterator[dict[str, Any]]:
