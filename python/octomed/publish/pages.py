@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from octomed.pipeline.finished.run_places import store_of
-from octomed.pipeline.finished.run_report import decontamination_of, report_of, yaml_of
+from octomed.pipeline.finished.run_report import decontamination_of, report_of
 from octomed.report.card import CARD, Card, card_of, is_as_written
+from octomed.report.recipe_text import yaml_of
 from octomed.report.run_page import page_of
 from octomed.report.run_report import REPORT
 
