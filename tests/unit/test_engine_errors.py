@@ -128,3 +128,22 @@ def made(folder):
 def test_a_storage_error_crosses_processes_whole():
     error = pickle.loads(pickle.dumps(StorageError("what", "hint", errno.ENOSPC)))
     assert (error.message, error.hint, error.errno) == ("what", "hint", errno.ENOSPC)
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (StorageError("what", "hint", errno.EIO), {"errno": errno.EIO}),
+        (StorageError("what", None, errno.EIO), {"errno": errno.EIO}),
+        (DamagedBlock("what", None, "a.ids"), {"path": "a.ids"}),
+        (DataError("what"), {}),
+    ],
+)
+def test_another_hint_is_all_that_changes(error, kept):
+    before = error.hint
+    other = error.with_hint("do this")
+    assert (type(other), other.message, other.hint) == (type(error), error.message, "do this")
+    assert other.__notes__ == ["hint: do this"]
+    assert {name: getattr(other, name) for name in kept} == kept
+    assert error.hint == before
+    assert "do this" in str(pickle.loads(pickle.dumps(other)).__notes__)
