@@ -15,7 +15,7 @@ command -v nasm > /dev/null || echo 'nasm is not installed: JPEG files will be d
 for processor in x86_64 aarch64; do
   target=$processor-unknown-linux-gnu
   if [ -d "$(rustc --print sysroot)/lib/rustlib/$target/lib" ]; then
-    maturin build --release --locked --zig --target "$target" --compatibility manylinux2014 --out dist
+    maturin build --profile dist --locked --zig --target "$target" --compatibility manylinux2014 --out dist
   else
     echo "no wheel for $processor: \`rustup target add $target\` installs its standard library"
   fi
