@@ -112,7 +112,7 @@ dist: $(BIN)/python  ## What is released, in dist/: wheels of manylinux2014 for 
 sbom: $(BIN)/python  ## Bills of materials in dist/: of the crates, and of the Python packages that the package needs
 	scripts/make_sbom.sh $(BIN)/python
 
-licenses: $(BIN)/python  ## Whether licences of all that is depended on are those that deny.toml and pyproject.toml allow
+licenses: $(DEV)  ## Whether the licences of all that is depended on are allowed, and their texts in the wheel
 	scripts/check_licenses.sh $(BIN)/python
 
 clean:  ## Remove what was built, and the quickstart's run

@@ -42,7 +42,7 @@ def of_wheel(path: Path) -> list[str]:
     )
     wrong += [f"{name} is in it" for name in sizes if name.startswith("octomed/") and REFUSED.search(name)]
     wrong += [f"{name} is not in it" for name in NEEDED if name not in sizes]
-    for name in ("LICENSE", "NOTICE"):
+    for name in ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES.txt"):
         if not any(one.endswith(f".dist-info/licenses/{name}") for one in sizes):
             wrong.append(f"{name} is not in it")
     if packed > LARGEST_WHEEL:

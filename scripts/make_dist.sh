@@ -8,7 +8,8 @@ cd "$(dirname "$0")/.."
 
 python=$1
 # maturin finds zig, and cargo finds maturin's Python, by the path.
-export PATH="$(cd "$(dirname "$python")" && pwd):$PATH"
+tools=$(cd "$(dirname "$python")" && pwd)
+export PATH="$tools:$PATH"
 "$python" -m pip install --quiet 'maturin[zig]>=1.9,<2'
 
 command -v nasm > /dev/null || echo 'nasm is not installed: JPEG files will be decoded without SIMD on x86-64, at half the speed'

@@ -14,7 +14,7 @@ if command -v cargo-cyclonedx > /dev/null; then
   find rust bench -name "octomed-$version-crates.json" ! -path 'rust/python/*' -delete
   mv "rust/python/octomed-$version-crates.json" "dist/octomed-$version-crates.cdx.json"
 else
-  echo 'no bill of the crates: `cargo install cargo-cyclonedx` installs what writes it'
+  echo "no bill of the crates: \`cargo install cargo-cyclonedx\` installs what writes it"
 fi
 
 folder=$(mktemp -d)

@@ -23,6 +23,9 @@ words = sys.argv[1:]
 kill_others = False
 while words[0].startswith("--"):
     kill_others |= words.pop(0) == "--kill-on-bad-exit=1"
+if os.environ["TEST_APART"]:  # nodes do not share memory: Streaming would take one's for the other's
+    of_its_own = 'mount -t tmpfs none /dev/shm && exec "$@"'
+    words = ["unshare", "--map-root-user", "--mount", "sh", "-c", of_its_own, "sh", *words]
 tasks = []
 def hand_on(number, _):
     for task in tasks:
@@ -82,6 +85,7 @@ class Cluster:
             "SLURM_JOB_NODELIST": "node[0-9]",
             "SLURM_CPUS_PER_TASK": "2",
             "SLURM_GPUS_ON_NODE": str(gpus),
+            "TEST_APART": "yes" if nodes > 1 else "",
             "TEST_STEPS": str(self._steps),
             "TEST_REQUEUED": str(self.requeued),
         }
@@ -114,6 +118,12 @@ class Cluster:
 def _tool(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     path.chmod(0o755)
+
+
+def nodes_can_be_apart() -> bool:
+    """Tell whether this machine lets a process have a `/dev/shm` of its own."""
+    words = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/dev/shm"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
 
 def options(script: Path) -> dict[str, str]:
