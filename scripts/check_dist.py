@@ -22,6 +22,7 @@ WHEEL = re.compile(r"octomed-(?P<version>[^-]+)-cp310-abi3-(?P<platform>[\w.]+)\
 REFUSED = re.compile(r"(^|/)(tests?|bench|docs)/|\.(pyc|rs|toml)$|(^|/)\.")
 """What has no business in a wheel."""
 EXTENSION = "octomed/_octomed.abi3.so"
+LICENSES = ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES.txt")
 NEEDED = (EXTENSION, "octomed/py.typed", "octomed/_octomed.pyi", "octomed/recipes/quickstart.yaml")
 
 
@@ -42,7 +43,7 @@ def of_wheel(path: Path) -> list[str]:
     )
     wrong += [f"{name} is in it" for name in sizes if name.startswith("octomed/") and REFUSED.search(name)]
     wrong += [f"{name} is not in it" for name in NEEDED if name not in sizes]
-    for name in ("LICENSE", "NOTICE", "THIRD-PARTY-LICENSES.txt"):
+    for name in LICENSES:
         if not any(one.endswith(f".dist-info/licenses/{name}") for one in sizes):
             wrong.append(f"{name} is not in it")
     if packed > LARGEST_WHEEL:
