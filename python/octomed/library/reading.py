@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,11 @@ import pyarrow.compute as pc
 from octomed import _octomed
 from octomed.errors import DataError, OctomedError
 from octomed.library.packs import Document, Pack
-from octomed.pipeline.inspect_images import PackImages
-from octomed.pipeline.inspect_packs import refuse_links, verify_hint
-from octomed.pipeline.reconcile import table_names
-from octomed.pipeline.run_places import pack_here, store_of
-from octomed.pipeline.run_tables import batches_of
+from octomed.pipeline.finished.inspect_images import PackImages
+from octomed.pipeline.finished.inspect_packs import refuse_links, verify_hint
+from octomed.pipeline.finished.reconcile import table_names
+from octomed.pipeline.finished.run_places import pack_here, store_of
+from octomed.pipeline.finished.run_tables import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,7 @@ class PackReader:
     words: Words
 
     def packs(self, stream: str, *, first: int = 0, source: str | None = None) -> Iterator[Pack]:
-        """Yield the packs of a stream in their order, those alone that have a trace of `source` if one is given.
+        """Yield the packs of a stream in their order, or those that have a trace of `source`.
 
         Of a run at an address one shard is here at a time.
         """
@@ -76,7 +77,7 @@ class PackReader:
                     continue
                 numbers = wanted.column("pack").to_numpy()
                 edges = [0, *(np.flatnonzero(numbers[1:] != numbers[:-1]) + 1).tolist(), len(numbers)]
-                for begin, end in zip(edges, edges[1:], strict=False):
+                for begin, end in itertools.pairwise(edges):
                     piece = wanted.slice(begin, end - begin)
                     if waiting and waiting[-1].column("pack")[0] != piece.column("pack")[0]:
                         yield _joined(waiting)

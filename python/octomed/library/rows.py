@@ -69,7 +69,9 @@ class Rows:
         try:
             return self.to_arrow().to_pandas()
         except ImportError:
-            raise RecipeError("pandas is not installed", "`pip install pandas`, or use `.to_arrow()`") from None
+            raise RecipeError(
+                "pandas is not installed", "`pip install pandas`, or use `.to_arrow()`"
+            ) from None
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Give the rows to another library, a batch at a time."""

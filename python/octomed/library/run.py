@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,23 @@ from octomed.library.packs import Document, Pack, Words
 from octomed.library.reading import PackReader
 from octomed.library.rows import Rows
 from octomed.library.shown import facts_html, table_html
-from octomed.pipeline.finished_run import read_run
-from octomed.pipeline.inspect_packs import tokenizer_of
-from octomed.pipeline.inspect_run import inspect_run
-from octomed.pipeline.reconcile import table_names
-from octomed.pipeline.rejects import reject_tables
-from octomed.pipeline.run_places import close_run, place_of, run_folder, store_of
-from octomed.pipeline.run_report import hidden_places
-from octomed.pipeline.run_tables import batches_of, schema_of
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.finished_run import read_run
+from octomed.pipeline.finished.hidden_places import hidden_places
+from octomed.pipeline.finished.inspect_packs import tokenizer_of
+from octomed.pipeline.finished.inspect_run import inspect_run
+from octomed.pipeline.finished.reconcile import table_names
+from octomed.pipeline.finished.rejects import reject_tables
+from octomed.pipeline.finished.run_places import close_run, place_of, run_folder, store_of
+from octomed.pipeline.finished.run_tables import batches_of, schema_of
+from octomed.pipeline.finished.verify import verify
 from octomed.recipe.problems import suggest
 from octomed.report import units
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator, Sequence
+
+    from typing_extensions import Self
 
     from octomed import _octomed
     from octomed.report.views import RunView, Verified
@@ -172,7 +174,7 @@ class Run:
         source: str | None = None,
         limit: int | None = None,
     ) -> Rows:
-        """Return what was left out as rows: place, reason and detail, no texts. `sample` is null of whole rows.
+        """Return what was left out as rows: place, reason and detail; `sample` is null of whole rows.
 
         Parameters
         ----------
@@ -193,7 +195,7 @@ class Run:
         return self._rows(names, columns, {"reason": reason}, limit)
 
     def table(self, name: str, *, columns: Sequence[str] | None = None, limit: int | None = None) -> Rows:
-        """Return a table of findings as rows: near duplicates, identifying data, contamination, shared images.
+        """Return a table of findings as rows: near duplicates, contamination, shared images and others.
 
         Parameters
         ----------
@@ -279,14 +281,14 @@ class Run:
         raise RecipeError(f"no trace {trace_id} in `{self.place}`", "`run.traces()` lists the ids")
 
     def is_flagged(self, source: str, file: str, row: int) -> bool:
-        """Tell whether data that says whom it is about was found in a row: such rows are masked where shown."""
+        """Tell whether data that says whom it is about was found in a row: it is masked where it is shown."""
         return (source, file, row) in self._flagged
 
     def close(self) -> None:
         """Remove what was fetched of a run at an address; a folder is left alone."""
         close_run(self._folder)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         """Have the run for as long as the block runs."""
         return self
 
@@ -306,7 +308,7 @@ class Run:
                 ("run", f"{file.name} in {self.place}"),
                 ("rows read", units.count(counts.rows)),
                 ("traces packed", units.count(counts.train + counts.validation)),
-                ("tokens", f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} learned"),
+                ("tokens", f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} supervised"),
                 ("packs", f"{units.count(counts.packs)} of {units.count(file.capacity)} tokens"),
             ]
         )
@@ -315,7 +317,12 @@ class Run:
             for name, one in file.streams.items()
         ]
         sources = [
-            {"source": name, "rows": one.rows, "packed": one.train + one.validation, "left out": _reasons(one)}
+            {
+                "source": name,
+                "rows": one.rows,
+                "packed": one.train + one.validation,
+                "left out": _reasons(one),
+            }
             for name, one in counts.sources.items()
         ]
         return (

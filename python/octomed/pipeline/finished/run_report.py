@@ -13,7 +13,6 @@ import pyarrow as pa
 from ruamel.yaml import YAML
 
 from octomed.errors import OctomedError
-from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.pipeline.finished.finished_run import read_run
 from octomed.pipeline.finished.hidden_places import (
     NEVER_SHOWN,
@@ -27,6 +26,7 @@ from octomed.pipeline.finished.near_pictures import pairs_of
 from octomed.pipeline.finished.reconcile import table_names
 from octomed.pipeline.finished.run_places import far_run, store_of
 from octomed.pipeline.finished.run_tables import batches_of, rows_of
+from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.report.run_report import REPORT, Cluster, Lengths, RunReport, Sample, page_of
 from octomed.report.views import Reject
 from octomed.storage import write_atomically
@@ -125,7 +125,9 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         clusters=clusters,
         clusters_found=found,
         decontamination=_json_of(folder, run, COUNTS),
-        contaminated=tuple(itertools.islice(rows_of(folder, run, CONTAMINATED), _MOST_QUESTIONS)) if allowed else (),
+        contaminated=tuple(itertools.islice(rows_of(folder, run, CONTAMINATED), _MOST_QUESTIONS))
+        if allowed
+        else (),
         near_pictures=_near_pictures(folder, run) if allowed else (),
         recipe=_yaml(run.recipe),
         notes=tuple(notes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -36,9 +37,32 @@ def batches_of(folder: Path, name: str, columns: list[str] | None = None) -> Ite
     DataError
         When the table is missing or damaged.
     """
+    with _opened(folder, name) as table:
+        yield from table.iter_batches(columns=columns)
+
+
+def schema_of(folder: Path, name: str) -> pa.Schema:
+    """Return names and types of the columns of a table of a finished run.
+
+    Parameters
+    ----------
+    folder, name
+        As for :func:`batches_of`.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or damaged.
+    """
+    with _opened(folder, name) as table:
+        return table.schema_arrow
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, name: str) -> Iterator[pq.ParquetFile]:
     try:
         with StoredFile(store_of(folder), name) as file, pq.ParquetFile(file) as table:
-            yield from table.iter_batches(columns=columns)
+            yield table
     except (OSError, pa.ArrowException, KeyError) as error:
         hint = f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"
         raise DataError(f"`{place_of(folder, name)}` cannot be read: {error}", hint) from error
