@@ -95,7 +95,7 @@ class Document:
 
     @property
     def is_flagged(self) -> bool:
-        """Whether the run found data in its row that says whom it is about: it is masked where it is shown."""
+        """Whether the run found data in its row that says whom it is about: it is masked where shown."""
         return self._words is not None and self._words.is_flagged((self.source, self.file, self.row))
 
     @property
@@ -127,7 +127,9 @@ class Document:
         if self.is_flagged:
             return f"{facts}<p>{MASKED}</p>"
         return (
-            facts + text_html((piece.text, piece.supervised) for piece in self.pieces) + images_html(self.images)
+            facts
+            + text_html((piece.text, piece.supervised) for piece in self.pieces)
+            + images_html(self.images)
         )
 
 

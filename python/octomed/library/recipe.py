@@ -27,8 +27,8 @@ _Given = str | os.PathLike[str] | Mapping[str, Any]
 class Recipe(schema.Recipe):
     """A recipe, checked and typed: its keys are attributes (`recipe.pack.capacity`).
 
-    It is made by :meth:`from_file`, :meth:`from_dict` or :meth:`shipped`, is not changed afterwards, and is what
-    :func:`octomed.check`, :func:`octomed.plan` and :func:`octomed.pack` take.
+    It is made by :meth:`from_file`, :meth:`from_dict` or :meth:`shipped`, is not changed afterwards, and is
+    what :func:`octomed.check`, :func:`octomed.plan` and :func:`octomed.pack` take.
 
     Examples
     --------

@@ -53,9 +53,10 @@ _NO_REJECTS = pa.schema(
 class Run:
     """A finished run: the folder that `octomed pack` wrote, or its address in a store.
 
-    Nothing but `octomed.json` is read before it is asked for, and no table as a whole: rows come batch by batch,
-    packs one by one, so that a run of millions of traces takes no more memory than a small one. Of a run at an
-    address what is read is fetched, and removed when the process ends, or the block of `with octomed.Run(…)`.
+    Nothing but `octomed.json` is read before it is asked for, and no table as a whole: rows come batch by
+    batch, packs one by one, so that a run of millions of traces takes no more memory than a small one. Of a
+    run at an address what is read is fetched, and removed when the process ends, or the block of `with
+    octomed.Run(…)`.
 
     Parameters
     ----------
@@ -308,7 +309,10 @@ class Run:
                 ("run", f"{file.name} in {self.place}"),
                 ("rows read", units.count(counts.rows)),
                 ("traces packed", units.count(counts.train + counts.validation)),
-                ("tokens", f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} supervised"),
+                (
+                    "tokens",
+                    f"{units.count(counts.tokens)}, {units.count(counts.supervised_tokens)} supervised",
+                ),
                 ("packs", f"{units.count(counts.packs)} of {units.count(file.capacity)} tokens"),
             ]
         )

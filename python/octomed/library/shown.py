@@ -78,7 +78,9 @@ def text_html(pieces: Iterable[tuple[str, bool]]) -> str:
     spans, left = [], _MOST_CHARACTERS
     for text, is_supervised in pieces:
         shown = escaped(text[:left])
-        spans.append(f'<span style="{_SUPERVISED}" title="supervised">{shown}</span>' if is_supervised else shown)
+        spans.append(
+            f'<span style="{_SUPERVISED}" title="supervised">{shown}</span>' if is_supervised else shown
+        )
         left -= len(text)
         if left <= 0:
             spans.append(" …")

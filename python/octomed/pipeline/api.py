@@ -223,7 +223,8 @@ def verify(  # noqa: PLR0913 each is an option of the verb
     recipe
         The run's recipe, for a repair, where it lies elsewhere than when the run was packed.
     filters
-        Those that the run was packed with, for a repair: what the working store has lost goes through them again.
+        Those that the run was packed with, for a repair: what the working store has lost goes through them
+        again.
 
     Raises
     ------

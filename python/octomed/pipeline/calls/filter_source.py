@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from octomed.filter_record import FilterRecord
 
 _HOME = (
-    "write it at the top level of a module of its own, `my_rules.py`, and import it from there; in a notebook "
+    "write it at the top level of a module of its own, `my_rules.py`, and import it; in a notebook "
     "a cell that begins with `%%writefile my_rules.py` makes one"
 )
 _REWRITTEN = "@pytest_ar"

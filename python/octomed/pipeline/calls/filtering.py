@@ -159,8 +159,8 @@ class _Call:
                     where = self._place(ordinals[begin + row])
                     raise DataError(
                         f"the filter `{self.record.name}` (`{self.record.place}`) says two things of {where}",
-                        "decide each trace by itself and always alike: batches are cut anywhere, so no counts of "
-                        "a batch, no random numbers, nothing kept from call to call",
+                        "decide each trace by itself and always alike: batches are cut anywhere, so no counts "
+                        "of a batch, no random numbers, nothing kept from call to call",
                     )
 
     def _place(self, ordinal: int) -> str:
@@ -181,10 +181,8 @@ def _as_decided(result: Any, rows: int) -> _Decided | str:  # noqa: ANN401 whate
     if isinstance(result, list | tuple):
         return _of_list(list(result), rows)
     if isinstance(result, pa.Array | pa.ChunkedArray):
-        if not pa.types.is_boolean(result.type):
-            return f"an array of {result.type}"
-        if result.null_count:
-            return f"an array with {result.null_count:,} nulls"
+        if not pa.types.is_boolean(result.type) or result.null_count:
+            return f"an array of {result.type} with {result.null_count:,} nulls"
         result = (
             result.to_numpy()
             if isinstance(result, pa.ChunkedArray)

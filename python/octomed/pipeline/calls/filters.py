@@ -25,14 +25,14 @@ class Filter:
     """A rule of your own, for `octomed.pack(recipe, filters=[Filter(function, version="1")])`.
 
     The function gets a :class:`pyarrow.RecordBatch`, a row a trace, and says of each whether it stays: as an
-    array or list of booleans, or as a list of `(keep, detail)`. It decides each trace by itself, for batches are
-    cut anywhere, and always alike; both are tried on the first rows. Filters come after the recipe's own in the
-    scan, and each sees only what those before it let pass. What one leaves out is a reject whose reason is the
-    filter's name; the detail is in the tables, so it must not quote the row.
+    array or list of booleans, or as a list of `(keep, detail)`. It decides each trace by itself, for batches
+    are cut anywhere, and always alike; both are tried on the first rows. Filters come after the recipe's own
+    in the scan, and each sees only what those before it let pass. What one leaves out is a reject whose
+    reason is the filter's name; the detail is in the tables, so it must not quote the row.
 
-    Its module's source and `version` are in the key of what is scanned: a change of either scans again. What the
-    module imports is not, so count `version` up when that changes. The function must be importable wherever the run
-    works.
+    Its module's source and `version` are in the key of what is scanned: a change of either scans again. What
+    the module imports is not, so count `version` up when that changes. The function must be importable
+    wherever the run works.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class Filter:
     columns
         What the function gets of each trace, all but `messages` by default. `source` and `file`; `position`
         (byte offset of the row in plain JSON Lines, else its number) and `sample` (which of its responses);
-        `question`, `options`, `gold` (the right answer as the row has it); `response`, and `reasoning` and `answer`,
-        its two parts; `images`, how many the row shows; `messages`, all turns, as role and content.
+        `question`, `options`, `gold` (the right answer as the row has it); `response`, and `reasoning` and
+        `answer`, its two parts; `images`, how many the row shows; `messages`, all turns, as role and content.
     sources
         Names of the sources whose traces it sees; all by default. Others are not scanned again for it.
 
