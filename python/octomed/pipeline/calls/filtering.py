@@ -159,7 +159,7 @@ class _Call:
                     where = self._place(ordinals[begin + row])
                     raise DataError(
                         f"the filter `{self.record.name}` (`{self.record.place}`) says two things of {where}",
-                        "decide each trace by itself and always alike: batches are cut anywhere, so no counts "
+                        "decide each trace by itself and always alike: batches are cut anywhere; no counts "
                         "of a batch, no random numbers, nothing kept from call to call",
                     )
 

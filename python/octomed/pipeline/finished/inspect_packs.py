@@ -22,6 +22,8 @@ from octomed.report.views import TraceView
 from octomed.store import StoredFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed.run_file import RunFile
     from octomed.storage import Mode
 
@@ -84,6 +86,20 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     return views
 
 
+def document_text(run: RunFile, tokenizer: _octomed.Tokenizer, ids: Sequence[int]) -> str:
+    """Return the text of a packed trace, an image in short.
+
+    Parameters
+    ----------
+    run, tokenizer
+        As :func:`tokenizer_of` has them.
+    ids
+        Of the trace.
+    """
+    token = run.vision.image_token_id if run.vision else None
+    return b"".join(texts_of(tokenizer, list(ids), token)).decode("utf-8", "replace")
+
+
 def mode_of(folder: Path) -> Mode:
     """Return who may read what a finished run writes."""
     return mode_in(read_run(folder).recipe)
@@ -118,7 +134,13 @@ def refuse_links(folder: Path, stream: str) -> None:
 
 
 def tokenizer_of(run: RunFile) -> _octomed.Tokenizer:
-    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here."""
+    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here.
+
+    Raises
+    ------
+    RecipeError
+        When it is gone, or another one now.
+    """
     name = run.run.model
     base = Path(run.run.recipe_folder or "")
     tokenizer = resolve_model(name, BUILTIN_TEMPLATES[0], base=base).tokenizer()
