@@ -79,12 +79,12 @@ class Run:
     >>> _ = octomed.pack(recipe)
     >>> run = octomed.Run(f"{folder}/run")
     >>> run.streams
-    ('len-00256', 'len-00512', 'len-04096')
+    ('len-00256', 'len-00512')
     >>> pack = run.pack("len-00256", 0)
     >>> pack.capacity, pack.tokens <= pack.capacity
     (4096, True)
-    >>> {row["reason"] for row in run.rejects(columns=["reason"], source="image-questions")}
-    {'over_long'}
+    >>> sorted({row["reason"] for row in run.rejects(columns=["reason"], source="image-dialogues")})
+    ['image_count', 'image_damaged', 'image_missing']
     """
 
     def __init__(self, place: str | os.PathLike[str]) -> None:

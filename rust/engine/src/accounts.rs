@@ -73,7 +73,10 @@ impl SourceAccount {
         for verdict in Verdict::ALL {
             let count = by_code[verdict as usize];
             if verdict != Verdict::Kept && verdict != Verdict::Filtered && count > 0 {
-                *self.rejected.entry(verdict.as_str().to_owned()).or_default() += count;
+                *self
+                    .rejected
+                    .entry(verdict.as_str().to_owned())
+                    .or_default() += count;
             }
         }
         for (filter, count) in &block.header.filtered {

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use octomed_files::Access;
 use octomed_index::{
-    AnswerState, FilteredColumns, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question, QuestionTable,
-    RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry, TraceMeasures, Verdict,
-    bands, checksum, part_path,
+    AnswerState, FilteredColumns, Header, ImageFiles, MEASURES, NewBlock, NewImages, Question,
+    QuestionTable, RefusalColumns, SCAN_VERSION, SideColumn, TraceColumns, TraceEntry,
+    TraceMeasures, Verdict, bands, checksum, part_path,
 };
 use octomed_trace::{Block, MAX_BLOCK_ROWS, MAX_RENDERED_BYTES, Reason, Row};
 

@@ -86,6 +86,8 @@ pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
 #[cfg(test)]
+mod filter_tests;
+#[cfg(test)]
 mod image_tests;
 #[cfg(test)]
 mod scan_image_tests;

@@ -237,7 +237,14 @@ mod tests {
 
     /// The bytes of an index with images.
     fn whole() -> Vec<u8> {
-        index_bytes(&header(), traces(), refusal(), images(), &FilteredColumns::default()).unwrap()
+        index_bytes(
+            &header(),
+            traces(),
+            refusal(),
+            images(),
+            &FilteredColumns::default(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -302,7 +309,14 @@ mod tests {
     fn columns_that_do_not_fit_are_a_fault_of_ours_and_no_damage() {
         let mut uneven = traces();
         uneven.tokens.pop();
-        let error = index_bytes(&header(), uneven, refusal(), images(), &FilteredColumns::default()).unwrap_err();
+        let error = index_bytes(
+            &header(),
+            uneven,
+            refusal(),
+            images(),
+            &FilteredColumns::default(),
+        )
+        .unwrap_err();
         assert!(matches!(error, IndexError::Encoding(_)), "{error}");
         assert_eq!(error.hint(), None);
     }
@@ -319,7 +333,14 @@ mod tests {
             image_placeholders: 0,
             ..header()
         };
-        let bytes = index_bytes(&header, traces, refusal(), BlockImages::default(), &FilteredColumns::default()).unwrap();
+        let bytes = index_bytes(
+            &header,
+            traces,
+            refusal(),
+            BlockImages::default(),
+            &FilteredColumns::default(),
+        )
+        .unwrap();
         let column = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
         assert!(column(b"checksum") && !column(b"pixel_hash"));
         std::fs::write(&path, &bytes).unwrap();
@@ -333,7 +354,14 @@ mod tests {
         let read = |change: fn(&mut Header, &mut TraceColumns, &mut BlockImages)| {
             let (mut header, mut traces, mut images) = (header(), traces(), images());
             change(&mut header, &mut traces, &mut images);
-            let bytes = index_bytes(&header, traces, refusal(), images, &FilteredColumns::default()).unwrap();
+            let bytes = index_bytes(
+                &header,
+                traces,
+                refusal(),
+                images,
+                &FilteredColumns::default(),
+            )
+            .unwrap();
             std::fs::write(&path, bytes).unwrap();
             read_index(&path)
         };

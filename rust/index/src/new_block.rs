@@ -10,8 +10,8 @@ use crate::checks::images_path;
 use crate::image_files::write_list;
 use crate::side_column::DHASHES;
 use crate::{
-    FilteredColumns, Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages, SideColumn,
-    TraceColumns, index_bytes,
+    FilteredColumns, Header, ImageFiles, IndexError, QuestionTable, RefusalColumns, SettledImages,
+    SideColumn, TraceColumns, index_bytes,
 };
 
 /// All that a block holds, its traces in reading order.

@@ -241,8 +241,7 @@ impl Scanner {
             })
         };
         let filtered = leave(py, || {
-            self.scanner
-                .filtered(&block.0, origin, cancel.flag(), call)
+            self.scanner.filtered(&block.0, origin, cancel.flag(), call)
         })?;
         Ok(Filtered(filtered))
     }

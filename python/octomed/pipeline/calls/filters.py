@@ -58,11 +58,8 @@ class Filter:
     Examples
     --------
     >>> from octomed.pipeline.calls import filters
-    >>> Filter(filters.keeps_all, version="1", columns=["response"]).name
-    'keeps_all'
-    >>> Filter(lambda batch: [], version="1")
-    Traceback (most recent call last):
-    octomed.errors.RecipeError: a filter cannot be a lambda: no other process could import it
+    >>> Filter(filters.keeps_all, version="1", columns=["response"])
+    Filter(octomed.pipeline.calls.filters.keeps_all, name='keeps_all', version='1')
     """
 
     def __init__(
