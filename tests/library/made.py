@@ -7,8 +7,13 @@ import json
 from pathlib import Path
 
 ROWS = [
-    {"q": f"What helps against {what}?", "a": f"{'bad ' * (number % 3 == 0)}{'Rest and water. ' * (number % 5)}Ask."}
-    for number, what in enumerate(["fever", "cough", "pain", "thirst", "cold", "worry", "itch", "gout", "ache"])
+    {
+        "q": f"What helps against {what}?",
+        "a": f"{'bad ' * (number % 3 == 0)}{'Rest and water. ' * (number % 5)}Ask.",
+    }
+    for number, what in enumerate(
+        ["fever", "cough", "pain", "thirst", "cold", "worry", "itch", "gout", "ache"]
+    )
 ]
 
 
@@ -34,5 +39,5 @@ def digests(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix in {".zstd", ".parquet"} or path.name == "index.json"
+        if (path.is_file() and path.suffix in {".zstd", ".parquet"}) or path.name == "index.json"
     }

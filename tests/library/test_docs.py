@@ -1,4 +1,4 @@
-"""The Python of `docs/python.md` runs, block after block, in a folder with nothing but the rows that it names."""
+"""The Python of `docs/python.md` runs, block after block, in a folder with the rows that it names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of the user's own: what they see, what they leave out, what they cost, and what is refused of them."""
+"""Rules of the user's own: what they see, what they leave out, what they cost, what is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ SAYS = functools.partial(octomed.Filter, rules.says)
 
 
 def test_what_filters_leave_out_is_a_reject_by_their_name(tmp_path):
-    summary = octomed.pack(recipe(tmp_path), filters=[SAYS(version=1, name="calm"), LONG(version="2")], workers=1)
+    summary = octomed.pack(
+        recipe(tmp_path), filters=[SAYS(version=1, name="calm"), LONG(version="2")], workers=1
+    )
     assert summary.sums_agree
     short = [row for row in ROWS if len(row["a"]) <= 12 and "bad" not in row["a"]]
     bad = [row for row in ROWS if "bad" in row["a"]]
@@ -87,7 +89,9 @@ def test_a_function_gets_the_columns_that_it_asks_for(tmp_path):
         "position": 0,
         "sample": 0,
     }
-    assert (second["sample"], second["response"], second["reasoning"]) == (2, "B", None), "the blank one is none"
+    assert (second["sample"], second["response"], second["reasoning"]) == (2, "B", None), (
+        "the blank one is none"
+    )
     assert third["position"] == len(json.dumps(rows[0])) + 1
     assert set(DEFAULT_COLUMNS) == set(columns) - {"messages"}
     assert _octomed.FILTER_COLUMNS[:2] == ["source", "file"]
@@ -96,7 +100,9 @@ def test_a_function_gets_the_columns_that_it_asks_for(tmp_path):
 def test_conversations_and_images_are_seen(tmp_path):
     rules.SEEN.clear()
     made = octomed.Recipe.shipped("quickstart", f"output.path={tmp_path}/run", f"work.path={tmp_path}/work")
-    chosen = octomed.Filter(rules.recorded, version=1, columns=["images", "messages"], sources=["films", "dialogues"])
+    chosen = octomed.Filter(
+        rules.recorded, version=1, columns=["images", "messages"], sources=["films", "dialogues"]
+    )
     summary = octomed.pack(made, filters=[chosen], workers=1)
     assert summary.filters["recorded"]["traces"] == sum(
         summary.sources[name]["traces"] for name in ("films", "dialogues")
@@ -108,7 +114,10 @@ def test_conversations_and_images_are_seen(tmp_path):
 
 
 def test_filters_come_last_and_see_masked_texts(tmp_path):
-    rows = [{"q": "Who asks?", "a": "Write to anna.b@example.org about the fever."}, {"q": "Why?", "a": "So."}]
+    rows = [
+        {"q": "Who asks?", "a": "Write to anna.b@example.org about the fever."},
+        {"q": "Why?", "a": "So."},
+    ]
     curate = {"identifying": {"action": "mask"}, "length": {"response_words": [2, 100]}}
     rules.SEEN.clear()
     summary = octomed.pack(
@@ -141,7 +150,9 @@ def test_the_key_holds_version_and_source(tmp_path, monkeypatch):
         octomed.pack(made, filters=[octomed.Filter(own_rule.rule, version=2)], workers=1)
     with pytest.raises(RecipeError, match="other filters: filter `rule` is gone"):
         octomed.pack(made, workers=1)
-    (tmp_path / "own_rule.py").write_text("def rule(batch):\n    return [row > 0 for row in range(batch.num_rows)]\n")
+    (tmp_path / "own_rule.py").write_text(
+        "def rule(batch):\n    return [row > 0 for row in range(batch.num_rows)]\n"
+    )
     with pytest.raises(RecipeError, match="changed since it was imported"):
         octomed.Filter(own_rule.rule, version=1)
     own_rule = importlib.reload(own_rule)
@@ -162,7 +173,10 @@ def test_a_run_without_filters_is_as_before(tmp_path):
 
 
 def test_any_number_of_workers_writes_the_same_bytes(tmp_path):
-    rows = [{"q": f"Which of {number}?", "a": ["Rest, and water.", "bad", "Both of them, and sleep."]} for number in range(300)]
+    rows = [
+        {"q": f"Which of {number}?", "a": ["Rest, and water.", "bad", "Both of them, and sleep."]}
+        for number in range(300)
+    ]
     found = []
     for workers in (1, 3):
         folder = tmp_path / str(workers)
@@ -180,7 +194,9 @@ def test_a_question_with_many_responses_comes_in_several_batches(tmp_path):
     rows = [{"q": "x " * 2**19, "a": [f"Response {number}." for number in range(40)]}]
     made = recipe(tmp_path, rows, curate={"over_long": "reject"}, pack={"capacity": 2**20, "buckets": []})
     made["sources"][0]["format"] = {"question": "q", "responses": "a"}
-    octomed.pack(made, filters=[octomed.Filter(rules.recorded, version=1, columns=["question", "sample"])], workers=1)
+    octomed.pack(
+        made, filters=[octomed.Filter(rules.recorded, version=1, columns=["question", "sample"])], workers=1
+    )
     sizes = [batch.num_rows for batch in rules.SEEN if batch.num_rows not in {16, 20}]
     assert sum(batch.num_rows for batch in rules.SEEN) >= 40
     assert sizes
@@ -226,7 +242,7 @@ def in_main(batch):
 @pytest.mark.parametrize(
     ("function", "said"),
     [
-        (lambda batch: [], "cannot be a lambda"),
+        (lambda batch: [batch], "cannot be a lambda"),
         (rules.made_inside(), "is made inside another function"),
         (functools.partial(rules.says), "this is a partial"),
         (rules.Rules().method, "this is a method"),
@@ -313,7 +329,9 @@ def scanned_elsewhere(tmp_path, spec, folder):
 
 def test_a_task_is_scanned_by_another_process_that_can_import_the_module(tmp_path, monkeypatch):
     (tmp_path / "node").mkdir()
-    (tmp_path / "node/node_rule.py").write_text("def rule(batch):\n    return ['bad' not in text for text in batch['response'].to_pylist()]\n")
+    (tmp_path / "node/node_rule.py").write_text(
+        "def rule(batch):\n    return ['bad' not in text for text in batch['response'].to_pylist()]\n"
+    )
     monkeypatch.syspath_prepend(tmp_path / "node")
     rule = octomed.Filter(importlib.import_module("node_rule").rule, version=1)
     spec = run_spec(plan(octomed.load_recipe(recipe(tmp_path)), filters=(rule.record,)), 1)
@@ -341,7 +359,9 @@ def test_a_repair_needs_filters_only_for_what_is_lost(tmp_path):
     next((tmp_path / "run").glob("*/shard.*")).unlink()
     for block in (tmp_path / "work/blocks").glob("*/*"):
         block.unlink()
-    with pytest.raises(RecipeError, match=r"lost blocks .* packed with filters: `says` \(tests.library.rules.says") as refused:
+    with pytest.raises(
+        RecipeError, match=r"lost blocks .* packed with filters: `says` \(tests.library.rules.says"
+    ) as refused:
         octomed.verify(tmp_path / "run", repair=True)
     assert "filters=[octomed.Filter(tests.library.rules.says, version='1'" in refused.value.hint
     with pytest.raises(RecipeError, match="packed with other filters: filter `says`: version 1 → 2"):

@@ -24,7 +24,9 @@ def test_a_file_and_its_text_make_the_same_recipe(tmp_path):
     assert type(octomed.load_recipe(tmp_path / "made.yaml")) is octomed.Recipe
 
 
-@pytest.mark.parametrize("name", ["quickstart", "quickstart-curation", "quickstart-images", "quickstart-held-out"])
+@pytest.mark.parametrize(
+    "name", ["quickstart", "quickstart-curation", "quickstart-images", "quickstart-held-out"]
+)
 def test_a_shipped_recipe_survives_its_text(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shipped = octomed.Recipe.shipped(name)
@@ -58,6 +60,9 @@ def test_what_is_no_recipe_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="there is no recipe `quickstrat`"):
         octomed.Recipe.shipped("quickstrat")
     with pytest.raises(RecipeProblems, match="does not exist"):
-        octomed.Recipe.from_dict(recipe(tmp_path, work={"path": str(tmp_path)}) | {"sources": [{"name": "a", "path": "gone.jsonl"}]})
+        octomed.Recipe.from_dict(
+            recipe(tmp_path, work={"path": str(tmp_path)})
+            | {"sources": [{"name": "a", "path": "gone.jsonl"}]}
+        )
     with pytest.raises(RecipeError, match="`overrides` is a single string"):
         octomed.load_recipe(recipe(tmp_path), "pack.capacity=8")

@@ -132,7 +132,9 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 
 def test_texts_are_escaped_wherever_a_notebook_shows_them(tmp_path):
     evil = "<script>alert('&amp;')</script>"
-    made = recipe(tmp_path, [{"q": f"{evil} {'word ' * 20}", "a": f"So: {evil}"}, {"q": evil, "a": "Why <b>so</b>?"}])
+    made = recipe(
+        tmp_path, [{"q": f"{evil} {'word ' * 20}", "a": f"So: {evil}"}, {"q": evil, "a": "Why <b>so</b>?"}]
+    )
     made["sources"][0]["name"] = "rows"
     octomed.pack(made, workers=1)
     run = octomed.Run(tmp_path / "run")
@@ -145,7 +147,10 @@ def test_texts_are_escaped_wherever_a_notebook_shows_them(tmp_path):
 
 
 def test_flagged_rows_are_masked_where_they_are_shown(tmp_path):
-    rows = [{"q": "Who asks about the fever?", "a": "Write to anna.b@example.org."}, {"q": "Why?", "a": "To rest."}]
+    rows = [
+        {"q": "Who asks about the fever?", "a": "Write to anna.b@example.org."},
+        {"q": "Why?", "a": "To rest."},
+    ]
     octomed.pack(recipe(tmp_path, rows, curate={"identifying": {"action": "report"}}), workers=1)
     run = octomed.Run(tmp_path / "run")
     flagged, other = sorted(run.documents(), key=lambda document: document.row)
@@ -224,7 +229,7 @@ def test_a_run_at_an_address_is_fetched_as_it_is_read(tmp_path, fast_s3, monkeyp
         assert len(list(run.documents())) == run.file.counts.train
         assert list(run.rejects()) == []
         folder = run._folder
-        assert [path for path in folder.rglob("shard.*")] == [], "no shard stays"
+        assert list(folder.rglob("shard.*")) == [], "no shard stays"
     assert not folder.exists()
 
 

@@ -139,7 +139,7 @@ def tokenizer_of(run: RunFile) -> _octomed.Tokenizer:
     Raises
     ------
     RecipeError
-        When it is gone, or another one now.
+        When it is not there, or not the one that the run was packed with.
     """
     name = run.run.model
     base = Path(run.run.recipe_folder or "")
