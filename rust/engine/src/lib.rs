@@ -17,6 +17,8 @@ mod error;
 mod evaluation;
 mod extents;
 mod fetched;
+mod filter_columns;
+mod filtered;
 mod fingerprint;
 mod identifying;
 mod ids;
@@ -61,6 +63,8 @@ pub use contamination_tables::{contaminated, contamination_counts, near_pictures
 pub use curation_settings::{CurationSettings, limits_allow};
 pub use error::EngineError;
 pub use evaluation::{EvaluationPart, EvaluationReader, Look};
+pub use filter_columns::FILTER_COLUMNS;
+pub use filtered::{FilterBatch, FilterOrigin, Filtered, LeftOut};
 pub use fingerprint::fingerprint;
 pub use identifying::identifying;
 #[doc(hidden)]
@@ -83,6 +87,8 @@ pub use split::{RangeId, Split};
 pub use tables::rejects;
 pub use write::{OpenRange, WRITE_VERSION, WrittenShard};
 
+#[cfg(test)]
+mod filter_tests;
 #[cfg(test)]
 mod image_tests;
 #[cfg(test)]

@@ -183,5 +183,5 @@ def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any
 
 
 def verify_hint(folder: Path) -> str:
-    """Return the hint of an error about a run whose files do not agree: the command that says which."""
+    """Return what to run where a file of a run does not read."""
     return f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"
