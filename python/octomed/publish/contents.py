@@ -20,6 +20,7 @@ from octomed.publish.pages import published_pages
 from octomed.publish.personal import refuse_identifying
 from octomed.publish.public_run import public_key, public_run
 from octomed.publish.tables import file_numbers, write_without_files
+from octomed.report.identifying import searches_for_identifying
 from octomed.run_file import RUN_FILE, run_file_bytes
 from octomed.state import as_written, there
 from octomed.store import StoredFile
@@ -215,8 +216,6 @@ class _Making:
 
 
 def _notes(run: RunFile, include: frozenset[str]) -> Iterator[str]:
-    from octomed.pipeline.finished.hidden_places import searches_for_identifying  # noqa: PLC0415 a short chain
-
     if not searches_for_identifying(run):
         yield "nobody looked for data that identify a person in this run (`curate.identifying`)"
     if "reports" in include:
