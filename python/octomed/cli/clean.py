@@ -31,7 +31,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option
     ] = False,
     json_output: AsJson = False,
 ) -> None:
-    """Remove from the recipe's working store what no existing output uses; say first what that is.
+    """Remove from the recipe's working store what no existing output uses. It says first what that is.
 
     \b
     Examples:

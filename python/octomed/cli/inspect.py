@@ -54,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
-    """Show a run at a glance, or tokens with the supervised ones marked and where they are from.
+    """Show a run at a glance, or tokens: which are supervised, and where they are from.
 
     A run alone shows its streams, lengths, sources and rejects, and no text. For a row of a recipe it shows
     what the row and the capacity decide; duplicates are found by the run. Views of tokens print the text

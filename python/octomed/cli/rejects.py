@@ -33,7 +33,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     ] = False,
     json_output: AsJson = False,
 ) -> None:
-    """List the rows and traces that a run left out: source, file, row, response and reason.
+    """List the rows and traces that a run left out: source, file, row and reason.
 
     Without --show-text nothing of the data is printed; with it, mind who can see your screen. A source
     file that changed since the run is refused. With --json, one object per line.

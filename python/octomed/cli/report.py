@@ -17,11 +17,12 @@ def command(
         bool, typer.Option("--samples/--no-samples", help="Show a few texts of what was packed and left out.")
     ] = True,
 ) -> None:
-    """Write `report.html` and the dataset card `README.md` into a run's folder, as `octomed pack` does.
+    """Write `report.html` and the dataset card `README.md` into a run's folder.
 
-    The report is one file that needs no network: what came in, what left and why, and how it was packed.
-    It shows texts of the data unless `--no-samples` is given, or the recipe says `report: {samples: false}`;
-    rows that were flagged for identifying data are never shown. A card that was changed by hand stays.
+    `octomed pack` does so at its end, too. The report is one file that needs no network: what came in, what
+    left and why, and how it was packed. It shows texts of the data unless `--no-samples` is given, or the
+    recipe says `report: {samples: false}`; rows that were flagged for identifying data are never shown.
+    A card that was changed by hand stays.
 
     \b
     Examples:
