@@ -27,7 +27,7 @@ RUN_FILE = file_names.RUN_FILE
 
 FORMAT = 2
 
-VALIDATION = "validation"
+VALIDATION = file_names.VALIDATION
 """The stream of what is kept out of training."""
 
 

@@ -29,9 +29,9 @@ def command(
       octomed report runs/quickstart
       octomed report runs/quickstart --no-samples
     """
+    from octomed.file_names import REPORT
     from octomed.pipeline.finished.run_places import place_of, run_folder
     from octomed.pipeline.finished.write_pages import write_pages
-    from octomed.report.run_report import REPORT
 
     folder = run_folder(output)
     for note in write_pages(folder, samples=samples):
