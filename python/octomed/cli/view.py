@@ -14,7 +14,9 @@ def command(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="OUTPUT", help="Folder or address of a packed run, or folder of a training.", show_default=False
+            metavar="OUTPUT",
+            help="Folder or address of a packed run, or folder of a training.",
+            show_default=False,
         ),
     ],
     train: Annotated[

@@ -46,7 +46,9 @@ def show(place: str, *, train: str | None = None, port: int = 0, said: Callable[
         if error.name is None or error.name.partition(".")[0] not in _PACKAGES:
             raise
         message = f"`octomed view` needs the package `{error.name}`, which is not installed"
-        raise RecipeError(message, "`pip install 'octomed[view]'`, or `pip install '.[view]'` in its folder") from error
+        raise RecipeError(
+            message, "`pip install 'octomed[view]'`, or `pip install '.[view]'` in its folder"
+        ) from error
     with contextlib.ExitStack() as held:
         serve(application(_site(place, train, held)), port, said)
 
@@ -62,7 +64,9 @@ def _site(place: str, train: str | None, held: contextlib.ExitStack) -> Site:
 
     alone = (Path(place) / TRAINING_FILE).is_file()
     if alone and train is not None:
-        raise RecipeError(f"`{place}` is the folder of a training", "give one folder of a training, and one run")
+        raise RecipeError(
+            f"`{place}` is the folder of a training", "give one folder of a training, and one run"
+        )
     folder = place if alone else train
     training = None if folder is None else Training(Path(folder))
     places = list(training.runs) if alone and training is not None else [place]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from octomed import _octomed
 from octomed.errors import DataError
 from octomed.names import shown
-from octomed.pipeline.finished.row_text import texts_in
 from octomed.pipeline.calls.prefetch import without_leftovers
+from octomed.pipeline.finished.row_text import texts_in
 from octomed.pipeline.planning.inspect import recipe_of
 from octomed.pipeline.planning.plan import plan
 

@@ -1,4 +1,4 @@
-"""The first page of a run: what came in, what left and why, how it was packed; counts alone, no table is read."""
+"""The first page of a run: what came in, what left and why, how it was packed; no table is read."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _streams(run: RunFile) -> Chart:
         fill = stream.tokens / (stream.packs * run.capacity) if stream.packs and run.capacity else 0.0
         words = f"{units.percent(fill)} of {units.count(stream.packs)} packs"
         lines.append((name, fill, words, f"packs/{name}/0"))
-    return Chart("Buckets and their fill", tuple(scaled(lines, "kept")))
+    return Chart("Buckets and their fill", scaled(lines, "kept", whole=1))
 
 
 def _acceptance(run: RunFile) -> Iterator[Chart]:
@@ -103,7 +103,8 @@ def _acceptance(run: RunFile) -> Iterator[Chart]:
         if not compared or "present" in answers:
             continue
         lines = [
-            (state, number, units.count(number), _answers_link(name, state)) for state, number in answers.items()
+            (state, number, units.count(number), _answers_link(name, state))
+            for state, number in answers.items()
         ]
         right = answers.get("right", 0)
         note = f"{units.percent(right / compared)} of {units.count(compared)} compared answers are right."
@@ -137,7 +138,12 @@ def _questions(run: RunFile) -> Iterator[Chart]:
     if not found:
         return
     lines = [
-        (f"{number} of a question", found[number], units.count(found[number]), link_to("questions", traces=number))
+        (
+            f"{number} of a question",
+            found[number],
+            units.count(found[number]),
+            link_to("questions", traces=number),
+        )
         for number in sorted(found, key=int)
     ]
     traces = sum(int(number) * count for number, count in found.items())
@@ -146,4 +152,6 @@ def _questions(run: RunFile) -> Iterator[Chart]:
 
 
 def _largest_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
-    return [(name, counts[name]) for name in sorted(counts, key=lambda one: (-counts[one], one)) if counts[name]]
+    return [
+        (name, counts[name]) for name in sorted(counts, key=lambda one: (-counts[one], one)) if counts[name]
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,9 @@ SECONDS = 1.5
 _HITS = 20
 _AROUND = 90
 _ID = re.compile(r"-?\d{1,20}")
-_PLACE = re.compile(r"(?P<source>[^/\s]+)(?:/(?P<file>.+?))?(?:\s+row\s+|:)(?P<row>\d{1,15})(?:\s+sample\s+\d+)?")
+_PLACE = re.compile(
+    r"(?P<source>[^/\s]+)(?:/(?P<file>.+?))?(?:\s+row\s+|:)(?P<row>\d{1,15})(?:\s+sample\s+\d+)?"
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,10 @@ def search(request: Request, run: OpenRun) -> Shown | Response:
     asked = (word_in(request, "for") or "").strip()
     start = Cursor.read(word_in(request, "from"))
     values: dict[str, Any] = {"asked": asked, "hits": [], "after": None, "looked_at": 0, "start": start}
-    values |= {"packs": sum(stream.packs for stream in run.file.streams.values()), "revealed": is_revealed(request)}
+    values |= {
+        "packs": sum(stream.packs for stream in run.file.streams.values()),
+        "revealed": is_revealed(request),
+    }
     as_text = word_in(request, "as") == "text"
     if not asked:
         return Shown("search.html", "Search", values)
@@ -105,7 +111,7 @@ def _trace_link(run: OpenRun, trace_id: int) -> str | None:
 def _by_text(
     run: OpenRun, asked: str, start: Cursor, *, revealed: bool
 ) -> tuple[list[Hit], Cursor | None, int]:
-    """Look through the packs' text; return what was found, where to go on, and how many packs lie before that."""
+    """Look through the packs' text; return what is found, where to go on, and the number of packs before."""
     end = time.monotonic() + SECONDS
     pattern = re.compile(re.escape(asked), re.IGNORECASE)
     hits: list[Hit] = []
@@ -117,7 +123,7 @@ def _by_text(
             at = Cursor(number, 0, pack)
             if at > start and (time.monotonic() > end or len(hits) >= _HITS):
                 return hits, at, before + pack
-            hits += _hits(run, stream, pack, row, pattern, revealed=revealed)
+            hits += _hits(run, (stream, pack), row, pattern, revealed=revealed)
         before += entry.packs
     return hits, None, before
 
@@ -136,10 +142,11 @@ def _packs(run: OpenRun, stream: str, packs: range) -> Iterator[tuple[int, dict[
 
 
 def _hits(
-    run: OpenRun, stream: str, pack: int, row: dict[str, Any], pattern: re.Pattern[str], *, revealed: bool
+    run: OpenRun, at: tuple[str, int], row: dict[str, Any], pattern: re.Pattern[str], *, revealed: bool
 ) -> Iterator[Hit]:
+    stream, pack = at
     edges = np.cumsum([0, *row["lengths"]]).tolist()
-    for document, (begin, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for document, (begin, end) in enumerate(pairwise(edges)):
         text = run.text(row["input_ids"][begin:end])
         found = pattern.search(text)
         if found is None:
@@ -150,4 +157,3 @@ def _hits(
         after = safe(text[found.end() : found.end() + _AROUND])
         words = ("", "", "") if hidden else (before, safe(found[0]), after)
         yield Hit(stream, pack, document, place, hidden, *words)
-

@@ -93,7 +93,9 @@ def _is_one_of(column: pa.ChunkedArray, values: Sequence[Any]) -> NDArray[np.boo
     parts = [np.empty(0, bool)]
     for chunk in column.chunks:
         if not pa.types.is_dictionary(chunk.type):
-            parts.append(pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False))
+            parts.append(
+                pc.is_in(chunk, value_set=pa.array(values, chunk.type)).to_numpy(zero_copy_only=False)
+            )
         elif len(chunk):
             same = pc.is_in(chunk.dictionary, value_set=pa.array(values, chunk.dictionary.type))
             numbers = chunk.indices.to_numpy(zero_copy_only=False)
@@ -127,6 +129,8 @@ class Found:
     ----------
     rows
         As plain values.
+    numbers
+        Of the rows, counted from the first of the first table.
     after
         Where the next page begins; None at the end.
     looked_at, of
@@ -134,6 +138,7 @@ class Found:
     """
 
     rows: list[dict[str, Any]]
+    numbers: list[int]
     after: Cursor | None
     looked_at: int
     of: int
@@ -228,7 +233,7 @@ class Tables:
         end = None if seconds is None else time.monotonic() + seconds
         after = walk.from_(start, end)
         of = sum(self.footer(name).num_rows for name in names)
-        return Found(walk.rows, after, of if after is None else walk.before(after), of)
+        return Found(walk.rows, walk.numbers, after, of if after is None else walk.before(after), of)
 
     def _reading(self, name: str) -> _Reading:
         return _Reading(self._folder, name)
@@ -251,7 +256,9 @@ class _Reading:
             raise self._told(error) from error
 
     def _told(self, error: Exception) -> DataError:
-        hint = f"`{shell_words(['octomed', 'verify', as_argument(place_of(self._folder))])}` says what is wrong"
+        hint = (
+            f"`{shell_words(['octomed', 'verify', as_argument(place_of(self._folder))])}` says what is wrong"
+        )
         return DataError(f"`{place_of(self._folder, self._name)}` cannot be read: {error}", hint)
 
 
@@ -264,6 +271,7 @@ class _Walk:
     wanted: Wanted
     most: int
     rows: list[dict[str, Any]] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
 
     def from_(self, start: Cursor, end: float | None) -> Cursor | None:
         """Collect rows until there are enough of them, or time is up; return where to go on."""
@@ -275,13 +283,14 @@ class _Walk:
                 skipped = start.row if at.table == start.table and at.group == start.group else 0
                 if at > start and end is not None and time.monotonic() > end:
                     return at
-                left = self._collect(name, group, skipped)
+                left = self._collect(Cursor(table, group), skipped)
                 if left is not None:
                     return Cursor(table, group, left)
         return None
 
-    def _collect(self, name: str, group: int, skipped: int) -> int | None:
+    def _collect(self, at: Cursor, skipped: int) -> int | None:
         """Add the rows of a row group; return the first that found no room."""
+        name, group = self.names[at.table], at.group
         if not self.wanted.may_be_in(self.tables.footer(name).row_group(group)):
             return None
         there = self.tables.columns(name)
@@ -291,6 +300,7 @@ class _Walk:
         places = places[places >= skipped]
         chosen = places[: self.most - len(self.rows)]
         if len(chosen):
+            self.numbers += (self.before(at) + chosen).tolist()
             self.rows += self.tables.group(name, group).take(pa.array(chosen)).to_pylist()
         return int(places[len(chosen)]) if len(chosen) < len(places) else None
 
@@ -301,6 +311,6 @@ class _Walk:
 
     def before(self, at: Cursor) -> int:
         """Count the rows before a place."""
-        whole = sum(self.tables.footer(name).num_rows for name in self.names[: at.table])
+        whole = sum(int(self.tables.footer(name).num_rows) for name in self.names[: at.table])
         footer = self.tables.footer(self.names[at.table])
-        return whole + sum(footer.row_group(group).num_rows for group in range(at.group)) + at.row
+        return whole + sum(int(footer.row_group(group).num_rows) for group in range(at.group)) + at.row
