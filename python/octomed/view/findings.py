@@ -21,7 +21,7 @@ from octomed.view.differences import Pieces, compared, is_longer, with_shared
 from octomed.view.evaluation_row import evaluation_text
 from octomed.view.pages import Shown, is_revealed, number_in, word_in
 from octomed.view.source_row import fields_of, text_of
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request

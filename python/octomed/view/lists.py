@@ -14,7 +14,7 @@ from octomed.names import shown
 from octomed.report import units
 from octomed.view.cursor import Cursor
 from octomed.view.pages import Shown, number_in, word_in
-from octomed.view.tables import ROWS, Found, Wanted
+from octomed.view.wanted import ROWS, Found, Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request

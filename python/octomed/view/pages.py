@@ -13,7 +13,7 @@ from octomed.names import printable_line, safe, shown
 from octomed.report import units
 from octomed.report.inspection import pieces
 from octomed.view.bars import link_to
-from octomed.view.beside import named_in
+from octomed.view.named import named_in
 from octomed.view.token_text import segments_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from octomed.errors import OctomedError, RecipeError
-from octomed.view.beside import beside, named_in
+from octomed.view.beside import beside
 from octomed.view.cursor import Cursor
+from octomed.view.named import named_in
 from octomed.view.pages import Shown, is_revealed, needed_in, number_in
 from octomed.view.source_row import image_of_row, source_row, traces_of_row
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -18,7 +18,7 @@ from octomed.view.bars import link_to
 from octomed.view.cursor import Cursor
 from octomed.view.packs import provenance_of
 from octomed.view.pages import Shown, is_revealed, word_in
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

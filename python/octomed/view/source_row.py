@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import vision
 from octomed.errors import OctomedError, RecipeError
-from octomed.pipeline.planning.inspect import inspect_row, recipe_of
 from octomed.report.views import Reject
 from octomed.view.cursor import Cursor
-from octomed.view.tables import Wanted
+from octomed.view.wanted import Wanted
 
 if TYPE_CHECKING:
     from octomed.report.views import ImageView, TraceView
@@ -177,6 +176,8 @@ def traces_of_row(run: OpenRun, source: str, file: str, row: int) -> list[TraceV
     RecipeError, DataError
         When the recipe, its model or the row's file are not there any more.
     """
+    from octomed.pipeline.planning.inspect import inspect_row, recipe_of  # noqa: PLC0415 few pages plan
+
     key = ("row", source, file, row)
     return run.kept(key, lambda: inspect_row(recipe_of(run.folder), source, row, file=file))
 
