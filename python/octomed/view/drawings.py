@@ -1,4 +1,4 @@
-"""Curves of a training as parts of a page: without styles of their own, which its policy refuses, links named."""
+"""Curves of a training as parts of a page: without styles of their own, which its policy refuses."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Training:
 
 
 def loss_points(entries: Sequence[dict[str, Any]]) -> list[tuple[int, float]]:
-    """Return the steps that can be followed in a drawing: all, or of each stretch the one of the highest loss.
+    """Return the steps that can be followed in a drawing: all, or of each stretch that of the highest loss.
 
     Examples
     --------
