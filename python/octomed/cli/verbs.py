@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 VERBS = {
+    "init": "Look at data and write a starter recipe for it, with comments.",
     "check": "Check a recipe: its keys, its files and their first rows, model and templates.",
     "plan": "Show tasks, rows, tokens, minutes and disk of a run, and what is finished already.",
     "pack": "Pack a recipe's traces into MDS shards.",
