@@ -12,7 +12,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parent.parent
+from version import version
+
 LARGEST_WHEEL = 12_000_000
 """Bytes."""
 LARGEST_INSTALLED = 25_000_000
@@ -22,16 +23,6 @@ REFUSED = re.compile(r"(^|/)(tests?|bench|docs)/|\.(pyc|rs|toml)$|(^|/)\.")
 """What has no business in a wheel."""
 EXTENSION = "octomed/_octomed.abi3.so"
 NEEDED = (EXTENSION, "octomed/py.typed", "octomed/_octomed.pyi", "octomed/recipes/quickstart.yaml")
-
-
-def version() -> str:
-    """Return the version, of which there is one place."""
-    found = re.search(
-        r'^\[workspace\.package\]\nversion = "([^"]+)"', (TOP / "Cargo.toml").read_text("utf-8"), re.MULTILINE
-    )
-    if found is None:
-        sys.exit("error: Cargo.toml has no version of the workspace")
-    return found[1]
 
 
 def of_wheel(path: Path) -> list[str]:
