@@ -22,6 +22,8 @@ from octomed.report.views import TraceView
 from octomed.store import StoredFile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from octomed.run_file import RunFile
     from octomed.storage import Mode
 
@@ -60,7 +62,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
             content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
         raise type(error)(error.message, _verify_hint(folder)) from None
-    tokenizer = _tokenizer(run)
+    tokenizer = tokenizer_of(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans
     token = run.vision.image_token_id if run.vision else None
@@ -82,6 +84,20 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         views.append(TraceView(place, "kept", tuple(ids), texts, spans, trace_id, at, images=shown_images))
         offset += length
     return views
+
+
+def document_text(run: RunFile, tokenizer: _octomed.Tokenizer, ids: Sequence[int]) -> str:
+    """Return the text of a packed trace, an image in short.
+
+    Parameters
+    ----------
+    run, tokenizer
+        As :func:`tokenizer_of` has them.
+    ids
+        Of the trace.
+    """
+    token = run.vision.image_token_id if run.vision else None
+    return b"".join(texts_of(tokenizer, list(ids), token)).decode("utf-8", "replace")
 
 
 def mode_of(folder: Path) -> Mode:
@@ -117,8 +133,14 @@ def _refuse_links(folder: Path, stream: str) -> None:
         path_below(folder, f"{stream}/{path.name}")
 
 
-def _tokenizer(run: RunFile) -> _octomed.Tokenizer:
-    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here."""
+def tokenizer_of(run: RunFile) -> _octomed.Tokenizer:
+    """Load the run's tokenizer again, to turn ids into text; which template it had does not matter here.
+
+    Raises
+    ------
+    RecipeError
+        When it is gone, or another one now.
+    """
     name = run.run.model
     base = Path(run.run.recipe_folder or "")
     tokenizer = resolve_model(name, BUILTIN_TEMPLATES[0], base=base).tokenizer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
@@ -65,16 +65,30 @@ class SourceRows:
         files = resolve_inputs(self._recipe)
         self._files = {(file.source, _escaped(file.relative)): file for file in files}
 
-    def texts(self, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+    def bytes_of(self, source: str) -> int:
+        """Return the size of a source's files."""
+        return sum(file.size for (name, _), file in self._files.items() if name == source)
+
+    def texts(self, rejects: Iterable[Reject], most_bytes: int | None = None) -> Iterator[tuple[Reject, str]]:
         """Yield each reject with the text of its row; rejects come in the order of their tables.
+
+        Parameters
+        ----------
+        rejects
+            Of which texts are wanted.
+        most_bytes
+            Of rows that are read for all of them together: those behind are not yielded.
 
         Raises
         ------
         DataError
             When a file is gone or is not what the run read; it is named.
         """
+        allowance = _Allowance(most_bytes)
         for (source, file), group in itertools.groupby(rejects, key=lambda one: (one.source, one.file)):
-            yield from self._texts_of_file(self._unchanged(source, file), group)
+            yield from self._texts_of_file(self._unchanged(source, file), group, allowance)
+            if allowance.is_used:
+                return
 
     def _unchanged(self, source: str, relative: str) -> InputFile:
         file = self._files.get((source, _escaped(relative)))
@@ -88,23 +102,44 @@ class SourceRows:
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file
 
-    def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+    def _texts_of_file(
+        self, file: InputFile, rejects: Iterable[Reject], allowance: _Allowance
+    ) -> Iterator[tuple[Reject, str]]:
         mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
         left = list(rejects)
         first_row = 0
         for task in tasks_of(file, mapping, ""):
             first_row = first_row if task.first_row is None else task.first_row
+            if task.rows is not None and left[0].row >= first_row + task.rows:
+                continue  # a row group that has none of them
             ahead = Ahead()
             for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
                 rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
                 for reject, row in zip(left, rows, strict=False):
                     yield reject, _text(row)
                 left = left[len(rows) :]
-                if not left:
+                allowance.take(block.source_bytes)
+                if not left or allowance.is_used:
                     return
             first_row += ahead.rows_read
         for reject in left:
             yield reject, NOT_KEPT
+
+
+@dataclass
+class _Allowance:
+    """Counts down the bytes that may be read; None for all."""
+
+    left: int | None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether no more may be read."""
+        return self.left is not None and self.left <= 0
+
+    def take(self, size: int) -> None:
+        """Take what was read off."""
+        self.left = None if self.left is None else self.left - size
 
 
 def _text(row: bytes | pa.RecordBatch | None) -> str:

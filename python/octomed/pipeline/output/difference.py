@@ -31,7 +31,7 @@ _NO_KEYS = (
 )
 """Keys that decide no byte below the folder, and those that are looked at by what they lead to."""
 
-_NO_SOURCE_KEYS = ("group", "teacher", "on_bad_file", "max_unreadable")
+_NO_SOURCE_KEYS = ("group", "teacher", "license", "citation", "on_bad_file", "max_unreadable")
 _MOST = 8
 _LONGEST = 60
 
