@@ -21,6 +21,7 @@ VERBS = {
     "inspect": "Show a run at a glance, or tokens: which are supervised, and where they are from.",
     "rejects": "List the rows and traces that a run left out: source, file, row and reason.",
     "report": "Write `report.html` and the dataset card `README.md` into a run's folder.",
+    "export": "Write a run's curated traces for another trainer: messages, ShareGPT and others.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",

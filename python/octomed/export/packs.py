@@ -97,7 +97,9 @@ class _Decoder:
                 "its ids cannot be decoded: put the old tokenizer back",
             )
         ids = dict(self.tokenizer.special_tokens())
-        self.marks = next((marks for marks in (_QWEN, _LLAMA) if marks.begin in ids and marks.end in ids), None)
+        self.marks = next(
+            (marks for marks in (_QWEN, _LLAMA) if marks.begin in ids and marks.end in ids), None
+        )
         if self.marks is None:
             raise RecipeError(
                 "the model's template marks no turns as Qwen's or Llama 3's do: packs cannot be taken apart",

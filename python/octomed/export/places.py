@@ -121,7 +121,8 @@ def _numbers(batch: pa.RecordBatch, names: dict[tuple[str, str], int]) -> NDArra
     width = max(len(values[1]), 1)
     both, places = np.unique(codes[0] * width + codes[1], return_inverse=True)
     numbers = [
-        names.setdefault((values[0][code // width], values[1][code % width]), len(names)) for code in both.tolist()
+        names.setdefault((values[0][code // width], values[1][code % width]), len(names))
+        for code in both.tolist()
     ]
     return np.asarray(numbers, np.uint32)[places]
 

@@ -82,7 +82,9 @@ class ExportedImage:
         '00000000000000ff.png'
         """
         webp = self.data[:4] == b"RIFF" and self.data[8:12] == b"WEBP"
-        ending = next((kind for head, kind in _KINDS if self.data.startswith(head)), "webp" if webp else "bin")
+        ending = next(
+            (kind for head, kind in _KINDS if self.data.startswith(head)), "webp" if webp else "bin"
+        )
         return f"{self.hash}.{ending}"
 
 

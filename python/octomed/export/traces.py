@@ -203,7 +203,7 @@ class _Reader:
             yield _exported(found, entry, turns, images, answer, is_validation=bool(is_validation))
 
 
-def _exported(  # noqa: PLR0913, PLR0917 what a trace is made of
+def _exported(  # noqa: PLR0913 what a trace is made of
     found: FileTraces,
     entry: np.void,
     turns: Sequence[tuple[str, Sequence[str | int], bool]],
