@@ -97,16 +97,14 @@ class _Decoder:
                 "its ids cannot be decoded: put the old tokenizer back",
             )
         ids = dict(self.tokenizer.special_tokens())
-        self.marks = next(
-            (marks for marks in (_QWEN, _LLAMA) if marks.begin in ids and marks.end in ids), None
-        )
-        if self.marks is None:
+        known = [marks for marks in (_QWEN, _LLAMA) if marks.begin in ids and marks.end in ids]
+        if not known:
             raise RecipeError(
                 "the model's template marks no turns as Qwen's or Llama 3's do: packs cannot be taken apart",
                 "put the sources back, of which the traces were made",
             )
-        self.begin, self.end = ids[self.marks.begin], ids[self.marks.end]
-        self.end_of_role = ids.get(self.marks.end_of_role)
+        self.begin, self.end = ids[known[0].begin], ids[known[0].end]
+        self.end_of_role = ids.get(known[0].end_of_role)
         self.image = tuple(ids.get(name) for name in _IMAGE)
 
     def document(self, content: Any, number: int) -> tuple[tuple[Turn, ...], tuple[ExportedImage, ...]]:  # noqa: ANN401 a pack as the engine reads it

@@ -45,8 +45,8 @@ class FileTraces:
     source, file
         Which file.
     entries
-        A structured array, by row and response: `row`, `sample`, `trace_id`, in how many `copies` it is packed,
-        and `stream` (a number), `pack` and `document` of the first.
+        A structured array, by row and response: `row`, `sample`, `trace_id`, in how many `copies` it is
+        packed, and `stream` (a number), `pack` and `document` of the first.
     streams
         Names of the streams, by their numbers.
     """
@@ -120,10 +120,8 @@ def _numbers(batch: pa.RecordBatch, names: dict[tuple[str, str], int]) -> NDArra
         values.append(coded.dictionary.to_pylist())
     width = max(len(values[1]), 1)
     both, places = np.unique(codes[0] * width + codes[1], return_inverse=True)
-    numbers = [
-        names.setdefault((values[0][code // width], values[1][code % width]), len(names))
-        for code in both.tolist()
-    ]
+    files = [(values[0][code // width], values[1][code % width]) for code in both.tolist()]
+    numbers = [names.setdefault(file, len(names)) for file in files]
     return np.asarray(numbers, np.uint32)[places]
 
 

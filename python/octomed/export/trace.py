@@ -81,10 +81,8 @@ class ExportedImage:
         >>> ExportedImage("00000000000000ff", "scan", b"\x89PNG\r\n").name
         '00000000000000ff.png'
         """
-        webp = self.data[:4] == b"RIFF" and self.data[8:12] == b"WEBP"
-        ending = next(
-            (kind for head, kind in _KINDS if self.data.startswith(head)), "webp" if webp else "bin"
-        )
+        other = "webp" if self.data[:4] == b"RIFF" and self.data[8:12] == b"WEBP" else "bin"
+        ending = next((kind for head, kind in _KINDS if self.data.startswith(head)), other)
         return f"{self.hash}.{ending}"
 
 

@@ -1,4 +1,4 @@
-"""An export as a folder that appears whole or not at all: rows, images, and what the other trainer reads first."""
+"""An export as a folder that appears whole or not at all: rows, images, and the other trainer's settings."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def write_export(  # noqa: PLR0913 what is written where, and how
 ) -> Exported:
     """Write traces into a folder.
 
-    It is written beside its place, under the same name and `.partial`, and renamed when it is whole; what a
-    killed export left there is removed by the next one.
+    It is written beside its place, under a hidden name, and renamed when it is whole; what a killed export
+    left there is removed by the next one.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def write_export(  # noqa: PLR0913 what is written where, and how
     """
     refuse_existing(target, force=force)
     mode = mode_of(folder)
-    partial = target.with_name(f"{target.name}.partial")
+    partial = target.with_name(f".{target.name}.octomed-export")
     make_folder(target.parent)
     with locked(
         target.with_name(f".{target.name}.lock"),
