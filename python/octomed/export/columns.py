@@ -39,13 +39,13 @@ def _turns(layout: Layout) -> tuple[str, pa.DataType]:
         return "conversations", pa.list_(pa.struct([("from", _TEXT), ("value", _TEXT)]))
     content: pa.DataType = _TEXT
     if layout.has_images and layout.format in {"axolotl", "trl"}:
-        keys = ["type", "text"]
+        names = ["type", "text"]
         if layout.format == "axolotl":
-            keys.append("base64" if layout.images == "embedded" else "path")
-        content = pa.list_(pa.struct([(key, _TEXT) for key in keys]))
-    keys = [("role", _TEXT), ("content", content)]
-    keys += {"ms-swift": [("loss", pa.bool_())], "axolotl": [("train", pa.bool_())]}.get(layout.format, [])
-    return "messages", pa.list_(pa.struct(keys))
+            names.append("base64" if layout.images == "embedded" else "path")
+        content = pa.list_(pa.struct([(name, _TEXT) for name in names]))
+    keys: list[tuple[str, pa.DataType]] = [("role", _TEXT), ("content", content)]
+    learned = {"ms-swift": "loss", "axolotl": "train"}.get(layout.format)
+    return "messages", pa.list_(pa.struct([*keys, (learned, pa.bool_())] if learned else keys))
 
 
 def _features(schema: pa.Schema) -> dict[str, Any]:
