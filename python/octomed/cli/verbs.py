@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 VERBS = {
+    "init": "Look at data and write a starter recipe for it, with comments.",
     "check": "Check a recipe: its keys, its files and their first rows, model and templates.",
     "plan": "Show tasks, rows, tokens, minutes and disk of a run, and what is finished already.",
     "pack": "Pack a recipe's traces into MDS shards.",
@@ -22,6 +23,7 @@ VERBS = {
     "report": "Write `report.html` and the dataset card `README.md` into a run's folder.",
     "view": "Show a run in a browser: packs as the model sees them, what was left out, curves.",
     "push": "Put a finished run to the Hugging Face hub: private, and without what is not asked for.",
+    "export": "Write a run's curated traces for another trainer: messages, ShareGPT and others.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",

@@ -13,6 +13,7 @@ use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::conversations::Conversations;
 use crate::curation::{Curation, Extras};
 use crate::curation_settings::CurationSettings;
 use crate::decoding_ahead::{Help, RowsAhead};
@@ -289,6 +290,17 @@ impl Scanner {
         decide: impl FnMut(FilterBatch) -> Result<Vec<LeftOut>, E>,
     ) -> Result<Filtered, E> {
         filtered(&self.rows, &self.mapping, block, origin, cancel, decide)
+    }
+
+    /// The traces of a row as turns, as the template gets them; nothing is rendered or encoded.
+    ///
+    /// # Errors
+    /// When a file of images or the prompt cannot be used at all.
+    pub fn conversations(
+        &self,
+        row: &Row<'_>,
+    ) -> Result<Result<Conversations, Refusal>, EngineError> {
+        self.rows.conversations(row)
     }
 
     /// Right and all responses of each question of a block, whose answers the scanner compares.
