@@ -105,7 +105,8 @@ class _Decoder:
             )
         self.begin, self.end = ids[known[0].begin], ids[known[0].end]
         self.end_of_role = ids.get(known[0].end_of_role)
-        self.image = tuple(ids.get(name) for name in _IMAGE)
+        # No id is negative: of a vocabulary without images none is found.
+        self.image: tuple[int, ...] = tuple(ids.get(name, -1) for name in _IMAGE)
 
     def document(self, content: Any, number: int) -> tuple[tuple[Turn, ...], tuple[ExportedImage, ...]]:  # noqa: ANN401 a pack as the engine reads it
         """Return the turns and images of a document of a pack."""
@@ -147,7 +148,7 @@ class _Decoder:
 
     def _pieces(self, ids: list[int], shown: int) -> Iterator[str | int]:
         at = 0
-        while self.image[0] is not None and self.image[0] in ids[at:]:
+        while self.image[0] in ids[at:]:
             begin = ids.index(self.image[0], at)
             if begin > at:
                 yield self._text(ids[at:begin])

@@ -193,8 +193,8 @@ class _Reader:
         entries, validation = found.entries[part], found.validation[part]
         ordinals = sorted({int(row) - first_row for row in entries["row"]})
         rows = {}
-        for ordinal, traces, images, answer in _octomed.conversations(self.source.scanner, block, ordinals):
-            rows[ordinal + first_row] = (dict(traces), images, answer)
+        for ordinal, of_row, images, answer in _octomed.conversations(self.source.scanner, block, ordinals):
+            rows[ordinal + first_row] = (dict(of_row), images, answer)
         for entry, is_validation in zip(entries, validation, strict=True):
             traces, images, answer = rows.get(int(entry["row"]), ({}, [], None))
             turns = traces.get(int(entry["sample"]))

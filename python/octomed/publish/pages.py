@@ -38,7 +38,6 @@ def published_pages(
     from octomed.pipeline.finished.run_report import (  # noqa: PLC0415 a short chain of imports
         decontamination_of,
         report_of,
-        yaml_of,
     )
 
     found = report_of(folder, samples="texts" in include)
