@@ -19,8 +19,9 @@ from bench.reliability import cases
 from bench.reliability.flips import Flips
 from bench.reliability.stores import StoreBench, store_fault, store_flip, store_kill
 
-MODULES = ("octomed.cli.app", "octomed.pipeline.run", "octomed.pipeline.tasks", "octomed.pipeline.verify",
-           "octomed.report.progress", "pyarrow.parquet", "pyarrow.csv", "pyarrow.compute")  # fmt: skip
+MODULES = ("octomed.cli.app", "octomed.pipeline.passes.run", "octomed.pipeline.inputs.tasks",
+           "octomed.pipeline.finished.verify", "octomed.report.progress",
+           "pyarrow.parquet", "pyarrow.csv", "pyarrow.compute")  # fmt: skip
 
 
 class Worker:

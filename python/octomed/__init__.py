@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from octomed.mds import MDSReader, MDSWriter
     from octomed.packing import pack_lengths
     from octomed.pipeline.api import check, load_recipe, pack, plan, verify
-    from octomed.pipeline.tokenizer import Tokenizer
+    from octomed.pipeline.models.tokenizer import Tokenizer
 
 _HOMES = {
     "MDSReader": "octomed.mds",
     "MDSWriter": "octomed.mds",
-    "Tokenizer": "octomed.pipeline.tokenizer",
+    "Tokenizer": "octomed.pipeline.models.tokenizer",
     "check": "octomed.pipeline.api",
     "load_recipe": "octomed.pipeline.api",
     "pack": "octomed.pipeline.api",

@@ -8,24 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from octomed.cli.verbs import VERBS
 
 from tests.cli.transcript import check, run, transcript
-
-VERBS = (
-    "check",
-    "plan",
-    "pack",
-    "inspect",
-    "rejects",
-    "report",
-    "verify",
-    "train-plan",
-    "train",
-    "recipes",
-    "schema",
-    "clean",
-    "doctor",
-)
 
 
 def test_help(tmp_path):

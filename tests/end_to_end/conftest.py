@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from octomed.pipeline import tasks
-from octomed.pipeline.read import blocks_of
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.inputs.read import blocks_of
 
 from . import runs
 

@@ -10,8 +10,9 @@ import sys
 import time
 
 from octomed.cli import main
-from octomed.pipeline import run, tasks
-from octomed.pipeline.read import blocks_of
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.passes import run
 from octomed.report import progress
 from octomed.report.progress import LineProgress
 

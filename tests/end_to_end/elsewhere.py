@@ -1,4 +1,4 @@
-"""Runs calls of `octomed.pipeline.work` in a fresh process, as a scheduler on another machine would.
+"""Runs calls of `octomed.pipeline.calls.work` in a fresh process, as a scheduler on another machine would.
 
 `python elsewhere.py BLOCK_BYTES`: a pickled list of calls comes in, what each returned or raised goes out.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 def main():
     """Answer what comes over standard input."""
     from octomed.errors import OctomedError
-    from octomed.pipeline import work
-    from octomed.pipeline.read import blocks_of
+    from octomed.pipeline.calls import work
+    from octomed.pipeline.inputs.read import blocks_of
 
     blocks_of.__kwdefaults__["target"] = int(sys.argv[1])
     answers = []

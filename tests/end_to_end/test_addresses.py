@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline import tasks
-from octomed.pipeline.executor import Threads
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.threads.executor import Threads
 from octomed.stores.traffic import Traffic, traffic
 
 from tests.servers.fixtures import forget_clients
@@ -203,7 +203,7 @@ def test_an_object_that_changes_between_plan_and_scan_is_named(
     data = lines() if size == "small" else lines() * 20
     address = fast_s3.put("rows/a.jsonl", data)
     path = recipe_at(tmp_path, address, on_bad_file=on_bad_file)
-    from octomed.pipeline import run
+    from octomed.pipeline.passes import run
 
     planned = run.plan
 
@@ -301,7 +301,7 @@ def test_many_small_files_are_planned_many_at_once(tmp_path, fast_s3):
 def test_a_dataset_of_the_hub_is_read_at_one_commit(tmp_path, hub, monkeypatch):
     address = hub.put("rows/a.jsonl", lines())
     path = recipe_at(tmp_path, "hf://datasets/octomed/data/rows")
-    from octomed.pipeline import run
+    from octomed.pipeline.passes import run
 
     planned = run.plan
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError
-from octomed.pipeline import scan
-from octomed.pipeline.manifest import Manifest
+from octomed.pipeline.output.manifest import Manifest
+from octomed.pipeline.passes import scan
 
 from tests import state_files
 
@@ -738,7 +738,7 @@ def test_a_file_that_changes_between_plan_and_scan(tmp_path, capsys, monkeypatch
         return original(*arguments, **settings)
 
     with monkeypatch.context() as patched:
-        patched.setattr("octomed.pipeline.run.scan", changed)
+        patched.setattr("octomed.pipeline.passes.run.scan", changed)
         assert_refused(
             capsys, recipe, 3, f"`{path}` changed while the run read it", "run the same command again"
         )

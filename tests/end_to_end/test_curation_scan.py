@@ -10,8 +10,8 @@ import octomed
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError
-from octomed.pipeline.inspect import inspect_row
-from octomed.pipeline.inspect_packs import inspect_pack
+from octomed.pipeline.finished.inspect_packs import inspect_pack
+from octomed.pipeline.planning.inspect import inspect_row
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.run_file import load_run_file
 

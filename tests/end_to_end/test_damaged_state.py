@@ -13,7 +13,7 @@ import signal
 import octomed
 import pytest
 from octomed.errors import OctomedError, RecipeError, StorageError
-from octomed.pipeline.manifest_file import load_manifest
+from octomed.pipeline.output.manifest_file import load_manifest
 from octomed.run_file import load_run_file
 from octomed.state import Damaged, as_written
 from octomed.store import LocalStore

@@ -7,10 +7,10 @@ from typing import Any
 import octomed
 import pytest
 from octomed.errors import DataError
-from octomed.pipeline import fetched_images, work
-from octomed.pipeline.check import check
-from octomed.pipeline.cleaning import clean
-from octomed.pipeline.working_store import WorkingStore
+from octomed.pipeline.blocks.cleaning import clean
+from octomed.pipeline.blocks.working_store import WorkingStore
+from octomed.pipeline.calls import fetched_images, work
+from octomed.pipeline.planning.check import check
 from octomed.recipe import load_recipe
 
 from tests.web_server import moved, serving

@@ -7,8 +7,8 @@ import os
 import zipfile
 
 import pytest
-from octomed.pipeline.plan import plan
-from octomed.pipeline.run import pack
+from octomed.pipeline.passes.run import pack
+from octomed.pipeline.planning.plan import plan
 from octomed.recipe import load_recipe
 
 from . import runs

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import _octomed
 from octomed.mds import MDSReader
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.verify import verify
 from octomed.stream.pack_table import pack_tables
 from octomed.stream.run import open_run
 from PIL import Image

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import octomed
 import pytest
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.verify import verify
 from octomed.stream import Collator, PackedDataset
 from streaming import StreamingDataset
 

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import vision
 from octomed.errors import RecipeError, StorageError
-from octomed.pipeline.check import check
-from octomed.pipeline.estimate import estimate
-from octomed.pipeline.inspect import inspect_row, recipe_of
-from octomed.pipeline.inspect_images import save_images
-from octomed.pipeline.inspect_packs import inspect_pack, inspect_trace
-from octomed.pipeline.plan import plan
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.inspect_images import save_images
+from octomed.pipeline.finished.inspect_packs import inspect_pack, inspect_trace
+from octomed.pipeline.finished.verify import verify
+from octomed.pipeline.planning.check import check
+from octomed.pipeline.planning.estimate import estimate
+from octomed.pipeline.planning.inspect import inspect_row, recipe_of
+from octomed.pipeline.planning.plan import plan
 from octomed.recipe import load_recipe
 from octomed.report.findings import findings_text
 from octomed.report.inspection import view_json

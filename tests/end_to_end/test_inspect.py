@@ -8,8 +8,8 @@ import octomed
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.inspect import inspect_row
-from octomed.pipeline.inspect_packs import inspect_pack, inspect_trace
+from octomed.pipeline.finished.inspect_packs import inspect_pack, inspect_trace
+from octomed.pipeline.planning.inspect import inspect_row
 from octomed.recipe import load_recipe
 from octomed.report.inspection import show_view
 from rich.console import Console

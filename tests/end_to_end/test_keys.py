@@ -110,6 +110,8 @@ CASES: dict[str, Case] = {
     "sources.rows": Case("first", "second", {PATH: "document.json", FORMAT: QA}),
     "sources.group": Case("a", "b", same_shards="no mix counts it"),
     "sources.teacher": Case("a", "b", same_shards=NOTE),
+    "sources.license": Case("mit", "cc-by-4.0", same_shards=NOTE),
+    "sources.citation": Case("@book{a}", "@book{b}", same_shards=NOTE),
     "sources.on_bad_file": Case("skip", "error", BROKEN | {"sources.0.max_unreadable": 0.9}),
     "sources.max_unreadable": Case(0.9, 0.0, BROKEN | {"sources.0.on_bad_file": "skip"}),
     "sources.csv.delimiter": Case(",", ";", {PATH: "table.csv", FORMAT: {"question": "q", "response": "r"}}),
@@ -273,6 +275,7 @@ CASES: dict[str, Case] = {
     "images.urls": Case("refuse", "fetch", IMAGES | {PATH: "web.jsonl"}),
     "report": Case({"samples": False}, LEFT_OUT, same_shards="what `octomed report` shows"),
     "report.samples": Case(True, False, same_shards="what `octomed report` shows"),
+    "report.write": Case(True, False, same_shards="what is written beside the run's files"),
     "output.path": Case("out", "elsewhere", same_shards="where the output lies"),
     "output.compression": Case("zstd:1", None),
     "output.hashes": Case(["xxh3_64"], ["sha1"]),
@@ -811,7 +814,7 @@ def test_another_version_uses_nothing_of_this_one(capsys, folder, monkeypatch, v
 def test_an_error_of_reading_is_not_kept(capsys, folder, monkeypatch):
     """What was wrong with a file may have been the reader's fault, or a disk's: it is read again."""
     from octomed.errors import DataError
-    from octomed.pipeline import work
+    from octomed.pipeline.calls import work
 
     recipe = base()
     recipe["sources"][0]["on_bad_file"] = "skip"

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import octomed
 import pytest
-from octomed.pipeline.check import check
-from octomed.pipeline.executor import executor, results
+from octomed.pipeline.planning.check import check
+from octomed.pipeline.threads.executor import executor, results
 from octomed.recipe import load_recipe
 from octomed.recipe.problems import RecipeProblems
 

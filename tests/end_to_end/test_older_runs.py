@@ -10,8 +10,8 @@ from pathlib import Path
 import octomed
 import pytest
 from octomed import _octomed
-from octomed.pipeline.inspect_run import inspect_run
-from octomed.pipeline.verify import verify
+from octomed.pipeline.finished.inspect_run import inspect_run
+from octomed.pipeline.finished.verify import verify
 from octomed.recipe import load_recipe
 
 from tests import state_files

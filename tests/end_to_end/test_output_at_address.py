@@ -15,8 +15,8 @@ import octomed
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import RecipeError, StorageError
-from octomed.pipeline import uploads
-from octomed.pipeline.targets import Target
+from octomed.pipeline.output import uploads
+from octomed.pipeline.output.targets import Target
 from octomed.report.progress import LineProgress
 from octomed.stores.client import ObjectStore, open_store
 from streaming import StreamingDataset

@@ -8,7 +8,7 @@ import shutil
 import octomed
 import pytest
 from octomed.errors import RecipeError, StorageError
-from octomed.pipeline.targets import FolderStore
+from octomed.pipeline.output.targets import FolderStore
 
 from . import runs
 from .test_output_at_address import at, contents, download, local, long, small, staged

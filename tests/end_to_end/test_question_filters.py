@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.plan import plan
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.run_report import report_of
+from octomed.pipeline.finished.run_report import report_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.planning.plan import plan
 from octomed.recipe import load_recipe
-from octomed.report.run_report import page_of
+from octomed.report.run_page import page_of
 
 from . import runs
 

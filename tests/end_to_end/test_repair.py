@@ -16,8 +16,9 @@ import pytest
 from octomed import _octomed
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
-from octomed.pipeline import tasks, work
-from octomed.pipeline.read import blocks_of
+from octomed.pipeline.calls import work
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.inputs.read import blocks_of
 from octomed.store import LocalStore
 
 from tests import state_files

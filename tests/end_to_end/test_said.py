@@ -13,7 +13,8 @@ from octomed.cli.app import run as command_line
 from octomed.cli.starting import resuming
 from octomed.commands import as_argument
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline import sample, tasks
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.planning import sample
 
 from tests import state_files
 

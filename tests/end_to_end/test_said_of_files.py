@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.commands import shell_words
 from octomed.errors import RecipeError
-from octomed.pipeline.inspect import inspect_row
+from octomed.pipeline.planning.inspect import inspect_row
 from octomed.recipe import RecipeProblems, load_recipe
 
 from . import runs

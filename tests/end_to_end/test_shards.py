@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import _octomed
 from octomed.mds import MDSReader
-from octomed.pipeline.inspect import inspect_row
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import tasks_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.planning.inspect import inspect_row
 from octomed.recipe import load_recipe
 from octomed.recipe.inputs import find_inputs
 from PIL import Image

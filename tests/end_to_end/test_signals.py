@@ -124,7 +124,7 @@ def test_other_verbs_say_so_too(small, verb):
 STOPPED_IN_A_PLAN = """
 import os, signal, sys
 from octomed.cli.app import main
-from octomed.pipeline import plan
+from octomed.pipeline.planning import plan
 plan.find_inputs = lambda _: os.kill(os.getpid(), signal.SIGTERM)
 main(sys.argv[1:])
 """
@@ -133,7 +133,7 @@ main(sys.argv[1:])
 LOADED = [
     *("octomed.cli.app", "typer", "rich", "rich.console", "octomed.cli.pack"),
     *(
-        "octomed.pipeline.run",
+        "octomed.pipeline.passes.run",
         "octomed._octomed",
         "pyarrow",
         "numpy",

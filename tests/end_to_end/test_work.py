@@ -12,11 +12,11 @@ import octomed
 import pytest
 from octomed.commands import speaking_python
 from octomed.errors import DamagedBlock, DataError, RecipeError, StorageError
-from octomed.pipeline.executor import Threads
-from octomed.pipeline.kept import Kept
-from octomed.pipeline.plan import plan
-from octomed.pipeline.run_spec import run_spec
-from octomed.pipeline.work import scan_task, write_range
+from octomed.pipeline.calls.work import scan_task, write_range
+from octomed.pipeline.planning.plan import plan
+from octomed.pipeline.planning.run_spec import run_spec
+from octomed.pipeline.threads.executor import Threads
+from octomed.pipeline.threads.kept import Kept
 from octomed.recipe import load_recipe
 from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
@@ -189,7 +189,8 @@ def test_the_last_few_are_kept_and_lent_ones_while_they_are_lent():
 
 
 def test_the_run_file_is_read_once(small, monkeypatch):
-    from octomed.pipeline import output_folder, run
+    from octomed.pipeline.output import output_folder
+    from octomed.pipeline.passes import run
 
     read = []
 

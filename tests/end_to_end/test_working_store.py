@@ -18,11 +18,11 @@ from pathlib import Path
 import octomed
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.pipeline import remote_blocks
-from octomed.pipeline.cleaning import clean
-from octomed.pipeline.purging import Excluded
-from octomed.pipeline.registry import register_run
-from octomed.pipeline.working_store import WorkingStore
+from octomed.pipeline.blocks import remote_blocks
+from octomed.pipeline.blocks.cleaning import clean
+from octomed.pipeline.blocks.purging import Excluded
+from octomed.pipeline.blocks.registry import register_run
+from octomed.pipeline.blocks.working_store import WorkingStore
 from octomed.recipe import load_recipe
 from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
@@ -207,7 +207,7 @@ def test_blocks_that_another_machine_may_read_stay_and_it_is_said(expected, reci
 
 KILLED = """
 import os, sys
-from octomed.pipeline import remote_blocks
+from octomed.pipeline.blocks import remote_blocks
 from octomed.stores import attempts
 from octomed.stores.client import ObjectStore
 from octomed.vision import content_hash, decode, pixel_hash
@@ -223,8 +223,8 @@ def put_file(self, name, path):
     return real(self, name, path)
 
 ObjectStore.put_file = put_file
-from octomed.pipeline import tasks
-from octomed.pipeline.read import blocks_of
+from octomed.pipeline.inputs import tasks
+from octomed.pipeline.inputs.read import blocks_of
 blocks_of.__kwdefaults__["target"] = 16_000
 tasks.JSON_TASK_BYTES = tasks.PARQUET_TASK_BYTES = 50_000
 from octomed.cli.app import run
@@ -421,7 +421,7 @@ def test_a_store_stays_below_its_size_and_the_least_recently_used_goes_first(sma
 
 def tasks_of(output, working):
     """Keys of the tasks that an output is registered with."""
-    from octomed.pipeline.registry import entry_of
+    from octomed.pipeline.blocks.registry import entry_of
     from octomed.store_files import load_registered_run
 
     return set(load_registered_run(working.states, entry_of(working.registered(str(output)))).tasks)
@@ -463,7 +463,7 @@ def test_what_is_excluded_is_purged_with_its_task(small, s3, capsys, where, name
 
 
 def all_keys(working):
-    from octomed.pipeline.stored_tasks import stored_tasks
+    from octomed.pipeline.blocks.stored_tasks import stored_tasks
 
     return set(stored_tasks(working))
 

@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from octomed import _octomed
 from octomed.errors import OctomedError
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import tasks_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.recipe import InputFile
 
 from . import samples

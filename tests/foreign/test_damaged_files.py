@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.errors import StorageError
 from octomed.foreign import BrokenFileError, ForeignTable, end_idle, helper
-from octomed.pipeline import streams
+from octomed.pipeline.inputs import streams
 from octomed.recipe.opening import open_stream, open_text
 
 from tests.end_to_end import runs

@@ -61,6 +61,21 @@ class Package:
             return "(door)"
         return parts[1] if (self.root / parts[1]).is_dir() else "(base)"
 
+    def within(self, room: str) -> Graph:
+        """Return which folder of a room imports which; files that lie in none go by the room's name."""
+        start = f"{self.root.name}.{room}"
+        found: Graph = {}
+        for name, targets in self.any.items():
+            if f"{name}.".startswith(f"{start}."):
+                inner = self._inner(name, room)
+                ours = {self._inner(one, room) for one in targets if f"{one}.".startswith(f"{start}.")}
+                found.setdefault(inner, set()).update(ours - {inner})
+        return found
+
+    def _inner(self, name: str, room: str) -> str:
+        parts = name.split(".")
+        return parts[2] if len(parts) > 2 and (self.root / room / parts[2]).is_dir() else room
+
     def rooms(self) -> Graph:
         """Return which folder imports which."""
         found: Graph = {self.room(name): set() for name in self.files}

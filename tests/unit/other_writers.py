@@ -12,8 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 from octomed import _octomed
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import tasks_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.recipe import InputFile
 
 if TYPE_CHECKING:

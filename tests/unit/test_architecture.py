@@ -63,12 +63,17 @@ def test_rooms_import_only_those_below(octomed):
     assert against_order(octomed.rooms(), stated("Python rooms")) == []
 
 
+def test_rooms_of_the_pipeline_import_only_those_below(octomed):
+    assert against_order(octomed.within("pipeline"), stated("Rooms of `pipeline`")) == []
+
+
 def test_no_file_imports_in_a_circle(octomed):
     assert circles(octomed.any) == []
 
 
 def test_no_folder_imports_in_a_circle(octomed):
     assert circles(octomed.rooms()) == []
+    assert circles(octomed.within("pipeline")) == []
 
 
 def test_chains_of_imports_are_short(octomed):
@@ -128,6 +133,13 @@ def test_a_room_above_and_an_unknown_room_are_found(tmp_path):
     levels = levels_of("(base) ← low ← {high, (door)}")
     assert against_order(made.rooms(), levels) == ["`low` imports `high`"]
     assert against_order(made.rooms(), levels_of("(base) ← {low, (door)}")) == ["`high` stands on no level"]
+
+
+def test_folders_of_a_room_have_an_order_too(tmp_path):
+    made = package(tmp_path, room__top="", room__low__a="", room__high__b="", base="")
+    made = package(tmp_path, room__low__a="from made.room.high import b\nimport made.base")
+    assert made.within("room") == {"room": set(), "low": {"high"}, "high": set()}
+    assert against_order(made.within("room"), levels_of("low ← high ← room")) == ["`low` imports `high`"]
 
 
 def test_the_longest_chain_is_of_what_loads(tmp_path):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import OctomedError
 from octomed.foreign.arrow_values import readable
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import tasks_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.recipe import InputFile
 
 UTC = datetime.timezone.utc

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from octomed.cli.app import run
-from octomed.pipeline import doctor_credentials, doctor_disk, doctor_machine
-from octomed.pipeline.doctor import diagnose
+from octomed.pipeline.doctor import credentials, disk, machine
+from octomed.pipeline.doctor.doctor import diagnose
 from octomed.report.diagnosis import Finding, shortened
 
 from tests.unit import recipes
@@ -25,13 +25,13 @@ SECRETS = {
 @pytest.fixture(autouse=True)
 def _short(monkeypatch):
     """A look at a disk of milliseconds."""
-    monkeypatch.setattr(doctor_disk, "_MOST_BYTES", 2**23)
+    monkeypatch.setattr(disk, "_MOST_BYTES", 2**23)
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A home folder with a recipe in it, and no credentials of this machine."""
-    for names in doctor_credentials._STORES.values():
+    for names in credentials._STORES.values():
         for name in names[0]:
             monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "planted-home"))
@@ -117,7 +117,7 @@ def test_what_cannot_be_reached_ends_with_4_and_warnings_do_not(capsys, home, mo
     assert "hint" in json.loads(said.splitlines()[-1])
     code, by_name, _ = found(capsys, recipe, "--set", "output.path=data/a.jsonl/run")
     assert (code, by_name["output.path"]["verdict"]) == (4, "failed")
-    monkeypatch.setattr(doctor_machine.machine, "memory", lambda: 2**29)
+    monkeypatch.setattr(machine.machine, "memory", lambda: 2**29)
     code, by_name, _ = found(capsys, recipe)
     assert (code, by_name["memory"]["verdict"], by_name["memory"]["hint"][-13:]) == (
         0,
@@ -144,13 +144,13 @@ def test_gpus_are_what_the_driver_names(tmp_path, monkeypatch):
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(doctor_machine, "_ASK_TORCH", "print('12.8'); print(1)")
-    one, two, torch = doctor_machine.gpus()
+    monkeypatch.setattr(machine, "_ASK_TORCH", "print('12.8'); print(1)")
+    one, two, torch = machine.gpus()
     assert one.said == "NVIDIA H200, 143771 MiB, driver 570.10"
     assert (two.name, two.values["driver"]) == ("gpu 1", "570.10")
     assert (torch.verdict, torch.said) == ("warning", "built for CUDA 12.8, reaches 1 of 2")
     program.write_text("#!/bin/sh\nexit 9\n")
-    (none,) = doctor_machine.gpus()
+    (none,) = machine.gpus()
     assert none.said.startswith("none found")
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from octomed import _octomed
 from octomed.errors import CancelledRun, DamagedBlock, DataError, RecipeError, StorageError
-from octomed.pipeline import executor
+from octomed.pipeline.threads import executor
 
 COLUMNS = [("text", "str")]
 

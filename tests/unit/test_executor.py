@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from octomed.pipeline.executor import executor
+from octomed.pipeline.threads.executor import executor
 
 
 def ends_with(error, locks, *calls):

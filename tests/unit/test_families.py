@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 from octomed.errors import RecipeError
-from octomed.pipeline.families import (
+from octomed.pipeline.models.families import (
     VISION_LANGUAGE,
     check_processor,
     family_named,
     family_of,
     other_vision_model,
 )
-from octomed.pipeline.model import resolve_model
-from octomed.pipeline.plan import plan
+from octomed.pipeline.models.model import resolve_model
+from octomed.pipeline.planning.plan import plan
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.vision import families
 

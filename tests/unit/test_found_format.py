@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from octomed.errors import DataError
-from octomed.pipeline.plan import plan
+from octomed.pipeline.planning.plan import plan
 from octomed.recipe import RecipeProblems, load_recipe
 
 from tests.end_to_end import runs

@@ -8,8 +8,8 @@ import time
 
 import pytest
 from octomed.errors import RecipeError
-from octomed.pipeline import hub
-from octomed.pipeline.model import resolve_model
+from octomed.pipeline.models import hub
+from octomed.pipeline.models.model import resolve_model
 
 
 @pytest.fixture(autouse=True)

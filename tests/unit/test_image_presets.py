@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from octomed import _octomed
-from octomed.pipeline.nearest_format import suiting_formats
+from octomed.pipeline.inputs.nearest_format import suiting_formats
 from octomed.recipe.presets import load_preset, preset_names, trainable_presets
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + b"\0" * 25

@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import _octomed
 from octomed.errors import DataError
-from octomed.pipeline.read import blocks_of
-from octomed.pipeline.tasks import tasks_of
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.recipe import RecipeProblems
 from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe

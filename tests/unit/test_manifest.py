@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from octomed.mds_index import FileInfo, ShardInfo
-from octomed.pipeline import manifest as module
-from octomed.pipeline.manifest import Manifest
-from octomed.pipeline.manifest_file import NAME, ShardRecord
-from octomed.pipeline.uploads import Uploads
+from octomed.pipeline.output import manifest as module
+from octomed.pipeline.output.manifest import Manifest
+from octomed.pipeline.output.manifest_file import NAME, ShardRecord
+from octomed.pipeline.output.uploads import Uploads
 
 
 def shard(number):

@@ -9,7 +9,12 @@ from types import SimpleNamespace
 import pytest
 from octomed import _octomed
 from octomed.errors import RecipeError
-from octomed.pipeline.model import BUILTIN_MODELS, BUILTIN_TEMPLATES, PUBLISHED_TEMPLATES, resolve_model
+from octomed.pipeline.models.model import (
+    BUILTIN_MODELS,
+    BUILTIN_TEMPLATES,
+    PUBLISHED_TEMPLATES,
+    resolve_model,
+)
 
 from . import chat_oracle as oracle
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from octomed import shipped
-from octomed.pipeline.selection import Lists, selection_settings
+from octomed.pipeline.inputs.selection import Lists, selection_settings
 from octomed.recipe import RecipeProblems, load_recipe
 from octomed.recipe.scan_curation import select_curation
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from octomed import _octomed
-from octomed.pipeline.nearest_format import suiting_formats
+from octomed.pipeline.inputs.nearest_format import suiting_formats
 from octomed.recipe import presets
 from octomed.recipe.formats import Mapping, curated_mapping_of
 from octomed.recipe.presets import gives_traces, load_preset

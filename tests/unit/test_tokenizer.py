@@ -13,7 +13,7 @@ import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from octomed.errors import DataError, RecipeError, StorageError
-from octomed.pipeline.tokenizer import Tokenizer
+from octomed.pipeline.models.tokenizer import Tokenizer
 
 from tests.unit.tokenizer_vocabularies import MAKERS, vocabulary
 

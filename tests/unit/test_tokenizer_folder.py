@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from octomed import _octomed
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.model import resolve_model
+from octomed.pipeline.models.model import resolve_model
 
 from . import tokenizer_folders as folders
 

@@ -8,8 +8,8 @@ import pytest
 from octomed import _octomed
 from octomed.commands import in_python, python_call, shell_command, speaking_python
 from octomed.origin import rebuild_command
-from octomed.pipeline.difference import About, difference, flat
-from octomed.pipeline.nearest_format import near_formats
+from octomed.pipeline.inputs.nearest_format import near_formats
+from octomed.pipeline.output.difference import About, difference, flat
 from octomed.recipe.presets import load_preset, trainable_presets
 from octomed.report.losses import large_losses, reasons_in_words
 from octomed.run_file import Origin, Versions

@@ -10,25 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from octomed.cli import (
-    check,
-    clean,
-    doctor,
-    inspect,
-    pack,
-    plan,
-    recipes,
-    rejects,
-    report,
-    schema,
-    train,
-    train_plan,
-    verify,
-)
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
 from octomed.cli.terminal import Interrupted, log, out, show_error
+from octomed.cli.verbs import SETTINGS, Verbs
 from octomed.errors import InternalError, OctomedError, RecipeError
 
 if TYPE_CHECKING:
@@ -59,28 +45,13 @@ that exits early (`| head -1`) changes none of them: the work continues, and fur
 
 app = typer.Typer(
     name="octomed",
+    cls=Verbs,
     help=_HELP,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings=dict(SETTINGS),
 )
-for verb in (
-    check,
-    plan,
-    pack,
-    inspect,
-    rejects,
-    report,
-    verify,
-    train_plan,
-    train,
-    recipes,
-    schema,
-    clean,
-    doctor,
-):
-    app.command(name=verb.__name__.rpartition(".")[2].replace("_", "-"))(verb.command)
 
 
 def _version(value: bool) -> None:

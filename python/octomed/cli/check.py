@@ -20,7 +20,7 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
       octomed check recipes/quickstart.yaml
       octomed check recipes/quickstart.yaml --set pack.capacity=8192
     """
-    from octomed.pipeline.check import check
+    from octomed.pipeline.planning.check import check
     from octomed.recipe import load_recipe
     from octomed.report import units
 

@@ -31,7 +31,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option
     ] = False,
     json_output: AsJson = False,
 ) -> None:
-    """Remove from the recipe's working store what no existing output uses; say first what that is.
+    """Remove from the recipe's working store what no existing output uses. It says first what that is.
 
     \b
     Examples:
@@ -39,9 +39,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option
       octomed clean recipes/quickstart.yaml
       octomed clean recipes/quickstart.yaml --purge --set curate.exclude=withdrawn.txt
     """
-    from octomed.pipeline.cleaning import Cleaned, clean
-    from octomed.pipeline.purging import Excluded
-    from octomed.pipeline.working_store import WorkingStore
+    from octomed.pipeline.blocks.cleaning import Cleaned, clean
+    from octomed.pipeline.blocks.purging import Excluded
+    from octomed.pipeline.blocks.working_store import WorkingStore
     from octomed.recipe import load_recipe
     from octomed.report import units
 

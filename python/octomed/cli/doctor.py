@@ -20,18 +20,18 @@ def command(
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
-    """Look at the machine: versions, cores, memory, disks, credentials, GPUs, and each path of a recipe.
+    """Look at the machine: versions, cores, memory, disks, credentials, GPUs.
 
-    What is printed fits a bug report: where credentials are found and never what they are, no queries of
-    addresses, and no home folder. Nothing is left behind. Exit code 4 when a path cannot be reached; warnings
-    change nothing.
+    Given a recipe, also at each path that it names. What is printed fits a bug report: where credentials
+    are found and never what they are, no queries of addresses, and no home folder. Nothing is left behind.
+    Exit code 4 when a path cannot be reached; warnings change nothing.
 
     \b
     Examples:
       octomed doctor
       octomed doctor recipes/quickstart.yaml --json
     """
-    from octomed.pipeline.doctor import diagnose
+    from octomed.pipeline.doctor.doctor import diagnose
 
     diagnosis, error = diagnose(recipe, overrides or ())
     if json_output:

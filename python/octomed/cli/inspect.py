@@ -54,7 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     overrides: Overrides = None,
     json_output: AsJson = False,
 ) -> None:
-    """Show a run at a glance, or tokens with the supervised ones marked and where they are from.
+    """Show a run at a glance, or tokens: which are supervised, and where they are from.
 
     A run alone shows its streams, lengths, sources and rejects, and no text. For a row of a recipe it shows
     what the row and the capacity decide; duplicates are found by the run. Views of tokens print the text
@@ -69,14 +69,14 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed inspect runs/quickstart --trace 17293822569102704640 --save-images images
       octomed inspect runs/train/quickstart --step 12 --save-images images
     """
-    from octomed.pipeline.run_places import run_folder
+    from octomed.pipeline.finished.run_places import run_folder
 
     target = run_folder(place)
     if step is not None:
         _show_step(target, step, save_images, as_json=json_output)
         return
-    from octomed.pipeline.inspect import inspect_row, recipe_of
-    from octomed.pipeline.inspect_packs import mode_of
+    from octomed.pipeline.finished.inspect_packs import mode_of
+    from octomed.pipeline.planning.inspect import inspect_row, recipe_of
     from octomed.recipe import load_recipe
     from octomed.report.inspection import show_view, view_json
 
@@ -107,7 +107,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 
 
 def _of_run(folder: Path, stream: str | None, pack: int | None, trace: str | None) -> list[TraceView]:
-    from octomed.pipeline.inspect_packs import inspect_pack, inspect_trace
+    from octomed.pipeline.finished.inspect_packs import inspect_pack, inspect_trace
 
     if trace is not None:
         return [inspect_trace(folder, _trace_id(trace))]
@@ -150,7 +150,7 @@ def _refuse_words_of_packs(**words: object) -> None:
 
 
 def _show_run(folder: Path, *, as_json: bool) -> None:
-    from octomed.pipeline.inspect_run import inspect_run
+    from octomed.pipeline.finished.inspect_run import inspect_run
     from octomed.report.run_view import run_json, run_text
 
     if (folder / "train.json").exists():
@@ -160,7 +160,7 @@ def _show_run(folder: Path, *, as_json: bool) -> None:
 
 
 def _show_step(folder: Path, step: int, save_to: Path | None, *, as_json: bool) -> None:
-    from octomed.pipeline.run_places import fetch_notes
+    from octomed.pipeline.finished.run_places import fetch_notes
     from octomed.report.inspection import show_step, step_json
     from octomed.train.lookup import look_at_step
 
@@ -180,7 +180,7 @@ def _show_step(folder: Path, step: int, save_to: Path | None, *, as_json: bool) 
 
 
 def _save(shown_in: Iterable[TraceView | StepTrace], folder: Path, mode: Mode) -> None:
-    from octomed.pipeline.inspect_images import save_images
+    from octomed.pipeline.finished.inspect_images import save_images
 
     saved = save_images((image for one in shown_in for image in one.images), folder, mode)
     log(f"{len(saved)} images are in `{shown(str(folder))}`")

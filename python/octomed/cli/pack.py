@@ -33,7 +33,7 @@ def command(
       octomed pack recipes/quickstart.yaml --workers 2 --set pack.capacity=8192 --set output.path=../runs/8k
       octomed pack recipes/quickstart.yaml --json 2>progress.jsonl >summary.json
     """
-    from octomed.pipeline.run import pack
+    from octomed.pipeline.passes.run import pack
     from octomed.recipe import load_recipe
     from octomed.report.progress import progress_for
 

@@ -19,11 +19,11 @@ def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson
       octomed plan recipes/quickstart.yaml
       octomed plan recipes/quickstart.yaml --json | jq .tokens
     """
-    from octomed.pipeline.checked import checked_plan
-    from octomed.pipeline.estimate import estimate
-    from octomed.pipeline.plan import plan
+    from octomed.pipeline.passes.standing import standing_of
     from octomed.pipeline.plan_table import plan_view
-    from octomed.pipeline.standing import standing_of
+    from octomed.pipeline.planning.checked import checked_plan
+    from octomed.pipeline.planning.estimate import estimate
+    from octomed.pipeline.planning.plan import plan
     from octomed.recipe import load_recipe
     from octomed.report.planned import plan_lines
     from octomed.strict_json import plain

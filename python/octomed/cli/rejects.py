@@ -33,7 +33,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     ] = False,
     json_output: AsJson = False,
 ) -> None:
-    """List the rows and traces that a run left out: source, file, row, response and reason.
+    """List the rows and traces that a run left out: source, file, row and reason.
 
     Without --show-text nothing of the data is printed; with it, mind who can see your screen. A source
     file that changed since the run is refused. With --json, one object per line.
@@ -44,9 +44,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed rejects runs/quickstart --reason duplicate --source questions --limit 0
       octomed rejects runs/quickstart --json --show-text | jq .text
     """
-    from octomed.pipeline.rejects import count_rejects, rejects_of
-    from octomed.pipeline.row_text import SourceRows
-    from octomed.pipeline.run_places import place_of, run_folder
+    from octomed.pipeline.finished.rejects import count_rejects, rejects_of
+    from octomed.pipeline.finished.row_text import SourceRows
+    from octomed.pipeline.finished.run_places import place_of, run_folder
     from octomed.report import units
     from octomed.report.rejects import reject_json, reject_text
 

@@ -8,7 +8,7 @@ from octomed.cli.terminal import out_lines
 
 
 def command() -> None:
-    """Print the JSON Schema of a recipe; keys that are not supported yet carry `x-status`.
+    """Print the JSON Schema of a recipe. Keys that are not supported yet carry `x-status`.
 
     \b
     Example, for an editor that completes keys:

@@ -8,9 +8,6 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.text import Text
-
 from octomed.cli.signals import number_of, said_of
 from octomed.commands import shell_words
 from octomed.errors import OctomedError, RecipeError
@@ -18,6 +15,8 @@ from octomed.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
 
     from octomed.recipe import Problem
 
@@ -60,6 +59,8 @@ def _one_line(text: str) -> str:
 
 def console() -> Console:
     """Return standard output as rich sees it; NO_COLOR is honoured."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, markup=False)
 
 
@@ -88,6 +89,8 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
     if json_lines:
         log(json.dumps(_event(error, resume), ensure_ascii=False))
         return
+    from rich.console import Console
+
     parts: Sequence[Exception | Problem] = _problems(error) or [error]
     screen = Console(stderr=True, highlight=False, markup=False)
     for part in parts:
@@ -119,6 +122,8 @@ def _about_recipe(error: Exception) -> bool:
 
 
 def _say(screen: Console, label: str, style: str, text: str) -> None:
+    from rich.text import Text
+
     # Lines of a foreign error are indented: none of them may look like one of ours.
     lines = printable(text).replace("\n", "\n  ")
     screen.print(Text.assemble((f"{label}:", style), f" {lines}"), soft_wrap=True)

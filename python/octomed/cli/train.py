@@ -44,7 +44,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Train as a recipe says, as `composer train.py` does, and end with the same exit codes.
+    """Train as a recipe says, as `composer train.py` does, with the same exit codes.
 
     The recipe is checked first, before anything large is loaded. Signals are passed on to all processes; the
     exit code is then 128 and the signal's number, and the command that resumes is printed. Several machines

@@ -41,10 +41,11 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     ] = None,
     json_output: AsJson = False,
 ) -> None:
-    """Say what memory a training takes on each GPU, whether that fits, and which setting would make it fit.
+    """Say what memory a training takes on each GPU, and whether that fits.
 
-    From the recipe and the model's configuration: no weights are loaded, and no GPU is needed. Exit code 3
-    when it does not fit. docs/training.md says how the figures compare with measured ones.
+    Where it does not, it names the setting that would make it fit. From the recipe and the model's
+    configuration: no weights are loaded, and no GPU is needed. Exit code 3 when it does not fit.
+    docs/training.md says how the figures compare with measured ones.
 
     \b
     Examples:

@@ -59,7 +59,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
       octomed verify runs/quickstart --repair
       octomed verify runs/quickstart --json | jq .findings
     """
-    from octomed.pipeline.run_places import place_of, run_folder
+    from octomed.pipeline.finished.run_places import place_of, run_folder
     from octomed.report.findings import findings_json, findings_text
 
     folder = run_folder(output)
@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     elif recipe is not None:
         raise RecipeError("`--recipe` is for `--repair`", "give both, or none")
     else:
-        from octomed.pipeline.verify import verify
+        from octomed.pipeline.finished.verify import verify
 
         verified = verify(folder, workers=workers or cores(), quick=quick, deep=deep)
     place = place_of(folder)
@@ -83,8 +83,8 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
 def _repaired(  # noqa: PLR0913 each is an option of the verb
     folder: Path, recipe: Path | None, workers: int, *, quick: bool, deep: bool, json_output: bool
 ) -> Verified:
-    from octomed.pipeline.run_places import place_of
-    from octomed.pipeline.verify_repair import verify_and_repair
+    from octomed.pipeline.finished.run_places import place_of
+    from octomed.pipeline.repair.verify_repair import verify_and_repair
     from octomed.report.progress import progress_for
 
     with resumable(_again(place_of(folder), recipe, quick=quick, deep=deep)):

@@ -18,8 +18,8 @@ from octomed.recipe.schema import Recipe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from octomed.pipeline.checked import Checked
     from octomed.pipeline.plan_table import PrintedPlan
+    from octomed.pipeline.planning.checked import Checked
     from octomed.report.progress import Progress
     from octomed.report.summary import Summary
     from octomed.report.views import Verified
@@ -108,7 +108,7 @@ def check(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> Checked:
     >>> print(check(recipe))
     sources 1, files 1, 40 B
     """
-    from octomed.pipeline.check import check as check_recipe
+    from octomed.pipeline.planning.check import check as check_recipe
 
     with speaking_python():
         checked = check_recipe(_loaded(recipe, overrides))
@@ -174,7 +174,7 @@ def pack(
     >>> pack(recipe).already_done
     True
     """
-    from octomed.pipeline.run import pack as pack_recipe
+    from octomed.pipeline.passes.run import pack as pack_recipe
 
     if workers is not None and workers < 1:
         raise RecipeError(f"`workers` is {workers}", "give at least 1, or leave it out for one per core")
@@ -220,8 +220,8 @@ def plan(recipe: AnyRecipe, *, overrides: Sequence[str] = ()) -> PrintedPlan:
     >>> planned.estimate().source_bytes
     40
     """
-    from octomed.pipeline.plan import plan as plan_recipe
     from octomed.pipeline.plan_table import PrintedPlan
+    from octomed.pipeline.planning.plan import plan as plan_recipe
 
     with speaking_python():
         return PrintedPlan.of(plan_recipe(_loaded(recipe, overrides)))
@@ -284,15 +284,15 @@ def verify(  # noqa: PLR0913 each is an option of the verb
     >>> verified.packs, verified.findings
     (1, ())
     """
-    from octomed.pipeline.run_places import opened_run
-    from octomed.pipeline.verify import verify as verify_run
+    from octomed.pipeline.finished.run_places import opened_run
+    from octomed.pipeline.finished.verify import verify as verify_run
 
     if recipe is not None and not repair:
         raise RecipeError("`recipe` is for `repair=True`", "give both, or none")
     with opened_run(output) as folder:
         if not repair:
             return verify_run(folder, workers=workers, quick=quick, deep=deep)
-        from octomed.pipeline.verify_repair import verify_and_repair
+        from octomed.pipeline.repair.verify_repair import verify_and_repair
 
         given = None if recipe is None else Path(recipe)
         with speaking_python():

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 
 from octomed.errors import OctomedError
-from octomed.pipeline.checked import checked_plan
-from octomed.pipeline.estimate import estimate
-from octomed.pipeline.plan import Plan
-from octomed.pipeline.standing import standing_of
+from octomed.pipeline.passes.standing import standing_of
+from octomed.pipeline.planning.checked import checked_plan
+from octomed.pipeline.planning.estimate import estimate
+from octomed.pipeline.planning.plan import Plan
 from octomed.report.planned import Estimate, PlanView, SourceView, plan_lines
 
 

@@ -315,8 +315,12 @@ class Validation(Part):
     """A column whose equal values stay together: a patient's number."""
 
 
-class Report(Part):
-    """What a run's report shows."""
+class Report(Sparse):
+    """What a run says of itself: `report.html`, and the dataset card `README.md`."""
+
+    only_written: ClassVar[frozenset[str]] = frozenset({"write"})
 
     samples: bool = True
-    """Whether texts of rows are in it."""
+    """Whether texts of rows are in the report."""
+    write: bool | None = None
+    """Whether `octomed pack` writes both at its end; true by default."""

@@ -105,7 +105,7 @@ class Csv(Part):
 class Source(Sparse):
     """A named dataset."""
 
-    only_written: ClassVar[frozenset[str]] = frozenset({"curate"})
+    only_written: ClassVar[frozenset[str]] = frozenset({"curate", "license", "citation"})
 
     name: Name
     """Name of the source; part of every trace's identity, so that renaming it scans again."""
@@ -121,6 +121,10 @@ class Source(Sparse):
     """Group that the mix counts the source in; changing it scans nothing."""
     teacher: str | None = None
     """Who wrote the responses; a note for the provenance."""
+    license: Annotated[str, Field(min_length=1)] | None = None
+    """Licence of its rows, `cc-by-4.0` as the Hub calls it or in words; a note for the dataset card."""
+    citation: Annotated[str, Field(min_length=1)] | None = None
+    """How its authors want to be cited, BibTeX or words; a note for the dataset card."""
     on_bad_file: Literal["error", "skip"] = "error"
     """What becomes of a file that cannot be read at all."""
     max_unreadable: Annotated[float, Field(ge=0.0, le=1.0)] = 0.01
@@ -259,7 +263,7 @@ class Recipe(Sparse):
     target: Literal["trace", "answer"] | None = None
     """What is learned: each accepted response, or of the same questions one right answer each."""
     report: Report | None = None
-    """What `octomed report` shows of a run; texts of its data too if left out."""
+    """Whether `report.html` and the dataset card are written, and what they show."""
     stores: Annotated[tuple[StoreEntry, ...], Field(strict=False)] | None = None
     """How the stores of its addresses are reached; as the environment says if left out."""
 

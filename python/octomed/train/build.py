@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 from octomed.errors import RecipeError
-from octomed.pipeline.families import VISION_LANGUAGE
+from octomed.pipeline.models.families import VISION_LANGUAGE
 from octomed.recipe.problems import suggest
 from octomed.train import attention
 

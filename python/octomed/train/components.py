@@ -10,7 +10,7 @@ from composer.callbacks import MemoryMonitor, OptimizerMonitor, RuntimeEstimator
 from composer.core import Algorithm
 
 from octomed.errors import RecipeError
-from octomed.pipeline.families import VISION_LANGUAGE
+from octomed.pipeline.models.families import VISION_LANGUAGE
 from octomed.stream.upstream import give_wandb_runs_their_url
 from octomed.train.build import text_configuration
 from octomed.train.image_ablation import ImageAblation

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.families import VISION_LANGUAGE
-from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
+from octomed.pipeline.models.families import VISION_LANGUAGE
+from octomed.pipeline.models.model import BUILTIN_TEMPLATES, resolve_model
 from octomed.stream import Collator, PackedDataset
 from octomed.stream.images import Vision, check_model
 from octomed.stream.run_numbers import WithRuns

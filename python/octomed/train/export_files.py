@@ -12,7 +12,7 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from octomed.errors import RecipeError
-from octomed.pipeline.model import BUILTIN_TEMPLATES, resolve_model
+from octomed.pipeline.models.model import BUILTIN_TEMPLATES, resolve_model
 
 if TYPE_CHECKING:
     from octomed.run_file import RunFile, Vision

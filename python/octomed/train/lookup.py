@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octomed.errors import RecipeError
-from octomed.pipeline.inspect_images import mode_in
+from octomed.pipeline.finished.inspect_images import mode_in
 from octomed.report.views import StepTrace, StepView
 from octomed.storage import FILE_MODES
 from octomed.stream import open_run

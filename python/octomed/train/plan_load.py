@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from octomed.errors import OctomedError, RecipeError
-from octomed.pipeline.families import VISION_LANGUAGE
+from octomed.pipeline.models.families import VISION_LANGUAGE
 from octomed.train.plan_values import Load
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError
 
 from octomed.errors import DataError, RecipeError
-from octomed.pipeline.families import check_processor, family_named
-from octomed.pipeline.model_files import json_object
+from octomed.pipeline.models.families import check_processor, family_named
+from octomed.pipeline.models.model_files import json_object
 from octomed.stream.images import Vision
 
 if TYPE_CHECKING:

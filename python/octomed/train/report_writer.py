@@ -12,7 +12,7 @@ from composer.core import Callback
 from composer.utils import dist
 
 from octomed.commands import shell_words
-from octomed.pipeline.families import VISION_LANGUAGE
+from octomed.pipeline.models.families import VISION_LANGUAGE
 from octomed.train.log import log_rank0
 from octomed.train.signals import FIRST_CODE, STOP
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from octomed import _octomed
 from octomed.errors import OctomedError, StorageError
 from octomed.mds_index import INDEX, read_index
-from octomed.pipeline.inspect_images import PackImages
+from octomed.pipeline.finished.inspect_images import PackImages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -1,0 +1,1 @@
+"""A finished run is read: verified, inspected, reported."""

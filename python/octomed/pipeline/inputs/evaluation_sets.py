@@ -1,0 +1,149 @@
+"""Evaluation sets are read: their questions, and what tells their pictures from others."""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from octomed import _octomed
+from octomed.errors import DataError
+from octomed.names import shown
+from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.inputs.scanned import Ahead
+from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.threads.kept import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from concurrent.futures import Future
+    from types import TracebackType
+
+    from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles
+
+_BLOCK_BYTES = 4 * 2**20
+_MOST_WAITING = 32
+_NOT_FOUND = "what is not read of an evaluation set is not found in the sources"
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    """What is read of evaluation sets.
+
+    Attributes
+    ----------
+    key
+        Content key of all that decides what leaves because of them.
+    sets
+        The sets, in the recipe's order.
+    look
+        What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
+    digests
+        The digest of each file, by set and path.
+    masks
+        Kinds of identifying data that sources have masked, one for each way in which one has: an evaluation
+        question is compared as such a source would have it.
+    """
+
+    key: str
+    sets: tuple[EvaluationSetFiles, ...]
+    look: str
+    digests: dict[str, dict[str, str]]
+    masks: tuple[tuple[str, ...], ...] = ()
+
+    def read(self, workers: int) -> _octomed.EvaluationSets:
+        """Return their questions and pictures; what was read before is kept.
+
+        Parameters
+        ----------
+        workers
+            Threads that decode pictures.
+
+        Raises
+        ------
+        DataError
+            When a file is not read whole or has no question, or a picture that is compared does not decode.
+        """
+        return _kept.get(f"{self.key} {self.look} {self.masks}", lambda: _read(self, workers))
+
+    def check(self, workers: int) -> None:
+        """Read them, but decode no picture: that is left to the run.
+
+        Raises
+        ------
+        DataError
+            As :meth:`read`, but for pictures that do not decode.
+        """
+        look = "bytes" if self.look in {"pixels", "near"} else self.look
+        replace(self, look=look).read(workers)
+
+
+_kept: Kept[_octomed.EvaluationSets] = Kept(2)
+
+
+def _read(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:
+    with _Threads(workers) as threads:
+        sets = [
+            (one.name, [file.file.relative for file in one.files], _parts(one, spec, threads))
+            for one in spec.sets
+        ]
+    return _octomed.EvaluationSets(sets, spec.sets[0].images, spec.masks)
+
+
+class _Threads(ThreadPoolExecutor):
+    """Threads that are cancelled by an exception, Ctrl-C among them: what is queued is dropped."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(workers)
+        self.cancel = _octomed.Cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what runs, which looks at the flag row by row."""
+        if kind is not None:
+            self.cancel.set()
+        self.shutdown(cancel_futures=kind is not None)
+
+
+def _parts(
+    one: EvaluationSetFiles, spec: EvaluationSpec, threads: _Threads
+) -> list[_octomed.EvaluationQuestions]:
+    parts: list[_octomed.EvaluationQuestions] = []
+    for number, file in enumerate(one.files):
+        mapping = _octomed.Mapping.questions_only(file.mapping)
+        reader = _octomed.EvaluationReader(mapping, one.images, spec.look, spec.masks)
+        place = f"the evaluation file `{shown(file.file.path)}`"
+        of_file = list(_read_blocks(reader, number, place, _blocks(file, mapping), threads))
+        if not sum(part.questions for part in of_file):
+            raise DataError(f"{place} has no question", f"{_NOT_FOUND}: see what it holds, and its `format`")
+        parts += of_file
+    return parts
+
+
+def _read_blocks(
+    reader: _octomed.EvaluationReader,
+    number: int,
+    place: str,
+    blocks: Iterator[tuple[_octomed.Block, int]],
+    threads: _Threads,
+) -> Iterator[_octomed.EvaluationQuestions]:
+    """Yield what is read of blocks, in order, a few of which are in memory."""
+    waiting: deque[Future[_octomed.EvaluationQuestions]] = deque()
+    for block, first_row in blocks:
+        waiting.append(threads.submit(reader.read, block, number, first_row, place, threads.cancel))
+        if len(waiting) >= _MOST_WAITING:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _blocks(file: EvaluationFile, mapping: _octomed.Mapping) -> Iterator[tuple[_octomed.Block, int]]:
+    """Yield the blocks of a file, each with the number of its task's first row in the file."""
+    rows = 0
+    for task in tasks_of(file.file, mapping, ""):
+        ahead = Ahead()
+        for block in blocks_of(task, mapping, target=_BLOCK_BYTES, ahead=ahead):
+            yield block, rows
+        rows += ahead.rows_read

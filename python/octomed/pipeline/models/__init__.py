@@ -1,0 +1,1 @@
+"""What `model:` and `template:` of a recipe stand for, and how families of models take images."""

@@ -1,0 +1,1 @@
+"""A recipe becomes a plan: checked, estimated, and handed on as plain values."""

@@ -1,0 +1,1 @@
+"""Damaged files of a finished run are made again, byte for byte."""

@@ -1,0 +1,1 @@
+"""Threads that run calls, calls that wait for a network, and what is kept between calls."""
