@@ -177,9 +177,7 @@ impl Scanner {
         let rows = &RowsAhead::new(block, &self.mapping, images, cancel, workers);
         thread::scope(|scope| {
             let _ending = rows.ending();
-            let start = || {
-                scope.spawn(|| rows.help(scope));
-            };
+            let start = || rows.start(scope);
             let help = Help {
                 rows,
                 start: &start,
@@ -241,6 +239,8 @@ impl Scanner {
         mut see: impl FnMut(&Previewed<'_>),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
+        let measured = self.rows.curation.as_ref();
+        let measured = measured.is_some_and(Curation::is_measured);
         let shown = self.rows.with_curation(row, |row, curated| {
             let images = self
                 .rows
@@ -261,7 +261,7 @@ impl Scanner {
                         rendered: &scratch.rendered,
                         ids: &scratch.ids,
                         spans: &scratch.spans,
-                        measures: curated.map(|_| scratch.curation.measures),
+                        measures: measured.then_some(scratch.curation.measures),
                     });
                     Ok(())
                 },
