@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
+import octomed
 import pyarrow as pa
 import pytest
 from octomed import _octomed
@@ -147,3 +150,10 @@ def test_another_hint_is_all_that_changes(error, kept):
     assert {name: getattr(other, name) for name in kept} == kept
     assert error.hint == before
     assert "do this" in str(pickle.loads(pickle.dumps(other)).__notes__)
+
+
+def test_no_error_is_made_again_of_its_message_alone():
+    """What else it holds would be lost: `with_hint` keeps it."""
+    package = Path(octomed.__file__).parent
+    again = re.compile(r"raise type\(\w+\)\(")
+    assert not [path for path in package.rglob("*.py") if again.search(path.read_text(encoding="utf-8"))]
