@@ -47,6 +47,7 @@ PUBLISHED = (
 NETWORK = NotRun("needs a network: packages or a repository")
 THESE_TESTS = NotRun("runs these very tests")
 
+PYTHON_PAGE = RunBy("tests/library/test_docs.py", "docs/python.md")
 HERE = "here"
 """Run by `test_the_commands_of_the_readme`, in their order."""
 
@@ -171,6 +172,14 @@ SNIPPETS = {
     ),
     ("docs/images.md", "from octomed import vision"): RunBy("tests/vision/test_docs.py", "docs/images.md"),
     ("docs/tokenizer.md", "import pyarrow as pa"): HERE,
+    ("docs/python.md", "import octomed"): PYTHON_PAGE,
+    ("docs/python.md", "recipe = octomed.Recipe.from_dict("): PYTHON_PAGE,
+    (
+        "docs/python.md",
+        'run = octomed.Run("runs/quickstart")  # or s3://, gs://, az://, https://, hf://',
+    ): PYTHON_PAGE,
+    ("docs/python.md", "# my_rules.py"): PYTHON_PAGE,
+    ("docs/python.md", "import my_rules"): PYTHON_PAGE,
 }
 KNOWN_LANGUAGES = {"", "python", "yaml", "json", "text", *SHELLS}
 """Those without a test of their own show what is printed, or trees of files."""
