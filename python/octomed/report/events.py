@@ -165,6 +165,20 @@ class Evaluation(Event):
 
 
 @dataclass(frozen=True)
+class Samples(Event):
+    """What a teacher was asked, and what came.
+
+    Attributes
+    ----------
+    counts
+        As the summary of `octomed distill` has them.
+    """
+
+    event: Literal["samples"]
+    counts: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Message(Event):
     """Something that is no count.
 
@@ -234,7 +248,7 @@ class End(Event):
     seconds: float
 
 
-EVENTS = (Begin, Stage, Progress, StageDone, StageStopped, Step, Evaluation, Message, Error, End)
+EVENTS = (Begin, Stage, Progress, StageDone, StageStopped, Step, Evaluation, Samples, Message, Error, End)
 
 
 def event_line(event: str, **values: Any) -> str:  # noqa: ANN401 the fields of its record
