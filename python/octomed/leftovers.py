@@ -15,7 +15,7 @@ from octomed.file_names import FILES_OF_STREAM, FILES_OF_TABLES, REPAIR, RUN_FIL
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OF_OUTPUT = r"octomed\.json|\.octomed-run\.json"
+_OF_OUTPUT = r"octomed\.json|\.octomed-run\.json|report\.html|README\.md"
 _OF_TASK = r"\d+(?:-\d+)?\.(?:ids|index|images|image_files|measures|bands|questions|dhashes)|task\.json"
 _OF_RUNS = r"[0-9a-f]{32}\.json"
 _TASK_FOLDER = re.compile(r"[0-9a-f]{32}")

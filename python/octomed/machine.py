@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,20 @@ def available_memory() -> int | None:
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024
     return None
+
+
+def peak_memory() -> int:
+    """Return the most bytes of memory that this process has held at once, as the system counted them.
+
+    Examples
+    --------
+    >>> peak_memory() > 1_000_000
+    True
+    """
+    import resource  # noqa: PLC0415 of Unix alone
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024  # bytes there, kilobytes elsewhere
 
 
 @functools.cache

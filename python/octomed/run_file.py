@@ -309,8 +309,12 @@ class Making(Origin):
         What did not read of the store or the output, and was made again.
     planned
         What it was planned from; ``None`` in a run of an earlier version.
+    peak_memory
+        Bytes that its process held at most; 0 in a run of an earlier version.
     files
         Names of the files beside the shards; ``None`` in a run of an earlier version.
+    left_out
+        What a published copy leaves out: `paths`, `rejects`, `reports`, `machine`; nothing of the run itself.
     uploads
         What it put elsewhere; ``None`` of a run that was written to a folder alone.
     traffic
@@ -337,9 +341,11 @@ class Making(Origin):
     shards_reused: int = 0
     bytes_in: int = 0
     bytes_store: int = 0
+    peak_memory: int = 0
     files: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     made_again: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     uploads: Uploaded | None = None
     traffic: dict[str, StoreTraffic] = field(default_factory=dict)
     manifest: str | None = None

@@ -11,7 +11,7 @@ import octomed
 import pytest
 from octomed.pipeline.finished.run_report import report_of
 from octomed.recipe import load_recipe
-from octomed.report.run_report import page_of
+from octomed.report.run_page import page_of
 
 ROOT = Path(__file__).parents[2]
 RECIPE = ROOT / "recipes/quickstart-curation.yaml"

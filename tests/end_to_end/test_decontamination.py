@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 from octomed import _octomed
 from octomed.errors import CancelledRun, DataError, OctomedError, RecipeError
-from octomed.pipeline.finished.run_report import write_report
+from octomed.pipeline.finished.run_report import report_of
 from octomed.pipeline.finished.verify import verify
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.tasks import tasks_of
 from octomed.pipeline.planning.check import check
 from octomed.pipeline.planning.plan import Plan, plan
 from octomed.recipe import load_recipe
+from octomed.report.run_page import page_of
 from PIL import Image
 
 from . import runs
@@ -383,12 +384,12 @@ def test_pictures_are_compared_by_pixels_and_near_ones_are_listed(pictures):
     assert near[0]["distance"] <= 3
     assert near[0]["difference"] < 4
     assert len(near[0]["gray"]) == len(near[0]["evaluation_gray"]) == 64 * 64
-    page = write_report(pictures / "out").read_text()
+    page = page_of(report_of(pictures / "out"))
     files = map(base64.b64decode, re.findall(r"image/png;base64,([^\"]+)", page))
     shown = [np.asarray(Image.open(io.BytesIO(file)).convert("L")).tobytes() for file in files]
     assert shown == [near[0]["gray"], near[0]["evaluation_gray"]]
     assert "train/train.jsonl:5, 5.png and held/test.jsonl:2" in page
-    assert "image/png" not in write_report(pictures / "out", samples=False).read_text()
+    assert "image/png" not in page_of(report_of(pictures / "out", samples=False))
     said = counts(pictures)
     assert said["sources"]["train"]["sets"]["held"]["pictures_shared"] == 2
     assert (said["sources"]["train"]["pictures"], said["sets"]["held"]["pictures"]) == (10, 4)

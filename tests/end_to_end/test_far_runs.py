@@ -10,7 +10,7 @@ import pytest
 from octomed.cli.app import run as command_line
 from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.pipeline.finished import far_runs, run_places
-from octomed.pipeline.finished.run_report import write_report
+from octomed.pipeline.finished.write_pages import write_pages
 from octomed.pipeline.inputs import tasks
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.stores.client import open_store
@@ -171,7 +171,8 @@ def test_a_report_is_written_there(far, capsys):
     assert command_line(["report", address(far), "--no-samples"]) == 0
     assert capsys.readouterr().out == f"{address(far)}/report.html\n"
     assert b"<html" in far.read("report.html")
-    assert octomed.verify(address(far)).not_covered == ("report.html",)
+    assert b"pretty_name: small" in far.read("README.md")
+    assert octomed.verify(address(far)).not_covered == ("README.md", "report.html")
 
 
 @pytest.mark.parametrize("without", ["nothing", "store"])
@@ -229,7 +230,7 @@ def test_a_place_that_cannot_be_listed(packed, web):
     assert verified.not_covered == ("what else lies there: the place cannot be listed",)
     assert command_line(["inspect", f"{web.root}/small", "--json"]) == 0
     with run_places.opened_run(f"{web.root}/small") as folder, pytest.raises(StorageError):
-        write_report(folder, samples=False)
+        write_pages(folder, samples=False)
 
 
 @pytest.mark.parametrize("work", ["store", "at the store"])

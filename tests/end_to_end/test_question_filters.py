@@ -17,7 +17,7 @@ from octomed.pipeline.finished.run_report import report_of
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.planning.plan import plan
 from octomed.recipe import load_recipe
-from octomed.report.run_report import page_of
+from octomed.report.run_page import page_of
 
 from . import runs
 

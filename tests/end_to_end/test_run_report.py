@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
 from octomed.pipeline.finished.hidden_places import hidden_places, searches_for_identifying
-from octomed.pipeline.finished.run_report import report_of, write_report
-from octomed.report.run_report import page_of
+from octomed.pipeline.finished.run_report import report_of
+from octomed.pipeline.finished.write_pages import write_pages
+from octomed.report.run_page import page_of
 from octomed.run_file import load_run_file
 
 from . import runs
@@ -44,6 +45,12 @@ def read(text):
     return page
 
 
+def written(folder, **options):
+    """Write the pages of a run, and return the report."""
+    assert write_pages(folder, **options) == []
+    return (folder / "report.html").read_text()
+
+
 @pytest.fixture
 def out(small):
     """A finished run with unreadable rows, a row without a trace, and rejected traces."""
@@ -57,7 +64,7 @@ def out(small):
 def test_it_has_every_count_and_its_sums_agree(out):
     run = octomed.verify(out)
     assert run.findings == ()
-    text = write_report(out).read_text()
+    text = written(out)
     page = read(text)
     words = " ".join(page.words)
     counts = json.loads((out / "octomed.json").read_text())["counts"]
@@ -69,7 +76,7 @@ def test_it_has_every_count_and_its_sums_agree(out):
 
 
 def test_it_needs_no_network_and_runs_nothing(out):
-    page = read(write_report(out).read_text())
+    page = read(written(out))
     assert page.links == []
     assert "script" not in page.tags
     assert HOSTILE in " ".join(page.words)  # as text, from the row that was left out
@@ -100,9 +107,9 @@ def test_samples_show_what_was_packed_and_left_out(out):
 
 
 def test_no_text_where_none_is_wanted(out):
-    everything = write_report(out).read_text()
+    everything = written(out)
     assert SECRET in everything
-    assert SECRET not in write_report(out, samples=False).read_text()
+    assert SECRET not in written(out, samples=False)
     assert command_line(["report", str(out), "--no-samples"]) == 0
     assert SECRET not in (out / "report.html").read_text()
 
@@ -112,7 +119,7 @@ def test_rows_with_identifying_data_are_never_shown(out):
     path = out / "rejects/questions.parquet"
     table = pq.read_table(path)
     reasons = ["identifying" if why == "no_response" else why for why in table["reason"].to_pylist()]
-    assert "identifying" in reasons or SECRET in write_report(out).read_text()
+    assert "identifying" in reasons or SECRET in written(out)
     column = table.schema.get_field_index("reason")
     everything = pa.array(["identifying"] * table.num_rows)
     pq.write_table(table.set_column(column, "reason", everything), path)
@@ -159,7 +166,7 @@ def test_a_format_over_a_preset_is_read_back_as_it_was_written(small):
 
 
 def test_the_words_are_on_one_line_each(out):
-    words = html.unescape(re.sub(r"<pre>.*?</pre>", "", (write_report(out)).read_text(), flags=re.DOTALL))
+    words = html.unescape(re.sub(r"<pre>.*?</pre>", "", written(out), flags=re.DOTALL))
     assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", words)
 
 
@@ -168,7 +175,7 @@ def test_rows_that_nobody_searched_are_not_shown_where_data_are_searched(small):
     with (small.parent / "data/questions/a.jsonl").open("a") as file:
         file.write(json.dumps({"question": SECRET, "responses": []}) + "\n")
     runs.pack(small, "curate.identifying={action: mask}")
-    assert SECRET not in write_report(small.parent / "out").read_text()
+    assert SECRET not in written(small.parent / "out")
 
 
 @pytest.mark.parametrize("action", ["mask", "report", "reject"])
@@ -183,7 +190,7 @@ def test_rows_flagged_for_identifying_data_are_hidden_whatever_became_of_them(sm
     run = load_run_file(out)
     assert hidden_places(out, run) == {("questions", "a.jsonl", rows)}
     assert searches_for_identifying(run)
-    assert SECRET not in write_report(out).read_text()
+    assert SECRET not in written(out)
 
 
 def test_nothing_is_hidden_where_nobody_looks(out):

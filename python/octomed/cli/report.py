@@ -17,11 +17,12 @@ def command(
         bool, typer.Option("--samples/--no-samples", help="Show a few texts of what was packed and left out.")
     ] = True,
 ) -> None:
-    """Write `report.html` into a run's folder: what came in, what left and why.
+    """Write `report.html` and the dataset card `README.md` into a run's folder.
 
-    It says how the rest was packed, too. One file that needs no network. It shows texts of the data unless
-    `--no-samples` is given, or the recipe says `report: {samples: false}`; rows that were flagged for
-    identifying data are never shown.
+    `octomed pack` does so at its end, too. The report is one file that needs no network: what came in, what
+    left and why, and how it was packed. It shows texts of the data unless `--no-samples` is given, or the
+    recipe says `report: {samples: false}`; rows that were flagged for identifying data are never shown.
+    A card that was changed by hand stays.
 
     \b
     Examples:
@@ -29,9 +30,11 @@ def command(
       octomed report runs/quickstart --no-samples
     """
     from octomed.pipeline.finished.run_places import place_of, run_folder
-    from octomed.pipeline.finished.run_report import write_report
+    from octomed.pipeline.finished.write_pages import write_pages
+    from octomed.report.run_report import REPORT
 
     folder = run_folder(output)
-    path = write_report(folder, samples=samples)
-    out(shown(place_of(folder, path.name)))
+    for note in write_pages(folder, samples=samples):
+        log(f"note: {note}")
+    out(shown(place_of(folder, REPORT)))
     log("next: open it in a browser")

@@ -73,6 +73,8 @@ def _how(verified: Verified) -> str:
         )
     if verified.images is not None:
         how = f"{how}, and every distinct image decoded"
+    if verified.left_out:
+        how = f"{how}; a published copy, without {', '.join(verified.left_out)}"
     others = ", ".join(f"`{shown(name)}`" for name in verified.not_covered)
     return f"{how}; not covered: {others}" if others else how
 

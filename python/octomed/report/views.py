@@ -231,6 +231,8 @@ class Verified:
         Distinct images that were decoded; None where none was asked for.
     not_covered
         What lies in the folder and was not checked, as no digest of it is kept.
+    left_out
+        What a published copy of a run does not have.
     repaired
         What was made again before; None where nobody asked for that.
     """
@@ -246,6 +248,7 @@ class Verified:
     has_digests: bool = True
     not_covered: tuple[str, ...] = ()
     images: int | None = None
+    left_out: tuple[str, ...] = ()
     repaired: Repaired | None = None
 
 

@@ -31,8 +31,8 @@ def hidden_places(folder: Path, run: RunFile) -> frozenset[tuple[str, str, int]]
     Returns
     -------
     frozenset of (str, str, int)
-        Source, file and row of each, rows counted from 0, as provenance and rejects have them; empty where the
-        recipe does not look for identifying data.
+        Source, file and row of each, rows counted from 0, as provenance and rejects have them; empty where
+        the recipe does not look for identifying data.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
@@ -65,16 +65,30 @@ class SourceRows:
         files = resolve_inputs(self._recipe)
         self._files = {(file.source, _escaped(file.relative)): file for file in files}
 
-    def texts(self, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+    def bytes_of(self, source: str) -> int:
+        """Return the size of a source's files."""
+        return sum(file.size for (name, _), file in self._files.items() if name == source)
+
+    def texts(self, rejects: Iterable[Reject], most_bytes: int | None = None) -> Iterator[tuple[Reject, str]]:
         """Yield each reject with the text of its row; rejects come in the order of their tables.
+
+        Parameters
+        ----------
+        rejects
+            Of which texts are wanted.
+        most_bytes
+            Of rows that are read for all of them together: those behind are not yielded.
 
         Raises
         ------
         DataError
             When a file is gone or is not what the run read; it is named.
         """
+        allowance = Allowance(most_bytes)
         for (source, file), group in itertools.groupby(rejects, key=lambda one: (one.source, one.file)):
-            yield from self._texts_of_file(self._unchanged(source, file), group)
+            yield from self._texts_of_file(self._unchanged(source, file), group, allowance)
+            if allowance.is_used:
+                return
 
     def _unchanged(self, source: str, relative: str) -> InputFile:
         file = self._files.get((source, _escaped(relative)))
@@ -88,14 +102,18 @@ class SourceRows:
             raise DataError(f"`{shown(file.path)}` (source `{source}`) changed since the run", hint)
         return file
 
-    def _texts_of_file(self, file: InputFile, rejects: Iterable[Reject]) -> Iterator[tuple[Reject, str]]:
+    def _texts_of_file(
+        self, file: InputFile, rejects: Iterable[Reject], allowance: Allowance
+    ) -> Iterator[tuple[Reject, str]]:
         mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
         wanted = list(rejects)
-        texts = texts_in(file, mapping, [reject.row for reject in wanted])
-        yield from zip(wanted, texts, strict=True)
+        texts = texts_in(file, mapping, [reject.row for reject in wanted], allowance)
+        yield from zip(wanted, texts, strict=False)
 
 
-def texts_in(file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int]) -> Iterator[str]:
+def texts_in(
+    file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int], allowance: Allowance | None = None
+) -> Iterator[str]:
     """Yield the texts of rows of a file, each as JSON where its format has columns.
 
     Parameters
@@ -106,12 +124,15 @@ def texts_in(file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int]) ->
         Of its rows: which columns are read.
     rows
         Numbers of rows, which do not fall; what lies before the first of a Parquet file is not read.
+    allowance
+        What may be read; rows behind that are not yielded.
 
     Raises
     ------
     DataError, StorageError
         When the file cannot be read.
     """
+    allowance = allowance or Allowance(None)
     left = list(rows)
     first_row = 0
     for task in tasks_of(file, mapping, ""):
@@ -124,10 +145,27 @@ def texts_in(file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int]) ->
             found = _octomed.raw_rows(block, [row - first_row for row in left])
             yield from map(_text, found)
             left = left[len(found) :]
-            if not left:
+            allowance.take(block.source_bytes)
+            if not left or allowance.is_used:
                 return
         first_row += ahead.rows_read
     yield from (NOT_KEPT for _ in left)
+
+
+@dataclass
+class Allowance:
+    """Counts down the bytes that may be read; None for all."""
+
+    left: int | None
+
+    @property
+    def is_used(self) -> bool:
+        """Whether no more may be read."""
+        return self.left is not None and self.left <= 0
+
+    def take(self, size: int) -> None:
+        """Take what was read off."""
+        self.left = None if self.left is None else self.left - size
 
 
 def _text(row: bytes | pa.RecordBatch | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from octomed.store import StoredFile
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import pyarrow.compute as pc
 
     from octomed.run_file import RunFile
 
@@ -36,9 +39,62 @@ def batches_of(folder: Path, name: str, columns: list[str] | None = None) -> Ite
     DataError
         When the table is missing or damaged.
     """
+    with (
+        _readable(folder, name),
+        StoredFile(store_of(folder), name) as file,
+        pq.ParquetFile(file) as table,
+    ):
+        yield from table.iter_batches(columns=columns)
+
+
+def schema_of(folder: Path, name: str) -> pa.Schema:
+    """Return names and types of the columns of a table of a finished run.
+
+    Parameters
+    ----------
+    folder, name
+        As for :func:`batches_of`.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or damaged.
+    """
+    with (
+        _readable(folder, name),
+        StoredFile(store_of(folder), name) as file,
+        pq.ParquetFile(file) as table,
+    ):
+        return table.schema_arrow
+
+
+def rows_where(
+    folder: Path, name: str, wanted: pc.Expression, columns: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of a table of a finished run that are asked for.
+
+    Parameters
+    ----------
+    folder, name, columns
+        As for :func:`batches_of`.
+    wanted
+        What holds of them.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or damaged.
+    """
+    with _readable(folder, name), StoredFile(store_of(folder), name) as file:
+        rows: list[dict[str, Any]] = pq.read_table(file, columns=columns, filters=wanted).to_pylist()
+        return rows
+
+
+@contextlib.contextmanager
+def _readable(folder: Path, name: str) -> Iterator[None]:
+    """Say of a table that does not read which it is, and what says more."""
     try:
-        with StoredFile(store_of(folder), name) as file, pq.ParquetFile(file) as table:
-            yield from table.iter_batches(columns=columns)
+        yield
     except (OSError, pa.ArrowException, KeyError) as error:
         hint = f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"
         raise DataError(f"`{place_of(folder, name)}` cannot be read: {error}", hint) from error

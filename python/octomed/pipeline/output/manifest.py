@@ -22,6 +22,7 @@ from octomed.pipeline.output.manifest_file import (
     is_there,
     unpacked_name,
 )
+from octomed.pipeline.output.pages import remove_pages
 from octomed.plain_names import delete_empty_parent
 from octomed.run_file import RUN_FILE
 from octomed.storage import Mode, give_mode, refuse_link, storage_error, write_json
@@ -109,6 +110,7 @@ class Manifest:
         self._refuse_links(streams)
         if self.replaces is not None:
             self.replaces.delete_files()
+            remove_pages(self.store)
             self.replaces = None
         for name in filter(None, map(unpacked_name, shards)):
             self.store.delete(name)

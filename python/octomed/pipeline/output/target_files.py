@@ -9,6 +9,7 @@ from octomed.errors import StorageError
 from octomed.file_names import RUN_FILE, is_name_of_run
 from octomed.mds_index import INDEX
 from octomed.names import shown
+from octomed.pipeline.output.pages import remove_pages
 from octomed.storage import storage_error
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def make_way(target: Target, records: Mapping[str, int], *, writes: bool) -> Non
     if writes or lacks or target.obsolete:
         says_whole = filter(_says_whole, target.sizes)
         _delete(target, sorted(says_whole, key=lambda name: name != RUN_FILE), threads=1)
+    if target.obsolete:
+        remove_pages(target.store)
     _delete(target, [name for name in target.obsolete if name in target.sizes], threads=_DELETING_THREADS)
     target.obsolete = ()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from octomed import _octomed
+from octomed import _octomed, machine
 from octomed.mds_index import INDEX, ShardInfo
 from octomed.run_file import FORMAT, Counts, Making, RunFile, write_run_file
 from octomed.storage import content_key
@@ -108,6 +108,7 @@ def close_run(
             machine=f"{platform.machine()} {platform.system()}",
             python=platform.python_version(),
             pyarrow=pa.__version__,
+            peak_memory=machine.peak_memory(),
             files=tuple(sorted(manifest.files)),
             manifest=manifest.finish(),
         ),

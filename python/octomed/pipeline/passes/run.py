@@ -24,6 +24,7 @@ from octomed.pipeline.output.open_manifest import Wanted, open_manifest
 from octomed.pipeline.output.staged import staged_manifest
 from octomed.pipeline.output.uploads import Uploads
 from octomed.pipeline.passes.empty_run import empty_run
+from octomed.pipeline.passes.last_pages import write_last_pages
 from octomed.pipeline.passes.outputs import Outputs
 from octomed.pipeline.passes.scan import scan
 from octomed.pipeline.passes.select_write import SelectAndWrite, seconds_since
@@ -109,7 +110,8 @@ def pack(
             summary = _summary(run, spec, already_done=True)
             copied = _completed(outputs, run, wanted, progress or SilentProgress(), workers)
             outputs.close()
-            return replaced(summary, uploads=plain(copied), traffic=plain(traffic()))
+            summary = replaced(summary, uploads=plain(copied), traffic=plain(traffic()))
+            return _with_pages(summary, planned, outputs, progress)
         manifest = _manifest(outputs, run, wanted)
         refuse_full_disk(planned, finished=manifest.bytes_there, is_staged=spec.is_staged)
         manifest.write()
@@ -133,6 +135,7 @@ def pack(
         )
         summary = passes.run(workers, locks)
         outputs.close()
+        summary = _with_pages(summary, planned, outputs, progress)
         return (
             _with_blocks(summary, spec, lock) if spec.keeps_blocks else _without_blocks(summary, spec, lock)
         )
@@ -173,6 +176,16 @@ def _manifest(outputs: Outputs, run: RunFile | None, wanted: Wanted) -> Manifest
 
 def _summary(run: RunFile, spec: RunSpec, *, already_done: bool) -> Summary:
     return Summary.from_run_file(run, output=spec.place, already_done=already_done)
+
+
+def _with_pages(summary: Summary, planned: Plan, outputs: Outputs, progress: Progress | None) -> Summary:
+    """Write the report and the dataset card, unless the recipe wants none, and note what is to be told."""
+    section = planned.recipe.report
+    if section is not None and section.write is False:
+        return summary
+    progress = progress or SilentProgress()
+    notes = write_last_pages(outputs, progress, missing_only=summary.already_done)
+    return replaced(summary, notes=[*summary.notes, *notes])
 
 
 def _room_before(planned: Plan, spec: RunSpec, lock: Held) -> list[str]:
