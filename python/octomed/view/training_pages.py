@@ -38,6 +38,7 @@ def curves(site: Site) -> Callable[[Request], Response]:
             "last": entries[-1] if entries else None,
             "highest": _highest(entries),
             "loss": LOSS,
+            "growing": training.is_growing(),
         }
         return site.answer(Shown("training.html", "Training", values))
 
