@@ -798,6 +798,62 @@ class Prompt:
         """
 
 @final
+class QuestionRow:
+    """
+    A row that asks something.
+    """
+    @property
+    def answer(self, /) -> str | None:
+        """
+        The right answer, as the row writes it.
+        """
+    @property
+    def history(self, /) -> list[list[str]]:
+        """
+        Earlier turns of the same conversation: what was asked, and what was answered.
+        """
+    @property
+    def id(self, /) -> str | None:
+        """
+        What the row calls itself.
+        """
+    @property
+    def images(self, /) -> list[tuple[int, bytes]]:
+        """
+        Its images, each the hash of its bytes as they came, and what is stored of it.
+        """
+    @property
+    def is_conversation(self, /) -> bool:
+        """
+        Whether the row is a conversation, of which the last response is asked for anew.
+        """
+    @property
+    def options(self, /) -> list[tuple[str, str]]:
+        """
+        Labels and texts of its options.
+        """
+    @property
+    def ordinal(self, /) -> int:
+        """
+        Number of the row from the start of its task.
+        """
+    @property
+    def question(self, /) -> str:
+        """
+        What it asks, without options.
+        """
+    @property
+    def question_id(self, /) -> int:
+        """
+        The id of its question, by which traces of a question are known.
+        """
+    @property
+    def turns(self, /) -> list[tuple[str, list[str | int]]]:
+        """
+        All turns up to the response, each a role and its texts and images, these by number.
+        """
+
+@final
 class Range:
     """
     A range that is open.
@@ -1340,6 +1396,12 @@ def preview(block: Block, mapping: Mapping, count: int, *, skip: int = 0) -> lis
     A row has `position`, `ordinal`, `id`, `system`, `images` where it has any, `asked` and `finish_reasons` where the
     mapping asks for them, and either `messages` or `question`, `options`, `answer` and `responses`. An image stands in a turn as `[image 1]`; of one in `images`, its path or URL
     or how many bytes it has, never these. A refused one has `position`, `ordinal`, `reason` and `detail`.
+    """
+
+def question_rows(scanner: Scanner, block: Block) -> list[QuestionRow | tuple[int, str, str]]:
+    """
+    What the rows of a block ask: of each in order a `QuestionRow`, or number, reason and detail of one that cannot be
+    asked.
     """
 
 def raw_rows(block: Block, ordinals: Sequence[int]) -> list[bytes | RecordBatch | None]:

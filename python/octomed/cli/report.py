@@ -19,9 +19,10 @@ def command(
 ) -> None:
     """Write `report.html` and the dataset card `README.md` into a run's folder.
 
-    `octomed pack` does so as well. The report is one file that needs no network: what came in, what left and why, and how it was packed.
-    It shows texts of the data unless `--no-samples` is given, or the recipe says `report: {samples: false}`;
-    rows that were flagged for identifying data are never shown. A card that was changed by hand stays.
+    `octomed pack` does so at its end, too. The report is one file that needs no network: what came in, what
+    left and why, and how it was packed. It shows texts of the data unless `--no-samples` is given, or the
+    recipe says `report: {samples: false}`; rows that were flagged for identifying data are never shown.
+    A card that was changed by hand stays.
 
     \b
     Examples:

@@ -61,9 +61,33 @@ def load_recipe(
     file = Path.cwd() / ORIGIN if isinstance(path, Mapping) else Path(path)
     document = document_of(path) if isinstance(path, Mapping) else read_document(file, str(path))
     apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
+    recipe = recipe_of(document, Path(folder or file.resolve().parent), check_files=check_files)
+    if folder is not None:
+        file = Path(folder, file.name)
+    recipe.adopt(file.absolute(), document, recipe.canonical(), overrides, from_values=from_values)
+    return recipe
+
+
+def recipe_of(document: Document, folder: Path, *, check_files: bool = True) -> Recipe:
+    """Make a recipe of the values of a document.
+
+    Parameters
+    ----------
+    document : Document
+        The values; what is secret in them is taken out.
+    folder : path
+        Where relative paths start.
+    check_files : bool
+        As for :func:`load_recipe`.
+
+    Raises
+    ------
+    RecipeProblems
+        As :func:`load_recipe`.
+    """
     _check_shape(document)
     _check_texts(document)
-    values, problems = expanded(document, Path(folder or file.resolve().parent))
+    values, problems = expanded(document, folder)
     problems = [*document.problems, *problems, *_repeated_names(document)]
     written = _validate(document.values, document, problems)
     ready = _validate(values, document, problems)
@@ -75,11 +99,9 @@ def load_recipe(
         problems += _missing_inputs(values, document)
     if problems or written is None or ready is None:
         raise RecipeProblems(problems)
-    if folder is not None:
-        file = Path(folder, file.name)
     document.values = _without_secrets(document.values)
-    written_values = written.model_dump(mode="json")
-    ready.adopt(file.absolute(), document, written_values, overrides, from_values=from_values)
+    origin = Path(document.origin).absolute()
+    ready.adopt(origin, document, written.model_dump(mode="json"), ())
     return ready
 
 

@@ -11,10 +11,11 @@ from octomed.pipeline.calls.prefetch import without_leftovers
 from octomed.pipeline.models.model import HUB_MODELS
 from octomed.pipeline.planning.checked import Checked, checked_plan
 from octomed.pipeline.planning.plan import plan
+from octomed.plain_names import clean_name
 from octomed.recipe.loader import load_recipe
 from octomed.starter.draft import Looked, look
 from octomed.starter.lengths import Lengths, buckets_for, capacity_for, lengths_of
-from octomed.starter.named import Wanted, clean_name
+from octomed.starter.named import Wanted
 from octomed.starter.text import Line, recipe_text
 from octomed.starter.wanted import wanted_of
 

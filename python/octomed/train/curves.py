@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     Points = Sequence[tuple[float, float]]
 
@@ -19,6 +19,8 @@ _SIZE = (4.2, 2.2)
 _INK, _LINE = "#010203", "#040506"
 """Colours that no drawing has, replaced by the page's: those of a dark room differ."""
 _MOST_DIGITS = 12
+_DOT = 36
+"""Square points of what is clicked on."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Curve:
     level: str | None = None
 
 
-def drawing_of(curve: Curve, entries: Sequence[dict[str, Any]]) -> str:
+def drawing_of(
+    curve: Curve, entries: Sequence[dict[str, Any]], links: Mapping[int, str] | None = None
+) -> str:
     """Return a curve with its heading as HTML; nothing where it was not measured.
 
     Parameters
@@ -52,6 +56,8 @@ def drawing_of(curve: Curve, entries: Sequence[dict[str, Any]]) -> str:
         What to draw.
     entries
         Lines of `metrics.jsonl`.
+    links
+        Addresses that points of the curve lead to, by their steps.
     """
     values = points_of(entries, *curve.keys)
     if not values:
@@ -66,7 +72,8 @@ def drawing_of(curve: Curve, entries: Sequence[dict[str, Any]]) -> str:
         return f"<section>{heading}</section>"
     levels = points_of(entries, curve.level) if curve.level else []
     label = f"{curve.title}: last {points[-1][1]:,.5g}"
-    return f"<section>{heading}\n{_svg(points, label, levels[-1][1] if levels else None)}</section>"
+    level = levels[-1][1] if levels else None
+    return f"<section>{heading}\n{_svg(points, label, level, links or {})}</section>"
 
 
 def points_of(entries: Sequence[dict[str, Any]], *keys: str) -> list[tuple[float, float]]:
@@ -81,7 +88,7 @@ def points_of(entries: Sequence[dict[str, Any]], *keys: str) -> list[tuple[float
     return next((points for points in found if points), [])
 
 
-def _svg(points: Points, label: str, level: float | None) -> str:
+def _svg(points: Points, label: str, level: float | None, links: Mapping[int, str]) -> str:
     """Draw a line through points [(step, value)], with axes."""
     from matplotlib import rc_context  # noqa: PLC0415 takes half a second, and only where a report is written
 
@@ -89,7 +96,7 @@ def _svg(points: Points, label: str, level: float | None) -> str:
     file = io.StringIO()
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": label, **colours}  # text stays text
     with rc_context(settings):
-        figure = _figure(points, level)
+        figure = _figure(points, level, links)
         figure.savefig(
             file,
             format="svg",
@@ -101,7 +108,7 @@ def _svg(points: Points, label: str, level: float | None) -> str:
     return drawing[drawing.index("<svg") :].replace("<svg", named, 1)
 
 
-def _figure(points: Points, level: float | None) -> Any:  # noqa: ANN401 matplotlib has types of its own
+def _figure(points: Points, level: float | None, links: Mapping[int, str]) -> Any:  # noqa: ANN401 matplotlib's
     from matplotlib.figure import Figure  # noqa: PLC0415 as above: a figure of its own needs no `pyplot`
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 as above
 
@@ -111,6 +118,10 @@ def _figure(points: Points, level: float | None) -> Any:  # noqa: ANN401 matplot
     axes.plot(*zip(*points, strict=True), _LINE, marker=marker, linewidth=1.5, clip_on=False, gid="curve")
     if level is not None and math.isfinite(level):
         axes.axhline(level, color=_INK, linewidth=1.0, linestyle="--", gid="level")
+    linked = [point for point in points if point[0] in links]
+    if linked:
+        dots = axes.scatter(*zip(*linked, strict=True), s=_DOT, color=_LINE, gid="links", clip_on=False)
+        dots.set_urls([links[int(step)] for step, _ in linked])
     axes.set_xlabel("step")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     for axis in (axes.xaxis, axes.yaxis):

@@ -217,6 +217,13 @@ impl<'r> RowCuration<'r> {
         self.fault.get_or_insert(verdict);
     }
 
+    /// Why no response of the row can be accepted, where answers are compared and its right one cannot be used.
+    pub fn fault_of_gold(&self) -> Option<Verdict> {
+        let answered = self.answers.judge(&parts("", None), Some(true));
+        let of_gold = |verdict: &Verdict| matches!(verdict, Verdict::NoGold | Verdict::GoldFault);
+        answered.verdict.filter(of_gold)
+    }
+
     /// The row as it came.
     pub fn row(&self) -> &'r Row<'r> {
         self.row

@@ -35,6 +35,7 @@ mod near_table;
 mod pack_bytes;
 mod parallel;
 mod pass_rates;
+mod question_rows;
 mod range_cells;
 mod range_images;
 mod range_packs;
@@ -74,6 +75,7 @@ pub use image_settings::{ImageSettings, Metadata, OutsideRoot, Store, Urls, Veri
 pub use layout::{Layout, StreamPart};
 pub use near_table::near_duplicates;
 pub use pass_rates::Answered;
+pub use question_rows::{QuestionFinding, QuestionImage, QuestionRow, QuestionTurn};
 pub use row::COLUMNS;
 pub use row_images::{RowImage, RowImages};
 pub use scan::{Previewed, Scanner};

@@ -130,6 +130,11 @@ impl Scanner {
         &self.mapping
     }
 
+    /// What decides which traces a row gives.
+    pub(crate) fn rows(&self) -> &RowScan {
+        &self.rows
+    }
+
     /// Scans one block into `<directory>/<number>.ids` and `.index`, and into `<number>-1.ids` and so on where its
     /// rows are rendered to more text than a worker holds: a question with many responses is rendered with each.
     /// Of `workers` in this process, those that scan no block help with its images.

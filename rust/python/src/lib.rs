@@ -18,6 +18,7 @@ mod mds;
 mod pack;
 mod pages;
 mod preview;
+mod questions;
 mod records;
 mod template;
 mod tokenizer;
@@ -66,6 +67,8 @@ mod _octomed {
     use crate::pages::{arrow_sizes, longest_of_dictionary, parquet_pages};
     #[pymodule_export]
     use crate::preview::{mapped_columns, raw_rows, row_outcomes, top_level_keys};
+    #[pymodule_export]
+    use crate::questions::{QuestionRow, question_rows};
     #[pymodule_export]
     use crate::template::{ChatTemplate, Prompt};
     #[pymodule_export]

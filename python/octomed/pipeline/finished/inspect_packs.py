@@ -56,12 +56,12 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     packs = run.streams[stream].packs
     if not 0 <= pack < packs:
         raise RecipeError(f"stream `{stream}` has no pack {pack}", f"its packs are 0 to {packs - 1}")
-    _refuse_links(folder, stream)
+    refuse_links(folder, stream)
     try:
         with pack_here(folder, stream, pack):
             content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
-        raise type(error)(error.message, _verify_hint(folder)) from None
+        raise type(error)(error.message, verify_hint(folder)) from None
     tokenizer = tokenizer_of(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans
@@ -69,7 +69,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
     try:
         images = None if token is None else PackImages(content, token)
     except DataError as error:
-        raise DataError(error.message, _verify_hint(folder)) from None
+        raise DataError(error.message, verify_hint(folder)) from None
     views = []
     offset = 0
     for document, (length, trace_id) in enumerate(zip(content.lengths, content.trace_ids, strict=True)):
@@ -126,7 +126,7 @@ def inspect_trace(folder: Path, trace_id: int) -> TraceView:
     raise RecipeError(f"no trace {trace_id} in `{place_of(folder)}`", "its provenance tables list the ids")
 
 
-def _refuse_links(folder: Path, stream: str) -> None:
+def refuse_links(folder: Path, stream: str) -> None:
     """Refuse a stream whose index or shards are links out of the run's folder."""
     path_below(folder, stream)
     for path in (folder / stream).glob("*"):
@@ -139,7 +139,7 @@ def tokenizer_of(run: RunFile) -> _octomed.Tokenizer:
     Raises
     ------
     RecipeError
-        When it is gone, or another one now.
+        When it is not there, or not the one that the run was packed with.
     """
     name = run.run.model
     base = Path(run.run.recipe_folder or "")
@@ -161,7 +161,7 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[tup
         rows.sort(key=lambda row: row["document"])
         if [row["document"] for row in rows] != list(range(documents)):
             message = f"`{place_of(folder, table)}` has {len(rows)} traces of pack {pack}"
-            raise DataError(f"{message}, and its shard has {documents}", _verify_hint(folder))
+            raise DataError(f"{message}, and its shard has {documents}", verify_hint(folder))
         return [
             (
                 f"{row['source']}/{row['file']} row {row['row']} sample {row['sample']}",
@@ -169,7 +169,7 @@ def _places(folder: Path, stream: str, pack: int, *, documents: int) -> list[tup
             )
             for row in rows
         ]
-    raise RecipeError(f"the provenance of `{stream}` pack {pack} is missing", _verify_hint(folder))
+    raise RecipeError(f"the provenance of `{stream}` pack {pack} is missing", verify_hint(folder))
 
 
 def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any]]:
@@ -179,8 +179,8 @@ def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any
             rows: list[dict[str, Any]] = pq.read_table(file, filters=wanted).to_pylist()
             return rows
     except (OSError, pa.ArrowException) as error:
-        raise DataError(f"`{place_of(folder, table)}` is damaged: {error}", _verify_hint(folder)) from error
+        raise DataError(f"`{place_of(folder, table)}` is damaged: {error}", verify_hint(folder)) from error
 
 
-def _verify_hint(folder: Path) -> str:
+def verify_hint(folder: Path) -> str:
     return f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"

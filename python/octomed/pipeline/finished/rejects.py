@@ -41,7 +41,7 @@ def rejects_of(folder: Path, *, reason: str | None = None, source: str | None = 
     DataError
         When a table of rejects is missing or damaged.
     """
-    names = _tables(folder, reason, source)
+    names = reject_tables(folder, reason, source)
     return (Reject(**row) for batch in _batches(folder, names, reason) for row in batch.to_pylist())
 
 
@@ -53,12 +53,23 @@ def count_rejects(folder: Path, *, reason: str | None = None, source: str | None
     RecipeError, DataError
         As there.
     """
-    names = _tables(folder, reason, source)
+    names = reject_tables(folder, reason, source)
     return sum(batch.num_rows for batch in _batches(folder, names, reason, columns=["reason"]))
 
 
-def _tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
-    """Return the names of the tables that are asked for, in the order of the sources."""
+def reject_tables(folder: Path, reason: str | None, source: str | None) -> list[str]:
+    """Return the names of the tables that are asked for, in the order of the sources.
+
+    Parameters
+    ----------
+    folder, reason, source
+        As of :func:`rejects_of`.
+
+    Raises
+    ------
+    RecipeError
+        When there is no such reason or source.
+    """
     run = read_run(folder)
     sources = run.sources
     if source is not None and source not in sources:

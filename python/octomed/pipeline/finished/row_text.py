@@ -21,7 +21,7 @@ from octomed.recipe.inputs import resolve_inputs
 from octomed.recipe.loader import load_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -84,7 +84,7 @@ class SourceRows:
         DataError
             When a file is gone or is not what the run read; it is named.
         """
-        allowance = _Allowance(most_bytes)
+        allowance = Allowance(most_bytes)
         for (source, file), group in itertools.groupby(rejects, key=lambda one: (one.source, one.file)):
             yield from self._texts_of_file(self._unchanged(source, file), group, allowance)
             if allowance.is_used:
@@ -103,31 +103,57 @@ class SourceRows:
         return file
 
     def _texts_of_file(
-        self, file: InputFile, rejects: Iterable[Reject], allowance: _Allowance
+        self, file: InputFile, rejects: Iterable[Reject], allowance: Allowance
     ) -> Iterator[tuple[Reject, str]]:
         mapping = _octomed.Mapping(self._recipe.sources[file.source_index].mapping)
-        left = list(rejects)
-        first_row = 0
-        for task in tasks_of(file, mapping, ""):
-            first_row = first_row if task.first_row is None else task.first_row
-            if task.rows is not None and left[0].row >= first_row + task.rows:
-                continue  # a row group that has none of them
-            ahead = Ahead()
-            for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
-                rows = _octomed.raw_rows(block, [reject.row - first_row for reject in left])
-                for reject, row in zip(left, rows, strict=False):
-                    yield reject, _text(row)
-                left = left[len(rows) :]
-                allowance.take(block.source_bytes)
-                if not left or allowance.is_used:
-                    return
-            first_row += ahead.rows_read
-        for reject in left:
-            yield reject, NOT_KEPT
+        wanted = list(rejects)
+        texts = texts_in(file, mapping, [reject.row for reject in wanted], allowance)
+        yield from zip(wanted, texts, strict=False)
+
+
+def texts_in(
+    file: InputFile, mapping: _octomed.Mapping, rows: Sequence[int], allowance: Allowance | None = None
+) -> Iterator[str]:
+    """Yield the texts of rows of a file, each as JSON where its format has columns.
+
+    Parameters
+    ----------
+    file
+        The file.
+    mapping
+        Of its rows: which columns are read.
+    rows
+        Numbers of rows, which do not fall; what lies before the first of a Parquet file is not read.
+    allowance
+        What may be read; rows behind that are not yielded.
+
+    Raises
+    ------
+    DataError, StorageError
+        When the file cannot be read.
+    """
+    allowance = allowance or Allowance(None)
+    left = list(rows)
+    first_row = 0
+    for task in tasks_of(file, mapping, ""):
+        first_row = first_row if task.first_row is None else task.first_row
+        if task.rows is not None and left and left[0] >= first_row + task.rows:
+            first_row += task.rows
+            continue
+        ahead = Ahead()
+        for block in blocks_of(task, mapping, target=_SMALL_BLOCK_BYTES, ahead=ahead):
+            found = _octomed.raw_rows(block, [row - first_row for row in left])
+            yield from map(_text, found)
+            left = left[len(found) :]
+            allowance.take(block.source_bytes)
+            if not left or allowance.is_used:
+                return
+        first_row += ahead.rows_read
+    yield from (NOT_KEPT for _ in left)
 
 
 @dataclass
-class _Allowance:
+class Allowance:
     """Counts down the bytes that may be read; None for all."""
 
     left: int | None

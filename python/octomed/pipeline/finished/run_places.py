@@ -60,9 +60,14 @@ def opened_run(place: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        far = _far.pop(folder, None)
-        if far is not None:
-            far.close()
+        close_run(folder)
+
+
+def close_run(folder: Path) -> None:
+    """Remove the local folder of a run at an address; another folder is left alone."""
+    far = _far.pop(folder, None)
+    if far is not None:
+        far.close()
 
 
 _far: dict[Path, FarRun] = {}

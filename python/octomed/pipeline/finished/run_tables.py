@@ -47,6 +47,27 @@ def batches_of(folder: Path, name: str, columns: list[str] | None = None) -> Ite
         yield from table.iter_batches(columns=columns)
 
 
+def schema_of(folder: Path, name: str) -> pa.Schema:
+    """Return names and types of the columns of a table of a finished run.
+
+    Parameters
+    ----------
+    folder, name
+        As for :func:`batches_of`.
+
+    Raises
+    ------
+    DataError
+        When the table is missing or damaged.
+    """
+    with (
+        _readable(folder, name),
+        StoredFile(store_of(folder), name) as file,
+        pq.ParquetFile(file) as table,
+    ):
+        return table.schema_arrow
+
+
 def rows_where(
     folder: Path, name: str, wanted: pc.Expression, columns: list[str] | None = None
 ) -> list[dict[str, Any]]:

@@ -1,0 +1,56 @@
+"""`octomed distill`: a teacher is asked a recipe's questions."""
+
+from __future__ import annotations
+
+import sys
+
+from octomed.cli.options import AsJson, Overrides, RecipePath
+from octomed.cli.signals import stop_by_signals
+from octomed.cli.terminal import log, out, resumable
+from octomed.errors import RecipeError
+
+
+def command(recipe: RecipePath, overrides: Overrides = None, json_output: AsJson = False) -> None:
+    """Sample a teacher's responses to a recipe's questions, as rows that packing reads.
+
+    What comes is in `samples.jsonl`, which `octomed pack` reads with `format: distilled`. The recipe has the
+    sources, prompt and rules of acceptance of one that packs, and `teacher`, `samples`, `until`, `limits` and
+    `budget`. A sample is on the disk before it counts, so a run that is stopped goes on where it was, and
+    nothing is asked twice. Needs the extra `distill`.
+
+    \b
+    Examples:
+      octomed distill recipes/distill/quickstart.yaml
+      octomed distill recipes/distill/quickstart.yaml --set samples=4 --set limits.concurrency=256
+    """
+    try:
+        import aiohttp  # noqa: F401 said here in words, not by a traceback
+    except ImportError:
+        raise RecipeError(
+            "asking a teacher needs the package `aiohttp`", "`pip install 'octomed[distill]'`"
+        ) from None
+    from octomed.commands import as_argument, set_options
+    from octomed.distill.display import shown_on
+    from octomed.distill.recipe import load_distill_recipe
+    from octomed.distill.run import distill
+
+    loaded = load_distill_recipe(recipe, overrides or ())
+    if not json_output:
+        for text in loaded.asked.notes():
+            log(f"note: {text}")
+    again = ["octomed", "distill", as_argument(str(recipe)), *set_options(overrides or ())]
+    with shown_on(sys.stderr, loaded.settings, json_lines=json_output) as tell, resumable(again):
+        stop_by_signals()
+        counts = distill(loaded, tell=tell)
+    if json_output:
+        import json
+
+        out(json.dumps(counts.values(loaded.settings), ensure_ascii=False))
+        return
+    for line in counts.lines(loaded.settings):
+        out(line)
+    if counts.stopped is not None:
+        from octomed.commands import shell_words
+
+        log(f"stopped: {counts.stopped}; with a larger one `{shell_words(again)}` goes on")
+    log(f"next: `octomed pack` with `path: {loaded.output / 'samples.jsonl'}` and `format: distilled`")

@@ -1,0 +1,76 @@
+"""What people see while a teacher is asked: a line that is redrawn, a line now and then, or events."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from octomed.names import printable_line
+from octomed.report import units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TextIO
+
+    from octomed.distill.counts import Counts
+    from octomed.distill.schema import Distillation
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextlib.contextmanager
+def shown_on(
+    stream: TextIO, settings: Distillation, *, json_lines: bool
+) -> Iterator[Callable[[Counts], None]]:
+    """Give what is told of counts while the block runs.
+
+    Parameters
+    ----------
+    stream
+        Where it is shown: redrawn on a terminal, a line every ten seconds elsewhere.
+    settings
+        The teacher, samples and limits.
+    json_lines
+        Whether events are written instead, one JSON object a line.
+    """
+    if json_lines:
+        yield _Lines(stream, lambda counts: _event(counts, settings))
+    elif stream.isatty():
+        live = Live(console=Console(file=stream, highlight=False), refresh_per_second=4, transient=True)
+        with live:
+            yield lambda counts: live.update(Text(_line(counts, settings)))
+    else:
+        yield _Lines(stream, lambda counts: _line(counts, settings))
+
+
+class _Lines:
+    """Writes a line now and then."""
+
+    def __init__(self, stream: TextIO, line: Callable[[Counts], str]) -> None:
+        self._stream, self._line, self._next = stream, line, time.monotonic() + _SECONDS_BETWEEN_LINES
+
+    def __call__(self, counts: Counts) -> None:
+        """Write a line, if it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _SECONDS_BETWEEN_LINES
+            self._stream.write(f"{printable_line(self._line(counts))}\n")
+            self._stream.flush()
+
+
+def _line(counts: Counts, settings: Distillation) -> str:
+    words = counts.words(settings)
+    if counts.failed:
+        words.append(f"{units.count(counts.failed.total())} failed")
+    return "distill: " + " · ".join(words)
+
+
+def _event(counts: Counts, settings: Distillation) -> str:
+    return json.dumps(
+        {"event": "progress", "stage": "distill", **counts.values(settings)}, ensure_ascii=False
+    )

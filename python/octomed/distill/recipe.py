@@ -1,0 +1,162 @@
+"""From a YAML file to a typed distillation, or to the list of all that is wrong with it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from octomed.commands import in_python
+from octomed.distill.schema import MODELS, Distillation
+from octomed.recipe.explain import problems_of
+from octomed.recipe.loader import recipe_of
+from octomed.recipe.overrides import apply_overrides
+from octomed.recipe.presets import gives_traces, load_preset, preset_names
+from octomed.recipe.problems import Place, Problem, RecipeProblems
+from octomed.recipe.yaml_file import read_document
+from octomed.schemes import scheme_of
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from octomed.recipe.document import Document
+    from octomed.recipe.schema import Recipe
+
+STUDENT = "Qwen/Qwen2.5-VL-7B-Instruct"
+"""Whose chat template and tokenizer tell whether a sample could be learned, where the recipe names none."""
+
+_OWN = frozenset(Distillation.model_fields)
+_UNUSED = frozenset({"pack", "mix", "validation", "target", "report", "supervise"})
+"""Keys of a packing recipe that say nothing of questions and of single samples."""
+
+
+@dataclass(frozen=True)
+class DistillRecipe:
+    """A distillation, ready to run.
+
+    Attributes
+    ----------
+    asked : Recipe
+        Where questions come from, how they are asked, and which samples are accepted: the keys that it shares
+        with a packing recipe.
+    settings : Distillation
+        The teacher, samples and limits.
+    """
+
+    asked: Recipe
+    settings: Distillation
+
+    @property
+    def output(self) -> Path:
+        """The folder that samples are written to."""
+        return Path(self.asked.output.path)
+
+
+def load_distill_recipe(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> DistillRecipe:
+    """Read the recipe of a distillation.
+
+    Parameters
+    ----------
+    path : path
+        A YAML 1.2 file. Relative paths in it start at its folder.
+    overrides : sequence of str
+        `samples=4` and the like, put over the file's values in their order.
+
+    Raises
+    ------
+    RecipeProblems
+        With everything that is wrong, each with file, line and column, and a hint.
+
+    Examples
+    --------
+    >>> import json, tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "questions.jsonl").write_text('{"question": "Fever?", "answer": "Rest"}')
+    >>> values = {
+    ...     "name": "example",
+    ...     "sources": [{"name": "questions", "path": "questions.jsonl", "format": "octomed"}],
+    ...     "teacher": {"endpoint": "http://localhost:8000/v1", "model": "teacher"},
+    ...     "samples": 4,
+    ...     "output": {"path": "distilled"},
+    ... }
+    >>> _ = (folder / "distill.yaml").write_text(json.dumps(values))  # YAML takes JSON
+    >>> load_distill_recipe(folder / "distill.yaml", ["samples=8"]).settings.samples
+    8
+    """
+    document = read_document(Path(path), str(path))
+    apply_overrides(document, overrides, option_name="override " if in_python() else "--set ")
+    values = document.values
+    if not isinstance(values, dict):
+        place = Place(document.origin, 1, 1)
+        hint = "it begins with `name:`, `sources:` and `teacher:`"
+        raise RecipeProblems([Problem(place, "a distillation is a mapping of keys to values", hint)])
+    own = {key: value for key, value in values.items() if key in _OWN}
+    shared = {"model": STUDENT, **{key: value for key, value in values.items() if key not in _OWN}}
+    problems = _unused(shared, document)
+    settings = _settings(own, document, problems)
+    asked = _asked(shared, document, Path(path).resolve().parent, problems)
+    if problems or settings is None or asked is None:
+        raise RecipeProblems(problems)
+    asked.adopt(Path(path).absolute(), document, asked.canonical(), overrides)
+    return DistillRecipe(asked, settings)
+
+
+def _with_response(row_format: Any) -> Any:  # noqa: ANN401 any YAML value
+    """Return a row format as one of traces: rows that are asked need no response, and none is read."""
+    mapping = {"preset": row_format} if isinstance(row_format, str) else row_format
+    if not isinstance(mapping, dict) or mapping.keys() & {"response", "responses", "messages"}:
+        return row_format
+    name = mapping.get("preset")
+    if name in preset_names() and gives_traces(load_preset(name)):
+        return row_format
+    asks = name in preset_names() or "question" in mapping
+    return {**mapping, "response": "response"} if asks else row_format
+
+
+def _unused(values: dict[str, Any], document: Document) -> list[Problem]:
+    return [
+        Problem(
+            document.place((key,), key=True),
+            f"`{key}` is of packing, and a distillation packs nothing",
+            "write it in the recipe that packs the samples",
+        )
+        for key in values
+        if key in _UNUSED
+    ]
+
+
+def _settings(values: dict[str, Any], document: Document, problems: list[Problem]) -> Distillation | None:
+    try:
+        return Distillation.model_validate(values)
+    except ValidationError as error:
+        problems += problems_of(error, document, MODELS)
+        return None
+
+
+def _asked(
+    values: dict[str, Any], document: Document, folder: Path, problems: list[Problem]
+) -> Recipe | None:
+    kept = deepcopy({key: value for key, value in values.items() if key not in _UNUSED})
+    for source in kept["sources"] if isinstance(kept.get("sources"), list) else ():
+        if isinstance(source, dict) and "format" in source:
+            source["format"] = _with_response(source["format"])
+    shared = replace(document, values=kept)
+    try:
+        recipe = recipe_of(shared, folder)
+    except RecipeProblems as found:
+        problems += found.problems
+        return None
+    if scheme_of(recipe.output.path) is not None:
+        place = document.place(("output", "path"))
+        hint = "write to a folder, and copy what is finished"
+        problems.append(Problem(place, "samples are appended to, which no store can do", hint))
+    if recipe.curate.pass_rate is not None or recipe.curate.decontaminate is not None:
+        key = "pass_rate" if recipe.curate.pass_rate is not None else "decontaminate"
+        message = f"`curate.{key}` is decided over all traces, when they are packed"
+        hint = "write it in the recipe that packs the samples"
+        problems.append(Problem(document.place(("curate", key), key=True), message, hint))
+    return recipe

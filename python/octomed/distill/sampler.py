@@ -1,0 +1,233 @@
+"""The sampling of questions: which samples are missing, how they are asked, and what is kept of each."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from octomed.distill.client import NotAnswered
+from octomed.distill.judging import verdicts
+from octomed.distill.lines import NotAsked, question_of, sample_lines
+from octomed.distill.requests import Ask, ask_of
+from octomed.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from octomed import _octomed
+    from octomed.distill.client import Client
+    from octomed.distill.counts import Counts
+    from octomed.distill.failures import Failures
+    from octomed.distill.images import ImageFolder
+    from octomed.distill.questions import Question
+    from octomed.distill.replies import Reply, Sampled
+    from octomed.distill.sample_file import Had, SampleFile
+    from octomed.distill.schema import Distillation
+
+_HOPELESS = 20
+"""Samples in a row that no attempt gave, after which the endpoint is not asked on."""
+_KEPT = "kept"
+_CUT = "length"
+
+
+class BudgetSpent(Exception):
+    """Nothing more may be asked."""
+
+
+@dataclass
+class _Asked:
+    """A question that is being asked."""
+
+    question: Question
+    ask: Ask
+    columns: dict[str, Any]
+    judge: _octomed.Scanner
+    texts: set[int] = field(default_factory=set)
+    accepted: int = 0
+
+
+class Sampler:
+    """Asks questions, several at a time.
+
+    Parameters
+    ----------
+    settings
+        The teacher, samples and limits.
+    client, file, images, failures
+        Whom to ask, and where what comes is kept.
+    had
+        What was there before, which is not asked again.
+    accepted
+        By key, how many of these packing would accept; only where questions end by that.
+    judge_of
+        Returns what judges the samples of a source.
+    counts
+        Counted into.
+    """
+
+    def __init__(  # noqa: PLR0913 what is asked, where it goes, and what was there
+        self,
+        settings: Distillation,
+        *,
+        client: Client,
+        file: SampleFile,
+        images: ImageFolder,
+        failures: Failures,
+        had: Had,
+        accepted: dict[str, int],
+        judge_of: Callable[[str], _octomed.Scanner],
+        counts: Counts,
+    ) -> None:
+        self._settings = settings
+        self._client, self._file, self._images = client, file, images
+        self._failures, self._had, self._accepted = failures, had, accepted
+        self._judge_of, self._counts = judge_of, counts
+        self._several = settings.teacher.several
+        self._hopeless = 0
+        self._hopeless_for = ""
+
+    async def sample(self, question: Question) -> None:
+        """Ask a question until it has its samples.
+
+        Raises
+        ------
+        BudgetSpent
+            When nothing more may be asked.
+        RecipeError, DataError, StorageError
+            When no question can be asked on.
+        """
+        ask = ask_of(question, self._settings.teacher)
+        most = self._settings.most
+        missing = [number for number in range(most) if not self._had.has(ask.key, number)]
+        self._counts.had += most - len(missing)
+        missing = [number for number in missing if not self._failures.is_refused(ask.key, number)]
+        if not missing:
+            return
+        try:
+            columns = question_of(question)
+        except NotAsked as reason:
+            self._counts.refused["no_question"] += 1
+            self._counts.questions -= 1
+            self._failures.add(
+                ask.key,
+                0,
+                {"reason": "no_question", "detail": str(reason), "place": question.place, "may_pass": True},
+            )
+            return
+        asked = _Asked(question, ask, columns, self._judge_of(question.source))
+        asked.accepted = self._accepted.get(ask.key, 0)
+        await self._images.keep(question)
+        for wave in self._waves(asked, missing):
+            await self._ask_all(asked, wave)
+
+    def _waves(self, asked: _Asked, missing: list[int]) -> Iterable[list[int]]:
+        """Yield the samples to ask for at a time: all, or as many as are not accepted yet."""
+        until = self._settings.until
+        if until is None:
+            yield missing
+            return
+        while missing and asked.accepted < until.accepted:
+            wave = missing[: until.accepted - asked.accepted]
+            missing = missing[len(wave) :]
+            yield wave
+
+    async def _ask_all(self, asked: _Asked, numbers: list[int]) -> None:
+        if self._several and len(numbers) > 1:
+            numbers = await self._ask_several(asked, numbers)
+        tasks = [asyncio.create_task(self._ask_one(asked, number)) for number in numbers]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _ask_several(self, asked: _Asked, numbers: list[int]) -> list[int]:
+        """Ask for several samples with one request; return those that it did not give."""
+        self._check_budget()
+        begin = time.monotonic()
+        try:
+            async with self._client.asked(asked.ask.several(len(numbers))) as reply:
+                came = min(len(reply.samples), len(numbers))
+                await self._keep(asked, reply, numbers[:came], time.monotonic() - begin)
+        except NotAnswered:
+            return numbers  # one by one: perhaps the server knows no `n`
+        if came < len(numbers) and self._several:
+            self._several = False
+            many = f"the teacher gave {came} samples where {len(numbers)} were asked"
+            self._counts.notes.append(f"{many}: asked one by one from there on")
+        return numbers[came:]
+
+    async def _ask_one(self, asked: _Asked, number: int, *, again: bool = True) -> None:
+        self._check_budget()
+        body = asked.ask.seeded(number) if self._settings.teacher.seeds else asked.ask.body
+        begin = time.monotonic()
+        try:
+            async with self._client.asked(body) as reply:
+                if not (again and reply.samples[0].is_empty):
+                    await self._keep(asked, reply, [number], time.monotonic() - begin)
+                    return
+                self._count_usage(reply)
+        except NotAnswered as failure:
+            self._note_failure(asked, number, failure)
+            return
+        await self._ask_one(asked, number, again=False)
+
+    async def _keep(self, asked: _Asked, reply: Reply, numbers: list[int], seconds: float) -> None:
+        """Write what came, and count it once it is on the disk."""
+        self._hopeless = 0
+        self._count_usage(reply)
+        came = list(zip(numbers, reply.samples, strict=False))
+        named = {"key": asked.ask.key, "teacher": self._settings.teacher.model}
+        lines = sample_lines(asked.columns, named, reply, came, seconds)
+        await self._file.add(lines)
+        self._counts.samples += len(lines)
+        for _, sample in came:
+            self._count_sample(asked, sample)
+        found = verdicts(asked.judge, asked.columns, lines)
+        accepted = found.count(_KEPT)
+        asked.accepted += accepted
+        self._counts.accepted += accepted
+        self._counts.judged += len(found)
+
+    def _count_usage(self, reply: Reply) -> None:
+        self._counts.asked += reply.usage.asked
+        self._counts.answered += reply.usage.answered
+
+    def _count_sample(self, asked: _Asked, sample: Sampled) -> None:
+        text = hash((sample.reasoning, sample.response))
+        self._counts.repeated += text in asked.texts
+        asked.texts.add(text)
+        self._counts.empty += sample.is_empty
+        self._counts.cut += sample.finish_reason == _CUT
+
+    def _note_failure(self, asked: _Asked, number: int, failure: NotAnswered) -> None:
+        self._counts.failed[failure.reason] += 1
+        self._failures.add(
+            asked.ask.key,
+            number,
+            {
+                "reason": failure.reason,
+                "detail": failure.detail,
+                "place": asked.question.place,
+                "may_pass": failure.may_pass,
+            },
+        )
+        self._hopeless += failure.may_pass
+        if self._hopeless >= _HOPELESS:
+            raise StorageError(
+                f"`{self._settings.teacher.endpoint}` gave no reply to {self._hopeless} requests in a row, "
+                f"the last one: {failure.detail}",
+                "once it answers, run the same command again: what came is kept, and not asked again",
+            )
+
+    def _check_budget(self) -> None:
+        budget = self._settings.budget
+        if budget is None:
+            return
+        if budget.tokens is not None and self._counts.tokens >= budget.tokens:
+            raise BudgetSpent(f"the budget of {budget.tokens:,} tokens is spent")
+        cost = self._settings.cost(self._counts.asked, self._counts.answered)
+        if budget.cost is not None and cost is not None and cost >= budget.cost:
+            raise BudgetSpent(f"the budget of {budget.cost:,.2f} is spent")
