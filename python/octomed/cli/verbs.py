@@ -22,6 +22,7 @@ VERBS = {
     "rejects": "List the rows and traces that a run left out: source, file, row and reason.",
     "report": "Write `report.html` and the dataset card `README.md` into a run's folder.",
     "export": "Write a run's curated traces for another trainer: messages, ShareGPT and others.",
+    "diff": "Compare two runs or recipes: keys, counts, and which traces came, went or changed.",
     "view": "Show a run in a browser: packs as the model sees them, what was left out, curves.",
     "push": "Put a finished run to the Hugging Face hub: private, and without what is not asked for.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
