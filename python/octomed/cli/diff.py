@@ -23,9 +23,9 @@ Place = Annotated[
     ),
 ]
 _MEANT = {
-    "came": "packed in the second alone; there was in the first",
-    "went": "packed in the first alone; there is in the second",
-    "changed": "packed in both, with another",
+    "came": "came: packed in the second, and in the first `{}`",
+    "went": "went: packed in the first, and in the second `{}`",
+    "changed": "changed: packed in both, of another {}",
 }
 
 
@@ -73,9 +73,10 @@ def _trace_lines(traces: TraceChanges) -> Iterator[str]:
     yield f"traces: {traces.same:,} as they were"
     for change in CHANGES:
         for reason, number in traces.by_reason(change).items():
-            yield f"  {number:,} {change} ({_MEANT[change]}: {reason})"
+            yield f"  {number:,} {_MEANT[change].format(reason)}"
             for one in traces.examples[change, reason]:
-                yield f"    {one.source}/{shown(one.file)} row {one.row} sample {one.sample}, trace {one.trace_id}"
+                place = f"{one.source}/{shown(one.file)} row {one.row} sample {one.sample}"
+                yield f"    {place}, trace {one.trace_id}"
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 any YAML value

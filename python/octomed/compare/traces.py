@@ -141,7 +141,7 @@ def _compare(before: NDArray[np.void], after: NDArray[np.void], names: Names, ch
 
 
 def _numbered(records: NDArray[np.void], *more: str) -> tuple[NDArray[np.int64], int]:
-    """Return a number for each record, equal where file, row and other columns are; and how many there are."""
+    """Return a number for each record, equal where file, row and other columns are, and how many."""
     columns = [records[name] for name in (*more, "row", "file")]
     order = np.lexsort(columns)
     apart = np.zeros(len(records), bool)
@@ -184,7 +184,8 @@ def _note(  # noqa: PLR0913, PLR0917 two sides, and what both share
     reasons = np.zeros(len(numbers), np.int64)
     reasons[index >= 0] = lacks.records["reason"][index[index >= 0]]
     for reason in np.unique(reasons).tolist():
-        _count(change, names.reason_of(reason) if reason else ABSENT, mine[reasons == reason], names, changes)
+        why = names.reason_of(reason) if reason else ABSENT
+        _count(change, why, mine[reasons == reason], names, changes)
 
 
 def _note_changed(
