@@ -24,6 +24,7 @@ VERBS = {
     "view": "Show a run in a browser: packs as the model sees them, what was left out, curves.",
     "push": "Put a finished run to the Hugging Face hub: private, without what nobody asked for.",
     "export": "Write a run's curated traces for another trainer: messages, ShareGPT and others.",
+    "diff": "Compare two runs or recipes: keys, counts, and which traces came, went or changed.",
     "verify": "Check a run: digests, offsets, token range, loss spans, counts.",
     "train-plan": "Say what memory a training takes on each GPU, and whether that fits.",
     "train": "Train as a recipe says, as `composer train.py` does, with the same exit codes.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from octomed.starter.named import clean_name
+from octomed.plain_names import clean_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

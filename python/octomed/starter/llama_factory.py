@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from octomed.starter.named import Named, Wanted, clean_name, literal
+from octomed.plain_names import clean_name
+from octomed.starter.named import Named, Wanted, literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

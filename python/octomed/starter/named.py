@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from octomed.errors import RecipeError
 from octomed.names import shown
+from octomed.plain_names import clean_name
 from octomed.urls import scheme_of
 
 if TYPE_CHECKING:
@@ -97,18 +98,6 @@ def name_of(path: str) -> str:
     told = [part for part in plain if part.lower() not in _PLAIN_STEMS]
     stem = (told or plain or [Path.cwd().name])[-1].partition("@")[0]
     return clean_name(stem)
-
-
-def clean_name(text: str) -> str:
-    """Return a text as a recipe takes it for a name.
-
-    Examples
-    --------
-    >>> clean_name("My data (v2)"), clean_name("-.-")
-    ('My-data-v2', 'data')
-    """
-    name = re.sub(r"[^\w.-]+", "-", text).strip("-.")[:100]
-    return name if re.match(r"\w", name) else "data"
 
 
 def each_once(datasets: Iterable[Named]) -> tuple[Named, ...]:

@@ -11,15 +11,17 @@ from octomed.pipeline.calls.prefetch import without_leftovers
 from octomed.pipeline.models.model import HUB_MODELS
 from octomed.pipeline.planning.checked import Checked, checked_plan
 from octomed.pipeline.planning.plan import plan
+from octomed.plain_names import clean_name
 from octomed.recipe.loader import load_recipe
 from octomed.starter.draft import Looked, look
 from octomed.starter.lengths import Lengths, buckets_for, capacity_for, lengths_of
-from octomed.starter.named import Wanted, clean_name
 from octomed.starter.text import Line, recipe_text
 from octomed.starter.wanted import wanted_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from octomed.starter.named import Wanted
 
 _TEXT_MODEL = "Qwen/Qwen2.5-7B-Instruct"
 _IMAGE_MODEL = "Qwen/Qwen2.5-VL-7B-Instruct"
