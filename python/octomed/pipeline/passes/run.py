@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.threads.executor import Threads
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile, StoreTraffic, Uploaded
+    from octomed.storage import Mode
 
 
 def pack(
@@ -287,7 +288,7 @@ class _Passes:
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
-            mode = next((task.mode for task in spec.tasks), "owner")
+            mode: Mode = spec.tasks[0].mode if spec.tasks else "owner"
             spec.evaluation.read(threads.workers, LocalStore(spec.store, mode))
         begin = time.perf_counter()
         scanned = scan(
