@@ -322,7 +322,7 @@ def test_evaluation_sets_are_left_at_once_when_a_run_is_cancelled(folder):
     rows = [{"question": words(seed, 80)} for seed in range(10_000)]
     runs.write_lines(folder / "test/large.jsonl", rows)
     planned = plan(recipe(folder, ["test/large.jsonl"]))
-    (one,) = planned.evaluation.sets
+    (one,) = planned.evaluation.found.sets
     mapping = _octomed.Mapping.questions_only(one.files[0].mapping)
     reader = _octomed.EvaluationReader(mapping, one.images, "if_there", [], _octomed.KeptPictures(b""))
     cancelled = _octomed.Cancel()
