@@ -189,11 +189,14 @@ def start_verb(*words: str, **settings: Any) -> subprocess.Popen[str]:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """Digest of every file of a run; of `octomed.json` what is outside `run`."""
+    """Digest of every file of a run; of `octomed.json` what is outside `run`.
+
+    Pages show the recipe as it was written, and are none of what is verified.
+    """
     found = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
-        if not path.is_file() or name in {".octomed.lock", ".octomed-run.json"}:
+        if not path.is_file() or name in {".octomed.lock", ".octomed-run.json", "README.md", "report.html"}:
             continue
         data = path.read_bytes()
         if name == "octomed.json":

@@ -183,4 +183,5 @@ def _rows(folder: Path, table: str, wanted: pc.Expression) -> list[dict[str, Any
 
 
 def verify_hint(folder: Path) -> str:
+    """Return what to run where a file of a run does not read."""
     return f"`{shell_words(['octomed', 'verify', as_argument(place_of(folder))])}` says what is wrong"
