@@ -219,7 +219,7 @@ def test_the_languages_of_blocks_are_known():
 
 
 @pytest.mark.parametrize(
-    "run_by", {one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)}
+    "run_by", sorted({one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)})
 )
 def test_what_runs_elsewhere_is_there(run_by):
     assert run_by.piece in (ROOT / run_by.file).read_text(encoding="utf-8")
