@@ -51,11 +51,8 @@ rust-test: $(DEV)  ## Tests of the crates
 	then cargo nextest run --workspace --no-tests=pass --no-fail-fast && cargo test --workspace --doc; \
 	else cargo test --workspace; fi
 
-# Some tests race processes against each other on a machine that others use too: what failed is run once more, by
-# itself, and the whole fails where it fails again. pytest lists both.
 python-test: $(DEV)  ## Tests of the package
-	$(BIN)/python -m pytest -m 'not long' || { [[ $$? == 1 ]] && echo 'What failed, once more:' \
-	  && $(BIN)/python -m pytest -m 'not long' --last-failed --last-failed-no-failures none; }
+	scripts/python_tests.sh $(BIN)/python
 
 # Newer torch and transformers, which mosaicml's pins refuse, over everything else as it is installed for tests.
 test-next: $(DEV)  ## The tests of streaming and training with newer torch and transformers

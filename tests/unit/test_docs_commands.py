@@ -47,6 +47,7 @@ PUBLISHED = (
 NETWORK = NotRun("needs a network: packages or a repository")
 THESE_TESTS = NotRun("runs these very tests")
 
+PYTHON_PAGE = RunBy("tests/library/test_docs.py", "docs/python.md")
 HERE = "here"
 """Run by `test_the_commands_of_the_readme`, in their order."""
 
@@ -124,6 +125,27 @@ COMMANDS = {
     ("docs/training.md", "octomed pack recipes/quickstart-held-out.yaml"): HELD_OUT_FROM_IT,
     ("docs/training.md", "octomed train recipes/train/quickstart.yaml --nproc 2"): STARTED,
     ("docs/training.md", "octomed inspect runs/train/quickstart --step 12"): A_STEP,
+    **{
+        (document, command): RunBy("tests/distill/test_docs.py", command.rpartition("/")[2])
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+        for command in (
+            "octomed distill recipes/distill/quickstart.yaml",
+            "octomed pack recipes/distill/quickstart-pack.yaml",
+        )
+    },
+    **{
+        (document, "python -m tests.servers.teacher --port 8765 &"): RunBy(
+            "tests/distill/conftest.py", "tests.servers.teacher"
+        )
+        for document in ("docs/distill.md", "recipes/distill/quickstart.yaml")
+    },
+    ("docs/distill.md", "pip install '.[distill]'"): NETWORK,
+    **{
+        ("docs/distill.md", f"octomed distill recipes/distill/quickstart.yaml --batch {way}"): RunBy(
+            "tests/distill/test_batch_files.py", "test_what_goes_out_comes_back"
+        )
+        for way in ("export requests", "import output.jsonl errors.jsonl")
+    },
     ("CONTRIBUTING.md", ".venv/bin/python -m bench.corpus --help"): RunBy(
         "tests/bench/test_corpus.py", "bench.corpus"
     ),
@@ -150,6 +172,14 @@ SNIPPETS = {
     ),
     ("docs/images.md", "from octomed import vision"): RunBy("tests/vision/test_docs.py", "docs/images.md"),
     ("docs/tokenizer.md", "import pyarrow as pa"): HERE,
+    ("docs/python.md", "import octomed"): PYTHON_PAGE,
+    ("docs/python.md", "recipe = octomed.Recipe.from_dict("): PYTHON_PAGE,
+    (
+        "docs/python.md",
+        'run = octomed.Run("runs/quickstart")  # or s3://, gs://, az://, https://, hf://',
+    ): PYTHON_PAGE,
+    ("docs/python.md", "# my_rules.py"): PYTHON_PAGE,
+    ("docs/python.md", "import my_rules"): PYTHON_PAGE,
 }
 KNOWN_LANGUAGES = {"", "python", "yaml", "json", "text", *SHELLS}
 """Those without a test of their own show what is printed, or trees of files."""
@@ -324,8 +354,8 @@ def test_the_recipes_of_the_documents_are_right(tmp_path, monkeypatch):
     known.add(("CONTRIBUTING.md", first_line))
     known |= {(one.document, one.first_line) for one in of_training()}
     known |= known_of_curation | of_stores(text)
-    # tests/unit/test_coming_from.py has those of this document.
-    others = {"docs/coming-from.md"}
+    # tests/unit/test_coming_from.py and tests/distill/test_docs.py have those of these documents.
+    others = {"docs/coming-from.md", "docs/distill.md"}
     shown = {one for one in snippets() if one.language == "yaml" and one.document not in others}
     assert {(one.document, one.first_line) for one in shown} == known
 
