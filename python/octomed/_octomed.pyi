@@ -1218,6 +1218,21 @@ def contaminated_questions(
     where templates are ignored, and where they are kept.
     """
 
+def conversations(
+    scanner: Scanner, block: Block, ordinals: Sequence[int]
+) -> list[
+    tuple[
+        int,
+        list[tuple[int, list[tuple[str, list[str | int], bool]]]],
+        list[tuple[str, int, bytes]],
+        str | None,
+    ]
+]:
+    """
+    The traces of the rows with these numbers in the block's task, as far as they lie in it, as turns of a conversation:
+    masked where the source masks, before a template writes them. Numbers rise; a row that is refused is not there.
+    """
+
 def decode_image(
     data: numpy.typing.NDArray[numpy.uint8], alpha: str, gray16: str, max_source_pixels: int
 ) -> numpy.typing.NDArray[numpy.uint8]:

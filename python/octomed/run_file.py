@@ -27,7 +27,7 @@ RUN_FILE = file_names.RUN_FILE
 
 FORMAT = 2
 
-VALIDATION = "validation"
+VALIDATION = file_names.VALIDATION
 """The stream of what is kept out of training."""
 
 
@@ -437,20 +437,7 @@ def load_run_file(folder: Path) -> RunFile | NotThere | Damaged:
 
 
 def read_run_file(data: bytes, file: str) -> RunFile | Damaged:
-    """Read the bytes of a run file.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-    file
-        Its path or address, for messages.
-
-    Raises
-    ------
-    RecipeError
-        When it is of a newer format.
-    """
+    """Read the bytes of a run file; arguments and errors are those of `StateFile.read`."""
     return _STATE.read(data, file)
 
 

@@ -93,7 +93,7 @@ class PackReader:
             token = self.words.image_token
             images = None if token is None else PackImages(content, token)
         except OctomedError as error:
-            raise type(error)(error.message, hint) from None
+            raise error.with_hint(hint) from None
         if [int(row["trace_id"]) for row in places] != list(content.trace_ids):
             message = f"the provenance of `{stream}` pack {number} names other traces than its shard"
             raise DataError(message, hint)

@@ -56,5 +56,7 @@ def _text(pieces: list[Piece]) -> Markup:
 
 def _token(piece: Piece) -> str:
     kind = ' class="control"' if piece.kind == "control" else ""
+    if "\n" in piece.text and not kind:
+        kind = ' class="end"'  # of a line, which is a token that nobody sees otherwise
     count = f' data-n="{piece.tokens}"' if piece.tokens > 1 else ""
     return f"<i{kind}{count}>{escape(piece.text)}</i>"

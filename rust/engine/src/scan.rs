@@ -13,6 +13,7 @@ use octomed_trace::{Block, Finding, Mapping, Refusal, Row};
 
 use crate::block::{BlockOrigin, BlockWriter};
 use crate::block_scan::BlockScan;
+use crate::conversations::Conversations;
 use crate::curation::{Curation, Extras};
 use crate::curation_settings::CurationSettings;
 use crate::decoding_ahead::{Help, RowsAhead};
@@ -176,9 +177,7 @@ impl Scanner {
         let rows = &RowsAhead::new(block, &self.mapping, images, cancel, workers);
         thread::scope(|scope| {
             let _ending = rows.ending();
-            let start = || {
-                scope.spawn(|| rows.help(scope));
-            };
+            let start = || rows.start(scope);
             let help = Help {
                 rows,
                 start: &start,
@@ -240,6 +239,8 @@ impl Scanner {
         mut see: impl FnMut(&Previewed<'_>),
     ) -> Result<Result<RowImages, Refusal>, EngineError> {
         let mut scratch = self.borrow_scratch();
+        let measured = self.rows.curation.as_ref();
+        let measured = measured.is_some_and(Curation::is_measured);
         let shown = self.rows.with_curation(row, |row, curated| {
             let images = self
                 .rows
@@ -260,7 +261,7 @@ impl Scanner {
                         rendered: &scratch.rendered,
                         ids: &scratch.ids,
                         spans: &scratch.spans,
-                        measures: curated.map(|_| scratch.curation.measures),
+                        measures: measured.then_some(scratch.curation.measures),
                     });
                     Ok(())
                 },
@@ -289,6 +290,17 @@ impl Scanner {
         decide: impl FnMut(FilterBatch) -> Result<Vec<LeftOut>, E>,
     ) -> Result<Filtered, E> {
         filtered(&self.rows, &self.mapping, block, origin, cancel, decide)
+    }
+
+    /// The traces of a row as turns, as the template gets them; nothing is rendered or encoded.
+    ///
+    /// # Errors
+    /// When a file of images or the prompt cannot be used at all.
+    pub fn conversations(
+        &self,
+        row: &Row<'_>,
+    ) -> Result<Result<Conversations, Refusal>, EngineError> {
+        self.rows.conversations(row)
     }
 
     /// Right and all responses of each question of a block, whose answers the scanner compares.

@@ -3,6 +3,7 @@
 mod answers;
 mod batch;
 mod check;
+mod conversations;
 mod csv;
 mod cutters;
 mod engine;
@@ -34,6 +35,8 @@ mod _octomed {
     use crate::batch::{check_packs, fill_batch};
     #[pymodule_export]
     use crate::check::{ImageDecoding, PackContent, ShardCheck, check_shard, read_pack};
+    #[pymodule_export]
+    use crate::conversations::conversations;
     #[pymodule_export]
     use crate::csv::{CsvCutter, CsvDialect};
     #[pymodule_export]

@@ -61,7 +61,7 @@ def inspect_pack(folder: Path, stream: str, pack: int) -> list[TraceView]:
         with pack_here(folder, stream, pack):
             content = _octomed.read_pack(str(folder / stream), pack)
     except OctomedError as error:
-        raise type(error)(error.message, verify_hint(folder)) from None
+        raise error.with_hint(verify_hint(folder)) from None
     tokenizer = tokenizer_of(run)
     places = _places(folder, stream, pack, documents=len(content.lengths))
     input_ids, loss_spans = content.input_ids, content.loss_spans

@@ -15,7 +15,7 @@ from octomed.pipeline.calls.image_files import roots_in
 from octomed.pipeline.calls.prefetch import with_ends_ahead
 from octomed.pipeline.calls.scanners import ScannerSpec, Text, assembled, scan_key, scanner_key
 from octomed.pipeline.calls.thresholds import stands
-from octomed.pipeline.inputs.evaluation_files import Finding, find_evaluation_sets
+from octomed.pipeline.inputs.evaluation_files import Lookups, find_evaluation_sets
 from octomed.pipeline.inputs.evaluation_sets import EvaluationSpec
 from octomed.pipeline.inputs.found_format import columns_of, refuse_held_out, with_found_formats
 from octomed.pipeline.inputs.image_roots import folders_state
@@ -239,7 +239,7 @@ class Plan:
 
     def _evaluation_key(self) -> list[Any]:
         """Return what the tables of evaluation sets depend on, besides the recipe's section."""
-        return [self.evaluation.key if self.evaluation else None, self.shows_texts]
+        return [self.evaluation.found.key if self.evaluation else None, self.shows_texts]
 
     @property
     def shows_texts(self) -> bool:
@@ -365,17 +365,17 @@ def _evaluation(recipe: Recipe, family: Family | None) -> EvaluationSpec | None:
         return None
     check_evaluation_images(recipe, settings, family)
     written = local_folders(recipe)
-    finding = Finding(
+    lookups = Lookups(
         lambda name, path: Source(name=name, path=path, split=("all",)),
         lambda sets: find_inputs(sets).files,
         columns_of,
         lambda source: image_settings(recipe, source, family or families()[0]) or {},
         lambda images: [images_key(images), folders_state(roots_in(images), written)],
     )
-    found = find_evaluation_sets(recipe, settings, finding)
+    found = find_evaluation_sets(recipe, settings, lookups)
     near = "near" if settings.looks_for_near else settings.images
     look = "if_there" if settings.images == "off" or family is None else near
-    return EvaluationSpec(found.key, found.sets, look, found.digests, masks_of(recipe))
+    return EvaluationSpec(found, look, masks_of(recipe))
 
 
 def _source_plan(  # noqa: PLR0913, PLR0917 the last stands in the place of the files

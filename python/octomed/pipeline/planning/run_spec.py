@@ -124,7 +124,8 @@ def run_spec(planned: Plan, workers: int) -> RunSpec:
     origin = origin_of(recipe)
     inputs = inputs_of(task.file for _, task in planned.tasks())
     if planned.evaluation is not None:
-        inputs |= {f"evaluation set {name}": files for name, files in planned.evaluation.digests.items()}
+        digests = planned.evaluation.found.digests
+        inputs |= {f"evaluation set {name}": files for name, files in digests.items()}
     places = planned.places
     skipped = {
         f"{source.source.name}/{file}": reason

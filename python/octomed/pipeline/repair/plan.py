@@ -126,9 +126,7 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         overrides = list(run.run.overrides) if run is not None else _words(about)[1]
         return _with_formats(load_recipe(given, overrides, check_files=False), values)
     if run is not None:
-        return _as_packed(run) or load_recipe(
-            _as_written(run.recipe), folder=run.run.recipe_folder or "", check_files=False
-        )
+        return recipe_of_run(run)
     path, overrides = _words(about)
     if path is not None:
         return _with_formats(load_recipe(path, overrides, check_files=False), values)
@@ -140,6 +138,23 @@ def recipe_of(damage: Damage, given: Path | None) -> Recipe:
         f"`{RUN_FILE}` of `{name}` is damaged, and its manifest does not say where the recipe is",
         f"`{hint}` takes it from there",
     )
+
+
+def recipe_of_run(run: RunFile) -> Recipe:
+    """Return the recipe that a finished run was packed with, as it plans the same tasks again.
+
+    Parameters
+    ----------
+    run
+        Its run file; paths lead from where the recipe was then, and files may be gone.
+
+    Raises
+    ------
+    RecipeError
+        When the recipe cannot be used any more.
+    """
+    written = _as_written(run.recipe)
+    return _as_packed(run) or load_recipe(written, folder=run.run.recipe_folder or "", check_files=False)
 
 
 def _as_packed(run: RunFile) -> Recipe | None:
