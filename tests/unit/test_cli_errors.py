@@ -74,9 +74,8 @@ def test_a_fault_of_ours_shows_where_it_is(monkeypatch, capsys):
 def test_errors_as_json(monkeypatch, capsys):
     code, lines = fail(monkeypatch, capsys, DataError("a file is cut off", "fetch it again"), "--json")
     assert code == 3
-    begin, error, end = map(json.loads, lines)
-    assert (begin["event"], end["event"], end["exit_code"]) == ("begin", "end", 3)
-    assert error.pop("time") >= begin["time"]
+    (error,) = map(json.loads, lines)
+    assert error.pop("time").endswith("Z")
     assert error == {
         "event": "error",
         "message": "a file is cut off",
