@@ -20,6 +20,9 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a key of the recipe, `pack.capacity=8192`. May be repeated."
     ),
 ]
+AsEvents = Annotated[
+    bool, typer.Option("--json", help="Print events on standard error, one JSON object a line.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Workers = Annotated[
     int | None,

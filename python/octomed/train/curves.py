@@ -66,8 +66,8 @@ def drawing_of(
     lost = len(values) - len(points)
     notes = [curve.unit] if curve.unit else []
     notes += [f"{lost} of {len(values)} steps are not a number"] if lost else []
-    note = f' <span class="unit">{html.escape("; ".join(notes))}</span>' if notes else ""
-    heading = f"<h2>{html.escape(curve.title)}{note}</h2>"
+    note = f' <span class="soft">{html.escape("; ".join(notes))}</span>' if notes else ""
+    heading = f"<h3>{html.escape(curve.title)}{note}</h3>"
     if not points:
         return f"<section>{heading}</section>"
     levels = points_of(entries, curve.level) if curve.level else []

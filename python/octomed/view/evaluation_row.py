@@ -44,7 +44,7 @@ def _sets(run: OpenRun) -> tuple[EvaluationSetFiles, ...]:
 
     with without_leftovers():
         evaluation = plan(recipe_of(run.folder)).evaluation
-    return () if evaluation is None else evaluation.sets
+    return () if evaluation is None else evaluation.found.sets
 
 
 def _text(file: EvaluationFile, row: int) -> str:

@@ -148,7 +148,7 @@ def _read(run: OpenRun, stream: str, number: int) -> Pack:
             content = _octomed.read_pack(str(run.folder / stream), number)
         labels, positions = _as_in_a_batch(content, run.file.vision)
     except OctomedError as error:
-        raise type(error)(error.message, hint) from None
+        raise error.with_hint(hint) from None
     rows = provenance_of(run, stream, number)
     if [row["document"] for row in rows] != list(range(len(content.lengths))):
         message = f"the provenance of `{stream}` has {len(rows)} traces of pack {number}"

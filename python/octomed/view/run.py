@@ -11,14 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from octomed.pipeline.finished.finished_run import read_run
-from octomed.pipeline.finished.hidden_places import (
-    NEVER_SHOWN,
-    hidden_places,
-    place_of_row,
-    searches_for_identifying,
-)
+from octomed.pipeline.finished.hidden_places import NEVER_SHOWN, hidden_places, place_of_row
 from octomed.pipeline.finished.inspect_packs import tokenizer_of
 from octomed.pipeline.finished.run_places import far_run, place_of
+from octomed.report.identifying import searches_for_identifying
 from octomed.run_file import RUN_FILE
 from octomed.view.tables import Tables
 

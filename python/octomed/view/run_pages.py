@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from octomed.train.description import yaml_of
+from octomed.report.recipe_text import yaml_of
 from octomed.view import lengths
 from octomed.view.overview import charts_of, key_figures
 from octomed.view.pages import Shown

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from octomed import _octomed
@@ -13,14 +13,14 @@ from octomed.names import shown
 from octomed.pipeline.inputs.read import blocks_of
 from octomed.pipeline.inputs.scanned import Ahead
 from octomed.pipeline.inputs.tasks import tasks_of
+from octomed.pipeline.threads.in_order import in_order
 from octomed.pipeline.threads.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Future
     from types import TracebackType
 
-    from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles
+    from octomed.pipeline.inputs.evaluation_specs import EvaluationFile, EvaluationSetFiles, FoundSets
 
 _BLOCK_BYTES = 4 * 2**20
 _MOST_WAITING = 32
@@ -33,23 +33,17 @@ class EvaluationSpec:
 
     Attributes
     ----------
-    key
-        Content key of all that decides what leaves because of them.
-    sets
-        The sets, in the recipe's order.
+    found
+        Their files.
     look
         What is found out about pictures: `if_there`, `bytes`, `pixels` or `near`.
-    digests
-        The digest of each file, by set and path.
     masks
         Kinds of identifying data that sources have masked, one for each way in which one has: an evaluation
         question is compared as such a source would have it.
     """
 
-    key: str
-    sets: tuple[EvaluationSetFiles, ...]
+    found: FoundSets
     look: str
-    digests: dict[str, dict[str, str]]
     masks: tuple[tuple[str, ...], ...] = ()
 
     def read(self, workers: int) -> _octomed.EvaluationSets:
@@ -65,7 +59,7 @@ class EvaluationSpec:
         DataError
             When a file is not read whole or has no question, or a picture that is compared does not decode.
         """
-        return _kept.get(f"{self.key} {self.look} {self.masks}", lambda: _read(self, workers))
+        return _kept.get(f"{self.found.key} {self.look} {self.masks}", lambda: _read(self, workers))
 
     def check(self, workers: int) -> None:
         """Read them, but decode no picture: that is left to the run.
@@ -86,9 +80,9 @@ def _read(spec: EvaluationSpec, workers: int) -> _octomed.EvaluationSets:
     with _Threads(workers) as threads:
         sets = [
             (one.name, [file.file.relative for file in one.files], _parts(one, spec, threads))
-            for one in spec.sets
+            for one in spec.found.sets
         ]
-    return _octomed.EvaluationSets(sets, spec.sets[0].images, spec.masks)
+    return _octomed.EvaluationSets(sets, spec.found.sets[0].images, spec.masks)
 
 
 class _Threads(ThreadPoolExecutor):
@@ -130,13 +124,10 @@ def _read_blocks(
     threads: _Threads,
 ) -> Iterator[_octomed.EvaluationQuestions]:
     """Yield what is read of blocks, in order, a few of which are in memory."""
-    waiting: deque[Future[_octomed.EvaluationQuestions]] = deque()
-    for block, first_row in blocks:
-        waiting.append(threads.submit(reader.read, block, number, first_row, place, threads.cancel))
-        if len(waiting) >= _MOST_WAITING:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    calls = (
+        partial(reader.read, block, number, first_row, place, threads.cancel) for block, first_row in blocks
+    )
+    return in_order(threads, calls, _MOST_WAITING)
 
 
 def _blocks(file: EvaluationFile, mapping: _octomed.Mapping) -> Iterator[tuple[_octomed.Block, int]]:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from octomed import _octomed
     from octomed.errors import DataError
+    from octomed.filter_record import FilterRecord
     from octomed.pipeline.blocks.shared_blocks import Blocks
     from octomed.pipeline.blocks.working_store import Held
     from octomed.pipeline.output.manifest import Manifest
@@ -62,6 +63,7 @@ def pack(
     workers: int | None = None,
     replace: bool = False,
     progress: Progress | None = None,
+    filters: tuple[FilterRecord, ...] = (),
 ) -> Summary:
     """Pack a recipe's traces into MDS shards.
 
@@ -78,6 +80,8 @@ def pack(
         Delete the files of another run in the output folder, once there is something to put in their place.
     progress
         Told of the progress of the run.
+    filters
+        Filters of the user's own that end the scan, in their order.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def pack(
         As :mod:`octomed.errors` says; finished work is kept, and the same call resumes it.
     """
     begin, traffic = time.perf_counter(), traffic_since_now(recipe)
-    planned = plan(recipe)
+    planned = plan(recipe, filters=filters)
     workers = workers or machine.cores()
     spec = run_spec(planned, workers)
     outputs = Outputs.of(spec)
