@@ -104,6 +104,8 @@ COMMANDS = {
     ("docs/curation.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
+    ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
     ("docs/images.md", "octomed pack recipes/quickstart-images.yaml"): HERE,
