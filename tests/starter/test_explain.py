@@ -12,6 +12,7 @@ from octomed.cli.recipe_keys import KEYS
 from octomed.errors import RecipeError
 from octomed.starter.explain import explain, names, reasons
 from octomed.starter.keys import NAME, keys
+from octomed.starter.pages_text import PAGES
 
 ROOT = Path(__file__).parents[2]
 VERDICTS = re.findall(
@@ -27,7 +28,7 @@ def test_every_reason_of_the_engine_is_explained():
         if not any(
             f"(docs/{page}.md" in line
             for line in lines(reason)
-            for page in ("curation", "bad-input", "recipe")
+            for page in PAGES
         )
     ]
     assert undocumented == []

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-PAGES = ("recipe", "curation", "bad-input")
+PAGES = ("recipe", "curation", "images", "bad-input")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _CODE = re.compile(r"`([^`]+)`")
 
