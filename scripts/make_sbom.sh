@@ -10,9 +10,11 @@ python=$1
 version=$("$python" scripts/version.py)
 mkdir -p dist
 if command -v cargo-cyclonedx > /dev/null; then
-  cargo cyclonedx --manifest-path rust/python/Cargo.toml --format json --target x86_64-unknown-linux-gnu --override-filename "octomed-$version-crates"
+  cargo cyclonedx --manifest-path rust/python/Cargo.toml --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu --override-filename "octomed-$version-crates"
   find rust bench -name "octomed-$version-crates.json" ! -path 'rust/python/*' -delete
-  mv "rust/python/octomed-$version-crates.json" "dist/octomed-$version-crates.cdx.json"
+  # Our own crates are named by their folder here; whoever reads the bill has the repository.
+  sed "s#file://$PWD/#file:///#g" "rust/python/octomed-$version-crates.json" > "dist/octomed-$version-crates.cdx.json"
+  rm "rust/python/octomed-$version-crates.json"
 else
   echo "no bill of the crates: \`cargo install cargo-cyclonedx\` installs what writes it"
 fi
