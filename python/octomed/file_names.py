@@ -9,8 +9,15 @@ RUN_FILE = "octomed.json"
 
 REPAIR = ".octomed-repair"
 """Folder of an output in which a repair makes files, before it puts them in their places."""
+
+REPORT = "report.html"
+CARD = "README.md"
+"""The pages beside a run's files, of which no digest is kept."""
+
+VALIDATION = "validation"
+"""The stream of what is kept out of training."""
 FILES_OF_STREAM = r"index\.json|shard\.\d{5,}\.mds(?:\.(?:zstd|br|gz|bz2|snappy))?"
-STREAM_FOLDERS = r"(?:len-\d+|validation)"
+STREAM_FOLDERS = rf"(?:len-\d+|{VALIDATION})"
 FILES_OF_TABLES = {
     "provenance": rf"{STREAM_FOLDERS}-\d{{5,}}\.parquet",
     "rejects": r"[^/]+\.parquet",

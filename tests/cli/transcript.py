@@ -25,6 +25,7 @@ MOVING = (
         r"\1<moving>",
     ),
     (re.compile(r'("(?:plan|scan|select|write)": )[\d.]+'), r"\1<moving>"),
+    (re.compile(r'("time": ")[^"]+'), r"\1<moment>"),
     (re.compile(r'("version": |^octomed )"?\d+\.\d+\.\d+"?', re.MULTILINE), r"\1<version>"),
 )
 

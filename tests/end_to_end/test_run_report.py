@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from octomed.cli.app import run as command_line
-from octomed.pipeline.finished.hidden_places import hidden_places, searches_for_identifying
+from octomed.pipeline.finished.hidden_places import hidden_places
 from octomed.pipeline.finished.run_report import report_of
 from octomed.pipeline.finished.write_pages import write_pages
+from octomed.report.identifying import searches_for_identifying
 from octomed.report.run_page import page_of
 from octomed.run_file import load_run_file
 

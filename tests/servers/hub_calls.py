@@ -1,5 +1,7 @@
 """The hub's calls that huggingface_hub makes for data sets, and the resolving of files: large ones redirect.
 
+What changes a dataset is in `hub_writes.py`.
+
 Objects are named `owner/name/path`. What a repository holds when it is asked for is a commit, and stays.
 """
 
@@ -11,6 +13,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote
 
+from tests.servers.hub_writes import Writes
 from tests.servers.message import Answer, Request, part_of
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ class Hub:
         self.objects, self.rules = objects, rules
         self.commits: dict[tuple[str, str], _Tree] = {}
         self.large: dict[str, Stored] = {}
+        self.writes = Writes(objects, LARGE)
 
     def who(self, request: Request) -> str | None:
         return request.headers.get("authorization", "").removeprefix("Bearer ") or None
@@ -50,9 +54,12 @@ class Hub:
     def answer(self, request: Request) -> Answer:
         if request.path.startswith("/cdn/"):
             return self._large(request)
-        why = self.rules.refusal(self.who(request), writes=False, said=None)
+        changes = request.writes and "/paths-info/" not in request.path
+        why = self.rules.refusal(self.who(request), writes=changes, said=None)
         if why is not None:
             return Answer(_REFUSALS[why][0], b"", _REFUSALS[why][1])
+        if changes and (done := self.writes.answer(request)) is not None:
+            return done
         words = [unquote(word) for word in request.raw_path.strip("/").split("/")]
         if words[:2] == ["api", "datasets"]:
             return self._api(request, words[2:])
@@ -72,7 +79,8 @@ class Hub:
         commit, tree = found
         if what == "revision":
             names = [{"rfilename": name} for name in sorted(tree)]
-            said = {"id": repository, "sha": commit, "siblings": names, "private": False}
+            said = {"id": repository, "sha": commit, "siblings": names}
+            said |= {"private": self.writes.is_private(repository)}
             return _json(said | {"tags": [], "downloads": 0, "likes": 0})
         if what == "tree":
             return self._tree(request, tree, "/".join(words[4:]))

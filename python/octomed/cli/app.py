@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import os
 import sys
+import time
 import traceback
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.completion import completion_init
 
+from octomed.cli.completion import COMPLETE
 from octomed.cli.pipes import outlive_readers
 from octomed.cli.signals import Stopped, received
 from octomed.cli.starting import leave_on_signals
-from octomed.cli.terminal import Interrupted, log, out, show_error
+from octomed.cli.terminal import Interrupted, log, log_event, out, show_error, want_events
 from octomed.cli.verbs import SETTINGS, Verbs
 from octomed.errors import InternalError, OctomedError, RecipeError
 
@@ -43,6 +46,11 @@ Exit codes: 0 done, 2 recipe or usage, 3 data, 4 storage, 70 internal, 130 Ctrl-
 that exits early (`| head -1`) changes none of them: the work continues, and further output is discarded.
 """
 
+LONG = frozenset(
+    {"clean", "distill", "export", "pack", "plan", "push", "report", "train", "train-plan", "verify"}
+)
+"""Verbs that may work for long: with `--json` their events have a beginning and an end."""
+
 app = typer.Typer(
     name="octomed",
     cls=Verbs,
@@ -56,10 +64,14 @@ app = typer.Typer(
 
 def _version(value: bool) -> None:
     if value:
-        from octomed import _octomed
-
-        out(f"octomed {_octomed.__version__}")
+        out(f"octomed {_octomed_version()}")
         raise typer.Exit
+
+
+def _octomed_version() -> str:
+    from octomed import _octomed
+
+    return _octomed.__version__
 
 
 @app.callback()
@@ -97,9 +109,22 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line and return the exit code."""
+    """Run the command line and return the exit code; with `--json` its words are events."""
     json_lines = "--json" in arguments
+    want_events(json_lines)
+    verb, began = next(iter(arguments), ""), time.monotonic()
+    if verb in LONG:
+        log_event("begin", verb=verb, version=_octomed_version())
+    code = _run(arguments, json_lines=json_lines)
+    if verb in LONG:
+        log_event("end", verb=verb, exit_code=code, seconds=round(time.monotonic() - began, 3))
+    return code
+
+
+def _run(arguments: Sequence[str], *, json_lines: bool) -> int:
     command: Any = typer.main.get_command(app)
+    if COMPLETE in os.environ:
+        completion_init()
     try:
         code = command.main(list(arguments) or ["--help"], prog_name="octomed", standalone_mode=False)
         _raise_what_typer_caught(code)

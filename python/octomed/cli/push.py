@@ -40,7 +40,7 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
     replace: Annotated[bool, typer.Option("--replace", help="Remove another run from the dataset.")] = False,
     json_output: AsJson = False,
 ) -> None:
-    """Put a finished run to the Hugging Face hub: private, and without what is not asked for.
+    """Put a finished run to the Hugging Face hub: private, without what nobody asked for.
 
     All files are listed with their sizes first, and nothing is sent before somebody says yes. What goes is a
     run that `octomed verify`, PackedDataset and stock StreamingDataset read. These stay unless `--include`
@@ -69,9 +69,9 @@ def command(  # noqa: PLR0913, PLR0917 each is an option of the verb
             if dry_run:
                 _end(contents, address, None, public=public, json_output=json_output)
                 return
-            dataset = HubDataset(repository)
             if not yes:
-                _ask(f"put {len(contents.files):,} files to {dataset.page}?", json_output=json_output)
+                _ask(f"put {len(contents.files):,} files to {address}?", json_output=json_output)
+            dataset = HubDataset(repository)
             progress = progress_for(sys.stderr, json_lines=json_output)
             try:
                 done = push(contents, dataset, progress, public=public, replace=replace)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from octomed.cli.options import RunPath
+from octomed.cli.options import AsJson, RunPath
 from octomed.cli.terminal import log, out
 from octomed.names import shown
 
@@ -16,6 +17,7 @@ def command(
     samples: Annotated[
         bool, typer.Option("--samples/--no-samples", help="Show a few texts of what was packed and left out.")
     ] = True,
+    json_output: AsJson = False,
 ) -> None:
     """Write `report.html` and the dataset card `README.md` into a run's folder.
 
@@ -29,12 +31,15 @@ def command(
       octomed report runs/quickstart
       octomed report runs/quickstart --no-samples
     """
+    from octomed.file_names import CARD, REPORT
     from octomed.pipeline.finished.run_places import place_of, run_folder
     from octomed.pipeline.finished.write_pages import write_pages
-    from octomed.report.run_report import REPORT
 
     folder = run_folder(output)
     for note in write_pages(folder, samples=samples):
         log(f"note: {note}")
+    if json_output:
+        out(json.dumps({name: place_of(folder, name) for name in (REPORT, CARD)}, ensure_ascii=False))
+        return
     out(shown(place_of(folder, REPORT)))
     log("next: open it in a browser")

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NoReturn
 
 from octomed.cli.signals import ENDING, said_of
@@ -49,8 +50,9 @@ def leave_on_signals(arguments: Sequence[str]) -> None:
 def _said(number: int, arguments: Sequence[str]) -> str:
     message, resume = said_of(number), resuming(arguments)
     if "--json" in arguments:
-        event = {"event": "error", "message": message, "hint": None, "resume": resume}
-        return json.dumps(event) + "\n"
+        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        said = {"message": message, "hint": None, "resume": resume, "exit_code": 128 + number}
+        return json.dumps({"event": "error", "time": time, **said}) + "\n"
     return f"error: {message}\n" + (f"resume: `{resume}`\n" if resume else "")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -49,7 +48,32 @@ def out_lines(text: str) -> None:
 
 
 def log(text: str) -> None:
-    """Print a line that is no data, JSON or not."""
+    """Print a line that is no data; where events are wanted, as one."""
+    if _wants_events:
+        from octomed.report.events import message_line
+
+        text = message_line(printable(text))
+    _write_log(text)
+
+
+def log_event(event: str, **values: object) -> None:
+    """Print an event, where events are wanted."""
+    if _wants_events:
+        from octomed.report.events import event_line
+
+        _write_log(event_line(event, **values))
+
+
+_wants_events: list[bool] = []
+"""Whether the verb was given `--json`: then every line on standard error is an event."""
+
+
+def want_events(wanted: bool) -> None:
+    """Have all that is no data printed as events from now on, or as text."""
+    _wants_events[:] = [True] if wanted else []
+
+
+def _write_log(text: str) -> None:
     sys.stderr.write(f"{_one_line(text)}\n")
 
 
@@ -87,7 +111,8 @@ def show_error(error: Exception, *, json_lines: bool) -> None:
     """Print an error, its hint, and the command that resumes the run."""
     resume = getattr(error, "resume", None)
     if json_lines:
-        log(json.dumps(_event(error, resume), ensure_ascii=False))
+        want_events(True)
+        log_event("error", **_event(error, resume))
         return
     from rich.console import Console
 
@@ -108,12 +133,12 @@ def _problems(error: Exception) -> Sequence[Problem]:
 
 
 def _event(error: Exception, resume: str | None) -> dict[str, object]:
-    hint = getattr(error, "hint", None)
-    event = {"event": "error", "message": str(error), "hint": hint, "resume": resume}
-    if not _problems(error):
-        return event
+    """Return the fields of an error's event."""
     parts = [{"place": str(one.place), "message": one.message, "hint": one.hint} for one in _problems(error)]
-    return {**event, "problems": parts}
+    code = getattr(error, "exit_code", OctomedError.exit_code)
+    hint = getattr(error, "hint", None)
+    said = {"message": str(error), "hint": hint, "resume": resume, "exit_code": code}
+    return {**said, "problems": parts} if parts else said
 
 
 def _about_recipe(error: Exception) -> bool:

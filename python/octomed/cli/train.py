@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from octomed.cli.options import RecipePath
+from octomed.cli.options import AsEvents, RecipePath
 from octomed.commands import OCTOMED_TRAIN, STARTED_BY, as_argument, shell_words
 from octomed.errors import RecipeError
 
@@ -43,6 +43,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    json_output: AsEvents = False,
 ) -> None:
     """Train as a recipe says, as `composer train.py` does, with the same exit codes.
 
@@ -56,11 +57,14 @@ def command(
       octomed train recipes/train/quickstart.yaml --nproc 2
       octomed train my-training.yaml optimizer.lr=1e-4 max_duration=10ba
     """
+    from octomed.train.log import EVENTS
     from octomed.train.recipe import load_train_recipe
 
     refuse_a_name(recipe)
     load_train_recipe(recipe, words or ())
     refuse_without_extra()
+    if json_output:
+        os.environ[EVENTS] = "1"
     _become_launcher([as_argument(str(recipe)), *(words or ())], nproc)
 
 

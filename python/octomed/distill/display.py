@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from octomed.names import printable_line
 from octomed.report import units
+from octomed.report.events import event_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,6 +71,4 @@ def _line(counts: Counts, settings: Distillation) -> str:
 
 
 def _event(counts: Counts, settings: Distillation) -> str:
-    return json.dumps(
-        {"event": "progress", "stage": "distill", **counts.values(settings)}, ensure_ascii=False
-    )
+    return event_line("samples", counts=counts.values(settings))

@@ -16,10 +16,10 @@ from octomed.pipeline.finished.finished_run import read_run
 from octomed.pipeline.finished.run_places import far_run, place_of, store_of
 from octomed.pipeline.output.difference import About
 from octomed.pipeline.output.manifest_file import MANIFEST, NAME, FileRecord, ManifestFile, load_manifest
-from octomed.publish.pages import published_pages
 from octomed.publish.personal import refuse_identifying
 from octomed.publish.public_run import public_key, public_run
 from octomed.publish.tables import file_numbers, write_without_files
+from octomed.report.identifying import searches_for_identifying
 from octomed.run_file import RUN_FILE, run_file_bytes
 from octomed.state import as_written, there
 from octomed.store import StoredFile
@@ -163,6 +163,8 @@ class _Making:
         manifest = self._write(NAME, self._manifest(key))
         digest = _octomed.digest(manifest.made.read_bytes()) if manifest.made else None
         public = public_run(self.run, key, self.include, files=tuple(sorted(self._files())), manifest=digest)
+        from octomed.publish.pages import published_pages  # noqa: PLC0415 a short chain of imports
+
         pages, notes = published_pages(self.folder, public, self.include, repository)
         files = [
             manifest,  # first: whoever goes on knows by it whose files these are
@@ -215,8 +217,6 @@ class _Making:
 
 
 def _notes(run: RunFile, include: frozenset[str]) -> Iterator[str]:
-    from octomed.pipeline.finished.hidden_places import searches_for_identifying  # noqa: PLC0415 a short chain
-
     if not searches_for_identifying(run):
         yield "nobody looked for data that identify a person in this run (`curate.identifying`)"
     if "reports" in include:

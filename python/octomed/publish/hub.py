@@ -8,8 +8,10 @@ import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from octomed.errors import RecipeError, StorageError
+from octomed.file_names import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +92,7 @@ class HubDataset:
             import huggingface_hub  # noqa: PLC0415 of an extra
         except ModuleNotFoundError:
             message = "pushing to the hub needs `huggingface_hub`, which is not installed"
-            raise StorageError(message, "`pip install 'octomed[hub]'`") from None
+            raise StorageError(message, "`pip install '.[hub]'` in OctoMed's folder") from None
         self.repository = repository
         self.endpoint = (os.environ.get("HF_ENDPOINT") or _ENDPOINT).rstrip("/")
         token = os.environ.get("HF_TOKEN") or huggingface_hub.get_token()
@@ -99,9 +101,9 @@ class HubDataset:
             raise StorageError(
                 message, "`hf auth login` asks for one, or set `HF_TOKEN`; it needs the right to write"
             )
-        huggingface_hub.utils.disable_progress_bars()
         self._api: Any = huggingface_hub.HfApi(endpoint=self.endpoint, token=token)
         self._hub: Any = huggingface_hub
+        self._hub.utils.disable_progress_bars()
 
     @property
     def page(self) -> str:
@@ -135,15 +137,15 @@ class HubDataset:
 
     def read(self, name: str) -> bytes | None:
         """Return what a small file of it holds; None where there is none."""
+        utils = self._hub.utils
+        place = f"{self.page}/resolve/main/{quote(name)}"
         with self._in_words("read"):
+            answer = utils.get_session().get(place, headers=utils.build_hf_headers(token=self._api.token))
             try:
-                path = self._api.hf_hub_download(
-                    self.repository, name, repo_type="dataset", force_download=True
-                )
+                utils.hf_raise_for_status(answer)
             except self._hub.errors.EntryNotFoundError:
                 return None
-            with open(path, "rb") as file:  # noqa: PTH123 a path of the client's cache
-                return file.read()
+            return bytes(answer.content)
 
     def commit(self, files: Mapping[str, Path], gone: Sequence[str], message: str) -> None:
         """Put files and remove others, all at once or none.
@@ -191,6 +193,10 @@ class HubDataset:
             return StorageError(f"{place}: {why}", hint)
         if isinstance(error, OSError) or names & {"ConnectError", "TimeoutException", "TransportError"}:
             return StorageError(f"{place}: the hub cannot be reached at `{self.endpoint}`", _AGAIN)
+        if isinstance(error, ValueError) and CARD in str(error):
+            return StorageError(
+                f"{place}: the hub refuses the header of `{CARD}`", "correct it, and push again"
+            )
         return StorageError(f"{place}: {type(error).__name__}")
 
     def _no_owner(self) -> StorageError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from octomed.file_names import CARD, REPORT
 from octomed.pipeline.finished.run_places import store_of
-from octomed.pipeline.finished.run_report import decontamination_of, report_of
-from octomed.report.card import CARD, Card, card_of, is_as_written
+from octomed.report.card import card_of
+from octomed.report.card_mark import is_as_written
+from octomed.report.card_values import Card
 from octomed.report.recipe_text import yaml_of
 from octomed.report.run_page import page_of
-from octomed.report.run_report import REPORT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +35,11 @@ def published_pages(
     repository
         Where it goes: `owner/name`.
     """
+    from octomed.pipeline.finished.run_report import (  # noqa: PLC0415 a short chain of imports
+        decontamination_of,
+        report_of,
+    )
+
     found = report_of(folder, samples="texts" in include)
     report = replace(
         found, run=public, view=replace(found.view, folder=repository), recipe=yaml_of(public.recipe)

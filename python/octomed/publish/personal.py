@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
 from octomed.names import shown
-from octomed.pipeline.finished.hidden_places import identifying_parts
 from octomed.pipeline.finished.run_places import place_of
 from octomed.pipeline.finished.run_tables import rows_of
+from octomed.report.identifying import identifying_parts
 
 if TYPE_CHECKING:
     from pathlib import Path

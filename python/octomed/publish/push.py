@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from octomed.errors import RecipeError
-from octomed.file_names import is_name_of_run
+from octomed.file_names import CARD, REPORT, is_name_of_run
 from octomed.pipeline.output.manifest_file import MANIFEST, NAME
-from octomed.report.card import CARD
-from octomed.report.run_report import REPORT
 from octomed.run_file import RUN_FILE
 from octomed.state import Damaged
 

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import RawIOBase
     from pathlib import Path
-    from typing import BinaryIO
 
     from octomed.run_file import RunFile
 
@@ -40,7 +40,7 @@ def file_numbers(run: RunFile) -> dict[tuple[str, str], str]:
     }
 
 
-def write_without_files(table: BinaryIO, path: Path, numbers: Mapping[tuple[str, str], str]) -> None:
+def write_without_files(table: RawIOBase, path: Path, numbers: Mapping[tuple[str, str], str]) -> None:
     """Write a table of provenance or rejects again, without names of files, and details, which hold some.
 
     Parameters

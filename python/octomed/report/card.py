@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
+from octomed.report.card_mark import marked
 from octomed.report.card_text import body_of
 from octomed.report.citation import sources_of
 from octomed.report.licenses import license_fields
 
 if TYPE_CHECKING:
-    from octomed.run_file import RunFile
-
-CARD = "README.md"
+    from octomed.report.card_values import Card
 
 _TAGS = ("octomed", "mds", "mosaicml-streaming", "sequence-packing", "reasoning")
 _SIZES = {
@@ -30,30 +26,6 @@ _SIZES = {
     10**9: "100M<n<1B",
 }
 _LARGEST = "1B<n<10B"
-_LAST_LINE = re.compile(r"\n<!-- written by octomed, sha256 ([0-9a-f]{64}): [^\n]*-->\n\Z")
-_TABLES = ("rejects", "reports")
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a dataset card says.
-
-    Attributes
-    ----------
-    run
-        The run file.
-    tables
-        Names of the Parquet tables that lie beside the shards.
-    decontamination
-        What `reports/decontamination.json` says.
-    repository
-        `owner/name` of a published run.
-    """
-
-    run: RunFile
-    tables: tuple[str, ...] = ()
-    decontamination: dict[str, Any] = field(default_factory=dict)
-    repository: str | None = None
 
 
 def card_of(card: Card) -> str:
@@ -72,21 +44,7 @@ def card_of(card: Card) -> str:
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order that is read best
     writer.dump(header_of(card), written)
     text = f"---\n{written.getvalue()}---\n\n{body_of(card)}"
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    advice = "a card that was changed by hand is left as it is"
-    return f"{text}\n<!-- written by octomed, sha256 {digest}: {advice} -->\n"
-
-
-def is_as_written(text: str) -> bool:
-    """Tell whether a card is what :func:`card_of` made, and nobody has changed it since.
-
-    Examples
-    --------
-    >>> is_as_written("# A card of my own")
-    False
-    """
-    found = _LAST_LINE.search(text)
-    return found is not None and hashlib.sha256(text[: found.start()].encode()).hexdigest() == found[1]
+    return marked(text)
 
 
 def header_of(card: Card) -> dict[str, Any]:

@@ -6,15 +6,15 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
+from octomed.file_names import VALIDATION
 from octomed.names import printable_line
 from octomed.report import units
 from octomed.report.citation import HOME, citations_of, sources_of
-from octomed.run_file import VALIDATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from octomed.report.card import Card
+    from octomed.report.card_values import Card
     from octomed.run_file import RunFile, SourceCounts, StreamEntry
 
 _HERE = "path/of/this/folder"

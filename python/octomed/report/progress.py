@@ -5,11 +5,10 @@ All write to standard error: standard output carries only what was asked for.
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from octomed.names import printable, printable_line
 from octomed.report import units
+from octomed.report.events import event_line, message_line
 from octomed.report.meter import Meter, Reading
 
 if TYPE_CHECKING:
@@ -153,31 +153,28 @@ def _ending(reading: Reading, *, done: bool) -> list[str]:
 
 
 class JsonProgress(LineProgress):
-    """A JSON object per line: `{"event": "progress", "stage": "scan", "rows": …}`.
+    """An event per line (:mod:`octomed.report.events`): `{"event": "progress", "stage": "scan", "rows": …}`.
 
     The events are `stage` (begins), `progress`, `message`, `stage_done`, and `stage_stopped` for a stage in
-    the middle of which the run failed or was interrupted; the command line adds `error`.
+    the middle of which the run failed or was interrupted; the command line adds `begin`, `error` and `end`.
     """
 
     def message(self, text: str) -> None:
         """Write the text as an event."""
-        self.write_event("message", {"text": text})
+        self.write(message_line(text))
 
     def write_start(self, name: str, total_bytes: int | None) -> None:
         """Write the event that begins a stage."""
-        self.write_event("stage", {"stage": name, "total_bytes": total_bytes})
+        total_rows = self._meter.read().total_rows
+        self.write(event_line("stage", stage=name, total_bytes=total_bytes, total_rows=total_rows))
 
     def write_reading(self, reading: Reading) -> None:
         """Write the counts and rates."""
-        self.write_event("progress", reading.values())
+        self.write(event_line("progress", **reading.values()))
 
     def write_end(self, reading: Reading, *, done: bool) -> None:
         """Write the counts at the end of a stage."""
-        self.write_event("stage_done" if done else "stage_stopped", reading.values())
-
-    def write_event(self, event: str, values: dict[str, Any]) -> None:
-        """Write one object."""
-        self.write(json.dumps({"event": event, **values}, ensure_ascii=False))
+        self.write(event_line("stage_done" if done else "stage_stopped", **reading.values()))
 
 
 class LiveProgress:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from octomed.report.views import RunView
     from octomed.run_file import RunFile
 
-REPORT = "report.html"
+
+SAMPLES = 2
+"""Texts of each source and reason, and of the packed traces of each source."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from octomed.commands import train_command
+from octomed.report.events import event_line
 from octomed.shipped import TRAIN_SCRIPT
+from octomed.train.log import say, wants_events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,13 +47,21 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--nproc", type=int)
     parser.add_argument("words", nargs="+")
     given = parser.parse_args(arguments)
-    signals = Signals(given.words)
+    began = time.monotonic()
+    code = _run(given.words, given.nproc)
+    if wants_events():
+        say(event_line("end", verb="train", exit_code=code, seconds=round(time.monotonic() - began, 3)))
+    return code
+
+
+def _run(words: Sequence[str], nproc: int | None) -> int:
+    signals = Signals(words)
     signals.heed()
-    number = given.nproc or _default()
+    number = nproc or _default()
     if number == 1 and os.environ.get("WORLD_SIZE", "1") == "1":
         signals.leave()
-        return _train(given.words)
-    code = _launch(number, given.words, signals)
+        return _train(words)
+    code = _launch(number, words, signals)
     return 128 - code if code < 0 else code
 
 
@@ -106,7 +116,13 @@ class Signals:
 
     def _end(self, number: int) -> None:
         resume = train_command(self._words, os.environ.get("LOCAL_WORLD_SIZE", "1"))
-        os.write(2, f"stopped by signal {number}\nresume: {resume}\n".encode(errors="backslashreplace"))
+        message = f"stopped by signal {number}"
+        said = f"{message}\nresume: {resume}\n"
+        if wants_events():
+            said = (
+                event_line("error", message=message, hint=None, resume=resume, exit_code=128 + number) + "\n"
+            )
+        os.write(2, said.encode(errors="backslashreplace"))
         os._exit(128 + number)
 
 

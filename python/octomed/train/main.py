@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sys
 import warnings
 from typing import TYPE_CHECKING
 
 from octomed.commands import train_command
 from octomed.errors import OctomedError, RecipeError, StorageError
 from octomed.names import printable
+from octomed.report.events import event_line
 from octomed.stream.versions import check_installed
 from octomed.train.exit_codes import Failure, open_channel, send
-from octomed.train.log import log_rank0
+from octomed.train.log import log_rank0, say, wants_events
 from octomed.train.signals import FIRST_CODE, STOP, held_back
 from octomed.train.threads import share_cores
 
@@ -35,6 +35,7 @@ Exit codes: 0 done, 2 recipe, 3 data, 4 storage, 70 internal; 128 and a signal's
 SIGTERM (143), SIGHUP (129), or where a rank was killed (137). The command that resumes is printed then.
 """
 
+_RESUME = "resume: "
 SECONDS_OF_ALL, SECONDS_OF_ONE = 20.0, 3.0
 """How long a rank waits for the first one to end: with a fault that all find, and with one of its own."""
 
@@ -134,28 +135,36 @@ class _LastWords:
         """Say what went wrong. All ranks find the same fault in a recipe, so the first speaks for all."""
         if isinstance(error, RecipeError) and os.environ.get("RANK", "0") != "0":
             return
-        _say(f"error: {printable(error.message)}")
+        way_on = self._way_on() if isinstance(error, StorageError) else None
+        if wants_events():
+            _say_error(error.message, error.hint, way_on, error.exit_code)
+            return
+        say(f"error: {printable(error.message)}")
         if error.hint:
-            _say(f"hint: {printable(error.hint)}")
-        if isinstance(error, StorageError):
-            _say(self._way_on())
+            say(f"hint: {printable(error.hint)}")
+        if way_on:
+            say(way_on)
 
     def of_signal(self, number: int) -> None:
         """Say which signal ended the training, and how to resume it; on the first rank."""
-        self._of_end(f"stopped by signal {number}")
+        self._of_end(f"stopped by signal {number}", FIRST_CODE + number)
 
     def of_failure(self, failure: Failure) -> None:
         """Say how another rank ended, if it could not; and how to resume."""
         number = failure.code - FIRST_CODE
         if number > 0:
             reason = ", as the system does when memory runs out" if number == 9 else ""  # noqa: PLR2004 SIGKILL
-            self._of_end(f"stopped: rank {failure.rank} was ended by signal {number}{reason}")
+            text = f"stopped: rank {failure.rank} was ended by signal {number}{reason}"
+            self._of_end(text, failure.code)
 
-    def _of_end(self, text: str) -> None:
+    def _of_end(self, text: str, code: int) -> None:
         if not self._said and os.environ.get("RANK", "0") == "0":
             self._said = True
-            _say(text)
-            _say(self._way_on())
+            if wants_events():
+                _say_error(text, None, self._way_on(), code)
+            else:
+                say(text)
+                say(self._way_on())
 
     def _way_on(self) -> str:
         """Return the command that resumes; where nothing was to be saved, say so."""
@@ -170,9 +179,12 @@ class _LastWords:
                 return "nothing to resume from: `save_weights_only` leaves the optimizer state out"
             words += ["load_path=null"] if recipe.load_path else []
         ranks = os.environ.get("LOCAL_WORLD_SIZE") or os.environ.get("WORLD_SIZE", "1")
-        return f"resume: {train_command(words, ranks)}"
+        return f"{_RESUME}{train_command(words, ranks)}"
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # a terminal that was closed
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 a message
+def _say_error(message: str, hint: str | None, way_on: str | None, code: int) -> None:
+    """Print the event of a training's end; what stands in the way of going on is a hint."""
+    resume = None if way_on is None else way_on.removeprefix(_RESUME)
+    if resume == way_on:
+        hint, resume = hint or way_on, None
+    say(event_line("error", message=message, hint=hint, resume=resume, exit_code=code))

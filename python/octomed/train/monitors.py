@@ -12,7 +12,7 @@ from composer.loggers import LoggerDestination
 from composer.utils import dist
 
 from octomed.train.journal import METRICS, TRACES, Journal, rewind
-from octomed.train.log import log_rank0
+from octomed.train.log import event_rank0, log_rank0
 from octomed.train.progress import evaluation_line, progress_line
 
 if TYPE_CHECKING:
@@ -225,8 +225,8 @@ class ProgressLine(Callback):
         self.began += seconds
         label = state.dataloader_label or "evaluation"
         loss = float(state.eval_metrics[label]["loss"].compute())  # over all ranks, so that each one asks
-        line = evaluation_line(step=state.timestamp.batch.value, label=label, loss=loss, seconds=seconds)
-        log_rank0(line)
+        said: dict[str, Any] = {"step": state.timestamp.batch.value, "label": label, "loss": loss}
+        event_rank0(evaluation_line(**said, seconds=seconds), "evaluation", **said, seconds=round(seconds, 3))
 
     def batch_end(self, state: State, logger: Logger) -> None:
         """Print the line."""
@@ -235,15 +235,15 @@ class ProgressLine(Callback):
         share = share_done(state)
         if dist.get_global_rank() == 0 and (step % self.every == 0 or share >= 1):
             seconds = time.perf_counter() - self.began
-            line = progress_line(
-                step=step,
-                share=share,
-                loss=_loss(state),
-                learning_rate=self.learning_rate,
-                tokens_per_second=(state.timestamp.token.value - self.tokens) / seconds,
-                seconds_left=_left(share, step, self.first, seconds),
-            )
-            log_rank0(line)
+            said: dict[str, Any] = {
+                "step": step,
+                "share": share,
+                "loss": _loss(state),
+                "learning_rate": self.learning_rate,
+                "tokens_per_second": (state.timestamp.token.value - self.tokens) / seconds,
+                "seconds_left": _left(share, step, self.first, seconds),
+            }
+            event_rank0(progress_line(**said), "step", **said)
 
 
 class Phase(Callback):

@@ -12,7 +12,7 @@ from octomed.errors import RecipeError
 from octomed.names import shown
 from octomed.pipeline.finished.finished_run import read_run
 from octomed.pipeline.finished.reconcile import table_names
-from octomed.pipeline.finished.run_places import store_of
+from octomed.pipeline.finished.run_places import place_of, store_of
 from octomed.pipeline.finished.run_tables import batches_of
 from octomed.recipe.problems import suggest
 from octomed.report.views import Reject
@@ -71,6 +71,9 @@ def reject_tables(folder: Path, reason: str | None, source: str | None) -> list[
         When there is no such reason or source.
     """
     run = read_run(folder)
+    if "rejects" in run.run.left_out:
+        message = f"`{shown(place_of(folder))}` is a published copy, without what was left out of the run"
+        raise RecipeError(message, "whoever published it may do so again with `--include rejects`")
     sources = run.sources
     if source is not None and source not in sources:
         raise RecipeError(f"the run has no source `{source}`", suggest(source, sources, kind="sources"))

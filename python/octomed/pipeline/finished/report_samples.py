@@ -19,7 +19,6 @@ from octomed.pipeline.finished.hidden_places import (
     NEVER_SHOWN,
     hidden_places,
     place_of_row,
-    searches_for_identifying,
 )
 from octomed.pipeline.finished.inspect_packs import document_text, tokenizer_of
 from octomed.pipeline.finished.reconcile import table_names
@@ -27,7 +26,8 @@ from octomed.pipeline.finished.run_places import store_of
 from octomed.pipeline.finished.run_tables import batches_of, rows_where
 from octomed.pipeline.finished.shard_heads import head_of, packs_of, shards_of
 from octomed.report import units
-from octomed.report.run_report import Sample
+from octomed.report.identifying import searches_for_identifying
+from octomed.report.run_report import SAMPLES, Sample
 from octomed.report.views import Reject
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from octomed import _octomed
     from octomed.run_file import RunFile
 
-SAMPLES = 2
-"""Of each source and reason, and of the packed traces of each source."""
 _MOST_SAMPLES = 120
 _MOST_CHARACTERS = 4_000
 _SHARDS, _PACKS = 2, 4

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from octomed.pipeline.finished.finished_run import read_run
-from octomed.pipeline.finished.hidden_places import hidden_places, searches_for_identifying
 from octomed.pipeline.finished.inspect_run import inspect_run
 from octomed.pipeline.finished.near_pictures import pairs_of
 from octomed.pipeline.finished.reconcile import table_names
-from octomed.pipeline.finished.report_samples import SAMPLES, Samples, samples_of
 from octomed.pipeline.finished.run_places import store_of
 from octomed.pipeline.finished.run_tables import batches_of, rows_of
 from octomed.pipeline.output.decontamination import CONTAMINATED, COUNTS, NEAR_PICTURES
 from octomed.report.citation import sources_of
+from octomed.report.identifying import searches_for_identifying
 from octomed.report.recipe_text import yaml_of
-from octomed.report.run_report import Cluster, Lengths, RunReport
+from octomed.report.run_report import SAMPLES, Cluster, Lengths, RunReport, Sample
 from octomed.store import StoredFile
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
     """
     run = read_run(folder)
     allowed = samples and allows_samples(run)
-    texts = samples_of(folder, run) if allowed else Samples()
+    texts, notes = _samples(folder, run) if allowed else ((), ())
     by_source, by_group = _lengths(folder, run)
     clusters, found = _clusters(folder, run)
     return RunReport(
@@ -67,7 +66,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         view=inspect_run(folder),
         by_source=by_source,
         by_group=by_group,
-        samples=tuple(texts.shown),
+        samples=texts,
         clusters=clusters if allowed else (),
         clusters_found=found,
         decontamination=decontamination_of(folder, run),
@@ -75,7 +74,7 @@ def report_of(folder: Path, *, samples: bool = True) -> RunReport:
         near_pictures=_near_pictures(folder, run) if allowed else (),
         texts=_about_texts(run) if allowed else "",
         recipe=yaml_of(run.recipe),
-        notes=tuple(texts.notes),
+        notes=notes,
     )
 
 
@@ -92,6 +91,13 @@ def decontamination_of(folder: Path, run: RunFile) -> dict[str, Any]:
     with StoredFile(store_of(folder), COUNTS) as file:
         values: dict[str, Any] = json.loads(file.read())
     return values
+
+
+def _samples(folder: Path, run: RunFile) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    from octomed.pipeline.finished.report_samples import samples_of  # noqa: PLC0415 only where texts are shown
+
+    found = samples_of(folder, run)
+    return tuple(found.shown), tuple(found.notes)
 
 
 def _about_texts(run: RunFile) -> str:
@@ -141,6 +147,8 @@ def _contaminated(folder: Path, run: RunFile) -> tuple[dict[str, Any], ...]:
 
 
 def _near_pictures(folder: Path, run: RunFile) -> tuple[NearPictures, ...]:
+    from octomed.pipeline.finished.hidden_places import hidden_places  # noqa: PLC0415 as above
+
     found = pairs_of(rows_of(folder, run, NEAR_PICTURES), hidden_places(folder, run))
     return tuple(itertools.islice(found, _MOST_PAIRS))
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from octomed.file_names import CARD, REPORT
 from octomed.pipeline.finished.finished_run import read_run
 from octomed.pipeline.finished.inspect_packs import mode_of
 from octomed.pipeline.finished.run_places import far_run, place_of, store_of
-from octomed.pipeline.finished.run_report import decontamination_of, report_of
 from octomed.pipeline.output.pages import put_pages
-from octomed.report.card import CARD, Card, card_of
+from octomed.report.card import card_of
+from octomed.report.card_values import Card
 from octomed.report.run_page import page_of
-from octomed.report.run_report import REPORT
 from octomed.store import LocalStore
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ def pages_of(folder: Path, *, samples: bool = True) -> dict[str, str]:
     RecipeError, DataError
         As there.
     """
+    from octomed.pipeline.finished.run_report import report_of  # noqa: PLC0415 a short chain of imports
+
     return {REPORT: page_of(report_of(folder, samples=samples)), CARD: card_of(card_values(folder))}
 
 
@@ -78,6 +80,8 @@ def card_values(folder: Path, run: RunFile | None = None) -> Card:
     RecipeError, DataError
         As for :func:`write_pages`.
     """
+    from octomed.pipeline.finished.run_report import decontamination_of  # noqa: PLC0415 as above
+
     run = run or read_run(folder)
     tables = tuple(name for name in run.run.files or () if name.endswith(".parquet"))
     return Card(run, tables, decontamination_of(folder, run))

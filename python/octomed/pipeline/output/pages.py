@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from octomed.file_names import CARD, REPORT
 from octomed.names import shown
-from octomed.report.card import CARD, is_as_written
-from octomed.report.run_report import REPORT
+from octomed.report.card_mark import is_as_written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

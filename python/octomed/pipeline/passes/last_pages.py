@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from octomed.commands import as_argument, shell_words
 from octomed.errors import OctomedError
 from octomed.pipeline.finished.run_places import opened_run
-from octomed.pipeline.finished.write_pages import pages_of
 from octomed.pipeline.output.pages import PAGES, put_pages
 from octomed.store import LocalStore
 
@@ -36,6 +35,8 @@ def write_last_pages(outputs: Outputs, progress: Progress, *, missing_only: bool
     list of str
         What is to be told; that they could not be written, too.
     """
+    from octomed.pipeline.finished.write_pages import pages_of  # noqa: PLC0415 a short chain of imports
+
     try:
         places = [
             (store, place) for store, place in _places(outputs) if not (missing_only and _has_all(store))
