@@ -331,6 +331,7 @@ def killed_again_and_again(folder: Path, kills: int, *words: str) -> None:
     each_once(folder, 4)
 
 
+@pytest.mark.alone
 def test_kills_lose_no_sample_and_ask_for_none_that_stands(folder: Path, teacher: FakeTeacher) -> None:
     teacher.set(delay=0.05)
     killed_again_and_again(folder, 3, "--set", "limits.concurrency=4")
@@ -346,6 +347,7 @@ def test_fifty_kills(folder: Path, teacher: FakeTeacher) -> None:
     assert teacher.counts()["samples"] - 1200 <= 50 * 16
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_in_order(folder: Path, teacher: FakeTeacher, number: int) -> None:
     teacher.set(delay=0.2)
