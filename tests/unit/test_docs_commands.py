@@ -45,6 +45,7 @@ PUBLISHED = (
     "composer -n 8 train.py recipes/train/octomed-SIZE.yaml"
 )
 NETWORK = NotRun("needs a network: packages or a repository")
+OWN_DATA = RunBy("tests/starter/test_init.py", "next: `octomed plan recipe.yaml`")
 THESE_TESTS = NotRun("runs these very tests")
 
 PYTHON_PAGE = RunBy("tests/library/test_docs.py", "docs/python.md")
@@ -104,6 +105,24 @@ COMMANDS = {
     ("docs/curation.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
+    ("docs/own-data.md", "octomed init data/train.jsonl"): OWN_DATA,
+    ("docs/own-data.md", "octomed plan recipe.yaml"): OWN_DATA,
+    ("docs/own-data.md", "octomed pack recipe.yaml"): RunBy("tests/starter/test_starter.py", "octomed.pack("),
+    ("docs/own-data.md", "octomed explain pack.capacity"): HERE,
+    ("docs/own-data.md", "octomed explain over_long"): HERE,
+    ("docs/own-data.md", "octomed explain 3"): HERE,
+    (
+        "docs/own-data.md",
+        "octomed completion bash > ~/.local/share/bash-completion/completions/octomed",
+    ): RunBy("tests/cli/test_completion.py", '"completion", "bash"'),
+    ("docs/export.md", "octomed export runs/quickstart --format llama-factory --output exported"): HERE,
+    (
+        "docs/export.md",
+        "octomed export runs/quickstart --format trl --file-type parquet --images embedded -o exported-trl",
+    ): HERE,
+    ("docs/diff.md", "octomed diff recipes/quickstart.yaml recipes/quickstart-curation.yaml"): HERE,
+    ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation"): HERE,
+    ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation --json"): HERE,
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
     ("docs/images.md", "octomed pack recipes/quickstart-images.yaml"): HERE,

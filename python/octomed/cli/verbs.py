@@ -31,6 +31,8 @@ VERBS = {
     "distill": "Sample a teacher's responses to a recipe's questions, as rows that packing reads.",
     "recipes": "List the recipes that come with the package, print one, or write one to a file.",
     "schema": "Print the JSON Schema of a recipe, or of the events that `--json` prints.",
+    "explain": "Say what a reason of rejects, a key of a recipe, an error or an exit code means.",
+    "completion": "Print what a shell needs to complete verbs, options, files and the keys of `--set`.",
     "clean": "Remove from the recipe's working store what no existing output uses.",
     "doctor": "Look at the machine: versions, cores, memory, disks, credentials, GPUs.",
 }
