@@ -123,6 +123,8 @@ COMMANDS = {
     ("docs/diff.md", "octomed diff recipes/quickstart.yaml recipes/quickstart-curation.yaml"): HERE,
     ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation"): HERE,
     ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation --json"): HERE,
+    ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
     ("docs/images.md", "octomed pack recipes/quickstart-images.yaml"): HERE,

@@ -8,6 +8,7 @@ from typing import Any
 
 import octomed
 import pyarrow.parquet as pq
+from octomed import vision
 from octomed.train.facts import TrainingFacts, write_facts
 
 SAMPLE = Path(octomed.__file__).parent / "sample"
@@ -39,6 +40,19 @@ def source(name: str, path: Path, group: str, **keys: Any) -> dict[str, Any]:
     return {"name": name, "path": str(path), "format": "octomed", "group": group, **keys}
 
 
+def pictures(folder: Path) -> dict[str, Any]:
+    """Write an evaluation set with a smaller copy of a film, and return how a recipe names it."""
+    film = pq.read_table(SAMPLE / "images/films.parquet")["images"][0].as_py()[0]["bytes"]
+    pixels = vision.decode(film)
+    folder.mkdir(exist_ok=True)
+    smaller = vision.resize(pixels, pixels.shape[0] - 8, pixels.shape[1] - 8)
+    (folder / "copy.png").write_bytes(vision.encode(smaller, "png"))
+    path = folder / "looked.jsonl"
+    path.write_text(json.dumps({"question": "Which side?", "images": ["copy.png"]}), encoding="utf-8")
+    form = {"question": "question", "images": "images", "image_root": str(folder)}
+    return {"path": str(path), "format": form}
+
+
 def pack(folder: Path, **changes: Any) -> Path:
     """Pack it, and return the folder of the run."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +73,12 @@ def pack(folder: Path, **changes: Any) -> Path:
         "curate": {
             "duplicates": {"exact": True, "near": {"action": "drop", "threshold": 0.6}},
             "identifying": {"action": "report"},
-            "decontaminate": {"against": [str(folder / "evaluation.jsonl")], "ngram": 16},
+            "decontaminate": {
+                "against": [str(folder / "evaluation.jsonl"), pictures(folder / "pictures")],
+                "ngram": 16,
+                "images": "pixels",
+                "near_images": "report",
+            },
         },
         "pack": {"capacity": 1024, "buckets": [256], "seed": 17},
         "output": {"path": str(folder / "run"), "compression": "zstd:1"},

@@ -21,8 +21,8 @@ PAGES = (
     "/0/", "/0/sources", "/0/traces", "/0/rejects", "/0/packs/len-00256/0", "/0/packs/len-00256/0?reveal=yes",
     "/0/row?source=films&file=films.parquet&row=0", "/0/row?source=rows&file=rows.jsonl&row=0&look=yes",
     "/0/row?source=rows&file=rows.jsonl&row=3", "/0/clusters", "/0/clusters/0", "/0/contamination",
-    "/0/contamination/0", "/0/search?for=number", "/0/questions?traces=4", "/0/lengths", "/training",
-    "/training/steps/3", "/none",
+    "/0/contamination/0", "/0/search?for=number", "/0/questions?traces=4", "/0/lengths", "/0/pictures",
+    "/training",    "/training/steps/3", "/none",
     "/0/pair?source=rows&file=rows.jsonl&row=1&sample=1&other=equals+rows%2Frows.jsonl+row+1+sample+0",
 )  # fmt: skip
 SERIOUS = {"serious", "critical"}

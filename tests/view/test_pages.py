@@ -8,6 +8,7 @@ import shutil
 
 import numpy as np
 import octomed
+import octomed.vision
 import pyarrow.parquet as pq
 import pytest
 
@@ -199,6 +200,16 @@ def test_shared_words_are_marked_on_both_sides(pages):
     assert len(marks) == 2
     assert all("carried wood up the stairs" in mark for mark in marks)
     assert "compare" in pages.get("/0/contamination")
+
+
+def test_near_pictures_stand_side_by_side(pages, run):
+    text = pages.get("/0/pictures")
+    assert "films/films.parquet row 0" in text
+    assert "looked/looked.jsonl row 0" in text
+    line = pq.read_table(run / "reports/near_pictures.parquet").to_pylist()[0]
+    for side, column in (("training", "gray"), ("evaluation", "evaluation_gray")):
+        answer = pages.client.get(f"/0/pictures/0/{side}.png")
+        assert octomed.vision.decode(answer.content)[:, :, 0].tobytes() == line[column]
 
 
 @pytest.mark.parametrize(
