@@ -23,6 +23,13 @@ tests() {
 }
 
 tests -m 'not long and not alone' -n 2 --dist loadfile
+# Where two processes find different tests (one that a set or a clock names), pytest runs none.
+if grep -qs '"gw[0-9]*"' .pytest_cache/v/cache/lastfailed; then
+  echo 'The two processes found different tests; one after the other:'
+  rm .pytest_cache/v/cache/lastfailed
+  failed=0
+  tests -m 'not long and not alone'
+fi
 tests -m 'not long and alone'
 if ((failed)); then
   echo 'What failed, once more:'

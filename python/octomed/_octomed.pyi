@@ -268,10 +268,12 @@ class EvaluationReader:
         images: dict[str, typing.Any],
         look: str,
         masks: collections.abc.Sequence[collections.abc.Sequence[str]],
+        kept: KeptPictures,
     ) -> EvaluationReader:
         """
         A reader by a mapping of questions only; `look` says what is found out about pictures: `if_there`, `bytes`, `pixels` or
-        `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does.
+        `near`; `masks` which kinds of identifying data sources mask, one list for each way in which one does; pictures that
+        `kept` knows are not decoded.
         """
     def read(
         self, /, block: Block, file: int, first_row: int, place: str, cancel: Cancel
@@ -497,6 +499,20 @@ class JsonShape:
     def layout(self, /) -> str:
         """
         `empty`, `lines`, `array`, `object` or `objects`.
+        """
+
+@final
+class KeptPictures:
+    """
+    What was found out about pictures of evaluation sets, kept from one run to the next.
+    """
+    def __new__(cls, /, written: bytes) -> KeptPictures:
+        """
+        Those of an earlier run, as `to_bytes` wrote them; none where that is damaged, or empty.
+        """
+    def to_bytes(self, /) -> bytes | None:
+        """
+        All of them, for a later run; `None` where no picture is new.
         """
 
 @final

@@ -8,6 +8,7 @@ import time
 
 import octomed
 import pytest
+from octomed.pipeline.output.pages import PAGES
 from octomed.stores.client import open_store
 
 from . import runs
@@ -16,6 +17,7 @@ from .test_far_runs import MANIFEST, SHARD, TABLE, everything, flipped, packed, 
 __all__ = ["packed", "scratch"]
 
 STATE = {MANIFEST, "octomed.json"}
+NOT_MADE_AGAIN = {*STATE, *PAGES}
 
 
 def upload(packed, server):
@@ -80,7 +82,7 @@ def test_a_repair_that_is_killed_goes_on(packed, kind, kills, request):
     server = request.getfixturevalue(kind)
     far = upload(packed, server)
     before = everything(far)
-    victims = [name for name in before if name not in STATE]
+    victims = [name for name in before if name not in NOT_MADE_AGAIN]
     draw, landed = random.Random(21), 0
     for _ in range(kills):
         for name in victims:
@@ -101,7 +103,7 @@ def test_a_repair_whose_uploads_fail_goes_on(packed, fast_s3):
     """A fifth of all requests fails, before and after it was carried out."""
     far = upload(packed, fast_s3)
     before = everything(far)
-    for name in before.keys() - STATE:
+    for name in before.keys() - NOT_MADE_AGAIN:
         far.delete(name)
     fast_s3.set(rate=0.2, kinds=["error_503", "late_500", "reset", "late_reset", "short_body"], seed=5)
     assert octomed.verify(str(far.address), repair=True).findings == ()

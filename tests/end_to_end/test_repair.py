@@ -16,6 +16,7 @@ from octomed.errors import DataError, OctomedError, RecipeError, StorageError
 from octomed.pipeline.calls import work
 from octomed.pipeline.inputs import tasks
 from octomed.pipeline.inputs.read import blocks_of
+from octomed.pipeline.output.pages import PAGES
 from octomed.store import LocalStore
 
 from tests import state_files
@@ -434,7 +435,7 @@ def test_a_kill_in_the_middle_and_again(folder):
     out = folder / "out"
     before = only_bytes(bytes_of(out))
     draw = random.Random(5)
-    names = [name for name in before if name not in {"octomed.json", MANIFEST}]
+    names = [name for name in before if name not in {"octomed.json", MANIFEST, *PAGES}]
     shutil.rmtree(folder / "store")
     for name in names:
         missing(out / name)
@@ -458,7 +459,7 @@ def test_random_damage_is_repaired(folder):
     out = folder / "out"
     before = only_bytes(bytes_of(out))
     draw = random.Random(18)
-    names = [name for name in before if name not in {"octomed.json", MANIFEST}]
+    names = [name for name in before if name not in {"octomed.json", MANIFEST, *PAGES}]
     for number in range(CASES):
         victims = draw.sample(names, draw.randint(1, 4))
         for name in victims:

@@ -74,11 +74,14 @@ def test_a_fault_of_ours_shows_where_it_is(monkeypatch, capsys):
 def test_errors_as_json(monkeypatch, capsys):
     code, lines = fail(monkeypatch, capsys, DataError("a file is cut off", "fetch it again"), "--json")
     assert code == 3
-    assert json.loads(lines[0]) == {
+    (error,) = map(json.loads, lines)
+    assert error.pop("time").endswith("Z")
+    assert error == {
         "event": "error",
         "message": "a file is cut off",
         "hint": "fetch it again",
         "resume": "octomed pack 'my recipe.yaml'",
+        "exit_code": 3,
     }
 
 

@@ -105,6 +105,8 @@ COMMANDS = {
     ("docs/curation.md", "octomed pack recipes/quickstart-curation.yaml"): HERE,
     ("docs/curation.md", "octomed report runs/quickstart-curation"): HERE,
     ("docs/report.md", "octomed report runs/quickstart"): HERE,
+    ("docs/view.md", "pip install '.[view]'"): NETWORK,
+    ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("docs/own-data.md", "octomed init data/train.jsonl"): OWN_DATA,
     ("docs/own-data.md", "octomed plan recipe.yaml"): OWN_DATA,
     ("docs/own-data.md", "octomed pack recipe.yaml"): RunBy("tests/starter/test_starter.py", "octomed.pack("),
@@ -123,8 +125,6 @@ COMMANDS = {
     ("docs/diff.md", "octomed diff recipes/quickstart.yaml recipes/quickstart-curation.yaml"): HERE,
     ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation"): HERE,
     ("docs/diff.md", "octomed diff runs/quickstart runs/quickstart-curation --json"): HERE,
-    ("docs/view.md", "pip install '.[view]'"): NETWORK,
-    ("docs/view.md", "octomed view runs/quickstart"): RunBy("tests/view/test_guard.py", "started(run)"),
     ("README.md", "octomed inspect runs/quickstart --stream len-00512 --pack 0"): HERE,
     ("README.md", "octomed inspect recipes/quickstart.yaml --source films --row 0"): HERE,
     ("docs/images.md", "octomed pack recipes/quickstart-images.yaml"): HERE,
@@ -240,7 +240,7 @@ def test_the_languages_of_blocks_are_known():
 
 
 @pytest.mark.parametrize(
-    "run_by", {one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)}
+    "run_by", sorted({one for one in (*COMMANDS.values(), *SNIPPETS.values()) if isinstance(one, RunBy)})
 )
 def test_what_runs_elsewhere_is_there(run_by):
     assert run_by.piece in (ROOT / run_by.file).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ class What(str, Enum):
 
 
 def command(
-    what: Annotated[What, typer.Argument(metavar="[WHAT]", help="`recipe` or `events`.")] = What.recipe,
+    what: Annotated[What, typer.Argument(metavar="WHAT", help="`recipe` or `events`.")] = What.recipe,
 ) -> None:
     """Print the JSON Schema of a recipe, or of the events that `--json` prints.
 

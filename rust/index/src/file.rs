@@ -257,6 +257,7 @@ mod tests {
             traces: traces(),
             refusals: refusal(),
             images: images(),
+            filtered: FilteredColumns::default(),
         };
         assert_eq!(read_index(&path).unwrap(), expected);
     }

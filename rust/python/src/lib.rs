@@ -51,7 +51,7 @@ mod _octomed {
     };
     #[pymodule_export]
     use crate::evaluation::{
-        EvaluationQuestions, EvaluationReader, EvaluationSets, contaminated_questions,
+        EvaluationQuestions, EvaluationReader, EvaluationSets, KeptPictures, contaminated_questions,
     };
     #[pymodule_export]
     use crate::json_shape::JsonShape;

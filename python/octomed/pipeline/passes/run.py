@@ -39,6 +39,7 @@ from octomed.report.summary import Summary
 from octomed.run_file import load_run_file
 from octomed.state import there
 from octomed.storage import make_folder, remove_temporaries, with_hint
+from octomed.store import LocalStore
 from octomed.strict_json import plain
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from octomed.pipeline.threads.executor import Threads
     from octomed.recipe.schema import Recipe
     from octomed.run_file import RunFile, StoreTraffic, Uploaded
+    from octomed.storage import Mode
 
 
 def pack(
@@ -290,7 +292,8 @@ class _Passes:
         if (
             spec.evaluation is not None
         ):  # before the scan, which takes longer than to see that a file is missing
-            spec.evaluation.read(threads.workers)
+            mode: Mode = spec.tasks[0].mode if spec.tasks else "owner"
+            spec.evaluation.read(threads.workers, LocalStore(spec.store, mode))
         begin = time.perf_counter()
         scanned = scan(
             spec.tasks, self.scanners, threads, self.progress, again=self.again, blocks=self.blocks
